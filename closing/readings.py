@@ -1,0 +1,71 @@
+"""What a connector hands over: periods with the ERP's own words about them, undigested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from closing.days import DateSpan
+
+
+class PeriodType(StrEnum):
+    """The three kinds of fiscal period; only operating periods are judged (01-domain 1.3)."""
+
+    OPERATING = "operating"
+    OPENING = "opening"
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class FinopsFacts:
+    """Status and module access of one ledger period, word for word from Finance & Operations.
+
+    `status` is None when the ERP lists the period but has no status row for this ledger.
+    `access` maps a module ("Ledger", "Vend", "FixedAssets_RU") to the wire's word, None for a null.
+    `user_groups` holds only the modules whose group name is not blank.
+    """
+
+    status: str | None
+    access: Mapping[str, str | None] = field(default_factory=dict)
+    user_groups: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PostingWindowFacts:
+    """The company's allowed posting range and the period's own flags, as Business Central tells them.
+
+    A bound is None when blank, which means no limit on that side (03-erp-contracts fact 8).
+    `year_closed` is `accountingPeriods.closed`: the fiscal year is closed; posting may still go on.
+    `assumed_end` is set when the ERP gives no end and ours is a guess (last row, or no periods at all).
+    """
+
+    allowed_from: date | None
+    allowed_to: date | None
+    year_closed: bool = False
+    date_locked: bool = False
+    assumed_end: bool = False
+
+
+NativeFacts = FinopsFacts | PostingWindowFacts
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodReading:
+    """One fiscal period of one entity as the ERP gave it in one read.
+
+    `erp_id` is the company as the connection names it (compared without case); `erp_key` names the period
+    within the entity for ever (Finance & Operations: calendar|year|period name, Business Central: its first day).
+    `erp_changed_at` is the ERP's own "last modified" where it has one: an upper bound for a change, never a proof.
+    """
+
+    erp_id: str
+    erp_key: str
+    calendar: str
+    year: str
+    name: str
+    span: DateSpan
+    type: PeriodType
+    facts: NativeFacts
+    erp_changed_at: datetime | None = None
