@@ -69,3 +69,48 @@ class PeriodReading:
     type: PeriodType
     facts: NativeFacts
     erp_changed_at: datetime | None = None
+
+
+class GapReason(StrEnum):
+    """Why a read brought nothing to trust for one company, while others may be fine (05-reliability 2E)."""
+
+    NO_ACCESS = "no_access"
+    NOT_FOUND = "not_found"
+    MISSING = "missing"  # the ERP no longer lists the company
+    BAD_ROW = "bad_row"
+    CONFLICT = "conflict"  # the same period twice, with different values
+    EMPTY = "empty"  # no periods at all where there were some
+    IDENTITY_CHANGED = "identity_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A company that was asked for and not read in full: its last reading stays and ages."""
+
+    erp_id: str
+    reason: GapReason
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A company that the ERP lists; `identity` is its lasting id there (a GUID) or blank where it has none."""
+
+    erp_id: str
+    name: str
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """All that one finished read brought home: complete for every wanted company that is not in `gaps`.
+
+    `server_clock` is the ERP's own Date header, for a skew warning only.
+    """
+
+    readings: tuple[PeriodReading, ...]
+    gaps: tuple[Gap, ...] = ()
+    companies: tuple[Company, ...] = ()
+    pages: int = 0
+    rows: int = 0
+    server_clock: datetime | None = None

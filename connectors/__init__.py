@@ -1,0 +1,1 @@
+"""The ERP side: each connector only reads, decides nothing and saves nothing."""
