@@ -1,0 +1,1 @@
+"""Telling people: overdue flags and overrun episodes, evaluated from the facts."""

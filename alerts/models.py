@@ -1,0 +1,47 @@
+"""Overdue flags and overrun episodes."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from closing.standing import Level
+from periods.models import FiscalPeriod
+
+# What an evaluation tells apart; how a close was timed is judged where it is shown.
+FLAG_LEVELS = [
+    level.value for level in (Level.NOT_DUE, Level.DUE_TODAY, Level.LATE, Level.ALERTING, Level.NO_DEADLINE, Level.UNKNOWN)
+] + ["closed"]
+
+
+class OverdueFlag(models.Model):
+    """The outcome of the last evaluation of one period that has ended; written only when it differs."""
+
+    period = models.OneToOneField(FiscalPeriod, on_delete=models.CASCADE, primary_key=True, related_name="flag")
+    level = models.CharField(max_length=12, choices=[(level, level) for level in FLAG_LEVELS])
+    days_late = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField()  # when this level was first evaluated
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(level__in=FLAG_LEVELS), name="flag_level_is_known_word")]
+
+
+class Overrun(models.Model):
+    """The episode from the day a period became later than allowed until it is closed; a reopening begins a new one."""
+
+    period = models.ForeignKey(FiscalPeriod, on_delete=models.CASCADE, related_name="overruns")
+    episode = models.PositiveSmallIntegerField()
+    opened_at = models.DateTimeField()
+    crossed_line_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    worst_days_late = models.PositiveIntegerField(default=0)
+    after_reopening = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["period", "episode"], name="overrun_episode_once"),
+            models.UniqueConstraint(fields=["period"], condition=Q(closed_at=None), name="overrun_one_open"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None) | Q(closed_at__gte=F("opened_at")), name="overrun_closes_after_it_opened"
+            ),
+        ]

@@ -1,0 +1,1 @@
+"""The screens: each shows one scoreboard and writes nothing."""

@@ -1,0 +1,19 @@
+"""What runs by itself, how often and why; every tick claims its slot in PostgreSQL, so two beats do no harm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def beat_schedule(*, sync_look_seconds: int) -> dict[str, dict[str, Any]]:
+    """The beat schedule: a task's name, seconds between ticks, and how long a late tick is still worth running."""
+    rows = [
+        # name                 task                            every              why
+        ("sync what is due", "connectors.sync_due", sync_look_seconds),  # each connection has its own interval
+        ("evaluate", "alerts.evaluate", 60),  # lateness grows by itself at midnight
+        ("housekeeping", "periods.housekeeping", 3600),  # old ticks, attempts whose worker died
+    ]
+    return {
+        name: {"task": task, "schedule": float(every), "options": {"expires": float(every)}}
+        for name, task, every in rows
+    }

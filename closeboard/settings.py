@@ -1,0 +1,219 @@
+"""All settings, top to bottom, from the environment; a missing or bad one is one sentence that says what to set."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg.conninfo
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings
+
+from closeboard.logs import LOGGING as LOGGING
+from closeboard.schedule import beat_schedule
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class Environment(BaseSettings):
+    """What may be set from outside; each field's description is what the error message tells."""
+
+    database_url: str = Field(
+        description="the PostgreSQL to use, for example postgresql://closeboard@/closeboard?host=/run/postgresql"
+    )
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="the Redis or Valkey to use, redis://host:6379/0")
+    secret_key: str = Field("", description="a long random text that signs sessions; the same in every process")
+    encryption_keys: str = Field(
+        "", description="the key ring for stored secrets: name:key,name:key (`manage.py make_key` prints one)"
+    )
+    debug: bool = Field(False, description="true or false; never true where others can reach the server")
+    allowed_hosts: str = Field("localhost,127.0.0.1,[::1]", description="host names that people use, with commas")
+    public_base_url: str = Field("http://localhost:8000", description="the address that links in mails start with")
+    erp_allowed_hosts: str = Field(
+        "login.microsoftonline.com,api.businesscentral.dynamics.com,*.dynamics.com",
+        description="ERP and token hosts that may be contacted, with commas; *.suffix allows the hosts below it",
+    )
+    database_pool: bool = Field(False, description="true in the web process: keep a pool of database connections")
+    sync_look_seconds: int = Field(60, ge=5, le=300, description="how often to look for due connections, 5 to 300")
+
+
+def _read_environment() -> Environment:
+    try:
+        return Environment()  # type: ignore[call-arg]  # the values come from the environment
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0])
+        told = Environment.model_fields[name].description
+        raise ImproperlyConfigured(f"Set {name.upper()} in the environment: {told} ({problem['msg']}).") from None
+
+
+def _database(url: str, *, pool: bool) -> dict[str, Any]:
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise ImproperlyConfigured(f"Set DATABASE_URL to a PostgreSQL address: {error}".strip()) from None
+    known = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
+    database: dict[str, Any] = {known[key]: str(value) for key, value in parts.items() if key in known and value}
+    if not database.get("NAME"):
+        raise ImproperlyConfigured("Set DATABASE_URL with the name of a database: postgresql://user@host/NAME.")
+    options = {key: value for key, value in parts.items() if key not in known}
+    if pool:
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
+    return {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options, **database}
+
+
+env = _read_environment()
+
+# --- who we are ---------------------------------------------------------------------------------------------------
+DEBUG = env.debug
+# Commands need no key of their own; web processes must share one, which `check --deploy` insists on.
+SECRET_KEY = env.secret_key or secrets.token_urlsafe(48)
+SECRET_KEY_IS_OURS = bool(env.secret_key)
+ENCRYPTION_KEYS = env.encryption_keys
+ALLOWED_HOSTS = [host.strip() for host in env.allowed_hosts.split(",") if host.strip()]
+PUBLIC_BASE_URL = env.public_base_url.rstrip("/")
+ERP_ALLOWED_HOSTS = tuple(host.strip() for host in env.erp_allowed_hosts.split(",") if host.strip())
+ROOT_URLCONF = "closeboard.urls"
+ASGI_APPLICATION = "closeboard.asgi.application"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_htmx",
+    "csp",
+    "entities",
+    "periods",
+    "connectors",
+    "alerts",
+    "board",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+            "builtins": ["board.templatetags.closeboard"],
+        },
+    }
+]
+
+# --- where things are kept ----------------------------------------------------------------------------------------
+DATABASES = {"default": _database(env.database_url, pool=env.database_pool)}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"  # fast from Redis, and a flushed Redis logs nobody out
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "entities.Person"
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+
+# --- times and words ----------------------------------------------------------------------------------------------
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LANGUAGE_CODE = "en-gb"
+
+# --- static files -------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Without a collected manifest (demo, tests) files are served where they lie.
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if (STATIC_ROOT / "staticfiles.json").exists()
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# --- browsers are told to trust only us ---------------------------------------------------------------------------
+SECURE = urlsplit(PUBLIC_BASE_URL).scheme == "https"
+SESSION_COOKIE_NAME = "__Host-cb_session" if SECURE else "cb_session"
+CSRF_COOKIE_NAME = "__Host-cb_csrf" if SECURE else "cb_csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 24 * 3600
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL] if SECURE else []
+SECURE_SSL_REDIRECT = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- workers ------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env.redis_url
+CELERY_BEAT_SCHEDULE = beat_schedule(sync_look_seconds=env.sync_look_seconds)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "sync"
+CELERY_TASK_ROUTES = {"alerts.*": {"queue": "alerts"}, "board.*": {"queue": "exports"}}
+CELERY_TASK_ACKS_LATE = False  # a lost nudge is found again in PostgreSQL; a redelivered one would run twice
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,  # longer than any task may run
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "health_check_interval": 25,
+}
+CELERY_TIMEZONE = "UTC"
+
