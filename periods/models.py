@@ -142,12 +142,14 @@ class StateChange(models.Model):
     """One change of a period's state or native facts that we saw; a trigger refuses any update or delete.
 
     We know when we saw it, not when it happened: between `previous_read_at` (null: we had never looked) and `seen_at`.
+    `previous_state` is the last one known before (null at the first look; never unknown while something was known).
     `erp_changed_at` is the ERP's own upper bound where it has one.
     """
 
     period = models.ForeignKey(FiscalPeriod, on_delete=models.PROTECT, related_name="changes")
     attempt = models.ForeignKey(SyncAttempt, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=12, choices=[(s, s) for s in STATES])
+    previous_state = models.CharField(max_length=12, choices=[(s, s) for s in STATES], null=True)
     because = models.TextField()
     facts = models.ForeignKey(NativeFacts, null=True, on_delete=models.PROTECT, related_name="+")
     seen_at = models.DateTimeField()
@@ -155,6 +157,14 @@ class StateChange(models.Model):
     erp_changed_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [
+            models.Index(fields=["period", "seen_at"], name="change_by_period"),
+            models.Index(
+                fields=["seen_at"],
+                condition=Q(previous_state__in=["closed", "on_hold"], state__in=["open", "on_hold"]),
+                name="change_that_may_reopen",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["period", "attempt"], name="change_once_per_attempt"),
             models.CheckConstraint(condition=Q(state__in=STATES), name="change_state_is_known_word"),
