@@ -1,15 +1,18 @@
-"""The scoreboard: rows, roll-up, headline and who holds the group up, as plain values that every door shows."""
+"""The scoreboard: rows, roll-up, headline and who holds the group up, as values that every door shows."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from closing.days import DateSpan
+from closing.days import DateSpan, day_and_month
 from closing.deadlines import Deadline
-from closing.readings import NativeFacts
-from closing.standing import Level, Standing
+from closing.readings import NativeFacts, facts_to_json
+from closing.standing import LatenessUnit, Level, Standing
 from closing.states import PeriodState
 
 
@@ -17,9 +20,9 @@ from closing.states import PeriodState
 class Row:
     """One entity's period in one reporting month at one moment.
 
-    `state` is the last known one; whether it may be shown as a fact depends on `fresh`. `read_at` is None when the
-    entity was never read. `missing_since` is set while the ERP no longer lists the entity.
-    `trouble` says in words why the last attempt did not bring this entity ("no access to this company").
+    `state` is the last known one; whether it may be shown as a fact depends on `fresh`. `read_at` is None
+    when the entity was never read. `missing_since` is set while the ERP no longer lists the entity. `trouble`
+    says in words why the last attempt did not bring this entity ("no access to this company").
     """
 
     entity_id: int
@@ -59,8 +62,9 @@ class GroupNode:
 class Counts:
     """How many entities of a roll-up are in each state and level; states sum to `entities`.
 
-    `late` counts the watch level only, `alerting` those over the line; `closed_by_policy` the on-hold ones that a
-    policy counts as closed; `outstanding` those not known to have met the closed rule; `stale` the unfresh ones.
+    `late` counts the watch level only, `alerting` those over the line; `closed_by_policy` the on-hold ones
+    that a policy counts as closed; `outstanding` those not known to have met the closed rule (not those that
+    met it when last read); `stale` the unfresh ones.
     """
 
     entities: int = 0
@@ -99,32 +103,250 @@ class Scoreboard:
     counts: Counts = field(init=False)
     closed: bool | None = field(init=False)  # all closed and fresh; None: nobody can know
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", _count(self.rows))
+        object.__setattr__(self, "closed", group_closed(self.rows))
+
+
+_LATE = frozenset({Level.LATE, Level.ALERTING})
+_RANKS = {
+    Level.ALERTING: 0,
+    Level.LATE: 1,
+    Level.UNKNOWN: 2,
+    Level.NO_DEADLINE: 2,
+    Level.DUE_TODAY: 3,
+    Level.NOT_DUE: 3,
+    Level.CLOSED_LATE: 4,
+    Level.CLOSED_DATE_UNKNOWN: 4,
+    Level.CLOSED_ON_TIME: 4,
+}
+_FAR = 1_000_000  # days: where a row without a due date sorts
+
+
+def _count(rows: Sequence[Row]) -> Counts:
+    states = dict.fromkeys(PeriodState, 0)
+    late = alerting = stale = no_deadline = by_policy = outstanding = 0
+    for row in rows:
+        states[row.state] += 1
+        late += row.standing.level is Level.LATE
+        alerting += row.standing.level is Level.ALERTING
+        no_deadline += row.deadline is None
+        stale += not row.fresh
+        by_policy += _held_as_closed(row)
+        outstanding += not _closed(row)
+    return Counts(
+        entities=len(rows),
+        closed=states[PeriodState.CLOSED],
+        on_hold=states[PeriodState.ON_HOLD],
+        open=states[PeriodState.OPEN],
+        unknown=states[PeriodState.UNKNOWN],
+        not_started=states[PeriodState.NOT_STARTED],
+        late=late,
+        alerting=alerting,
+        stale=stale,
+        no_deadline=no_deadline,
+        closed_by_policy=by_policy,
+        outstanding=outstanding,
+    )
+
+
+def _closed(row: Row) -> bool:
+    """The closed rule was met when the row was last read; a state that nobody knows never meets it."""
+    return row.counts_as_closed and row.state is not PeriodState.UNKNOWN
+
+
+def _held_as_closed(row: Row) -> bool:
+    return row.state is PeriodState.ON_HOLD and row.counts_as_closed
+
+
+def _known(row: Row) -> bool:
+    return row.fresh and row.state is not PeriodState.UNKNOWN
+
 
 def group_closed(rows: Iterable[Row]) -> bool | None:
-    """True when every row is fresh and counts as closed, False when a fresh row does not, else None (also for no rows)."""
-    ...
+    """True when every row is fresh and counts as closed, False when a fresh row does not, else None.
+
+    No rows: None.     A fresh read whose words were not understood (state UNKNOWN) says neither.
+    """
+    every: bool | None = None
+    for row in rows:
+        if not _known(row):
+            every = False
+        elif not row.counts_as_closed:
+            return False
+        elif every is None:
+            every = True
+    return every or None
 
 
 def ranked(rows: Iterable[Row]) -> list[Row]:
-    """Furthest behind first: alerting, late, unknown or no deadline, due, then closed; then by days and name."""
-    ...
+    """Furthest behind first: alerting, late, unknown or no deadline, due, closed; then by days and name."""
+    return sorted(rows, key=_rank)
+
+
+def _rank(row: Row) -> tuple[int, int, int, str, str]:
+    standing = row.standing
+    due_in = _FAR if standing.due_in is None else standing.due_in
+    return _RANKS[standing.level], -standing.days_late, due_in, row.name.casefold(), row.code
 
 
 def furthest_behind(rows: Iterable[Row]) -> Row | None:
     """The outstanding row with the most days late (fresh or not), None when nobody is late."""
-    ...
+    return next(iter(_laggards(rows)), None)
+
+
+def _laggards(rows: Iterable[Row]) -> list[Row]:
+    """The late rows that share the greatest lateness, the furthest behind first."""
+    late = [row for row in rows if row.standing.level in _LATE]
+    most = max((row.standing.days_late for row in late), default=0)
+    return ranked(row for row in late if row.standing.days_late == most)
 
 
 def headline(board: Scoreboard) -> str:
     """One sentence: closed or not, who holds the group up and by how much; never "closed" on a guess."""
-    ...
+    counts = board.counts
+    if not board.rows:
+        return "No entities to show."
+    held = f" ({counts.closed_by_policy} on hold counted as closed)" if counts.closed_by_policy else ""
+    if board.closed:
+        return _closed_headline(board.rows, held)
+    if board.closed is None:
+        stale = sum(not row.fresh and row.state is not PeriodState.UNKNOWN for row in board.rows)
+        parts = [f"{stale} stale"] if stale else []
+        parts += [f"{counts.unknown} unknown"] if counts.unknown else []
+        text = f"Not known: {stale + counts.unknown} of {counts.entities} cannot be confirmed"
+        return f"{text} ({', '.join(parts)}){held}.{_holding_up(board.rows)}"
+    text = f"Not closed: {counts.outstanding} of {counts.entities} outstanding{held}."
+    text += _holding_up(board.rows) or _next_deadline(board.rows)
+    stale_closed = sum(_closed(row) and not row.fresh for row in board.rows)
+    return f"{text} {stale_closed} more cannot be confirmed." if stale_closed else text
+
+
+def _closed_headline(rows: Sequence[Row], held: str) -> str:
+    closed_on = [row.standing.last_closed_on for row in rows]
+    due_on = [row.deadline.due_on if row.deadline is not None else None for row in rows]
+    dates = [day for day in closed_on if day is not None]
+    if len(dates) < len(rows):
+        return f"Group closed{held}."
+    text = f"Group closed on {day_and_month(max(dates))}"
+    dues = [day for day in due_on if day is not None]
+    if len(dues) == len(rows):
+        days = (max(dates) - max(dues)).days
+        text += (
+            ", on its deadline" if days == 0 else f", {_days(abs(days))} {'late' if days > 0 else 'early'}"
+        )
+        # The last deadline of the group may be kept while a member missed its own, earlier one.
+        late = sum(row.standing.level is Level.CLOSED_LATE for row in rows)
+        if late and days <= 0:
+            text += f", {late} of {len(rows)} late"
+    return f"{text}{held}."
+
+
+def _holding_up(rows: Sequence[Row]) -> str:
+    """Who is furthest behind and by how much, as a further sentence; empty when nobody is late."""
+    laggards = _laggards(rows)
+    if not laggards:
+        return ""
+    first = laggards[0]
+    if len(laggards) == 1:
+        who, verb = first.name, "holds"
+    elif len(laggards) == 2:
+        who, verb = f"{first.name} and {laggards[1].name}", "hold"
+    else:
+        who, verb = f"{first.name} and {len(laggards) - 1} others", "hold"
+    dues = {row.deadline.due_on for row in laggards if row.deadline is not None}
+    whose = "its" if len(laggards) == 1 else "their"
+    deadline = f"{whose} {day_and_month(dues.pop())} deadline" if len(dues) == 1 else f"{whose} deadlines"
+    standing = first.standing
+    by = f"{_days(standing.days_late, standing.unit)} past" if standing.days_late else "past"
+    read = "" if all(_known(row) for row in laggards) else " when last read"
+    return f" {who} {verb} the group up, {by} {deadline}{read}."
+
+
+def _next_deadline(rows: Sequence[Row]) -> str:
+    """The nearest deadline still ahead of an outstanding row, or that none is set."""
+    waiting = [row for row in rows if not _closed(row)]
+    ahead = [(row.standing.due_in, row) for row in waiting if row.standing.due_in is not None]
+    if not ahead:
+        missing = sum(row.deadline is None for row in waiting)
+        return f" {missing} without a deadline." if missing else ""
+    due_in = min(days for days, _ in ahead)
+    nearest = ranked(row for days, row in ahead if days == due_in)
+    first = nearest[0]
+    on = day_and_month(first.deadline.due_on) if first.deadline is not None else ""
+    more = f" and {len(nearest) - 1} more" if len(nearest) > 1 else ""
+    return f" Next deadline: {first.name}{more} on {on}, {'today' if due_in == 0 else f'in {_days(due_in)}'}."
+
+
+def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:
+    kind = "working " if unit is LatenessUnit.WORKING_DAYS else ""
+    return f"{count} {kind}{'day' if count == 1 else 'days'}"
 
 
 def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
-    """A sub-scoreboard per group code, each over the rows of the group and everything below it."""
-    ...
+    """A sub-scoreboard per group code, each over the rows of the group and everything below it.
+
+    Rows keep their order. A group that is its own ancestor (bad data) holds each of its rows once.
+    Warnings follow their entity; those of no entity stay with every group.
+    """
+    parents = {node.code: node.parent for node in board.groups}
+    above: dict[str, list[str]] = {}
+    for code in {*parents, *(row.group for row in board.rows)}:
+        line: list[str] = []
+        step = code
+        while step and step not in line:
+            line.append(step)
+            step = parents.get(step, "")
+        if line:
+            above[code] = line
+    rows: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in board.rows:
+        for code in above.get(row.group, ()):
+            rows[code].append(row)
+    below: defaultdict[str, list[GroupNode]] = defaultdict(list)
+    for node in board.groups:
+        for code in above.get(node.code, ()):
+            below[code].append(node)
+    boards = {}
+    for code in above:
+        inside = {row.code for row in rows[code]}
+        warnings = [warning for warning in board.warnings if not warning.entity or warning.entity in inside]
+        boards[code] = Scoreboard(board.month, board.as_of, rows[code], below[code], warnings)
+    return boards
 
 
 def digest(board: Scoreboard) -> str:
-    """A short hash of what the board says; two boards that say the same have the same, and "now" is not in it."""
-    ...
+    """A short hash of what the board says, without "now": two boards that say the same have the same.
+
+    The time of the last read counts only where it is shown as news: on a row that is no longer fresh.
+    """
+    said = [
+        board.month,
+        [_said(row) for row in board.rows],
+        [(node.code, node.name, node.parent) for node in board.groups],
+        [(warning.code, warning.entity, warning.text, warning.since) for warning in board.warnings],
+    ]
+    text = json.dumps(said, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _said(row: Row) -> list[object]:
+    due, standing, span = row.deadline, row.standing, row.span
+    return [
+        [row.entity_id, row.code, row.name, row.group, row.country, row.zone, row.owner, row.connection],
+        [
+            row.state,
+            row.because,
+            row.period_name,
+            facts_to_json(row.native) if row.native is not None else None,
+        ],
+        [span.first, span.last] if span is not None else None,
+        [due.due_on, due.zone, due.cut_off, due.label, due.explanation] if due is not None else None,
+        [
+            *(standing.level, standing.days_late, standing.unit, standing.due_in, standing.first_closed_on),
+            *(standing.last_closed_on, standing.closed_between, standing.reopened, standing.unconfirmed),
+            *(standing.closed, standing.first_close_level),
+        ],
+        [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
+        [row.seen_between, row.missing_since, row.trouble],
+    ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
-from closing.days import DateSpan, WorkCalendar
+from closing.days import CalendarUncovered, DateSpan, WorkCalendar, local_date, zone_named
 from closing.deadlines import Deadline
 from closing.states import PeriodState
 
 
 class Level(StrEnum):
+    """Where a period stands against its deadline (01-domain 1.5)."""
+
     NOT_DUE = "not_due"
     DUE_TODAY = "due_today"
     LATE = "late"
@@ -24,8 +27,13 @@ class Level(StrEnum):
 
 
 class LatenessUnit(StrEnum):
+    """What days late are counted in; printed beside every number."""
+
     CALENDAR_DAYS = "calendar_days"
     WORKING_DAYS = "working_days"
+
+
+_CLOSED_LEVELS = frozenset({Level.CLOSED_ON_TIME, Level.CLOSED_LATE, Level.CLOSED_DATE_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,9 @@ class JudgePolicy:
     unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS
     on_hold_counts_as_closed: bool = False
 
-    def counts_as_closed(self, state: PeriodState) -> bool: ...
+    def counts_as_closed(self, state: PeriodState) -> bool:
+        """The closed rule: Closed, and On hold where the policy says so."""
+        return state is PeriodState.CLOSED or (self.on_hold_counts_as_closed and state is PeriodState.ON_HOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +63,14 @@ class Change:
 class History:
     """A period's story up to a moment, folded from its changes under a policy.
 
-    `first_close` is the change that first met the closed rule; `closed_when_first_seen` says that it already was
-    at our very first look, so its date is unknown. `reopened_at` is the read that last saw a close undone, None
-    if never; `closed_again` the latest close after it.
+    `first_close` is the change that first met the closed rule; `closed_when_first_seen` says that it already
+    was at our very first look, so its date is unknown. `reopened_at` is the read that last saw a close
+    undone, None if never; `last_close` the latest close, which is the first one until a reopened period is
+    closed again.
+
+    While the newest change is UNKNOWN, `last_known` is the change before it went dark, `unconfirmed_since`
+    the read that lost it and `confirmed_at` the last read that still confirmed it. `undone` holds every close
+    that was undone, with the read that saw it undone.
     """
 
     state: PeriodState
@@ -64,23 +79,72 @@ class History:
     closed_when_first_seen: bool
     reopened_at: datetime | None
     last_close: Change | None
+    last_known: Change | None = None
+    unconfirmed_since: datetime | None = None
+    confirmed_at: datetime | None = None
+    undone: tuple[tuple[Change, datetime], ...] = ()
 
 
 def fold(changes: list[Change], policy: JudgePolicy) -> History:
     """Fold changes (oldest first) into a history; an empty list gives UNKNOWN.
 
-    A spell of UNKNOWN between two closed states neither reopens nor re-closes.
+    A spell of UNKNOWN between two closed states neither reopens nor re-closes. A close that ends such a spell
+    may have happened during it, so its `previous_read_at` becomes the last read that still confirmed the
+    state before.
     """
-    ...
+    known: Change | None = None  # the newest change that we understood
+    lost: Change | None = None  # the UNKNOWN change after it, if any
+    first: Change | None = None
+    last: Change | None = None
+    first_seen = False
+    reopened_at: datetime | None = None
+    undone: tuple[tuple[Change, datetime], ...] = ()
+    on_hold_counts = policy.on_hold_counts_as_closed
+    closed = False
+    for change in changes:
+        state = change.state
+        if state is PeriodState.UNKNOWN:
+            if lost is None and known is not None:
+                lost = change
+            continue
+        if known is not None and state is known.state:
+            lost = None
+            continue
+        counts = state is PeriodState.CLOSED or (on_hold_counts and state is PeriodState.ON_HOLD)
+        if counts and not closed:
+            last = change if lost is None else replace(change, previous_read_at=_confirmed(lost))
+            if first is None:
+                first = last
+                # Understood for the first time and already closed: an UNKNOWN before it tells us nothing.
+                first_seen = known is None and (change.previous_read_at is None or change is not changes[0])
+        elif closed and not counts and last is not None:
+            reopened_at = change.seen_at
+            undone = (*undone, (last, reopened_at))
+        closed, known, lost = counts, change, None
+    if known is None:
+        return History(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None, None)
+    if lost is None:
+        return History(known.state, known, first, first_seen, reopened_at, last, known, None, None, undone)
+    at = _confirmed(lost)
+    return History(
+        PeriodState.UNKNOWN, lost, first, first_seen, reopened_at, last, known, lost.seen_at, at, undone
+    )
+
+
+def _confirmed(lost: Change) -> datetime:
+    return lost.previous_read_at or lost.seen_at
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The judgement of one period at one moment.
 
-    `days_late` counts in `unit`: while not closed up to the moment's local date, once closed up to the first close.
-    `due_in` is days until the deadline (None once passed or closed or without one). `closed_between` gives the local
-    dates of the reads around the first close when they lie on both sides of the deadline ("on time?").
+    `days_late` counts in `unit`: while not closed up to the moment's local date, once closed up to the first
+    close. `due_in` is days until the deadline (None once passed or closed or without one). `closed_between`
+    gives the local dates of the reads around the first close when they lie on both sides of the deadline ("on
+    time?"). `first_close_level` judges the first close alone, also of a period reopened since: the on-time
+    rate counts it. `unconfirmed`: the state is no longer known, and this is the judgement of the last one
+    that was. `closed`: the closed rule is met, which the level does not tell where no deadline is set.
     """
 
     level: Level
@@ -91,14 +155,19 @@ class Standing:
     last_closed_on: date | None = None
     closed_between: tuple[date, date] | None = None
     reopened: bool = False
+    unconfirmed: bool = False
+    closed: bool = False
+    first_close_level: Level | None = None
 
     @property
-    def alerting(self) -> bool: ...
+    def alerting(self) -> bool:
+        """Strictly more than `alert_after_days` late and not closed."""
+        return self.level is Level.ALERTING
 
     @property
     def outstanding(self) -> bool:
         """Not closed as far as anybody knows: anything but the closed levels."""
-        ...
+        return not self.closed and self.level not in _CLOSED_LEVELS
 
 
 def judge(
@@ -113,8 +182,117 @@ def judge(
 ) -> Standing:
     """Judge one period at one moment (01-domain 1.3 to 1.7).
 
-    A caller whose reading is stale passes the moment of that reading as `as_of`: the last known level then stays,
-    neither clearing nor escalating. `calendar` is needed for working-day lateness; `zone` for a period without
-    a deadline. The deadline does not matter for a period that has not ended: it is NOT_DUE.
+    A caller whose reading is stale passes the moment of that reading as `as_of`: the last known level then
+    stays, neither clearing nor escalating. `calendar` is needed for working-day lateness; `zone` for a period
+    without a deadline. The deadline does not matter for a period that has not ended: it is NOT_DUE, or closed
+    early. A close that was undone before the period had ended is no close and no reopening: Business
+    Central's window lies before a new period until somebody moves it. Raises ValueError without a zone, or
+    without a calendar where lateness counts working days.
     """
-    ...
+    name = deadline.zone if deadline is not None else zone
+    if name is None:
+        raise ValueError("a period without a deadline is judged in a zone; none was given")
+    tz = zone_named(name)
+    state, moment, unconfirmed = history.state, as_of, False
+    if state is PeriodState.UNKNOWN and history.last_known is not None:
+        # Unconfirmed: judged as of the last read that confirmed it, so that it neither clears nor escalates.
+        state, unconfirmed = history.last_known.state, True
+        if history.confirmed_at is not None:
+            moment = min(moment, history.confirmed_at)
+    today = local_date(moment, tz)
+    closed = policy.counts_as_closed(state)
+
+    first, date_unknown, reopened = (
+        _lasting_close(history, period, tz) if history.undone else _only_close(history)
+    )
+    first_level: Level | None = None
+    first_on: date | None = None
+    between: tuple[date, date] | None = None
+    if first is not None:
+        first_level, first_on, between = _judge_close(first, date_unknown, deadline, tz)
+    last, last_on = history.last_close, None
+    if closed and last is not None:
+        last_on = first_on if last is first else local_date(last.seen_at, tz)
+
+    if not closed:
+        level, days_late, unit, due_in = _judge_open(state, deadline, moment, today, period, policy, calendar)
+    else:
+        days_late, unit, due_in = 0, policy.unit, None
+        level = Level.NO_DEADLINE if deadline is None else first_level or Level.CLOSED_DATE_UNKNOWN
+        if level is Level.CLOSED_LATE and deadline is not None and first_on is not None:
+            days_late, unit = _days_late(deadline, first_on, unit, calendar)
+    return Standing(
+        level, days_late, unit, due_in, first_on, last_on, between, reopened, unconfirmed, closed, first_level
+    )
+
+
+def _judge_open(  # noqa: PLR0917 (judge's own second half: the keywords are spelt there)
+    state: PeriodState,
+    deadline: Deadline | None,
+    moment: datetime,
+    today: date,
+    period: DateSpan,
+    policy: JudgePolicy,
+    calendar: WorkCalendar | None,
+) -> tuple[Level, int, LatenessUnit, int | None]:
+    """Level, days late with their unit, and days until the deadline of a period that is not closed."""
+    due_in = None
+    if deadline is not None and not deadline.passed(moment):
+        due_in = (deadline.due_on - today).days
+    if state is PeriodState.UNKNOWN:
+        return Level.UNKNOWN, 0, policy.unit, due_in
+    if today <= period.last:
+        return Level.NOT_DUE, 0, policy.unit, due_in
+    if deadline is None:
+        return Level.NO_DEADLINE, 0, policy.unit, None
+    if due_in is not None:
+        return Level.DUE_TODAY if due_in == 0 else Level.NOT_DUE, 0, policy.unit, due_in
+    days_late, unit = _days_late(deadline, today, policy.unit, calendar)
+    return Level.ALERTING if days_late > policy.alert_after_days else Level.LATE, days_late, unit, None
+
+
+def _only_close(history: History) -> tuple[Change | None, bool, bool]:
+    return history.first_close, history.closed_when_first_seen, history.reopened_at is not None
+
+
+def _lasting_close(history: History, period: DateSpan, tz: ZoneInfo) -> tuple[Change | None, bool, bool]:
+    """The first close that stood when the period ended; whether its date is unknown, and it was undone."""
+    for close, undone_at in history.undone:
+        if local_date(undone_at, tz) > period.last:
+            return close, history.closed_when_first_seen and close is history.first_close, True
+    never_undone = history.last_close is not history.undone[-1][0]
+    return history.last_close if never_undone else None, False, False
+
+
+def _judge_close(
+    close: Change, date_unknown: bool, deadline: Deadline | None, tz: ZoneInfo
+) -> tuple[Level | None, date | None, tuple[date, date] | None]:
+    """A close's level, its date where known, and otherwise the dates it lies between (01-domain 1.6)."""
+    if date_unknown:
+        return Level.CLOSED_DATE_UNKNOWN, None, None
+    seen_on = local_date(close.seen_at, tz)
+    if deadline is None:
+        return None, seen_on, None
+    if not deadline.passed(close.seen_at):
+        return Level.CLOSED_ON_TIME, seen_on, None
+    if close.previous_read_at is None or deadline.passed(close.previous_read_at):
+        return Level.CLOSED_LATE, seen_on, None
+    return Level.CLOSED_DATE_UNKNOWN, None, (local_date(close.previous_read_at, tz), seen_on)
+
+
+def _days_late(
+    deadline: Deadline, day: date, unit: LatenessUnit, calendar: WorkCalendar | None
+) -> tuple[int, LatenessUnit]:
+    """Days from the deadline to a day, and the unit they are really in.
+
+    Past the end of the calendar's holiday data working days cannot be known: the count falls back to calendar
+    days and says so in its unit, since a whole board must not fail when a calendar runs out.
+    """
+    if unit is LatenessUnit.WORKING_DAYS:
+        if calendar is None:
+            raise ValueError("lateness in working days needs the entity's work calendar")
+        try:
+            return calendar.workdays_between(deadline.due_on, day), unit
+        except CalendarUncovered:
+            unit = LatenessUnit.CALENDAR_DAYS
+    return max(0, (day - deadline.due_on).days), unit

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from closing.days import DateSpan
+from closing.days import DateSpan, full_date
 from closing.readings import FinopsFacts, NativeFacts, PostingWindowFacts
 
 
@@ -22,20 +22,151 @@ class PeriodState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A state with its because and the number of the rule that fired ("F&O-2", "BC-1")."""
+    """A state with its because and the rule that fired: table and row of 01-domain 1.2 ("F&O-2", "BC-1").
+
+    Flags: restricted_modules, permanent (Finance & Operations); by_posting_range, future,
+    window_before_period, year_closed, year_closed_but_postable, partial, unrestricted_or_formula,
+    window_reversed, assumed_end (Business Central).
+    """
 
     state: PeriodState
     because: str
     rule: str
-    flags: tuple[str, ...] = ()  # "restricted_modules", "permanent", "year_closed", "unrestricted_or_formula", ...
+    flags: tuple[str, ...] = ()
 
 
-def from_finops(facts: FinopsFacts, *, ledger_restricted_means_on_hold: bool = False) -> Verdict: ...
+_MODULES = {
+    "Cust": "Customer",
+    "FixedAssets": "Fixed assets",
+    "FixedAssets_RU": "Fixed assets (RU)",
+    "ITM": "Landed cost",
+    "Invent": "Inventory",
+    "Prod": "Production",
+    "Purch": "Purchasing",
+    "Vend": "Vendor",
+}
+_SMALL_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: date) -> Verdict: ...
+def module_name(prefix: str) -> str:
+    """A module of Finance & Operations in readable words; an unknown prefix stays as it is."""
+    return _MODULES.get(prefix, prefix)
 
 
-def verdict(span: DateSpan, facts: NativeFacts, *, today: date, ledger_restricted_means_on_hold: bool) -> Verdict:
+def from_finops(facts: FinopsFacts, *, ledger_restricted_means_on_hold: bool = False) -> Verdict:
+    """The state of a ledger period in Finance & Operations; words are matched exactly, case included.
+
+    Module access narrows an open period only: it is neither read nor trusted for one on hold or closed.
+    """
+    match facts.status:
+        case "Open":
+            return _open_in_finops(facts, ledger_restricted_means_on_hold)
+        case "OnHold":
+            return Verdict(PeriodState.ON_HOLD, "on hold: nobody can post, and it can be undone", "F&O-3")
+        case "Closed":
+            return Verdict(PeriodState.CLOSED, "permanently closed", "F&O-4", ("permanent",))
+        case None:
+            return Verdict(PeriodState.UNKNOWN, "no status row for this ledger", "F&O-5")
+        case other:
+            return Verdict(PeriodState.UNKNOWN, f"the period status {_raw(other)} is not understood", "F&O-5")
+
+
+def _open_in_finops(facts: FinopsFacts, ledger_restricted_means_on_hold: bool) -> Verdict:
+    restricted = []
+    for prefix in sorted(facts.access, key=_ledger_first):
+        match facts.access[prefix]:
+            case None | "All":
+                continue
+            case "None":
+                restricted.append(f"{module_name(prefix)} for nobody")
+            case "User":
+                who = facts.user_groups.get(prefix, "")
+                restricted.append(
+                    f"{module_name(prefix)} only for {f'user group {who}' if who else 'a user group'}"
+                )
+            case other:
+                why = f"the access {_raw(other)} of module {module_name(prefix)} is not understood"
+                return Verdict(PeriodState.UNKNOWN, why, "F&O-5")
+    if not restricted:
+        return Verdict(PeriodState.OPEN, "posting allowed", "F&O-1")
+    flags = ("restricted_modules",)
+    listed = ", ".join(restricted)
+    if ledger_restricted_means_on_hold and facts.access.get("Ledger") in ("None", "User"):
+        because = f"Open in the ERP with {listed}; by policy a restricted Ledger module means on hold"
+        return Verdict(PeriodState.ON_HOLD, because, "F&O-2 by policy", flags)
+    return Verdict(
+        PeriodState.OPEN, f"posting allowed, {_modules(len(restricted))} restricted: {listed}", "F&O-2", flags
+    )
+
+
+def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: date) -> Verdict:
+    """The state of a period against the company's allowed posting range in Business Central.
+
+    A blank bound is no limit on its side. `today` is the entity's local date: it parts a period that the
+    range does not reach yet from one that the range has left out.
+    """
+    found = _place_in_window(span, facts.allowed_from, facts.allowed_to, today)
+    because, flags = found.because, found.flags
+    if facts.year_closed and found.state is PeriodState.CLOSED:
+        because, flags = f"{because}; the fiscal year is closed", (*flags, "year_closed")
+    elif facts.year_closed and found.state in (PeriodState.OPEN, PeriodState.ON_HOLD):
+        because, flags = f"{because}; year closed, still postable", (*flags, "year_closed_but_postable")
+    if facts.assumed_end:
+        flags = (*flags, "assumed_end")
+    return Verdict(found.state, because, found.rule, flags)
+
+
+def _place_in_window(span: DateSpan, lower: date | None, upper: date | None, today: date) -> Verdict:
+    if lower is not None and upper is not None and lower > upper:
+        # The product refuses such a range, so whatever this is, it is not something we may read a state from.
+        why = f"the posting range ends on {full_date(upper)} before it begins on {full_date(lower)}"
+        return Verdict(PeriodState.UNKNOWN, why, "BC-8", ("window_reversed",))
+    if lower is not None and span.last < lower:
+        why = f"posting allowed only from {full_date(lower)}"
+        return Verdict(PeriodState.CLOSED, why, "BC-1", ("by_posting_range",))
+    if upper is not None and span.first > upper:
+        why = f"posting allowed only to {full_date(upper)}"
+        if span.first > today:
+            return Verdict(PeriodState.NOT_STARTED, f"not started: {why}", "BC-2", ("future",))
+        why = f"{why}: the window lies before the period"
+        return Verdict(PeriodState.CLOSED, why, "BC-3", ("by_posting_range", "window_before_period"))
+    if lower is None and upper is None:
+        why = "no limit, or a date formula that the API hides"
+        return Verdict(PeriodState.OPEN, why, "BC-6", ("unrestricted_or_formula",))
+    first = span.first if lower is None else max(span.first, lower)
+    last = span.last if upper is None else min(span.last, upper)
+    if (first, last) == (span.first, span.last):
+        return Verdict(PeriodState.OPEN, f"posting allowed {_range(lower, upper)}", "BC-4")
+    dates = f"{full_date(first)} to {full_date(last)}" if first < last else f"{full_date(first)} only"
+    return Verdict(
+        PeriodState.ON_HOLD, f"some dates of the period are postable: {dates}", "BC-5", ("partial",)
+    )
+
+
+def verdict(
+    span: DateSpan, facts: NativeFacts, *, today: date, ledger_restricted_means_on_hold: bool
+) -> Verdict:
     """The one door: picks the rule table by the kind of facts; `today` is the entity's local date."""
-    ...
+    if isinstance(facts, FinopsFacts):
+        return from_finops(facts, ledger_restricted_means_on_hold=ledger_restricted_means_on_hold)
+    return from_posting_window(span, facts, today=today)
+
+
+def _range(lower: date | None, upper: date | None) -> str:
+    words = [f"from {full_date(lower)}"] if lower is not None else []
+    words += [f"to {full_date(upper)}"] if upper is not None else []
+    return " ".join(words)
+
+
+def _ledger_first(prefix: str) -> tuple[bool, str]:
+    return prefix != "Ledger", module_name(prefix)
+
+
+def _modules(count: int) -> str:
+    number = _SMALL_NUMBERS[count] if count < len(_SMALL_NUMBERS) else str(count)
+    return f"{number} {'module' if count == 1 else 'modules'}"
+
+
+def _raw(word: object) -> str:
+    """The ERP's word as it came: text in quotes, so that blanks and case show, anything else as it is."""
+    return f'"{word}"' if isinstance(word, str) else repr(word)
