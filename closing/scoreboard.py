@@ -47,6 +47,7 @@ class Row:
     seen_between: tuple[datetime | None, datetime] | None = None
     missing_since: datetime | None = None
     trouble: str = ""
+    alert_after_days: int = 5  # the policy's alert line: more days late than this is alerting
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,5 +349,5 @@ def _said(row: Row) -> list[object]:
             *(standing.closed, standing.first_close_level),
         ],
         [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
-        [row.seen_between, row.missing_since, row.trouble],
+        [row.seen_between, row.missing_since, row.trouble, row.alert_after_days],
     ]
