@@ -1,8 +1,9 @@
 """Starts processes that cannot outlive us, and stops them for certain.
 
-Standard library only. Every child leads its own process group, writes to a log file (never to a pipe of ours,
-which would keep a reader waiting after we died) and is signalled by the kernel when we die (07-dependencies,
-trap 3). The kernel ties that signal to the thread that forked, so children are started from the main thread only.
+Standard library only. Every child leads its own process group, writes to a log file (never to a pipe of
+ours, which would keep a reader waiting after we died) and is signalled by the kernel when we die
+(07-dependencies, trap 3). The kernel ties that signal to the thread that forked, so children are started from
+the main thread only.
 """
 
 from __future__ import annotations
@@ -46,6 +47,22 @@ class Child:
         return self.process.poll() is not None
 
 
+def tie_to_us(stop_with: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+    """What a child must do between fork and exec so that the kernel signals it when we die."""
+    parent = os.getpid()
+
+    def follow_parent() -> None:
+        # After the change of user, which would clear the request.
+        if _LIBC is not None:
+            _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, int(stop_with), 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+        for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ignored, signal.SIG_DFL)
+
+    return follow_parent
+
+
 def spawn(
     name: str,
     argv: Sequence[str | Path],
@@ -62,17 +79,6 @@ def spawn(
     `owner` is the (uid, gid) to run as, for programs that refuse to run as root. `grace` is in seconds: what
     `stop` allows between the polite signal and SIGKILL.
     """
-    parent = os.getpid()
-
-    def follow_parent() -> None:
-        # Runs between fork and exec, after the change of user, which would clear the request.
-        if _LIBC is not None:
-            _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, int(stop_with), 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(1)
-        for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ignored, signal.SIG_DFL)
-
     with open(log, "wb") as output:
         process = subprocess.Popen(
             [str(word) for word in argv],
@@ -85,7 +91,7 @@ def spawn(
             user=None if owner is None else owner[0],
             group=None if owner is None else owner[1],
             extra_groups=None if owner is None else [],
-            preexec_fn=follow_parent,  # noqa: PLW1509 - one thread only, see the module's first lines
+            preexec_fn=tie_to_us(stop_with),  # noqa: PLW1509 - one thread only, see the first lines
         )
     return Child(name, process, log, stop_with, grace)
 

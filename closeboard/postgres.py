@@ -1,7 +1,7 @@
 """Finds, makes and starts the PostgreSQL of a demo or a test run.
 
-Standard library only. PostgreSQL refuses to run as root: there it runs as the user `nobody`, from a copy of the
-wheel's programs that this user can read (07-dependencies, trap 2).
+Standard library only. PostgreSQL refuses to run as root: there it runs as the user `nobody`, from a copy of
+the wheel's programs that this user can read (07-dependencies, trap 2).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Finds, starts and stops the PostgreSQL and the Valkey that `make demo` and `make test` run on.
 
-Standard library only and without Django, so that it runs before anything is set up. Both listen on unix sockets
-in a short private folder, never on TCP: nobody else on the machine can reach them. A `DATABASE_URL` or `REDIS_URL`
-in the environment is used as it is, and nothing is started in its place.
+Standard library only and without Django, so that it runs before anything is set up. Both listen on unix
+sockets in a short private folder, never on TCP: nobody else on the machine can reach them. A `DATABASE_URL`
+or `REDIS_URL` in the environment is used as it is, and nothing is started in its place.
 """
 
 from __future__ import annotations
@@ -68,10 +68,20 @@ def running(state: Path, profile: str, environ: Mapping[str, str] = os.environ) 
 
 
 def remove(state: Path) -> None:
-    """Delete a state folder and what root had to keep elsewhere for it; nothing may be running in it."""
+    """Delete a state folder and what root had to keep elsewhere for it."""
+    start_afresh(state)
     for folder in (postgres.home_of(state), state):
         if folder.exists():
             shutil.rmtree(folder)
+
+
+def start_afresh(state: Path) -> None:
+    """Forget the data in a state folder, and end the servers that a killed supervisor left there."""
+    home = postgres.home_of(state)
+    clear_stale(home / "data" / "postmaster.pid", home / "data", signal.SIGINT)
+    clear_stale(state / "valkey" / "valkey.pid", state / "valkey", signal.SIGTERM)
+    for folder in (home / "data", state / "valkey"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_state() -> Path:

@@ -1,0 +1,70 @@
+"""Runs the web server, and ends open streams when it is asked to stop.
+
+A plain uvicorn waits for ever for a stream that is still open (07-dependencies). Whoever holds streams registers a
+function in `on_exit`; it is called in the signal handler, before the server begins to close, and must only tell its
+event loop to end them (for example by `loop.call_soon_threadsafe`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+on_exit: list[Callable[[], None]] = []
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that calls `on_exit` when it is told to stop."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        for hook in on_exit:
+            hook()
+        super().handle_exit(sig, frame)
+
+
+def server(*, host: str, port: int, trusted_proxies: str = "") -> Server:
+    """The server for closeboard.asgi.
+
+    `trusted_proxies` are the addresses, with commas, whose X-Forwarded headers are believed; none are by default.
+    """
+    config = uvicorn.Config(
+        "closeboard.asgi:application",
+        host=host,
+        port=port,
+        lifespan="off",
+        access_log=False,
+        log_config=None,  # Django's settings say how we log
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies or None,
+        timeout_graceful_shutdown=10,
+    )
+    return Server(config)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line: `python -m closeboard.serve --port 8000`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m closeboard.serve", description="Serve Closeboard over HTTP."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
+        "--trust-proxy",
+        default=os.environ.get("TRUSTED_PROXIES", ""),
+        metavar="ADDRESSES",
+        help="addresses of proxies whose X-Forwarded headers are believed, with commas (or set TRUSTED_PROXIES)",
+    )
+    words = parser.parse_args(argv)
+    server(host=words.host, port=words.port, trusted_proxies=words.trust_proxy).run()
+
+
+if __name__ == "__main__":
+    # Under its real name, so that `on_exit` is the same list for those who import it.
+    from closeboard.serve import main as serve
+
+    serve()

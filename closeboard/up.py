@@ -1,0 +1,363 @@
+"""The supervisor behind `make demo`, `make reset` and `make test`: starts everything, watches it, stops everything.
+
+Standard library only. `demo` runs services, simulator, web and worker as children and ends them all when one of
+them dies or when it is told to stop; `run` lends PostgreSQL and Valkey to one command; `reset` forgets the demo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from closeboard import services
+from closeboard.children import (
+    Child,
+    ServiceError,
+    adopt_orphans,
+    end_orphans,
+    last_lines,
+    spawn,
+    stop,
+    tie_to_us,
+)
+from closeboard.kept import (
+    EVERYWHERE,
+    OUR_OWN,
+    Memory,
+    demo_env,
+    fingerprint_of_migrations,
+    listens,
+    taken,
+    write_private,
+)
+
+ASKED_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PROJECT = Path(__file__).resolve().parent.parent
+# The people of demo/group.yaml; the demo listens on this machine only.
+LOGINS = ("finance", "owner", "administrator", "auditor")
+LOGIN_DOMAIN = "meridian.example"
+LOGIN_PASSWORD = "closeboard demo"  # noqa: S105 - printed on purpose
+
+
+class Stopped(BaseException):
+    """Somebody asked us to stop: Ctrl-C, SIGTERM or the terminal went away."""
+
+
+class ChildDied(Exception):
+    """A child that must keep running has ended."""
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        super().__init__(f"{child.name} ended unexpectedly with exit code {child.process.returncode}")
+
+
+@dataclass
+class Stack:
+    """The children that must all live, in starting order."""
+
+    log: Path
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, name: str, argv: list[str], env: Mapping[str, str], *, grace: float = 10) -> Child:
+        child = spawn(name, argv, log=self.log / f"{name}.log", env=env, cwd=PROJECT, grace=grace)
+        self.children.append(child)
+        return child
+
+    def check(self) -> None:
+        """Raises ChildDied if one of them does not run any more."""
+        for child in self.children:
+            if child.ended():
+                raise ChildDied(child)
+
+    def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = 90) -> None:
+        """Wait until `ready` says so, watching the children; raises ChildDied and ServiceError."""
+        until = time.monotonic() + seconds
+        while not ready():
+            self.check()
+            if time.monotonic() > until:
+                raise ServiceError(f"{what} did not answer within {seconds:.0f} seconds; see {self.log}.")
+            time.sleep(0.05)
+
+    def watch(self) -> None:
+        """Wait until one of them ends, which raises ChildDied; only a signal ends it otherwise."""
+        while True:
+            self.check()
+            time.sleep(0.2)
+
+
+class Progress:
+    """Lines with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def say(self, text: str) -> None:
+        print(f"{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
+
+
+# demo -------------------------------------------------------------------------------------------------------
+
+
+def demo(folder: Path, host: str, port: int) -> int:
+    """Bring the whole product up with its demo group and keep it up; returns the exit code."""
+    if taken(host, port):
+        other = next((n for n in range(port + 1, port + 100) if not taken(host, n)), port + 1)
+        print(f"Port {port} is taken by another program: run `make demo PORT={other}`.", file=sys.stderr)
+        return 2
+    progress = Progress()
+    stack: Stack | None = None
+    stop_on_signals()
+    adopt_orphans()
+    try:
+        state = services.open_state(folder)
+        with only_one(state), contextlib.ExitStack() as undo:
+            log = state / "log"
+            log.mkdir(exist_ok=True)
+            stack = Stack(log)
+            undo.callback(lambda: stop(*reversed(stack.children)))
+            try:
+                _bring_up(stack, state, host, port, progress, undo)
+                stack.watch()
+            finally:
+                ignore_signals()
+    except Stopped:
+        print()
+        progress.say("Stopped; the data is kept for the next `make demo`.")
+        return 0
+    except ChildDied as died:
+        print(f"\n{died}. Everything was stopped. The end of {died.child.log}:", file=sys.stderr)
+        print(last_lines(died.child.log) or "(nothing)", file=sys.stderr)
+        return 1
+    except ServiceError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    finally:
+        end_orphans()
+    return 0
+
+
+def _bring_up(
+    stack: Stack, state: Path, host: str, port: int, progress: Progress, undo: contextlib.ExitStack
+) -> None:
+    memory = Memory(state / "demo.json")
+    where = memory.database(os.environ)
+    first_time = not memory.knows("loaded", where)
+    if first_time and where == OUR_OWN:
+        services.start_afresh(state)  # a first load that was cut short is repeated from the beginning
+        memory.forget("migrated")
+
+    env = demo_env(state, host, port)
+    simulator_port = memory.simulator_port()
+    simulator = f"http://127.0.0.1:{simulator_port}"
+    python = sys.executable
+    stack.start(
+        "simulator", [python, "-m", "simulator", "--port", str(simulator_port), "--scenario", "demo"], env
+    )
+
+    progress.say("Starting PostgreSQL and Valkey")
+    # Entered after the other children's clean-up, so they end before the services do not.
+    running = undo.enter_context(_services_first(stack, state))
+    env |= running.env
+    write_private(
+        state / "environment",
+        "".join(f"export {k}={shlex.quote(v)}\n" for k, v in sorted(running.env.items())),
+    )
+    undo.callback((state / "environment").unlink, missing_ok=True)
+
+    migrations = fingerprint_of_migrations(PROJECT)
+    if where != OUR_OWN or not memory.knows("migrated", migrations):
+        progress.say("Preparing the database")
+        _step(stack, "migrate", [python, "manage.py", "migrate", "--no-input"], env, quiet=True)
+        memory.note("migrated", migrations)
+
+    serve = [python, "-m", "closeboard.serve", "--host", host, "--port", str(port)]
+    stack.start("web", serve, env | {"DATABASE_POOL": "true"})
+    if first_time or memory.knows("simulator moved", "yes"):
+        progress.say("Loading the demo group and playing its last months (the first time only)")
+        stack.wait_for(lambda: listens(simulator_port), "The simulator")
+        _step(stack, "load_demo", [python, "manage.py", "load_demo", "--simulator", simulator], env)
+        memory.note("loaded", where)
+        memory.note("simulator moved", "no")
+
+    progress.say("Starting the web server and the worker")
+    beat = state / "beat"
+    beat.mkdir(exist_ok=True)
+    for stale in beat.glob("schedule*"):
+        stale.unlink()
+    worker = [python, "-m", "celery", "-A", "closeboard", "worker", "--pool", "threads", "--concurrency", "4"]
+    worker += ["--queues", "sync,alerts,exports", "--loglevel", "INFO"]
+    worker += ["--beat", "--schedule", str(beat / "schedule"), "--without-gossip", "--without-mingle"]
+    stack.start("worker", worker, env)
+
+    local = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    local = f"http://{local}:{port}"
+    stack.wait_for(lambda: answers(f"{local}/readyz") and answers(f"{local}/login/"), "The board")
+    progress.say("The board answers")
+    print(f"\n  {env['PUBLIC_BASE_URL']}/\n")
+    for name in LOGINS:
+        print(f"  {name + '@' + LOGIN_DOMAIN:<34}{LOGIN_PASSWORD}")
+    print(f"\n  Logs: {stack.log}. Ctrl-C stops everything; `make reset` forgets the data.\n", flush=True)
+
+
+@contextlib.contextmanager
+def _services_first(stack: Stack, state: Path) -> Iterator[services.Services]:
+    """The services as watched children that are stopped after all others."""
+    with services.running(state, "demo") as running:
+        stack.children += running.children
+        try:
+            yield running
+        finally:
+            others = [child for child in stack.children if child not in running.children]
+            stop(*reversed(others))
+
+
+def _step(stack: Stack, name: str, argv: list[str], env: Mapping[str, str], *, quiet: bool = False) -> None:
+    """Run a command to its end, showing what it says; raises ServiceError with its last lines if it fails."""
+    child = spawn(name, argv, log=stack.log / f"{name}.log", env=env, cwd=PROJECT)
+    try:
+        with open(child.log, errors="replace") as said:
+            ended = False
+            while not ended:
+                stack.check()
+                ended = child.ended()  # asked before the last reading, so that no line is missed
+                for line in said:
+                    if not quiet:
+                        print(f"          {line.rstrip()}", flush=True)
+                time.sleep(0.02)
+    finally:
+        stop(child)
+    if child.process.returncode:
+        tail = last_lines(child.log) if quiet else ""
+        raise ServiceError(
+            f"`{name}` failed with exit code {child.process.returncode}; its log is {child.log}\n{tail}".rstrip()
+        )
+
+
+# run and reset ----------------------------------------------------------------------------------------------
+
+
+def run(command: list[str], profile: str) -> int:
+    """Run one command with PostgreSQL and Valkey in a temporary folder; returns its exit code."""
+    stop_on_signals()
+    adopt_orphans()
+    state = services.new_state()
+    try:
+        with only_one(state), services.running(state, profile) as running:
+            process = subprocess.Popen(
+                command,
+                env=dict(os.environ) | running.env,
+                preexec_fn=tie_to_us(),  # noqa: PLW1509 - we have one thread
+            )
+
+            def forward(number: int, _frame: FrameType | None) -> None:
+                # The terminal sends Ctrl-C to the command as well: it decides, and we wait for it.
+                if number != signal.SIGINT:
+                    process.send_signal(signal.SIGTERM)
+
+            for number in ASKED_TO_STOP:
+                signal.signal(number, forward)
+            code = process.wait()
+            return code if code >= 0 else 128 - code
+    except Stopped:
+        return 130
+    except (ServiceError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        end_orphans()
+        services.remove(state)
+
+
+def reset(folder: Path) -> int:
+    """Forget the demo's data; refuses while it runs. Returns the exit code."""
+    if not folder.exists():
+        print("There is nothing to reset.")
+        return 0
+    try:
+        with only_one(services.open_state(folder)):
+            services.remove(folder)
+    except ServiceError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"Removed {folder}.")
+    return 0
+
+
+# shared -----------------------------------------------------------------------------------------------------
+
+
+def stop_on_signals() -> None:
+    """Turn the first signal into Stopped; all later ones are ignored, so that they cannot disturb the stopping."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        ignore_signals()
+        raise Stopped
+
+    for number in ASKED_TO_STOP:
+        signal.signal(number, handle)
+
+
+def ignore_signals() -> None:
+    """From here on we are stopping already."""
+    for number in ASKED_TO_STOP:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def only_one(state: Path) -> Iterator[None]:
+    """Hold the state folder for ourselves; raises ServiceError if another supervisor has it."""
+    with open(state / "lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServiceError(
+                f"A demo runs in {state} already: stop it with Ctrl-C in its terminal first."
+            ) from None
+        yield
+
+
+def answers(url: str) -> bool:
+    """True if a GET of the address gives 200; no proxy is asked."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m closeboard.up", description=__doc__)
+    what = parser.add_subparsers(dest="what", required=True)
+    demo_words = what.add_parser("demo", help="the whole product with its demo group")
+    demo_words.add_argument("--host", default="127.0.0.1")
+    demo_words.add_argument("--port", type=int, default=8000)
+    what.add_parser("reset", help="forget the demo's data")
+    run_words = what.add_parser("run", help="PostgreSQL and Valkey for one command")
+    run_words.add_argument("--profile", choices=["test", "bench"], default="test")
+    run_words.add_argument("command", nargs="+", help="after --")
+    words = parser.parse_args(argv)
+    folder = Path(os.environ.get("CLOSEBOARD_STATE") or PROJECT / ".local")
+    if words.what == "demo":
+        return demo(folder, words.host, words.port)
+    if words.what == "reset":
+        return reset(folder)
+    return run(words.command, words.profile)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
