@@ -1,0 +1,188 @@
+"""The ASGI application: which request is whose, and what every answer has in common."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
+from email.utils import formatdate
+from time import time
+from typing import Any
+
+from simulator import bizcentral, control, entra, finops, metadata
+from simulator.entra import BC_AUDIENCE, Entra, Principal, TokenRefused
+from simulator.faults import Active
+from simulator.journal import Entry, Journal
+from simulator.limits import Gates
+from simulator.profile import Profile
+from simulator.scenarios import load
+from simulator.story import World
+from simulator.times import Clock, instant
+from simulator.wire import Answer, Refusal, Request, html_answer, json_answer
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+TOKEN = re.compile(r"/([^/]+)/oauth2/(?:(v2\.0)/)?token/?")
+OPENID = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
+CENTRAL = re.compile(r"(/v2\.0(?:/([^/]+))?/([^/]+)/api/v2\.0)(?:/(.*))?")
+
+
+class Simulator:
+    """One process: Entra, one Finance & Operations environment and one tenant of Business Central."""
+
+    def __init__(self, scenario: str, clock: datetime | None = None, latency_ms: float = 0) -> None:
+        self._as_started = (scenario, clock, latency_ms)
+        self.journal = Journal()
+        self.entra = Entra()
+        self.gates = Gates()
+        self.clock = Clock(clock)
+        self.reset()
+
+    def reset(self) -> None:
+        """Everything as at start-up, except that tokens stay good and `start` stays the same instant."""
+        scenario, self.clock.frozen, self.latency_ms = self._as_started
+        self.story = load(scenario, self.clock.start)
+        self.profile = Profile().changed(self.story.profile)
+        self.finops = finops.Finops(self.story)
+        self.central = bizcentral.BusinessCentral(self.story)
+        self.journal.clear()
+        self._world: World | None = None
+
+    def world(self) -> World:
+        """The world at the clock's instant, built anew only when something has happened."""
+        now = self.clock.now()
+        if self._world is None or self._world.version != self.story.version(now):
+            self._world = self.story.at(now)
+        return self._world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = await _read(scope, receive)
+        if request is None:
+            return
+        if request.path.startswith("/_control"):
+            await _send(send, control.answer(self, request), request)
+            return
+        entry, since = self.journal.open(request)
+        try:
+            if self.latency_ms:
+                await asyncio.sleep(self.latency_ms / 1000)
+            answer = await self._answer(request, entry, Active())
+            entry.status, entry.bytes = answer.status, len(answer.body)
+            await _send(send, answer, request)
+        finally:
+            self.journal.close(entry, since)
+
+    async def _answer(self, request: Request, entry: Entry, active: Active) -> Answer:
+        """Route one request; the roots `data` and `metadata` are read without case, the sets below are not."""
+        first, _, rest = request.path.lstrip("/").partition("/")
+        if first.lower() in {"data", "metadata"}:
+            return self._finops(request, entry, first.lower(), rest, active)
+        if found := CENTRAL.fullmatch(request.path):
+            base, tenant, environment, rest = found.groups()
+            return await self._central(request, entry, base, tenant, environment, rest or "", active)
+        if found := TOKEN.fullmatch(request.path):
+            return self.entra.token(request, found[1], v1=found[2] is None)
+        if found := OPENID.fullmatch(request.path):
+            return entra.discovery(request, found[1])
+        if request.path == "/common/discovery/instance":
+            return entra.instances(request)
+        return html_answer("404 - File or directory not found.", "There is nothing at this address.", 404)
+
+    def _finops(self, request: Request, entry: Entry, root: str, rest: str, active: Active) -> Answer:
+        try:
+            try:
+                # F&O wants its own address as audience: lower case, without a slash at its end.
+                principal = self.entra.check(request, request.origin.lower())
+            except TokenRefused:
+                challenge = f'Bearer authorization_uri="{request.origin}/common/oauth2/authorize"'
+                raise Refusal(401, "Unauthorized", headers=(("www-authenticate", challenge),)) from None
+            self._note(entry, principal, "finops")
+            if root == "metadata":
+                return metadata.answer(request, rest, self.finops.rows.sets(self.profile))
+            return self.finops.answer(request, rest, self.world(), self.profile, active)
+        except Refusal as refused:
+            return finops.refusal(refused, self.profile)
+
+    async def _central(
+        self,
+        request: Request,
+        entry: Entry,
+        base: str,
+        tenant: str | None,
+        environment: str,
+        rest: str,
+        active: Active,
+    ) -> Answer:
+        try:
+            try:
+                principal = self.entra.check(request, BC_AUDIENCE)
+                if tenant is not None and principal.tenant != entra.tenant_id(tenant):
+                    raise TokenRefused("tenant")
+            except TokenRefused:
+                raise Refusal(
+                    401,
+                    "The server has rejected the client credentials.",
+                    "Authentication_InvalidCredentials",
+                ) from None
+            self._note(entry, principal, "business_central")
+            async with self.gates.of(principal).enter(self.profile):
+                if environment.lower() not in {name.lower() for name in self.story.bc_environments}:
+                    raise Refusal(404, f"Environment '{environment}' does not exist.", "NoEnvironment")
+                if active.seconds_inside:
+                    await asyncio.sleep(active.seconds_inside)
+                return self.central.answer(
+                    request, f"{request.origin}{base}", rest, self.world(), self.profile, active
+                )
+        except Refusal as refused:
+            return bizcentral.refusal(refused, self.profile)
+
+    def _note(self, entry: Entry, principal: Principal, product: str) -> None:
+        self.journal.known(entry, f"{principal.app}@{principal.tenant} {product}")
+
+
+def build(
+    scenario: str = "worked_example", clock: str | datetime | None = None, latency_ms: float = 0
+) -> Simulator:
+    """The ASGI application for a scenario; without a clock it follows the real one. Raises `BadScenario`."""
+    return Simulator(scenario, instant(clock) if isinstance(clock, str) else clock, latency_ms)
+
+
+async def _read(scope: Scope, receive: Receive) -> Request | None:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], scope["path"], query, headers, body, scope.get("scheme", "http"))
+
+
+def _head(answer: Answer, request: Request) -> list[tuple[str, str]]:
+    """The headers every answer has; an answer's own headers win."""
+    own = {name for name, _ in answer.headers}
+    common = {
+        "date": formatdate(time(), usegmt=True),
+        "server": "Microsoft-IIS/10.0",
+        "request-id": str(uuid.uuid4()),
+        "content-length": str(len(answer.body)),
+    }
+    return [*answer.headers, *((name, value) for name, value in common.items() if name not in own)]
+
+
+async def _send(send: Send, answer: Answer, request: Request) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in _head(answer, request)]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+
+
+__all__ = ["Simulator", "build", "json_answer"]

@@ -1,0 +1,161 @@
+"""The control API under /_control/: clock, states, profile, latency, faults, the log. For tests and the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from simulator.scenarios import change_of
+from simulator.times import instant, iso, month_of
+from simulator.wire import Answer, Request, json_answer
+
+if TYPE_CHECKING:
+    from simulator.app import Simulator
+
+WHAT_THERE_IS = {
+    "GET /_control/": "this list",
+    "GET, PUT /_control/clock": 'the ERPs\' instant: {"now": "2026-06-12T12:00:00Z"}; null follows the real clock',
+    "GET /_control/state": "every period and posting window that differs from the scenario's base, at the clock",
+    "PUT /_control/state": (
+        'what happens at the clock\'s instant: {"company": "NLDT", "period": "2026-05", "status": "Closed"}, or'
+        ' "access": {"Ledger": ["User", "FINCLOSE"], "Vend": "None"}, or for Business Central {"company": "ESIB",'
+        ' "allow_posting_from": "2026-06-01", "allow_posting_to": null}; a list of such changes many at once'
+    ),
+    "DELETE /_control/state": "forget what was set by PUT",
+    "GET, PUT /_control/profile": "the switches for what is unverified; PUT sets those that are named",
+    "GET, PUT /_control/latency": '{"ms": 20}: every answer waits that long',
+    "GET, POST, DELETE /_control/faults": 'faults: {"kind": "throttled", "match": "FiscalPeriods", "times": 2}',
+    "GET, DELETE /_control/requests": "the log of requests and the most that were under way at once",
+    "POST /_control/reset": "clock, states, profile, latency, faults and log as at start-up",
+}
+
+
+def answer(simulator: Simulator, request: Request) -> Answer:
+    """Answer one control request; a mistake in it is a 400 that says what is wrong."""
+    try:
+        return _answer(simulator, request, request.path.removeprefix("/_control").strip("/"))
+    except (ValueError, KeyError, TypeError, AttributeError) as mistake:
+        words = f"'{mistake.args[0]}' is missing" if isinstance(mistake, KeyError) else str(mistake)
+        return json_answer({"error": words}, 400)
+
+
+def _answer(simulator: Simulator, request: Request, what: str) -> Answer:
+    doing = DOORS.get((request.method, what))
+    if doing is None:
+        return json_answer({"error": "no such control", "routes": WHAT_THERE_IS}, 404)
+    return json_answer(doing(simulator, request))
+
+
+def _index(simulator: Simulator, request: Request) -> Any:
+    story = simulator.story
+    return {
+        "scenario": story.name,
+        "finops": [company.code for company in story.finops],
+        "business_central": {company.code: company.id for company in story.bc},
+        "environments": story.bc_environments,
+        "routes": WHAT_THERE_IS,
+    }
+
+
+def _clock(simulator: Simulator, request: Request) -> Any:
+    clock = simulator.clock
+    return {"now": iso(clock.now()), "frozen": clock.frozen is not None, "started": iso(clock.start)}
+
+
+def _set_clock(simulator: Simulator, request: Request) -> Any:
+    wish = request.json()["now"]
+    simulator.clock.frozen = None if wish is None else instant(str(wish))
+    return _clock(simulator, request)
+
+
+def _profile(simulator: Simulator, request: Request) -> Any:
+    return simulator.profile.as_dict()
+
+
+def _set_profile(simulator: Simulator, request: Request) -> Any:
+    simulator.profile = simulator.profile.changed(request.json())
+    return simulator.profile.as_dict()
+
+
+def _latency(simulator: Simulator, request: Request) -> Any:
+    return {"ms": simulator.latency_ms}
+
+
+def _set_latency(simulator: Simulator, request: Request) -> Any:
+    simulator.latency_ms = max(0.0, float(request.json()["ms"]))
+    return {"ms": simulator.latency_ms}
+
+
+def _forget_states(simulator: Simulator, request: Request) -> Any:
+    simulator.story.forget_added()
+    return {"set": 0}
+
+
+def _requests(simulator: Simulator, request: Request) -> Any:
+    return simulator.journal.as_json()
+
+
+def _clear_requests(simulator: Simulator, request: Request) -> Any:
+    simulator.journal.clear()
+    return {"count": 0}
+
+
+def _reset(simulator: Simulator, request: Request) -> Any:
+    simulator.reset()
+    return _clock(simulator, request)
+
+
+def _state(simulator: Simulator, request: Request) -> Any:
+    world = simulator.world()
+    return {
+        "periods": [
+            {
+                "company": code,
+                "period": f"{key.year}/{key.name}",
+                "status": state.status,
+                "access": state.access,
+            }
+            for (code, key), state in world.states.items()
+        ],
+        "windows": {
+            code: {
+                "allow_posting_from": window.allowed_from and window.allowed_from.isoformat(),
+                "allow_posting_to": window.allowed_to and window.allowed_to.isoformat(),
+                "closed_years": sorted(window.closed_years),
+            }
+            for code, window in world.windows.items()
+        },
+    }
+
+
+def _set_state(simulator: Simulator, request: Request) -> Any:
+    given = request.json()
+    wishes: list[Mapping[str, Any]] = given if isinstance(given, list) else [given]
+    story, now, changes = simulator.story, simulator.clock.now(), []
+    for wish in wishes:
+        company = story.company(str(wish["company"]))
+        if company is None:
+            raise ValueError(f"there is no company '{wish['company']}'")
+        named = wish.get("period")
+        month = None if named is None or "/" in str(named) else month_of(str(named), simulator.clock.start)
+        changes.append(change_of(story, company, wish, now, month))
+    for change in changes:
+        story.add(change)
+    return {"set": len(changes), "at": iso(now)}
+
+
+DOORS: dict[tuple[str, str], Callable[[Simulator, Request], Any]] = {
+    ("GET", ""): _index,
+    ("GET", "clock"): _clock,
+    ("PUT", "clock"): _set_clock,
+    ("GET", "state"): _state,
+    ("PUT", "state"): _set_state,
+    ("DELETE", "state"): _forget_states,
+    ("GET", "profile"): _profile,
+    ("PUT", "profile"): _set_profile,
+    ("GET", "latency"): _latency,
+    ("PUT", "latency"): _set_latency,
+    ("GET", "requests"): _requests,
+    ("DELETE", "requests"): _clear_requests,
+    ("POST", "reset"): _reset,
+}

@@ -1,0 +1,284 @@
+"""Dynamics 365 Finance & Operations: the OData sets under /data, as one environment would serve them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from simulator import odata
+from simulator.edmx import finops_metadata
+from simulator.faults import Active
+from simulator.finops_rows import Rows
+from simulator.odata import Dialect, Query, Row
+from simulator.profile import Profile
+from simulator.story import Story, World
+from simulator.tables import EntitySet
+from simulator.wire import Answer, Refusal, Request, dumps, html_answer, json_answer
+
+JSON_MINIMAL = "application/json; odata.metadata=minimal"
+VERSION = ("odata-version", "4.0")
+CACHE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of rows on its way out."""
+
+    rows: Sequence[Row]
+    next_link: str | None
+    count: int | None
+
+
+class Bodies:
+    """Finished bodies by what they depend on, so that a measurement sees the reader and not the simulator."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[object, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: object, make: Callable[[], bytes]) -> bytes:
+        body = self._kept.get(key)
+        if body is not None:
+            self._kept.move_to_end(key)
+            return body
+        body = make()
+        self._kept[key] = body
+        self._size += len(body)
+        while self._size > CACHE_BYTES and len(self._kept) > 1:
+            self._size -= len(self._kept.popitem(last=False)[1])
+        return body
+
+
+class Finops:
+    """Answers requests to one environment; `rows` holds what its sets contain at the clock's instant."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.rows = Rows(story)
+        self._bodies = Bodies()
+        self._chosen: OrderedDict[object, Sequence[Row]] = OrderedDict()
+
+    def answer(self, request: Request, rest: str, world: World, profile: Profile, active: Active) -> Answer:
+        """Answer `/data/{rest}`; raises `Refusal` for everything the product refuses."""
+        if request.method not in {"GET", "HEAD"}:
+            raise Refusal(405, f"The requested resource does not support http method '{request.method}'.")
+        sets = self.rows.sets(profile)
+        rest = rest.strip("/")
+        if not rest:
+            return self._service_document(request, sets)
+        if rest == "$metadata":
+            kind = (("content-type", "application/xml"), VERSION)
+            return Answer(200, kind, finops_metadata(sets.values()))
+        name, bracket, key = rest.partition("(")
+        counted = name.endswith("/$count")
+        entity_set = sets.get(name.removesuffix("/$count"))
+        if entity_set is None or (bracket and not key.endswith(")")):
+            raise Refusal(
+                404,
+                f"No HTTP resource was found that matches the request URI '{request.origin}/data/{rest}'.",
+            )
+        dialect = Dialect(wildcards=True, ignore_case=profile.finops_texts == "ignore_case", functions=False)
+        query = odata.parse(request.options, entity_set, dialect)
+        if query.expand:
+            raise odata.bad(
+                f"Property '{query.expand[0]}' on type '{entity_set.type}' is not a navigation property."
+            )
+        if bracket:
+            return self._single(request, key[:-1], entity_set, query, world, profile, active)
+        if counted:
+            total = len(self._find(request, entity_set, query, world, profile, active))
+            return Answer(200, (("content-type", "text/plain"), VERSION), str(total).encode())
+        return self._list(request, entity_set, query, world, profile, active)
+
+    def _service_document(self, request: Request, sets: dict[str, EntitySet]) -> Answer:
+        value = [{"name": name, "kind": "EntitySet", "url": name} for name in sets]
+        context = f"{request.origin}/data/$metadata"
+        return json_answer({"@odata.context": context, "value": value}, kind=JSON_MINIMAL, headers=(VERSION,))
+
+    def _find(
+        self,
+        request: Request,
+        entity_set: EntitySet,
+        query: Query,
+        world: World,
+        profile: Profile,
+        active: Active,
+    ) -> Sequence[Row]:
+        cross = (
+            any(
+                name.lower() == "cross-company" and value.lower() == "true" for name, value in request.options
+            )
+            and not active.only_default_company
+        )
+        key = (world.version, profile, entity_set.name, cross, query.key)
+        if not active.touches_rows and key in self._chosen:
+            return self._chosen[key]
+        rows = self.rows.of(entity_set, world, profile)
+        if not cross and (self.rows.per_company(entity_set, profile) or active.only_default_company):
+            rows = self.rows.of_default_company(entity_set, rows)
+        rows = active.rows_seen(entity_set, rows)
+        if profile.row_order == "shuffled" and not query.order:
+            rows = sorted(rows, key=lambda row: hashlib.sha256(row[0].encode()).digest())
+        rows = query.rows(rows)
+        if not active.touches_rows:
+            self._chosen[key] = rows
+            while len(self._chosen) > 64:
+                self._chosen.popitem(last=False)
+        return rows
+
+    def _list(
+        self,
+        request: Request,
+        entity_set: EntitySet,
+        query: Query,
+        world: World,
+        profile: Profile,
+        active: Active,
+    ) -> Answer:
+        def page() -> Page:
+            rows = self._find(request, entity_set, query, world, profile, active)
+            size = self._page_size(request, profile)
+            skip = self._skip(query)
+            wanted = (
+                max(len(rows) - skip, 0) if query.top is None else min(query.top, max(len(rows) - skip, 0))
+            )
+            shown = rows[skip : skip + min(wanted, size)]
+            more = wanted > size
+            link = self._next_link(request, query, skip + size, wanted - size, profile) if more else None
+            return Page(shown, link, len(rows) if query.count else None)
+
+        context = f"{request.origin}/data/$metadata#{entity_set.name}"
+        if query.select:
+            context += f"({','.join(query.select)})"
+        headers = (("content-type", JSON_MINIMAL), VERSION, ("cache-control", "no-cache"))
+        if active.touches_rows:
+            value = envelope(context, page(), entity_set, query.select)
+            return Answer(200, headers, active.spoil(value, request))
+        key = (
+            world.version,
+            profile,
+            request.origin,
+            entity_set.name,
+            request.query,
+            request.headers.get("prefer"),
+        )
+        body = self._bodies.get(key, lambda: dumps(envelope(context, page(), entity_set, query.select)))
+        return Answer(200, headers, body)
+
+    def _single(
+        self,
+        request: Request,
+        key: str,
+        entity_set: EntitySet,
+        query: Query,
+        world: World,
+        profile: Profile,
+        active: Active,
+    ) -> Answer:
+        found = odata.parse_key(key, entity_set)
+        rows = active.rows_seen(entity_set, self.rows.of(entity_set, world, profile))
+        row = odata.find_by_key(rows, entity_set, found)
+        if row is None:
+            raise Refusal(404, f"No resources were found when selecting for '{entity_set.name}({key})'.")
+        context = f"{request.origin}/data/$metadata#{entity_set.name}/$entity"
+        value = {"@odata.context": context, **as_json(row, entity_set, query.select)}
+        return json_answer(value, kind=JSON_MINIMAL, headers=(VERSION,))
+
+    @staticmethod
+    def _page_size(request: Request, profile: Profile) -> int:
+        wanted = max_page_size(request) if profile.finops_maxpagesize == "honoured" else None
+        return max(1, min(wanted or profile.finops_page_size, profile.finops_page_size))
+
+    @staticmethod
+    def _skip(query: Query) -> int:
+        if query.skiptoken is None:
+            return query.skip
+        try:
+            return int(base64.urlsafe_b64decode(query.skiptoken))
+        except ValueError:
+            raise odata.bad("The skip token is not one of ours.") from None
+
+    @staticmethod
+    def _next_link(request: Request, query: Query, skip: int, left: int, profile: Profile) -> str:
+        """Everything the client asked for, with `$skip` and `$top` of what is left put last."""
+        skipped = {"$skip", "$top", "$skiptoken"}
+        kept = [
+            piece
+            for piece, (name, _) in zip(
+                [p for p in request.query.split("&") if p], request.options, strict=True
+            )
+            if name not in skipped
+        ]
+        if profile.next_link == "skiptoken":
+            kept.append(f"$skiptoken={quote(base64.urlsafe_b64encode(str(skip).encode()).decode())}")
+        else:
+            kept.append(f"$skip={skip}")
+        if query.top is not None or profile.next_link == "skip_top":
+            kept.append(f"$top={left}")
+        return f"{request.origin}{quote(request.path)}?{'&'.join(kept)}"
+
+
+def max_page_size(request: Request) -> int | None:
+    """What `Prefer: odata.maxpagesize=N` asks for."""
+    for part in request.headers.get("prefer", "").replace(";", ",").split(","):
+        name, _, value = part.strip().partition("=")
+        if name.lower().removeprefix("odata.") == "maxpagesize" and value.strip().isdecimal():
+            return int(value)
+    return None
+
+
+def as_json(row: Row, entity_set: EntitySet, select: tuple[str, ...] | None) -> dict[str, Any]:
+    """A row as its JSON object, etag first, in wire order (or in the order of $select)."""
+    if select:
+        position = entity_set.position
+        return {"@odata.etag": row[0], **{name: row[position[name]] for name in select}}
+    return dict(zip(("@odata.etag", *entity_set.names), row, strict=True))
+
+
+def envelope(
+    context: str, page: Page, entity_set: EntitySet, select: tuple[str, ...] | None
+) -> dict[str, Any]:
+    value: dict[str, Any] = {"@odata.context": context}
+    if page.count is not None:
+        value["@odata.count"] = page.count
+    value["value"] = [as_json(row, entity_set, select) for row in page.rows]
+    if page.next_link:
+        value["@odata.nextLink"] = page.next_link
+    return value
+
+
+def refusal(refused: Refusal, profile: Profile) -> Answer:
+    """An error as Finance & Operations words it; the exact body is UNVERIFIED, so the profile varies it."""
+    if refused.status == 401:
+        body = (
+            dumps({"error": {"code": "", "message": "Unauthorized"}})
+            if profile.unauthorized_body == "json"
+            else b""
+        )
+        return Answer(
+            401, (*refused.headers, ("content-type", "application/json")) if body else refused.headers, body
+        )
+    form = profile.not_found_body if refused.status == 404 else "json"
+    if form == "empty":
+        return Answer(404, refused.headers)
+    if form == "html" or profile.error_body == "html":
+        return html_answer(f"{refused.status} - Server Error", refused.message, refused.status)
+    error: dict[str, Any] = {"code": "", "message": "An error has occurred."}
+    if profile.error_body == "innererror":
+        error["innererror"] = {
+            "message": refused.message,
+            "type": "Microsoft.OData.ODataException"
+            if refused.status == 400
+            else "System.Web.Http.HttpException",
+            "stacktrace": "",
+        }
+    else:
+        error["message"] = refused.message
+    return json_answer(
+        {"error": error}, refused.status, kind=JSON_MINIMAL, headers=(VERSION, *refused.headers)
+    )

@@ -1,0 +1,92 @@
+"""The log of requests seen, for tests to look at; tokens and secrets never enter it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+from simulator.times import iso
+from simulator.wire import Request
+
+KEPT = 20_000
+
+
+@dataclass
+class Entry:
+    """One request; `concurrent` counts those under way when it came, itself included."""
+
+    number: int
+    at: str
+    method: str
+    path: str
+    query: str
+    bearer: bool
+    concurrent: int
+    user_agent: str
+    prefer: str
+    data_access_intent: str
+    principal: str | None = None
+    status: int | None = None
+    milliseconds: float | None = None
+    bytes: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class Journal:
+    """Requests in the order in which they came, and the most that were under way at once."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque(maxlen=KEPT)
+        self.total = 0
+        self.under_way: Counter[str] = Counter()
+        self.highest: Counter[str] = Counter()
+
+    def clear(self) -> None:
+        self.entries.clear()
+        self.total = 0
+        self.highest.clear()
+
+    def open(self, request: Request) -> tuple[Entry, float]:
+        """Note a request on its way in; the second value is for `close`."""
+        self.total += 1
+        self._enter("all")
+        entry = Entry(
+            number=self.total,
+            at=iso(datetime.now(UTC)),
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            bearer=request.bearer is not None,
+            concurrent=self.under_way["all"],
+            user_agent=request.headers.get("user-agent", ""),
+            prefer=request.headers.get("prefer", ""),
+            data_access_intent=request.headers.get("data-access-intent", ""),
+        )
+        self.entries.append(entry)
+        return entry, perf_counter()
+
+    def known(self, entry: Entry, principal: str) -> None:
+        """The request's token was good."""
+        entry.principal = principal
+        self._enter(principal)
+
+    def close(self, entry: Entry, since: float) -> None:
+        entry.milliseconds = round((perf_counter() - since) * 1000, 3)
+        self.under_way["all"] -= 1
+        if entry.principal:
+            self.under_way[entry.principal] -= 1
+
+    def _enter(self, who: str) -> None:
+        self.under_way[who] += 1
+        self.highest[who] = max(self.highest[who], self.under_way[who])
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "count": self.total,
+            "max_concurrent": self.highest["all"],
+            "max_concurrent_by_principal": {who: most for who, most in self.highest.items() if who != "all"},
+            "requests": [asdict(entry) for entry in self.entries],
+        }

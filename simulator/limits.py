@@ -1,0 +1,79 @@
+"""Business Central's limits per principal: five requests at a time, a queue behind them, a rate per five minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from simulator.entra import Principal
+from simulator.profile import Profile
+from simulator.wire import Refusal
+
+WINDOW = 300.0  # seconds
+
+
+def _too_many(message: str, profile: Profile, wait: float) -> Refusal:
+    # Retry-After is documented for 502 and 503 only (03-erp-contracts 8); the profile can add it.
+    headers = (("retry-after", str(max(1, round(wait)))),) if profile.bc_429 == "retry_after" else ()
+    return Refusal(429, message, "Application_TooManyRequests", headers)
+
+
+class Gate:
+    """One principal's way in: in real time, whatever the scenario's clock says."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.highest = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        self._seen: deque[float] = deque()
+
+    @asynccontextmanager
+    async def enter(self, profile: Profile) -> AsyncIterator[None]:
+        """Wait for a place; raises `Refusal` 429 when the queue is full or the rate is used up."""
+        now = time.monotonic()
+        while self._seen and self._seen[0] <= now - WINDOW:
+            self._seen.popleft()
+        if profile.bc_rate and len(self._seen) >= profile.bc_rate:
+            raise _too_many("The rate of requests is over its limit.", profile, self._seen[0] + WINDOW - now)
+        if self.inside >= profile.bc_concurrent and len(self.waiting) >= profile.bc_queue:
+            raise _too_many("Too many requests are waiting already.", profile, 5)
+        self._seen.append(now)
+        if self.inside >= profile.bc_concurrent:
+            place = asyncio.get_running_loop().create_future()
+            self.waiting.append(place)
+            try:
+                await place  # the one who leaves hands over the place: `inside` stays as it is
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled():
+                    self._leave()
+                elif place in self.waiting:
+                    self.waiting.remove(place)
+                raise
+        else:
+            self.inside += 1
+        self.highest = max(self.highest, self.inside)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        while self.waiting:
+            place = self.waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self.inside -= 1
+
+
+class Gates:
+    """The gate of each principal."""
+
+    def __init__(self) -> None:
+        self._gates: dict[Principal, Gate] = {}
+
+    def of(self, principal: Principal) -> Gate:
+        return self._gates.setdefault(principal, Gate())

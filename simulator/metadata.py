@@ -1,0 +1,90 @@
+"""`/metadata`: the catalogue of entities and enumerations that Finance & Operations serves as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from simulator.tables import ENUMS, NAMESPACE, EntitySet
+from simulator.wire import Answer, Refusal, Request, json_answer
+
+TRANSACTIONS = {"LedgerJournalHeaders", "LedgerJournalLines"}
+
+
+def answer(request: Request, rest: str, sets: Mapping[str, EntitySet]) -> Answer:
+    """Answer `/metadata/{rest}`; raises `Refusal` 404 for what is not there. Query options are not evaluated."""
+    name, _, key = rest.strip("/").partition("(")
+    made = {
+        "DataEntities": [_data_entity(one) for one in sets.values()],
+        "PublicEntities": [_public_entity(one) for one in sets.values()],
+        "PublicEnumerations": [_enumeration(name) for name in _used(sets)],
+    }.get(name)
+    if made is None:
+        raise Refusal(404, f"No HTTP resource was found that matches the request URI '/metadata/{rest}'.")
+    context = f"{request.origin}/metadata/$metadata#{name}"
+    if not key:
+        return json_answer({"@odata.context": context, "value": made})
+    for one in made:
+        if key == f"'{one['Name']}')":
+            return json_answer({"@odata.context": f"{context}/$entity", **one})
+    raise Refusal(404, f"There is no {name}({key}.")
+
+
+def _used(sets: Mapping[str, EntitySet]) -> list[str]:
+    return sorted({column.type for one in sets.values() for column in one.columns if column.type in ENUMS})
+
+
+def _data_entity(one: EntitySet) -> dict[str, Any]:
+    return {
+        "Name": one.aot,
+        "PublicEntityName": one.type,
+        "PublicCollectionName": one.name,
+        "LabelId": "",
+        "DataServiceEnabled": True,
+        "DataManagementEnabled": True,
+        "EntityCategory": "Transaction" if one.name in TRANSACTIONS else "Reference",
+        "IsReadOnly": False,
+    }
+
+
+def _public_entity(one: EntitySet) -> dict[str, Any]:
+    return {
+        "Name": one.type,
+        "EntitySetName": one.name,
+        "LabelId": "",
+        "IsReadOnly": False,
+        "ConfigurationEnabled": True,
+        "Properties": [
+            {
+                "Name": column.name,
+                "TypeName": f"{NAMESPACE}.{column.type}" if column.type in ENUMS else f"Edm.{column.type}",
+                "DataType": "Enum" if column.type in ENUMS else column.type,
+                "LabelId": "",
+                "IsKey": column.name in one.key,
+                "IsMandatory": column.name in one.key,
+                "ConfigurationEnabled": True,
+                "AllowEdit": column.name not in one.key,
+                "AllowEditOnCreate": True,
+                "IsDimension": False,
+                "DimensionRelation": None,
+                "IsDynamicDimension": False,
+                "DimensionLegalEntityProperty": None,
+                "DimensionTypeProperty": None,
+            }
+            for column in one.columns
+        ],
+        "NavigationProperties": [],
+        "PropertyGroups": [],
+        "Actions": [],
+    }
+
+
+def _enumeration(name: str) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "LabelId": "",
+        "Members": [
+            {"Name": member, "Value": value, "LabelId": "", "ConfigurationEnabled": True}
+            for member, value in ENUMS[name].items()
+        ],
+    }

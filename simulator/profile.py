@@ -1,0 +1,60 @@
+"""What nobody knows yet about the real products, as switches, so that a reader cannot lean on one answer.
+
+Each switch varies one UNVERIFIED fact of 03-erp-contracts (section 11 items 1, 3, 4, 8, 10 and others).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args, get_type_hints
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One set of answers; the first word of each switch is its default."""
+
+    # Finance & Operations
+    period_set: Literal["V2", "V1", "both"] = "V2"  # which name the set of period states has
+    period_dates: Literal["noon", "midnight"] = "noon"  # FiscalPeriods.StartDate and EndDate
+    entity_id_case: Literal["lower", "upper"] = "lower"  # LegalEntityId in LedgerFiscalPeriods*
+    period_scope: Literal["shared", "company"] = (
+        "shared"  # is LedgerFiscalPeriods* filtered without cross-company
+    )
+    landed_cost: Literal["present", "absent"] = "present"  # the ITM pair of newer versions
+    access_levels: Literal["word", "blank"] = "word"  # unrestricted modules: `All` or null
+    error_body: Literal["innererror", "message", "html"] = "innererror"
+    not_found_body: Literal["json", "html", "empty"] = "json"
+    unauthorized_body: Literal["empty", "json"] = "empty"
+    next_link: Literal["skip_top", "skip", "skiptoken"] = "skip_top"
+    finops_maxpagesize: Literal["ignored", "honoured"] = "ignored"  # Prefer: odata.maxpagesize
+    finops_texts: Literal["ignore_case", "exact"] = "ignore_case"  # how $filter compares texts
+    row_order: Literal["stable", "shuffled"] = "stable"  # without $orderby; no order is promised
+    finops_page_size: int = 10_000
+    # Business Central
+    bc_etag: Literal["base64", "short", "absent"] = "base64"
+    bc_429: Literal["bare", "retry_after"] = "bare"
+    bc_error_ids: Literal["present", "absent"] = (
+        "present"  # " CorrelationId: ..." at the end of error messages
+    )
+    bc_company_fields: Literal["documented", "more"] = "documented"
+    bc_page_size: int = 20_000
+    bc_concurrent: int = 5
+    bc_queue: int = 95
+    bc_rate: int = 6_000  # requests per 5 minutes and principal; 0: no limit
+
+    def changed(self, wishes: Mapping[str, Any]) -> Profile:
+        """The profile with some switches set; raises ValueError in words for a switch or a value it does not know."""
+        hints = get_type_hints(Profile)
+        for name, value in wishes.items():
+            if name not in hints:
+                raise ValueError(f"There is no switch '{name}'; there are: {', '.join(hints)}.")
+            if hints[name] is int:
+                if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                    raise ValueError(f"'{name}' takes a whole number, not {value!r}.")
+            elif value not in get_args(hints[name]):
+                raise ValueError(f"'{name}' is one of {', '.join(get_args(hints[name]))}, not {value!r}.")
+        return replace(self, **dict(wishes))
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

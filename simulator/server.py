@@ -1,0 +1,100 @@
+"""The process around the application: listening, one line when it does, and an orderly end."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from simulator.app import Simulator
+
+
+class CannotListen(Exception):
+    """The address is taken or not ours; the text is one sentence."""
+
+
+class Protocol(HttpToolsProtocol):
+    """Gives the application its connection, without which it could not break an answer off in the middle."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {"simulator.transport": {"transport": self.transport}}
+
+
+class Server(uvicorn.Server):
+    """Says when it listens, and does not raise the signal again that ended it: the end is an orderly one."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._listening()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        def leave(number: int, frame: FrameType | None) -> None:
+            self.should_exit = True
+
+        before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on that address (port 0: any free one); raises `CannotListen`."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as refused:
+        listener.close()
+        if refused.errno == errno.EADDRINUSE:
+            raise CannotListen(f"Port {port} on {host} is taken; choose another one with --port.") from None
+        raise CannotListen(f"Cannot listen on {host}, port {port}: {refused.strerror or refused}.") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def serve(simulator: Simulator, listener: socket.socket, *, until_stdin_closes: bool = False) -> None:
+    """Serve until SIGINT, SIGTERM or (for tests, whose end must not leave us behind) the end of standard input."""
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    config = uvicorn.Config(
+        simulator,
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+
+    def listening() -> None:
+        print(f"Simulator plays {simulator.story.name} on {url}", flush=True)
+
+    server = Server(config, listening)
+    if until_stdin_closes:
+
+        def watch() -> None:
+            sys.stdin.buffer.read()
+            server.should_exit = True
+
+        threading.Thread(target=watch, daemon=True).start()
+    server.run(sockets=[listener])

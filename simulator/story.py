@@ -1,0 +1,223 @@
+"""A scenario while it plays: who there is, what happens when, and the state of everything at one instant.
+
+The state is never stored. It is the base plus every change up to the clock, so setting the clock back replays.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from simulator.times import Month, first_day, last_day
+
+
+class PeriodKey(NamedTuple):
+    """A period of one calendar."""
+
+    year: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One fiscal period of a Finance & Operations calendar; `number` counts the operating ones of its year from 1."""
+
+    calendar: str
+    year: str
+    name: str
+    first: date
+    last: date
+    type: str  # Opening, Operating, Closing
+    number: int
+
+    @property
+    def key(self) -> PeriodKey:
+        return PeriodKey(self.year, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """One legal entity of Finance & Operations or one company of Business Central (`id` is set only there)."""
+
+    code: str
+    name: str
+    id: str = ""
+    currency: str = "EUR"
+    country: str = "NLD"
+    language: str = "en-GB"
+    zone: str = "UTC"
+    calendar: str = ""
+    status_rows: bool = True  # False: the ledger has periods but no rows of state
+    access: str = "granted"  # or `forbidden`: Business Central answers 403
+    months: tuple[Month, ...] = ()  # the starts of Business Central's accounting periods
+    year_starts: int = 1
+
+    def is_called(self, word: str) -> bool:
+        return word.casefold() in {self.code.casefold(), self.name.casefold(), self.id.casefold()} - {""}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that happens at an instant; what is None stays as it was."""
+
+    at: datetime
+    company: str
+    period: PeriodKey | None = None
+    status: str | None = None
+    access: Mapping[str, tuple[str | None, str]] | None = None  # module -> (level, user group)
+    window: tuple[date | None, date | None] | None = None
+    year_closed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Steps that come again and again from `start` on; a step is a change and how long after the round's begin."""
+
+    start: datetime
+    every: timedelta
+    steps: tuple[tuple[timedelta, Change], ...]
+
+    def occurrences(self, now: datetime) -> Iterable[tuple[int, Change]]:
+        """The latest time each step has happened: earlier ones are overwritten by it."""
+        for after, change in self.steps:
+            rounds = (now - self.start - after) // self.every
+            if rounds >= 0:
+                yield rounds, replace(change, at=self.start + after + rounds * self.every)
+
+
+@dataclass(slots=True)
+class PeriodState:
+    """What a ledger says of one period; `changes` counts how often it was touched (the row's version)."""
+
+    status: str
+    access: dict[str, tuple[str | None, str]] = field(default_factory=dict)
+    changes: int = 0
+
+
+@dataclass(slots=True)
+class PostingWindow:
+    """A Business Central company's allowed posting range, the years it has closed, and when each last changed."""
+
+    allowed_from: date | None
+    allowed_to: date | None
+    changed_at: datetime
+    closed_years: dict[int, datetime] = field(default_factory=dict)
+    changes: int = 0
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that differs from the base at one instant; worlds with equal `version` are equal."""
+
+    version: Hashable
+    states: Mapping[tuple[str, PeriodKey], PeriodState]
+    windows: Mapping[str, PostingWindow]
+
+
+@dataclass(frozen=True)
+class Story:
+    """A loaded scenario."""
+
+    name: str
+    finops: tuple[Company, ...]
+    calendars: Mapping[str, tuple[Period, ...]]
+    default_company: str
+    closed_before: date
+    bc: tuple[Company, ...]
+    bc_environments: tuple[str, ...]
+    windows: Mapping[str, tuple[date | None, date | None]]
+    loops: tuple[Loop, ...]
+    changes: list[Change]
+    journals: tuple[Mapping[str, Any], ...] = ()
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    manual: list[Change] = field(default_factory=list)
+    revisions: list[int] = field(default_factory=lambda: [0])
+
+    @cached_property
+    def by_code(self) -> Mapping[str, Company]:
+        return {company.code: company for company in (*self.finops, *self.bc)}
+
+    @cached_property
+    def periods_by_key(self) -> Mapping[str, Mapping[PeriodKey, Period]]:
+        return {name: {period.key: period for period in periods} for name, periods in self.calendars.items()}
+
+    def company(self, word: str) -> Company | None:
+        """The company with that code, name or id, compared without case."""
+        return next((company for company in self.by_code.values() if company.is_called(word)), None)
+
+    def period(self, company: Company, text: str, month: Month | None) -> Period | None:
+        """The operating period of a month (the one that ends nearest to it), or `2026/Period 13` by its name."""
+        periods = self.calendars[company.calendar]
+        if month is None:
+            year, _, name = text.partition("/")
+            return self.periods_by_key[company.calendar].get(PeriodKey(year, name))
+        end = last_day(month)
+        operating = [period for period in periods if period.type == "Operating"]
+        nearest = min(operating, key=lambda period: abs((period.last - end).days), default=None)
+        return nearest if nearest and abs((nearest.last - end).days) <= 15 else None
+
+    def base_status(self, period: Period) -> str:
+        return "Closed" if period.last < self.closed_before else "Open"
+
+    def add(self, change: Change) -> None:
+        """Let something happen that the scenario did not foresee."""
+        insort(self.changes, change, key=lambda known: known.at)
+        self.manual.append(change)
+        self.revisions[0] += 1
+
+    def forget_added(self) -> None:
+        for change in self.manual:
+            self.changes.remove(change)
+        self.manual.clear()
+        self.revisions[0] += 1
+
+    def version(self, now: datetime) -> Hashable:
+        """Changes exactly when the state does: cheap enough to ask on every request."""
+        rounds = tuple(count for loop in self.loops for count, _ in loop.occurrences(now))
+        return bisect_right(self.changes, now, key=lambda change: change.at), rounds, self.revisions[0]
+
+    def at(self, now: datetime) -> World:
+        """The world at one instant."""
+        happened = self.changes[: bisect_right(self.changes, now, key=lambda change: change.at)]
+        again = [change for loop in self.loops for _, change in loop.occurrences(now)]
+        states: dict[tuple[str, PeriodKey], PeriodState] = {}
+        long_ago = self.long_ago
+        windows = {code: PostingWindow(*bounds, changed_at=long_ago) for code, bounds in self.windows.items()}
+        for change in sorted([*happened, *again], key=lambda change: change.at):
+            if change.period is not None:
+                self._touch(states, change)
+            elif change.company in windows:
+                window = windows[change.company]
+                if change.window is not None:
+                    window.allowed_from, window.allowed_to = change.window
+                    window.changed_at = change.at
+                    window.changes += 1
+                if change.year_closed is not None:
+                    window.closed_years[change.year_closed] = change.at
+        return World(self.version(now), states, windows)
+
+    def _touch(self, states: dict[tuple[str, PeriodKey], PeriodState], change: Change) -> None:
+        assert change.period is not None
+        place = (change.company, change.period)
+        state = states.get(place)
+        if state is None:
+            calendar = self.by_code[change.company].calendar
+            state = states[place] = PeriodState(
+                self.base_status(self.periods_by_key[calendar][change.period])
+            )
+        if change.status is not None:
+            state.status = change.status
+        if change.access is not None:
+            state.access |= change.access
+        state.changes += 1
+
+    @cached_property
+    def long_ago(self) -> datetime:
+        """When the base was made: before everything that a scenario tells."""
+        starts = [period.first for periods in self.calendars.values() for period in periods[:1]]
+        starts += [first_day(company.months[0]) for company in self.bc if company.months]
+        return datetime.combine(min(starts, default=date(2024, 1, 1)), time(9), UTC)
