@@ -19,6 +19,7 @@ from pathlib import Path
 from closeboard.children import Child, ServiceError, clear_stale, last_lines, package_folder, spawn
 
 OLDEST = 15
+DEBIANS = Path("/usr/lib/postgresql")
 
 _COMMON = {
     "listen_addresses": "",
@@ -52,7 +53,7 @@ def find(environ: Mapping[str, str] = os.environ) -> tuple[Path, Path | None]:
         return package / "pginstall/bin", package
     by_version = [
         (int(found.parent.parent.name), found.parent)
-        for found in Path("/usr/lib/postgresql").glob("*/bin/initdb")
+        for found in DEBIANS.glob("*/bin/initdb")
         if found.parent.parent.name.isdigit()
     ]
     if by_version:
@@ -121,7 +122,7 @@ def _create_cluster(programs: Path, data: Path, owner: tuple[int, int] | None, l
         "--no-instructions",
     ]
     _run(log, data, owner, [programs / "initdb", "-D", data, *words])
-    single = [programs / "postgres", "--single", "-D", data, "-c", "fsync=off", "postgres"]
+    single: list[str | Path] = [programs / "postgres", "--single", "-D", data, "-c", "fsync=off", "postgres"]
     _run(log, data, owner, single, said="CREATE DATABASE closeboard;\n")
     ready = data / "closeboard-ready"
     ready.write_text("initdb finished\n")

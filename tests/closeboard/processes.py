@@ -1,0 +1,55 @@
+"""Looking at the processes of this machine, for tests that start and end some."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def mentioning(text: Path | str) -> dict[int, str]:
+    """The running processes (not zombies, not we) with `text` in their command, environment or folder."""
+    wanted = str(text).encode()
+    found: dict[int, str] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if int(folder.name) == os.getpid():
+            continue
+        try:
+            words = (folder / "cmdline").read_bytes()
+            works_in = str((folder / "cwd").readlink()).encode()
+            if wanted in words or wanted in works_in or wanted in (folder / "environ").read_bytes():
+                found[int(folder.name)] = words.replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+    return {pid: words for pid, words in found.items() if words}
+
+
+def until(true: Callable[[], object], seconds: float, what: str) -> None:
+    """Wait for something to become true; fails with `what` when the time is over."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def python(
+    *words: str | Path,
+    env: Mapping[str, str] | None = None,
+    drop: tuple[str, ...] = ("DATABASE_URL", "REDIS_URL"),
+) -> subprocess.Popen[str]:
+    """Start our Python in the project folder, without the services of the test run, its output in pipes."""
+    around = {name: value for name, value in os.environ.items() if name not in drop}
+    return subprocess.Popen(
+        [sys.executable, *map(str, words)],
+        cwd=PROJECT,
+        env={**around, "PYTHONUNBUFFERED": "1", **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

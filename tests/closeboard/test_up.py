@@ -1,0 +1,252 @@
+"""The supervisor: one command brings everything up, and whatever happens everything goes down again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from closeboard import services
+from closeboard.kept import OUR_OWN, Memory, demo_env, fingerprint_of_migrations
+from tests.closeboard.processes import mentioning, python, until
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    folder = services.new_state()
+    yield folder
+    services.remove(folder)
+
+
+def free_port() -> int:
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        return int(any_port.getsockname()[1])
+
+
+def up(*words: str | Path, state: Path) -> subprocess.Popen[str]:
+    return python("-m", "closeboard.up", *words, env={"CLOSEBOARD_STATE": str(state)})
+
+
+# run --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
+def test_run_gives_the_commands_own_exit_code(command: str, code: int, state: Path) -> None:
+    process = up("run", "--", "sh", "-c", command, state=state)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+
+
+def test_run_lends_both_services_and_leaves_nothing(state: Path, tmp_path: Path) -> None:
+    said = 'echo "$DATABASE_URL"; echo "$REDIS_URL"; sleep 600 </dev/null >/dev/null 2>&1 &'
+    process = python("-m", "closeboard.up", "run", "--", "sh", "-c", said, env={"MARK": str(tmp_path)})
+    out, _ = process.communicate(timeout=60)
+    database, valkey = out.split()
+    sockets = Path(database.partition("host=")[2]).parent
+    assert valkey == f"unix://{sockets}/valkey.sock?db=0"
+    assert not sockets.exists()
+    assert mentioning(sockets) == {}
+    assert mentioning(tmp_path) == {}
+
+
+@pytest.mark.fault
+def test_run_passes_sigterm_on_and_cleans_up(tmp_path: Path) -> None:
+    talk = "echo started; exec sleep 600"
+    process = python("-m", "closeboard.up", "run", "--", "sh", "-c", talk, env={"MARK": str(tmp_path)})
+    assert process.stdout
+    assert process.stdout.readline() == "started\n"
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert mentioning(tmp_path) == {}
+
+
+def test_run_says_when_the_command_does_not_exist(state: Path) -> None:
+    process = up("run", "--", "no-such-program", state=state)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "no-such-program" in err
+
+
+# demo -------------------------------------------------------------------------------------------------------
+
+
+def test_a_taken_port_is_named_with_the_way_out_and_nothing_is_touched(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with socket.socket() as other_program:
+        other_program.bind(("127.0.0.1", 0))
+        other_program.listen()
+        port = other_program.getsockname()[1]
+        process = up("demo", "--port", str(port), state=state)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert f"Port {port} is taken" in err
+    assert "make demo PORT=" in err
+    assert not state.exists()
+
+
+def test_a_second_demo_on_the_same_data_is_refused(state: Path) -> None:
+    first = fake_demo(state, "sleep 600")
+    try:
+        second = up("demo", "--port", str(free_port()), state=state)
+        _, err = second.communicate(timeout=30)
+        assert second.returncode == 1
+        assert "runs in" in err
+        third = up("reset", state=state)
+        _, err = third.communicate(timeout=30)
+        assert third.returncode == 2
+        assert "stop it with Ctrl-C" in err
+    finally:
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=30)
+
+
+FAKE_DEMO = """
+import os, pathlib, sys
+from closeboard import up
+
+def bring_up(stack, state, host, port, progress, undo):
+    for n, command in enumerate(sys.argv[3:]):
+        stack.start(f"child{n}", ["sh", "-c", command], os.environ, grace=1)
+    print("up", flush=True)
+
+up._bring_up = bring_up
+sys.exit(up.demo(pathlib.Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2])))
+"""
+
+
+def fake_demo(state: Path, *commands: str) -> subprocess.Popen[str]:
+    """The real supervisor over children that are only shell commands."""
+    env = {"CLOSEBOARD_STATE": str(state)}
+    process = python("-c", FAKE_DEMO, state, str(free_port()), *commands, env=env)
+    assert process.stdout
+    assert process.stdout.readline() == "up\n"
+    return process
+
+
+@pytest.mark.fault
+def test_a_dead_child_ends_all_and_its_last_lines_are_shown(state: Path) -> None:
+    talk = "for n in $(seq 30); do echo line $n; done; sleep 0.5; exit 3"
+    process = fake_demo(state, "sleep 600", talk)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "child1 ended unexpectedly with exit code 3" in err
+    shown = [line for line in err.splitlines() if line.startswith("line ")]
+    assert shown == [f"line {n}" for n in range(11, 31)]
+    assert mentioning(state) == {}
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_and_a_second_one_does_not_disturb(
+    state: Path, asked: signal.Signals
+) -> None:
+    stubborn = "trap '' TERM; while true; do sleep 1; done"
+    process = fake_demo(state, "sleep 600", stubborn)
+    process.send_signal(asked)
+    until(lambda: len(mentioning(state)) <= 3, 10, "the obedient child has ended")
+    process.send_signal(asked)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "Stopped" in out
+    assert mentioning(state) == {}
+
+
+@pytest.mark.fault
+def test_grandchildren_that_left_their_group_are_found_too(state: Path) -> None:
+    process = fake_demo(state, "setsid sleep 600 & sleep 600")
+    until(lambda: len(mentioning(state)) >= 4, 10, "the grandchild runs")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert mentioning(state) == {}
+
+
+@pytest.mark.fault
+def test_children_do_not_outlive_a_killed_supervisor(state: Path) -> None:
+    process = fake_demo(state, "exec sleep 600", "exec sleep 601")
+    process.kill()
+    process.communicate(timeout=30)
+    until(lambda: not mentioning(state), 10, "the children end with their supervisor")
+
+
+def test_reset_forgets_the_data_and_says_so(state: Path) -> None:
+    with services.running(state, "test", {}):
+        pass
+    process = up("reset", state=state)
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, state.exists()) == (0, False)
+    assert str(state) in out
+    again = up("reset", state=state)
+    out, _ = again.communicate(timeout=30)
+    assert (again.returncode, out) == (0, "There is nothing to reset.\n")
+
+
+# what it keeps ----------------------------------------------------------------------------------------------
+
+
+def test_secrets_are_made_once_and_only_we_can_read_them(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_BASE_URL", "ALLOWED_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
+    env = demo_env(state, "127.0.0.1", 8007)
+    assert stat.S_IMODE((state / "secrets.json").stat().st_mode) == 0o600
+    assert env["PUBLIC_BASE_URL"] == "http://localhost:8007"
+    assert len(env["SECRET_KEY"]) >= 50
+    again = demo_env(state, "board.example", 8007)
+    assert (again["SECRET_KEY"], again["ENCRYPTION_KEYS"]) == (env["SECRET_KEY"], env["ENCRYPTION_KEYS"])
+    assert "board.example" in again["ALLOWED_HOSTS"].split(",")
+
+
+def test_what_is_set_outside_wins_over_the_demos_defaults(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNC_LOOK_SECONDS", "60")
+    monkeypatch.setenv("SECRET_KEY", "")
+    env = demo_env(state, "127.0.0.1", 8000)
+    assert env["SYNC_LOOK_SECONDS"] == "60"
+    assert env["SECRET_KEY"] != ""
+
+
+def test_the_simulator_keeps_its_port_unless_another_took_it(state: Path) -> None:
+    memory = Memory(state / "demo.json")
+    port = memory.simulator_port()
+    assert memory.simulator_port() == port
+    assert not memory.knows("simulator moved", "yes")
+    with socket.socket() as other_program:
+        other_program.bind(("127.0.0.1", port))
+        other_program.listen()
+        assert memory.simulator_port() != port
+    assert memory.knows("simulator moved", "yes")
+
+
+def test_notes_are_about_one_database(state: Path) -> None:
+    memory = Memory(state / "demo.json")
+    theirs = memory.database({"DATABASE_URL": "postgresql://db.example/closeboard"})
+    assert memory.database({}) == OUR_OWN != theirs
+    memory.note("loaded", OUR_OWN)
+    assert not memory.knows("loaded", theirs)
+    memory.forget("loaded")
+    assert not memory.knows("loaded", OUR_OWN)
+    (state / "demo.json").write_text("{ torn")
+    assert not memory.knows("loaded", OUR_OWN)
+    memory.note("migrated", "x")
+    assert json.loads((state / "demo.json").read_text()) == {"migrated": "x"}
+
+
+def test_a_changed_migration_or_package_list_means_migrating_again(tmp_path: Path) -> None:
+    (tmp_path / "periods" / "migrations").mkdir(parents=True)
+    (tmp_path / "requirements.txt").write_text("django==5.2.19\n")
+    seen = {fingerprint_of_migrations(tmp_path)}
+    (tmp_path / "periods" / "migrations" / "0001_initial.py").write_text("operations = []\n")
+    seen.add(fingerprint_of_migrations(tmp_path))
+    (tmp_path / "requirements.txt").write_text("django==5.2.20\n")
+    seen.add(fingerprint_of_migrations(tmp_path))
+    assert len(seen) == 3
