@@ -1,0 +1,103 @@
+"""The scoreboard at the operator's door: all entities, without a person."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from board.presenters import as_csv, as_json, as_table
+from closing.months import active_month, parse_month
+from entities.models import Group, LegalEntity
+from periods.snapshot import take_snapshot
+
+
+class Command(BaseCommand):
+    """Print one month of all entities, as it stands or as it was known at an instant."""
+
+    help = "Print the scoreboard: who has closed, who has not, and by how much they are late."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--month", help="the reporting month, for example 2026-05; default: the latest that has ended"
+        )
+        parser.add_argument(
+            "--as-of", help="an instant such as 2026-06-12T12:00:00Z: the board as it was known then"
+        )
+        parser.add_argument("--format", choices=["table", "json", "csv"], default="table")
+        parser.add_argument(
+            "--group", help="code of a group: only its entities and those of the groups below"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        as_of = _instant(options["as_of"]) if options["as_of"] else timezone.now()
+        month = _month(options["month"]) if options["month"] else active_month(as_of.astimezone(UTC).date())
+        board = take_snapshot(_entities(options["group"]), month, as_of)
+        match options["format"]:
+            case "json":
+                text = json.dumps(as_json(board), indent=2, ensure_ascii=False) + "\n"
+            case "csv":
+                text = as_csv(board)
+            case _:
+                width = shutil.get_terminal_size((110, 24)).columns
+                text = as_table(
+                    board, width, colour=self._colour(options), unicode=_speaks_unicode(self.stdout)
+                )
+        self.stdout.write(_sayable(text, self.stdout), ending="")
+
+    def _colour(self, options: dict[str, Any]) -> bool:
+        if options["no_color"] or os.environ.get("NO_COLOR"):
+            return False
+        return bool(options["force_color"] or (hasattr(self.stdout, "isatty") and self.stdout.isatty()))
+
+
+def _instant(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f'--as-of must be an instant such as 2026-06-12T12:00:00Z, not "{text}"') from None
+    if moment.tzinfo is None:
+        raise CommandError(f'--as-of needs a time zone: write "{text}Z" for UTC, or an offset such as +02:00')
+    return moment.astimezone(UTC)
+
+
+def _month(text: str) -> date:
+    try:
+        return parse_month(text)
+    except ValueError as error:
+        raise CommandError(f"--month: {error}") from None
+
+
+def _entities(group: str | None) -> Any:
+    if group is None:
+        return LegalEntity.objects.all()
+    try:
+        path = Group.objects.values_list("path", flat=True).get(code=group)
+    except Group.DoesNotExist:
+        known = ", ".join(Group.objects.order_by("path").values_list("code", flat=True)[:20])
+        raise CommandError(f'--group: no group has the code "{group}" (known: {known or "none"})') from None
+    return LegalEntity.objects.filter(group__path__startswith=path)
+
+
+def _encoding(out: Any) -> str:
+    return getattr(getattr(out, "_out", out), "encoding", None) or sys.getdefaultencoding()
+
+
+def _speaks_unicode(out: Any) -> bool:
+    try:
+        "✓‖○·…".encode(_encoding(out))
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _sayable(text: str, out: Any) -> str:
+    """Letters that the output cannot encode become question marks; the board must not fail over a name."""
+    encoding = _encoding(out)
+    return text.encode(encoding, errors="replace").decode(encoding)

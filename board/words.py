@@ -1,0 +1,192 @@
+"""The words of a row, said alike on the page, in the terminal and in the mails to come.
+
+Everything here is a pure function of a row and a moment; nothing knows HTML or terminals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from zoneinfo import ZoneInfoNotFoundError
+
+from closing.days import day_and_month, local_date, weekday_and_day, zone_named
+from closing.deadlines import city
+from closing.scoreboard import Row
+from closing.standing import LatenessUnit, Level
+from closing.states import PeriodState
+
+STATES = {
+    PeriodState.OPEN: "Open",
+    PeriodState.ON_HOLD: "On hold",
+    PeriodState.CLOSED: "Closed",
+    PeriodState.UNKNOWN: "Unknown",
+    PeriodState.NOT_STARTED: "Not started",
+}
+_UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
+_UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar days", LatenessUnit.WORKING_DAYS: "working days"}
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """How a row stands against its deadline: short text, a second line, and a tone.
+
+    Tones: alert, late, today, due, ok, was (closed late), unsure, none.
+    """
+
+    text: str
+    detail: str
+    tone: str
+
+
+def short_day(day: date) -> str:
+    """ "Tue 9 Jun"."""
+    weekday, number, month = weekday_and_day(day).split()
+    return f"{weekday} {number} {month[:3]}"
+
+
+def short_date(day: date) -> str:
+    """ "9 Jun"."""
+    number, month = day_and_month(day).split()
+    return f"{number} {month[:3]}"
+
+
+def reader_zone(name: str) -> tuple[tzinfo, str]:
+    """A reader's zone and what to call it ("London"); UTC when the name is no zone, since times must be shown."""
+    try:
+        return zone_named(name), city(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC, "UTC"
+
+
+def clock(moment: datetime, zone: tzinfo, as_of: datetime) -> str:
+    """A moment in the reader's zone: "09:12" today, "Tue 9 Jun 09:12" on another day, with the year in another."""
+    there, now = moment.astimezone(zone), as_of.astimezone(zone)
+    at = f"{there:%H:%M}"
+    if there.date() == now.date():
+        return at
+    year = "" if there.year == now.year else f" {there.year}"
+    return f"{short_day(there.date())}{year} {at}"
+
+
+def moment_in_full(moment: datetime, zone: tzinfo) -> str:
+    """ "Fri 12 June 2026, 13:00"."""
+    there = moment.astimezone(zone)
+    return f"{weekday_and_day(there.date())} {there.year}, {there:%H:%M}"
+
+
+def age(since: datetime, as_of: datetime) -> str:
+    """How old a reading is, in its largest whole unit: "now", "2 min", "3 h", "4 days"."""
+    minutes = int((as_of - since).total_seconds() // 60)
+    if minutes < 1:
+        return "now"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    return f"{minutes // (24 * 60)} days"
+
+
+def days(count: int, unit: LatenessUnit) -> str:
+    """ "3d", or "3wd" where lateness counts working days."""
+    return f"{count}{_UNITS[unit]}"
+
+
+def days_in_words(count: int, unit: LatenessUnit) -> str:
+    """ "3 calendar days"; for readers who hear the page, and for legends."""
+    words = _UNIT_WORDS[unit]
+    return f"{count} {words.removesuffix('s') if count == 1 else words}"
+
+
+def against(row: Row, as_of: datetime) -> Against:
+    """How the row stands against its deadline, in the words of 01-domain 1.5 and 1.6."""
+    standing = row.standing
+    match standing.level:
+        case Level.ALERTING | Level.LATE:
+            return _late(row)
+        case Level.DUE_TODAY:
+            return Against("due today", _cut_off(row), "today")
+        case Level.NOT_DUE:
+            return _not_due(row, as_of)
+        case Level.CLOSED_ON_TIME:
+            return Against("on time", _closed_on(row), "ok")
+        case Level.CLOSED_LATE:
+            late = days(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
+            text = f"closed {late} late" if standing.days_late else f"closed {late}"
+            return Against(text, _closed_on(row), "was")
+        case Level.CLOSED_DATE_UNKNOWN:
+            if standing.closed_between is not None:
+                return Against("on time?", f"closed {between(*standing.closed_between)}", "unsure")
+            return Against("closed, date unknown", "already closed when first read", "unsure")
+        case Level.NO_DEADLINE:
+            return Against("no deadline set", _closed_on(row) if standing.closed else "", "none")
+        case Level.UNKNOWN:
+            due = f"due in {standing.due_in}d" if standing.due_in else ""
+            return Against("not known", row.trouble or due, "unsure")
+
+
+def _late(row: Row) -> Against:
+    standing = row.standing
+    tone = "alert" if standing.level is Level.ALERTING else "late"
+    detail = "when last read" if not row.fresh or standing.unconfirmed else ""
+    if not standing.days_late:
+        return Against("late today", detail or _cut_off(row), tone)
+    return Against(f"+{days(standing.days_late, standing.unit)} late", detail, tone)
+
+
+def _not_due(row: Row, as_of: datetime) -> Against:
+    standing = row.standing
+    if row.span is not None and local_date(as_of, zone_named(row.zone)) <= row.span.last:
+        return Against("not ended", f"ends {short_date(row.span.last)}", "due")
+    if standing.due_in is None:
+        return Against("not due", "", "due")
+    return Against(f"due in {standing.due_in}d", "", "due")
+
+
+def _cut_off(row: Row) -> str:
+    if row.deadline is None or row.deadline.cut_off is None:
+        return ""
+    return f"by {row.deadline.cut_off:%H:%M} {city(row.deadline.zone)}"
+
+
+def _closed_on(row: Row) -> str:
+    standing = row.standing
+    verb = "on hold" if row.state is PeriodState.ON_HOLD else "closed"
+    if standing.first_closed_on is None:
+        return f"{verb}, date unknown"
+    again = ""
+    if standing.reopened and standing.last_closed_on and standing.last_closed_on != standing.first_closed_on:
+        again = f", again {short_date(standing.last_closed_on)}"
+    return f"{verb} {short_date(standing.first_closed_on)}{again}"
+
+
+def between(first: date, last: date) -> str:
+    """ "between 8 and 11 June"; both months where they differ."""
+    start = str(first.day) if first.month == last.month else day_and_month(first)
+    return f"between {start} and {day_and_month(last)}"
+
+
+def reopened(row: Row) -> bool:
+    """Closed before and not closed now: what the badge says."""
+    return row.standing.reopened and not row.counts_as_closed
+
+
+def on_hold_note(rows: list[Row]) -> str:
+    """Says that on hold counts as closed, wherever a number depends on that; empty when it never does."""
+    by_policy = sum(row.on_hold_counts for row in rows)
+    if not by_policy:
+        return ""
+    return "On hold counts as closed" + ("" if by_policy == len(rows) else f" for {by_policy} of {len(rows)}")
+
+
+def furthest(row: Row) -> str:
+    """ "+3d"; "today" for a row that is late by no whole day yet."""
+    standing = row.standing
+    return f"+{days(standing.days_late, standing.unit)}" if standing.days_late else "late today"
+
+
+def iso(moment: datetime | None) -> str | None:
+    """An instant as the public shape writes it: "2026-06-12T12:00:00Z"."""
+    if moment is None:
+        return None
+    text = moment.astimezone(UTC).isoformat(timespec="seconds" if not moment.microsecond else "milliseconds")
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,80 @@
+"""The cast of the worked example (01-domain 1.8): who they are, where they close and by when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from closing.scoreboard import GroupNode
+
+
+@dataclass(frozen=True)
+class Who:
+    """A legal entity of the story, before any database."""
+
+    code: str
+    name: str
+    country: str
+    zone: str
+    group: str
+    owner: str
+    due_on: str  # for May 2026, ISO
+    label: str
+    explanation: str
+
+
+MERIDIAN = GroupNode("MERIDIAN", "Meridian Group", "")
+UK = GroupNode("UK", "United Kingdom", "MERIDIAN")
+EUROPE = GroupNode("EUROPE", "Continental Europe", "MERIDIAN")
+AMERICAS = GroupNode("AMERICAS", "Americas", "MERIDIAN")
+GROUPS = (MERIDIAN, UK, EUROPE, AMERICAS)
+
+_DAY_ZERO = (
+    "6th working day after Sun 31 May 2026, {} calendar, "
+    "counting from day zero (Mon 1 June = 0): Tue 9 June 2026"
+)
+
+UKHC = Who(
+    "UKHC",
+    "UK HoldCo",
+    "GB",
+    "Europe/London",
+    "UK",
+    "Amira Hale",
+    "2026-06-09",
+    "WD6",
+    _DAY_ZERO.format("England"),
+)
+UKRT = Who(
+    "UKRT",
+    "UK Retail Ltd",
+    "GB",
+    "Europe/London",
+    "UK",
+    "Amira Hale",
+    "2026-06-09",
+    "WD6",
+    _DAY_ZERO.format("England"),
+)
+USRT = Who(
+    "USRT",
+    "US Retail Inc",
+    "US",
+    "America/New_York",
+    "AMERICAS",
+    "Dana Whitfield",
+    "2026-06-11",
+    "agreed",
+    "agreed date: Thu 11 June 2026, agreed by R. Bell (new warehouse system)",
+)
+NLDT = Who(
+    "NLDT",
+    "EU DTC BV",
+    "NL",
+    "Europe/Amsterdam",
+    "EUROPE",
+    "Sanne de Wit",
+    "2026-06-09",
+    "WD6",
+    _DAY_ZERO.format("Netherlands"),
+)
+CAST = (UKHC, UKRT, USRT, NLDT)

@@ -1,0 +1,18 @@
+"""Compares texts with the files in tests/golden; UPDATE_GOLDEN=1 writes them instead."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def assert_golden(name: str, text: str) -> None:
+    """The text is what tests/golden/<name> holds; with UPDATE_GOLDEN=1 the file is written and must be reviewed."""
+    path = GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+    with open(path, encoding="utf-8", newline="") as kept:
+        assert kept.read() == text
