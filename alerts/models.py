@@ -10,24 +10,36 @@ from periods.models import FiscalPeriod
 
 # What an evaluation tells apart; how a close was timed is judged where it is shown.
 FLAG_LEVELS = [
-    level.value for level in (Level.NOT_DUE, Level.DUE_TODAY, Level.LATE, Level.ALERTING, Level.NO_DEADLINE, Level.UNKNOWN)
+    level.value
+    for level in (
+        Level.NOT_DUE,
+        Level.DUE_TODAY,
+        Level.LATE,
+        Level.ALERTING,
+        Level.NO_DEADLINE,
+        Level.UNKNOWN,
+    )
 ] + ["closed"]
 
 
 class OverdueFlag(models.Model):
     """The outcome of the last evaluation of one period that has ended; written only when it differs."""
 
-    period = models.OneToOneField(FiscalPeriod, on_delete=models.CASCADE, primary_key=True, related_name="flag")
+    period = models.OneToOneField(
+        FiscalPeriod, on_delete=models.CASCADE, primary_key=True, related_name="flag"
+    )
     level = models.CharField(max_length=12, choices=[(level, level) for level in FLAG_LEVELS])
     days_late = models.PositiveIntegerField(default=0)
     since = models.DateTimeField()  # when this level was first evaluated
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(level__in=FLAG_LEVELS), name="flag_level_is_known_word")]
+        constraints = [
+            models.CheckConstraint(condition=Q(level__in=FLAG_LEVELS), name="flag_level_is_known_word")
+        ]
 
 
 class Overrun(models.Model):
-    """The episode from the day a period became later than allowed until it is closed; a reopening begins a new one."""
+    """The episode from the day a period became later than allowed until it is closed; a reopening begins another."""
 
     period = models.ForeignKey(FiscalPeriod, on_delete=models.CASCADE, related_name="overruns")
     episode = models.PositiveSmallIntegerField()
@@ -42,6 +54,7 @@ class Overrun(models.Model):
             models.UniqueConstraint(fields=["period", "episode"], name="overrun_episode_once"),
             models.UniqueConstraint(fields=["period"], condition=Q(closed_at=None), name="overrun_one_open"),
             models.CheckConstraint(
-                condition=Q(closed_at=None) | Q(closed_at__gte=F("opened_at")), name="overrun_closes_after_it_opened"
+                condition=Q(closed_at=None) | Q(closed_at__gte=F("opened_at")),
+                name="overrun_closes_after_it_opened",
             ),
         ]

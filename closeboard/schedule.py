@@ -9,7 +9,11 @@ def beat_schedule(*, sync_look_seconds: int) -> dict[str, dict[str, Any]]:
     """The beat schedule: a task's name, seconds between ticks, and how long a late tick is still worth running."""
     rows = [
         # name                 task                            every              why
-        ("sync what is due", "connectors.sync_due", sync_look_seconds),  # each connection has its own interval
+        (
+            "sync what is due",
+            "connectors.sync_due",
+            sync_look_seconds,
+        ),  # each connection has its own interval
         ("evaluate", "alerts.evaluate", 60),  # lateness grows by itself at midnight
         ("housekeeping", "periods.housekeeping", 3600),  # old ticks, attempts whose worker died
     ]

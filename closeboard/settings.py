@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 
-from closeboard.logs import LOGGING as LOGGING
+from closeboard import logs
 from closeboard.schedule import beat_schedule
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,20 +25,32 @@ class Environment(BaseSettings):
     database_url: str = Field(
         description="the PostgreSQL to use, for example postgresql://closeboard@/closeboard?host=/run/postgresql"
     )
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="the Redis or Valkey to use, redis://host:6379/0")
-    secret_key: str = Field("", description="a long random text that signs sessions; the same in every process")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="the Redis or Valkey to use, redis://host:6379/0"
+    )
+    secret_key: str = Field(
+        "", description="a long random text that signs sessions; the same in every process"
+    )
     encryption_keys: str = Field(
         "", description="the key ring for stored secrets: name:key,name:key (`manage.py make_key` prints one)"
     )
     debug: bool = Field(False, description="true or false; never true where others can reach the server")
-    allowed_hosts: str = Field("localhost,127.0.0.1,[::1]", description="host names that people use, with commas")
-    public_base_url: str = Field("http://localhost:8000", description="the address that links in mails start with")
+    allowed_hosts: str = Field(
+        "localhost,127.0.0.1,[::1]", description="host names that people use, with commas"
+    )
+    public_base_url: str = Field(
+        "http://localhost:8000", description="the address that links in mails start with"
+    )
     erp_allowed_hosts: str = Field(
         "login.microsoftonline.com,api.businesscentral.dynamics.com,*.dynamics.com",
         description="ERP and token hosts that may be contacted, with commas; *.suffix allows the hosts below it",
     )
-    database_pool: bool = Field(False, description="true in the web process: keep a pool of database connections")
-    sync_look_seconds: int = Field(60, ge=5, le=300, description="how often to look for due connections, 5 to 300")
+    database_pool: bool = Field(
+        False, description="true in the web process: keep a pool of database connections"
+    )
+    sync_look_seconds: int = Field(
+        60, ge=5, le=300, description="how often to look for due connections, 5 to 300"
+    )
 
 
 def _read_environment() -> Environment:
@@ -48,7 +60,9 @@ def _read_environment() -> Environment:
         problem = error.errors()[0]
         name = str(problem["loc"][0])
         told = Environment.model_fields[name].description
-        raise ImproperlyConfigured(f"Set {name.upper()} in the environment: {told} ({problem['msg']}).") from None
+        raise ImproperlyConfigured(
+            f"Set {name.upper()} in the environment: {told} ({problem['msg']})."
+        ) from None
 
 
 def _database(url: str, *, pool: bool) -> dict[str, Any]:
@@ -57,10 +71,14 @@ def _database(url: str, *, pool: bool) -> dict[str, Any]:
     except psycopg.ProgrammingError as error:
         raise ImproperlyConfigured(f"Set DATABASE_URL to a PostgreSQL address: {error}".strip()) from None
     known = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
-    database: dict[str, Any] = {known[key]: str(value) for key, value in parts.items() if key in known and value}
+    database: dict[str, Any] = {
+        known[key]: str(value) for key, value in parts.items() if key in known and value
+    }
     if not database.get("NAME"):
-        raise ImproperlyConfigured("Set DATABASE_URL with the name of a database: postgresql://user@host/NAME.")
-    options = {key: value for key, value in parts.items() if key not in known}
+        raise ImproperlyConfigured(
+            "Set DATABASE_URL with the name of a database: postgresql://user@host/NAME."
+        )
+    options: dict[str, Any] = {key: value for key, value in parts.items() if key not in known}
     if pool:
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
     return {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options, **database}
@@ -126,7 +144,9 @@ TEMPLATES = [
 # --- where things are kept ----------------------------------------------------------------------------------------
 DATABASES = {"default": _database(env.database_url, pool=env.database_pool)}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"  # fast from Redis, and a flushed Redis logs nobody out
+SESSION_ENGINE = (
+    "django.contrib.sessions.backends.cached_db"  # fast from Redis, and a flushed Redis logs nobody out
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people -------------------------------------------------------------------------------------------------------
@@ -193,8 +213,12 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- logs -----------------------------------------------------------------------------------------------------------
+LOGGING = logs.LOGGING
+
 # --- workers ------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.redis_url
+SYNC_LOOK_SECONDS = env.sync_look_seconds
 CELERY_BEAT_SCHEDULE = beat_schedule(sync_look_seconds=env.sync_look_seconds)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -216,4 +240,3 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 25,
 }
 CELERY_TIMEZONE = "UTC"
-

@@ -46,7 +46,9 @@ class Person(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="person_email_is_lower_case")]
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="person_email_is_lower_case")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -57,7 +59,9 @@ class Group(models.Model):
 
     code = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
     path = models.CharField(max_length=1000, unique=True, db_index=True)
 
     class Meta:
@@ -89,7 +93,9 @@ class WorkCalendar(models.Model):
     weekend = ArrayField(models.SmallIntegerField(), default=weekdays_off)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(code__regex=CODE_PATTERN), name="calendar_code_is_plain")]
+        constraints = [
+            models.CheckConstraint(condition=Q(code__regex=CODE_PATTERN), name="calendar_code_is_plain")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -114,7 +120,9 @@ class Connection(models.Model):
         FINOPS = "finops", "Finance & Operations"
         BUSINESS_CENTRAL = "business_central", "Business Central"
 
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # what sealed secrets are bound to
+    uid = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False
+    )  # what sealed secrets are bound to
     name = models.SlugField(max_length=60, unique=True)
     kind = models.CharField(max_length=20, choices=Kind)
     base_url = models.URLField(max_length=300)
@@ -129,10 +137,15 @@ class Connection(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(kind__in=["finops", "business_central"]), name="connection_kind_is_known"),
-            models.CheckConstraint(condition=Q(interval_seconds__gte=5), name="connection_interval_at_least_5_s"),
             models.CheckConstraint(
-                condition=Q(stale_after_seconds__gte=F("interval_seconds")), name="connection_stale_after_interval"
+                condition=Q(kind__in=["finops", "business_central"]), name="connection_kind_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(interval_seconds__gte=5), name="connection_interval_at_least_5_s"
+            ),
+            models.CheckConstraint(
+                condition=Q(stale_after_seconds__gte=F("interval_seconds")),
+                name="connection_stale_after_interval",
             ),
         ]
 
@@ -181,7 +194,9 @@ class LegalEntity(models.Model):
     zone = models.CharField(max_length=64)
     group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="entities")
     calendar = models.ForeignKey(WorkCalendar, on_delete=models.PROTECT, related_name="entities")
-    owner = models.ForeignKey(Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="owned_entities")
+    owner = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="owned_entities"
+    )
     active_from = models.DateField(null=True, blank=True)
     active_to = models.DateField(null=True, blank=True)
     year_end_month = models.PositiveSmallIntegerField(default=12)
@@ -201,10 +216,19 @@ class LegalEntity(models.Model):
                 condition=Q(active_to=None) | Q(active_from=None) | Q(active_to__gte=F("active_from")),
                 name="entity_active_span_in_order",
             ),
-            models.CheckConstraint(condition=Q(year_end_month__range=(1, 12)), name="entity_year_end_is_a_month"),
+            models.CheckConstraint(
+                condition=Q(year_end_month__range=(1, 12)), name="entity_year_end_is_a_month"
+            ),
             models.CheckConstraint(condition=~Q(zone=""), name="entity_has_a_zone"),
-            models.CheckConstraint(condition=Q(connection=None) | ~Q(erp_id=""), name="entity_connected_has_erp_id"),
-            models.UniqueConstraint(F("connection"), Lower("erp_id"), name="entity_once_per_connection", condition=~Q(connection=None)),
+            models.CheckConstraint(
+                condition=Q(connection=None) | ~Q(erp_id=""), name="entity_connected_has_erp_id"
+            ),
+            models.UniqueConstraint(
+                F("connection"),
+                Lower("erp_id"),
+                name="entity_once_per_connection",
+                condition=~Q(connection=None),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -222,8 +246,12 @@ class Membership(models.Model):
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role)
-    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships")
-    entity = models.ForeignKey(LegalEntity, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships")
+    group = models.ForeignKey(
+        Group, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships"
+    )
+    entity = models.ForeignKey(
+        LegalEntity, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships"
+    )
 
     class Meta:
         constraints = [
@@ -232,7 +260,8 @@ class Membership(models.Model):
                 name="membership_of_group_or_entity",
             ),
             models.CheckConstraint(
-                condition=Q(role__in=["owner", "finance", "administrator", "auditor"]), name="membership_role_is_known"
+                condition=Q(role__in=["owner", "finance", "administrator", "auditor"]),
+                name="membership_role_is_known",
             ),
             models.UniqueConstraint(
                 fields=["person", "role", "group", "entity"], name="membership_once", nulls_distinct=False

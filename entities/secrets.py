@@ -35,7 +35,9 @@ def key_ring() -> dict[str, AESGCM]:
                 f"Set ENCRYPTION_KEYS to name:key entries; the key named {name!r} is not 256 bits in base64."
             ) from None
     if not ring:
-        raise ImproperlyConfigured("Set ENCRYPTION_KEYS to store secrets; `manage.py make_key` prints an entry for it.")
+        raise ImproperlyConfigured(
+            "Set ENCRYPTION_KEYS to store secrets; `manage.py make_key` prints an entry for it."
+        )
     return ring
 
 
@@ -55,4 +57,6 @@ def unseal(sealed: bytes, *, bound_to: str) -> str:
     try:
         return key.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound_to.encode()).decode()
     except InvalidTag:
-        raise SecretUnreadable("A stored secret does not open here: wrong key, or moved from another row.") from None
+        raise SecretUnreadable(
+            "A stored secret does not open here: wrong key, or moved from another row."
+        ) from None

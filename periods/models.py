@@ -19,7 +19,7 @@ class SyncAttempt(models.Model):
     """One attempt to read a connection; its id, given at the start, is the fence: older news never beats newer.
 
     `started_at` is the moment the reading speaks for. While running it is the connection's lease, until `lease_until`
-    (the database's clock). `words` says in a sentence what went wrong; `retry_at` is when the source said to come back.
+    (the database's clock). `words` says in a sentence what went wrong; `retry_at` is when to come back, if told.
     """
 
     class Outcome(models.TextChoices):
@@ -51,10 +51,13 @@ class SyncAttempt(models.Model):
         indexes = [models.Index(fields=["connection", "-started_at"], name="attempt_by_connection")]
         constraints = [
             models.UniqueConstraint(
-                fields=["connection"], condition=Q(outcome="running"), name="attempt_one_running_per_connection"
+                fields=["connection"],
+                condition=Q(outcome="running"),
+                name="attempt_one_running_per_connection",
             ),
             models.CheckConstraint(
-                condition=Q(outcome="running", finished_at=None) | (~Q(outcome="running") & Q(finished_at__isnull=False)),
+                condition=Q(outcome="running", finished_at=None)
+                | (~Q(outcome="running") & Q(finished_at__isnull=False)),
                 name="attempt_finished_unless_running",
             ),
         ]
@@ -89,7 +92,9 @@ class ReadSpan(models.Model):
     class Meta:
         indexes = [models.Index(fields=["entity", "-first_read_at"], name="readspan_by_entity")]
         constraints = [
-            models.UniqueConstraint(fields=["entity"], condition=Q(last_attempt=None), name="readspan_one_open"),
+            models.UniqueConstraint(
+                fields=["entity"], condition=Q(last_attempt=None), name="readspan_one_open"
+            ),
             models.CheckConstraint(
                 condition=Q(last_attempt=None, last_read_at=None)
                 | Q(last_attempt__isnull=False, last_read_at__gte=F("first_read_at")),
@@ -133,7 +138,9 @@ class FiscalPeriod(models.Model):
             models.UniqueConstraint(fields=["entity", "erp_key"], name="period_once_per_entity"),
             models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="period_days_in_order"),
             models.CheckConstraint(condition=Q(state__in=STATES), name="period_state_is_known_word"),
-            models.CheckConstraint(condition=Q(type__in=[t.value for t in PeriodType]), name="period_type_is_known_word"),
+            models.CheckConstraint(
+                condition=Q(type__in=[t.value for t in PeriodType]), name="period_type_is_known_word"
+            ),
             models.CheckConstraint(condition=Q(reporting_month__day=1), name="period_month_is_a_first"),
         ]
 
@@ -141,7 +148,7 @@ class FiscalPeriod(models.Model):
 class StateChange(models.Model):
     """One change of a period's state or native facts that we saw; a trigger refuses any update or delete.
 
-    We know when we saw it, not when it happened: between `previous_read_at` (null: we had never looked) and `seen_at`.
+    We know when we saw it, not when it happened: between `previous_read_at` (null: never looked) and `seen_at`.
     `previous_state` is the last one known before (null at the first look; never unknown while something was known).
     `erp_changed_at` is the ERP's own upper bound where it has one.
     """
@@ -161,15 +168,16 @@ class StateChange(models.Model):
             models.Index(fields=["period", "seen_at"], name="change_by_period"),
             models.Index(
                 fields=["seen_at"],
-                condition=Q(previous_state__in=["closed", "on_hold"], state__in=["open", "on_hold"]),
-                name="change_that_may_reopen",
+                condition=Q(previous_state="closed", state__in=["open", "on_hold"]),
+                name="change_that_reopens",
             ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["period", "attempt"], name="change_once_per_attempt"),
             models.CheckConstraint(condition=Q(state__in=STATES), name="change_state_is_known_word"),
             models.CheckConstraint(
-                condition=Q(previous_read_at=None) | Q(previous_read_at__lte=F("seen_at")), name="change_seen_in_order"
+                condition=Q(previous_read_at=None) | Q(previous_read_at__lte=F("seen_at")),
+                name="change_seen_in_order",
             ),
         ]
 
@@ -213,7 +221,9 @@ class PolicyVersion(models.Model):
     first_is = models.PositiveSmallIntegerField(null=True)
     cut_off = models.TimeField(null=True)
     alert_after_days = models.PositiveSmallIntegerField(null=True)
-    lateness_unit = models.CharField(max_length=20, choices=[(u.value, u.value) for u in LatenessUnit], null=True)
+    lateness_unit = models.CharField(
+        max_length=20, choices=[(u.value, u.value) for u in LatenessUnit], null=True
+    )
     on_hold_counts_as_closed = models.BooleanField(null=True)
     ledger_restricted_means_on_hold = models.BooleanField(null=True)
     set_at = models.DateTimeField()
@@ -224,12 +234,18 @@ class PolicyVersion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["policy", "number"], name="policy_version_once"),
             models.CheckConstraint(
-                condition=Q(rule=None, n=None, n_quarter_end=None, n_year_end=None, first_is=None, cut_off=None)
+                condition=Q(
+                    rule=None, n=None, n_quarter_end=None, n_year_end=None, first_is=None, cut_off=None
+                )
                 | Q(rule__in=["workday", "calendar_day", "day_of_month"], n__isnull=False),
                 name="policy_rule_has_its_number",
             ),
-            models.CheckConstraint(condition=Q(first_is=None) | Q(first_is__in=[0, 1]), name="policy_counts_from_0_or_1"),
-            models.CheckConstraint(condition=~Q(rule="day_of_month") | Q(n__range=(1, 31)), name="policy_day_is_a_day"),
+            models.CheckConstraint(
+                condition=Q(first_is=None) | Q(first_is__in=[0, 1]), name="policy_counts_from_0_or_1"
+            ),
+            models.CheckConstraint(
+                condition=~Q(rule="day_of_month") | Q(n__range=(1, 31)), name="policy_day_is_a_day"
+            ),
             models.CheckConstraint(
                 condition=Q(lateness_unit=None) | Q(lateness_unit__in=[u.value for u in LatenessUnit]),
                 name="policy_unit_is_known_word",
@@ -250,13 +266,15 @@ class AgreedDate(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=~Q(reason="") & ~Q(agreed_by=""), name="agreed_date_has_reason_and_name"),
+            models.CheckConstraint(
+                condition=~Q(reason="") & ~Q(agreed_by=""), name="agreed_date_has_reason_and_name"
+            ),
             models.CheckConstraint(condition=Q(reporting_month__day=1), name="agreed_month_is_a_first"),
         ]
 
 
 class PeriodDeadline(models.Model):
-    """The deadline set for a period from `set_at` on, with its explanation; a newer row replaces it, none is edited."""
+    """The deadline set for a period from `set_at` on, with its explanation; a newer row replaces it."""
 
     period = models.ForeignKey(FiscalPeriod, on_delete=models.CASCADE, related_name="deadlines")
     due_on = models.DateField()
@@ -271,7 +289,9 @@ class PeriodDeadline(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["period"], condition=Q(current=True), name="deadline_one_current"),
+            models.UniqueConstraint(
+                fields=["period"], condition=Q(current=True), name="deadline_one_current"
+            ),
             models.UniqueConstraint(fields=["period", "set_at"], name="deadline_once_per_moment"),
             models.CheckConstraint(
                 condition=Q(policy_version=None) ^ Q(agreed_date=None), name="deadline_by_policy_or_agreement"

@@ -1,0 +1,31 @@
+"""`manage.py evaluate`: judge what is overdue now, or as of a moment; the twin of the task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from alerts.services import evaluate
+from periods.attempts import OutOfOrder
+from periods.moments import moment
+
+
+class Command(BaseCommand):
+    """Writes overdue flags and moves overruns; writes nothing when nothing changed."""
+
+    help = "Evaluate which periods are overdue."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--as-of", type=moment, help="the moment to judge at, like 2026-06-12T12:00:00Z")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            done = evaluate(options["as_of"] or timezone.now())
+        except OutOfOrder as refused:
+            raise CommandError(f"{refused}.") from None
+        self.stdout.write(
+            f"{done.flags} flags written; overruns: {done.opened} opened ({done.reopened} after a reopening), "
+            f"{done.crossed} over the alert line, {done.ended} ended."
+        )

@@ -1,0 +1,215 @@
+"""Evaluating: which periods are overdue at a moment, and which overruns that opens, moves on or ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.backends.utils import CursorWrapper
+
+from closing.days import WorkCalendar
+from closing.standing import LatenessUnit
+from entities.calendars import work_calendars
+from entities.models import LegalEntity
+from periods.attempts import OutOfOrder
+from periods.freshness import freshness
+from periods.models import SyncAttempt
+from periods.policies import effective_policies
+
+_ONE_AT_A_TIME = 5_210_331  # advisory lock: evaluators queue up, and the second finds nothing left to write
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one evaluation changed: flags written, overruns opened (again), over the alert line, ended."""
+
+    flags: int
+    opened: int
+    reopened: int
+    crossed: int
+    ended: int
+
+
+def evaluate(as_of: datetime) -> Evaluated:
+    """Judge every period that has ended, as of a moment, and write down only what differs from before.
+
+    The lateness rule is `closing.standing.judge`, said in SQL so that a set of any size takes one statement; a
+    property test holds the two together. Stale entities are judged as of their last reading and periods whose state
+    is no longer known keep their flag (01-domain 1.6). Raises OutOfOrder for a moment before the newest read.
+    """
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+        newest = SyncAttempt.objects.filter(outcome__in=SyncAttempt.READ).order_by("-started_at").first()
+        if newest is not None and newest.started_at > as_of:
+            raise OutOfOrder(
+                f"states were read for {newest.started_at:%Y-%m-%d %H:%M:%S} UTC; evaluate that moment or a later one"
+            )
+        flags = _write_flags(cursor, as_of)
+        return Evaluated(flags, *_move_overruns(cursor, as_of))
+
+
+def _write_flags(cursor: CursorWrapper, as_of: datetime) -> int:
+    entities = LegalEntity.objects.values_list(
+        "id", "zone", "calendar_id", "active_from", "active_to", "group__path"
+    )
+    rows = list(entities.order_by("id"))
+    ids = [row[0] for row in rows]
+    policies = effective_policies((row[0], row[5]) for row in rows)
+    readings = freshness(ids, as_of)
+    moments: dict[tuple[datetime, str], datetime] = {}
+    local_nows: list[datetime | None] = []
+    for entity_id, zone, *_ in rows:
+        moment = readings[entity_id].judged_at(as_of)
+        if moment is None:
+            local_nows.append(None)
+            continue
+        if (moment, zone) not in moments:
+            moments[moment, zone] = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        local_nows.append(moments[moment, zone])
+    judges = [policies[entity_id].judge for entity_id in ids]
+    in_working_days = [judge.unit is LatenessUnit.WORKING_DAYS for judge in judges]
+    used = {row[2] for row, working in zip(rows, in_working_days, strict=True) if working}
+    calendar_ids, days, ordinals = _ordinals(cursor, used, as_of) if used else ([], [], [])
+    cursor.execute(
+        """
+        WITH entity AS MATERIALIZED (
+            SELECT *, local_now::date AS today
+            FROM unnest(%(ids)s::bigint[], %(local_nows)s::timestamp[], %(alert_after)s::int[], %(hold)s::bool[],
+                        %(working)s::bool[], %(calendars)s::bigint[], %(active_from)s::date[], %(active_to)s::date[])
+                 AS e(id, local_now, alert_after, hold_counts, working, calendar_id, active_from, active_to)),
+        workday AS MATERIALIZED (
+            SELECT * FROM unnest(%(calendar_ids)s::bigint[], %(days)s::date[], %(ordinals)s::int[])
+                 AS w(calendar_id, day, ordinal)),
+        placed AS (
+            SELECT p.id, e.local_now, e.today, e.alert_after, d.due_on, d.cut_off, p.state,
+                   p.state = 'closed' OR (p.state = 'on_hold' AND e.hold_counts) AS closed,
+                   greatest(0, CASE WHEN e.working THEN upto.ordinal - due.ordinal
+                                    ELSE e.today - d.due_on END) AS days
+            FROM periods_fiscalperiod p
+            JOIN entity e ON e.id = p.entity_id
+            LEFT JOIN periods_perioddeadline d ON d.period_id = p.id AND d.current
+            LEFT JOIN workday due ON e.working AND due.calendar_id = e.calendar_id AND due.day = d.due_on
+            LEFT JOIN workday upto ON e.working AND upto.calendar_id = e.calendar_id AND upto.day = e.today
+            WHERE p.type = 'operating' AND p.last_day < coalesce(e.today, %(today)s::date)
+              AND p.last_day BETWEEN coalesce(e.active_from, '-infinity') AND coalesce(e.active_to, 'infinity')),
+        judged AS (
+            SELECT id,
+                   CASE WHEN local_now IS NULL OR state = 'unknown' THEN 'unknown'
+                        WHEN closed THEN 'closed'
+                        WHEN due_on IS NULL THEN 'no_deadline'
+                        WHEN days > alert_after THEN 'alerting'
+                        WHEN today > due_on OR (cut_off IS NOT NULL AND local_now >= due_on + cut_off) THEN 'late'
+                        WHEN today = due_on THEN 'due_today'
+                        ELSE 'not_due' END AS level,
+                   CASE WHEN local_now IS NULL OR state = 'unknown' OR closed OR due_on IS NULL THEN 0
+                        ELSE days END AS days_late
+            FROM placed)
+        INSERT INTO alerts_overdueflag AS flag (period_id, level, days_late, since)
+        SELECT judged.id, judged.level, judged.days_late, %(as_of)s
+        FROM judged LEFT JOIN alerts_overdueflag known ON known.period_id = judged.id
+        WHERE known.period_id IS NULL
+           OR (judged.level <> 'unknown'
+               AND (known.level, known.days_late) IS DISTINCT FROM (judged.level, judged.days_late))
+        ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = excluded.days_late,
+            since = CASE WHEN flag.level = excluded.level THEN flag.since ELSE excluded.since END
+        """,
+        {
+            "ids": ids,
+            "local_nows": local_nows,
+            "alert_after": [judge.alert_after_days for judge in judges],
+            "hold": [judge.on_hold_counts_as_closed for judge in judges],
+            "working": in_working_days,
+            "calendars": [row[2] for row in rows],
+            "active_from": [row[3] for row in rows],
+            "active_to": [row[4] for row in rows],
+            "calendar_ids": calendar_ids,
+            "days": days,
+            "ordinals": ordinals,
+            "today": as_of.date(),
+            "as_of": as_of,
+        },
+    )
+    return int(cursor.rowcount)
+
+
+def _ordinals(
+    cursor: CursorWrapper, calendar_ids: set[int], as_of: datetime
+) -> tuple[list[int], list[date], list[int]]:
+    """For each calendar and day from the oldest open deadline on, how many working days had passed by then."""
+    cursor.execute(
+        """
+        SELECT min(d.due_on) FROM periods_perioddeadline d
+        JOIN periods_fiscalperiod p ON p.id = d.period_id JOIN entities_legalentity e ON e.id = p.entity_id
+        WHERE d.current AND p.state <> 'closed' AND e.calendar_id = ANY(%s)
+        """,
+        [list(calendar_ids)],
+    )
+    (oldest,) = cursor.fetchone()
+    last = as_of.date() + timedelta(days=400)
+    first = min(oldest or as_of.date(), as_of.date())
+    calendar_column: list[int] = []
+    day_column: list[date] = []
+    ordinal_column: list[int] = []
+    calendars: dict[int, WorkCalendar] = work_calendars(calendar_ids, range(first.year, last.year + 1))
+    for calendar_id, calendar in calendars.items():
+        passed, day = 0, first
+        while day <= last:
+            passed += calendar.is_workday(day)
+            calendar_column.append(calendar_id)
+            day_column.append(day)
+            ordinal_column.append(passed)
+            day += timedelta(days=1)
+    return calendar_column, day_column, ordinal_column
+
+
+def _move_overruns(cursor: CursorWrapper, as_of: datetime) -> tuple[int, int, int, int]:
+    """Open, cross and end overruns after the flags; one may be open per period (partial unique constraint)."""
+    cursor.execute(
+        """
+        UPDATE alerts_overrun overrun SET closed_at = %(as_of)s
+        FROM alerts_overdueflag flag
+        WHERE flag.period_id = overrun.period_id AND overrun.closed_at IS NULL
+          AND flag.level NOT IN ('late', 'alerting', 'unknown')
+        """,
+        {"as_of": as_of},
+    )
+    ended = cursor.rowcount
+    cursor.execute(
+        """
+        WITH opened AS (
+            INSERT INTO alerts_overrun (period_id, episode, opened_at, worst_days_late, after_reopening)
+            SELECT flag.period_id,
+                   1 + (SELECT count(*) FROM alerts_overrun past WHERE past.period_id = flag.period_id),
+                   %(as_of)s, flag.days_late,
+                   EXISTS (SELECT FROM periods_statechange change
+                           WHERE change.period_id = flag.period_id AND change.previous_state = 'closed')
+            FROM alerts_overdueflag flag
+            WHERE flag.level IN ('late', 'alerting')
+              AND NOT EXISTS (SELECT FROM alerts_overrun open
+                              WHERE open.period_id = flag.period_id AND open.closed_at IS NULL)
+            ON CONFLICT DO NOTHING
+            RETURNING after_reopening)
+        SELECT count(*), count(*) FILTER (WHERE after_reopening) FROM opened
+        """,
+        {"as_of": as_of},
+    )
+    opened, reopened = cursor.fetchone()
+    cursor.execute(
+        """
+        UPDATE alerts_overrun overrun
+        SET worst_days_late = greatest(overrun.worst_days_late, flag.days_late),
+            crossed_line_at = CASE WHEN flag.level = 'alerting' THEN coalesce(overrun.crossed_line_at, %(as_of)s)
+                              ELSE overrun.crossed_line_at END
+        FROM alerts_overdueflag flag
+        WHERE flag.period_id = overrun.period_id AND overrun.closed_at IS NULL
+          AND (flag.days_late > overrun.worst_days_late
+               OR (flag.level = 'alerting' AND overrun.crossed_line_at IS NULL))
+        RETURNING overrun.crossed_line_at = %(as_of)s
+        """,
+        {"as_of": as_of},
+    )
+    crossed = sum(1 for (now,) in cursor.fetchall() if now)
+    return opened, reopened, crossed, ended

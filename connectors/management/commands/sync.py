@@ -1,0 +1,74 @@
+"""`manage.py sync`: read connections now, or as of a moment; the twin of the task, and it needs no Redis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from connectors.services import Synced, sync_connection
+from entities.models import Connection
+from periods.attempts import OutOfOrder
+from periods.models import SyncAttempt
+from periods.moments import moment
+
+
+class Command(BaseCommand):
+    """Reads the named connections, or all that are not paused, one after the other."""
+
+    help = "Read the ERPs now and record what they say. Exit code 1 when a connection brought nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("names", nargs="*", metavar="NAME", help="connections to read; all unless named")
+        parser.add_argument(
+            "--as-of", type=moment, help="the moment the reading speaks for, like 2026-06-12T12:00:00Z"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        as_of = options["as_of"] or timezone.now()
+        failed = []
+        for connection in _chosen(options["names"]):
+            try:
+                synced = sync_connection(connection, as_of)
+            except OutOfOrder as refused:
+                failed.append(connection.name)
+                self.stderr.write(f"{connection.name}: {refused}.")
+                continue
+            self.stdout.write(_line(synced))
+            if synced.attempt is None or synced.attempt.outcome not in SyncAttempt.READ:
+                failed.append(connection.name)
+        if failed:
+            raise CommandError(
+                f"Not read: {', '.join(failed)}. The states shown are those of the last good read."
+            )
+
+
+def _chosen(names: list[str]) -> list[Connection]:
+    if not names:
+        found = list(Connection.objects.filter(paused=False).order_by("name"))
+        if not found:
+            raise CommandError(
+                "There is no connection to read; describe one in a group file and run load_group."
+            )
+        return found
+    found = list(Connection.objects.filter(name__in=names).order_by("name"))
+    unknown = set(names) - {connection.name for connection in found}
+    if unknown:
+        known = ", ".join(Connection.objects.order_by("name").values_list("name", flat=True)) or "none"
+        raise CommandError(f"No connection is called {', '.join(sorted(unknown))}. There are: {known}.")
+    return found
+
+
+def _line(synced: Synced) -> str:
+    attempt = synced.attempt
+    if attempt is None:
+        return f"{synced.connection}: being read by another process; nothing done."
+    told = f"{synced.connection}: {attempt.get_outcome_display().lower()}"
+    if attempt.outcome in SyncAttempt.READ:
+        told += f", {attempt.rows} rows in {attempt.pages} pages, {_many(synced.changes, 'change')}"
+    return f"{told}. {attempt.words}".rstrip()
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

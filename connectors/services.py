@@ -1,0 +1,174 @@
+"""Reading a connection: which are due, one attempt from claim to record, and how failures are paced."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection as database
+
+from closing.days import DateSpan
+from closing.months import month_end
+from closing.readings import Harvest
+from connectors.ports import SourceError, SourceMisread, SourceRefused, SourceSettings, Wanted
+from connectors.registry import build
+from entities.models import Connection
+from entities.secrets import SecretUnreadable
+from periods.attempts import Finish, Outcome, begin_attempt, finish_attempt
+from periods.models import SyncAttempt
+from periods.services import OlderAttempt, record_readings, wanted_entities
+
+log = structlog.get_logger(__name__)
+
+READ_BUDGET = timedelta(seconds=120)  # an attempt's overall deadline (05-reliability E6, E7)
+LEASE = READ_BUDGET + timedelta(seconds=60)  # longer than reading and recording together may take
+REFUSED_PAUSE = timedelta(minutes=15)  # a refusal needs a person: do not hammer the token endpoint (E2)
+LONGEST_PAUSE = timedelta(minutes=15)  # cap for Retry-After and for the circuit (E5, E6)
+CIRCUIT_AFTER = 5  # failed attempts in a row; from then on the pause doubles
+SKEW_WARNING = timedelta(seconds=120)  # E19
+MONTHS_BACK, MONTHS_AHEAD = 24, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """How one sync of a connection went; `attempt` is None when another attempt held its lease."""
+
+    connection: str
+    attempt: SyncAttempt | None
+    changes: int = 0
+    gaps: int = 0
+
+
+def span_to_read(today: date) -> DateSpan:
+    """The periods worth reading: two years back, a quarter ahead."""
+    first = today.year * 12 + today.month - 1 - MONTHS_BACK
+    last = today.year * 12 + today.month - 1 + MONTHS_AHEAD
+    return DateSpan(date(first // 12, first % 12 + 1, 1), month_end(date(last // 12, last % 12 + 1, 1)))
+
+
+def due_connections(as_of: datetime) -> list[int]:
+    """Connections whose interval has passed since their newest attempt began and that no pause holds back."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.id, c.interval_seconds, newest.started_at, newest.retry_at, newest.outcome = 'running',
+                   failed.in_a_row
+            FROM entities_connection c
+            LEFT JOIN LATERAL (SELECT started_at, retry_at, outcome FROM periods_syncattempt
+                               WHERE connection_id = c.id ORDER BY id DESC LIMIT 1) newest ON true
+            LEFT JOIN LATERAL (
+                SELECT count(*) AS in_a_row FROM (
+                    SELECT outcome, bool_or(outcome IN ('ok', 'partial')) OVER (ORDER BY id DESC) AS read_since
+                    FROM (SELECT id, outcome FROM periods_syncattempt
+                          WHERE connection_id = c.id AND outcome <> 'running' ORDER BY id DESC LIMIT 12) recent) runs
+                WHERE NOT read_since) failed ON true
+            WHERE NOT c.paused AND EXISTS (SELECT FROM entities_legalentity WHERE connection_id = c.id)
+            ORDER BY newest.started_at NULLS FIRST
+            """
+        )
+        rows = cursor.fetchall()
+    due = []
+    for connection_id, interval, started_at, retry_at, running, in_a_row in rows:
+        pause = timedelta(seconds=interval)
+        if in_a_row >= CIRCUIT_AFTER:
+            pause = max(pause, min(LONGEST_PAUSE, pause * 2 ** (in_a_row - CIRCUIT_AFTER + 1)))
+        free_at = max(filter(None, (started_at and started_at + pause, retry_at)), default=None)
+        # A running attempt is looked at again: claiming it shows whether its lease ran out.
+        if running or free_at is None or free_at <= as_of:
+            due.append(connection_id)
+    return due
+
+
+def sync_connection(connection: Connection, as_of: datetime, *, budget: timedelta = READ_BUDGET) -> Synced:
+    """Read one connection as of a moment and record what it says; the outcome is a row, never an exception.
+
+    Raises OutOfOrder when the connection was already read for a later moment.
+    """
+    attempt = begin_attempt(connection.pk, as_of, lease=budget + (LEASE - READ_BUDGET))
+    if attempt is None:
+        return Synced(connection.name, None)
+    began = time.monotonic()
+
+    def finished_at() -> datetime:
+        return as_of + timedelta(seconds=time.monotonic() - began)
+
+    span = span_to_read(as_of.date())
+    try:
+        source = build(_settings_for(connection, budget))
+        wanted = [
+            Wanted(entity.erp_id, entity.erp_identity)
+            for entity in wanted_entities(connection.pk, span.first)
+        ]
+        harvest = source.read(wanted, span)
+        recorded = record_readings(attempt, harvest, span, _good_finish(harvest, finished_at()))
+    except OlderAttempt as overtaken:
+        log.warning("sync overtaken", connection=connection.name, attempt=attempt.pk, why=str(overtaken))
+        attempt.refresh_from_db()
+        return Synced(connection.name, attempt)
+    except SourceError as error:
+        finish_attempt(attempt.pk, _bad_finish(error, as_of, finished_at()))
+    except (SecretUnreadable, ImproperlyConfigured) as error:
+        refused = SourceRefused(f"The stored client secret cannot be used: {error}")
+        finish_attempt(attempt.pk, _bad_finish(refused, as_of, finished_at()))
+    except Exception:
+        # Whatever went wrong in us must age the readings like any failed read, and show as what it is.
+        log.exception("sync failed", connection=connection.name, attempt=attempt.pk)
+        mistake = SourceMisread(
+            "Closeboard itself failed while reading; the log names the error. Nothing was changed."
+        )
+        finish_attempt(attempt.pk, _bad_finish(mistake, as_of, finished_at()))
+    else:
+        attempt.refresh_from_db()
+        return Synced(connection.name, attempt, recorded.changes, recorded.gaps)
+    attempt.refresh_from_db()
+    log.warning(
+        "sync brought nothing", connection=connection.name, outcome=attempt.outcome, words=attempt.words
+    )
+    return Synced(connection.name, attempt)
+
+
+def _settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
+    return SourceSettings(
+        name=connection.name,
+        kind=connection.kind,
+        base_url=connection.base_url,
+        authority=connection.authority,
+        tenant=connection.tenant,
+        client_id=connection.client_id,
+        secret=connection.secret,
+        environment=connection.environment,
+        allowed_hosts=settings.ERP_ALLOWED_HOSTS,
+        budget_seconds=budget.total_seconds(),
+    )
+
+
+def _good_finish(harvest: Harvest, finished_at: datetime) -> Finish:
+    skew = round((harvest.server_clock - finished_at).total_seconds()) if harvest.server_clock else None
+    told = [f"{gap.erp_id}: {gap.words}" for gap in harvest.gaps]
+    if skew is not None and abs(skew) > SKEW_WARNING.total_seconds():
+        told.append(f"The ERP's clock differs from ours by {skew} s; states are ordered by our own reads.")
+    return Finish(
+        Outcome.PARTIAL if harvest.gaps else Outcome.OK,
+        finished_at,
+        pages=harvest.pages,
+        rows=harvest.rows,
+        words=" ".join(told),
+        clock_skew_seconds=skew,
+    )
+
+
+def _bad_finish(error: SourceError, as_of: datetime, finished_at: datetime) -> Finish:
+    retry_at = None
+    if isinstance(error, SourceRefused):
+        outcome, retry_at = Outcome.REFUSED, as_of + REFUSED_PAUSE
+    elif isinstance(error, SourceMisread):
+        outcome = Outcome.MISREAD
+    else:
+        outcome = Outcome.UNAVAILABLE
+        if error.retry_after is not None:
+            retry_at = finished_at + min(timedelta(seconds=max(0.0, error.retry_after)), LONGEST_PAUSE)
+    return Finish(outcome, finished_at, http_status=error.status, words=error.words, retry_at=retry_at)

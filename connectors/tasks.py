@@ -1,0 +1,33 @@
+"""Celery doors of reading: one looks for what is due, one reads a connection."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from connectors.services import READ_BUDGET, due_connections, sync_connection
+from entities.models import Connection
+from periods.ticks import claim_tick
+
+
+@shared_task(name="connectors.sync_due", queue="sync", time_limit=60, soft_time_limit=45)
+def sync_due() -> None:
+    """Nudge a read of every due connection; the claimed slot makes a second beat harmless."""
+    as_of = timezone.now()
+    if claim_tick("sync", settings.SYNC_LOOK_SECONDS, as_of):
+        for connection_id in due_connections(as_of):
+            sync_one.delay(connection_id)
+
+
+@shared_task(
+    name="connectors.sync_one",
+    queue="sync",
+    time_limit=READ_BUDGET.seconds + 50,
+    soft_time_limit=READ_BUDGET.seconds + 30,
+)
+def sync_one(connection_id: int) -> None:
+    """Read one connection if it is still due: a message that comes twice, or late, finds nothing to do."""
+    as_of = timezone.now()
+    if connection_id in due_connections(as_of):
+        sync_connection(Connection.objects.get(pk=connection_id), as_of)

@@ -1,0 +1,94 @@
+"""Attempts to read: begun under a lease, finished once, abandoned when their worker died."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models.functions import Now
+
+from entities.models import Connection
+from periods.models import SyncAttempt
+
+Outcome = SyncAttempt.Outcome
+
+
+class OutOfOrder(ValueError):
+    """A read was asked for a moment before the newest one on record; states are only ever read forwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How an attempt ended: outcome, what was fetched, and the trouble in a sentence."""
+
+    outcome: SyncAttempt.Outcome
+    finished_at: datetime
+    pages: int = 0
+    rows: int = 0
+    http_status: int | None = None
+    words: str = ""
+    retry_at: datetime | None = None
+    clock_skew_seconds: int | None = None
+
+
+def begin_attempt(connection_id: int, as_of: datetime, *, lease: timedelta) -> SyncAttempt | None:
+    """Claim a connection for one read, or return None while another attempt holds its lease.
+
+    An attempt whose lease ran out (by the database's clock) is marked abandoned first. Raises OutOfOrder when the
+    connection was already read for a later moment than `as_of`.
+    """
+    with transaction.atomic():
+        Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection_id)
+        abandon_expired(as_of, connection_id=connection_id)
+        attempts = SyncAttempt.objects.filter(connection_id=connection_id)
+        if attempts.filter(outcome=Outcome.RUNNING).exists():
+            return None
+        newest = attempts.filter(outcome__in=SyncAttempt.READ).order_by("-started_at").first()
+        if newest is not None and newest.started_at > as_of:
+            raise OutOfOrder(
+                f"this connection was already read for {newest.started_at:%Y-%m-%d %H:%M:%S} UTC, "
+                f"after {as_of:%Y-%m-%d %H:%M:%S} UTC; read for that moment or a later one"
+            )
+        with database.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO periods_syncattempt
+                    (connection_id, started_at, lease_until, outcome, pages, rows, changes, words)
+                VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s), 'running', 0, 0, 0, '')
+                RETURNING id
+                """,
+                [connection_id, as_of, lease.total_seconds()],
+            )
+            (attempt_id,) = cursor.fetchone()
+        return SyncAttempt.objects.get(pk=attempt_id)
+
+
+def abandon_expired(as_of: datetime, *, connection_id: int | None = None) -> int:
+    """Mark attempts whose lease ran out as abandoned; their readings, had they any, were never stored."""
+    expired = SyncAttempt.objects.filter(outcome=Outcome.RUNNING, lease_until__lt=Now())
+    if connection_id is not None:
+        expired = expired.filter(connection_id=connection_id)
+    return expired.update(
+        outcome=Outcome.ABANDONED,
+        finished_at=as_of,
+        words="The worker ended before it finished; the next look reads again.",
+    )
+
+
+def finish_attempt(attempt_id: int, finish: Finish, *, changes: int = 0) -> bool:
+    """Write down how an attempt ended; False when it had lost its lease and was marked abandoned meanwhile."""
+    return bool(
+        SyncAttempt.objects.filter(pk=attempt_id, outcome=Outcome.RUNNING).update(
+            outcome=finish.outcome,
+            finished_at=finish.finished_at,
+            pages=finish.pages,
+            rows=finish.rows,
+            changes=changes,
+            http_status=finish.http_status,
+            words=finish.words,
+            retry_at=finish.retry_at,
+            clock_skew_seconds=finish.clock_skew_seconds,
+        )
+    )

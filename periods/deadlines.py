@@ -1,0 +1,250 @@
+"""Sets the deadlines of periods: worked out from the policy in force, or agreed by hand (01-domain 1.4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import FilteredRelation, Max, Min, Q, QuerySet
+
+from closing.days import CalendarUncovered, DateSpan, WorkCalendar
+from closing.deadlines import Deadline, FixedDate, Rule, deadline_for
+from closing.months import is_quarter_end, is_year_end
+from closing.readings import PeriodType
+from entities.calendars import work_calendars
+from entities.models import LegalEntity
+from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline
+from periods.policies import EffectivePolicy, effective_policies
+
+LOCK = 0x636C6F73  # any number of our own: one writer of deadlines at a time
+BATCH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinesSet:
+    """How many deadlines were set, and sentences about those that could not be worked out."""
+
+    rows: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+class _Entity(NamedTuple):
+    zone: str
+    calendar_id: int
+    year_end_month: int
+    active_from: date | None
+    active_to: date | None
+
+
+class _Current(NamedTuple):
+    """The row now in force for a period; all None where there is none."""
+
+    id: int | None
+    due_on: date
+    cut_off: time | None
+    zone: str
+    label: str
+    explanation: str
+    agreed_date_id: int | None
+    set_at: datetime
+
+    def as_deadline(self) -> Deadline:
+        return Deadline(self.due_on, self.zone, self.cut_off, self.label, self.explanation)
+
+
+class _Agreed(NamedTuple):
+    id: int
+    due_on: date
+    cut_off: time | None
+    reason: str
+    agreed_by: str
+    set_at: datetime
+
+
+class _NewRow(NamedTuple):
+    """A row to write, in the order of COLUMNS."""
+
+    period_id: int
+    due_on: date
+    cut_off: time | None
+    zone: str
+    label: str
+    explanation: str
+    policy_version_id: int | None
+    agreed_date_id: int | None
+    set_at: datetime
+    current: bool = True
+
+
+COLUMNS = ", ".join(_NewRow._fields)
+
+
+def hold_deadlines() -> None:
+    """Wait until nobody else sets deadlines, and keep it so until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+@transaction.atomic
+def set_deadlines(entity_ids: Collection[int] | None, as_of: datetime) -> DeadlinesSet:
+    """Set the deadlines of the operating periods of these entities (None: of all) as agreed at `as_of`.
+
+    A row is written where a period has none, or where another deadline has been agreed meanwhile and the one in
+    force is not past; a past one gives way only to an agreed date that is newer than it (01-domain 1.4). What was
+    set at a later moment than `as_of` stays. Rows are never edited; the newest is marked current.
+    """
+    hold_deadlines()
+    work = _Work(entity_ids, as_of)
+    new, replaced = [], []
+    for period_id, entity_id, first_day, last_day, month, *current in work.periods():
+        entity = work.entities[entity_id]
+        if not _active(entity, first_day, last_day):
+            continue
+        row = work.row_for(period_id, entity_id, DateSpan(first_day, last_day), month, _Current(*current))
+        if row:
+            new.append(row)
+            if current[0] is not None:
+                replaced.append(current[0])
+    _write(new, replaced)
+    return DeadlinesSet(len(new), work.warnings())
+
+
+class _Work:
+    """All that one run needs, read once; results are shared between periods that come to the same."""
+
+    def __init__(self, entity_ids: Collection[int] | None, as_of: datetime) -> None:
+        chosen = (
+            LegalEntity.objects.all() if entity_ids is None else LegalEntity.objects.filter(id__in=entity_ids)
+        )
+        self.as_of = as_of
+        self.entities: dict[int, _Entity] = {}
+        paths: list[tuple[int, str]] = []
+        for entity_id, path, *rest in chosen.order_by().values_list("id", "group__path", *_Entity._fields):
+            self.entities[entity_id] = _Entity(*rest)
+            paths.append((entity_id, path))
+        self.policies: dict[int, EffectivePolicy] = effective_policies(paths)
+        self.to_do: QuerySet[FiscalPeriod] = FiscalPeriod.objects.filter(type=PeriodType.OPERATING.value)
+        agreed = AgreedDate.objects.all()
+        if entity_ids is not None:
+            self.to_do = self.to_do.filter(entity_id__in=self.entities)
+            agreed = agreed.filter(entity_id__in=self.entities)
+        self.agreed: dict[tuple[int, date], _Agreed] = {
+            (entity_id, month): _Agreed(*rest)
+            for entity_id, month, *rest in agreed.order_by("set_at", "id").values_list(
+                "entity_id", "reporting_month", *_Agreed._fields
+            )
+        }
+        days = self.to_do.aggregate(first=Min("last_day"), last=Max("last_day"))
+        years = range(days["first"].year, days["last"].year + 2) if days["first"] else range(0)
+        self.calendars = work_calendars({entity.calendar_id for entity in self.entities.values()}, years)
+        self.worked_out: dict[tuple[object, ...], Deadline | str] = {}
+        self.uncovered: Counter[str] = Counter()
+
+    def periods(self) -> Iterator[tuple[Any, ...]]:
+        """Period id, entity id, first and last day, reporting month, then the fields of _Current."""
+        now = FilteredRelation("deadlines", condition=Q(deadlines__current=True))
+        return iter(
+            self.to_do.alias(now=now)
+            .order_by("id")
+            .values_list(
+                "id",
+                "entity_id",
+                "first_day",
+                "last_day",
+                "reporting_month",
+                *(f"now__{name}" for name in _Current._fields),
+            )
+        )
+
+    def row_for(
+        self, period_id: int, entity_id: int, days: DateSpan, month: date, current: _Current
+    ) -> _NewRow | None:
+        """The row that a period needs, None where what is in force may stay."""
+        if current.id is not None and current.set_at >= self.as_of:
+            return None
+        entity, policy = self.entities[entity_id], self.policies[entity_id]
+        agreed = self.agreed.get((entity_id, month))
+        rule: Rule
+        if agreed:
+            rule, cut_off = FixedDate(agreed.due_on, agreed.reason, agreed.agreed_by), agreed.cut_off
+        elif policy.rule:
+            rule, cut_off = policy.rule, policy.cut_off
+        else:
+            return None
+        deadline = self._deadline(rule, cut_off, entity, days, month)
+        if isinstance(deadline, str):
+            self.uncovered[deadline] += 1
+            return None
+        if current.id is not None:
+            if deadline == (before := current.as_deadline()):
+                return None
+            by_hand = agreed and agreed.id != current.agreed_date_id and agreed.set_at > current.set_at
+            if before.passed(self.as_of) and not by_hand:
+                return None
+        return _NewRow(
+            period_id,
+            deadline.due_on,
+            deadline.cut_off,
+            deadline.zone,
+            deadline.label,
+            deadline.explanation,
+            None if agreed else policy.version_id,
+            agreed.id if agreed else None,
+            self.as_of,
+        )
+
+    def _deadline(
+        self, rule: Rule, cut_off: time | None, entity: _Entity, days: DateSpan, month: date
+    ) -> Deadline | str:
+        """The deadline, or why there is none."""
+        quarter_end, year_end = (
+            is_end(month, entity.year_end_month) for is_end in (is_quarter_end, is_year_end)
+        )
+        key = (rule, cut_off, entity.zone, entity.calendar_id, days, quarter_end, year_end)
+        if key not in self.worked_out:
+            calendar: WorkCalendar = self.calendars[entity.calendar_id]
+            try:
+                self.worked_out[key] = deadline_for(
+                    rule,
+                    days,
+                    calendar,
+                    entity.zone,
+                    cut_off=cut_off,
+                    quarter_end=quarter_end,
+                    year_end=year_end,
+                )
+            except CalendarUncovered as uncovered:
+                self.worked_out[key] = str(uncovered)
+        return self.worked_out[key]
+
+    def warnings(self) -> list[str]:
+        """One sentence for each calendar and year that ran out."""
+        return [
+            f"{why[:1].upper()}{why[1:]}: {count} {'period has' if count == 1 else 'periods have'} no deadline set."
+            for why, count in sorted(self.uncovered.items())
+        ]
+
+
+def _active(entity: _Entity, first_day: date, last_day: date) -> bool:
+    """Whether a period lies, at least in part, within the days on which the entity counts."""
+    if entity.active_from and last_day < entity.active_from:
+        return False
+    return not (entity.active_to and first_day > entity.active_to)
+
+
+def _write(new: list[_NewRow], replaced: list[int]) -> None:
+    ids = iter(replaced)
+    while batch := list(islice(ids, BATCH)):
+        PeriodDeadline.objects.filter(id__in=batch).update(current=False)
+    if new:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {PeriodDeadline._meta.db_table} ({COLUMNS}) FROM STDIN") as copy,
+        ):
+            for row in new:
+                copy.write_row(row)

@@ -1,0 +1,88 @@
+"""How old each entity's newest reading is, at any moment (01-domain 1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+
+from periods.models import SyncAttempt
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How an entity's reading stands: `fresh` when the newest good attempt had it and it is within the limit.
+
+    `trouble` says in words what is wrong with its connection or with this company alone; `missing` that the ERP
+    no longer lists it.
+    """
+
+    read_at: datetime | None
+    fresh: bool
+    trouble: str
+    missing: bool
+
+    def judged_at(self, as_of: datetime) -> datetime | None:
+        """The moment to judge at: `as_of` while fresh, the last reading once stale, None when never read."""
+        return as_of if self.fresh else self.read_at
+
+
+def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness]:
+    """The freshness of entities at a moment, replayed exactly from read spans, in one query."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH good AS MATERIALIZED (
+                SELECT c.id AS connection_id, a.id, a.started_at
+                FROM entities_connection c, LATERAL (
+                    SELECT id, started_at FROM periods_syncattempt
+                    WHERE connection_id = c.id AND outcome IN ('ok', 'partial') AND started_at <= %(as_of)s
+                    ORDER BY started_at DESC LIMIT 1) a),
+            newest AS MATERIALIZED (
+                SELECT c.id AS connection_id, a.outcome, a.words
+                FROM entities_connection c, LATERAL (
+                    SELECT outcome, words FROM periods_syncattempt
+                    WHERE connection_id = c.id AND started_at <= %(as_of)s
+                      AND outcome NOT IN ('running', 'superseded')
+                    ORDER BY started_at DESC, id DESC LIMIT 1) a),
+            span AS (
+                SELECT DISTINCT ON (entity_id) entity_id, connection_id, last_read_at FROM periods_readspan
+                WHERE entity_id = ANY(%(ids)s) AND first_read_at <= %(as_of)s
+                ORDER BY entity_id, first_read_at DESC, id DESC)
+            SELECT e.id,
+                   CASE WHEN span.last_read_at <= %(as_of)s THEN span.last_read_at ELSE span_good.started_at END,
+                   span.connection_id = e.connection_id
+                       AND (span.last_read_at IS NULL OR span.last_read_at > %(as_of)s),
+                   c.stale_after_seconds, newest.outcome, newest.words, gap.reason, gap.words
+            FROM entities_legalentity e
+            LEFT JOIN entities_connection c ON c.id = e.connection_id
+            LEFT JOIN span ON span.entity_id = e.id
+            LEFT JOIN good span_good ON span_good.connection_id = span.connection_id
+            LEFT JOIN good ON good.connection_id = e.connection_id
+            LEFT JOIN newest ON newest.connection_id = e.connection_id
+            LEFT JOIN periods_syncgap gap ON gap.attempt_id = good.id AND gap.entity_id = e.id
+            WHERE e.id = ANY(%(ids)s)
+            """,
+            {"ids": list(entity_ids), "as_of": as_of},
+        )
+        return {
+            entity_id: Freshness(
+                read_at,
+                fresh=bool(covered)
+                and read_at is not None
+                and as_of - read_at <= timedelta(seconds=stale_after),
+                trouble=_trouble(stale_after is None, outcome, words, gap_words),
+                missing=gap == "missing",
+            )
+            for entity_id, read_at, covered, stale_after, outcome, words, gap, gap_words in cursor.fetchall()
+        }
+
+
+def _trouble(unconnected: bool, outcome: str | None, words: str | None, gap_words: str | None) -> str:
+    if unconnected:
+        return "Not connected to an ERP."
+    if outcome is not None and outcome not in SyncAttempt.READ:
+        return words or ""
+    return gap_words or ""

@@ -1,0 +1,220 @@
+"""The one place where a period's state changes (02-architecture 2.1, sentences 4 and 5)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.backends.utils import CursorWrapper
+
+from closing.days import DateSpan, local_date
+from closing.months import reporting_month
+from closing.readings import Gap, GapReason, Harvest, NativeFacts, PeriodReading, facts_to_json
+from closing.states import Verdict, verdict
+from entities.models import LegalEntity
+from periods import staging
+from periods.attempts import Finish, finish_attempt
+from periods.deadlines import set_deadlines
+from periods.models import SyncAttempt, SyncGap
+from periods.policies import effective_policies
+
+
+class OlderAttempt(Exception):
+    """An attempt that lost its lease tried to record: newer news may be in, so nothing of it is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one recording did: rows of history written, periods first seen, entities not covered."""
+
+    changes: int
+    new_periods: int
+    gaps: int
+
+
+def wanted_entities(connection_id: int, since: date) -> list[LegalEntity]:
+    """The entities that a read of this connection must bring: all but those disposed of before `since`."""
+    connected = LegalEntity.objects.filter(connection_id=connection_id)
+    return [
+        entity
+        for entity in connected.select_related("group").order_by("pk")
+        if entity.active_to is None or entity.active_to >= since
+    ]
+
+
+def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, finish: Finish) -> Recorded:
+    """Store what an attempt brought home, in one transaction, and finish the attempt.
+
+    States move only here, and each move leaves one StateChange. An entity in a gap keeps its last state and ages;
+    a period that the ERP no longer lists becomes Unknown. Recording the same again writes no period and no change.
+    Raises OlderAttempt, with nothing stored, when the attempt is no longer the running one of its connection.
+    """
+    with transaction.atomic():
+        running = SyncAttempt.objects.select_for_update().filter(
+            pk=attempt.pk, outcome=SyncAttempt.Outcome.RUNNING
+        )
+        if not running.exists():
+            raise OlderAttempt(f"attempt {attempt.pk} lost its lease; a newer one has the word")
+        wanted = wanted_entities(attempt.connection_id, span.first)
+        by_erp_id = {entity.erp_id.lower(): entity for entity in wanted}
+        _pin_identities(harvest, by_erp_id)
+        gaps = _gaps(harvest, by_erp_id)
+        covered = [entity for entity in wanted if entity.pk not in gaps]
+        read_before = _last_reads(attempt, [entity.pk for entity in covered])
+
+        with database.cursor() as cursor:
+            staging.prepare(cursor)
+            staging.fill(cursor, _staged_rows(cursor, attempt, harvest.readings, covered))
+            outcome = staging.apply(
+                cursor, attempt_id=attempt.pk, seen_at=attempt.started_at, covered=read_before, span=span
+            )
+        _note_coverage(attempt, list(read_before))
+        SyncGap.objects.bulk_create(
+            SyncGap(attempt=attempt, entity_id=pk, reason=gap.reason.value, words=gap.words)
+            for pk, gap in gaps.items()
+        )
+        if outcome.redated:
+            set_deadlines(outcome.redated, attempt.started_at)
+        finish_attempt(attempt.pk, finish, changes=outcome.changes)
+    return Recorded(outcome.changes, outcome.new_periods, len(gaps))
+
+
+def _pin_identities(harvest: Harvest, by_erp_id: dict[str, LegalEntity]) -> None:
+    """Remember a company's lasting id at the first read; a connector refuses another one from then on (E21)."""
+    for company in harvest.companies:
+        for known_as in (company.erp_id, company.name):
+            entity = by_erp_id.get(known_as.lower())
+            if entity is not None and company.identity and not entity.erp_identity:
+                entity.erp_identity = company.identity
+                entity.save(update_fields=["erp_identity"])
+
+
+def _gaps(harvest: Harvest, by_erp_id: dict[str, LegalEntity]) -> dict[int, Gap]:
+    """The gaps by entity; a wanted company of which nothing at all was said is one too: absence is never fine."""
+    gaps = {by_erp_id[gap.erp_id.lower()].pk: gap for gap in harvest.gaps if gap.erp_id.lower() in by_erp_id}
+    said = {reading.erp_id.lower() for reading in harvest.readings}
+    for erp_id, entity in by_erp_id.items():
+        if erp_id not in said and entity.pk not in gaps:
+            gaps[entity.pk] = Gap(erp_id, GapReason.EMPTY, "The ERP listed no periods for this company.")
+    return gaps
+
+
+def _last_reads(attempt: SyncAttempt, entity_ids: Sequence[int]) -> dict[int, datetime | None]:
+    """When each entity was last read before this attempt, None for never."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT wanted.id, coalesce(span.last_read_at, before.started_at)
+            FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+            LEFT JOIN LATERAL (SELECT * FROM periods_readspan WHERE entity_id = wanted.id
+                               ORDER BY first_read_at DESC, id DESC LIMIT 1) span ON true
+            LEFT JOIN LATERAL (SELECT started_at FROM periods_syncattempt
+                               WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
+                                 AND id < %(attempt)s ORDER BY started_at DESC LIMIT 1) before ON true
+            """,
+            {"ids": list(entity_ids), "attempt": attempt.pk},
+        )
+        return dict(cursor.fetchall())
+
+
+def _note_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
+    """Begin and end read spans where coverage changed; covering the same again writes nothing."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE periods_readspan span SET (last_attempt_id, last_read_at) = (
+                SELECT id, started_at FROM periods_syncattempt
+                WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial') AND id < %(attempt)s
+                ORDER BY started_at DESC LIMIT 1)
+            WHERE span.last_attempt_id IS NULL
+              AND ((span.connection_id = %(connection)s AND NOT span.entity_id = ANY(%(covered)s))
+                   OR (span.connection_id <> %(connection)s AND span.entity_id = ANY(%(covered)s)))
+            """,
+            {"attempt": attempt.pk, "connection": attempt.connection_id, "covered": covered},
+        )
+        cursor.execute(
+            """
+            INSERT INTO periods_readspan (entity_id, connection_id, first_attempt_id, first_read_at)
+            SELECT id, %(connection)s, %(attempt)s, %(read_at)s FROM unnest(%(covered)s::bigint[]) AS covered(id)
+            WHERE NOT EXISTS (SELECT FROM periods_readspan WHERE entity_id = covered.id AND last_attempt_id IS NULL)
+            """,
+            {
+                "attempt": attempt.pk,
+                "connection": attempt.connection_id,
+                "read_at": attempt.started_at,
+                "covered": covered,
+            },
+        )
+
+
+def _staged_rows(
+    cursor: CursorWrapper,
+    attempt: SyncAttempt,
+    readings: Sequence[PeriodReading],
+    covered: Sequence[LegalEntity],
+) -> Iterator[staging.StagedRow]:
+    """Each reading of a covered entity with its state worked out; verdicts are shared by readings of equal facts."""
+    by_erp_id = {entity.erp_id.lower(): entity for entity in covered}
+    restricted = {
+        pk: policy.ledger_restricted_means_on_hold
+        for pk, policy in effective_policies((entity.pk, entity.group.path) for entity in covered).items()
+    }
+    today = {entity.pk: local_date(attempt.started_at, ZoneInfo(entity.zone)) for entity in covered}
+    facts_ids = _keep_facts(cursor, (reading.facts for reading in readings))
+    verdicts: dict[tuple[int, DateSpan, date, bool], Verdict] = {}
+    months: dict[date, date] = {}
+    entities: dict[str, LegalEntity | None] = {}
+    for reading in readings:
+        if reading.erp_id not in entities:
+            entities[reading.erp_id] = by_erp_id.get(reading.erp_id.lower())
+        entity = entities[reading.erp_id]
+        if entity is None:
+            continue
+        facts_id = facts_ids[id(reading.facts)]
+        key = (facts_id, reading.span, today[entity.pk], restricted[entity.pk])
+        found = verdicts.get(key)
+        if found is None:
+            found = verdicts[key] = verdict(
+                reading.span, reading.facts, today=key[2], ledger_restricted_means_on_hold=key[3]
+            )
+        last = reading.span.last
+        month = months.get(last)
+        if month is None:
+            month = months[last] = reporting_month(last)
+        yield (entity.pk, reading, month, found.state.value, found.because, facts_id)
+
+
+def _keep_facts(cursor: CursorWrapper, all_facts: Iterable[NativeFacts]) -> dict[int, int]:
+    """Store each distinct set of facts once; returns the row's id by the object's id()."""
+    distinct = {id(facts): facts for facts in all_facts}
+    bodies: dict[str, str] = {}
+    digest_of: dict[int, str] = {}
+    for key, facts in distinct.items():
+        body = json.dumps(facts_to_json(facts), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        digest_of[key] = digest
+        bodies[digest] = body
+    digests = sorted(
+        bodies
+    )  # in one order everywhere, so that two recordings never wait for each other in a ring
+    known = _facts_by_digest(cursor, digests)
+    missing = [digest for digest in digests if digest not in known]
+    if missing:
+        cursor.execute(
+            "INSERT INTO periods_nativefacts (digest, body) SELECT * FROM unnest(%s::text[], %s::jsonb[])"
+            " ON CONFLICT (digest) DO NOTHING",
+            [missing, [bodies[digest] for digest in missing]],
+        )
+        known |= _facts_by_digest(cursor, missing)
+    return {key: known[digest] for key, digest in digest_of.items()}
+
+
+def _facts_by_digest(cursor: CursorWrapper, digests: list[str]) -> dict[str, int]:
+    cursor.execute("SELECT digest, id FROM periods_nativefacts WHERE digest = ANY(%s)", [digests])
+    return dict(cursor.fetchall())

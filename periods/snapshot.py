@@ -1,0 +1,300 @@
+"""The only builder of a Scoreboard: any entities, any month, any moment, in a fixed number of queries."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection as database
+from django.db.models import Q, QuerySet
+
+from closing.days import DateSpan, WorkCalendar
+from closing.deadlines import Deadline
+from closing.months import month_end
+from closing.readings import NativeFacts, facts_from_json
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, ranked
+from closing.standing import Change, History, LatenessUnit, Level, Standing, fold, judge
+from closing.states import PeriodState
+from entities.calendars import work_calendars
+from entities.models import Group, LegalEntity
+from periods.freshness import Freshness, freshness
+from periods.policies import EffectivePolicy, effective_policies
+
+_STATES = {state.value: state for state in PeriodState}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entity:
+    id: int
+    code: str
+    name: str
+    country: str
+    zone: str
+    group: str
+    path: str
+    owner: str
+    calendar_id: int
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    id: int
+    name: str
+    span: DateSpan
+    deadline: Deadline | None
+
+
+def take_snapshot(entities: QuerySet[LegalEntity], month: date, as_of: datetime) -> Scoreboard:
+    """The board of `entities` for the reporting month (a first of month) as it was known at `as_of`.
+
+    States, readings and deadlines replay any past instant; groups, owners and policies are today's. Entities count
+    from `active_from` to `active_to` (01-domain 1.3). What is stale is judged as of its last reading, so that it
+    neither clears nor escalates (01-domain 1.6). Runs the same number of queries whatever the number of entities.
+    """
+    people = _entities(entities, month)
+    ids = [entity.id for entity in people]
+    policies = effective_policies((entity.id, entity.path) for entity in people)
+    reads = freshness(ids, as_of)
+    periods, changes, facts = _periods(ids, month, as_of)
+    calendars = _calendars(people, policies, month)
+    rows = [
+        _row(
+            entity,
+            policies[entity.id],
+            reads[entity.id],
+            [
+                (period, changes.get(period.id, []), facts.get(period.id))
+                for period in periods.get(entity.id, [])
+            ],
+            calendars.get(entity.calendar_id),
+            month=month,
+            as_of=as_of,
+        )
+        for entity in people
+    ]
+    return Scoreboard(
+        month=month,
+        as_of=as_of,
+        rows=ranked(rows),
+        groups=_groups(),
+        warnings=_reopened_before(ids, month, as_of),
+    )
+
+
+def _entities(entities: QuerySet[LegalEntity], month: date) -> list[_Entity]:
+    active = entities.filter(
+        Q(active_from=None) | Q(active_from__lte=month_end(month)),
+        Q(active_to=None) | Q(active_to__gte=month_end(month)),
+    )
+    rows = active.order_by("name").values_list(
+        "id",
+        "code",
+        "name",
+        "country",
+        "zone",
+        "group__code",
+        "group__path",
+        "owner__name",
+        "calendar_id",
+        "connection__name",
+    )
+    return [_Entity(*row[:7], row[7] or "", row[8], row[9] or "") for row in rows]
+
+
+def _groups() -> list[GroupNode]:
+    rows = Group.objects.order_by("path").values_list("code", "name", "parent__code")
+    return [GroupNode(code, name, parent or "") for code, name, parent in rows]
+
+
+def _periods(
+    ids: list[int], month: date, as_of: datetime
+) -> tuple[dict[int, list[_Period]], dict[int, list[Change]], dict[int, NativeFacts | None]]:
+    """Operating periods of the month by entity, and the changes and newest facts of each period up to the moment."""
+    periods: dict[int, list[_Period]] = defaultdict(list)
+    changes: dict[int, list[Change]] = defaultdict(list)
+    facts: dict[int, NativeFacts | None] = {}
+    shared: dict[int, NativeFacts] = {}
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT p.entity_id, p.id, p.name, p.first_day, p.last_day,
+                   d.due_on, d.zone, d.cut_off, d.label, d.explanation
+            FROM periods_fiscalperiod p
+            LEFT JOIN LATERAL (SELECT * FROM periods_perioddeadline
+                               WHERE period_id = p.id AND set_at <= %(as_of)s ORDER BY set_at DESC LIMIT 1) d ON true
+            WHERE p.reporting_month = %(month)s AND p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
+            """,
+            {"ids": ids, "month": month, "as_of": as_of},
+        )
+        for (
+            entity_id,
+            period_id,
+            name,
+            first,
+            last,
+            due_on,
+            zone,
+            cut_off,
+            label,
+            explanation,
+        ) in cursor.fetchall():
+            deadline = Deadline(due_on, zone, cut_off, label, explanation) if due_on else None
+            periods[entity_id].append(_Period(period_id, name, DateSpan(first, last), deadline))
+        cursor.execute(
+            """
+            SELECT c.period_id, c.state, c.seen_at, c.previous_read_at, c.because, c.facts_id
+            FROM periods_statechange c JOIN periods_fiscalperiod p ON p.id = c.period_id
+            WHERE p.reporting_month = %(month)s AND p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
+              AND c.seen_at <= %(as_of)s
+            ORDER BY c.period_id, c.seen_at, c.id
+            """,
+            {"ids": ids, "month": month, "as_of": as_of},
+        )
+        newest: dict[int, int | None] = {}
+        for period_id, state, seen_at, previous_read_at, because, facts_id in cursor.fetchall():
+            changes[period_id].append(Change(_STATES[state], seen_at, previous_read_at, because))
+            newest[period_id] = facts_id
+        cursor.execute(
+            "SELECT id, body FROM periods_nativefacts WHERE id = ANY(%s)",
+            [list({pk for pk in newest.values() if pk})],
+        )
+        shared = {pk: facts_from_json(_parsed(body)) for pk, body in cursor.fetchall()}
+    facts = {period_id: shared[pk] if pk else None for period_id, pk in newest.items()}
+    # A period that was first seen after the moment did not exist for anybody then.
+    known = {
+        entity_id: [period for period in own if period.id in changes] for entity_id, own in periods.items()
+    }
+    return known, changes, facts
+
+
+def _parsed(body: Any) -> Any:
+    """Django hands jsonb to raw cursors as text."""
+    return json.loads(body) if isinstance(body, str) else body
+
+
+def _calendars(
+    people: Iterable[_Entity], policies: Mapping[int, EffectivePolicy], month: date
+) -> Mapping[int, WorkCalendar]:
+    """Work calendars of the entities whose lateness counts in working days."""
+    needed = {e.calendar_id for e in people if policies[e.id].judge.unit is LatenessUnit.WORKING_DAYS}
+    return work_calendars(needed, range(month.year, month.year + 3)) if needed else {}
+
+
+def _row(
+    entity: _Entity,
+    policy: EffectivePolicy,
+    read: Freshness,
+    candidates: list[tuple[_Period, list[Change], NativeFacts | None]],
+    calendar: WorkCalendar | None,
+    *,
+    month: date,
+    as_of: datetime,
+) -> Row:
+    moment = read.judged_at(as_of) or as_of
+    judged = [
+        (period, history, facts, _judged(period, history, policy, moment, calendar, entity.zone))
+        for period, changes, facts in candidates
+        for history in (fold(changes, policy.judge),)
+    ]
+    common: dict[str, Any] = {
+        "entity_id": entity.id,
+        "code": entity.code,
+        "name": entity.name,
+        "group": entity.group,
+        "country": entity.country,
+        "zone": entity.zone,
+        "owner": entity.owner,
+        "connection": entity.connection,
+        "fresh": read.fresh,
+        "read_at": read.read_at,
+        "on_hold_counts": policy.judge.on_hold_counts_as_closed,
+        "alert_after_days": policy.judge.alert_after_days,
+        "missing_since": read.read_at if read.missing else None,
+        "trouble": read.trouble,
+    }
+    if not judged:
+        because = "no data yet" if read.read_at is None else f"the ERP lists no period for {month:%B %Y}"
+        return Row(
+            state=PeriodState.UNKNOWN,
+            because=because,
+            native=None,
+            span=None,
+            period_name="",
+            deadline=None,
+            standing=Standing(Level.UNKNOWN, 0, policy.judge.unit),
+            counts_as_closed=False,
+            **common,
+        )
+    # Where a 13-period calendar puts two periods into one month, the one that holds the entity up is shown.
+    period, history, facts, standing = max(
+        judged,
+        key=lambda found: (
+            not policy.judge.counts_as_closed(found[1].state),
+            found[3].days_late,
+            found[0].span.last,
+        ),
+    )
+    since = history.since
+    return Row(
+        state=history.state,
+        because=since.because if since else "",
+        native=facts,
+        span=period.span,
+        period_name=period.name,
+        deadline=period.deadline,
+        standing=standing,
+        counts_as_closed=policy.judge.counts_as_closed(history.state),
+        seen_between=(since.previous_read_at, since.seen_at) if since else None,
+        **common,
+    )
+
+
+def _judged(
+    period: _Period,
+    history: History,
+    policy: EffectivePolicy,
+    moment: datetime,
+    calendar: WorkCalendar | None,
+    zone: str,
+) -> Standing:
+    return judge(
+        history,
+        period.deadline,
+        as_of=moment,
+        period=period.span,
+        policy=policy.judge,
+        calendar=calendar,
+        zone=zone,
+    )
+
+
+def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warning]:
+    """Periods of older months that were closed and are open or on hold again at the moment."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (p.id) e.code, e.name, p.reporting_month, now.state, now.seen_at
+            FROM periods_statechange reopening
+            JOIN periods_fiscalperiod p ON p.id = reopening.period_id
+            JOIN entities_legalentity e ON e.id = p.entity_id
+            JOIN LATERAL (SELECT state, seen_at FROM periods_statechange
+                          WHERE period_id = p.id AND seen_at <= %(as_of)s
+                          ORDER BY seen_at DESC, id DESC LIMIT 1) now ON true
+            WHERE reopening.previous_state = 'closed' AND reopening.state IN ('open', 'on_hold')
+              AND reopening.seen_at <= %(as_of)s
+              AND p.entity_id = ANY(%(ids)s) AND p.reporting_month < %(month)s AND p.type = 'operating'
+              AND now.state IN ('open', 'on_hold')
+            ORDER BY p.id
+            """,
+            {"ids": ids, "month": month, "as_of": as_of},
+        )
+        words = {"open": "open again", "on_hold": "on hold again"}
+        return [
+            Warning("reopened", code, f"{name}, {reported:%B %Y}, {words[state]}", seen_at)
+            for code, name, reported, state, seen_at in cursor.fetchall()
+        ]

@@ -1,0 +1,18 @@
+"""Celery door of housekeeping."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from periods.attempts import abandon_expired
+from periods.ticks import claim_tick, forget_old_ticks
+
+
+@shared_task(name="periods.housekeeping", queue="sync", time_limit=120, soft_time_limit=90)
+def housekeeping() -> None:
+    """Mark attempts whose worker died and forget old ticks."""
+    as_of = timezone.now()
+    if claim_tick("housekeeping", 3600, as_of):
+        abandon_expired(as_of)
+        forget_old_ticks(as_of)

@@ -1,0 +1,26 @@
+"""Ticks of the schedule: whoever claims a slot first does its work, everybody else does nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from periods.models import ClaimedTick
+
+
+def claim_tick(name: str, every_seconds: int, as_of: datetime) -> bool:
+    """Claim the slot that `as_of` falls into; False when it was claimed before, by another beat or a redelivery."""
+    slot = datetime.fromtimestamp(as_of.timestamp() // every_seconds * every_seconds, tz=UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO periods_claimedtick (name, slot, claimed_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            [name, slot, as_of],
+        )
+        return bool(cursor.rowcount)
+
+
+def forget_old_ticks(as_of: datetime, *, keep: timedelta = timedelta(days=2)) -> int:
+    """Delete claims that no late message can name any more."""
+    deleted, _ = ClaimedTick.objects.filter(slot__lt=as_of - keep).delete()
+    return deleted
