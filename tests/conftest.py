@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from psycopg import sql
+
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
@@ -21,17 +26,36 @@ def empty_redis() -> Iterator[None]:
 
 
 @pytest.fixture
-def live_stack_env(transactional_db: None, empty_redis: None) -> dict[str, str]:
-    """The environment for real processes that a test starts: this worker's test database and Redis database.
+def live_database(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database of the test's own, committed to by everybody; yields its DATABASE_URL.
 
-    What such a process writes must be committed by the test first, hence `transactional_db`; the test stops the
-    processes itself, before the database is emptied.
+    For tests with real processes, threads or several connections. It is copied from this worker's test database and
+    dropped afterwards, because history cannot be deleted, so pytest-django's way of emptying tables is refused.
     """
+    connection.close()
+    template = connection.settings_dict["NAME"]
+    name = f"{template}_live{next(_NUMBERS)}"
     url = urlsplit(os.environ["DATABASE_URL"])
-    test_url = url._replace(path="/" + connection.settings_dict["NAME"]).geturl()
+    with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as server:
+        server.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        connection.settings_dict["NAME"] = name
+        try:
+            with django_db_blocker.unblock():  # type: ignore[attr-defined]
+                yield url._replace(path=f"/{name}").geturl()
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = template
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def live_stack_env(live_database: str, empty_redis: None) -> dict[str, str]:
+    """The environment for real processes that a test starts on its live database and this worker's Redis."""
     return {
         **os.environ,
-        "DATABASE_URL": test_url,
+        "DATABASE_URL": live_database,
         "REDIS_URL": os.environ["REDIS_URL"],
         "DJANGO_SETTINGS_MODULE": "closeboard.settings",
         "SECRET_KEY": settings.SECRET_KEY,

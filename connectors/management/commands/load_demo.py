@@ -1,0 +1,81 @@
+"""`manage.py load_demo`: the demo group, with a history read from the simulator at past moments."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from alerts.services import evaluate
+from closing.months import active_month, month_end, previous_month
+from connectors.services import sync_connection
+from entities.models import Connection, LegalEntity
+
+GROUP_FILE = "demo/group.yaml"
+CLOSE_DAYS = 16  # days after a month's end on which the demo was "watching"; most closes fall among them
+READ_AT = time(21, 0)  # UTC: after office hours in Europe, before midnight there
+
+
+class Command(BaseCommand):
+    """Loads the demo group once; for two months the simulator's clock is put back and each day is read as it was."""
+
+    help = (
+        "Load the demo group and build its history from the ERP simulator (once; a second run does nothing)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--simulator", required=True, metavar="URL", help="address of the running simulator"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        simulator = options["simulator"].rstrip("/")
+        os.environ["SIMULATOR_URL"] = simulator
+        if LegalEntity.objects.exists():
+            # The simulator's port may be another one today.
+            call_command("load_group", GROUP_FILE, stdout=self.stdout)
+            return
+        call_command("load_group", GROUP_FILE, stdout=self.stdout)
+        now = timezone.now()
+        moments = past_moments(now)
+        connections = list(Connection.objects.order_by("name"))
+        for number, moment in enumerate([*moments, now], 1):
+            _set_clock(simulator, moment)
+            for connection in connections:
+                sync_connection(connection, moment)
+            evaluate(moment)
+            self.stdout.write(
+                f"reading the past: {moment:%a %d %b %Y}, {number} of {len(moments) + 1}", ending="\n"
+            )
+            self.stdout.flush()
+        _set_clock(simulator, None)
+
+
+def past_moments(now: datetime) -> list[datetime]:
+    """The evenings of the last two month-end closes before `now`, oldest first."""
+    active = active_month(now.date())
+    days = [
+        month_end(month) + timedelta(days=day)
+        for month in (previous_month(active), active)
+        for day in range(1, CLOSE_DAYS + 1)
+    ]
+    moments = [datetime.combine(day, READ_AT, tzinfo=UTC) for day in days]
+    return [moment for moment in moments if moment < now - timedelta(hours=1)]
+
+
+def _set_clock(simulator: str, moment: datetime | None) -> None:
+    body = json.dumps({"now": moment.isoformat() if moment else None}).encode()
+    request = urllib.request.Request(  # noqa: S310 (the simulator that the caller started)
+        f"{simulator}/_control/clock", data=body, method="PUT", headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+            pass
+    except OSError as error:
+        raise CommandError(f"The simulator at {simulator} does not answer: {error}.") from None
