@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TextIO
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -38,18 +39,19 @@ def until(true: Callable[[], object], seconds: float, what: str) -> None:
 
 
 def python(
-    *words: str | Path,
-    env: Mapping[str, str] | None = None,
-    drop: tuple[str, ...] = ("DATABASE_URL", "REDIS_URL"),
+    *words: str | Path, env: Mapping[str, str] | None = None, output: TextIO | None = None
 ) -> subprocess.Popen[str]:
-    """Start our Python in the project folder, without the services of the test run, its output in pipes."""
-    around = {name: value for name, value in os.environ.items() if name not in drop}
+    """Start our Python in the project folder without the services of the test run.
+
+    Its output goes to pipes, or to a file for a process whose children may outlive it.
+    """
+    around = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     return subprocess.Popen(
         [sys.executable, *map(str, words)],
         cwd=PROJECT,
         env={**around, "PYTHONUNBUFFERED": "1", **(env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output or subprocess.PIPE,
+        stderr=subprocess.STDOUT if output else subprocess.PIPE,
         text=True,
         start_new_session=True,
     )

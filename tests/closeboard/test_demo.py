@@ -1,0 +1,124 @@
+"""The whole demo, as a person lives through it: first start, sign in, Ctrl-C, second start, an accident."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import os
+import re
+import signal
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from closeboard import services
+from closeboard.up import LOGIN_DOMAIN, LOGIN_PASSWORD
+from tests.closeboard.processes import mentioning, python, until
+from tests.closeboard.test_up import free_port
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    folder = services.new_state()
+    yield folder
+    services.remove(folder)
+
+
+class Demo:
+    """A running `make demo` with its own state folder and port, its output in a file."""
+
+    def __init__(self, state: Path) -> None:
+        self.port = free_port()
+        self.said = state / "said"
+        words = ["-m", "closeboard.up", "demo", "--port", str(self.port)]
+        with open(self.said, "w") as out:
+            env = {
+                "CLOSEBOARD_STATE": str(state),
+                "ALLOWED_HOSTS": "",
+                "PUBLIC_BASE_URL": "",
+                "SECRET_KEY": "",
+            }
+            self.process = python(
+                *words, env={**env, "ENCRYPTION_KEYS": "", "ERP_ALLOWED_HOSTS": ""}, output=out
+            )
+        url = f"http://localhost:{self.port}/"
+        until(lambda: self.ended() or url in self.said.read_text(), 150, "the demo prints its URL")
+        assert not self.ended(), self.said.read_text()
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def finish(self, seconds: float = 60) -> int:
+        return self.process.wait(seconds)
+
+
+def board_of(port: int, person: str) -> str:
+    """What a person sees after signing in."""
+    jar = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar)
+    )
+    login = f"http://localhost:{port}/login/"
+    form = browser.open(login, timeout=20).read().decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
+    assert token
+    said = {
+        "csrfmiddlewaretoken": token[1],
+        "username": f"{person}@{LOGIN_DOMAIN}",
+        "password": LOGIN_PASSWORD,
+    }
+    page: str = browser.open(login, urllib.parse.urlencode(said).encode(), timeout=20).read().decode()
+    return page
+
+
+def changes_stored(state: Path) -> int:
+    found = re.search(r"DATABASE_URL='?([^'\n]+)", (state / "environment").read_text())
+    assert found
+    with psycopg.connect(found[1]) as connection:
+        row = connection.execute("SELECT count(*) FROM periods_statechange").fetchone()
+    assert row
+    return int(row[0])
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+@pytest.mark.timeout(500)
+def test_from_the_first_start_to_an_accident(state: Path) -> None:
+    first = Demo(state)
+    assert "Loading the demo group" in first.said.read_text()
+    for person in ("finance", "owner", "administrator", "auditor"):
+        assert "Meridian" in board_of(first.port, person)
+    stored = changes_stored(state)
+    assert stored > 0
+    first.process.send_signal(signal.SIGINT)
+    assert first.finish() == 0
+    assert mentioning(state) == {}
+    assert not (state / "environment").exists()
+
+    second = Demo(state)
+    assert "Loading the demo group" not in second.said.read_text()
+    assert "Meridian" in board_of(second.port, "finance")
+    assert changes_stored(state) >= stored
+    workers = [pid for pid, words in mentioning(state).items() if "celery" in words]
+    os.kill(min(workers), signal.SIGKILL)
+    assert second.finish() == 1
+    assert "worker ended unexpectedly" in second.said.read_text()
+    assert mentioning(state) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+@pytest.mark.timeout(300)
+def test_a_killed_supervisor_takes_the_whole_demo_with_it(state: Path) -> None:
+    demo = Demo(state)
+    demo.process.kill()
+    demo.finish()
+    until(lambda: not mentioning(state), 40, "web, worker, beat, simulator and services end")
+    again = Demo(state)
+    assert "Loading the demo group" not in again.said.read_text()
+    again.process.send_signal(signal.SIGTERM)
+    assert again.finish() == 0
+    assert mentioning(state) == {}
