@@ -84,6 +84,13 @@ def _database(url: str, *, pool: bool) -> dict[str, Any]:
     return {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options, **database}
 
 
+def _broker(url: str) -> str:
+    # Celery has its own spelling for a unix socket.
+    if url.startswith("unix://"):
+        return url.replace("unix:", "redis+socket:", 1).replace("db=", "virtual_host=", 1)
+    return url
+
+
 env = _read_environment()
 
 # --- who we are ---------------------------------------------------------------------------------------------------
@@ -217,7 +224,7 @@ CONTENT_SECURITY_POLICY = {
 LOGGING = logs.LOGGING
 
 # --- workers ------------------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env.redis_url
+CELERY_BROKER_URL = _broker(env.redis_url)
 SYNC_LOOK_SECONDS = env.sync_look_seconds
 CELERY_BEAT_SCHEDULE = beat_schedule(sync_look_seconds=env.sync_look_seconds)
 CELERY_TASK_IGNORE_RESULT = True
