@@ -12,7 +12,9 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 from psycopg import sql
+from pytest_django import DjangoDbBlocker
 
 _NUMBERS = itertools.count(1)
 
@@ -25,15 +27,27 @@ def empty_redis() -> Iterator[None]:
     cache.clear()
 
 
+@pytest.fixture(scope="session")
+def migrated_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The name of this worker's migrated test database, made here when no test of the session asked for one."""
+    with django_db_blocker.unblock():
+        if connection.settings_dict["NAME"].startswith("test_"):
+            yield connection.settings_dict["NAME"]
+            return
+        made = setup_databases(verbosity=0, interactive=False)
+        yield connection.settings_dict["NAME"]
+        teardown_databases(made, verbosity=0)
+
+
 @pytest.fixture
-def live_database(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[str]:
+def live_database(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """A migrated database of the test's own, committed to by everybody; yields its DATABASE_URL.
 
     For tests with real processes, threads or several connections. It is copied from this worker's test database and
     dropped afterwards, because history cannot be deleted, so pytest-django's way of emptying tables is refused.
     """
     connection.close()
-    template = connection.settings_dict["NAME"]
+    template = migrated_database
     name = f"{template}_live{next(_NUMBERS)}"
     url = urlsplit(os.environ["DATABASE_URL"])
     with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as server:
@@ -42,7 +56,7 @@ def live_database(django_db_setup: None, django_db_blocker: pytest.FixtureReques
         )
         connection.settings_dict["NAME"] = name
         try:
-            with django_db_blocker.unblock():  # type: ignore[attr-defined]
+            with django_db_blocker.unblock():
                 yield url._replace(path=f"/{name}").geturl()
         finally:
             connection.close()
