@@ -1,0 +1,331 @@
+"""Reading Business Central: each company's accounting periods and its allowed posting range.
+
+Two questions per company, three at a time of the five that one principal may have open (03-erp-contracts 8). The
+list of periods has no ends and no years: both are worked out here from the first days (03-erp-contracts 7.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from closing.days import DateSpan
+from closing.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType, PostingWindowFacts
+from connectors.entra import TokenCache
+from connectors.odata import BadRow, Service, flag, maybe_text, moment, plain_date, query, text
+from connectors.ports import (
+    SourceError,
+    SourceMisread,
+    SourceRefused,
+    SourceSettings,
+    SourceUnavailable,
+    Wanted,
+)
+from connectors.wire import Limits
+
+AT_ONCE = 3
+RESOURCE = "https://api.businesscentral.dynamics.com"
+# A fiscal year may have 1 to 365 periods; a year and a half on each side holds its first day and the next start.
+BEFORE, AFTER = timedelta(days=550), timedelta(days=400)
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """One row of accountingPeriods."""
+
+    first: date
+    name: str
+    opens_year: bool
+    year_closed: bool
+    date_locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The one row of generalLedgerSetup."""
+
+    allowed_from: date | None
+    allowed_to: date | None
+    changed_at: datetime | None
+
+
+class _Trouble(Exception):
+    """One company cannot be read; the others can."""
+
+    def __init__(self, reason: GapReason, words: str) -> None:
+        super().__init__(words)
+        self.reason, self.words = reason, words
+
+
+@dataclass(frozen=True)
+class BizCentralSource:
+    """One Business Central environment (LedgerSource)."""
+
+    settings: SourceSettings
+    tokens: TokenCache
+    limits: Limits
+
+    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> Harvest:
+        """Read the periods of the wanted companies that touch the span; see LedgerSource.
+
+        A company is named by its id or its name, without case; its identity is its id.
+        """
+        with self._service() as service:
+            root = self._root(service)
+            companies = _companies(service.rows(root + query(select="id,name,displayName", orderby="name")))
+            readings: list[PeriodReading] = []
+            gaps: list[Gap] = []
+            with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+                asked: list[tuple[Wanted, Future[list[Any]], Future[list[Any]]]] = []
+                for one in {wish.erp_id.casefold(): wish for wish in wanted}.values():
+                    try:
+                        company = _find(one, companies)
+                    except _Trouble as trouble:
+                        gaps.append(Gap(one.erp_id, trouble.reason, trouble.words))
+                        continue
+                    place = f"{root}({company.identity})"
+                    asked.append(
+                        (
+                            one,
+                            pool.submit(service.rows, f"{place}/accountingPeriods{_around(span)}"),
+                            pool.submit(service.rows, f"{place}/generalLedgerSetup"),
+                        )
+                    )
+                try:
+                    for one, periods, setup in asked:
+                        try:
+                            rows, window = _answered(periods), _window(_answered(setup))
+                            beyond = not rows and self._has_periods(service, root, one, companies)
+                            readings += _readings(one.erp_id, rows, window, span, beyond=beyond)
+                        except _Trouble as trouble:
+                            gaps.append(Gap(one.erp_id, trouble.reason, trouble.words))
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)  # ask nothing more of a source that fails
+                    raise
+            return Harvest(
+                readings=tuple(readings),
+                gaps=tuple(gaps),
+                companies=tuple(companies.values()),
+                pages=service.pages_read,
+                rows=service.rows_read,
+                server_clock=service.server_clock,
+            )
+
+    def _service(self) -> Service:
+        # Tokens are issued for the product, not for the address: only a sovereign cloud's own host names another.
+        own = self.settings.base_url.lower().startswith("https://api.businesscentral.")
+        return Service(
+            self.settings,
+            self.tokens,
+            self.limits,
+            resource=None if own else RESOURCE,
+            headers={"Data-Access-Intent": "ReadOnly"},
+        )
+
+    def _root(self, service: Service) -> str:
+        tenant, environment = (
+            quote(part, safe="") for part in (self.settings.tenant, self.settings.environment)
+        )
+        if not environment:
+            raise SourceRefused("The connection names no Business Central environment, such as 'production'.")
+        return f"{service.base}/v2.0/{tenant}/{environment}/api/v2.0/companies"
+
+    def _has_periods(
+        self, service: Service, root: str, one: Wanted, companies: Mapping[str, Company]
+    ) -> bool:
+        """Whether a company without periods around the span has any at all."""
+        place = f"{root}({_find(one, companies).identity})"
+        try:
+            return bool(service.rows(f"{place}/accountingPeriods" + query(select="id,startingDate", top="1")))
+        except SourceError as wrong:
+            raise _of_one_company(wrong) from None
+
+
+def _around(span: DateSpan) -> str:
+    first = max(span.first - BEFORE, date(1753, 1, 1)) if span.first > date(1755, 1, 1) else date(1753, 1, 1)
+    last = span.last + AFTER if span.last < date(9998, 1, 1) else span.last
+    return query(filter=f"startingDate ge {first} and startingDate le {last}", orderby="startingDate")
+
+
+def _answered(future: Future[list[Any]]) -> list[Any]:
+    try:
+        return future.result()
+    except SourceError as wrong:
+        raise _of_one_company(wrong) from None
+
+
+def _of_one_company(wrong: SourceError) -> Exception:
+    """The trouble of one company, or the error itself when it concerns all of them."""
+    if isinstance(wrong, SourceRefused) and wrong.status == 403:
+        return _Trouble(GapReason.NO_ACCESS, wrong.words)
+    if isinstance(wrong, SourceRefused) and wrong.status in {404, 410}:
+        return _Trouble(GapReason.NOT_FOUND, wrong.words)
+    if isinstance(wrong, SourceMisread) and wrong.status == 200:
+        return _Trouble(GapReason.BAD_ROW, wrong.words)
+    if isinstance(wrong, SourceUnavailable) and wrong.status == 500:
+        # An extension that fails in one company answers 500 for ever; it must not hide the other 299.
+        return _Trouble(GapReason.BAD_ROW, wrong.words)
+    return wrong
+
+
+def _companies(rows: Sequence[Any]) -> dict[str, Company]:
+    """The companies by id; a row that names none fails the read, since nobody could say whose row it was."""
+    found: dict[str, Company] = {}
+    for row in rows:
+        try:
+            identity = str(UUID(text(row, "id")))
+            company = Company(erp_id=identity, name=text(row, "name"), identity=identity)
+        except (BadRow, ValueError) as wrong:
+            raise SourceMisread(f"The list of companies has a row that cannot be read: {wrong}.") from None
+        if found.setdefault(identity, company) != company:
+            raise SourceMisread(f"The list of companies names {identity} twice with different names.")
+    return found
+
+
+def _find(wanted: Wanted, companies: Mapping[str, Company]) -> Company:
+    asked, pinned = wanted.erp_id.casefold(), wanted.identity.lower()
+    found = companies.get(asked) or next(
+        (one for one in companies.values() if one.name.casefold() == asked), None
+    )
+    if found is None and pinned in companies:
+        raise _Trouble(
+            GapReason.MISSING,
+            f"The company is now called {companies[pinned].name!r}. Correct its name in the connection.",
+        )
+    if found is None:
+        raise _Trouble(
+            GapReason.MISSING,
+            "Business Central does not list this company. Check its name and environment, and that the application "
+            "has permission in it.",
+        )
+    if pinned and found.identity != pinned:
+        raise _Trouble(
+            GapReason.IDENTITY_CHANGED,
+            f"A company of this name exists, but it is another one ({found.identity} instead of {pinned}): a copy, a "
+            "restored one or another environment. Confirm the new identity in the connection.",
+        )
+    return found
+
+
+def _window(rows: Sequence[Any]) -> _Window:
+    if len(rows) != 1:
+        raise _Trouble(GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one.")
+    try:
+        return _Window(
+            allowed_from=plain_date(rows[0], "allowPostingFrom"),
+            allowed_to=plain_date(rows[0], "allowPostingTo"),
+            changed_at=moment(rows[0], "lastModifiedDateTime"),
+        )
+    except BadRow as wrong:
+        raise _Trouble(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {wrong}.") from None
+
+
+def _starts(rows: Sequence[Any]) -> list[_Start]:
+    found: dict[date, _Start] = {}
+    for row in rows:
+        try:
+            first = plain_date(row, "startingDate")
+            if first is None:
+                raise BadRow("startingDate is blank")
+            start = _Start(
+                first,
+                maybe_text(row, "name") or "",
+                flag(row, "newFiscalYear"),
+                flag(row, "closed"),
+                flag(row, "dateLocked"),
+            )
+        except BadRow as wrong:
+            raise _Trouble(GapReason.BAD_ROW, f"An accounting period cannot be read: {wrong}.") from None
+        if found.setdefault(first, start) != start:
+            raise _Trouble(
+                GapReason.CONFLICT, f"The accounting period of {first} came twice with different values."
+            )
+    return [found[first] for first in sorted(found)]
+
+
+def _readings(
+    erp_id: str, rows: Sequence[Any], window: _Window, span: DateSpan, *, beyond: bool
+) -> list[PeriodReading]:
+    """The company's periods that touch the span; calendar months when it keeps no accounting periods at all."""
+    starts = _starts(rows)
+    if not starts and not beyond:
+        return [
+            _reading(erp_id, start, last, str(start.first.year), window, True)
+            for start, last in _months(span)
+        ]
+    found: list[PeriodReading] = []
+    year = ""
+    for place, start in enumerate(starts):
+        # A fiscal year bears the calendar year it begins in; before the first known beginning, the period's own.
+        year = str(start.first.year) if start.opens_year or not year else year
+        assumed = place + 1 == len(starts)
+        last = month_end(start.first) if assumed else starts[place + 1].first - timedelta(days=1)
+        if start.first <= span.last and last >= span.first:
+            found.append(_reading(erp_id, start, last, year, window, assumed))
+    if not found:
+        raise _Trouble(
+            GapReason.EMPTY,
+            "Its accounting periods do not reach into these months. Create the fiscal year in Business Central.",
+        )
+    return found
+
+
+def _reading(
+    erp_id: str, start: _Start, last: date, year: str, window: _Window, assumed_end: bool
+) -> PeriodReading:
+    return PeriodReading(
+        erp_id=erp_id,
+        erp_key=start.first.isoformat(),
+        calendar="",
+        year=year,
+        name=start.name,
+        span=DateSpan(start.first, last),
+        type=PeriodType.OPERATING,
+        facts=PostingWindowFacts(
+            allowed_from=window.allowed_from,
+            allowed_to=window.allowed_to,
+            year_closed=start.year_closed,
+            date_locked=start.date_locked,
+            assumed_end=assumed_end,
+        ),
+        erp_changed_at=window.changed_at,
+    )
+
+
+def _months(span: DateSpan) -> list[tuple[_Start, date]]:
+    found = []
+    first = span.first.replace(day=1)
+    while first <= span.last:
+        last = month_end(first)
+        found.append((_Start(first, f"{MONTHS[first.month - 1]} {first.year}", False, False, False), last))
+        if last == date.max:
+            break
+        first = last + timedelta(days=1)
+    return found
+
+
+def month_end(day: date) -> date:
+    """The last day of the day's calendar month."""
+    if (day.year, day.month) == (date.max.year, 12):
+        return date.max
+    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    return following - timedelta(days=1)

@@ -1,0 +1,302 @@
+"""Reading Finance & Operations: the status of each ledger period, joined to the calendar that knows its dates.
+
+Four lists (03-erp-contracts 2.5): LegalEntities, Ledgers, FiscalPeriods and the status entity, whose set name the
+service document decides. Nothing is concluded here; a missing or strange status travels on as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from closing.days import DateSpan
+from closing.readings import Company, FinopsFacts, Gap, GapReason, Harvest, PeriodReading, PeriodType
+from connectors.entra import TokenCache
+from connectors.finops_status import Key, Statuses
+from connectors.odata import BadRow, Service, any_of, maybe_text, noon_date, query, text
+from connectors.ports import SourceMisread, SourceRefused, SourceSettings, Wanted
+from connectors.wire import Limits
+
+STATUS_SETS = (
+    "LedgerFiscalPeriodsV2",
+    "LedgerFiscalPeriods",
+)  # by preference: environments have one or the other
+TYPES = {"Operating": PeriodType.OPERATING, "Opening": PeriodType.OPENING, "Closing": PeriodType.CLOSING}
+LONGEST_CHAIN = 30  # terms of one `or` chain; beyond it everything is read and sorted out here
+FEW = 12  # wanted companies up to which the status is asked for by company
+
+
+@dataclass(slots=True)
+class _Period:
+    """One period of a fiscal calendar, as FiscalPeriods has it."""
+
+    calendar: str
+    year: str
+    name: str
+    span: DateSpan
+    type: PeriodType
+
+
+@dataclass(slots=True)
+class _Calendar:
+    periods: dict[Key, _Period] = field(default_factory=dict)
+    trouble: tuple[GapReason, str] | None = None
+
+
+@dataclass(frozen=True)
+class FinopsSource:
+    """One Finance & Operations environment (LedgerSource)."""
+
+    settings: SourceSettings
+    tokens: TokenCache
+    limits: Limits
+
+    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> Harvest:
+        """Read the periods of the wanted legal entities that touch the span; see LedgerSource."""
+        with Service(self.settings, self.tokens, self.limits) as service:
+            data = f"{service.base}/data/"
+            with ThreadPoolExecutor(max_workers=4) as pool:
+                document = pool.submit(service.get, data)
+                lists = [
+                    pool.submit(service.rows, data + name + query(cross_company="true", **options))
+                    for name, options in _lists(span).items()
+                ]
+                # Asked first: "the entity is not public" says more than the 404 that a list would give.
+                status_set = _status_set(document.result().document)
+                entity_rows, ledger_rows, period_rows = (one.result() for one in lists)
+            companies = _companies(entity_rows)
+            ledgers = _Ledgers(ledger_rows)
+            calendars = _calendars(period_rows, span)
+            found = {one.erp_id.casefold(): one for one in wanted if one.erp_id.casefold() in companies}
+            options = _status_filter(list(found), companies, ledgers, calendars)
+            statuses = Statuses(
+                found, ledgers.owner, [key for one in calendars.values() for key in one.periods]
+            )
+            if options is not None:
+                url = data + status_set + query(cross_company="true", **options)
+                for rows in service.lists(url):
+                    statuses.take(rows)
+            readings, gaps = _assemble(wanted, companies, ledgers, calendars, statuses)
+            return Harvest(
+                readings=tuple(readings),
+                gaps=tuple(gaps),
+                companies=tuple(companies.values()),
+                pages=service.pages_read,
+                rows=service.rows_read,
+                server_clock=service.server_clock,
+            )
+
+
+def _lists(span: DateSpan) -> Mapping[str, Mapping[str, str]]:
+    return {
+        "LegalEntities": {"select": "LegalEntityId,Name", "orderby": "LegalEntityId"},
+        "Ledgers": {"select": "LegalEntityId,Name,FiscalCalendar", "orderby": "LegalEntityId"},
+        "FiscalPeriods": {
+            "select": "Calendar,FiscalYear,PeriodName,StartDate,EndDate,Type",
+            # Dates are noon UTC by convention; whole days on both sides hold whatever the hour is.
+            "filter": f"StartDate le {span.last}T23:59:59Z and EndDate ge {span.first}T00:00:00Z",
+            "orderby": "Calendar,FiscalYear,StartDate,EndDate,PeriodName",
+        },
+    }
+
+
+def _status_set(document: Any) -> str:
+    sets = document.get("value") if isinstance(document, dict) else None
+    if not isinstance(sets, list):
+        raise SourceMisread("The service document of Finance & Operations holds no list of entity sets.")
+    names = {one.get("name") for one in sets if isinstance(one, dict) and isinstance(one.get("name"), str)}
+    missing = [name for name in ("LegalEntities", "Ledgers", "FiscalPeriods") if name not in names]
+    chosen = next((name for name in STATUS_SETS if name in names), None)
+    if chosen is None:
+        missing.append(" or ".join(STATUS_SETS))
+    if missing or chosen is None:
+        raise SourceRefused(
+            f"This environment does not publish the entity {', '.join(missing)}. An administrator of Finance & "
+            "Operations must set the data entity (LedgerFiscalPeriodEntity for the period status) to public, or give "
+            "the application's user the right to read it."
+        )
+    return chosen
+
+
+def _companies(rows: Iterable[Any]) -> dict[str, Company]:
+    """The legal entities by id without case; a row without an id names nobody and is left out."""
+    found: dict[str, Company] = {}
+    for row in rows:
+        try:
+            erp_id = text(row, "LegalEntityId")
+            name = maybe_text(row, "Name") or erp_id
+        except BadRow:
+            continue
+        found.setdefault(erp_id.casefold(), Company(erp_id, name))
+    return found
+
+
+class _Ledgers:
+    """Which calendar each legal entity keeps, by id without case."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self.calendar: dict[str, str] = {}
+        self.owner: dict[str, str] = {}  # ledger name -> company, for status rows that name no company
+        self.trouble: dict[str, tuple[GapReason, str]] = {}
+        for row in rows:
+            try:
+                company = text(row, "LegalEntityId").casefold()
+            except BadRow:
+                continue
+            try:
+                calendar = text(row, "FiscalCalendar").casefold()
+                if self.calendar.setdefault(company, calendar) != calendar:
+                    self.trouble[company] = (
+                        GapReason.CONFLICT,
+                        "Two ledgers with different fiscal calendars came.",
+                    )
+                self.owner[text(row, "Name").casefold()] = company
+            except BadRow as wrong:
+                if company not in self.calendar:
+                    self.trouble[company] = (
+                        GapReason.BAD_ROW,
+                        f"Its row in Ledgers cannot be read: {wrong}.",
+                    )
+
+
+def _calendars(rows: Iterable[Any], span: DateSpan) -> dict[str, _Calendar]:
+    """The periods that touch the span, by calendar without case; a bad row spoils its calendar only."""
+    found: dict[str, _Calendar] = {}
+    for row in rows:
+        try:
+            name = text(row, "Calendar")
+        except BadRow as wrong:
+            raise SourceMisread(f"FiscalPeriods: a row names no calendar: {wrong}.") from None
+        calendar = found.setdefault(name.casefold(), _Calendar())
+        try:
+            period = _period(name, row)
+        except BadRow as wrong:
+            calendar.trouble = (GapReason.BAD_ROW, f"A period of calendar {name} cannot be read: {wrong}.")
+            continue
+        if period.span.last < span.first or period.span.first > span.last:
+            continue
+        key = (name.casefold(), period.year.casefold(), period.name.casefold())
+        if calendar.periods.setdefault(key, period) != period and calendar.trouble is None:
+            words = (
+                f"Calendar {name} has period {period.name!r} of {period.year} twice with different values."
+            )
+            calendar.trouble = (GapReason.CONFLICT, words)
+    return found
+
+
+def _period(calendar: str, row: Mapping[str, Any]) -> _Period:
+    kind = maybe_text(row, "Type")
+    if kind not in TYPES:
+        raise BadRow(f"Type is {str(kind)[:40]!r}, not one of {', '.join(TYPES)}")
+    first, last = noon_date(row, "StartDate"), noon_date(row, "EndDate")
+    if last < first:
+        raise BadRow(f"it ends ({last}) before it begins ({first})")
+    return _Period(
+        calendar, text(row, "FiscalYear"), text(row, "PeriodName"), DateSpan(first, last), TYPES[kind]
+    )
+
+
+def _status_filter(
+    found: Sequence[str],
+    companies: Mapping[str, Company],
+    ledgers: _Ledgers,
+    calendars: Mapping[str, _Calendar],
+) -> dict[str, str] | None:
+    """Options of the status list; None when no wanted company has a period in the span, so nothing is to be asked."""
+    used = {ledgers.calendar[company] for company in found if company in ledgers.calendar}
+    years = sorted(
+        {period.year for name in used if name in calendars for period in calendars[name].periods.values()}
+    )
+    if not years:
+        return None
+    chains = [any_of("YearName", years)] if len(years) <= LONGEST_CHAIN else []
+    if len(found) <= FEW and len(companies) > 4 * len(found):
+        # Nobody knows how the status entity writes the ids (03-erp-contracts 11.10), so each is asked in all cases.
+        spellings = {form for one in found for form in (one, one.upper(), companies[one].erp_id)}
+        chains.append(any_of("LegalEntityId", sorted(spellings)))
+    options = {"orderby": "LedgerName,Calendar,YearName,PeriodName"}
+    # No $select: 37 of the 40 properties are needed, and naming one that an older version lacks is a 400.
+    return {"filter": " and ".join(chains), **options} if chains else options
+
+
+NO_STATUS = FinopsFacts(status=None)
+
+
+def _assemble(
+    wanted: Sequence[Wanted],
+    companies: Mapping[str, Company],
+    ledgers: _Ledgers,
+    calendars: Mapping[str, _Calendar],
+    statuses: Statuses,
+) -> tuple[list[PeriodReading], list[Gap]]:
+    readings: list[PeriodReading] = []
+    gaps: list[Gap] = []
+    some_status = any(status.facts for status in statuses.of.values())
+    for erp_id in {one.erp_id.casefold(): one.erp_id for one in wanted}.values():
+        company = erp_id.casefold()
+        calendar = calendars.get(ledgers.calendar.get(company, ""), _Calendar())
+        trouble = _trouble(company, companies, ledgers, calendar, statuses, some_status)
+        if trouble:
+            gaps.append(Gap(erp_id, *trouble))
+            continue
+        facts = statuses.of[company].facts
+        for key, period in calendar.periods.items():
+            readings.append(
+                PeriodReading(
+                    erp_id=erp_id,
+                    erp_key=f"{period.calendar}|{period.year}|{period.name}",
+                    calendar=period.calendar,
+                    year=period.year,
+                    name=period.name,
+                    span=period.span,
+                    type=period.type,
+                    facts=facts.get(key, NO_STATUS),
+                )
+            )
+    return readings, gaps
+
+
+def _trouble(
+    company: str,
+    companies: Mapping[str, Company],
+    ledgers: _Ledgers,
+    calendar: _Calendar,
+    statuses: Statuses,
+    some_status: bool,
+) -> tuple[GapReason, str] | None:
+    """Why this company's periods cannot be believed, if so."""
+    if company not in companies:
+        return GapReason.MISSING, (
+            "Finance & Operations does not list this legal entity. Check its id, and that the application's user may "
+            "read all companies and not only its default company."
+        )
+    if company in ledgers.trouble:
+        return ledgers.trouble[company]
+    if company not in ledgers.calendar:
+        return GapReason.NOT_FOUND, (
+            "Finance & Operations lists this legal entity but no ledger of it. Set up its ledger, or give the "
+            "application's user access to this company."
+        )
+    if calendar.trouble:
+        return calendar.trouble
+    if not calendar.periods:
+        return (
+            GapReason.EMPTY,
+            "Its fiscal calendar has no period in these months. Create the fiscal year there.",
+        )
+    status = statuses.of[company]
+    if status.trouble:
+        return status.trouble
+    own = sum(key in status.facts for key in calendar.periods)
+    if not own and some_status:
+        return GapReason.EMPTY, (
+            "No period status came for this legal entity although others have some. Check that the application's "
+            "user may read all companies and not only its default company."
+        )
+    if not own:
+        return GapReason.EMPTY, "No period status came at all, which is suspicious. The last reading is kept."
+    if own < len(calendar.periods) and statuses.strays:
+        return GapReason.BAD_ROW, "Some status rows name no company, and this one lacks some."
+    return None

@@ -1,0 +1,300 @@
+"""Reading lists over OData: bearer to one origin only, pages followed verbatim, errors in words, strict fields."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import quote
+
+from connectors.door import Deadline
+from connectors.entra import NOT_ACCEPTED, Credentials, TokenCache
+from connectors.hosts import ForbiddenAddress, parse_url
+from connectors.ports import SourceMisread, SourceRefused, SourceSettings
+from connectors.wire import Answer, Limits, Wire
+
+
+class BadRow(Exception):
+    """One row is not what the contract says; the text says which field, never more than its beginning."""
+
+
+class Service:
+    """One ERP environment during one attempt: knows its origin, its token and how much was read.
+
+    The token is asked for `resource`, by default the environment itself. Use it as a context manager. Raises
+    SourceRefused when the connection's own address cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: SourceSettings,
+        tokens: TokenCache,
+        limits: Limits,
+        *,
+        resource: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.pages_read = 0
+        self.rows_read = 0
+        self.server_clock: datetime | None = None
+        self._limits = limits
+        self._tokens = tokens
+        self._headers = dict(headers or {})
+        self._lock = threading.Lock()
+        base = settings.base_url.rstrip("/")
+        try:
+            target = parse_url(base)
+            if target.path != "/":
+                raise ForbiddenAddress("it has a path")
+        except ForbiddenAddress as wrong:
+            raise SourceRefused(
+                f"The connection's address must be the environment's origin, such as https://name.example: {wrong}."
+            ) from None
+        self.base = f"{target.scheme}://{target.netloc}"  # lower case, no slash: what Entra wants as audience
+        self._origin = target.origin
+        self._who = Credentials(
+            settings.authority,
+            settings.tenant,
+            settings.client_id,
+            f"{resource or self.base}/.default",
+            settings.secret,
+        )
+        try:
+            self.wire = Wire(settings.allowed_hosts, Deadline(settings.budget_seconds), limits)
+        except ValueError as wrong:
+            raise SourceRefused(f"The connection's allowed hosts cannot be used: {wrong}.") from None
+        self.wire.hide(settings.secret)
+        self.wire.check(self.base)  # before a token is asked for: no socket at all for a forbidden address
+
+    def __enter__(self) -> Service:
+        self.wire.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.wire.__exit__(*raised)
+
+    def get(self, url: str) -> Answer:
+        """GET a document of this environment; raises SourceRefused (401, 403, 404) or SourceMisread."""
+        self._pin(url)
+        token = self._tokens.token(self.wire, self._who)
+        answer = self._get(url, token)
+        if answer.status == 401:
+            answer = self._get(url, self._tokens.renew(self.wire, self._who, token))
+        if 200 <= answer.status < 300:
+            with self._lock:
+                self.server_clock = answer.server_clock or self.server_clock
+            return answer
+        raise self._error(answer)
+
+    def lists(self, url: str) -> Iterator[list[Any]]:
+        """The pages of one list, each as its rows; SourceMisread for a link that loops, leaves or never ends."""
+        seen: set[str] = set()
+        while True:
+            if len(seen) >= self._limits.pages:
+                raise SourceMisread(f"A list has more than {self._limits.pages} pages. Split the connection.")
+            seen.add(url)
+            answer = self.get(url)
+            rows, link = _envelope(answer)
+            with self._lock:
+                self.pages_read += 1
+                self.rows_read += len(rows)
+            yield rows
+            if link is None:
+                return
+            url = _on_the_line(link)
+            if url in seen:
+                raise SourceMisread(
+                    f"{answer.target.place}: the link to the next page leads to one already read."
+                )
+            self._pin(url)
+
+    def rows(self, url: str) -> list[Any]:
+        """All rows of one list."""
+        return [row for page in self.lists(url) for row in page]
+
+    def _get(self, url: str, token: str) -> Answer:
+        return self.wire.get(url, {**self._headers, "Authorization": f"Bearer {token}"})
+
+    def _pin(self, url: str) -> None:
+        try:
+            same = parse_url(url).origin == self._origin
+        except ForbiddenAddress:
+            same = False
+        if not same:
+            # The bearer token must not travel there, and what would come back is not this ERP's word.
+            raise SourceMisread(
+                f"The ERP's answer links to another place ({self.wire.scrub(url.partition('?')[0])[:99]}) instead of "
+                f"{self.base}; it is not followed. Check what stands between us and the ERP."
+            )
+
+    def _error(self, answer: Answer) -> SourceRefused | SourceMisread:
+        said = _said(answer)
+        told = f" It says: {self.wire.scrub(said)[:200]}" if said else ""
+        place, status = answer.target.place, answer.status
+        if status == 401:
+            return SourceRefused(f"{NOT_ACCEPTED}{told}", status=status)
+        if status == 403:
+            return SourceRefused(
+                f"{place}: no permission (403). Give the application's user the right to read this in the ERP.{told}",
+                status=status,
+            )
+        if status in {404, 410}:
+            return SourceRefused(
+                f"{place}: not found ({status}). Check the address and the environment's name; it may be moved "
+                f"or renamed.{told}",
+                status=status,
+            )
+        if 300 <= status < 400:
+            return SourceMisread(
+                f"{place} redirects elsewhere ({status}) instead of answering: usually a login page or a wrong "
+                "address. It is not followed.",
+                status=status,
+            )
+        return SourceMisread(f"{place} refuses our question ({status}).{told}", status=status)
+
+
+SAFE = "(),:'"
+
+
+def query(**options: str) -> str:
+    """A query string of OData options: keyword `filter` becomes $filter; `cross_company` stays without the mark."""
+    parts = []
+    for name, value in options.items():
+        key = "cross-company" if name == "cross_company" else f"${name}"
+        parts.append(f"{key}={quote(value, safe=SAFE)}")
+    return "?" + "&".join(parts)
+
+
+def text_literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def any_of(name: str, values: Iterable[str]) -> str:
+    """A chain of `or`, because neither product understands `in` everywhere."""
+    return "(" + " or ".join(f"{name} eq {text_literal(value)}" for value in values) + ")"
+
+
+def _envelope(answer: Answer) -> tuple[list[Any], str | None]:
+    found = answer.document
+    rows = found.get("value") if isinstance(found, dict) else None
+    if not isinstance(rows, list):
+        raise SourceMisread(f"{answer.target.place}: the answer is JSON but holds no list of values.")
+    link = found.get("@odata.nextLink")
+    if link is not None and (not isinstance(link, str) or not link):
+        raise SourceMisread(f"{answer.target.place}: the link to the next page is not a text.")
+    return rows, link
+
+
+def _on_the_line(link: str) -> str:
+    """The link as it was given; only what no request line can hold (blanks, quotes, other scripts) is encoded."""
+    return re.sub(r"[^!$-;=?-\[\]-~#\\]", lambda mark: quote(mark[0], safe=""), link)
+
+
+def _said(answer: Answer) -> str:
+    """What an error answer says: F&O puts the business text into innererror, Business Central into message."""
+    error = (answer.problem or {}).get("error")
+    if isinstance(error, dict):
+        inner = error.get("innererror")
+        texts = (
+            inner.get("message") if isinstance(inner, dict) else None,
+            error.get("message"),
+            error.get("code"),
+        )
+        return next((text for text in texts if isinstance(text, str) and text.strip()), "")
+    return answer.sample
+
+
+# Strict fields of one row. Each raises BadRow and shows no more of a wrong value than its beginning.
+
+
+def text(row: Mapping[str, Any], name: str) -> str:
+    """A text that is there and not blank."""
+    value = maybe_text(row, name)
+    if not value:
+        raise BadRow(f"{name} is empty")
+    return value
+
+
+def maybe_text(row: Mapping[str, Any], name: str) -> str | None:
+    """A text or null; a missing property is an error, since the contract has it."""
+    value = _there(row, name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _storable(value):
+        raise BadRow(f"{name} is not a text: {_shown(value)}")
+    return value
+
+
+def flag(row: Mapping[str, Any], name: str) -> bool:
+    value = _there(row, name)
+    if not isinstance(value, bool):
+        raise BadRow(f"{name} is not true or false: {_shown(value)}")
+    return value
+
+
+def plain_date(row: Mapping[str, Any], name: str) -> date | None:
+    """Business Central's date: yyyy-MM-dd, where 0001-01-01 (or null) means blank (03-erp-contracts fact 8)."""
+    value = _there(row, name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise BadRow(f"{name} is not a date: {_shown(value)}")
+    found = _real_date(value, name)
+    return None if found == date.min else found
+
+
+def noon_date(row: Mapping[str, Any], name: str) -> date:
+    """Finance & Operations' date, "2026-05-31T12:00:00Z": the date part as written, no zone shift; 1900 is blank."""
+    value = _there(row, name)
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        raise BadRow(f"{name} is not a date: {_shown(value)}")
+    found = _real_date(value[:10], name)
+    if found == date(1900, 1, 1):
+        raise BadRow(f"{name} is blank")
+    return found
+
+
+def moment(row: Mapping[str, Any], name: str) -> datetime | None:
+    """An instant with its zone; null and the year 1 mean blank."""
+    value = _there(row, name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        raise BadRow(f"{name} is not a moment: {_shown(value)}")
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise BadRow(f"{name} is not a moment: {_shown(value)}") from None
+    return None if found.year == 1 else found
+
+
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _real_date(value: str, name: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise BadRow(f"{name} is not a date: {_shown(value)}") from None
+
+
+def _there(row: Mapping[str, Any], name: str) -> Any:
+    if not isinstance(row, dict):
+        raise BadRow("the row is not an object")
+    try:
+        return row[name]
+    except KeyError:
+        raise BadRow(f"{name} is missing") from None
+
+
+def _storable(value: str) -> bool:
+    """False for what no database text can hold: NUL and halves of surrogate pairs."""
+    return value.isprintable() or not any(mark == "\x00" or "\ud800" <= mark <= "\udfff" for mark in value)
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:40]

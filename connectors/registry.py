@@ -1,0 +1,29 @@
+"""Which connector reads which kind of ERP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from connectors.bizcentral import BizCentralSource
+from connectors.entra import TokenCache
+from connectors.finops import FinopsSource
+from connectors.ports import LedgerSource, SourceSettings
+from connectors.wire import Limits
+
+Builder = Callable[[SourceSettings, TokenCache, Limits], LedgerSource]
+
+KINDS: Mapping[str, Builder] = {"finops": FinopsSource, "business_central": BizCentralSource}
+
+_TOKENS = TokenCache()  # one per process: every connection of a principal shares its token and its refusals
+
+
+def build(
+    settings: SourceSettings, *, tokens: TokenCache | None = None, limits: Limits | None = None
+) -> LedgerSource:
+    """The connector for these settings; raises ValueError for a kind that none is written for."""
+    builder = KINDS.get(settings.kind)
+    if builder is None:
+        raise ValueError(
+            f"There is no connector of kind {settings.kind!r}; there are: {', '.join(sorted(KINDS))}."
+        )
+    return builder(settings, tokens or _TOKENS, limits or Limits())

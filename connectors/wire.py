@@ -1,0 +1,331 @@
+"""The one HTTP door of the connectors: host rules, one deadline, byte caps, patience and strict JSON in one place.
+
+Nothing else in this package opens a connection. A `Wire` lives for one attempt and is safe to share between threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote_plus, urlencode
+
+import httpcore2
+import httpx2
+
+from connectors.door import Deadline, Transport
+from connectors.hosts import ForbiddenAddress, HostRules, Target
+from connectors.ports import SourceError, SourceMisread, SourceRefused, SourceUnavailable
+from connectors.strictjson import NotStrict, read_json
+
+LONGEST_WAIT = 900.0  # seconds; a source that asks for more is asked again after this (05-reliability E5)
+AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+ERROR_BYTES = 65_536
+SAMPLE = 200
+
+# At INFO these write every URL with its query, at DEBUG the headers: neither belongs in a log.
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one attempt may take.
+
+    A page of Finance & Operations holds 10,000 rows of about 1.2 kB, so 12 MB; 20 MB leaves room for long names.
+    The attempt's cap fits 5,000 companies x 36 periods of that size (216 MB). Pages are reduced one by one, so
+    memory follows the page, not the attempt. Sizes are counted after decompression.
+    """
+
+    page_bytes: int = 20_000_000
+    attempt_bytes: int = 300_000_000
+    pages: int = 200
+    retries: int = 3
+    first_pause: float = 0.5  # seconds before the first own retry; doubles, with jitter
+    operation_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: `document` is the strict JSON of a 2xx, `sample` the beginning of any other body, scrubbed."""
+
+    target: Target
+    status: int
+    headers: httpx2.Headers
+    document: Any = None
+    sample: str = ""
+    problem: Mapping[str, Any] | None = None  # the JSON object of an error answer, if it was one
+
+    @property
+    def server_clock(self) -> datetime | None:
+        return _http_date(self.headers.get("date"))
+
+
+class _Again(Exception):
+    """An answer, or the lack of one, that may be different in a moment."""
+
+    def __init__(self, words: str, status: int | None = None, wait: float | None = None) -> None:
+        super().__init__(words)
+        self.words, self.status, self.wait = words, status, wait
+
+
+class Wire:
+    """A door to the hosts of one connection for one attempt.
+
+    `hide` names texts (secrets, tokens) that never appear in a sample or an error.
+    """
+
+    def __init__(self, allowed_hosts: Iterable[str], deadline: Deadline, limits: Limits) -> None:
+        self.deadline = deadline
+        self.limits = limits
+        self._rules = HostRules(tuple(allowed_hosts))
+        self._hidden: set[str] = set()
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._not_before = 0.0
+        self._client = httpx2.Client(
+            transport=Transport(self._rules, deadline),
+            follow_redirects=False,
+            trust_env=False,
+            headers={
+                "User-Agent": "closeboard",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def hide(self, *texts: str) -> None:
+        self._hidden.update(form for text in texts if text for form in (text, quote_plus(text)))
+
+    def scrub(self, text: str) -> str:
+        """The text without secrets, tokens and control characters."""
+        for hidden in sorted(self._hidden, key=len, reverse=True):
+            text = text.replace(hidden, "***")
+        text = _TOKENISH.sub("***", text)
+        return "".join(mark if mark.isprintable() else " " for mark in text)
+
+    def check(self, url: str) -> Target:
+        """The URL in parts when this connection may contact it; raises SourceRefused."""
+        try:
+            return self._rules.check(url)
+        except ForbiddenAddress as wrong:
+            raise SourceRefused(
+                f"This address may not be contacted: {self.scrub(str(wrong))}. "
+                "Correct the connection's address or its list of allowed hosts."
+            ) from None
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """GET with patience; any status that no patience helps is returned. Raises SourceError."""
+        return self._ask("GET", url, headers, None)
+
+    def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
+        """POST a form, as the token endpoint wants it; otherwise like `get`."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._ask("POST", url, headers, urlencode(form).encode())
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
+        # Not stamina: waits must follow Retry-After, slow every thread of this principal, never outlast the budget
+        # and hand an overlong wait to the caller, who keeps the countdown in SQL.
+        target = self.check(url)
+        for turn in range(self.limits.retries + 1):
+            self._wait_for_principal()
+            try:
+                return self._once(method, target, headers, content)
+            except _Again as again:
+                if self.deadline.remaining() <= 0:
+                    raise self.deadline.passed() from None
+                wait = min(again.wait or 0.0, LONGEST_WAIT)
+                delay = self._delay(wait, turn)
+                if turn == self.limits.retries or delay >= self.deadline.remaining():
+                    raise SourceUnavailable(
+                        f"{target.place}: {again.words}. It is tried again later; nothing needs to be done unless "
+                        "it stays so.",
+                        status=again.status,
+                        retry_after=wait or None,
+                    ) from None
+                if again.status in {429, 503}:
+                    with self._lock:
+                        self._not_before = max(self._not_before, time.monotonic() + delay)
+                else:
+                    time.sleep(delay)
+        raise AssertionError("the last turn either returns or raises")
+
+    def _delay(self, wait: float, turn: int) -> float:
+        if wait:
+            return wait + random.uniform(0, min(1.0, wait / 10))  # noqa: S311 - never shorter than asked
+        return self.limits.first_pause * float(2**turn) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+
+    def _wait_for_principal(self) -> None:
+        """Hold every request while the source has asked this principal to slow down."""
+        while (delay := self._not_before - time.monotonic()) > 0:
+            if delay >= self.deadline.remaining():
+                raise SourceUnavailable(
+                    "The source asked to wait longer than this attempt may last. It is tried again later.",
+                    status=429,
+                    retry_after=min(delay, LONGEST_WAIT),
+                )
+            time.sleep(delay)
+
+    def _once(self, method: str, target: Target, headers: Mapping[str, str], content: bytes | None) -> Answer:
+        seconds = self.deadline.cap(self.limits.operation_seconds)
+        request = self._client.build_request(
+            method,
+            f"{target.scheme}://{target.netloc}/",
+            headers=headers,
+            content=content,
+            timeout=seconds,
+            # The path goes out byte for byte: a client that normalises an opaque next link breaks it.
+            extensions={
+                "target": target.path.encode("ascii"),
+                "timeout": dict.fromkeys(_OPERATIONS, seconds),
+            },
+        )
+        try:
+            response = self._client.send(request, stream=True)
+            try:
+                return self._read(target, response)
+            finally:
+                response.close()
+        except SourceError:
+            raise
+        except ForbiddenAddress as wrong:
+            raise SourceRefused(
+                f"This address may not be contacted: {wrong}. Correct the connection's address."
+            ) from None
+        except httpx2.DecodingError:
+            raise _Again("the compressed answer is damaged") from None
+        except httpx2.TimeoutException:
+            raise _Again(f"no answer within {seconds:.0f} seconds") from None
+        except httpx2.ConnectError as wrong:
+            if isinstance(wrong.__cause__, httpcore2.ConnectError) and _is_certificate_error(wrong):
+                raise SourceRefused(
+                    f"{target.netloc} does not prove its identity (TLS): {self.scrub(str(wrong))[:SAMPLE]}. "
+                    "Check the address, and that this machine trusts the certificate's issuer."
+                ) from None
+            raise _Again("no connection") from None
+        except httpx2.TransportError as wrong:
+            raise _Again(f"the connection broke ({type(wrong).__name__})") from None
+
+    def _read(self, target: Target, response: httpx2.Response) -> Answer:
+        status, headers = response.status_code, response.headers
+        if not 200 <= status < 300:
+            return self._read_problem(target, response)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"identity", "gzip", "deflate"}:
+            raise SourceMisread(
+                f"{target.place} answered in an encoding that was not asked for ({encoding[:20]})."
+            )
+        if kind != "application/json":
+            sample = self.scrub(
+                self._body(target, response, ERROR_BYTES, whole=False).decode("utf-8", "replace")
+            )
+            raise SourceMisread(
+                f"{target.place} answered {kind or 'something without a type'} instead of JSON: usually a login page "
+                f"or a proxy between us and the ERP. It begins: {sample[:SAMPLE]}",
+                status=status,
+            )
+        body = self._body(target, response, self.limits.page_bytes)
+        try:
+            return Answer(target, status, headers, document=read_json(body))
+        except NotStrict as wrong:
+            if wrong.cut_short:
+                raise _Again(f"the answer ends before its end ({wrong})", status) from None
+            sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
+            raise SourceMisread(
+                f"{target.place} answered JSON that cannot be trusted: {self.scrub(str(wrong))[:SAMPLE]}. "
+                f"It begins: {sample}",
+                status=status,
+            ) from None
+
+    def _read_problem(self, target: Target, response: httpx2.Response) -> Answer:
+        status, headers = response.status_code, response.headers
+        body = self._body(target, response, ERROR_BYTES, whole=False)
+        sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
+        if status in AGAIN:
+            wait = _retry_after(headers)
+            asked = f" and asked to wait {min(wait, LONGEST_WAIT):.0f} seconds" if wait else ""
+            raise _Again(f"answered {status}{asked}" + (f": {sample}" if sample else ""), status, wait)
+        try:
+            problem = read_json(body)
+        except NotStrict:
+            problem = None
+        return Answer(
+            target, status, headers, sample=sample, problem=problem if isinstance(problem, dict) else None
+        )
+
+    def _body(self, target: Target, response: httpx2.Response, cap: int, *, whole: bool = True) -> bytes:
+        """Read a body up to the cap; a longer one is an error, or is cut off when it is not wanted whole."""
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_bytes():
+            self.deadline.cap(None)
+            size += len(chunk)
+            with self._lock:
+                self._bytes += len(chunk)
+                too_much = self._bytes > self.limits.attempt_bytes
+            if too_much:
+                raise SourceMisread(
+                    f"The source sent more than {self.limits.attempt_bytes / 1e6:g} MB in one attempt. "
+                    "Split the connection into several with fewer companies."
+                )
+            if size > cap and whole:
+                raise SourceMisread(f"{target.place} sent more than {cap / 1e6:g} MB in one answer.")
+            chunks.append(chunk)
+            if size > cap:
+                break
+        return b"".join(chunks)[:cap]
+
+
+_OPERATIONS = ("connect", "read", "write", "pool")
+_TOKENISH = re.compile(
+    r"eyJ[\w-]{8,}(?:\.[\w-]*)*|(?i:bearer\s+[\w.~+/=-]{8,})"
+    r"|(?i:(?<=access_token\":\")|(?<=access_token=)|(?<=client_secret=)|(?<=client_secret\":\"))[^\s\"&]+"
+)
+
+
+def _is_certificate_error(wrong: BaseException) -> bool:
+    seen: BaseException | None = wrong
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return isinstance(seen, ssl.SSLCertVerificationError)
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _retry_after(headers: httpx2.Headers) -> float | None:
+    """Seconds that the source asks for, or None when it says nothing sensible (absent, garbage, negative, past)."""
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+        return float(text) or None
+    until = _http_date(text)
+    if until is None:
+        return None
+    # The source's own clock tells how long that is; ours may be an hour off.
+    now = _http_date(headers.get("date")) or datetime.now(UTC)
+    return max((until - now).total_seconds(), 0.0) or None

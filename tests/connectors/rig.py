@@ -1,0 +1,93 @@
+"""What the tests of the reading side share: connections to a running simulator, and a count of opened sockets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from urllib.parse import urlsplit
+
+from closing.days import DateSpan
+from closing.readings import Gap, GapReason, Harvest, PeriodReading
+from connectors.entra import TokenCache
+from connectors.ports import LedgerSource, SourceSettings, Wanted
+from connectors.registry import build
+from connectors.wire import Limits
+
+MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
+SPRING = DateSpan(date(2026, 4, 1), date(2026, 6, 30))
+KINDS = ("finops", "business_central")
+CAST = {"finops": ("UKHC", "UKRT", "USRT", "NLDT"), "business_central": ("Ibérica SL", "Ireland Operations")}
+IBERICA = "11111111-2222-3333-4444-555555555555"
+QUICK = Limits(first_pause=0.02)  # own pauses of 20, 40 and 80 ms: the rule is tested, not our patience
+
+
+def settings(kind: str, url: str, **changes: object) -> SourceSettings:
+    """A connection to the simulator at `url`, with changes."""
+    host = urlsplit(url).netloc
+    given: dict[str, object] = {
+        "name": "Meridian",
+        "kind": kind,
+        "base_url": url,
+        "authority": url,
+        "tenant": "meridian.example",
+        "client_id": "simulator",
+        "secret": "simulator",
+        "environment": "production",
+        "allowed_hosts": (host,),
+        "budget_seconds": 20.0,
+        **changes,
+    }
+    return SourceSettings(**given)  # type: ignore[arg-type]
+
+
+def source(
+    kind: str, url: str, *, limits: Limits = QUICK, tokens: TokenCache | None = None, **changes: object
+) -> LedgerSource:
+    """A connector with tokens of its own unless it is given some."""
+    return build(settings(kind, url, **changes), tokens=tokens or TokenCache(), limits=limits)
+
+
+def wanted(kind: str) -> list[Wanted]:
+    return [Wanted(erp_id) for erp_id in CAST[kind]]
+
+
+def gaps(harvest: Harvest) -> dict[str, GapReason]:
+    return {gap.erp_id: gap.reason for gap in harvest.gaps}
+
+
+def gap(harvest: Harvest) -> Gap:
+    """The only gap."""
+    [one] = harvest.gaps
+    return one
+
+
+def of(harvest: Harvest, erp_id: str) -> list[PeriodReading]:
+    return [reading for reading in harvest.readings if reading.erp_id == erp_id]
+
+
+def seen(harvest: Harvest) -> set[str]:
+    return {reading.erp_id for reading in harvest.readings}
+
+
+_COUNTING: list[list[str]] = []
+
+
+def _hear(event: str, given: tuple[object, ...]) -> None:
+    if event in {"socket.connect", "socket.getaddrinfo"} and _COUNTING:
+        _COUNTING[-1].append(f"{event} {given[-1] if event == 'socket.connect' else given[0]}")
+
+
+sys.addaudithook(_hear)
+
+
+@contextmanager
+def sockets_opened() -> Iterator[list[str]]:
+    """Every connection or name look-up of this process while the block runs, told by the interpreter itself."""
+    heard: list[str] = []
+    _COUNTING.append(heard)
+    try:
+        yield heard
+    finally:
+        _COUNTING.remove(heard)
