@@ -9,7 +9,7 @@ JOBS ?= 2
 
 IN_VENV = .venv/bin/python
 UV = $(IN_VENV) -m uv
-LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes
 WITH_SERVICES = $(IN_VENV) -m closeboard.up run
 SOURCES = closing entities periods connectors alerts board closeboard simulator tests bench manage.py
 
@@ -55,8 +55,8 @@ bench: .venv/.dev  ## our figures beside their baselines and limits, into bench/
 	@exec $(WITH_SERVICES) --profile bench -- $(IN_VENV) -m bench $(ARGS)
 
 lock: .venv/.demo  ## resolve requirements*.in anew (ARGS=--upgrade), with hashes
-	$(LOCK) $(ARGS) -o requirements-dev.txt requirements-dev.in
-	$(LOCK) $(ARGS) -c requirements-dev.txt -o requirements.txt requirements.in
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) $(ARGS) -o requirements-dev.txt requirements-dev.in
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) $(ARGS) -c requirements-dev.txt -o requirements.txt requirements.in
 
 clean:  ## remove the environment and what tools left; the demo's data stays (make reset)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
