@@ -33,7 +33,7 @@ _MONTHS = (
 _EVENING = 20
 
 
-class CalendarUncovered(ValueError):  # noqa: N818 (named for what happened, like the source errors)
+class CalendarUncovered(ValueError):
     """A work calendar was asked about a year that its holiday data does not cover (01-domain 1.4)."""
 
 
@@ -192,25 +192,25 @@ def local_date(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def day_and_month(day: date) -> str:
-    """ "8 June"."""
+    """A day in words: "8 June"."""
     return f"{day.day} {_MONTHS[day.month - 1]}"
 
 
 def full_date(day: date) -> str:
-    """ "8 June 2026"."""
+    """A date in words: "8 June 2026"."""
     return f"{day_and_month(day)} {day.year}"
 
 
 def weekday_and_day(day: date) -> str:
-    """ "Mon 8 June"."""
+    """A day with its weekday: "Mon 8 June"."""
     return f"{_WEEKDAYS[day.weekday()]} {day_and_month(day)}"
 
 
 def weekday_and_date(day: date) -> str:
-    """ "Mon 8 June 2026"."""
+    """A date with its weekday: "Mon 8 June 2026"."""
     return f"{weekday_and_day(day)} {day.year}"
 
 
 def month_and_year(day: date) -> str:
-    """ "May 2026"."""
+    """The month of a date in words: "May 2026"."""
     return f"{_MONTHS[day.month - 1]} {day.year}"

@@ -226,7 +226,7 @@ def judge(
     )
 
 
-def _judge_open(  # noqa: PLR0917 (judge's own second half: the keywords are spelt there)
+def _judge_open(
     state: PeriodState,
     deadline: Deadline | None,
     moment: datetime,
