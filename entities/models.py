@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Lower
 
 from entities.secrets import seal, unseal
@@ -174,7 +174,7 @@ class LegalEntityQuerySet(models.QuerySet["LegalEntity"]):
         held = Membership.objects.filter(person=person)
         above = (
             held.filter(group__isnull=False)
-            .alias(entity_path=OuterRef("group__path"))
+            .alias(entity_path=ExpressionWrapper(OuterRef("group__path"), output_field=models.CharField()))
             .filter(entity_path__startswith=F("group__path"))
         )
         return self.filter(Exists(held.filter(entity=OuterRef("pk"))) | Exists(above))

@@ -54,7 +54,7 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
             SELECT e.id,
                    CASE WHEN span.last_read_at <= %(as_of)s THEN span.last_read_at ELSE span_good.started_at END,
                    span.connection_id = e.connection_id
-                       AND (span.last_read_at IS NULL OR span.last_read_at > %(as_of)s),
+                       AND (span.last_read_at IS NULL OR span.last_read_at >= span_good.started_at),
                    c.stale_after_seconds, newest.outcome, newest.words, gap.reason, gap.words
             FROM entities_legalentity e
             LEFT JOIN entities_connection c ON c.id = e.connection_id

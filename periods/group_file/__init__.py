@@ -1,0 +1,1 @@
+"""The group file: one readable YAML file that describes a group, its entities, calendars, policies and people."""

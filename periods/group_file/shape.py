@@ -1,0 +1,322 @@
+"""What each section of a group file may say, word by word; every scalar comes as text and is read here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, time
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from closing.months import parse_month
+from closing.standing import LatenessUnit
+from entities.models import CODE_PATTERN
+from periods.models import PolicyVersion
+
+_T = TypeVar("_T")
+WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+UNITS = {"calendar": LatenessUnit.CALENDAR_DAYS.value, "working": LatenessUnit.WORKING_DAYS.value}
+
+
+def _text(longest: int) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if len(text) > longest:
+            raise ValueError(f"has more than {longest} letters")
+        if not text.strip():
+            raise ValueError("must not be empty")
+        return text.strip()
+
+    return read
+
+
+def _code(text: str) -> str:
+    if not re.fullmatch(CODE_PATTERN, text) or len(text) > 40:
+        raise ValueError(f"{text!r} is no code: capital letters, digits, - and _, at most 40, none of - and _ first")
+    return text
+
+
+def _connection_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text):
+        raise ValueError(f"{text!r} is no connection name: letters, digits, - and _, at most 60")
+    return text
+
+
+def _country(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", text):
+        raise ValueError(f"{text!r} is no two-letter country code such as GB")
+    return text
+
+
+def _email(text: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text) or len(text) > 254:
+        raise ValueError(f"{text!r} is no e-mail address")
+    return text.lower()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date; a date is written like 2026-06-11") from None
+
+
+def _month(text: str) -> date:
+    try:
+        return parse_month(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no month; a month is written like 2026-05") from None
+
+
+def _clock(text: str) -> time:
+    if found := re.fullmatch(r"(\d{1,2}):(\d{2})", text, re.ASCII):
+        hour, minute = int(found[1]), int(found[2])
+        if hour < 24 and minute < 60:
+            return time(hour, minute)
+    raise ValueError(f"{text!r} is no time of day; it is written like 18:00")
+
+
+def _seconds(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,6})\s*(s|m|h)", text, re.ASCII)
+    if found is None:
+        raise ValueError(f"{text!r} is no length of time; it is written like 30s, 5m or 1h")
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or not low <= int(text) <= high:
+            raise ValueError(f"{text!r} is no whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in ("true", "false", "yes", "no"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text.lower() in ("true", "yes")
+
+
+def _zone(text: str) -> str:
+    if text in _zones():
+        return text
+    raise ValueError(f"no time zone is called {text!r}; {near(text, _zones()) or 'they are named like Europe/London'}")
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(text) > 300:
+        raise ValueError(f"{text!r} is no web address such as https://contoso.operations.dynamics.com")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be a plain web address: no user, no password, nothing after ? or #")
+    return text.rstrip("/")
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def _weekday(text: str) -> int:
+    return WEEKDAYS.index(_one_of(*WEEKDAYS)(text.lower()))
+
+
+def _unit(text: str) -> str:
+    return UNITS[_one_of(*UNITS)(text)]
+
+
+def parse_rule(text: str) -> tuple[str, int]:
+    """The kind of a rule and its number from words: "6th working day", "10 calendar days", "15th of the month"."""
+    words = " ".join(text.lower().split()).removeprefix("the ").removesuffix(" after period end")
+    number = r"(\d{1,3})(?:st|nd|rd|th)?"
+    for kind, pattern in (
+        (PolicyVersion.Rule.WORKDAY, rf"{number} working days?|working day (\d{{1,3}})"),
+        (PolicyVersion.Rule.CALENDAR_DAY, rf"{number} calendar days?|calendar day (\d{{1,3}})"),
+        (PolicyVersion.Rule.DAY_OF_MONTH, rf"{number} (?:day )?of the (?:next )?month"),
+    ):
+        if found := re.fullmatch(pattern, words, re.ASCII):
+            return kind.value, int(next(group for group in found.groups() if group))
+    raise ValueError(
+        f'{text!r} is no rule; it reads like "6th working day", "10 calendar days" or "15th of the month"'
+    )
+
+
+def near(word: str, words: Any) -> str:
+    """ "did you mean ...?" with the nearest of the words, or "" when none is near."""
+    by_case = {one.lower(): one for one in words}
+    found = get_close_matches(word.lower(), by_case, n=1, cutoff=0.7)
+    return f"did you mean {by_case[found[0]]}?" if found else ""
+
+
+def _given(read: Callable[[str], _T]) -> BeforeValidator:
+    """A value that must be there."""
+
+    def before(value: object) -> _T:
+        if value is None:
+            raise ValueError("must not be empty")
+        if not isinstance(value, str):
+            raise ValueError("must be a single value")
+        return read(value)
+
+    return BeforeValidator(before)
+
+
+def _maybe(read: Callable[[str], _T]) -> BeforeValidator:
+    """A value that may be left empty."""
+
+    def before(value: object) -> _T | None:
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            raise ValueError("must be a single value")
+        return read(value)
+
+    return BeforeValidator(before)
+
+
+Code = Annotated[str, _given(_code)]
+Name = Annotated[str, _given(_text(200))]
+Short = Annotated[str, _given(_text(100))]
+Words = Annotated[str, _given(_text(2000))]
+Reference = Annotated[str, _given(_text(254))]
+MaybeCode = Annotated[str | None, _maybe(_code)]
+MaybeName = Annotated[str | None, _maybe(_text(200))]
+MaybeShort = Annotated[str | None, _maybe(_text(100))]
+MaybeReference = Annotated[str | None, _maybe(_text(254))]
+MaybeEmail = Annotated[str | None, _maybe(_email)]
+MaybeClock = Annotated[time | None, _maybe(_clock)]
+MaybeDay = Annotated[date | None, _maybe(_day)]
+MaybeNumber = Annotated[int | None, _maybe(_whole(0, 99))]
+MaybeYesNo = Annotated[bool | None, _maybe(_yes_or_no)]
+Day = Annotated[date, _given(_day)]
+Month = Annotated[date, _given(_month)]
+Zone = Annotated[str, _given(_zone)]
+Seconds = Annotated[int, _given(_seconds)]
+Address = Annotated[str, _given(_address)]
+
+
+class Item(BaseModel):
+    """One item of a section; `model_fields_set` tells what the file says about it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class GroupItem(Item):
+    code: Code
+    name: Name
+    parent: MaybeReference = None
+
+
+class DayItem(Item):
+    day: Day
+    name: MaybeName = None
+
+
+class CalendarItem(Item):
+    code: Code
+    name: Name
+    country: Annotated[str | None, _maybe(_country)] = None
+    subdivision: Annotated[str | None, _maybe(_text(10))] = None
+    weekend: list[Annotated[int, _given(_weekday)]] = [5, 6]
+    days_off: list[DayItem] = []
+    working_days: list[DayItem] = []
+
+
+class ConnectionItem(Item):
+    name: Annotated[str, _given(_connection_name)]
+    kind: Annotated[str, _given(_one_of("finops", "business_central"))]
+    base_url: Address
+    tenant: Short
+    client_id: Short
+    authority: Address = "https://login.microsoftonline.com"
+    environment: MaybeShort = None
+    secret: MaybeReference = None
+    secret_env: MaybeShort = None
+    interval: Seconds = 300
+    stale_after: Seconds = 900
+    paused: Annotated[bool, _given(_yes_or_no)] = False
+
+
+class RoleItem(Item):
+    role: Annotated[str, _given(_one_of("owner", "finance", "administrator", "auditor"))]
+    group: MaybeReference = None
+    entity: MaybeReference = None
+
+
+class PersonItem(Item):
+    email: Annotated[str, _given(_email)]
+    name: Name
+    zone: Zone = "Europe/London"
+    password: MaybeReference = None
+    roles: list[RoleItem] = []
+
+
+class EntityItem(Item):
+    code: Code
+    name: Name
+    country: Annotated[str, _given(_country)]
+    zone: Zone
+    group: Reference
+    calendar: Reference
+    owner: MaybeEmail = None
+    connection: MaybeReference = None
+    erp_id: MaybeShort = None
+    active_from: MaybeDay = None
+    active_to: MaybeDay = None
+    year_end_month: Annotated[int, _given(_whole(1, 12))] = 12
+
+
+class PolicyItem(Item):
+    """A policy; what it leaves out is taken from the policy above."""
+
+    group: MaybeReference = None
+    entity: MaybeReference = None
+    code: MaybeCode = None
+    name: MaybeName = None
+    rule: Annotated[tuple[str, int] | None, _maybe(parse_rule)] = None
+    working_day: MaybeNumber = None
+    calendar_days: MaybeNumber = None
+    day_of_month: MaybeNumber = None
+    first_working_day_is: Annotated[int | None, _maybe(_whole(0, 1))] = None
+    quarter_end: MaybeNumber = None
+    year_end: MaybeNumber = None
+    cut_off: MaybeClock = None
+    alert_after_days: MaybeNumber = None
+    days: Annotated[str | None, _maybe(_unit)] = None
+    on_hold_counts_as_closed: MaybeYesNo = None
+    ledger_restricted_means_on_hold: MaybeYesNo = None
+
+
+class AgreedItem(Item):
+    entity: Reference
+    month: Month
+    due_on: Day
+    cut_off: MaybeClock = None
+    reason: Words
+    agreed_by: Name
+
+
+Section = Literal["groups", "calendars", "connections", "people", "entities", "policies", "agreed_dates"]
+SECTIONS: dict[Section, type[Item]] = {
+    "groups": GroupItem,
+    "calendars": CalendarItem,
+    "connections": ConnectionItem,
+    "people": PersonItem,
+    "entities": EntityItem,
+    "policies": PolicyItem,
+    "agreed_dates": AgreedItem,
+}
