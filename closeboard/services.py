@@ -82,6 +82,7 @@ def start_afresh(state: Path) -> None:
     clear_stale(state / "valkey" / "valkey.pid", state / "valkey", signal.SIGTERM)
     for folder in (home / "data", state / "valkey"):
         shutil.rmtree(folder, ignore_errors=True)
+    _forget_sockets(state)
 
 
 def new_state() -> Path:
@@ -161,17 +162,20 @@ def _valkey_answers(path: Path) -> bool:
     return False
 
 
-def _socket_folder(state: Path) -> Path:
-    """A short private folder for the sockets; the one that a killed supervisor left is removed first."""
-    note = state / "sockets"
+def _forget_sockets(state: Path) -> None:
     with contextlib.suppress(OSError):
-        left = Path(note.read_text().strip())
+        left = Path((state / "sockets").read_text().strip())
         if left.name.startswith("cb-") and left.stat().st_uid == os.geteuid():
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _socket_folder(state: Path) -> Path:
+    """A short private folder for the sockets; the one that a killed supervisor left is removed first."""
+    _forget_sockets(state)
     folder = Path(tempfile.mkdtemp(prefix="cb-"))
     if len(str(folder)) > LONGEST_SOCKET_FOLDER:
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix="cb-", dir="/tmp"))
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    note.write_text(f"{folder}\n")
+    (state / "sockets").write_text(f"{folder}\n")
     return folder

@@ -256,19 +256,25 @@ def run(command: list[str], profile: str) -> int:
     state = services.new_state()
     try:
         with only_one(state), services.running(state, profile) as running:
+            process: subprocess.Popen[bytes] | None = None
+            early: list[int] = []
+
+            def forward(number: int, _frame: FrameType | None) -> None:
+                # The terminal sends Ctrl-C to the command as well: it decides, and we wait for it.
+                if process is None:
+                    early.append(number)
+                elif number != signal.SIGINT:
+                    process.send_signal(signal.SIGTERM)
+
+            for number in ASKED_TO_STOP:
+                signal.signal(number, forward)
             process = subprocess.Popen(
                 command,
                 env=dict(os.environ) | running.env,
                 preexec_fn=tie_to_us(),  # noqa: PLW1509 - we have one thread
             )
-
-            def forward(number: int, _frame: FrameType | None) -> None:
-                # The terminal sends Ctrl-C to the command as well: it decides, and we wait for it.
-                if number != signal.SIGINT:
-                    process.send_signal(signal.SIGTERM)
-
-            for number in ASKED_TO_STOP:
-                signal.signal(number, forward)
+            if early:
+                process.send_signal(signal.SIGTERM)
             code = process.wait()
             return code if code >= 0 else 128 - code
     except Stopped:

@@ -120,6 +120,19 @@ def test_a_killed_supervisor_leaves_no_server_behind(state: Path) -> None:
 
 
 @pytest.mark.fault
+def test_removing_the_state_of_a_killed_supervisor_removes_its_sockets_too(state: Path) -> None:
+    supervisor = python("-c", SUPERVISOR, state)
+    assert supervisor.stdout
+    assert supervisor.stdout.readline()
+    supervisor.kill()
+    supervisor.communicate()
+    left = Path((state / "sockets").read_text().strip())
+    services.remove(state)
+    assert not left.exists()
+    assert mentioning(state) == {}
+
+
+@pytest.mark.fault
 def test_a_server_that_was_orphaned_all_the_same_is_ended_first(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
