@@ -184,6 +184,12 @@ def furthest(row: Row) -> str:
     return f"+{days(standing.days_late, standing.unit)}" if standing.days_late else "late today"
 
 
+def initials(name: str) -> str:
+    """The first letters of the first and the last word of a name: "AH"."""
+    parts = name.split()
+    return "".join(part[0] for part in parts[:1] + parts[1:][-1:]).upper()
+
+
 def iso(moment: datetime | None) -> str | None:
     """An instant as the public shape writes it: "2026-06-12T12:00:00Z"."""
     if moment is None:

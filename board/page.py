@@ -1,0 +1,504 @@
+"""What the board's template shows: one scoreboard in the reader's words and zone, with nothing of HTML."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+
+from board import words
+from closing.days import month_and_year
+from closing.deadlines import city
+from closing.months import active_month, month_end, month_of, next_month, previous_month
+from closing.scoreboard import GroupNode, Row, Scoreboard, digest, furthest_behind, headline, roll_up
+from closing.standing import Level
+from closing.states import PeriodState
+
+FIRST_MONTH, LAST_MONTH = date(1990, 1, 1), date(2100, 12, 1)
+
+_LONG = 60  # letters of a because beyond which the second half folds away
+_BAR = 120  # width of the bar against the deadline, in its own units
+_DAYS_PAST = re.compile(r"\d+ (?:working )?days? past")
+_LATE = {Level.LATE, Level.ALERTING}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who looks: the zone of the times shown, and what to call it."""
+
+    zone: tzinfo
+    zone_name: str
+
+    @classmethod
+    def in_zone(cls, name: str) -> Reader:
+        """A reader in a zone; in UTC when the name is no zone."""
+        return cls(*words.reader_zone(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Days late as a length, with the alert line at a tick half way."""
+
+    width: int
+    tick: int
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the table, cell by cell."""
+
+    row: Row
+    kind: str  # closed, on_hold, open, unknown, not_started: what the chip looks like
+    state: str
+    state_notes: Sequence[str]
+    reopened: bool
+    due: str
+    due_label: str
+    due_words: str
+    against: words.Against
+    heard: str  # the same in full words, for who listens
+    bar: Bar | None
+    because: str
+    because_more: str
+    initials: str
+    age: str
+    read_at: str
+    read_in_full: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A group's heading with its roll-up, and the rows that belong to it directly."""
+
+    code: str
+    name: str
+    depth: int
+    closed: int
+    entities: int
+    note: str
+    behind: str
+    tone: str
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of the bar of states; `share` is in percent, at least 1."""
+
+    kind: str
+    count: int
+    word: str
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure with its label, a note beside it and a tone."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole board as its template wants it."""
+
+    month_key: str
+    month: str
+    previous: tuple[str, str] | None  # ("2026-04", "April 2026")
+    next: tuple[str, str] | None
+    latest: tuple[str, str] | None  # None where this is the latest
+    version: str
+    tone: str
+    verdict: str
+    detail: Sequence[tuple[str, str]]
+    scope: str
+    moment: str
+    zone: str
+    rule: str
+    freshness: str
+    confirmed: bool
+    notes: Sequence[str]
+    notice: str
+    segments: Sequence[Segment]
+    tiles: Sequence[Tile]
+    warnings: Sequence[str]
+    sections: Sequence[Section]
+
+    @property
+    def title(self) -> str:
+        return f"{self.verdict} · {self.month}"
+
+    @property
+    def segments_in_words(self) -> str:
+        return ", ".join(f"{segment.count} {segment.word}" for segment in self.segments)
+
+
+def version(board: Scoreboard) -> str:
+    """What a browser tells us it already shows; ages in the text are whole minutes, so the minute is part of it."""
+    return f"{digest(board)}-{int(board.as_of.timestamp()) // 60:x}"
+
+
+def the_latest(as_of: datetime, reader: Reader) -> date:
+    """The reporting month that a reader sees without asking for one: the latest that has ended where they are."""
+    return active_month(as_of.astimezone(reader.zone).date())
+
+
+def page(board: Scoreboard, reader: Reader) -> Page:
+    """Everything the board's template shows."""
+    verdict, _, rest = headline(board).partition(". ")
+    latest = the_latest(board.as_of, reader)
+    running = month_of(board.as_of.astimezone(reader.zone).date())
+    stale = sum(not row.fresh for row in board.rows)
+    return Page(
+        month_key=f"{board.month:%Y-%m}",
+        month=month_and_year(board.month),
+        previous=_link(previous_month(board.month)) if board.month > FIRST_MONTH else None,
+        next=_link(next_month(board.month)) if board.month < running else None,
+        latest=_link(latest) if board.month != latest else None,
+        version=version(board),
+        tone=_tone(board),
+        verdict=verdict.rstrip("."),
+        detail=_marked(rest, furthest_behind(board.rows)) if rest else [("", _all_confirmed(board))],
+        scope=_scope(board),
+        moment=words.moment_in_full(board.as_of, reader.zone),
+        zone=reader.zone_name,
+        rule=_rules(board.rows),
+        freshness=_freshness(board, stale),
+        confirmed=bool(board.rows) and not stale,
+        notes=_notes(board, reader),
+        notice=_notice(board, reader),
+        segments=_segments(board),
+        tiles=_tiles(board, reader),
+        warnings=[_warning(warning.text, warning.since, board.as_of, reader) for warning in board.warnings],
+        sections=_sections(board, reader),
+    )
+
+
+def _link(month: date) -> tuple[str, str]:
+    return f"{month:%Y-%m}", month_and_year(month)
+
+
+def _tone(board: Scoreboard) -> str:
+    if board.closed:
+        return "closed"
+    if board.closed is None:
+        return "unsure"
+    return "alert" if board.counts.alerting else "open"
+
+
+def _marked(sentence: str, behind: Row | None) -> list[tuple[str, str]]:
+    """The sentence in pieces, each with a tone: who holds the group up is strong, by how much is an alarm."""
+    pieces: list[tuple[str, str]] = []
+    if behind is not None and sentence.startswith(behind.name):
+        pieces.append(("strong", behind.name))
+        sentence = sentence[len(behind.name) :]
+    if found := _DAYS_PAST.search(sentence):
+        pieces += [("", sentence[: found.start()]), ("alert", found[0])]
+        sentence = sentence[found.end() :]
+    return [*pieces, ("", sentence)]
+
+
+def _all_confirmed(board: Scoreboard) -> str:
+    if not board.closed:
+        return ""
+    entities = board.counts.entities
+    many = f"{entities} {'entity' if entities == 1 else 'entities'}"
+    return f"{many} closed{' or on hold' if board.counts.closed_by_policy else ''} and confirmed. Nothing left to do."
+
+
+def _scope(board: Scoreboard) -> str:
+    """The name of the smallest group that holds every row."""
+    top = _common_group(board)
+    names = {node.code: node.name for node in board.groups}
+    return names.get(top, "All groups") if board.rows else ""
+
+
+def _rules(rows: Sequence[Row]) -> str:
+    labels = Counter(row.deadline.label for row in rows if row.deadline is not None and row.deadline.label)
+    if not labels:
+        return ""
+    if len(labels) == 1 and labels.total() == len(rows):
+        return f"deadline {next(iter(labels))}"
+    shown = [f"{label} × {count}" for label, count in labels.most_common(3)]
+    return "deadlines " + ", ".join(shown) + (" …" if len(labels) > 3 else "")
+
+
+def _freshness(board: Scoreboard, stale: int) -> str:
+    reads = [row.read_at for row in board.rows if row.read_at is not None]
+    if not reads:
+        return "Nothing read yet" if board.rows else ""
+    if stale:
+        return f"{stale} of {len(board.rows)} not confirmed"
+    oldest = words.age(min(reads), board.as_of)
+    return "All read just now" if oldest == "now" else f"All read within {oldest}"
+
+
+def _notes(board: Scoreboard, reader: Reader) -> list[str]:
+    rows = list(board.rows)
+    notes = [note + "."] if (note := words.on_hold_note(rows)) else []
+    if not rows:
+        return notes
+    units = {row.standing.unit for row in rows}
+    short = sorted(f"{words.days(0, unit)[1:]} = {words.days_in_words(0, unit)[2:]}" for unit in units)
+    lines = sorted({row.alert_after_days for row in rows})
+    over = " or ".join(map(str, lines))
+    notes.append(f"{', '.join(short)}. The tick in a bar is the alert line: more than {over} days.")
+    notes.append(f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone.")
+    return notes
+
+
+def _notice(board: Scoreboard, reader: Reader) -> str:
+    """What is the matter with the whole board, and what happens next; empty when it is as it should be."""
+    rows = board.rows
+    if not rows:
+        return ""
+    reads = [row.read_at for row in rows if row.read_at is not None]
+    trouble = sorted({row.trouble for row in rows if row.trouble})
+    why = f" {' '.join(trouble[:3])}" if trouble else ""
+    if not reads:
+        return f"Nothing has been read yet. The first reading appears here by itself when it is in.{why}"
+    if not any(row.fresh for row in rows):
+        last = words.clock(max(reads), reader.zone, board.as_of)
+        return (
+            f"No reading is fresh: everything below is as of {last} or before and cannot be confirmed.{why}"
+        )
+    if all(row.span is None for row in rows):
+        return f"The ERP lists no periods for {month_and_year(board.month)}, so there is nothing to judge."
+    return ""
+
+
+def _warning(text: str, since: datetime | None, as_of: datetime, reader: Reader) -> str:
+    return text if since is None else f"{text} since {words.clock(since, reader.zone, as_of)}"
+
+
+# --- the bar and the tiles ----------------------------------------------------------------------------------------
+
+_SEGMENTS = (
+    ("closed", "closed"),
+    ("on_hold", "on hold"),
+    ("open", "open"),
+    ("unknown", "unknown"),
+    ("stale", "not confirmed"),
+    ("not_started", "not started"),
+)
+
+
+def _segment_of(row: Row) -> str:
+    if row.state is PeriodState.UNKNOWN:
+        return "unknown"
+    return row.state.value if row.fresh else "stale"
+
+
+def _segments(board: Scoreboard) -> list[Segment]:
+    """States of confirmed rows, and everything unconfirmed in a part of its own: never the colour of closed."""
+    counts = Counter(map(_segment_of, board.rows))
+    total = len(board.rows)
+    return [
+        Segment(kind, counts[kind], word, max(1, round(100 * counts[kind] / total)))
+        for kind, word in _SEGMENTS
+        if counts[kind]
+    ]
+
+
+def _tiles(board: Scoreboard, reader: Reader) -> list[Tile]:
+    counts = board.counts
+    lines = {row.alert_after_days for row in board.rows}
+    over = f"more than {lines.pop()} days" if len(lines) == 1 else "over the alert line"
+    return [
+        Tile(f"Alerting, {over}", str(counts.alerting), tone="alert" if counts.alerting else ""),
+        Tile("Late, on watch", str(counts.late), tone="late" if counts.late else ""),
+        _next_deadline(board.rows),
+        _on_time(board.rows),
+        _since_month_end(board, reader),
+    ]
+
+
+def _next_deadline(rows: Sequence[Row]) -> Tile:
+    ahead = [
+        (row.standing.due_in, row.deadline.due_on, row.name)
+        for row in rows
+        if row.standing.due_in is not None and row.deadline is not None and not row.counts_as_closed
+    ]
+    if not ahead:
+        missing = sum(row.deadline is None for row in rows)
+        return Tile("Next deadline", "none ahead", f"{missing} not set" if missing else "")
+    first = min(due_on for _, due_on, _ in ahead)
+    names = [name for _, due_on, name in ahead if due_on == first]
+    due_in = min(days for days, due_on, _ in ahead if due_on == first)
+    when = "today" if due_in == 0 else f"in {due_in}d"
+    who = names[0] if len(names) == 1 else f"{len(names)} entities"
+    return Tile("Next deadline", words.short_day(first), f"{when}, {who}", "late" if due_in == 0 else "")
+
+
+def _on_time(rows: Sequence[Row]) -> Tile:
+    """First closes on time among those due so far: a row still open past its deadline is due and missed (1.7)."""
+    firsts = Counter(row.standing.first_close_level for row in rows)
+    missed = sum(row.standing.first_close_level is None and row.standing.level in _LATE for row in rows)
+    on_time, unsure = firsts[Level.CLOSED_ON_TIME], firsts[Level.CLOSED_DATE_UNKNOWN]
+    due = on_time + firsts[Level.CLOSED_LATE] + missed
+    note = f"{unsure} left out, date unknown" if unsure else ""
+    if not due:
+        return Tile("Closed on time so far", "–", note or "none due yet")
+    return Tile("Closed on time so far", f"{on_time} of {due}", note or "due")
+
+
+def _since_month_end(board: Scoreboard, reader: Reader) -> Tile:
+    days = (board.as_of.astimezone(reader.zone).date() - month_end(board.month)).days
+    dues = [row.deadline.due_on for row in board.rows if row.deadline is not None]
+    note = f"last deadline {words.short_day(max(dues))}" if dues else ""
+    count = f"{abs(days)} {'day' if abs(days) == 1 else 'days'}"
+    return Tile("Since month end", count, note) if days > 0 else Tile("To month end", count, note)
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+def _above(groups: Sequence[GroupNode], code: str) -> list[str]:
+    """A group and those above it, the root first; a ring of groups (bad data) is cut where it closes."""
+    parents = {node.code: node.parent for node in groups}
+    line: list[str] = []
+    while code and code not in line:
+        line.append(code)
+        code = parents.get(code, "")
+    return line[::-1]
+
+
+def _common_group(board: Scoreboard) -> str:
+    lines = [_above(board.groups, code) for code in {row.group for row in board.rows}]
+    common = ""
+    for level in zip(*lines, strict=False):
+        if len(set(level)) > 1:
+            break
+        common = level[0]
+    return common
+
+
+def _sections(board: Scoreboard, reader: Reader) -> list[Section]:
+    """Groups from the top, those further behind first; a group with one group below it and no rows is named in it."""
+    if not board.rows:
+        return []
+    boards = roll_up(board)
+    names = {node.code: node.name for node in board.groups}
+    children: dict[str, list[str]] = {}
+    for row in board.rows:  # furthest behind first, so groups come in the order of their worst
+        line = _above(board.groups, row.group)
+        for parent, child in zip(["", *line], line, strict=False):
+            if child not in (known := children.setdefault(parent, [])):
+                known.append(child)
+    direct: dict[str, list[Line]] = {}
+    for row in board.rows:
+        direct.setdefault(row.group, []).append(_line(row, board.as_of, reader))
+
+    def walk(code: str, depth: int, prefix: str) -> Iterator[Section]:
+        below, lines = children.get(code, []), direct.get(code, [])
+        name = prefix + names.get(code, code)
+        if not lines and len(below) == 1:
+            yield from walk(below[0], depth, f"{name} › ")
+            return
+        yield _section(code, name, depth, boards[code], lines)
+        for child in below:
+            yield from walk(child, depth + 1, "")
+
+    top = _common_group(board)
+    if top and not direct.get(top):  # the heading of the page is the heading of this group
+        return [section for child in children[top] for section in walk(child, 0, "")]
+    return [section for root in ([top] if top else children[""]) for section in walk(root, 0, "")]
+
+
+def _section(code: str, name: str, depth: int, board: Scoreboard, lines: Sequence[Line]) -> Section:
+    closed = sum(row.fresh and row.counts_as_closed for row in board.rows)
+    behind = furthest_behind(board.rows)
+    stale = sum(not row.fresh for row in board.rows)
+    held = board.counts.closed_by_policy
+    notes = [f"{held} on hold counted as closed"] if held else []
+    notes += [f"{stale} not confirmed"] if stale else []
+    return Section(
+        code=code,
+        name=name,
+        depth=min(depth, 4),
+        closed=closed,
+        entities=len(board.rows),
+        note=", ".join(notes),
+        behind=f"furthest behind {words.furthest(behind)}" if behind is not None else "",
+        tone="alert" if behind is not None and behind.standing.alerting else "late",
+        lines=lines,
+    )
+
+
+def _line(row: Row, as_of: datetime, reader: Reader) -> Line:
+    said = words.against(row, as_of)
+    because, more = _split(row.because)
+    if row.trouble and not row.fresh:
+        more = f"{more}. {row.trouble}".lstrip(". ")
+    deadline = row.deadline
+    return Line(
+        row=row,
+        kind=row.state.value,
+        state=words.STATES[row.state],
+        state_notes=_state_notes(row, as_of, reader),
+        reopened=words.reopened(row),
+        due=words.short_day(deadline.due_on) if deadline is not None else "",
+        due_label=deadline.label if deadline is not None else "",
+        due_words=f"{deadline.explanation}. {_ends(row)}" if deadline is not None else "",
+        against=said,
+        heard=_heard(row),
+        bar=_bar(row),
+        because=because,
+        because_more=more,
+        initials=words.initials(row.owner),
+        age=words.age(row.read_at, as_of) if row.read_at is not None else "never",
+        read_at=words.iso(row.read_at) or "",
+        read_in_full=words.moment_in_full(row.read_at, reader.zone) if row.read_at is not None else "",
+    )
+
+
+def _state_notes(row: Row, as_of: datetime, reader: Reader) -> list[str]:
+    notes = []
+    if row.missing_since is not None:
+        notes.append(f"missing since {words.clock(row.missing_since, reader.zone, as_of)}")
+    elif row.read_at is not None and not row.fresh:
+        notes.append(f"as of {words.clock(row.read_at, reader.zone, as_of)}")
+    elif row.standing.unconfirmed:
+        notes.append("unconfirmed")
+    if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
+        notes.append("counts as closed")
+    return notes
+
+
+def _ends(row: Row) -> str:
+    deadline = row.deadline
+    assert deadline is not None
+    end = f"at {deadline.cut_off:%H:%M}" if deadline.cut_off is not None else "with the day"
+    return f"It ends {end} in {city(deadline.zone)}."
+
+
+def _heard(row: Row) -> str:
+    standing = row.standing
+    if standing.level not in _LATE or not standing.days_late:
+        return ""
+    over = "over" if standing.alerting else "not over"
+    late = words.days_in_words(standing.days_late, standing.unit)
+    return f"{late} late, {over} the alert line of {row.alert_after_days}"
+
+
+def _bar(row: Row) -> Bar | None:
+    standing = row.standing
+    if standing.level not in _LATE:
+        return None
+    full = 2 * max(row.alert_after_days, 1)
+    width = min(_BAR, round(_BAR * standing.days_late / full))
+    return Bar(max(width, 3), _BAR * row.alert_after_days // full, "alert" if standing.alerting else "late")
+
+
+def _split(because: str) -> tuple[str, str]:
+    """A long because in its first half, always shown, and the rest, folded away."""
+    if len(because) <= _LONG:
+        return because, ""
+    short, colon, more = because.partition(": ")
+    return (short, more) if colon and len(short) <= _LONG else (because, "")

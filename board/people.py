@@ -1,0 +1,71 @@
+"""Who is signed in: the door that asks for it, and what the page says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
+
+from board import words
+from entities.models import Membership, Person
+
+View = Callable[..., HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """What the person's menu shows."""
+
+    name: str
+    email: str
+    initials: str
+    roles: str
+    zone_name: str
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """The one place that decides: htmx asked, and not to restore its history, which needs a whole page."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx) and not htmx.history_restore_request
+
+
+def signed_in(view: View) -> View:
+    """Lets only signed-in people in, and keeps what they see out of every cache.
+
+    A page is sent to the login and back. An htmx request is told to load the login as a page, since it would
+    otherwise swap the login into the board (02-architecture 2.6).
+    """
+
+    @wraps(view)
+    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            response = view(request, *args, **kwargs)
+        elif request.htmx:  # type: ignore[attr-defined]
+            where = request.htmx.current_url_abs_path or settings.LOGIN_REDIRECT_URL  # type: ignore[attr-defined]
+            response = HttpResponseClientRedirect(redirect_to_login(where).url)
+        else:
+            response = redirect_to_login(request.get_full_path())
+        response["Cache-Control"] = "no-store"
+        patch_vary_headers(response, ["HX-Request", "Cookie"])
+        return response
+
+    return door
+
+
+def someone(person: Person) -> Someone:
+    """The signed-in person for the menu; one query for the roles."""
+    if person.is_superuser:
+        roles = "Superuser: sees everything"
+    else:
+        held = set(Membership.objects.filter(person=person).values_list("role", flat=True))
+        roles = ", ".join(role.label for role in Membership.Role if role.value in held) or "none yet"
+    _, zone_name = words.reader_zone(person.zone)
+    name = person.name or person.email
+    return Someone(name, person.email, words.initials(name), roles, zone_name)

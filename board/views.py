@@ -1,0 +1,94 @@
+"""The screens and the way in and out; each shows one thing and writes nothing of the domain."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import cast
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import now
+from django.views.decorators.http import require_safe
+
+from board.forms import LoginForm
+from board.page import FIRST_MONTH, LAST_MONTH, Reader, page, the_latest, version
+from board.people import signed_in, someone, wants_fragment
+from closing.days import month_and_year
+from closing.months import parse_month
+from entities.models import LegalEntity, Person
+from periods.snapshot import take_snapshot
+
+
+@require_safe
+@signed_in
+def scoreboard(request: HttpRequest) -> HttpResponse:
+    """The board of one month: a page, the fragment that a refresh swaps in, or 204 when nothing has changed."""
+    person = cast("Person", request.user)
+    reader, as_of = Reader.in_zone(person.zone), now()
+    latest = the_latest(as_of, reader)
+    asked = request.GET.get("month")
+    month = _month(asked) if asked is not None else latest
+    if month is None:
+        told: dict[str, object] = {
+            "person": someone(person),
+            "asked": asked,
+            "latest": month_and_year(latest),
+        }
+        return render(request, "board/no_such_month.html", told, status=400)
+
+    entities = LegalEntity.objects.visible_to(person)
+    board = take_snapshot(entities, month, as_of)
+    fragment = wants_fragment(request)
+    if fragment and request.GET.get("seen") == version(board):
+        return HttpResponse(status=204)
+    told = {
+        "page": page(board, reader),
+        "poll": f"month={month:%Y-%m}&" if asked is not None else "",
+        "empty": None if board.rows else _nothing(person, entities.count(), month),
+        "htmx": fragment,
+    }
+    if fragment:
+        return render(request, "board/_scoreboard.html", told)
+    return render(request, "board/scoreboard.html", {**told, "person": someone(person)})
+
+
+def _month(text: str) -> date | None:
+    try:
+        month = parse_month(text)
+    except ValueError:
+        return None
+    return month if FIRST_MONTH <= month <= LAST_MONTH else None
+
+
+def _nothing(person: Person, visible: int, month: date) -> tuple[str, str]:
+    """Why there is no row, and the next step."""
+    if visible:
+        active = f"None of your {visible} entities was" if visible > 1 else "Your entity was not"
+        return f"Nobody closes {month_and_year(month)}", f"{active} active in that month."
+    if person.is_superuser:
+        return (
+            "There are no entities yet",
+            "Describe your group in a file and load it: manage.py load_group FILE.yaml",
+        )
+    return "You have no entities yet", "Ask an administrator to give you a role for a group or an entity."
+
+
+class Login(LoginView):
+    """E-mail and password; only addresses of our own are followed afterwards."""
+
+    template_name = "login.html"
+    authentication_form = LoginForm
+    redirect_authenticated_user = True
+
+
+class Logout(LogoutView):
+    """Ends the session (POST only) and has the browser forget what it kept of us."""
+
+    next_page = str(settings.LOGOUT_REDIRECT_URL)
+
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        response["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+        return response
