@@ -30,8 +30,9 @@ FEW = 12  # wanted companies up to which the status is asked for by company
 
 @dataclass(slots=True)
 class _Period:
-    """One period of a fiscal calendar, as FiscalPeriods has it."""
+    """One period of a fiscal calendar, as FiscalPeriods has it; `key` is the reading's erp_key."""
 
+    key: str
     calendar: str
     year: str
     name: str
@@ -60,7 +61,9 @@ class FinopsSource:
             with ThreadPoolExecutor(max_workers=4) as pool:
                 document = pool.submit(service.get, data)
                 lists = [
-                    pool.submit(service.rows, data + name + query(cross_company="true", **options))
+                    pool.submit(
+                        service.rows, data + name + query(cross_company="true", **options, count="true")
+                    )
                     for name, options in _lists(span).items()
                 ]
                 # Asked first: "the entity is not public" says more than the 404 that a list would give.
@@ -75,8 +78,8 @@ class FinopsSource:
                 found, ledgers.owner, [key for one in calendars.values() for key in one.periods]
             )
             if options is not None:
-                url = data + status_set + query(cross_company="true", **options)
-                for rows in service.lists(url):
+                url = data + status_set + query(cross_company="true", **options, count="true")
+                for rows in service.lists(url, big=True):
                     statuses.take(rows)
             readings, gaps = _assemble(wanted, companies, ledgers, calendars, statuses)
             return Harvest(
@@ -193,9 +196,8 @@ def _period(calendar: str, row: Mapping[str, Any]) -> _Period:
     first, last = noon_date(row, "StartDate"), noon_date(row, "EndDate")
     if last < first:
         raise BadRow(f"it ends ({last}) before it begins ({first})")
-    return _Period(
-        calendar, text(row, "FiscalYear"), text(row, "PeriodName"), DateSpan(first, last), TYPES[kind]
-    )
+    year, name = text(row, "FiscalYear"), text(row, "PeriodName")
+    return _Period(f"{calendar}|{year}|{name}", calendar, year, name, DateSpan(first, last), TYPES[kind])
 
 
 def _status_filter(
@@ -242,19 +244,20 @@ def _assemble(
             gaps.append(Gap(erp_id, *trouble))
             continue
         facts = statuses.of[company].facts
-        for key, period in calendar.periods.items():
-            readings.append(
-                PeriodReading(
-                    erp_id=erp_id,
-                    erp_key=f"{period.calendar}|{period.year}|{period.name}",
-                    calendar=period.calendar,
-                    year=period.year,
-                    name=period.name,
-                    span=period.span,
-                    type=period.type,
-                    facts=facts.get(key, NO_STATUS),
-                )
+        # By position and with the calendar's own texts: 120,000 of these are made in one read of a big group.
+        readings += [
+            PeriodReading(
+                erp_id,
+                one.key,
+                one.calendar,
+                one.year,
+                one.name,
+                one.span,
+                one.type,
+                facts.get(key, NO_STATUS),
             )
+            for key, one in calendar.periods.items()
+        ]
     return readings, gaps
 
 

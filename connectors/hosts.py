@@ -157,7 +157,7 @@ class HostRules:
     """The list of hosts that one connection may contact; an empty list allows nothing.
 
     Entries: "host", "host:port", "[v6]:port", "*.suffix" (one label or more in front), "*.suffix:port"; without a
-    port only the scheme's own port is meant, on this machine's loopback any. Raises ValueError for an entry that is none of these.
+    port only the scheme's own port is meant, on this machine's loopback any. Raises ValueError for anything else.
     """
 
     def __init__(self, allowed: Sequence[str]) -> None:

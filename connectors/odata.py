@@ -12,7 +12,7 @@ from urllib.parse import quote
 from connectors.door import Deadline
 from connectors.entra import NOT_ACCEPTED, Credentials, TokenCache
 from connectors.hosts import ForbiddenAddress, parse_url
-from connectors.ports import SourceMisread, SourceRefused, SourceSettings
+from connectors.ports import SourceMisread, SourceRefused, SourceSettings, SourceUnavailable
 from connectors.wire import Answer, Limits, Wire
 
 
@@ -75,47 +75,59 @@ class Service:
     def __exit__(self, *raised: Any) -> None:
         self.wire.__exit__(*raised)
 
-    def get(self, url: str) -> Answer:
+    def get(self, url: str, *, big: bool = False) -> Answer:
         """GET a document of this environment; raises SourceRefused (401, 403, 404) or SourceMisread."""
         self._pin(url)
         token = self._tokens.token(self.wire, self._who)
-        answer = self._get(url, token)
+        answer = self._get(url, token, big)
         if answer.status == 401:
-            answer = self._get(url, self._tokens.renew(self.wire, self._who, token))
+            answer = self._get(url, self._tokens.renew(self.wire, self._who, token), big)
         if 200 <= answer.status < 300:
             with self._lock:
                 self.server_clock = answer.server_clock or self.server_clock
             return answer
         raise self._error(answer)
 
-    def lists(self, url: str) -> Iterator[list[Any]]:
-        """The pages of one list, each as its rows; SourceMisread for a link that loops, leaves or never ends."""
+    def lists(self, url: str, *, big: bool = False) -> Iterator[list[Any]]:
+        """The pages of one list, each as its rows; `big` pages have the larger cap.
+
+        Raises SourceMisread for a link that loops, leaves or never ends, SourceUnavailable when fewer rows came than
+        the answer had counted: pages by number skip rows when data changes meanwhile (05-reliability E12).
+        """
         seen: set[str] = set()
+        counted, came = 0, 0
         while True:
             if len(seen) >= self._limits.pages:
                 raise SourceMisread(f"A list has more than {self._limits.pages} pages. Split the connection.")
             seen.add(url)
-            answer = self.get(url)
-            rows, link = _envelope(answer)
+            answer = self.get(url, big=big)
+            rows, link, count = _envelope(answer)
+            counted, came = max(counted, count), came + len(rows)
             with self._lock:
                 self.pages_read += 1
                 self.rows_read += len(rows)
             yield rows
             if link is None:
-                return
+                break
             url = _on_the_line(link)
             if url in seen:
                 raise SourceMisread(
                     f"{answer.target.place}: the link to the next page leads to one already read."
                 )
             self._pin(url)
+        if came < counted:
+            raise SourceUnavailable(
+                f"{answer.target.place}: {came} of {counted} rows came; the list changed while it was read. "
+                "It is read again at the next sync."
+            )
 
     def rows(self, url: str) -> list[Any]:
         """All rows of one list."""
         return [row for page in self.lists(url) for row in page]
 
-    def _get(self, url: str, token: str) -> Answer:
-        return self.wire.get(url, {**self._headers, "Authorization": f"Bearer {token}"})
+    def _get(self, url: str, token: str, big: bool) -> Answer:
+        cap = self._limits.page_bytes if big else self._limits.small_page_bytes
+        return self.wire.get(url, {**self._headers, "Authorization": f"Bearer {token}"}, cap=cap)
 
     def _pin(self, url: str) -> None:
         try:
@@ -176,15 +188,18 @@ def any_of(name: str, values: Iterable[str]) -> str:
     return "(" + " or ".join(f"{name} eq {text_literal(value)}" for value in values) + ")"
 
 
-def _envelope(answer: Answer) -> tuple[list[Any], str | None]:
-    found = answer.document
+def _envelope(answer: Answer) -> tuple[list[Any], str | None, int]:
+    """Rows, link to the next page and the count of the whole list (0 where none is told)."""
+    found, place, status = answer.document, answer.target.place, answer.status
     rows = found.get("value") if isinstance(found, dict) else None
     if not isinstance(rows, list):
-        raise SourceMisread(f"{answer.target.place}: the answer is JSON but holds no list of values.")
-    link = found.get("@odata.nextLink")
+        raise SourceMisread(f"{place}: the answer is JSON but holds no list of values.", status=status)
+    link, count = found.get("@odata.nextLink"), found.get("@odata.count", 0)
     if link is not None and (not isinstance(link, str) or not link):
-        raise SourceMisread(f"{answer.target.place}: the link to the next page is not a text.")
-    return rows, link
+        raise SourceMisread(f"{place}: the link to the next page is not a text.", status=status)
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise SourceMisread(f"{place}: the count of rows is not a number.", status=status)
+    return rows, link, count
 
 
 def _on_the_line(link: str) -> str:

@@ -43,10 +43,12 @@ class Limits:
 
     A page of Finance & Operations holds 10,000 rows of about 1.2 kB, so 12 MB; 20 MB leaves room for long names.
     The attempt's cap fits 5,000 companies x 36 periods of that size (216 MB). Pages are reduced one by one, so
-    memory follows the page, not the attempt. Sizes are counted after decompression.
+    memory follows the page, not the attempt. The small lists are read several at once and have a cap of their own.
+    Sizes are counted after decompression.
     """
 
     page_bytes: int = 20_000_000
+    small_page_bytes: int = 5_000_000
     attempt_bytes: int = 300_000_000
     pages: int = 200
     retries: int = 3
@@ -131,23 +133,25 @@ class Wire:
                 "Correct the connection's address or its list of allowed hosts."
             ) from None
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
-        """GET with patience; any status that no patience helps is returned. Raises SourceError."""
-        return self._ask("GET", url, headers, None)
+    def get(self, url: str, headers: Mapping[str, str], *, cap: int) -> Answer:
+        """GET up to `cap` bytes, with patience; a status that no patience helps is returned. Raises SourceError."""
+        return self._ask("GET", url, headers, None, cap)
 
     def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
         """POST a form, as the token endpoint wants it; otherwise like `get`."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._ask("POST", url, headers, urlencode(form).encode())
+        return self._ask("POST", url, headers, urlencode(form).encode(), ERROR_BYTES)
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
+    def _ask(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, cap: int
+    ) -> Answer:
         # Not stamina: waits must follow Retry-After, slow every thread of this principal, never outlast the budget
         # and hand an overlong wait to the caller, who keeps the countdown in SQL.
         target = self.check(url)
         for turn in range(self.limits.retries + 1):
             self._wait_for_principal()
             try:
-                return self._once(method, target, headers, content)
+                return self._once(method, target, headers, content, cap)
             except _Again as again:
                 if self.deadline.remaining() <= 0:
                     raise self.deadline.passed() from None
@@ -183,7 +187,9 @@ class Wire:
                 )
             time.sleep(delay)
 
-    def _once(self, method: str, target: Target, headers: Mapping[str, str], content: bytes | None) -> Answer:
+    def _once(
+        self, method: str, target: Target, headers: Mapping[str, str], content: bytes | None, cap: int
+    ) -> Answer:
         seconds = self.deadline.cap(self.limits.operation_seconds)
         request = self._client.build_request(
             method,
@@ -200,7 +206,7 @@ class Wire:
         try:
             response = self._client.send(request, stream=True)
             try:
-                return self._read(target, response)
+                return self._read(target, response, cap)
             finally:
                 response.close()
         except SourceError:
@@ -223,7 +229,7 @@ class Wire:
         except httpx2.TransportError as wrong:
             raise _Again(f"the connection broke ({type(wrong).__name__})") from None
 
-    def _read(self, target: Target, response: httpx2.Response) -> Answer:
+    def _read(self, target: Target, response: httpx2.Response, cap: int) -> Answer:
         status, headers = response.status_code, response.headers
         if not 200 <= status < 300:
             return self._read_problem(target, response)
@@ -242,7 +248,7 @@ class Wire:
                 f"or a proxy between us and the ERP. It begins: {sample[:SAMPLE]}",
                 status=status,
             )
-        body = self._body(target, response, self.limits.page_bytes)
+        body = self._body(target, response, cap)
         try:
             return Answer(target, status, headers, document=read_json(body))
         except NotStrict as wrong:
