@@ -12,8 +12,9 @@ from time import time
 from typing import Any
 
 from simulator import bizcentral, control, entra, finops, metadata
+from simulator.breakage import broken, hang
 from simulator.entra import BC_AUDIENCE, Entra, Principal, TokenRefused
-from simulator.faults import Active
+from simulator.faults import Active, Faults
 from simulator.journal import Entry, Journal
 from simulator.limits import Gates
 from simulator.profile import Profile
@@ -39,6 +40,7 @@ class Simulator:
         self.journal = Journal()
         self.entra = Entra()
         self.gates = Gates()
+        self.faults = Faults()
         self.clock = Clock(clock)
         self.reset()
 
@@ -49,6 +51,7 @@ class Simulator:
         self.profile = Profile().changed(self.story.profile)
         self.finops = finops.Finops(self.story)
         self.central = bizcentral.BusinessCentral(self.story)
+        self.faults.clear()
         self.journal.clear()
         self._world: World | None = None
 
@@ -69,30 +72,63 @@ class Simulator:
             await _send(send, control.answer(self, request), request)
             return
         entry, since = self.journal.open(request)
+        active = self.faults.striking(request)
+        entry.faults = active.names
         try:
-            if self.latency_ms:
-                await asyncio.sleep(self.latency_ms / 1000)
-            answer = await self._answer(request, entry, Active())
+            answer = await self._answer(request, entry, active)
             entry.status, entry.bytes = answer.status, len(answer.body)
-            await _send(send, answer, request)
+            await self._deliver(answer, request, active, scope, receive, send)
         finally:
             self.journal.close(entry, since)
+
+    async def _deliver(
+        self, answer: Answer, request: Request, active: Active, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        fault = active.breakage()
+        headers = _head(answer, active.skew())
+        if fault is None:
+            await _send(send, answer, request, headers)
+            return
+        if fault.kind == "read_hang":
+            await hang(receive)
+            return
+        connection = scope.get("extensions", {}).get("simulator.transport")
+        if connection is None:
+            raise RuntimeError(
+                f"'{fault.kind}' needs the simulator's own server: use simulator.run.running()"
+            )
+        transport = connection["transport"]
+        await broken(fault.kind, fault.options, transport, receive, answer.status, headers, answer.body)
 
     async def _answer(self, request: Request, entry: Entry, active: Active) -> Answer:
         """Route one request; the roots `data` and `metadata` are read without case, the sets below are not."""
         first, _, rest = request.path.lstrip("/").partition("/")
+        wait = self.latency_ms / 1000 + active.delay
+        central = CENTRAL.fullmatch(request.path)
+        if central:
+            base, tenant, environment, rest = central.groups()
+            return await self._central(request, entry, base, tenant, environment, rest or "", active, wait)
+        if wait:
+            await asyncio.sleep(wait)
+        if answer := active.replacement():
+            return answer
         if first.lower() in {"data", "metadata"}:
             return self._finops(request, entry, first.lower(), rest, active)
-        if found := CENTRAL.fullmatch(request.path):
-            base, tenant, environment, rest = found.groups()
-            return await self._central(request, entry, base, tenant, environment, rest or "", active)
         if found := TOKEN.fullmatch(request.path):
-            return self.entra.token(request, found[1], v1=found[2] is None)
+            return self._token(request, found[1], active, v1=found[2] is None)
         if found := OPENID.fullmatch(request.path):
             return entra.discovery(request, found[1])
         if request.path == "/common/discovery/instance":
             return entra.instances(request)
         return html_answer("404 - File or directory not found.", "There is nothing at this address.", 404)
+
+    def _token(self, request: Request, tenant: str, active: Active, *, v1: bool) -> Answer:
+        if told := active.token_refusal():
+            said = dict.fromkeys(("client", "tenant", "grant", "scope", "method"), entra.CLIENT_ID)
+            return entra.refusal(told[0], said, status=told[1])
+        if refused := active.refusal():
+            return json_answer({"error": "temporarily_unavailable"}, refused.status, headers=refused.headers)
+        return self.entra.token(request, tenant, v1=v1)
 
     def _finops(self, request: Request, entry: Entry, root: str, rest: str, active: Active) -> Answer:
         try:
@@ -103,6 +139,8 @@ class Simulator:
                 challenge = f'Bearer authorization_uri="{request.origin}/common/oauth2/authorize"'
                 raise Refusal(401, "Unauthorized", headers=(("www-authenticate", challenge),)) from None
             self._note(entry, principal, "finops")
+            if refused_by_fault := active.refusal():
+                raise refused_by_fault
             if root == "metadata":
                 return metadata.answer(request, rest, self.finops.rows.sets(self.profile))
             return self.finops.answer(request, rest, self.world(), self.profile, active)
@@ -118,7 +156,10 @@ class Simulator:
         environment: str,
         rest: str,
         active: Active,
+        wait: float,
     ) -> Answer:
+        if answer := active.replacement():
+            return answer
         try:
             try:
                 principal = self.entra.check(request, BC_AUDIENCE)
@@ -132,10 +173,12 @@ class Simulator:
                 ) from None
             self._note(entry, principal, "business_central")
             async with self.gates.of(principal).enter(self.profile):
+                if wait:
+                    await asyncio.sleep(wait)  # inside the gate: a slow answer keeps its place
+                if refused_by_fault := active.refusal():
+                    raise refused_by_fault
                 if environment.lower() not in {name.lower() for name in self.story.bc_environments}:
                     raise Refusal(404, f"Environment '{environment}' does not exist.", "NoEnvironment")
-                if active.seconds_inside:
-                    await asyncio.sleep(active.seconds_inside)
                 return self.central.answer(
                     request, f"{request.origin}{base}", rest, self.world(), self.profile, active
                 )
@@ -167,11 +210,11 @@ async def _read(scope: Scope, receive: Receive) -> Request | None:
     return Request(scope["method"], scope["path"], query, headers, body, scope.get("scheme", "http"))
 
 
-def _head(answer: Answer, request: Request) -> list[tuple[str, str]]:
+def _head(answer: Answer, skew: float = 0) -> list[tuple[str, str]]:
     """The headers every answer has; an answer's own headers win."""
     own = {name for name, _ in answer.headers}
     common = {
-        "date": formatdate(time(), usegmt=True),
+        "date": formatdate(time() + skew, usegmt=True),
         "server": "Microsoft-IIS/10.0",
         "request-id": str(uuid.uuid4()),
         "content-length": str(len(answer.body)),
@@ -179,10 +222,9 @@ def _head(answer: Answer, request: Request) -> list[tuple[str, str]]:
     return [*answer.headers, *((name, value) for name, value in common.items() if name not in own)]
 
 
-async def _send(send: Send, answer: Answer, request: Request) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in _head(answer, request)]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+async def _send(
+    send: Send, answer: Answer, request: Request, headers: list[tuple[str, str]] | None = None
+) -> None:
+    sent = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers or _head(answer)]
+    await send({"type": "http.response.start", "status": answer.status, "headers": sent})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
-
-
-__all__ = ["Simulator", "build", "json_answer"]

@@ -133,7 +133,7 @@ class BusinessCentral:
             return Answer(200, (("content-type", "text/plain"), VERSION), str(len(rows)).encode())
         if rest:
             raise not_found(rest[0])
-        shown, link, applied = self._page(request, rows, query, profile)
+        shown, link, applied = self._page(request, rows, query, profile, active)
         value: dict[str, Any] = {
             "@odata.context": context + (f"({','.join(query.select)})" if query.select else "")
         }
@@ -144,12 +144,12 @@ class BusinessCentral:
             value["@odata.nextLink"] = link
         headers = (("content-type", JSON), VERSION, *applied)
         if active.touches_rows:
-            return Answer(200, headers, active.spoil(value, request))
+            return Answer(200, headers, active.spoil(value, request, entity_set.name))
         return json_answer(value, kind=JSON, headers=(VERSION, *applied))
 
     @staticmethod
     def _page(
-        request: Request, rows: Sequence[Row], query: Query, profile: Profile
+        request: Request, rows: Sequence[Row], query: Query, profile: Profile, active: Active
     ) -> tuple[Sequence[Row], str | None, tuple[tuple[str, str], ...]]:
         wish = max_page_size(request)
         size = max(1, min(wish or profile.bc_page_size, profile.bc_page_size))
@@ -160,6 +160,7 @@ class BusinessCentral:
             begin = next((place for place, row in enumerate(rows, start=1) if row[1] == last), -1)
             if begin < 0:
                 raise odata.bad("The skip token names a row that is not there.")
+        begin = active.shift(begin)
         left = max(len(rows) - begin, 0)
         wanted = left if query.top is None else min(query.top, left)
         shown = rows[begin : begin + min(wanted, size)]

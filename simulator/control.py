@@ -100,6 +100,19 @@ def _clear_requests(simulator: Simulator, request: Request) -> Any:
     return {"count": 0}
 
 
+def _faults(simulator: Simulator, request: Request) -> Any:
+    return simulator.faults.as_json()
+
+
+def _add_fault(simulator: Simulator, request: Request) -> Any:
+    return simulator.faults.add(request.json(), simulator.story, simulator.entra)
+
+
+def _clear_faults(simulator: Simulator, request: Request) -> Any:
+    simulator.faults.clear()
+    return {"faults": []}
+
+
 def _reset(simulator: Simulator, request: Request) -> Any:
     simulator.reset()
     return _clock(simulator, request)
@@ -155,6 +168,9 @@ DOORS: dict[tuple[str, str], Callable[[Simulator, Request], Any]] = {
     ("PUT", "profile"): _set_profile,
     ("GET", "latency"): _latency,
     ("PUT", "latency"): _set_latency,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
     ("GET", "requests"): _requests,
     ("DELETE", "requests"): _clear_requests,
     ("POST", "reset"): _reset,

@@ -1,34 +1,372 @@
-"""Faults, switched on by the control API (05-reliability 2E)."""
+"""Faults, switched on by the control API: everything a server can do to a reader (05-reliability 2E).
+
+A fault strikes the requests whose path or query contains its `match`, or those of its `company`; without either,
+every request but those to the token endpoint. `after` lets the first ones pass, `times` ends it by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
+from itertools import count
 from typing import Any
 
+from simulator import spoil
+from simulator.breakage import DeadPort
+from simulator.entra import Entra
 from simulator.odata import Row
+from simulator.story import Company, Story
 from simulator.tables import EntitySet
-from simulator.wire import Request, dumps
+from simulator.wire import Answer, Refusal, Request, html_answer
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault: where it strikes, what it may be told (with the defaults), and what it does in words."""
+
+    place: str  # token, answer, rows, page, view, wire, once
+    options: Mapping[str, Any]
+    does: str
+
+
+ROWS: Mapping[str, Any] = {"field": None, "where": {}, "rows": 1}
+
+KINDS: Mapping[str, Kind] = {
+    # the token endpoint
+    "invalid_client": Kind(
+        "token", {"code": 7000215, "status": None}, "the token endpoint refuses; 7000222: expired"
+    ),
+    "expired_token": Kind("once", {}, "at once: every token issued so far is refused with 401"),
+    # other answers than the one asked for
+    "unauthorized": Kind("answer", {}, "401"),
+    "forbidden": Kind("answer", {}, "403"),
+    "not_found": Kind("answer", {}, "404"),
+    "throttled": Kind(
+        "answer", {"retry_after": None, "seconds": 30}, "429; retry_after: anything, or `http-date`"
+    ),
+    "status": Kind(
+        "answer", {"status": 503, "retry_after": None, "seconds": 30, "body": "json"}, "that status"
+    ),
+    "html_login": Kind("answer", {}, "200 with a login page"),
+    "redirect": Kind("answer", {"location": None, "status": 302}, "to the login, or to `location`"),
+    "not_json": Kind(
+        "answer", {"body": "Service is being updated", "type": "application/json"}, "200, no JSON"
+    ),
+    "gzip_bomb": Kind("answer", {"megabytes": 1024}, "a small body that unpacks to that size"),
+    # on the wire
+    "delay": Kind("wire", {"seconds": 5.0}, "the answer comes late"),
+    "read_hang": Kind("wire", {}, "no answer at all"),
+    "connect_hang": Kind("once", {}, "a port that is listened on but never accepts; the answer names it"),
+    "slow_loris": Kind("wire", {"bytes_per_second": 1.0}, "the body trickles"),
+    "truncated_length": Kind("wire", {"keep": 0.5}, "less body than Content-Length says"),
+    "truncated_chunked": Kind("wire", {"keep": 0.5}, "chunks without the last one"),
+    "truncated_close": Kind("wire", {"keep": 0.5}, "neither length nor chunks, cut short: only JSON tells"),
+    "reset": Kind("wire", {"keep": 0.5}, "the connection is reset in the middle of the body"),
+    "clock_skew": Kind("wire", {"seconds": 3600}, "the Date header is off"),
+    # the rows of a list
+    "wrong_shape": Kind("rows", {"shape": "no_value"}, f"one of {', '.join(spoil.SHAPES)}"),
+    "missing_field": Kind("rows", ROWS, "a row lacks a property"),
+    "null_field": Kind("rows", ROWS, "a property is null"),
+    "wrong_type": Kind("rows", {**ROWS, "value": [1]}, "a property has another type"),
+    "unknown_enum": Kind("rows", {**ROWS, "value": "Frozen"}, "a word that the contract does not know"),
+    "duplicate_keys": Kind("rows", {**ROWS, "value": "Open"}, "a property twice in one JSON object"),
+    "duplicate_rows": Kind("rows", ROWS, "a row twice, equal"),
+    "conflicting_rows": Kind("rows", {**ROWS, "value": None}, "a row twice, differing"),
+    "empty_list": Kind("rows", {}, "`value` is empty"),
+    "huge_page": Kind("rows", {"megabytes": 30}, "valid JSON of that size"),
+    "next_link_self": Kind("rows", {}, "a next link to the page itself"),
+    "next_link_loop": Kind("rows", {}, "next links in a circle of two"),
+    "next_link_endless": Kind("rows", {}, "always another next link"),
+    "next_link_host": Kind("rows", {"host": "elsewhere.example"}, "a next link to another host"),
+    "next_link_scheme": Kind("rows", {"scheme": None}, "a next link with another scheme"),
+    # what there is to be seen
+    "overlapping_pages": Kind("page", {"shift": 1}, "later pages begin so many rows early (negative: late)"),
+    "entity_missing": Kind("view", {}, "a company is no longer in any list"),
+    "identity_changed": Kind("view", {}, "a Business Central company has another id under its old name"),
+    "default_company_only": Kind("view", {}, "cross-company is ignored"),
+    "blank_bc_dates": Kind("view", {"which": "both"}, "posting bounds are blank: both, from or to"),
+}
+COMMON = {"match": "", "company": None, "times": None, "after": 0}
+NEED_COMPANY = {"entity_missing", "identity_changed"}
+
+
+@dataclass
+class Fault:
+    """One fault that is switched on."""
+
+    id: int
+    kind: str
+    match: str
+    company: Company | None
+    times: int | None
+    after: int
+    options: dict[str, Any]
+    struck: int = 0
+    passed: int = 0
+
+    @property
+    def over(self) -> bool:
+        return self.times is not None and self.struck >= self.times
+
+    def strike(self) -> bool:
+        """Count one strike; False while the first `after` pass, or when it is over."""
+        if self.over:
+            return False
+        if self.passed < self.after:
+            self.passed += 1
+            return False
+        self.struck += 1
+        return True
+
+    def concerns(self, request: Request) -> bool:
+        """Is it meant for this request (for faults of rows and views the company is looked at later)."""
+        place = KINDS[self.kind].place
+        to_token_endpoint = "/oauth2/" in request.path
+        if place == "token":
+            return to_token_endpoint
+        if self.match:
+            return self.match.casefold() in request.line.casefold()
+        if to_token_endpoint or "/.well-known/" in request.path or request.path.startswith("/common/"):
+            return False
+        if self.company is None or place in {"rows", "page", "view"}:
+            return True
+        if self.company.id:
+            return self.company.id in request.path.lower()
+        return f"'{self.company.code.casefold()}'" in request.line.casefold()
+
+    def as_json(self) -> dict[str, Any]:
+        company = self.company.code if self.company else None
+        known = {
+            "id": self.id,
+            "kind": self.kind,
+            "match": self.match,
+            "company": company,
+            "times": self.times,
+        }
+        return {**known, "after": self.after, "struck": self.struck, "over": self.over, **self.options}
+
+
+@dataclass
 class Active:
-    """The faults that strike one request."""
+    """The faults that strike one request, asked for at each place where one of them can."""
 
-    only_default_company = False
-    touches_rows = False
-    seconds_inside = 0.0
+    request: Request
+    faults: list[Fault] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def _take(self, *kinds: str, body: tuple[str, ...] = ()) -> Fault | None:
+        for fault in self.faults:
+            if fault.kind in kinds and (fault.options.get("body") in body or not body) and fault.strike():
+                self.names.append(fault.kind)
+                return fault
+        return None
+
+    def _has(self, kind: str) -> bool:
+        return any(fault.kind == kind for fault in self.faults)
+
+    # places: the token endpoint, then the answer as a whole
+
+    def token_refusal(self) -> tuple[int, int | None] | None:
+        fault = self._take("invalid_client")
+        return (fault.options["code"], fault.options["status"]) if fault else None
+
+    def refusal(self) -> Refusal | None:
+        """The error to answer with, in the product's own body."""
+        fault = self._take("unauthorized", "forbidden", "not_found", "throttled", "status")
+        if fault is None:
+            return None
+        match fault.kind:
+            case "unauthorized":
+                challenge = f'Bearer authorization_uri="{self.request.origin}/common/oauth2/authorize"'
+                headers = (("www-authenticate", challenge),)
+                return Refusal(401, "Unauthorized", "Authentication_InvalidCredentials", headers)
+            case "forbidden":
+                return Refusal(403, "You have no access.", "Authorization_RequestDenied")
+            case "not_found":
+                return Refusal(404, "It is not there.", "BadRequest_ResourceNotFound")
+            case "throttled":
+                return Refusal(
+                    429, "Too many requests.", "Application_TooManyRequests", _retry_after(fault.options)
+                )
+        return Refusal(
+            int(fault.options["status"]), "Not now.", "Internal_ServerError", _retry_after(fault.options)
+        )
+
+    def replacement(self) -> Answer | None:
+        """An answer that is not the product's at all."""
+        fault = self._take("html_login", "redirect", "not_json", "gzip_bomb")
+        fault = fault or self._take("status", body=("html", "empty"))
+        if fault is None:
+            return None
+        told = fault.options
+        match fault.kind:
+            case "html_login":
+                return html_answer("Sign in to your account", "Enter your password.", 200)
+            case "redirect":
+                login = f"{self.request.origin}/common/oauth2/authorize?response_type=code"
+                return Answer(int(told["status"]), (("location", told["location"] or login),))
+            case "status":
+                page = html_answer("Server Error", "The service is unavailable.", int(told["status"]))
+                answer = page if told["body"] == "html" else Answer(int(told["status"]))
+                return answer.with_headers(*_retry_after(told))
+            case "not_json":
+                return Answer(200, (("content-type", told["type"]),), str(told["body"]).encode())
+        headers = (("content-type", "application/json"), ("content-encoding", "gzip"))
+        return Answer(200, headers, spoil.gzip_bomb(int(told["megabytes"])))
+
+    # places: what is to be seen, and the rows of a list
+
+    @property
+    def touches_rows(self) -> bool:
+        return any(KINDS[fault.kind].place in {"rows", "page", "view"} for fault in self.faults)
+
+    @property
+    def only_default_company(self) -> bool:
+        return self._has("default_company_only")
 
     def hides(self, code: str) -> bool:
-        return False
+        return any(
+            fault.kind == "entity_missing" and fault.company is not None and fault.company.code == code
+            for fault in self.faults
+        )
 
     def identity(self, code: str, known: str) -> str:
+        for fault in self.faults:
+            if fault.kind == "identity_changed" and fault.company is not None and fault.company.code == code:
+                return str(uuid.uuid5(uuid.UUID(known), f"another {fault.id}"))
         return known
 
     def window(self, allowed_from: date | None, allowed_to: date | None) -> tuple[date | None, date | None]:
+        """The posting window that is told; a fault for one company leaves the others' alone."""
+        for fault in self.faults:
+            named = fault.company is None or fault.company.id in self.request.path.lower()
+            if fault.kind == "blank_bc_dates" and named:
+                which = fault.options["which"]
+                return None if which != "to" else allowed_from, None if which != "from" else allowed_to
         return allowed_from, allowed_to
 
-    def rows_seen(self, entity_set: EntitySet, rows: Sequence[Row]) -> Sequence[Row]:
-        return rows
+    def shift(self, skip: int) -> int:
+        """Where a later page really begins."""
+        fault = self._take("overlapping_pages") if skip else None
+        return max(0, skip - int(fault.options["shift"])) if fault else skip
 
-    def spoil(self, value: dict[str, Any], request: Request) -> bytes:
-        return dumps(value)
+    def rows_seen(self, entity_set: EntitySet, rows: Sequence[Row]) -> Sequence[Row]:
+        """All rows of a set but those of companies that are hidden."""
+        hidden = {
+            fault.company.code
+            for fault in self.faults
+            if fault.company is not None
+            and (fault.kind == "entity_missing" or (fault.kind == "empty_list" and not fault.company.id))
+        }
+        place = entity_set.position.get("LegalEntityId") or entity_set.position.get("dataAreaId")
+        if not hidden or place is None:
+            return rows
+        return [row for row in rows if row[place].upper() not in hidden]
+
+    def spoil(self, value: dict[str, Any], request: Request, set_name: str) -> bytes:
+        """The body of a list after the faults of its rows."""
+        for fault in self.faults:
+            if (
+                KINDS[fault.kind].place == "rows"
+                and spoil.concerns(fault, value, request, set_name)
+                and fault.strike()
+            ):
+                self.names.append(fault.kind)
+                value = spoil.rows(fault, value, request, set_name)
+        return spoil.body(value)
+
+    # places: the wire
+
+    @property
+    def delay(self) -> float:
+        fault = self._take("delay")
+        return float(fault.options["seconds"]) if fault else 0.0
+
+    def skew(self) -> float:
+        fault = self._take("clock_skew")
+        return float(fault.options["seconds"]) if fault else 0.0
+
+    def breakage(self) -> Fault | None:
+        return self._take(
+            "read_hang", "slow_loris", "truncated_length", "truncated_chunked", "truncated_close", "reset"
+        )
+
+
+class Faults:
+    """The faults that are switched on."""
+
+    def __init__(self) -> None:
+        self._on: list[Fault] = []
+        self._dead_ports: list[DeadPort] = []
+        self._ids = count(1)
+
+    def add(self, wish: Mapping[str, Any], story: Story, entra: Entra) -> dict[str, Any]:
+        """Switch one on; raises ValueError in words for what it does not know."""
+        kind = str(wish["kind"])
+        if kind not in KINDS:
+            raise ValueError(f"there is no fault '{kind}'; there are: {', '.join(KINDS)}")
+        known = {**COMMON, **KINDS[kind].options}
+        unknown = set(wish) - set(known) - {"kind"}
+        if unknown:
+            raise ValueError(
+                f"'{kind}' has no option {', '.join(sorted(unknown))}; it has: {', '.join(known)}"
+            )
+        told = {**known, **{name: value for name, value in wish.items() if name != "kind"}}
+        match, word = str(told.pop("match") or ""), told.pop("company")
+        company = story.company(str(word)) if word else story.company(match) if match else None
+        if word and company is None:
+            raise ValueError(f"there is no company '{word}'")
+        if company is not None and not word:
+            match = ""  # a company's code given as `match` means the company
+        if told.get("shape", "text") not in spoil.SHAPES:
+            raise ValueError(f"there is no shape '{told['shape']}'; there are: {', '.join(spoil.SHAPES)}")
+        if kind in NEED_COMPANY and company is None:
+            raise ValueError(f"'{kind}' needs a `company`")
+        fault = Fault(next(self._ids), kind, match, company, told.pop("times"), int(told.pop("after")), told)
+        if kind == "expired_token":
+            entra.expire_all()
+            return {**fault.as_json(), "over": True}
+        if kind == "connect_hang":
+            port = DeadPort()
+            self._dead_ports.append(port)
+            return {**fault.as_json(), "port": port.number}
+        self._on.append(fault)
+        return fault.as_json()
+
+    def clear(self) -> None:
+        self._on.clear()
+        for port in self._dead_ports:
+            port.close()
+        self._dead_ports.clear()
+
+    def as_json(self) -> dict[str, Any]:
+        kinds = {
+            name: {"does": kind.does, "options": {**COMMON, **kind.options}} for name, kind in KINDS.items()
+        }
+        return {"faults": [fault.as_json() for fault in self._on], "kinds": kinds}
+
+    def striking(self, request: Request) -> Active:
+        """Those that may strike this request."""
+        active = Active(request)
+        for fault in self._on:
+            if fault.over or not fault.concerns(request):
+                continue
+            if KINDS[fault.kind].place == "view":  # the whole request sees another world
+                if not fault.strike():
+                    continue
+                active.names.append(fault.kind)
+            active.faults.append(fault)
+        return active
+
+
+def _retry_after(told: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    wish = told.get("retry_after")
+    if wish is None:
+        return ()
+    if wish == "http-date":
+        moment = datetime.now(UTC) + timedelta(seconds=float(told["seconds"]))
+        return (("retry-after", format_datetime(moment, usegmt=True)),)
+    return (("retry-after", str(wish)),)

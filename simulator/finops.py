@@ -143,13 +143,14 @@ class Finops:
         def page() -> Page:
             rows = self._find(request, entity_set, query, world, profile, active)
             size = self._page_size(request, profile)
-            skip = self._skip(query)
+            begin = self._skip(query)
+            skip = active.shift(begin)
             wanted = (
                 max(len(rows) - skip, 0) if query.top is None else min(query.top, max(len(rows) - skip, 0))
             )
             shown = rows[skip : skip + min(wanted, size)]
             more = wanted > size
-            link = self._next_link(request, query, skip + size, wanted - size, profile) if more else None
+            link = self._next_link(request, query, begin + size, wanted - size, profile) if more else None
             return Page(shown, link, len(rows) if query.count else None)
 
         context = f"{request.origin}/data/$metadata#{entity_set.name}"
@@ -158,7 +159,7 @@ class Finops:
         headers = (("content-type", JSON_MINIMAL), VERSION, ("cache-control", "no-cache"))
         if active.touches_rows:
             value = envelope(context, page(), entity_set, query.select)
-            return Answer(200, headers, active.spoil(value, request))
+            return Answer(200, headers, active.spoil(value, request, entity_set.name))
         key = (
             world.version,
             profile,

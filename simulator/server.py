@@ -80,6 +80,7 @@ def serve(simulator: Simulator, listener: socket.socket, *, until_stdin_closes: 
         lifespan="off",
         log_level="error",
         access_log=False,
+        proxy_headers=False,
         date_header=False,
         server_header=False,
         timeout_keep_alive=75,

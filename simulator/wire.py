@@ -89,7 +89,7 @@ def html_answer(title: str, text: str, status: int) -> Answer:
     return Answer(status, (("content-type", "text/html; charset=utf-8"),), page.encode())
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: a context manager must be able to set its traceback
 class Refusal(Exception):
     """A request that is answered with an error: `code` and `message` find their place in each product's body."""
 
