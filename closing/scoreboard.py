@@ -224,13 +224,12 @@ def headline(board: Scoreboard) -> str:
 
 
 def _closed_headline(rows: Sequence[Row], held: str) -> str:
-    closed_on = [row.standing.last_closed_on for row in rows]
-    due_on = [row.deadline.due_on if row.deadline is not None else None for row in rows]
-    dates = [day for day in closed_on if day is not None]
+    """By first closes, as on-time is (01-domain 1.7); a later close after a reopening is told beside it."""
+    dates = [row.standing.first_closed_on for row in rows if row.standing.first_closed_on is not None]
     if len(dates) < len(rows):
         return f"Group closed{held}."
     text = f"Group closed on {day_and_month(max(dates))}"
-    dues = [day for day in due_on if day is not None]
+    dues = [row.deadline.due_on for row in rows if row.deadline is not None]
     if len(dues) == len(rows):
         days = (max(dates) - max(dues)).days
         text += (
@@ -240,6 +239,10 @@ def _closed_headline(rows: Sequence[Row], held: str) -> str:
         late = sum(row.standing.level is Level.CLOSED_LATE for row in rows)
         if late and days <= 0:
             text += f", {late} of {len(rows)} late"
+    again = [row.standing.last_closed_on for row in rows if row.standing.reopened]
+    last = max((day for day in again if day is not None), default=None)
+    if last is not None:
+        text += f", and again on {day_and_month(last)} after a reopening"
     return f"{text}{held}."
 
 

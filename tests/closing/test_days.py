@@ -116,7 +116,6 @@ def test_a_holiday_never_brings_a_working_day_forward(
 
 
 # --- local days
-# -----------------------------------------------------------------------------------------------
 
 NO_MIDNIGHT = [
     ("America/Santiago", date(2026, 9, 6), "2026-09-06 04:00"),

@@ -31,7 +31,6 @@ def ending(day: str) -> DateSpan:
 
 
 # --- the worked example's arithmetic
-# --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,6 @@ def test_the_year_is_told_where_the_count_crosses_it() -> None:
 
 
 # --- the other rules
-# ------------------------------------------------------------------------------------------
 
 
 def test_calendar_days_after_period_end() -> None:
@@ -263,7 +261,6 @@ def test_a_day_of_the_month_lies_after_the_period_and_within_six_weeks_of_its_mo
 
 
 # --- from the date to the instant
-# -----------------------------------------------------------------------------
 
 TWENTY_ZONES = [
     "Europe/London",

@@ -59,7 +59,6 @@ def closed_row(entity: Entity, at: str, due_on: str = "2026-06-09", **other: Any
 
 
 # --- the worked example
-# ---------------------------------------------------------------------------------------
 
 
 def test_the_worked_example() -> None:
@@ -121,7 +120,6 @@ def test_on_hold_counted_as_closed_is_said_beside_the_number() -> None:
 
 
 # --- headline wordings
-# ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -142,6 +140,19 @@ def test_a_closed_group_says_when_against_its_latest_deadline(last_close: str, w
 def test_an_early_group_does_not_hide_a_late_member() -> None:
     rows = closed_row(UK_HOLDCO, "2026-06-10 12:00"), closed_row(US_RETAIL, "2026-06-09 16:00", "2026-06-11")
     assert headline(board(*rows)) == "Group closed on 10 June, 1 day early, 1 of 2 late."
+
+
+def test_a_group_closed_again_after_a_reopening_is_judged_by_its_first_close() -> None:
+    story = [
+        *UK_RETAIL_STORY,
+        seen(OPEN, "2026-06-12 09:00", after="2026-06-12 08:45"),
+        seen(CLOSED, "2026-06-15 09:00", after="2026-06-15 08:45"),
+    ]
+    again = row(UK_RETAIL, story, due("2026-06-09"), "2026-06-20 12:00")
+    assert again.standing.level is Level.CLOSED_ON_TIME
+    assert headline(board(again)) == (
+        "Group closed on 8 June, 1 day early, and again on 15 June after a reopening."
+    )
 
 
 def test_a_closed_group_without_every_deadline_gives_the_date_alone() -> None:
@@ -221,7 +232,6 @@ def test_nothing_to_show() -> None:
 
 
 # --- order
-# ----------------------------------------------------------------------------------------------------
 
 
 def standing_at(level: Level, days_late: int = 0, due_in: int | None = None) -> Standing:
@@ -257,7 +267,6 @@ def test_furthest_behind_may_be_stale_and_need_not_be_alerting() -> None:
 
 
 # --- who is closed
-# --------------------------------------------------------------------------------------------
 
 TEMPLATE = row(EU_DTC, EU_DTC_STORY, NINTH, "2026-06-12 12:00")
 ROWS = st.lists(
@@ -304,7 +313,6 @@ def test_never_read_counts_as_not_closed() -> None:
 
 
 # --- roll-up
-# --------------------------------------------------------------------------------------------------
 
 
 def test_each_group_answers_for_what_stands_below_it() -> None:
@@ -330,13 +338,19 @@ def test_each_group_answers_for_what_stands_below_it() -> None:
 
 
 def test_a_group_that_is_its_own_ancestor_does_no_harm() -> None:
-    circle = (GroupNode("UK", "UK", "EMEA"), GroupNode("EMEA", "Europe", "UK"), GroupNode("US", "US", "US"))
+    circle = (
+        GroupNode("UK", "UK", "EMEA"),
+        GroupNode("EMEA", "Europe", "UK"),
+        GroupNode("US", "US", "US"),
+        GroupNode("SHOPS", "Shops", "UK"),  # hangs on the circle without being part of it
+    )
     rows = closed_row(UK_HOLDCO, "2026-06-05 12:00"), closed_row(US_RETAIL, "2026-06-05 12:00")
     boards = roll_up(board(*rows, groups=circle))
     assert {code: [r.code for r in b.rows] for code, b in boards.items()} == {
         "UK": ["UKHC"],
         "EMEA": ["UKHC"],
         "US": ["USRT"],
+        "SHOPS": [],
     }
 
 
@@ -355,7 +369,6 @@ def test_warnings_follow_their_entity() -> None:
 
 
 # --- digest
-# ---------------------------------------------------------------------------------------------------
 
 
 def replace_board(told: Scoreboard, **changes: Any) -> Scoreboard:

@@ -55,7 +55,6 @@ def stands(
 
 
 # --- open, and how late
-# ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -173,7 +172,6 @@ def test_where_the_calendar_runs_out_the_number_says_that_it_is_calendar_days() 
 
 
 # --- closed, and whether on time
-# ------------------------------------------------------------------------------
 
 
 def test_uk_retail_closed_on_time() -> None:
@@ -246,7 +244,6 @@ def test_a_close_before_the_period_ended_counts_as_on_time() -> None:
 
 
 # --- reopening
-# ------------------------------------------------------------------------------------------------
 
 REOPENED = [
     seen(OPEN, "2026-06-01 09:00"),
@@ -311,7 +308,6 @@ def test_a_lagging_window_at_our_first_look_does_not_hide_the_real_close() -> No
 
 
 # --- what nobody can know
-# -------------------------------------------------------------------------------------
 
 
 def test_never_read_is_unknown() -> None:
@@ -331,6 +327,21 @@ def test_an_open_period_that_goes_dark_stays_late_unconfirmed_and_does_not_escal
     for as_of in ("2026-06-12 12:00", "2026-06-20 12:00"):
         standing = stands(story, NINTH, as_of)
         assert (standing.level, standing.days_late, standing.unconfirmed) == (Level.LATE, 3, True)
+
+
+def test_dark_for_one_reason_and_then_another_it_was_last_confirmed_before_the_first() -> None:
+    story = [
+        *EU_DTC_STORY,
+        seen(UNKNOWN, "2026-06-12 09:30", after="2026-06-12 09:12"),
+        seen(UNKNOWN, "2026-06-14 09:30", after="2026-06-14 09:12"),
+    ]
+    history = fold(story, DEFAULT)
+    assert (history.state, history.last_known) == (UNKNOWN, EU_DTC_STORY[-1])
+    assert (history.unconfirmed_since, history.confirmed_at) == (
+        utc("2026-06-12 09:30"),
+        utc("2026-06-12 09:12"),
+    )
+    assert stands(story, NINTH, "2026-06-20 12:00").days_late == 3
 
 
 def test_a_closed_period_that_goes_dark_stays_closed_unconfirmed() -> None:
@@ -368,7 +379,6 @@ def test_closed_when_first_understood_has_no_date_either() -> None:
 
 
 # --- no deadline, not ended
-# -----------------------------------------------------------------------------------
 
 
 def test_no_deadline_is_an_alarm_of_its_own() -> None:
@@ -403,7 +413,6 @@ def test_a_period_that_ended_without_ever_starting_is_not_closed() -> None:
 
 
 # --- properties
-# -----------------------------------------------------------------------------------------------
 
 MOMENTS = st.datetimes(
     datetime(2026, 4, 1),  # noqa: DTZ001 (hypothesis wants naive bounds)

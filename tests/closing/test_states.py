@@ -24,7 +24,6 @@ ALL_OPEN: dict[str, str | None] = dict.fromkeys(MODULES.split(), "All")
 
 
 # --- Finance & Operations
-# -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("access", [{}, ALL_OPEN, {**ALL_OPEN, "Ledger": None}])
@@ -115,7 +114,6 @@ def test_any_facts_of_finance_and_operations_give_one_verdict(
 
 
 # --- Business Central
-# -----------------------------------------------------------------------------------------
 
 
 def window(lower: str, upper: str, **flags: bool) -> PostingWindowFacts:
