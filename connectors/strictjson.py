@@ -44,7 +44,8 @@ def read_json(body: bytes) -> Any:
         # A body without a length that ends early arrives as a plain 200: only its missing end tells.
         held = text.strip()
         at_the_end = wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated")
-        cut_short = not held or (held[0] in "{[" and (at_the_end or held[-1] not in "}]"))
+        unfinished = wrong.msg != "Extra data" and (at_the_end or held[-1:] not in {"}", "]"})
+        cut_short = not held or (held[0] in "{[" and unfinished)
         raise NotStrict(f"{wrong.msg} at character {wrong.pos}", cut_short=cut_short) from None
     except (RecursionError, ValueError) as wrong:
         if isinstance(wrong, NotStrict):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, unquote, unquote_plus
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
 JSON = "application/json; charset=utf-8"
 
@@ -30,6 +30,11 @@ class Request:
     @property
     def origin(self) -> str:
         return f"{self.scheme}://{self.host}"
+
+    @property
+    def address(self) -> str:
+        """Origin and path as a link has them."""
+        return self.origin + quote(self.path, safe="/()$,='")
 
     @property
     def bearer(self) -> str | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from closing.days import DateSpan
 from closing.readings import Gap, GapReason, Harvest, PeriodReading
 from connectors.entra import TokenCache
+from connectors.hosts import literal
 from connectors.ports import LedgerSource, SourceSettings, Wanted
 from connectors.registry import build
 from connectors.wire import Limits
@@ -75,8 +76,12 @@ _COUNTING: list[list[str]] = []
 
 
 def _hear(event: str, given: tuple[object, ...]) -> None:
-    if event in {"socket.connect", "socket.getaddrinfo"} and _COUNTING:
-        _COUNTING[-1].append(f"{event} {given[-1] if event == 'socket.connect' else given[0]}")
+    if not _COUNTING:
+        return
+    if event == "socket.connect":
+        _COUNTING[-1].append(f"{event} {given[-1]}")
+    elif event == "socket.getaddrinfo" and literal(str(given[0])) is None:  # an address needs no looking up
+        _COUNTING[-1].append(f"{event} {given[0]}")
 
 
 sys.addaudithook(_hear)

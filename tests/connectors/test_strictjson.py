@@ -29,6 +29,7 @@ def test_a_plain_page_is_read() -> None:
         b'{"a":-Infinity}',
         b'{"a":1}{"a":1}',
         b'{"a":1} garbage}',
+        b'{"a":1} garbage',
         b"{'a':1}",
         b'{"a":1,}',
         b'{"a":01}',
