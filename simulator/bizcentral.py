@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import quote
 
 from simulator import odata
 from simulator.edmx import bc_metadata
@@ -175,7 +174,7 @@ class BusinessCentral:
         if query.top is not None:
             kept.append(f"$top={wanted - size}")
         kept.append(f"$skiptoken='{shown[-1][1]}'")
-        return shown, f"{request.origin}{quote(request.path)}?{'&'.join(kept)}", applied
+        return shown, f"{request.address}?{'&'.join(kept)}", applied
 
     def _rows(
         self, entity_set: EntitySet, company: Company, world: World, profile: Profile, active: Active

@@ -151,7 +151,7 @@ def _set_state(simulator: Simulator, request: Request) -> Any:
             raise ValueError(f"there is no company '{wish['company']}'")
         named = wish.get("period")
         month = None if named is None or "/" in str(named) else month_of(str(named), simulator.clock.start)
-        changes.append(change_of(story, company, wish, now, month))
+        changes.append(change_of(story, company, wish, now, simulator.clock.start, month))
     for change in changes:
         story.add(change)
     return {"set": len(changes), "at": iso(now)}

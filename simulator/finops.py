@@ -221,7 +221,7 @@ class Finops:
             kept.append(f"$skip={skip}")
         if query.top is not None or profile.next_link == "skip_top":
             kept.append(f"$top={left}")
-        return f"{request.origin}{quote(request.path)}?{'&'.join(kept)}"
+        return f"{request.address}?{'&'.join(kept)}"
 
 
 def max_page_size(request: Request) -> int | None:

@@ -1,12 +1,13 @@
 """Reading scenarios: files under `scenarios/` (YAML or JSON), and the generated fleets for measurements.
 
-What a file may say is shown by `scenarios/worked_example.yaml`; `docs` of every key are in `simulator/README.md`.
+What a file may say is shown by `scenarios/worked_example.yaml`; every key is explained in `simulator/README.md`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -214,11 +215,24 @@ def _change(story: Story, event: Mapping[str, Any], start: datetime) -> Change:
     month = None if named is None or "/" in str(named) else month_of(str(named), start)
     at = event.get("at", "start")
     moment = at.astimezone(UTC) if isinstance(at, datetime) else when(str(at), start=start, month=month)
-    return change_of(story, company, event, moment, month)
+    return change_of(story, company, event, moment, start, month)
+
+
+def _bound(value: Any, start: datetime, *, last: bool = False) -> date | None:
+    """A posting bound: a day, or a month such as `2026-05` or `latest + 1` for its first (or last) day."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        month = month_of(value, start)
+        return last_day(month) if last else first_day(month)
+    return _day(value)
 
 
 def change_of(
-    story: Story, company: Company, wish: Mapping[str, Any], at: datetime, month: Month | None
+    story: Story,
+    company: Company,
+    wish: Mapping[str, Any],
+    at: datetime,
+    start: datetime,
+    month: Month | None,
 ) -> Change:
     """One change in a scenario's or the control API's words; raises ValueError in words."""
     if company.id:
@@ -228,7 +242,10 @@ def change_of(
         if "year_closed" in wish:
             return Change(at, company.code, year_closed=int(wish["year_closed"]))
         # A bound that is not named is blank: the pair is one fact.
-        window = (_day(wish.get("allow_posting_from")), _day(wish.get("allow_posting_to")))
+        window = (
+            _bound(wish.get("allow_posting_from"), start),
+            _bound(wish.get("allow_posting_to"), start, last=True),
+        )
         return Change(at, company.code, window=window)
     period = story.period(company, str(wish.get("period", "")), month)
     if period is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -94,7 +94,8 @@ def serve(simulator: Simulator, listener: socket.socket, *, until_stdin_closes: 
     if until_stdin_closes:
 
         def watch() -> None:
-            sys.stdin.buffer.read()
+            while os.read(0, 4096):  # not sys.stdin: its lock must be free when the interpreter ends
+                pass
             server.should_exit = True
 
         threading.Thread(target=watch, daemon=True).start()

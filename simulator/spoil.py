@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from simulator.wire import Request, dumps
 
@@ -136,7 +135,7 @@ def _link(fault: Fault, request: Request) -> str:
     origin = request.origin
     match fault.kind:
         case "next_link_self":
-            return f"{origin}{quote(request.path)}{'?' if request.query else ''}{request.query}"
+            return f"{request.address}{'?' if request.query else ''}{request.query}"
         case "next_link_loop":
             kept.append(f"round={'2' if rounds == '1' else '1'}")
         case "next_link_endless":
@@ -146,7 +145,7 @@ def _link(fault: Fault, request: Request) -> str:
         case "next_link_scheme":
             other = "http" if request.scheme == "https" else "https"
             origin = f"{fault.options['scheme'] or other}://{request.host}"
-    return f"{origin}{quote(request.path)}?{'&'.join(kept)}"
+    return f"{origin}{request.address.removeprefix(request.origin)}{'?' if kept else ''}{'&'.join(kept)}"
 
 
 @lru_cache(maxsize=2)
