@@ -19,7 +19,7 @@ from closing.deadlines import (
     deadline_for,
     ordinal,
 )
-from tests.closing.story import ENGLAND, IRELAND, MAY, due, utc
+from tests.closing.story import ENGLAND, IRELAND, MAY, TWENTY_ZONES, due, utc
 
 BLANK = WorkCalendar("Monday to Friday")
 WD6 = WorkdayRule(6)
@@ -261,29 +261,6 @@ def test_a_day_of_the_month_lies_after_the_period_and_within_six_weeks_of_its_mo
 
 
 # --- from the date to the instant
-
-TWENTY_ZONES = [
-    "Europe/London",
-    "Europe/Dublin",
-    "Europe/Amsterdam",
-    "Europe/Berlin",
-    "Europe/Moscow",
-    "Atlantic/Azores",
-    "America/New_York",
-    "America/Chicago",
-    "America/Los_Angeles",
-    "America/Sao_Paulo",
-    "America/Santiago",
-    "America/St_Johns",
-    "Africa/Cairo",
-    "Asia/Dubai",
-    "Asia/Kolkata",
-    "Asia/Kathmandu",
-    "Asia/Tokyo",
-    "Australia/Sydney",
-    "Australia/Lord_Howe",
-    "Pacific/Kiritimati",
-]
 
 
 @pytest.mark.parametrize("zone", TWENTY_ZONES)
