@@ -156,28 +156,26 @@ def worked_example(as_of: str = "2026-06-12 12:00", *, policy: JudgePolicy = DEF
     return board(*rows, as_of=as_of)
 
 
-# From Honolulu to Kiritimati, with half hours, quarter hours, a 30-minute summer time and midnights that do not exist.
-TWENTY_ZONES = tuple(
-    [
-        "Pacific/Honolulu",
-        "America/Los_Angeles",
-        "America/Chicago",
-        "America/New_York",
-        "America/Santiago",
-        "America/St_Johns",
-        "America/Sao_Paulo",
-        "Atlantic/Azores",
-        "Europe/London",
-        "Europe/Amsterdam",
-        "Africa/Johannesburg",
-        "Africa/Cairo",
-        "Asia/Beirut",
-        "Asia/Dubai",
-        "Asia/Kolkata",
-        "Asia/Kathmandu",
-        "Asia/Tokyo",
-        "Australia/Lord_Howe",
-        "Pacific/Auckland",
-        "Pacific/Kiritimati",
-    ]
+# From Honolulu to Kiritimati: half and quarter hours, a summer time of 30 minutes, midnights that do not exist.
+TWENTY_ZONES = (
+    "Pacific/Honolulu",
+    "America/Los_Angeles",
+    "America/Chicago",
+    "America/New_York",
+    "America/Santiago",
+    "America/St_Johns",
+    "America/Sao_Paulo",
+    "Atlantic/Azores",
+    "Europe/London",
+    "Europe/Amsterdam",
+    "Africa/Johannesburg",
+    "Africa/Cairo",
+    "Asia/Beirut",
+    "Asia/Dubai",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Asia/Tokyo",
+    "Australia/Lord_Howe",
+    "Pacific/Auckland",
+    "Pacific/Kiritimati",
 )
