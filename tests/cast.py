@@ -78,3 +78,20 @@ NLDT = Who(
     _DAY_ZERO.format("Netherlands"),
 )
 CAST = (UKHC, UKRT, USRT, NLDT)
+
+
+def _more(code: str, name: str, country: str, zone: str, group: str, owner: str) -> Who:
+    return Who(code, name, country, zone, group, owner, "2026-06-09", "WD6", _DAY_ZERO.format(country))
+
+
+WIDER_CAST = (
+    *CAST,
+    _more("UKWS", "UK Wholesale Ltd", "GB", "Europe/London", "UK", "Tom Okafor"),
+    _more("IEOP", "Ireland Operations", "IE", "Europe/Dublin", "EUROPE", "Aoife Byrne"),
+    _more("DEVT", "Vertrieb GmbH", "DE", "Europe/Berlin", "EUROPE", "Jonas Krüger"),
+    _more("FRSA", "Distribution SAS", "FR", "Europe/Paris", "EUROPE", "Claire Morel"),
+    _more("ESIB", "Ibérica SL", "ES", "Europe/Madrid", "EUROPE", "Marta Ruiz"),
+    _more("USHQ", "US Holdings LLC", "US", "America/New_York", "AMERICAS", "Dana Whitfield"),
+    _more("CALC", "Canada Ltd", "CA", "America/Toronto", "AMERICAS", "Luc Tremblay"),
+    _more("MXCO", "México SA", "MX", "America/Mexico_City", "AMERICAS", "Luc Tremblay"),
+)

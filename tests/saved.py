@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from closing.days import DateSpan
-from closing.readings import Gap, Harvest, NativeFacts, PeriodReading, PeriodType
+from closing.readings import Gap, GapReason, Harvest, NativeFacts, PeriodReading, PeriodType
 from entities.models import Connection, Group, LegalEntity, Membership, Person, WorkCalendar
 from periods.attempts import Finish, begin_attempt
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, SyncAttempt
 from periods.services import record_readings
-from tests.cast import CAST, GROUPS, USRT, Who
-from tests.make import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, utc
+from tests.cast import CAST, GROUPS, USRT, WIDER_CAST, Who
+from tests.make import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 
 PASSWORD = "a long enough password"
+CALENDARS = {"GB": "England", "NL": "Netherlands"}
 AGREED_AT = utc("2026-01-12 09:00")
 
 
@@ -58,17 +59,29 @@ class Meridian:
 
 
 def save_group(
-    cast: Iterable[Who] = CAST, *, first_is: int = 0, stale_after: timedelta = timedelta(minutes=15)
+    cast: Iterable[Who] = CAST,
+    *,
+    first_is: int = 0,
+    stale_after: timedelta = timedelta(minutes=15),
+    own_n: Mapping[str, int] | None = None,
+    on_hold_counts: bool | None = None,
+    policy: bool = True,
 ) -> Meridian:
-    """Save the group tree, these entities, the group's policy and US Retail's own agreed date."""
+    """Save the group tree, these entities, the group's policy and US Retail's own agreed date.
+
+    `own_n` gives entities a working day of their own; without `policy` nobody has agreed any deadline.
+    """
     groups: dict[str, Group] = {}
     for node in GROUPS:
         parent = groups.get(node.parent)
         path = f"{parent.path if parent else ''}{node.code}/"
         groups[node.code] = Group.objects.create(code=node.code, name=node.name, parent=parent, path=path)
+    cast = tuple(cast)
     calendars = {
-        code: WorkCalendar.objects.create(code=code, name=name, country=code, subdivision=subdivision)
-        for code, name, subdivision in (("GB", "England", "ENG"), ("US", "US", ""), ("NL", "Netherlands", ""))
+        code: WorkCalendar.objects.create(
+            code=code, name=CALENDARS.get(code, code), country=code, subdivision="ENG" if code == "GB" else ""
+        )
+        for code in {who.country for who in cast}
     }
     connection = Connection.objects.create(
         name="meridian-prod",
@@ -78,10 +91,19 @@ def save_group(
         client_id="simulator",
         stale_after_seconds=int(stale_after.total_seconds()),
     )
-    policy = DeadlinePolicy.objects.create(code="GROUP-CLOSE", name="Group close", group=groups["MERIDIAN"])
-    PolicyVersion.objects.create(
-        policy=policy, number=1, rule="workday", n=6, first_is=first_is, set_at=AGREED_AT
-    )
+    if policy:
+        agreed = DeadlinePolicy.objects.create(
+            code="GROUP-CLOSE", name="Group close", group=groups["MERIDIAN"]
+        )
+        PolicyVersion.objects.create(
+            policy=agreed,
+            number=1,
+            rule="workday",
+            n=6,
+            first_is=first_is,
+            on_hold_counts_as_closed=on_hold_counts,
+            set_at=AGREED_AT,
+        )
     people: dict[str, Person] = {}
     saved = Meridian(connection)
     for who in cast:
@@ -100,7 +122,7 @@ def save_group(
             connection=connection,
             erp_id=who.code.lower(),
         )
-        if who.code == USRT.code:
+        if who.code == USRT.code and policy:
             AgreedDate.objects.create(
                 entity=saved.entities[who.code],
                 reporting_month=MAY,
@@ -109,6 +131,13 @@ def save_group(
                 agreed_by="R. Bell",
                 set_at=AGREED_AT,
             )
+    for code, n in (own_n or {}).items():
+        own = DeadlinePolicy.objects.create(
+            code=f"{code}-CLOSE", name=f"{code} close", entity=saved.entities[code]
+        )
+        PolicyVersion.objects.create(
+            policy=own, number=1, rule="workday", n=n, first_is=first_is, set_at=AGREED_AT
+        )
     return saved
 
 
@@ -128,6 +157,47 @@ def play_the_worked_example(group: Meridian) -> None:
         if code:
             states[code] = facts
         group.read(at, states)
+
+
+BUSY_AT = utc("2026-06-17 09:42")
+
+
+def save_a_busy_group() -> Meridian:
+    """Twelve entities on 17 June 2026 with nearly everything that can be the matter: see what each ERP says below."""
+    group = save_group(WIDER_CAST, own_n={"MXCO": 15, "DEVT": 7, "USHQ": 9, "CALC": 9})
+    april = DateSpan(date(2026, 4, 1), date(2026, 4, 30))
+    codes = [who.code for who in WIDER_CAST]
+    all_closed = dict.fromkeys(codes, CLOSED)
+    group.read("2026-05-04 12:00", dict.fromkeys(codes, OPEN), span=april)
+    group.read("2026-05-08 12:00", all_closed, span=april)
+    group.read("2026-05-28 12:00", all_closed | {"FRSA": OPEN}, span=april)
+    said: dict[str, NativeFacts] = dict.fromkeys(codes, OPEN)
+    del said["CALC"]  # its connection came late: its period was closed when it was first read
+    unread = [Gap("calc", GapReason.NO_ACCESS, "No access to this company.")]
+    for at, news in (
+        ("2026-06-01 12:00", {}),
+        ("2026-06-05 15:00", {"UKHC": CLOSED}),
+        ("2026-06-08 15:00", {"UKRT": CLOSED, "DEVT": CLOSED}),
+        ("2026-06-09 15:00", {"IEOP": CLOSED}),
+        ("2026-06-10 15:00", {"FRSA": CLOSED, "USRT": ON_HOLD, "DEVT": RESTRICTED}),
+        ("2026-06-11 15:00", {"UKWS": ON_HOLD}),
+        ("2026-06-16 18:00", {"USHQ": CLOSED}),
+    ):
+        said |= news
+        group.read(at, said, gaps=unread)
+    group.read("2026-06-16 19:00", said | {"CALC": CLOSED})
+    group.read("2026-06-17 08:12", said | {"CALC": CLOSED})
+    gone = {"IEOP", "ESIB"}
+    left = {code: facts for code, facts in said.items() if code not in gone} | {"CALC": CLOSED, "NLDT": OPEN}
+    group.read(
+        "2026-06-17 09:40",
+        left | {"UKWS": NOT_UNDERSTOOD},
+        gaps=[
+            Gap("ieop", GapReason.NO_ACCESS, "The ERP refused access to this company (403)."),
+            Gap("esib", GapReason.MISSING, "The ERP no longer lists this company."),
+        ],
+    )
+    return group
 
 
 def person(

@@ -91,13 +91,13 @@ def test_the_table(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--month", "2026-13"), "month"),
         (("--as-of", "yesterday"), "must be an instant such as"),
         (("--as-of", "2026-06-12T12:00:00"), "needs a time zone"),
-        (("--group", "NOBODY"), 'no group has the code "NOBODY" (known: MERIDIAN, MERIDIAN'),
+        (("--group", "NOBODY"), 'no group has the code "NOBODY" (known: MERIDIAN'),
     ],
 )
 def test_what_is_wrong_is_said_in_words(meridian: Meridian, words: tuple[str, ...], says: str) -> None:
     with pytest.raises(CommandError) as refused:
         scoreboard(*words)
-    assert says.split(", MERIDIAN")[0] in str(refused.value)
+    assert says in str(refused.value)
 
 
 def test_nothing_to_show_is_said(db: None) -> None:
