@@ -10,7 +10,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 
-from closing.days import WorkCalendar
+from closing.days import CalendarUncovered, WorkCalendar
 from closing.standing import LatenessUnit
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
@@ -51,7 +51,60 @@ def evaluate(as_of: datetime) -> Evaluated:
         return Evaluated(flags, *_move_overruns(cursor, as_of))
 
 
+# The lateness rule as a set: `judged` has a row per ended operating period with its level and days late.
+JUDGED = """
+WITH entity AS MATERIALIZED (
+    SELECT *, local_now::date AS today
+    FROM unnest(%(ids)s::bigint[], %(local_nows)s::timestamp[], %(alert_after)s::int[], %(hold)s::bool[],
+                %(working)s::bool[], %(calendars)s::bigint[], %(active_from)s::date[], %(active_to)s::date[])
+         AS e(id, local_now, alert_after, hold_counts, working, calendar_id, active_from, active_to)),
+workday AS MATERIALIZED (
+    SELECT * FROM unnest(%(calendar_ids)s::bigint[], %(days)s::date[], %(ordinals)s::int[])
+         AS w(calendar_id, day, ordinal)),
+placed AS (
+    SELECT p.id, e.local_now, e.today, e.alert_after, d.due_on, d.cut_off, p.state,
+           p.state = 'closed' OR (p.state = 'on_hold' AND e.hold_counts) AS closed,
+           greatest(0, coalesce(upto.ordinal - due.ordinal, e.today - d.due_on)) AS days
+    FROM periods_fiscalperiod p
+    JOIN entity e ON e.id = p.entity_id
+    LEFT JOIN periods_perioddeadline d ON d.period_id = p.id AND d.current
+    LEFT JOIN workday due ON e.working AND due.calendar_id = e.calendar_id AND due.day = d.due_on
+    LEFT JOIN workday upto ON e.working AND upto.calendar_id = e.calendar_id AND upto.day = e.today
+    WHERE p.type = 'operating' AND p.last_day < coalesce(e.today, %(today)s::date)
+      AND p.last_day BETWEEN coalesce(e.active_from, '-infinity') AND coalesce(e.active_to, 'infinity')),
+judged AS (
+    SELECT id,
+           CASE WHEN local_now IS NULL OR state = 'unknown' THEN 'unknown'
+                WHEN closed THEN 'closed'
+                WHEN due_on IS NULL THEN 'no_deadline'
+                WHEN days > alert_after THEN 'alerting'
+                WHEN today > due_on OR (cut_off IS NOT NULL AND local_now >= due_on + cut_off) THEN 'late'
+                WHEN today = due_on THEN 'due_today'
+                ELSE 'not_due' END AS level,
+           CASE WHEN local_now IS NULL OR state = 'unknown' OR closed OR due_on IS NULL THEN 0
+                ELSE days END AS days_late
+    FROM placed)
+"""
+
+_WRITE_DISTINCT = """
+INSERT INTO alerts_overdueflag AS flag (period_id, level, days_late, since)
+SELECT judged.id, judged.level, judged.days_late, %(as_of)s
+FROM judged LEFT JOIN alerts_overdueflag known ON known.period_id = judged.id
+WHERE known.period_id IS NULL
+   OR (judged.level <> 'unknown'
+       AND (known.level, known.days_late) IS DISTINCT FROM (judged.level, judged.days_late))
+ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = excluded.days_late,
+    since = CASE WHEN flag.level = excluded.level THEN flag.since ELSE excluded.since END
+"""
+
+
 def _write_flags(cursor: CursorWrapper, as_of: datetime) -> int:
+    cursor.execute(JUDGED + _WRITE_DISTINCT, judged_values(cursor, as_of))
+    return int(cursor.rowcount)
+
+
+def judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, object]:
+    """The values of JUDGED for a moment: each entity's local time, policy and working days."""
     entities = LegalEntity.objects.values_list(
         "id", "zone", "calendar_id", "active_from", "active_to", "group__path"
     )
@@ -73,66 +126,21 @@ def _write_flags(cursor: CursorWrapper, as_of: datetime) -> int:
     in_working_days = [judge.unit is LatenessUnit.WORKING_DAYS for judge in judges]
     used = {row[2] for row, working in zip(rows, in_working_days, strict=True) if working}
     calendar_ids, days, ordinals = _ordinals(cursor, used, as_of) if used else ([], [], [])
-    cursor.execute(
-        """
-        WITH entity AS MATERIALIZED (
-            SELECT *, local_now::date AS today
-            FROM unnest(%(ids)s::bigint[], %(local_nows)s::timestamp[], %(alert_after)s::int[], %(hold)s::bool[],
-                        %(working)s::bool[], %(calendars)s::bigint[], %(active_from)s::date[], %(active_to)s::date[])
-                 AS e(id, local_now, alert_after, hold_counts, working, calendar_id, active_from, active_to)),
-        workday AS MATERIALIZED (
-            SELECT * FROM unnest(%(calendar_ids)s::bigint[], %(days)s::date[], %(ordinals)s::int[])
-                 AS w(calendar_id, day, ordinal)),
-        placed AS (
-            SELECT p.id, e.local_now, e.today, e.alert_after, d.due_on, d.cut_off, p.state,
-                   p.state = 'closed' OR (p.state = 'on_hold' AND e.hold_counts) AS closed,
-                   greatest(0, CASE WHEN e.working THEN upto.ordinal - due.ordinal
-                                    ELSE e.today - d.due_on END) AS days
-            FROM periods_fiscalperiod p
-            JOIN entity e ON e.id = p.entity_id
-            LEFT JOIN periods_perioddeadline d ON d.period_id = p.id AND d.current
-            LEFT JOIN workday due ON e.working AND due.calendar_id = e.calendar_id AND due.day = d.due_on
-            LEFT JOIN workday upto ON e.working AND upto.calendar_id = e.calendar_id AND upto.day = e.today
-            WHERE p.type = 'operating' AND p.last_day < coalesce(e.today, %(today)s::date)
-              AND p.last_day BETWEEN coalesce(e.active_from, '-infinity') AND coalesce(e.active_to, 'infinity')),
-        judged AS (
-            SELECT id,
-                   CASE WHEN local_now IS NULL OR state = 'unknown' THEN 'unknown'
-                        WHEN closed THEN 'closed'
-                        WHEN due_on IS NULL THEN 'no_deadline'
-                        WHEN days > alert_after THEN 'alerting'
-                        WHEN today > due_on OR (cut_off IS NOT NULL AND local_now >= due_on + cut_off) THEN 'late'
-                        WHEN today = due_on THEN 'due_today'
-                        ELSE 'not_due' END AS level,
-                   CASE WHEN local_now IS NULL OR state = 'unknown' OR closed OR due_on IS NULL THEN 0
-                        ELSE days END AS days_late
-            FROM placed)
-        INSERT INTO alerts_overdueflag AS flag (period_id, level, days_late, since)
-        SELECT judged.id, judged.level, judged.days_late, %(as_of)s
-        FROM judged LEFT JOIN alerts_overdueflag known ON known.period_id = judged.id
-        WHERE known.period_id IS NULL
-           OR (judged.level <> 'unknown'
-               AND (known.level, known.days_late) IS DISTINCT FROM (judged.level, judged.days_late))
-        ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = excluded.days_late,
-            since = CASE WHEN flag.level = excluded.level THEN flag.since ELSE excluded.since END
-        """,
-        {
-            "ids": ids,
-            "local_nows": local_nows,
-            "alert_after": [judge.alert_after_days for judge in judges],
-            "hold": [judge.on_hold_counts_as_closed for judge in judges],
-            "working": in_working_days,
-            "calendars": [row[2] for row in rows],
-            "active_from": [row[3] for row in rows],
-            "active_to": [row[4] for row in rows],
-            "calendar_ids": calendar_ids,
-            "days": days,
-            "ordinals": ordinals,
-            "today": as_of.date(),
-            "as_of": as_of,
-        },
-    )
-    return int(cursor.rowcount)
+    return {
+        "ids": ids,
+        "local_nows": local_nows,
+        "alert_after": [judge.alert_after_days for judge in judges],
+        "hold": [judge.on_hold_counts_as_closed for judge in judges],
+        "working": in_working_days,
+        "calendars": [row[2] for row in rows],
+        "active_from": [row[3] for row in rows],
+        "active_to": [row[4] for row in rows],
+        "calendar_ids": calendar_ids,
+        "days": days,
+        "ordinals": ordinals,
+        "today": as_of.date(),
+        "as_of": as_of,
+    }
 
 
 def _ordinals(
@@ -157,7 +165,10 @@ def _ordinals(
     for calendar_id, calendar in calendars.items():
         passed, day = 0, first
         while day <= last:
-            passed += calendar.is_workday(day)
+            try:
+                passed += calendar.is_workday(day)
+            except CalendarUncovered:
+                break  # beyond its holidays lateness counts calendar days, as judge() does
             calendar_column.append(calendar_id)
             day_column.append(day)
             ordinal_column.append(passed)
@@ -185,7 +196,10 @@ def _move_overruns(cursor: CursorWrapper, as_of: datetime) -> tuple[int, int, in
                    1 + (SELECT count(*) FROM alerts_overrun past WHERE past.period_id = flag.period_id),
                    %(as_of)s, flag.days_late,
                    EXISTS (SELECT FROM periods_statechange change
-                           WHERE change.period_id = flag.period_id AND change.previous_state = 'closed')
+                           JOIN periods_fiscalperiod p ON p.id = change.period_id
+                           JOIN entities_legalentity e ON e.id = p.entity_id
+                           WHERE change.period_id = flag.period_id AND change.previous_state = 'closed'
+                             AND (change.seen_at AT TIME ZONE e.zone)::date > p.last_day)
             FROM alerts_overdueflag flag
             WHERE flag.level IN ('late', 'alerting')
               AND NOT EXISTS (SELECT FROM alerts_overrun open

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection as database
 from django.db.models import Q, QuerySet
 
-from closing.days import DateSpan, WorkCalendar
+from closing.days import DateSpan, WorkCalendar, month_and_year
 from closing.deadlines import Deadline
 from closing.months import month_end
 from closing.readings import NativeFacts, facts_from_json
@@ -218,7 +218,9 @@ def _row(
         "trouble": read.trouble,
     }
     if not judged:
-        because = "no data yet" if read.read_at is None else f"the ERP lists no period for {month:%B %Y}"
+        because = (
+            "no data yet" if read.read_at is None else f"the ERP lists no period for {month_and_year(month)}"
+        )
         return Row(
             state=PeriodState.UNKNOWN,
             because=because,
@@ -274,7 +276,10 @@ def _judged(
 
 
 def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warning]:
-    """Periods of older months that were closed and are open or on hold again at the moment."""
+    """Periods of older months that were closed and are open or on hold again at the moment.
+
+    A close undone before the period had ended was no close (see `closing.standing.judge`).
+    """
     with database.cursor() as cursor:
         cursor.execute(
             """
@@ -287,6 +292,7 @@ def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warni
                           ORDER BY seen_at DESC, id DESC LIMIT 1) now ON true
             WHERE reopening.previous_state = 'closed' AND reopening.state IN ('open', 'on_hold')
               AND reopening.seen_at <= %(as_of)s
+              AND (reopening.seen_at AT TIME ZONE e.zone)::date > p.last_day
               AND p.entity_id = ANY(%(ids)s) AND p.reporting_month < %(month)s AND p.type = 'operating'
               AND now.state IN ('open', 'on_hold')
             ORDER BY p.id
@@ -295,6 +301,6 @@ def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warni
         )
         words = {"open": "open again", "on_hold": "on hold again"}
         return [
-            Warning("reopened", code, f"{name}, {reported:%B %Y}, {words[state]}", seen_at)
+            Warning("reopened", code, f"{name}, {month_and_year(reported)}, {words[state]}", seen_at)
             for code, name, reported, state, seen_at in cursor.fetchall()
         ]

@@ -15,7 +15,7 @@ from alerts.models import OverdueFlag, Overrun
 from alerts.services import Evaluated, evaluate
 from closing.days import local_date
 from closing.readings import FinopsFacts
-from entities.models import Connection, LegalEntity
+from entities.models import Connection, LegalEntity, WorkCalendar
 from periods.attempts import OutOfOrder
 from periods.deadlines import set_deadlines
 from periods.models import AgreedDate
@@ -199,3 +199,16 @@ def test_the_evaluator_in_sql_says_what_judge_says(
             else:
                 assert flag(row.code) == (said, days), row
         transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+def test_working_days_beyond_the_calendars_holidays_count_calendar_days() -> None:
+    source, _ = connected_cast()
+    policy(meridian(), rule="workday", n=6, first_is=0, lateness_unit="working_days")
+    WorkCalendar.objects.filter(code="NL").update(country="LK", subdivision="")  # known until 2026 only
+    read(source, "2026-06-12 12:00", everybody())
+    read(source, "2027-01-08 12:00", everybody())
+    evaluate(utc("2027-01-08 12:00"))
+    assert flag("NLDT") == ("alerting", (date(2027, 1, 8) - date(2026, 6, 9)).days)
+    rows = take_snapshot(LegalEntity.objects.all(), MAY, utc("2027-01-08 12:00")).rows
+    assert {row.code: flag(row.code)[1] for row in rows} == {row.code: row.standing.days_late for row in rows}
