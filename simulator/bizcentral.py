@@ -40,6 +40,7 @@ class BusinessCentral:
 
     def __init__(self, story: Story) -> None:
         self.story = story
+        self._made: dict[object, list[Row]] = {}
 
     def answer(
         self, request: Request, base: str, rest: str, world: World, profile: Profile, active: Active
@@ -187,6 +188,9 @@ class BusinessCentral:
         return []
 
     def _periods(self, company: Company, world: World, profile: Profile) -> list[Row]:
+        key = (company.code, world.version, profile)
+        if key in self._made:
+            return self._made[key]
         closed = world.windows[company.code].closed_years
         rows: list[Row] = []
         for month in company.months:
@@ -208,6 +212,9 @@ class BusinessCentral:
                     stamp(locked_by or self.story.long_ago),
                 )
             )
+        if len(self._made) > 10_000:
+            self._made.clear()
+        self._made[key] = rows
         return rows
 
     def _setup(self, company: Company, world: World, profile: Profile, active: Active) -> Row:

@@ -1,4 +1,4 @@
-"""Microsoft Entra's token endpoint: client credentials for one known application, in any tenant."""
+"""Microsoft Entra's token endpoint: one known application, in any tenant, by its secret."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from simulator.wire import Answer, Request, dumps, json_answer
 
 CLIENT_ID = "simulator"
 CLIENT_SECRET = "simulator"
+REFRESH_TOKEN = "simulator"  # for clients that work on behalf of a person who signed in before
 BC_AUDIENCE = "https://api.businesscentral.dynamics.com"
 LIFETIME = 3599  # seconds, as Entra says
 
@@ -34,6 +35,7 @@ REFUSALS = {
         "Application with identifier '{client}' was not found in '{tenant}'.",
     ),
     70003: (400, "unsupported_grant_type", "The app requested an unsupported grant type '{grant}'."),
+    70008: (400, "invalid_grant", "The provided refresh token is expired or was revoked."),
     900144: (400, "invalid_request", "The request body must contain the following parameter: '{missing}'."),
     1002012: (
         400,
@@ -80,31 +82,20 @@ class Entra:
         client, secret = form.get("client_id", ""), form.get("client_secret", "")
         if not client:
             client, secret = _basic(request)
-        grant = form.get("grant_type", "")
         asked = form.get("resource" if v1 else "scope", "")
-        said = {"client": client, "tenant": tenant, "grant": grant, "scope": asked, "method": request.method}
-        if request.method != "POST":
-            return refusal(900561, said)
-        for name, text in (("grant_type", grant), ("client_id", client), ("scope", asked)):
-            if not text:
-                return refusal(900144, {**said, "missing": "resource" if v1 and name == "scope" else name})
-        if grant != "client_credentials":
-            return refusal(70003, said)
-        if client != CLIENT_ID:
-            return refusal(700016, said)
-        if not secret:
-            return refusal(900144, {**said, "missing": "client_secret"})
-        if not hmac.compare_digest(secret.encode(), CLIENT_SECRET.encode()):
-            return refusal(7000215, said)
-        if not v1 and not asked.endswith("/.default"):
-            return refusal(1002012, said)
+        refreshed = form.get("grant_type") == "refresh_token"
+        if refreshed and not asked:  # the scopes were agreed when the person signed in
+            asked = dict(request.options).get("resource", BC_AUDIENCE) + "/.default"
+        said = {"client": client, "tenant": tenant, "scope": asked, "method": request.method}
+        said["grant"] = form.get("grant_type", "")
+        code = _missing(said, secret, v1=v1) or _mistake(said, secret, form.get("refresh_token", ""))
         audience = asked if v1 else asked.removesuffix("/.default")
-        if audience.rstrip("/").lower() not in {
-            BC_AUDIENCE,
-            f"http://{request.host}",
-            f"https://{request.host}",
-        }:
-            return refusal(500011, said)
+        if not code and audience == asked and not v1:
+            code = 1002012
+        if not code and audience.rstrip("/").lower() not in _audiences(request):
+            code = 500011
+        if code:
+            return refusal(code, said)
         token = self.issue(tenant_id(tenant), audience)
         value: dict[str, Any] = {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME}
         if v1:
@@ -113,6 +104,8 @@ class Entra:
                 "expires_on": str(int(time.time()) + LIFETIME),
                 "resource": asked,
             }
+        if refreshed:
+            value["refresh_token"] = REFRESH_TOKEN
         return json_answer({**value, "access_token": token}, headers=NO_STORE)
 
     def issue(self, tenant: str, audience: str, lifetime: int = LIFETIME) -> str:
@@ -155,6 +148,33 @@ class Entra:
 
     def _sign(self, text: str) -> bytes:
         return hmac.digest(self._secret, text.encode(), hashlib.sha256)
+
+
+def _audiences(request: Request) -> set[str]:
+    return {BC_AUDIENCE, f"http://{request.host}".lower(), f"https://{request.host}".lower()}
+
+
+def _missing(said: dict[str, str], secret: str, *, v1: bool) -> int:
+    """The code for what the form lacks, or 0; the parameter's name goes to `said`."""
+    if said["method"] != "POST":
+        return 900561
+    needed = {"grant_type": said["grant"], "client_id": said["client"], "client_secret": secret}
+    needed["resource" if v1 else "scope"] = said["scope"]
+    said["missing"] = next((name for name, text in needed.items() if not text), "")
+    return 900144 if said["missing"] else 0
+
+
+def _mistake(said: dict[str, str], secret: str, refresh_token: str) -> int:
+    """The code for what is wrong with who asks, or 0."""
+    if said["grant"] not in {"client_credentials", "refresh_token"}:
+        return 70003
+    if said["client"] != CLIENT_ID:
+        return 700016
+    if not hmac.compare_digest(secret.encode(), CLIENT_SECRET.encode()):
+        return 7000215
+    if said["grant"] == "refresh_token" and refresh_token != REFRESH_TOKEN:
+        return 70008
+    return 0
 
 
 NO_STORE = (("cache-control", "no-store, no-cache"), ("pragma", "no-cache"))
