@@ -36,7 +36,9 @@ def _text(longest: int) -> Callable[[str], str]:
 
 def _code(text: str) -> str:
     if not re.fullmatch(CODE_PATTERN, text) or len(text) > 40:
-        raise ValueError(f"{text!r} is no code: capital letters, digits, - and _, at most 40, none of - and _ first")
+        raise ValueError(
+            f"{text!r} is no code: capital letters, digits, - and _, at most 40, none of - and _ first"
+        )
     return text
 
 
@@ -105,7 +107,9 @@ def _yes_or_no(text: str) -> bool:
 def _zone(text: str) -> str:
     if text in _zones():
         return text
-    raise ValueError(f"no time zone is called {text!r}; {near(text, _zones()) or 'they are named like Europe/London'}")
+    raise ValueError(
+        f"no time zone is called {text!r}; {near(text, _zones()) or 'they are named like Europe/London'}"
+    )
 
 
 @lru_cache(maxsize=1)

@@ -62,13 +62,15 @@ def read_tree(text: str, environ: Mapping[str, str]) -> Tree:
     try:
         for event in yaml.parse(text, Loader=LOADER):
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
-                tree.problems.append(Problem(line, "anchors and aliases (& and *) are not used in a group file"))
+                line = _line(event.start_mark)
+                tree.problems.append(
+                    Problem(line, "anchors and aliases (& and *) are not used in a group file")
+                )
         node = None if tree.problems else yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = ", ".join(filter(None, (error.context, error.problem)))
-        tree.problems.append(Problem(mark.line + 1 if mark else 1, f"this is not readable as YAML: {why}"))
+        tree.problems.append(Problem(_line(mark), f"this is not readable as YAML: {why}"))
         return tree
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -81,8 +83,12 @@ def read_tree(text: str, environ: Mapping[str, str]) -> Tree:
     return tree
 
 
+def _line(mark: Any) -> int:
+    return mark.line + 1 if mark else 1
+
+
 def _plain(node: yaml.Node, path: Path, tree: Tree, environ: Mapping[str, str]) -> Any:
-    tree.lines.setdefault(path, node.start_mark.line + 1)
+    tree.lines.setdefault(path, _line(node.start_mark))
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, tree, environ)
     if isinstance(node, yaml.SequenceNode):
@@ -98,7 +104,7 @@ def _plain(node: yaml.Node, path: Path, tree: Tree, environ: Mapping[str, str]) 
 def _mapping(node: yaml.MappingNode, path: Path, tree: Tree, environ: Mapping[str, str]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
+        line = _line(key_node.start_mark)
         if not isinstance(key_node, yaml.ScalarNode):
             tree.problems.append(Problem(line, "a key must be a word"))
             continue

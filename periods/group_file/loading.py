@@ -1,0 +1,388 @@
+"""Loads a group file: compares it with what is there, writes what differs, all or nothing, and tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from closing.days import full_date, month_and_year
+from closing.deadlines import ordinal
+from entities.models import CalendarDay, Connection, LegalEntity, Membership, Person, WorkCalendar
+from entities.secrets import SecretUnreadable
+from entities.services import GroupRefused, save_group
+from periods.deadlines import hold_deadlines, set_deadlines
+from periods.group_file.checking import Described, Entry, check, policy_code, policy_owner, wording
+from periods.group_file.diff import Diff, Field, set_fields, shown, span
+from periods.group_file.existing import Existing, Owner, read_existing
+from periods.group_file.shape import (
+    UNITS,
+    WEEKDAYS,
+    CalendarItem,
+    ConnectionItem,
+    EntityItem,
+    PersonItem,
+    PolicyItem,
+)
+from periods.group_file.tree import GroupFileRefused, Tree, read_tree
+from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion
+
+
+def load_group(text: str, *, as_of: datetime, environ: Mapping[str, str], dry_run: bool = False) -> Diff:
+    """Make the database say what the file says, all or nothing; with `dry_run` nothing, but the Diff is the same.
+
+    What is there but not in the file is left alone and listed. A changed policy gets a new version, set at `as_of`,
+    and the deadlines of the periods are set anew as far as they are not past. Raises GroupFileRefused with every
+    problem of the file and its line.
+    """
+    tree = read_tree(text, environ)
+    with transaction.atomic():
+        hold_deadlines()  # also keeps two loads apart
+        existing = read_existing()
+        described = check(tree, existing, environ)
+        if tree.problems:
+            raise GroupFileRefused(tree.problems)
+        diff = _Loading(existing, described, as_of, environ).run(tree)
+        if tree.problems:
+            raise GroupFileRefused(tree.problems)
+        if diff.anything:
+            deadlines = set_deadlines(None, as_of)
+            if deadlines.rows:
+                periods = "period" if deadlines.rows == 1 else "periods"
+                diff.notes.append(f"New deadlines for {deadlines.rows} {periods}.")
+            diff.notes += deadlines.warnings
+        if dry_run:
+            transaction.set_rollback(True)
+    return diff
+
+
+class _Loading:
+    """One run: the rows by name, kept up to date while the sections are written, those needed by others first."""
+
+    def __init__(
+        self, existing: Existing, described: Described, as_of: datetime, environ: Mapping[str, str]
+    ) -> None:
+        self.rows = existing
+        self.file = described
+        self.as_of = as_of
+        self.environ = environ
+        self.diff = Diff()
+
+    def run(self, tree: Tree) -> Diff:
+        self._tell_what_is_not_in_the_file()
+        self._groups(tree)
+        if tree.problems:
+            return self.diff
+        for calendar in self.file.calendars:
+            self._calendar(calendar)
+        for source in self.file.connections:
+            self._connection(source)
+        for person in self.file.people:
+            self._person(person)
+        self._entities()
+        self._roles()
+        for policy in self.file.policies:
+            self._policy(policy)
+        self._agreed_dates()
+        return self.diff
+
+    def _tell_what_is_not_in_the_file(self) -> None:
+        file, rows, told = self.file, self.rows, self.diff.not_in_file
+        told += [
+            f"group {code}" for code in sorted(rows.groups.keys() - {one.item.code for one in file.groups})
+        ]
+        told += [
+            f"calendar {code}"
+            for code in sorted(rows.calendars.keys() - {one.item.code for one in file.calendars})
+        ]
+        names = {one.item.name for one in file.connections}
+        told += [f"connection {name}" for name in sorted(rows.connections.keys() - names)]
+        told += [
+            f"person {email}"
+            for email in sorted(rows.people.keys() - {one.item.email for one in file.people})
+        ]
+        told += [
+            f"entity {code}"
+            for code in sorted(rows.entities.keys() - {one.item.code for one in file.entities})
+        ]
+        owners = {policy_owner(one.item) for one in file.policies}
+        told += [f"the policy of {' '.join(owner)}" for owner in sorted(rows.policies.keys() - owners)]
+        agreed = {(one.item.entity, one.item.month) for one in file.agreed_dates}
+        told += [
+            f"the date agreed for {code}, {month_and_year(month)}"
+            for code, month in sorted(rows.agreed.keys() - agreed)
+        ]
+
+    def _groups(self, tree: Tree) -> None:
+        for entry in self.file.groups:
+            item, old = entry.item, self.rows.groups.get(entry.item.code)
+            label = f"group {item.code}"
+            before = (old.parent.code if old.parent else None, old.name) if old else None
+            if old and before == (item.parent, item.name):
+                self.diff.change(label, [])
+                continue
+            try:
+                row = save_group(item.code, item.name, self.rows.groups[item.parent] if item.parent else None)
+            except GroupRefused as refused:
+                tree.add((*entry.path, "parent"), str(refused))
+                continue
+            self.rows.groups[item.code] = row
+            if before is None:
+                self.diff.add(f"{label}: {item.name}" + (f", below {item.parent}" if item.parent else ""))
+            else:
+                now = (item.parent, item.name)
+                pairs = zip(("parent", "name"), before, now, strict=True)
+                self.diff.change(
+                    label, [f"{key}: {shown(was)} -> {shown(new)}" for key, was, new in pairs if was != new]
+                )
+
+    def _calendar(self, entry: Entry[CalendarItem]) -> None:
+        item, old = entry.item, self.rows.calendars.get(entry.item.code)
+        row = old or WorkCalendar(code=item.code)
+        fields = [Field("name", "name", item.name)]
+        fields += [
+            Field(key, key, getattr(item, key) or "") for key in ("country", "subdivision") if entry.says(key)
+        ]
+        if entry.says("weekend"):
+            show = lambda days: shown([WEEKDAYS[day] for day in days])  # noqa: E731
+            fields.append(Field("weekend", "weekend", sorted(item.weekend), show))
+        changes = set_fields(row, fields)
+        if changes or old is None:
+            row.save()
+        self.rows.calendars[item.code] = row
+        for key, working in (("days_off", False), ("working_days", True)):
+            if entry.says(key):
+                changes += _set_days(row, key, working, entry)
+        if old is None:
+            self.diff.add(f"calendar {item.code}: {item.name}")
+        else:
+            self.diff.change(f"calendar {item.code}", changes)
+
+    def _connection(self, entry: Entry[ConnectionItem]) -> None:
+        item, old = entry.item, self.rows.connections.get(entry.item.name)
+        row = old or Connection(name=item.name)
+        fields = [Field(key, key, getattr(item, key)) for key in ("kind", "base_url", "tenant", "client_id")]
+        fields += [Field(key, key, getattr(item, key)) for key in ("authority", "paused") if entry.says(key)]
+        if entry.says("environment"):
+            fields.append(Field("environment", "environment", item.environment or ""))
+        if entry.says("interval"):
+            fields.append(Field("interval", "interval_seconds", item.interval, span))
+        if entry.says("stale_after"):
+            fields.append(Field("stale_after", "stale_after_seconds", item.stale_after, span))
+        changes = set_fields(row, fields)
+        secret = self.environ[item.secret_env] if item.secret_env else item.secret
+        if secret and (old is None or not _holds(row, secret)):
+            row.secret = secret
+            changes.append("secret: changed (not shown)")
+        if changes or old is None:
+            row.save()
+        self.rows.connections[item.name] = row
+        if old is None:
+            self.diff.add(f"connection {item.name}: {row.get_kind_display()}, {item.base_url}")
+        else:
+            self.diff.change(f"connection {item.name}", changes)
+
+    def _person(self, entry: Entry[PersonItem]) -> None:
+        item, row = entry.item, self.rows.people.get(entry.item.email)
+        if row is None:
+            row = Person.objects.create_user(item.email, item.password, name=item.name, zone=item.zone)
+            self.rows.people[item.email] = row
+            how = "with a password" if item.password else "without a password yet"
+            self.diff.add(f"person {item.email}: {item.name}, {how}")
+            return
+        # A password is set once: loading the file again must not undo what the person has chosen since.
+        fields = [Field("name", "name", item.name)]
+        fields += [Field("zone", "zone", item.zone)] if entry.says("zone") else []
+        changes = set_fields(row, fields)
+        if changes:
+            row.save()
+        self.diff.change(f"person {item.email}", changes)
+
+    def _entities(self) -> None:
+        to_save: list[tuple[LegalEntity, list[str], bool]] = []
+        moved: list[LegalEntity] = []
+        for entry in self.file.entities:
+            old = self.rows.entities.get(entry.item.code)
+            row = old or LegalEntity(code=entry.item.code)
+            source = (row.connection_id, row.erp_id.lower())
+            changes = set_fields(row, self._entity_fields(entry))
+            if old and source != (row.connection_id, row.erp_id.lower()):
+                moved.append(row)
+                row.erp_identity = ""  # another company, or elsewhere: the next read pins what it finds
+            to_save.append((row, changes, old is None))
+        # Two entities may have swapped their companies: free them all before any takes another.
+        LegalEntity.objects.filter(pk__in=[row.pk for row in moved]).update(connection=None)
+        new = [row for row, _, is_new in to_save if is_new]
+        LegalEntity.objects.bulk_create(new, batch_size=1000)
+        for row, changes, is_new in to_save:
+            self.rows.entities[row.code] = row
+            if is_new:
+                self.diff.add(f"entity {row.code}: {row.name}, in {row.group.code}")
+                continue
+            if changes:
+                row.save()
+            self.diff.change(f"entity {row.code}", changes)
+
+    def _entity_fields(self, entry: Entry[EntityItem]) -> list[Field]:
+        item, rows = entry.item, self.rows
+        code, name, email = (
+            lambda row, key=key: getattr(row, key, "nothing") for key in ("code", "name", "email")
+        )
+        fields = [Field(key, key, getattr(item, key)) for key in ("name", "country", "zone")]
+        fields.append(Field("group", "group", rows.groups[item.group], code))
+        fields.append(Field("calendar", "calendar", rows.calendars[item.calendar], code))
+        if entry.says("owner"):
+            fields.append(Field("owner", "owner", rows.people[item.owner] if item.owner else None, email))
+        if entry.says("connection"):
+            source = rows.connections[item.connection] if item.connection else None
+            fields.append(Field("connection", "connection", source, name))
+        if entry.says("erp_id"):
+            fields.append(Field("erp_id", "erp_id", item.erp_id or ""))
+        keys = ("active_from", "active_to", "year_end_month")
+        return fields + [Field(key, key, getattr(item, key)) for key in keys if entry.says(key)]
+
+    def _roles(self) -> None:
+        held = {
+            (email, role, group or "", entity or ""): None
+            for email, role, group, entity in Membership.objects.order_by("id").values_list(
+                "person__email", "role", "group__code", "entity__code"
+            )
+        }
+        asked = set()
+        for entry in self.file.people:
+            for role in entry.item.roles:
+                key = (entry.item.email, role.role, role.group or "", role.entity or "")
+                if key in asked:
+                    continue
+                asked.add(key)
+                if key in held:
+                    self.diff.unchanged += 1
+                    continue
+                Membership.objects.create(
+                    person=self.rows.people[entry.item.email],
+                    role=role.role,
+                    group=self.rows.groups[role.group] if role.group else None,
+                    entity=self.rows.entities[role.entity] if role.entity else None,
+                )
+                self.diff.add(_role_words(*key))
+        in_file = {entry.item.email for entry in self.file.people}
+        self.diff.not_in_file += [_role_words(*key) for key in held if key not in asked and key[0] in in_file]
+
+    def _policy(self, entry: Entry[PolicyItem]) -> None:
+        item, owner = entry.item, policy_owner(entry.item)
+        old = self.rows.policies.get(owner)
+        of = self.rows.groups[owner[1]] if owner[0] == "group" else self.rows.entities[owner[1]]
+        row = old or DeadlinePolicy(
+            code=policy_code(item), name=item.name or f"{of.name} close", **{owner[0]: of}
+        )
+        fields = [Field(key, key, getattr(item, key)) for key in ("code", "name") if getattr(item, key)]
+        changes = set_fields(row, fields)
+        if changes or old is None:
+            row.save()
+        newest = row.versions.order_by("-number").first() if old else None
+        said = wording(item)
+        version = PolicyVersion(
+            policy=row, number=newest.number + 1 if newest else 1, set_at=self.as_of, **said
+        )
+        if newest is None or any(getattr(newest, name) != value for name, value in said.items()):
+            version.save()
+            if newest:
+                changes.append(f"version {version.number}")
+                before, now = (_choices(one) for one in (newest, version))
+                changes += [f"{key}: {before[key]} -> {now[key]}" for key in now if before[key] != now[key]]
+        if old is None:
+            told = [
+                f"{key} {words}" if key != "rule" else words
+                for key, words in _choices(version).items()
+                if words != "as above"
+            ]
+            self.diff.add(f"policy {row.name} of {_owner_words(owner)}: {', '.join(told)}")
+        else:
+            self.diff.change(f"policy {row.name} of {_owner_words(owner)}", changes)
+
+    def _agreed_dates(self) -> None:
+        for entry in self.file.agreed_dates:
+            item = entry.item
+            old = self.rows.agreed.get((item.entity, item.month))
+            said = {key: getattr(item, key) for key in ("due_on", "cut_off", "reason", "agreed_by")}
+            changes = [
+                f"{key}: {shown(getattr(old, key))} -> {shown(value)}"
+                for key, value in said.items()
+                if old and getattr(old, key) != value
+            ]
+            label = f"date agreed for {item.entity}, {month_and_year(item.month)}"
+            if changes or old is None:
+                # The newest counts; an earlier agreement stays as it was made.
+                AgreedDate.objects.create(
+                    entity=self.rows.entities[item.entity],
+                    reporting_month=item.month,
+                    set_at=self.as_of,
+                    **said,
+                )
+            if old is None:
+                self.diff.add(f"{label}: {full_date(item.due_on)}, by {item.agreed_by} ({item.reason})")
+            else:
+                self.diff.change(label, changes)
+
+
+def _set_days(row: WorkCalendar, key: str, working: bool, entry: Entry[CalendarItem]) -> list[str]:
+    """Make the days of one kind those of the file, and say which came and went."""
+    told = []
+    held = {day.day: day for day in row.days.all()}
+    asked = {day.day: day.name or "" for day in getattr(entry.item, key)}
+    for day, name in asked.items():
+        old = held.get(day)
+        if old is None or (old.working, old.name) != (working, name):
+            CalendarDay.objects.update_or_create(
+                calendar=row, day=day, defaults={"working": working, "name": name}
+            )
+            told.append(f"{key}: + {day}" + (f" {name}" if name else ""))
+    for day, old in held.items():
+        if old.working == working and day not in asked:
+            old.delete()
+            told.append(f"{key}: - {day}" + (f" {old.name}" if old.name else ""))
+    return told
+
+
+def _holds(row: Connection, secret: str) -> bool:
+    try:
+        return row.secret == secret
+    except SecretUnreadable:
+        return False
+
+
+def _role_words(email: str, role: str, group: str, entity: str) -> str:
+    return f"role {role} of {email} for {f'group {group}' if group else f'entity {entity}'}"
+
+
+def _owner_words(owner: Owner) -> str:
+    return " ".join(owner)
+
+
+def _choices(version: PolicyVersion) -> dict[str, str]:
+    """What a version says, by the keys of the file; "as above" where it leaves the choice to the policy above."""
+    units = {unit: word for word, unit in UNITS.items()}
+    plain = {
+        "quarter_end": version.n_quarter_end,
+        "year_end": version.n_year_end,
+        "first_working_day_is": version.first_is,
+        "cut_off": version.cut_off,
+        "alert_after_days": version.alert_after_days,
+        "days": units.get(version.lateness_unit or ""),
+        "on_hold_counts_as_closed": version.on_hold_counts_as_closed,
+        "ledger_restricted_means_on_hold": version.ledger_restricted_means_on_hold,
+    }
+    said = {key: "as above" if value is None else shown(value) for key, value in plain.items()}
+    return {"rule": _rule_words(version)} | said
+
+
+def _rule_words(version: PolicyVersion) -> str:
+    match version.rule:
+        case PolicyVersion.Rule.WORKDAY:
+            return f"{ordinal(version.n or 0)} working day"
+        case PolicyVersion.Rule.CALENDAR_DAY:
+            return f"{version.n} calendar days"
+        case PolicyVersion.Rule.DAY_OF_MONTH:
+            return f"{ordinal(version.n or 0)} of the month"
+    return "as above"
