@@ -114,6 +114,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_htmx",
     "csp",
+    "closeboard",
     "entities",
     "periods",
     "connectors",
@@ -150,10 +151,10 @@ TEMPLATES = [
 
 # --- where things are kept ----------------------------------------------------------------------------------------
 DATABASES = {"default": _database(env.database_url, pool=env.database_pool)}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
-SESSION_ENGINE = (
-    "django.contrib.sessions.backends.cached_db"  # fast from Redis, and a flushed Redis logs nobody out
-)
+REDIS_URL = env.redis_url
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# In PostgreSQL: one indexed read, and the board answers signed-in people while Redis is away (05-reliability B5).
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people -------------------------------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ CONTENT_SECURITY_POLICY = {
 LOGGING = logs.LOGGING
 
 # --- workers ------------------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = _broker(env.redis_url)
+CELERY_BROKER_URL = _broker(REDIS_URL)
 SYNC_LOOK_SECONDS = env.sync_look_seconds
 CELERY_BEAT_SCHEDULE = beat_schedule(sync_look_seconds=env.sync_look_seconds)
 CELERY_TASK_IGNORE_RESULT = True
@@ -237,9 +238,12 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 600_000  # KiB, about twice what the largest read takes (B11)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a worker that gave up would have to be noticed first
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a full Redis refuses commands; that must not end the worker (B7)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 600,  # longer than any task may run
     "socket_timeout": 30,

@@ -1,0 +1,91 @@
+"""What `manage.py check --deploy` refuses besides Django's own list: settings that would lose work or secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+from entities.secrets import key_ring
+
+TAG = "closeboard"
+KEEPS_ALL = "noeviction"
+
+
+@register(TAG, deploy=True)
+def secret_key_is_ours(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    """Without a SECRET_KEY each process makes its own up, and people are signed out by the next request."""
+    if settings.SECRET_KEY_IS_OURS:
+        return []
+    return [
+        Error(
+            "SECRET_KEY is not set, so every process signs sessions with a key of its own.",
+            hint="Set SECRET_KEY in the environment to one long random text for all processes.",
+            id="closeboard.E001",
+        )
+    ]
+
+
+@register(TAG, deploy=True)
+def encryption_keys_are_usable(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    """The key ring must open before the first secret is to be stored."""
+    try:
+        key_ring()
+    except ImproperlyConfigured as wrong:
+        return [Error(str(wrong), id="closeboard.E002")]
+    return []
+
+
+@register(TAG, deploy=True)
+def redis_keeps_messages(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    """A Redis that evicts keys when it is full throws queued messages away unnoticed (05-reliability B8)."""
+    try:
+        policy = _maxmemory_policy()
+    except redis.RedisError as wrong:
+        return [
+            Warning(
+                f"Redis could not be asked what it does when it is full: {wrong}",
+                hint=f"Make sure that it is reachable at REDIS_URL and that its maxmemory-policy is {KEEPS_ALL}.",
+                id="closeboard.W001",
+            )
+        ]
+    if policy is None:
+        return [
+            Warning(
+                "This Redis does not tell its maxmemory-policy.",
+                hint=f"Ask its provider or look at its settings page: it must be {KEEPS_ALL}.",
+                id="closeboard.W002",
+            )
+        ]
+    if policy == KEEPS_ALL:
+        return []
+    return [
+        Error(
+            f"Redis throws keys away when it is full (maxmemory-policy {policy}), queued messages among them.",
+            hint=f"Set maxmemory-policy to {KEEPS_ALL}, or set REDIS_URL to a Redis that is used for queues only.",
+            id="closeboard.E003",
+        )
+    ]
+
+
+def _maxmemory_policy() -> str | None:
+    """The policy, or None when it is hidden: providers of managed Redis hide CONFIG, most still answer INFO."""
+    with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as server:
+        questions: list[Callable[[], Any]] = [
+            partial(server.config_get, "maxmemory-policy"),
+            partial(server.info, "memory"),
+        ]
+        for ask in questions:
+            try:
+                told = ask()
+            except redis.ResponseError:  # unknown command, or not permitted
+                continue
+            policy = told.get("maxmemory-policy") or told.get("maxmemory_policy")
+            if policy:
+                return str(policy)
+    return None
