@@ -162,7 +162,7 @@ def parse_rule(text: str) -> tuple[str, int]:
 def near(word: str, words: Any) -> str:
     """ "did you mean ...?" with the nearest of the words, or "" when none is near."""
     by_case = {one.lower(): one for one in words}
-    found = get_close_matches(word.lower(), by_case, n=1, cutoff=0.7)
+    found = get_close_matches(word.lower(), by_case, n=1, cutoff=0.6)
     return f"did you mean {by_case[found[0]]}?" if found else ""
 
 
