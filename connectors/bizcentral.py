@@ -15,6 +15,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from closing.days import DateSpan
+from closing.months import month_end, month_of, next_month
 from closing.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType, PostingWindowFacts
 from connectors.entra import TokenCache
 from connectors.odata import BadRow, Service, flag, maybe_text, moment, plain_date, query, text
@@ -246,6 +247,8 @@ def _starts(rows: Sequence[Any]) -> list[_Start]:
             first = plain_date(row, "startingDate")
             if first is None:
                 raise BadRow("startingDate is blank")
+            if first.year > 9000:
+                raise BadRow(f"startingDate is {first}")
             start = _Start(
                 first,
                 maybe_text(row, "name") or "",
@@ -313,19 +316,9 @@ def _reading(
 
 def _months(span: DateSpan) -> list[tuple[_Start, date]]:
     found = []
-    first = span.first.replace(day=1)
+    first = month_of(span.first)
     while first <= span.last:
         last = month_end(first)
         found.append((_Start(first, f"{MONTHS[first.month - 1]} {first.year}", False, False, False), last))
-        if last == date.max:
-            break
-        first = last + timedelta(days=1)
+        first = next_month(first)
     return found
-
-
-def month_end(day: date) -> date:
-    """The last day of the day's calendar month."""
-    if (day.year, day.month) == (date.max.year, 12):
-        return date.max
-    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return following - timedelta(days=1)
