@@ -23,7 +23,10 @@ FLAG_LEVELS = [
 
 
 class OverdueFlag(models.Model):
-    """The outcome of the last evaluation of one period that has ended; written only when it differs."""
+    """The outcome of the last evaluation of one period that has ended; written only when it differs.
+
+    A period that was closed whenever it was evaluated has no row: nothing was ever overdue.
+    """
 
     period = models.OneToOneField(
         FiscalPeriod, on_delete=models.CASCADE, primary_key=True, related_name="flag"
@@ -33,6 +36,11 @@ class OverdueFlag(models.Model):
     since = models.DateTimeField()  # when this level was first evaluated
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["period"], condition=~Q(level="closed"), name="flag_not_closed"
+            )  # evaluating
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(level__in=FLAG_LEVELS), name="flag_level_is_known_word")
         ]

@@ -51,8 +51,10 @@ def evaluate(as_of: datetime) -> Evaluated:
         return Evaluated(flags, *_move_overruns(cursor, as_of))
 
 
-# The lateness rule as a set: `judged` has a row per ended operating period with its level and days late.
-JUDGED = """
+# The lateness rule as a set: `judged` has a row per ended operating period that is not closed, or was not when last
+# evaluated. What is closed and known to be so is neither read nor written: the work does not grow with the years.
+# The arrays and LIMIT 1 keep the planner, who cannot guess these sizes, to look-ups by index.
+_JUDGED = """
 WITH entity AS MATERIALIZED (
     SELECT *, local_now::date AS today
     FROM unnest(%(ids)s::bigint[], %(local_nows)s::timestamp[], %(alert_after)s::int[], %(hold)s::bool[],
@@ -61,16 +63,23 @@ WITH entity AS MATERIALIZED (
 workday AS MATERIALIZED (
     SELECT * FROM unnest(%(calendar_ids)s::bigint[], %(days)s::date[], %(ordinals)s::int[])
          AS w(calendar_id, day, ordinal)),
+undone AS (
+    SELECT id, entity_id, last_day, state FROM periods_fiscalperiod WHERE type = 'operating' AND state <> 'closed'
+    UNION ALL
+    SELECT id, entity_id, last_day, state FROM periods_fiscalperiod
+    WHERE type = 'operating' AND state = 'closed'
+      AND id = ANY(ARRAY(SELECT period_id FROM alerts_overdueflag WHERE level <> 'closed'))),
 placed AS (
     SELECT p.id, e.local_now, e.today, e.alert_after, d.due_on, d.cut_off, p.state,
            p.state = 'closed' OR (p.state = 'on_hold' AND e.hold_counts) AS closed,
            greatest(0, coalesce(upto.ordinal - due.ordinal, e.today - d.due_on)) AS days
-    FROM periods_fiscalperiod p
+    FROM undone p
     JOIN entity e ON e.id = p.entity_id
-    LEFT JOIN periods_perioddeadline d ON d.period_id = p.id AND d.current
+    LEFT JOIN LATERAL (SELECT due_on, cut_off FROM periods_perioddeadline
+                       WHERE period_id = p.id AND current LIMIT 1) d ON true
     LEFT JOIN workday due ON e.working AND due.calendar_id = e.calendar_id AND due.day = d.due_on
     LEFT JOIN workday upto ON e.working AND upto.calendar_id = e.calendar_id AND upto.day = e.today
-    WHERE p.type = 'operating' AND p.last_day < coalesce(e.today, %(today)s::date)
+    WHERE p.last_day < coalesce(e.today, %(today)s::date)
       AND p.last_day BETWEEN coalesce(e.active_from, '-infinity') AND coalesce(e.active_to, 'infinity')),
 judged AS (
     SELECT id,
@@ -89,7 +98,7 @@ judged AS (
 _WRITE_DISTINCT = """
 INSERT INTO alerts_overdueflag AS flag (period_id, level, days_late, since)
 SELECT judged.id, judged.level, judged.days_late, %(as_of)s
-FROM judged LEFT JOIN alerts_overdueflag known ON known.period_id = judged.id
+FROM judged LEFT JOIN LATERAL (SELECT * FROM alerts_overdueflag WHERE period_id = judged.id LIMIT 1) known ON true
 WHERE known.period_id IS NULL
    OR (judged.level <> 'unknown'
        AND (known.level, known.days_late) IS DISTINCT FROM (judged.level, judged.days_late))
@@ -99,12 +108,12 @@ ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = exclud
 
 
 def _write_flags(cursor: CursorWrapper, as_of: datetime) -> int:
-    cursor.execute(JUDGED + _WRITE_DISTINCT, judged_values(cursor, as_of))
+    cursor.execute(_JUDGED + _WRITE_DISTINCT, _judged_values(cursor, as_of))
     return int(cursor.rowcount)
 
 
-def judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, object]:
-    """The values of JUDGED for a moment: each entity's local time, policy and working days."""
+def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, object]:
+    """The values of _JUDGED for a moment: each entity's local time, policy and working days."""
     entities = LegalEntity.objects.values_list(
         "id", "zone", "calendar_id", "active_from", "active_to", "group__path"
     )

@@ -133,7 +133,12 @@ class FiscalPeriod(models.Model):
     changed_attempt = models.ForeignKey(SyncAttempt, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
-        indexes = [models.Index(fields=["reporting_month", "entity"], name="period_by_month")]
+        indexes = [
+            models.Index(fields=["reporting_month", "entity"], name="period_by_month"),
+            models.Index(
+                fields=["entity"], condition=~Q(state="closed"), name="period_not_closed"
+            ),  # evaluating
+        ]
         constraints = [
             models.UniqueConstraint(fields=["entity", "erp_key"], name="period_once_per_entity"),
             models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="period_days_in_order"),
