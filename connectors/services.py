@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
+import stamina
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
 from closing.days import DateSpan
@@ -25,12 +29,16 @@ from periods.services import OlderAttempt, record_readings, wanted_entities
 log = structlog.get_logger(__name__)
 
 READ_BUDGET = timedelta(seconds=120)  # an attempt's overall deadline (05-reliability E6, E7)
-LEASE = READ_BUDGET + timedelta(seconds=60)  # longer than reading and recording together may take
+# Longer than reading and recording together may take. A dead worker is noticed when it runs out, which is before the
+# connection's next turn at the default interval; renewing a shorter one would cost a thread and a session per read.
+LEASE = READ_BUDGET + timedelta(seconds=60)
 REFUSED_PAUSE = timedelta(minutes=15)  # a refusal needs a person: do not hammer the token endpoint (E2)
 LONGEST_PAUSE = timedelta(minutes=15)  # cap for Retry-After and for the circuit (E5, E6)
 CIRCUIT_AFTER = 5  # failed attempts in a row; from then on the pause doubles
 SKEW_WARNING = timedelta(seconds=120)  # E19
 MONTHS_BACK, MONTHS_AHEAD = 24, 3
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +59,16 @@ def span_to_read(today: date) -> DateSpan:
 
 
 def due_connections(as_of: datetime) -> list[int]:
-    """Connections whose interval has passed since their newest attempt began and that no pause holds back."""
+    """Connections whose turn it is: nobody reads them, their interval has passed and no pause holds them back.
+
+    The interval counts from the begin of the newest attempt. It has passed when it ends before half way to the next
+    look: counted to the millisecond, five looks would always be found a moment too short and become six. A
+    `retry_at` counts to the millisecond (05-reliability E5).
+    """
     with database.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, c.interval_seconds, newest.started_at, newest.retry_at, newest.outcome = 'running',
-                   failed.in_a_row
+            SELECT c.id, c.interval_seconds, newest.started_at, newest.retry_at, failed.in_a_row
             FROM entities_connection c
             LEFT JOIN LATERAL (SELECT started_at, retry_at, outcome FROM periods_syncattempt
                                WHERE connection_id = c.id ORDER BY id DESC LIMIT 1) newest ON true
@@ -66,26 +78,34 @@ def due_connections(as_of: datetime) -> list[int]:
                     FROM (SELECT id, outcome FROM periods_syncattempt
                           WHERE connection_id = c.id AND outcome <> 'running' ORDER BY id DESC LIMIT 12) recent) runs
                 WHERE NOT read_since) failed ON true
-            WHERE NOT c.paused AND EXISTS (SELECT FROM entities_legalentity WHERE connection_id = c.id)
+            WHERE NOT c.paused AND newest.outcome IS DISTINCT FROM 'running'
+              AND EXISTS (SELECT FROM entities_legalentity WHERE connection_id = c.id)
             ORDER BY newest.started_at NULLS FIRST
             """
         )
         rows = cursor.fetchall()
     due = []
-    for connection_id, interval, started_at, retry_at, running, in_a_row in rows:
+    for connection_id, interval, started_at, retry_at, in_a_row in rows:
         pause = timedelta(seconds=interval)
         if in_a_row >= CIRCUIT_AFTER:
             pause = max(pause, min(LONGEST_PAUSE, pause * 2 ** (in_a_row - CIRCUIT_AFTER + 1)))
-        free_at = max(filter(None, (started_at and started_at + pause, retry_at)), default=None)
-        # A running attempt is looked at again: claiming it shows whether its lease ran out.
-        if running or free_at is None or free_at <= as_of:
+        early = timedelta(seconds=min(settings.SYNC_LOOK_SECONDS, interval) / 2)
+        free_at = max(filter(None, (started_at and started_at + pause - early, retry_at)), default=None)
+        if free_at is None or free_at <= as_of:
             due.append(connection_id)
     return due
 
 
-def sync_connection(connection: Connection, as_of: datetime, *, budget: timedelta = READ_BUDGET) -> Synced:
+def sync_connection(
+    connection: Connection,
+    as_of: datetime,
+    *,
+    budget: timedelta = READ_BUDGET,
+    wall_clock: datetime | None = None,
+) -> Synced:
     """Read one connection as of a moment and record what it says; the outcome is a row, never an exception.
 
+    `wall_clock` is the real time when `as_of` is another moment: the ERP's clock is compared with it.
     Raises OutOfOrder when the connection was already read for a later moment.
     """
     attempt = begin_attempt(connection.pk, as_of, lease=budget + (LEASE - READ_BUDGET))
@@ -99,36 +119,51 @@ def sync_connection(connection: Connection, as_of: datetime, *, budget: timedelt
     span = span_to_read(as_of.date())
     try:
         source = build(_settings_for(connection, budget))
-        wanted = [
-            Wanted(entity.erp_id, entity.erp_identity)
-            for entity in wanted_entities(connection.pk, span.first)
-        ]
+        entities = _patiently(lambda: wanted_entities(connection.pk, span.first))
+        wanted = [Wanted(entity.erp_id, entity.erp_identity) for entity in entities]
         harvest = source.read(wanted, span)
-        recorded = record_readings(attempt, harvest, span, _good_finish(harvest, finished_at()))
+        finish = _good_finish(harvest, finished_at(), (wall_clock or as_of) - as_of)
+        recorded = _patiently(lambda: record_readings(attempt, harvest, span, finish))
     except OlderAttempt as overtaken:
         log.warning("sync overtaken", connection=connection.name, attempt=attempt.pk, why=str(overtaken))
         attempt.refresh_from_db()
         return Synced(connection.name, attempt)
     except SourceError as error:
-        finish_attempt(attempt.pk, _bad_finish(error, as_of, finished_at()))
+        bad = _bad_finish(error, as_of, finished_at())
     except (SecretUnreadable, ImproperlyConfigured) as error:
         refused = SourceRefused(f"The stored client secret cannot be used: {error}")
-        finish_attempt(attempt.pk, _bad_finish(refused, as_of, finished_at()))
+        bad = _bad_finish(refused, as_of, finished_at())
     except Exception:
         # Whatever went wrong in us must age the readings like any failed read, and show as what it is.
         log.exception("sync failed", connection=connection.name, attempt=attempt.pk)
         mistake = SourceMisread(
             "Closeboard itself failed while reading; the log names the error. Nothing was changed."
         )
-        finish_attempt(attempt.pk, _bad_finish(mistake, as_of, finished_at()))
+        bad = _bad_finish(mistake, as_of, finished_at())
     else:
         attempt.refresh_from_db()
         return Synced(connection.name, attempt, recorded.changes, recorded.gaps)
+    _patiently(lambda: finish_attempt(attempt.pk, bad))
     attempt.refresh_from_db()
     log.warning(
         "sync brought nothing", connection=connection.name, outcome=attempt.outcome, words=attempt.words
     )
     return Synced(connection.name, attempt)
+
+
+def _patiently(work: Callable[[], T]) -> T:
+    """Do one transaction again when the database dropped it (05-reliability C1 to C3); what it had written is gone.
+
+    Killed sessions, restarts, deadlocks: after five tries or 40 seconds the error goes on to the caller.
+    """
+    for turn in stamina.retry_context(
+        on=(OperationalError, InterfaceError), attempts=5, timeout=40, wait_initial=0.3, wait_max=8
+    ):
+        with turn:
+            if not database.in_atomic_block:
+                database.close_if_unusable_or_obsolete()
+            return work()
+    raise AssertionError("the last turn either returns or raises")
 
 
 def _settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
@@ -146,8 +181,9 @@ def _settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
     )
 
 
-def _good_finish(harvest: Harvest, finished_at: datetime) -> Finish:
-    skew = round((harvest.server_clock - finished_at).total_seconds()) if harvest.server_clock else None
+def _good_finish(harvest: Harvest, finished_at: datetime, to_wall_clock: timedelta) -> Finish:
+    server = harvest.server_clock
+    skew = None if server is None else round((server - finished_at - to_wall_clock).total_seconds())
     told = [f"{gap.erp_id}: {gap.words}" for gap in harvest.gaps]
     if skew is not None and abs(skew) > SKEW_WARNING.total_seconds():
         told.append(f"The ERP's clock differs from ours by {skew} s; states are ordered by our own reads.")

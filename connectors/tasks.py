@@ -8,14 +8,20 @@ from django.utils import timezone
 
 from connectors.services import READ_BUDGET, due_connections, sync_connection
 from entities.models import Connection
+from periods.attempts import abandon_expired
 from periods.ticks import claim_tick
 
 
 @shared_task(name="connectors.sync_due", queue="sync", time_limit=60, soft_time_limit=45)
 def sync_due() -> None:
-    """Nudge a read of every due connection; the claimed slot makes a second beat harmless."""
+    """Nudge a read of every due connection; the claimed slot makes a second beat harmless.
+
+    What a dead worker left is marked abandoned first, so that it counts as a failed attempt in the pacing: a page
+    that always kills its reader must not kill one at every look (05-reliability B12).
+    """
     as_of = timezone.now()
     if claim_tick("sync", settings.SYNC_LOOK_SECONDS, as_of):
+        abandon_expired(as_of)
         for connection_id in due_connections(as_of):
             sync_one.delay(connection_id)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+import structlog
 from django.db import connection as database
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
@@ -23,6 +24,8 @@ from periods.attempts import Finish, finish_attempt
 from periods.deadlines import set_deadlines
 from periods.models import SyncAttempt, SyncGap
 from periods.policies import effective_policies
+
+log = structlog.get_logger(__name__)
 
 
 class OlderAttempt(Exception):
@@ -80,7 +83,8 @@ def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, fini
             for pk, gap in gaps.items()
         )
         if outcome.redated:
-            set_deadlines(outcome.redated, attempt.started_at)
+            for told in set_deadlines(outcome.redated, attempt.started_at).warnings:
+                log.warning("deadlines not set", connection=attempt.connection_id, why=told)
         finish_attempt(attempt.pk, finish, changes=outcome.changes)
     return Recorded(outcome.changes, outcome.new_periods, len(gaps))
 

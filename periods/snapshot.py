@@ -19,7 +19,7 @@ from closing.readings import NativeFacts, facts_from_json
 from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, ranked
 from closing.standing import Change, History, LatenessUnit, Level, Standing, fold, judge
 from closing.states import PeriodState
-from entities.calendars import work_calendars
+from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
 from periods.freshness import Freshness, freshness
 from periods.policies import EffectivePolicy, effective_policies
@@ -52,13 +52,13 @@ class _Period:
 def take_snapshot(entities: QuerySet[LegalEntity], month: date, as_of: datetime) -> Scoreboard:
     """The board of `entities` for the reporting month (a first of month) as it was known at `as_of`.
 
-    States, readings and deadlines replay any past instant; groups, owners and policies are today's. Entities count
+    States, readings, deadlines and policies replay any past instant; groups and owners are today's. Entities count
     from `active_from` to `active_to` (01-domain 1.3). What is stale is judged as of its last reading, so that it
     neither clears nor escalates (01-domain 1.6). Runs the same number of queries whatever the number of entities.
     """
     people = _entities(entities, month)
     ids = [entity.id for entity in people]
-    policies = effective_policies((entity.id, entity.path) for entity in people)
+    policies = effective_policies(((entity.id, entity.path) for entity in people), as_of=as_of)
     reads = freshness(ids, as_of)
     periods, changes, facts = _periods(ids, month, as_of)
     calendars = _calendars(people, policies, month)
@@ -82,7 +82,10 @@ def take_snapshot(entities: QuerySet[LegalEntity], month: date, as_of: datetime)
         as_of=as_of,
         rows=ranked(rows),
         groups=_groups(),
-        warnings=_reopened_before(ids, month, as_of),
+        warnings=[
+            *_reopened_before(ids, month, as_of),
+            *(Warning("calendar", "", told) for told in calendar_warnings(as_of.date())),
+        ],
     )
 
 

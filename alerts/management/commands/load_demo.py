@@ -48,7 +48,7 @@ class Command(BaseCommand):
         for number, moment in enumerate([*moments, now], 1):
             _set_clock(simulator, moment)
             for connection in connections:
-                sync_connection(connection, moment)
+                sync_connection(connection, moment, wall_clock=now)
             evaluate(moment)
             self.stdout.write(
                 f"reading the past: {moment:%a %d %b %Y}, {number} of {len(moments) + 1}", ending="\n"

@@ -26,11 +26,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        as_of = options["as_of"] or timezone.now()
+        wall_clock = timezone.now()
+        as_of = options["as_of"] or wall_clock
         failed = []
         for connection in _chosen(options["names"]):
             try:
-                synced = sync_connection(connection, as_of)
+                synced = sync_connection(connection, as_of, wall_clock=wall_clock)
             except OutOfOrder as refused:
                 failed.append(connection.name)
                 self.stderr.write(f"{connection.name}: {refused}.")
