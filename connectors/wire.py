@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote_plus, urlencode
 
-import httpcore2
 import httpx2
 
 from connectors.door import Deadline, Transport
@@ -198,10 +197,7 @@ class Wire:
             content=content,
             timeout=seconds,
             # The path goes out byte for byte: a client that normalises an opaque next link breaks it.
-            extensions={
-                "target": target.path.encode("ascii"),
-                "timeout": dict.fromkeys(_OPERATIONS, seconds),
-            },
+            extensions={"target": target.path.encode("ascii")},
         )
         try:
             response = self._client.send(request, stream=True)
@@ -220,7 +216,7 @@ class Wire:
         except httpx2.TimeoutException:
             raise _Again(f"no answer within {seconds:.0f} seconds") from None
         except httpx2.ConnectError as wrong:
-            if isinstance(wrong.__cause__, httpcore2.ConnectError) and _is_certificate_error(wrong):
+            if _is_certificate_error(wrong):
                 raise SourceRefused(
                     f"{target.netloc} does not prove its identity (TLS): {self.scrub(str(wrong))[:SAMPLE]}. "
                     "Check the address, and that this machine trusts the certificate's issuer."
@@ -300,7 +296,6 @@ class Wire:
         return b"".join(chunks)[:cap]
 
 
-_OPERATIONS = ("connect", "read", "write", "pool")
 _TOKENISH = re.compile(
     r"eyJ[\w-]{8,}(?:\.[\w-]*)*|(?i:bearer\s+[\w.~+/=-]{8,})"
     r"|(?i:(?<=access_token\":\")|(?<=access_token=)|(?<=client_secret=)|(?<=client_secret\":\"))[^\s\"&]+"

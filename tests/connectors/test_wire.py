@@ -222,7 +222,7 @@ def test_e07_a_drip_of_bytes_cannot_prolong_an_attempt(which: str) -> None:
         pytest.raises(SourceUnavailable, match="did not finish within its 1 seconds"),
     ):
         read(server, budget_seconds=1.0)
-    assert time.monotonic() - since < 2
+    assert time.monotonic() - since < 1 + 5
 
 
 def test_cookies_and_other_headers_of_an_answer_change_nothing_for_the_token_host() -> None:
