@@ -207,7 +207,9 @@ async def _read(scope: Scope, receive: Receive) -> Request | None:
             break
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = scope["query_string"].decode("latin-1")
-    return Request(scope["method"], scope["path"], query, headers, body, scope.get("scheme", "http"))
+    # A proxy that ends TLS before us tells the scheme that links must have.
+    scheme = headers.get("x-forwarded-proto") or scope.get("scheme", "http")
+    return Request(scope["method"], scope["path"], query, headers, body, scheme)
 
 
 def _head(answer: Answer, skew: float = 0) -> list[tuple[str, str]]:

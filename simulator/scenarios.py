@@ -107,7 +107,7 @@ def _day(value: Any) -> date | None:
 
 
 def _finops_company(one: Mapping[str, Any], calendars: Mapping[str, Any]) -> Company:
-    calendar_name = str(one.get("calendar") or next(iter(calendars)))
+    calendar_name = str(one.get("calendar") or next(iter(calendars), ""))
     if calendar_name not in calendars:
         raise ValueError(f"{one['code']} names a calendar '{calendar_name}' that is not described")
     country = str(one.get("country", "NLD"))
