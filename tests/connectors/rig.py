@@ -20,6 +20,10 @@ MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
 SPRING = DateSpan(date(2026, 4, 1), date(2026, 6, 30))
 KINDS = ("finops", "business_central")
 CAST = {"finops": ("UKHC", "UKRT", "USRT", "NLDT"), "business_central": ("Ibérica SL", "Ireland Operations")}
+STATES = {
+    "finops": "LedgerFiscalPeriods",
+    "business_central": "generalLedgerSetup",
+}  # the lists that tell states
 IBERICA = "11111111-2222-3333-4444-555555555555"
 QUICK = Limits(first_pause=0.02)  # own pauses of 20, 40 and 80 ms: the rule is tested, not our patience
 
