@@ -16,13 +16,21 @@ from django.db.backends.utils import CursorWrapper
 
 from closing.days import DateSpan, local_date
 from closing.months import reporting_month
-from closing.readings import Gap, GapReason, Harvest, NativeFacts, PeriodReading, facts_to_json
+from closing.readings import (
+    Gap,
+    GapReason,
+    Harvest,
+    NativeFacts,
+    PeriodReading,
+    PostingWindowFacts,
+    facts_to_json,
+)
 from closing.states import Verdict, verdict
 from entities.models import LegalEntity
 from periods import staging
 from periods.attempts import Finish, finish_attempt
 from periods.deadlines import set_deadlines
-from periods.models import SyncAttempt, SyncGap
+from periods.models import FiscalPeriod, SyncAttempt, SyncGap
 from periods.policies import effective_policies
 
 log = structlog.get_logger(__name__)
@@ -102,11 +110,28 @@ def _pin_identities(harvest: Harvest, by_erp_id: dict[str, LegalEntity]) -> None
 def _gaps(harvest: Harvest, by_erp_id: dict[str, LegalEntity]) -> dict[int, Gap]:
     """The gaps by entity; a wanted company of which nothing at all was said is one too: absence is never fine."""
     gaps = {by_erp_id[gap.erp_id.lower()].pk: gap for gap in harvest.gaps if gap.erp_id.lower() in by_erp_id}
-    said = {reading.erp_id.lower() for reading in harvest.readings}
+    listed: dict[str, bool] = {}  # by company: did the ERP itself list any of its periods?
+    for reading in harvest.readings:
+        facts = reading.facts
+        ours = isinstance(facts, PostingWindowFacts) and facts.assumed_end
+        erp_id = reading.erp_id
+        listed[erp_id] = listed.get(erp_id, False) or not ours
+    listed = {erp_id.lower(): any_listed for erp_id, any_listed in listed.items()}
+    suspicious = _had_listed_periods(
+        [entity.pk for erp_id, entity in by_erp_id.items() if listed.get(erp_id) is False]
+    )
     for erp_id, entity in by_erp_id.items():
-        if erp_id not in said and entity.pk not in gaps:
+        if entity.pk not in gaps and (erp_id not in listed or entity.pk in suspicious):
             gaps[entity.pk] = Gap(erp_id, GapReason.EMPTY, "The ERP listed no periods for this company.")
     return gaps
+
+
+def _had_listed_periods(entity_ids: list[int]) -> set[int]:
+    """Of companies that now have calendar months for want of periods: those that had periods of their own (E16)."""
+    if not entity_ids:
+        return set()
+    had = FiscalPeriod.objects.filter(entity__in=entity_ids, facts__body__assumed_end=False)
+    return set(had.values_list("entity_id", flat=True).distinct())
 
 
 def _last_reads(attempt: SyncAttempt, entity_ids: Sequence[int]) -> dict[int, datetime | None]:

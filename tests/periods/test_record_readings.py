@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import Error, connection, transaction
@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closing.readings import Company, Gap, GapReason, Harvest, PeriodType
+from closing.readings import Company, Gap, GapReason, Harvest, PeriodType, PostingWindowFacts
 from closing.states import PeriodState
 from entities.models import LegalEntity
 from periods.attempts import Finish, Outcome, OutOfOrder, begin_attempt, finish_attempt
@@ -119,6 +119,18 @@ def test_a_company_of_which_nothing_is_said_is_a_gap_not_fine() -> None:
     assert recorded.gaps == 1
     assert SyncGap.objects.get().reason == "empty"
     assert story("NLDT") == ["open"]
+
+
+def test_e16_a_company_whose_periods_vanish_is_a_gap_but_one_that_never_had_any_is_read() -> None:
+    source, _ = connected_cast()
+    window = PostingWindowFacts(date(2026, 5, 1), None)
+    ours = PostingWindowFacts(date(2026, 5, 1), None, assumed_end=True)
+    read(source, "2026-06-08 12:00", everybody() | {"NLDT": window, "UKHC": ours})
+    assert SyncGap.objects.count() == 0
+    bare = Harvest(tuple(reading(code, ours) for code in everybody()), pages=1)
+    recorded = read(source, "2026-06-08 12:05", bare)
+    assert {gap.entity.code: gap.reason for gap in SyncGap.objects.all()} == {"NLDT": "empty"}
+    assert (recorded.gaps, story("NLDT")) == (1, ["open"])
 
 
 def test_a_period_that_leaves_the_answer_becomes_unknown_and_comes_back() -> None:
