@@ -8,8 +8,8 @@ from typing import Any
 import msal
 import pytest
 import requests
-from dynamics.core.client import Dynamics
-from odata import ODataService
+from dynamics.core.client import Dynamics  # type: ignore[import-untyped]
+from odata import ODataService  # type: ignore[import-untyped]
 
 from simulator.entra import BC_AUDIENCE
 from tests.simulator.conftest import ESIB, TENANT, Erps

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.odata import Dialect, Filter, find_by_key, parse, parse_key
+from simulator.filters import Dialect, Filter
+from simulator.odata import find_by_key, parse, parse_key
 from simulator.tables import Column, EntitySet
 from simulator.wire import Refusal
 

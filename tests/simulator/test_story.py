@@ -301,7 +301,8 @@ def test_demo_tells_the_same_past_whenever_it_is_started() -> None:
 
 
 def test_demo_months_are_mostly_closed_in_time_and_the_dutch_are_last() -> None:
-    story, took = load("demo", START), {}
+    story = load("demo", START)
+    took: dict[str, list[int]] = {}
     for change in story.changes:
         if change.status == "Closed" and change.period is not None:
             period = story.periods_by_key["Fiscal"][change.period]
@@ -310,7 +311,9 @@ def test_demo_months_are_mostly_closed_in_time_and_the_dutch_are_last() -> None:
     assert all(min(days) >= 1 for days in took.values())
     average = {code: sum(days) / len(days) for code, days in took.items()}
     assert max(average, key=lambda code: average[code]) == "NLDT"
-    assert sum(day <= 9 for days in took.values() for day in days) >= 0.7 * sum(map(len, took.values()))
+    assert sum(day <= 9 for days in took.values() for day in days) >= 0.7 * sum(
+        len(days) for days in took.values()
+    )
 
 
 def test_demo_is_served(tmp_path: Path) -> None:
