@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ from closing.readings import (
     PostingWindowFacts,
     facts_to_json,
 )
-from closing.states import Verdict, verdict
+from closing.states import verdict
 from entities.models import LegalEntity
 from periods import staging
 from periods.attempts import Finish, finish_attempt
@@ -54,7 +54,7 @@ def wanted_entities(connection_id: int, since: date) -> list[LegalEntity]:
     connected = LegalEntity.objects.filter(connection_id=connection_id)
     return [
         entity
-        for entity in connected.select_related("group").order_by("pk")
+        for entity in connected.prefetch_related("group").order_by("pk")
         if entity.active_to is None or entity.active_to >= since
     ]
 
@@ -81,7 +81,7 @@ def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, fini
 
         with database.cursor() as cursor:
             staging.prepare(cursor)
-            staging.fill(cursor, _staged_rows(cursor, attempt, harvest.readings, covered))
+            staging.fill(cursor, _batch(cursor, attempt, harvest.readings, covered))
             outcome = staging.apply(
                 cursor, attempt_id=attempt.pk, seen_at=attempt.started_at, covered=read_before, span=span
             )
@@ -161,9 +161,11 @@ def _note_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
                 SELECT id, started_at FROM periods_syncattempt
                 WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial') AND id < %(attempt)s
                 ORDER BY started_at DESC LIMIT 1)
-            WHERE span.last_attempt_id IS NULL
-              AND ((span.connection_id = %(connection)s AND NOT span.entity_id = ANY(%(covered)s))
-                   OR (span.connection_id <> %(connection)s AND span.entity_id = ANY(%(covered)s)))
+            WHERE span.id IN (
+                SELECT open.id FROM periods_readspan open
+                LEFT JOIN unnest(%(covered)s::bigint[]) AS covered(id) ON covered.id = open.entity_id
+                WHERE open.last_attempt_id IS NULL
+                  AND (open.connection_id = %(connection)s) <> (covered.id IS NOT NULL))
             """,
             {"attempt": attempt.pk, "connection": attempt.connection_id, "covered": covered},
         )
@@ -182,41 +184,51 @@ def _note_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
         )
 
 
-def _staged_rows(
+def _batch(
     cursor: CursorWrapper,
     attempt: SyncAttempt,
     readings: Sequence[PeriodReading],
     covered: Sequence[LegalEntity],
-) -> Iterator[staging.StagedRow]:
-    """Each reading of a covered entity with its state worked out; verdicts are shared by readings of equal facts."""
-    by_erp_id = {entity.erp_id.lower(): entity for entity in covered}
-    restricted = {
-        pk: policy.ledger_restricted_means_on_hold
-        for pk, policy in effective_policies((entity.pk, entity.group.path) for entity in covered).items()
+) -> staging.Batch:
+    """The readings of covered entities with their states worked out; what many readings share is worked out once."""
+    policies = effective_policies((entity.pk, entity.group.path) for entity in covered)
+    choices: dict[tuple[date, bool], tuple[date, bool]] = {}  # equal ones become one object
+    of_entity: dict[str, tuple[int, tuple[date, bool]]] = {}
+    for entity in covered:
+        choice = (
+            local_date(attempt.started_at, ZoneInfo(entity.zone)),
+            policies[entity.pk].ledger_restricted_means_on_hold,
+        )
+        of_entity[entity.erp_id.lower()] = (entity.pk, choices.setdefault(choice, choice))
+    by_spelling: dict[str, tuple[int, tuple[date, bool]] | None] = {
+        spelling: of_entity.get(spelling.lower()) for spelling in {reading.erp_id for reading in readings}
     }
-    today = {entity.pk: local_date(attempt.started_at, ZoneInfo(entity.zone)) for entity in covered}
     facts_ids = _keep_facts(cursor, (reading.facts for reading in readings))
-    verdicts: dict[tuple[int, DateSpan, date, bool], Verdict] = {}
-    months: dict[date, date] = {}
-    entities: dict[str, LegalEntity | None] = {}
+    batch = staging.Batch()
+    periods: dict[object, int] = {}
+    verdicts: dict[object, int] = {}
+    # 120,000 turns for a big group. Enum members and choices are told apart by id(): they would be hashed in Python.
     for reading in readings:
-        if reading.erp_id not in entities:
-            entities[reading.erp_id] = by_erp_id.get(reading.erp_id.lower())
-        entity = entities[reading.erp_id]
-        if entity is None:
+        place = by_spelling[reading.erp_id]
+        if place is None:
             continue
+        entity_id, choice = place
+        span, kind = reading.span, reading.type
+        key = (reading.erp_key, reading.calendar, reading.year, reading.name, span.first, span.last, id(kind))
+        period = periods.get(key)
+        if period is None:
+            period = periods[key] = len(batch.periods)
+            batch.periods.append((reading, reporting_month(span.last)))
         facts_id = facts_ids[id(reading.facts)]
-        key = (facts_id, reading.span, today[entity.pk], restricted[entity.pk])
-        found = verdicts.get(key)
-        if found is None:
-            found = verdicts[key] = verdict(
-                reading.span, reading.facts, today=key[2], ledger_restricted_means_on_hold=key[3]
-            )
-        last = reading.span.last
-        month = months.get(last)
-        if month is None:
-            month = months[last] = reporting_month(last)
-        yield (entity.pk, reading, month, found.state.value, found.because, facts_id)
+        asked = (facts_id, period, id(choice), reading.erp_changed_at)
+        number = verdicts.get(asked)
+        if number is None:
+            number = verdicts[asked] = len(batch.verdicts)
+            today, restricted = choice
+            found = verdict(span, reading.facts, today=today, ledger_restricted_means_on_hold=restricted)
+            batch.verdicts.append((found.state.value, found.because, facts_id, reading.erp_changed_at))
+        batch.readings.append(f"{entity_id}\t{period}\t{number}\n")
+    return batch
 
 
 def _keep_facts(cursor: CursorWrapper, all_facts: Iterable[NativeFacts]) -> dict[int, int]:

@@ -1,9 +1,9 @@
-"""How a reading of any size reaches the tables: COPY to a staging table, then only what is distinct is written."""
+"""How a reading of any size reaches the tables: COPY to staging tables, then only what is distinct is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db.backends.utils import CursorWrapper
@@ -11,15 +11,30 @@ from django.db.backends.utils import CursorWrapper
 from closing.days import DateSpan
 from closing.readings import PeriodReading
 
-StagedRow = tuple[int, PeriodReading, date, str, str, int]  # entity, reading, month, state, because, facts
-
-_COLUMNS = (
-    "entity_id bigint, erp_key text, calendar text, year text, name text, first_day date, last_day date, type text,"
-    " reporting_month date, state text, because text, facts_id bigint, erp_changed_at timestamptz"
-)
-_NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(","))
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
+# Thousands of entities share a fiscal calendar and some verdicts: each is staged once; a reading is three numbers.
+_TABLES = {
+    "staged_period": "period int, erp_key text, calendar text, year text, name text, first_day date, last_day date,"
+    " type text, reporting_month date",
+    "staged_verdict": "verdict int, state text, because text, facts_id bigint, erp_changed_at timestamptz",
+    "staged_reading": "entity_id bigint, period int, verdict int",
+    "changed_reading": "entity_id bigint, erp_key text, calendar text, year text, name text, first_day date,"
+    " last_day date, type text, reporting_month date, state text, because text, facts_id bigint,"
+    " erp_changed_at timestamptz, period_id bigint, old_state text, moved boolean, redated boolean",
+}
 _ANALYZE_FROM = 2_000  # rows; below it the planner's guess for an unseen table does no harm
+
+
+@dataclass(slots=True)
+class Batch:
+    """Readings as they are staged: `readings` holds a line of text for each, which names the others by position."""
+
+    periods: list[tuple[PeriodReading, date]] = field(
+        default_factory=list
+    )  # an example, and its reporting month
+    verdicts: list[tuple[str, str, int, datetime | None]] = field(
+        default_factory=list
+    )  # as in staged_verdict
+    readings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +48,27 @@ class Applied:
 
 def prepare(cursor: CursorWrapper) -> None:
     """Make the staging tables of this session; they empty themselves at the end of each transaction."""
-    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS staged_reading ({_COLUMNS}) ON COMMIT DELETE ROWS")
-    cursor.execute(
-        f"CREATE TEMP TABLE IF NOT EXISTS changed_reading ({_COLUMNS}, period_id bigint, old_state text,"
-        " moved boolean, redated boolean) ON COMMIT DELETE ROWS"
-    )
-    # A caller may record twice in one transaction (tests, history import).
-    cursor.execute("DELETE FROM staged_reading")
-    cursor.execute("DELETE FROM changed_reading")
+    for name, columns in _TABLES.items():
+        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS")
+        # A caller may record twice in one transaction (tests, history import).
+        cursor.execute(f"DELETE FROM {name}")  # noqa: S608 - names of our own
+    cursor.execute("SET LOCAL work_mem = '32MB'")  # a few big joins, one sync of a connection at a time
 
 
-def fill(cursor: CursorWrapper, rows: Iterable[StagedRow]) -> None:
-    """COPY readings into staging; text is escaped once per distinct word."""
-    words: dict[str, str] = {}
-
-    def word(text: str) -> str:
-        escaped = words.get(text)
-        if escaped is None:
-            escaped = words[text] = text.translate(_ESCAPES)
-        return escaped
-
-    lines = []
-    for entity_id, reading, month, state, because, facts_id in rows:
-        span = reading.span
-        changed_at = reading.erp_changed_at
-        lines.append(
-            f"{entity_id}\t{word(reading.erp_key)}\t{word(reading.calendar)}\t{word(reading.year)}"
-            f"\t{word(reading.name)}\t{span.first}\t{span.last}\t{reading.type.value}\t{month}\t{state}\t{word(because)}\t{facts_id}"
-            f"\t{changed_at.isoformat() if changed_at else chr(92) + 'N'}\n"
-        )
-    with cursor.copy(f"COPY staged_reading ({_NAMES}) FROM STDIN") as copy:
-        copy.write("".join(lines))
-    if len(lines) >= _ANALYZE_FROM:
-        cursor.execute("ANALYZE staged_reading (entity_id, erp_key)")
+def fill(cursor: CursorWrapper, batch: Batch) -> None:
+    """COPY a batch into staging."""
+    with cursor.copy("COPY staged_period FROM STDIN") as copy:
+        for number, (one, month) in enumerate(batch.periods):
+            span = one.span
+            texts = (one.erp_key, one.calendar, one.year, one.name)
+            copy.write_row((number, *texts, span.first, span.last, one.type.value, month))
+    with cursor.copy("COPY staged_verdict FROM STDIN") as copy:
+        for number, verdict in enumerate(batch.verdicts):
+            copy.write_row((number, *verdict))
+    with cursor.copy("COPY staged_reading FROM STDIN") as copy:
+        copy.write("".join(batch.readings))
+    if len(batch.readings) >= _ANALYZE_FROM:
+        cursor.execute("ANALYZE staged_reading (entity_id)")
 
 
 def apply(
@@ -84,34 +87,30 @@ def apply(
     cursor.execute(
         """
         INSERT INTO changed_reading
-        SELECT s.*, p.id, p.state,
-               p.id IS NULL OR (p.state, p.facts_id) IS DISTINCT FROM (s.state, s.facts_id),
-               p.id IS NULL OR (p.first_day, p.last_day, p.type) IS DISTINCT FROM (s.first_day, s.last_day, s.type)
-        FROM staged_reading s
-        LEFT JOIN periods_fiscalperiod p ON p.entity_id = s.entity_id AND p.erp_key = s.erp_key
-        WHERE p.id IS NULL
-           OR (p.state, p.facts_id, p.first_day, p.last_day, p.type, p.name, p.year, p.calendar)
-              IS DISTINCT FROM (s.state, s.facts_id, s.first_day, s.last_day, s.type, s.name, s.year, s.calendar)
-        """
-    )
-    touched = cursor.rowcount
-    cursor.execute(
-        """
-        INSERT INTO changed_reading
-        SELECT p.entity_id, p.erp_key, p.calendar, p.year, p.name, p.first_day, p.last_day, p.type, p.reporting_month,
-               'unknown', 'no longer in the ERP''s answer', NULL, NULL, p.id, p.state, true, false
-        FROM periods_fiscalperiod p
-        WHERE p.entity_id = ANY(%(covered)s) AND p.last_day >= %(first)s AND p.first_day <= %(last)s
-          AND p.state <> 'unknown'
-          AND NOT EXISTS (SELECT FROM staged_reading s WHERE s.entity_id = p.entity_id AND s.erp_key = p.erp_key)
+        SELECT coalesce(s.entity_id, p.entity_id), coalesce(s.erp_key, p.erp_key), coalesce(s.calendar, p.calendar),
+               coalesce(s.year, p.year), coalesce(s.name, p.name), coalesce(s.first_day, p.first_day),
+               coalesce(s.last_day, p.last_day), coalesce(s.type, p.type),
+               coalesce(s.reporting_month, p.reporting_month), coalesce(s.state, 'unknown'),
+               coalesce(s.because, 'no longer in the ERP''s answer'), s.facts_id, s.erp_changed_at, p.id, p.state,
+               (p.state, p.facts_id) IS DISTINCT FROM (coalesce(s.state, 'unknown'), s.facts_id),
+               s.entity_id IS NOT NULL
+                   AND (p.first_day, p.last_day, p.type) IS DISTINCT FROM (s.first_day, s.last_day, s.type)
+        FROM (SELECT * FROM staged_reading JOIN staged_period USING (period) JOIN staged_verdict USING (verdict)) s
+        FULL JOIN (SELECT known.* FROM unnest(%(covered)s::bigint[]) AS covered(id)
+                   JOIN periods_fiscalperiod known ON known.entity_id = covered.id) p
+          ON p.entity_id = s.entity_id AND p.erp_key = s.erp_key
+        WHERE CASE WHEN s.entity_id IS NULL
+              THEN p.last_day >= %(first)s AND p.first_day <= %(last)s AND p.state <> 'unknown'
+              ELSE (p.state, p.facts_id, p.first_day, p.last_day, p.type, p.name, p.year, p.calendar) IS DISTINCT FROM
+                   (s.state, s.facts_id, s.first_day, s.last_day, s.type, s.name, s.year, s.calendar) END
         """,
         {"covered": list(covered), "first": span.first, "last": span.last},
     )
-    touched += cursor.rowcount
+    touched = cursor.rowcount
     if not touched:
         return Applied(0, 0, [])
     if touched >= _ANALYZE_FROM:
-        cursor.execute("ANALYZE changed_reading")
+        cursor.execute("ANALYZE changed_reading (period_id)")
     cursor.execute(
         """
         WITH added AS (
