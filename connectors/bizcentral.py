@@ -174,12 +174,19 @@ def _answered(future: Future[list[Any]]) -> list[Any]:
         raise _of_one_company(wrong) from None
 
 
+NO_ACCESS = (
+    "The application may not read this company (403). Give its permission sets in Business Central the right to read"
+    " accounting periods and the general ledger setup."
+)
+NOT_FOUND = "Business Central no longer finds this company (404). It may have been deleted, renamed or moved."
+
+
 def _of_one_company(wrong: SourceError) -> Exception:
     """The trouble of one company, or the error itself when it concerns all of them."""
     if isinstance(wrong, SourceRefused) and wrong.status == 403:
-        return _Trouble(GapReason.NO_ACCESS, wrong.words)
+        return _Trouble(GapReason.NO_ACCESS, NO_ACCESS)
     if isinstance(wrong, SourceRefused) and wrong.status in {404, 410}:
-        return _Trouble(GapReason.NOT_FOUND, wrong.words)
+        return _Trouble(GapReason.NOT_FOUND, NOT_FOUND)
     if isinstance(wrong, SourceMisread) and wrong.status == 200:
         return _Trouble(GapReason.BAD_ROW, wrong.words)
     if isinstance(wrong, SourceUnavailable) and wrong.status == 500:

@@ -156,7 +156,7 @@ def test_e03_one_of_twenty_companies_without_access_leaves_nineteen_read(twenty:
     )
     assert gaps(harvest) == {"Company 7": GapReason.NO_ACCESS}
     assert len(seen(harvest)) == 19
-    assert "no permission (403)" in gap(harvest).words
+    assert "may not read this company (403)" in gap(harvest).words
 
 
 @both
