@@ -82,13 +82,16 @@ class Stack:
             if child.ended():
                 raise ChildDied(child)
 
-    def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = 90) -> None:
-        """Wait until `ready` says so, watching the children; raises ChildDied and ServiceError."""
+    def wait_for(self, ready: Callable[[], bool], child: Child, seconds: float = 90) -> None:
+        """Wait until `ready` says so, watching all children; raises ChildDied, or ServiceError about `child`."""
         until = time.monotonic() + seconds
         while not ready():
             self.check()
             if time.monotonic() > until:
-                raise ServiceError(f"{what} did not answer within {seconds:.0f} seconds; see {self.log}.")
+                raise ServiceError(
+                    f"{child.name} did not answer within {seconds:.0f} seconds; the end of {child.log}:\n"
+                    f"{last_lines(child.log)}"
+                )
             time.sleep(0.05)
 
     def watch(self) -> None:
@@ -103,9 +106,20 @@ class Progress:
 
     def __init__(self) -> None:
         self.started = time.monotonic()
+        self.open_line = False
 
     def say(self, text: str) -> None:
-        print(f"{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
+        print(f"{self._ended_line()}{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
+
+    def detail(self, text: str) -> None:
+        """What a step says itself: in a terminal each line replaces the one before, the log keeps them all."""
+        if sys.stdout.isatty():
+            self.open_line = True
+            print(f"\r\x1b[K          {text[:68]}", end="", flush=True)
+
+    def _ended_line(self) -> str:
+        ended, self.open_line = ("\r\x1b[K" if self.open_line else ""), False
+        return ended
 
 
 # demo -------------------------------------------------------------------------------------------------------
@@ -163,7 +177,7 @@ def _bring_up(
     simulator_port = memory.simulator_port()
     simulator = f"http://127.0.0.1:{simulator_port}"
     python = sys.executable
-    stack.start(
+    simulating = stack.start(
         "simulator", [python, "-m", "simulator", "--port", str(simulator_port), "--scenario", "demo"], env
     )
 
@@ -180,15 +194,15 @@ def _bring_up(
     migrations = fingerprint_of_migrations(PROJECT)
     if where != OUR_OWN or not memory.knows("migrated", migrations):
         progress.say("Preparing the database")
-        _step(stack, "migrate", [python, "manage.py", "migrate", "--no-input"], env, quiet=True)
+        _step(stack, progress, "migrate", [python, "manage.py", "migrate", "--no-input"], env)
         memory.note("migrated", migrations)
 
     serve = [python, "-m", "closeboard.serve", "--host", host, "--port", str(port)]
-    stack.start("web", serve, env | {"DATABASE_POOL": "true"})
+    web = stack.start("web", serve, env | {"DATABASE_POOL": "true"})
     if first_time or memory.knows("simulator moved", "yes"):
         progress.say("Loading the demo group and playing its last months (the first time only)")
-        stack.wait_for(lambda: listens(simulator_port), "The simulator")
-        _step(stack, "load_demo", [python, "manage.py", "load_demo", "--simulator", simulator], env)
+        stack.wait_for(lambda: listens(simulator_port), simulating)
+        _step(stack, progress, "load_demo", [python, "manage.py", "load_demo", "--simulator", simulator], env)
         memory.note("loaded", where)
         memory.note("simulator moved", "no")
 
@@ -204,7 +218,7 @@ def _bring_up(
 
     local = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     local = f"http://{local}:{port}"
-    stack.wait_for(lambda: answers(f"{local}/readyz") and answers(f"{local}/login/"), "The board")
+    stack.wait_for(lambda: answers(f"{local}/readyz") and answers(f"{local}/login/"), web)
     progress.say("The board answers")
     print(f"\n  {env['PUBLIC_BASE_URL']}/\n")
     for name in LOGINS:
@@ -224,7 +238,7 @@ def _services_first(stack: Stack, state: Path) -> Iterator[services.Services]:
             stop(*reversed(others))
 
 
-def _step(stack: Stack, name: str, argv: list[str], env: Mapping[str, str], *, quiet: bool = False) -> None:
+def _step(stack: Stack, progress: Progress, name: str, argv: list[str], env: Mapping[str, str]) -> None:
     """Run a command to its end, showing what it says; raises ServiceError with its last lines if it fails."""
     child = spawn(name, argv, log=stack.log / f"{name}.log", env=env, cwd=PROJECT)
     try:
@@ -234,15 +248,14 @@ def _step(stack: Stack, name: str, argv: list[str], env: Mapping[str, str], *, q
                 stack.check()
                 ended = child.ended()  # asked before the last reading, so that no line is missed
                 for line in said:
-                    if not quiet:
-                        print(f"          {line.rstrip()}", flush=True)
+                    progress.detail(line.strip())
                 time.sleep(0.02)
     finally:
         stop(child)
     if child.process.returncode:
-        tail = last_lines(child.log) if quiet else ""
         raise ServiceError(
-            f"`{name}` failed with exit code {child.process.returncode}; its log is {child.log}\n{tail}".rstrip()
+            f"`{name}` failed with exit code {child.process.returncode}; the end of {child.log}:\n"
+            f"{last_lines(child.log)}"
         )
 
 
