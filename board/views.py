@@ -13,8 +13,9 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
 from board.forms import LoginForm
-from board.page import FIRST_MONTH, LAST_MONTH, Reader, page, the_latest, version
+from board.page import FIRST_MONTH, LAST_MONTH, page, the_latest, version
 from board.people import signed_in, someone, wants_fragment
+from board.rows import Reader
 from closing.days import month_and_year
 from closing.months import parse_month
 from entities.models import LegalEntity, Person
@@ -43,10 +44,13 @@ def scoreboard(request: HttpRequest) -> HttpResponse:
     fragment = wants_fragment(request)
     if fragment and request.GET.get("seen") == version(board):
         return HttpResponse(status=204)
+    shown = page(board, reader)
+    empty = None if board.rows else _nothing(person, entities.count(), month)
     told = {
-        "page": page(board, reader),
+        "title": empty[0] if empty else shown.title,
+        "page": shown,
         "poll": f"month={month:%Y-%m}&" if asked is not None else "",
-        "empty": None if board.rows else _nothing(person, entities.count(), month),
+        "empty": empty,
         "htmx": fragment,
     }
     if fragment:

@@ -9,9 +9,10 @@ import pytest
 from django.template.loader import render_to_string
 
 from board import words
-from board.page import Page, Reader, page, version
+from board.page import Page, page, version
+from board.rows import Reader
 from closing.deadlines import Deadline
-from closing.scoreboard import GroupNode, Scoreboard, Warning
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning
 from closing.standing import JudgePolicy, LatenessUnit
 from tests.cast import AMERICAS, EUROPE, MERIDIAN, NLDT, UK, UKHC, UKRT, USRT
 from tests.golden_files import assert_golden
@@ -43,7 +44,8 @@ def tile(of: Page, label: str) -> str:
 
 
 def test_the_worked_example_as_a_fragment() -> None:
-    told = {"page": shown(worked_example()), "poll": "", "empty": None, "htmx": True}
+    of = shown(worked_example())
+    told = {"title": of.title, "page": of, "poll": "", "empty": None, "htmx": True}
     assert_golden("worked_example.html", render_to_string("board/_scoreboard.html", told))
 
 
@@ -218,7 +220,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("one", "text", "detail", "tone"), WORDS)
-def test_against_the_deadline(one: words.Row, text: str, detail: str, tone: str) -> None:
+def test_against_the_deadline(one: Row, text: str, detail: str, tone: str) -> None:
     assert words.against(one, WORKED_AT) == words.Against(text, detail, tone)
 
 

@@ -192,7 +192,7 @@ def test_the_page_costs_the_same_few_statements_at_any_size(entities: int) -> No
     with CaptureQueriesContext(connection) as counted:
         answer = client.get("/")
     assert text_of(answer).count('id="row-E') == entities
-    assert len(counted) <= 11, "\n".join(query["sql"][:120] for query in counted)
+    assert len(counted) <= 12, "\n".join(query["sql"][:120] for query in counted)
     with CaptureQueriesContext(connection) as polled:
         assert client.get(seen_in(text_of(answer)), headers=HTMX).status_code == 204
     assert len(polled) == len(counted) - 1  # no roles

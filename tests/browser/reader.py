@@ -1,0 +1,100 @@
+"""A person at a browser, as the stories see them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page
+
+from tests.saved import PASSWORD
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+
+def find_chromium() -> str:
+    """The browser's program: CLOSEBOARD_CHROMIUM, else on the path; as root Debian's package is installed."""
+    found = os.environ.get("CLOSEBOARD_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        for words in ("update -qq", "install -y -qq chromium-headless-shell fonts-dejavu-core"):
+            subprocess.run(["apt-get", *words.split()], stdout=subprocess.DEVNULL, timeout=110)
+        found = shutil.which(NAMES[0])
+    if found is None:
+        pytest.fail(
+            "The browser tests need Chromium. Install it with: apt-get install chromium-headless-shell "
+            "fonts-dejavu-core, or set CLOSEBOARD_CHROMIUM to its program.",
+            pytrace=False,
+        )
+    return found
+
+
+@dataclass
+class Reader:
+    """A person at a browser; whatever the browser complains about is kept and fails the test at its end."""
+
+    page: Page
+    site: str
+    complaints: list[str] = field(default_factory=list)
+
+    def hear(self, said: ConsoleMessage) -> None:
+        """Keep what the console says in earnest; a CSP violation is said there too."""
+        if said.type in {"error", "warning"}:
+            self.complaints.append(said.text)
+
+    def open(self, path: str = "/") -> None:
+        self.page.goto(self.site + path)
+
+    def log_in(self, email: str = "rosa.bell@meridian.test") -> None:
+        self.open("/login/")
+        self.page.get_by_label("E-mail").fill(email)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Log in").click()
+        self.page.wait_for_url(self.site + "/")
+
+    def look(self, width: int, scheme: Literal["light", "dark"]) -> None:
+        """Look at the same page on a screen of another width, by day or by night."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme=scheme)
+
+    def forgive(self, *words: str) -> None:
+        """Drop the complaints that a story causes on purpose."""
+        self.complaints = [each for each in self.complaints if not any(word in each for word in words)]
+
+    def assert_accessible(self) -> None:
+        """axe finds nothing against WCAG 2.2 A and AA or its own best practices."""
+        found = Axe().run(self.page).response["violations"]
+        told = [
+            f"{each['id']}: {each['help']} at {node['html'][:160]} {node.get('failureSummary', '')}"
+            for each in found
+            for node in each["nodes"]
+        ]
+        assert not told, "\n".join(told)
+
+    def assert_no_sideways_scroll(self) -> None:
+        wide, seen = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= seen, f"the page is {wide} px wide in a window of {seen}"
+
+    def picture(self, name: str) -> None:
+        """Keep a screenshot where CLOSEBOARD_PICTURES names a folder, for a person to look at."""
+        if folder := os.environ.get("CLOSEBOARD_PICTURES"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+NewReader = Callable[..., Reader]

@@ -1,0 +1,221 @@
+"""The board in real Chromium: every designed state, wide and narrow, light and dark, checked by axe."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from closing.days import DateSpan
+from entities.models import LegalEntity
+from tests.browser.reader import NewReader
+from tests.cast import NLDT, UKHC, UKRT, Who
+from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
+from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
+
+ClockAt = Callable[[datetime], None]
+SCREENS = Path(__file__).parents[2] / "docs" / "screens"
+
+
+def worked() -> datetime:
+    play_the_worked_example(save_group())
+    return WORKED_AT
+
+
+def busy() -> datetime:
+    save_a_busy_group()
+    return BUSY_AT
+
+
+def closed() -> datetime:
+    group = save_group((UKHC, UKRT, NLDT))
+    group.read("2026-06-01 12:00", {"UKHC": OPEN, "UKRT": OPEN, "NLDT": OPEN})
+    group.read("2026-06-05 12:00", {"UKHC": CLOSED, "UKRT": OPEN, "NLDT": OPEN})
+    group.read("2026-06-08 12:00", {"UKHC": CLOSED, "UKRT": CLOSED, "NLDT": CLOSED})
+    return utc("2026-06-08 12:01")
+
+
+def all_stale() -> datetime:
+    worked()
+    return utc("2026-06-12 15:40")
+
+
+def nothing_read() -> datetime:
+    save_group()
+    return WORKED_AT
+
+
+def no_entities() -> datetime:
+    worked()
+    LegalEntity.objects.all().update(active_from="2026-07-01")
+    return WORKED_AT
+
+
+def no_periods() -> datetime:
+    group = save_group()
+    july = DateSpan(date(2026, 7, 1), date(2026, 7, 31))
+    group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN), span=july)
+    return WORKED_AT
+
+
+def no_deadlines() -> datetime:
+    group = save_group(policy=False)
+    group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
+    group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED})
+    return WORKED_AT
+
+
+def on_hold_counts() -> datetime:
+    group = save_group(on_hold_counts=True)
+    group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
+    group.read("2026-06-09 12:00", dict.fromkeys(group.entities, ON_HOLD) | {"UKHC": CLOSED})
+    return utc("2026-06-09 12:01")
+
+
+def not_due() -> datetime:
+    group = save_group()
+    group.read("2026-06-03 12:00", dict.fromkeys(group.entities, OPEN))
+    return utc("2026-06-03 12:04")
+
+
+STATES = {
+    worked: "Not closed: 2 of 4 outstanding",
+    busy: "Not closed: 6 of 12 outstanding",
+    closed: "Group closed on 8 June, 1 day early",
+    all_stale: "Not known: 4 of 4 cannot be confirmed (4 stale)",
+    nothing_read: "Not known: 4 of 4 cannot be confirmed (4 unknown)",
+    no_entities: "Nobody closes May 2026",
+    no_periods: "Not known: 4 of 4 cannot be confirmed (4 unknown)",
+    no_deadlines: "Not closed: 3 of 4 outstanding",
+    on_hold_counts: "Group closed on 9 June, 2 days early (3 on hold counted as closed)",
+    not_due: "Not closed: 4 of 4 outstanding",
+}
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_every_designed_state(
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+) -> None:
+    clock_at(state())
+    person()
+    reader = new_reader()
+    reader.log_in()
+    expect(reader.page.locator("h2")).to_have_text(STATES[state])
+    expect(reader.page).to_have_title(re.compile(re.escape(STATES[state])))
+    for width in (1400, 390):
+        for scheme in ("light", "dark"):
+            reader.look(width, scheme)
+            reader.picture(f"{state.__name__}-{width}-{scheme}")
+            reader.assert_accessible()
+            reader.assert_no_sideways_scroll()
+
+
+def test_the_plain_pages(new_reader: NewReader) -> None:
+    reader = new_reader()
+    for name, path in (("login", "/login/"), ("404", "/nowhere")):
+        reader.open(path)
+        for width in (1400, 390):
+            for scheme in ("light", "dark"):
+                reader.look(width, scheme)
+                reader.picture(f"{name}-{width}-{scheme}")
+                reader.assert_accessible()
+                reader.assert_no_sideways_scroll()
+    reader.forgive("404")
+
+
+def test_a_wrong_password_is_said_in_words(new_reader: NewReader) -> None:
+    reader = new_reader()
+    reader.open("/login/")
+    reader.page.get_by_label("E-mail").fill("rosa.bell@meridian.test")
+    reader.page.get_by_label("Password").fill("not it")
+    reader.page.keyboard.press("Enter")
+    expect(reader.page.get_by_role("alert")).to_contain_text("do not belong together")
+    expect(reader.page.get_by_label("E-mail")).to_have_value("rosa.bell@meridian.test")
+    reader.assert_accessible()
+    reader.picture("login-error")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1024, 1920, 2560])
+def test_any_screen(width: int, new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(busy())
+    person()
+    reader = new_reader(width, 1440 if width == 2560 else 900)
+    reader.log_in()
+    reader.assert_no_sideways_scroll()
+    reader.picture(f"width-{width}")
+
+
+def test_what_folds_opens_within_the_page(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(busy())
+    person()
+    reader = new_reader(dark=True)
+    reader.log_in()
+    reader.page.get_by_text("Tue 9 Jun").first.click()
+    words = "6th working day after Sun 31 May 2026, Netherlands calendar"
+    expect(reader.page.get_by_text(words)).to_be_visible()
+    expect(reader.page.get_by_text(words)).to_contain_text("It ends with the day in Amsterdam.")
+    reader.assert_accessible()
+    reader.picture("explained")
+    reader.page.get_by_text("posting allowed, two modules restricted").click()
+    expect(reader.page.get_by_text(words)).to_be_hidden()
+    expect(reader.page.get_by_text("Ledger only for user group FINCLOSE")).to_be_visible()
+    reader.page.keyboard.press("Escape")
+    expect(reader.page.get_by_text("Ledger only for user group FINCLOSE")).to_be_hidden()
+    reader.page.get_by_text("Rosa Bell: menu").locator("..").click()
+    expect(reader.page.locator("#person .menu")).to_contain_text("RoleFinance")
+    expect(reader.page.locator("#person .menu")).to_be_visible()
+    reader.assert_accessible()
+    reader.picture("menu")
+    reader.page.get_by_role("button", name="Log out").click()
+    reader.page.wait_for_url("**/login/")
+
+
+def test_a_month_that_is_none(new_reader: NewReader, clock_at: ClockAt) -> None:
+    worked()
+    person()
+    reader = new_reader()
+    reader.log_in()
+    reader.open("/?month=May")
+    expect(reader.page.get_by_role("heading")).to_contain_text("No such month: “May”")
+    reader.assert_accessible()
+    reader.picture("no-such-month")
+    reader.page.get_by_role("link", name="Show the latest, May 2026").click()
+    expect(reader.page.get_by_role("heading", name="May 2026")).to_be_visible()
+    reader.forgive("400")
+
+
+def test_one_printed_page_for_25_entities(new_reader: NewReader, clock_at: ClockAt) -> None:
+    cast = [
+        Who(f"E{n:02}", f"Entity {n} Ltd", "GB", "Europe/London", "UK", "Amira Hale", "", "", "")
+        for n in range(25)
+    ]
+    group = save_group(cast)
+    group.read("2026-06-01 12:00", {who.code: OPEN for who in cast})
+    group.read("2026-06-12 11:58", {who.code: (OPEN, CLOSED)[n % 2] for n, who in enumerate(cast)})
+    person()
+    reader = new_reader()
+    reader.log_in()
+    pdf = reader.page.pdf(prefer_css_page_size=True, print_background=True)
+    if folder := os.environ.get("CLOSEBOARD_PICTURES"):
+        Path(folder, "print.pdf").write_bytes(pdf)
+        reader.page.emulate_media(media="print")
+        reader.page.set_viewport_size({"width": 1047, "height": 725})
+        reader.picture("print")
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+
+
+def test_the_screenshot_of_the_readme(new_reader: NewReader, clock_at: ClockAt, tmp_path: Path) -> None:
+    """With UPDATE_SCREENS=1 it is written to docs/screens/board.png, for the README."""
+    clock_at(worked())
+    person()
+    reader = new_reader(1400, 780)
+    reader.log_in()
+    folder = SCREENS if os.environ.get("UPDATE_SCREENS") == "1" else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    reader.page.screenshot(path=folder / "board.png")
+    assert (folder / "board.png").stat().st_size > 20_000
