@@ -123,10 +123,10 @@ def _periods(months: int) -> None:
     execute(
         """
         INSERT INTO periods_fiscalperiod (entity_id, erp_key, calendar, year, name, first_day, last_day, type,
-            reporting_month, month_set_by_hand, state, because, facts_id, changed_attempt_id)
+            reporting_month, month_set_by_hand, state, because, facts_id)
         SELECT e.id, 'Fiscal|' || to_char(month, 'YYYY') || '|Period ' || to_char(month, 'FMMM'), 'Fiscal',
             to_char(month, 'YYYY'), 'Period ' || to_char(month, 'FMMM'), month,
-            (month + interval '1 month -1 day')::date, 'operating', month, false, how.state, how.because, f.id, a.id
+            (month + interval '1 month -1 day')::date, 'operating', month, false, how.state, how.because, f.id
         FROM entities_legalentity e
         CROSS JOIN LATERAL (SELECT month::date AS month
                             FROM generate_series(%(first)s::timestamp, %(last)s, '1 month') month) months
@@ -138,8 +138,6 @@ def _periods(months: int) -> None:
           ON how.state = CASE WHEN month < %(last)s AND luck >= 2 THEN 'closed'
                               WHEN luck < 400 THEN 'open' WHEN luck < 500 THEN 'on_hold' ELSE 'closed' END
         JOIN periods_nativefacts f ON f.digest = 'seeded ' || how.status
-        JOIN periods_syncattempt a ON a.started_at = CASE WHEN how.state = 'open' THEN month + interval '6 h'
-                                      ELSE month + interval '1 month 8 days 16 h' END AT TIME ZONE 'UTC'
         ORDER BY extract(year FROM month), e.id, month
         """,
         first=_first(months),

@@ -73,7 +73,6 @@ def _table(periods: int, changed: int) -> Table:
     )
     if changed:
         table.goal("changed-only loop over ours", CHANGED_ONLY, OURS, 10, at_most=False)
-        table.goal("bulk_update over ours, for information", "bulk_update", OURS, 1, at_most=False)
     else:
         table.goal("ours over the SELECT", OURS, SELECT, 5)
     prepare()

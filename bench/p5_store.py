@@ -157,7 +157,7 @@ class _Peer:
             batch_size=2_000,
             update_conflicts=True,
             unique_fields=["entity", "erp_key"],
-            update_fields=[*STORED, "facts", "changed_attempt"],
+            update_fields=[*STORED, "facts"],
         )
 
 
@@ -201,9 +201,8 @@ class _ByHand:
             )
             execute(
                 f"""
-                INSERT INTO periods_fiscalperiod
-                    (entity_id, erp_key, {columns}, month_set_by_hand, changed_attempt_id)
-                SELECT entity_id, erp_key, {columns}, false, (SELECT min(id) FROM periods_syncattempt) FROM by_hand s
+                INSERT INTO periods_fiscalperiod (entity_id, erp_key, {columns}, month_set_by_hand)
+                SELECT entity_id, erp_key, {columns}, false FROM by_hand s
                 WHERE NOT EXISTS (SELECT FROM periods_fiscalperiod p
                                   WHERE p.entity_id = s.entity_id AND p.erp_key = s.erp_key)
                 """
@@ -214,7 +213,6 @@ def _rows(readings: Sequence[PeriodReading]) -> list[dict[str, object]]:
     """The rows that the two others write; states and facts are worked out beforehand, in their favour."""
     entity_of = dict(LegalEntity.objects.values_list("erp_id", "pk"))
     facts_of = _facts_ids(readings)
-    attempt = SyncAttempt.objects.earliest("pk").pk
     closed = {id(facts) for facts in SOME_FACTS["Closed"]}
     return [
         {
@@ -230,7 +228,6 @@ def _rows(readings: Sequence[PeriodReading]) -> list[dict[str, object]]:
             "state": "closed" if id(one.facts) in closed else "open",
             "because": "permanently closed" if id(one.facts) in closed else "posting allowed",
             "facts_id": facts_of[id(one.facts)],
-            "changed_attempt_id": attempt,
         }
         for one in readings
     ]

@@ -117,7 +117,9 @@ class FiscalPeriod(models.Model):
     `reporting_month` is a first of month; by rule the month whose end is nearest, unless an administrator mapped it.
     """
 
-    entity = models.ForeignKey(LegalEntity, on_delete=models.CASCADE, related_name="periods")
+    entity = models.ForeignKey(
+        LegalEntity, on_delete=models.CASCADE, related_name="periods", db_index=False
+    )  # period_once_per_entity begins with it
     erp_key = models.CharField(max_length=200)
     calendar = models.CharField(max_length=100, blank=True)
     year = models.CharField(max_length=40)
@@ -129,8 +131,9 @@ class FiscalPeriod(models.Model):
     month_set_by_hand = models.BooleanField(default=False)
     state = models.CharField(max_length=12, choices=[(s, s) for s in STATES])
     because = models.TextField()
-    facts = models.ForeignKey(NativeFacts, null=True, on_delete=models.PROTECT, related_name="+")
-    changed_attempt = models.ForeignKey(SyncAttempt, on_delete=models.PROTECT, related_name="+")
+    facts = models.ForeignKey(
+        NativeFacts, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )  # never deleted, never looked up by
 
     class Meta:
         indexes = [
@@ -158,12 +161,15 @@ class StateChange(models.Model):
     `erp_changed_at` is the ERP's own upper bound where it has one.
     """
 
-    period = models.ForeignKey(FiscalPeriod, on_delete=models.PROTECT, related_name="changes")
-    attempt = models.ForeignKey(SyncAttempt, on_delete=models.PROTECT, related_name="+")
+    # No index of their own: change_by_period and change_once_per_attempt begin with them, and facts stay for ever.
+    period = models.ForeignKey(FiscalPeriod, on_delete=models.PROTECT, related_name="changes", db_index=False)
+    attempt = models.ForeignKey(SyncAttempt, on_delete=models.PROTECT, related_name="+", db_index=False)
     state = models.CharField(max_length=12, choices=[(s, s) for s in STATES])
     previous_state = models.CharField(max_length=12, choices=[(s, s) for s in STATES], null=True)
     because = models.TextField()
-    facts = models.ForeignKey(NativeFacts, null=True, on_delete=models.PROTECT, related_name="+")
+    facts = models.ForeignKey(
+        NativeFacts, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     seen_at = models.DateTimeField()
     previous_read_at = models.DateTimeField(null=True)
     erp_changed_at = models.DateTimeField(null=True)
@@ -178,7 +184,7 @@ class StateChange(models.Model):
             ),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["period", "attempt"], name="change_once_per_attempt"),
+            models.UniqueConstraint(fields=["attempt", "period"], name="change_once_per_attempt"),
             models.CheckConstraint(condition=Q(state__in=STATES), name="change_state_is_known_word"),
             models.CheckConstraint(
                 condition=Q(previous_read_at=None) | Q(previous_read_at__lte=F("seen_at")),

@@ -115,15 +115,14 @@ def apply(
         """
         WITH added AS (
             INSERT INTO periods_fiscalperiod (entity_id, erp_key, calendar, year, name, first_day, last_day, type,
-                reporting_month, month_set_by_hand, state, because, facts_id, changed_attempt_id)
+                reporting_month, month_set_by_hand, state, because, facts_id)
             SELECT entity_id, erp_key, calendar, year, name, first_day, last_day, type,
-                reporting_month, false, state, because, facts_id, %(attempt)s
+                reporting_month, false, state, because, facts_id
             FROM changed_reading WHERE period_id IS NULL
             RETURNING id, entity_id, erp_key)
         UPDATE changed_reading c SET period_id = added.id FROM added
         WHERE c.entity_id = added.entity_id AND c.erp_key = added.erp_key
-        """,
-        {"attempt": attempt_id},
+        """
     )
     new_periods = cursor.rowcount
     cursor.execute(
@@ -131,11 +130,9 @@ def apply(
         UPDATE periods_fiscalperiod p
         SET calendar = c.calendar, year = c.year, name = c.name, first_day = c.first_day, last_day = c.last_day,
             type = c.type, state = c.state, because = c.because, facts_id = c.facts_id,
-            changed_attempt_id = %(attempt)s,
             reporting_month = CASE WHEN p.month_set_by_hand THEN p.reporting_month ELSE c.reporting_month END
         FROM changed_reading c WHERE p.id = c.period_id AND c.old_state IS NOT NULL
-        """,
-        {"attempt": attempt_id},
+        """
     )
     cursor.execute(
         """
