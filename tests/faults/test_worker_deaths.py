@@ -1,0 +1,307 @@
+"""Workers that are killed while they read and record (05-reliability B1, B2, E23)."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from closeboard.children import Child
+from connectors.services import LEASE, due_connections
+from periods.attempts import abandon_expired, begin_attempt
+from simulator.run import Running
+from tests.closeboard.processes import until
+from tests.faults.rig import (
+    FULL,
+    INTERVAL,
+    Fleet,
+    Nursery,
+    Onlooker,
+    Workers,
+    assert_sound,
+    attempts,
+    begun_since,
+    drained,
+    end_group,
+    fleet_of,
+    in_group,
+    is_running,
+    let_pass,
+    look_until,
+    newest,
+    read_since,
+    since,
+    states,
+)
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+KILLS = 50
+CHILD_KILLS = 50 if FULL else 3  # a replacement takes the pool some seconds
+SHOWN = {"Open": "open", "Closed": "closed"}
+
+
+def first_read(fleet: Fleet) -> float:
+    """Let a worker read for the first time; returns how many seconds a read of this fleet takes."""
+    look_until(read_since(0), 60, "a first read")
+    let_pass(INTERVAL)
+    began = timezone.now()
+    last = newest()
+    look_until(read_since(last), 60, "a second read")
+    [*_, attempt] = attempts()
+    assert attempt.pages >= 20
+    assert attempt.finished_at is not None
+    return min(since(began), (attempt.finished_at - attempt.started_at).total_seconds())
+
+
+def kill_while_reading(fleet: Fleet, state: str, kill: Callable[[], None], within: float) -> float:
+    """The ERP changes, a read begins, its process is killed; then time passes and the next look reads again.
+
+    Returns the seconds from the kill to the fresh reading, beside the interval that was let pass.
+    """
+    before = states(fleet)
+    fleet.turn(state)
+    let_pass(INTERVAL)
+    look_until(begun_since(newest()), 30, "a read begins")
+    time.sleep(random.uniform(0, within))
+    kill()
+    killed = timezone.now()
+    assert states(fleet) in (before, {SHOWN[state]})
+    last = newest()
+    assert timedelta(0) < LEASE < INTERVAL  # so the lease is over when the connection's next turn comes
+    let_pass(INTERVAL)
+    look_until(read_since(last), 60, "the entities are fresh again")
+    assert states(fleet) == {SHOWN[state]}
+    return since(killed)
+
+
+def how_it_went(taken: list[float]) -> None:
+    """B1's figures: fresh again within two intervals, and the kills really hit reads."""
+    assert INTERVAL.total_seconds() + max(taken) <= 2 * INTERVAL.total_seconds()
+    outcomes = [attempt.outcome for attempt in attempts()]
+    print(f"kills {len(taken)}, abandoned {outcomes.count('abandoned')}, slowest {max(taken):.1f} s")
+    assert outcomes.count("abandoned") >= len(taken) / 3
+
+
+@pytest.mark.timeout(300)
+def test_b1_fifty_kills_of_the_process_that_reads(
+    live_database: str, live_stack_env: dict[str, str], fleet_sim: Running, tmp_path: Path
+) -> None:
+    """50 times kill -9 at a random point of a read of 30 pages: 0 half-written snapshots, fresh <= 2 intervals."""
+    fleet = fleet_of(fleet_sim, 20)
+    with Nursery(live_stack_env | {"SYNC_LOOK_SECONDS": "5"}, tmp_path / "log") as nursery:
+        worker = nursery.worker("--pool", "threads", "--concurrency", "2")
+        within = first_read(fleet)
+        taken = []
+
+        def kill() -> None:
+            nonlocal worker
+            end_group(worker)
+            worker = nursery.worker("--pool", "threads", "--concurrency", "2")
+
+        with Onlooker(live_database, fleet) as onlooker:
+            for turn in range(KILLS):
+                taken.append(kill_while_reading(fleet, ("Closed", "Open")[turn % 2], kill, within))
+    assert onlooker.shown == {"open", "closed"}
+    how_it_went(taken)
+    assert_sound()
+
+
+@pytest.mark.timeout(300)
+def test_b2_kills_of_the_pool_child(live_database: str, workers: Workers, fleet_sim: Running) -> None:
+    """As B1, but only the child that reads is killed: the worker lives on and replaces it by itself."""
+    fleet = fleet_of(fleet_sim, 20)
+    worker = workers.worker("--concurrency", "1")
+    within = first_read(fleet)
+    with Onlooker(live_database, fleet) as onlooker:
+        taken = [
+            kill_while_reading(fleet, ("Closed", "Open")[turn % 2], lambda: kill_child(worker), within)
+            for turn in range(CHILD_KILLS)
+        ]
+    assert onlooker.shown == {"open", "closed"}
+    assert not worker.ended()
+    how_it_went(taken)
+    assert_sound()
+
+
+def kill_child(worker: Child) -> None:
+    [child] = in_group(worker.pid)
+    os.kill(child, signal.SIGKILL)
+
+
+def test_b1_the_children_of_a_killed_main_process_end_too(
+    live_database: str, workers: Workers, fleet_sim: Running
+) -> None:
+    """kill -9 of a prefork main process in the middle of reads: its children end, what they did is whole."""
+    fleet = fleet_of(fleet_sim, 10, connections=2)
+    worker = workers.worker()
+    with Onlooker(live_database, fleet):
+        look_until(read_since(0, connections=2), 60, "a first read")
+        fleet.turn("Closed")
+        fleet_sim.set_latency(50)
+        let_pass(INTERVAL)
+        look_until(begun_since(newest()), 30, "reads begin")
+        children = in_group(worker.pid)
+        assert len(children) == 2
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.process.wait()
+        until(lambda: not in_group(worker.pid), 30, "the children end")
+        fleet_sim.set_latency(0)
+        last = newest()
+        let_pass(INTERVAL)
+        workers.worker()
+        look_until(read_since(last, connections=2), 60, "the entities are fresh again")
+    assert states(fleet) == {"closed"}
+    assert_sound()
+
+
+# inside the recording transaction -----------------------------------------------------------------------------------
+
+# Where the recording is held and its process killed, in the order in which it gets there.
+# Each the event of a trigger that waits there.
+POINTS = {
+    "before the facts are kept": "BEFORE INSERT ON periods_nativefacts",
+    "between staging and periods": "BEFORE UPDATE ON periods_fiscalperiod",
+    "between periods and history": "BEFORE INSERT ON periods_statechange",
+    "after the history": "AFTER INSERT ON periods_statechange",
+    "before the attempt ends": "BEFORE UPDATE ON periods_syncattempt",
+    "after the attempt ended": "AFTER UPDATE ON periods_syncattempt",
+    "at commit": "AFTER INSERT ON periods_statechange DEFERRABLE INITIALLY DEFERRED",
+}
+_LOCK = 20_261_120
+
+
+@contextmanager
+def held(url: str, point: str) -> Iterator[Callable[[], bool]]:
+    """Hold every recording at a point until the block ends; yields a condition: somebody waits there."""
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        session.execute(
+            f"CREATE FUNCTION hold_here() RETURNS trigger LANGUAGE plpgsql AS"
+            f" 'BEGIN PERFORM pg_advisory_xact_lock({_LOCK}); RETURN NEW; END'"
+        )
+        event = POINTS[point]
+        kind = "CONSTRAINT TRIGGER" if "DEFERRED" in event else "TRIGGER"
+        # An UPDATE of attempts may be another's, who marks them abandoned.
+        each = (
+            "FOR EACH ROW WHEN (OLD.outcome = 'running' AND NEW.outcome = 'ok')"
+            if "UPDATE ON periods_syncattempt" in event
+            else "FOR EACH ROW"
+        )
+        session.execute(f"CREATE {kind} hold {event} {each} EXECUTE FUNCTION hold_here()")
+
+        def waits() -> bool:
+            found = session.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted",
+                [_LOCK],
+            ).fetchone()
+            return bool(found and found[0])
+
+        yield waits
+        session.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+        session.execute("DROP FUNCTION hold_here CASCADE")
+
+
+def nobody_records(url: str) -> bool:
+    """True once the database has ended the session that the killed process held."""
+    with psycopg.connect(url) as session:
+        found = session.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND query !~ 'array_agg'"
+        ).fetchone()
+    return bool(found and found[0] == 0)
+
+
+@pytest.mark.timeout(180)
+def test_b1_kills_at_every_point_of_the_recording(
+    live_database: str, workers: Workers, fleet_sim: Running
+) -> None:
+    """kill -9 while the transaction that records stands at each of its steps, up to its commit: all or nothing.
+
+    A gentle kill test passes a broken design; these hit the windows between two steps.
+    """
+    fleet = fleet_of(fleet_sim, 20)
+    worker = workers.worker("--concurrency", "1")
+    first_read(fleet)
+    with Onlooker(live_database, fleet):
+        for turn, point in enumerate(POINTS):
+            state, other = ("Closed", "Open") if turn % 2 == 0 else ("Open", "Closed")
+            assert states(fleet) == {SHOWN[other]}
+            fleet.turn(state)
+            new_words(fleet, turn)  # never seen before, so that every step has something to write
+            with held(live_database, point) as waits:
+                let_pass(INTERVAL)
+                look_until(waits, 30, f"the recording stands {point}")
+                kill_child(worker)
+                assert states(fleet) == {SHOWN[other]}
+                assert is_running()
+                last = newest()
+            until(lambda: nobody_records(live_database), 20, "the database gives up the dead session")
+            let_pass(INTERVAL)
+            look_until(read_since(last), 60, f"fresh again after a kill {point}")
+            assert states(fleet) == {SHOWN[state]}
+            drained()
+            assert_sound()
+    outcomes = [attempt.outcome for attempt in attempts()]
+    # Where the commit had been asked for already the server does it, all of it; everywhere else nothing is left.
+    assert outcomes.count("abandoned") == len(POINTS) - 1
+
+
+def new_words(fleet: Fleet, number: int) -> None:
+    """Facts that were never seen before."""
+    group = f"GROUP{number}"
+    fleet.sim.set_states(
+        [{"company": "E00001", "period": f"{fleet.month:%Y-%m}", "access": {"Ledger": ["User", group]}}]
+    )
+
+
+# an orderly end -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_e23_a_worker_that_is_told_to_end_finishes_its_read(
+    pool: str, live_database: str, workers: Workers, fleet_sim: Running
+) -> None:
+    """SIGTERM in the middle of a read, three deploys in a row: every attempt ends read, nothing is abandoned."""
+    fleet = fleet_of(fleet_sim, 20)
+    fleet_sim.set_latency(40)
+    with Onlooker(live_database, fleet):
+        for turn in range(3):
+            fleet.turn(("Closed", "Open")[turn % 2])
+            worker = workers.worker("--pool", pool, "--concurrency", "2")
+            let_pass(INTERVAL)
+            look_until(begun_since(newest()), 30, "a read begins")
+            worker.process.send_signal(signal.SIGTERM)
+            assert worker.process.wait(30) == 0
+            assert not is_running()
+            assert states(fleet) == {("closed", "open")[turn % 2]}
+    assert [attempt.outcome for attempt in attempts()] == ["ok"] * 3
+    assert_sound()
+
+
+def test_b12_what_kills_its_reader_is_paced_like_any_failure(live_database: str, fleet_sim: Running) -> None:
+    """Attempts that were abandoned five times in a row: the pause doubles, up to a quarter of an hour."""
+    fleet = fleet_of(fleet_sim, 1)
+    for _ in range(5):
+        let_pass(INTERVAL)
+        assert due_connections(timezone.now()) == [fleet.only.pk]
+        assert begin_attempt(fleet.only.pk, timezone.now(), lease=LEASE) is not None
+        assert due_connections(timezone.now() + INTERVAL) == []
+        with database.cursor() as cursor:
+            cursor.execute(
+                "UPDATE periods_syncattempt SET lease_until = '2000-01-01' WHERE outcome = 'running'"
+            )
+        assert abandon_expired(timezone.now()) == 1
+    now = timezone.now()
+    assert due_connections(now + INTERVAL) == []
+    assert due_connections(now + 2 * INTERVAL) == [fleet.only.pk]
+    assert_sound()
