@@ -152,7 +152,9 @@ def _section(code: str, name: str, depth: int, board: Scoreboard, lines: Sequenc
 def _line(row: Row, as_of: datetime, reader: Reader) -> Line:
     said = words.against(row, as_of)
     because, more = _split(row.because)
-    if row.trouble and not row.fresh:
+    if row.trouble and row.read_at is None:
+        because, more = row.trouble, ""  # says more than "no data yet", and names the next step
+    elif row.trouble and not row.fresh:
         more = f"{more}. {row.trouble}".lstrip(". ")
     deadline = row.deadline
     return Line(

@@ -121,7 +121,7 @@ def against(row: Row, as_of: datetime) -> Against:
             return Against("no deadline set", _closed_on(row) if standing.closed else "", "none")
         case Level.UNKNOWN:
             due = f"due in {standing.due_in}d" if standing.due_in else ""
-            return Against("not known", row.trouble or due, "unsure")
+            return Against("not known", due, "unsure")
 
 
 def _late(row: Row) -> Against:

@@ -116,6 +116,13 @@ def test_before_the_first_reading() -> None:
     assert of.sections[0].lines[0].age == "never"
 
 
+def test_what_keeps_a_company_from_being_read_stands_where_its_reason_would() -> None:
+    (line,) = (
+        shown(board([row(UKHC, trouble="The application may not read this company.")])).sections[0].lines
+    )
+    assert (line.because, line.because_more) == ("The application may not read this company.", "")
+
+
 def test_a_month_of_which_the_erp_lists_no_period() -> None:
     nothing = replace(row(UKHC, ("2026-06-12 11:58", NOT_UNDERSTOOD)), span=None, deadline=None)
     assert (
@@ -215,7 +222,7 @@ WORDS = [
     (row(UKHC, ("2026-06-12 11:00", OPEN), due=None), "no deadline set", "", "none"),
     (row(UKHC, *ON_TIME, due=None), "no deadline set", "closed 5 Jun", "none"),
     (row(UKHC, ("2026-06-12 11:00", NOT_UNDERSTOOD)), "not known", "", "unsure"),
-    (row(UKHC, trouble="No access to this company."), "not known", "No access to this company.", "unsure"),
+    (row(UKHC, trouble="No access to this company."), "not known", "", "unsure"),
 ]
 
 

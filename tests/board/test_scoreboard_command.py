@@ -89,8 +89,8 @@ def test_the_table(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("--month", "May"), 'a month is written like "2026-05", not "May"'),
         (("--month", "2026-13"), "month"),
-        (("--as-of", "yesterday"), "must be an instant such as"),
-        (("--as-of", "2026-06-12T12:00:00"), "needs a time zone"),
+        (("--as-of", "yesterday"), "is not a moment; write it like"),
+        (("--as-of", "2026-06-12T12:00:00"), "says no zone; write it like"),
         (("--group", "NOBODY"), 'no group has the code "NOBODY" (known: MERIDIAN'),
     ],
 )

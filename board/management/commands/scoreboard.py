@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,6 +15,7 @@ from django.utils import timezone
 from board.presenters import as_csv, as_json, as_table
 from closing.months import active_month, parse_month
 from entities.models import Group, LegalEntity
+from periods.moments import moment
 from periods.snapshot import take_snapshot
 
 
@@ -28,7 +29,9 @@ class Command(BaseCommand):
             "--month", help="the reporting month, for example 2026-05; default: the latest that has ended"
         )
         parser.add_argument(
-            "--as-of", help="an instant such as 2026-06-12T12:00:00Z: the board as it was known then"
+            "--as-of",
+            type=moment,
+            help="a moment such as 2026-06-12T12:00:00Z: the board as it was known then",
         )
         parser.add_argument("--format", choices=["table", "json", "csv"], default="table")
         parser.add_argument(
@@ -36,7 +39,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        as_of = _instant(options["as_of"]) if options["as_of"] else timezone.now()
+        as_of = options["as_of"] or timezone.now()
         month = _month(options["month"]) if options["month"] else active_month(as_of.astimezone(UTC).date())
         board = take_snapshot(_entities(options["group"]), month, as_of)
         match options["format"]:
@@ -55,16 +58,6 @@ class Command(BaseCommand):
         if options["no_color"] or os.environ.get("NO_COLOR"):
             return False
         return bool(options["force_color"] or (hasattr(self.stdout, "isatty") and self.stdout.isatty()))
-
-
-def _instant(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f'--as-of must be an instant such as 2026-06-12T12:00:00Z, not "{text}"') from None
-    if moment.tzinfo is None:
-        raise CommandError(f'--as-of needs a time zone: write "{text}Z" for UTC, or an offset such as +02:00')
-    return moment.astimezone(UTC)
 
 
 def _month(text: str) -> date:
