@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from bench.measure import Table
 RESULTS = Path(__file__).with_name("results.json")
 
 
-def _works() -> Mapping[str, Callable[[bool], list[Table]]]:
+def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
     # Only once Django is set up can these be imported.
     from bench import p4_evaluate, p5_store, p6_read, p8_growth, p9_stack  # noqa: PLC0415
 

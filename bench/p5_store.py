@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import count
 
@@ -56,13 +56,14 @@ SOME_FACTS = {
 }
 
 
-def measure(small: bool) -> list[Table]:
+def measure(small: bool) -> Iterator[Table]:
     entities = 500 if small else 5_000
     with database("p5"):
         fleet.seed(entities, months=24)
         for schema in ("peer", "hand"):
             _copy_of_periods(schema)
-        return [_table(entities, percent) for percent in (1, 100)]
+        for percent in (1, 100):
+            yield _table(entities, percent)
 
 
 def _table(entities: int, percent: int) -> Table:
