@@ -31,6 +31,7 @@ from closeboard.celery import app
 from closeboard.children import Child, last_lines, spawn, stop, tie_to_us, wait_until
 from closing.months import active_month
 from entities.models import Connection, LegalEntity
+from periods.attempts import abandon_expired
 from periods.models import ClaimedTick, SyncAttempt
 from simulator.run import Running
 from tests.closeboard.processes import PROJECT, until
@@ -289,7 +290,7 @@ def let_pass(span: timedelta) -> None:
         cursor.execute(
             "UPDATE periods_syncattempt SET started_at = started_at - %(span)s, lease_until = lease_until - %(span)s,"
             " finished_at = finished_at - %(span)s, retry_at = retry_at - %(span)s",
-            {"span": span},
+            {"span": span},  # type: ignore[dict-item]  # psycopg writes it as an interval
         )
 
 
@@ -343,6 +344,12 @@ def newest() -> int:
 def drained(seconds: float = 60) -> None:
     """Wait until nothing runs any more."""
     until(lambda: not is_running(), seconds, "every attempt ends")
+
+
+def abandon_the_rest() -> None:
+    """Give up what workers were reading when the test ended them, as the first look after their leases does."""
+    let_pass(INTERVAL)
+    abandon_expired(timezone.now())
 
 
 # what must hold -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connectors.services import due_connections
-from periods.attempts import Finish, Outcome, abandon_expired, begin_attempt, finish_attempt
+from periods.attempts import Finish, Outcome, begin_attempt, finish_attempt
 from periods.models import ClaimedTick
 from simulator.run import Running
 from tests.closeboard.processes import until
@@ -24,6 +25,7 @@ from tests.faults.rig import (
     Onlooker,
     Valkey,
     Workers,
+    abandon_the_rest,
     assert_sound,
     attempts,
     drained,
@@ -90,8 +92,7 @@ def test_b4_a_flushed_redis_loses_no_work(
             flushed = timezone.now()
             until(read_since(last, connections=5), 65, "all are read again")
             print(f"all read again {since(flushed):.1f} s after FLUSHALL")
-    let_pass(INTERVAL)
-    abandon_expired(timezone.now())  # what the worker was reading when the test ended it
+    abandon_the_rest()
     assert_sound()
 
 
@@ -123,9 +124,7 @@ def test_b9_two_beats_and_two_workers_do_everything_once(
         starts[attempt.connection_id].append(attempt.started_at)
     assert len(starts) == 4
     for moments in starts.values():
-        gaps = [
-            (later - earlier).total_seconds() for earlier, later in zip(moments, moments[1:], strict=False)
-        ]
+        gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
         assert min(gaps) >= SOON.total_seconds() / 2
         assert 0.7 * elapsed / 5 <= len(moments) <= elapsed / 5 + 1
     slots = ClaimedTick.objects.filter(name="evaluate")
