@@ -11,11 +11,10 @@ IN_VENV = .venv/bin/python
 UV = $(IN_VENV) -m uv
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes
 WITH_SERVICES = $(IN_VENV) -m closeboard.up run
-SOURCES = closing entities periods connectors alerts board closeboard simulator tests bench manage.py
 
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: help install install-dev demo reset test test-slow lint format bench lock clean
+.PHONY: help install install-dev demo reset test test-slow lint check-format check-style check-templates check-types check-imports format bench lock clean
 .DEFAULT_GOAL = help
 
 help:  ## this list
@@ -41,10 +40,18 @@ test-slow: .venv/.dev  ## the slow tests: processes killed, a whole demo started
 	@exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(JOBS) -m slow $(ARGS)
 
 lint: .venv/.dev  ## style, templates, types and the direction of imports
-	$(IN_VENV) -m ruff format --check .
-	$(IN_VENV) -m ruff check .
+	@$(MAKE) --no-print-directory --keep-going check-format check-style check-templates check-types check-imports
+
+check-format:
+	$(IN_VENV) -m ruff format --check --quiet .
+check-style:
+	$(IN_VENV) -m ruff check --quiet .
+check-templates:
 	$(IN_VENV) -m djlint templates --lint --quiet
-	DATABASE_URL=postgresql://types@/only $(IN_VENV) -m mypy  # the plugin loads the settings, nothing connects
+# The Django plugin of mypy loads the settings; nothing connects to that address.
+check-types:
+	DATABASE_URL=postgresql://types@/only $(IN_VENV) -m mypy
+check-imports:
 	.venv/bin/lint-imports
 
 format: .venv/.dev  ## let ruff write the style

@@ -206,7 +206,13 @@ def _bring_up(
         memory.note("loaded", where)
         memory.note("simulator moved", "no")
 
-    progress.say("Starting the web server and the worker")
+    progress.say("Waiting for the board to answer")
+    local = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    local = f"http://{local}:{port}"
+    stack.wait_for(lambda: answers(f"{local}/readyz") and answers(f"{local}/login/"), web)
+    progress.say("The board answers")
+
+    # Only now: on two cores its start would make the first page wait.
     beat = state / "beat"
     beat.mkdir(exist_ok=True)
     for stale in beat.glob("schedule*"):
@@ -216,10 +222,6 @@ def _bring_up(
     worker += ["--beat", "--schedule", str(beat / "schedule"), "--without-gossip", "--without-mingle"]
     stack.start("worker", worker, env)
 
-    local = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
-    local = f"http://{local}:{port}"
-    stack.wait_for(lambda: answers(f"{local}/readyz") and answers(f"{local}/login/"), web)
-    progress.say("The board answers")
     print(f"\n  {env['PUBLIC_BASE_URL']}/\n")
     for name in LOGINS:
         print(f"  {name + '@' + LOGIN_DOMAIN:<34}{LOGIN_PASSWORD}")
