@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection as database
@@ -112,7 +113,7 @@ def _write_flags(cursor: CursorWrapper, as_of: datetime) -> int:
     return int(cursor.rowcount)
 
 
-def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, object]:
+def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, Any]:
     """The values of _JUDGED for a moment: each entity's local time, policy and working days."""
     entities = LegalEntity.objects.values_list(
         "id", "zone", "calendar_id", "active_from", "active_to", "group__path"

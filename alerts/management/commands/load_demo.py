@@ -10,12 +10,14 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Max
 from django.utils import timezone
 
 from alerts.services import evaluate
 from closing.months import active_month, month_end, previous_month
 from connectors.services import sync_connection
-from entities.models import Connection, LegalEntity
+from entities.models import Connection
+from periods.models import SyncAttempt
 
 GROUP_FILE = "demo/group.yaml"
 CLOSE_DAYS = 16  # days after a month's end on which the demo was "watching"; most closes fall among them
@@ -23,11 +25,9 @@ READ_AT = time(21, 0)  # UTC: after office hours in Europe, before midnight ther
 
 
 class Command(BaseCommand):
-    """Loads the demo group once; for two months the simulator's clock is put back and each day is read as it was."""
+    """Loads the demo group; the simulator's clock is put back and each evening not yet read is read as it was."""
 
-    help = (
-        "Load the demo group and build its history from the ERP simulator (once; a second run does nothing)."
-    )
+    help = "Load the demo group and read its history from the ERP simulator; a second run goes on from there."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -37,18 +37,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         simulator = options["simulator"].rstrip("/")
         os.environ["SIMULATOR_URL"] = simulator
-        if LegalEntity.objects.exists():
-            # The simulator's port may be another one today.
-            call_command("load_group", GROUP_FILE, stdout=self.stdout)
-            return
         call_command("load_group", GROUP_FILE, stdout=self.stdout)
         now = timezone.now()
-        moments = past_moments(now)
+        newest = SyncAttempt.objects.filter(outcome__in=SyncAttempt.READ).aggregate(at=Max("started_at"))[
+            "at"
+        ]
+        moments = [moment for moment in past_moments(now) if newest is None or moment > newest]
         connections = list(Connection.objects.order_by("name"))
         for number, moment in enumerate([*moments, now], 1):
             _set_clock(simulator, moment)
             for connection in connections:
-                sync_connection(connection, moment, wall_clock=now)
+                if sync_connection(connection, moment, wall_clock=now).attempt is None:
+                    raise CommandError(
+                        f"{connection.name} is being read by another process, or one that died within the last"
+                        " three minutes; run this again then."
+                    )
             evaluate(moment)
             self.stdout.write(
                 f"reading the past: {moment:%a %d %b %Y}, {number} of {len(moments) + 1}", ending="\n"
