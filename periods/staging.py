@@ -57,6 +57,14 @@ def prepare(cursor: CursorWrapper) -> None:
 
 def fill(cursor: CursorWrapper, batch: Batch) -> None:
     """COPY a batch into staging."""
+    # Django wraps the errors of statements only; a session that is lost in here must look like one lost elsewhere.
+    with cursor.db.wrap_database_errors:
+        _copy(cursor, batch)
+    if len(batch.readings) >= _ANALYZE_FROM:
+        cursor.execute("ANALYZE staged_reading (entity_id)")
+
+
+def _copy(cursor: CursorWrapper, batch: Batch) -> None:
     with cursor.copy("COPY staged_period FROM STDIN") as copy:
         for number, (one, month) in enumerate(batch.periods):
             span = one.span
@@ -67,8 +75,6 @@ def fill(cursor: CursorWrapper, batch: Batch) -> None:
             copy.write_row((number, *verdict))
     with cursor.copy("COPY staged_reading FROM STDIN") as copy:
         copy.write("".join(batch.readings))
-    if len(batch.readings) >= _ANALYZE_FROM:
-        cursor.execute("ANALYZE staged_reading (entity_id)")
 
 
 def apply(
