@@ -154,10 +154,11 @@ def sync_connection(
 def _patiently(work: Callable[[], T]) -> T:
     """Do one transaction again when the database dropped it (05-reliability C1 to C3); what it had written is gone.
 
-    Killed sessions, restarts, deadlocks: after five tries or 40 seconds the error goes on to the caller.
+    Killed sessions, restarts, deadlocks: after six tries or 40 seconds the error goes on to the caller.
     """
+    trouble = (OperationalError, InterfaceError)
     for turn in stamina.retry_context(
-        on=(OperationalError, InterfaceError), attempts=5, timeout=40, wait_initial=0.3, wait_max=8
+        on=trouble, attempts=6, timeout=40, wait_initial=0.2, wait_jitter=0.3, wait_max=8
     ):
         with turn:
             if not database.in_atomic_block:

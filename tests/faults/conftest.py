@@ -29,6 +29,13 @@ def fleet_sim(running_fleet: Running) -> Running:
 
 
 @pytest.fixture
+def busy_sim(fleet_sim: Running) -> Running:
+    """The same in whole answers: it may change while it is read, and a reading is still of one moment."""
+    fleet_sim.set_profile(finops_page_size=10_000)
+    return fleet_sim
+
+
+@pytest.fixture
 def workers(live_stack_env: dict[str, str], tmp_path: Path) -> Iterator[Workers]:
     """Celery processes on the test's live database and this test process's Redis."""
     with Workers(live_stack_env | {"SYNC_LOOK_SECONDS": "5"}, tmp_path) as started:

@@ -417,7 +417,7 @@ class Onlooker:
         self._stop.set()
         self._thread.join(30)
         if error is None:
-            assert self.seen == []
+            assert not self.seen, self.seen[:3]
             assert self.looks > 50
 
     def _look(self) -> None:
@@ -448,6 +448,11 @@ class Onlooker:
                 self.seen.append(
                     f"connection {connection_id}: {shown}, {companies} companies, {running} running"
                 )
+
+
+def lasted(moment: datetime, seconds: float) -> Callable[[], bool]:
+    """A condition: so many seconds have passed since."""
+    return lambda: since(moment) > seconds
 
 
 def since(moment: datetime) -> float:

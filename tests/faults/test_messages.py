@@ -74,10 +74,10 @@ def queued() -> int:
 @pytest.mark.fault
 @pytest.mark.slow
 def test_b4_a_flushed_redis_loses_no_work(
-    live_database: str, live_stack_env: dict[str, str], fleet_sim: Running, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], busy_sim: Running, tmp_path: Path
 ) -> None:
     """FLUSHALL with 500 nudges queued (5,000 in the full size): every connection read again <= interval + 60 s."""
-    fleet = fleet_of(fleet_sim, 8, connections=5, interval=SOON)
+    fleet = fleet_of(busy_sim, 8, connections=5, interval=SOON)
     with Valkey(tmp_path) as valkey:
         env = live_stack_env | {"SYNC_LOOK_SECONDS": "5", "REDIS_URL": valkey.url}
         with Workers(env, tmp_path) as workers, Onlooker(live_database, fleet):
@@ -100,10 +100,10 @@ def test_b4_a_flushed_redis_loses_no_work(
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_b9_two_beats_and_two_workers_do_everything_once(
-    live_database: str, workers: Workers, fleet_sim: Running
+    live_database: str, workers: Workers, busy_sim: Running
 ) -> None:
     """A minute of 5-second intervals: attempts per connection and interval = 1; each slot evaluated once."""
-    fleet = fleet_of(fleet_sim, 10, connections=4, interval=SOON)
+    fleet = fleet_of(busy_sim, 10, connections=4, interval=SOON)
     count_evaluations()
     for _ in range(2):
         workers.worker()

@@ -21,6 +21,7 @@ from tests.faults.rig import (
     abandon_the_rest,
     assert_sound,
     fleet_of,
+    lasted,
     newest,
     read_since,
     send,
@@ -36,13 +37,13 @@ SOON = timedelta(seconds=5)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
 def test_b5_workers_consume_again_after_redis_was_away(
-    pool: str, live_database: str, live_stack_env: dict[str, str], fleet_sim: Running, tmp_path: Path
+    pool: str, live_database: str, live_stack_env: dict[str, str], busy_sim: Running, tmp_path: Path
 ) -> None:
     """Redis stopped for some seconds, three times (20 in the full size): reads go on <= 90 s after it is back.
 
     Worker and beat are the same processes all the time; nobody restarts them.
     """
-    fleet = fleet_of(fleet_sim, 10, connections=2, interval=SOON)
+    fleet = fleet_of(busy_sim, 10, connections=2, interval=SOON)
     with Valkey(tmp_path) as valkey:
         env = live_stack_env | {"SYNC_LOOK_SECONDS": "5", "REDIS_URL": valkey.url}
         with Workers(env, tmp_path) as workers, Onlooker(live_database, fleet):
@@ -53,7 +54,7 @@ def test_b5_workers_consume_again_after_redis_was_away(
                 valkey.stop()
                 away = timezone.now()
                 fleet.turn(("Closed", "Open")[turn % 2])
-                until(lambda away=away: since(away) > 3, 10, "three seconds without Redis")
+                until(lasted(away, 3), 10, "three seconds without Redis")
                 last = newest()
                 valkey.start()
                 back = timezone.now()
@@ -82,10 +83,10 @@ def test_b5_the_board_answers_while_redis_is_away(settings: Settings, tmp_path: 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_b7_a_full_redis_ends_no_worker(
-    live_database: str, live_stack_env: dict[str, str], fleet_sim: Running, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], busy_sim: Running, tmp_path: Path
 ) -> None:
     """maxmemory reached for 12 s, noeviction: publishing fails loudly, worker and beat live, reads go on after."""
-    fleet = fleet_of(fleet_sim, 10, connections=2, interval=SOON)
+    fleet = fleet_of(busy_sim, 10, connections=2, interval=SOON)
     with Valkey(tmp_path) as valkey:
         env = live_stack_env | {"SYNC_LOOK_SECONDS": "5", "REDIS_URL": valkey.url}
         with Workers(env, tmp_path) as workers, Onlooker(live_database, fleet):
@@ -96,7 +97,7 @@ def test_b7_a_full_redis_ends_no_worker(
                     send("connectors.sync_one", fleet.connections[number % 2].pk, broker=broker)
             valkey.server().config_set("maxmemory", 1)
             filled = timezone.now()
-            until(lambda: since(filled) > 12, 20, "twelve seconds of a full Redis")
+            until(lasted(filled, 12), 20, "twelve seconds of a full Redis")
             assert "used memory > 'maxmemory'" in beat.log.read_text()
             assert "used memory > 'maxmemory'" in worker.log.read_text()
             assert not worker.ended()

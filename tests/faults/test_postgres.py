@@ -1,0 +1,189 @@
+"""PostgreSQL restarted or its sessions killed under a read: all of it or nothing (05-reliability C1, C2)."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from signal import SIGQUIT
+
+import psycopg
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker
+
+from closeboard import services
+from closeboard.children import spawn, wait_until
+from connectors.services import sync_connection
+from simulator.run import Running
+from tests.closeboard.processes import PROJECT, until
+from tests.faults.rig import (
+    FULL,
+    Fleet,
+    Onlooker,
+    Workers,
+    abandon_the_rest,
+    assert_sound,
+    attempts,
+    begun_since,
+    fleet_of,
+    newest,
+    read_since,
+    since,
+    speaking_to,
+    states,
+)
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+SOON = timedelta(seconds=5)
+# A session in the middle of recording, at whichever statement; most are spared, so that many steps are hit.
+RECORDING = """
+    state <> 'idle' AND xact_start IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()
+    AND query ~ 'staged_|changed_reading|statechange|readspan|nativefacts|syncgap' AND random() < 0.1
+"""
+
+
+class Postgres:
+    """A PostgreSQL of the test's own that can be stopped the hard way and started again on the same data."""
+
+    def __init__(self, started: services.Services) -> None:
+        self.env = started.env
+        self._services = started
+        [self.child] = started.children
+
+    def restart(self) -> None:
+        """`pg_ctl restart -m immediate`: no session is asked, the log is replayed at the next start."""
+        self.child.process.send_signal(SIGQUIT)
+        self.child.process.wait(30)
+        before = self.child
+        words = [str(word) for word in before.process.args]  # type: ignore[union-attr]
+        data = Path(words[words.index("-D") + 1])
+        stat = data.stat()
+        owner = (stat.st_uid, stat.st_gid) if stat.st_uid else None
+        self.child = spawn(
+            "postgres",
+            words,
+            log=before.log,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            cwd="/",
+            owner=owner,
+        )
+        self._services.children[:] = [self.child]  # so that the fixture stops the one that runs
+        wait_until(self.child, self.answers)
+
+    def answers(self) -> bool:
+        try:
+            with psycopg.connect(self.env["DATABASE_URL"], connect_timeout=1):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+
+@pytest.fixture
+def postgres(
+    live_stack_env: dict[str, str], django_db_blocker: DjangoDbBlocker, tmp_path: Path
+) -> Iterator[Postgres]:
+    """Migrated, written to disk in earnest, and what Django in this process speaks to."""
+    state = services.new_state()
+    try:
+        # The profile of benchmarks writes to disk as production does; the tests' own would lose the last commits.
+        with services.running(state, "bench", {"REDIS_URL": live_stack_env["REDIS_URL"]}) as started:
+            server = Postgres(started)
+            migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(migrate, cwd=PROJECT, env=live_stack_env | server.env, check=True)
+            with django_db_blocker.unblock(), speaking_to(server.env["DATABASE_URL"]):
+                yield server
+    finally:
+        services.remove(state)
+
+
+@pytest.mark.timeout(240)
+def test_c1_a_restarted_postgresql_tears_nothing_and_workers_go_on(
+    postgres: Postgres, live_stack_env: dict[str, str], busy_sim: Running, tmp_path: Path
+) -> None:
+    """5 immediate restarts (full size: 20) under reads every 5 s: no torn state, no process restarted by hand."""
+    fleet = fleet_of(busy_sim, 10, connections=3, interval=SOON)
+    busy_sim.set_latency(10)
+    env = live_stack_env | postgres.env | {"SYNC_LOOK_SECONDS": "5"}
+    with Workers(env, tmp_path) as workers, Onlooker(postgres.env["DATABASE_URL"], fleet):
+        worker, beat = workers.worker(), workers.beat()
+        until(read_since(0, connections=3), 60, "all are read a first time")
+        taken = []
+        for turn in range(20 if FULL else 5):
+            fleet.turn(("Closed", "Open")[turn % 2])
+            last = newest()
+            until(begun_since(last), 30, "reads begin")
+            time.sleep(random.uniform(0, 0.6))
+            database.close()
+            postgres.restart()
+            back = timezone.now()
+            last = newest()
+            until(read_since(last, connections=3), 60, "all are read again")
+            taken.append(since(back))
+            assert states(fleet) == {("closed", "open")[turn % 2]}
+        assert not worker.ended()
+        assert not beat.ended()
+    print("read again after", [f"{seconds:.1f} s" for seconds in taken])
+    abandon_the_rest()
+    assert_sound()
+
+
+@pytest.mark.timeout(240)
+def test_c2_killed_sessions_leave_no_part_of_a_recording(live_database: str, busy_sim: Running) -> None:
+    """pg_terminate_backend 100 times (500 in the full size) in the middle of recordings: 0 partial snapshots.
+
+    What was rolled back is recorded again from the same reading: hardly a read is lost.
+    """
+    kills = 500 if FULL else 100
+    fleet = fleet_of(busy_sim, 20)
+    killed = 0
+    with (
+        Onlooker(live_database, fleet),
+        reading_all_the_time(fleet),
+        psycopg.connect(live_database, autocommit=True) as s,
+    ):
+        began = timezone.now()
+        while killed < kills:
+            assert since(began) < 200
+            found = s.execute(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {RECORDING}"
+            ).fetchall()
+            killed += len(found)
+            time.sleep(random.uniform(0, 0.005))
+    outcomes = [attempt.outcome for attempt in attempts()]
+    print(f"kills {killed}, reads {len(outcomes)}, of them ok {outcomes.count('ok')}")
+    abandon_the_rest()
+    assert outcomes.count("ok") >= 0.8 * len(outcomes)
+    assert_sound()
+
+
+@contextmanager
+def reading_all_the_time(fleet: Fleet) -> Iterator[None]:
+    """A thread that reads one connection again and again while the ERP turns back and forth."""
+    enough = threading.Event()
+
+    def read() -> None:
+        turn = 0
+        while not enough.is_set():
+            fleet.turn(("Closed", "Open")[turn % 2])
+            turn += 1
+            try:
+                sync_connection(fleet.only, timezone.now())
+            except Exception:
+                database.close()
+        database.close()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join(60)
