@@ -80,6 +80,7 @@ class GapReason(StrEnum):
     NOT_FOUND = "not_found"
     MISSING = "missing"  # the ERP no longer lists the company
     BAD_ROW = "bad_row"
+    FAILED = "failed"  # the ERP itself fails for this company, and answers for others
     CONFLICT = "conflict"  # the same period twice, with different values
     EMPTY = "empty"  # no periods at all where there were some
     IDENTITY_CHANGED = "identity_changed"

@@ -191,7 +191,7 @@ def _of_one_company(wrong: SourceError) -> Exception:
         return _Trouble(GapReason.BAD_ROW, wrong.words)
     if isinstance(wrong, SourceUnavailable) and wrong.status == 500:
         # An extension that fails in one company answers 500 for ever; it must not hide the other 299.
-        return _Trouble(GapReason.BAD_ROW, wrong.words)
+        return _Trouble(GapReason.FAILED, wrong.words)
     return wrong
 
 

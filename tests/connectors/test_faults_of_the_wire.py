@@ -290,7 +290,7 @@ def test_e06_finops_that_only_answers_500_is_unavailable(sim: Running) -> None:
 def test_e06_one_company_that_answers_500_does_not_hide_the_others(sim: Running) -> None:
     sim.fault("status", status=500, company="ESIB")
     harvest = read("business_central", sim)
-    assert gaps(harvest) == {"Ibérica SL": GapReason.BAD_ROW}
+    assert gaps(harvest) == {"Ibérica SL": GapReason.FAILED}
     assert seen(harvest) == {"Ireland Operations"}
 
 
