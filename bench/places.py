@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -76,14 +77,14 @@ def _drop(name: str) -> None:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def execute(statement: str, **values: object) -> int:
+def execute(statement: str, **values: Any) -> int:
     """Run one statement for its effect; returns the rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         return int(cursor.rowcount)
 
 
-def number(statement: str, **values: object) -> int:
+def number(statement: str, **values: Any) -> int:
     """The one number that a query gives."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)

@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import connection as database
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Q
 
 from closing.days import DateSpan, local_date
 from closing.months import reporting_month
@@ -49,14 +51,23 @@ class Recorded:
     gaps: int
 
 
-def wanted_entities(connection_id: int, since: date) -> list[LegalEntity]:
+class WantedEntity(NamedTuple):
+    """What reading and recording need of an entity: thousands of model objects would cost more than a COPY."""
+
+    pk: int
+    erp_id: str
+    erp_identity: str
+    zone: str
+    group_path: str
+
+
+def wanted_entities(connection_id: int, since: date) -> list[WantedEntity]:
     """The entities that a read of this connection must bring: all but those disposed of before `since`."""
-    connected = LegalEntity.objects.filter(connection_id=connection_id)
-    return [
-        entity
-        for entity in connected.prefetch_related("group").order_by("pk")
-        if entity.active_to is None or entity.active_to >= since
-    ]
+    connected = LegalEntity.objects.filter(
+        Q(active_to=None) | Q(active_to__gte=since), connection_id=connection_id
+    )
+    rows = connected.order_by("pk").values_list("pk", "erp_id", "erp_identity", "zone", "group__path")
+    return [WantedEntity(*row) for row in rows]
 
 
 def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, finish: Finish) -> Recorded:
@@ -77,15 +88,15 @@ def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, fini
         _pin_identities(harvest, by_erp_id)
         gaps = _gaps(harvest, by_erp_id)
         covered = [entity for entity in wanted if entity.pk not in gaps]
-        read_before = _last_reads(attempt, [entity.pk for entity in covered])
+        covered_ids = [entity.pk for entity in covered]
 
         with database.cursor() as cursor:
             staging.prepare(cursor)
             staging.fill(cursor, _batch(cursor, attempt, harvest.readings, covered))
             outcome = staging.apply(
-                cursor, attempt_id=attempt.pk, seen_at=attempt.started_at, covered=read_before, span=span
+                cursor, attempt_id=attempt.pk, seen_at=attempt.started_at, covered=covered_ids, span=span
             )
-        _note_coverage(attempt, list(read_before))
+        _note_coverage(attempt, covered_ids)
         SyncGap.objects.bulk_create(
             SyncGap(attempt=attempt, entity_id=pk, reason=gap.reason.value, words=gap.words)
             for pk, gap in gaps.items()
@@ -97,17 +108,17 @@ def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, fini
     return Recorded(outcome.changes, outcome.new_periods, len(gaps))
 
 
-def _pin_identities(harvest: Harvest, by_erp_id: dict[str, LegalEntity]) -> None:
+def _pin_identities(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> None:
     """Remember a company's lasting id at the first read; a connector refuses another one from then on (E21)."""
     for company in harvest.companies:
         for known_as in (company.erp_id, company.name):
             entity = by_erp_id.get(known_as.lower())
             if entity is not None and company.identity and not entity.erp_identity:
-                entity.erp_identity = company.identity
-                entity.save(update_fields=["erp_identity"])
+                unpinned = LegalEntity.objects.filter(pk=entity.pk, erp_identity="")
+                unpinned.update(erp_identity=company.identity)
 
 
-def _gaps(harvest: Harvest, by_erp_id: dict[str, LegalEntity]) -> dict[int, Gap]:
+def _gaps(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> dict[int, Gap]:
     """The gaps by entity; a wanted company of which nothing at all was said is one too: absence is never fine."""
     gaps = {by_erp_id[gap.erp_id.lower()].pk: gap for gap in harvest.gaps if gap.erp_id.lower() in by_erp_id}
     listed: dict[str, bool] = {}  # by company: did the ERP itself list any of its periods?
@@ -132,24 +143,6 @@ def _had_listed_periods(entity_ids: list[int]) -> set[int]:
         return set()
     had = FiscalPeriod.objects.filter(entity__in=entity_ids, facts__body__assumed_end=False)
     return set(had.values_list("entity_id", flat=True).distinct())
-
-
-def _last_reads(attempt: SyncAttempt, entity_ids: Sequence[int]) -> dict[int, datetime | None]:
-    """When each entity was last read before this attempt, None for never."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT wanted.id, coalesce(span.last_read_at, before.started_at)
-            FROM unnest(%(ids)s::bigint[]) AS wanted(id)
-            LEFT JOIN LATERAL (SELECT * FROM periods_readspan WHERE entity_id = wanted.id
-                               ORDER BY first_read_at DESC, id DESC LIMIT 1) span ON true
-            LEFT JOIN LATERAL (SELECT started_at FROM periods_syncattempt
-                               WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
-                                 AND id < %(attempt)s ORDER BY started_at DESC LIMIT 1) before ON true
-            """,
-            {"ids": list(entity_ids), "attempt": attempt.pk},
-        )
-        return dict(cursor.fetchall())
 
 
 def _note_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
@@ -188,47 +181,51 @@ def _batch(
     cursor: CursorWrapper,
     attempt: SyncAttempt,
     readings: Sequence[PeriodReading],
-    covered: Sequence[LegalEntity],
+    covered: Sequence[WantedEntity],
 ) -> staging.Batch:
     """The readings of covered entities with their states worked out; what many readings share is worked out once."""
-    policies = effective_policies((entity.pk, entity.group.path) for entity in covered)
-    choices: dict[tuple[date, bool], tuple[date, bool]] = {}  # equal ones become one object
-    of_entity: dict[str, tuple[int, tuple[date, bool]]] = {}
-    for entity in covered:
-        choice = (
-            local_date(attempt.started_at, ZoneInfo(entity.zone)),
-            policies[entity.pk].ledger_restricted_means_on_hold,
-        )
-        of_entity[entity.erp_id.lower()] = (entity.pk, choices.setdefault(choice, choice))
-    by_spelling: dict[str, tuple[int, tuple[date, bool]] | None] = {
-        spelling: of_entity.get(spelling.lower()) for spelling in {reading.erp_id for reading in readings}
-    }
-    facts_ids = _keep_facts(cursor, (reading.facts for reading in readings))
     batch = staging.Batch()
-    periods: dict[object, int] = {}
-    verdicts: dict[object, int] = {}
-    # 120,000 turns for a big group. Enum members and choices are told apart by id(): they would be hashed in Python.
+    places = _places(attempt, covered)
+    by_spelling = {spelling: places.get(spelling.lower()) for spelling in {one.erp_id for one in readings}}
+    facts_ids = _keep_facts(cursor, (reading.facts for reading in readings))
+    endings: dict[object, str] = {}
+    # 120,000 turns for a big group: objects that would be hashed in Python are told apart by id().
     for reading in readings:
         place = by_spelling[reading.erp_id]
         if place is None:
             continue
-        entity_id, choice = place
-        span, kind = reading.span, reading.type
-        key = (reading.erp_key, reading.calendar, reading.year, reading.name, span.first, span.last, id(kind))
-        period = periods.get(key)
-        if period is None:
-            period = periods[key] = len(batch.periods)
-            batch.periods.append((reading, reporting_month(span.last)))
-        facts_id = facts_ids[id(reading.facts)]
-        asked = (facts_id, period, id(choice), reading.erp_changed_at)
-        number = verdicts.get(asked)
-        if number is None:
-            number = verdicts[asked] = len(batch.verdicts)
+        beginning, choice = place
+        span, facts = reading.span, reading.facts
+        period = (reading.erp_key, reading.calendar, reading.year, reading.name, span.first, span.last)
+        key = (period, id(reading.type), id(facts), id(choice), reading.erp_changed_at)
+        ending = endings.get(key)
+        if ending is None:
             today, restricted = choice
-            found = verdict(span, reading.facts, today=today, ledger_restricted_means_on_hold=restricted)
-            batch.verdicts.append((found.state.value, found.because, facts_id, reading.erp_changed_at))
-        batch.readings.append(f"{entity_id}\t{period}\t{number}\n")
+            said = verdict(span, facts, today=today, ledger_restricted_means_on_hold=restricted)
+            staged = (said.state.value, said.because, facts_ids[id(facts)], reading.erp_changed_at)
+            dates = (span.first, span.last, reading.type.value, reporting_month(span.last))
+            ending = endings[key] = f"\t{batch.period((*period[:4], *dates))}\t{batch.verdict(staged)}\n"
+        batch.readings.append(beginning + ending)
     return batch
+
+
+_Choice = tuple[
+    date, bool
+]  # what a verdict depends on besides the reading: local date, restricted means on hold
+
+
+def _places(attempt: SyncAttempt, covered: Sequence[WantedEntity]) -> dict[str, tuple[str, _Choice]]:
+    """By the company's id in lower case: how its staged lines begin, and its choice; equal choices are one object."""
+    policies = effective_policies((entity.pk, entity.group_path) for entity in covered)
+    today = {
+        zone: local_date(attempt.started_at, ZoneInfo(zone)) for zone in {entity.zone for entity in covered}
+    }
+    choices: dict[_Choice, _Choice] = {}
+    places: dict[str, tuple[str, _Choice]] = {}
+    for entity in covered:
+        choice = (today[entity.zone], policies[entity.pk].ledger_restricted_means_on_hold)
+        places[entity.erp_id.lower()] = (str(entity.pk), choices.setdefault(choice, choice))
+    return places
 
 
 def _keep_facts(cursor: CursorWrapper, all_facts: Iterable[NativeFacts]) -> dict[int, int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db.backends.utils import CursorWrapper
 
 from closing.days import DateSpan
-from closing.readings import PeriodReading
 
 # Thousands of entities share a fiscal calendar and some verdicts: each is staged once; a reading is three numbers.
 _TABLES = {
@@ -24,17 +22,26 @@ _TABLES = {
 _ANALYZE_FROM = 2_000  # rows; below it the planner's guess for an unseen table does no harm
 
 
+# Rows of staged_period and staged_verdict, without their numbers.
+StagedPeriod = tuple[str, str, str, str, date, date, str, date]
+StagedVerdict = tuple[str, str, int, datetime | None]
+
+
 @dataclass(slots=True)
 class Batch:
-    """Readings as they are staged: `readings` holds a line of text for each, which names the others by position."""
+    """Readings as they are staged: `readings` holds a line of text for each, which names the others by number."""
 
-    periods: list[tuple[PeriodReading, date]] = field(
-        default_factory=list
-    )  # an example, and its reporting month
-    verdicts: list[tuple[str, str, int, datetime | None]] = field(
-        default_factory=list
-    )  # as in staged_verdict
+    periods: dict[StagedPeriod, int] = field(default_factory=dict)
+    verdicts: dict[StagedVerdict, int] = field(default_factory=dict)
     readings: list[str] = field(default_factory=list)
+
+    def period(self, row: StagedPeriod) -> int:
+        """The number of this period, given when it is first seen."""
+        return self.periods.setdefault(row, len(self.periods))
+
+    def verdict(self, row: StagedVerdict) -> int:
+        """The number of this verdict, given when it is first seen."""
+        return self.verdicts.setdefault(row, len(self.verdicts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,10 @@ def fill(cursor: CursorWrapper, batch: Batch) -> None:
 
 def _copy(cursor: CursorWrapper, batch: Batch) -> None:
     with cursor.copy("COPY staged_period FROM STDIN") as copy:
-        for number, (one, month) in enumerate(batch.periods):
-            span = one.span
-            texts = (one.erp_key, one.calendar, one.year, one.name)
-            copy.write_row((number, *texts, span.first, span.last, one.type.value, month))
+        for period, number in batch.periods.items():
+            copy.write_row((number, *period))
     with cursor.copy("COPY staged_verdict FROM STDIN") as copy:
-        for number, verdict in enumerate(batch.verdicts):
+        for verdict, number in batch.verdicts.items():
             copy.write_row((number, *verdict))
     with cursor.copy("COPY staged_reading FROM STDIN") as copy:
         copy.write("".join(batch.readings))
@@ -82,13 +87,13 @@ def apply(
     *,
     attempt_id: int,
     seen_at: datetime,
-    covered: Mapping[int, datetime | None],
+    covered: list[int],
     span: DateSpan,
 ) -> Applied:
     """Move what is distinct from staging into periods and their history.
 
-    `covered` maps the entities that were read in full to the read before (None: never); a period of theirs that
-    touches `span` and is absent from staging becomes Unknown.
+    `covered` are the entities that were read in full; a period of theirs that touches `span` and is absent from
+    staging becomes Unknown. To be called before the coverage of this attempt is noted: history tells the read before.
     """
     cursor.execute(
         """
@@ -110,7 +115,7 @@ def apply(
               ELSE (p.state, p.facts_id, p.first_day, p.last_day, p.type, p.name, p.year, p.calendar) IS DISTINCT FROM
                    (s.state, s.facts_id, s.first_day, s.last_day, s.type, s.name, s.year, s.calendar) END
         """,
-        {"covered": list(covered), "first": span.first, "last": span.last},
+        {"covered": covered, "first": span.first, "last": span.last},
     )
     touched = cursor.rowcount
     if not touched:
@@ -142,6 +147,15 @@ def apply(
     )
     cursor.execute(
         """
+        WITH moved AS (SELECT DISTINCT entity_id FROM changed_reading WHERE moved),
+        reads AS MATERIALIZED (
+            SELECT moved.entity_id, coalesce(span.last_read_at, newest.started_at) AS read_before
+            FROM moved
+            LEFT JOIN LATERAL (SELECT * FROM periods_readspan WHERE entity_id = moved.entity_id
+                               ORDER BY first_read_at DESC, id DESC LIMIT 1) span ON true
+            LEFT JOIN LATERAL (SELECT started_at FROM periods_syncattempt
+                               WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
+                                 AND id < %(attempt)s ORDER BY started_at DESC LIMIT 1) newest ON true)
         INSERT INTO periods_statechange (period_id, attempt_id, state, previous_state, because, facts_id, seen_at,
             previous_read_at, erp_changed_at)
         SELECT c.period_id, %(attempt)s, c.state,
@@ -150,17 +164,10 @@ def apply(
                 WHERE h.period_id = c.period_id AND h.state <> 'unknown' ORDER BY h.seen_at DESC, h.id DESC LIMIT 1)
             ELSE c.old_state END,
             c.because, c.facts_id, %(seen_at)s, reads.read_before, c.erp_changed_at
-        FROM changed_reading c
-        JOIN unnest(%(entities)s::bigint[], %(reads)s::timestamptz[]) AS reads(entity_id, read_before)
-          ON reads.entity_id = c.entity_id
+        FROM changed_reading c JOIN reads ON reads.entity_id = c.entity_id
         WHERE c.moved
         """,
-        {
-            "attempt": attempt_id,
-            "seen_at": seen_at,
-            "entities": list(covered),
-            "reads": list(covered.values()),
-        },
+        {"attempt": attempt_id, "seen_at": seen_at},
     )
     changes = cursor.rowcount
     cursor.execute("SELECT DISTINCT entity_id FROM changed_reading WHERE redated AND type = 'operating'")
