@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection as database
-
+from periods.big_reads import big_read
 from periods.models import SyncAttempt
 
 
@@ -31,7 +30,7 @@ class Freshness:
 
 def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness]:
     """The freshness of entities at a moment, replayed exactly from read spans, in one query."""
-    with database.cursor() as cursor:
+    with big_read() as cursor:
         cursor.execute(
             """
             WITH good AS MATERIALIZED (

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection as database
 from django.db.models import Q, QuerySet
 
 from closing.days import DateSpan, WorkCalendar, month_and_year
@@ -21,6 +20,7 @@ from closing.standing import Change, History, LatenessUnit, Level, Standing, fol
 from closing.states import PeriodState
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
+from periods.big_reads import big_read
 from periods.freshness import Freshness, freshness
 from periods.policies import EffectivePolicy, effective_policies
 
@@ -122,7 +122,7 @@ def _periods(
     changes: dict[int, list[Change]] = defaultdict(list)
     facts: dict[int, NativeFacts | None] = {}
     shared: dict[int, NativeFacts] = {}
-    with database.cursor() as cursor:
+    with big_read() as cursor:
         cursor.execute(
             """
             SELECT p.entity_id, p.id, p.name, p.first_day, p.last_day,
@@ -151,12 +151,12 @@ def _periods(
         cursor.execute(
             """
             SELECT c.period_id, c.state, c.seen_at, c.previous_read_at, c.because, c.facts_id
-            FROM periods_statechange c JOIN periods_fiscalperiod p ON p.id = c.period_id
-            WHERE p.reporting_month = %(month)s AND p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
-              AND c.seen_at <= %(as_of)s
+            FROM unnest(%(periods)s::bigint[]) AS shown(id)
+            CROSS JOIN LATERAL (SELECT * FROM periods_statechange WHERE period_id = shown.id AND seen_at <= %(as_of)s
+                                OFFSET 0) c  -- look-ups by index, however long history is
             ORDER BY c.period_id, c.seen_at, c.id
             """,
-            {"ids": ids, "month": month, "as_of": as_of},
+            {"periods": [period.id for own in periods.values() for period in own], "as_of": as_of},
         )
         newest: dict[int, int | None] = {}
         for period_id, state, seen_at, previous_read_at, because, facts_id in cursor.fetchall():
@@ -283,21 +283,23 @@ def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warni
 
     A close undone before the period had ended was no close (see `closing.standing.judge`).
     """
-    with database.cursor() as cursor:
+    with big_read() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT ON (p.id) e.code, e.name, p.reporting_month, now.state, now.seen_at
-            FROM periods_statechange reopening
-            JOIN periods_fiscalperiod p ON p.id = reopening.period_id
+            WITH open_again AS MATERIALIZED (
+                SELECT period_id, reopened_at, now.state, now.seen_at
+                FROM (SELECT period_id, max(seen_at) AS reopened_at FROM periods_statechange
+                      WHERE previous_state = 'closed' AND state IN ('open', 'on_hold') AND seen_at <= %(as_of)s
+                      GROUP BY period_id) reopening
+                JOIN LATERAL (SELECT state, seen_at FROM periods_statechange
+                              WHERE period_id = reopening.period_id AND seen_at <= %(as_of)s
+                              ORDER BY seen_at DESC, id DESC LIMIT 1) now ON now.state IN ('open', 'on_hold'))
+            SELECT e.code, e.name, p.reporting_month, open_again.state, open_again.seen_at
+            FROM open_again
+            JOIN periods_fiscalperiod p ON p.id = open_again.period_id
             JOIN entities_legalentity e ON e.id = p.entity_id
-            JOIN LATERAL (SELECT state, seen_at FROM periods_statechange
-                          WHERE period_id = p.id AND seen_at <= %(as_of)s
-                          ORDER BY seen_at DESC, id DESC LIMIT 1) now ON true
-            WHERE reopening.previous_state = 'closed' AND reopening.state IN ('open', 'on_hold')
-              AND reopening.seen_at <= %(as_of)s
-              AND (reopening.seen_at AT TIME ZONE e.zone)::date > p.last_day
+            WHERE (reopened_at AT TIME ZONE e.zone)::date > p.last_day
               AND p.entity_id = ANY(%(ids)s) AND p.reporting_month < %(month)s AND p.type = 'operating'
-              AND now.state IN ('open', 'on_hold')
             ORDER BY p.id
             """,
             {"ids": ids, "month": month, "as_of": as_of},
