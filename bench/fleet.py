@@ -25,7 +25,8 @@ def seed(entities: int, months: int) -> None:
     """Fill the database in use: a group of `entities` with `months` monthly periods each, the newest half closed.
 
     Each period was seen open at the month's first look and, where it closed, closed about a week after its end: two
-    rows of history a period. All were read until five minutes before AS_OF.
+    rows of history a period. One in 200 was opened again later and closed once more. All were read until five minutes
+    before AS_OF.
     """
     _places(entities)
     _reads(months)
@@ -81,7 +82,7 @@ def _places(entities: int) -> None:
 
 
 def _reads(months: int) -> None:
-    """Attempts: a look on each month's first day, one on its ninth, and the last day's every five minutes."""
+    """Attempts: a look on each month's 1st, 9th, 21st and 25th, and the last day's every five minutes."""
     execute(
         """
         INSERT INTO periods_syncattempt (connection_id, started_at, finished_at, lease_until, outcome, pages, rows,
@@ -90,8 +91,10 @@ def _reads(months: int) -> None:
         FROM entities_connection c, (
             SELECT month + interval '6 h' AS moment
             FROM generate_series(%(first)s::timestamptz, %(last)s, '1 month') month
-            UNION SELECT month + interval '1 month 8 days 16 h'
-            FROM generate_series(%(first)s::timestamptz, %(last)s, '1 month') month
+            UNION SELECT month + later
+            FROM generate_series(%(first)s::timestamptz, %(last)s, '1 month') month,
+                 unnest(ARRAY['1 month 8 days 16 h', '1 month 20 days 9 h', '1 month 24 days 9 h']::interval[]) later
+            WHERE month + later < %(as_of)s
             UNION SELECT generate_series(%(as_of)s - interval '1 day', %(as_of)s - interval '5 min', '5 min')) moments
         ORDER BY moment
         """,
@@ -157,11 +160,17 @@ def _history() -> None:
             SELECT p.first_day + interval '6 h' AS at, 'open' AS state, NULL AS before, 'posting allowed' AS because,
                    'Open' AS status
             UNION ALL SELECT p.first_day + interval '1 month 8 days 16 h', p.state, 'open', p.because,
-                   CASE p.state WHEN 'closed' THEN 'Closed' ELSE 'OnHold' END WHERE p.state <> 'open') how
+                   CASE p.state WHEN 'closed' THEN 'Closed' ELSE 'OnHold' END WHERE p.state <> 'open'
+            UNION ALL SELECT p.first_day + interval '1 month 20 days 9 h', 'open', 'closed', 'posting allowed', 'Open'
+            WHERE p.state = 'closed' AND p.id %% 200 = 0 AND p.reporting_month < %(newest)s
+            UNION ALL SELECT p.first_day + interval '1 month 24 days 9 h', 'closed', 'open', 'permanently closed',
+                   'Closed'
+            WHERE p.state = 'closed' AND p.id %% 200 = 0 AND p.reporting_month < %(newest)s) how
         JOIN periods_syncattempt a ON a.started_at = how.at AT TIME ZONE 'UTC'
         JOIN periods_nativefacts f ON f.digest = 'seeded ' || how.status
         ORDER BY a.started_at, p.id
-        """
+        """,
+        newest=NEWEST,
     )
     execute(
         """
