@@ -58,8 +58,8 @@ format: .venv/.dev  ## let ruff write the style
 	$(IN_VENV) -m ruff format .
 	$(IN_VENV) -m ruff check --fix .
 
-bench: .venv/.dev  ## our figures beside their baselines and limits, into bench/results.json
-	@exec $(WITH_SERVICES) --profile bench -- $(IN_VENV) -m bench $(ARGS)
+bench: .venv/.dev  ## our figures beside their baselines and limits, into bench/results.json (ONLY=P5 SIZE=small)
+	@exec $(WITH_SERVICES) --profile bench -- $(IN_VENV) -m bench --only "$(ONLY)" --size "$(or $(SIZE),full)" $(ARGS)
 
 lock: .venv/.demo  ## resolve requirements*.in anew (ARGS=--upgrade), with hashes
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) $(ARGS) -o requirements-dev.txt requirements-dev.in

@@ -71,10 +71,11 @@ def _finops(count: int) -> Table:
                     ),
                 ]
             )
+            megabytes = client.fetch(urls) / 1e6
     requests = len(urls)
     _add_limit(table, "pages x latency", requests * LATENCY_MS / 1000, f"{requests} requests")
     table.goal("ours over pages x latency", OURS, "pages x latency", 2.5)
-    table.remarks.append(_brought(harvest))
+    table.remarks.append(f"{_brought(harvest)}; {megabytes:.1f} MB of JSON")
     return table
 
 
@@ -160,9 +161,9 @@ class _Client:
     def __exit__(self, *_raised: object) -> None:
         self.http.close()
 
-    def fetch(self, urls: Sequence[str]) -> None:
-        for url in urls:
-            self._get(url)
+    def fetch(self, urls: Sequence[str]) -> int:
+        """The bytes that came."""
+        return sum(len(self._get(url)) for url in urls)
 
     def parse(self, urls: Sequence[str], *, at_once: int = 1) -> None:
         if at_once == 1:
