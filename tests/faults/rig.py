@@ -1,214 +1,32 @@
-"""What the fault tests share: real workers and services to break, a fleet to read, time to let pass, and what must
-hold afterwards whatever was broken.
-"""
+"""What the fault tests share: a fleet to read, time to let pass, and what must hold afterwards."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-import redis
 from django.db import connection as database
 from django.utils import timezone
-from kombu import Connection as Broker
-from psycopg.conninfo import conninfo_to_dict
 
-from closeboard import services
-from closeboard.celery import app
-from closeboard.children import Child, last_lines, spawn, stop, tie_to_us, wait_until
 from closing.months import active_month
 from entities.models import Connection, LegalEntity
 from periods.attempts import abandon_expired
 from periods.models import ClaimedTick, SyncAttempt
 from simulator.run import Running
-from tests.closeboard.processes import PROJECT, until
+from tests.closeboard.processes import until
+from tests.faults.stack import send
 from tests.periods.places import calendar, groups, meridian, policy, workday
 
 INTERVAL = timedelta(minutes=5)  # a connection's default; "two intervals" of 05-reliability B1
 FULL = os.environ.get("FAULTS") == "full"  # the sizes of 05-reliability instead of those that fit a push
-_NUMBERS = itertools.count(1)
-
-
-# processes ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Workers:
-    """Celery processes of one test, started with the words a person types, ended when the block ends."""
-
-    env: dict[str, str]
-    folder: Path
-    children: list[Child] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for child in self.children:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-        stop(*self.children)
-        for child in self.children:  # pytest shows it when the test failed
-            print(f"--- {child.name}\n{last_lines(child.log, 40)}")
-
-    def worker(self, *words: str) -> Child:
-        """A worker that is ready to consume; prefork with two children unless told otherwise."""
-        name = f"worker{next(_NUMBERS)}"
-        pool = words or ("--concurrency", "2")
-        argv = ["worker", *WORKER, "-n", f"{name}@%h", *pool]
-        child = self._start(name, *argv)
-        wait_until(child, lambda: b" ready." in child.log.read_bytes())
-        return child
-
-    def beat(self) -> Child:
-        name = f"beat{next(_NUMBERS)}"
-        return self._start(name, "beat", "--schedule", str(self.folder / name), "--loglevel", "INFO")
-
-    def _start(self, name: str, *words: str) -> Child:
-        argv = [sys.executable, "-m", "celery", "-A", "closeboard", *words]
-        child = spawn(name, argv, log=self.folder / f"{name}.log", env=self.env, cwd=PROJECT)
-        self.children.append(child)
-        return child
-
-
-WORKER = ["-Q", "sync,alerts,exports", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-
-
-class Nursery:
-    """Gives birth to workers in a moment (tests/faults/nursery.py), so that fifty of them can be killed."""
-
-    def __init__(self, env: dict[str, str], log: Path) -> None:
-        self.log = log
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery", str(log)],
-            cwd=PROJECT,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            preexec_fn=tie_to_us(signal.SIGKILL),  # noqa: PLW1509 - from the main thread, see closeboard.children
-        )
-        self._born: list[int] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for pid in self._born:
-            end_group(pid)
-        self._process.kill()
-        self._process.communicate()
-        if error is not None:
-            print(f"--- nursery\n{last_lines(self.log, 60)}")
-
-    def worker(self, *pool: str) -> int:
-        """The process id of a new worker; it takes messages in a moment."""
-        assert self._process.stdin
-        assert self._process.stdout
-        words = ["worker", *WORKER, "-n", f"born{next(_NUMBERS)}@%h", *pool]
-        self._process.stdin.write(" ".join(words) + "\n")
-        self._process.stdin.flush()
-        pid = int(self._process.stdout.readline())
-        self._born.append(pid)
-        return pid
-
-
-def end_group(pid: int) -> None:
-    """SIGKILL for a process that leads its group, and for everybody in it."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def in_group(pid: int) -> list[int]:
-    """The living processes of a group but for its leader."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            state, _, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
-            if int(group) == pid and state != "Z" and int(folder.name) != pid:
-                found.append(int(folder.name))
-    return found
-
-
-class Valkey:
-    """A Valkey of the test's own, which may be filled, flushed and stopped."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / "valkey.sock"
-        self.url = f"unix://{self.path}?db=0"
-        self.child: Child | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        words: list[str | Path] = [services.find_valkey(), "--port", "0", "--unixsocket", self.path]
-        words += ["--save", "", "--dir", self.folder, "--maxmemory-policy", "noeviction"]
-        self.child = spawn("valkey", words, log=self.folder / "valkey.log", grace=5)
-        wait_until(self.child, self.answers)
-
-    def stop(self) -> None:
-        if self.child is not None:
-            stop(self.child)
-
-    def answers(self) -> bool:
-        try:
-            return bool(self.server().ping())
-        except redis.RedisError:
-            return False
-
-    def server(self) -> redis.Redis:
-        return redis.Redis.from_url(self.url)
-
-    def broker(self) -> Broker:
-        """To queue tasks here instead of in the test run's own Valkey."""
-        return Broker(self.url.replace("unix:", "redis+socket:").replace("db=", "virtual_host="))
-
-
-def send(task: str, *arguments: int, broker: Broker | None = None) -> None:
-    """Queue a task as beat, or another task, would."""
-    queue = "alerts" if task.startswith("alerts.") else "sync"
-    app.send_task(task, arguments, queue=queue, connection=broker)
-
-
-@contextlib.contextmanager
-def speaking_to(url: str) -> Iterator[None]:
-    """Let Django in this process use another database for a while."""
-    names = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
-    theirs = {names[key]: str(value) for key, value in conninfo_to_dict(url).items() if key in names}
-    before = {name: database.settings_dict[name] for name in names.values()}
-    database.close()
-    database.settings_dict.update(theirs)
-    try:
-        yield
-    finally:
-        database.close()
-        database.settings_dict.update(before)
 
 
 # what is read -------------------------------------------------------------------------------------------------------
@@ -303,7 +121,10 @@ def look_until(true: Callable[[], object], seconds: float, what: str) -> int:
     looks = 0
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, f"not within {seconds} s and {looks} looks: {what}"
+        told = [f"{one.outcome} {one.words}".strip() for one in attempts()[-3:]]
+        assert time.monotonic() < end, (
+            f"not within {seconds} s and {looks} looks: {what}; the last attempts: {told}"
+        )
         ClaimedTick.objects.all().delete()
         send("connectors.sync_due")
         looks += 1

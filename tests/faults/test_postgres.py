@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import subprocess
 import sys
@@ -22,13 +23,13 @@ from pytest_django import DjangoDbBlocker
 from closeboard import services
 from closeboard.children import spawn, wait_until
 from connectors.services import sync_connection
+from entities.models import Connection
 from simulator.run import Running
 from tests.closeboard.processes import PROJECT, until
 from tests.faults.rig import (
     FULL,
     Fleet,
     Onlooker,
-    Workers,
     abandon_the_rest,
     assert_sound,
     attempts,
@@ -37,9 +38,9 @@ from tests.faults.rig import (
     newest,
     read_since,
     since,
-    speaking_to,
     states,
 )
+from tests.faults.stack import Workers, speaking_to
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 SOON = timedelta(seconds=5)
@@ -142,7 +143,7 @@ def test_c2_killed_sessions_leave_no_part_of_a_recording(live_database: str, bus
     What was rolled back is recorded again from the same reading: hardly a read is lost.
     """
     kills = 500 if FULL else 100
-    fleet = fleet_of(busy_sim, 20)
+    fleet = fleet_of(busy_sim, 10, connections=3)
     killed = 0
     with (
         Onlooker(live_database, fleet),
@@ -166,24 +167,30 @@ def test_c2_killed_sessions_leave_no_part_of_a_recording(live_database: str, bus
 
 @contextmanager
 def reading_all_the_time(fleet: Fleet) -> Iterator[None]:
-    """A thread that reads one connection again and again while the ERP turns back and forth."""
+    """A thread for each connection that reads it again and again, and one that turns the ERP back and forth."""
     enough = threading.Event()
 
-    def read() -> None:
-        turn = 0
+    def turn() -> None:
+        for state in itertools.cycle(("Closed", "Open")):
+            fleet.turn(state)
+            if enough.wait(0.2):
+                return
+
+    def read(source: Connection) -> None:
         while not enough.is_set():
-            fleet.turn(("Closed", "Open")[turn % 2])
-            turn += 1
             try:
-                sync_connection(fleet.only, timezone.now())
+                sync_connection(source, timezone.now())
             except Exception:
                 database.close()
         database.close()
 
-    thread = threading.Thread(target=read)
-    thread.start()
+    threads = [threading.Thread(target=turn)]
+    threads += [threading.Thread(target=read, args=[source]) for source in fleet.connections]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         enough.set()
-        thread.join(60)
+        for thread in threads:
+            thread.join(60)

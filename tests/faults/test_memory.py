@@ -1,0 +1,46 @@
+"""What an answer may cost the worker that reads it (05-reliability E14)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from simulator.run import Running
+from tests.closeboard.processes import PROJECT
+from tests.faults.rig import assert_sound, attempts, fleet_of
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+
+
+def peak_of_a_sync(env: dict[str, str]) -> int:
+    """The most memory, in kB, that a process held while it read the connection."""
+    command = [sys.executable, "manage.py", "sync"]
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "gzip_bomb", "megabytes": 1024}, {"kind": "huge_page", "megabytes": 60}]
+)
+def test_e14_an_answer_without_end_costs_no_memory(
+    fault: dict[str, object], live_database: str, live_stack_env: dict[str, str], fleet_sim: Running
+) -> None:
+    """1 GB out of 1 MB of gzip: memory rises <= 60 MB above an ordinary read's; the attempt fails <= 5 s."""
+    fleet_of(fleet_sim, 10)
+    usual = peak_of_a_sync(live_stack_env)
+    fleet_sim.fault(**fault)  # type: ignore[arg-type]
+    unusual = peak_of_a_sync(live_stack_env)
+    good, bad = attempts()
+    print(f"{fault['kind']}: {usual / 1000:.0f} MB usually, {unusual / 1000:.0f} MB then")
+    assert (good.outcome, bad.outcome) == ("ok", "misread")
+    assert bad.finished_at is not None
+    assert (bad.finished_at - bad.started_at).total_seconds() <= 5
+    assert unusual - usual <= 60_000
+    assert_sound()
