@@ -47,7 +47,7 @@ class Wanted:
 class SourceSettings:
     """Where and as whom to read; the secret never appears in repr, logs or errors.
 
-    `base_url` is the environment's origin ("https://contoso.operations.dynamics.com"; Business Central: the API host).
+    `base_url` is the origin ("https://contoso.operations.dynamics.com"; for Business Central the API host).
     `authority` is the token host ("https://login.microsoftonline.com"); `environment` is Business Central's.
     """
 
