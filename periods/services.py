@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -104,8 +104,17 @@ def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, fini
         if outcome.redated:
             for told in set_deadlines(outcome.redated, attempt.started_at).warnings:
                 log.warning("deadlines not set", connection=attempt.connection_id, why=told)
-        finish_attempt(attempt.pk, finish, changes=outcome.changes)
+        finish_attempt(attempt.pk, _told_of(finish, harvest, gaps.values()), changes=outcome.changes)
     return Recorded(outcome.changes, outcome.new_periods, len(gaps))
+
+
+def _told_of(finish: Finish, harvest: Harvest, gaps: Iterable[Gap]) -> Finish:
+    """The finish with the gaps that only the recording found: an attempt with any is one that read in part."""
+    found = [f"{gap.erp_id}: {gap.words}" for gap in gaps if gap not in harvest.gaps]
+    if not found:
+        return finish
+    words = " ".join(filter(None, [finish.words, *found]))
+    return replace(finish, outcome=SyncAttempt.Outcome.PARTIAL, words=words)
 
 
 def _pin_identities(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> None:

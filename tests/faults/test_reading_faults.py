@@ -237,6 +237,7 @@ ALONE = [
     ("E11", "business_central", "duplicate_keys", "IEOP", {}, GapReason.BAD_ROW),
     ("E12", "finops", "conflicting_rows", "NLDT", {}, GapReason.CONFLICT),
     ("E16", "finops", "empty_list", "NLDT", {"match": "LedgerFiscalPeriods"}, GapReason.EMPTY),
+    ("E16", "business_central", "empty_list", "IEOP", {"match": "accountingPeriods"}, GapReason.EMPTY),
     ("E17", "finops", "entity_missing", "NLDT", {}, GapReason.MISSING),
     ("E17", "business_central", "entity_missing", "IEOP", {}, GapReason.MISSING),
     ("E21", "business_central", "identity_changed", "IEOP", {}, GapReason.IDENTITY_CHANGED),
