@@ -9,7 +9,7 @@ from alerts.services import evaluate as evaluate_now
 from periods.ticks import claim_tick
 
 
-@shared_task(name="alerts.evaluate", queue="alerts", time_limit=120, soft_time_limit=90)
+@shared_task(name="alerts.evaluate", time_limit=120, soft_time_limit=90)
 def evaluate() -> None:
     """Evaluate once a minute; the claimed slot makes a second beat harmless."""
     as_of = timezone.now()

@@ -235,7 +235,7 @@ CELERY_BEAT_SCHEDULE = beat_schedule(sync_look_seconds=env.sync_look_seconds)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_DEFAULT_QUEUE = "sync"
+CELERY_TASK_DEFAULT_QUEUE = "sync"  # connectors.* and periods.*
 CELERY_TASK_ROUTES = {"alerts.*": {"queue": "alerts"}, "board.*": {"queue": "exports"}}
 CELERY_TASK_ACKS_LATE = False  # a lost nudge is found again in PostgreSQL; a redelivered one would run twice
 CELERY_TASK_TIME_LIMIT = 300

@@ -12,7 +12,7 @@ from periods.attempts import abandon_expired
 from periods.ticks import claim_tick
 
 
-@shared_task(name="connectors.sync_due", queue="sync", time_limit=60, soft_time_limit=45)
+@shared_task(name="connectors.sync_due", time_limit=60, soft_time_limit=45)
 def sync_due() -> None:
     """Nudge a read of every due connection; the claimed slot makes a second beat harmless.
 
@@ -28,7 +28,6 @@ def sync_due() -> None:
 
 @shared_task(
     name="connectors.sync_one",
-    queue="sync",
     time_limit=READ_BUDGET.seconds + 50,
     soft_time_limit=READ_BUDGET.seconds + 30,
 )

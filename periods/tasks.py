@@ -9,7 +9,7 @@ from periods.attempts import abandon_expired
 from periods.ticks import claim_tick, forget_old_ticks
 
 
-@shared_task(name="periods.housekeeping", queue="sync", time_limit=120, soft_time_limit=90)
+@shared_task(name="periods.housekeeping", time_limit=120, soft_time_limit=90)
 def housekeeping() -> None:
     """Mark attempts whose worker died and forget old ticks."""
     as_of = timezone.now()
