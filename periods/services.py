@@ -22,7 +22,6 @@ from closing.readings import (
     Gap,
     GapReason,
     Harvest,
-    NativeFacts,
     PeriodReading,
     PostingWindowFacts,
     facts_to_json,
@@ -196,7 +195,7 @@ def _batch(
     batch = staging.Batch()
     places = _places(attempt, covered)
     by_spelling = {spelling: places.get(spelling.lower()) for spelling in {one.erp_id for one in readings}}
-    facts_ids = _keep_facts(cursor, (reading.facts for reading in readings))
+    facts_ids = _keep_facts(cursor, readings)
     endings: dict[object, str] = {}
     # 120,000 turns for a big group: objects that would be hashed in Python are told apart by id().
     for reading in readings:
@@ -237,9 +236,9 @@ def _places(attempt: SyncAttempt, covered: Sequence[WantedEntity]) -> dict[str, 
     return places
 
 
-def _keep_facts(cursor: CursorWrapper, all_facts: Iterable[NativeFacts]) -> dict[int, int]:
+def _keep_facts(cursor: CursorWrapper, readings: Sequence[PeriodReading]) -> dict[int, int]:
     """Store each distinct set of facts once; returns the row's id by the object's id()."""
-    distinct = {id(facts): facts for facts in all_facts}
+    distinct = {id(reading.facts): reading.facts for reading in readings}
     bodies: dict[str, str] = {}
     digest_of: dict[int, str] = {}
     for key, facts in distinct.items():

@@ -19,7 +19,6 @@ _TABLES = {
     " last_day date, type text, reporting_month date, state text, because text, facts_id bigint,"
     " erp_changed_at timestamptz, period_id bigint, old_state text, moved boolean, redated boolean",
 }
-_ANALYZE_FROM = 2_000  # rows; below it the planner's guess for an unseen table does no harm
 
 
 # Rows of staged_period and staged_verdict, without their numbers.
@@ -59,7 +58,9 @@ def prepare(cursor: CursorWrapper) -> None:
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS")
         # A caller may record twice in one transaction (tests, history import).
         cursor.execute(f"DELETE FROM {name}")  # noqa: S608 - names of our own
-    cursor.execute("SET LOCAL work_mem = '32MB'")  # a few big joins, one sync of a connection at a time
+    # A few big joins of tables without statistics, whose costs are overestimated: compiling them would take longer.
+    cursor.execute("SET LOCAL work_mem = '32MB'")
+    cursor.execute("SET LOCAL jit = off")
 
 
 def fill(cursor: CursorWrapper, batch: Batch) -> None:
@@ -67,8 +68,6 @@ def fill(cursor: CursorWrapper, batch: Batch) -> None:
     # Django wraps the errors of statements only; a session that is lost in here must look like one lost elsewhere.
     with cursor.db.wrap_database_errors:
         _copy(cursor, batch)
-    if len(batch.readings) >= _ANALYZE_FROM:
-        cursor.execute("ANALYZE staged_reading (entity_id)")
 
 
 def _copy(cursor: CursorWrapper, batch: Batch) -> None:
@@ -107,7 +106,7 @@ def apply(
                s.entity_id IS NOT NULL
                    AND (p.first_day, p.last_day, p.type) IS DISTINCT FROM (s.first_day, s.last_day, s.type)
         FROM (SELECT * FROM staged_reading JOIN staged_period USING (period) JOIN staged_verdict USING (verdict)) s
-        FULL JOIN (SELECT known.* FROM unnest(%(covered)s::bigint[]) AS covered(id)
+        FULL JOIN (SELECT known.* FROM (SELECT DISTINCT unnest(%(covered)s::bigint[]) AS id) covered
                    JOIN periods_fiscalperiod known ON known.entity_id = covered.id) p
           ON p.entity_id = s.entity_id AND p.erp_key = s.erp_key
         WHERE CASE WHEN s.entity_id IS NULL
@@ -120,8 +119,6 @@ def apply(
     touched = cursor.rowcount
     if not touched:
         return Applied(0, 0, [])
-    if touched >= _ANALYZE_FROM:
-        cursor.execute("ANALYZE changed_reading (period_id)")
     cursor.execute(
         """
         WITH added AS (
