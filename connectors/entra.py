@@ -75,6 +75,8 @@ class TokenCache:
                 return entry.token
             now = self._clock()
             if entry.forced_at is not None and now - entry.forced_at < FORCED_GAP:
+                if entry.refusal is not None:  # another thread's refresh was refused: its words say more
+                    return self._fetch(wire, who, entry)
                 raise SourceRefused(NOT_ACCEPTED, status=401)
             entry.forced_at = now
             entry.token = ""

@@ -59,21 +59,24 @@ def template(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
         _drop(name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(template: str) -> Iterator[Browser]:
-    """One Chromium for all stories of this process.
+    """One Chromium for the stories of a file.
 
     Playwright keeps an event loop in this thread: Django would refuse the builders' plain database calls, and
     gives code beside a loop connections of its own. Hence the variable, and `template` before the loop begins.
+    Loop and variable end with the file: other tests of this process would stumble over both.
     """
     program = find_chromium()
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
-        connections.close_all()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+            yield browser
+            browser.close()
+            connections.close_all()
+    finally:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
