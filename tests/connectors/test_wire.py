@@ -274,6 +274,20 @@ def test_a_short_lived_token_is_used_for_half_its_life() -> None:
     assert "secret" not in repr(who)
 
 
+def test_e02_every_thread_of_a_refused_refresh_hears_why() -> None:
+    expired = '{"error":"invalid_client","error_description":"AADSTS7000222: gone"}'
+    answers = iter([reply(GOOD_TOKEN), reply(expired, 401)])
+    tokens = TokenCache()
+    with serving(lambda _: next(answers)) as server:
+        who = Credentials(server.url, "meridian.example", "app", "https://x/.default", "secret")
+        with wire(server) as door:
+            token = tokens.token(door, who)
+            for _ in range(2):  # the thread that refreshed, and one that had sent the same token
+                with pytest.raises(SourceRefused, match="The client secret has expired"):
+                    tokens.renew(door, who, token)
+        assert len(server.seen) == 2
+
+
 def certificate(folder: Path, name: str) -> ssl.SSLContext:
     """A server context with a certificate for 127.0.0.1 that nobody trusts."""
     key = ec.generate_private_key(ec.SECP256R1())
