@@ -7,9 +7,9 @@ from itertools import count
 from typing import Any
 
 from closing.months import month_end, month_of, next_month
-from entities.models import Connection, Group, LegalEntity, WorkCalendar
+from entities.models import Group, LegalEntity, WorkCalendar
 from entities.services import save_group
-from periods.models import DeadlinePolicy, FiscalPeriod, PeriodDeadline, PolicyVersion, SyncAttempt
+from periods.models import DeadlinePolicy, FiscalPeriod, PeriodDeadline, PolicyVersion
 from tests import cast
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -93,22 +93,6 @@ def period(of: LegalEntity, first_day: date, last_day: date, **fields: Any) -> F
         }
         | {"state": "open", "because": "posting allowed"}
         | fields
-    )
-
-
-def attempt() -> SyncAttempt:
-    """A read that went well."""
-    source, _ = Connection.objects.get_or_create(
-        name="meridian-finops",
-        defaults={
-            "kind": "finops",
-            "base_url": "http://127.0.0.1:9100",
-            "tenant": "meridian",
-            "client_id": "simulator",
-        },
-    )
-    return SyncAttempt.objects.create(
-        connection=source, started_at=LONG_AGO, finished_at=LONG_AGO, lease_until=LONG_AGO, outcome="ok"
     )
 
 
