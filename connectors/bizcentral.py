@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from closing.days import DateSpan
+from closing.days import DateSpan, month_and_year
 from closing.months import month_end, month_of, next_month
 from closing.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType, PostingWindowFacts
 from connectors.entra import TokenCache
@@ -33,20 +33,6 @@ AT_ONCE = 3
 RESOURCE = "https://api.businesscentral.dynamics.com"
 # A fiscal year may have 1 to 365 periods; a year and a half on each side holds its first day and the next start.
 BEFORE, AFTER = timedelta(days=550), timedelta(days=400)
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +312,6 @@ def _months(span: DateSpan) -> list[tuple[_Start, date]]:
     first = month_of(span.first)
     while first <= span.last:
         last = month_end(first)
-        found.append((_Start(first, f"{MONTHS[first.month - 1]} {first.year}", False, False, False), last))
+        found.append((_Start(first, month_and_year(first), False, False, False), last))
         first = next_month(first)
     return found
