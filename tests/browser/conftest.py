@@ -23,7 +23,8 @@ from psycopg import sql
 from pytest_django.live_server_helper import LiveServer
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.browser.reader import FLAGS, NewReader, Reader, find_chromium
+from tests.browser.reader import NewReader, Reader
+from tests.browser_binary import FLAGS, ensure
 from tests.make import WORKED_AT
 
 
@@ -45,15 +46,14 @@ def _drop(name: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def template(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+def template(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """A copy of the migrated test database that nobody is connected to, so that it can be copied in turn."""
-    source = str(settings.DATABASES["default"]["NAME"])
-    name = f"{source[:40]}_stories"
+    name = f"{migrated_database[:40]}_stories"
     with django_db_blocker.unblock():
         connections.close_all()
         with _maintenance() as server:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        _copy(source, name)
+        _copy(migrated_database, name)
     yield name
     with django_db_blocker.unblock():
         _drop(name)
@@ -67,7 +67,7 @@ def chromium(template: str) -> Iterator[Browser]:
     gives code beside a loop connections of its own. Hence the variable, and `template` before the loop begins.
     Loop and variable end with the file: other tests of this process would stumble over both.
     """
-    program = find_chromium()
+    program = ensure()
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     try:
         with sync_playwright() as playwright:

@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page
 
 from tests.saved import PASSWORD
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-
-
-def find_chromium() -> str:
-    """The browser's program: CLOSEBOARD_CHROMIUM, else on the path; as root Debian's package is installed."""
-    found = os.environ.get("CLOSEBOARD_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        for words in ("update -qq", "install -y -qq chromium-headless-shell fonts-dejavu-core"):
-            subprocess.run(["apt-get", *words.split()], stdout=subprocess.DEVNULL, timeout=110)
-        found = shutil.which(NAMES[0])
-    if found is None:
-        pytest.fail(
-            "The browser tests need Chromium. Install it with: apt-get install chromium-headless-shell "
-            "fonts-dejavu-core, or set CLOSEBOARD_CHROMIUM to its program.",
-            pytrace=False,
-        )
-    return found
 
 
 @dataclass
