@@ -44,7 +44,7 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
                 FROM entities_connection c, LATERAL (
                     SELECT outcome, words FROM periods_syncattempt
                     WHERE connection_id = c.id AND started_at <= %(as_of)s
-                      AND outcome NOT IN ('running', 'superseded')
+                      AND outcome <> 'running'
                     ORDER BY started_at DESC, id DESC LIMIT 1) a),
             span AS (
                 SELECT DISTINCT ON (entity_id) entity_id, connection_id, last_read_at FROM periods_readspan

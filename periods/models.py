@@ -29,7 +29,6 @@ class SyncAttempt(models.Model):
         UNAVAILABLE = "unavailable", "Unavailable"
         REFUSED = "refused", "Refused"
         MISREAD = "misread", "Not understood"
-        SUPERSEDED = "superseded", "Overtaken by a newer read"
         ABANDONED = "abandoned", "Abandoned"
 
     READ: ClassVar[list[str]] = [Outcome.OK.value, Outcome.PARTIAL.value]

@@ -120,8 +120,6 @@ def _periods(
     """Operating periods of the month by entity, and the changes and newest facts of each period up to the moment."""
     periods: dict[int, list[_Period]] = defaultdict(list)
     changes: dict[int, list[Change]] = defaultdict(list)
-    facts: dict[int, NativeFacts | None] = {}
-    shared: dict[int, NativeFacts] = {}
     with big_read() as cursor:
         cursor.execute(
             """
@@ -167,7 +165,9 @@ def _periods(
             [list({pk for pk in newest.values() if pk})],
         )
         shared = {pk: facts_from_json(_parsed(body)) for pk, body in cursor.fetchall()}
-    facts = {period_id: shared[pk] if pk else None for period_id, pk in newest.items()}
+    facts: dict[int, NativeFacts | None] = {
+        period_id: shared[pk] if pk else None for period_id, pk in newest.items()
+    }
     # A period that was first seen after the moment did not exist for anybody then.
     known = {
         entity_id: [period for period in own if period.id in changes] for entity_id, own in periods.items()

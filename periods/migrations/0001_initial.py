@@ -286,7 +286,6 @@ class Migration(migrations.Migration):
                             ("unavailable", "Unavailable"),
                             ("refused", "Refused"),
                             ("misread", "Not understood"),
-                            ("superseded", "Overtaken by a newer read"),
                             ("abandoned", "Abandoned"),
                         ],
                         default="running",
