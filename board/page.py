@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from board import words
+from board.question import FIRST_MONTH
 from board.rows import Reader, Section, common_group, sections
 from closing.days import month_and_year
 from closing.months import active_month, month_end, month_of, next_month, previous_month
 from closing.scoreboard import Row, Scoreboard, digest, furthest_behind, headline
 from closing.standing import Level
 from closing.states import PeriodState
-
-FIRST_MONTH, LAST_MONTH = date(1990, 1, 1), date(2100, 12, 1)
 
 _DAYS_PAST = re.compile(r"\d+ (?:working )?days? past")
 _LATE = {Level.LATE, Level.ALERTING}

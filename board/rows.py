@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from board import words
 from closing.deadlines import city
@@ -21,7 +22,7 @@ _LATE = {Level.LATE, Level.ALERTING}
 class Reader:
     """Who looks: the zone of the times shown, and what to call it."""
 
-    zone: tzinfo
+    zone: ZoneInfo
     zone_name: str
 
     @classmethod

@@ -3,67 +3,42 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
+from board.asked import Asked, asking
 from board.forms import LoginForm
-from board.page import FIRST_MONTH, LAST_MONTH, page, the_latest, version
-from board.people import signed_in, someone, wants_fragment
-from board.rows import Reader
+from board.page import page, version
+from board.people import wants_fragment
+from board.shell import shell
 from closing.days import month_and_year
-from closing.months import parse_month
-from entities.models import LegalEntity, Person
-from periods.snapshot import take_snapshot
+from entities.models import Person
 
 
 @require_safe
-@signed_in
-def scoreboard(request: HttpRequest) -> HttpResponse:
+@asking
+def scoreboard(request: HttpRequest, asked: Asked) -> HttpResponse:
     """The board of one month: a page, the fragment that a refresh swaps in, or 204 when nothing has changed."""
-    person = cast("Person", request.user)
-    reader, as_of = Reader.in_zone(person.zone), now()
-    latest = the_latest(as_of, reader)
-    asked = request.GET.get("month")
-    month = _month(asked) if asked is not None else latest
-    if month is None:
-        told: dict[str, object] = {
-            "person": someone(person),
-            "asked": asked,
-            "latest": month_and_year(latest),
-        }
-        return render(request, "board/no_such_month.html", told, status=400)
-
-    entities = LegalEntity.objects.visible_to(person)
-    board = take_snapshot(entities, month, as_of)
+    board = asked.board()
     fragment = wants_fragment(request)
     if fragment and request.GET.get("seen") == version(board):
         return HttpResponse(status=204)
-    shown = page(board, reader)
-    empty = None if board.rows else _nothing(person, entities.count(), month)
+    shown = page(board, asked.reader)
+    empty = None if board.rows else _nothing(asked.person, asked.entities().count(), asked.month)
     told = {
         "title": empty[0] if empty else shown.title,
         "page": shown,
-        "poll": f"month={month:%Y-%m}&" if asked is not None else "",
+        "poll": f"month={asked.month:%Y-%m}&" if asked.question.month is not None else "",
         "empty": empty,
         "htmx": fragment,
     }
     if fragment:
         return render(request, "board/_scoreboard.html", told)
-    return render(request, "board/scoreboard.html", {**told, "person": someone(person)})
-
-
-def _month(text: str) -> date | None:
-    try:
-        month = parse_month(text)
-    except ValueError:
-        return None
-    return month if FIRST_MONTH <= month <= LAST_MONTH else None
+    return render(request, "board/scoreboard.html", {**told, **shell(asked.person, "board", board)})
 
 
 def _nothing(person: Person, visible: int, month: date) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from zoneinfo import ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from closing.days import day_and_month, local_date, weekday_and_day, zone_named
 from closing.deadlines import city
@@ -50,12 +50,12 @@ def short_date(day: date) -> str:
     return f"{number} {month[:3]}"
 
 
-def reader_zone(name: str) -> tuple[tzinfo, str]:
+def reader_zone(name: str) -> tuple[ZoneInfo, str]:
     """A reader's zone and what to call it ("London"); UTC when the name is no zone, since times must be shown."""
     try:
         return zone_named(name), city(name)
     except (ZoneInfoNotFoundError, ValueError):
-        return UTC, "UTC"
+        return zone_named("UTC"), "UTC"
 
 
 def clock(moment: datetime, zone: tzinfo, as_of: datetime) -> str:

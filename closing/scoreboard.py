@@ -48,6 +48,9 @@ class Row:
     missing_since: datetime | None = None
     trouble: str = ""
     alert_after_days: int = 5  # the policy's alert line: more days late than this is alerting
+    stale_at: datetime | None = None  # when the reading is too old unless another comes; None when never read
+    connection_id: int | None = None
+    period_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ _FAR = 1_000_000  # days: where a row without a due date sorts
 
 def _count(rows: Sequence[Row]) -> Counts:
     states = dict.fromkeys(PeriodState, 0)
-    late = alerting = stale = no_deadline = by_policy = outstanding = 0
+    late = alerting = stale = no_deadline = by_policy = outstanding_rows = 0
     for row in rows:
         states[row.state] += 1
         late += row.standing.level is Level.LATE
@@ -134,7 +137,7 @@ def _count(rows: Sequence[Row]) -> Counts:
         no_deadline += row.deadline is None
         stale += not row.fresh
         by_policy += _held_as_closed(row)
-        outstanding += not _closed(row)
+        outstanding_rows += not _closed(row)
     return Counts(
         entities=len(rows),
         closed=states[PeriodState.CLOSED],
@@ -147,8 +150,13 @@ def _count(rows: Sequence[Row]) -> Counts:
         stale=stale,
         no_deadline=no_deadline,
         closed_by_policy=by_policy,
-        outstanding=outstanding,
+        outstanding=outstanding_rows,
     )
+
+
+def outstanding(row: Row) -> bool:
+    """Not known to have met the closed rule; one that met it when last read is stale, not outstanding."""
+    return not _closed(row)
 
 
 def _closed(row: Row) -> bool:

@@ -15,13 +15,14 @@ class Freshness:
     """How an entity's reading stands: `fresh` when the newest good attempt had it and it is within the limit.
 
     `trouble` says in words what is wrong with its connection or with this company alone; `missing` that the ERP
-    no longer lists it.
+    no longer lists it. `stale_at` is when the reading is too old unless another comes.
     """
 
     read_at: datetime | None
     fresh: bool
     trouble: str
     missing: bool
+    stale_at: datetime | None = None
 
     def judged_at(self, as_of: datetime) -> datetime | None:
         """The moment to judge at: `as_of` while fresh, the last reading once stale, None when never read."""
@@ -74,6 +75,9 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
                 and as_of - read_at <= timedelta(seconds=stale_after),
                 trouble=_trouble(stale_after is None, outcome, words, gap_words),
                 missing=gap == "missing",
+                stale_at=None
+                if read_at is None or stale_after is None
+                else read_at + timedelta(seconds=stale_after),
             )
             for entity_id, read_at, covered, stale_after, outcome, words, gap, gap_words in cursor.fetchall()
         }

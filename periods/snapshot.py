@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from closing.days import DateSpan, WorkCalendar, month_and_year
 from closing.deadlines import Deadline
@@ -39,6 +39,9 @@ class _Entity:
     owner: str
     calendar_id: int
     connection: str
+    connection_id: int | None
+    active_from: date | None
+    active_to: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +59,51 @@ def take_snapshot(entities: QuerySet[LegalEntity], month: date, as_of: datetime)
     from `active_from` to `active_to` (01-domain 1.3). What is stale is judged as of its last reading, so that it
     neither clears nor escalates (01-domain 1.6). Runs the same number of queries whatever the number of entities.
     """
-    people = _entities(entities, month)
+    return take_snapshots(entities, [month], as_of)[month]
+
+
+def take_snapshots(
+    entities: QuerySet[LegalEntity], months: Sequence[date], as_of: datetime
+) -> dict[date, Scoreboard]:
+    """The boards of several reporting months at one moment, in the queries of one; warnings are the last month's."""
+    people = _entities(entities)
     ids = [entity.id for entity in people]
     policies = effective_policies(((entity.id, entity.path) for entity in people), as_of=as_of)
     reads = freshness(ids, as_of)
-    periods, changes, facts = _periods(ids, month, as_of)
-    calendars = _calendars(people, policies, month)
-    rows = [
-        _row(
-            entity,
-            policies[entity.id],
-            reads[entity.id],
-            [
-                (period, changes.get(period.id, []), facts.get(period.id))
-                for period in periods.get(entity.id, [])
-            ],
-            calendars.get(entity.calendar_id),
-            month=month,
-            as_of=as_of,
-        )
-        for entity in people
+    periods, changes, facts = _periods(ids, months, as_of)
+    calendars = _calendars(people, policies, months)
+    groups = _groups()
+    last = max(months)
+    warnings = [
+        *_reopened_before(ids, last, as_of),
+        *(Warning("calendar", "", told) for told in calendar_warnings(as_of.date())),
     ]
-    return Scoreboard(
-        month=month,
-        as_of=as_of,
-        rows=ranked(rows),
-        groups=_groups(),
-        warnings=[
-            *_reopened_before(ids, month, as_of),
-            *(Warning("calendar", "", told) for told in calendar_warnings(as_of.date())),
-        ],
-    )
+    boards = {}
+    for month in months:
+        end = month_end(month)
+        rows = [
+            _row(
+                entity,
+                policies[entity.id],
+                reads[entity.id],
+                [
+                    (period, changes.get(period.id, []), facts.get(period.id))
+                    for period in periods.get((entity.id, month), [])
+                ],
+                calendars.get(entity.calendar_id),
+                month=month,
+                as_of=as_of,
+            )
+            for entity in people
+            if (entity.active_from is None or entity.active_from <= end)
+            and (entity.active_to is None or entity.active_to >= end)
+        ]
+        boards[month] = Scoreboard(month, as_of, ranked(rows), groups, warnings if month == last else ())
+    return boards
 
 
-def _entities(entities: QuerySet[LegalEntity], month: date) -> list[_Entity]:
-    active = entities.filter(
-        Q(active_from=None) | Q(active_from__lte=month_end(month)),
-        Q(active_to=None) | Q(active_to__gte=month_end(month)),
-    )
-    rows = active.order_by("name").values_list(
+def _entities(entities: QuerySet[LegalEntity]) -> list[_Entity]:
+    rows = entities.order_by("name").values_list(
         "id",
         "code",
         "name",
@@ -105,8 +114,11 @@ def _entities(entities: QuerySet[LegalEntity], month: date) -> list[_Entity]:
         "owner__name",
         "calendar_id",
         "connection__name",
+        "connection_id",
+        "active_from",
+        "active_to",
     )
-    return [_Entity(*row[:7], row[7] or "", row[8], row[9] or "") for row in rows]
+    return [_Entity(*row[:7], row[7] or "", row[8], row[9] or "", *row[10:]) for row in rows]
 
 
 def _groups() -> list[GroupNode]:
@@ -115,25 +127,26 @@ def _groups() -> list[GroupNode]:
 
 
 def _periods(
-    ids: list[int], month: date, as_of: datetime
-) -> tuple[dict[int, list[_Period]], dict[int, list[Change]], dict[int, NativeFacts | None]]:
-    """Operating periods of the month by entity, and the changes and newest facts of each period up to the moment."""
-    periods: dict[int, list[_Period]] = defaultdict(list)
+    ids: list[int], months: Sequence[date], as_of: datetime
+) -> tuple[dict[tuple[int, date], list[_Period]], dict[int, list[Change]], dict[int, NativeFacts | None]]:
+    """Operating periods by entity and month, and the changes and newest facts of each period up to the moment."""
+    periods: dict[tuple[int, date], list[_Period]] = defaultdict(list)
     changes: dict[int, list[Change]] = defaultdict(list)
     with big_read() as cursor:
         cursor.execute(
             """
-            SELECT p.entity_id, p.id, p.name, p.first_day, p.last_day,
+            SELECT p.entity_id, p.reporting_month, p.id, p.name, p.first_day, p.last_day,
                    d.due_on, d.zone, d.cut_off, d.label, d.explanation
             FROM periods_fiscalperiod p
             LEFT JOIN LATERAL (SELECT * FROM periods_perioddeadline
                                WHERE period_id = p.id AND set_at <= %(as_of)s ORDER BY set_at DESC LIMIT 1) d ON true
-            WHERE p.reporting_month = %(month)s AND p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
+            WHERE p.reporting_month = ANY(%(months)s) AND p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
             """,
-            {"ids": ids, "month": month, "as_of": as_of},
+            {"ids": ids, "months": list(months), "as_of": as_of},
         )
         for (
             entity_id,
+            month,
             period_id,
             name,
             first,
@@ -145,7 +158,7 @@ def _periods(
             explanation,
         ) in cursor.fetchall():
             deadline = Deadline(due_on, zone, cut_off, label, explanation) if due_on else None
-            periods[entity_id].append(_Period(period_id, name, DateSpan(first, last), deadline))
+            periods[entity_id, month].append(_Period(period_id, name, DateSpan(first, last), deadline))
         cursor.execute(
             """
             SELECT c.period_id, c.state, c.seen_at, c.previous_read_at, c.because, c.facts_id
@@ -169,9 +182,7 @@ def _periods(
         period_id: shared[pk] if pk else None for period_id, pk in newest.items()
     }
     # A period that was first seen after the moment did not exist for anybody then.
-    known = {
-        entity_id: [period for period in own if period.id in changes] for entity_id, own in periods.items()
-    }
+    known = {key: [period for period in own if period.id in changes] for key, own in periods.items()}
     return known, changes, facts
 
 
@@ -181,11 +192,11 @@ def _parsed(body: Any) -> Any:
 
 
 def _calendars(
-    people: Iterable[_Entity], policies: Mapping[int, EffectivePolicy], month: date
+    people: Iterable[_Entity], policies: Mapping[int, EffectivePolicy], months: Sequence[date]
 ) -> Mapping[int, WorkCalendar]:
     """Work calendars of the entities whose lateness counts in working days."""
     needed = {e.calendar_id for e in people if policies[e.id].judge.unit is LatenessUnit.WORKING_DAYS}
-    return work_calendars(needed, range(month.year, month.year + 3)) if needed else {}
+    return work_calendars(needed, range(min(months).year, max(months).year + 3)) if needed else {}
 
 
 def _row(
@@ -213,6 +224,8 @@ def _row(
         "zone": entity.zone,
         "owner": entity.owner,
         "connection": entity.connection,
+        "connection_id": entity.connection_id,
+        "stale_at": read.stale_at,
         "fresh": read.fresh,
         "read_at": read.read_at,
         "on_hold_counts": policy.judge.on_hold_counts_as_closed,
@@ -251,6 +264,7 @@ def _row(
         native=facts,
         span=period.span,
         period_name=period.name,
+        period_id=period.id,
         deadline=period.deadline,
         standing=standing,
         counts_as_closed=policy.judge.counts_as_closed(history.state),

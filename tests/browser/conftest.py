@@ -118,7 +118,7 @@ def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """Sets what the view's door reads from the clock; the worked example's noon unless told otherwise."""
 
     def set_to(moment: datetime) -> None:
-        monkeypatch.setattr("board.views.now", lambda: moment)
+        monkeypatch.setattr("board.asked.now", lambda: moment)
 
     set_to(WORKED_AT)
     return set_to

@@ -1,0 +1,90 @@
+"""The door of every screen: who asks, what, for which month and moment. The clock is read here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import wraps
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import now
+
+from board.people import signed_in
+from board.question import BadQuestion, Question, moment_of, parse_question
+from board.rows import Reader
+from board.shell import shell
+from closing.days import month_and_year
+from closing.months import active_month
+from closing.scoreboard import Scoreboard
+from entities.models import LegalEntity, LegalEntityQuerySet, Person
+from periods.snapshot import take_snapshot
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of a person with everything that is derived at the door.
+
+    `as_of` is the moment the board is wanted for: `now`, or an earlier one (then `past`). `latest` is the reporting
+    month that a reader sees without asking for one: the latest that had ended at that moment, where they are.
+    """
+
+    person: Person
+    reader: Reader
+    question: Question
+    now: datetime
+    as_of: datetime
+    month: date
+    latest: date
+
+    @property
+    def past(self) -> bool:
+        return self.question.at is not None
+
+    def entities(self) -> LegalEntityQuerySet:
+        """Every entity that the person may see."""
+        return LegalEntity.objects.visible_to(self.person)
+
+    def board(self) -> Scoreboard:
+        """The scoreboard of all that the person may see, before any filter."""
+        return take_snapshot(self.entities(), self.month, self.as_of)
+
+
+AskedView = Callable[..., HttpResponse]
+
+
+def asking(view: AskedView) -> Callable[..., HttpResponse]:
+    """Calls `view(request, asked, ...)` for signed-in people; a bad question gets a page that says what is wrong."""
+
+    @signed_in
+    @wraps(view)
+    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        person = cast("Person", request.user)
+        try:
+            asked = ask(person, request.GET.dict(), now())
+        except BadQuestion as bad:
+            latest = active_month(now().astimezone(Reader.in_zone(person.zone).zone).date())
+            told = {**shell(person, ""), "problem": str(bad), "latest": month_and_year(latest)}
+            return render(request, "board/bad_question.html", told, status=400)
+        return view(request, asked, *args, **kwargs)
+
+    return door
+
+
+def ask(person: Person, told: dict[str, str], as_of: datetime) -> Asked:
+    """What an address asks, at a moment; raises BadQuestion."""
+    reader = Reader.in_zone(person.zone)
+    question = parse_question(told, reader.zone)
+    moment = as_of
+    if question.at is not None:
+        moment = moment_of(question.at, reader.zone)
+        if moment > as_of:
+            if question.at != as_of.astimezone(reader.zone).date():
+                raise BadQuestion(
+                    "That moment has not come yet. The board can be asked for now and for the past."
+                )
+            question, moment = question.but(at=None), as_of  # today has not ended: now is all there is of it
+    latest = active_month(moment.astimezone(reader.zone).date())
+    return Asked(person, reader, question, as_of, moment, question.month or latest, latest)

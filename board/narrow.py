@@ -1,0 +1,112 @@
+"""Which rows a question is about, and how many each chip would show: pure functions of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from board.question import SHOWS, Question
+from closing.scoreboard import GroupNode, Row, Scoreboard, outstanding
+from closing.standing import Level
+
+_LATE = frozenset({Level.LATE, Level.ALERTING})
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One of the filters that a reader taps most, with the number of rows that it would show."""
+
+    show: str
+    label: str
+    count: int
+    chosen: bool
+
+
+def narrowed(board: Scoreboard, question: Question) -> Scoreboard:
+    """The same month and moment with only the rows that the question asks for, in its order.
+
+    Warnings follow their entity. The result counts and judges only what it shows.
+    """
+    if not question.narrows and question.sort == "behind":
+        return board
+    rows = matching(board, question)
+    codes = {row.code for row in rows}
+    warnings = [each for each in board.warnings if not each.entity or each.entity in codes]
+    return Scoreboard(board.month, board.as_of, rows, board.groups, warnings)
+
+
+def matching(board: Scoreboard, question: Question) -> list[Row]:
+    """The rows that pass every filter, in the question's order."""
+    wanted = _within(board.groups, question.group)
+    return ordered(
+        (row for row in board.rows if _passes(row, question, wanted) and _shown(row, question.show)),
+        question.sort,
+    )
+
+
+def chips(board: Scoreboard, question: Question) -> list[Chip]:
+    """The chips, each counting the rows that pass all other filters."""
+    wanted = _within(board.groups, question.group)
+    rows = [row for row in board.rows if _passes(row, question, wanted)]
+    return [
+        Chip(show, label, sum(_shown(row, show) for row in rows), show == question.show)
+        for show, label in SHOWS.items()
+    ]
+
+
+def ordered(rows: Iterable[Row], order: str) -> list[Row]:
+    """Rows in an order of `ORDERS`; they come furthest behind first, which stays the second criterion."""
+    rows = list(rows)
+    match order:
+        case "name":
+            rows.sort(key=lambda row: row.name.casefold())
+        case "deadline":
+            rows.sort(key=lambda row: (row.deadline is None, row.deadline.due_on if row.deadline else None))
+        case "state":
+            rows.sort(key=lambda row: (row.counts_as_closed, row.state.value))
+        case "read":
+            rows.sort(key=lambda row: (row.read_at is not None, row.read_at))
+    return rows
+
+
+def _within(groups: Sequence[GroupNode], code: str) -> frozenset[str] | None:
+    """The codes of a group and all below it; None where no group is asked for."""
+    if not code:
+        return None
+    found = {code}
+    grown = True
+    while grown:
+        below = {node.code for node in groups if node.parent in found} - found
+        found |= below
+        grown = bool(below)
+    return frozenset(found)
+
+
+def _passes(row: Row, question: Question, wanted: frozenset[str] | None) -> bool:
+    return (
+        (wanted is None or row.group in wanted)
+        and (not question.state or row.state.value == question.state)
+        and (not question.level or row.standing.level.value == question.level)
+        and (not question.country or row.country == question.country)
+        and (not question.erp or row.connection == question.erp)
+        and (not question.owner or row.owner == question.owner)
+        and (not question.q or _found(row, question.q.casefold()))
+    )
+
+
+def _found(row: Row, text: str) -> bool:
+    return any(text in each.casefold() for each in (row.name, row.code, row.owner))
+
+
+def _shown(row: Row, show: str) -> bool:
+    match show:
+        case "outstanding":
+            return outstanding(row)
+        case "late":
+            return row.standing.level in _LATE
+        case "alerting":
+            return row.standing.alerting
+        case "stale":
+            return not row.fresh
+        case _:
+            return True

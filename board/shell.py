@@ -1,0 +1,37 @@
+"""What stands around every screen: the way to the other screens, and the person's menu."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from board.people import someone
+from closing.scoreboard import Scoreboard
+from entities.models import Person
+
+# key: (label, name of the address)
+SCREENS = {
+    "board": ("Board", "scoreboard"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One screen in the navigation; `count` says how many there wait for somebody."""
+
+    key: str
+    label: str
+    url: str
+    here: bool
+    count: int = 0
+
+
+def shell(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
+    """The template variables `person` and `nav` of a screen; `board` is the person's own, for the counts."""
+    counts = {"past_deadline": board.counts.alerting} if board is not None else {}
+    nav = [
+        Link(key, label, reverse(name), key == here, counts.get(key, 0))
+        for key, (label, name) in SCREENS.items()
+    ]
+    return {"person": someone(person), "nav": nav}
