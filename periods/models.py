@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from closing.readings import GapReason, PeriodType
+from closing.remarks import LONGEST_TEXT, OverdueReason, RemarkKind
 from closing.standing import LatenessUnit
 from closing.states import PeriodState
 from entities.models import CODE_PATTERN, Connection, Group, LegalEntity, Person
@@ -236,6 +237,7 @@ class PolicyVersion(models.Model):
     )
     on_hold_counts_as_closed = models.BooleanField(null=True)
     ledger_restricted_means_on_hold = models.BooleanField(null=True)
+    overdue_reason_required = models.BooleanField(null=True)
     set_at = models.DateTimeField()
     set_by = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="+")
 
@@ -318,3 +320,49 @@ class ClaimedTick(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "slot"], name="tick_claimed_once")]
+
+
+class Remark(models.Model):
+    """What a person said about an entity's period; a trigger refuses any update or delete.
+
+    An edited note is a new row that `replaces` the old one; a withdrawn note is a row too. Of reasons, expected dates
+    and acknowledgements the newest stands.
+    """
+
+    period = models.ForeignKey(
+        FiscalPeriod, on_delete=models.PROTECT, related_name="remarks", db_index=False
+    )  # remark_by_period begins with it
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in RemarkKind])
+    text = models.CharField(max_length=LONGEST_TEXT, blank=True)
+    reason = models.CharField(max_length=30, choices=[(r.value, r.value) for r in OverdueReason], blank=True)
+    expected_on = models.DateField(null=True)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="remarks")
+    at = models.DateTimeField()
+    replaces = models.OneToOneField(
+        "self", null=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )  # once: of two people who edit the same note at once, the second is told
+    withdrawn = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["period", "at"], name="remark_by_period")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="note", reason="", expected_on=None)
+                | Q(
+                    kind="overdue_reason",
+                    reason__in=[r.value for r in OverdueReason],
+                    expected_on=None,
+                    replaces=None,
+                )
+                | Q(kind="expected_close", reason="", expected_on__isnull=False, replaces=None)
+                | Q(kind="acknowledgement", reason="", expected_on=None, replaces=None),
+                name="remark_says_what_its_kind_says",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn=False) | Q(kind="note", text="", replaces__isnull=False),
+                name="remark_withdrawn_is_of_a_note",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="note", text="", withdrawn=False), name="remark_note_has_text"
+            ),
+        ]
