@@ -167,11 +167,15 @@ class LegalEntityQuerySet(models.QuerySet["LegalEntity"]):
 
     def visible_to(self, person: Person | AnonymousUser) -> LegalEntityQuerySet:
         """The entities a person holds a membership of, directly or through any group above; all for superusers."""
+        return self.held_by(person, Q())
+
+    def held_by(self, person: Person | AnonymousUser, which: Q) -> LegalEntityQuerySet:
+        """As `visible_to`, through those memberships only that pass `which`."""
         if not isinstance(person, Person) or not person.is_active:
             return self.none()
         if person.is_superuser:
             return self
-        held = Membership.objects.filter(person=person)
+        held = Membership.objects.filter(which, person=person)
         above = (
             held.filter(group__isnull=False)
             .alias(entity_path=ExpressionWrapper(OuterRef("group__path"), output_field=models.CharField()))

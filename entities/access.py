@@ -1,0 +1,122 @@
+"""Who may do what: the entities a person works on or administers, and whether anybody's access has changed.
+
+Everybody with a membership may read (`LegalEntity.objects.visible_to`). Finance and administrators of an entity, or
+of any group above it, also write there, and so does who holds `owner` directly on the entity. Owners of a group and
+auditors only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.models import CharField, F, Q, Subquery
+from django.db.models.functions import Now
+
+from entities.models import Group, LegalEntity, LegalEntityQuerySet, Membership, Person
+
+Role = Membership.Role
+
+_WORKS = Q(role__in=[Role.FINANCE, Role.ADMINISTRATOR]) | Q(role=Role.OWNER, entity__isnull=False)
+_ADMINISTERS = Q(role=Role.ADMINISTRATOR)
+
+
+def working_on(person: Person | AnonymousUser) -> LegalEntityQuerySet:
+    """The entities on which the person may write: remarks, reasons, expected dates. Part of what they see."""
+    return LegalEntity.objects.held_by(person, _WORKS)
+
+
+def administering(person: Person | AnonymousUser) -> LegalEntityQuerySet:
+    """The entities that the person administers; part of what they work on."""
+    return LegalEntity.objects.held_by(person, _ADMINISTERS)
+
+
+def roles_on(person: Person | AnonymousUser, entity: LegalEntity) -> frozenset[Role]:
+    """The roles that the person holds for the entity, directly or through any group above, in one query.
+
+    A superuser counts as an administrator of everything; somebody switched off holds no role.
+    """
+    if not isinstance(person, Person) or not person.is_active:
+        return frozenset()
+    place = Group.objects.filter(pk=entity.group_id).values("path")
+    held = (
+        Membership.objects.filter(person=person)
+        .alias(entity_path=Subquery(place, output_field=CharField()))
+        .filter(Q(entity=entity.pk) | Q(entity_path__startswith=F("group__path")))
+    )
+    roles = frozenset(Role(role) for role in held.values_list("role", flat=True))
+    return roles | {Role.ADMINISTRATOR} if person.is_superuser else roles
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What somebody may see at one moment, to be compared with what they might a minute ago.
+
+    `fingerprint` changes with: switched on or off, superuser, a membership, which entities stand below a group that
+    they hold, their password. It is for comparing only.
+    """
+
+    active: bool
+    fingerprint: str
+
+
+# What stands below a group is part of the access: an entity that is moved elsewhere is taken from its old readers,
+# although no membership changes. Groups are compared with groups, so the cost does not grow with people x entities.
+_ACCESS = """
+WITH held AS (
+    SELECT membership.person_id, membership.role, membership.entity_id, place.path
+    FROM entities_membership AS membership
+    LEFT JOIN entities_group AS place ON place.id = membership.group_id
+    WHERE membership.person_id = ANY(%(people)s)
+), below AS (
+    SELECT top.path, md5(string_agg(entity.id::text, ',' ORDER BY entity.id)) AS entities
+    FROM (SELECT DISTINCT path FROM held WHERE path IS NOT NULL) AS top
+    JOIN entities_group AS place ON starts_with(place.path, top.path)
+    JOIN entities_legalentity AS entity ON entity.group_id = place.id
+    GROUP BY top.path
+), memberships AS (
+    SELECT
+        held.person_id,
+        string_agg(
+            concat_ws(' ', held.role, held.path, held.entity_id, below.entities), ';'
+            ORDER BY held.role, held.path, held.entity_id
+        ) AS told
+    FROM held LEFT JOIN below USING (path)
+    GROUP BY held.person_id
+)
+SELECT
+    person.id,
+    person.is_active,
+    concat_ws(
+        '|', person.is_active, person.is_superuser, md5(person.password),
+        CASE WHEN person.is_superuser THEN
+            (SELECT md5(string_agg(entity.id::text, ',' ORDER BY entity.id)) FROM entities_legalentity AS entity)
+        END,
+        memberships.told
+    )
+FROM entities_person AS person LEFT JOIN memberships ON memberships.person_id = person.id
+WHERE person.id = ANY(%(people)s)
+"""
+
+
+def access_of(person_ids: Collection[int]) -> dict[int, Access]:
+    """The access of each of these people at this moment, in one query; who no longer exists is left out."""
+    if not person_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCESS, {"people": list(person_ids)})
+        return {person: Access(active, fingerprint) for person, active, fingerprint in cursor.fetchall()}
+
+
+def open_sessions(session_keys: Collection[str]) -> set[str]:
+    """Which of these sessions still exist and have not run out, by the database's clock, in one query.
+
+    A changed password ends sessions at their next request only; until then `access_of` tells.
+    """
+    if not session_keys:
+        return set()
+    still = Session.objects.filter(session_key__in=session_keys, expire_date__gt=Now())
+    return set(still.values_list("session_key", flat=True))
