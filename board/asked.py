@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
 
+from board.door import scope_of
 from board.people import signed_in
 from board.question import BadQuestion, Question, moment_of, parse_question
 from board.rows import Reader
 from board.shell import shell
 from closing.days import month_and_year
 from closing.months import active_month
-from closing.scoreboard import Scoreboard
+from closing.scoreboard import Scoreboard, at_moment
 from entities.models import LegalEntity, LegalEntityQuerySet, Person
+from periods.kept import Scope
 from periods.snapshot import take_snapshot
 
 
@@ -47,9 +49,16 @@ class Asked:
         """Every entity that the person may see."""
         return LegalEntity.objects.visible_to(self.person)
 
+    @cached_property
+    def scope(self) -> Scope:
+        """The kept board of now, as the person sees it; not to be asked for of a past moment."""
+        return scope_of(self.person, self.month, self.as_of)
+
     def board(self) -> Scoreboard:
         """The scoreboard of all that the person may see, before any filter."""
-        return take_snapshot(self.entities(), self.month, self.as_of)
+        if self.past:
+            return take_snapshot(self.entities(), self.month, self.as_of)
+        return at_moment(self.scope.board, self.as_of)
 
 
 AskedView = Callable[..., HttpResponse]

@@ -14,6 +14,7 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from board import words
+from board.door import memberships_of
 from entities.models import Membership, Person
 
 View = Callable[..., HttpResponse]
@@ -60,11 +61,11 @@ def signed_in(view: View) -> View:
 
 
 def someone(person: Person) -> Someone:
-    """The signed-in person for the menu; one query for the roles."""
+    """The signed-in person for the menu."""
     if person.is_superuser:
         roles = "Superuser: sees everything"
     else:
-        held = set(Membership.objects.filter(person=person).values_list("role", flat=True))
+        held = {text.partition(":")[0] for text in memberships_of(person)}
         roles = ", ".join(role.label for role in Membership.Role if role.value in held) or "none yet"
     _, zone_name = words.reader_zone(person.zone)
     name = person.name or person.email

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -327,17 +328,48 @@ def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
     return boards
 
 
-def digest(board: Scoreboard) -> str:
+def groups_above(groups: Iterable[GroupNode], rows: Iterable[Row]) -> list[GroupNode]:
+    """The groups of the rows and those above them: who does not see an entity does not learn of its group either."""
+    groups = list(groups)
+    parents = {node.code: node.parent for node in groups}
+    wanted: set[str] = set()
+    for code in {row.group for row in rows}:
+        step = code
+        while step and step not in wanted:
+            wanted.add(step)
+            step = parents.get(step, "")
+    return [node for node in groups if node.code in wanted]
+
+
+def at_moment(board: Scoreboard, as_of: datetime) -> Scoreboard:
+    """The same board at a later moment up to which nothing has changed: it is neither counted nor judged again."""
+    later = copy(board)
+    object.__setattr__(later, "as_of", as_of)
+    return later
+
+
+def digest(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str:
     """A short hash of what the board says, without "now": two boards that say the same have the same.
 
-    The time of the last read counts only where it is shown as news: on a row that is no longer fresh.
+    The time of the last read counts only where it is shown as news: on a row that is no longer fresh. `of_row` may
+    remember `row_digest` for rows that have not changed.
     """
+    of_row = of_row or row_digest
     said = [
         board.month,
-        [_said(row) for row in board.rows],
+        [of_row(row) for row in board.rows],
         [(node.code, node.name, node.parent) for node in board.groups],
         [(warning.code, warning.entity, warning.text, warning.since) for warning in board.warnings],
     ]
+    return _hashed(said)
+
+
+def row_digest(row: Row) -> str:
+    """A short hash of what one row says, by the rule of `digest`."""
+    return _hashed(_said(row))
+
+
+def _hashed(said: object) -> str:
     text = json.dumps(said, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from entities.models import Connection
 from periods.models import SyncAttempt
+from periods.news import nudge_after_commit
 
 Outcome = SyncAttempt.Outcome
 
@@ -79,6 +80,7 @@ def abandon_expired(as_of: datetime, *, connection_id: int | None = None) -> int
 
 def finish_attempt(attempt_id: int, finish: Finish, *, changes: int = 0) -> bool:
     """Write down how an attempt ended; False when it had lost its lease and was marked abandoned meanwhile."""
+    nudge_after_commit()
     return bool(
         SyncAttempt.objects.filter(pk=attempt_id, outcome=Outcome.RUNNING).update(
             outcome=finish.outcome,

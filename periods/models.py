@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
 
 from closing.readings import GapReason, PeriodType
 from closing.remarks import LONGEST_TEXT, OverdueReason, RemarkKind
@@ -308,6 +311,26 @@ class PeriodDeadline(models.Model):
             models.CheckConstraint(
                 condition=Q(policy_version=None) ^ Q(agreed_date=None), name="deadline_by_policy_or_agreement"
             ),
+        ]
+
+
+class News(models.Model):
+    """Something that a board shows was written; triggers add these rows, see periods.news.
+
+    `ids` are entities, connections or people by `kind`, null for all; `txid` is the transaction that wrote it.
+    """
+
+    KINDS: ClassVar[list[str]] = ["rows", "places", "read", "access"]
+
+    kind = models.CharField(max_length=8, choices=[(kind, kind) for kind in KINDS])
+    ids = ArrayField(models.BigIntegerField(), null=True)
+    txid = models.BigIntegerField(db_default=RawSQL("pg_current_xact_id()::text::bigint", []))
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["txid"], name="news_by_transaction"),
+            models.Index(fields=["at"], name="news_by_age"),
         ]
 
 

@@ -15,7 +15,7 @@ from closing.days import DateSpan, WorkCalendar, month_and_year
 from closing.deadlines import Deadline
 from closing.months import month_end
 from closing.readings import NativeFacts, facts_from_json
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, ranked
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, groups_above, ranked
 from closing.standing import Change, History, LatenessUnit, Level, Standing, fold, judge
 from closing.states import PeriodState
 from entities.calendars import calendar_warnings, work_calendars
@@ -98,7 +98,13 @@ def take_snapshots(
             if (entity.active_from is None or entity.active_from <= end)
             and (entity.active_to is None or entity.active_to >= end)
         ]
-        boards[month] = Scoreboard(month, as_of, ranked(rows), groups, warnings if month == last else ())
+        boards[month] = Scoreboard(
+            month,
+            as_of,
+            ranked(rows),
+            groups_above(groups, rows),
+            warnings if month == last else (),
+        )
     return boards
 
 

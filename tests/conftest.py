@@ -19,6 +19,14 @@ from pytest_django import DjangoDbBlocker
 _NUMBERS = itertools.count(1)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """Each test has a database of its own making; a board kept for another one must not be shown."""
+    from periods.kept import KEEPER  # noqa: PLC0415 - only once Django is set up
+
+    KEEPER.forget()
+
+
 @pytest.fixture
 def empty_redis() -> Iterator[None]:
     """This test process's own Redis database, empty before and after."""

@@ -1,0 +1,71 @@
+"""Who is at the door and what is new: the one statement that every signed-in request runs besides its session."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import CharField, F, QuerySet, TextField, Value
+from django.db.models.expressions import OuterRef, RawSQL
+from django.db.models.functions import Cast, Coalesce, Concat
+
+from entities.models import LegalEntity, Membership, Person
+from periods.kept import KEEPER, Scope
+from periods.news import SNAPSHOT, UNSEEN_NEWS, pieces, unseen
+
+_TEXTS = ArrayField(TextField())
+
+
+class DoorBackend(ModelBackend):
+    """Django's own, but a person comes with their memberships and the process hears what is new, in one statement."""
+
+    def get_user(self, user_id: int) -> Person | None:
+        person = _at_the_door().filter(pk=user_id).first()
+        if person is None or not self.user_can_authenticate(person):
+            return None
+        KEEPER.hear(person.snapshot, pieces(person.news))  # type: ignore[attr-defined]
+        return person
+
+
+def _at_the_door() -> QuerySet[Person]:
+    text = Concat(
+        F("role"),
+        Value(":"),
+        Coalesce(F("group__path"), Value("")),
+        Value(":"),
+        Coalesce(Cast("entity_id", CharField()), Value("")),
+        output_field=TextField(),
+    )
+    held = Membership.objects.filter(person=OuterRef("pk")).annotate(text=text).order_by("text")
+    seen = KEEPER.seen
+    return Person.objects.annotate(
+        held=ArraySubquery(held.values("text")),
+        snapshot=RawSQL(SNAPSHOT, []),
+        news=RawSQL(UNSEEN_NEWS, [seen, seen], output_field=_TEXTS),
+    )
+
+
+def memberships_of(person: Person) -> list[str]:
+    """A person's memberships as texts "role:path of the group:entity id", sorted; asked for when not yet known."""
+    if "held" not in person.__dict__:
+        person.__dict__["held"] = _at_the_door().get(pk=person.pk).__dict__["held"]
+    held: list[str] = person.__dict__["held"]
+    return held
+
+
+def visible_ids(person: Person) -> frozenset[int] | None:
+    """The entities that a person may see, None for all; looked up only when their memberships or a place are new."""
+    if person.is_superuser:
+        return None
+    entities = LegalEntity.objects.visible_to(person).values_list("pk", flat=True)
+    return KEEPER.visible("|".join(memberships_of(person)), lambda: entities)
+
+
+def scope_of(person: Person, month: date, as_of: datetime) -> Scope:
+    """The board of now as a person sees it; up to date with everything committed before the person was at the door."""
+    if "news" not in person.__dict__:
+        KEEPER.hear(*unseen(KEEPER.seen))
+    ids = visible_ids(person)
+    return KEEPER.board(month, as_of).scope(ids)

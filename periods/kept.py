@@ -1,0 +1,305 @@
+"""Boards of now that a process keeps in memory, and brings up to date with what the database says is new.
+
+A kept board is never trusted by age: whoever uses it has first asked the database, in a statement that it needs
+anyway, for news that the board has not seen (`periods.news`). Only the entities in the news, and those whose judgement
+changes by the clock, are read again. What one process keeps is a copy; PostgreSQL holds the facts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+
+from closing.days import ONE_DAY, local_date, start_of_day, zone_named
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, digest, groups_above, ranked, row_digest
+from entities.models import LegalEntity
+from periods.freshness import freshness
+from periods.news import Piece, unseen
+from periods.snapshot import take_snapshot
+
+MONTHS = 4  # boards kept at once; the month being closed is asked for nearly always
+SCOPES = 64  # groups of people who see the same entities, for each of them
+_LONGEST = timedelta(hours=6)  # a board that nobody asked about for so long is made anew
+_BACK = timedelta(
+    minutes=1
+)  # clocks may differ a little; a board of a later moment than that is not shown as now
+_MICROSECOND = timedelta(microseconds=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def valid_until(row: Row, as_of: datetime) -> datetime:
+    """The moment from which a row, judged at `as_of`, may say something else although nothing was written.
+
+    That is its next local midnight, its cut-off, or the end of its reading's life, whichever comes first; a stale row
+    is judged as of its reading, so the clock alone no longer moves it.
+    """
+    if not row.fresh:
+        return _NEVER
+    zone = zone_named(row.zone)
+    moments = [start_of_day(local_date(as_of, zone) + ONE_DAY, zone)]
+    if row.stale_at is not None:
+        moments.append(row.stale_at + _MICROSECOND)
+    if row.deadline is not None and row.deadline.due_at > as_of:
+        moments.append(row.deadline.due_at)
+    return min(moments)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A kept board as somebody with certain entities sees it; `version` names what it says, without now.
+
+    `pages` is for whoever shows the board: what was made of it and may be used again while it says the same.
+    """
+
+    board: Scoreboard
+    version: str
+    pages: dict[object, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass
+class Kept:
+    """The board of one month with all entities, and of now.
+
+    `words` counts per entity how often its row has said something new; `generation` grows with each change, be it only
+    of a reading's age.
+    """
+
+    month: date
+    as_of: datetime
+    rows: dict[int, Row]
+    words: dict[int, int]
+    until: dict[int, datetime]
+    groups: tuple[GroupNode, ...]
+    warnings: tuple[Warning, ...]
+    generation: int
+    hashes: dict[int, tuple[int, str]] = field(default_factory=dict, repr=False)
+    versions: dict[object, str] = field(default_factory=dict, repr=False)
+    scopes: OrderedDict[object, Scope] = field(default_factory=OrderedDict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def next_change(self) -> datetime:
+        """When the clock alone may change a row."""
+        return min(self.until.values(), default=_NEVER)
+
+    def scope(self, ids: frozenset[int] | None) -> Scope:
+        """The board of these entities (None: of all); made once until something changes."""
+        with self._lock:
+            if (known := self.scopes.get(ids)) is not None:
+                self.scopes.move_to_end(ids)
+                return known
+            made = self.scopes[ids] = self._seen_by(ids)
+            while len(self.scopes) > SCOPES:
+                self.scopes.popitem(last=False)
+            return made
+
+    def _seen_by(self, ids: frozenset[int] | None) -> Scope:
+        rows = [row for pk, row in self.rows.items() if ids is None or pk in ids]
+        codes = {row.code for row in rows}
+        warnings = [each for each in self.warnings if not each.entity or each.entity in codes]
+        board = Scoreboard(self.month, self.as_of, ranked(rows), groups_above(self.groups, rows), warnings)
+        if ids not in self.versions:
+            self.versions[ids] = digest(board, self._row_digest)
+        return Scope(board, self.versions[ids])
+
+    def _row_digest(self, row: Row) -> str:
+        words = self.words[row.entity_id]
+        known = self.hashes.get(row.entity_id)
+        if known is None or known[0] != words:
+            known = self.hashes[row.entity_id] = words, row_digest(row)
+        return known[1]
+
+
+class Keeper:
+    """The boards of one process; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._kept: OrderedDict[date, Kept] = OrderedDict()
+        self._dirty: dict[date, set[int] | None] = {}  # None: everything
+        self._read: dict[date, set[int]] = {}
+        self._places: OrderedDict[str, frozenset[int]] = OrderedDict()
+        self._looked_at: datetime | None = None
+        self._count = count(1)
+        self.seen: str | None = None
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._kept.clear()
+            self._dirty.clear()
+            self._read.clear()
+            self._places.clear()
+            self.seen = None
+
+    def hear(self, snapshot: str, news: Iterable[Piece]) -> None:
+        """Take in news; `snapshot` has seen them and everything that the boards show already."""
+        with self._lock:
+            for piece in news:
+                if piece.kind == "places":
+                    self._places.clear()
+                if piece.kind == "access":
+                    continue
+                for month in self._kept:
+                    if piece.kind == "read":
+                        self._read.setdefault(month, set()).update(piece.ids or ())
+                    elif piece.ids is None:
+                        self._dirty[month] = None
+                    elif (dirty := self._dirty.setdefault(month, set())) is not None:
+                        dirty.update(piece.ids)
+            self.seen = snapshot
+
+    def visible(self, key: str, look_up: Callable[[], Iterable[int]]) -> frozenset[int]:
+        """The entities behind an access, looked up once until an entity or a group moves; `key` names the access."""
+        with self._lock:
+            if (known := self._places.get(key)) is None:
+                known = self._places[key] = frozenset(look_up())
+                while len(self._places) > 4 * SCOPES:
+                    self._places.popitem(last=False)
+            return known
+
+    def board(self, month: date, as_of: datetime) -> Kept:
+        """The board of a month as of now, up to date with all that was heard.
+
+        Whoever calls it has just heard (`hear`) what is new; the same number of queries whatever the number of
+        entities, and none when nothing is new.
+        """
+        with self._lock:
+            if self._looked_at is not None and as_of - self._looked_at > _LONGEST:
+                self.forget()
+            self._looked_at = as_of
+            if self.seen is None:
+                # Nothing was kept when the caller asked for news: from here on there is something to be new to.
+                self.seen, _ = unseen(None)
+            kept = self._kept.get(month)
+            try:
+                if kept is None or kept.as_of - as_of > _BACK:
+                    kept = self._afresh(month, as_of)
+                else:
+                    kept = self._brought_up(kept, as_of)
+            except BaseException:
+                self.forget()  # what was heard is only half taken in
+                raise
+            self._kept[month] = kept
+            self._kept.move_to_end(month)
+            while len(self._kept) > MONTHS:
+                old, _ = self._kept.popitem(last=False)
+                self._dirty.pop(old, None)
+                self._read.pop(old, None)
+            return kept
+
+    def _afresh(self, month: date, as_of: datetime, before: Kept | None = None) -> Kept:
+        self._dirty.pop(month, None)
+        self._read.pop(month, None)
+        whole = take_snapshot(LegalEntity.objects.all(), month, as_of)
+        known, words = (before.rows, before.words) if before is not None else ({}, {})
+        rows, told = _merged(known, words, whole.rows)
+        until = {pk: valid_until(row, as_of) for pk, row in rows.items()}
+        made = Kept(
+            month, as_of, rows, told, until, tuple(whole.groups), tuple(whole.warnings), next(self._count)
+        )
+        if before is not None:
+            made.hashes = before.hashes
+        return made
+
+    def _brought_up(self, kept: Kept, as_of: datetime) -> Kept:
+        dirty = self._dirty.pop(kept.month, set())
+        read = self._read.pop(kept.month, set())
+        if dirty is None:
+            return self._afresh(kept.month, as_of, kept)
+        if as_of >= kept.next_change:
+            dirty |= {pk for pk, moment in kept.until.items() if as_of >= moment}
+        reread: dict[int, Row] = {}
+        if read:
+            reread, moved = _reread(kept, read, as_of)
+            dirty |= moved
+        if not dirty and not reread:
+            return kept
+        if len(dirty) > 50 and len(dirty) * 4 > len(kept.rows):
+            return self._afresh(kept.month, as_of, kept)
+        rows, words, until = dict(kept.rows), dict(kept.words), dict(kept.until)
+        rows.update(reread)
+        groups, warnings = kept.groups, kept.warnings
+        if dirty:
+            part = take_snapshot(LegalEntity.objects.filter(pk__in=dirty), kept.month, as_of)
+            codes = {rows[pk].code for pk in dirty if pk in rows} | {row.code for row in part.rows}
+            fresh, told = _merged(rows, words, part.rows)
+            for pk in dirty:
+                rows.pop(pk, None)
+            rows.update(fresh)
+            words.update(told)
+            others = [each for each in kept.warnings if each.entity and each.entity not in codes]
+            groups, warnings = tuple(part.groups), (*others, *part.warnings)
+            until = {pk: moment for pk, moment in until.items() if pk in rows}
+        for pk in (dirty | reread.keys()) & rows.keys():
+            until[pk] = valid_until(rows[pk], as_of)
+        made = Kept(
+            kept.month,
+            as_of,
+            rows,
+            words,
+            until,
+            groups,
+            warnings,
+            kept.generation,
+            kept.hashes,
+            kept.versions,
+        )
+        if (words, warnings, groups) == (
+            kept.words,
+            kept.warnings,
+            kept.groups,
+        ) and rows.keys() == kept.rows.keys():
+            if not reread:
+                made.scopes = kept.scopes  # the news was none for this board
+                return made
+        else:
+            made.versions = {}
+        made.generation = next(self._count)
+        return made
+
+
+def _merged(
+    known: dict[int, Row], words: dict[int, int], rows: Iterable[Row]
+) -> tuple[dict[int, Row], dict[int, int]]:
+    """New rows by entity, and how often each has said something new: a younger reading alone is nothing new."""
+    merged, told = {}, {}
+    for row in rows:
+        pk = row.entity_id
+        before = known.get(pk)
+        same = before is not None and _said_alike(before, row)
+        merged[pk] = row
+        told[pk] = words.get(pk, 0) + (not same)
+    return merged, told
+
+
+def _said_alike(before: Row, after: Row) -> bool:
+    if before.fresh and after.fresh:
+        after = replace(after, read_at=before.read_at, stale_at=before.stale_at)
+    return before == after
+
+
+def _reread(kept: Kept, connections: set[int], as_of: datetime) -> tuple[dict[int, Row], set[int]]:
+    """Rows that only got a younger reading, and the entities of these connections for which more has changed."""
+    ids = [pk for pk, row in kept.rows.items() if row.connection_id in connections]
+    younger, moved = {}, set()
+    for pk, now in freshness(ids, as_of).items():
+        row = kept.rows[pk]
+        if (
+            row.fresh
+            and now.fresh
+            and now.trouble == row.trouble
+            and not now.missing
+            and not row.missing_since
+        ):
+            younger[pk] = replace(row, read_at=now.read_at, stale_at=now.stale_at)
+        else:
+            moved.add(pk)
+    return younger, moved
+
+
+KEEPER = Keeper()
