@@ -1,0 +1,325 @@
+"""What has changed between two moments of the same board: the past beside now (04-screens, moment switch)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from closing.days import day_and_month, weekday_and_day
+from closing.deadlines import Deadline, city
+from closing.scoreboard import Row, Scoreboard
+from closing.standing import LatenessUnit, Level, Standing
+from closing.states import PeriodState
+
+
+class Kind(StrEnum):
+    """In which way an entity's row differs, in the order in which a summary tells them.
+
+    `STALE`, `CONFIRMED` say how sure the figures are, not that anything has changed.
+    """
+
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    CLOSED_AGAIN = "closed_again"  # reopened and closed in between
+    OPENED = "opened"
+    ON_HOLD = "on_hold"
+    NOT_STARTED = "not_started"
+    POLICY = "policy"  # the same state, which now counts as closed or no longer does
+    OVER_THE_LINE = "over_the_line"
+    LATE = "late"
+    LESS_LATE = "less_late"
+    DEADLINE = "deadline"
+    UNKNOWN = "unknown"
+    KNOWN = "known"
+    MISSING = "missing"
+    LISTED = "listed"
+    APPEARED = "appeared"
+    VANISHED = "vanished"
+    STALE = "stale"
+    CONFIRMED = "confirmed"
+
+
+CONFIDENCE = frozenset({Kind.STALE, Kind.CONFIRMED})
+
+# What stands behind a number in the summary: "3 closed".
+_TOLD = {
+    Kind.CLOSED: "closed",
+    Kind.REOPENED: "reopened",
+    Kind.CLOSED_AGAIN: "reopened and closed again",
+    Kind.OPENED: "opened",
+    Kind.ON_HOLD: "put on hold",
+    Kind.NOT_STARTED: "back to not started",
+    Kind.POLICY: "counted otherwise by policy",
+    Kind.OVER_THE_LINE: "now over the alert line",
+    Kind.LATE: "now late",
+    Kind.LESS_LATE: "less late",
+    Kind.DEADLINE: "with another deadline",
+    Kind.UNKNOWN: "not known any more",
+    Kind.KNOWN: "known now",
+    Kind.MISSING: "no longer listed by the ERP",
+    Kind.LISTED: "listed by the ERP again",
+    Kind.APPEARED: "new",
+    Kind.VANISHED: "gone from the board",
+    Kind.STALE: "no longer confirmed",
+    Kind.CONFIRMED: "confirmed again",
+}
+_ORDER = {kind: place for place, kind in enumerate(Kind)}
+_BY_STATE = {
+    PeriodState.OPEN: Kind.OPENED,
+    PeriodState.ON_HOLD: Kind.ON_HOLD,
+    PeriodState.CLOSED: Kind.CLOSED,
+    PeriodState.NOT_STARTED: Kind.NOT_STARTED,
+}
+_HOW_LATE = {Level.LATE: 1, Level.ALERTING: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One way in which one entity's row differs; `seen_at` is the read that last told about it, where one did."""
+
+    code: str
+    name: str
+    kind: Kind
+    words: str
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Everything that differs, by kind and then furthest behind first; at most one of a kind for an entity.
+
+    `unsure` is how many rows nobody can confirm now: about those no more is known than their last reading told.
+    """
+
+    then: datetime
+    now: datetime
+    items: Sequence[Difference]
+    unsure: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    @property
+    def counts(self) -> Mapping[Kind, int]:
+        """How many entities differ in each way, without the ways in which none does."""
+        return Counter(each.kind for each in self.items)
+
+    @property
+    def summary(self) -> str:
+        """ "since then: 3 closed, 1 reopened"; what is only unconfirmed is never told as a change."""
+        if not self.items and self.unsure:
+            return f"no change seen since, {self.unsure} cannot be confirmed"
+        if not self.items:
+            return "nothing has changed since"
+        told = [f"{count} {_TOLD[kind]}" for kind, count in self.counts.items()]
+        seen = any(each.kind not in CONFIDENCE for each in self.items)
+        return f"since then: {', '.join(told if seen else ['no change seen', *told])}"
+
+
+def differences(then: Scoreboard, now: Scoreboard) -> Differences:
+    """What has changed on the board of one month from one moment to another.
+
+    A row compares by what is known: a state that was last read too long ago is told as no longer confirmed, beside
+    what its readings said until then. Raises ValueError for boards of different months.
+    """
+    if then.month != now.month:
+        raise ValueError(f"the boards of {then.month:%Y-%m} and {now.month:%Y-%m} cannot be compared")
+    before = {row.code: row for row in then.rows}
+    after = {row.code for row in now.rows}
+    found = [difference for row in now.rows for difference in _of(before.get(row.code), row, then.as_of)]
+    found += [
+        Difference(row.code, row.name, Kind.VANISHED, "not on the board any more")
+        for row in then.rows
+        if row.code not in after
+    ]
+    unsure = sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in now.rows)
+    return Differences(then.as_of, now.as_of, sorted(found, key=lambda each: _ORDER[each.kind]), unsure)
+
+
+def _of(then: Row | None, now: Row, then_at: datetime) -> Iterator[Difference]:
+    def told(kind: Kind, words: str, seen_at: datetime | None = None) -> Difference:
+        return Difference(now.code, now.name, kind, words, seen_at)
+
+    if then is None:
+        yield told(Kind.APPEARED, f"new on the board: {_word(now)}", _seen_at(now))
+        return
+    if state := _state(then, now):
+        yield told(*state, _seen_at(now))
+    if lateness := _lateness(then, now, then_at):
+        yield told(*lateness)
+    if _same_period(then, now) and then.deadline != now.deadline and (moved := _deadline(then, now)):
+        yield told(Kind.DEADLINE, moved)
+    if (then.missing_since is None) is not (now.missing_since is None):
+        missing = now.missing_since is not None
+        words = "the ERP no longer lists it" if missing else "the ERP lists it again"
+        yield told(Kind.MISSING if missing else Kind.LISTED, words, now.missing_since or now.read_at)
+    if then.fresh and not now.fresh and now.read_at is not None:
+        yield told(Kind.STALE, f"{_word(now)} when last read, no longer confirmed", now.read_at)
+    elif now.fresh and not then.fresh and then.read_at is not None:
+        yield told(Kind.CONFIRMED, f"{_word(now)}, confirmed again", now.read_at)
+
+
+# --- the state ----------------------------------------------------------------------------------------------------
+
+
+def _state(then: Row, now: Row) -> tuple[Kind, str] | None:
+    if now.state is PeriodState.UNKNOWN:
+        return _lost(then, now)
+    if then.state is PeriodState.UNKNOWN:
+        return _found(then, now)
+    if then.state is now.state:
+        return _same_state(then, now)
+    return _other_state(then, now)
+
+
+def _lost(then: Row, now: Row) -> tuple[Kind, str] | None:
+    if then.state is PeriodState.UNKNOWN and then.standing.closed == now.standing.closed:
+        return None
+    if not now.standing.unconfirmed:
+        return Kind.UNKNOWN, "not known any more"
+    last = "closed" if now.standing.closed else "not closed"
+    return Kind.UNKNOWN, f"not known any more, {last} when last known"
+
+
+def _found(then: Row, now: Row) -> tuple[Kind, str]:
+    """A state that nobody knew then. What was closed at our first look may have been so for long (01-domain 1.6)."""
+    was, standing = then.standing, now.standing
+    if standing.closed:
+        dated = standing.first_closed_on is not None or standing.closed_between is not None
+        if not was.closed and (was.unconfirmed or dated):
+            return Kind.CLOSED, _closed(now)
+        if was.closed and _closed_anew(then, now):
+            return Kind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
+    elif reopened := _reopened(then, now):
+        return Kind.REOPENED, reopened
+    elif was.closed:
+        return _BY_STATE[now.state], f"{_word(now)}, it was closed when last known"
+    return Kind.KNOWN, f"{'known again' if was.unconfirmed else 'known now'}: {_word(now)}"
+
+
+def _same_state(then: Row, now: Row) -> tuple[Kind, str] | None:
+    if then.standing.closed != now.standing.closed:
+        rule = "counts" if now.standing.closed else "no longer counts"
+        return Kind.POLICY, f"{_word(now)}, which {rule} as closed by policy"
+    if not _same_period(then, now) or _seen_at(then) == _seen_at(now):
+        return None
+    # The same word twice, but not the same spell: something came and went in between.
+    if now.standing.closed and _closed_anew(then, now):
+        return Kind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
+    if not now.standing.closed and (reopened := _reopened(then, now)):
+        return Kind.REOPENED, reopened
+    return _BY_STATE[now.state], f"{_word(now)} again, it had changed in between"
+
+
+def _other_state(then: Row, now: Row) -> tuple[Kind, str]:
+    if now.standing.closed and not then.standing.closed:
+        return Kind.CLOSED, _closed(now)
+    if not now.standing.closed and (reopened := _reopened(then, now)):
+        return Kind.REOPENED, reopened
+    return _BY_STATE[now.state], f"{_word(now)}, it was {_word(then)}"
+
+
+def _reopened(then: Row, now: Row) -> str:
+    """That a close which stood has been undone since; a window that lay before a new period was no close."""
+    if not now.standing.reopened:
+        return ""
+    if then.standing.closed:
+        return f"reopened, {_word(now)} now"
+    return "" if then.standing.reopened else f"closed and reopened in between, {_word(now)} now"
+
+
+def _closed_anew(then: Row, now: Row) -> bool:
+    """Whether a period that was closed and is closed had been reopened in between."""
+    return now.standing.reopened and (
+        not then.standing.reopened or then.standing.last_closed_on != now.standing.last_closed_on
+    )
+
+
+def _closed(row: Row, *, again: bool = False) -> str:
+    """ "closed on 9 June, on time"."""
+    standing = row.standing
+    verb = "on hold, which counts as closed," if row.state is PeriodState.ON_HOLD else "closed"
+    verb += " again" if again else ""
+    if standing.last_closed_on is not None:
+        words = f"{verb} on {day_and_month(standing.last_closed_on)}"
+    elif standing.closed_between is not None:
+        first, last = map(day_and_month, standing.closed_between)
+        words = f"{verb} between {first} and {last}"
+    else:
+        return f"{verb.rstrip(',')}, date unknown"
+    if standing.reopened:
+        return words
+    if standing.level is Level.CLOSED_ON_TIME:
+        return f"{words}, on time"
+    if standing.level is Level.CLOSED_LATE:
+        return f"{words}, {_late(standing) if standing.days_late else 'after the cut-off'}"
+    return words
+
+
+# --- against the deadline -----------------------------------------------------------------------------------------
+
+
+def _lateness(then: Row, now: Row, then_at: datetime) -> tuple[Kind, str] | None:
+    """Become late, gone over the line, or neither any more; nothing where nobody knows how it stood."""
+    if now.standing.closed or now.standing.level is Level.UNKNOWN:
+        return None
+    before, after = _how_late(then, now.deadline, then_at), _HOW_LATE.get(now.standing.level, 0)
+    if before is None or before == after:
+        return None
+    if after < before:
+        gone = "over the alert line" if after else "late"
+        return Kind.LESS_LATE, f"not {gone} any more"
+    late = _late(now.standing) if now.standing.days_late else "late, past its cut-off"
+    late += "" if now.fresh and not now.standing.unconfirmed else " when last read"
+    return (Kind.OVER_THE_LINE, f"{late}, over the alert line") if after > 1 else (Kind.LATE, late)
+
+
+def _how_late(row: Row, deadline: Deadline | None, moment: datetime) -> int | None:
+    """0 not late, 1 late, 2 over the line; of a row never known 0 while the deadline was ahead, and else None."""
+    if row.standing.level is Level.UNKNOWN:
+        return 0 if deadline is not None and not deadline.passed(moment) else None
+    return _HOW_LATE.get(row.standing.level, 0)
+
+
+def _deadline(then: Row, now: Row) -> str:
+    """What became of the deadline in words; empty where only its explanation is another."""
+    was, due = then.deadline, now.deadline
+    if due is None:
+        return "no deadline any more"
+    if was is None:
+        return f"deadline set: {_due(due)}"
+    if (was.due_on, was.cut_off, was.zone) == (due.due_on, due.cut_off, due.zone):
+        return ""
+    if was.zone != due.zone:
+        return f"deadline {_due(due)} in {city(due.zone)}, it was {_due(was)} in {city(was.zone)}"
+    return f"deadline {_due(due)}, it was {_due(was)}"
+
+
+def _due(deadline: Deadline) -> str:
+    at = f" at {deadline.cut_off:%H:%M}" if deadline.cut_off is not None else ""
+    return f"{weekday_and_day(deadline.due_on)}{at}"
+
+
+def _late(standing: Standing) -> str:
+    working = "working " if standing.unit is LatenessUnit.WORKING_DAYS else ""
+    return f"{standing.days_late} {working}{'day' if standing.days_late == 1 else 'days'} late"
+
+
+# --- small questions ----------------------------------------------------------------------------------------------
+
+
+def _same_period(then: Row, now: Row) -> bool:
+    """Whether both rows speak of one period; of two in a month the one that holds the entity up is shown."""
+    return then.span is not None and now.span is not None and then.period_id == now.period_id
+
+
+def _seen_at(row: Row) -> datetime | None:
+    return row.seen_between[1] if row.seen_between is not None else None
+
+
+def _word(row: Row) -> str:
+    """The state in a sentence: "on hold"."""
+    return row.state.value.replace("_", " ")
