@@ -271,3 +271,34 @@ class Membership(models.Model):
                 fields=["person", "role", "group", "entity"], name="membership_once", nulls_distinct=False
             ),
         ]
+
+
+class SavedView(models.Model):
+    """A view of a screen that one person has named: the screen's key, and its question as a canonical query string.
+
+    A deleted view stays for a while, so that deleting can be undone; `is_start` then says that it was the start page.
+    """
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    screen = models.CharField(max_length=30)
+    query = models.CharField(max_length=4000, blank=True)
+    is_start = models.BooleanField(default=False)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="view_has_a_name"),
+            models.CheckConstraint(condition=~Q(screen=""), name="view_is_of_a_screen"),
+            models.UniqueConstraint(
+                F("person"), Lower("name"), name="view_name_once_per_person", condition=Q(deleted_at=None)
+            ),
+            models.UniqueConstraint(
+                fields=["person"],
+                name="one_start_view_per_person",
+                condition=Q(is_start=True, deleted_at=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,14 +1,21 @@
-"""Changes to the group tree."""
+"""Changes to the group tree, and to the views that people keep for themselves."""
 
 from __future__ import annotations
 
-from django.db import transaction
-from django.db.models import Value
-from django.db.models.functions import Concat, Substr
+import unicodedata
+from datetime import datetime
 
-from entities.models import Group
+from django.db import transaction
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Concat, Lower, Substr
+
+from entities.models import Group, Person, SavedView
 
 LONGEST_PATH = 1000
+MOST_VIEWS = 50
+LONGEST_VIEW_NAME = 60
+LONGEST_VIEW_QUERY = 4000
+_KEPT_FOR_UNDO = 10  # deleted views of one person that can still come back
 
 
 class GroupRefused(ValueError):
@@ -36,3 +43,120 @@ def save_group(code: str, name: str, parent: Group | None) -> Group:
     old.name, old.parent, old.path = name, parent, path
     old.save()
     return old
+
+
+# --- saved views: each verb changes views of `person` only, and raises SavedView.DoesNotExist for any other ---------
+
+
+class ViewRefused(ValueError):
+    """A view that cannot be saved, named or brought back so; the text says why, and what to do."""
+
+
+class ViewNameTaken(ViewRefused):
+    """The person has a view of that name, whatever its case."""
+
+
+@transaction.atomic
+def save_view(
+    person: Person, name: str, screen: str, query: str, *, as_start: bool = False, replace: bool = False
+) -> SavedView:
+    """Keep a view under a name, with `replace` in the place of the one that has the name already.
+
+    `query` is canonical. Raises ViewRefused, and changes nothing.
+    """
+    _one_at_a_time(person)
+    name = _view_name(name)
+    if len(query) > LONGEST_VIEW_QUERY:
+        raise ViewRefused("This view asks for too much to be saved. Shorten its search text and filters.")
+    views = SavedView.objects.filter(person=person, deleted_at=None)
+    view = _named(views, name)
+    if view is None:
+        if views.count() >= MOST_VIEWS:
+            raise ViewRefused(f"You have {MOST_VIEWS} saved views, which is the most. Delete one first.")
+        view = SavedView(person=person)
+    elif not replace:
+        raise ViewNameTaken(f"You already have a view called “{view.name}”.")
+    view.name, view.screen, view.query = name, screen, query
+    if as_start and not view.is_start:
+        views.update(is_start=False)
+        view.is_start = True
+    view.save()
+    return view
+
+
+@transaction.atomic
+def rename_view(person: Person, view_id: int, name: str) -> SavedView:
+    """Give a view another name; raises ViewRefused, and changes nothing."""
+    _one_at_a_time(person)
+    views = SavedView.objects.filter(person=person, deleted_at=None)
+    view = views.get(pk=view_id)
+    view.name = _view_name(name)
+    if other := _named(views.exclude(pk=view_id), view.name):
+        raise ViewNameTaken(f"You already have a view called “{other.name}”.")
+    view.save(update_fields=["name"])
+    return view
+
+
+@transaction.atomic
+def delete_view(person: Person, view_id: int, as_of: datetime) -> SavedView:
+    """Take a view away; `restore_view` brings it back as long as it is among the last few that were deleted."""
+    _one_at_a_time(person)
+    view = SavedView.objects.get(person=person, deleted_at=None, pk=view_id)
+    view.deleted_at = as_of
+    view.save(update_fields=["deleted_at"])
+    deleted = SavedView.objects.filter(person=person, deleted_at__isnull=False)
+    newest = deleted.order_by("-deleted_at", "-pk").values("pk")[:_KEPT_FOR_UNDO]
+    deleted.exclude(pk__in=newest).delete()
+    return view
+
+
+@transaction.atomic
+def restore_view(person: Person, view_id: int) -> SavedView:
+    """Bring a deleted view back, as the start page if it was that and no other is now; raises ViewRefused."""
+    _one_at_a_time(person)
+    views = SavedView.objects.filter(person=person, deleted_at=None)
+    view = SavedView.objects.get(person=person, pk=view_id)
+    if view.deleted_at is None:
+        return view
+    if views.count() >= MOST_VIEWS:
+        raise ViewRefused(f"You have {MOST_VIEWS} saved views, which is the most. Delete one first.")
+    if other := _named(views, view.name):
+        raise ViewNameTaken(f"You already have a view called “{other.name}” again. Rename that one first.")
+    view.is_start = view.is_start and not views.filter(is_start=True).exists()
+    view.deleted_at = None
+    view.save(update_fields=["deleted_at", "is_start"])
+    return view
+
+
+@transaction.atomic
+def start_with(person: Person, view_id: int, *, chosen: bool) -> SavedView:
+    """Make a view the page that the person starts with, or no longer."""
+    _one_at_a_time(person)
+    views = SavedView.objects.filter(person=person, deleted_at=None)
+    view = views.get(pk=view_id)
+    if chosen:
+        views.filter(is_start=True).update(is_start=False)
+    view.is_start = chosen
+    view.save(update_fields=["is_start"])
+    return view
+
+
+def _one_at_a_time(person: Person) -> None:
+    """Let nobody else change this person's views before we have: two clicks at once must not break a rule."""
+    Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
+
+
+def _named(views: QuerySet[SavedView], name: str) -> SavedView | None:
+    """The view of that name, compared as the constraint compares."""
+    return views.alias(lower=Lower("name")).filter(lower=Lower(Value(name))).first()
+
+
+def _view_name(text: str) -> str:
+    """A name as it is kept: no control characters, single spaces. Raises ViewRefused."""
+    plain = "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in text)
+    name = " ".join(plain.split())
+    if not name:
+        raise ViewRefused("A view needs a name, such as “EU late”.")
+    if len(name) > LONGEST_VIEW_NAME:
+        raise ViewRefused(f"The name is {len(name)} letters long; {LONGEST_VIEW_NAME} are the most.")
+    return name
