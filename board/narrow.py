@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from board.question import SHOWS, Question
 from closing.scoreboard import GroupNode, Row, Scoreboard, outstanding
@@ -22,6 +23,23 @@ class Chip:
     chosen: bool
 
 
+class Named(Protocol):
+    """Who an entity is, whatever the state of its periods: a row tells it, and so does an entity without one."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def country(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def connection(self) -> str: ...
+
+
 def narrowed(board: Scoreboard, question: Question) -> Scoreboard:
     """The same month and moment with only the rows that the question asks for, in its order.
 
@@ -37,7 +55,7 @@ def narrowed(board: Scoreboard, question: Question) -> Scoreboard:
 
 def matching(board: Scoreboard, question: Question) -> list[Row]:
     """The rows that pass every filter, in the question's order."""
-    wanted = _within(board.groups, question.group)
+    wanted = within(board.groups, question.group)
     return ordered(
         (row for row in board.rows if _passes(row, question, wanted) and _shown(row, question.show)),
         question.sort,
@@ -46,7 +64,7 @@ def matching(board: Scoreboard, question: Question) -> list[Row]:
 
 def chips(board: Scoreboard, question: Question) -> list[Chip]:
     """The chips, each counting the rows that pass all other filters."""
-    wanted = _within(board.groups, question.group)
+    wanted = within(board.groups, question.group)
     rows = [row for row in board.rows if _passes(row, question, wanted)]
     return [
         Chip(show, label, sum(_shown(row, show) for row in rows), show == question.show)
@@ -69,7 +87,7 @@ def ordered(rows: Iterable[Row], order: str) -> list[Row]:
     return rows
 
 
-def _within(groups: Sequence[GroupNode], code: str) -> frozenset[str] | None:
+def within(groups: Sequence[GroupNode], code: str) -> frozenset[str] | None:
     """The codes of a group and all below it; None where no group is asked for."""
     if not code:
         return None
@@ -82,20 +100,30 @@ def _within(groups: Sequence[GroupNode], code: str) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _passes(row: Row, question: Question, wanted: frozenset[str] | None) -> bool:
+def about(entity: Named, question: Question, wanted: frozenset[str] | None) -> bool:
+    """Whether an entity passes the filters that ask who it is, and none that ask how it stands.
+
+    `wanted` are the groups that the question's one comes to (see `within`).
+    """
     return (
-        (wanted is None or row.group in wanted)
-        and (not question.state or row.state.value == question.state)
-        and (not question.level or row.standing.level.value == question.level)
-        and (not question.country or row.country == question.country)
-        and (not question.erp or row.connection == question.erp)
-        and (not question.owner or row.owner == question.owner)
-        and (not question.q or _found(row, question.q.casefold()))
+        (wanted is None or entity.group in wanted)
+        and (not question.country or entity.country == question.country)
+        and (not question.erp or entity.connection == question.erp)
+        and (not question.owner or entity.owner == question.owner)
+        and (not question.q or _found(entity, question.q.casefold()))
     )
 
 
-def _found(row: Row, text: str) -> bool:
-    return any(text in each.casefold() for each in (row.name, row.code, row.owner))
+def _passes(row: Row, question: Question, wanted: frozenset[str] | None) -> bool:
+    return (
+        about(row, question, wanted)
+        and (not question.state or row.state.value == question.state)
+        and (not question.level or row.standing.level.value == question.level)
+    )
+
+
+def _found(entity: Named, text: str) -> bool:
+    return any(text in each.casefold() for each in (entity.name, entity.code, entity.owner))
 
 
 def _shown(row: Row, show: str) -> bool:

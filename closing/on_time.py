@@ -1,0 +1,84 @@
+"""The on-time rate: closes on time among the closes due, with all that is left out counted (01-domain 1.6, 1.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from closing.scoreboard import Row
+from closing.standing import Level
+
+ON_TIME_LINE = 90  # percent; a rate below it is flagged
+
+
+@dataclass(frozen=True, slots=True)
+class OnTime:
+    """How many of the closes that were due by a moment were on time, by first closes.
+
+    `missed` are closed late, or still open past their deadline. The rest is due as well but left out of the rate:
+    `perhaps` was closed between two reads on both sides of its deadline, `date_unknown` already closed when first
+    read, `not_known` has no state that the deadline can be held against. `no_deadline` is never due.
+    """
+
+    on_time: int = 0
+    missed: int = 0
+    perhaps: int = 0
+    date_unknown: int = 0
+    not_known: int = 0
+    no_deadline: int = 0
+
+    @property
+    def due(self) -> int:
+        """What the rate is a share of."""
+        return self.on_time + self.missed
+
+    @property
+    def left_out(self) -> int:
+        return self.perhaps + self.date_unknown + self.not_known + self.no_deadline
+
+    @property
+    def permille(self) -> int | None:
+        """The rate in tenths of a percent, rounded but never up to the line from below it; None: nothing was due."""
+        if not self.due:
+            return None
+        rounded = (2000 * self.on_time + self.due) // (2 * self.due)
+        return min(rounded, 10 * ON_TIME_LINE - 1) if self.below else rounded
+
+    @property
+    def below(self) -> bool:
+        """Whether the rate is below the line."""
+        return 100 * self.on_time < ON_TIME_LINE * self.due
+
+
+def on_time(rows: Iterable[Row], as_of: datetime) -> OnTime:
+    """Count rows of any entities and months whose deadline had passed at a moment.
+
+    A period that was closed before a deadline still ahead is not due yet. A row whose reading is older than its
+    deadline is not known: it may have closed in time since.
+    """
+    found = dict.fromkeys(("on_time", "missed", "perhaps", "date_unknown", "not_known", "no_deadline"), 0)
+    for row in rows:
+        if (kind := _counts_as(row, as_of)) is not None:
+            found[kind] += 1
+    return OnTime(**found)
+
+
+def _counts_as(row: Row, as_of: datetime) -> str | None:
+    standing = row.standing
+    if row.span is None:
+        return "not_known"  # no period is known, so neither is a deadline
+    if row.deadline is None:
+        return "no_deadline" if standing.level is not Level.NOT_DUE else None  # running: nothing to be due
+    if not row.deadline.passed(as_of):
+        return None
+    match standing.first_close_level:
+        case Level.CLOSED_ON_TIME:
+            return "on_time"
+        case Level.CLOSED_LATE:
+            return "missed"
+        case Level.CLOSED_DATE_UNKNOWN:
+            return "date_unknown" if standing.closed_between is None else "perhaps"
+    if standing.level in (Level.LATE, Level.ALERTING):
+        return "missed"
+    return "date_unknown" if standing.closed else "not_known"
