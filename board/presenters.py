@@ -48,7 +48,7 @@ def as_json(board: Scoreboard) -> dict[str, object]:
 
 def _entity(row: Row) -> dict[str, object]:
     standing, deadline = row.standing, row.deadline
-    first_closed = standing.first_closed_on
+    first_closed, expected_on = standing.first_closed_on, row.remarks.expected_on
     return {
         "code": row.code,
         "name": row.name,
@@ -65,6 +65,10 @@ def _entity(row: Row) -> dict[str, object]:
         "reopened": standing.reopened,
         "fresh": row.fresh,
         "read_at": words.iso(row.read_at),
+        "expected_on": expected_on.isoformat() if expected_on is not None else None,
+        "overdue_reason": row.remarks.reason_code or None,
+        "reason_missing": row.reason_missing,
+        "acknowledged": row.remarks.acknowledged_at is not None,
     }
 
 
@@ -90,6 +94,10 @@ _COLUMNS = (
     "reopened",
     "fresh",
     "read_at",
+    "expected_on",
+    "overdue_reason",
+    "reason_missing",
+    "acknowledged",
 )
 
 

@@ -67,8 +67,8 @@ class Remark:
 class Remarks:
     """What stands at a moment, each with who said it and when; an empty name means that nobody has.
 
-    `reason` is the label of the overdue reason. `notes` counts the notes that stand, edited ones once and withdrawn
-    ones not at all.
+    `reason` is the label of the overdue reason, `reason_code` its word in the API. `notes` counts the notes that
+    stand, edited ones once and withdrawn ones not at all.
     """
 
     expected_on: date | None = None
@@ -76,6 +76,7 @@ class Remarks:
     expected_by: str = ""
     expected_at: datetime | None = None
     reason: str = ""
+    reason_code: str = ""
     reason_text: str = ""
     reason_by: str = ""
     reason_at: datetime | None = None
@@ -104,16 +105,17 @@ def standing_remarks(remarks: Iterable[Remark]) -> Remarks:
     why = newest.get(RemarkKind.OVERDUE_REASON)
     seen = newest.get(RemarkKind.ACKNOWLEDGEMENT)
     return Remarks(
-        expected_on=expected and expected.expected_on,
+        expected_on=expected.expected_on if expected else None,
         expected_text=expected.text if expected else "",
         expected_by=expected.by if expected else "",
-        expected_at=expected and expected.at,
+        expected_at=expected.at if expected else None,
         reason=REASONS[why.reason] if why and why.reason else "",
+        reason_code=why.reason.value if why and why.reason else "",
         reason_text=why.text if why else "",
         reason_by=why.by if why else "",
-        reason_at=why and why.at,
+        reason_at=why.at if why else None,
         acknowledged_text=seen.text if seen else "",
         acknowledged_by=seen.by if seen else "",
-        acknowledged_at=seen and seen.at,
+        acknowledged_at=seen.at if seen else None,
         notes=len(notes),
     )

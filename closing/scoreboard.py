@@ -7,12 +7,13 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 
 from closing.days import DateSpan, day_and_month
 from closing.deadlines import Deadline
 from closing.readings import NativeFacts, facts_to_json
+from closing.remarks import NOTHING_SAID, Remarks
 from closing.standing import LatenessUnit, Level, Standing
 from closing.states import PeriodState
 
@@ -52,6 +53,9 @@ class Row:
     stale_at: datetime | None = None  # when the reading is too old unless another comes; None when never read
     connection_id: int | None = None
     period_id: int | None = None
+    calendar_id: int | None = None
+    remarks: Remarks = NOTHING_SAID
+    reason_missing: bool = False  # late, and the policy asks its people for a reason that nobody has given
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,4 +397,5 @@ def _said(row: Row) -> list[object]:
         ],
         [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
         [row.seen_between, row.missing_since, row.trouble, row.alert_after_days],
+        [row.reason_missing, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
     ]

@@ -30,6 +30,7 @@ class EffectivePolicy:
     number: int | None = None
     judge: JudgePolicy = DEFAULTS
     ledger_restricted_means_on_hold: bool = False
+    overdue_reason_required: bool = False
 
 
 NOTHING_AGREED = EffectivePolicy()
@@ -51,6 +52,7 @@ class Wording(NamedTuple):
     lateness_unit: str | None
     on_hold_counts_as_closed: bool | None
     ledger_restricted_means_on_hold: bool | None
+    overdue_reason_required: bool | None
 
 
 _FIELDS = ("id", "policy__name", *Wording._fields[2:])
@@ -123,15 +125,18 @@ def _over(own: Wording, above: EffectivePolicy) -> EffectivePolicy:
         unit=above.judge.unit if own.lateness_unit is None else LatenessUnit(own.lateness_unit),
         on_hold_counts_as_closed=_or(own.on_hold_counts_as_closed, above.judge.on_hold_counts_as_closed),
     )
-    restricted = _or(own.ledger_restricted_means_on_hold, above.ledger_restricted_means_on_hold)
+    beside = (
+        _or(own.ledger_restricted_means_on_hold, above.ledger_restricted_means_on_hold),
+        _or(own.overdue_reason_required, above.overdue_reason_required),
+    )
     if own.rule is None or own.n is None:
         return EffectivePolicy(
-            above.rule, above.cut_off, above.version_id, above.name, above.number, judge, restricted
+            above.rule, above.cut_off, above.version_id, above.name, above.number, judge, *beside
         )
     rule = rule_of(
         own.rule, own.n, first_is=own.first_is, n_quarter_end=own.n_quarter_end, n_year_end=own.n_year_end
     )
-    return EffectivePolicy(rule, own.cut_off, own.version_id, own.name, own.number, judge, restricted)
+    return EffectivePolicy(rule, own.cut_off, own.version_id, own.name, own.number, judge, *beside)
 
 
 def _or(own: _T | None, above: _T) -> _T:

@@ -15,6 +15,7 @@ from closing.days import DateSpan, WorkCalendar, month_and_year
 from closing.deadlines import Deadline
 from closing.months import month_end
 from closing.readings import NativeFacts, facts_from_json
+from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
 from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, groups_above, ranked
 from closing.standing import Change, History, LatenessUnit, Level, Standing, fold, judge
 from closing.states import PeriodState
@@ -23,6 +24,7 @@ from entities.models import Group, LegalEntity
 from periods.big_reads import big_read
 from periods.freshness import Freshness, freshness
 from periods.policies import EffectivePolicy, effective_policies
+from periods.said import said_of
 
 _STATES = {state.value: state for state in PeriodState}
 
@@ -71,6 +73,12 @@ def take_snapshots(
     policies = effective_policies(((entity.id, entity.path) for entity in people), as_of=as_of)
     reads = freshness(ids, as_of)
     periods, changes, facts = _periods(ids, months, as_of)
+    said = {
+        period_id: standing_remarks(remarks)
+        for period_id, remarks in said_of(
+            [period.id for own in periods.values() for period in own], as_of
+        ).items()
+    }
     calendars = _calendars(people, policies, months)
     groups = _groups()
     last = max(months)
@@ -91,6 +99,7 @@ def take_snapshots(
                     for period in periods.get((entity.id, month), [])
                 ],
                 calendars.get(entity.calendar_id),
+                said,
                 month=month,
                 as_of=as_of,
             )
@@ -211,6 +220,7 @@ def _row(
     read: Freshness,
     candidates: list[tuple[_Period, list[Change], NativeFacts | None]],
     calendar: WorkCalendar | None,
+    said: Mapping[int, Remarks],
     *,
     month: date,
     as_of: datetime,
@@ -231,6 +241,7 @@ def _row(
         "owner": entity.owner,
         "connection": entity.connection,
         "connection_id": entity.connection_id,
+        "calendar_id": entity.calendar_id,
         "stale_at": read.stale_at,
         "fresh": read.fresh,
         "read_at": read.read_at,
@@ -264,6 +275,7 @@ def _row(
         ),
     )
     since = history.since
+    remarks = said.get(period.id, NOTHING_SAID)
     return Row(
         state=history.state,
         because=since.because if since else "",
@@ -275,6 +287,10 @@ def _row(
         standing=standing,
         counts_as_closed=policy.judge.counts_as_closed(history.state),
         seen_between=(since.previous_read_at, since.seen_at) if since else None,
+        remarks=remarks,
+        reason_missing=policy.overdue_reason_required
+        and standing.level in (Level.LATE, Level.ALERTING)
+        and not remarks.reason,
         **common,
     )
 

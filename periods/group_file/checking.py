@@ -330,6 +330,7 @@ def wording(item: shape.PolicyItem) -> dict[str, Any]:
         "lateness_unit": item.days,
         "on_hold_counts_as_closed": item.on_hold_counts_as_closed,
         "ledger_restricted_means_on_hold": item.ledger_restricted_means_on_hold,
+        "overdue_reason_required": item.overdue_reason_required,
     }
 
 

@@ -372,6 +372,7 @@ def _choices(version: PolicyVersion) -> dict[str, str]:
         "days": units.get(version.lateness_unit or ""),
         "on_hold_counts_as_closed": version.on_hold_counts_as_closed,
         "ledger_restricted_means_on_hold": version.ledger_restricted_means_on_hold,
+        "overdue_reason_required": version.overdue_reason_required,
     }
     said = {key: "as above" if value is None else shown(value) for key, value in plain.items()}
     return {"rule": _rule_words(version)} | said

@@ -303,6 +303,7 @@ class PolicyItem(Item):
     days: Annotated[str | None, _maybe(_unit)] = None
     on_hold_counts_as_closed: MaybeYesNo = None
     ledger_restricted_means_on_hold: MaybeYesNo = None
+    overdue_reason_required: MaybeYesNo = None
 
 
 class AgreedItem(Item):

@@ -225,7 +225,8 @@ def test_a_policy_in_full_and_its_versions(tmp_path: Path) -> None:
     load(tmp_path, MERIDIAN)
     more = (
         "    quarter_end: 8\n    year_end: 10\n    cut_off: 18:00\n    alert_after_days: 3\n    days: working\n"
-        "    on_hold_counts_as_closed: true\n    ledger_restricted_means_on_hold: no\n    name: Day zero\n"
+        "    on_hold_counts_as_closed: true\n    ledger_restricted_means_on_hold: no\n"
+        "    overdue_reason_required: yes\n    name: Day zero\n"
     )
     text = changed("    first_working_day_is: 0\n", "    first_working_day_is: 0\n" + more)
     told = load(tmp_path, text)
@@ -236,6 +237,7 @@ def test_a_policy_in_full_and_its_versions(tmp_path: Path) -> None:
     assert (newest.n_quarter_end, newest.n_year_end, f"{newest.cut_off}") == (8, 10, "18:00:00")
     assert (newest.alert_after_days, newest.lateness_unit) == (3, "working_days")
     assert (newest.on_hold_counts_as_closed, newest.ledger_restricted_means_on_hold) == (True, False)
+    assert newest.overdue_reason_required
     assert load(tmp_path, text) == "Nothing to change.\n"
 
 

@@ -81,6 +81,7 @@ said: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "lateness_unit": st.none() | st.sampled_from(["calendar_days", "working_days"]),
         "on_hold_counts_as_closed": st.none() | st.booleans(),
         "ledger_restricted_means_on_hold": st.none() | st.booleans(),
+        "overdue_reason_required": st.none() | st.booleans(),
         "n": st.none() | st.integers(1, 20),
         "cut_off": st.none() | st.just(time(18)),
     }
@@ -113,6 +114,7 @@ def test_each_choice_is_that_of_the_nearest_who_made_it(levels: list[dict[str, A
     assert policy_in_force.ledger_restricted_means_on_hold == nearest(
         "ledger_restricted_means_on_hold", False
     )
+    assert policy_in_force.overdue_reason_required == nearest("overdue_reason_required", False)
     who = next((at for at in reversed(range(len(levels))) if levels[at]["n"] is not None), None)
     assert policy_in_force.version_id == who
     assert policy_in_force.cut_off == (None if who is None else levels[who]["cut_off"])

@@ -1,0 +1,41 @@
+"""Reads what people said about periods, as it was known at any moment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from closing.remarks import OverdueReason, Remark, RemarkKind
+from periods.big_reads import big_read
+
+
+def said_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Remark]]:
+    """The remarks of each period up to a moment, oldest first, in one query; periods without any are left out."""
+    found: dict[int, list[Remark]] = defaultdict(list)
+    with big_read() as cursor:
+        cursor.execute(
+            """
+            SELECT r.period_id, r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason,
+                   r.expected_on, r.replaces_id, r.withdrawn
+            FROM periods_remark r JOIN entities_person p ON p.id = r.by_id
+            WHERE r.period_id = ANY(%(periods)s) AND r.at <= %(as_of)s
+            ORDER BY r.period_id, r.at, r.id
+            """,
+            {"periods": list(period_ids), "as_of": as_of},
+        )
+        for period_id, pk, kind, by, at, text, reason, expected_on, replaces, withdrawn in cursor.fetchall():
+            found[period_id].append(
+                Remark(
+                    id=pk,
+                    kind=RemarkKind(kind),
+                    by=by,
+                    at=at,
+                    text=text,
+                    reason=OverdueReason(reason) if reason else None,
+                    expected_on=expected_on,
+                    replaces=replaces,
+                    withdrawn=withdrawn,
+                )
+            )
+    return dict(found)
