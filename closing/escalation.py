@@ -1,0 +1,54 @@
+"""The escalation queue: which entities are over the alert line, of every month, furthest behind first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from closing.days import WorkCalendar
+from closing.scoreboard import Row, Scoreboard
+from closing.standing import LatenessUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """One entity's months that are over the alert line, the furthest behind first: (first of month, row)."""
+
+    months: Sequence[tuple[date, Row]]
+
+    @property
+    def worst(self) -> Row:
+        return self.months[0][1]
+
+
+def escalated(boards: Iterable[Scoreboard]) -> list[Escalated]:
+    """The entities over their alert line on any of these boards, ranked by their worst month.
+
+    A row that cannot be confirmed stays in the queue as it stood when last read (01-domain 1.6).
+    """
+    months: dict[str, list[tuple[date, Row]]] = {}
+    for board in boards:
+        for row in board.rows:
+            if row.standing.alerting:
+                months.setdefault(row.code, []).append((board.month, row))
+    entities = [Escalated(sorted(own, key=_rank)) for own in months.values()]
+    return sorted(entities, key=lambda each: _rank(each.months[0]))
+
+
+def _rank(month_of: tuple[date, Row]) -> tuple[int, date, str, str]:
+    month, row = month_of
+    return -row.standing.days_late, month, row.name.casefold(), row.code
+
+
+def first_alerting_day(row: Row, calendar: WorkCalendar | None = None) -> date | None:
+    """The day in the entity's zone on which its row went over the alert line, unless it was closed that day.
+
+    None for a row that is not over it, and for one whose lateness counts working days without its `calendar`.
+    """
+    if not row.standing.alerting or row.deadline is None:
+        return None
+    due_on, line = row.deadline.due_on, row.alert_after_days
+    if row.standing.unit is LatenessUnit.CALENDAR_DAYS:
+        return due_on + timedelta(days=line + 1)
+    return calendar.nth_workday_after(due_on, line + 1) if calendar is not None else None
