@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from closing.deadlines import Deadline
 from closing.escalation import escalated, first_alerting_day
 from closing.scoreboard import Row, Scoreboard
-from closing.standing import JudgePolicy, LatenessUnit, Standing, fold, judge
+from closing.standing import JudgePolicy, LatenessUnit, fold, judge
 from tests.closing.story import (
     ENGLAND,
     EU_DTC,
