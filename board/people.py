@@ -52,12 +52,18 @@ def signed_in(view: View) -> View:
             where = request.htmx.current_url_abs_path or settings.LOGIN_REDIRECT_URL  # type: ignore[attr-defined]
             response = HttpResponseClientRedirect(redirect_to_login(where).url)
         else:
-            response = redirect_to_login(request.get_full_path())
+            response = redirect_to_login(_wanted(request))
         response["Cache-Control"] = "no-store"
         patch_vary_headers(response, ["HX-Request", "Cookie"])
         return response
 
     return door
+
+
+def _wanted(request: HttpRequest) -> str:
+    """Where the login leads: to the page that was asked for, or to the start page if none was or a form was sent."""
+    page = request.get_full_path()
+    return page if request.method in {"GET", "HEAD"} and page != "/" else settings.LOGIN_REDIRECT_URL
 
 
 def someone(person: Person) -> Someone:

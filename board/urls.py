@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from board import health, views
+from board import health, saved_views, views
 
 urlpatterns = [
     path("", views.scoreboard, name="scoreboard"),
+    path("live/", views.live, name="live"),
+    path("start/", saved_views.start, name="start"),
+    path("views/", saved_views.saved_views, name="saved_views"),
+    path("views/save/", saved_views.save_view, name="save_view"),
+    path("views/<int:view_id>/rename/", saved_views.rename_view, name="rename_view"),
+    path("views/<int:view_id>/delete/", saved_views.delete_view, name="delete_view"),
+    path("views/<int:view_id>/restore/", saved_views.restore_view, name="restore_view"),
+    path("views/<int:view_id>/start/", saved_views.start_with_view, name="start_with_view"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", views.Logout.as_view(), name="logout"),
     path("livez", health.livez, name="livez"),

@@ -156,13 +156,15 @@ REDIS_URL = env.redis_url
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 # In PostgreSQL: one indexed read, and the board answers signed-in people while Redis is away (05-reliability B5).
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# In a signed cookie: reading a message takes it away, and looking at a page must write nothing to the database.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "entities.Person"
 AUTHENTICATION_BACKENDS = ["board.door.DoorBackend"]
 LOGIN_URL = "/login/"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "/start/"  # the view that the person chose, else the board
 LOGOUT_REDIRECT_URL = "/login/"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
