@@ -233,7 +233,7 @@ def test_a_signed_out_refresh_loads_the_login_as_a_page(meridian: Meridian) -> N
 def test_only_our_own_addresses_are_followed(meridian: Meridian, away: str) -> None:
     person()
     words = {"username": "rosa.bell@meridian.test", "password": PASSWORD, "next": away}
-    assert Client().post("/login/", words)["Location"] == "/"
+    assert Client().post("/login/", words)["Location"] == "/start/"
 
 
 def test_what_is_wrong_with_a_login_is_said_without_telling_which(meridian: Meridian) -> None:
@@ -258,7 +258,7 @@ def test_a_login_gets_a_new_session(meridian: Meridian) -> None:
     before = client.session.session_key
     client.post("/login/", {"username": "rosa.bell@meridian.test", "password": PASSWORD})
     assert client.session.session_key != before
-    assert client.get("/login/")["Location"] == "/"
+    assert client.get("/login/")["Location"] == "/start/"
 
 
 def test_logging_out_takes_a_post_and_clears_the_browser(rosa: Client) -> None:
