@@ -60,7 +60,8 @@ def told(answer: Any) -> str:
 
 
 def text_of(answer: Any) -> str:
-    return answer.content.decode()
+    content: bytes = answer.content
+    return content.decode()
 
 
 # --- saving ---------------------------------------------------------------------------------------------------------
