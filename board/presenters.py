@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Sequence
-from datetime import UTC
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from itertools import chain
 
 from board import words
 from closing.days import month_and_year
@@ -75,6 +76,7 @@ def _entity(row: Row) -> dict[str, object]:
 # --- CSV ----------------------------------------------------------------------------------------------------------
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_UNSEEN = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\u2060\ufeff"
 _COLUMNS = (
     "month",
     "as_of",
@@ -102,13 +104,11 @@ _COLUMNS = (
 
 
 def as_csv(board: Scoreboard) -> str:
-    """One line per entity under a line of names, as RFC 4180 has it, harmless to open in a spreadsheet.
+    """One line per entity under a line of names; see `csv_lines`."""
+    return "".join(csv_lines(_COLUMNS, _values(board)))
 
-    A text that a spreadsheet might run as a formula gets an apostrophe in front (05-reliability 5.2, ASVS 1.2.10).
-    """
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\r\n")
-    lines.writerow(_COLUMNS)
+
+def _values(board: Scoreboard) -> Iterator[list[object]]:
     for row in board.rows:
         beside = {
             "month": f"{board.month:%Y-%m}",
@@ -117,8 +117,26 @@ def as_csv(board: Scoreboard) -> str:
             "owner": row.owner,
         }
         told = _entity(row) | beside
-        lines.writerow([_cell(told[name]) for name in _COLUMNS])
-    return out.getvalue()
+        yield [told[name] for name in _COLUMNS]
+
+
+def csv_lines(names: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """A line of names and one line for each row, as RFC 4180 has it, harmless to open in a spreadsheet.
+
+    A text that a spreadsheet might run as a formula gets an apostrophe in front (05-reliability 5.2, ASVS 1.2.10).
+    """
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\r\n")
+    for values in chain([names], rows):
+        lines.writerow([_cell(value) for value in values])
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
+
+
+def risky(text: str) -> bool:
+    """Whether a spreadsheet might take a text for a formula; blanks in front do not keep all from looking further."""
+    return text.startswith(_FORMULA) or text.lstrip(_UNSEEN).startswith(_FORMULA)
 
 
 def _cell(value: object) -> str:
@@ -127,10 +145,12 @@ def _cell(value: object) -> str:
             return ""
         case bool():
             return "true" if value else "false"
+        case datetime():
+            return words.iso(value) or ""
+        case date():
+            return value.isoformat()
         case str():
-            # Blanks in front do not keep every spreadsheet from looking further.
-            risky = value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)
-            return f"'{value}" if risky else value
+            return f"'{value}" if risky(value) else value
         case _:
             return str(value)
 
