@@ -51,8 +51,8 @@ class Asked:
 
     @cached_property
     def scope(self) -> Scope:
-        """The kept board of now, as the person sees it; not to be asked for of a past moment."""
-        return scope_of(self.person, self.month, self.as_of)
+        """The kept board of now, as the person sees it; for a past moment this is what it has become."""
+        return scope_of(self.person, self.month, self.now)
 
     def board(self) -> Scoreboard:
         """The scoreboard of all that the person may see, before any filter."""
@@ -65,19 +65,21 @@ AskedView = Callable[..., HttpResponse]
 
 
 def asking(view: AskedView) -> Callable[..., HttpResponse]:
-    """Calls `view(request, asked, ...)` for signed-in people; a bad question gets a page that says what is wrong."""
+    """Calls `view(request, asked, ...)` for signed-in people; a bad question gets a page that says what is wrong.
+
+    A view may raise BadQuestion for parameters of its own.
+    """
 
     @signed_in
     @wraps(view)
     def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         person = cast("Person", request.user)
         try:
-            asked = ask(person, request.GET.dict(), now())
+            return view(request, ask(person, request.GET.dict(), now()), *args, **kwargs)
         except BadQuestion as bad:
             latest = active_month(now().astimezone(Reader.in_zone(person.zone).zone).date())
             told = {**shell(person, ""), "problem": str(bad), "latest": month_and_year(latest)}
             return render(request, "board/bad_question.html", told, status=400)
-        return view(request, asked, *args, **kwargs)
 
     return door
 

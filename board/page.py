@@ -1,4 +1,4 @@
-"""What the board's template shows: one scoreboard in the reader's words and zone, with nothing of HTML."""
+"""The answer above the rows: verdict, bar, tiles and notes in the reader's words and zone, with nothing of HTML."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from datetime import date, datetime
 
 from board import words
 from board.question import FIRST_MONTH
-from board.rows import Reader, Section, common_group, sections
+from board.rows import Reader, common_group
 from closing.days import month_and_year
 from closing.months import active_month, month_end, month_of, next_month, previous_month
-from closing.scoreboard import Row, Scoreboard, digest, furthest_behind, headline
+from closing.scoreboard import Row, Scoreboard, furthest_behind, headline
 from closing.standing import Level
 from closing.states import PeriodState
 
@@ -43,20 +43,21 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The whole board as its template wants it."""
+    """What stands above and below the rows, as its template wants it."""
 
     month_key: str
     month: str
     previous: tuple[str, str] | None  # ("2026-04", "April 2026")
     next: tuple[str, str] | None
     latest: tuple[str, str] | None  # None where this is the latest
-    version: str
     tone: str
     verdict: str
     detail: Sequence[tuple[str, str]]
     scope: str
     moment: str
+    moment_iso: str
     zone: str
+    zone_key: str
     rule: str
     freshness: str
     confirmed: bool
@@ -65,7 +66,6 @@ class Page:
     segments: Sequence[Segment]
     tiles: Sequence[Tile]
     warnings: Sequence[str]
-    sections: Sequence[Section]
 
     @property
     def title(self) -> str:
@@ -76,20 +76,10 @@ class Page:
         return ", ".join(f"{segment.count} {segment.word}" for segment in self.segments)
 
 
-def version(board: Scoreboard) -> str:
-    """What a browser tells us it already shows; ages in the text are whole minutes, so the minute is part of it."""
-    return f"{digest(board)}-{int(board.as_of.timestamp()) // 60:x}"
-
-
-def the_latest(as_of: datetime, reader: Reader) -> date:
-    """The reporting month that a reader sees without asking for one: the latest that has ended where they are."""
-    return active_month(as_of.astimezone(reader.zone).date())
-
-
 def page(board: Scoreboard, reader: Reader) -> Page:
-    """Everything the board's template shows."""
+    """Everything above and below the rows of the board."""
     verdict, _, rest = headline(board).partition(". ")
-    latest = the_latest(board.as_of, reader)
+    latest = active_month(board.as_of.astimezone(reader.zone).date())
     running = month_of(board.as_of.astimezone(reader.zone).date())
     stale = sum(not row.fresh for row in board.rows)
     return Page(
@@ -98,13 +88,14 @@ def page(board: Scoreboard, reader: Reader) -> Page:
         previous=_link(previous_month(board.month)) if board.month > FIRST_MONTH else None,
         next=_link(next_month(board.month)) if board.month < running else None,
         latest=_link(latest) if board.month != latest else None,
-        version=version(board),
         tone=_tone(board),
         verdict=verdict.rstrip("."),
         detail=_marked(rest, furthest_behind(board.rows)) if rest else [("", _all_confirmed(board))],
         scope=_scope(board),
         moment=words.moment_in_full(board.as_of, reader.zone),
+        moment_iso=words.iso(board.as_of) or "",
         zone=reader.zone_name,
+        zone_key=reader.zone.key,
         rule=_rules(board.rows),
         freshness=_freshness(board, stale),
         confirmed=bool(board.rows) and not stale,
@@ -113,7 +104,6 @@ def page(board: Scoreboard, reader: Reader) -> Page:
         segments=_segments(board),
         tiles=_tiles(board, reader),
         warnings=[_warning(warning.text, warning.since, board.as_of, reader) for warning in board.warnings],
-        sections=sections(board, reader),
     )
 
 

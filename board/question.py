@@ -84,15 +84,17 @@ class Question:
         """The same question with some parameters changed."""
         return replace(self, **changes)
 
-    def query(self, **changes: Any) -> str:
-        """The question as a query string in one order, without what has its default; "" when nothing is asked."""
-        asked = replace(self, **changes) if changes else self
-        told = [
-            (each.name, _text(value))
-            for each in fields(asked)
-            if (value := getattr(asked, each.name)) != each.default
+    def pairs(self) -> list[tuple[str, str]]:
+        """The parameters with their texts in one order, without what has its default."""
+        return [
+            (each.name, f"{value:%Y-%m}" if each.name == "month" else _text(value))
+            for each in fields(self)
+            if (value := getattr(self, each.name)) != each.default
         ]
-        return urlencode(told)
+
+    def query(self, **changes: Any) -> str:
+        """The question as a query string; "" when nothing is asked."""
+        return urlencode((replace(self, **changes) if changes else self).pairs())
 
     def url(self, path: str, **changes: Any) -> str:
         """A path with the question behind it."""

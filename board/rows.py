@@ -1,15 +1,15 @@
-"""The table of the board: groups with their roll-up, and each row cell by cell in the reader's words and zone."""
+"""Each row of the board, cell by cell in the reader's words and zone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from board import words
 from closing.deadlines import city
-from closing.scoreboard import GroupNode, Row, Scoreboard, furthest_behind, roll_up
+from closing.scoreboard import GroupNode, Row, Scoreboard
 from closing.standing import Level
 from closing.states import PeriodState
 
@@ -58,27 +58,11 @@ class Line:
     because: str
     because_more: str
     initials: str
-    age: str
-    read_at: str
-    read_in_full: str
+    url: str
+    said: Sequence[str]  # what its people say: an expected date, a reason, notes
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A group's heading with its roll-up, and the rows that belong to it directly."""
-
-    code: str
-    name: str
-    depth: int
-    closed: int
-    entities: int
-    note: str
-    behind: str
-    tone: str
-    lines: Sequence[Line]
-
-
-def _above(groups: Sequence[GroupNode], code: str) -> list[str]:
+def groups_to(groups: Sequence[GroupNode], code: str) -> list[str]:
     """A group and those above it, the root first; a ring of groups (bad data) is cut where it closes."""
     parents = {node.code: node.parent for node in groups}
     line: list[str] = []
@@ -89,7 +73,8 @@ def _above(groups: Sequence[GroupNode], code: str) -> list[str]:
 
 
 def common_group(board: Scoreboard) -> str:
-    lines = [_above(board.groups, code) for code in {row.group for row in board.rows}]
+    """The code of the smallest group that holds every row, "" when there is none."""
+    lines = [groups_to(board.groups, code) for code in {row.group for row in board.rows}]
     common = ""
     for level in zip(*lines, strict=False):
         if len(set(level)) > 1:
@@ -98,59 +83,8 @@ def common_group(board: Scoreboard) -> str:
     return common
 
 
-def sections(board: Scoreboard, reader: Reader) -> list[Section]:
-    """Groups from the top, those further behind first; a group with one group below it and no rows is named in it."""
-    if not board.rows:
-        return []
-    boards = roll_up(board)
-    names = {node.code: node.name for node in board.groups}
-    children: dict[str, list[str]] = {}
-    for row in board.rows:  # furthest behind first, so groups come in the order of their worst
-        line = _above(board.groups, row.group)
-        for parent, child in zip(["", *line], line, strict=False):
-            if child not in (known := children.setdefault(parent, [])):
-                known.append(child)
-    direct: dict[str, list[Line]] = {}
-    for row in board.rows:
-        direct.setdefault(row.group, []).append(_line(row, board.as_of, reader))
-
-    def walk(code: str, depth: int, prefix: str) -> Iterator[Section]:
-        below, lines = children.get(code, []), direct.get(code, [])
-        name = prefix + names.get(code, code)
-        if not lines and len(below) == 1:
-            yield from walk(below[0], depth, f"{name} › ")
-            return
-        yield _section(code, name, depth, boards[code], lines)
-        for child in below:
-            yield from walk(child, depth + 1, "")
-
-    top = common_group(board)
-    if top and not direct.get(top):  # the heading of the page is the heading of this group
-        return [section for child in children[top] for section in walk(child, 0, "")]
-    return [section for root in ([top] if top else children[""]) for section in walk(root, 0, "")]
-
-
-def _section(code: str, name: str, depth: int, board: Scoreboard, lines: Sequence[Line]) -> Section:
-    closed = sum(row.fresh and row.counts_as_closed for row in board.rows)
-    behind = furthest_behind(board.rows)
-    stale = sum(not row.fresh for row in board.rows)
-    held = board.counts.closed_by_policy
-    notes = [f"{held} on hold counted as closed"] if held else []
-    notes += [f"{stale} not confirmed"] if stale else []
-    return Section(
-        code=code,
-        name=name,
-        depth=min(depth, 4),
-        closed=closed,
-        entities=len(board.rows),
-        note=", ".join(notes),
-        behind=f"furthest behind {words.furthest(behind)}" if behind is not None else "",
-        tone="alert" if behind is not None and behind.standing.alerting else "late",
-        lines=lines,
-    )
-
-
-def _line(row: Row, as_of: datetime, reader: Reader) -> Line:
+def line(row: Row, as_of: datetime, reader: Reader, query: str) -> Line:
+    """A row cell by cell; `query` goes behind the address of its entity's page."""
     said = words.against(row, as_of)
     because, more = _split(row.because)
     if row.trouble and row.read_at is None:
@@ -173,10 +107,27 @@ def _line(row: Row, as_of: datetime, reader: Reader) -> Line:
         because=because,
         because_more=more,
         initials=words.initials(row.owner),
-        age=words.age(row.read_at, as_of) if row.read_at is not None else "never",
-        read_at=words.iso(row.read_at) or "",
-        read_in_full=words.moment_in_full(row.read_at, reader.zone) if row.read_at is not None else "",
+        url=f"/entities/{row.code}/?{query}",
+        said=_said(row),
     )
+
+
+def _said(row: Row) -> list[str]:
+    """What the entity's people say about the period, as long as it is not closed."""
+    remarks = row.remarks
+    said = []
+    if not row.counts_as_closed:
+        if remarks.expected_on is not None:
+            said.append(f"expected {words.short_day(remarks.expected_on)}")
+        if remarks.reason:
+            said.append(remarks.reason)
+        elif row.reason_missing:
+            said.append("reason missing")
+        if remarks.acknowledged_at is not None:
+            said.append(f"acknowledged by {remarks.acknowledged_by}")
+    if remarks.notes:
+        said.append(f"{remarks.notes} {'note' if remarks.notes == 1 else 'notes'}")
+    return said
 
 
 def _state_notes(row: Row, as_of: datetime, reader: Reader) -> list[str]:

@@ -13,25 +13,27 @@ from entities.models import Person
 # key: (label, name of the address)
 SCREENS = {
     "board": ("Board", "scoreboard"),
+    "matrix": ("Matrix", "matrix"),
+    "past_deadline": ("Past deadline", "past_deadline"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One screen in the navigation; `count` says how many there wait for somebody."""
+    """One screen in the navigation; `count` says how many there wait for somebody, None where nobody counts."""
 
     key: str
     label: str
     url: str
     here: bool
-    count: int = 0
+    count: int | None = None
 
 
 def shell(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
     """The template variables `person` and `nav` of a screen; `board` is the person's own, for the counts."""
     counts = {"past_deadline": board.counts.alerting} if board is not None else {}
     nav = [
-        Link(key, label, reverse(name), key == here, counts.get(key, 0))
+        Link(key, label, reverse(name), key == here, counts.get(key))
         for key, (label, name) in SCREENS.items()
     ]
     return {"person": someone(person), "nav": nav}

@@ -5,10 +5,14 @@ from __future__ import annotations
 from django.urls import path
 
 from board import health, saved_views, views
+from board.matrix_page import matrix_page
+from board.past_deadline import past_deadline
 
 urlpatterns = [
     path("", views.scoreboard, name="scoreboard"),
     path("live/", views.live, name="live"),
+    path("matrix/", matrix_page, name="matrix"),
+    path("past-deadline/", past_deadline, name="past_deadline"),
     path("start/", saved_views.start, name="start"),
     path("views/", saved_views.saved_views, name="saved_views"),
     path("views/save/", saved_views.save_view, name="save_view"),

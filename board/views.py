@@ -3,42 +3,135 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import HttpRequest, HttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotModified,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from board.asked import Asked, asking
+from board.controls import filters, links, nothing_found
 from board.forms import LoginForm
-from board.page import page, version
 from board.people import wants_fragment
+from board.question import BadQuestion
+from board.screen import Screen, readings, screen_of, since
+from board.sections import Folds
 from board.shell import shell
+from board.stream import Hub, Opening, in_thread, open_for
 from closing.days import month_and_year
 from entities.models import Person
+
+FOLDS = "cb_folds"
+_A_YEAR = 365 * 24 * 3600
 
 
 @require_safe
 @asking
 def scoreboard(request: HttpRequest, asked: Asked) -> HttpResponse:
-    """The board of one month: a page, the fragment that a refresh swaps in, or 204 when nothing has changed."""
-    board = asked.board()
+    """The board of one month: a page, the fragment that htmx swaps in, or nothing where nothing has changed.
+
+    A heading that is folded or opened is remembered in a cookie of the browser; nothing is written.
+    """
+    if "kiosk" in request.GET:
+        return HttpResponseRedirect(asked.question.url("/wall/"))
+    folds = Folds.from_text(request.COOKIES.get(FOLDS, ""))
+    turned = folds
+    for verb in ("fold", "open"):
+        if key := request.GET.get(verb):
+            turned = turned.turned(key, fold=verb == "fold")
     fragment = wants_fragment(request)
-    if fragment and request.GET.get("seen") == version(board):
+    screen = screen_of(asked)
+    if turned != folds and not fragment:
+        answer: HttpResponse = HttpResponseRedirect(asked.question.url(request.path))
+    elif not asked.past and turned == folds and (unchanged := _unchanged(request, screen)):
+        answer = unchanged
+    else:
+        answer = _shown(request, asked, screen, turned, fragment=fragment)
+    if turned != folds:
+        answer.set_cookie(
+            FOLDS, turned.text, max_age=_A_YEAR, httponly=True, samesite="Lax", secure=settings.SECURE
+        )
+    return answer
+
+
+def _unchanged(request: HttpRequest, screen: Screen) -> HttpResponse | None:
+    """304 for who shows the same already, and 204 for a browser that asks with the version on its page."""
+    if request.GET.get("seen") == screen.version:
         return HttpResponse(status=204)
-    shown = page(board, asked.reader)
-    empty = None if board.rows else _nothing(asked.person, asked.entities().count(), asked.month)
+    tag = f'"{screen.tag}"'
+    if tag in request.headers.get("If-None-Match", ""):
+        return HttpResponseNotModified(headers={"ETag": tag})
+    return None
+
+
+def _shown(
+    request: HttpRequest, asked: Asked, screen: Screen, folds: Folds, *, fragment: bool
+) -> HttpResponse:
+    question, whole = asked.question, screen.whole
+    empty = None if whole.rows else _nothing(asked.person, asked.entities().count(), asked.month)
     told = {
-        "title": empty[0] if empty else shown.title,
-        "page": shown,
-        "poll": f"month={asked.month:%Y-%m}&" if asked.question.month is not None else "",
+        "title": empty[0] if empty else screen.page.title,
+        "screen": screen,
+        "page": screen.page,
+        "question": question,
+        "links": links(screen.page, question, asked.reader, asked.now, ()),
+        "filters": filters(whole, question),
+        "chip_row": screen.chip_row(),
+        "rows": screen.rows(folds),
+        "none": nothing_found(whole, question),
+        "readings": readings(whole.rows),
+        "past": asked.past,
+        "since": since(asked, screen) if asked.past else None,
+        "live": not asked.past,
         "empty": empty,
         "htmx": fragment,
     }
     if fragment:
-        return render(request, "board/_scoreboard.html", told)
-    return render(request, "board/scoreboard.html", {**told, **shell(asked.person, "board", board)})
+        answer = render(request, "board/_scoreboard.html", told)
+        answer["HX-Replace-Url"] = question.url(request.path)
+    else:
+        own = whole if not asked.past else None
+        answer = render(request, "board/scoreboard.html", {**told, **shell(asked.person, "board", own)})
+    if not asked.past:
+        answer["ETag"] = f'"{screen.tag}"'
+    return answer
+
+
+@require_GET
+async def live(request: HttpRequest) -> HttpResponseBase:
+    """The stream that keeps a board live (board.stream); 401 for who is not signed in, for it is no page."""
+    opening = await in_thread(lambda: _opening(request))
+    if not isinstance(opening, Opening):
+        return opening
+    answer = StreamingHttpResponse(Hub.here().listen(opening), content_type="text/event-stream")
+    answer["Cache-Control"] = "no-store"
+    answer["X-Accel-Buffering"] = "no"  # a proxy must not gather what is told
+    return answer
+
+
+def _opening(request: HttpRequest) -> Opening | HttpResponse:
+    refusal = ""
+    if not request.user.is_authenticated or request.session.session_key is None:
+        status, refusal = 401, "You are not signed in any more."
+    elif "at" in request.GET:
+        status, refusal = 400, "The past does not change: only the board of now is live."
+    else:
+        try:
+            return open_for(cast("Person", request.user), request.session.session_key, request.GET.dict())
+        except BadQuestion as bad:
+            status, refusal = 400, str(bad)
+    answer = HttpResponse(refusal, content_type="text/plain; charset=utf-8", status=status)
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def _nothing(person: Person, visible: int, month: date) -> tuple[str, str]:

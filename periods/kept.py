@@ -22,6 +22,7 @@ from periods.news import Piece, unseen
 from periods.snapshot import take_snapshot
 
 MONTHS = 4  # boards kept at once; the month being closed is asked for nearly always
+FRAGMENTS = 8  # sets of rows as shown, one for each zone that readers are in
 SCOPES = 64  # groups of people who see the same entities, for each of them
 _LONGEST = timedelta(hours=6)  # a board that nobody asked about for so long is made anew
 _BACK = timedelta(
@@ -50,14 +51,11 @@ def valid_until(row: Row, as_of: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class Scope:
-    """A kept board as somebody with certain entities sees it; `version` names what it says, without now.
+    """A kept board as somebody with certain entities sees it; `version` names what it says, without now."""
 
-    `pages` is for whoever shows the board: what was made of it and may be used again while it says the same.
-    """
-
+    kept: Kept
     board: Scoreboard
     version: str
-    pages: dict[object, object] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -78,8 +76,9 @@ class Kept:
     generation: int
     hashes: dict[int, tuple[int, str]] = field(default_factory=dict, repr=False)
     versions: dict[object, str] = field(default_factory=dict, repr=False)
+    made: OrderedDict[object, dict[int, tuple[int, str]]] = field(default_factory=OrderedDict, repr=False)
     scopes: OrderedDict[object, Scope] = field(default_factory=OrderedDict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def next_change(self) -> datetime:
@@ -97,6 +96,15 @@ class Kept:
                 self.scopes.popitem(last=False)
             return made
 
+    def fragments(self, key: object) -> dict[int, tuple[int, str]]:
+        """Where whoever shows the board keeps what was made of each row, with the count in `words` it was made at."""
+        with self._lock:
+            found = self.made.setdefault(key, {})
+            self.made.move_to_end(key)
+            while len(self.made) > FRAGMENTS:
+                self.made.popitem(last=False)
+            return found
+
     def _seen_by(self, ids: frozenset[int] | None) -> Scope:
         rows = [row for pk, row in self.rows.items() if ids is None or pk in ids]
         codes = {row.code for row in rows}
@@ -104,7 +112,7 @@ class Kept:
         board = Scoreboard(self.month, self.as_of, ranked(rows), groups_above(self.groups, rows), warnings)
         if ids not in self.versions:
             self.versions[ids] = digest(board, self._row_digest)
-        return Scope(board, self.versions[ids])
+        return Scope(self, board, self.versions[ids])
 
     def _row_digest(self, row: Row) -> str:
         words = self.words[row.entity_id]
@@ -126,6 +134,7 @@ class Keeper:
         self._looked_at: datetime | None = None
         self._count = count(1)
         self.seen: str | None = None
+        self.access_news = 0  # grows whenever it was heard that somebody may see or do something else
 
     def forget(self) -> None:
         """Keep nothing."""
@@ -140,6 +149,8 @@ class Keeper:
         """Take in news; `snapshot` has seen them and everything that the boards show already."""
         with self._lock:
             for piece in news:
+                if piece.kind in ("places", "access"):
+                    self.access_news += 1
                 if piece.kind == "places":
                     self._places.clear()
                 if piece.kind == "access":
@@ -203,7 +214,7 @@ class Keeper:
             month, as_of, rows, told, until, tuple(whole.groups), tuple(whole.warnings), next(self._count)
         )
         if before is not None:
-            made.hashes = before.hashes
+            made.hashes, made.made = before.hashes, before.made
         return made
 
     def _brought_up(self, kept: Kept, as_of: datetime) -> Kept:
@@ -226,6 +237,8 @@ class Keeper:
         groups, warnings = kept.groups, kept.warnings
         if dirty:
             part = take_snapshot(LegalEntity.objects.filter(pk__in=dirty), kept.month, as_of)
+            if not set(part.groups) <= set(groups):
+                return self._afresh(kept.month, as_of, kept)  # somebody stands in a group that nobody stood in
             codes = {rows[pk].code for pk in dirty if pk in rows} | {row.code for row in part.rows}
             fresh, told = _merged(rows, words, part.rows)
             for pk in dirty:
@@ -233,7 +246,7 @@ class Keeper:
             rows.update(fresh)
             words.update(told)
             others = [each for each in kept.warnings if each.entity and each.entity not in codes]
-            groups, warnings = tuple(part.groups), (*others, *part.warnings)
+            warnings = (*others, *part.warnings)
             until = {pk: moment for pk, moment in until.items() if pk in rows}
         for pk in (dirty | reread.keys()) & rows.keys():
             until[pk] = valid_until(rows[pk], as_of)

@@ -1,23 +1,150 @@
-// Keeps what a reader has opened over a refresh of the board, closes menus as people expect, and says when the
-// connection is lost. The board works without it.
+// Keeps an open board honest and in place: rows move without losing focus, ages grow by themselves, a lost stream is
+// said. The server writes all HTML; the board works without this.
 "use strict";
 
 (() => {
-  const menus = "details.person[open], details.explained[open]";
-  let open = [];
+  const menus = "details.person[open], details.explained[open], details.drop[open], details.more[open]";
+  const patience = 50_000; // two heartbeats and a half
+  const poll = 30_000; // while there is no stream
+  let heard = Date.now(); // when the server was last heard of, by our clock
+  let live = false;
+  let ahead = 0; // our clock minus the server's
+  const board = () => document.getElementById("scoreboard");
+  const now = () => Date.now() - ahead;
+  const refetch = () => board() && htmx.trigger(board(), "refetch");
 
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    open = [...event.detail.target.querySelectorAll("details[open][id]")].map((each) => each.id);
+  // --- rows ---------------------------------------------------------------------------------------------------------
+
+  function flash(row) {
+    row.classList.remove("flash");
+    void row.offsetWidth; // restarts the animation of a row that changes twice
+    row.classList.add("flash");
+  }
+
+  function move(row, anchor, parent) {
+    const next = anchor ? anchor.nextSibling : parent.firstChild;
+    if (next === row || (anchor && row.previousElementSibling === anchor)) return;
+    if (row.isConnected && parent.moveBefore) parent.moveBefore(row, next);
+    else parent.insertBefore(row, next);
+  }
+
+  // The swap style "place": changes the row `what` where it stands, and moves it `after` the first of the lines that is
+  // on the page; a row that belongs under a folded heading leaves.
+  let api;
+  htmx.registerExtension("board", {
+    init: (internal) => { api = internal; },
+    handle_swap: (style, body, fragment, spec) => {
+      if (style !== "place") return false;
+      let row = document.getElementById(spec.what);
+      const told = fragment.firstElementChild;
+      const heading = spec.in && document.getElementById(spec.in);
+      if (spec.in && (!heading || heading.querySelector("[aria-expanded='false']"))) {
+        row?.remove();
+        return true;
+      }
+      if (row && told) api.morph(row, fragment, false);
+      else if (told && spec.after) row = told;
+      if (!row) return true;
+      if (spec.after) move(row, spec.after.split("|").map((id) => document.getElementById(id)).find(Boolean), body);
+      if (told) flash(row);
+      return [row];
+    },
   });
-  document.addEventListener("htmx:afterSwap", () => {
-    for (const id of open) {
-      const again = document.getElementById(id);
-      if (again) again.open = true;
+
+  // --- the stream ---------------------------------------------------------------------------------------------------
+
+  function alive() {
+    heard = Date.now();
+    live = true;
+    showLost();
+  }
+
+  function showLost() {
+    const lost = document.getElementById("lost");
+    if (!lost || !board()) return;
+    const at = new Date(heard).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    const words = live ? "" : `Live updates lost at ${at}, trying again`;
+    if (lost.firstElementChild.textContent !== words) lost.firstElementChild.textContent = words;
+    document.documentElement.classList.toggle("is-lost", !live);
+    document.getElementById("live").hidden = !live;
+  }
+
+  document.addEventListener("beat", (event) => {
+    const told = JSON.parse(event.detail.data);
+    ahead = Date.now() - Date.parse(told.now);
+    alive();
+    if (told.version !== board().dataset.version) refetch();
+  });
+  document.addEventListener("htmx:before:sse:message", (event) => {
+    const { message } = event.detail;
+    if (message.event === "refetch") setTimeout(refetch, Math.random() * 1000);
+    if (message.event) return;
+    alive();
+    const [from, to] = message.id.split(":");
+    const shown = board().dataset.version;
+    if (from === shown) board().dataset.version = to;
+    else message.cancelled = true;
+    if (from !== shown && to !== shown) refetch(); // something was missed
+  });
+  document.addEventListener("htmx:sse:error", (event) => {
+    if (event.detail.status === 401) location.reload(); // signed out: the page leads to the login
+    live = false;
+    showLost();
+  });
+  document.addEventListener("htmx:sse:close", () => { live = false; });
+  document.addEventListener("htmx:config:request", (event) => {
+    if (event.target === board()) event.detail.ctx.request.body.set("seen", board().dataset.version);
+  });
+  document.addEventListener("htmx:after:request", (event) => {
+    if (event.target.id === "stream" && event.detail.ctx.response.status === 401) location.reload();
+  });
+  addEventListener("pageshow", (event) => event.persisted && refetch());
+  document.addEventListener("visibilitychange", () => !document.hidden && refetch());
+  setInterval(() => {
+    const stream = document.getElementById("stream");
+    if (!stream || document.hidden || live) return;
+    refetch();
+    htmx.trigger(stream, "connect");
+  }, poll);
+
+  // --- ages ---------------------------------------------------------------------------------------------------------
+
+  function age(since) {
+    const minutes = Math.floor((now() - Date.parse(since)) / 60_000);
+    if (minutes < 1) return "now";
+    return minutes < 60 ? `${minutes} min` : minutes < 2880 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`;
+  }
+
+  function tick() {
+    if (!board() || !document.getElementById("stream")) return; // the past does not grow older
+    if (Date.now() - heard > patience) { live = false; showLost(); }
+    const moment = document.getElementById("moment");
+    if (moment) moment.textContent = told(moment.dataset.zone);
+    const reads = {};
+    let aged = false;
+    for (const each of document.querySelectorAll("#readings li")) reads[each.dataset.connection] = each.dataset;
+    for (const row of board().querySelectorAll("tr[data-connection]")) {
+      const read = reads[row.dataset.connection];
+      const time = row.querySelector("td.read time");
+      if (!read || !time) continue;
+      const text = age(read.readAt);
+      if (time.textContent !== text) time.textContent = text;
+      const old = now() > Date.parse(read.staleAt);
+      row.classList.toggle("stale", old);
+      aged ||= old;
     }
-  });
+    board().classList.toggle("is-aged", aged);
+  }
 
-  const lost = (is) => document.documentElement.classList.toggle("is-lost", is);
-  document.addEventListener("htmx:afterRequest", (event) => lost(!event.detail.successful));
+  function told(zone) {
+    const part = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options }).format(new Date(now()));
+    const day = part({ weekday: "short" }), date = part({ day: "numeric", month: "long", year: "numeric" });
+    return `${day} ${date}, ${part({ hour: "2-digit", minute: "2-digit" })}`;
+  }
+  setInterval(tick, 5000);
+  document.addEventListener("htmx:after:swap", tick);
+
+  // --- menus --------------------------------------------------------------------------------------------------------
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -30,4 +157,5 @@
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll(menus)) if (!menu.contains(event.target)) menu.open = false;
   });
+  document.documentElement.classList.add("js");
 })();

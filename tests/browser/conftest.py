@@ -7,9 +7,12 @@ cannot work here. Each story gets a copy of the migrated test database instead, 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from threading import Thread
+from time import sleep
 from typing import Any
 from uuid import uuid4
 
@@ -20,9 +23,9 @@ from django.core.cache import cache
 from django.db import connection, connections
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from psycopg import sql
-from pytest_django.live_server_helper import LiveServer
 from pytest_django.plugin import DjangoDbBlocker
 
+from closeboard.serve import on_exit, server
 from tests.browser.reader import NewReader, Reader
 from tests.browser_binary import FLAGS, ensure
 from tests.make import WORKED_AT
@@ -105,12 +108,23 @@ def _use(name: str) -> None:
 
 @pytest.fixture
 def site(own_database: str) -> Iterator[str]:
-    """The address of a server that serves `own_database`."""
-    server = LiveServer("127.0.0.1")
-    try:
-        yield server.url
-    finally:
-        server.stop()
+    """The address of a server that serves `own_database`, over ASGI as in earnest: pages and live streams."""
+    made = server(host="127.0.0.1", port=0)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        thread = Thread(target=made.run, args=([listening],), name="site")
+        thread.start()
+        port = listening.getsockname()[1]
+        while not made.started:
+            assert thread.is_alive(), "the server did not start"
+            sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            for hook in on_exit:
+                hook()
+            made.should_exit = True
+            thread.join()
 
 
 @pytest.fixture

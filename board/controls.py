@@ -1,0 +1,170 @@
+"""What a reader can turn on the board: month, moment, filters, grouping, order; each is a link or a form field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from board import words
+from board.page import Page
+from board.question import GROUPINGS, ORDERS, Question
+from board.rows import Reader
+from closing.scoreboard import Scoreboard
+from closing.standing import Level
+from closing.states import PeriodState
+
+PATH = "/"
+LIVE = "/live/"
+_LEVELS = {
+    Level.ALERTING: "Alerting",
+    Level.LATE: "Late, on watch",
+    Level.DUE_TODAY: "Due today",
+    Level.NOT_DUE: "Not due",
+    Level.CLOSED_ON_TIME: "Closed on time",
+    Level.CLOSED_LATE: "Closed late",
+    Level.CLOSED_DATE_UNKNOWN: "Closed, date unknown",
+    Level.NO_DEADLINE: "No deadline",
+    Level.UNKNOWN: "Not known",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where each control leads; empty where it leads nowhere."""
+
+    here: str
+    now: str
+    stream: str
+    previous: str
+    next: str
+    latest: str
+    moments: Sequence[tuple[str, str]]
+    kept: Sequence[tuple[str, str]]  # fields that a form must carry along
+    at: str
+    newest: str
+    exports: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One choice from a list: (value, label, chosen)."""
+
+    name: str
+    label: str
+    options: Sequence[tuple[str, str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The form above the rows."""
+
+    hidden: Sequence[tuple[str, str]]
+    first: Sequence[Pick]
+    more: Sequence[Pick]
+    used: int  # of `more`
+    clear: str
+
+
+def links(
+    page: Page, question: Question, reader: Reader, now: datetime, exports: Sequence[tuple[str, str]]
+) -> Links:
+    """The links of a board; `now` is the moment of asking, whatever moment is shown."""
+    there = now.astimezone(reader.zone)
+    days = [there.date() - timedelta(days=back) for back in range(1, 8)]
+    at = question.at
+    shown = datetime.combine(at, time(23, 59)) if at is not None and not isinstance(at, datetime) else at
+    months = {"previous": page.previous, "next": page.next}
+    turned = {
+        name: question.url(PATH, month=datetime.fromisoformat(f"{link[0]}-01").date()) if link else ""
+        for name, link in months.items()
+    }
+    return Links(
+        here=question.url(PATH),
+        now=question.url(PATH, at=None),
+        stream=question.url(LIVE),
+        previous=turned["previous"],
+        next=turned["next"],
+        latest=question.url(PATH, month=None),
+        moments=[
+            (
+                "yesterday, " + words.short_day(day) if back == 0 else words.short_day(day),
+                question.url(PATH, at=day),
+            )
+            for back, day in enumerate(days)
+        ],
+        kept=_fields(question.but(at=None)),
+        at=f"{shown.astimezone(reader.zone) if shown.tzinfo else shown:%Y-%m-%dT%H:%M}" if shown else "",
+        newest=f"{there:%Y-%m-%dT%H:%M}",
+        exports=exports,
+    )
+
+
+def filters(board: Scoreboard, question: Question) -> Filters:
+    """The filters that make sense for these rows: nothing is offered that nobody has."""
+    rows = board.rows
+    first = [
+        _pick("by", "Group by", GROUPINGS.items(), question.by),
+        _pick("erp", "ERP", _named("All", (row.connection for row in rows)), question.erp),
+    ]
+    states = {row.state for row in rows}
+    levels = {row.standing.level for row in rows}
+    groups = [("", "All"), *((node.code, node.name) for node in board.groups)]
+    more = [
+        _pick("sort", "Order", ORDERS.items(), question.sort),
+        _pick(
+            "state",
+            "State",
+            [("", "All"), *((state.value, words.STATES[state]) for state in PeriodState if state in states)],
+            question.state,
+        ),
+        _pick(
+            "level",
+            "Against deadline",
+            [("", "All"), *((level.value, label) for level, label in _LEVELS.items() if level in levels)],
+            question.level,
+        ),
+        _pick("group", "Group", groups, question.group),
+        _pick("country", "Country", _named("All", (row.country for row in rows)), question.country),
+        _pick("owner", "Owner", _named("All", (row.owner for row in rows)), question.owner),
+    ]
+    used = [question.state, question.level, question.group, question.country, question.owner]
+    return Filters(
+        hidden=_fields(Question(month=question.month, at=question.at, show=question.show)),
+        first=first,
+        more=more,
+        used=sum(map(bool, used)) + (question.sort != "behind"),
+        clear=Question(month=question.month, at=question.at, by=question.by).url(PATH),
+    )
+
+
+def nothing_found(board: Scoreboard, question: Question) -> tuple[str, str]:
+    """What to say when the filters leave no row, and what the way on is called."""
+    count = len(board.rows)
+    every = "the one entity" if count == 1 else f"all {count} entities"
+    if question.q:
+        return f"Nobody here is called “{question.q[:40]}”.", f"Show {every}"
+    if question.filters == Question(show=question.show):
+        told = {
+            "outstanding": "Nothing is outstanding.",
+            "late": "Nobody is late.",
+            "alerting": "Nobody is over the alert line.",
+            "stale": "Every reading is fresh.",
+        }
+        return told.get(question.show, "There is nothing to show."), f"Show {every}"
+    return "No entity passes these filters.", f"Show {every}"
+
+
+def _fields(question: Question) -> list[tuple[str, str]]:
+    return [pair for pair in question.pairs() if pair[1]]
+
+
+def _named(every: str, names: Iterable[str]) -> list[tuple[str, str]]:
+    return [("", every), *((name, name) for name in sorted({name for name in names if name}))]
+
+
+def _pick(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> Pick:
+    found = list(options)
+    if chosen not in {value for value, _ in found}:
+        found.append((chosen, chosen))  # what was asked for stays readable, also when nobody has it
+    return Pick(name, label, [(value, words_, value == chosen) for value, words_ in found])

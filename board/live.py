@@ -1,0 +1,209 @@
+"""What a browser that already shows a board must be told to show the next one: pure functions of two screens.
+
+A message is HTML for htmx: each part says what it replaces. Rows are swapped with the style `place` (live.js), which
+changes a row where it stands and moves it where it belongs, so that focus, selection and open menus survive.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.html import escape
+
+from board import words
+from board.screen import Screen, readings
+from closing.scoreboard import Row
+
+MOST = 60  # changed rows that are worth pushing; for more every browser fetches its own page anew
+_NAMED = 3  # rows that the announcement names
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of the table: a heading or a row, with the keys of the headings it stands under, the nearest last."""
+
+    id: str
+    under: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that a browser shows of one screen, ready to be compared with the next."""
+
+    month: str
+    version: str
+    title: str
+    parts: Mapping[str, str]  # html by the id of the element that it is
+    sums: Mapping[str, str]  # what stands behind the name in each heading, by key
+    places: Sequence[Place]
+    words: Mapping[str, int]  # for each row on the screen, how often it has said something new
+    readings: Mapping[int, tuple[str, str]]
+    rows: Mapping[str, Row]
+    screen: Screen
+
+
+def shown(screen: Screen) -> Shown:
+    """Everything of a live screen that may change."""
+    assert screen.kept is not None
+    places: list[Place] = []
+    rows: dict[str, Row] = {}
+    for section in screen.sections:
+        if section.name:
+            places.append(Place(f"group-{section.key}", section.above))
+        under = (*section.above, section.key) if section.name else section.above
+        for row in section.rows:
+            key = f"row-{row.code}"
+            rows[key] = row
+            places.append(Place(key, under))
+    page = screen.page
+    return Shown(
+        month=page.month_key,
+        version=screen.version,
+        title=f"{page.title} · Closeboard",
+        parts={
+            "verdict": screen.verdict(),
+            "ahead": screen.ahead(),
+            "warnings": screen.warnings(),
+            "chips": screen.chip_row(),
+            "freshness": screen.freshness(),
+            "count-past_deadline": screen.badge(),
+        },
+        sums={section.key: screen.sums(section) for section in screen.sections if section.name},
+        places=places,
+        words={key: screen.kept.words[row.entity_id] for key, row in rows.items()},
+        readings=readings(screen.whole.rows),
+        rows=rows,
+        screen=screen,
+    )
+
+
+def message(before: Shown, after: Shown) -> bytes | None:
+    """The event that takes a browser from one screen to the other; None where it would change nothing.
+
+    An event `refetch` where telling each change would cost more than a page: another month, other headings, many rows.
+    """
+    again = after.readings != before.readings
+    if before.version == after.version:
+        return _event(_readings(after.readings), f"{after.version}:{after.version}") if again else None
+    moved = _moved(before.places, after.places)
+    said = [key for key, count in after.words.items() if before.words.get(key) != count]
+    if (before.month, before.sums.keys(), bool(before.rows)) != (
+        after.month,
+        after.sums.keys(),
+        bool(after.rows),
+    ) or len(said) + len(moved) > MOST:
+        return event("refetch", "")
+    html = [f"<title>{escape(after.title)}</title>"]
+    for key, part in after.parts.items():
+        if before.parts.get(key) != part:
+            html.append(_partial(key, part))
+    gone = before.words.keys() - after.words.keys()
+    html += [f'<hx-partial hx-target="#{key}" hx-swap="delete"></hx-partial>' for key in sorted(gone)]
+    html += _placed(after, moved, said)
+    for key, part in after.sums.items():
+        if before.sums[key] != part:
+            html.append(_partial(f"sum-{key}", part))
+    if again:
+        html.append(_readings(after.readings))
+    if text := announcement([after.rows[key] for key in said], after.screen.whole.as_of):
+        html.append(_partial("announced", escape(text), "innerHTML"))
+    return _event("".join(html), f"{before.version}:{after.version}")
+
+
+def _placed(after: Shown, moved: set[str], said: Sequence[str]) -> list[str]:
+    """Rows that say something new, and whatever stands elsewhere now, in the order of the table."""
+    wanted = moved | set(said)
+    html = []
+    before: Place | None = None
+    for place in after.places:
+        if place.id in wanted:
+            style = f"place what:{place.id}"
+            if place.id in moved:
+                # The line before may be folded away: then the nearest heading that is on the page will do.
+                line = [before.id, *(f"group-{key}" for key in reversed(before.under))] if before else []
+                style += f" after:{'|'.join(line) or 'top'}"
+                if place.under:
+                    style += f" in:group-{place.under[-1]}"
+            row = after.rows.get(place.id)
+            content = after.screen.row(row) if row is not None and place.id in said else ""
+            html.append(f'<hx-partial hx-target="#rows" hx-swap="{style}">{content}</hx-partial>')
+        before = place
+    return html
+
+
+def _moved(before: Sequence[Place], after: Sequence[Place]) -> set[str]:
+    """The fewest lines to move, or put in, so that one order becomes the other."""
+    where = {place.id: at for at, place in enumerate(before)}
+    under = {place.id: place.under for place in before}
+    kept = [place for place in after if place.id in where and under[place.id] == place.under]
+    stay = _longest_rise([where[place.id] for place in kept])
+    return {place.id for place in after} - {kept[at].id for at in stay}
+
+
+def _longest_rise(numbers: Sequence[int]) -> list[int]:
+    """The positions of a longest rising run within numbers that differ from each other."""
+    ends: list[int] = []  # the smallest number that a run of each length ends with
+    places: list[int] = []
+    came: list[int] = []
+    for at, number in enumerate(numbers):
+        length = bisect_left(ends, number)
+        if length == len(ends):
+            ends.append(number)
+            places.append(at)
+        else:
+            ends[length] = number
+            places[length] = at
+        came.append(places[length - 1] if length else -1)
+    run: list[int] = []
+    at = places[-1] if places else -1
+    while at >= 0:
+        run.append(at)
+        at = came[at]
+    return run[::-1]
+
+
+def announcement(rows: Sequence[Row], as_of: datetime) -> str:
+    """One polite sentence about rows that changed, for whoever hears the page; empty for none."""
+    if not rows:
+        return ""
+    if len(rows) > _NAMED:
+        return (
+            f"{len(rows)} entities have changed: {', '.join(row.name for row in rows[:_NAMED])} and others."
+        )
+    return " ".join(f"{row.name}: {words.STATES[row.state]}, {_told(row, as_of)}." for row in rows)
+
+
+def _told(row: Row, as_of: datetime) -> str:
+    return words.against(row, as_of).text + ("" if row.fresh else ", not confirmed")
+
+
+def _partial(key: str, html: str, style: str = "outerMorph") -> str:
+    return f'<hx-partial hx-target="#{key}" hx-swap="{style}">{html}</hx-partial>'
+
+
+def _readings(found: Mapping[int, tuple[str, str]]) -> str:
+    items = "".join(
+        f'<li data-connection="{key}" data-read-at="{read_at}" data-stale-at="{stale_at}"></li>'
+        for key, (read_at, stale_at) in found.items()
+    )
+    return _partial("readings", items, "innerHTML")
+
+
+def _event(html: str, key: str) -> bytes:
+    data = "".join(f"data: {line}\n" for line in html.splitlines())
+    return f"id: {key}\n{data}\n".encode()
+
+
+def event(name: str, data: str, **fields: object) -> bytes:
+    """A named event, which live.js hears; other `fields` (retry) go along."""
+    more = "".join(f"{key}: {value}\n" for key, value in fields.items())
+    return f"{more}event: {name}\ndata: {data}\n\n".encode()
+
+
+def beat(version: str, now: str, **fields: object) -> bytes:
+    """The heartbeat: which version a browser should show by now, and the server's time."""
+    return event("beat", json.dumps({"version": version, "now": now}), **fields)

@@ -1,0 +1,235 @@
+"""The board as one reader sees it: the answer above, chips, headings and rows.
+
+Page, fragment and stream are made of the same parts, so they cannot disagree. A row's fragment is made once and kept
+with the board until the row says something else; only the age of its reading is put in each time.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, cached_property, partial
+from typing import Any
+
+from django.template.loader import get_template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from board import words
+from board.ahead import Calendars, deadlines_ahead, no_calendars
+from board.asked import Asked
+from board.narrow import Chip, chips, narrowed
+from board.page import Page, page
+from board.question import Question
+from board.rows import Reader, line
+from board.sections import Folds, Section, sections
+from closing.days import WorkCalendar
+from closing.differences import differences
+from closing.scoreboard import Row, Scoreboard, at_moment
+from entities.calendars import work_calendars
+from periods.kept import Kept
+
+
+@dataclass
+class Screen:
+    """A board narrowed to a question; parts are made when asked for.
+
+    `kept` is None for a past moment, whose parts are made anew. `whole` is all that the reader may see.
+    """
+
+    whole: Scoreboard
+    question: Question
+    reader: Reader
+    kept: Kept | None = None
+    version: str = ""
+    calendars: Calendars = no_calendars
+
+    @cached_property
+    def board(self) -> Scoreboard:
+        """Only what passes the filters."""
+        return narrowed(self.whole, self.question)
+
+    @cached_property
+    def page(self) -> Page:
+        """The answer, about all that the reader may see: a filter does not change who holds the group up."""
+        return page(self.whole, self.reader)
+
+    @cached_property
+    def chips(self) -> list[tuple[Chip, str]]:
+        """Each chip with where it leads."""
+        return [(chip, self.question.url("/", show=chip.show)) for chip in chips(self.whole, self.question)]
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        return sections(self.board, self.question.by)
+
+    @property
+    def tag(self) -> str:
+        """Names a whole answer: what is said, to whom (zone), what was asked, and the minute of the ages."""
+        minute = int(self.whole.as_of.timestamp()) // 60
+        asked = zlib.crc32(f"{self.reader.zone_name} {self.question.query()}".encode())
+        return f"{self.version}-{asked:x}-{minute:x}"
+
+    def verdict(self) -> SafeString:
+        """The section with verdict, bar and tiles."""
+        return _rendered("board/_verdict.html", {"page": self.page})
+
+    def warnings(self) -> SafeString:
+        return _rendered("board/_warnings.html", {"page": self.page})
+
+    def ahead(self) -> SafeString:
+        """The next deadlines while nobody is late, with who may miss theirs."""
+        return _rendered("board/_ahead.html", {"deadlines": deadlines_ahead(self.whole, self.calendars)})
+
+    def chip_row(self) -> SafeString:
+        return _rendered("board/_chips.html", {"chips": self.chips})
+
+    def freshness(self) -> SafeString:
+        return _rendered("board/_freshness.html", {"page": self.page})
+
+    def badge(self) -> SafeString:
+        """How many entities wait past the alert line, for the navigation."""
+        return _rendered("_count.html", {"key": "past_deadline", "count": self.whole.counts.alerting})
+
+    def sums(self, section: Section) -> SafeString:
+        """What stands behind the name in a heading."""
+        return _rendered("board/_sums.html", {"section": section})
+
+    def heading(self, section: Section, *, shut: bool) -> SafeString:
+        """The heading row of a section."""
+        verb, url = ("open" if shut else "fold"), self.question.url("/")
+        fold = f"{url}{'&' if '?' in url else '?'}{verb}={section.key}"
+        return _rendered(
+            "board/_heading.html",
+            {"section": section, "shut": shut, "fold": fold, "sums": self.sums(section)},
+        )
+
+    def row(self, row: Row) -> str:
+        """A whole row of the table."""
+        return f"{self._cells(row)}{self._read(row)}</tr>"
+
+    def rows(self, folds: Folds) -> SafeString:
+        """The table's body: headings and the rows of those that are not folded."""
+        return mark_safe("".join(self._body(folds)))  # noqa: S308 - made of rendered templates
+
+    def _body(self, folds: Folds) -> Iterator[str]:
+        count = len(self.board.rows)
+        shut: set[str] = set()
+        for section in self.sections:
+            if not shut.isdisjoint(section.above):
+                continue
+            if section.name:
+                if folded := folds.shut(section, count):
+                    shut.add(section.key)
+                yield self.heading(section, shut=folded)
+                if folded:
+                    continue
+            for row in section.rows:
+                yield self.row(row)
+
+    def _cells(self, row: Row) -> str:
+        if self.kept is None:
+            return _row_cells(row, self.whole.as_of, self.reader, self._query)
+        made = self._made
+        words_said = self.kept.words[row.entity_id]
+        known = made.get(row.entity_id)
+        if known is None or known[0] != words_said:
+            known = made[row.entity_id] = (
+                words_said,
+                _row_cells(row, self.whole.as_of, self.reader, self._query),
+            )
+        return known[1]
+
+    @cached_property
+    def _made(self) -> dict[int, tuple[int, str]]:
+        """Fragments by entity; "as of 09:12" becomes "as of Tue 9 Jun 09:12" at the reader's midnight."""
+        assert self.kept is not None
+        today = self.whole.as_of.astimezone(self.reader.zone).date()
+        return self.kept.fragments(("row", self.reader.zone_name, today))
+
+    @cached_property
+    def _query(self) -> str:
+        return Question(month=self.whole.month, at=self.question.at).query()
+
+    @cached_property
+    def _reads(self) -> dict[tuple[datetime | None, bool], str]:
+        return {}
+
+    def _read(self, row: Row) -> str:
+        key = (row.read_at, row.fresh)
+        if (known := self._reads.get(key)) is None:
+            known = self._reads[key] = read_cell(row, self.whole.as_of, self.reader)
+        return known
+
+
+def screen_of(asked: Asked) -> Screen:
+    """The screen of a question: of the kept board, or of one made anew for a past moment."""
+    board = asked.board()
+    if asked.past:
+        return Screen(board, asked.question, asked.reader, calendars=calendars_of(board))
+    scope = asked.scope
+    return Screen(board, asked.question, asked.reader, scope.kept, scope.version, calendars_of(board))
+
+
+def calendars_of(board: Scoreboard) -> Calendars:
+    """Looks up the work calendars of a board's entities when they are asked for."""
+    return partial(_calendars, board)
+
+
+def _calendars(board: Scoreboard) -> Mapping[int, WorkCalendar]:
+    ids = {row.calendar_id for row in board.rows if row.calendar_id is not None}
+    return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What has changed from a past moment until now, in words."""
+
+    summary: str
+    listed: Sequence[str]
+
+
+def since(asked: Asked, screen: Screen) -> Since:
+    """The differences between the past board on the screen and the same question now."""
+    now = narrowed(at_moment(asked.scope.board, asked.now), asked.question.but(at=None))
+    found = differences(screen.board, now)
+    summary = found.summary[:1].upper() + found.summary[1:]
+    return Since(summary, [f"{each.name}: {each.words}" for each in found.items])
+
+
+@cache
+def _template(name: str) -> Any:
+    return get_template(name)
+
+
+def _rendered(name: str, told: dict[str, object]) -> SafeString:
+    return SafeString(_template(name).render(told))
+
+
+def _row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> str:
+    return _rendered("board/_row.html", {"line": line(row, as_of, reader, query)})
+
+
+def read_cell(row: Row, as_of: datetime, reader: Reader) -> str:
+    """The last cell of a row: how old its reading is; the only one that time alone changes from minute to minute."""
+    if row.read_at is None:
+        return '<td role="cell" class="read" data-label="Read"><span>never</span></td>'
+    stale = "" if row.fresh else " <em>stale</em>"
+    return format_html(
+        '<td role="cell" class="read" data-label="Read"><time datetime="{}" title="{}">{}</time>{}</td>',
+        words.iso(row.read_at),
+        words.moment_in_full(row.read_at, reader.zone),
+        words.age(row.read_at, as_of),
+        mark_safe(stale),  # noqa: S308 - a text of our own
+    )
+
+
+def readings(rows: Sequence[Row]) -> dict[int, tuple[str, str]]:
+    """The newest reading of each connection that has fresh rows: when it was read and when it will be too old."""
+    found: dict[int, tuple[str, str]] = {}
+    for row in rows:
+        if row.fresh and row.connection_id is not None and row.connection_id not in found:
+            found[row.connection_id] = (words.iso(row.read_at) or "", words.iso(row.stale_at) or "")
+    return found

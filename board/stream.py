@@ -1,0 +1,283 @@
+"""The live stream: one hub for each process hears what is new, and tells every open browser that may see it.
+
+Browsers that ask the same question and see the same entities share a view: what they must be told is made once.
+Redis only says that there is something to look for; what it loses, the hub finds by itself within seconds (`SWEEP`). A
+stream is bound to one person, session and access; when any of them changes it ends, and the browser is judged anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+import redis.asyncio
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from board import asked as door
+from board import words
+from board.asked import Asked, ask
+from board.door import visible_ids
+from board.live import Shown, beat, message, shown
+from board.screen import Screen, calendars_of
+from closing.months import active_month
+from closing.scoreboard import at_moment
+from entities.access import access_of, open_sessions
+from entities.models import Person
+from periods.kept import KEEPER
+from periods.news import CHANNEL, unseen
+
+BEAT = 20.0  # seconds between heartbeats; a browser that misses two says so
+SWEEP = 5.0  # seconds after which the hub looks for news although nobody nudged it
+GATHER = 0.03  # seconds in which a burst of nudges becomes one look
+ACCESS = (
+    15.0  # seconds between looks at whether everybody may still see what they see (05-reliability 4.9: 60)
+)
+WAITING = 64  # messages that a slow browser may be behind before its stream is ended
+RETRY = (1000, 5000)  # milliseconds, at random: browsers do not come back all at once
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Stream:
+    """One open browser. What is put into `queue` is sent; None ends it."""
+
+    person_id: int
+    session_key: str
+    fingerprint: str
+    queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(WAITING))
+
+    def put(self, data: bytes | None) -> None:
+        """Hand over without waiting; whoever reads too slowly is ended and fetches anew."""
+        try:
+            self.queue.put_nowait(data)
+        except asyncio.QueueFull:
+            while not self.queue.empty():
+                self.queue.get_nowait()
+            self.queue.put_nowait(None)
+
+
+@dataclass(eq=False)
+class View:
+    """What several streams show alike: a question, asked by people of one zone who see the same entities."""
+
+    asked: Asked
+    ids: frozenset[int] | None
+    shown: Shown
+    streams: set[Stream] = field(default_factory=set)
+
+
+class Hub:
+    """All streams of one event loop."""
+
+    _of: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+    @classmethod
+    def here(cls) -> Hub:
+        """The hub of the running loop, made when first asked for."""
+        loop = asyncio.get_running_loop()
+        if (hub := cls._of.get(loop)) is None:
+            hub = cls._of[loop] = cls(loop)
+        return hub
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._views: dict[object, View] = {}
+        self._nudged = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._access_news = -1
+        self.ending = False
+
+    @property
+    def streams(self) -> list[Stream]:
+        """Every open stream."""
+        return [stream for view in self._views.values() for stream in view.streams]
+
+    async def listen(self, opening: Opening) -> AsyncIterator[bytes]:
+        """The bytes of one stream, from the greeting until the browser leaves or the stream is ended."""
+        if self.ending:
+            return
+        view = self._views.setdefault(opening.key, View(opening.asked, opening.ids, opening.shown))
+        stream = opening.stream
+        view.streams.add(stream)
+        self._start()
+        try:
+            # The browser compares the version with that of its page: whatever came between is fetched, not missed.
+            yield beat(view.shown.version, _now(), retry=random.randint(*RETRY))  # noqa: S311 - no secret
+            while (data := await stream.queue.get()) is not None:
+                yield data
+        finally:
+            view.streams.discard(stream)
+            if not view.streams and self._views.get(opening.key) is view:
+                del self._views[opening.key]
+            if not self._views:
+                self._stop()
+
+    def end(self) -> None:
+        """End every stream, and take no more: the server is going down."""
+        self.ending = True
+        for stream in self.streams:
+            stream.put(None)
+        self._stop()
+
+    @classmethod
+    def end_all(cls) -> None:
+        """End the streams of every loop; may be called from a signal handler or another thread."""
+        for loop, hub in list(cls._of.items()):
+            with contextlib.suppress(RuntimeError):  # a loop that is closed has no streams
+                loop.call_soon_threadsafe(hub.end)
+
+    def _start(self) -> None:
+        if not self._tasks:
+            work = (self._hear, self._tell, self._beat, self._guard)
+            self._tasks = [self._loop.create_task(_for_ever(each)) for each in work]
+
+    def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+
+    # --- what the tasks do ------------------------------------------------------------------------------------
+
+    async def _hear(self) -> None:
+        """Wait for nudges from Redis; while it is away `_tell` looks by itself."""
+        async with (
+            redis.asyncio.from_url(
+                settings.REDIS_URL, socket_connect_timeout=3, health_check_interval=25
+            ) as server,
+            server.pubsub() as hearing,
+        ):
+            await hearing.subscribe(CHANNEL)
+            async for _ in hearing.listen():
+                self._nudged.set()
+
+    async def _tell(self) -> None:
+        """Look for what is new, and tell every view what has changed for it."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._nudged.wait(), SWEEP)
+        await asyncio.sleep(GATHER)
+        self._nudged.clear()
+        views = list(self._views.values())
+        for view, after in await in_thread(lambda: _looked(views)):
+            data = message(view.shown, after)
+            view.shown = after
+            if data is not None:
+                for stream in list(view.streams):
+                    stream.put(data)
+        if KEEPER.access_news != self._access_news:
+            await self._check_access()
+
+    async def _beat(self) -> None:
+        await asyncio.sleep(BEAT)
+        now = _now()
+        for view in list(self._views.values()):
+            data = beat(view.shown.version, now)
+            for stream in list(view.streams):
+                stream.put(data)
+
+    async def _guard(self) -> None:
+        await asyncio.sleep(ACCESS)
+        await self._check_access()
+
+    async def _check_access(self) -> None:
+        """End the streams of everybody whose access, session or account is not what it was when they opened."""
+        heard = KEEPER.access_news
+        streams = self.streams
+        people = {stream.person_id for stream in streams}
+        keys = {stream.session_key for stream in streams}
+        held, known = await in_thread(lambda: (access_of(people), open_sessions(keys)))
+        for stream in streams:
+            access = held.get(stream.person_id)
+            if (
+                access is None
+                or not access.active
+                or access.fingerprint != stream.fingerprint
+                or stream.session_key not in known
+            ):
+                stream.put(None)
+        self._access_news = heard
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What was found at the door for a browser that wants to listen."""
+
+    key: object
+    asked: Asked
+    ids: frozenset[int] | None
+    shown: Shown
+    stream: Stream
+
+
+def open_for(person: Person, session_key: str, told: dict[str, str]) -> Opening:
+    """Judge who wants to listen to what; raises BadQuestion, also for a moment of the past, which is not live."""
+    asked = ask(person, told, door.now())
+    access = access_of([person.pk])[person.pk]
+    ids = visible_ids(person)
+    screen = _screen(asked, ids)
+    question = asked.question.but(month=asked.month if asked.question.month is not None else None)
+    key = (ids, asked.reader.zone_name, question.query())
+    return Opening(key, asked, ids, shown(screen), Stream(person.pk, session_key, access.fingerprint))
+
+
+def _screen(asked: Asked, ids: frozenset[int] | None) -> Screen:
+    scope = KEEPER.board(asked.month, asked.as_of).scope(ids)
+    board = at_moment(scope.board, asked.as_of)
+    return Screen(board, asked.question, asked.reader, scope.kept, scope.version, calendars_of(board))
+
+
+def _looked(views: list[View]) -> list[tuple[View, Shown]]:
+    """The next screen of every view for which something is new."""
+    as_of = door.now()
+    KEEPER.hear(*unseen(KEEPER.seen))
+    found = []
+    for view in views:
+        asked = view.asked
+        month = asked.question.month or active_month(as_of.astimezone(asked.reader.zone).date())
+        before = view.shown.screen
+        assert before.kept is not None
+        kept = KEEPER.board(month, as_of)
+        if (kept.month, kept.generation) == (before.kept.month, before.kept.generation):
+            continue
+        now = Asked(asked.person, asked.reader, asked.question, as_of, as_of, month, month)
+        found.append((view, shown(_screen(now, view.ids))))
+    return found
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run work with the database in a thread, and hand its connection back at once: a stream holds none."""
+
+    def run() -> T:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(run)
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    """Do work again and again; a fault of the database or of Redis is waited out, any other one is logged."""
+    while True:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except (DatabaseError, redis.RedisError, OSError) as wrong:
+            log.warning("live stream waits", work=work.__name__, why=str(wrong))
+            await asyncio.sleep(1)
+        except Exception:
+            log.exception("live stream failed", work=work.__name__)
+            await asyncio.sleep(1)
+
+
+def _now() -> str:
+    return words.iso(door.now()) or ""
