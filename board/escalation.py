@@ -1,0 +1,173 @@
+"""The escalation queue as data: who is over the alert line, of the latest month and of older ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+from django.db.models import Exists, OuterRef, Q
+
+from alerts.models import Overrun
+from board.asked import Asked
+from board.narrow import narrowed
+from closing.days import WorkCalendar, local_date, zone_named
+from closing.escalation import Escalated, escalated, first_alerting_day
+from closing.readings import PeriodType
+from closing.scoreboard import Row, Scoreboard
+from closing.standing import LatenessUnit
+from closing.states import PeriodState
+from entities.access import working_on
+from entities.calendars import work_calendars
+from periods.models import FiscalPeriod, PeriodDeadline, StateChange
+from periods.snapshot import take_snapshots
+
+OLDER_MONTHS = (
+    24  # looked at beside the latest: whoever left more behind has another talk to hold than a queue
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who answers for an entity, and how to reach them."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Who is over the alert line at one moment, as a question asks for it.
+
+    `board` is the latest month with all that the person may see. `older` are the boards of older months, of those
+    entities that may be over the line there; `left_out` says how many months before them were not looked at.
+    """
+
+    asked: Asked
+    board: Scoreboard
+    older: Sequence[Scoreboard]
+    left_out: int
+
+    @cached_property
+    def everyone(self) -> list[Escalated]:
+        """Everybody over the line whom the person may see, whatever is filtered."""
+        return escalated([self.board, *self.older])
+
+    @cached_property
+    def entities(self) -> list[Escalated]:
+        """Who passes the filters, furthest behind first."""
+        return escalated(self._narrowed)
+
+    @cached_property
+    def on_watch(self) -> int:
+        """How many rows that pass the filters are late without being over the line."""
+        return sum(board.counts.late for board in self._narrowed)
+
+    @cached_property
+    def unconfirmed(self) -> int:
+        """How many rows of the latest month that pass the filters nobody can confirm."""
+        return sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in self._narrowed[0].rows)
+
+    @cached_property
+    def _narrowed(self) -> list[Scoreboard]:
+        question = self.asked.question.but(sort="behind")
+        return [narrowed(board, question) for board in (self.board, *self.older)]
+
+
+def queue_of(asked: Asked) -> Queue:
+    """The queue that a question asks for, up to its month; the number of queries does not depend on what is late."""
+    board = asked.board()
+    candidates = list(_left_open(asked))
+    months = sorted({month for month, _ in candidates}, reverse=True)
+    looked_at = months[:OLDER_MONTHS]
+    older: Mapping[date, Scoreboard] = {}
+    if looked_at:
+        ids = {entity_id for month, entity_id in candidates if month in looked_at}
+        older = take_snapshots(asked.entities().filter(pk__in=ids), looked_at, asked.as_of)
+    return Queue(asked, board, [older[month] for month in looked_at], len(months) - len(looked_at))
+
+
+def _left_open(asked: Asked) -> Sequence[tuple[date, int]]:
+    """Older months, each with an entity that may be over its line there: not closed, with a deadline past.
+
+    This only finds where to look; who is over the line is judged by the snapshot.
+    """
+    not_closed = ~Q(state="closed")
+    if asked.past:  # what is closed now may not have been then
+        later = StateChange.objects.filter(period=OuterRef("pk"), seen_at__gt=asked.as_of)
+        not_closed |= Exists(later)
+    overdue = PeriodDeadline.objects.filter(
+        period=OuterRef("pk"), set_at__lte=asked.as_of, due_on__lte=asked.as_of.date()
+    )
+    return (
+        FiscalPeriod.objects.filter(
+            not_closed,
+            Exists(overdue),
+            entity__in=asked.entities(),
+            type=PeriodType.OPERATING.value,
+            reporting_month__lt=asked.month,
+        )
+        .values_list("reporting_month", "entity_id")
+        .distinct()
+    )
+
+
+# --- what is known about each of them -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the queue knows beside the rows, of the entities shown: owners, calendars, who may write, reopenings."""
+
+    owners: Mapping[str, Owner]
+    writable: frozenset[str]
+    calendars: Mapping[int, WorkCalendar]
+    crossed: Mapping[int, datetime]  # of reopened periods: when the episode that runs went over the line
+
+    def since(self, row: Row) -> date | None:
+        """The day in the entity's zone since which the row is over its line; None where nobody can tell.
+
+        A reopened period has been over it twice, so only the episode that is kept of it tells.
+        """
+        if row.standing.reopened:
+            crossed_at = self.crossed.get(row.period_id or 0)
+            return local_date(crossed_at, zone_named(row.zone)) if crossed_at else None
+        return first_alerting_day(row, self.calendars.get(row.calendar_id or 0))
+
+
+def known_of(asked: Asked, entities: Sequence[Escalated]) -> Known:
+    """What is to be known of these entities, in the same few queries however many they are."""
+    rows = [row for each in entities for _, row in each.months]
+    codes = {row.code for row in rows}
+    own = asked.entities().filter(code__in=codes)
+    counted = {
+        row.calendar_id
+        for row in rows
+        if row.calendar_id is not None and row.standing.unit is LatenessUnit.WORKING_DAYS
+    }
+    years = {row.deadline.due_on.year for row in rows if row.deadline is not None}
+    reopened = [row.period_id for row in rows if row.standing.reopened]
+    return Known(
+        owners={
+            code: Owner(name or "", email or "")
+            for code, name, email in own.values_list("code", "owner__name", "owner__email")
+        },
+        writable=frozenset(
+            ()
+            if asked.past
+            else working_on(asked.person).filter(code__in=codes).values_list("code", flat=True)
+        ),
+        calendars=work_calendars(counted, range(min(years), asked.as_of.year + 2))
+        if counted and years
+        else {},
+        crossed=_crossed(reopened, asked.as_of) if reopened else {},
+    )
+
+
+def _crossed(period_ids: Sequence[int | None], as_of: datetime) -> dict[int, datetime]:
+    runs = Q(closed_at=None) | Q(closed_at__gt=as_of)
+    episodes = Overrun.objects.filter(
+        runs, period__in=period_ids, opened_at__lte=as_of, crossed_line_at__lte=as_of, after_reopening=True
+    )
+    return {period: at for period, at in episodes.values_list("period", "crossed_line_at") if at is not None}

@@ -1,0 +1,272 @@
+"""Past deadline: the escalation queue as a page, with who to talk to and what is known to be in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from board import words
+from board.ahead import deadlines_ahead
+from board.asked import Asked, asking
+from board.controls import Pick, filters
+from board.escalation import Known, Owner, Queue, known_of, queue_of
+from board.page import page
+from board.question import Question
+from board.question_words import filters_in_words
+from board.rows import Line, Reader, line
+from board.shell import shell
+from board.toolbar import nobody, toolbar
+from closing.days import WorkCalendar, local_date, month_and_year, zone_named
+from closing.escalation import Escalated
+from closing.scoreboard import Row, Scoreboard
+from entities.calendars import work_calendars
+
+PATH = "/past-deadline/"
+SHOWN = 50  # entities on a page
+_PICKED = ("group", "country", "erp", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month of an entity in the queue, in the reader's words."""
+
+    key: str
+    name: str
+    line: Line
+    late: str
+    unit: str
+    confirmed: bool
+    since: str
+    in_the_way: Sequence[tuple[str, str]]  # (icon, words)
+    expected: str
+    acknowledged: str
+    acknowledged_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entity in the queue: its months, the furthest behind first, and who to talk to."""
+
+    code: str
+    name: str
+    place: str
+    owner: Owner | None
+    initials: str
+    mailto: str
+    remark_url: str  # empty for who may not acknowledge
+    months: Sequence[Month]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the head of the page says: a sentence, what belongs to it, a tone, and whether nothing is left to do."""
+
+    text: str
+    details: Sequence[str]
+    tone: str
+    done: bool = False
+
+
+@require_safe
+@asking
+def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """The escalation queue, furthest behind first, a page of entities at a time."""
+    queue = queue_of(asked)
+    board, entities, question = queue.board, queue.entities, asked.question
+    pages = max(1, -(-len(entities) // SHOWN))
+    number = _page_number(request.GET.get("page", ""), pages)
+    shown = entities[(number - 1) * SHOWN : number * SHOWN]
+    known = known_of(asked, shown)
+    answer = _answer(queue)
+    empty = None
+    if not board.rows and not queue.everyone:
+        empty = nobody(asked.person, asked.entities().count(), month_and_year(asked.month))
+    told = {
+        "title": empty[0] if empty else answer.text,
+        "page": page(board, asked.reader),
+        "bar": toolbar(asked, board, PATH),
+        "picks": _picks(board, question),
+        "past": asked.past,
+        "empty": empty,
+        "answer": answer,
+        "only": filters_in_words(question, board.groups),
+        "everyone": (Question(month=question.month, at=question.at).url(PATH), len(queue.everyone)),
+        "items": [_item(each, known, queue.board, asked) for each in shown],
+        "deadlines": [] if shown or empty else deadlines_ahead(board, lambda: _calendars(board)),
+        "late_url": question.url(reverse("scoreboard"), show="late"),
+        "left_out": queue.left_out,
+        "turn": _turns(question.url(PATH), number, pages),
+        "exports": past_deadline_exports(question),
+        "here": request.get_full_path(),
+    }
+    return render(
+        request,
+        "board/past_deadline.html",
+        told | shell(asked.person, "past_deadline", None if asked.past else board),
+    )
+
+
+def past_deadline_exports(question: Question) -> list[tuple[str, str]]:
+    """The files of exactly what is on the screen: (label, address)."""
+    return [
+        ("CSV", question.url("/export/past-deadline.csv")),
+        ("Excel", question.url("/export/past-deadline.xlsx")),
+    ]
+
+
+def _page_number(text: str, pages: int) -> int:
+    return min(max(int(text), 1), pages) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
+def _turns(url: str, number: int, pages: int) -> dict[str, object] | None:
+    """The way to the pages before and after; None where there is only one."""
+    if pages == 1:
+        return None
+    joint = "&" if "?" in url else "?"
+    return {
+        "number": number,
+        "pages": pages,
+        "previous": f"{url}{joint}page={number - 1}" if number > 1 else "",
+        "next": f"{url}{joint}page={number + 1}" if number < pages else "",
+    }
+
+
+def _picks(board: Scoreboard, question: Question) -> list[Pick]:
+    offered = filters(board, question)
+    return [pick for pick in (*offered.first, *offered.more) if pick.name in _PICKED]
+
+
+def _calendars(board: Scoreboard) -> Mapping[int, WorkCalendar]:
+    ids = {row.calendar_id for row in board.rows if row.calendar_id is not None}
+    return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
+
+
+def _answer(queue: Queue) -> Answer:
+    count, rows = len(queue.entities), [row for each in queue.entities for _, row in each.months]
+    watch = f"{queue.on_watch} more late, on watch." if queue.on_watch else ""
+    unsure = f"{queue.unconfirmed} cannot be confirmed." if queue.unconfirmed else ""
+    if not count:
+        here = " here" if queue.everyone else ""
+        calm = not queue.on_watch and not queue.unconfirmed
+        return Answer(
+            f"Nobody{here} is past the alert line",
+            [watch.replace(" more", ""), unsure],
+            "closed" if calm and not here else "unsure" if queue.unconfirmed else "open",
+            done=calm and not here,
+        )
+    month, worst = queue.entities[0].months[0]
+    by = words.days_in_words(worst.standing.days_late, worst.standing.unit)
+    behind = f"{worst.name} is furthest behind: {by} late for {month_and_year(month)}."
+    open_ = sum(row.remarks.acknowledged_at is None for row in rows)
+    older = sum(month != queue.board.month for each in queue.entities for month, _ in each.months)
+    return Answer(
+        f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line",
+        [
+            behind,
+            f"{open_} not acknowledged." if open_ else "All acknowledged.",
+            f"{older} of an older month." if older else "",
+            watch,
+            unsure,
+        ],
+        "alert",
+    )
+
+
+# --- one entity ---------------------------------------------------------------------------------------------------
+
+
+def _item(each: Escalated, known: Known, board: Scoreboard, asked: Asked) -> Item:
+    row, month = each.worst, each.months[0][0]
+    owner = known.owners.get(row.code)
+    names = {node.code: node.name for node in board.groups}
+    place = [row.code, row.country, names.get(row.group, row.group), row.connection]
+    return Item(
+        code=row.code,
+        name=row.name,
+        place=" · ".join(filter(None, place)),
+        owner=owner if owner is not None and owner.name + owner.email else None,
+        initials=words.initials(owner.name if owner is not None else ""),
+        mailto=_mailto(owner, row, month) if owner is not None and owner.email else "",
+        remark_url=f"/entities/{row.code}/remarks/" if row.code in known.writable else "",
+        months=[_month(month, row, known, asked) for month, row in each.months],
+    )
+
+
+def _mailto(owner: Owner, row: Row, month: date) -> str:
+    """A mail to the owner about their worst month; names from an ERP stay text in it."""
+    late = words.days_in_words(row.standing.days_late, row.standing.unit)
+    subject = f"{row.name}, {month_and_year(month)}: {late} past the deadline"
+    return f"mailto:{quote(owner.email, safe='@')}?subject={quote(subject, safe='')}"
+
+
+def _month(month: date, row: Row, known: Known, asked: Asked) -> Month:
+    reader, as_of, standing = asked.reader, asked.as_of, row.standing
+    query = Question(month=month, at=asked.question.at).query()
+    since = known.since(row)
+    confirmed = row.fresh and not standing.unconfirmed
+    return Month(
+        key=f"{month:%Y-%m}",
+        name=month_and_year(month),
+        line=line(row, as_of, reader, query),
+        late=f"+{words.days(standing.days_late, standing.unit)}",
+        unit=words.days_in_words(standing.days_late, standing.unit) + " late",
+        confirmed=confirmed,
+        since=f"over the line of {row.alert_after_days} since {words.short_day(since)}"
+        if since is not None
+        else f"over the line of {row.alert_after_days}",
+        in_the_way=in_the_way(row, reader, as_of),
+        expected=_expected(row, as_of),
+        acknowledged=_acknowledged(row, reader, as_of),
+        acknowledged_text=row.remarks.acknowledged_text,
+    )
+
+
+def in_the_way(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str]]:
+    """What is known to keep the period from closing, each with the name of an icon: nothing is guessed."""
+    remarks = row.remarks
+    found = []
+    if not row.fresh or row.standing.unconfirmed:
+        last = words.clock(row.read_at, reader.zone, as_of) if row.read_at is not None else ""
+        found.append(("stale", f"Unconfirmed{f', last read {last}' if last else ''}. {row.trouble}".rstrip()))
+    if row.missing_since is not None:
+        since = words.clock(row.missing_since, reader.zone, as_of)
+        found.append(("unknown", f"The ERP has not listed it since {since}."))
+    if row.because:
+        found.append((row.state.value, f"{words.STATES[row.state]}: {row.because}"))
+    if remarks.reason:
+        told = f"{remarks.reason}: “{remarks.reason_text}”" if remarks.reason_text else remarks.reason
+        found.append(("info", f"{told} ({_said_by(remarks.reason_by, remarks.reason_at, reader, as_of)})"))
+    elif row.reason_missing:
+        found.append(("warning", "No reason given, though its policy asks for one."))
+    else:
+        found.append(("info", "Its people have given no reason."))
+    return found
+
+
+def _said_by(name: str, at: datetime | None, reader: Reader, as_of: datetime) -> str:
+    return f"{name}, {words.clock(at, reader.zone, as_of)}" if at is not None else name
+
+
+def _expected(row: Row, as_of: datetime) -> str:
+    remarks = row.remarks
+    if remarks.expected_on is None:
+        return ""
+    day = words.short_day(remarks.expected_on)
+    text = f": “{remarks.expected_text}”" if remarks.expected_text else ""
+    if remarks.expected_on < local_date(as_of, zone_named(row.zone)):
+        return f"Was expected on {day}, which has passed, by {remarks.expected_by}{text}"
+    return f"Expected {day} by {remarks.expected_by}{text}"
+
+
+def _acknowledged(row: Row, reader: Reader, as_of: datetime) -> str:
+    remarks = row.remarks
+    if remarks.acknowledged_at is None:
+        return ""
+    return _said_by(remarks.acknowledged_by, remarks.acknowledged_at, reader, as_of)

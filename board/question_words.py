@@ -1,0 +1,32 @@
+"""A question in words, for who is shown only a part: what is filtered, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from board import words
+from board.question import ORDERS, SHOWS, Question
+from closing.scoreboard import GroupNode
+from closing.standing import Level
+from closing.states import PeriodState
+
+
+def filters_in_words(question: Question, groups: Sequence[GroupNode]) -> list[str]:
+    """Each filter as "Owner: Amira Hale"; a group that is not among `groups` is told by its code."""
+    names = {node.code: node.name for node in groups}
+    told = [
+        ("Show", SHOWS[question.show] if question.show != "all" else ""),
+        ("Search", f"“{question.q}”" if question.q else ""),
+        ("State", words.STATES[PeriodState(question.state)] if question.state else ""),
+        ("Against deadline", Level(question.level).value.replace("_", " ") if question.level else ""),
+        ("Group", names.get(question.group, question.group)),
+        ("Country", question.country),
+        ("ERP", question.erp),
+        ("Owner", question.owner),
+    ]
+    return [f"{label}: {value}" for label, value in told if value]
+
+
+def order_in_words(question: Question) -> str:
+    """ "Furthest behind first"."""
+    return f"{ORDERS[question.sort]}{' first' if question.sort == 'behind' else ''}"
