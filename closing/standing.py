@@ -220,7 +220,7 @@ def judge(
         days_late, unit, due_in = 0, policy.unit, None
         level = Level.NO_DEADLINE if deadline is None else first_level or Level.CLOSED_DATE_UNKNOWN
         if level is Level.CLOSED_LATE and deadline is not None and first_on is not None:
-            days_late, unit = _days_late(deadline, first_on, unit, calendar)
+            days_late, unit = lateness(deadline, first_on, unit, calendar)
     return Standing(
         level, days_late, unit, due_in, first_on, last_on, between, reopened, unconfirmed, closed, first_level
     )
@@ -247,7 +247,7 @@ def _judge_open(
         return Level.NO_DEADLINE, 0, policy.unit, None
     if due_in is not None:
         return Level.DUE_TODAY if due_in == 0 else Level.NOT_DUE, 0, policy.unit, due_in
-    days_late, unit = _days_late(deadline, today, policy.unit, calendar)
+    days_late, unit = lateness(deadline, today, policy.unit, calendar)
     return Level.ALERTING if days_late > policy.alert_after_days else Level.LATE, days_late, unit, None
 
 
@@ -280,10 +280,10 @@ def _judge_close(
     return Level.CLOSED_DATE_UNKNOWN, None, (local_date(close.previous_read_at, tz), seen_on)
 
 
-def _days_late(
+def lateness(
     deadline: Deadline, day: date, unit: LatenessUnit, calendar: WorkCalendar | None
 ) -> tuple[int, LatenessUnit]:
-    """Days from the deadline to a day, and the unit they are really in.
+    """Days late on a day, counted from the deadline, and the unit they are really in.
 
     Past the end of the calendar's holiday data working days cannot be known: the count falls back to calendar
     days and says so in its unit, since a whole board must not fail when a calendar runs out.

@@ -1,0 +1,223 @@
+"""One month's close of one entity day by day: what was due, late, closed and opened again, and what nobody knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from closing.days import CalendarUncovered, WorkCalendar, local_date, zone_named
+from closing.scoreboard import Row
+from closing.standing import Change, JudgePolicy, Level, fold, lateness
+from closing.states import PeriodState
+
+LONGEST = 45  # days that a timeline shows at most
+_AFTER = 2  # days shown after the last thing that happens
+_WORKDAY = re.compile(r"WD(\d+)", re.ASCII)
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time of being closed: from the day the close was first seen (None: unknown) to the day it was seen undone."""
+
+    began: date | None
+    ended: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of a close, in the entity's own zone and work calendar.
+
+    `number` counts the working days after period end as the deadline counts them, `off` says why a day is not worked.
+    `late` are the days late at the day's end or at the close on it, in the unit of the row's standing; None when not
+    late. `perhaps`: a close that was seen later may have been on this day. `known` is false from the day after the
+    last reading that told the state; `ahead` are days to come.
+    """
+
+    on: date
+    number: int | None = None
+    off: str = ""
+    running: bool = False
+    due: bool = False
+    late: int | None = None
+    over: bool = False
+    closed: bool = False
+    closes: bool = False
+    perhaps: bool = False
+    reopens: bool = False
+    expected: bool = False
+    known: bool = True
+    ahead: bool = False
+
+
+def spells(row: Row, changes: Sequence[Change] = ()) -> list[Spell]:
+    """The times of being closed since the period ended; `changes` are needed of a period that was reopened."""
+    standing = row.standing
+    if not standing.reopened or row.span is None:
+        return [Spell(standing.first_closed_on)] if standing.closed else []
+    zone = zone_named(row.zone)
+    policy = JudgePolicy(row.alert_after_days, standing.unit, row.on_hold_counts)
+    history = fold(list(changes), policy)
+    found = []
+    for close, undone_at in history.undone:
+        if (ended := local_date(undone_at, zone)) > row.span.last:
+            unknown = history.closed_when_first_seen and close is history.first_close
+            found.append(Spell(None if unknown else local_date(close.seen_at, zone), ended))
+    if standing.closed:
+        found.append(Spell(standing.last_closed_on))
+    return found
+
+
+def first_number(row: Row, calendar: WorkCalendar) -> int | None:
+    """What the row's deadline calls the first working day, 0 or 1, as its label tells; None where it does not."""
+    if row.deadline is None or row.span is None or not (label := _WORKDAY.fullmatch(row.deadline.label)):
+        return None
+    first = int(label[1]) - _workdays(calendar, row.span.last, row.deadline.due_on) + 1
+    return first if first in (0, 1) else None
+
+
+def known_until(row: Row, today: date) -> date | None:
+    """The local date of the newest reading that told the state, today while it is fresh; None: nobody ever knew."""
+    standing, zone = row.standing, zone_named(row.zone)
+    if row.read_at is None or (row.state is PeriodState.UNKNOWN and not standing.unconfirmed):
+        return None
+    until = today if row.fresh else local_date(row.read_at, zone)
+    if row.state is PeriodState.UNKNOWN and row.seen_between is not None:
+        before, lost = row.seen_between
+        until = min(until, local_date(before or lost, zone))
+    return until
+
+
+def timeline(
+    row: Row,
+    days: Iterable[date],
+    calendar: WorkCalendar,
+    *,
+    today: date,
+    first_is: int = 1,
+    changes: Sequence[Change] = (),
+) -> list[Day]:
+    """The row day by day; `today` is the entity's local date, `first_is` the number of its first working day.
+
+    What is said of a day agrees with the row's standing: nothing is judged anew (01-domain 1.5).
+    """
+    until, closed = known_until(row, today), spells(row, changes)
+    between = _perhaps(row, closed)
+    return [_day(row, day, calendar, today, first_is, until, closed, between) for day in days]
+
+
+def _day(
+    row: Row,
+    on: date,
+    calendar: WorkCalendar,
+    today: date,
+    first_is: int,
+    until: date | None,
+    closed: Sequence[Spell],
+    between: tuple[date, date] | None,
+) -> Day:
+    number, off = _worked(row, on, calendar, first_is)
+    known = until is not None and on <= until
+    perhaps = between is not None and between[0] <= on <= between[1]
+    closes = any(spell.began == on for spell in closed)
+    by = between[1] if between is not None else date.max
+    shut = any((spell.began or by) <= on and (spell.ended is None or on < spell.ended) for spell in closed)
+    reopens = any(spell.ended == on for spell in closed)
+    told = known and (reopens or not perhaps)
+    late = _late(row, on, calendar, closes=closes, shut=shut) if told else None
+    return Day(
+        on=on,
+        number=number,
+        off=off,
+        running=row.span is not None and on <= row.span.last,
+        due=row.deadline is not None and row.deadline.due_on == on,
+        late=late,
+        over=late is not None and late > row.alert_after_days,
+        closed=shut and known,
+        closes=closes,
+        perhaps=perhaps,
+        reopens=reopens,
+        expected=row.remarks.expected_on == on and not row.counts_as_closed,
+        known=known,
+        ahead=on > today,
+    )
+
+
+def _worked(row: Row, on: date, calendar: WorkCalendar, first_is: int) -> tuple[int | None, str]:
+    """The day's number among the working days after period end, or why it is not worked."""
+    try:
+        worked = calendar.is_workday(on)
+    except CalendarUncovered:
+        worked = on.weekday() not in calendar.weekend
+    if not worked:
+        named = on in calendar.days_off and on.weekday() not in calendar.weekend
+        return None, (calendar.days_off[on] or "day off") if named else _WEEKDAYS[on.weekday()]
+    if row.span is None or on <= row.span.last:
+        return None, ""
+    return _workdays(calendar, row.span.last, on) + first_is - 1, ""
+
+
+def _workdays(calendar: WorkCalendar, after: date, upto: date) -> int:
+    try:
+        return calendar.workdays_between(after, upto)
+    except CalendarUncovered:
+        return replace(calendar, covers=None).workdays_between(after, upto)
+
+
+def _late(row: Row, on: date, calendar: WorkCalendar, *, closes: bool, shut: bool) -> int | None:
+    """Days late on a day that is known; a close is late by the days up to it, and by none after a cut-off."""
+    deadline, standing = row.deadline, row.standing
+    if deadline is None or row.span is None or on < deadline.due_on:
+        return None
+    if not closes and (shut or on <= row.span.last):
+        return None
+    if on == deadline.due_on:
+        # Late by no whole day: only a cut-off does that, and only the standing knows on which side of it things were.
+        after = standing.first_close_level is Level.CLOSED_LATE and standing.first_closed_on == on
+        return 0 if after or (standing.level is Level.LATE and not standing.days_late) else None
+    days, _ = lateness(deadline, on, standing.unit, calendar)
+    return days
+
+
+def _perhaps(row: Row, closed: Sequence[Spell]) -> tuple[date, date] | None:
+    """The days among which the close lies when its date is not known; by the last of them it was seen closed."""
+    if row.standing.closed_between is not None:
+        return row.standing.closed_between
+    if row.span is None or not closed or closed[0].began is not None:
+        return None
+    after = row.span.last + timedelta(days=1)
+    if closed[0].ended is not None or row.seen_between is None:
+        return after, closed[0].ended or after
+    before, seen = row.seen_between
+    if row.state is PeriodState.UNKNOWN:  # that change lost the state; the read before it still confirmed it
+        seen = before or seen
+    return after, local_date(seen, zone_named(row.zone))
+
+
+def days_to_show(rows: Iterable[Row], month_end: date, today: date) -> list[date]:
+    """The days of a month's close: from period end to the last deadline, close or expected day and a few more.
+
+    They reach today while somebody is not closed or not confirmed, and are LONGEST at most.
+    """
+    rows = list(rows)
+    ends = [row.span.last for row in rows if row.span is not None]
+    first = max(min(ends, default=month_end), month_end - timedelta(days=14)) + timedelta(days=1)
+    last = max((day for row in rows for day in _happens(row)), default=first + timedelta(days=12))
+    if today <= last or any(row.standing.outstanding or not row.fresh for row in rows):
+        last = max(last, today)
+    count = min((last - first).days + 1 + _AFTER, LONGEST)
+    return [first + timedelta(days=n) for n in range(max(count, 7))]
+
+
+def _happens(row: Row) -> list[date]:
+    standing = row.standing
+    days = [
+        row.deadline.due_on if row.deadline is not None else None,
+        standing.first_closed_on,
+        standing.last_closed_on,
+        standing.closed_between[1] if standing.closed_between is not None else None,
+        row.remarks.expected_on if not row.counts_as_closed else None,
+    ]
+    return [day for day in days if day is not None]
