@@ -49,9 +49,11 @@ def _at_the_door() -> QuerySet[Person]:
 
 def memberships_of(person: Person) -> list[str]:
     """A person's memberships as texts "role:path of the group:entity id", sorted; asked for when not yet known."""
-    if "held" not in person.__dict__:
-        person.__dict__["held"] = _at_the_door().get(pk=person.pk).__dict__["held"]
-    held: list[str] = person.__dict__["held"]
+    held: list[str] | None = getattr(
+        person, "held", None
+    )  # request.user is a proxy: no look into its __dict__
+    if held is None:
+        held = _at_the_door().get(pk=person.pk).held  # type: ignore[attr-defined]
     return held
 
 
@@ -65,7 +67,7 @@ def visible_ids(person: Person) -> frozenset[int] | None:
 
 def scope_of(person: Person, month: date, as_of: datetime) -> Scope:
     """The board of now as a person sees it, up to date with all that was committed before they were at the door."""
-    if "news" not in person.__dict__:
+    if not hasattr(person, "news"):
         KEEPER.hear(*unseen(KEEPER.seen))
     ids = visible_ids(person)
     return KEEPER.board(month, as_of).scope(ids)

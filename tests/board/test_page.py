@@ -6,13 +6,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 import pytest
-from django.template.loader import render_to_string
 
 from board import words
-from board.page import Page, page, version
-from board.rows import Reader
+from board.page import Page, page
+from board.question import Question
+from board.rows import Line, Reader, line
+from board.screen import Screen, read_cell
+from board.sections import Folds, Section, sections
 from closing.deadlines import Deadline
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, digest
 from closing.standing import JudgePolicy, LatenessUnit
 from tests.cast import AMERICAS, EUROPE, MERIDIAN, NLDT, UK, UKHC, UKRT, USRT
 from tests.golden_files import assert_golden
@@ -39,14 +41,21 @@ def shown(scoreboard: Scoreboard, reader: Reader = LONDON) -> Page:
     return page(scoreboard, reader)
 
 
+def lines(scoreboard: Scoreboard) -> list[Line]:
+    return [line(each, scoreboard.as_of, LONDON, "") for each in scoreboard.rows]
+
+
+def parts(scoreboard: Scoreboard) -> list[Section]:
+    return sections(scoreboard, "group")
+
+
 def tile(of: Page, label: str) -> str:
     return next(f"{each.value} {each.note}".strip() for each in of.tiles if each.label.startswith(label))
 
 
 def test_the_worked_example_as_a_fragment() -> None:
-    of = shown(worked_example())
-    told = {"title": of.title, "page": of, "poll": "", "empty": None, "htmx": True}
-    assert_golden("worked_example.html", render_to_string("board/_scoreboard.html", told))
+    of = Screen(worked_example(), Question(), LONDON)
+    assert_golden("worked_example.html", f"{of.verdict()}{of.chip_row()}{of.rows(Folds())}")
 
 
 def test_the_answer_comes_first() -> None:
@@ -85,14 +94,15 @@ def test_the_next_deadline_is_that_of_who_is_still_open() -> None:
 
 def test_what_is_stale_is_never_shown_as_closed() -> None:
     stale = row(UKHC, *ON_TIME, read_at="2026-06-12 09:12")
-    of = shown(board([stale, row(UKRT, *ON_TIME)]))
+    both = board([stale, row(UKRT, *ON_TIME)])
+    of = shown(both)
     assert [(part.kind, part.count) for part in of.segments] == [("closed", 1), ("stale", 1)]
     assert of.segments_in_words == "1 closed, 1 not confirmed"
     assert of.tone == "unsure"
-    (section,) = of.sections
+    (section,) = parts(both)
     assert (section.closed, section.entities, section.note) == (1, 2, "1 not confirmed")
-    line = next(each for each in section.lines if each.row.code == "UKHC")
-    assert line.state_notes == ["as of 10:12"]
+    one = next(each for each in lines(both) if each.row.code == "UKHC")
+    assert one.state_notes == ["as of 10:12"]
     assert not of.confirmed
 
 
@@ -110,17 +120,16 @@ def test_a_board_without_any_fresh_reading_says_so_once() -> None:
 
 
 def test_before_the_first_reading() -> None:
-    of = shown(board([row(UKHC), row(UKRT)]))
+    both = board([row(UKHC), row(UKRT)])
+    of = shown(both)
     assert of.notice.startswith("Nothing has been read yet.")
     assert of.freshness == "Nothing read yet"
-    assert of.sections[0].lines[0].age == "never"
+    assert "never" in read_cell(both.rows[0], WORKED_AT, LONDON)
 
 
 def test_what_keeps_a_company_from_being_read_stands_where_its_reason_would() -> None:
-    (line,) = (
-        shown(board([row(UKHC, trouble="The application may not read this company.")])).sections[0].lines
-    )
-    assert (line.because, line.because_more) == ("The application may not read this company.", "")
+    (one,) = lines(board([row(UKHC, trouble="The application may not read this company.")]))
+    assert (one.because, one.because_more) == ("The application may not read this company.", "")
 
 
 def test_a_month_of_which_the_erp_lists_no_period() -> None:
@@ -140,20 +149,22 @@ def test_a_closed_group_is_a_success() -> None:
 
 def test_on_hold_counting_as_closed_is_printed_wherever_a_number_depends_on_it() -> None:
     policy = JudgePolicy(on_hold_counts_as_closed=True)
-    of = shown(worked_example(policy=policy))
+    counting = worked_example(policy=policy)
+    of = shown(counting)
     assert of.verdict == "Not closed: 1 of 4 outstanding (1 on hold counted as closed)"
     assert of.notes[0] == "On hold counts as closed."
-    americas = next(each for each in of.sections if each.code == "AMERICAS")
+    americas = next(each for each in parts(counting) if each.key == "AMERICAS")
     assert (americas.closed, americas.note) == (1, "1 on hold counted as closed")
-    assert americas.lines[0].state_notes == ["counts as closed"]
+    (held,) = [each for each in lines(counting) if each.row.group == "AMERICAS"]
+    assert held.state_notes == ["counts as closed"]
     mixed = board([row(UKHC, *ON_TIME), row(USRT, *story(USRT, ON_HOLD, "2026-06-10 19:00"), policy=policy)])
     assert shown(mixed).notes[0] == "On hold counts as closed for 1 of 2."
     assert not any("On hold" in note for note in shown(worked_example()).notes)
 
 
 def test_groups_come_in_the_order_of_their_worst() -> None:
-    of = shown(worked_example())
-    assert [(each.name, each.closed, each.entities, each.behind) for each in of.sections] == [
+    found = parts(worked_example())
+    assert [(each.name, each.closed, each.entities, each.behind) for each in found] == [
         ("Continental Europe", 0, 1, "furthest behind +3d"),
         ("Americas", 0, 1, "furthest behind +1d"),
         ("United Kingdom", 2, 2, ""),
@@ -167,8 +178,8 @@ def test_a_deep_tree_rolls_up_and_names_a_lone_child_in_its_parent() -> None:
         replace(row(UKHC, *ON_TIME), group="EUROPE"),
         row(USRT, *story(USRT, ON_HOLD, "2026-06-10 19:00")),
     ]
-    of = shown(board(rows, groups=(MERIDIAN, UK, EUROPE, AMERICAS, benelux, dutch)))
-    assert [(each.name, each.depth, each.entities, len(each.lines)) for each in of.sections] == [
+    found = parts(board(rows, groups=(MERIDIAN, UK, EUROPE, AMERICAS, benelux, dutch)))
+    assert [(each.name, each.depth, each.entities, len(each.rows)) for each in found] == [
         ("Continental Europe", 0, 2, 1),
         ("Benelux › Netherlands", 1, 1, 1),
         ("Americas", 0, 1, 1),
@@ -176,22 +187,22 @@ def test_a_deep_tree_rolls_up_and_names_a_lone_child_in_its_parent() -> None:
 
 
 def test_who_sees_one_group_sees_its_name() -> None:
-    of = shown(board([row(UKHC, *ON_TIME), row(UKRT, *ON_TIME)]))
-    assert of.scope == "United Kingdom"
-    assert [each.name for each in of.sections] == ["United Kingdom"]
+    both = board([row(UKHC, *ON_TIME), row(UKRT, *ON_TIME)])
+    assert shown(both).scope == "United Kingdom"
+    assert [each.name for each in parts(both)] == ["United Kingdom"]
 
 
 def test_groups_in_a_ring_do_no_harm() -> None:
     ring = (GroupNode("UK", "United Kingdom", "EUROPE"), GroupNode("EUROPE", "Continental Europe", "UK"))
-    of = shown(board([row(UKHC, *ON_TIME)], groups=ring))
-    assert sum(len(each.lines) for each in of.sections) == 1
+    found = parts(board([row(UKHC, *ON_TIME)], groups=ring))
+    assert sum(len(each.rows) for each in found) == 1
 
 
 def test_the_bar_has_its_tick_at_the_alert_line() -> None:
     def bar(at: str, **more: JudgePolicy) -> tuple[int, int, str]:
         moment = utc(at)
         one = row(NLDT, (at, OPEN), as_of=moment, read_at=at, **more)  # type: ignore[arg-type]
-        found = shown(board([one], as_of=moment)).sections[0].lines[0].bar
+        found = lines(board([one], as_of=moment))[0].bar
         assert found is not None
         return found.width, found.tick, found.tone
 
@@ -247,27 +258,27 @@ def test_words_before_the_deadline_and_on_its_day() -> None:
 def test_working_days_are_printed_as_such() -> None:
     late = row(NLDT, ("2026-06-01 12:00", OPEN))
     in_working_days = replace(late, standing=replace(late.standing, unit=LatenessUnit.WORKING_DAYS))
-    of = shown(board([in_working_days, row(UKHC, *ON_TIME)]))
-    assert of.sections[0].lines[0].against.text == "+3wd late"
-    assert of.sections[0].behind == "furthest behind +3wd"
+    both = board([in_working_days, row(UKHC, *ON_TIME)])
+    of = shown(both)
+    assert lines(both)[0].against.text == "+3wd late"
+    assert parts(both)[0].behind == "furthest behind +3wd"
     assert of.notes[0].startswith("d = calendar days, wd = working days.")
 
 
 def test_a_reopened_period_wears_a_badge_until_it_is_closed_again() -> None:
     reads = (("2026-06-01 12:00", OPEN), ("2026-06-08 12:00", CLOSED), ("2026-06-12 10:00", OPEN))
-    (section,) = shown(board([row(NLDT, *reads)])).sections
-    assert section.lines[0].reopened
+    assert lines(board([row(NLDT, *reads)]))[0].reopened
     again = row(NLDT, *reads, ("2026-06-12 11:00", CLOSED))
-    (section,) = shown(board([again])).sections
-    assert not section.lines[0].reopened
-    assert section.lines[0].against.detail == "closed 8 Jun, again 12 Jun"
+    (closed,) = lines(board([again]))
+    assert not closed.reopened
+    assert closed.against.detail == "closed 8 Jun, again 12 Jun"
 
 
 def test_a_long_because_folds() -> None:
-    line = shown(board([row(NLDT, ("2026-06-01 12:00", RESTRICTED))])).sections[0].lines[0]
-    assert line.because == "posting allowed, two modules restricted"
-    assert line.because_more == "Ledger only for user group FINCLOSE, Vendor for nobody"
-    short = shown(board([row(NLDT, ("2026-06-01 12:00", FROM_JUNE))])).sections[0].lines[0]
+    (long,) = lines(board([row(NLDT, ("2026-06-01 12:00", RESTRICTED))]))
+    assert long.because == "posting allowed, two modules restricted"
+    assert long.because_more == "Ledger only for user group FINCLOSE, Vendor for nobody"
+    (short,) = lines(board([row(NLDT, ("2026-06-01 12:00", FROM_JUNE))]))
     assert (short.because, short.because_more) == ("posting allowed only from 1 June 2026", "")
 
 
@@ -275,7 +286,7 @@ def test_a_missing_entity_says_since_when() -> None:
     gone = row(
         NLDT, ("2026-06-01 12:00", OPEN), read_at="2026-06-12 09:12", missing_since=utc("2026-06-12 09:12")
     )
-    assert shown(board([gone])).sections[0].lines[0].state_notes == ["missing since 10:12"]
+    assert lines(board([gone]))[0].state_notes == ["missing since 10:12"]
 
 
 def test_warnings_stand_with_their_moment() -> None:
@@ -291,14 +302,16 @@ def test_months_on_either_side() -> None:
     assert (running.next, running.latest) == (None, ("2026-05", "May 2026"))
 
 
-def test_the_version_tells_news_from_the_same_and_lets_ages_grow() -> None:
-    def at(seconds: int, **more: Scoreboard) -> str:
+def test_a_tag_names_what_is_said_to_whom_and_in_which_minute() -> None:
+    def tag(seconds: int = 0, zone: str = "Europe/London", **asked: str) -> str:
         moment = datetime(2026, 6, 12, 12, 0, seconds, tzinfo=UTC)
-        return version(replace(worked_example(), as_of=moment))
+        board = replace(worked_example(), as_of=moment)
+        return Screen(board, Question(**asked), Reader.in_zone(zone), version=digest(board)).tag  # type: ignore[arg-type]
 
-    assert at(0) == at(59)
-    assert version(worked_example()) != version(worked_example(as_of=utc("2026-06-12 12:01")))
-    assert version(worked_example()) != version(worked_example(nldt=story(NLDT, CLOSED, "2026-06-12 11:00")))
+    assert tag() == tag(59)
+    assert len({tag(), tag(60 - 1, q="uk"), tag(zone="America/New_York"), tag(show="late")}) == 4
+    news = worked_example(nldt=story(NLDT, CLOSED, "2026-06-12 11:00"))
+    assert digest(news) != digest(worked_example())
 
 
 @pytest.mark.parametrize(
