@@ -25,7 +25,7 @@ from board.shell import shell
 from board.toolbar import nobody, toolbar
 from closing.days import WorkCalendar, local_date, month_and_year, zone_named
 from closing.escalation import Escalated
-from closing.scoreboard import Row, Scoreboard
+from closing.scoreboard import Row, Scoreboard, headline
 from entities.calendars import work_calendars
 
 PATH = "/past-deadline/"
@@ -45,6 +45,7 @@ class Month:
     confirmed: bool
     since: str
     in_the_way: Sequence[tuple[str, str]]  # (icon, words)
+    reason: bool  # its people have given one
     expected: str
     acknowledged: str
     acknowledged_text: str
@@ -93,6 +94,7 @@ def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
         "page": page(board, asked.reader),
         "bar": toolbar(asked, board, PATH),
         "picks": _picks(board, question),
+        "used": sum(bool(getattr(question, name)) for name in _PICKED),
         "past": asked.past,
         "empty": empty,
         "answer": answer,
@@ -151,20 +153,13 @@ def _calendars(board: Scoreboard) -> Mapping[int, WorkCalendar]:
 def _answer(queue: Queue) -> Answer:
     count, rows = len(queue.entities), [row for each in queue.entities for _, row in each.months]
     watch = f"{queue.on_watch} more late, on watch." if queue.on_watch else ""
-    unsure = f"{queue.unconfirmed} cannot be confirmed." if queue.unconfirmed else ""
     if not count:
-        here = " here" if queue.everyone else ""
-        calm = not queue.on_watch and not queue.unconfirmed
-        return Answer(
-            f"Nobody{here} is past the alert line",
-            [watch.replace(" more", ""), unsure],
-            "closed" if calm and not here else "unsure" if queue.unconfirmed else "open",
-            done=calm and not here,
-        )
+        return _nobody_past(queue)
     month, worst = queue.entities[0].months[0]
     by = words.days_in_words(worst.standing.days_late, worst.standing.unit)
     behind = f"{worst.name} is furthest behind: {by} late for {month_and_year(month)}."
     open_ = sum(row.remarks.acknowledged_at is None for row in rows)
+    unsure = sum(not _confirmed(row) for row in rows)
     older = sum(month != queue.board.month for each in queue.entities for month, _ in each.months)
     return Answer(
         f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line",
@@ -173,10 +168,21 @@ def _answer(queue: Queue) -> Answer:
             f"{open_} not acknowledged." if open_ else "All acknowledged.",
             f"{older} of an older month." if older else "",
             watch,
-            unsure,
+            f"{unsure} unconfirmed, as when last read." if unsure else "",
         ],
         "alert",
     )
+
+
+def _nobody_past(queue: Queue) -> Answer:
+    here = " here" if queue.everyone else ""
+    known = " known to be" if queue.unconfirmed else ""
+    watch = f"{queue.on_watch} late, on watch." if queue.on_watch else "Nobody is late."
+    unsure = f"{queue.unconfirmed} cannot be confirmed, so there may be more." if queue.unconfirmed else ""
+    done = queue.board.closed is True and not here
+    tone = "closed" if done else "unsure" if queue.unconfirmed else "open"
+    closed = f"{month_and_year(queue.board.month)}: {headline(queue.board)}" if done else ""
+    return Answer(f"Nobody{here} is{known} past the alert line", [closed or watch, unsure], tone, done)
 
 
 # --- one entity ---------------------------------------------------------------------------------------------------
@@ -210,17 +216,16 @@ def _month(month: date, row: Row, known: Known, asked: Asked) -> Month:
     reader, as_of, standing = asked.reader, asked.as_of, row.standing
     query = Question(month=month, at=asked.question.at).query()
     since = known.since(row)
-    confirmed = row.fresh and not standing.unconfirmed
+    line_of = f"over the {row.alert_after_days}-day line"
     return Month(
         key=f"{month:%Y-%m}",
         name=month_and_year(month),
         line=line(row, as_of, reader, query),
         late=f"+{words.days(standing.days_late, standing.unit)}",
         unit=words.days_in_words(standing.days_late, standing.unit) + " late",
-        confirmed=confirmed,
-        since=f"over the line of {row.alert_after_days} since {words.short_day(since)}"
-        if since is not None
-        else f"over the line of {row.alert_after_days}",
+        confirmed=_confirmed(row),
+        since=f"{line_of} since {words.short_day(since)}" if since is not None else line_of,
+        reason=bool(row.remarks.reason),
         in_the_way=in_the_way(row, reader, as_of),
         expected=_expected(row, as_of),
         acknowledged=_acknowledged(row, reader, as_of),
@@ -232,14 +237,18 @@ def in_the_way(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str
     """What is known to keep the period from closing, each with the name of an icon: nothing is guessed."""
     remarks = row.remarks
     found = []
-    if not row.fresh or row.standing.unconfirmed:
-        last = words.clock(row.read_at, reader.zone, as_of) if row.read_at is not None else ""
-        found.append(("stale", f"Unconfirmed{f', last read {last}' if last else ''}. {row.trouble}".rstrip()))
     if row.missing_since is not None:
         since = words.clock(row.missing_since, reader.zone, as_of)
-        found.append(("unknown", f"The ERP has not listed it since {since}."))
+        found.append(("stale", f"Unconfirmed: the ERP has not listed it since {since}."))
+    elif not _confirmed(row):
+        last = (
+            f", last read {words.clock(row.read_at, reader.zone, as_of)}" if row.read_at is not None else ""
+        )
+        found.append(("stale", f"Unconfirmed{last}. {row.trouble}".rstrip()))
     if row.because:
-        found.append((row.state.value, f"{words.STATES[row.state]}: {row.because}"))
+        state = words.STATES[row.state]
+        told = row.because[:1].upper() + row.because[1:]
+        found.append((row.state.value, told if told.startswith(state) else f"{state}: {row.because}"))
     if remarks.reason:
         told = f"{remarks.reason}: “{remarks.reason_text}”" if remarks.reason_text else remarks.reason
         found.append(("info", f"{told} ({_said_by(remarks.reason_by, remarks.reason_at, reader, as_of)})"))
@@ -248,6 +257,10 @@ def in_the_way(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str
     else:
         found.append(("info", "Its people have given no reason."))
     return found
+
+
+def _confirmed(row: Row) -> bool:
+    return row.fresh and not row.standing.unconfirmed
 
 
 def _said_by(name: str, at: datetime | None, reader: Reader, as_of: datetime) -> str:
