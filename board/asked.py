@@ -21,7 +21,7 @@ from closing.days import month_and_year
 from closing.months import active_month
 from closing.scoreboard import Scoreboard, at_moment
 from entities.models import LegalEntity, LegalEntityQuerySet, Person
-from periods.kept import Scope
+from periods.kept import Scope, months_told
 from periods.snapshot import take_snapshot
 
 
@@ -57,7 +57,8 @@ class Asked:
     def board(self) -> Scoreboard:
         """The scoreboard of all that the person may see, before any filter."""
         if self.past:
-            return take_snapshot(self.entities(), self.month, self.as_of)
+            entities = self.entities()
+            return take_snapshot(entities, self.month, self.as_of, track=months_told(entities.count()))
         return at_moment(self.scope.board, self.as_of)
 
 

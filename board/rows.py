@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,25 @@ from closing.states import PeriodState
 _LONG = 60  # letters of a because beyond which the second half folds away
 _BAR = 120  # width of the bar against the deadline, in its own units
 _LATE = {Level.LATE, Level.ALERTING}
+_TRACK_STEP = 10  # width of a month in the small picture of the months before, in its own units
+_TRACK_TONES = {
+    Level.CLOSED_ON_TIME: "ok",
+    Level.CLOSED_LATE: "late",
+    Level.LATE: "late",
+    Level.ALERTING: "alert",
+    Level.DUE_TODAY: "due",
+    Level.NOT_DUE: "due",
+    Level.CLOSED_DATE_UNKNOWN: "unsure",
+    Level.NO_DEADLINE: "unsure",
+    Level.UNKNOWN: "unsure",
+}
+_TRACK_LABELS = {
+    "ok": "on time",
+    "late": "late",
+    "alert": "still open",
+    "due": "not due",
+    "unsure": "cannot be told",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +78,8 @@ class Line:
     because: str
     because_more: str
     initials: str
+    track: Sequence[tuple[int, str]]  # place and tone of each month before
+    track_words: str
     url: str
     said: Sequence[str]  # what its people say: an expected date, a reason, notes
 
@@ -107,9 +129,18 @@ def line(row: Row, as_of: datetime, reader: Reader, query: str) -> Line:
         because=because,
         because_more=more,
         initials=words.initials(row.owner),
+        track=[(place * _TRACK_STEP, _TRACK_TONES[level]) for place, level in enumerate(row.track)],
+        track_words=_track_words(row),
         url=f"/entities/{row.code}/?{query}",
         said=_said(row),
     )
+
+
+def _track_words(row: Row) -> str:
+    """ "Last 12 months: 9 on time, 2 late, 1 not known"; the months that cannot be told are told too."""
+    tones = Counter(_TRACK_TONES[level] for level in row.track)
+    told = [f"{tones[tone]} {label}" for tone, label in _TRACK_LABELS.items() if tones[tone]]
+    return f"Last {len(row.track)} months: {', '.join(told)}" if told else ""
 
 
 def _said(row: Row) -> list[str]:

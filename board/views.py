@@ -23,6 +23,7 @@ from board.controls import filters, links, nothing_found
 from board.forms import LoginForm
 from board.people import wants_fragment
 from board.question import BadQuestion
+from board.saved_views import views_menu
 from board.screen import Screen, readings, screen_of, since
 from board.sections import Folds
 from board.shell import shell
@@ -89,11 +90,13 @@ def _shown(
         "rows": screen.rows(folds),
         "none": nothing_found(whole, question),
         "readings": readings(whole.rows),
+        "tracked": any(row.track for row in whole.rows),
         "past": asked.past,
         "since": since(asked, screen) if asked.past else None,
         "live": not asked.past,
         "empty": empty,
         "htmx": fragment,
+        **views_menu(asked, "board"),
     }
     if fragment:
         answer = render(request, "board/_scoreboard.html", told)

@@ -55,6 +55,7 @@ class Row:
     period_id: int | None = None
     calendar_id: int | None = None
     remarks: Remarks = NOTHING_SAID
+    track: tuple[Level, ...] = ()  # how the months before went, oldest first, where that was asked for
     reason_missing: bool = False  # late, and the policy asks its people for a reason that nobody has given
 
 
@@ -92,12 +93,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Warning:
-    """Something a reader must know beside the rows: an older month reopened, a calendar that runs out ..."""
+    """Something a reader must know beside the rows: an older month reopened, a calendar that runs out ...
+
+    `entity` (a code) and `calendar_id` say whom it concerns; without either it concerns everybody.
+    """
 
     code: str
     entity: str
     text: str
     since: datetime | None = None
+    calendar_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -300,11 +305,28 @@ def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:
     return f"{count} {kind}{'day' if count == 1 else 'days'}"
 
 
+def concerning(warnings: Iterable[Warning], rows: Iterable[Row]) -> list[Warning]:
+    """The warnings about these rows' entities and calendars, and those that concern everybody.
+
+    Whoever does not see an entity is not told of its calendar either: that would tell that it exists.
+    """
+    codes, calendars = set(), set()
+    for row in rows:
+        codes.add(row.code)
+        calendars.add(row.calendar_id)
+    return [
+        each
+        for each in warnings
+        if (not each.entity or each.entity in codes)
+        and (each.calendar_id is None or each.calendar_id in calendars)
+    ]
+
+
 def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
     """A sub-scoreboard per group code, each over the rows of the group and everything below it.
 
     Rows keep their order. A group that is its own ancestor (bad data) holds each of its rows once.
-    Warnings follow their entity; those of no entity stay with every group.
+    Warnings follow the rows that they concern.
     """
     parents = {node.code: node.parent for node in board.groups}
     above: dict[str, list[str]] = {}
@@ -326,8 +348,7 @@ def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
             below[code].append(node)
     boards = {}
     for code in above:
-        inside = {row.code for row in rows[code]}
-        warnings = [warning for warning in board.warnings if not warning.entity or warning.entity in inside]
+        warnings = concerning(board.warnings, rows[code])
         boards[code] = Scoreboard(board.month, board.as_of, rows[code], below[code], warnings)
     return boards
 
@@ -397,5 +418,5 @@ def _said(row: Row) -> list[object]:
         ],
         [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
         [row.seen_between, row.missing_since, row.trouble, row.alert_after_days],
-        [row.reason_missing, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
+        [row.reason_missing, row.track, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
     ]

@@ -1,8 +1,8 @@
 """Boards of now that a process keeps in memory, and brings up to date with what the database says is new.
 
 A kept board is never trusted by age: whoever uses it has first asked the database, in a statement that it needs
-anyway, for news that the board has not seen (`periods.news`). Only the entities in the news, and those whose judgement
-changes by the clock, are read again. What one process keeps is a copy; PostgreSQL holds the facts.
+anyway, for news that the board has not seen (`periods.news`). Only the entities in the news, and those whose
+judgement changes by the clock, are read again. What one process keeps is a copy; PostgreSQL holds the facts.
 """
 
 from __future__ import annotations
@@ -15,12 +15,24 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 from closing.days import ONE_DAY, local_date, start_of_day, zone_named
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, digest, groups_above, ranked, row_digest
+from closing.scoreboard import (
+    GroupNode,
+    Row,
+    Scoreboard,
+    Warning,
+    concerning,
+    digest,
+    groups_above,
+    ranked,
+    row_digest,
+)
 from entities.models import LegalEntity
 from periods.freshness import freshness
 from periods.news import Piece, unseen
 from periods.snapshot import take_snapshot
 
+TRACK = 12  # months before the shown one of which each row tells how they went ...
+TRACKED = 300  # ... on boards of at most so many entities: they cost as much as the month itself, each
 MONTHS = 4  # boards kept at once; the month being closed is asked for nearly always
 FRAGMENTS = 8  # sets of rows as shown, one for each zone that readers are in
 SCOPES = 64  # groups of people who see the same entities, for each of them
@@ -49,6 +61,11 @@ def valid_until(row: Row, as_of: datetime) -> datetime:
     return min(moments)
 
 
+def months_told(entities: int) -> int:
+    """Of how many months before the shown one the rows of so many entities tell how they went."""
+    return TRACK if entities <= TRACKED else 0
+
+
 @dataclass(frozen=True)
 class Scope:
     """A kept board as somebody with certain entities sees it; `version` names what it says, without now."""
@@ -62,8 +79,8 @@ class Scope:
 class Kept:
     """The board of one month with all entities, and of now.
 
-    `words` counts per entity how often its row has said something new; `generation` grows with each change, be it only
-    of a reading's age.
+    `words` counts per entity how often its row has said something new; `generation` grows with each change, be it
+    only of a reading's age.
     """
 
     month: date
@@ -74,6 +91,7 @@ class Kept:
     groups: tuple[GroupNode, ...]
     warnings: tuple[Warning, ...]
     generation: int
+    track: int = 0
     hashes: dict[int, tuple[int, str]] = field(default_factory=dict, repr=False)
     versions: dict[object, str] = field(default_factory=dict, repr=False)
     made: OrderedDict[object, dict[int, tuple[int, str]]] = field(default_factory=OrderedDict, repr=False)
@@ -107,8 +125,7 @@ class Kept:
 
     def _seen_by(self, ids: frozenset[int] | None) -> Scope:
         rows = [row for pk, row in self.rows.items() if ids is None or pk in ids]
-        codes = {row.code for row in rows}
-        warnings = [each for each in self.warnings if not each.entity or each.entity in codes]
+        warnings = concerning(self.warnings, rows)
         board = Scoreboard(self.month, self.as_of, ranked(rows), groups_above(self.groups, rows), warnings)
         if ids not in self.versions:
             self.versions[ids] = digest(board, self._row_digest)
@@ -206,12 +223,22 @@ class Keeper:
     def _afresh(self, month: date, as_of: datetime, before: Kept | None = None) -> Kept:
         self._dirty.pop(month, None)
         self._read.pop(month, None)
-        whole = take_snapshot(LegalEntity.objects.all(), month, as_of)
+        everybody = LegalEntity.objects.all()
+        track = months_told(everybody.count())
+        whole = take_snapshot(everybody, month, as_of, track=track)
         known, words = (before.rows, before.words) if before is not None else ({}, {})
         rows, told = _merged(known, words, whole.rows)
         until = {pk: valid_until(row, as_of) for pk, row in rows.items()}
         made = Kept(
-            month, as_of, rows, told, until, tuple(whole.groups), tuple(whole.warnings), next(self._count)
+            month,
+            as_of,
+            rows,
+            told,
+            until,
+            tuple(whole.groups),
+            tuple(whole.warnings),
+            next(self._count),
+            track,
         )
         if before is not None:
             made.hashes, made.made = before.hashes, before.made
@@ -236,16 +263,23 @@ class Keeper:
         rows.update(reread)
         groups, warnings = kept.groups, kept.warnings
         if dirty:
-            part = take_snapshot(LegalEntity.objects.filter(pk__in=dirty), kept.month, as_of)
+            some = LegalEntity.objects.filter(pk__in=dirty)
+            part = take_snapshot(some, kept.month, as_of, track=kept.track)
             if not set(part.groups) <= set(groups):
-                return self._afresh(kept.month, as_of, kept)  # somebody stands in a group that nobody stood in
+                # Somebody stands in a group that nobody stood in.
+                return self._afresh(kept.month, as_of, kept)
             codes = {rows[pk].code for pk in dirty if pk in rows} | {row.code for row in part.rows}
             fresh, told = _merged(rows, words, part.rows)
             for pk in dirty:
                 rows.pop(pk, None)
             rows.update(fresh)
             words.update(told)
-            others = [each for each in kept.warnings if each.entity and each.entity not in codes]
+            calendars = {row.calendar_id for row in part.rows} | {each.calendar_id for each in part.warnings}
+            others = [
+                each
+                for each in kept.warnings
+                if (each.entity not in codes if each.entity else each.calendar_id not in calendars)
+            ]
             warnings = (*others, *part.warnings)
             until = {pk: moment for pk, moment in until.items() if pk in rows}
         for pk in (dirty | reread.keys()) & rows.keys():
