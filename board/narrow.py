@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from board.question import SHOWS, Question
-from closing.scoreboard import GroupNode, Row, Scoreboard, outstanding
+from closing.scoreboard import GroupNode, Row, Scoreboard, concerning, outstanding
 from closing.standing import Level
 
 _LATE = frozenset({Level.LATE, Level.ALERTING})
@@ -43,14 +43,12 @@ class Named(Protocol):
 def narrowed(board: Scoreboard, question: Question) -> Scoreboard:
     """The same month and moment with only the rows that the question asks for, in its order.
 
-    Warnings follow their entity. The result counts and judges only what it shows.
+    Warnings follow the rows that they concern. The result counts and judges only what it shows.
     """
     if not question.narrows and question.sort == "behind":
         return board
     rows = matching(board, question)
-    codes = {row.code for row in rows}
-    warnings = [each for each in board.warnings if not each.entity or each.entity in codes]
-    return Scoreboard(board.month, board.as_of, rows, board.groups, warnings)
+    return Scoreboard(board.month, board.as_of, rows, board.groups, concerning(board.warnings, rows))
 
 
 def matching(board: Scoreboard, question: Question) -> list[Row]:

@@ -45,8 +45,8 @@ def work_calendars(calendar_ids: Collection[int], years: Iterable[int]) -> dict[
     return built
 
 
-def calendar_warnings(today: date) -> list[str]:
-    """A sentence for each calendar in use whose holidays run out this year or next (05-reliability H9)."""
+def calendar_warnings(today: date) -> list[tuple[int, str]]:
+    """(id, a sentence) for each calendar in use whose holidays run out this year or next (05-reliability H9)."""
     used = (
         models.WorkCalendar.objects.exclude(country="")
         .filter(entities__isnull=False)
@@ -58,11 +58,12 @@ def calendar_warnings(today: date) -> list[str]:
         known = _known_years(row.country, row.subdivision)
         missing = [str(year) for year in (today.year, today.year + 1) if year not in known]
         if missing:
-            told.append(
+            sentence = (
                 f"The {row.name} calendar has no holidays for {' and '.join(missing)}: deadlines on working days"
                 " of that time cannot be worked out. Update the holidays library, or leave the country blank and"
                 " list the days off."
             )
+            told.append((row.pk, sentence))
     return told
 
 
