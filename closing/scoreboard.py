@@ -55,6 +55,7 @@ class Row:
     period_id: int | None = None
     calendar_id: int | None = None
     remarks: Remarks = NOTHING_SAID
+    track: tuple[Level, ...] = ()  # how the months before went, oldest first, where that was asked for
     reason_missing: bool = False  # late, and the policy asks its people for a reason that nobody has given
 
 
@@ -417,5 +418,5 @@ def _said(row: Row) -> list[object]:
         ],
         [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
         [row.seen_between, row.missing_since, row.trouble, row.alert_after_days],
-        [row.reason_missing, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
+        [row.reason_missing, row.track, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
     ]

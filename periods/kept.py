@@ -1,8 +1,8 @@
 """Boards of now that a process keeps in memory, and brings up to date with what the database says is new.
 
 A kept board is never trusted by age: whoever uses it has first asked the database, in a statement that it needs
-anyway, for news that the board has not seen (`periods.news`). Only the entities in the news, and those whose judgement
-changes by the clock, are read again. What one process keeps is a copy; PostgreSQL holds the facts.
+anyway, for news that the board has not seen (`periods.news`). Only the entities in the news, and those whose
+judgement changes by the clock, are read again. What one process keeps is a copy; PostgreSQL holds the facts.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from periods.freshness import freshness
 from periods.news import Piece, unseen
 from periods.snapshot import take_snapshot
 
+TRACK = 12  # months before the shown one of which each row tells how they went ...
+TRACKED = 300  # ... on boards of at most so many entities: they cost as much as the month itself, each
 MONTHS = 4  # boards kept at once; the month being closed is asked for nearly always
 FRAGMENTS = 8  # sets of rows as shown, one for each zone that readers are in
 SCOPES = 64  # groups of people who see the same entities, for each of them
@@ -59,6 +61,11 @@ def valid_until(row: Row, as_of: datetime) -> datetime:
     return min(moments)
 
 
+def months_told(entities: int) -> int:
+    """Of how many months before the shown one the rows of so many entities tell how they went."""
+    return TRACK if entities <= TRACKED else 0
+
+
 @dataclass(frozen=True)
 class Scope:
     """A kept board as somebody with certain entities sees it; `version` names what it says, without now."""
@@ -72,8 +79,8 @@ class Scope:
 class Kept:
     """The board of one month with all entities, and of now.
 
-    `words` counts per entity how often its row has said something new; `generation` grows with each change, be it only
-    of a reading's age.
+    `words` counts per entity how often its row has said something new; `generation` grows with each change, be it
+    only of a reading's age.
     """
 
     month: date
@@ -84,6 +91,7 @@ class Kept:
     groups: tuple[GroupNode, ...]
     warnings: tuple[Warning, ...]
     generation: int
+    track: int = 0
     hashes: dict[int, tuple[int, str]] = field(default_factory=dict, repr=False)
     versions: dict[object, str] = field(default_factory=dict, repr=False)
     made: OrderedDict[object, dict[int, tuple[int, str]]] = field(default_factory=OrderedDict, repr=False)
@@ -215,12 +223,22 @@ class Keeper:
     def _afresh(self, month: date, as_of: datetime, before: Kept | None = None) -> Kept:
         self._dirty.pop(month, None)
         self._read.pop(month, None)
-        whole = take_snapshot(LegalEntity.objects.all(), month, as_of)
+        everybody = LegalEntity.objects.all()
+        track = months_told(everybody.count())
+        whole = take_snapshot(everybody, month, as_of, track=track)
         known, words = (before.rows, before.words) if before is not None else ({}, {})
         rows, told = _merged(known, words, whole.rows)
         until = {pk: valid_until(row, as_of) for pk, row in rows.items()}
         made = Kept(
-            month, as_of, rows, told, until, tuple(whole.groups), tuple(whole.warnings), next(self._count)
+            month,
+            as_of,
+            rows,
+            told,
+            until,
+            tuple(whole.groups),
+            tuple(whole.warnings),
+            next(self._count),
+            track,
         )
         if before is not None:
             made.hashes, made.made = before.hashes, before.made
@@ -245,9 +263,11 @@ class Keeper:
         rows.update(reread)
         groups, warnings = kept.groups, kept.warnings
         if dirty:
-            part = take_snapshot(LegalEntity.objects.filter(pk__in=dirty), kept.month, as_of)
+            some = LegalEntity.objects.filter(pk__in=dirty)
+            part = take_snapshot(some, kept.month, as_of, track=kept.track)
             if not set(part.groups) <= set(groups):
-                return self._afresh(kept.month, as_of, kept)  # somebody stands in a group that nobody stood in
+                # Somebody stands in a group that nobody stood in.
+                return self._afresh(kept.month, as_of, kept)
             codes = {rows[pk].code for pk in dirty if pk in rows} | {row.code for row in part.rows}
             fresh, told = _merged(rows, words, part.rows)
             for pk in dirty:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from closing.days import DateSpan, WorkCalendar, month_and_year
 from closing.deadlines import Deadline
-from closing.months import month_end
+from closing.months import month_end, previous_month
 from closing.readings import NativeFacts, facts_from_json
 from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
 from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, groups_above, ranked
@@ -54,14 +54,29 @@ class _Period:
     deadline: Deadline | None
 
 
-def take_snapshot(entities: QuerySet[LegalEntity], month: date, as_of: datetime) -> Scoreboard:
+def take_snapshot(
+    entities: QuerySet[LegalEntity], month: date, as_of: datetime, *, track: int = 0
+) -> Scoreboard:
     """The board of `entities` for the reporting month (a first of month) as it was known at `as_of`.
 
     States, readings, deadlines and policies replay any past instant; groups and owners are today's. Entities count
     from `active_from` to `active_to` (01-domain 1.3). What is stale is judged as of its last reading, so that it
     neither clears nor escalates (01-domain 1.6). Runs the same number of queries whatever the number of entities.
+    With `track` each row tells how so many months before it went: by its first close, or where it stands without one.
     """
-    return take_snapshots(entities, [month], as_of)[month]
+    before = [month]
+    for _ in range(track):
+        before.append(previous_month(before[-1]))
+    boards = take_snapshots(entities, before, as_of)
+    board = boards.pop(month)
+    if not track:
+        return board
+    went: dict[int, list[Level]] = defaultdict(list)
+    for earlier in reversed(before[1:]):
+        for row in boards[earlier].rows:
+            went[row.entity_id].append(row.standing.first_close_level or row.standing.level)
+    rows = [replace(row, track=tuple(went[row.entity_id])) for row in board.rows]
+    return replace(board, rows=rows)
 
 
 def take_snapshots(
@@ -231,7 +246,7 @@ def _row(
 ) -> Row:
     moment = read.judged_at(as_of) or as_of
     judged = [
-        (period, history, facts, _judged(period, history, policy, moment, calendar, entity.zone))
+        (period, history, facts, _judged(period, history, policy, moment, calendar, entity.zone), changes)
         for period, changes, facts in candidates
         for history in (fold(changes, policy.judge),)
     ]
@@ -270,7 +285,7 @@ def _row(
             **common,
         )
     # Where a 13-period calendar puts two periods into one month, the one that holds the entity up is shown.
-    period, history, facts, standing = max(
+    period, history, facts, standing, changes = max(
         judged,
         key=lambda found: (
             not policy.judge.counts_as_closed(found[1].state),
@@ -282,7 +297,7 @@ def _row(
     remarks = said.get(period.id, NOTHING_SAID)
     return Row(
         state=history.state,
-        because=since.because if since else "",
+        because=changes[-1].because,  # also where the ERP says otherwise without another state
         native=facts,
         span=period.span,
         period_name=period.name,
