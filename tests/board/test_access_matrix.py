@@ -1,0 +1,462 @@
+"""Who may see and do what, for every address of the site: each has an entry below, a new one fails until it has.
+
+The foreign entities are looked for in every byte, and every page must be the same, byte for byte, as in a world that
+does not have them: so no count, no filter and no warning tells that there is more than one may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import unified_diff
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.board import worlds
+from tests.board.worlds import (
+    EVERYBODY,
+    FOREIGN_WORDS,
+    NO_ROLE,
+    OF_ALL,
+    OUTSIDE,
+    READING,
+    SEES,
+    SIGNED_IN,
+    SUPERUSER,
+    UK_RETAIL_WORDS,
+    WHOLE,
+    Answer,
+    World,
+)
+
+LOGIN = 302  # to the login; told apart from other redirects below
+ALL_SEEING = (OF_ALL, SUPERUSER)
+Statuses = Mapping[str, int]
+Data = Mapping[str, str] | Callable[[World], Mapping[str, str]]
+
+
+def everybody(status: int) -> Statuses:
+    """All get the same, whether signed in or not."""
+    return dict.fromkeys(EVERYBODY, status)
+
+
+def signed_in(status: int) -> Statuses:
+    """All who are signed in get the same; who is not is sent to the login."""
+    return dict.fromkeys(SIGNED_IN, status) | dict.fromkeys(OUTSIDE, LOGIN)
+
+
+def readers(status: int) -> Statuses:
+    """All who see the UK's holding company get it; to others it is not there."""
+    return {**signed_in(status), NO_ROLE: 404}
+
+
+def writers(status: int) -> Statuses:
+    """Who works on it gets it; who only reads is told so."""
+    return {**readers(status), **dict.fromkeys(READING, 403)}
+
+
+def only_all_seeing(status: int) -> Statuses:
+    """Who sees the whole group gets it; to others it is not there."""
+    return {**signed_in(404), **dict.fromkeys(ALL_SEEING, status)}
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """The arguments of an address for something of one's own, for something foreign, and for what does not exist."""
+
+    own: Callable[[World, str], Mapping[str, object]]
+    foreign: Callable[[World, str], Mapping[str, object]]
+    unknown: Mapping[str, object]
+
+
+AN_ENTITY = Place(lambda _, __: {"code": "UKHC"}, lambda _, __: {"code": "NLDT"}, {"code": "NOBODY"})
+A_VIEW = Place(
+    lambda world, who: {"view_id": world.view_of(who).pk},
+    lambda world, who: {"view_id": world.view_of(SUPERUSER if who != SUPERUSER else NO_ROLE).pk},
+    {"view_id": 10**12},
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an address answers to whom.
+
+    `expected` is for `place.own`, `expected_foreign` for `place.foreign` and `place.unknown`. `queries` are asked one
+    by one; `bad` ones get 400. A POST sends `data`; `bad_data` is refused to everybody.
+    """
+
+    expected: Statuses
+    method: str = "GET"
+    place: Place | None = None
+    expected_foreign: Statuses = field(default_factory=dict)
+    queries: Sequence[str] = ("",)
+    bad: Sequence[str] = ()
+    data: Data = field(default_factory=dict)
+    bad_data: Sequence[Data] = ()
+    screen: bool = False  # asked by htmx as well
+
+
+# Every way to ask for a screen, also for what is foreign or not at all.
+QUESTIONS = (
+    "",
+    "?month=2026-04",
+    "?month=2026-06",
+    "?at=2026-06-10",
+    "?at=2026-06-11T14:30",
+    "?show=late",
+    "?show=outstanding&sort=deadline",
+    "?by=erp",
+    "?by=owner",
+    "?by=none&sort=read",
+    "?group=UK",
+    "?group=EUROPE",
+    "?group=NOWHERE",
+    "?erp=lowlands-bc",
+    "?owner=Sanne+de+Wit",
+    "?country=NL",
+    "?q=EU+DTC",
+    "?state=on_hold",
+    "?level=alerting",
+)
+BAD = ("?month=May", "?at=9999-01-01", "?at=x", "?show=x", "?by=x")
+
+
+def screen(*more: str, bad: Sequence[str] = ()) -> list[Entry]:
+    """A screen that understands the questions of the board, and more of its own."""
+    return [Entry(signed_in(200), queries=(*QUESTIONS, *more), bad=(*BAD, *bad), screen=True)]
+
+
+def of_a_view(**data: str) -> list[Entry]:
+    """A form about one of one's own views."""
+    return [
+        Entry(signed_in(303), method="POST", place=A_VIEW, expected_foreign=signed_in(404), data=data),
+    ]
+
+
+TABLE: dict[str, Sequence[Entry]] = {
+    "scoreboard": [
+        *screen("?seen=x"),
+        Entry(signed_in(302), queries=("?fold=EUROPE", "?fold=UK", "?kiosk")),
+    ],
+    "matrix": screen("?months=24", "?open=EUROPE", bad=["?months=7"]),
+    "past_deadline": screen("?page=2"),
+    "entity": [
+        Entry(
+            readers(200),
+            place=AN_ENTITY,
+            expected_foreign=only_all_seeing(200),
+            queries=("", "?month=2026-04", "?month=2026-06", "?at=2026-06-10", "?history=all"),
+            bad=BAD,
+        )
+    ],
+    "remark": [
+        Entry(
+            writers(303),
+            method="POST",
+            place=AN_ENTITY,
+            expected_foreign=only_all_seeing(303),
+            data={"kind": "note", "text": "asked the bank", "month": "2026-05"},
+            bad_data=[
+                {"kind": "note", "text": "asked the bank", "month": "May"},
+                {"kind": "note", "text": ""},
+                {"kind": "x"},
+                {"kind": "note", "text": "x", "replaces": "9" * 30},
+                lambda world: {"kind": "note", "text": "mine now", "replaces": str(world.foreign_note)},
+                lambda world: {"kind": "note", "withdraw": "yes", "replaces": str(world.foreign_note)},
+            ],
+        )
+    ],
+    "start": [Entry(signed_in(302))],
+    "saved_views": [Entry(signed_in(200))],
+    "save_view": [
+        Entry(
+            signed_in(303),
+            method="POST",
+            data={"name": "new", "screen": "board", "query": "show=stale"},
+            bad_data=[
+                {},
+                {"name": "", "screen": "board", "query": ""},
+                {"name": "x", "screen": "setup", "query": ""},
+                {"name": "x", "screen": "board", "query": "show=x"},
+            ],
+        )
+    ],
+    "rename_view": of_a_view(name="other"),
+    "delete_view": of_a_view(),
+    "restore_view": of_a_view(),
+    "start_with_view": of_a_view(start="yes"),
+    "login": [
+        Entry(dict.fromkeys(SIGNED_IN, 302) | dict.fromkeys(OUTSIDE, 200)),
+        Entry(
+            dict.fromkeys(SIGNED_IN, 302) | dict.fromkeys(OUTSIDE, 200),
+            method="POST",
+            data={"username": "nobody@meridian.test", "password": "wrong"},
+        ),
+    ],
+    "logout": [Entry(everybody(302), method="POST")],
+    "livez": [Entry(everybody(200))],
+    "readyz": [Entry(everybody(200))],
+}
+# Streams never end by themselves: only what they answer at first is looked at, see the end of this file.
+STREAMS: dict[str, Statuses] = {
+    "live": dict.fromkeys(SIGNED_IN, 200) | dict.fromkeys(OUTSIDE, 401),
+}
+
+
+# --- every address has an entry -------------------------------------------------------------------------------------
+
+
+def addresses(patterns: Iterable[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(name, route) of every pattern; the route is the name of one that has none."""
+    for each in patterns:
+        route = f"{prefix}{each.pattern}"
+        if isinstance(each, URLResolver):
+            yield from addresses(each.url_patterns, route)
+        else:
+            yield each.name or route, route
+
+
+ADDRESSES = dict(addresses(get_resolver().url_patterns))
+
+
+def test_every_address_has_an_entry() -> None:
+    missing = [
+        f"{name} (/{route})" for name, route in ADDRESSES.items() if name not in TABLE.keys() | STREAMS
+    ]
+    assert not missing, (
+        f"No test says who may see and do what at {', '.join(missing)}. Add an entry to TABLE in"
+        " tests/board/test_access_matrix.py: its name, the statuses that each kind of person gets for what is their"
+        " own and for what is foreign, its arguments and queries, and what a POST sends. A stream goes into STREAMS."
+    )
+    gone = [name for name in (*TABLE, *STREAMS) if name not in ADDRESSES]
+    assert not gone, f"There is no address {', '.join(gone)} any more: take its entry away."
+
+
+def test_every_entry_says_what_everybody_gets() -> None:
+    for name, entries in TABLE.items():
+        assert entries, name
+        for entry in entries:
+            assert set(entry.expected) == set(EVERYBODY), name
+            assert set(entry.expected_foreign) == (set(EVERYBODY) if entry.place else set()), name
+
+
+# --- asking everything once -----------------------------------------------------------------------------------------
+
+OWN, FOREIGN_ONE, UNKNOWN = "own", "foreign", "unknown"
+HTMX, BAD_ASKED, NO_TOKEN, BAD_SENT, LOOKED_AT = "htmx", "bad", "no token", "bad data", "looked at"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of one person: where, in which entry of which address, about what, and how."""
+
+    world: str
+    name: str
+    number: int
+    who: str
+    side: str
+    query: str = ""
+    how: str = ""
+
+
+@pytest.fixture(scope="module")
+def answers(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> dict[Asked, Answer]:
+    """What everybody gets at every address, in every world."""
+    found: dict[Asked, Answer] = {}
+    with django_db_blocker.unblock():
+        for name in (worlds.ALONE, worlds.UK, WHOLE):
+            with worlds.world(name) as world:
+                for who in EVERYBODY:
+                    if name in {WHOLE, SEES.get(who)}:
+                        found |= dict(everything(world, who))
+    return found
+
+
+def everything(world: World, who: str) -> Iterator[tuple[Asked, Answer]]:
+    """All requests of one person; a POST is sent from a browser of its own, as each leaves a message."""
+    browser = world.client(who)
+    for name, entries in TABLE.items():
+        for number, entry in enumerate(entries):
+            for side, arguments in sides(world, who, entry):
+                path = reverse(name, kwargs=dict(arguments))
+                for how, query, answer in requests(world, who, browser, entry, path, side):
+                    yield Asked(world.name, name, number, who, side, query, how), answer
+
+
+def sides(world: World, who: str, entry: Entry) -> Iterator[tuple[str, Mapping[str, object]]]:
+    if entry.place is None:
+        yield OWN, {}
+        return
+    yield OWN, entry.place.own(world, who)
+    if world.name == WHOLE:
+        yield FOREIGN_ONE, entry.place.foreign(world, who)
+        yield UNKNOWN, entry.place.unknown
+
+
+def requests(
+    world: World, who: str, browser: Client, entry: Entry, path: str, side: str
+) -> Iterator[tuple[str, str, Answer]]:
+    curious = who in worlds.CURIOUS
+    if entry.method == "GET":
+        for query in entry.queries if curious else entry.queries[:1]:
+            yield "", query, worlds.look(browser, path + query)
+            if entry.screen:
+                yield HTMX, query, worlds.look(browser, path + query, htmx=True)
+        for query in entry.bad if curious and side == OWN else ():
+            yield BAD_ASKED, query, worlds.look(browser, path + query)
+        return
+    data = told(entry.data, world)
+    yield "", "", worlds.send(world.client(who, careful=True), path, data, token=True)
+    yield NO_TOKEN, "", worlds.send(world.client(who, careful=True), path, data, token=False)
+    yield LOOKED_AT, "", worlds.look(browser, path)
+    for number, bad in enumerate(entry.bad_data if curious and world.name == WHOLE else ()):
+        query = f"#{number}"
+        yield (
+            BAD_SENT,
+            query,
+            worlds.send(world.client(who, careful=True), path, told(bad, world), token=True),
+        )
+
+
+def told(data: Data, world: World) -> Mapping[str, str]:
+    return data(world) if callable(data) else data
+
+
+def of(answers: Mapping[Asked, Answer], name: str) -> list[tuple[Asked, Answer]]:
+    found = [(asked, answer) for asked, answer in answers.items() if asked.name == name]
+    assert found
+    return found
+
+
+NAMES = sorted(TABLE)
+
+
+# --- what must hold -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everybody_gets_what_the_table_says(answers: dict[Asked, Answer], name: str) -> None:
+    wrong = []
+    for asked, answer in of(answers, name):
+        for problem in problems(asked, answer):
+            wrong.append(f"{asked}: {problem}")
+    assert not wrong, "\n".join(wrong)
+
+
+def problems(asked: Asked, answer: Answer) -> Iterator[str]:
+    entries = TABLE[asked.name]
+    entry, outside = entries[asked.number], asked.who in OUTSIDE
+    expected = (entry.expected if asked.side == OWN else entry.expected_foreign)[asked.who]
+    if asked.side == UNKNOWN and asked.who not in OUTSIDE:
+        expected = 404
+    match asked.how:
+        case "no token":
+            expected = 403
+        case "looked at":
+            if answer.to_login and outside:
+                return  # who is not signed in is not even told that this takes a form
+            expected = answer.status if any(each.method == "GET" for each in entries) else 405
+        case "bad":
+            expected = 400
+        case "bad data":
+            if not 400 <= answer.status < 500:
+                yield f"{answer.status} instead of a refusal"
+            return
+        case "htmx" if outside and expected == LOGIN:
+            expected = 200
+            if not answer.headers.get("HX-Redirect", "").startswith("/login/"):
+                yield "no way to the login"
+    if answer.status != expected:
+        yield f"{answer.status} instead of {expected}"
+    if outside and expected == LOGIN and asked.name != "logout" and not answer.to_login:
+        yield f"to {answer.headers.get('Location')} instead of the login"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_looking_writes_nothing_and_what_is_refused_neither(answers: dict[Asked, Answer], name: str) -> None:
+    wrong = []
+    for asked, answer in of(answers, name):
+        looked = TABLE[name][asked.number].method == "GET" or asked.how == LOOKED_AT
+        if looked or answer.status >= 400 or (asked.who in OUTSIDE and answer.to_login):
+            # who is switched off has a session left, which ends when it is shown to us with a form
+            wrote = [each for each in answer.wrote if looked or "django_session" not in each]
+            wrong += [f"{asked}: {each}" for each in wrote]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_foreign_looks_as_if_it_did_not_exist(answers: dict[Asked, Answer], name: str) -> None:
+    differing = []
+    for asked, answer in of(answers, name):
+        if asked.side == FOREIGN_ONE and answer.status == 404:
+            unknown = answers[replace(asked, side=UNKNOWN)]
+            if (answer.headers, answer.body) != (unknown.headers, unknown.body):
+                differing.append(f"{asked}:\n{difference(unknown, answer)}")
+    assert not differing, "\n".join(differing[:5])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_is_told_of_what_is_foreign(answers: dict[Asked, Answer], name: str) -> None:
+    told = []
+    for asked, answer in of(answers, name):
+        if asked.world != WHOLE or asked.who in ALL_SEEING:
+            continue
+        if (asked.query and asked.how != BAD_SENT) or (asked.side == FOREIGN_ONE and answer.to_login):
+            continue  # an answer may repeat what it was asked; that it knows no more, the next test says
+        everywhere = f"{answer.headers}\n{answer.body}"
+        told += [
+            f"{asked}: {word} in …{around(everywhere, word)}…"
+            for word in foreign_to(asked.who)
+            if word in everywhere
+        ]
+    assert not told, "\n".join(told)
+
+
+def foreign_to(who: str) -> tuple[str, ...]:
+    return FOREIGN_WORDS if SEES.get(who) == worlds.UK else (*FOREIGN_WORDS, *UK_RETAIL_WORDS)
+
+
+def around(text: str, word: str) -> str:
+    at = text.index(word)
+    return text[max(0, at - 80) : at + 80]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_the_same_as_if_nothing_foreign_existed(answers: dict[Asked, Answer], name: str) -> None:
+    differing = []
+    for asked, answer in of(answers, name):
+        made = TABLE[name][asked.number].method == "POST" and answer.status == 303
+        if asked.world == WHOLE or asked.who in ALL_SEEING or made:
+            continue  # what is made gets the next id of all
+        whole = answers[Asked(WHOLE, asked.name, asked.number, asked.who, asked.side, asked.query, asked.how)]
+        if (answer.status, answer.headers, answer.body) != (whole.status, whole.headers, whole.body):
+            differing.append(f"{asked}:\n{difference(answer, whole)}")
+    assert not differing, "\n".join(differing[:5])
+
+
+def difference(alone: Answer, whole: Answer) -> str:
+    def lines(answer: Answer) -> list[str]:
+        return [str(answer.status), *map(str, sorted(answer.headers.items())), *answer.body.splitlines()]
+
+    changed = unified_diff(lines(alone), lines(whole), "without the foreign", "with them", n=0, lineterm="")
+    return "\n".join(line[:400] for line in changed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_page_can_be_framed_or_kept(answers: dict[Asked, Answer], name: str) -> None:
+    wrong = []
+    for asked, answer in of(answers, name):
+        if answer.headers.get("X-Frame-Options") != "DENY":
+            wrong.append(f"{asked}: X-Frame-Options")
+        if "frame-ancestors 'none'" not in answer.headers.get("Content-Security-Policy", ""):
+            wrong.append(f"{asked}: frame-ancestors")
+        kept = "no-store" not in answer.headers.get("Cache-Control", "")
+        if kept and answer.status == 200 and asked.who in SIGNED_IN:
+            wrong.append(f"{asked}: Cache-Control {answer.headers.get('Cache-Control')}")
+    assert not wrong, "\n".join(wrong)
