@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from alerts.models import Overrun
 from board.asked import Asked
@@ -88,15 +88,16 @@ def queue_of(asked: Asked) -> Queue:
     return Queue(asked, board, [older[month] for month in looked_at], len(months) - len(looked_at))
 
 
-def _left_open(asked: Asked) -> Sequence[tuple[date, int]]:
+def _left_open(asked: Asked) -> QuerySet[FiscalPeriod, tuple[date, int]]:
     """Older months, each with an entity that may be over its line there: not closed, with a deadline past.
 
     This only finds where to look; who is over the line is judged by the snapshot.
     """
     not_closed = ~Q(state="closed")
     if asked.past:  # what is closed now may not have been then
-        later = StateChange.objects.filter(period=OuterRef("pk"), seen_at__gt=asked.as_of)
-        not_closed |= Exists(later)
+        not_closed = not_closed | Q(
+            Exists(StateChange.objects.filter(period=OuterRef("pk"), seen_at__gt=asked.as_of))
+        )
     overdue = PeriodDeadline.objects.filter(
         period=OuterRef("pk"), set_at__lte=asked.as_of, due_on__lte=asked.as_of.date()
     )

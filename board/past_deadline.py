@@ -30,6 +30,7 @@ from entities.calendars import work_calendars
 
 PATH = "/past-deadline/"
 SHOWN = 50  # entities on a page
+_FILES = (("CSV", "csv"), ("Excel", "xlsx"))
 _PICKED = ("group", "country", "erp", "owner")
 
 
@@ -105,7 +106,7 @@ def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
         "late_url": question.url(reverse("scoreboard"), show="late"),
         "left_out": queue.left_out,
         "turn": _turns(question.url(PATH), number, pages),
-        "exports": past_deadline_exports(question),
+        "exports": [(label, question.url(f"/export/past-deadline.{ending}")) for label, ending in _FILES],
         "here": request.get_full_path(),
     }
     return render(
@@ -113,14 +114,6 @@ def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
         "board/past_deadline.html",
         told | shell(asked.person, "past_deadline", None if asked.past else board),
     )
-
-
-def past_deadline_exports(question: Question) -> list[tuple[str, str]]:
-    """The files of exactly what is on the screen: (label, address)."""
-    return [
-        ("CSV", question.url("/export/past-deadline.csv")),
-        ("Excel", question.url("/export/past-deadline.xlsx")),
-    ]
 
 
 def _page_number(text: str, pages: int) -> int:

@@ -105,7 +105,12 @@ _COLUMNS = (
 
 def as_csv(board: Scoreboard) -> str:
     """One line per entity under a line of names; see `csv_lines`."""
-    return "".join(csv_lines(_COLUMNS, _values(board)))
+    return "".join(board_csv_lines(board))
+
+
+def board_csv_lines(board: Scoreboard) -> Iterator[str]:
+    """The lines of `as_csv`, one at a time."""
+    return csv_lines(_COLUMNS, _values(board))
 
 
 def _values(board: Scoreboard) -> Iterator[list[object]]:
@@ -191,7 +196,7 @@ def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode:
     lines = [
         style(plain(f"{month_and_year(board.month)} · {words.moment_in_full(board.as_of, UTC)} UTC"), "dim"),
         style(plain(headline(board)), "bold"),
-        plain(_counts_line(board)),
+        plain(counts_line(board)),
     ]
     if note := words.on_hold_note(list(board.rows)):
         lines.append(style(plain(note + "."), "dim"))
@@ -227,7 +232,8 @@ def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     return f"{row.code}  {row.name}", state, due, said.text + detail, read, row.because
 
 
-def _counts_line(board: Scoreboard) -> str:
+def counts_line(board: Scoreboard) -> str:
+    """ "2 closed · 1 on hold · 1 open · 0 alerting · 2 on watch"."""
     counts = board.counts
     states = [
         (counts.closed, "closed"),

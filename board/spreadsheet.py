@@ -15,9 +15,8 @@ from board.presenters import risky
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Value = str | int | date | datetime | bool | None
 _LONGEST = 32_767  # letters in a cell
-_NO_LETTERS = dict.fromkeys(
-    [0xFFFE, 0xFFFF, *range(0xD800, 0xE000)], "\ufffd"
-)  # XML has no way to write these
+# XML cannot write these, and what stands for them in a workbook is read as letters by some programs.
+_NO_LETTERS = dict.fromkeys({*range(32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)} - {9, 10}, "\ufffd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +84,5 @@ def _write(page: Any, row: int, at: int, value: Value, zone: ZoneInfo, formats: 
         case date():
             page.write_datetime(row, at, value, formats["date"])
         case _:
-            text = value.translate(_NO_LETTERS)[:_LONGEST]
+            text = value.replace("\r\n", "\n").replace("\r", "\n").translate(_NO_LETTERS)[:_LONGEST]
             page.write_string(row, at, text, formats["risky"] if risky(text) else None)
