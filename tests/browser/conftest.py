@@ -157,7 +157,7 @@ def new_reader(chromium: Browser, site: str) -> Iterator[NewReader]:
         readers.append(reader)
         page.on("console", reader.hear)
         page.on("pageerror", lambda error: reader.complaints.append(str(error)))
-        page.on("requestfailed", lambda request: reader.complaints.append(f"{request.url} {request.failure}"))
+        page.on("requestfailed", reader.hear_of_failure)
         return reader
 
     yield make

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, Request
 
 from tests.saved import PASSWORD
 
@@ -26,6 +26,12 @@ class Reader:
         """Keep what the console says in earnest; a CSP violation is said there too."""
         if said.type in {"error", "warning"}:
             self.complaints.append(said.text)
+
+    def hear_of_failure(self, request: Request) -> None:
+        """Keep a request that failed; whoever leaves a page ends its stream, which is none."""
+        left = "/live/" in request.url and request.failure == "net::ERR_ABORTED"
+        if not left:
+            self.complaints.append(f"{request.url} {request.failure}")
 
     def open(self, path: str = "/") -> None:
         self.page.goto(self.site + path)
