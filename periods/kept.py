@@ -293,8 +293,10 @@ class Keeper:
             groups,
             warnings,
             kept.generation,
-            kept.hashes,
-            kept.versions,
+            track=kept.track,
+            hashes=kept.hashes,
+            versions=kept.versions,
+            made=kept.made,
         )
         if (words, warnings, groups) == (
             kept.words,
