@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from board import health, saved_views, views
+from board.entity import entity, remark
 from board.matrix_page import matrix_page
 from board.past_deadline import past_deadline
 
@@ -13,6 +14,8 @@ urlpatterns = [
     path("live/", views.live, name="live"),
     path("matrix/", matrix_page, name="matrix"),
     path("past-deadline/", past_deadline, name="past_deadline"),
+    path("entities/<str:code>/", entity, name="entity"),
+    path("entities/<str:code>/remarks/", remark, name="remark"),
     path("start/", saved_views.start, name="start"),
     path("views/", saved_views.saved_views, name="saved_views"),
     path("views/save/", saved_views.save_view, name="save_view"),

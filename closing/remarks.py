@@ -46,7 +46,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing that one person said about a period; `by` is their name.
+    """One thing that one person said about a period; `by` is their name, `by_id` tells who they are.
 
     `replaces` is the remark that this one edits, or takes back when `withdrawn`. `reason` stands for an overdue
     reason only, `expected_on` for an expected close only.
@@ -61,6 +61,7 @@ class Remark:
     expected_on: date | None = None
     replaces: int | None = None
     withdrawn: bool = False
+    by_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

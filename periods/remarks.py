@@ -38,6 +38,23 @@ def may_write(person: Person, entity_id: int) -> bool:
     return working_on(person).filter(pk=entity_id).exists()
 
 
+def open_to(row: Row, at: datetime) -> frozenset[RemarkKind]:
+    """What can sensibly be said about a row: nothing where no period is known.
+
+    A reason is for what is past its deadline, or closed after it; an expected close and an acknowledgement are for
+    what is not closed.
+    """
+    if row.period_id is None:
+        return frozenset()
+    kinds = {RemarkKind.NOTE}
+    overdue = row.deadline is not None and row.deadline.passed(at)
+    if overdue and row.standing.level is not Level.CLOSED_ON_TIME:
+        kinds.add(RemarkKind.OVERDUE_REASON)
+    if not row.counts_as_closed:
+        kinds |= {RemarkKind.EXPECTED_CLOSE} | ({RemarkKind.ACKNOWLEDGEMENT} if overdue else set())
+    return frozenset(kinds)
+
+
 @transaction.atomic
 def add_note(by: Person, code: str, month: date, text: str, at: datetime) -> Remark:
     """Write a note on an entity's period.
@@ -73,15 +90,8 @@ def withdraw_note(by: Person, code: str, note_id: int, at: datetime) -> Remark:
 def give_reason(by: Person, code: str, month: date, reason: str, text: str, at: datetime) -> Remark:
     """Say why a period is, or was closed, past its deadline; `reason` is a word of OverdueReason."""
     row = _period(by, code, month, at)
-    deadline = row.deadline
-    if deadline is None:
-        raise RemarkRefused("reason", "There is no deadline, so nothing is overdue.")
-    if not deadline.passed(at):
-        raise RemarkRefused(
-            "reason", f"It is not overdue: the deadline is {weekday_and_date(deadline.due_on)}."
-        )
-    if row.counts_as_closed and row.standing.level is Level.CLOSED_ON_TIME:
-        raise RemarkRefused("reason", "It closed on time, so there is nothing to give a reason for.")
+    if RemarkKind.OVERDUE_REASON not in open_to(row, at):
+        raise RemarkRefused("reason", _why_no_reason(row, at))
     if reason not in set(OverdueReason):
         raise RemarkRefused("reason", "Choose a reason from the list.")
     required = "Say in a few words what the other reason is." if reason == OverdueReason.OTHER else ""
@@ -94,7 +104,7 @@ def expect_close(
 ) -> Remark:
     """Say on which day, in the entity's zone, a period that is not closed is expected to close."""
     row = _period(by, code, month, at)
-    if row.counts_as_closed:
+    if RemarkKind.EXPECTED_CLOSE not in open_to(row, at):
         raise RemarkRefused("expected_on", "It is closed already.")
     if expected_on is None:
         raise RemarkRefused("expected_on", "Choose the day on which you expect to close.")
@@ -116,9 +126,17 @@ def expect_close(
 def acknowledge(by: Person, code: str, month: date, text: str, at: datetime) -> Remark:
     """Say that somebody has seen that a period is past its deadline and looks after it."""
     row = _period(by, code, month, at)
-    if row.counts_as_closed or row.deadline is None or not row.deadline.passed(at):
+    if RemarkKind.ACKNOWLEDGEMENT not in open_to(row, at):
         raise RemarkRefused("text", "It is not past its deadline, so there is nothing to acknowledge.")
     return _say(row, by, at, RemarkKind.ACKNOWLEDGEMENT, text=_text(text))
+
+
+def _why_no_reason(row: Row, at: datetime) -> str:
+    if row.deadline is None:
+        return "There is no deadline, so nothing is overdue."
+    if not row.deadline.passed(at):
+        return f"It is not overdue: the deadline is {weekday_and_date(row.deadline.due_on)}."
+    return "It closed on time, so there is nothing to give a reason for."
 
 
 def _entity(by: Person, code: str) -> LegalEntity:

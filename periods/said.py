@@ -17,14 +17,15 @@ def said_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Remark
         cursor.execute(
             """
             SELECT r.period_id, r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason,
-                   r.expected_on, r.replaces_id, r.withdrawn
+                   r.expected_on, r.replaces_id, r.withdrawn, r.by_id
             FROM periods_remark r JOIN entities_person p ON p.id = r.by_id
             WHERE r.period_id = ANY(%(periods)s) AND r.at <= %(as_of)s
             ORDER BY r.period_id, r.at, r.id
             """,
             {"periods": list(period_ids), "as_of": as_of},
         )
-        for period_id, pk, kind, by, at, text, reason, expected_on, replaces, withdrawn in cursor.fetchall():
+        for row in cursor.fetchall():
+            period_id, pk, kind, by, at, text, reason, expected_on, replaces, withdrawn, by_id = row
             found[period_id].append(
                 Remark(
                     id=pk,
@@ -36,6 +37,7 @@ def said_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Remark
                     expected_on=expected_on,
                     replaces=replaces,
                     withdrawn=withdrawn,
+                    by_id=by_id,
                 )
             )
     return dict(found)

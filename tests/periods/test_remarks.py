@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
@@ -161,7 +162,7 @@ def test_who_may_say_something(
 ) -> None:
     who = somebody("kim@meridian.test", role, **where)
     rosas = add_note(person(), "NLDT", MAY, "Rosa's", WORKED_AT)
-    verbs = (
+    verbs: tuple[Callable[[], Remark], ...] = (
         lambda: add_note(who, "NLDT", MAY, "Bank file missing.", WORKED_AT),
         lambda: give_reason(who, "NLDT", MAY, "erp_problem", "", WORKED_AT),
         lambda: expect_close(who, "NLDT", MAY, date(2026, 6, 18), "", WORKED_AT),
@@ -180,11 +181,12 @@ def test_who_may_say_something(
 def test_who_works_elsewhere_does_not_even_learn_that_the_entity_exists(meridian: Meridian) -> None:
     uma = somebody("uma@meridian.test", Membership.Role.FINANCE, group="UK")
     note = add_note(person(), "NLDT", MAY, "Bank file missing.", WORKED_AT)
-    for say in (
+    foreign: tuple[Callable[[], Remark], ...] = (
         lambda: add_note(uma, "NLDT", MAY, "x", WORKED_AT),
         lambda: edit_note(uma, "NLDT", note.pk, "x", WORKED_AT),
         lambda: add_note(uma, "NOSUCH", MAY, "x", WORKED_AT),
-    ):
+    )
+    for say in foreign:
         with pytest.raises(LegalEntity.DoesNotExist):
             say()
     with pytest.raises(RemarkRefused, match="no such note"):  # nor can it be reached through one's own entity
@@ -227,7 +229,7 @@ def test_days_are_those_of_the_entity(rosa: Person) -> None:
 
 
 def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
-    for say, words in (
+    senseless: tuple[tuple[Callable[[], Remark], str], ...] = (
         (lambda: expect_close(rosa, "UKHC", MAY, date(2026, 6, 15), "", WORKED_AT), "closed already"),
         (lambda: give_reason(rosa, "UKHC", MAY, "erp_problem", "", WORKED_AT), "closed on time"),
         (lambda: acknowledge(rosa, "UKHC", MAY, "", WORKED_AT), "not past its deadline"),
@@ -243,7 +245,8 @@ def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
             lambda: add_note(rosa, "NLDT", date(2026, 4, 1), "x", WORKED_AT),
             "No period of EU DTC BV for April",
         ),
-    ):
+    )
+    for say, words in senseless:
         with pytest.raises(RemarkRefused, match=words):
             say()
     assert not Remark.objects.exists()

@@ -14,7 +14,7 @@ from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadlines import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy
 from periods.snapshot import take_snapshot
-from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
+from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.periods.places import meridian, policy
 from tests.periods.reads import connected_cast, everybody, harvest, read
 
@@ -231,3 +231,13 @@ def test_the_number_of_queries_does_not_grow_with_entities() -> None:
     with CaptureQueriesContext(connection) as many:
         assert len(board("2026-06-13 12:00").rows) == 40
     assert len(many) == len(few) <= 10
+
+
+def test_the_because_is_that_of_the_newest_words() -> None:
+    source, _ = connected_cast()
+    read(source, "2026-06-08 12:00", everybody())
+    read(source, "2026-06-08 13:00", everybody(NLDT=RESTRICTED))
+    found = row("NLDT", "2026-06-08 13:01")
+    assert (found.native, found.state) == (RESTRICTED, "open")
+    assert found.because.startswith("posting allowed, two modules restricted")
+    assert row("NLDT", "2026-06-08 12:59").because == "posting allowed"

@@ -1,0 +1,322 @@
+"""How an entity's period stands, in a sentence, and its deadline counted day by day: values for the template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from board import words
+from board.rows import Reader
+from closing.crossings import over_the_line_on
+from closing.days import WorkCalendar, full_date, local_date, weekday_and_date, weekday_and_day, zone_named
+from closing.deadlines import city
+from closing.scoreboard import Row
+from closing.standing import Change, JudgePolicy, LatenessUnit, Level
+from closing.states import PeriodState
+from closing.timeline import Day, timeline
+from periods.history import SetDeadline
+
+LONGEST = 45  # days shown before the middle is folded away
+_HEAD, _TAIL = 28, 10  # days shown before and after the fold
+_AHEAD = timedelta(days=14)  # an expected close not later than that after the last day is shown too
+_LATE = frozenset({Level.LATE, Level.ALERTING})
+
+Pieces = list[tuple[str, str]]  # (tone, text): strong, alert, late, ok or "" for plain
+
+
+@dataclass(frozen=True, slots=True)
+class DayCell:
+    """One day of the strip; `kind` lists its classes, `heard` says all of it in words.
+
+    A cell without a weekday stands for the days that are folded away.
+    """
+
+    kind: str
+    weekday: str
+    number: str
+    below: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineCard:
+    """The standing in a sentence, what is beside it, the strip, and where the deadline comes from."""
+
+    sentence: Pieces
+    beside: Sequence[str]
+    strip: Sequence[DayCell]
+    first_column: int  # of the first day in a week that begins on Monday: 1 to 7
+    off: str  # the days off by name
+    explanation: str
+    source: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the card needs of the history: who set the deadline, all changes, and the usual close in words."""
+
+    set_by: SetDeadline | None = None
+    changes: Sequence[Change] = ()
+    usual: str = ""
+
+
+def standing_sentence(row: Row, as_of: datetime) -> Pieces:
+    """How the row stands against its deadline, in pieces with a tone; "when last read" where it is not known now."""
+    standing, deadline = row.standing, row.deadline
+    pieces = _standing(row, as_of)
+    if deadline is not None and standing.level in _LATE and (not row.fresh or standing.unconfirmed):
+        pieces.append(("", " when last read"))
+    return pieces
+
+
+def _standing(row: Row, as_of: datetime) -> Pieces:
+    standing, deadline = row.standing, row.deadline
+    due = weekday_and_day(deadline.due_on) if deadline is not None else ""
+    match standing.level:
+        case Level.ALERTING | Level.LATE:
+            tone = "alert" if standing.alerting else "late"
+            if not standing.days_late:
+                return [(tone, "Past its cut-off"), ("", f" of today, {due}{_at(row)}")]
+            return [
+                (tone, f"{_days(standing.days_late, standing.unit)} past"),
+                ("", f" its deadline of {due}{_at(row)}"),
+            ]
+        case Level.DUE_TODAY:
+            return [("late", "Due today"), ("", f", {due}{_at(row)}")]
+        case Level.NOT_DUE:
+            return _not_due(row, as_of, due)
+        case Level.CLOSED_ON_TIME:
+            return [("ok", f"{_closed(row)} on time"), ("", _closed_beside(row))]
+        case Level.CLOSED_LATE:
+            by = _days(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
+            past = (
+                f", {by} past its deadline of {due}{_at(row)}"
+                if standing.days_late
+                else f", {by} of {due}{_at(row)}"
+            )
+            on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
+            return [("late", f"{_closed(row)} late"), ("", f"{on}{past}")]
+        case Level.CLOSED_DATE_UNKNOWN:
+            if standing.closed_between is not None:
+                between = words.between(*standing.closed_between)
+                return [
+                    (
+                        "",
+                        f"{_closed(row)} {between}: on time or not cannot be told, the deadline is {due}{_at(row)}",
+                    )
+                ]
+            return [("", f"{_closed(row)}, date unknown: it already was when it was first read")]
+        case Level.NO_DEADLINE:
+            if standing.closed:
+                on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
+                return [("", f"{_closed(row)}{on}; no deadline is set")]
+            return [("late", "No deadline is set")]
+        case Level.UNKNOWN:
+            ahead = f", and due on {due}{_at(row)}" if deadline is not None else ""
+            return [("", f"Not known whether it is closed{ahead}")]
+
+
+def _not_due(row: Row, as_of: datetime, due: str) -> Pieces:
+    today = local_date(as_of, zone_named(row.zone))
+    if row.span is not None and today <= row.span.last:
+        then = f", due on {due}{_at(row)}" if due else ""
+        return [("", f"Still running: ends on {weekday_and_day(row.span.last)}{then}")]
+    if row.standing.due_in is None:
+        return [("", "Not due")]
+    return [("strong", f"Due in {_days(row.standing.due_in)}"), ("", f", on {due}{_at(row)}")]
+
+
+def _closed(row: Row) -> str:
+    return "On hold, which counts as closed," if row.state is PeriodState.ON_HOLD else "Closed"
+
+
+def _closed_beside(row: Row) -> str:
+    standing, deadline = row.standing, row.deadline
+    if standing.first_closed_on is None or deadline is None:
+        return ""
+    days = (deadline.due_on - standing.first_closed_on).days
+    early = f"{_days(days)} before" if days > 0 else "on the day of"
+    first, last = standing.first_closed_on, standing.last_closed_on
+    text = f" on {weekday_and_day(first)}, {early} its deadline of {weekday_and_day(deadline.due_on)}"
+    if standing.reopened and last is not None and last != first:
+        text += f"; reopened and closed again on {weekday_and_day(last)}"
+    return text
+
+
+def _at(row: Row) -> str:
+    if row.deadline is None or row.deadline.cut_off is None:
+        return ""
+    return f" at {row.deadline.cut_off:%H:%M} {city(row.deadline.zone)}"
+
+
+def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:
+    kind = "working " if unit is LatenessUnit.WORKING_DAYS else ""
+    return f"{count} {kind}{'day' if count == 1 else 'days'}"
+
+
+def beside(
+    row: Row, as_of: datetime, policy: JudgePolicy, calendar: WorkCalendar | None, usual: str
+) -> list[str]:
+    """What else a reader wants to know at once: the alert line, the reopening, the expected close, the usual one."""
+    standing, deadline, said = row.standing, row.deadline, row.remarks
+    told = []
+    if words.reopened(row):
+        on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
+        told.append(f"It had been closed{on} and was reopened.")
+    if deadline is not None and standing.level in _LATE:
+        kind = "working-day" if standing.unit is LatenessUnit.WORKING_DAYS else "day"
+        line = f"{policy.alert_after_days}-{kind} line"
+        over_on = over_the_line_on(deadline, policy, calendar)
+        if standing.alerting and over_on is not None:
+            told.append(f"Over the {line} since {weekday_and_day(over_on)}.")
+        elif over_on is not None:
+            told.append(f"Not over the {line} before {weekday_and_day(over_on)}.")
+    if said.expected_on is not None and not row.counts_as_closed:
+        past = said.expected_on < local_date(as_of, zone_named(row.zone))
+        verb = "Was expected" if past else "Expected"
+        told.append(f"{verb} on {weekday_and_day(said.expected_on)}, says {said.expected_by}.")
+    if row.reason_missing:
+        told.append("The overdue reason is missing.")
+    if usual:
+        told.append(usual)
+    return told
+
+
+def deadline_card(
+    row: Row,
+    as_of: datetime,
+    policy: JudgePolicy,
+    calendar: WorkCalendar,
+    first_is: int,
+    told: Told,
+    reader: Reader,
+) -> DeadlineCard:
+    """Everything of the card, for a row whose period is known; `first_is` is the number of the first working day."""
+    assert row.span is not None
+    today = local_date(as_of, zone_named(row.zone))
+    shown = _days_shown(row, today)
+    days = timeline(row, shown, calendar, today=today, first_is=first_is, changes=told.changes)
+    cells = _folded([_cell(day, row, today) for day in days])
+    return DeadlineCard(
+        sentence=standing_sentence(row, as_of),
+        beside=beside(row, as_of, policy, calendar, told.usual),
+        strip=cells,
+        first_column=shown[0].isoweekday() if shown else 1,
+        off=_off(days, calendar),
+        explanation=_explanation(row),
+        source=_source(told.set_by, reader) if told.set_by is not None else "",
+        unit="+n counts working days"
+        if row.standing.unit is LatenessUnit.WORKING_DAYS
+        else "+n counts calendar days",
+    )
+
+
+def _days_shown(row: Row, today: date) -> list[date]:
+    """From the day after period end up to the deadline and to today, or to the close, whichever is later."""
+    assert row.span is not None
+    standing = row.standing
+    ends = [row.deadline.due_on] if row.deadline is not None else []
+    if row.counts_as_closed:
+        between = standing.closed_between
+        closed_on = standing.last_closed_on or standing.first_closed_on or (between[1] if between else None)
+        ends += [closed_on] if closed_on is not None else []
+    else:
+        ends.append(today)
+    last = max(ends, default=row.span.last)
+    expected = row.remarks.expected_on
+    if not row.counts_as_closed and expected is not None and last < expected <= last + _AHEAD:
+        last = expected
+    return [row.span.last + timedelta(days=n) for n in range(1, (last - row.span.last).days + 1)]
+
+
+def _cell(day: Day, row: Row, today: date) -> DayCell:
+    kinds, heard = [], [weekday_and_date(day.on)]
+    if day.off:
+        kinds.append("off")
+        heard.append(day.off)
+    if day.number is not None:
+        heard.append(f"working day {day.number}")
+    below = "·" if day.number is None else str(day.number)
+    if day.late:
+        kinds.append("over" if day.over else "late")
+        below = f"+{day.late}"
+        over = ", over the alert line" if day.over else ""
+        heard.append(f"{_days(day.late, row.standing.unit)} late{over}")
+    elif not day.known and not day.ahead:
+        kinds.append("unsure")
+        below = "?" if row.deadline is None or day.on > row.deadline.due_on else below
+        heard.append("not known")
+    if day.due:
+        kinds.append("due")
+        below = f"{below} due" if below != "·" else "due"
+        heard.append("due")
+    if day.closes or day.perhaps:
+        kinds.append("closed" if day.closes else "perhaps")
+        below = ("due, " if day.due else "") + ("closed" if day.closes else "closed?")
+        heard.append("closed" if day.closes else "perhaps closed")
+    if day.reopens:
+        kinds.append("reopens")
+        below = "reopened"
+        heard.append("seen reopened")
+    if day.expected:
+        kinds.append("expected")
+        below = "expected"
+        heard.append("expected to close")
+    if day.on == today:
+        kinds.append("today")
+        heard.append("today")
+    elif day.ahead:
+        kinds.append("ahead")
+    weekday, number, month = weekday_and_day(day.on).split()
+    first = row.span is not None and (day.on - row.span.last).days == 1
+    shown = f"{number} {month[:3]}" if first or day.on.day == 1 else number
+    return DayCell(" ".join(f"is-{kind}" for kind in kinds), weekday, shown, below, ", ".join(heard))
+
+
+def _off(days: Sequence[Day], calendar: WorkCalendar) -> str:
+    """The days off by name, and where the calendar cannot know any."""
+    named = [f"{weekday_and_day(day.on)} {day.off}" for day in days if day.off not in ("", "weekend")]
+    text = f"Not worked: {'; '.join(named)}." if named else ""
+    covers = calendar.covers
+    missing = sorted({day.on.year for day in days if covers is not None and day.on.year not in covers})
+    if missing:
+        years = " and ".join(map(str, missing))
+        text += f" The {calendar.name} calendar has no holidays for {years}: only weekends are left out."
+    return text.strip()
+
+
+def _explanation(row: Row) -> str:
+    if row.deadline is None:
+        return ""
+    text = row.deadline.explanation
+    return f"{text[:1].upper()}{text[1:]}. {_ends(row)}"
+
+
+def _folded(cells: list[DayCell]) -> list[DayCell]:
+    if len(cells) <= LONGEST:
+        return cells
+    hidden = len(cells) - _HEAD - _TAIL
+    gap = DayCell("is-gap", "", f"{hidden}", "days", f"{hidden} more days")
+    return [*cells[:_HEAD], gap, *cells[-_TAIL:]]
+
+
+def _ends(row: Row) -> str:
+    deadline = row.deadline
+    assert deadline is not None
+    end = f"at {deadline.cut_off:%H:%M}" if deadline.cut_off is not None else "at the end of the day"
+    return f"It ends {end} in {city(deadline.zone)}."
+
+
+def _source(told: SetDeadline, reader: Reader) -> str:
+    """Whose word the deadline is; policies loaded from a file have no author."""
+    if told.agreed_at is not None:  # by whom and why is part of the explanation
+        return f"Entered on {_on(told.agreed_at, reader)}"
+    by = f", set by {told.worded_by}" if told.worded_by else ", set"
+    on = f" on {_on(told.worded_at, reader)}" if told.worded_at else ""
+    return f"Policy “{told.policy}”, version {told.version}{by if on or told.worded_by else ''}{on}"
+
+
+def _on(moment: datetime | None, reader: Reader) -> str:
+    return full_date(moment.astimezone(reader.zone).date()) if moment is not None else ""

@@ -1,0 +1,201 @@
+"""One entity's history: everything that was seen, set and said about a month, in a fixed number of queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from closing.days import DateSpan
+from closing.deadlines import Deadline
+from closing.readings import NativeFacts, facts_from_json
+from closing.remarks import Remark
+from closing.standing import Change
+from closing.states import PeriodState
+from periods.big_reads import big_read
+from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
+from periods.said import said_of
+
+
+@dataclass(frozen=True, slots=True)
+class SeenChange:
+    """One change that we saw, with the native facts it came from (None: the ERP no longer said any)."""
+
+    change: Change
+    facts: NativeFacts | None
+    erp_changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeadline:
+    """A deadline from the moment it was set, and whose word it is: a policy's version, or an agreement by hand."""
+
+    deadline: Deadline
+    set_at: datetime
+    policy: str = ""
+    version: int | None = None
+    first_is: int | None = None
+    worded_by: str = ""
+    worded_at: datetime | None = None
+    agreed_by: str = ""
+    reason: str = ""
+    agreed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPeriod:
+    """A fiscal period with all that is known of it, each list oldest first."""
+
+    id: int
+    name: str
+    year: str
+    span: DateSpan
+    month_set_by_hand: bool
+    changes: Sequence[SeenChange]
+    deadlines: Sequence[SetDeadline]
+    remarks: Sequence[Remark]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt to read the entity's connection; `words` are about the connection or this entity, never others."""
+
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: SyncAttempt.Outcome
+    brought: bool
+    pages: int
+    rows: int
+    words: str
+    retry_at: datetime | None
+
+
+def periods_of(entity_id: int, month: date, as_of: datetime) -> list[KnownPeriod]:
+    """The operating periods of an entity in a reporting month that had been seen by a moment; four queries."""
+    rows = list(
+        FiscalPeriod.objects.filter(entity=entity_id, reporting_month=month, type="operating")
+        .order_by("first_day", "id")
+        .values_list("id", "name", "year", "first_day", "last_day", "month_set_by_hand")
+    )
+    ids = [row[0] for row in rows]
+    changes, deadlines, remarks = _changes(ids, as_of), _deadlines(ids, as_of), said_of(ids, as_of)
+    return [
+        KnownPeriod(
+            pk,
+            name,
+            year,
+            DateSpan(first, last),
+            by_hand,
+            changes[pk],
+            deadlines.get(pk, ()),
+            remarks.get(pk, ()),
+        )
+        for pk, name, year, first, last, by_hand in rows
+        if pk in changes
+    ]
+
+
+def _changes(ids: list[int], as_of: datetime) -> dict[int, list[SeenChange]]:
+    found: dict[int, list[SeenChange]] = {}
+    with big_read() as cursor:
+        cursor.execute(
+            """
+            SELECT c.period_id, c.state, c.seen_at, c.previous_read_at, c.because, c.erp_changed_at, f.body
+            FROM periods_statechange c LEFT JOIN periods_nativefacts f ON f.id = c.facts_id
+            WHERE c.period_id = ANY(%s) AND c.seen_at <= %s
+            ORDER BY c.period_id, c.seen_at, c.id
+            """,
+            [ids, as_of],
+        )
+        for pk, state, seen_at, previous_read_at, because, erp_changed_at, body in cursor.fetchall():
+            change = Change(PeriodState(state), seen_at, previous_read_at, because)
+            facts = facts_from_json(_parsed(body)) if body is not None else None
+            found.setdefault(pk, []).append(SeenChange(change, facts, erp_changed_at))
+    return found
+
+
+def _parsed(body: Any) -> Any:
+    """Django hands jsonb to raw cursors as text."""
+    return json.loads(body) if isinstance(body, str) else body
+
+
+def _deadlines(ids: list[int], as_of: datetime) -> dict[int, list[SetDeadline]]:
+    rows = (
+        PeriodDeadline.objects.filter(period__in=ids, set_at__lte=as_of)
+        .select_related("policy_version__policy", "policy_version__set_by", "agreed_date")
+        .order_by("period_id", "set_at")
+    )
+    found: dict[int, list[SetDeadline]] = {}
+    for row in rows:
+        version, agreed = row.policy_version, row.agreed_date
+        found.setdefault(row.period_id, []).append(
+            SetDeadline(
+                Deadline(row.due_on, row.zone, row.cut_off, row.label, row.explanation),
+                row.set_at,
+                policy=version.policy.name if version else "",
+                version=version.number if version else None,
+                first_is=version.first_is if version and version.rule == "workday" else None,
+                worded_by=(version.set_by.name or version.set_by.email) if version and version.set_by else "",
+                worded_at=version.set_at if version else None,
+                agreed_by=agreed.agreed_by if agreed else "",
+                reason=agreed.reason if agreed else "",
+                agreed_at=agreed.set_at if agreed else None,
+            )
+        )
+    return found
+
+
+def attempts_of(entity_id: int, connection_id: int | None, as_of: datetime, *, newest: int) -> list[Tried]:
+    """The newest attempts to read an entity's connection as they stood at a moment, newest first; one query."""
+    if connection_id is None:
+        return []
+    with big_read() as cursor:
+        cursor.execute(
+            """
+            SELECT a.started_at, a.finished_at, a.outcome, gap.id IS NULL, a.pages, a.rows, a.words, gap.words,
+                   a.retry_at
+            FROM (SELECT * FROM periods_syncattempt WHERE connection_id = %(connection)s AND started_at <= %(as_of)s
+                  ORDER BY started_at DESC, id DESC LIMIT %(newest)s) a
+            LEFT JOIN periods_syncgap gap ON gap.attempt_id = a.id AND gap.entity_id = %(entity)s
+            ORDER BY a.started_at DESC, a.id DESC
+            """,
+            {"connection": connection_id, "entity": entity_id, "as_of": as_of, "newest": newest},
+        )
+        return [
+            _tried(
+                started, finished, SyncAttempt.Outcome(outcome), whole, pages, rows, words, gap, retry, as_of
+            )
+            for started, finished, outcome, whole, pages, rows, words, gap, retry in cursor.fetchall()
+        ]
+
+
+def _tried(
+    started_at: datetime,
+    finished_at: datetime | None,
+    outcome: SyncAttempt.Outcome,
+    no_gap: bool,
+    pages: int,
+    rows: int,
+    words: str,
+    gap_words: str | None,
+    retry_at: datetime | None,
+    as_of: datetime,
+) -> Tried:
+    """A read in part tells of every company that it did not bring: only this one's words are for its readers."""
+    if finished_at is None or finished_at > as_of:
+        return Tried(started_at, None, SyncAttempt.Outcome.RUNNING, False, 0, 0, "", None)
+    read = outcome in SyncAttempt.READ
+    if read and no_gap:
+        outcome = SyncAttempt.Outcome.OK  # what others lack is not this entity's trouble
+    return Tried(
+        started_at,
+        finished_at,
+        outcome,
+        read and no_gap,
+        pages,
+        rows,
+        (gap_words or "") if read else words,
+        retry_at,
+    )
