@@ -1,0 +1,156 @@
+"""The wall screen: the answer in large type without any control, turning its pages by itself, without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from board import words
+from board.asked import Asked, asking
+from board.narrow import narrowed
+from board.page import Page, page
+from board.question import Question
+from board.question_words import filters_in_words
+from board.rows import Line, Reader, line
+from board.sections import Section, sections
+from board.toolbar import nobody
+from closing.days import month_and_year
+from closing.scoreboard import Row, Scoreboard
+
+PATH = "/wall/"
+SECONDS = 20  # until the next screen, or the same one with newer figures
+ROOM = (
+    8  # rows and headings that fit on one screen: the style sheet gives each an eighth of the height it has
+)
+MOST = 12  # screens in a round of four minutes; what finds no place in it is counted
+
+
+@dataclass(slots=True)
+class Block:
+    """A heading and the rows below it; on the first screen, and where all rows fit, there is no section."""
+
+    section: Section | None
+    lines: list[Line]
+    continued: bool = False
+
+
+@dataclass(slots=True)
+class Screen:
+    """What fits on one screen."""
+
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+    taken: int = 0
+
+
+@require_safe
+@asking
+def wall(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """One screen of the round; the answer names the next one in a Refresh header, with all filters kept."""
+    question = asked.question
+    whole = asked.board()
+    scope = narrowed(whole, _who(question))  # a filter on states must not make a verdict of its own
+    shown = narrowed(scope, question)
+    answer = page(scope, asked.reader)
+    only = filters_in_words(question, whole.groups)
+    round_, left = _round(shown, question, asked.reader)
+    number = _number(request.GET.get("screen", ""), len(round_))
+    empty = _empty(asked, whole, shown)
+    told = {
+        "page": answer,
+        "verdict": _verdict(answer, question, whole),
+        "closed": scope.closed is True and not empty,
+        "scope": "" if only else answer.scope,
+        "only": only,
+        "clock": f"{asked.as_of.astimezone(asked.reader.zone):%H:%M}",
+        "day": words.moment_in_full(asked.as_of, asked.reader.zone).partition(",")[0],
+        "screen": round_[number - 1],
+        "number": number,
+        "screens": len(round_),
+        "left": left,
+        "seconds": SECONDS,
+        "past": asked.past,
+        "empty": empty,
+    }
+    response = render(request, "board/kiosk.html", told)
+    next_ = number % len(round_) + 1
+    url = question.url(PATH)
+    to = url if next_ == 1 else f"{url}{'&' if '?' in url else '?'}screen={next_}"
+    response["Refresh"] = f"{SECONDS}; url={to}"
+    return response
+
+
+def _who(question: Question) -> Question:
+    """Only the filters on who is meant."""
+    return replace(question, show="all", state="", level="", sort="behind")
+
+
+def _number(text: str, screens: int) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
+    return number if 1 <= number <= screens else 1
+
+
+def _empty(asked: Asked, whole: Scoreboard, shown: Scoreboard) -> tuple[str, str] | None:
+    if not whole.rows:
+        return nobody(asked.person, asked.entities().count(), month_and_year(asked.month))
+    if not shown.rows:
+        return "Nobody to show", "No entity passes these filters."
+    return None
+
+
+def _verdict(answer: Page, question: Question, board: Scoreboard) -> str:
+    """The verdict; where only a part of what the reader may see is asked for, no group is said to be closed."""
+    told = filters_in_words(_who(question), board.groups)
+    if not told:
+        return answer.verdict
+    who = ", ".join(each.removeprefix("Group: ") for each in told)
+    if not answer.verdict.startswith("Group closed"):
+        return answer.verdict
+    return f"{who}: closed{answer.verdict.removeprefix('Group closed')}"
+
+
+# --- the round ----------------------------------------------------------------------------------------------------
+
+
+def _round(board: Scoreboard, question: Question, reader: Reader) -> tuple[list[Screen], int]:
+    """The screens, at least one, and how many rows found no place.
+
+    Where not all rows fit on one, those furthest behind come first, then each heading with whoever is not closed and
+    confirmed: the others are in its fraction.
+    """
+
+    def told(rows: Sequence[Row]) -> list[Line]:
+        return [line(row, board.as_of, reader, "") for row in rows]
+
+    if len(board.rows) <= ROOM:
+        return [Screen("", [Block(None, told(board.rows))], len(board.rows))], 0
+    behind = [row for row in board.rows if _waited_for(row)][:ROOM]
+    screens = [Screen("Furthest behind", [Block(None, told(behind))], ROOM)] if behind else []
+    left = 0
+    for section, rows, continued in _parts(sections(board, question.by)):
+        if not screens or screens[-1].taken + 1 + len(rows) > ROOM:
+            if len(screens) == MOST:
+                left += len(rows)
+                continue
+            screens.append(Screen(""))
+        screens[-1].blocks.append(Block(section, told(rows), continued))
+        screens[-1].taken += 1 + len(rows)
+    return screens, left
+
+
+def _parts(found: Sequence[Section]) -> Iterator[tuple[Section, Sequence[Row], bool]]:
+    """Each section with the rows to show below it, in parts that fit under a heading on one screen."""
+    for section in found:
+        rows = [row for row in section.rows if _waited_for(row)]
+        if section.rows:
+            yield section, rows[: ROOM - 1], False
+        for at in range(ROOM - 1, len(rows), ROOM - 1):
+            yield section, rows[at : at + ROOM - 1], True
+
+
+def _waited_for(row: Row) -> bool:
+    return not (row.fresh and row.counts_as_closed)
