@@ -174,11 +174,13 @@ def announcement(rows: Sequence[Row], as_of: datetime) -> str:
         return (
             f"{len(rows)} entities have changed: {', '.join(row.name for row in rows[:_NAMED])} and others."
         )
-    return " ".join(f"{row.name}: {words.STATES[row.state]}, {_told(row, as_of)}." for row in rows)
+    return " ".join(f"{row.name}: {_told(row, as_of)}." for row in rows)
 
 
 def _told(row: Row, as_of: datetime) -> str:
-    return words.against(row, as_of).text + ("" if row.fresh else ", not confirmed")
+    state, text = words.STATES[row.state].lower(), words.against(row, as_of).text
+    told = text if text.startswith(state) else f"{state}, {text}"
+    return told if row.fresh else f"{told}, not confirmed"
 
 
 def _partial(key: str, html: str, style: str = "outerMorph") -> str:

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from board.asked import Asked, asking
 from board.controls import filters, links, nothing_found
+from board.exports import board_exports
 from board.forms import LoginForm
 from board.people import wants_fragment
 from board.question import BadQuestion
@@ -84,7 +85,7 @@ def _shown(
         "screen": screen,
         "page": screen.page,
         "question": question,
-        "links": links(screen.page, question, asked.reader, asked.now, ()),
+        "links": links(screen.page, question, asked.reader, asked.now, board_exports(question)),
         "filters": filters(whole, question),
         "chip_row": screen.chip_row(),
         "rows": screen.rows(folds),

@@ -13,14 +13,6 @@
   const now = () => Date.now() - ahead;
   const refetch = () => board() && htmx.trigger(board(), "refetch");
 
-  // --- rows ---------------------------------------------------------------------------------------------------------
-
-  function flash(row) {
-    row.classList.remove("flash");
-    void row.offsetWidth; // restarts the animation of a row that changes twice
-    row.classList.add("flash");
-  }
-
   function move(row, anchor, parent) {
     const next = anchor ? anchor.nextSibling : parent.firstChild;
     if (next === row || (anchor && row.previousElementSibling === anchor)) return;
@@ -46,25 +38,20 @@
       else if (told && spec.after) row = told;
       if (!row) return true;
       if (spec.after) move(row, spec.after.split("|").map((id) => document.getElementById(id)).find(Boolean), body);
-      if (told) flash(row);
+      row.classList.remove("flash");
+      void row.offsetWidth; // restarts the animation of a row that changes twice
+      if (told) row.classList.add("flash");
       return [row];
     },
   });
 
-  // --- the stream ---------------------------------------------------------------------------------------------------
-
-  function alive() {
-    heard = Date.now();
-    live = true;
-    showLost();
-  }
-
-  function showLost() {
+  function hear(something) {
+    live = something;
+    if (live) heard = Date.now();
     const lost = document.getElementById("lost");
     if (!lost || !board()) return;
-    const at = new Date(heard).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-    const words = live ? "" : `Live updates lost at ${at}, trying again`;
-    if (lost.firstElementChild.textContent !== words) lost.firstElementChild.textContent = words;
+    const at = told(clock, heard - ahead);
+    lost.firstElementChild.textContent = live ? "" : `Live updates lost at ${at}, trying again`;
     document.documentElement.classList.toggle("is-lost", !live);
     document.getElementById("live").hidden = !live;
   }
@@ -72,14 +59,14 @@
   document.addEventListener("beat", (event) => {
     const told = JSON.parse(event.detail.data);
     ahead = Date.now() - Date.parse(told.now);
-    alive();
+    hear(true);
     if (told.version !== board().dataset.version) refetch();
   });
   document.addEventListener("htmx:before:sse:message", (event) => {
     const { message } = event.detail;
     if (message.event === "refetch") setTimeout(refetch, Math.random() * 1000);
     if (message.event) return;
-    alive();
+    hear(true);
     const [from, to] = message.id.split(":");
     const shown = board().dataset.version;
     if (from === shown) board().dataset.version = to;
@@ -88,38 +75,38 @@
   });
   document.addEventListener("htmx:sse:error", (event) => {
     if (event.detail.status === 401) location.reload(); // signed out: the page leads to the login
-    live = false;
-    showLost();
+    hear(false);
   });
-  document.addEventListener("htmx:sse:close", () => { live = false; });
   document.addEventListener("htmx:config:request", (event) => {
     if (event.target === board()) event.detail.ctx.request.body.set("seen", board().dataset.version);
   });
   document.addEventListener("htmx:after:request", (event) => {
     if (event.target.id === "stream" && event.detail.ctx.response.status === 401) location.reload();
   });
-  addEventListener("pageshow", (event) => event.persisted && refetch());
-  document.addEventListener("visibilitychange", () => !document.hidden && refetch());
+  for (const back of ["pageshow", "visibilitychange"]) {
+    addEventListener(back, (event) => document.hidden || event.persisted === false || refetch());
+  }
   setInterval(() => {
     const stream = document.getElementById("stream");
     if (!stream || document.hidden || live) return;
     refetch();
-    htmx.trigger(stream, "connect");
+    const again = stream.cloneNode(); // a new element is a new attempt, whatever the old one waits for
+    again.removeAttribute("data-htmx-powered");
+    stream.replaceWith(again);
+    htmx.process(again);
   }, poll);
-
-  // --- ages ---------------------------------------------------------------------------------------------------------
 
   function age(since) {
     const minutes = Math.floor((now() - Date.parse(since)) / 60_000);
-    if (minutes < 1) return "now";
-    return minutes < 60 ? `${minutes} min` : minutes < 2880 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`;
+    if (minutes < 60) return minutes < 1 ? "now" : `${minutes} min`;
+    return minutes < 2880 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`;
   }
 
   function tick() {
     if (!board() || !document.getElementById("stream")) return; // the past does not grow older
-    if (Date.now() - heard > patience) { live = false; showLost(); }
+    if (Date.now() - heard > patience) hear(false);
     const moment = document.getElementById("moment");
-    if (moment) moment.textContent = told(moment.dataset.zone);
+    if (moment) moment.textContent = `${told(day)} ${told(date)}, ${told(clock)}`;
     const reads = {};
     let aged = false;
     for (const each of document.querySelectorAll("#readings li")) reads[each.dataset.connection] = each.dataset;
@@ -131,20 +118,20 @@
       if (time.textContent !== text) time.textContent = text;
       const old = now() > Date.parse(read.staleAt);
       row.classList.toggle("stale", old);
+      row.querySelector(".state").dataset.asOf = old ? `as of ${told(clock, Date.parse(read.readAt))}` : "";
       aged ||= old;
     }
     board().classList.toggle("is-aged", aged);
   }
 
-  function told(zone) {
-    const part = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options }).format(new Date(now()));
-    const day = part({ weekday: "short" }), date = part({ day: "numeric", month: "long", year: "numeric" });
-    return `${day} ${date}, ${part({ hour: "2-digit", minute: "2-digit" })}`;
+  const clock = { hour: "2-digit", minute: "2-digit" }, day = { weekday: "short" };
+  const date = { day: "numeric", month: "long", year: "numeric" };
+  function told(part, at = now()) {
+    const timeZone = document.getElementById("moment")?.dataset.zone;
+    return new Intl.DateTimeFormat("en-GB", { timeZone, ...part }).format(at);
   }
   setInterval(tick, 5000);
   document.addEventListener("htmx:after:swap", tick);
-
-  // --- menus --------------------------------------------------------------------------------------------------------
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
