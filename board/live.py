@@ -84,7 +84,8 @@ def shown(screen: Screen) -> Shown:
 def message(before: Shown, after: Shown) -> bytes | None:
     """The event that takes a browser from one screen to the other; None where it would change nothing.
 
-    An event `refetch` where telling each change would cost more than a page: another month, other headings, many rows.
+    An event `refetch` where telling each change would cost more than a page: another month, other headings, many
+    rows.
     """
     again = after.readings != before.readings
     if before.version == after.version:
