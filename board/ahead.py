@@ -56,8 +56,8 @@ def _who(rows: list[Row]) -> str:
 
 def _risk(rows: list[Row], board: Scoreboard, calendars: Mapping[int, WorkCalendar]) -> str:
     count = sum(
-        at_risk(row, calendars[row.calendar_id], local_date(board.as_of, zone_named(row.zone)))
+        at_risk(row, calendar, local_date(board.as_of, zone_named(row.zone)))
         for row in rows
-        if row.calendar_id in calendars
+        if row.calendar_id is not None and (calendar := calendars.get(row.calendar_id)) is not None
     )
     return f"{count} at risk: due within 2 working days and not closed" if count else ""

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.timezone import now
+from django.utils.timezone import now as now
 
 from board.door import scope_of
 from board.people import signed_in

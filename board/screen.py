@@ -31,6 +31,8 @@ from closing.scoreboard import Row, Scoreboard, at_moment
 from entities.calendars import work_calendars
 from periods.kept import Kept
 
+_AGE = "\0"  # stands in a row's fragment where the cell with the age of its reading comes; no text holds this letter
+
 
 @dataclass
 class Screen:
@@ -108,7 +110,7 @@ class Screen:
 
     def row(self, row: Row) -> str:
         """A whole row of the table."""
-        return f"{self._cells(row)}{self._read(row)}</tr>"
+        return self._fragment(row).replace(_AGE, self._read(row), 1)
 
     def rows(self, folds: Folds) -> SafeString:
         """The table's body: headings and the rows of those that are not folded."""
@@ -129,18 +131,18 @@ class Screen:
             for row in section.rows:
                 yield self.row(row)
 
-    def _cells(self, row: Row) -> str:
+    def _fragment(self, row: Row) -> str:
         if self.kept is None:
-            return _row_cells(row, self.whole.as_of, self.reader, self._query)
-        made = self._made
-        words_said = self.kept.words[row.entity_id]
-        known = made.get(row.entity_id)
-        if known is None or known[0] != words_said:
-            known = made[row.entity_id] = (
-                words_said,
-                _row_cells(row, self.whole.as_of, self.reader, self._query),
-            )
+            return self._made_anew(row)
+        said = self.kept.words[row.entity_id]
+        known = self._made.get(row.entity_id)
+        if known is None or known[0] != said:
+            known = self._made[row.entity_id] = said, self._made_anew(row)
         return known[1]
+
+    def _made_anew(self, row: Row) -> str:
+        told = line(row, self.whole.as_of, self.reader, self._query)
+        return _rendered("board/_row.html", {"line": told, "read": _AGE})
 
     @cached_property
     def _made(self) -> dict[int, tuple[int, str]]:
@@ -206,10 +208,6 @@ def _template(name: str) -> Any:
 
 def _rendered(name: str, told: dict[str, object]) -> SafeString:
     return SafeString(_template(name).render(told))
-
-
-def _row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> str:
-    return _rendered("board/_row.html", {"line": line(row, as_of, reader, query)})
 
 
 def read_cell(row: Row, as_of: datetime, reader: Reader) -> str:

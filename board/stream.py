@@ -1,8 +1,8 @@
 """The live stream: one hub for each process hears what is new, and tells every open browser that may see it.
 
 Browsers that ask the same question and see the same entities share a view: what they must be told is made once.
-Redis only says that there is something to look for; what it loses, the hub finds by itself within seconds (`SWEEP`). A
-stream is bound to one person, session and access; when any of them changes it ends, and the browser is judged anew.
+Redis only says that there is something to look for; what it loses, the hub finds by itself within seconds (`SWEEP`).
+A stream is bound to one person, session and access; when any of them changes it ends, and the browser is judged anew.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.views import LoginView, LogoutView
@@ -130,7 +129,7 @@ def _opening(request: HttpRequest) -> Opening | HttpResponse:
         status, refusal = 400, "The past does not change: only the board of now is live."
     else:
         try:
-            return open_for(cast("Person", request.user), request.session.session_key, request.GET.dict())
+            return open_for(request.user, request.session.session_key, request.GET.dict())
         except BadQuestion as bad:
             status, refusal = 400, str(bad)
     answer = HttpResponse(refusal, content_type="text/plain; charset=utf-8", status=status)
