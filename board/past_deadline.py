@@ -21,6 +21,7 @@ from board.page import page
 from board.question import Question
 from board.question_words import filters_in_words
 from board.rows import Line, Reader, line
+from board.saved_views import views_menu
 from board.shell import shell
 from board.toolbar import nobody, toolbar
 from closing.days import WorkCalendar, local_date, month_and_year, zone_named
@@ -112,7 +113,9 @@ def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
     return render(
         request,
         "board/past_deadline.html",
-        told | shell(asked.person, "past_deadline", None if asked.past else board),
+        told
+        | views_menu(asked, "past_deadline")
+        | shell(asked.person, "past_deadline", None if asked.past else board),
     )
 
 

@@ -25,6 +25,7 @@ from board.page import Page, page
 from board.question import Question
 from board.rows import Reader, line
 from board.sections import Folds, Section, sections
+from board.shell import past_the_line
 from closing.days import WorkCalendar
 from closing.differences import differences
 from closing.scoreboard import Row, Scoreboard, at_moment
@@ -93,7 +94,7 @@ class Screen:
 
     def badge(self) -> SafeString:
         """How many entities wait past the alert line, for the navigation."""
-        return _rendered("_count.html", {"key": "past_deadline", "count": self.whole.counts.alerting})
+        return _rendered("_count.html", {"key": "past_deadline", "count": past_the_line(self.whole)})
 
     def sums(self, section: Section) -> SafeString:
         """What stands behind the name in a heading."""

@@ -12,7 +12,7 @@ def assert_golden(name: str, text: str) -> None:
     """The text is what tests/golden/<name> holds; with UPDATE_GOLDEN=1 the file is written and must be reviewed."""
     path = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN") == "1":
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
     with open(path, encoding="utf-8", newline="") as kept:
         assert kept.read() == text
