@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from django.http import QueryDict
+
 from board.narrow import Named
 from board.rows import groups_to
 from closing.scoreboard import GroupNode
 
 T = TypeVar("T", bound=Named)
+_OPEN = 100  # headings that can be open at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,8 @@ def _by_group(items: Sequence[T], groups: Sequence[GroupNode]) -> Iterator[Headi
         tops = children[tops[0]]  # the heading of the page is the heading of this group
     for top in tops:
         yield from walk(top, 0, "")
+
+
+def opened_in(told: QueryDict) -> tuple[str, ...]:
+    """The headings that an address opens (`open=UK&open=EUROPE`), where there are too many entities to show all."""
+    return tuple(dict.fromkeys(key[:100] for key in told.getlist("open") if key))[:_OPEN]

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from django.http import QueryDict
 
 from board.asked import Asked
-from board.headings import Heading, headings
+from board.headings import Heading, headings, opened_in
 from board.narrow import about, matching, within
 from board.question import FIRST_MONTH, BadQuestion, Question
 from board.sections import MANY
@@ -24,7 +24,6 @@ from periods.snapshot import take_snapshots
 
 SPANS = (6, 12, 24, 36)
 _LATE = frozenset({Level.LATE, Level.ALERTING})
-_KEYS = 100  # headings that can be open at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,7 @@ class Window:
             raise BadQuestion(
                 f"The matrix cannot show “{text[:40]}” months; it shows {', '.join(map(str, SPANS))}."
             )
-        keys = dict.fromkeys(key[:100] for key in told.getlist("open") if key)
-        return cls(int(text), tuple(keys)[:_KEYS])
+        return cls(int(text), opened_in(told))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from board.controls import nothing_found
 from board.matrix import SPANS, Fraction, Line, Matrix, Section, Window, matrix
 from board.page import page
 from board.question import FIRST_MONTH, Question
+from board.saved_views import views_menu
 from board.sections import MANY
 from board.shell import shell
-from board.toolbar import address, nobody, toolbar
+from board.toolbar import address, how_old, nobody, notes, toolbar
 from closing.days import month_and_year
 from closing.months import previous_month
 from closing.on_time import ON_TIME_LINE, OnTime
@@ -64,7 +65,7 @@ class Shown:
     code: str
     name: str
     url: str
-    notes: Sequence[str]
+    age: str
     stale: bool
     cells: Sequence[Cell | None]
 
@@ -118,12 +119,10 @@ def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
         "rate": _rate(data.on_time),
         "left_out": _left_out(data.on_time),
         "page": answer,
+        "notes": notes(board, asked.reader),
         "bar": bar,
         "past": asked.past,
-        "months": [
-            (month, _short_month(month), month_and_year(month), month == asked.latest)
-            for month in data.months
-        ],
+        "months": [_month(month, asked) for month in data.months],
         "parts": [_part(section, data, asked, window, path) for section in data.sections],
         "total": [_share(each, month) for each, month in zip(data.total, data.months, strict=True)],
         "whole": data.whole,
@@ -133,7 +132,9 @@ def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
         "empty": empty,
     }
     return render(
-        request, "board/matrix.html", told | shell(asked.person, "matrix", None if asked.past else board)
+        request,
+        "board/matrix.html",
+        told | views_menu(asked, "matrix") | shell(asked.person, "matrix", None if asked.past else board),
     )
 
 
@@ -145,9 +146,11 @@ def _span(months: Sequence[date]) -> str:
     return f"{month_and_year(months[0])} – {month_and_year(months[-1])}"
 
 
-def _short_month(month: date) -> str:
-    """ "May 26"."""
-    return f"{month_and_year(month)[:3]} {month.year % 100:02}"
+def _month(month: date, asked: Asked) -> tuple[str, str, str, bool]:
+    """A month above its column: "May 26", in full, its board at the same moment, and whether it is being closed."""
+    full = month_and_year(month)
+    board = Question(month=month, at=asked.question.at).url(reverse("scoreboard"))
+    return f"{full[:3]} {month.year % 100:02}", full, board, month == asked.latest
 
 
 def _own(window: Window, **changes: object) -> list[tuple[str, str]]:
@@ -196,7 +199,7 @@ def _sums(data: Matrix) -> list[str]:
 def _rate(found: OnTime | None) -> tuple[str, str]:
     """The on-time rate of all that was due in the window, and what is the matter with it."""
     if found is None:
-        return "on-time rate: narrow it down to count it", ""
+        return f"on-time rate: counted for {MANY} entities or fewer", ""
     if found.permille is None:
         return "no deadline has passed", ""
     rate = f"on time {found.permille / 10:.1f} %".replace(".0 %", " %")
@@ -284,21 +287,10 @@ def _shown(line: Line, data: Matrix, asked: Asked) -> Shown:
         line.entity.code,
         line.entity.name,
         f"{home}?{Question(month=asked.month, at=at).query()}",
-        _notes(newest, asked) if newest is not None else [],
+        how_old(newest, asked.reader, asked.as_of) if newest is not None else "",
         newest is not None and not newest.fresh,
         cells,
     )
-
-
-def _notes(row: Row, asked: Asked) -> list[str]:
-    """How old what the whole line says is, where it is not fresh."""
-    if row.fresh:
-        return []
-    if row.missing_since is not None:
-        return [f"missing since {words.clock(row.missing_since, asked.reader.zone, asked.as_of)}"]
-    if row.read_at is None:
-        return ["never read"]
-    return [f"as of {words.clock(row.read_at, asked.reader.zone, asked.as_of)}"]
 
 
 def cell(row: Row, month: date, asked: Asked, url: str) -> Cell:
@@ -343,6 +335,8 @@ def _text(row: Row, asked: Asked) -> str:
     if standing.days_late:
         return f"+{words.days(standing.days_late, standing.unit)}"
     said = words.against(row, asked.as_of)
+    if row.span is None:
+        return "no data" if row.read_at is None else "no period"
     if standing.level is Level.UNKNOWN and said.detail:
         return said.detail
     if standing.level is Level.NO_DEADLINE and standing.closed:
@@ -360,10 +354,12 @@ def _full(row: Row, month: date, asked: Asked) -> str:
             text += (
                 f", {'over' if standing.alerting else 'not over'} the alert line of {row.alert_after_days}"
             )
+    if row.span is None:
+        text = row.because
     parts = [words.STATES[row.state], text, said.detail]
     parts += ["reopened"] if words.reopened(row) else []
     parts += ["counts as closed"] if row.state is PeriodState.ON_HOLD and row.counts_as_closed else []
     if row.fresh and standing.unconfirmed:
         parts.append("unconfirmed")
-    parts += _notes(row, asked)
+    parts.append(how_old(row, asked.reader, asked.as_of))
     return f"{row.name}, {month_and_year(month)}: " + ", ".join(filter(None, parts))

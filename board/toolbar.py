@@ -12,7 +12,8 @@ from board.asked import Asked
 from board.controls import Pick, filters
 from board.narrow import Chip, chips
 from board.question import Question
-from closing.scoreboard import Scoreboard
+from board.rows import Reader
+from closing.scoreboard import Row, Scoreboard
 from entities.models import Person
 
 Pairs = Sequence[tuple[str, str]]
@@ -86,6 +87,27 @@ def nobody(person: Person, visible: int, when: str) -> tuple[str, str]:
             "Describe your group in a file and load it: manage.py load_group FILE.yaml",
         )
     return "You have no entities yet", "Ask an administrator to give you a role for a group or an entity."
+
+
+def notes(board: Scoreboard, reader: Reader) -> list[str]:
+    """What the figures of a screen count, and whose times are shown."""
+    rows = list(board.rows)
+    said = [f"{note}."] if (note := words.on_hold_note(rows)) else []
+    units = {row.standing.unit for row in rows}
+    short = sorted(f"{words.days(0, unit)[1:]} = {words.days_in_words(0, unit)[2:]}" for unit in units)
+    said += [f"{', '.join(short)}."] if short else []
+    return [*said, f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone."]
+
+
+def how_old(row: Row, reader: Reader, as_of: datetime) -> str:
+    """ "as of 09:12" for a row that is not fresh; "" for one that is."""
+    if row.fresh:
+        return ""
+    if row.missing_since is not None:
+        return f"missing since {words.clock(row.missing_since, reader.zone, as_of)}"
+    return (
+        f"as of {words.clock(row.read_at, reader.zone, as_of)}" if row.read_at is not None else "never read"
+    )
 
 
 def _local(asked: Asked) -> str:

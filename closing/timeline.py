@@ -15,7 +15,6 @@ from closing.states import PeriodState
 LONGEST = 45  # days that a timeline shows at most
 _AFTER = 2  # days shown after the last thing that happens
 _WORKDAY = re.compile(r"WD(\d+)", re.ASCII)
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,8 @@ class Spell:
 class Day:
     """One day of a close, in the entity's own zone and work calendar.
 
-    `number` counts the working days after period end as the deadline counts them, `off` says why a day is not worked.
+    `number` counts the working days after period end as the deadline counts them, `off` says why a day is
+    not worked: "weekend", or the name of a holiday.
     `late` are the days late at the day's end or at the close on it, in the unit of the row's standing; None when not
     late. `perhaps`: a close that was seen later may have been on this day. `known` is false from the day after the
     last reading that told the state; `ahead` are days to come.
@@ -152,8 +152,8 @@ def _worked(row: Row, on: date, calendar: WorkCalendar, first_is: int) -> tuple[
     except CalendarUncovered:
         worked = on.weekday() not in calendar.weekend
     if not worked:
-        named = on in calendar.days_off and on.weekday() not in calendar.weekend
-        return None, (calendar.days_off[on] or "day off") if named else _WEEKDAYS[on.weekday()]
+        weekend = on.weekday() in calendar.weekend
+        return None, "weekend" if weekend else calendar.days_off.get(on, "") or "day off"
     if row.span is None or on <= row.span.last:
         return None, ""
     return _workdays(calendar, row.span.last, on) + first_is - 1, ""

@@ -87,7 +87,7 @@ def test_working_days_are_numbered_and_what_is_off_is_named() -> None:
         (8, 5),
         (9, 6),
     ]
-    assert [days[number].off for number in (1, 6, 7, 8)] == ["June holiday", "Saturday", "Sunday", ""]
+    assert [days[number].off for number in (1, 6, 7, 8)] == ["June holiday", "weekend", "weekend", ""]
 
 
 def test_the_numbers_are_those_of_the_deadlines_label() -> None:
