@@ -287,7 +287,7 @@ def _csv(request: HttpRequest, asked: Asked, what: str, lines: Iterable[str]) ->
 
 def _xlsx(request: HttpRequest, asked: Asked, what: str, sheets: Sequence[Sheet]) -> HttpResponse:
     def write(file: IO[bytes]) -> None:
-        write_workbook(file, sheets, asked.reader.zone)
+        write_workbook(file, sheets, asked.reader.zone, asked.now)
 
     return _file(request, _named(asked, what, "xlsx"), CONTENT_TYPE, write)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
@@ -36,13 +36,15 @@ class Sheet:
     rows: Iterable[Sequence[Value]]
 
 
-def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], zone: ZoneInfo) -> None:
+def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], zone: ZoneInfo, made_at: datetime) -> None:
     """Write the sheets with a frozen, filterable line of headings each.
 
-    Excel knows no time zones: a moment is written as its wall time in `zone`, which the heading should name.
+    Excel knows no time zones: a moment is written as its wall time in `zone`, which the heading should name. The same
+    rows made at the same moment are the same bytes.
     """
     # Each row is written to a temporary file when the next one begins (XlsxWriter, "Working with Memory").
     with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
+        book.set_properties({"created": made_at.astimezone(UTC).replace(tzinfo=None)})
         formats = {
             "heading": book.add_format({"bold": True, "bottom": 1, "valign": "top", "text_wrap": True}),
             "date": book.add_format({"num_format": "ddd d mmm yyyy", "align": "left"}),

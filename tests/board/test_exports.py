@@ -168,6 +168,11 @@ def test_a_workbook_is_ready_to_work_with(rosa: Client) -> None:
     assert page.page_setup.orientation == "landscape"
 
 
+def test_the_same_question_at_the_same_moment_is_the_same_file(rosa: Client) -> None:
+    for path in ("board.csv", "board.xlsx", "past-deadline.xlsx"):
+        assert body(rosa, f"/export/{path}") == body(rosa, f"/export/{path}")
+
+
 @pytest.mark.parametrize(
     ("query", "codes"),
     [
@@ -284,7 +289,7 @@ def test_a_hostile_name_comes_back_as_text(rosa: Client, name: str) -> None:
 def write(*rows: list[Any]) -> bytes:
     file = io.BytesIO()
     columns = [Column(f"C{at}") for at, _ in enumerate(rows[0])]
-    write_workbook(file, [Sheet("Rows", columns, rows)], LONDON)
+    write_workbook(file, [Sheet("Rows", columns, rows)], LONDON, WORKED_AT)
     return file.getvalue()
 
 
@@ -356,7 +361,8 @@ def test_an_empty_queue_is_a_file_with_headings(rosa: Client) -> None:
 # --- size ---------------------------------------------------------------------------------------------------------
 
 GROWTH = """
-import resource, sys
+import resource
+from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from zoneinfo import ZoneInfo
 from board.presenters import csv_lines
@@ -371,7 +377,7 @@ def peak():
 
 for count in (1_000, 130_000):
     with TemporaryFile() as file:
-        write_workbook(file, [Sheet("Rows", [Column("x")] * 18, rows(count))], ZoneInfo("UTC"))
+        write_workbook(file, [Sheet("Rows", [Column("x")] * 18, rows(count))], ZoneInfo("UTC"), datetime.now(UTC))
     with TemporaryFile() as file:
         file.writelines(line.encode() for line in csv_lines(["x"] * 18, rows(count)))
     print(peak())
