@@ -1,0 +1,310 @@
+"""What the stream tells turns the screen before into the screen after: messages applied to a browser made of lists."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from board.live import MOST, Shown, announcement, beat, message, shown
+from board.narrow import ordered
+from board.question import GROUPINGS, ORDERS, SHOWS, Question
+from board.rows import Reader
+from board.screen import Screen
+from board.sections import Folds
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, at_moment
+from closing.standing import Level
+from periods.kept import Kept, _merged
+from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST, Who
+from tests.make import (
+    CLOSED,
+    MAY,
+    NOT_UNDERSTOOD,
+    ON_HOLD,
+    OPEN,
+    RESTRICTED,
+    WORKED_AT,
+    Reads,
+    row,
+    story,
+    worked_example,
+)
+
+TREE = (*GROUPS, GroupNode("NORDICS", "Nordics", "EUROPE"), GroupNode("BALTICS", "Baltics", "NORDICS"))
+LONDON = Reader.in_zone("Europe/London")
+_GENERATIONS = count(1)
+
+
+# --- boards made by hand --------------------------------------------------------------------------------------------
+
+
+def kept(
+    rows: Iterable[Row],
+    before: Kept | None = None,
+    *,
+    groups: Sequence[GroupNode] = TREE,
+    warnings: Sequence[Warning] = (),
+    month: date = MAY,
+    as_of: datetime = WORKED_AT,
+) -> Kept:
+    """What a process keeps of these rows after `before`, counting new words as the keeper does."""
+    known, words = (before.rows, before.words) if before is not None else ({}, {})
+    merged, told = _merged(known, words, rows)
+    made = Kept(month, as_of, merged, told, {}, tuple(groups), tuple(warnings), next(_GENERATIONS))
+    if before is not None:
+        made.hashes, made.made = before.hashes, before.made
+    return made
+
+
+def seen(board: Kept, question: Question | None = None) -> Shown:
+    """What somebody in London who may see everything has on the screen."""
+    scope = board.scope(None)
+    asked = question or Question()
+    return shown(Screen(at_moment(scope.board, board.as_of), asked, LONDON, board, scope.version))
+
+
+def of(
+    who: Who, *reads: tuple[str, object], number: int | None = None, minutes: int = 2, **changes: object
+) -> Row:
+    """A row of the story with what only the database knows about it; its newest reading is `minutes` old."""
+    read_at = WORKED_AT - timedelta(minutes=minutes)
+    made = row(who, *reads, read_at=f"{read_at:%Y-%m-%d %H:%M}")  # type: ignore[arg-type]
+    pk = WIDER_CAST.index(who) + 1 if number is None else number
+    read = {"connection_id": 1, "stale_at": read_at + timedelta(minutes=15)} if reads else {}
+    return replace(made, entity_id=pk, **(read | changes))  # type: ignore[arg-type]
+
+
+def story_of(who: Who, name: str) -> Reads:
+    told: dict[str, Reads] = {
+        "open": story(who, None),
+        "closed": story(who, CLOSED, "2026-06-05 16:00"),
+        "closed late": story(who, CLOSED, "2026-06-11 16:00"),
+        "held": story(who, ON_HOLD, "2026-06-10 19:00"),
+        "restricted": story(who, RESTRICTED, "2026-06-10 19:00"),
+        "unknown": story(who, NOT_UNDERSTOOD, "2026-06-10 19:00"),
+        "never": (),
+    }
+    return told[name]
+
+
+STORIES = ("open", "closed", "closed late", "held", "restricted", "unknown", "never")
+
+
+@st.composite
+def a_row(draw: st.DrawFn, who: Who) -> Row:
+    """The entity in any state, anywhere in the tree, with a reading of any age."""
+    return of(
+        who,
+        *story_of(who, draw(st.sampled_from(STORIES))),
+        minutes=draw(st.sampled_from((0, 2, 9, 40))),
+        group=draw(st.sampled_from([node.code for node in TREE])) if draw(st.booleans()) else who.group,
+        owner=draw(st.sampled_from(("", "Amira Hale", "Luc Tremblay", "Zoë"))),
+        connection=draw(st.sampled_from(("meridian-prod", "cloud-nl"))),
+    )
+
+
+def read_again(known: Row) -> Row:
+    """The same with a younger reading, as far as it had one that is fresh."""
+    if not known.fresh or known.read_at is None or known.stale_at is None:
+        return known
+    later = timedelta(seconds=90)
+    return replace(known, read_at=known.read_at + later, stale_at=known.stale_at + later)
+
+
+@st.composite
+def two_boards(draw: st.DrawFn) -> tuple[Kept, Kept]:
+    """A board and the next one: entities changed, came, went, moved to another group, or were only read again."""
+    before, after = [], []
+    happens = draw(
+        st.lists(st.sampled_from(("same", "same", "read", "changed", "came", "gone")), min_size=12)
+    )
+    for who, what in zip(WIDER_CAST, happens, strict=False):
+        then = draw(a_row(who))
+        if what != "came":
+            before.append(then)
+        if what != "gone":
+            after.append(
+                draw(a_row(who)) if what == "changed" else read_again(then) if what == "read" else then
+            )
+    warned = draw(st.booleans())
+    warnings = [Warning("reopened", "", "April of “Ibérica” & others was reopened")] if warned else []
+    first = kept(before)
+    return first, kept(after, first, warnings=warnings, as_of=WORKED_AT + timedelta(seconds=40))
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    """Any grouping and order, and any filter that a message must follow."""
+    return Question(
+        by=draw(st.sampled_from(sorted(GROUPINGS))),
+        sort=draw(st.sampled_from(sorted(ORDERS))),
+        show=draw(st.sampled_from(("all", "all", *sorted(SHOWS)))),
+        state=draw(st.sampled_from(("", "", "", "closed", "open"))),
+        level=draw(st.sampled_from(("", "", "", Level.LATE.value))),
+        group=draw(st.sampled_from(("", "", "", "EUROPE"))),
+        erp=draw(st.sampled_from(("", "", "", "cloud-nl"))),
+        q=draw(st.sampled_from(("", "", "", "uk"))),
+    )
+
+
+# --- a browser ------------------------------------------------------------------------------------------------------
+
+_LINE = re.compile(r'(?=<tr id=")')
+_ID = re.compile(r'<tr id="([^"]+)"')
+_PARTIAL = re.compile(r'<hx-partial hx-target="#([^"]+)" hx-swap="([^"]+)">(.*?)</hx-partial>', re.DOTALL)
+_READ = re.compile(r'<td role="cell" class="read".*?</td>', re.DOTALL)
+_FOLDED = 'aria-expanded="false"'
+
+
+def as_heard(html: str) -> str:
+    """HTML after its way through a stream of lines; the age of a reading is left to the browser's clock."""
+    return _READ.sub("", "\n".join(html.splitlines()))
+
+
+def lines(screen: Screen, folded: frozenset[str]) -> list[tuple[str, str]]:
+    """Id and content of each line of the table, as a page shows it to somebody who folded these headings."""
+    pieces = [piece for piece in _LINE.split(str(screen.rows(Folds(folded)))) if piece.strip()]
+    return [(_ID.match(piece)[1], as_heard(piece).strip()) for piece in pieces]  # type: ignore[index]
+
+
+@dataclass
+class Event:
+    """One event of a stream, taken apart as a browser does."""
+
+    id: str
+    name: str
+    data: str
+
+    @classmethod
+    def of(cls, told: bytes) -> Event:
+        assert told.endswith(b"\n\n")
+        fields: dict[str, list[str]] = {}
+        for text in told.decode().removesuffix("\n\n").split("\n"):
+            name, colon, value = text.partition(": ")
+            assert colon or text == "data:", text
+            fields.setdefault(name, []).append(value)
+        assert set(fields) <= {"id", "event", "data", "retry"}
+        return cls(
+            *(fields.get("id") or [""]), *(fields.get("event") or [""]), "\n".join(fields.get("data", []))
+        )
+
+
+class Browser:
+    """The page that somebody looks at, and what the swaps of live.js and htmx do to it."""
+
+    def __init__(self, first: Shown, folded: frozenset[str] = frozenset()) -> None:
+        self.lines = lines(first.screen, folded)
+        self.parts = {key: as_heard(part) for key, part in first.parts.items()}
+        self.title, self.readings, self.announced = first.title, "", ""
+        self.flashed: list[str] = []
+
+    def take(self, event: Event) -> None:
+        rest = event.data
+        if title := re.match("<title>(.*?)</title>", rest):
+            self.title, rest = title[1], rest[title.end() :]
+        assert _PARTIAL.sub("", rest).strip() == "", "something stands outside of what is swapped"
+        for target, style, content in _PARTIAL.findall(rest):
+            self._swap(target, style, as_heard(content).strip())
+
+    def _swap(self, target: str, style: str, content: str) -> None:
+        if style == "delete":
+            self.lines = [line for line in self.lines if line[0] != target]
+        elif style.startswith("place "):
+            assert target == "rows"
+            self._place(dict(word.split(":", 1) for word in style.split()[1:]), content)
+        elif target == "readings":
+            self.readings = content
+        elif target == "announced":
+            self.announced = content
+        elif target.startswith("sum-"):
+            self._sum(target, content)
+        else:
+            assert style == "outerMorph"
+            assert f'id="{target}"' in content
+            assert target in self.parts
+            self.parts[target] = content
+
+    def _place(self, spec: dict[str, str], content: str) -> None:
+        where = self._where(spec["what"])
+        heading = self._where(spec["in"]) if "in" in spec else None
+        if "in" in spec and (heading is None or _FOLDED in self.lines[heading][1]):
+            if where is not None:
+                del self.lines[where]
+            return
+        if where is not None:
+            if content:
+                self.lines[where] = spec["what"], content
+            line = self.lines[where]
+        elif content and "after" in spec:
+            line = spec["what"], content
+        else:
+            return
+        if content:
+            assert _ID.match(content)[1] == spec["what"]  # type: ignore[index]
+            self.flashed.append(spec["what"])
+        if "after" in spec:
+            if where is not None:
+                del self.lines[where]
+            found = [at for key in spec["after"].split("|") if (at := self._where(key)) is not None]
+            self.lines.insert(found[0] + 1 if found else 0, line)
+
+    def _sum(self, target: str, content: str) -> None:
+        where = self._where(f"group-{target.removeprefix('sum-')}")
+        if where is not None:
+            key, html = self.lines[where]
+            begin, end = html.index(f'<span class="sums" id="{target}">'), html.index("</span></th>")
+            self.lines[where] = key, html[:begin] + content + html[end:]
+
+    def _where(self, key: str) -> int | None:
+        return next((at for at, (each, _) in enumerate(self.lines) if each == key), None)
+
+
+def listed(found: Shown) -> dict[int, tuple[str, str]]:
+    return dict(found.readings)
+
+
+# --- the law --------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=150, deadline=None)
+@given(two_boards(), questions(), st.data())
+def test_what_is_told_makes_the_next_screen(
+    boards: tuple[Kept, Kept], question: Question, data: st.DataObject
+) -> None:
+    before, after = (seen(each, question) for each in boards)
+    folded = frozenset(data.draw(st.sets(st.sampled_from(sorted(before.sums)))) if before.sums else ())
+    browser = Browser(before, folded)
+    told = message(before, after)
+    if told is None:
+        assert (before.version, listed(before)) == (after.version, listed(after))
+        assert browser.lines == lines(after.screen, folded)
+        return
+    event = Event.of(told)
+    if event.name == "refetch":
+        assert frame(before) != frame(after)
+        return
+    assert event.id == f"{before.version}:{after.version}"
+    browser.take(event)
+    assert browser.lines == lines(after.screen, folded)
+    assert browser.parts == {key: as_heard(part) for key, part in after.parts.items()}
+    assert browser.title == after.title
+    if listed(before) != listed(after):
+        assert re.findall('data-connection="([^"]*)" data-read-at="([^"]*)"', browser.readings) == [
+            (str(key), read_at) for key, (read_at, _) in after.readings.items()
+        ]
+
+
+def frame(found: Shown) -> object:
+    """What is on the page and cannot be told in parts."""
+    page = found.screen.page
+    headings = {
+        (section.key, section.name, section.depth) for section in found.screen.sections if section.name
+    }
+    return found.month, headings, bool(found.rows), page.scope, page.rule, page.notes
