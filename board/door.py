@@ -22,14 +22,15 @@ class DoorBackend(ModelBackend):
     """Django's own, but a person comes with their memberships and the process hears what is new, in one statement."""
 
     def get_user(self, user_id: int) -> Person | None:
-        person = _at_the_door().filter(pk=user_id).first()
+        seen = KEEPER.seen
+        person = _at_the_door(seen).filter(pk=user_id).first()
         if person is None or not self.user_can_authenticate(person):
             return None
-        KEEPER.hear(person.snapshot, pieces(person.news))  # type: ignore[attr-defined]
+        KEEPER.hear(person.snapshot, pieces(person.news), seen)  # type: ignore[attr-defined]
         return person
 
 
-def _at_the_door() -> QuerySet[Person]:
+def _at_the_door(seen: str | None) -> QuerySet[Person]:
     text = Concat(
         F("role"),
         Value(":"),
@@ -39,7 +40,6 @@ def _at_the_door() -> QuerySet[Person]:
         output_field=TextField(),
     )
     held = Membership.objects.filter(person=OuterRef("pk")).annotate(text=text).order_by("text")
-    seen = KEEPER.seen
     return Person.objects.annotate(
         held=ArraySubquery(held.values("text")),
         snapshot=RawSQL(SNAPSHOT, []),  # noqa: S611 - texts of our own
@@ -53,7 +53,7 @@ def memberships_of(person: Person) -> list[str]:
         person, "held", None
     )  # request.user is a proxy: no look into its __dict__
     if held is None:
-        held = _at_the_door().get(pk=person.pk).held  # type: ignore[attr-defined]
+        held = _at_the_door(None).get(pk=person.pk).held  # type: ignore[attr-defined]
     return held
 
 

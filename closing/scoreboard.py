@@ -322,6 +322,14 @@ def concerning(warnings: Iterable[Warning], rows: Iterable[Row]) -> list[Warning
     ]
 
 
+def in_order(warnings: Iterable[Warning]) -> list[Warning]:
+    """Warnings by entity, then those of calendars; those of one entity stay in their order.
+
+    A board that is put together from parts lists them as one made at once does: their order is part of what it says.
+    """
+    return sorted(warnings, key=lambda each: (not each.entity, each.entity, each.calendar_id or 0))
+
+
 def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
     """A sub-scoreboard per group code, each over the rows of the group and everything below it.
 

@@ -23,10 +23,12 @@ from closing.scoreboard import (
     concerning,
     digest,
     groups_above,
+    in_order,
     ranked,
     row_digest,
 )
 from entities.models import LegalEntity
+from periods.dated_ahead import next_dated_after
 from periods.freshness import freshness
 from periods.news import Piece, unseen
 from periods.snapshot import take_snapshot
@@ -147,6 +149,9 @@ class Keeper:
         self._kept: OrderedDict[date, Kept] = OrderedDict()
         self._dirty: dict[date, set[int] | None] = {}  # None: everything
         self._read: dict[date, set[int]] = {}
+        self._ahead: dict[
+            date, tuple[datetime, set[int] | None]
+        ] = {}  # to look at again, None: all, and when
         self._places: OrderedDict[str, frozenset[int]] = OrderedDict()
         self._looked_at: datetime | None = None
         self._count = count(1)
@@ -159,12 +164,15 @@ class Keeper:
             self._kept.clear()
             self._dirty.clear()
             self._read.clear()
+            self._ahead.clear()
             self._places.clear()
             self.seen = None
 
-    def hear(self, snapshot: str, news: Iterable[Piece]) -> None:
-        """Take in news; `snapshot` has seen them and everything that the boards show already."""
+    def hear(self, snapshot: str, news: Iterable[Piece], since: str | None) -> None:
+        """Take in the news that `snapshot` has seen and `since`, the `seen` of when they were asked for, had not."""
         with self._lock:
+            if since is None and self.seen is not None:
+                return  # boards were made meanwhile, and nobody asked what was new to them: whoever comes next does
             for piece in news:
                 if piece.kind in ("places", "access"):
                     self.access_news += 1
@@ -202,7 +210,7 @@ class Keeper:
             self._looked_at = as_of
             if self.seen is None:
                 # Nothing was kept when the caller asked for news: from here on there is something to be new to.
-                self.seen, _ = unseen(None)
+                self.seen, _, _ = unseen(None)
             kept = self._kept.get(month)
             try:
                 if kept is None or kept.as_of - as_of > _BACK:
@@ -216,13 +224,13 @@ class Keeper:
             self._kept.move_to_end(month)
             while len(self._kept) > MONTHS:
                 old, _ = self._kept.popitem(last=False)
-                self._dirty.pop(old, None)
-                self._read.pop(old, None)
+                for heard in (self._dirty, self._read, self._ahead):
+                    heard.pop(old, None)
             return kept
 
     def _afresh(self, month: date, as_of: datetime, before: Kept | None = None) -> Kept:
-        self._dirty.pop(month, None)
-        self._read.pop(month, None)
+        for heard in (self._dirty, self._read, self._ahead):
+            heard.pop(month, None)
         everybody = LegalEntity.objects.all()
         track = months_told(everybody.count())
         whole = take_snapshot(everybody, month, as_of, track=track)
@@ -242,11 +250,11 @@ class Keeper:
         )
         if before is not None:
             made.hashes, made.made = before.hashes, before.made
+        self._look_ahead(month, as_of, None)
         return made
 
     def _brought_up(self, kept: Kept, as_of: datetime) -> Kept:
-        dirty = self._dirty.pop(kept.month, set())
-        read = self._read.pop(kept.month, set())
+        dirty, read = self._heard_of(kept, as_of)
         if dirty is None:
             return self._afresh(kept.month, as_of, kept)
         if as_of >= kept.next_change:
@@ -280,7 +288,7 @@ class Keeper:
                 for each in kept.warnings
                 if (each.entity not in codes if each.entity else each.calendar_id not in calendars)
             ]
-            warnings = (*others, *part.warnings)
+            warnings = tuple(in_order([*others, *part.warnings]))
             until = {pk: moment for pk, moment in until.items() if pk in rows}
         for pk in (dirty | reread.keys()) & rows.keys():
             until[pk] = valid_until(rows[pk], as_of)
@@ -298,25 +306,49 @@ class Keeper:
             versions=kept.versions,
             made=kept.made,
         )
-        if (words, warnings, groups) == (
+        if (rows, warnings, groups) == (kept.rows, kept.warnings, kept.groups):
+            made.scopes = kept.scopes  # the news was none for this board
+            return made
+        if (words, warnings, groups) != (
             kept.words,
             kept.warnings,
             kept.groups,
-        ) and rows.keys() == kept.rows.keys():
-            if not reread:
-                made.scopes = kept.scopes  # the news was none for this board
-                return made
-        else:
+        ) or rows.keys() != kept.rows.keys():
             made.versions = {}
         made.generation = next(self._count)
         return made
+
+    def _heard_of(self, kept: Kept, as_of: datetime) -> tuple[set[int] | None, set[int]]:
+        """The entities (None: all) and the connections to read again, as news or because their moment has come."""
+        dirty, read = self._dirty.pop(kept.month, set()), self._read.pop(kept.month, set())
+        ahead = self._ahead.get(kept.month)
+        if ahead is not None and as_of >= ahead[0] and dirty is not None:
+            del self._ahead[kept.month]
+            dirty = None if ahead[1] is None else dirty | ahead[1]
+        if dirty or read:
+            of_read = {pk for pk, row in kept.rows.items() if row.connection_id in read}
+            self._look_ahead(kept.month, as_of, dirty | of_read if dirty is not None else None)
+        return dirty, read
+
+    def _look_ahead(self, month: date, as_of: datetime, ids: set[int] | None) -> None:
+        """Remember to look at these entities again where something of them is dated after `as_of`: clocks differ."""
+        when = next_dated_after(as_of, month, ids)
+        if when is None:
+            return
+        if (before := self._ahead.get(month)) is not None:
+            when = min(when, before[0])
+            ids = None if ids is None or before[1] is None else ids | before[1]
+        self._ahead[month] = when, ids
 
 
 def _merged(
     known: dict[int, Row], words: dict[int, int], rows: Iterable[Row]
 ) -> tuple[dict[int, Row], dict[int, int]]:
-    """New rows by entity, and how often each has said something new: a younger reading alone is nothing new."""
-    merged, told = {}, {}
+    """New rows by entity, and how often each has said something new: a younger reading alone is nothing new.
+
+    The count of an entity that is gone stays: if it comes back, what was made of its row at that count is old.
+    """
+    merged, told = {}, dict(words)
     for row in rows:
         pk = row.entity_id
         before = known.get(pk)

@@ -45,12 +45,12 @@ class Piece:
     ids: tuple[int, ...] | None
 
 
-def unseen(seen: str | None) -> tuple[str, list[Piece]]:
-    """The snapshot that has seen everything committed by now, and the news since an earlier one; one statement."""
+def unseen(seen: str | None) -> tuple[str, list[Piece], str | None]:
+    """The snapshot that has seen all that is committed by now, the news since an earlier one, and that one; one query."""
     with database.cursor() as cursor:
         cursor.execute(f"SELECT {SNAPSHOT}, {UNSEEN_NEWS}", [seen, seen])  # noqa: S608 - texts of our own
         snapshot, told = cursor.fetchone()
-    return snapshot, pieces(told)
+    return snapshot, pieces(told), seen
 
 
 def pieces(told: Iterable[str]) -> list[Piece]:

@@ -16,7 +16,7 @@ from closing.deadlines import Deadline
 from closing.months import month_end, previous_month
 from closing.readings import NativeFacts, facts_from_json
 from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, groups_above, ranked
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, groups_above, in_order, ranked
 from closing.standing import Change, History, LatenessUnit, Level, Standing, fold, judge
 from closing.states import PeriodState
 from entities.calendars import calendar_warnings, work_calendars
@@ -97,14 +97,16 @@ def take_snapshots(
     calendars = _calendars(people, policies, months)
     groups = _groups()
     last, used = max(months), {entity.calendar_id for entity in people}
-    warnings = [
-        *_reopened_before(ids, last, as_of),
-        *(
-            Warning("calendar", "", told, calendar_id=calendar_id)
-            for calendar_id, told in calendar_warnings(as_of.date())
-            if calendar_id in used
-        ),
-    ]
+    warnings = in_order(
+        [
+            *_reopened_before(ids, last, as_of),
+            *(
+                Warning("calendar", "", told, calendar_id=calendar_id)
+                for calendar_id, told in calendar_warnings(as_of.date())
+                if calendar_id in used
+            ),
+        ]
+    )
     boards = {}
     for month in months:
         end = month_end(month)
