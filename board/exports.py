@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
-from io import SEEK_END
-from tempfile import TemporaryFile
-from typing import IO
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 
-from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.utils.http import content_disposition_header
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from board import words
 from board.asked import Asked, asking
 from board.escalation import Queue, known_of, queue_of
+from board.files import about_sheet, asked_by, asked_for, csv_file, notes, xlsx_file
 from board.narrow import narrowed
 from board.past_deadline import in_the_way
 from board.presenters import board_csv_lines, counts_line, csv_lines
 from board.question import Question
-from board.question_words import filters_in_words, order_in_words
+from board.question_words import order_in_words
 from board.sections import sections
-from board.spreadsheet import CONTENT_TYPE, Column, Sheet, Value, write_workbook
+from board.spreadsheet import Column, Sheet, Value
 from closing.days import month_and_year
 from closing.scoreboard import Row, Scoreboard, headline
-
-CSV_TYPE = "text/csv; charset=utf-8"
-_MARK = "\ufeff"  # without it Excel takes a CSV for one in the Windows alphabet and "Ibérica" for "IbÃ©rica"
-_CHUNK = 64 * 1024
 
 
 def board_exports(question: Question) -> list[tuple[str, str]]:
@@ -43,7 +35,7 @@ def board_exports(question: Question) -> list[tuple[str, str]]:
 @asking
 def board_csv(request: HttpRequest, asked: Asked) -> HttpResponse:
     """The rows of the board from top to bottom, one line each."""
-    return _csv(request, asked, "board", board_csv_lines(_as_shown(asked.board(), asked.question)))
+    return csv_file(request, asked, "board", board_csv_lines(_as_shown(asked.board(), asked.question)))
 
 
 @require_safe
@@ -53,19 +45,21 @@ def board_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
     whole = asked.board()
     shown = _as_shown(whole, asked.question)
     names = {node.code: node.name for node in whole.groups}
-    rows = ([*_entity(row, names), *_standing(row, shown.as_of), *_said(row)] for row in shown.rows)
+    rows = (
+        [*entity_values(row, names), *standing_values(row, shown.as_of), *_said(row)] for row in shown.rows
+    )
     stamp = ([f"{shown.month:%Y-%m}", shown.as_of, *values] for values in rows)
-    columns = [*_stamp(asked), *_ENTITY, *_standing_columns(asked), *_SAID]
+    columns = [*stamp_columns(asked), *ENTITY, *standing_columns(asked), *_SAID]
     told = [
         ("Board of", month_and_year(asked.month)),
-        *_asked_for(asked, whole),
+        *asked_for(asked, whole),
         ("Order", order_in_words(asked.question)),
         ("Headline, of all that you see", headline(whole)),
         ("In this file", counts_line(shown) if shown.rows else "no entity"),
-        *_notes(shown.rows),
-        *_asker(asked),
+        *notes(shown.rows),
+        *asked_by(asked),
     ]
-    return _xlsx(request, asked, "board", [Sheet("Board", columns, stamp), _about(told)])
+    return xlsx_file(request, asked, "board", [Sheet("Board", columns, stamp), about_sheet(told)])
 
 
 def _as_shown(board: Scoreboard, question: Question) -> Scoreboard:
@@ -75,11 +69,12 @@ def _as_shown(board: Scoreboard, question: Question) -> Scoreboard:
     return Scoreboard(shown.month, shown.as_of, rows, shown.groups, shown.warnings)
 
 
-def _stamp(asked: Asked) -> list[Column]:
+def stamp_columns(asked: Asked) -> list[Column]:
+    """The month and the moment that a row speaks for."""
     return [Column("Month", 9), Column(f"As of ({asked.reader.zone_name} time)", 22)]
 
 
-_ENTITY = (
+ENTITY = (
     Column("Code", 10),
     Column("Entity", 28),
     Column("Group", 22),
@@ -89,11 +84,13 @@ _ENTITY = (
 )
 
 
-def _entity(row: Row, groups: dict[str, str]) -> list[Value]:
+def entity_values(row: Row, groups: Mapping[str, str]) -> list[Value]:
+    """Who an entity is, as `ENTITY` heads it; `groups` are names by code."""
     return [row.code, row.name, groups.get(row.group, row.group), row.country, row.connection, row.owner]
 
 
-def _standing_columns(asked: Asked) -> list[Column]:
+def standing_columns(asked: Asked) -> list[Column]:
+    """The headings of `standing_values`."""
     return [
         Column("State", 22),
         Column("Confirmed", 10),
@@ -112,12 +109,12 @@ def _standing_columns(asked: Asked) -> list[Column]:
     ]
 
 
-def _standing(row: Row, as_of: datetime) -> list[Value]:
+def standing_values(row: Row, as_of: datetime) -> list[Value]:
+    """How a row stands; a state that cannot be confirmed says so in its own words."""
     standing, deadline = row.standing, row.deadline
     confirmed = row.fresh and not standing.unconfirmed
-    state = words.STATES[row.state]
     return [
-        state if row.fresh or row.read_at is None else f"{state} (not confirmed)",
+        state_in_words(row),
         confirmed,
         row.read_at,
         row.because,
@@ -132,6 +129,12 @@ def _standing(row: Row, as_of: datetime) -> list[Value]:
         standing.last_closed_on,
         standing.reopened,
     ]
+
+
+def state_in_words(row: Row) -> str:
+    """ "Closed", or "Closed (not confirmed)"."""
+    state = words.STATES[row.state]
+    return state if row.fresh or row.read_at is None else f"{state} (not confirmed)"
 
 
 _SAID = (
@@ -164,7 +167,7 @@ def _said(row: Row) -> list[Value]:
 def past_deadline_csv(request: HttpRequest, asked: Asked) -> HttpResponse:
     """Who is over the alert line, one line for each month of an entity."""
     queue = queue_of(asked)
-    return _csv(request, asked, "past-deadline", csv_lines(_QUEUE_NAMES, _queue_rows(queue)))
+    return csv_file(request, asked, "past-deadline", csv_lines(_QUEUE_NAMES, _queue_rows(queue)))
 
 
 @require_safe
@@ -180,32 +183,34 @@ def past_deadline_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
             yield [
                 f"{month:%Y-%m}",
                 asked.as_of,
-                *_entity(row, names),
+                *entity_values(row, names),
                 known.owners[row.code].email if row.code in known.owners else "",
-                *_standing(row, asked.as_of),
+                *standing_values(row, asked.as_of),
                 known.since(row),
                 "; ".join(text for _, text in in_the_way(row, asked.reader, asked.as_of)),
                 *_said(row),
             ]
 
     columns = [
-        *_stamp(asked),
-        *_ENTITY,
+        *stamp_columns(asked),
+        *ENTITY,
         Column("Owner's e-mail", 30),
-        *_standing_columns(asked),
+        *standing_columns(asked),
         Column("Over the line since", 17),
         Column("In the way", 60),
         *_SAID,
     ]
     told = [
         ("Past deadline", f"{month_and_year(asked.month)} and before"),
-        *_asked_for(asked, queue.board),
+        *asked_for(asked, queue.board),
         ("Order", "Furthest behind first"),
         ("In this file", f"{len(queue.entities)} of {len(queue.everyone)} entities past the alert line"),
-        *_notes([row for _, row in _queued(queue)]),
-        *_asker(asked),
+        *notes([row for _, row in _queued(queue)]),
+        *asked_by(asked),
     ]
-    return _xlsx(request, asked, "past-deadline", [Sheet("Past deadline", columns, rows()), _about(told)])
+    return xlsx_file(
+        request, asked, "past-deadline", [Sheet("Past deadline", columns, rows()), about_sheet(told)]
+    )
 
 
 _QUEUE_NAMES = (
@@ -242,88 +247,3 @@ def _queue_rows(queue: Queue) -> Iterator[list[object]]:
 def _queued(queue: Queue) -> Iterator[tuple[date, Row]]:
     for each in queue.entities:
         yield from each.months
-
-
-# --- what a file is about -----------------------------------------------------------------------------------------
-
-
-def _about(told: Sequence[tuple[str, str]]) -> Sheet:
-    return Sheet("About", [Column("About this file", 32), Column("", 100)], told)
-
-
-def _asked_for(asked: Asked, board: Scoreboard) -> list[tuple[str, str]]:
-    moment = f"{words.moment_in_full(asked.as_of, asked.reader.zone)} {asked.reader.zone_name}"
-    filters = filters_in_words(asked.question, board.groups)
-    return [
-        ("As known at", f"{moment} ({words.iso(asked.as_of)})"),
-        ("Filters", "; ".join(filters) if filters else "none: everything that you may see"),
-    ]
-
-
-def _notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
-    notes = [words.on_hold_note(list(rows))]
-    notes += [f"{unsure} of {len(rows)} not confirmed: as when last read"] if unsure else []
-    return [("Note", note) for note in notes if note]
-
-
-def _asker(asked: Asked) -> list[tuple[str, str]]:
-    person = asked.person
-    made = f"{words.moment_in_full(asked.now, asked.reader.zone)} {asked.reader.zone_name}"
-    name = f"{person.name} ({person.email})" if person.name else person.email
-    return [("Asked for by", name), ("Made", f"{made}, by Closeboard")]
-
-
-# --- sending ------------------------------------------------------------------------------------------------------
-
-
-def _csv(request: HttpRequest, asked: Asked, what: str, lines: Iterable[str]) -> HttpResponse:
-    def write(file: IO[bytes]) -> None:
-        file.write(_MARK.encode())
-        file.writelines(line.encode() for line in lines)
-
-    return _file(request, _named(asked, what, "csv"), CSV_TYPE, write)
-
-
-def _xlsx(request: HttpRequest, asked: Asked, what: str, sheets: Sequence[Sheet]) -> HttpResponse:
-    def write(file: IO[bytes]) -> None:
-        write_workbook(file, sheets, asked.reader.zone, asked.now)
-
-    return _file(request, _named(asked, what, "xlsx"), CONTENT_TYPE, write)
-
-
-def _named(asked: Asked, what: str, ending: str) -> str:
-    """A file name of our own making: no word of an ERP or a reader is in it."""
-    return f"closeboard-{asked.month:%Y-%m}-{what}-{asked.as_of.astimezone(UTC):%Y%m%dT%H%MZ}.{ending}"
-
-
-def _file(
-    request: HttpRequest, name: str, content_type: str, write: Callable[[IO[bytes]], None]
-) -> HttpResponse:
-    """An answer to be saved. It is written to disk first: a fault then is an error page and never half a file."""
-    file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
-    try:
-        write(file)
-    except BaseException:
-        file.close()
-        raise
-    size = file.seek(0, SEEK_END)
-    file.seek(0)
-    parts: Iterator[bytes] | AsyncIterator[bytes] = (
-        _parts_async(file) if isinstance(request, ASGIRequest) else _parts(file)
-    )
-    answer = StreamingHttpResponse(parts, content_type=content_type)
-    answer["Content-Length"] = str(size)
-    answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
-    return answer  # type: ignore[return-value]  # both are answers to the door
-
-
-def _parts(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while part := file.read(_CHUNK):
-            yield part
-
-
-async def _parts_async(file: IO[bytes]) -> AsyncIterator[bytes]:
-    for part in _parts(file):
-        yield part

@@ -29,7 +29,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One table: rows are taken one by one, each with a value for every column."""
+    """One table: rows are taken one by one, each with a value for every column.
+
+    The rows of the last sheet are taken first, so that a sheet may sum up those behind it.
+    """
 
     name: str
     columns: Sequence[Column]
@@ -52,8 +55,9 @@ def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], zone: ZoneInfo, mad
             # Excel would otherwise run such a text as soon as somebody edits its cell.
             "risky": book.add_format({"quote_prefix": True}),
         }
-        for sheet in sheets:
-            _write_sheet(book.add_worksheet(sheet.name), sheet, zone, formats)
+        pages = [book.add_worksheet(sheet.name) for sheet in sheets]
+        for page, sheet in reversed(list(zip(pages, sheets, strict=True))):
+            _write_sheet(page, sheet, zone, formats)
 
 
 def _write_sheet(page: Any, sheet: Sheet, zone: ZoneInfo, formats: dict[str, Any]) -> None:

@@ -10,11 +10,13 @@ import sys
 import zipfile
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
+from django.http import QueryDict
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
@@ -22,8 +24,11 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
+from board.asked import ask
+from board.matrix import Window, matrix
 from board.presenters import risky
 from board.spreadsheet import Column, Sheet, write_workbook
+from closing.days import month_and_year
 from entities.models import LegalEntity, Membership, Person
 from tests.make import WORKED_AT, utc
 from tests.saved import BUSY_AT, Meridian, person, play_the_worked_example, save_a_busy_group, save_group
@@ -256,7 +261,7 @@ def test_an_export_costs_a_few_statements_and_writes_nothing(rosa: Client) -> No
     for path in ("board.csv", "board.xlsx", "past-deadline.csv"):
         with CaptureQueriesContext(connection) as counted:
             body(rosa, f"/export/{path}")
-        assert len(counted) <= 16
+        assert len(counted) <= 20
         assert all(each["sql"].lstrip().upper().startswith(("SELECT", "WITH")) for each in counted)
 
 
@@ -324,6 +329,54 @@ def test_values_keep_their_kinds() -> None:
 def test_a_very_long_text_is_cut_and_not_refused() -> None:
     (cell,) = load_workbook(io.BytesIO(write(["x" * 40_000])))["Rows"][2]
     assert len(cell.value) == 32_767
+
+
+# --- the matrix ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?months=6", "?group=EUROPE", "?by=none&sort=name", "?show=late&by=owner", "?q=hale"]
+)
+def test_the_matrix_has_the_lines_and_months_of_the_screen(busy: Client, query: str) -> None:
+    asked = ask(Person.objects.get(name="Rosa Bell"), dict(parse_qsl(query[1:])), BUSY_AT)
+    window = Window.of(QueryDict(query[1:]))
+    shown = matrix(asked, window)
+    book = sheets(busy, f"/export/matrix.xlsx{query}")
+    assert [each["Code"] for each in table(book["Matrix"])] == [each.entity.code for each in shown.lines]
+    assert book["Matrix"][0][-len(shown.months) :] == [month_and_year(month) for month in shown.months]
+    on_screen = {
+        (f"{month:%Y-%m}", row.code, row.state.value, row.standing.level.value, str(row.standing.days_late))
+        for each in shown.lines
+        for month, row in zip(shown.months, each.rows, strict=True)
+        if row is not None
+    }
+    found = lines(busy, f"/export/matrix.csv{query}")
+    assert {(e["month"], e["code"], e["state"], e["level"], e["days_late"]) for e in found} == on_screen
+    assert len(found) == len(on_screen) == len(book["Periods"]) - 1
+    assert {each["as_of"] for each in found} <= {"2026-06-17T09:42:00Z"}
+
+
+def test_a_cell_of_the_matrix_says_state_lateness_and_what_is_unsure(busy: Client) -> None:
+    book = sheets(busy, "/export/matrix.xlsx?by=none")
+    cells = {each["Code"]: each for each in table(book["Matrix"])}
+    assert cells["NLDT"]["May 2026"] == "Open, +8d late"
+    assert cells["UKHC"]["May 2026"] == "Closed, on time"
+    assert cells["IEOP"]["May 2026"] == "Closed (not confirmed), on time"
+    assert cells["FRSA"]["April 2026"] == "Open, +35d late, reopened"
+    assert cells["IEOP"]["Confirmed"] == "no"
+    assert about(book)["Matrix of"] == "June 2025 to May 2026"
+
+
+def test_above_many_entities_the_matrix_comes_month_by_month_and_says_the_same(
+    busy: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = sheets(busy, "/export/matrix.xlsx?sort=name"), body(busy, "/export/matrix.csv")
+    monkeypatch.setattr("board.matrix_export.MANY", 3)
+    assert (sheets(busy, "/export/matrix.xlsx?sort=name"), body(busy, "/export/matrix.csv")) == few
+
+
+def test_months_that_cannot_be_shown_make_no_file(busy: Client) -> None:
+    assert busy.get("/export/matrix.csv?months=7").status_code == 400
 
 
 # --- the escalation queue -----------------------------------------------------------------------------------------
