@@ -210,7 +210,8 @@ def _said(close: _Close) -> tuple[str, str, str, str]:
         )
     if standing.level in _LATE:
         by = words.days(standing.days_late, standing.unit)
-        return "open", "open", f"+{by}", f"not closed, {by} late"
+        when = "" if row.fresh and not standing.unconfirmed else " when last read"
+        return "open", "open", f"+{by}", f"not closed, {by} late{when}"
     if row.state is PeriodState.UNKNOWN or not row.fresh:
         return "unsure", "?", "", "not known"
     return "open", "open", "", "not closed"
@@ -219,7 +220,7 @@ def _said(close: _Close) -> tuple[str, str, str, str]:
 def _rate(rate: OnTime) -> str:
     permille = rate.permille
     if permille is None:
-        return "No close was due yet"
+        return "No close can be counted" if rate.left_out else "No close was due yet"
     return f"{rate.on_time} of {rate.due} on time, {permille / 10:.1f} %"
 
 

@@ -65,8 +65,17 @@ class Told:
 def standing_sentence(row: Row, as_of: datetime) -> Pieces:
     """How the row stands against its deadline, in pieces with a tone; "when last read" where it is not known now."""
     standing, deadline = row.standing, row.deadline
+    unsure = not row.fresh or standing.unconfirmed
+    if unsure and deadline is not None and standing.level in (Level.NOT_DUE, Level.DUE_TODAY):
+        due = weekday_and_day(deadline.due_on)  # how far ahead it lies was judged when it was last read
+        if deadline.passed(as_of):
+            return [
+                ("strong", "Not closed"),
+                ("", f" when last read; its deadline of {due} has passed since"),
+            ]
+        return [("strong", "Not closed"), ("", f" when last read; its deadline is {due}{_at(row)}")]
     pieces = _standing(row, as_of)
-    if deadline is not None and standing.level in _LATE and (not row.fresh or standing.unconfirmed):
+    if deadline is not None and standing.level in _LATE and unsure:
         pieces.append(("", " when last read"))
     return pieces
 

@@ -24,7 +24,7 @@ _AROUND = timedelta(days=62)  # how much of the time around a period the drawing
 _FAR = timedelta(days=200)  # a bound farther away runs out of the drawing
 _MICROSOFT = ("dynamics.com", "dynamics.cn", "microsoftdynamics.us", "microsoftdynamics.de")
 _FLAGS = {
-    "permanent": "Permanently closed cannot be undone in the product.",
+    "permanent": "The product cannot undo this.",
     "window_before_period": "Posting is not even allowed in the period yet: check the range.",
     "unrestricted_or_formula": "If a date formula is in force, the API does not show it.",
     "window_reversed": "The product refuses such a range, so nothing is read from it.",

@@ -75,7 +75,7 @@ def events(
     """Everything that is known of a period, newest first."""
     found = [
         *_ended(period, row, teller),
-        *_last_read(row, teller),
+        *_last_read(period, row, teller),
         *_changes(period, row, policy, teller),
         *_deadlines(period, teller),
         *_crossings(period, row, policy, calendar, teller),
@@ -103,12 +103,12 @@ def _ended(period: KnownPeriod, row: Row, teller: Teller) -> Iterator[Event]:
         )
 
 
-def _last_read(row: Row, teller: Teller) -> Iterator[Event]:
-    if row.read_at is None:
+def _last_read(period: KnownPeriod, row: Row, teller: Teller) -> Iterator[Event]:
+    """The newest reading, where it brought nothing new."""
+    if row.read_at is None or any(seen.change.seen_at >= row.read_at for seen in period.changes):
         return
-    still = "Last read" if row.fresh else "Last read before readings failed"
-    tone = "" if row.fresh else "unsure"
-    yield _event(row.read_at, teller.reader.zone, teller, f"{still}: {words.STATES[row.state]}", tone=tone)
+    what, tone = ("Last read", "") if row.fresh else ("Last read before readings failed", "unsure")
+    yield _event(row.read_at, teller.reader.zone, teller, f"{what}: {words.STATES[row.state]}", tone=tone)
 
 
 # --- what was seen ------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def _what(
             (row.span.last if row.span else change.seen_at.date()) + ONE_DAY, zone_named(row.zone)
         )
         if change.seen_at >= ended:
-            return f"Reopened: {state}{because}", "alert"
+            return f"Reopened as {state}{because}", "alert"
     if policy.counts_as_closed(change.state):
         return f"{state}{because}", "ok"
     return f"{state}{because}", ""

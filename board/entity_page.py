@@ -48,8 +48,8 @@ class Attempt:
     when: str
     iso: str
     took: str
-    pages: int
-    rows: int
+    pages: str  # "" for who does not see all entities of the connection, likewise rows
+    rows: str
     words: str
 
 
@@ -99,6 +99,7 @@ class EntityPage:
     more_events: int
     all_url: str
     attempts: Sequence[Attempt]
+    counts_rows: bool
     connection: str
     reads_only: bool
 
@@ -120,6 +121,7 @@ class _Known:
     policy: EffectivePolicy
     calendar: WorkCalendar
     attempts: Sequence[Tried]
+    sees_whole_connection: bool
     writes: bool
 
 
@@ -183,7 +185,8 @@ def entity_page(
         events=shown,
         more_events=len(told) - len(shown),
         all_url=f"{asked.question.url(path)}{'&' if asked.question.query() else '?'}history=all#history",
-        attempts=[_attempt(tried, asked) for tried in known.attempts],
+        attempts=[_attempt(tried, known) for tried in known.attempts],
+        counts_rows=known.sees_whole_connection,
         connection=_connection(entity.connection),
         reads_only=not known.writes,
     )
@@ -209,8 +212,17 @@ def _read(entity: LegalEntity, asked: Asked) -> _Known:
         policy=effective_policies([(entity.pk, entity.group.path)], as_of=as_of)[entity.pk],
         calendar=work_calendars([entity.calendar_id], years)[entity.calendar_id],
         attempts=attempts_of(entity.pk, entity.connection_id, as_of, newest=ATTEMPTS),
+        sees_whole_connection=_sees_whole_connection(entity, asked),
         writes=may_write(asked.person, entity.pk),
     )
+
+
+def _sees_whole_connection(entity: LegalEntity, asked: Asked) -> bool:
+    """Whether the person sees all that a read brings: how many rows that was tells of what else there is."""
+    if entity.connection_id is None:
+        return False
+    read = LegalEntity.objects.filter(connection=entity.connection_id)
+    return not read.exclude(pk__in=asked.entities().values("pk")).exists()
 
 
 def _period_of(known: _Known) -> KnownPeriod | None:
@@ -392,7 +404,8 @@ def _told(known: _Known, period: KnownPeriod | None, typed: Typed | None) -> lis
     return events(period, known.row, judge, calendar, teller)
 
 
-def _attempt(tried: Tried, asked: Asked) -> Attempt:
+def _attempt(tried: Tried, known: _Known) -> Attempt:
+    asked = known.asked
     outcome, icon = _OUTCOMES[tried.outcome]
     took = ""
     if tried.finished_at is not None:
@@ -409,8 +422,8 @@ def _attempt(tried: Tried, asked: Asked) -> Attempt:
         words.clock(tried.started_at, asked.reader.zone, asked.as_of),
         words.iso(tried.started_at) or "",
         took,
-        tried.pages,
-        tried.rows,
+        f"{tried.pages:,}" if known.sees_whole_connection else "",
+        f"{tried.rows:,}" if known.sees_whole_connection else "",
         told,
     )
 

@@ -62,6 +62,8 @@ class SaidCard:
     expected: Standing | None
     expected_past: bool
     reason: Standing | None
+    expects: bool  # whether an expected close is worth a line; likewise a reason
+    reasons_asked: bool
     reason_missing: bool
     acknowledged: Standing | None
     notes: int
@@ -78,24 +80,15 @@ class SaidCard:
     @property
     def anything(self) -> bool:
         """Whether there is anything to show at all."""
-        return any(
-            (
-                self.expected,
-                self.reason,
-                self.reason_missing,
-                self.acknowledged,
-                self.expect,
-                self.give_reason,
-                self.acknowledge,
-            )
-        )
+        return bool(self.expects or self.reasons_asked or self.acknowledged or self.acknowledge or self.error)
 
 
 def said_card(row: Row, asked: Asked, *, writes: bool, typed: Typed | None) -> SaidCard:
     """What stands, and the forms that make sense for this row and reader; the past is only read."""
     said, zone = row.remarks, asked.reader.zone
     today = local_date(asked.as_of, zone_named(row.zone))
-    kinds = open_to(row, asked.as_of) if writes and not asked.past else frozenset()
+    sensible = open_to(row, asked.as_of)
+    kinds = sensible if writes and not asked.past else frozenset()
 
     def by(name: str, at: object) -> str:
         return f"{name}, {words.clock(at, zone, asked.as_of)}" if at is not None else name  # type: ignore[arg-type]
@@ -134,6 +127,8 @@ def said_card(row: Row, asked: Asked, *, writes: bool, typed: Typed | None) -> S
         reason=Standing(said.reason, said.reason_text, by(said.reason_by, said.reason_at))
         if said.reason
         else None,
+        expects=said.expected_on is not None or RemarkKind.EXPECTED_CLOSE in sensible,
+        reasons_asked=bool(said.reason) or RemarkKind.OVERDUE_REASON in sensible,
         reason_missing=row.reason_missing,
         acknowledged=Standing("", said.acknowledged_text, by(said.acknowledged_by, said.acknowledged_at))
         if said.acknowledged_at is not None

@@ -43,8 +43,8 @@ def crossings(
         for moment, over in ((deadline.due_at, False), (over_the_line_at(deadline, policy, calendar), True)):
             # A deadline that was moved into the past is crossed when it is moved.
             crossed = max(moment, set_at) if at else moment
-            # Crossed under an earlier deadline already, and late ever since: nothing new is crossed.
-            again = any(each.over is over and each.at < crossed for each in found)
+            # Crossed under the deadline before already, and so ever since: nothing new is crossed.
+            again = moment <= set_at and any(each.over is over and each.at < crossed for each in found)
             if crossed <= until and not again and _known_not_closed(changes, crossed, policy, read_at):
                 found.append(Crossing(crossed, over, deadline))
     return sorted(found, key=lambda each: (each.at, each.over))

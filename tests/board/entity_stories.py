@@ -57,6 +57,15 @@ def twelve_closes(group: Meridian, code: str = "NLDT") -> None:
         month = span.last + timedelta(days=1)
 
 
+def twelve_closes_of_all(group: Meridian) -> None:
+    """Months from May 2026 on whose reads come after those of any story, so that there is more history."""
+    for month in range(6, 12):
+        span = DateSpan(date(2026, month, 1), month_end(date(2026, month, 1)))
+        for hour in (1, 2):
+            at = datetime.combine(span.last + timedelta(days=5), time(hour), tzinfo=WORKED_AT.tzinfo)
+            group.read(at, dict.fromkeys(group.entities, (OPEN, CLOSED)[hour - 1]), span=span)
+
+
 def over_the_line() -> datetime:
     """EU DTC BV on 17 June 2026, eight days late, with a year behind it and its people talking."""
     group = save_group((NLDT,))

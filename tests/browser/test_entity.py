@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.board.entity_stories import STORIES, rosa
+from entities.models import Connection, LegalEntity, Membership
+from tests.board.entity_stories import STORIES, on_watch_without_a_reason, over_the_line, read, rosa
 from tests.browser.reader import NewReader, Reader
-from tests.saved import PASSWORD
+from tests.browser.test_use import focused, tab_to
+from tests.make import CLOSED, utc
+from tests.saved import PASSWORD, Meridian, person
 
+SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 ClockAt = Callable[[datetime], None]
 
 
@@ -41,3 +48,139 @@ def test_every_designed_state(
             reader.assert_accessible()
             reader.assert_no_sideways_scroll()
             reader.picture(f"entity-{story.__name__}-{width}-{scheme}")
+
+
+def test_a_note_by_keyboard_alone(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(over_the_line())
+    reader = new_reader()
+    log_in_at(reader, "/entities/NLDT/?month=2026-05")
+    page = reader.page
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the board"
+    page.keyboard.press("Enter")
+    tab_to(page, "Change on which the close is expected")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Expected to close on")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Expected to close on")).to_be_hidden()
+    tab_to(page, "text")
+    assert page.evaluate("document.activeElement.id") == "note-text"
+    page.keyboard.type("Bank file is in.")
+    page.keyboard.press("Tab")
+    assert focused(page) == "Keep the note"
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The note is kept.")).to_be_visible()
+    written = page.locator(".timeline > li").filter(has_text="Bank file is in.")
+    expect(written).to_have_count(1)
+    expect(written).to_contain_text("Rosa Bell wrote")
+    reader.assert_accessible()
+    assert page.url.startswith(f"{reader.site}/entities/NLDT/?month=2026-05#remark-")
+    reader.picture("entity-note-kept")
+
+
+def test_the_forms_without_javascript_and_what_they_refuse(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(on_watch_without_a_reason())
+    rosa()
+    reader = new_reader(javascript=False)
+    log_in_at(reader, "/entities/NLDT/")
+    page = reader.page
+    page.get_by_role("link", name="Acknowledge").click()
+    expect(
+        page.get_by_label("What happens next (optional)")
+    ).to_be_visible()  # the link opens what it leads to
+    page.get_by_text("Give a reason").click()
+    page.get_by_label("Why it is overdue").select_option("Another reason")
+    page.get_by_role("button", name="Keep the reason").click()
+    expect(page.get_by_role("alert")).to_have_text("Say in a few words what the other reason is.")
+    expect(page.get_by_label("Why it is overdue")).to_have_value("other")
+    page.get_by_label("In a few words (needed for another reason)").fill("The server room was flooded.")
+    page.get_by_role("button", name="Keep the reason").click()
+    expect(page.get_by_text("reason missing")).to_have_count(0)
+    expect(page.locator("#said")).to_contain_text("Another reasonThe server room was flooded.")
+    page.get_by_text("Give a date").click()
+    page.get_by_label("Expected to close on").fill("2026-06-18")
+    page.get_by_role("button", name="Keep the date").click()
+    expect(page.locator("#standing")).to_contain_text("Expected on Thu 18 June, says Rosa Bell.")
+    reader.forgive("422")
+
+
+def test_refused_forms_are_designed_too(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(on_watch_without_a_reason())
+    rosa()
+    reader = new_reader()
+    log_in_at(reader, "/entities/NLDT/")
+    page = reader.page
+    page.get_by_text("Give a date").click()
+    page.get_by_label("Expected to close on").fill("2026-01-05")
+    page.get_by_role("button", name="Keep the date").click()
+    expect(page.get_by_role("alert")).to_have_text("Mon 5 January 2026 is past. Choose today or later.")
+    for width in (1400, 390):
+        for scheme in ("light", "dark"):
+            reader.look(width, scheme)
+            reader.assert_accessible()
+            reader.assert_no_sideways_scroll()
+            reader.picture(f"entity-refused-form-{width}-{scheme}")
+    reader.forgive("422")
+
+
+def test_who_only_reads_and_who_may_not_write(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(over_the_line())
+    person("olga@meridian.test", "Olga", role=Membership.Role.OWNER)
+    reader = new_reader()
+    log_in_at(reader, "/entities/NLDT/", "olga@meridian.test")
+    expect(reader.page.get_by_text("You read this entity.")).to_be_visible()
+    expect(reader.page.get_by_role("button", name="Keep the note")).to_have_count(0)
+    reader.assert_accessible()
+    reader.picture("entity-reads-only")
+
+
+def test_the_past_is_marked_and_leads_back_to_now(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(over_the_line())
+    reader = new_reader()
+    log_in_at(reader, "/entities/NLDT/?month=2026-05&at=2026-06-12")
+    page = reader.page
+    expect(page.get_by_text("This is the past:")).to_be_visible()
+    for scheme in ("light", "dark"):
+        reader.look(1400, scheme)
+        reader.assert_accessible()
+        reader.picture(f"entity-past-{scheme}")
+    page.locator("#then a").click()
+    expect(page.locator("main h2").first).to_have_text("8 days past its deadline of Tue 9 June")
+
+
+def test_an_open_page_follows_the_erp_and_keeps_what_is_being_typed(
+    new_reader: NewReader, clock_at: ClockAt
+) -> None:
+    clock_at(on_watch_without_a_reason())
+    rosa()
+    reader = new_reader()
+    reader.page.clock.install()
+    log_in_at(reader, "/entities/NLDT/?month=2026-05")
+    page = reader.page
+    page.get_by_label("Write a note").fill("Half a sen")
+    page.get_by_text("Give a date").click()
+    group = Meridian(Connection.objects.get(), {"NLDT": LegalEntity.objects.get()})
+    read(group, "2026-06-12 12:01", CLOSED)
+    clock_at(utc("2026-06-12 12:02"))
+    with page.expect_response(lambda answer: "seen=" in answer.url):
+        page.clock.fast_forward(61_000)
+    expect(page.locator("main h2").first).to_have_text(
+        "Closed late on Fri 12 June, 3 days past its deadline of Tue 9 June"
+    )
+    expect(page.locator("#entity-head .state")).to_have_text("Closed")
+    expect(page.locator("#news")).to_contain_text("There is something new in the history below.")
+    expect(page).to_have_title(re.compile("^EU DTC BV: Closed late on Fri 12 June"))
+    expect(page.get_by_label("Write a note")).to_have_value("Half a sen")
+    expect(page.get_by_label("Expected to close on")).to_be_visible()
+    reader.assert_accessible()
+
+
+def test_the_screenshot_of_the_documents(new_reader: NewReader, clock_at: ClockAt, tmp_path: Path) -> None:
+    """With UPDATE_SCREENS=1 it is written to docs/screens/entity.png."""
+    clock_at(over_the_line())
+    reader = new_reader(1400, 1150)
+    log_in_at(reader, "/entities/NLDT/?month=2026-05")
+    folder = SCREENS if os.environ.get("UPDATE_SCREENS") == "1" else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    reader.page.screenshot(path=folder / "entity.png")
+    assert (folder / "entity.png").stat().st_size > 20_000
