@@ -1,0 +1,208 @@
+"""Asking the board other questions: filters, folds, order and moment, by mouse, by keyboard and without script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.reader import NewReader, Reader
+from tests.cast import Who
+from tests.make import OPEN, WORKED_AT
+from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
+
+ClockAt = Callable[[datetime], None]
+
+
+def ids(reader: Reader) -> list[str]:
+    found: list[str] = reader.page.locator("#rows tr").evaluate_all("rows => rows.map(row => row.id)")
+    return found
+
+
+def codes(reader: Reader) -> list[str]:
+    return [each.removeprefix("row-") for each in ids(reader) if each.startswith("row-")]
+
+
+@pytest.fixture
+def busy(new_reader: NewReader, clock_at: ClockAt) -> Reader:
+    save_a_busy_group()
+    clock_at(BUSY_AT)
+    person()
+    reader = new_reader()
+    reader.log_in()
+    return reader
+
+
+def test_typing_narrows_the_rows_and_the_address(busy: Reader) -> None:
+    find = busy.page.get_by_label("Find an entity or owner")
+    find.press_sequentially("hale", delay=20)
+    expect(busy.page.locator("#chip-all")).to_have_text("All 2")
+    expect(busy.page).to_have_url(busy.site + "/?q=hale")
+    assert codes(busy) == ["UKHC", "UKRT"]
+    expect(find).to_be_focused()
+    expect(find).to_have_value("hale")
+    busy.page.get_by_role("link", name="Clear").click()
+    expect(busy.page.locator("#chip-all")).to_have_text("All 12")
+    expect(find).to_have_value("")
+
+
+def test_chips_count_and_choose(busy: Reader) -> None:
+    chips = busy.page.locator("#chips a")
+    counted = {name: int(count) for name, count in (text.rsplit(" ", 1) for text in chips.all_inner_texts())}
+    for name, count in counted.items():
+        busy.page.locator("#chips").get_by_text(name).click()
+        expect(busy.page.locator("#chips .here")).to_contain_text(name)
+        assert len(codes(busy)) == count
+        busy.assert_accessible()
+
+
+def test_grouping_and_order_are_kept_in_the_address(busy: Reader) -> None:
+    busy.page.get_by_label("Group by").select_option("Nothing")
+    expect(busy.page.locator("#rows .group")).to_have_count(0)
+    busy.page.locator("#more-filters-of").click()
+    busy.page.get_by_label("Order").select_option("Name")
+    expect(busy.page).to_have_url(busy.site + "/?by=none&sort=name")
+    assert codes(busy) == sorted(codes(busy), key=lambda code: names(busy)[code].casefold())
+    busy.page.reload()
+    expect(busy.page.get_by_label("Group by")).to_have_value("none")
+    busy.picture("filters-sorted")
+
+
+def names(reader: Reader) -> dict[str, str]:
+    return {code: reader.page.locator(f"#to-{code}").inner_text() for code in codes(reader)}
+
+
+def test_headings_fold_and_are_remembered(busy: Reader) -> None:
+    europe = busy.page.get_by_role("button", name="Continental Europe")
+    expect(europe).to_have_attribute("aria-expanded", "true")
+    europe.focus()
+    busy.page.keyboard.press("Enter")
+    expect(europe).to_have_attribute("aria-expanded", "false")
+    expect(busy.page.locator("#row-NLDT")).to_have_count(0)
+    expect(europe).to_be_focused()
+    busy.assert_accessible()
+    busy.page.reload()
+    expect(europe).to_have_attribute("aria-expanded", "false")
+    assert "fold" not in busy.page.url
+    europe.click()
+    expect(busy.page.locator("#row-NLDT")).to_be_visible()
+
+
+def test_nothing_found_says_so_with_a_way_on(busy: Reader) -> None:
+    busy.page.get_by_label("Find an entity or owner").fill("atlantis")
+    expect(busy.page.locator("#none")).to_contain_text("Nobody here is called “atlantis”.")
+    busy.assert_accessible()
+    busy.picture("filters-none")
+    busy.page.get_by_role("link", name="Show all 12 entities").click()
+    assert len(codes(busy)) == 12
+
+
+def test_a_past_moment_is_marked_and_told_apart_from_now(new_reader: NewReader, clock_at: ClockAt) -> None:
+    play_the_worked_example(save_group())
+    clock_at(WORKED_AT)
+    person()
+    reader = new_reader()
+    reader.log_in()
+    reader.page.locator("#moments-of").click()
+    reader.page.get_by_role("link", name="Fri 5 Jun", exact=True).click()
+    expect(reader.page).to_have_url(reader.site + "/?at=2026-06-05")
+    then = reader.page.locator("#then")
+    expect(then).to_contain_text(
+        "This is the past: the board as it was known on Sat 6 June 2026, 00:00 London"
+    )
+    expect(then).to_contain_text("Since then:")
+    reader.page.locator("#since-of").click()
+    expect(reader.page.locator("#since")).to_contain_text("UK Retail Ltd")
+    expect(reader.page.locator("#stream")).to_have_count(0)
+    for width in (1400, 390):
+        for scheme in ("light", "dark"):
+            reader.look(width, scheme)  # type: ignore[arg-type]
+            reader.assert_accessible()
+            reader.assert_no_sideways_scroll()
+            reader.picture(f"past-{width}-{scheme}")
+    then.get_by_role("link", name="Back to now").click()
+    expect(reader.page.locator("#then")).to_have_count(0)
+
+
+def test_what_means_nothing_is_told_with_a_way_on(busy: Reader) -> None:
+    busy.open("/?show=everything")
+    expect(busy.page.get_by_role("main")).to_contain_text("There is no filter “everything”")
+    busy.assert_accessible()
+    busy.page.get_by_role("link", name="Show the latest, May 2026").click()
+    assert len(codes(busy)) == 12
+    busy.forgive("400")
+
+
+def test_everything_works_without_script(new_reader: NewReader, clock_at: ClockAt) -> None:
+    save_a_busy_group()
+    clock_at(BUSY_AT)
+    person()
+    reader = new_reader(javascript=False)
+    reader.log_in()
+    reader.page.get_by_label("Find an entity or owner").fill("hale")
+    reader.page.get_by_label("Group by").select_option("Owner")
+    reader.page.get_by_role("button", name="Apply").click()
+    rows = reader.page.locator("#rows .entity b")
+    expect(rows).to_have_text(["UK HoldCo", "UK Retail Ltd"])
+    reader.page.get_by_role("link", name="Clear").click()
+    reader.page.get_by_role("button", name="Dana Whitfield").click()
+    expect(reader.page.locator("#row-USRT")).to_have_count(0)
+    reader.page.get_by_role("link", name="Alerting").click()
+    expect(reader.page.locator("#chips .here")).to_contain_text("Alerting")
+    reader.page.get_by_role("link", name="April 2026").click()
+    expect(reader.page.get_by_role("heading", level=1)).to_have_text("April 2026")
+
+
+def test_a_walk_by_keyboard_from_the_board_to_an_entity_and_back(busy: Reader) -> None:
+    busy.page.keyboard.press("Tab")
+    expect(busy.page.get_by_text("Skip to the board")).to_be_focused()
+    busy.page.keyboard.press("Enter")
+    find = busy.page.get_by_label("Find an entity or owner")
+    for _ in range(25):
+        busy.page.keyboard.press("Tab")
+        if find.evaluate("each => each === document.activeElement"):
+            break
+    busy.page.keyboard.type("dtc")
+    expect(busy.page.locator("#chip-all")).to_have_text("All 1")
+    link = busy.page.locator("#to-NLDT")
+    for _ in range(25):
+        busy.page.keyboard.press("Tab")
+        if link.evaluate("each => each === document.activeElement"):
+            break
+    busy.page.keyboard.press("Enter")
+    expect(busy.page.get_by_role("heading", level=1)).to_contain_text("EU DTC BV")
+    busy.page.go_back()
+    expect(busy.page.locator("#chip-all")).to_have_text("All 1")
+
+
+def test_a_big_board_starts_folded_and_loads_what_is_opened(new_reader: NewReader, clock_at: ClockAt) -> None:
+    cast = [
+        Who(
+            f"E{n:03}",
+            f"Entity {n}",
+            "GB",
+            "Europe/London",
+            ("UK", "EUROPE")[n % 2],
+            "Amira Hale",
+            "",
+            "",
+            "",
+        )
+        for n in range(302)
+    ]
+    group = save_group(cast)
+    group.read("2026-06-12 11:58", {who.code: OPEN for who in cast})
+    clock_at(WORKED_AT)
+    person()
+    reader = new_reader()
+    reader.log_in()
+    assert sorted(ids(reader)) == ["group-EUROPE", "group-UK"]
+    expect(reader.page.locator("#sum-UK")).to_contain_text("0/151 closed")
+    reader.page.get_by_role("button", name="United Kingdom").click()
+    expect(reader.page.locator("#row-E000")).to_be_visible()
+    assert len(codes(reader)) == 151
+    reader.page.get_by_label("Find an entity or owner").fill("entity 30")
+    expect(reader.page.locator("#chip-all")).to_have_text("All 3")
+    assert sorted(codes(reader)) == ["E030", "E300", "E301"]  # few enough to need no folding
