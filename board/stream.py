@@ -23,13 +23,12 @@ from django.db import DatabaseError, connections
 from board import asked as door
 from board import words
 from board.asked import Asked, ask
-from board.door import visible_ids
+from board.door import DoorBackend, visible_ids
 from board.live import Shown, beat, message, shown
 from board.screen import Screen, calendars_of
 from closing.months import active_month
 from closing.scoreboard import at_moment
 from entities.access import access_of, open_sessions
-from entities.models import Person
 from periods.kept import KEEPER
 from periods.news import CHANNEL, unseen
 
@@ -166,14 +165,15 @@ class Hub:
         await asyncio.sleep(GATHER)
         self._nudged.clear()
         views = list(self._views.values())
-        for view, after in await in_thread(lambda: _looked(views)):
+        found = await in_thread(lambda: _looked(views))
+        if KEEPER.access_news != self._access_news:
+            await self._check_access()  # first: whoever was shut out before a change is not told of it
+        for view, after in found:
             data = message(view.shown, after)
             view.shown = after
             if data is not None:
                 for stream in list(view.streams):
                     stream.put(data)
-        if KEEPER.access_news != self._access_news:
-            await self._check_access()
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT)
@@ -217,10 +217,16 @@ class Opening:
     stream: Stream
 
 
-def open_for(person: Person, session_key: str, told: dict[str, str]) -> Opening:
-    """Judge who wants to listen to what; raises BadQuestion, also for a moment of the past, which is not live."""
+def open_for(person_id: int, session_key: str, told: dict[str, str]) -> Opening | None:
+    """Judge who wants to listen to what; None for who may not any more. Raises BadQuestion.
+
+    The access is read before what it lets them see: whatever changes in between is found by the next look at it.
+    """
+    access = access_of([person_id]).get(person_id)
+    person = DoorBackend().get_user(person_id)
+    if access is None or person is None:
+        return None
     asked = ask(person, told, door.now())
-    access = access_of([person.pk])[person.pk]
     ids = visible_ids(person)
     screen = _screen(asked, ids)
     question = asked.question.but(month=asked.month if asked.question.month is not None else None)
@@ -249,6 +255,10 @@ def _looked(views: list[View]) -> list[tuple[View, Shown]]:
             continue
         now = Asked(asked.person, asked.reader, asked.question, as_of, as_of, month, month)
         found.append((view, shown(_screen(now, view.ids))))
+    if found:
+        KEEPER.hear(
+            *unseen(KEEPER.seen)
+        )  # whoever lost access before what was just read must not be told of it
     return found
 
 

@@ -122,14 +122,15 @@ async def live(request: HttpRequest) -> HttpResponseBase:
 
 
 def _opening(request: HttpRequest) -> Opening | HttpResponse:
-    refusal = ""
+    status, refusal = 401, "You are not signed in any more."
     if not request.user.is_authenticated or request.session.session_key is None:
-        status, refusal = 401, "You are not signed in any more."
+        pass
     elif "at" in request.GET:
         status, refusal = 400, "The past does not change: only the board of now is live."
     else:
         try:
-            return open_for(request.user, request.session.session_key, request.GET.dict())
+            if opening := open_for(request.user.pk, request.session.session_key, request.GET.dict()):
+                return opening
         except BadQuestion as bad:
             status, refusal = 400, str(bad)
     answer = HttpResponse(refusal, content_type="text/plain; charset=utf-8", status=status)

@@ -1,0 +1,236 @@
+"""The hub's promises that no browser can be made to keep: who is told, in which order, and when a stream ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from pytest_django.plugin import DjangoDbBlocker
+
+from board import stream
+from board.stream import Hub, Opening, open_for
+from entities.models import Group, LegalEntity, Membership, Person
+from periods.kept import KEEPER
+from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT
+from tests.saved import Meridian, person, play_the_worked_example, save_group
+
+WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
+
+
+@pytest.fixture
+def meridian(
+    live_database: str, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Meridian]:
+    monkeypatch.setattr("board.asked.now", lambda: WORKED_AT)
+    monkeypatch.setattr(stream, "SWEEP", 0.05)  # whatever nobody nudged about is found at once
+    with django_db_blocker.unblock():
+        group = save_group()
+        play_the_worked_example(group)
+        yield group
+        KEEPER.forget()
+
+
+def session() -> str:
+    store = SessionStore()
+    store.create()
+    return str(store.session_key)
+
+
+def opened(somebody: Person, key: str | None = None) -> Opening:
+    opening = open_for(somebody.pk, key or session(), {})
+    assert opening is not None
+    return opening
+
+
+class Listener:
+    """A stream that somebody reads, and all that it has told so far."""
+
+    def __init__(self, opening: Opening) -> None:
+        self.told = b""
+        self.ended = False
+        self._opening = opening
+
+    async def listen(self) -> None:
+        async for data in Hub.here().listen(self._opening):
+            self.told += data
+        self.ended = True
+
+
+def hear(story: Callable[[Callable[..., Awaitable[Any]]], Awaitable[None]]) -> None:
+    """Play a story beside a hub; what it does to the database it does in a thread, through what it is given."""
+
+    async def play() -> None:
+        try:
+            await story(stream.in_thread)
+        finally:
+            Hub.here().end()
+
+    asyncio.run(play())
+
+
+async def until(true: Callable[[], object], what: str) -> None:
+    for _ in range(1000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"not within ten seconds: {what}")
+
+
+def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: Meridian) -> None:
+    """Both are heard in the same look, the loss of the role first committed: not one byte about the entity."""
+
+    async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
+        rosa = await in_thread(person)
+        uma = await in_thread(lambda: person("uma@meridian.test", "Uma", group="EUROPE"))
+        stays, goes = [Listener(await in_thread(lambda who=who: opened(who))) for who in (rosa, uma)]
+        tasks = [asyncio.create_task(each.listen()) for each in (stays, goes)]
+        await until(lambda: stays.told and goes.told, "both are greeted")
+        before = goes.told
+
+        @transaction.atomic
+        def both() -> None:
+            Membership.objects.filter(person=uma).delete()
+            meridian.read(WORKED_AT, WORKED | {"NLDT": CLOSED})
+
+        await in_thread(both)
+        await until(lambda: b"row-NLDT" in stays.told, "who may see it is told")
+        await until(lambda: goes.ended, "who may not is let go")
+        assert b"NLDT" not in goes.told.removeprefix(before)
+        assert not stays.ended
+        Hub.here().end()
+        await asyncio.gather(*tasks)
+
+    hear(story)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_is_taken_away_while_a_stream_opens_ends_it(
+    when: str, meridian: Meridian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request has read the memberships already; the stream must not outlive them for all that."""
+    real = stream.access_of
+
+    def take_away() -> None:
+        LegalEntity.objects.filter(code="NLDT").update(group=Group.objects.get(code="UK"))
+
+    def meanwhile(people: Any) -> Any:
+        monkeypatch.setattr(stream, "access_of", real)
+        if when == "before":
+            take_away()
+        found = real(people)
+        if when == "after":
+            take_away()
+        return found
+
+    async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
+        uma = await in_thread(lambda: person("uma@meridian.test", "Uma", group="EUROPE"))
+        await in_thread(lambda: opened(uma))  # so that what she may see is known already
+        monkeypatch.setattr(stream, "access_of", meanwhile)
+        listener = Listener(await in_thread(lambda: opened(uma)))
+        task = asyncio.create_task(listener.listen())
+        await until(lambda: listener.told, "she is greeted")
+        await in_thread(lambda: meridian.read(WORKED_AT, WORKED | {"NLDT": CLOSED}))
+        if when == "after":
+            await until(lambda: listener.ended, "her access is not what it was")
+        else:
+            await asyncio.sleep(0.5)
+        assert b"EU DTC" not in listener.told
+        Hub.here().end()
+        await task
+
+    hear(story)
+
+
+def test_a_stream_ends_with_its_session_and_with_its_person(
+    meridian: Meridian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "ACCESS", 0.1)
+    assert stream.SWEEP + 15.0 + stream.RETRY[1] / 1000 < 60  # 05-reliability 4.9
+
+    async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
+        rosa = await in_thread(person)
+        tom = await in_thread(lambda: person("tom@meridian.test", "Tom"))
+        keys = [await in_thread(session) for _ in range(3)]
+        people = [rosa, rosa, tom]
+        all_of_them = [
+            Listener(await in_thread(lambda who=who, key=key: opened(who, key)))
+            for who, key in zip(people, keys, strict=True)
+        ]
+        tasks = [asyncio.create_task(each.listen()) for each in all_of_them]
+        await until(lambda: all(each.told for each in all_of_them), "all are greeted")
+        await in_thread(lambda: SessionStore(keys[0]).delete())
+        await until(lambda: all_of_them[0].ended, "the session is over")
+        assert not all_of_them[1].ended
+        await in_thread(lambda: Person.objects.filter(pk=tom.pk).update(is_active=False))
+        await until(lambda: all_of_them[2].ended, "Tom is switched off")
+        assert not all_of_them[1].ended
+        assert await in_thread(lambda: open_for(tom.pk, keys[2], {})) is None
+        await in_thread(lambda: Person.objects.filter(pk=rosa.pk).update(password="another"))
+        await until(lambda: all_of_them[1].ended, "a changed password ends every session")
+        await asyncio.gather(*tasks)
+        assert Hub.here().streams == []
+
+    hear(story)
+
+
+def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(meridian: Meridian) -> None:
+    async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
+        rosa = await in_thread(person)
+        slow = await in_thread(lambda: opened(rosa))
+        reading = Hub.here().listen(slow)
+        await anext(reading)
+        for number in range(stream.WAITING + 1):
+            slow.stream.put(b"%d" % number)
+        assert [data async for data in reading] == []
+        assert Hub.here().streams == []
+
+    hear(story)
+
+
+def test_nobody_is_let_in_while_the_server_goes_down(meridian: Meridian) -> None:
+    async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
+        rosa = await in_thread(person)
+        listener = Listener(await in_thread(lambda: opened(rosa)))
+        task = asyncio.create_task(listener.listen())
+        await until(lambda: listener.told, "she is greeted")
+        Hub.end_all()
+        await task
+        assert listener.ended
+        late = Listener(await in_thread(lambda: opened(rosa)))
+        await late.listen()
+        assert late.told == b""
+
+    hear(story)
+
+
+def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database goes away between hearing and reading; the next look tells it."""
+    real, failed = stream.access_of, []
+
+    def once(people: Any) -> Any:
+        if not failed:
+            failed.append(1)
+            raise OSError("the session was terminated")
+        return real(people)
+
+    async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
+        rosa = await in_thread(person)
+        listener = Listener(await in_thread(lambda: opened(rosa)))
+        task = asyncio.create_task(listener.listen())
+        await until(lambda: listener.told, "she is greeted")
+        monkeypatch.setattr(stream, "access_of", once)
+
+        def change() -> None:
+            LegalEntity.objects.filter(code="NLDT").update(name="Renamed BV")
+
+        await in_thread(change)
+        await until(lambda: b"Renamed BV" in listener.told, "the change is told after all")
+        assert failed
+        Hub.here().end()
+        await task
+
+    hear(story)
