@@ -34,13 +34,13 @@ class Place:
 class Shown:
     """All that a browser shows of one screen, ready to be compared with the next."""
 
-    month: str
+    frame: object  # what stands on the page and is in none of the parts
     version: str
     title: str
     parts: Mapping[str, str]  # html by the id of the element that it is
     sums: Mapping[str, str]  # what stands behind the name in each heading, by key
     places: Sequence[Place]
-    words: Mapping[str, int]  # for each row on the screen, how often it has said something new
+    words: Mapping[str, str]  # for each row on the screen, a hash of what it says
     readings: Mapping[int, tuple[str, str]]
     rows: Mapping[str, Row]
     screen: Screen
@@ -60,8 +60,9 @@ def shown(screen: Screen) -> Shown:
             rows[key] = row
             places.append(Place(key, under))
     page = screen.page
+    headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
     return Shown(
-        month=page.month_key,
+        frame=(page.month_key, headings, bool(rows), page.scope, page.rule, page.notes),
         version=screen.version,
         title=f"{page.title} · Closeboard",
         parts={
@@ -74,7 +75,8 @@ def shown(screen: Screen) -> Shown:
         },
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},
         places=places,
-        words={key: screen.kept.words[row.entity_id] for key, row in rows.items()},
+        # Not the counts in `kept.words`: they begin anew when a board was put away meanwhile.
+        words={key: screen.kept.digest_of(row) for key, row in rows.items()},
         readings=readings(screen.whole.rows),
         rows=rows,
         screen=screen,
@@ -84,19 +86,15 @@ def shown(screen: Screen) -> Shown:
 def message(before: Shown, after: Shown) -> bytes | None:
     """The event that takes a browser from one screen to the other; None where it would change nothing.
 
-    An event `refetch` where telling each change would cost more than a page: another month, other headings, many
-    rows.
+    An event `refetch` where telling each change would cost more than a page (another month, other headings, many
+    rows) or where something has changed that is in no part: the rule in the head, the notes below the table.
     """
     again = after.readings != before.readings
     if before.version == after.version:
         return _event(_readings(after.readings), f"{after.version}:{after.version}") if again else None
     moved = _moved(before.places, after.places)
-    said = [key for key, count in after.words.items() if before.words.get(key) != count]
-    if (before.month, before.sums.keys(), bool(before.rows)) != (
-        after.month,
-        after.sums.keys(),
-        bool(after.rows),
-    ) or len(said) + len(moved) > MOST:
+    said = [key for key, words_said in after.words.items() if before.words.get(key) != words_said]
+    if before.frame != after.frame or len(said) + len(moved) > MOST:
         return event("refetch", "")
     html = [f"<title>{escape(after.title)}</title>"]
     for key, part in after.parts.items():
