@@ -1,8 +1,7 @@
-"""What the stream tells turns the screen before into the screen after: messages applied to a browser made of lists."""
+"""What the stream tells turns one screen into the next: its messages, played to a browser made of lists."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from board.live import MOST, Shown, announcement, beat, message, shown
-from board.narrow import ordered
 from board.question import GROUPINGS, ORDERS, SHOWS, Question
 from board.rows import Reader
 from board.screen import Screen
 from board.sections import Folds
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, at_moment
+from closing.scoreboard import GroupNode, Row, Warning, at_moment
 from closing.standing import Level
 from periods.kept import Kept, _merged
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST, Who
@@ -28,16 +26,15 @@ from tests.make import (
     MAY,
     NOT_UNDERSTOOD,
     ON_HOLD,
-    OPEN,
     RESTRICTED,
     WORKED_AT,
     Reads,
     row,
     story,
-    worked_example,
 )
 
 TREE = (*GROUPS, GroupNode("NORDICS", "Nordics", "EUROPE"), GroupNode("BALTICS", "Baltics", "NORDICS"))
+IEOP = WIDER_CAST[5]
 LONDON = Reader.in_zone("Europe/London")
 _GENERATIONS = count(1)
 
@@ -76,7 +73,7 @@ def of(
     """A row of the story with what only the database knows about it; its newest reading is `minutes` old."""
     read_at = WORKED_AT - timedelta(minutes=minutes)
     made = row(who, *reads, read_at=f"{read_at:%Y-%m-%d %H:%M}")  # type: ignore[arg-type]
-    pk = WIDER_CAST.index(who) + 1 if number is None else number
+    pk = [each.code for each in WIDER_CAST].index(who.code) + 1 if number is None else number
     read = {"connection_id": 1, "stale_at": read_at + timedelta(minutes=15)} if reads else {}
     return replace(made, entity_id=pk, **(read | changes))  # type: ignore[arg-type]
 
@@ -191,9 +188,8 @@ class Event:
             assert colon or text == "data:", text
             fields.setdefault(name, []).append(value)
         assert set(fields) <= {"id", "event", "data", "retry"}
-        return cls(
-            *(fields.get("id") or [""]), *(fields.get("event") or [""]), "\n".join(fields.get("data", []))
-        )
+        first = {name: values[0] for name, values in fields.items() if name != "data"}
+        return cls(first.get("id", ""), first.get("event", ""), "\n".join(fields.get("data", [])))
 
 
 class Browser:
@@ -287,8 +283,8 @@ def test_what_is_told_makes_the_next_screen(
         assert browser.lines == lines(after.screen, folded)
         return
     event = Event.of(told)
+    assert (event.name == "refetch") is (frame(before) != frame(after))
     if event.name == "refetch":
-        assert frame(before) != frame(after)
         return
     assert event.id == f"{before.version}:{after.version}"
     browser.take(event)
@@ -307,4 +303,231 @@ def frame(found: Shown) -> object:
     headings = {
         (section.key, section.name, section.depth) for section in found.screen.sections if section.name
     }
-    return found.month, headings, bool(found.rows), page.scope, page.rule, page.notes
+    return page.month_key, headings, bool(found.rows), page.scope, page.rule, page.notes
+
+
+# --- what happens to rows -------------------------------------------------------------------------------------------
+
+BEHIND = Question(by="none")
+
+
+def four(**changed: Row | None) -> list[Row]:
+    """The worked example, with other rows for some, or None for those that are gone."""
+    told = {
+        "UKHC": of(UKHC, *story_of(UKHC, "closed")),
+        "UKRT": of(UKRT, *story_of(UKRT, "closed")),
+        "USRT": of(USRT, *story_of(USRT, "held")),
+        "NLDT": of(NLDT, *story_of(NLDT, "open")),
+    }
+    return [each for each in (told | changed).values() if each is not None]
+
+
+def turned(
+    before: Sequence[Row], after: Sequence[Row], question: Question = BEHIND, folded: Sequence[str] = ()
+) -> tuple[Browser, Event]:
+    """A browser that shows `before` and has taken the one message that leads to `after`."""
+    first = kept(before)
+    old, new = seen(first, question), seen(kept(after, first), question)
+    told = message(old, new)
+    assert told is not None
+    browser, event = Browser(old, frozenset(folded)), Event.of(told)
+    assert event.id == f"{old.version}:{new.version}"
+    assert event.name == ""
+    browser.take(event)
+    assert browser.lines == lines(new.screen, frozenset(folded))
+    return browser, event
+
+
+def order(browser: Browser) -> list[str]:
+    return [key for key, _ in browser.lines]
+
+
+def test_a_row_that_closes_moves_down_and_is_announced() -> None:
+    assert order(Browser(seen(kept(four()), BEHIND))) == ["row-NLDT", "row-USRT", "row-UKHC", "row-UKRT"]
+    browser, event = turned(four(), four(NLDT=of(NLDT, *story_of(NLDT, "closed late"))))
+    assert order(browser) == ["row-USRT", "row-NLDT", "row-UKHC", "row-UKRT"]
+    assert browser.flashed == ["row-NLDT"]
+    assert browser.announced == "EU DTC BV: closed 2d late."
+    assert "1 of 4 outstanding" in browser.title
+    assert event.data.count("<tr ") == 1  # the other rows did not travel
+
+
+def alike(*codes: str) -> list[Row]:
+    """Entities with one rule for the deadline, so that who comes and goes changes nothing in the head."""
+    told = {
+        "NLDT": of(NLDT, *story_of(NLDT, "open")),
+        "IEOP": of(IEOP, *story_of(IEOP, "closed")),
+        "UKHC": of(UKHC, *story_of(UKHC, "closed")),
+        "UKRT": of(UKRT, *story_of(UKRT, "closed")),
+    }
+    return [told[code] for code in codes]
+
+
+def test_a_new_row_stands_where_it_belongs() -> None:
+    browser, event = turned(alike("NLDT", "IEOP", "UKRT"), alike("NLDT", "IEOP", "UKHC", "UKRT"))
+    assert order(browser) == ["row-NLDT", "row-IEOP", "row-UKHC", "row-UKRT"]
+    assert "place what:row-UKHC after:row-IEOP" in event.data
+
+
+def test_the_first_row_goes_to_the_top() -> None:
+    browser, event = turned(alike("IEOP", "UKHC"), alike("NLDT", "IEOP", "UKHC"))
+    assert order(browser) == ["row-NLDT", "row-IEOP", "row-UKHC"]
+    assert "place what:row-NLDT after:top" in event.data
+
+
+def test_a_row_that_is_gone_leaves() -> None:
+    browser, event = turned(alike("NLDT", "IEOP", "UKHC", "UKRT"), alike("NLDT", "IEOP", "UKHC"))
+    assert order(browser) == ["row-NLDT", "row-IEOP", "row-UKHC"]
+    assert '<hx-partial hx-target="#row-UKRT" hx-swap="delete"></hx-partial>' in event.data
+    assert browser.announced == ""
+
+
+def test_a_row_that_no_longer_passes_the_filter_leaves() -> None:
+    late = Question(by="none", show="late")
+    browser, _ = turned(four(), four(USRT=of(USRT, *story_of(USRT, "closed"))), late)
+    assert order(browser) == ["row-NLDT"]
+    assert "Late <b>1</b>" in browser.parts["chips"]
+
+
+def test_a_row_in_another_group_moves_below_its_heading() -> None:
+    moved = of(UKRT, *story_of(UKRT, "closed"), group="EUROPE")
+    browser, event = turned(four(), four(UKRT=moved), Question())
+    assert order(browser)[:3] == ["group-EUROPE", "row-NLDT", "row-UKRT"]
+    assert order(browser)[3:] == ["group-AMERICAS", "row-USRT", "group-UK", "row-UKHC"]
+    assert "in:group-EUROPE" in event.data
+
+
+def test_a_row_that_moves_below_a_folded_heading_is_not_shown() -> None:
+    moved = of(UKRT, *story_of(UKRT, "closed"), group="EUROPE")
+    browser, _ = turned(four(), four(UKRT=moved), Question(), ["EUROPE"])
+    assert "row-UKRT" not in order(browser)
+    assert "<b>1</b>/2 closed" in dict(browser.lines)["group-EUROPE"]
+
+
+def test_a_row_that_moves_out_of_a_folded_heading_appears() -> None:
+    moved = of(UKRT, *story_of(UKRT, "closed"), group="EUROPE")
+    browser, _ = turned(four(), four(UKRT=moved), Question(), ["UK"])
+    assert order(browser)[:3] == ["group-EUROPE", "row-NLDT", "row-UKRT"]
+
+
+def test_the_fewest_rows_move() -> None:
+    """Two trade places: one of them moves, whatever the number of rows that stay."""
+    late = of(UKHC, *story_of(UKHC, "closed late"))
+    _, event = turned(four(), four(UKHC=late))
+    assert event.data.count("after:") <= 1
+
+
+# --- what is not told, or told shorter ------------------------------------------------------------------------------
+
+
+def test_nothing_is_told_where_nothing_changed() -> None:
+    first = kept(four())
+    assert message(seen(first), seen(kept(four(), first))) is None
+
+
+def test_younger_readings_change_no_row() -> None:
+    first = kept(four())
+    old, new = seen(first), seen(kept([read_again(each) for each in four()], first))
+    told = message(old, new)
+    assert told is not None
+    event = Event.of(told)
+    assert event.id == f"{old.version}:{old.version}"
+    assert _PARTIAL.findall(event.data) == [("readings", "innerHTML", event.data.split(">", 1)[1][:-13])]
+    assert event.data.count("<li ") == 1
+    assert 'data-connection="1" data-read-at="2026-06-12T11:59:30Z"' in event.data
+
+
+def many(number: int, name: str) -> list[Row]:
+    """So many entities of one group, all in one state."""
+    crowd = [replace(UKHC, code=f"E{each:03}", name=f"Entity {each:03}") for each in range(number)]
+    return [of(who, *story_of(who, name), number=each + 1) for each, who in enumerate(crowd)]
+
+
+@pytest.mark.parametrize(("changed", "name"), [(MOST, ""), (MOST + 1, "refetch")])
+def test_many_changes_are_fetched_by_each_browser(changed: int, name: str) -> None:
+    before = many(MOST + 20, "open")
+    first = kept(before)
+    news = [replace(each, because=f"{each.because} again") for each in before[:changed]]
+    told = message(seen(first, BEHIND), seen(kept([*news, *before[changed:]], first), BEHIND))
+    assert told is not None
+    assert Event.of(told).name == name
+
+
+OTHER_FRAMES = {
+    "another month": {"month": date(2026, 4, 1)},
+    "a group of another name": {
+        "groups": [replace(node, name="Kingdom, united") if node.code == "UK" else node for node in TREE]
+    },
+    "a group moved below another": {
+        "groups": [replace(node, parent="EUROPE") if node.code == "UK" else node for node in TREE]
+    },
+}
+
+
+@pytest.mark.parametrize("what", OTHER_FRAMES)
+def test_other_headings_are_fetched(what: str) -> None:
+    first = kept(four())
+    after = kept(four(), first, **OTHER_FRAMES[what])  # type: ignore[arg-type]
+    assert message(seen(first), seen(after)) == b"event: refetch\ndata: \n\n"
+
+
+FRAMES_OF_ROWS = {
+    "the last row goes": (four(), []),
+    "the first row comes": ([], four()),
+    "a first row below another heading": (four(USRT=None), four()),
+    "the last row below a heading": (four(), four(USRT=None)),
+    "another rule for a deadline": (four(), four(NLDT=of(NLDT, *story_of(NLDT, "open"), deadline=None))),
+    "another alert line": (four(), four(NLDT=of(NLDT, *story_of(NLDT, "open"), alert_after_days=9))),
+}
+
+
+@pytest.mark.parametrize("what", FRAMES_OF_ROWS)
+def test_what_is_in_no_part_is_fetched(what: str) -> None:
+    before, after = FRAMES_OF_ROWS[what]
+    first = kept(before)
+    assert message(seen(first), seen(kept(after, first))) == b"event: refetch\ndata: \n\n"
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+HOSTILE = '</hx-partial></title><img src=x onerror="alert(1)">&amp;\'\r\ndata: x\u2028id: 7\n\nevent: refetch'
+
+
+def test_a_hostile_name_stays_a_name() -> None:
+    evil = replace(NLDT, name=HOSTILE, owner=HOSTILE)
+    late, later = story_of(NLDT, "open"), story_of(NLDT, "held")
+    browser, event = turned(four(NLDT=of(evil, *late)), four(NLDT=of(evil, *later)))
+    assert "<img" not in event.data
+    assert event.data.count("</hx-partial>") == event.data.count("<hx-partial ")
+    assert "&lt;img" in browser.announced
+    assert "&lt;img" in browser.parts["verdict"]
+    assert "onerror=&quot;" in dict(browser.lines)["row-NLDT"]
+
+
+def test_a_hostile_heading_stays_a_name() -> None:
+    evil, held = replace(NLDT, owner=HOSTILE), replace(USRT, owner=HOSTILE)
+    before = four(NLDT=of(evil, *story_of(NLDT, "open")), USRT=of(held, *story_of(USRT, "open")))
+    after = four(NLDT=of(evil, *story_of(NLDT, "held")), USRT=of(held, *story_of(USRT, "closed")))
+    _, event = turned(before, after, Question(by="owner"))
+    assert "<img" not in event.data
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_the_announcement_names_at_most_three(number: int) -> None:
+    told = announcement(many(number, "open"), WORKED_AT)
+    named = [f"Entity {each:03}" for each in range(6) if f"Entity {each:03}" in told]
+    assert len(named) == min(number, 3)
+    assert told.startswith(f"{number} entities have changed: ") is (number > 3)
+    assert bool(told) is bool(number)
+
+
+def test_the_announcement_confirms_nothing_that_is_not() -> None:
+    stale = of(NLDT, *story_of(NLDT, "closed"), minutes=40)
+    assert not stale.fresh
+    assert announcement([stale], WORKED_AT).endswith(", not confirmed.")
+
+
+def test_a_beat_names_the_version_and_the_time() -> None:
+    told = Event.of(beat("abc", "2026-06-12T12:00:00Z", retry=1500))
+    assert (told.name, told.id) == ("beat", "")
+    assert told.data == '{"version": "abc", "now": "2026-06-12T12:00:00Z"}'
