@@ -43,6 +43,7 @@ _SHORT = {
     "not known": "unknown",
 }
 _LATE = {Level.LATE, Level.ALERTING}
+_FILES = (("CSV, a line for each period", "csv"), ("Excel", "xlsx"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
         "page": answer,
         "notes": notes(board, asked.reader),
         "bar": bar,
+        "exports": [(label, address(f"/export/matrix.{ending}", question, own)) for label, ending in _FILES],
         "past": asked.past,
         "months": [_month(month, asked) for month in data.months],
         "parts": [_part(section, data, asked, window, path) for section in data.sections],
