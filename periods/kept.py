@@ -130,10 +130,11 @@ class Kept:
         warnings = concerning(self.warnings, rows)
         board = Scoreboard(self.month, self.as_of, ranked(rows), groups_above(self.groups, rows), warnings)
         if ids not in self.versions:
-            self.versions[ids] = digest(board, self._row_digest)
+            self.versions[ids] = digest(board, self.digest_of)
         return Scope(self, board, self.versions[ids])
 
-    def _row_digest(self, row: Row) -> str:
+    def digest_of(self, row: Row) -> str:
+        """A hash of what a row of this board says (`row_digest`); it stands for that in every other board too."""
         words = self.words[row.entity_id]
         known = self.hashes.get(row.entity_id)
         if known is None or known[0] != words:

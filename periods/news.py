@@ -1,19 +1,17 @@
 """What has happened to the boards: rows that the database itself writes whenever something they show is written.
 
-Triggers write them (migration 0004), so that no door can forget to, not even a hand with SQL. A reader remembers which
-transactions it has seen as a PostgreSQL snapshot; what is new is whatever committed since, in any order. Redis only
-carries the nudge that there is something to look for.
+Triggers write them (migration 0004), so that no door can forget to, not even a hand with SQL. A reader remembers
+which transactions it has seen as a PostgreSQL snapshot; what is new is whatever committed since, in any order. Redis
+only carries the nudge that there is something to look for.
 """
 
 from __future__ import annotations
 
 import json
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-
 
 import redis
 import structlog
@@ -46,7 +44,7 @@ class Piece:
 
 
 def unseen(seen: str | None) -> tuple[str, list[Piece], str | None]:
-    """The snapshot that has seen all that is committed by now, the news since an earlier one, and that one; one query."""
+    """The snapshot that has seen all that is committed, the news since an earlier one, and that one; one statement."""
     with database.cursor() as cursor:
         cursor.execute(f"SELECT {SNAPSHOT}, {UNSEEN_NEWS}", [seen, seen])  # noqa: S608 - texts of our own
         snapshot, told = cursor.fetchone()

@@ -234,3 +234,27 @@ def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest
         await task
 
     hear(story)
+
+
+def test_a_board_that_was_put_away_hides_no_change(meridian: Meridian) -> None:
+    """Counts of what a row has said begin anew with the board; a browser must be told all the same."""
+
+    async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
+        rosa = await in_thread(person)
+        listener = Listener(await in_thread(lambda: opened(rosa)))
+        task = asyncio.create_task(listener.listen())
+        await until(lambda: listener.told, "she is greeted")
+
+        def change() -> None:
+            with KEEPER._lock:  # so that nobody looks in between
+                KEEPER.forget()
+                meridian.read(WORKED_AT, WORKED | {"NLDT": CLOSED})
+
+        await in_thread(change)
+        await until(lambda: b"1 of 4 outstanding" in listener.told, "the verdict is told")
+        assert b"place what:row-NLDT" in listener.told
+        assert b"place what:row-UKHC" not in listener.told
+        Hub.here().end()
+        await task
+
+    hear(story)
