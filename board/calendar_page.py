@@ -36,13 +36,14 @@ _LATE = {Level.LATE, Level.ALERTING}
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A day above the table; `month` is said where a month begins."""
+    """A day above the table; `month` is said where a month begins, `gap` that days before it are left out."""
 
     month: str
     weekday: str
     number: int
     full: str
     today: bool
+    gap: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +219,17 @@ def _behind(data: Timeline, asked: Asked) -> Ahead | None:
 
 def _heads(data: Timeline) -> list[Head]:
     heads = []
-    for place, day in enumerate(data.days):
+    for before, day in zip([None, *data.days], data.days, strict=False):
         weekday, number, month = weekday_and_day(day).split()
+        gap = before is not None and (day - before).days > 1
         heads.append(
             Head(
-                month[:3] if place == 0 or day.day == 1 else "",
+                month[:3] if before is None or gap or day.day == 1 else "",
                 weekday[:2],
                 int(number),
                 weekday_and_day(day),
                 day == data.today,
+                gap,
             )
         )
     return heads

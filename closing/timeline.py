@@ -14,6 +14,7 @@ from closing.states import PeriodState
 
 LONGEST = 45  # days that a timeline shows at most
 _AFTER = 2  # days shown after the last thing that happens
+_WEEK = 7
 _WORKDAY = re.compile(r"WD(\d+)", re.ASCII)
 
 
@@ -199,16 +200,20 @@ def _perhaps(row: Row, closed: Sequence[Spell]) -> tuple[date, date] | None:
 def days_to_show(rows: Iterable[Row], month_end: date, today: date) -> list[date]:
     """The days of a month's close: from period end to the last deadline, close or expected day and a few more.
 
-    They reach today while somebody is not closed or not confirmed, and are LONGEST at most.
+    They reach today while somebody is not closed. The run of days is LONGEST at most; where it ends before today and
+    somebody is not closed or not confirmed, today stands alone behind it.
     """
     rows = list(rows)
     ends = [row.span.last for row in rows if row.span is not None]
     first = max(min(ends, default=month_end), month_end - timedelta(days=14)) + timedelta(days=1)
     last = max((day for row in rows for day in _happens(row)), default=first + timedelta(days=12))
-    if today <= last or any(row.standing.outstanding or not row.fresh for row in rows):
+    unclosed = any(row.standing.outstanding for row in rows)
+    unsure = any(not row.fresh for row in rows)
+    if unclosed or (unsure and (today - last).days <= _WEEK):
         last = max(last, today)
     count = min((last - first).days + 1 + _AFTER, LONGEST)
-    return [first + timedelta(days=n) for n in range(max(count, 7))]
+    days = [first + timedelta(days=n) for n in range(max(count, 7))]
+    return [*days, today] if days[-1] < today and (unclosed or unsure) else days
 
 
 def _happens(row: Row) -> list[date]:
