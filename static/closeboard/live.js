@@ -145,4 +145,9 @@
     for (const menu of document.querySelectorAll(menus)) if (!menu.contains(event.target)) menu.open = false;
   });
   document.documentElement.classList.add("js");
+
+  // htmx begins in a timer, which may fire before its extensions have come: then it has passed the stream by.
+  const powered = (element) => element?.hasAttribute("data-htmx-powered");
+  const stream = document.getElementById("stream");
+  if (stream && powered(board()) && !powered(stream)) htmx.process(stream);
 })();

@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 
-from closeboard.serve import on_exit, server
+from closeboard.serve import Server, on_exit, server
 from tests.browser.reader import NewReader, Reader
 from tests.browser_binary import FLAGS, ensure
 from tests.make import WORKED_AT
@@ -106,25 +106,63 @@ def _use(name: str) -> None:
     connection.settings_dict["NAME"] = name
 
 
-@pytest.fixture
-def site(own_database: str) -> Iterator[str]:
-    """The address of a server that serves `own_database`, over ASGI as in earnest: pages and live streams."""
-    made = server(host="127.0.0.1", port=0)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = Thread(target=made.run, args=([listening],), name="site")
+class Serving:
+    """A server in a thread of this process, over ASGI as in earnest; it may be stopped, and started where it was."""
+
+    def __init__(self) -> None:
+        self.port = 0  # any free one, and ever after the same
+        self._server: Server | None = None
+        self._thread: Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Serve, and return once requests are answered."""
+        made = server(host="127.0.0.1", port=0)
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", self.port))
+        self.port = listening.getsockname()[1]
+
+        def run() -> None:
+            with listening:
+                made.run([listening])
+
+        thread = Thread(target=run, name="site")
         thread.start()
-        port = listening.getsockname()[1]
         while not made.started:
             assert thread.is_alive(), "the server did not start"
             sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            for hook in on_exit:
-                hook()
-            made.should_exit = True
-            thread.join()
+        self._server, self._thread = made, thread
+
+    def stop(self) -> None:
+        """End the streams and the server, as a signal would; nothing answers at the address afterwards."""
+        if self._server is None or self._thread is None:
+            return
+        for hook in on_exit:
+            hook()
+        self._server.should_exit = True
+        self._thread.join()
+        self._server = self._thread = None
+
+
+@pytest.fixture
+def serving(own_database: str) -> Iterator[Serving]:
+    """A server of `own_database` that a story may stop and start again."""
+    made = Serving()
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def site(serving: Serving) -> str:
+    """The address of a server that serves `own_database`: pages and live streams."""
+    return serving.url
 
 
 @pytest.fixture
