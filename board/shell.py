@@ -8,12 +8,14 @@ from django.urls import reverse
 
 from board.people import someone
 from closing.scoreboard import Scoreboard
+from closing.standing import Level
 from entities.models import Person
 
 # key: (label, name of the address)
 SCREENS = {
     "board": ("Board", "scoreboard"),
     "matrix": ("Matrix", "matrix"),
+    "calendar": ("Calendar", "calendar"),
     "past_deadline": ("Past deadline", "past_deadline"),
 }
 
@@ -29,9 +31,14 @@ class Link:
     count: int | None = None
 
 
+def past_the_line(board: Scoreboard) -> int:
+    """Entities over the alert line, in the month shown or in one of those before that the rows tell of."""
+    return sum(row.standing.alerting or Level.ALERTING in row.track for row in board.rows)
+
+
 def shell(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
     """The template variables `person` and `nav` of a screen; `board` is the person's own, for the counts."""
-    counts = {"past_deadline": board.counts.alerting} if board is not None else {}
+    counts = {"past_deadline": past_the_line(board)} if board is not None else {}
     nav = [
         Link(key, label, reverse(name), key == here, counts.get(key))
         for key, (label, name) in SCREENS.items()

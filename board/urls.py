@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from board import health, saved_views, views
+from board import exports, health, saved_views, views
+from board.calendar_page import calendar_page
 from board.entity import entity, remark
+from board.kiosk import wall
+from board.matrix_export import matrix_csv, matrix_xlsx
 from board.matrix_page import matrix_page
 from board.past_deadline import past_deadline
 
@@ -13,9 +16,17 @@ urlpatterns = [
     path("", views.scoreboard, name="scoreboard"),
     path("live/", views.live, name="live"),
     path("matrix/", matrix_page, name="matrix"),
+    path("calendar/", calendar_page, name="calendar"),
     path("past-deadline/", past_deadline, name="past_deadline"),
     path("entities/<str:code>/", entity, name="entity"),
     path("entities/<str:code>/remarks/", remark, name="remark"),
+    path("wall/", wall, name="wall"),
+    path("export/board.csv", exports.board_csv, name="export_board_csv"),
+    path("export/board.xlsx", exports.board_xlsx, name="export_board_xlsx"),
+    path("export/past-deadline.csv", exports.past_deadline_csv, name="export_past_deadline_csv"),
+    path("export/past-deadline.xlsx", exports.past_deadline_xlsx, name="export_past_deadline_xlsx"),
+    path("export/matrix.csv", matrix_csv, name="export_matrix_csv"),
+    path("export/matrix.xlsx", matrix_xlsx, name="export_matrix_xlsx"),
     path("start/", saved_views.start, name="start"),
     path("views/", saved_views.saved_views, name="saved_views"),
     path("views/save/", saved_views.save_view, name="save_view"),

@@ -62,7 +62,8 @@ def take_snapshot(
     States, readings, deadlines and policies replay any past instant; groups and owners are today's. Entities count
     from `active_from` to `active_to` (01-domain 1.3). What is stale is judged as of its last reading, so that it
     neither clears nor escalates (01-domain 1.6). Runs the same number of queries whatever the number of entities.
-    With `track` each row tells how so many months before it went: by its first close, or where it stands without one.
+    With `track` each row tells how so many months before it went: by the first close, or where the month stands when
+    it was never closed or is late again after a reopening.
     """
     before = [month]
     for _ in range(track):
@@ -74,9 +75,15 @@ def take_snapshot(
     went: dict[int, list[Level]] = defaultdict(list)
     for earlier in reversed(before[1:]):
         for row in boards[earlier].rows:
-            went[row.entity_id].append(row.standing.first_close_level or row.standing.level)
+            went[row.entity_id].append(_went(row.standing))
     rows = [replace(row, track=tuple(went[row.entity_id])) for row in board.rows]
     return replace(board, rows=rows)
+
+
+def _went(standing: Standing) -> Level:
+    if standing.level in (Level.LATE, Level.ALERTING):
+        return standing.level
+    return standing.first_close_level or standing.level
 
 
 def take_snapshots(
