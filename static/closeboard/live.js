@@ -8,8 +8,8 @@
   const poll = 30_000; // while there is no stream
   let heard = Date.now(); // when the server was last heard of, by our clock
   let live = false;
-  let ahead = 0; // our clock minus the server's
   const board = () => document.getElementById("scoreboard");
+  let ahead = Date.now() - (Date.parse(board()?.dataset.now) || Date.now()); // our clock minus the server's
   const now = () => Date.now() - ahead;
   const refetch = () => board() && htmx.trigger(board(), "refetch");
 
@@ -110,18 +110,20 @@
     const reads = {};
     let aged = false;
     for (const each of document.querySelectorAll("#readings li")) reads[each.dataset.connection] = each.dataset;
-    for (const row of board().querySelectorAll("tr[data-connection]")) {
-      const read = reads[row.dataset.connection];
-      const time = row.querySelector("td.read time");
-      if (!read || !time) continue;
-      const text = age(read.readAt);
+    for (const time of board().querySelectorAll("td.read time")) {
+      const row = time.closest("tr"), read = reads[row.dataset.connection];
+      const text = age(read?.readAt ?? time.dateTime);
       if (time.textContent !== text) time.textContent = text;
+      if (!read) continue;
       const old = now() > Date.parse(read.staleAt);
       row.classList.toggle("stale", old);
       row.querySelector(".state").dataset.asOf = old ? `as of ${told(clock, Date.parse(read.readAt))}` : "";
       aged ||= old;
     }
     board().classList.toggle("is-aged", aged);
+    const oldest = Object.values(reads).map((read) => read.readAt).sort()[0];
+    const all = oldest && document.querySelector("#freshness.confirmed span");
+    if (all) all.textContent = age(oldest) === "now" ? "All read just now" : `All read within ${age(oldest)}`;
   }
 
   const clock = { hour: "2-digit", minute: "2-digit" }, day = { weekday: "short" };
