@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -69,7 +72,7 @@ STATES = {
     nothing_late: "Nobody is past the alert line",
     all_closed: "Nobody is past the alert line",
     stale: "6 entities are past the alert line",
-    nothing_read: "Nobody is past the alert line",
+    nothing_read: "Nobody is known to be past the alert line",
     no_entities: "Nobody closes May 2026",
 }
 
@@ -98,3 +101,68 @@ def test_every_designed_state(
             reader.picture(f"queue-{state.__name__}-{width}-{scheme}")
             reader.assert_accessible()
             reader.assert_no_sideways_scroll()
+
+
+def test_an_acknowledgement_is_given_on_the_page(new_reader: NewReader, clock_at: ClockAt) -> None:
+    """Without scripts: the form posts, the page comes back and says who acknowledged what."""
+    clock_at(busy())
+    person()
+    reader = enter(new_reader(javascript=False))
+    queued = reader.page.locator("#queued-USRT")
+    expect(queued).to_contain_text("Nobody has acknowledged this")
+    queued.get_by_text("Acknowledge", exact=False).locator("visible=true").last.click()
+    queued.get_by_label("What happens next (optional)").fill("Dana closes it tonight")
+    reader.picture("queue-acknowledge")
+    queued.get_by_role("button", name="Say that I look after it").click()
+    reader.page.wait_for_url(lambda url: "/past-deadline/" in url)
+    expect(reader.page.locator("#queued-USRT")).to_contain_text(
+        "Acknowledged by Rosa Bell, 10:42: “Dana closes it tonight”"
+    )
+    expect(reader.page.locator(".verdict")).to_contain_text("4 not acknowledged.")
+    reader.picture("queue-acknowledged")
+
+
+def test_filters_and_months_together_at_any_width(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(busy())
+    person()
+    reader = enter(new_reader(dark=True))
+    reader.page.get_by_text("Filters", exact=True).click()
+    reader.page.get_by_label("Group").select_option("EUROPE")
+    reader.page.get_by_role("button", name="Apply filters").click()
+    expect(reader.page.locator(".queued")).to_have_count(4)
+    expect(reader.page.get_by_text("Only Group: Continental Europe")).to_be_visible()
+    for width in (360, 768, 1024, 2560):
+        reader.look(width, "dark")
+        reader.picture(f"queue-filtered-{width}")
+        reader.assert_accessible()
+        reader.assert_no_sideways_scroll()
+    reader.page.get_by_role("link", name="Clear").click()
+    expect(reader.page.locator(".queued")).to_have_count(6)
+
+
+def test_the_past_is_marked(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(busy())
+    person()
+    reader = enter(new_reader(), "/past-deadline/?at=2026-06-16")
+    expect(reader.page.get_by_text("This is the past:")).to_be_visible()
+    expect(reader.page.locator(".queued").first).to_contain_text("Distribution SAS")
+    reader.assert_accessible()
+    reader.picture("queue-past")
+    reader.page.get_by_role("link", name="Back to now").first.click()
+    expect(reader.page.get_by_text("This is the past:")).to_have_count(0)
+
+
+def test_the_queue_prints_whole_cards(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(busy())
+    person()
+    reader = enter(new_reader())
+    reader.page.emulate_media(media="print", color_scheme="light")
+    for gone in (".top", ".tools", ".filters", ".acknowledge"):
+        expect(reader.page.locator(gone).first).to_be_hidden()
+    expect(reader.page.locator("#queued-NLDT")).to_contain_text("sanne.de.wit@meridian.test")
+    sheet = reader.page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page[^s]", sheet)) == 1
+    if folder := os.environ.get("CLOSEBOARD_PICTURES"):
+        Path(folder, "queue.pdf").write_bytes(sheet)
+    reader.page.set_viewport_size({"width": 1047, "height": 725})
+    reader.picture("queue-print")
