@@ -238,8 +238,8 @@ def test_a_past_moment_is_shown_as_it_was_known_and_only_read(rosa: Client) -> N
     assert "Late: the deadline" not in page
     assert 'action="/entities/NLDT/remarks/"' not in html(then)
     assert "hx-get" not in html(then)
-    assert 'href="/entities/NLDT/?month=2026-04&amp;at=2026-06-08T13:05"' in unquote(html(then))
-    assert 'href="/?at=2026-06-08T13:05"' in unquote(html(then))
+    assert 'href="/entities/NLDT/?month=2026-04&amp;at=2026-06-08T13:05+01:00"' in unquote(html(then))
+    assert 'href="/?at=2026-06-08T13:05+01:00"' in unquote(html(then))
 
 
 def test_how_far_ahead_a_deadline_lies_is_not_told_from_an_old_reading(rosa: Client) -> None:
