@@ -78,8 +78,15 @@ def test_everything_works_without_javascript(meridian: Meridian, new_reader: New
     reader.log_in()
     page = reader.page
     expect(page.locator("h2")).to_have_text("Not closed: 2 of 4 outstanding")
-    page.get_by_text("Tue 9 Jun").first.click()
+    page.locator("#due-of-NLDT").click()
     expect(page.get_by_text("6th working day after Sun 31 May 2026, Netherlands")).to_be_visible()
+    page.locator("#find").fill("UK")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("#rows .entity b")).to_have_text(["UK HoldCo", "UK Retail Ltd"])
+    page.get_by_role("link", name="Clear").click()
+    expect(page.locator("#rows .entity b")).to_have_count(4)
+    page.locator("#fold-UK").click()
+    expect(page.locator("#rows .entity b")).to_have_text(["EU DTC BV", "US Retail Inc"])
     page.locator("#next-month").click()
     expect(page.get_by_role("heading", name="June 2026")).to_be_visible()
     page.locator("#person summary").click()
@@ -96,54 +103,68 @@ def open_with_a_hand_on_the_clock(reader: Reader) -> Page:
     return reader.page
 
 
-def test_a_refresh_shows_the_news_and_keeps_the_readers_place(
+def test_a_page_that_comes_back_asks_and_shows_what_was_missed(
     meridian: Meridian, new_reader: NewReader
 ) -> None:
+    """As after a laptop was shut; what is pushed meanwhile is told in test_live."""
     reader = new_reader()
-    page = open_with_a_hand_on_the_clock(reader)
+    page = reader.page
+    page.route("**/live/**", lambda route: route.abort())
+    reader.log_in()
     page.locator("#due-of-NLDT").focus()
     page.keyboard.press("Enter")
     with page.expect_response(re.compile("seen=")) as same:
-        page.clock.fast_forward(31_000)
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     assert same.value.status == 204
 
     meridian.read("2026-06-12 11:59", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": CLOSED, "NLDT": ON_HOLD})
-    page.clock.fast_forward(31_000)
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     expect(page.locator("h2")).to_have_text("Not closed: 1 of 4 outstanding")
     expect(page).to_have_title("Not closed: 1 of 4 outstanding · May 2026 · Closeboard")
     expect(page.locator("#row-NLDT .state")).to_have_text("On hold")
     expect(page.get_by_text("6th working day after Sun 31 May 2026, Netherlands")).to_be_visible()
     assert page.evaluate("document.activeElement.id") == "due-of-NLDT"
+    reader.forgive("ERR_FAILED", "htmx:")
 
 
-def test_a_session_that_ended_leads_to_the_login_and_back(meridian: Meridian, new_reader: NewReader) -> None:
-    page = open_with_a_hand_on_the_clock(reader := new_reader())
+def test_a_session_that_ended_leads_to_the_login_and_back(
+    meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("board.stream.ACCESS", 1.0)  # sessions are looked at every 15 seconds otherwise
+    reader = new_reader()
+    page = reader.page
+    reader.log_in()
     page.goto(reader.site + "/?month=2026-05")
     Session.objects.all().delete()
     cache.clear()
-    page.clock.fast_forward(31_000)
-    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible(timeout=20_000)
     assert page.url == f"{reader.site}/login/?next=/%3Fmonth%3D2026-05"
     assert page.locator("#scoreboard").count() == 0
+    reader.forgive("401")
 
 
-def test_a_lost_connection_is_said_and_taken_back(
-    meridian: Meridian, new_reader: NewReader, clock_at: ClockAt
-) -> None:
-    page = open_with_a_hand_on_the_clock(reader := new_reader())
-    lost = page.get_by_text("No connection to Closeboard")
+def test_a_lost_connection_is_said_and_taken_back(meridian: Meridian, new_reader: NewReader) -> None:
+    reader = new_reader()
+    page = reader.page
+    page.clock.install()  # so that nobody waits half a minute
+    reader.log_in()
+    expect(page.locator("#live")).to_be_visible()
+    lost = page.get_by_text("Live updates lost at")
     expect(lost).to_be_hidden()
     page.context.set_offline(True)
-    page.clock.fast_forward(31_000)
+    page.route("**/live/**", lambda route: route.abort())  # a stream that is open may outlive the switch
+    page.clock.fast_forward(61_000)
     expect(lost).to_be_visible()
+    expect(page.locator("#live")).to_be_hidden()
     reader.assert_accessible()
     reader.picture("lost")
-    page.context.set_offline(False)
     meridian.read(WORKED_AT, {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": CLOSED, "NLDT": OPEN})
+    page.unroute("**/live/**")
+    page.context.set_offline(False)
     page.clock.fast_forward(31_000)
     expect(lost).to_be_hidden()
     expect(page.locator("h2")).to_have_text("Not closed: 1 of 4 outstanding")
-    reader.forgive("ERR_INTERNET_DISCONNECTED", "htmx:")
+    reader.forgive("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "htmx:")
 
 
 def test_logging_out_forgets_the_board(meridian: Meridian, new_reader: NewReader) -> None:
