@@ -94,7 +94,8 @@ def message(before: Shown, after: Shown) -> bytes | None:
         return _event(_readings(after.readings), f"{after.version}:{after.version}") if again else None
     moved = _moved(before.places, after.places)
     said = [key for key, words_said in after.words.items() if before.words.get(key) != words_said]
-    if before.frame != after.frame or len(said) + len(moved) > MOST:
+    dated = _dated_anew(before, after)
+    if before.frame != after.frame or len(said) + len(moved) + len(dated) > MOST:
         return event("refetch", "")
     html = [f"<title>{escape(after.title)}</title>"]
     for key, part in after.parts.items():
@@ -102,7 +103,7 @@ def message(before: Shown, after: Shown) -> bytes | None:
             html.append(_partial(key, part))
     gone = before.words.keys() - after.words.keys()
     html += [f'<hx-partial hx-target="#{key}" hx-swap="delete"></hx-partial>' for key in sorted(gone)]
-    html += _placed(after, moved, said)
+    html += _placed(after, moved, [*said, *dated])
     for key, part in after.sums.items():
         if before.sums[key] != part:
             html.append(_partial(f"sum-{key}", part))
@@ -111,6 +112,15 @@ def message(before: Shown, after: Shown) -> bytes | None:
     if text := announcement([after.rows[key] for key in said], after.screen.whole.as_of):
         html.append(_partial("announced", escape(text), "innerHTML"))
     return _event("".join(html), f"{before.version}:{after.version}")
+
+
+def _dated_anew(before: Shown, after: Shown) -> list[str]:
+    """Rows that say the same on another day: after midnight "as of 23:50" is "as of Thu 11 Jun 23:50"."""
+    if before.screen.day == after.screen.day:
+        return []
+    return [
+        key for key, row in after.rows.items() if not row.fresh and before.words.get(key) == after.words[key]
+    ]
 
 
 def _placed(after: Shown, moved: set[str], said: Sequence[str]) -> list[str]:

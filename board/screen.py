@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -30,7 +30,7 @@ from closing.days import WorkCalendar
 from closing.differences import differences
 from closing.scoreboard import Row, Scoreboard, at_moment
 from entities.calendars import work_calendars
-from periods.kept import Kept
+from periods.kept import Kept, Scope
 
 _AGE = "\0"  # stands in a row's fragment where the cell with the age of its reading comes; no text holds this letter
 
@@ -67,6 +67,11 @@ class Screen:
     @cached_property
     def sections(self) -> list[Section]:
         return sections(self.board, self.question.by)
+
+    @property
+    def day(self) -> date:
+        """Which day it is for the reader."""
+        return self.whole.as_of.astimezone(self.reader.zone).date()
 
     @property
     def tag(self) -> str:
@@ -149,8 +154,7 @@ class Screen:
     def _made(self) -> dict[int, tuple[int, str]]:
         """Fragments by entity; "as of 09:12" becomes "as of Tue 9 Jun 09:12" at the reader's midnight."""
         assert self.kept is not None
-        today = self.whole.as_of.astimezone(self.reader.zone).date()
-        return self.kept.fragments(("row", self.reader.zone_name, today))
+        return self.kept.fragments(("row", self.reader.zone_name, self.day))
 
     @cached_property
     def _query(self) -> str:
@@ -173,7 +177,13 @@ def screen_of(asked: Asked) -> Screen:
     if asked.past:
         return Screen(board, asked.question, asked.reader, calendars=calendars_of(board))
     scope = asked.scope
-    return Screen(board, asked.question, asked.reader, scope.kept, scope.version, calendars_of(board))
+    version = version_of(scope, asked.as_of, asked.reader)
+    return Screen(board, asked.question, asked.reader, scope.kept, version, calendars_of(board))
+
+
+def version_of(scope: Scope, as_of: datetime, reader: Reader) -> str:
+    """Names what a reader is shown now: what the board says, and their day, since it tells "since Tue 9 Jun"."""
+    return f"{scope.version}{as_of.astimezone(reader.zone):%m%d}"
 
 
 def calendars_of(board: Scoreboard) -> Calendars:

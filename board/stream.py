@@ -25,7 +25,7 @@ from board import words
 from board.asked import Asked, ask
 from board.door import DoorBackend, visible_ids
 from board.live import Shown, beat, message, shown
-from board.screen import Screen, calendars_of
+from board.screen import Screen, calendars_of, version_of
 from closing.months import active_month
 from closing.scoreboard import at_moment
 from entities.access import access_of, open_sessions
@@ -237,7 +237,8 @@ def open_for(person_id: int, session_key: str, told: dict[str, str]) -> Opening 
 def _screen(asked: Asked, ids: frozenset[int] | None) -> Screen:
     scope = KEEPER.board(asked.month, asked.as_of).scope(ids)
     board = at_moment(scope.board, asked.as_of)
-    return Screen(board, asked.question, asked.reader, scope.kept, scope.version, calendars_of(board))
+    version = version_of(scope, asked.as_of, asked.reader)
+    return Screen(board, asked.question, asked.reader, scope.kept, version, calendars_of(board))
 
 
 def _looked(views: list[View]) -> list[tuple[View, Shown]]:
@@ -251,7 +252,8 @@ def _looked(views: list[View]) -> list[tuple[View, Shown]]:
         before = view.shown.screen
         assert before.kept is not None
         kept = KEEPER.board(month, as_of)
-        if (kept.month, kept.generation) == (before.kept.month, before.kept.generation):
+        same_day = before.day == as_of.astimezone(asked.reader.zone).date()
+        if same_day and (kept.month, kept.generation) == (before.kept.month, before.kept.generation):
             continue
         now = Asked(asked.person, asked.reader, asked.question, as_of, as_of, month, month)
         found.append((view, shown(_screen(now, view.ids))))

@@ -15,7 +15,7 @@ from board import stream
 from board.stream import Hub, Opening, open_for
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.kept import KEEPER
-from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT
+from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
 from tests.saved import Meridian, person, play_the_worked_example, save_group
 
 WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
@@ -254,6 +254,30 @@ def test_a_board_that_was_put_away_hides_no_change(meridian: Meridian) -> None:
         await until(lambda: b"1 of 4 outstanding" in listener.told, "the verdict is told")
         assert b"place what:row-NLDT" in listener.told
         assert b"place what:row-UKHC" not in listener.told
+        Hub.here().end()
+        await task
+
+    hear(story)
+
+
+def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
+    meridian: Meridian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The board counts days since the month's end, and "as of 12:58" was yesterday."""
+    evening, night = utc("2026-06-12 22:58"), utc("2026-06-12 23:01")
+
+    async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
+        monkeypatch.setattr("board.asked.now", lambda: evening)
+        rosa = await in_thread(person)
+        opening = await in_thread(lambda: opened(rosa))
+        assert "12 days" in opening.shown.parts["verdict"]
+        listener = Listener(opening)
+        task = asyncio.create_task(listener.listen())
+        await until(lambda: listener.told, "she is greeted")
+        monkeypatch.setattr("board.asked.now", lambda: night)
+        await until(lambda: b"13 days" in listener.told, "it is Saturday")
+        assert b"as of Fri 12 Jun 12:58" in listener.told
+        assert opening.shown.version.encode() + b":" in listener.told
         Hub.here().end()
         await task
 
