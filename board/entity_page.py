@@ -121,7 +121,7 @@ class _Known:
     policy: EffectivePolicy
     calendar: WorkCalendar
     attempts: Sequence[Tried]
-    sees_whole_connection: bool
+    sees_all: bool  # how much a read brought tells of what else there is
     writes: bool
 
 
@@ -186,7 +186,7 @@ def entity_page(
         more_events=len(told) - len(shown),
         all_url=f"{asked.question.url(path)}{'&' if asked.question.query() else '?'}history=all#history",
         attempts=[_attempt(tried, known) for tried in known.attempts],
-        counts_rows=known.sees_whole_connection,
+        counts_rows=known.sees_all,
         connection=_connection(entity.connection),
         reads_only=not known.writes,
     )
@@ -212,17 +212,9 @@ def _read(entity: LegalEntity, asked: Asked) -> _Known:
         policy=effective_policies([(entity.pk, entity.group.path)], as_of=as_of)[entity.pk],
         calendar=work_calendars([entity.calendar_id], years)[entity.calendar_id],
         attempts=attempts_of(entity.pk, entity.connection_id, as_of, newest=ATTEMPTS),
-        sees_whole_connection=_sees_whole_connection(entity, asked),
+        sees_all=asked.person.is_superuser,
         writes=may_write(asked.person, entity.pk),
     )
-
-
-def _sees_whole_connection(entity: LegalEntity, asked: Asked) -> bool:
-    """Whether the person sees all that a read brings: how many rows that was tells of what else there is."""
-    if entity.connection_id is None:
-        return False
-    read = LegalEntity.objects.filter(connection=entity.connection_id)
-    return not read.exclude(pk__in=asked.entities().values("pk")).exists()
 
 
 def _period_of(known: _Known) -> KnownPeriod | None:
@@ -422,8 +414,8 @@ def _attempt(tried: Tried, known: _Known) -> Attempt:
         words.clock(tried.started_at, asked.reader.zone, asked.as_of),
         words.iso(tried.started_at) or "",
         took,
-        f"{tried.pages:,}" if known.sees_whole_connection else "",
-        f"{tried.rows:,}" if known.sees_whole_connection else "",
+        f"{tried.pages:,}" if known.sees_all else "",
+        f"{tried.rows:,}" if known.sees_all else "",
         told,
     )
 
