@@ -32,6 +32,7 @@ from tests.board.worlds import (
     World,
 )
 
+pytestmark = pytest.mark.timeout(600)  # everything is asked before the first test
 LOGIN = 302  # to the login; told apart from other redirects below
 ALL_SEEING = (OF_ALL, SUPERUSER)
 Statuses = Mapping[str, int]
@@ -124,12 +125,18 @@ QUESTIONS = (
     "?state=on_hold",
     "?level=alerting",
 )
+WORKBOOKS = ("", "?at=2026-06-10", "?by=erp", "?group=EUROPE")  # the rows are those of the CSV
 BAD = ("?month=May", "?at=9999-01-01", "?at=x", "?show=x", "?by=x")
 
 
 def screen(*more: str, bad: Sequence[str] = ()) -> list[Entry]:
     """A screen that understands the questions of the board, and more of its own."""
     return [Entry(signed_in(200), queries=(*QUESTIONS, *more), bad=(*BAD, *bad), screen=True)]
+
+
+def export(queries: Sequence[str] = QUESTIONS) -> list[Entry]:
+    """A file of what a screen shows, for the same questions."""
+    return [Entry(signed_in(200), queries=queries, bad=BAD[:1])]
 
 
 def of_a_view(**data: str) -> list[Entry]:
@@ -145,7 +152,15 @@ TABLE: dict[str, Sequence[Entry]] = {
         Entry(signed_in(302), queries=("?fold=EUROPE", "?fold=UK", "?kiosk")),
     ],
     "matrix": screen("?months=24", "?open=EUROPE", bad=["?months=7"]),
+    "calendar": screen(),
     "past_deadline": screen("?page=2"),
+    "wall": [Entry(signed_in(200), queries=(*QUESTIONS, "?screen=2"), bad=BAD)],
+    "export_matrix_csv": export(),
+    "export_matrix_xlsx": export(WORKBOOKS),
+    "export_board_csv": export(),
+    "export_board_xlsx": export(WORKBOOKS),
+    "export_past_deadline_csv": export(),
+    "export_past_deadline_xlsx": export(WORKBOOKS),
     "entity": [
         Entry(
             readers(200),
@@ -203,7 +218,7 @@ TABLE: dict[str, Sequence[Entry]] = {
     "livez": [Entry(everybody(200))],
     "readyz": [Entry(everybody(200))],
 }
-# Streams never end by themselves: only what they answer at first is looked at, see the end of this file.
+# Streams never end by themselves: only what they answer at first is looked at (test_access_changes).
 STREAMS: dict[str, Statuses] = {
     "live": dict.fromkeys(SIGNED_IN, 200) | dict.fromkeys(OUTSIDE, 401),
 }
@@ -271,7 +286,7 @@ def answers(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> dict[
     found: dict[Asked, Answer] = {}
     with django_db_blocker.unblock():
         for name in (worlds.ALONE, worlds.UK, WHOLE):
-            with worlds.world(name) as world:
+            with worlds.world(name, migrated_database) as world:
                 for who in EVERYBODY:
                     if name in {WHOLE, SEES.get(who)}:
                         found |= dict(everything(world, who))
@@ -302,17 +317,19 @@ def sides(world: World, who: str, entry: Entry) -> Iterator[tuple[str, Mapping[s
 def requests(
     world: World, who: str, browser: Client, entry: Entry, path: str, side: str
 ) -> Iterator[tuple[str, str, Answer]]:
-    curious = who in worlds.CURIOUS
+    curious = who == worlds.CURIOUS
     if entry.method == "GET":
-        for query in entry.queries if curious else entry.queries[:1]:
+        for number, query in enumerate(entry.queries if curious else entry.queries[:1]):
             yield "", query, worlds.look(browser, path + query)
-            if entry.screen:
+            if entry.screen and number % 5 == 0:
                 yield HTMX, query, worlds.look(browser, path + query, htmx=True)
         for query in entry.bad if curious and side == OWN else ():
             yield BAD_ASKED, query, worlds.look(browser, path + query)
         return
     data = told(entry.data, world)
     yield "", "", worlds.send(world.client(who, careful=True), path, data, token=True)
+    if side != OWN:
+        return
     yield NO_TOKEN, "", worlds.send(world.client(who, careful=True), path, data, token=False)
     yield LOOKED_AT, "", worlds.look(browser, path)
     for number, bad in enumerate(entry.bad_data if curious and world.name == WHOLE else ()):

@@ -1,0 +1,192 @@
+"""When what somebody may see changes, the very next request knows; streams answer only who is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from pytest_django.plugin import DjangoDbBlocker
+
+from entities.models import Group, LegalEntity, Membership, Person
+from periods.news import unseen
+from tests.board import worlds
+from tests.board.test_access_matrix import STREAMS, TABLE
+from tests.board.worlds import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, World
+from tests.saved import PASSWORD, save_group
+
+UK_WORDS = ("UK HoldCo", "UKHC", "ukhc", "Amira", *UK_RETAIL_WORDS)
+LOOKS = [
+    name for name, entries in TABLE.items() if entries[0].method == "GET" and name not in {"start", "login"}
+]
+
+
+@pytest.fixture
+def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    with django_db_blocker.unblock(), worlds.world(WHOLE, migrated_database) as made:
+        yield made
+
+
+def everything_seen(client: Client) -> dict[str, str]:
+    """What each address shows that one looks at."""
+    found = {}
+    for name in LOOKS:
+        path = reverse(name, kwargs={"code": "UKRT"} if TABLE[name][0].place is not None else {})
+        for query in TABLE[name][0].queries:
+            answer = worlds.look(client, path + query)
+            assert answer.status in {200, 404}, path + query
+            if "UK" not in query:  # which would be repeated
+                found[path + query] = f"{answer.headers}\n{answer.body}"
+    return found
+
+
+# --- on the next request --------------------------------------------------------------------------------------------
+
+
+def role_taken_away(world: World) -> None:
+    Membership.objects.filter(person=world.people[FINANCE]).delete()
+
+
+def entities_moved_elsewhere(world: World) -> None:
+    LegalEntity.objects.filter(code__in=["UKHC", "UKRT"]).update(group=Group.objects.get(code="AMERICAS"))
+
+
+def role_given_elsewhere(world: World) -> None:
+    Membership.objects.filter(person=world.people[FINANCE]).update(group=Group.objects.get(code="AMERICAS"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [role_taken_away, entities_moved_elsewhere, role_given_elsewhere],
+    ids=lambda change: change.__name__,
+)
+def test_what_is_taken_away_is_gone_from_every_page(world: World, change: Callable[[World], None]) -> None:
+    finance = world.client(FINANCE)
+    before = everything_seen(finance)
+    assert all(any(word in text for text in before.values()) for word in ("UK HoldCo", "UKRT"))
+    change(world)
+    told = [
+        (path, word) for path, text in everything_seen(finance).items() for word in UK_WORDS if word in text
+    ]
+    assert not told
+    gone = worlds.look(finance, reverse("entity", args=["UKHC"]))
+    unknown = worlds.look(finance, reverse("entity", args=["NOBODY"]))
+    assert (gone.status, gone.body) == (404, unknown.body)
+    said = {"kind": "note", "text": "still here", "month": "2026-05"}
+    assert worlds.send(finance, reverse("remark", args=["UKHC"]), said, token=True).status == 404
+
+
+def test_what_is_given_is_there_at_once(world: World) -> None:
+    finance = world.client(FINANCE)
+    assert worlds.look(finance, reverse("entity", args=["NLDT"])).status == 404
+    Membership.objects.create(
+        person=world.people[FINANCE], role=worlds.Role.AUDITOR, entity=LegalEntity.objects.get(code="NLDT")
+    )
+    assert worlds.look(finance, reverse("entity", args=["NLDT"])).status == 200
+    assert "EU DTC BV" in worlds.look(finance, "/").body
+    said = {"kind": "note", "text": "hello", "month": "2026-05"}
+    assert worlds.send(finance, reverse("remark", args=["NLDT"]), said, token=True).status == 403
+    Membership.objects.filter(role=worlds.Role.AUDITOR).update(role=worlds.Role.FINANCE)
+    assert worlds.send(finance, reverse("remark", args=["NLDT"]), said, token=True).status == 303
+
+
+def test_a_superuser_who_is_none_any_more_sees_nothing(world: World) -> None:
+    root = world.client(SUPERUSER)
+    assert "EU DTC BV" in worlds.look(root, "/").body
+    Person.objects.filter(pk=world.people[SUPERUSER].pk).update(is_superuser=False)
+    assert "You have no entities yet" in worlds.look(root, "/").body
+
+
+# --- sessions -------------------------------------------------------------------------------------------------------
+
+
+def is_in(client: Client) -> bool:
+    return client.get("/views/").status_code == 200
+
+
+def test_a_changed_password_ends_every_session_and_forgets_it(world: World) -> None:
+    somebody = world.people[FINANCE]
+    browsers = [world.client(FINANCE) for _ in range(2)]
+    keys = [str(browser.session.session_key) for browser in browsers]
+    assert all(is_in(browser) for browser in browsers)
+    somebody.set_password("another long enough password")
+    somebody.save()
+    assert not any(is_in(browser) for browser in browsers)
+    assert not Session.objects.filter(session_key__in=keys).exists()
+
+
+def test_who_is_switched_off_is_out_at_once_and_cannot_log_in(world: World) -> None:
+    browser = world.client(FINANCE)
+    Person.objects.filter(pk=world.people[FINANCE].pk).update(is_active=False)
+    assert not is_in(browser)
+    words = {"username": world.people[FINANCE].email, "password": PASSWORD}
+    assert (
+        "This e-mail and password do not belong together" in browser.post("/login/", words).content.decode()
+    )
+    assert not is_in(browser)
+
+
+def test_who_has_logged_out_leaves_no_session(world: World) -> None:
+    browser = world.client(FINANCE)
+    key = browser.session.session_key
+    browser.post("/logout/")
+    assert not Session.objects.filter(session_key=key).exists()
+    assert SESSION_KEY not in browser.session
+
+
+@pytest.mark.parametrize(
+    "away", ["https://evil.example/", "//evil.example/", "///evil.example", "/\\evil.example"]
+)
+def test_no_address_of_the_login_leads_away(world: World, away: str) -> None:
+    inside, outside = world.client(FINANCE), Client()
+    assert inside.get("/login/", {"next": away})["Location"] == "/start/"
+    assert "evil" not in outside.get("/login/", {"next": away}).content.decode()
+    words = {"username": world.people[FINANCE].email, "password": PASSWORD, "next": away}
+    assert outside.post("/login/", words)["Location"] == "/start/"
+    said = {"kind": "note", "text": "hello", "month": "2026-05", "next": away, "back": away}
+    assert inside.post(reverse("remark", args=["UKHC"]), said)["Location"].startswith("/entities/UKHC/")
+
+
+# --- streams --------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_opens_for_who_is_signed_in_and_for_a_question_that_means_something(world: World) -> None:
+    for name, statuses in STREAMS.items():
+        path = reverse(name)
+        for who in EVERYBODY:
+            answer = world.client(who).get(path)  # nothing of the stream itself is read
+            assert answer.status_code == statuses[who], (name, who)
+            assert answer["Cache-Control"] == "no-store"
+            assert answer["X-Frame-Options"] == "DENY"
+            opened = answer["Content-Type"] == "text/event-stream"
+            assert opened is answer.streaming is (statuses[who] == 200)
+            answer.close()
+            assert world.client(who).post(path).status_code == 405
+        for query in ("?month=May", "?show=x", "?at=2026-06-10"):
+            assert world.client(FINANCE).get(path + query).status_code == 400
+
+
+# --- news of one's own ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_what_a_transaction_writes_is_news_to_itself_also_when_others_end_meanwhile() -> None:
+    save_group()
+    seen = unseen(None)[0]
+    for code in ("UKHC", "UKRT"):
+        with own_connection() as other:
+            other.execute("SELECT pg_current_xact_id()")
+        seen = unseen(seen)[0]
+        LegalEntity.objects.filter(code=code).update(group=Group.objects.get(code="AMERICAS"))
+        assert "places" in {piece.kind for piece in unseen(seen)[1]}
+
+
+def own_connection() -> psycopg.Connection[tuple[object, ...]]:
+    params = connection.get_connection_params()
+    known = {key: params[key] for key in ("host", "port", "user", "password", "dbname") if key in params}
+    return psycopg.connect(**known)
