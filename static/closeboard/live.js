@@ -6,8 +6,7 @@
   const menus = "details.person[open], details.explained[open], details.drop[open], details.more[open]";
   const patience = 50_000; // two heartbeats and a half
   const poll = 30_000; // while there is no stream
-  let heard = Date.now(); // when the server was last heard of, by our clock
-  let live = false;
+  let heard = Date.now(), live = false; // when the server was last heard of, by our clock
   const board = () => document.getElementById("scoreboard");
   let ahead = Date.now() - (Date.parse(board()?.dataset.now) || Date.now()); // our clock minus the server's
   const now = () => Date.now() - ahead;
@@ -91,7 +90,6 @@
     if (!stream || document.hidden || live) return;
     refetch();
     const again = stream.cloneNode(); // a new element is a new attempt, whatever the old one waits for
-    again.removeAttribute("data-htmx-powered");
     stream.replaceWith(again);
     htmx.process(again);
   }, poll);
@@ -125,7 +123,6 @@
     const all = oldest && document.querySelector("#freshness.confirmed span");
     if (all) all.textContent = age(oldest) === "now" ? "All read just now" : `All read within ${age(oldest)}`;
   }
-
   const clock = { hour: "2-digit", minute: "2-digit" }, day = { weekday: "short" };
   const date = { day: "numeric", month: "long", year: "numeric" };
   function told(part, at = now()) {
@@ -138,18 +135,15 @@
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     for (const menu of document.querySelectorAll(menus)) {
-      const inside = menu.contains(document.activeElement);
+      if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
       menu.open = false;
-      if (inside) menu.querySelector("summary").focus();
     }
   });
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll(menus)) if (!menu.contains(event.target)) menu.open = false;
   });
   document.documentElement.classList.add("js");
-
   // htmx begins in a timer, which may fire before its extensions have come: then it has passed the stream by.
-  const powered = (element) => element?.hasAttribute("data-htmx-powered");
   const stream = document.getElementById("stream");
-  if (stream && powered(board()) && !powered(stream)) htmx.process(stream);
+  if (stream && "htmxPowered" in board().dataset && !("htmxPowered" in stream.dataset)) htmx.process(stream);
 })();
