@@ -13,6 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from board import stream
 from board.stream import Hub, Opening, open_for
+from entities.access import access_of
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.kept import KEEPER
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
@@ -112,7 +113,7 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
     when: str, meridian: Meridian, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request has read the memberships already; the stream must not outlive them for all that."""
-    real = stream.access_of
+    real = access_of
 
     def take_away() -> None:
         LegalEntity.objects.filter(code="NLDT").update(group=Group.objects.get(code="UK"))
@@ -209,7 +210,8 @@ def test_nobody_is_let_in_while_the_server_goes_down(meridian: Meridian) -> None
 
 def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database goes away between hearing and reading; the next look tells it."""
-    real, failed = stream.access_of, []
+    real = access_of
+    failed: list[int] = []
 
     def once(people: Any) -> Any:
         if not failed:

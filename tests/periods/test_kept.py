@@ -413,7 +413,7 @@ def test_news_that_change_nothing_on_the_board_are_no_new_board(world: World) ->
 
 def play(template: str, examples: int, steps: int) -> None:
     machine = type("KeptBoards", (KeptBoards,), {"template": template})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,

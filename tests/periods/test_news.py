@@ -169,8 +169,8 @@ def test_news_say_whom_they_are_about(world: World) -> None:
     nldt, rosa = world.group.entities["NLDT"].pk, world.speakers[0].pk
     assert heard(lambda: world.rename_entity("NLDT", "Another name")) == [Piece("places", (nldt,))]
     assert heard(lambda: Membership.objects.filter(person=rosa).delete()) == [Piece("access", (rosa,))]
-    sanne = world.entity("NLDT").owner_id
-    assert heard(lambda: Person.objects.filter(pk=sanne).update(name="S. de Wit")) == [Piece("rows", (nldt,))]
+    sanne = Person.objects.filter(name="Sanne de Wit")
+    assert heard(lambda: sanne.update(name="S. de Wit")) == [Piece("rows", (nldt,))]
     assert Piece("rows", None) in heard(lambda: world.agree_policy("", rule="workday", n=7, first_is=1))
 
 
