@@ -410,6 +410,24 @@ def test_a_row_that_moves_out_of_a_folded_heading_appears() -> None:
     assert order(browser)[:3] == ["group-EUROPE", "row-NLDT", "row-UKRT"]
 
 
+def test_a_row_below_another_heading_is_told_so_wherever_it_stood() -> None:
+    """The heading could move above the row as well, but a folded heading must take its row away."""
+    before = [*alike("NLDT", "UKHC", "UKRT"), of(IEOP, *story_of(IEOP, "open"))]
+    after = [*alike("NLDT", "UKHC", "UKRT"), of(IEOP, *story_of(IEOP, "closed"), group="UK")]
+    browser, _ = turned(before, after, Question(), ["UK"])
+    assert order(browser) == ["group-EUROPE", "row-NLDT", "group-UK"]
+
+
+def test_a_heading_moves_behind_a_folded_one() -> None:
+    """The line before it is folded away: its heading stands for it."""
+    europe = [of(NLDT, *story_of(NLDT, "closed")), of(IEOP, *story_of(IEOP, "closed"))]
+    before = [*europe, of(UKHC, *story_of(UKHC, "open"))]
+    after = [*europe, of(UKHC, *story_of(UKHC, "closed"))]
+    browser, event = turned(before, after, Question(), ["EUROPE"])
+    assert order(browser) == ["group-EUROPE", "group-UK", "row-UKHC"]
+    assert "what:group-UK after:row-IEOP|group-EUROPE" in event.data
+
+
 def test_the_fewest_rows_move() -> None:
     """Two trade places: one of them moves, whatever the number of rows that stay."""
     late = of(UKHC, *story_of(UKHC, "closed late"))
