@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 from django.core.management import call_command
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from entities.models import Group, Membership
 from simulator.run import running
@@ -56,7 +56,10 @@ def assert_never_reloaded(page: Page) -> None:
 
 def codes(page: Page) -> list[str]:
     """The rows from above, by the codes of their entities."""
-    return page.locator("#rows tr[id^=row-]").evaluate_all("rows => rows.map((row) => row.id.slice(4))")
+    found: list[str] = page.locator("#rows tr[id^=row-]").evaluate_all(
+        "rows => rows.map((row) => row.id.slice(4))"
+    )
+    return found
 
 
 def test_two_people_see_a_period_close(meridian: Meridian, new_reader: NewReader) -> None:
@@ -183,7 +186,12 @@ def test_who_may_no_longer_see_an_entity_hears_nothing_more_of_it(
     expect(page.locator("#live")).to_be_visible()
     page.evaluate("told.length = 0")
     answers: list[str] = []
-    page.on("response", lambda answer: "/live/" in answer.url or answers.append(answer.text()))
+
+    def keep(answer: Response) -> None:
+        if "/live/" not in answer.url:
+            answers.append(answer.text())
+
+    page.on("response", keep)
     meridian.read(WORKED_AT, WORKED | {"UKRT": OPEN})
     expect(page.locator("#row-UKRT .state")).to_have_text("Open")
     for heard in ("".join(page.evaluate("told")), "".join(answers), page.content()):
