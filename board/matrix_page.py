@@ -136,7 +136,9 @@ def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
     return render(
         request,
         "board/matrix.html",
-        told | views_menu(asked, "matrix") | shell(asked.person, "matrix", None if asked.past else board),
+        told
+        | views_menu(asked, "matrix", _own(Window(window.months)))
+        | shell(asked.person, "matrix", None if asked.past else board),
     )
 
 

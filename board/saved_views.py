@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
 from typing import cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.db.models import F
 from django.db.models.functions import Lower
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -21,13 +21,15 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
 from board.asked import Asked
+from board.matrix import Window
 from board.people import signed_in
-from board.question import GROUPINGS, ORDERS, SHOWS, BadQuestion, Question, parse_question
+from board.question import GROUPINGS, ORDERS, BadQuestion, Question, parse_question
+from board.question_words import filters_in_words
 from board.rows import Reader
 from board.shell import SCREENS, shell
-from board.words import STATES, short_day
+from board.toolbar import Pairs, address
+from board.words import short_day
 from closing.days import month_and_year
-from closing.states import PeriodState
 from entities import services
 from entities.models import Person, SavedView
 from entities.services import LONGEST_VIEW_NAME, ViewNameTaken, ViewRefused
@@ -93,24 +95,29 @@ class SeeOther(HttpResponseRedirect):
     status_code = 303
 
 
-def views_menu(asked: Asked, screen: str) -> dict[str, object]:
-    """The template variables `views` and `here_query` of `board/_views_menu.html` on a screen, in one query."""
+def views_menu(asked: Asked, screen: str, own: Pairs = ()) -> dict[str, object]:
+    """The template variables `views` and `here_query` of `board/_views_menu.html` on a screen, in one query.
+
+    `own` are the screen's own parameters beside the question, as `_own` knows them.
+    """
     question, zone, views = asked.question, asked.reader.zone, _views_of(asked.person)
     asking_so = [
-        question.query(month=month, at=at) for month in (question.month, None) for at in (question.at, None)
+        _query(question.but(month=month, at=at), own)
+        for month in (question.month, None)
+        for at in (question.at, None)
     ]
     here = next(
         (view for query in asking_so for view in views if (view.screen, view.query) == (screen, query)), None
     )
     menu = Menu(
         screen=screen,
-        url=question.url(reverse(SCREENS[screen][1])),
+        url=address(reverse(SCREENS[screen][1]), question, own),
         here=here.name if here else "",
         lines=[_line(view, zone, here=view is here) for view in views],
         month=month_and_year(question.month) if question.month else "",
         moment=_moment(question.at, zone) if question.at else "",
     )
-    return {"views": menu, "here_query": question.query()}
+    return {"views": menu, "here_query": _query(question, own)}
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------
@@ -160,18 +167,19 @@ def _page(request: HttpRequest, person: Person, refused: Refused | None = None) 
 def save_view(request: HttpRequest) -> HttpResponse:
     """Keep a view of a screen under a name; what is wrong is said beside the name that was typed."""
     person = cast("Person", request.user)
-    posted = request.POST
+    zone, posted = Reader.in_zone(person.zone).zone, request.POST
     name, screen = posted.get("name", ""), posted.get("screen", "")
     if screen not in SCREENS:
         raise Http404
     try:
-        question = _question(posted.get("query", ""), Reader.in_zone(person.zone).zone)
+        query = posted.get("query", "")
+        question, own = _question(query, zone), _own(screen, query)
         kept = question.but(
             month=question.month if "keep_month" in posted else None,
             at=question.at if "keep_moment" in posted else None,
         )
         view = services.save_view(
-            person, name, screen, kept.query(), as_start="start" in posted, replace="replace" in posted
+            person, name, screen, _query(kept, own), as_start="start" in posted, replace="replace" in posted
         )
     except BadQuestion as why:
         return _page(request, person, Refused(str(why), name))
@@ -181,7 +189,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
         return _page(request, person, Refused(str(why), name, taken=taken, fields=fields))
     done = "Replaced" if "replace" in posted else "Saved"
     messages.success(request, f"{done} “{view.name}”{'. It is your start page' if view.is_start else ''}.")
-    return _back(request, _url(view, Reader.in_zone(person.zone).zone))
+    return _back(request, _url(view, zone))
 
 
 def _of_mine(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -271,44 +279,46 @@ def _question(query: str, zone: ZoneInfo) -> Question:
     return parse_question(told, zone)
 
 
+def _own(screen: str, query: str) -> Pairs:
+    """The parameters of a query string that only this screen has, without defaults; raises BadQuestion."""
+    if screen != "matrix":
+        return []
+    months = Window.of(QueryDict(query)).months
+    return [("months", str(months))] if months != Window().months else []
+
+
+def _query(question: Question, own: Pairs) -> str:
+    return urlencode([*question.pairs(), *own])
+
+
 def _url(view: SavedView, zone: ZoneInfo) -> str:
-    return _question(view.query, zone).url(reverse(SCREENS[view.screen][1]))
+    path = reverse(SCREENS[view.screen][1])
+    return address(path, _question(view.query, zone), _own(view.screen, view.query))
 
 
 def _line(view: SavedView, zone: ZoneInfo, *, here: bool = False) -> Line:
     label, name = SCREENS[view.screen]
     try:
-        question = _question(view.query, zone)
-        words, url = in_words(question, zone), question.url(reverse(name))
+        words, url = (
+            in_words(_question(view.query, zone), _own(view.screen, view.query), zone),
+            _url(view, zone),
+        )
     except BadQuestion as why:
         words, url = str(why), reverse(name)
     return Line(view.pk, view.name, label, url, words, view.is_start, here)
 
 
-def in_words(question: Question, zone: ZoneInfo) -> str:
-    """What a question asks for: "late, ERP bc-eu, grouped by owner, May 2026"; "everything" when for nothing."""
-    asked = question
+def in_words(question: Question, own: Pairs, zone: ZoneInfo) -> str:
+    """What a view asks for: "Show: Late · Country: NL · by ERP · April 2026"; "everything" when for nothing."""
     parts = [
-        SHOWS[asked.show].lower() if asked.show != "all" else "",
-        STATES[PeriodState(asked.state)].lower() if asked.state else "",
-        asked.level.replace("_", " "),
-        *(
-            f"{label} {value}"
-            for label, value in (
-                ("group", asked.group),
-                ("country", asked.country),
-                ("ERP", asked.erp),
-                ("owner", asked.owner),
-            )
-            if value
-        ),
-        f"“{asked.q}”" if asked.q else "",
-        f"grouped by {_lower(GROUPINGS[asked.by])}" if asked.by != "group" else "",
-        f"by {_lower(ORDERS[asked.sort])}" if asked.sort != "behind" else "",
-        month_and_year(asked.month) if asked.month else "",
-        f"as of {_moment(asked.at, zone)}" if asked.at else "",
+        *filters_in_words(question, ()),
+        f"by {_lower(GROUPINGS[question.by])}" if question.by != "group" else "",
+        f"in the order of {_lower(ORDERS[question.sort])}" if question.sort != "behind" else "",
+        month_and_year(question.month) if question.month else "",
+        f"as of {_moment(question.at, zone)}" if question.at else "",
+        *(f"{value} {name}" for name, value in own),
     ]
-    return ", ".join(part for part in parts if part) or "everything"
+    return " · ".join(part for part in parts if part) or "everything"
 
 
 def _lower(label: str) -> str:

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from board.asked import ask
 from board.saved_views import Menu, views_menu
+from board.toolbar import Pairs
 from entities.models import Membership, Person, SavedView
 from entities.services import MOST_VIEWS, save_view
 from tests.make import WORKED_AT
@@ -73,7 +74,7 @@ def test_a_view_is_kept_as_the_board_understands_it(rosa: Client) -> None:
     assert (view().query, view().screen, view().is_start) == ("show=alerting&group=EUROPE", "board", False)
     assert answer["Location"] == "/?show=alerting&group=EUROPE"
     page = text_of(rosa.get("/views/"))
-    assert "Board: alerting, group EUROPE" in page
+    assert "Board · Show: Alerting · Group: EUROPE" in page
     assert "Saved “EU late”." in page
     assert "Saved “EU late”." not in text_of(rosa.get("/views/"))  # said once
 
@@ -87,7 +88,7 @@ def test_month_and_moment_are_dropped_unless_they_are_ticked(rosa: Client) -> No
     assert view("April").query == "month=2026-04&show=late"
     assert view("that morning").query == "month=2026-04&at=2026-05-11T09%3A00%2B02%3A00&show=late"
     page = text_of(rosa.get("/views/"))
-    assert "late, April 2026, as of Mon 11 May 2026, 08:00" in page  # in Rosa's zone
+    assert "Show: Late · April 2026 · as of Mon 11 May 2026, 08:00" in page  # in Rosa's zone
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,23 @@ def test_fifty_views_are_enough(rosa: Client) -> None:
     undone = rosa.post(f"/views/{doomed}/restore/")
     assert told(undone) == "You have 50 saved views, which is the most. Delete one first."
     assert len(names()) == MOST_VIEWS
+
+
+def test_each_screen_keeps_what_is_its_own(rosa: Client) -> None:
+    save(rosa, "two years", "by=erp&months=24&open=UK", screen="matrix")
+    save(rosa, "the close", "country=NL&months=24", screen="calendar")
+    save(rosa, "to call", "", screen="past_deadline")
+    assert view("two years").query == "by=erp&months=24"
+    page = text_of(rosa.get("/views/"))
+    assert "Matrix · by ERP · 24 months" in page
+    assert 'href="/matrix/?by=erp&amp;months=24"' in page
+    assert 'href="/calendar/?country=NL"' in page
+    assert "Past deadline · everything" in page
+    refused = save(rosa, "x", "months=7", screen="matrix")
+    assert refused.status_code == 400
+    assert "The matrix cannot show “7” months" in text_of(refused)
+    assert menu_of({"by": "erp"}, "matrix", [("months", "24")])[0].here == "two years"
+    assert menu_of({"by": "erp"}, "matrix")[0].here == ""
 
 
 # --- renaming, deleting, undoing ------------------------------------------------------------------------------------
@@ -349,10 +367,10 @@ def test_forms_need_their_token_and_no_page_can_be_framed(rosa: Client) -> None:
 # --- the menu -------------------------------------------------------------------------------------------------------
 
 
-def menu_of(query: dict[str, str], screen: str = "board") -> tuple[Menu, str]:
+def menu_of(query: dict[str, str], screen: str = "board", own: Pairs = ()) -> tuple[Menu, str]:
     asked = ask(Person.objects.get(email="rosa.bell@meridian.test"), query, WORKED_AT)
     with CaptureQueriesContext(connection) as ran:
-        told = views_menu(asked, screen)
+        told = views_menu(asked, screen, own)
     assert len(ran) == 1
     menu, here = told["views"], told["here_query"]
     assert isinstance(menu, Menu)
@@ -369,9 +387,9 @@ def test_the_menu_knows_which_view_one_looks_at(rosa: Client) -> None:
     assert [line.name for line in menu.lines] == ["Dutch owners", "EU late", "late in April"]
     assert [line.start for line in menu.lines] == [True, False, False]
     assert [line.words for line in menu.lines] == [
-        "country NL, grouped by owner",
-        "late, group EUROPE",
-        "late, group EUROPE, April 2026",
+        "Country: NL · by owner",
+        "Show: Late · Group: EUROPE",
+        "Show: Late · Group: EUROPE · April 2026",
     ]
     assert menu_of({"group": "EUROPE", "show": "late", "at": "2026-06-10"})[0].here == "EU late"
     assert menu_of({})[0].here == ""
