@@ -196,7 +196,7 @@ def _item(each: Escalated, known: Known, board: Scoreboard, asked: Asked) -> Ite
         owner=owner if owner is not None and owner.name + owner.email else None,
         initials=words.initials(owner.name if owner is not None else ""),
         mailto=_mailto(owner, row, month) if owner is not None and owner.email else "",
-        remark_url=f"/entities/{row.code}/remarks/" if row.code in known.writable else "",
+        remark_url=reverse("remark", args=[row.code]) if row.code in known.writable else "",
         months=[_month(month, row, known, asked) for month, row in each.months],
     )
 

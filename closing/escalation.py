@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
+from closing.crossings import over_the_line_on
 from closing.days import WorkCalendar
 from closing.scoreboard import Row, Scoreboard
-from closing.standing import LatenessUnit
+from closing.standing import JudgePolicy, LatenessUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def first_alerting_day(row: Row, calendar: WorkCalendar | None = None) -> date |
     """
     if not row.standing.alerting or row.deadline is None:
         return None
-    due_on, line = row.deadline.due_on, row.alert_after_days
-    if row.standing.unit is LatenessUnit.CALENDAR_DAYS:
-        return due_on + timedelta(days=line + 1)
-    return calendar.nth_workday_after(due_on, line + 1) if calendar is not None else None
+    standing = row.standing
+    if standing.unit is LatenessUnit.WORKING_DAYS and calendar is None:
+        return None
+    return over_the_line_on(row.deadline, JudgePolicy(row.alert_after_days, standing.unit), calendar)
