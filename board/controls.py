@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -36,6 +37,7 @@ class Links:
     here: str
     now: str
     stream: str
+    stream_id: str
     previous: str
     next: str
     latest: str
@@ -83,6 +85,7 @@ def links(
         here=question.url(PATH),
         now=question.url(PATH, at=None),
         stream=question.url(LIVE),
+        stream_id=f"{zlib.crc32(question.query().encode()):x}",
         previous=turned["previous"],
         next=turned["next"],
         latest=question.url(PATH, month=None),

@@ -80,13 +80,13 @@
     if (event.target === board()) event.detail.ctx.request.body.set("seen", board().dataset.version);
   });
   document.addEventListener("htmx:after:request", (event) => {
-    if (event.target.id === "stream" && event.detail.ctx.response.status === 401) location.reload();
+    if (event.target.matches?.(".stream") && event.detail.ctx.response.status === 401) location.reload();
   });
   for (const back of ["pageshow", "visibilitychange"]) {
     addEventListener(back, (event) => document.hidden || event.persisted === false || refetch());
   }
   setInterval(() => {
-    const stream = document.getElementById("stream");
+    const stream = document.querySelector(".stream");
     if (!stream || document.hidden || live) return;
     refetch();
     const again = stream.cloneNode(); // a new element is a new attempt, whatever the old one waits for
@@ -101,7 +101,7 @@
   }
 
   function tick() {
-    if (!board() || !document.getElementById("stream")) return; // the past does not grow older
+    if (!board() || !document.querySelector(".stream")) return; // the past does not grow older
     if (Date.now() - heard > patience) hear(false);
     const moment = document.getElementById("moment");
     if (moment) moment.textContent = `${told(day)} ${told(date)}, ${told(clock)}`;
@@ -144,6 +144,6 @@
   });
   document.documentElement.classList.add("js");
   // htmx begins in a timer, which may fire before its extensions have come: then it has passed the stream by.
-  const stream = document.getElementById("stream");
+  const stream = document.querySelector(".stream");
   if (stream && "htmxPowered" in board().dataset && !("htmxPowered" in stream.dataset)) htmx.process(stream);
 })();

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 from tests.browser.reader import NewReader, Reader
 from tests.cast import Who
@@ -115,7 +115,7 @@ def test_a_past_moment_is_marked_and_told_apart_from_now(new_reader: NewReader, 
     expect(then).to_contain_text("Since then:")
     reader.page.locator("#since-of").click()
     expect(reader.page.locator("#since")).to_contain_text("UK Retail Ltd")
-    expect(reader.page.locator("#stream")).to_have_count(0)
+    expect(reader.page.locator(".stream")).to_have_count(0)
     for width in (1400, 390):
         for scheme in ("light", "dark"):
             reader.look(width, scheme)  # type: ignore[arg-type]
@@ -206,3 +206,18 @@ def test_a_big_board_starts_folded_and_loads_what_is_opened(new_reader: NewReade
     reader.page.get_by_label("Find an entity or owner").fill("entity 30")
     expect(reader.page.locator("#chip-all")).to_have_text("All 3")
     assert sorted(codes(reader)) == ["E030", "E300", "E301"]  # few enough to need no folding
+
+
+def test_another_question_ends_the_stream_of_the_one_before(busy: Reader) -> None:
+    opened: list[str] = []
+    expect(busy.page.locator("#live")).to_be_visible()
+    busy.page.on("request", lambda request: opened.append(request.url) if "/live/" in request.url else None)
+    busy.page.get_by_label("Group by").select_option("Nothing")
+    expect(busy.page).to_have_url(busy.site + "/?by=none")
+    busy.page.get_by_label("Group by").select_option("Owner")
+    expect(busy.page).to_have_url(busy.site + "/?by=owner")
+    expect(busy.page.locator(".stream")).to_have_count(1)
+    asked = [url.removeprefix(busy.site) for url in opened]
+    assert asked == ["/live/?by=none", "/live/?by=owner"]
+    with pytest.raises(TimeoutError):  # no old stream comes back, although htmx would try at once
+        busy.page.wait_for_event("request", lambda request: "/live/" in request.url, timeout=7000)
