@@ -23,8 +23,8 @@ CHANNEL = "closeboard:news"
 log = structlog.get_logger(__name__)
 
 # The rows that a snapshot (given twice) has not seen, for a statement that also asks for the SNAPSHOT that has. Where
-# it is null nothing is unseen: whoever begins reads the tables themselves. What this very transaction writes is always
-# unseen: its snapshots do not list it as running, so they would pass for having seen all that it writes later.
+# it is null nothing is unseen: whoever begins reads the tables themselves. What this very transaction writes is
+# always unseen: its snapshots do not list it as running, so they would pass for having seen all that it writes later.
 UNSEEN_NEWS = """
     array(SELECT json_build_array(kind, ids)::text FROM periods_news
           WHERE txid >= pg_snapshot_xmin(%s::pg_snapshot)::text::bigint
