@@ -46,9 +46,9 @@ class Piece:
 
 
 def unseen(seen: str | None) -> tuple[str, list[Piece], str | None]:
-    """The snapshot that has seen all that is committed, the news since an earlier one, and that one; one statement."""
+    """The snapshot that has seen all that is committed, the news since an earlier one, and that one, at once."""
     with database.cursor() as cursor:
-        cursor.execute(f"SELECT {SNAPSHOT}, {UNSEEN_NEWS}", [seen, seen])  # noqa: S608 - texts of our own
+        cursor.execute(f"SELECT {SNAPSHOT}, {UNSEEN_NEWS}", [seen, seen])
         snapshot, told = cursor.fetchone()
     return snapshot, pieces(told), seen
 

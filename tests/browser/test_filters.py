@@ -118,7 +118,7 @@ def test_a_past_moment_is_marked_and_told_apart_from_now(new_reader: NewReader, 
     expect(reader.page.locator(".stream")).to_have_count(0)
     for width in (1400, 390):
         for scheme in ("light", "dark"):
-            reader.look(width, scheme)  # type: ignore[arg-type]
+            reader.look(width, scheme)
             reader.assert_accessible()
             reader.assert_no_sideways_scroll()
             reader.picture(f"past-{width}-{scheme}")
