@@ -1,0 +1,71 @@
+"""The calendar in real Chromium: every designed state, wide and narrow, light and dark, checked by axe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.reader import NewReader
+from tests.browser.test_board import (
+    all_stale,
+    busy,
+    closed,
+    no_deadlines,
+    no_periods,
+    not_due,
+    nothing_read,
+    on_hold_counts,
+    worked,
+)
+from tests.browser.test_matrix import nobody_closes, too_many, wide_group
+from tests.make import CLOSED, OPEN, utc
+from tests.saved import person, save_group
+
+ClockAt = Callable[[datetime], None]
+
+
+def left_open() -> datetime:
+    """One that nobody closes for months; the others did in time."""
+    group = save_group()
+    group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
+    group.read("2026-06-08 12:00", dict.fromkeys(group.entities, CLOSED) | {"NLDT": OPEN})
+    group.read("2026-08-20 11:58", dict.fromkeys(group.entities, CLOSED) | {"NLDT": OPEN})
+    return utc("2026-08-20 12:00")
+
+
+STATES = {
+    worked: "2 late",
+    busy: "5 late, 5 over the alert line",
+    closed: "Every entity is closed",
+    all_stale: "No reading is fresh",
+    nothing_read: "Nothing has been read yet",
+    no_periods: "The ERP lists no periods",
+    no_deadlines: "No deadline is set",
+    on_hold_counts: "Every entity is closed",
+    not_due: "in 6 days",
+    nobody_closes: "Nobody closes May 2026",
+    wide_group: "Past deadline",
+    too_many: "More than 300 entities",
+    left_open: "+72d",
+}
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_every_designed_state(
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+) -> None:
+    clock_at(state())
+    person()
+    reader = new_reader()
+    reader.log_in()
+    reader.open("/calendar/" if state is not left_open else "/calendar/?month=2026-05")
+    expect(reader.page.locator("main")).to_contain_text(STATES[state])
+    for width in (1400, 390):
+        for scheme in ("light", "dark"):
+            reader.look(width, scheme)
+            reader.picture(f"calendar-{state.__name__}-{width}-{scheme}")
+            reader.assert_accessible()
+            reader.assert_no_sideways_scroll()
