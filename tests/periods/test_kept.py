@@ -438,4 +438,4 @@ def test_whatever_happens_a_kept_board_is_one_made_anew(
 @pytest.mark.timeout(900)
 def test_whatever_happens_at_length(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> None:
     with django_db_blocker.unblock():
-        play(migrated_database, examples=150, steps=30)
+        play(migrated_database, examples=40, steps=30)
