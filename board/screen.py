@@ -7,11 +7,11 @@ with the board until the row says something else; only the age of its reading is
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.template.loader import get_template
 from django.utils.html import format_html
@@ -32,7 +32,10 @@ from closing.scoreboard import Row, Scoreboard, at_moment
 from entities.calendars import work_calendars
 from periods.kept import Kept, Scope
 
-_AGE = "\0"  # stands in a row's fragment where the cell with the age of its reading comes; no text holds this letter
+_SHARED = 64  # parts of one board that are kept for others who ask the same
+_PARTS = 4096  # rendered parts, of a few hundred bytes each, that are kept whatever board they were made for
+T = TypeVar("T")
+_HERE = "\0"  # in a row: the age of its reading comes here; in a page: its rows. No text of anybody holds this letter
 
 
 @dataclass
@@ -48,6 +51,17 @@ class Screen:
     kept: Kept | None = None
     version: str = ""
     calendars: Calendars = no_calendars
+    shared: dict[object, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What is the same for everybody who asks this question of this board, at any moment; made by the first."""
+        key = (name, self.question)
+        if key not in self.shared:
+            if len(self.shared) >= _SHARED:
+                self.shared.clear()
+            self.shared[key] = make()
+        found: T = self.shared[key]
+        return found
 
     @cached_property
     def board(self) -> Scoreboard:
@@ -62,11 +76,12 @@ class Screen:
     @cached_property
     def chips(self) -> list[tuple[Chip, str]]:
         """Each chip with where it leads."""
-        return [(chip, self.question.url("/", show=chip.show)) for chip in chips(self.whole, self.question)]
+        found = chips(self.whole, self.question)
+        return [(chip, self.question.url("/", show=chip.show)) for chip in found]
 
     @cached_property
     def sections(self) -> list[Section]:
-        return sections(self.board, self.question.by)
+        return self.once("sections", lambda: sections(self.board, self.question.by))
 
     @property
     def day(self) -> date:
@@ -92,18 +107,20 @@ class Screen:
         return _rendered("board/_ahead.html", {"deadlines": deadlines_ahead(self.whole, self.calendars)})
 
     def chip_row(self) -> SafeString:
-        return _rendered("board/_chips.html", {"chips": self.chips})
+        return self.once("chips", lambda: _rendered("board/_chips.html", {"chips": self.chips}))
 
     def freshness(self) -> SafeString:
         return _rendered("board/_freshness.html", {"page": self.page})
 
     def badge(self) -> SafeString:
         """How many entities wait past the alert line, for the navigation."""
-        return _rendered("_count.html", {"key": "past_deadline", "count": past_the_line(self.whole)})
+        count = past_the_line(self.whole)
+        return _rendered_once("_count.html", (count,), {"key": "past_deadline", "count": count})
 
     def sums(self, section: Section) -> SafeString:
         """What stands behind the name in a heading."""
-        return _rendered("board/_sums.html", {"section": section})
+        said = (section.key, section.closed, section.entities, section.note, section.behind, section.tone)
+        return _rendered_once("board/_sums.html", said, {"section": section})
 
     def heading(self, section: Section, *, shut: bool) -> SafeString:
         """The heading row of a section."""
@@ -116,13 +133,28 @@ class Screen:
 
     def row(self, row: Row) -> str:
         """A whole row of the table."""
-        return self._fragment(row).replace(_AGE, self._read(row), 1)
+        before, after = self._fragment(row)
+        return b"".join((before, self._read(row), after)).decode()
 
     def rows(self, folds: Folds) -> SafeString:
         """The table's body: headings and the rows of those that are not folded."""
-        return mark_safe("".join(self._body(folds)))  # noqa: S308 - made of rendered templates
+        return SafeString(b"".join(self._body(folds)).decode())
 
-    def _body(self, folds: Folds) -> Iterator[str]:
+    @property
+    def rows_here(self) -> SafeString:
+        """Stands in a page where `with_rows` puts the table's body."""
+        return SafeString(_HERE)
+
+    def with_rows(self, page: bytes, folds: Folds) -> bytes:
+        """A page with the table's body in its place.
+
+        Rows are kept as the bytes that are sent. A template would copy megabytes of text at each of its levels, and
+        the answer would encode them all again.
+        """
+        head, here, tail = page.partition(_HERE.encode())
+        return b"".join((head, *self._body(folds), tail)) if here else page
+
+    def _body(self, folds: Folds) -> Iterator[bytes]:
         count = len(self.board.rows)
         shut: set[str] = set()
         for section in self.sections:
@@ -131,13 +163,16 @@ class Screen:
             if section.name:
                 if folded := folds.shut(section, count):
                     shut.add(section.key)
-                yield self.heading(section, shut=folded)
+                yield self.heading(section, shut=folded).encode()
                 if folded:
                     continue
             for row in section.rows:
-                yield self.row(row)
+                before, after = self._fragment(row)
+                yield before
+                yield self._read(row)
+                yield after
 
-    def _fragment(self, row: Row) -> str:
+    def _fragment(self, row: Row) -> tuple[bytes, bytes]:
         if self.kept is None:
             return self._made_anew(row)
         said = self.kept.words[row.entity_id]
@@ -146,12 +181,13 @@ class Screen:
             known = self._made[row.entity_id] = said, self._made_anew(row)
         return known[1]
 
-    def _made_anew(self, row: Row) -> str:
+    def _made_anew(self, row: Row) -> tuple[bytes, bytes]:
         told = line(row, self.whole.as_of, self.reader, self._query)
-        return _rendered("board/_row.html", {"line": told, "read": _AGE})
+        before, _, after = _rendered("board/_row.html", {"line": told, "read": _HERE}).partition(_HERE)
+        return before.encode(), after.encode()
 
     @cached_property
-    def _made(self) -> dict[int, tuple[int, str]]:
+    def _made(self) -> dict[int, tuple[int, tuple[bytes, bytes]]]:
         """Fragments by entity; "as of 09:12" becomes "as of Tue 9 Jun 09:12" at the reader's midnight."""
         assert self.kept is not None
         return self.kept.fragments(("row", self.reader.zone_name, self.day))
@@ -161,13 +197,13 @@ class Screen:
         return Question(month=self.whole.month, at=self.question.at).query()
 
     @cached_property
-    def _reads(self) -> dict[tuple[datetime | None, bool], str]:
+    def _reads(self) -> dict[tuple[datetime | None, bool], bytes]:
         return {}
 
-    def _read(self, row: Row) -> str:
+    def _read(self, row: Row) -> bytes:
         key = (row.read_at, row.fresh)
         if (known := self._reads.get(key)) is None:
-            known = self._reads[key] = read_cell(row, self.whole.as_of, self.reader)
+            known = self._reads[key] = read_cell(row, self.whole.as_of, self.reader).encode()
         return known
 
 
@@ -178,7 +214,7 @@ def screen_of(asked: Asked) -> Screen:
         return Screen(board, asked.question, asked.reader, calendars=calendars_of(board))
     scope = asked.scope
     version = version_of(scope, asked.as_of, asked.reader)
-    return Screen(board, asked.question, asked.reader, scope.kept, version, calendars_of(board))
+    return Screen(board, asked.question, asked.reader, scope.kept, version, calendars_of(board), scope.shared)
 
 
 def version_of(scope: Scope, as_of: datetime, reader: Reader) -> str:
@@ -219,6 +255,19 @@ def _template(name: str) -> Any:
 
 def _rendered(name: str, told: dict[str, object]) -> SafeString:
     return SafeString(_template(name).render(told))
+
+
+def _rendered_once(name: str, said: tuple[object, ...], told: dict[str, object]) -> SafeString:
+    """As `_rendered`, kept under all that the template shows of `told`: a part of one board is that of many."""
+    key = (name, said)
+    if (found := _RENDERED.get(key)) is None:
+        if len(_RENDERED) >= _PARTS:
+            _RENDERED.clear()
+        found = _RENDERED[key] = _rendered(name, told)
+    return found
+
+
+_RENDERED: dict[tuple[str, tuple[object, ...]], SafeString] = {}
 
 
 def read_cell(row: Row, as_of: datetime, reader: Reader) -> str:

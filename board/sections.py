@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from board import words
 from board.rows import common_group, groups_to
-from closing.scoreboard import Row, Scoreboard, furthest_behind, roll_up
+from closing.scoreboard import Row, Scoreboard, furthest_behind
+from closing.states import PeriodState
 
 MANY = 300  # rows above which headings start folded and load their rows when they are opened
 
@@ -47,18 +48,50 @@ def sections(board: Scoreboard, by: str) -> list[Section]:
             return [Section("all", "", 0, (), board.rows)]
 
 
+@dataclass(slots=True)
+class _Sum:
+    """What the rows of a heading come to. It is added up group by group: a row would be looked at on each level."""
+
+    entities: int = 0
+    closed: int = 0
+    held: int = 0
+    stale: int = 0
+    behind: Row | None = None
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> _Sum:
+        closed = held = stale = 0
+        for row in rows:
+            stale += not row.fresh
+            if row.counts_as_closed:
+                closed += row.fresh
+                held += row.state is PeriodState.ON_HOLD
+        return cls(len(rows), closed, held, stale, furthest_behind(rows))
+
+    def add(self, other: _Sum) -> None:
+        self.entities += other.entities
+        self.closed += other.closed
+        self.held += other.held
+        self.stale += other.stale
+        self.behind = furthest_behind(row for row in (self.behind, other.behind) if row is not None)
+
+
 def _by_group(board: Scoreboard) -> Iterator[Section]:
     """Groups from the top; a group with one group below it and no rows of its own is named in that one."""
-    boards = roll_up(board)
     names = {node.code: node.name for node in board.groups}
     children: dict[str, list[str]] = {}
     direct: dict[str, list[Row]] = {}
     for row in board.rows:  # in the order of the board, so groups come in the order of their first row
-        line = groups_to(board.groups, row.group)
+        direct.setdefault(row.group, []).append(row)
+    sums: dict[str, _Sum] = {}
+    for group, own in direct.items():
+        line = groups_to(board.groups, group)
         for parent, child in zip(["", *line], line, strict=False):
             if child not in (known := children.setdefault(parent, [])):
                 known.append(child)
-        direct.setdefault(row.group, []).append(row)
+        come_to = _Sum.of(own)
+        for code in line:
+            sums.setdefault(code, _Sum()).add(come_to)
 
     def walk(code: str, above: tuple[str, ...], prefix: str) -> Iterator[Section]:
         below, rows = children.get(code, []), direct.get(code, [])
@@ -66,7 +99,7 @@ def _by_group(board: Scoreboard) -> Iterator[Section]:
         if not rows and len(below) == 1:
             yield from walk(below[0], above, f"{name} › ")
             return
-        yield _section(code, name, above, rows, boards[code])
+        yield _section(code, name, above, rows, sums[code])
         for child in below:
             yield from walk(child, (*above, code), "")
 
@@ -84,27 +117,23 @@ def _by_name(board: Scoreboard, names: Sequence[str]) -> list[Section]:
     for name, row in zip(names, board.rows, strict=True):
         found.setdefault(name, []).append(row)
     return [
-        _section(
-            f"{zlib.crc32(name.encode()):08x}", name, (), rows, Scoreboard(board.month, board.as_of, rows)
-        )
+        _section(f"{zlib.crc32(name.encode()):08x}", name, (), rows, _Sum.of(rows))
         for name, rows in found.items()
     ]
 
 
-def _section(key: str, name: str, above: tuple[str, ...], rows: Sequence[Row], board: Scoreboard) -> Section:
-    closed = sum(row.fresh and row.counts_as_closed for row in board.rows)
-    behind = furthest_behind(board.rows)
-    held = board.counts.closed_by_policy
-    notes = [f"{held} on hold counted as closed"] if held else []
-    notes += [f"{board.counts.stale} not confirmed"] if board.counts.stale else []
+def _section(key: str, name: str, above: tuple[str, ...], rows: Sequence[Row], come_to: _Sum) -> Section:
+    behind = come_to.behind
+    notes = [f"{come_to.held} on hold counted as closed"] if come_to.held else []
+    notes += [f"{come_to.stale} not confirmed"] if come_to.stale else []
     return Section(
         key,
         name,
         min(len(above), 4),
         above,
         rows,
-        closed,
-        len(board.rows),
+        come_to.closed,
+        come_to.entities,
         ", ".join(notes),
         f"furthest behind {words.furthest(behind)}" if behind is not None else "",
         "alert" if behind is not None and behind.standing.alerting else "late",

@@ -1,6 +1,7 @@
 """The live stream: one hub for each process hears what is new, and tells every open browser that may see it.
 
 Browsers that ask the same question and see the same entities share a view: what they must be told is made once.
+Django judges who may listen; then the request is let go of, and what stays of a stream is a few small objects.
 Redis only says that there is something to look for; what it loses, the hub finds by itself within seconds (`SWEEP`).
 A stream is bound to one person, session and access; when any of them changes it ends, and the browser is judged anew.
 """
@@ -10,15 +11,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import cached_property
+from types import coroutine
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import redis.asyncio
 import structlog
 from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
 from django.db import DatabaseError, connections
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from board import asked as door
 from board import words
@@ -34,7 +40,7 @@ from periods.news import CHANNEL, unseen
 
 BEAT = 20.0  # seconds between heartbeats; a browser that misses two says so
 SWEEP = 5.0  # seconds after which the hub looks for news although nobody nudged it
-GATHER = 0.03  # seconds in which a burst of nudges becomes one look
+GATHER = 0.03  # seconds after a look in which a burst of nudges becomes the next one
 ACCESS = (
     15.0  # seconds between looks at whether everybody may still see what they see (05-reliability 4.9: 60)
 )
@@ -45,29 +51,86 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(eq=False)
+Message = Mapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+
+
+@dataclass(eq=False, slots=True)
 class Stream:
-    """One open browser. What is put into `queue` is sent; None ends it."""
+    """One open browser. What is put in is sent, in order and once `send` is known; None ends the stream."""
 
     person_id: int
     session_key: str
     fingerprint: str
-    queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(WAITING))
+    send: Send | None = None
+    ended: bool = False
+    _waiting: list[bytes | None] = field(default_factory=list)
+    _sending: asyncio.Task[None] | None = None
 
     def put(self, data: bytes | None) -> None:
         """Hand over without waiting; whoever reads too slowly is ended and fetches anew."""
+        if self.ended:
+            return
+        if data is not None and len(self._waiting) < WAITING:
+            self._waiting.append(data)
+        else:
+            self.ended = True
+            self._waiting[:] = [None]
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._sending is not None or self.send is None:
+            return
+        # Nearly always the server takes everything without waiting: a task for that would cost as much as sending it.
+        begun = self._send_waiting(self.send)
         try:
-            self.queue.put_nowait(data)
-        except asyncio.QueueFull:
-            while not self.queue.empty():
-                self.queue.get_nowait()
-            self.queue.put_nowait(None)
+            waits_for = begun.send(None)
+        except StopIteration:
+            return
+        self._sending = asyncio.get_running_loop().create_task(_go_on(begun, waits_for))
+        self._sending.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending = None
+        self._flush()  # what was put in since the last look
+
+    async def _send_waiting(self, send: Send) -> None:
+        try:
+            while self._waiting:
+                data = self._waiting.pop(0)
+                await send({"type": "http.response.body", "body": data or b"", "more_body": data is not None})
+        except Exception:
+            log.exception("live stream broken")  # and no other stream with it
+            self.ended = True
+            self._waiting.clear()
+
+    def close(self) -> None:
+        """Nobody reads any more."""
+        self.ended = True
+        self._waiting.clear()
+        if self._sending is not None:
+            self._sending.cancel()
+
+
+@coroutine
+def _go_on(begun: Coroutine[Any, None, None], waits_for: Any) -> Generator[Any, None, None]:
+    """The rest of a coroutine that was begun without a task, from the first thing that it waits for."""
+    try:
+        while True:
+            yield waits_for
+            waits_for = begun.send(None)
+    except StopIteration:
+        pass
+    finally:
+        begun.close()
 
 
 @dataclass(eq=False)
 class View:
     """What several streams show alike: a question, asked by people of one zone who see the same entities."""
 
+    key: object
     asked: Asked
     ids: frozenset[int] | None
     shown: Shown
@@ -90,6 +153,7 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._views: dict[object, View] = {}
+        self._making = asyncio.Lock()
         self._nudged = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._access_news = -1
@@ -100,23 +164,32 @@ class Hub:
         """Every open stream."""
         return [stream for view in self._views.values() for stream in view.streams]
 
-    async def listen(self, opening: Opening) -> AsyncIterator[bytes]:
-        """The bytes of one stream, from the greeting until the browser leaves or the stream is ended."""
-        if self.ending:
-            return
-        view = self._views.setdefault(opening.key, View(opening.asked, opening.ids, opening.shown))
-        stream = opening.stream
+    async def view_of(self, opening: Opening) -> View:
+        """The view that a browser shares or is the first of; its screen is made once, however many come at once."""
+        async with self._making:
+            if (view := self._views.get(opening.key)) is None:
+                first = await in_thread(lambda: opening.shown)
+                view = View(opening.key, opening.asked, opening.ids, first)
+            return self._views.setdefault(view.key, view)
+
+    async def hold(self, view: View, stream: Stream, receive: Receive) -> None:
+        """Keep a stream open, from the greeting until the browser leaves or the stream is ended."""
+        view = self._views.setdefault(view.key, view)
         view.streams.add(stream)
-        self._start()
         try:
-            # The browser compares the version with that of its page: whatever came between is fetched, not missed.
-            yield beat(view.shown.version, _now(), retry=random.randint(*RETRY))  # noqa: S311 - no secret
-            while (data := await stream.queue.get()) is not None:
-                yield data
+            if self.ending:
+                stream.put(None)
+            else:
+                # The browser compares the version with its page’s: whatever came between is fetched, not missed.
+                stream.put(beat(view.shown.version, _now(), retry=random.randint(*RETRY)))  # noqa: S311 - no secret
+                self._start()
+            while (await receive())["type"] != "http.disconnect":
+                pass
         finally:
+            stream.close()
             view.streams.discard(stream)
-            if not view.streams and self._views.get(opening.key) is view:
-                del self._views[opening.key]
+            if not view.streams and self._views.get(view.key) is view:
+                del self._views[view.key]
             if not self._views:
                 self._stop()
 
@@ -162,8 +235,9 @@ class Hub:
         """Look for what is new, and tell every view what has changed for it."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._nudged.wait(), SWEEP)
-        await asyncio.sleep(GATHER)
         self._nudged.clear()
+        for view in [view for view in self._views.values() if not view.streams]:
+            del self._views[view.key]  # its browsers left before they were held
         views = list(self._views.values())
         found = await in_thread(lambda: _looked(views))
         if KEEPER.access_news != self._access_news:
@@ -174,6 +248,7 @@ class Hub:
             if data is not None:
                 for stream in list(view.streams):
                     stream.put(data)
+        await asyncio.sleep(GATHER)
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT)
@@ -213,8 +288,58 @@ class Opening:
     key: object
     asked: Asked
     ids: frozenset[int] | None
-    shown: Shown
     stream: Stream
+
+    @cached_property
+    def shown(self) -> Shown:
+        """The first screen; asked for only where nobody shares the view yet."""
+        return shown(_screen(self.asked, self.ids))
+
+
+class LiveAnswer(StreamingHttpResponse):
+    """Says yes to a browser that wants to listen; `LiveHandler` goes on where Django ends."""
+
+    def __init__(self, view: View, stream: Stream) -> None:
+        super().__init__(_nothing(), content_type="text/event-stream")
+        self.view, self.stream = view, stream
+        self["Cache-Control"] = "no-store"
+        self["X-Accel-Buffering"] = "no"  # a proxy must not gather what is told
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for _ in ():
+        yield b""
+
+
+class _Sender:
+    """What Django sends with; of a stream that it has opened only the start is sent, and the rest is ours."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.opened: tuple[View, Stream] | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if self.opened is None or message["type"] == "http.response.start":
+            await self.send(message)
+
+
+class LiveHandler(ASGIHandler):
+    """Django's door, which lets go of the request, its thread and all that middleware holds once a stream is open."""
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        sender = _Sender(send)
+        await super().__call__(scope, receive, sender)
+        opened = sender.opened
+        del sender
+        if opened is not None:
+            view, stream = opened
+            stream.send = send
+            await Hub.here().hold(view, stream, receive)
+
+    async def send_response(self, response: HttpResponseBase, send: Send) -> None:
+        if isinstance(response, LiveAnswer) and isinstance(send, _Sender):
+            send.opened = response.view, response.stream
+        await super().send_response(response, send)
 
 
 def open_for(person_id: int, session_key: str, told: dict[str, str]) -> Opening | None:
@@ -228,17 +353,16 @@ def open_for(person_id: int, session_key: str, told: dict[str, str]) -> Opening 
         return None
     asked = ask(person, told, door.now())
     ids = visible_ids(person)
-    screen = _screen(asked, ids)
     question = asked.question.but(month=asked.month if asked.question.month is not None else None)
     key = (ids, asked.reader.zone_name, question.query())
-    return Opening(key, asked, ids, shown(screen), Stream(person.pk, session_key, access.fingerprint))
+    return Opening(key, asked, ids, Stream(person.pk, session_key, access.fingerprint))
 
 
 def _screen(asked: Asked, ids: frozenset[int] | None) -> Screen:
     scope = KEEPER.board(asked.month, asked.as_of).scope(ids)
     board = at_moment(scope.board, asked.as_of)
     version = version_of(scope, asked.as_of, asked.reader)
-    return Screen(board, asked.question, asked.reader, scope.kept, version, calendars_of(board))
+    return Screen(board, asked.question, asked.reader, scope.kept, version, calendars_of(board), scope.shared)
 
 
 def _looked(views: list[View]) -> list[tuple[View, Shown]]:

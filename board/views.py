@@ -11,7 +11,6 @@ from django.http import (
     HttpResponse,
     HttpResponseNotModified,
     HttpResponseRedirect,
-    StreamingHttpResponse,
 )
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -27,7 +26,7 @@ from board.saved_views import views_menu
 from board.screen import Screen, readings, screen_of, since
 from board.sections import Folds
 from board.shell import shell
-from board.stream import Hub, Opening, in_thread, open_for
+from board.stream import Hub, LiveAnswer, Opening, in_thread, open_for
 from closing.days import month_and_year
 from entities.models import Person
 
@@ -87,7 +86,6 @@ def _shown(
         "links": links(screen.page, question, asked.reader, asked.now, board_exports(question)),
         "filters": filters(whole, question),
         "chip_row": screen.chip_row(),
-        "rows": screen.rows(folds),
         "none": nothing_found(whole, question),
         "readings": readings(whole.rows),
         "tracked": any(row.track for row in whole.rows),
@@ -104,6 +102,7 @@ def _shown(
     else:
         own = whole if not asked.past else None
         answer = render(request, "board/scoreboard.html", {**told, **shell(asked.person, "board", own)})
+    answer.content = screen.with_rows(answer.content, folds)
     if not asked.past:
         answer["ETag"] = f'"{screen.tag}"'
     return answer
@@ -115,10 +114,7 @@ async def live(request: HttpRequest) -> HttpResponseBase:
     opening = await in_thread(lambda: _opening(request))
     if not isinstance(opening, Opening):
         return opening
-    answer = StreamingHttpResponse(Hub.here().listen(opening), content_type="text/event-stream")
-    answer["Cache-Control"] = "no-store"
-    answer["X-Accel-Buffering"] = "no"  # a proxy must not gather what is told
-    return answer
+    return LiveAnswer(await Hub.here().view_of(opening), opening.stream)
 
 
 def _opening(request: HttpRequest) -> Opening | HttpResponse:

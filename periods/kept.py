@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from closing.days import ONE_DAY, local_date, start_of_day, zone_named
 from closing.scoreboard import (
@@ -25,6 +26,7 @@ from closing.scoreboard import (
     groups_above,
     in_order,
     ranked,
+    read_again,
     row_digest,
 )
 from entities.models import LegalEntity
@@ -75,6 +77,9 @@ class Scope:
     kept: Kept
     board: Scoreboard
     version: str
+    shared: dict[object, Any] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # what was made of it for show
 
 
 @dataclass
@@ -96,7 +101,7 @@ class Kept:
     track: int = 0
     hashes: dict[int, tuple[int, str]] = field(default_factory=dict, repr=False)
     versions: dict[object, str] = field(default_factory=dict, repr=False)
-    made: OrderedDict[object, dict[int, tuple[int, str]]] = field(default_factory=OrderedDict, repr=False)
+    made: OrderedDict[object, dict[int, tuple[int, Any]]] = field(default_factory=OrderedDict, repr=False)
     scopes: OrderedDict[object, Scope] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -116,7 +121,7 @@ class Kept:
                 self.scopes.popitem(last=False)
             return made
 
-    def fragments(self, key: object) -> dict[int, tuple[int, str]]:
+    def fragments(self, key: object) -> dict[int, tuple[int, Any]]:
         """Where whoever shows the board keeps what was made of each row, with the count in `words` it was made at."""
         with self._lock:
             found = self.made.setdefault(key, {})
@@ -361,7 +366,7 @@ def _merged(
 
 def _said_alike(before: Row, after: Row) -> bool:
     if before.fresh and after.fresh:
-        after = replace(after, read_at=before.read_at, stale_at=before.stale_at)
+        after = read_again(after, before.read_at, before.stale_at)
     return before == after
 
 
@@ -378,7 +383,7 @@ def _reread(kept: Kept, connections: set[int], as_of: datetime) -> tuple[dict[in
             and not now.missing
             and not row.missing_since
         ):
-            younger[pk] = replace(row, read_at=now.read_at, stale_at=now.stale_at)
+            younger[pk] = read_again(row, now.read_at, now.stale_at)
         else:
             moved.add(pk)
     return younger, moved

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -48,17 +48,31 @@ def opened(somebody: Person, key: str | None = None) -> Opening:
 
 
 class Listener:
-    """A stream that somebody reads, and all that it has told so far."""
+    """A stream that somebody reads (or not, when `slow`), and all that it has told so far."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, *, slow: bool = False) -> None:
         self.told = b""
         self.ended = False
+        self.left = asyncio.Event()
         self._opening = opening
+        self._slow = slow
 
     async def listen(self) -> None:
-        async for data in Hub.here().listen(self._opening):
-            self.told += data
-        self.ended = True
+        self._opening.stream.send = self._send
+        hub = Hub.here()
+        await hub.hold(await hub.view_of(self._opening), self._opening.stream, self._receive)
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        if self._slow and self.told:
+            await self.left.wait()
+        self.told += message["body"]
+        if not message["more_body"]:
+            self.ended = True
+            self.left.set()
+
+    async def _receive(self) -> dict[str, str]:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
 
 
 def hear(story: Callable[[Callable[..., Awaitable[Any]]], Awaitable[None]]) -> None:
@@ -181,12 +195,23 @@ def test_a_stream_ends_with_its_session_and_with_its_person(
 def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(meridian: Meridian) -> None:
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
         rosa = await in_thread(person)
-        slow = await in_thread(lambda: opened(rosa))
-        reading = Hub.here().listen(slow)
-        await anext(reading)
-        for number in range(stream.WAITING + 1):
-            slow.stream.put(b"%d" % number)
-        assert [data async for data in reading] == []
+        one, other = [await in_thread(lambda: opened(rosa)) for _ in range(2)]
+        slow, quick = Listener(one, slow=True), Listener(other)
+        tasks = [asyncio.create_task(each.listen()) for each in (slow, quick)]
+        await until(lambda: slow.told and quick.told, "both are greeted")
+        greeting = slow.told
+        for number in range(stream.WAITING + 2):  # one of them is on its way already
+            for each in (one, other):
+                each.stream.put(b"%d," % number)
+        assert one.stream.ended
+        assert not other.stream.ended
+        assert quick.told.endswith(b"%d," % (stream.WAITING + 1))
+        assert slow.told == greeting
+        slow.left.set()
+        await tasks[0]
+        assert Hub.here().streams == [other.stream]
+        quick.left.set()
+        await tasks[1]
         assert Hub.here().streams == []
 
     hear(story)
@@ -272,7 +297,7 @@ def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
         monkeypatch.setattr("board.asked.now", lambda: evening)
         rosa = await in_thread(person)
         opening = await in_thread(lambda: opened(rosa))
-        assert "12 days" in opening.shown.parts["verdict"]
+        assert "12 days" in (await in_thread(lambda: opening.shown)).parts["verdict"]
         listener = Listener(opening)
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
