@@ -21,9 +21,11 @@ RESULTS = Path(__file__).with_name("results.json")
 
 def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
     # Only once Django is set up can these be imported.
-    from bench import p4_evaluate, p5_store, p6_read, p8_growth, p9_stack  # noqa: PLC0415
+    from bench import p1_board, p3_stream, p4_evaluate, p5_store, p6_read, p8_growth, p9_stack  # noqa: PLC0415
 
     return {
+        "P1": p1_board.measure,
+        "P3": p3_stream.measure,
         "P4": p4_evaluate.measure,
         "P5": p5_store.measure,
         "P6": p6_read.measure,

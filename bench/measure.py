@@ -72,8 +72,8 @@ class Goal:
     def told(self) -> str:
         """One sentence: the value, and whether and by how much the goal is met."""
         least = f", {self.by_least:.2f} by the minimums" if self.by_least is not None else ""
-        apart = self.value / self.bound if self.at_most else self.bound / self.value
-        verdict = "met" if self.met else f"NOT MET by a factor of {apart:.2f}"
+        above, below = (self.value, self.bound) if self.at_most else (self.bound, self.value)
+        verdict = "met" if self.met else f"NOT MET by a factor of {above / below:.2f}" if below else "NOT MET"
         sign = "<=" if self.at_most else ">="
         return f"{self.words} {sign} {self.bound:g} {self.unit}: {self.value:.2f}{least}: {verdict}"
 

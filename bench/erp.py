@@ -1,0 +1,76 @@
+"""An ERP for measurements: says of every seeded entity how the month stands, and is recorded as a worker does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from bench import fleet
+from closing.days import DateSpan
+from closing.months import month_end
+from closing.readings import Company, FinopsFacts, Harvest, PeriodReading, PeriodType
+from entities.models import Connection
+from periods.attempts import Finish, Outcome, begin_attempt
+from periods.models import FiscalPeriod
+from periods.services import record_readings
+
+SPAN = DateSpan(fleet.NEWEST, month_end(fleet.NEWEST))
+_STATUS = {"open": "Open", "on_hold": "OnHold", "closed": "Closed"}
+_MODULES = (
+    "Ledger",
+    "Bank",
+    "Cust",
+    "Vend",
+    "Sales",
+    "Purch",
+    "Invent",
+    "Prod",
+    "Project",
+    "FixedAssets",
+    "Tax",
+)
+
+
+class Erp:
+    """The seeded entities, each with the state of the month being closed; the states are first those of the seed."""
+
+    def __init__(self) -> None:
+        self.connection = Connection.objects.get()
+        self.facts = {
+            state: FinopsFacts(status, dict.fromkeys(_MODULES, "All"), {})
+            for state, status in _STATUS.items()
+        }
+        known = FiscalPeriod.objects.filter(reporting_month=fleet.NEWEST).order_by("entity__code")
+        self.states = dict(known.values_list("entity__erp_id", "state"))
+        self.companies = tuple(Company(erp_id, erp_id) for erp_id in self.states)
+
+    def turn(self, erp_id: str) -> None:
+        """What was on hold is open from now on, and everything else on hold."""
+        self.states[erp_id] = "open" if self.states[erp_id] == "on_hold" else "on_hold"
+
+    def read(self, committed: Callable[[], object] = lambda: None) -> datetime:
+        """Record one good reading of the month as of now; `committed` is called when it is in, before any nudge."""
+        now = timezone.now()
+        attempt = begin_attempt(self.connection.pk, now, lease=timedelta(minutes=3))
+        assert attempt is not None
+        readings = tuple(
+            PeriodReading(
+                erp_id,
+                f"Fiscal|{SPAN.first:%Y}|Period {SPAN.first.month}",
+                "Fiscal",
+                f"{SPAN.first:%Y}",
+                f"Period {SPAN.first.month}",
+                SPAN,
+                PeriodType.OPERATING,
+                self.facts[state],
+            )
+            for erp_id, state in self.states.items()
+        )
+        harvest = Harvest(readings, (), self.companies, pages=1, rows=len(readings))
+        with transaction.atomic():
+            transaction.on_commit(committed)  # before the nudge that the recording asks for
+            record_readings(attempt, harvest, SPAN, Finish(Outcome.OK, now, rows=len(readings)))
+        return now

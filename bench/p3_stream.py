@@ -1,0 +1,271 @@
+"""P3: from the commit of a state change until the last of many open browsers has it, and what a stream costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from bench import fleet
+from bench.bare_stream import CHANNEL
+from bench.erp import Erp
+from bench.measure import Figure, Goal, Table
+from bench.places import database, number
+from bench.web import (
+    allow_many_files,
+    free_port,
+    hold,
+    read_just_now,
+    running,
+    serving,
+    session_of,
+    somebody,
+)
+from closeboard.children import tie_to_us
+from closeboard.up import PROJECT
+
+ENTITIES = 500
+CHANGES = 20
+WARM_UPS = 3
+PEOPLE = 100  # each has several browsers open
+POLL = 2.0  # seconds, of the way that is measured against
+WAIT = 30.0  # seconds until a message counts as lost
+OURS = "Closeboard: commit to last browser"
+BARE = "bare asyncio stream: nudge to last browser"
+
+
+@dataclass
+class Held:
+    """What many open streams cost one server, and how long each change took to reach them."""
+
+    streams: int
+    opening: float = 0.0  # seconds until all were open
+    kib_before: float = 0.0
+    kib_after: float = 0.0
+    seconds_of_cpu: float = 0.0
+    half: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)  # the 99th of a hundred
+    last: list[float] = field(default_factory=list)
+    delivered: int = 0
+    wrong: int = 0  # gaps, doubles and streams that ended
+    bytes: int = 0
+    idle_connections: int = 0
+
+    @property
+    def kib_a_stream(self) -> float:
+        return (self.kib_after - self.kib_before) / self.streams
+
+    @property
+    def cpu_a_message(self) -> float:
+        """Microseconds."""
+        return self.seconds_of_cpu * 1e6 / (self.streams * CHANGES)
+
+
+def measure(small: bool) -> Iterator[Table]:
+    allow_many_files()
+    entities = 50 if small else ENTITIES
+    with database("p3"):
+        fleet.seed(entities, months=24)
+        read_just_now()
+        cookies = _sessions()
+        for streams in (50, 100) if small else (1_000, 2_000):
+            mine = [cookies[n % len(cookies)] for n in range(streams)]
+            ours = _ours(mine)
+            bare = _bare(streams, ours.bytes)
+            yield _table(entities, ours, bare)
+
+
+def _sessions() -> list[str]:
+    """People with three kinds of access in two zones: six views, and all of them see what changes."""
+    held = (["MERIDIAN"], ["C01"], ["C01", "C02"])
+    cookies = []
+    for n in range(PEOPLE):
+        first, *others = held[n % 3]
+        zone = ("Europe/London", "Europe/Amsterdam")[n // 3 % 2]
+        person = somebody(f"person{n}@meridian.example", first, zone)
+        for group in others:
+            hold(person, group)
+        cookies.append(session_of(person))
+    return cookies
+
+
+def _ours(cookies: Sequence[str]) -> Held:
+    erp = Erp()
+    watched = [company.erp_id for company in erp.companies if int(company.erp_id[1:]) % 20 == 1]
+    turns = 0
+
+    def change() -> float:
+        nonlocal turns
+        erp.turn(watched[turns % len(watched)])
+        turns += 1
+        committed: list[float] = []
+        erp.read(lambda: committed.append(time.monotonic()))
+        return committed[0]
+
+    with serving() as server:
+        return _held(server.pid, server.port, f"/live/?month={fleet.NEWEST:%Y-%m}", cookies, change)
+
+
+def _bare(streams: int, size: int) -> Held:
+    nudges = redis.Redis.from_url(settings.REDIS_URL)
+
+    def change() -> float:
+        now = time.monotonic()
+        nudges.publish(CHANNEL, "")
+        return now
+
+    port = free_port()
+    words = ["-m", "bench.bare_stream", str(port), str(size)]
+    with running("bare", words, port, dict(os.environ)) as child:
+        return _held(child.pid, port, "/", [""] * streams, change)
+
+
+def _held(pid: int, port: int, path: str, cookies: Sequence[str], change: Callable[[], float]) -> Held:
+    """Open the streams, let CHANGES happen one after the other, and note when each has arrived."""
+    held = Held(len(cookies))
+    with _crowd(
+        port, path, cookies[:1]
+    ) as first:  # what a process loads with its first stream is no stream's cost
+        change()
+        first.wait(1, WAIT)
+    time.sleep(1)
+    held.kib_before = pss(pid)
+    with _crowd(port, path, cookies) as crowd:
+        held.opening = crowd.seconds
+        for turn in range(WARM_UPS):
+            change()
+            crowd.wait(turn + 1, WAIT)
+        time.sleep(2)
+        held.kib_after = pss(pid)
+        held.idle_connections = _idle_connections()
+        before = cpu_seconds(pid)
+        for turn in range(WARM_UPS, WARM_UPS + CHANGES):
+            committed = change()
+            told = crowd.wait(turn + 1, WAIT)
+            waits = sorted(at - committed for at in told["at"])
+            held.delivered += len(waits)
+            held.wrong = told["broken"] + told["ended"] + told["too_many"]
+            held.bytes = max(held.bytes, told["bytes"])
+            if waits:
+                held.half.append(waits[len(waits) // 2])
+                held.late.append(waits[min(len(waits) - 1, len(waits) * 99 // 100)])
+                held.last.append(waits[-1])
+            time.sleep(0.1)
+        held.seconds_of_cpu = cpu_seconds(pid) - before
+    return held
+
+
+def _table(entities: int, ours: Held, bare: Held) -> Table:
+    streams = ours.streams
+    table = Table(
+        "P3", f"a state change reaches {streams:,} open browsers, {entities:,} entities, one process"
+    )
+    # Whoever polls every two seconds waits for anything between nothing and two seconds.
+    polled = [POLL * part / 100 for part in (99,)]
+    table.figures = [
+        Figure(f"{OURS}, p99", "ours", ours.late, f"{CHANGES} changes of one entity each"),
+        Figure(f"{OURS}, p50", "beside", ours.half),
+        Figure(f"{OURS}, the very last", "beside", ours.last),
+        Figure(
+            f"polling every {POLL:g} s, p99", "baseline", polled, "computed, with answers that cost nothing"
+        ),
+        Figure(f"{BARE}, p99", "limit", bare.late, f"{bare.bytes:,} bytes each, as ours"),
+        Figure(f"{BARE}, p50", "beside", bare.half),
+    ]
+    table.goal("p99 over the bare stream's", f"{OURS}, p99", f"{BARE}, p99", 2.5)
+    table.goals += [
+        Goal("messages delivered", 100 * ours.delivered / (streams * CHANGES), 100, False, unit="%"),
+        Goal("gaps, doubles, streams ended", ours.wrong, 0, unit=""),
+        Goal("memory of a stream (PSS)", ours.kib_a_stream, 50, unit="KiB"),
+        Goal("CPU of a message over the bare stream's", ours.cpu_a_message / bare.cpu_a_message, 3),
+        Goal("database connections that idle streams hold", ours.idle_connections, 0, unit=""),
+    ]
+    table.remarks += [
+        (
+            f"memory: {ours.kib_before / 1024:.0f} MiB with one stream before, {ours.kib_after / 1024:.0f} MiB with "
+            f"all; the bare process takes {bare.kib_a_stream:.1f} KiB a stream"
+        ),
+        (
+            f"CPU a message and browser: {ours.cpu_a_message:.0f} us, bare {bare.cpu_a_message:.0f} us; "
+            f"a message has {ours.bytes:,} bytes"
+        ),
+        f"opened within {ours.opening:.1f} s: {1000 * ours.opening / streams:.1f} ms each; bare {bare.opening:.1f} s",
+        f"p99 of each change in ms: {', '.join(f'{1000 * one:.0f}' for one in ours.late)}",
+    ]
+    return table
+
+
+class Crowd:
+    """The process that holds the browsers (bench.crowd)."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.seconds = float(self._answer()["seconds"])
+
+    def wait(self, count: int, seconds: float) -> dict[str, Any]:
+        """What arrived as the message of that number, once all have it or so many seconds are over."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"wait {count} {seconds}\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the crowd of browsers has died; what it said stands above")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+
+@contextmanager
+def _crowd(port: int, path: str, cookies: Sequence[str]) -> Iterator[Crowd]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.crowd", str(port), path],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=tie_to_us(),  # noqa: PLW1509 - one thread only
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(list(cookies)) + "\n")
+        process.stdin.flush()
+        yield Crowd(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def pss(pid: int) -> float:
+    """Memory of a process in KiB, with its share of what it has in common with others."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return float(line.split()[1])
+    raise RuntimeError(f"the kernel does not tell the memory of {pid}")
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, with all its threads, to the nanosecond."""
+    return (
+        sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+    )
+
+
+def _idle_connections() -> int:
+    """Connections of the server's pool that somebody has taken out: those in the pool are idle for `ever`."""
+    return number(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND state <> 'idle'"
+    )
