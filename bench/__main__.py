@@ -21,10 +21,20 @@ RESULTS = Path(__file__).with_name("results.json")
 
 def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
     # Only once Django is set up can these be imported.
-    from bench import p1_board, p3_stream, p4_evaluate, p5_store, p6_read, p8_growth, p9_stack  # noqa: PLC0415
+    from bench import (  # noqa: PLC0415
+        p1_board,
+        p2_unchanged,
+        p3_stream,
+        p4_evaluate,
+        p5_store,
+        p6_read,
+        p8_growth,
+        p9_stack,
+    )
 
     return {
         "P1": p1_board.measure,
+        "P2": p2_unchanged.measure,
         "P3": p3_stream.measure,
         "P4": p4_evaluate.measure,
         "P5": p5_store.measure,
@@ -37,7 +47,7 @@ def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
 def main() -> int:
     """Measure what was asked for; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", default="", metavar="P5", help="some of P4,P5,P6,P8,P9, with commas")
+    parser.add_argument("--only", default="", metavar="P5", help="some of P1 to P9, with commas")
     parser.add_argument(
         "--size", choices=["full", "small"], default="full", help="small: a tenth, to look around"
     )

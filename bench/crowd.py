@@ -1,8 +1,9 @@
 """Many open browsers in one process of their own: holds streams and notes when each message has arrived in full.
 
 `python -m bench.crowd PORT PATH` reads one line of JSON on standard input, a list of cookies, and opens one stream
-for each. From then on a line "wait K SECONDS" is answered, once every stream has K messages or the time is over, with
-a line of JSON: what arrived when, by the machine's monotonic clock, and what is wrong with the chain of versions.
+for each. From then on a line "wait K SECONDS" is answered, once every stream has K messages or has ended, or the time
+is over, with a line of JSON: what arrived when, by the machine's monotonic clock, and what is wrong with the chain of
+versions.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ async def _serve(port: int, path: str) -> None:
     _say({"open": len(streams), "seconds": time.monotonic() - began})
     while words := (await line.readline()).split():
         wanted, until = int(words[1]), time.monotonic() + float(words[2])
-        while any(len(one.at) < wanted for one in streams) and time.monotonic() < until:
+        while any(len(one.at) < wanted and not one.ended for one in streams) and time.monotonic() < until:
             await asyncio.sleep(0.02)
         _say(
             {

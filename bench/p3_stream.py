@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import redis
 from django.conf import settings
 
 from bench import fleet
 from bench.bare_stream import CHANNEL
+from bench.browsers import cpu_seconds, crowd, pss
 from bench.erp import Erp
 from bench.measure import Figure, Goal, Table
 from bench.places import database, number
 from bench.web import (
-    allow_many_files,
     free_port,
     hold,
     read_just_now,
@@ -31,8 +25,7 @@ from bench.web import (
     session_of,
     somebody,
 )
-from closeboard.children import tie_to_us
-from closeboard.up import PROJECT
+from closeboard.serve import allow_many_files
 
 ENTITIES = 500
 CHANGES = 20
@@ -133,25 +126,25 @@ def _bare(streams: int, size: int) -> Held:
 def _held(pid: int, port: int, path: str, cookies: Sequence[str], change: Callable[[], float]) -> Held:
     """Open the streams, let CHANGES happen one after the other, and note when each has arrived."""
     held = Held(len(cookies))
-    with _crowd(
+    with crowd(
         port, path, cookies[:1]
     ) as first:  # what a process loads with its first stream is no stream's cost
         change()
         first.wait(1, WAIT)
     time.sleep(1)
     held.kib_before = pss(pid)
-    with _crowd(port, path, cookies) as crowd:
-        held.opening = crowd.seconds
+    with crowd(port, path, cookies) as browsers:
+        held.opening = browsers.seconds
         for turn in range(WARM_UPS):
             change()
-            crowd.wait(turn + 1, WAIT)
+            browsers.wait(turn + 1, WAIT)
         time.sleep(2)
         held.kib_after = pss(pid)
         held.idle_connections = _idle_connections()
         before = cpu_seconds(pid)
         for turn in range(WARM_UPS, WARM_UPS + CHANGES):
             committed = change()
-            told = crowd.wait(turn + 1, WAIT)
+            told = browsers.wait(turn + 1, WAIT)
             waits = sorted(at - committed for at in told["at"])
             held.delivered += len(waits)
             held.wrong = told["broken"] + told["ended"] + told["too_many"]
@@ -203,64 +196,6 @@ def _table(entities: int, ours: Held, bare: Held) -> Table:
         f"p99 of each change in ms: {', '.join(f'{1000 * one:.0f}' for one in ours.late)}",
     ]
     return table
-
-
-class Crowd:
-    """The process that holds the browsers (bench.crowd)."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.seconds = float(self._answer()["seconds"])
-
-    def wait(self, count: int, seconds: float) -> dict[str, Any]:
-        """What arrived as the message of that number, once all have it or so many seconds are over."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"wait {count} {seconds}\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the crowd of browsers has died; what it said stands above")
-        told: dict[str, Any] = json.loads(line)
-        return told
-
-
-@contextmanager
-def _crowd(port: int, path: str, cookies: Sequence[str]) -> Iterator[Crowd]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.crowd", str(port), path],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=tie_to_us(),  # noqa: PLW1509 - one thread only
-    )
-    try:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(list(cookies)) + "\n")
-        process.stdin.flush()
-        yield Crowd(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def pss(pid: int) -> float:
-    """Memory of a process in KiB, with its share of what it has in common with others."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return float(line.split()[1])
-    raise RuntimeError(f"the kernel does not tell the memory of {pid}")
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far, with all its threads, to the nanosecond."""
-    return (
-        sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
-    )
 
 
 def _idle_connections() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import resource
 import socket
 import sys
 import tempfile
@@ -22,11 +21,11 @@ from django.utils import timezone
 
 from bench.places import execute
 from closeboard.children import Child, last_lines, spawn, stop, wait_until
+from closeboard.serve import allow_many_files
 from closeboard.up import PROJECT
 from entities.models import Group, Membership, Person
 
 HOST = "127.0.0.1"
-MANY_FILES = 16_384  # a stream is an open file in the server and another one in the client
 
 
 @dataclass(frozen=True)
@@ -88,14 +87,6 @@ def listens(port: int) -> bool:
     """Whether somebody takes connections there."""
     with socket.socket() as knock:
         return knock.connect_ex((HOST, port)) == 0
-
-
-def allow_many_files() -> None:
-    """Raise this process's limit of open files, which its children inherit, as far as the machine allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Browser:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 
+MANY_FILES = 16_384  # every open browser is an open file
 on_exit: list[Callable[[], None]] = []
 
 
@@ -46,6 +48,14 @@ def server(*, host: str, port: int, trusted_proxies: str = "") -> Server:
     return Server(config)
 
 
+def allow_many_files() -> None:
+    """Raise this process's limit of open files, which its children inherit, as far as the machine allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main(argv: list[str] | None = None) -> None:
     """The command line: `python -m closeboard.serve --port 8000`."""
     parser = argparse.ArgumentParser(
@@ -60,6 +70,7 @@ def main(argv: list[str] | None = None) -> None:
         help="addresses of proxies whose X-Forwarded headers are believed, with commas (or set TRUSTED_PROXIES)",
     )
     words = parser.parse_args(argv)
+    allow_many_files()
     server(host=words.host, port=words.port, trusted_proxies=words.trust_proxy).run()
 
 
