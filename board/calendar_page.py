@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -17,9 +16,8 @@ from board.controls import nothing_found
 from board.headings import opened_in
 from board.page import Page, page
 from board.question import Question
-from board.saved_views import views_menu
 from board.sections import MANY
-from board.shell import shell
+from board.sheet import sheet
 from board.timeline import Lane, Part, Timeline, Waiting, close_by_day
 from board.toolbar import address, how_old, nobody, notes, toolbar
 from closing.days import month_and_year, weekday_and_day
@@ -119,11 +117,12 @@ def calendar_page(request: HttpRequest, asked: Asked) -> HttpResponse:
     empty = None if board.rows else nobody(asked.person, asked.entities().count(), month)
     told = {
         "title": empty[0] if empty else f"{month} · Calendar",
+        "heading": month,
+        "turned": "Reporting month",
         "page": answer,
         "notes": notes(board, asked.reader),
         "links": _links(asked, answer, path, own),
         "bar": toolbar(asked, board, path, own),
-        "past": asked.past,
         "sums": _sums(data),
         "ahead": [_ahead(each, data.today, asked) for each in data.waiting[:_DATES]],
         "later": len(data.waiting[_DATES:]),
@@ -137,11 +136,7 @@ def calendar_page(request: HttpRequest, asked: Asked) -> HttpResponse:
         "none": nothing_found(board, question),
         "empty": empty,
     }
-    return render(
-        request,
-        "board/calendar.html",
-        told | views_menu(asked, "calendar") | shell(asked.person, "calendar", None if asked.past else board),
-    )
+    return sheet(request, asked, "calendar", board, told, own=own)
 
 
 # --- above the table ----------------------------------------------------------------------------------------------
@@ -284,7 +279,7 @@ def _group(part: Part, data: Timeline, asked: Asked, opened: Sequence[str], path
 
 
 def _url(row: Row, asked: Asked) -> str:
-    return f"/entities/{row.code}/?{Question(month=asked.month, at=asked.question.at).query()}"
+    return Question(month=asked.month, at=asked.question.at).url(reverse("entity", args=[row.code]))
 
 
 def _line(lane: Lane, data: Timeline, asked: Asked) -> Line:

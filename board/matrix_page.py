@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -17,9 +16,8 @@ from board.controls import nothing_found
 from board.matrix import SPANS, Fraction, Line, Matrix, Section, Window, matrix
 from board.page import page
 from board.question import FIRST_MONTH, Question
-from board.saved_views import views_menu
 from board.sections import MANY
-from board.shell import shell
+from board.sheet import sheet
 from board.toolbar import address, how_old, nobody, notes, toolbar
 from closing.days import month_and_year
 from closing.months import previous_month
@@ -43,7 +41,8 @@ _SHORT = {
     "not known": "unknown",
 }
 _LATE = {Level.LATE, Level.ALERTING}
-_FILES = (("CSV, a line for each period", "csv"), ("Excel", "xlsx"))
+_PERCENT = "\u00a0%"  # does not leave its number at the end of a line
+_FILES = (("CSV, a line for each period", "export_matrix_csv"), ("Excel", "export_matrix_xlsx"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +106,10 @@ def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
     answer = page(board, asked.reader)
     visible = data.entities or bool(board.rows)
     empty = None if visible else nobody(asked.person, asked.entities().count(), _span(data.months))
-    bar = toolbar(asked, board, path, own)
     told = {
         "title": empty[0] if empty else f"{_span(data.months)} · Matrix",
-        "span": _span(data.months),
+        "heading": _span(data.months),
+        "turned": "Months shown",
         "links": _links(asked, data, window, path),
         "spans": [
             (span, address(path, question, _own(window, months=span)), span == window.months)
@@ -121,9 +120,8 @@ def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
         "left_out": _left_out(data.on_time),
         "page": answer,
         "notes": notes(board, asked.reader),
-        "bar": bar,
-        "exports": [(label, address(f"/export/matrix.{ending}", question, own)) for label, ending in _FILES],
-        "past": asked.past,
+        "bar": toolbar(asked, board, path, own),
+        "exports": [(label, address(reverse(name), question, own)) for label, name in _FILES],
         "months": [_month(month, asked) for month in data.months],
         "parts": [_part(section, data, asked, window, path) for section in data.sections],
         "total": [_share(each, month) for each, month in zip(data.total, data.months, strict=True)],
@@ -133,13 +131,7 @@ def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
         "none": nothing_found(board, question),
         "empty": empty,
     }
-    return render(
-        request,
-        "board/matrix.html",
-        told
-        | views_menu(asked, "matrix", _own(Window(window.months)))
-        | shell(asked.person, "matrix", None if asked.past else board),
-    )
+    return sheet(request, asked, "matrix", board, told, own=own, kept=_own(Window(window.months)))
 
 
 # --- above the table ----------------------------------------------------------------------------------------------
@@ -206,8 +198,8 @@ def _rate(found: OnTime | None) -> tuple[str, str]:
         return f"on-time rate: counted for {MANY} entities or fewer", ""
     if found.permille is None:
         return "no deadline has passed", ""
-    rate = f"on time {found.permille / 10:.1f} %".replace(".0 %", " %")
-    return f"{rate} of {found.due:,} due", f"below {ON_TIME_LINE} %" if found.below else ""
+    rate = f"on time {found.permille / 10:.1f}".removesuffix(".0") + _PERCENT
+    return f"{rate} of {found.due:,} due", f"below {ON_TIME_LINE}{_PERCENT}" if found.below else ""
 
 
 def _left_out(found: OnTime | None) -> str:
@@ -280,7 +272,7 @@ def _share(each: Fraction, month: date) -> Share:
 
 
 def _shown(line: Line, data: Matrix, asked: Asked) -> Shown:
-    home = f"/entities/{line.entity.code}/"
+    home = reverse("entity", args=[line.entity.code])
     at = asked.question.at
     cells = [
         None if row is None else cell(row, month, asked, f"{home}?{Question(month=month, at=at).query()}")

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from board import words
 from board.ahead import deadlines_ahead
 from board.asked import Asked, asking
-from board.controls import Pick, filters
 from board.escalation import Known, Owner, Queue, known_of, queue_of
 from board.page import page
 from board.question import Question
 from board.question_words import filters_in_words
 from board.rows import Line, Reader, line
-from board.saved_views import views_menu
-from board.shell import shell
-from board.toolbar import nobody, toolbar
+from board.sheet import sheet
+from board.toolbar import Toolbar, nobody, toolbar
 from closing.days import WorkCalendar, local_date, month_and_year, zone_named
 from closing.escalation import Escalated
 from closing.scoreboard import Row, Scoreboard, headline
 from entities.calendars import work_calendars
 
-PATH = "/past-deadline/"
 SHOWN = 50  # entities on a page
-_FILES = (("CSV", "csv"), ("Excel", "xlsx"))
+_FILES = (("CSV", "export_past_deadline_csv"), ("Excel", "export_past_deadline_xlsx"))
 _PICKED = ("group", "country", "erp", "owner")
 
 
@@ -81,7 +77,7 @@ class Answer:
 @asking
 def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
     """The escalation queue, furthest behind first, a page of entities at a time."""
-    queue = queue_of(asked)
+    path, queue = reverse("past_deadline"), queue_of(asked)
     board, entities, question = queue.board, queue.entities, asked.question
     pages = max(1, -(-len(entities) // SHOWN))
     number = _page_number(request.GET.get("page", ""), pages)
@@ -94,29 +90,20 @@ def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
     told = {
         "title": empty[0] if empty else answer.text,
         "page": page(board, asked.reader),
-        "bar": toolbar(asked, board, PATH),
-        "picks": _picks(board, question),
-        "used": sum(bool(getattr(question, name)) for name in _PICKED),
-        "past": asked.past,
+        "bar": _bar(asked, board, path),
         "empty": empty,
         "answer": answer,
         "only": filters_in_words(question, board.groups),
-        "everyone": (Question(month=question.month, at=question.at).url(PATH), len(queue.everyone)),
+        "everyone": len(queue.everyone),
         "items": [_item(each, known, queue.board, asked) for each in shown],
         "deadlines": [] if shown or empty else deadlines_ahead(board, lambda: _calendars(board)),
         "late_url": question.url(reverse("scoreboard"), show="late"),
         "left_out": queue.left_out,
-        "turn": _turns(question.url(PATH), number, pages),
-        "exports": [(label, question.url(f"/export/past-deadline.{ending}")) for label, ending in _FILES],
-        "here": request.get_full_path(),
+        "turn": _turns(question.url(path), number, pages),
+        "exports": [(label, question.url(reverse(name))) for label, name in _FILES],
     }
-    return render(
-        request,
-        "board/past_deadline.html",
-        told
-        | views_menu(asked, "past_deadline")
-        | shell(asked.person, "past_deadline", None if asked.past else board),
-    )
+    own = [("page", str(number))] if number > 1 else []
+    return sheet(request, asked, "past_deadline", board, told, own=own)
 
 
 def _page_number(text: str, pages: int) -> int:
@@ -136,9 +123,17 @@ def _turns(url: str, number: int, pages: int) -> dict[str, object] | None:
     }
 
 
-def _picks(board: Scoreboard, question: Question) -> list[Pick]:
-    offered = filters(board, question)
-    return [pick for pick in (*offered.first, *offered.more) if pick.name in _PICKED]
+def _bar(asked: Asked, board: Scoreboard, path: str) -> Toolbar:
+    """The toolbar with what a queue can be narrowed by: no chips, no grouping, no order of one's own."""
+    question, bar = asked.question, toolbar(asked, board, path)
+    return replace(
+        bar,
+        chips=[],
+        first=[],
+        more=[pick for pick in (*bar.first, *bar.more) if pick.name in _PICKED],
+        used=sum(bool(getattr(question, name)) for name in _PICKED),
+        clear=Question(month=question.month, at=question.at).url(path),
+    )
 
 
 def _calendars(board: Scoreboard) -> Mapping[int, WorkCalendar]:

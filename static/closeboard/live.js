@@ -1,13 +1,11 @@
 // Keeps an open board honest and in place: rows move without losing focus, ages grow by themselves, a lost stream is
 // said. The server writes all HTML; the board works without this.
 "use strict";
-
 (() => {
   const menus = "details.person[open], details.explained[open], details.drop[open], details.more[open]";
-  const patience = 50_000; // two heartbeats and a half
-  const poll = 30_000; // while there is no stream
-  let heard = Date.now(), live = false; // when the server was last heard of, by our clock
-  const board = () => document.getElementById("scoreboard");
+  const patience = 50_000, patienceOfSheets = 140_000; // two heartbeats and a half; two re-reads, until they time out
+  let heard = Date.now(), live = false, said = ""; // when the server was last heard of, by our clock
+  const board = () => document.querySelector("#scoreboard, #sheet");
   let ahead = Date.now() - (Date.parse(board()?.dataset.now) || Date.now()); // our clock minus the server's
   const now = () => Date.now() - ahead;
   const refetch = () => board() && htmx.trigger(board(), "refetch");
@@ -15,8 +13,7 @@
   function move(row, anchor, parent) {
     const next = anchor ? anchor.nextSibling : parent.firstChild;
     if (next === row || (anchor && row.previousElementSibling === anchor)) return;
-    if (row.isConnected && parent.moveBefore) parent.moveBefore(row, next);
-    else parent.insertBefore(row, next);
+    parent[row.isConnected && parent.moveBefore ? "moveBefore" : "insertBefore"](row, next);
   }
 
   // The swap style "place": changes the row `what` where it stands, and moves it `after` the first of the lines that is
@@ -49,10 +46,9 @@
     if (live) heard = Date.now();
     const lost = document.getElementById("lost");
     if (!lost || !board()) return;
-    const at = told(clock, heard - ahead);
-    lost.firstElementChild.textContent = live ? "" : `Live updates lost at ${at}, trying again`;
+    lost.firstElementChild.textContent = live ? "" : `Live updates lost at ${told(clock, heard - ahead)}, trying again`;
     document.documentElement.classList.toggle("is-lost", !live);
-    document.getElementById("live").hidden = !live;
+    document.getElementById("live").hidden = !live || !document.querySelector(".stream");
   }
 
   document.addEventListener("beat", (event) => {
@@ -63,7 +59,7 @@
   });
   document.addEventListener("htmx:before:sse:message", (event) => {
     const { message } = event.detail;
-    if (message.event === "refetch") setTimeout(refetch, Math.random() * 1000);
+    if (message.event === "refetch") setTimeout(() => { said = message.data; refetch(); }, Math.random() * 1000);
     if (message.event) return;
     hear(true);
     const [from, to] = message.id.split(":");
@@ -77,10 +73,13 @@
     hear(false);
   });
   document.addEventListener("htmx:config:request", (event) => {
-    if (event.target === board()) event.detail.ctx.request.body.set("seen", board().dataset.version);
+    if (event.target.id === "scoreboard") event.detail.ctx.request.body.set("seen", board().dataset.version);
   });
   document.addEventListener("htmx:after:request", (event) => {
-    if (event.target.matches?.(".stream") && event.detail.ctx.response.status === 401) location.reload();
+    const { status } = event.detail.ctx.response, of = (what) => event.target.closest?.(what);
+    if (of(".stream") && status === 401) location.reload();
+    if (!of(".stream") && status >= 400) event.preventDefault(); // an error page takes the place of nothing
+    if (of("#sheet") && (status < 400 || of("#filters"))) hear(status < 400);
   });
   for (const back of ["pageshow", "visibilitychange"]) {
     addEventListener(back, (event) => document.hidden || event.persisted === false || refetch());
@@ -92,7 +91,7 @@
     const again = stream.cloneNode(); // a new element is a new attempt, whatever the old one waits for
     stream.replaceWith(again);
     htmx.process(again);
-  }, poll);
+  }, 30_000); // while there is no stream
 
   function age(since) {
     const minutes = Math.floor((now() - Date.parse(since)) / 60_000);
@@ -101,12 +100,12 @@
   }
 
   function tick() {
-    if (!board() || !document.querySelector(".stream")) return; // the past does not grow older
-    if (Date.now() - heard > patience) hear(false);
+    const stream = document.querySelector(".stream"), again = stream || document.querySelector("#sheet[hx-get]");
+    if (again && Date.now() - heard > (stream ? patience : patienceOfSheets)) hear(false);
+    if (!stream) return; // the past does not grow older, and a sheet says as of when it was read
     const moment = document.getElementById("moment");
     if (moment) moment.textContent = `${told(day)} ${told(date)}, ${told(clock)}`;
-    const reads = {};
-    let aged = false;
+    let reads = {}, aged = false;
     for (const each of document.querySelectorAll("#readings li")) reads[each.dataset.connection] = each.dataset;
     for (const time of board().querySelectorAll("td.read time")) {
       const row = time.closest("tr"), read = reads[row.dataset.connection];
@@ -131,6 +130,9 @@
   }
   setInterval(tick, 5000);
   document.addEventListener("htmx:after:swap", tick);
+  document.addEventListener("htmx:after:swap", () => {
+    if (said) [document.getElementById("announced").textContent, said] = [said, ""];
+  });
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

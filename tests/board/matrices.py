@@ -11,7 +11,7 @@ from django.test import Client
 
 def text_of(answer: object) -> str:
     content = cast("bytes", answer.content)  # type: ignore[attr-defined]
-    return unescape(content.decode())
+    return unescape(content.decode()).replace("\u00a0", " ")
 
 
 def page(client: Client, query: str = "") -> str:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from entities.models import LegalEntity
 from tests.board.year import YEAR_AT, save_a_year
-from tests.browser.reader import NewReader
+from tests.browser.reader import NewReader, Reader
 from tests.browser.test_board import all_stale, busy, no_deadlines, no_periods, nothing_read, on_hold_counts
+from tests.browser.test_use import tab_to
 from tests.cast import Who
 from tests.make import CLOSED, OPEN, utc
 from tests.saved import person, save_group
@@ -78,10 +79,91 @@ def test_every_designed_state(
     reader = new_reader()
     reader.log_in()
     reader.open("/matrix/")
-    expect(reader.page.locator("main")).to_contain_text(re.compile(re.escape(STATES[state])))
-    for width in (1400, 390):
-        for scheme in ("light", "dark"):
-            reader.look(width, scheme)
-            reader.picture(f"matrix-{state.__name__}-{width}-{scheme}")
-            reader.assert_accessible()
-            reader.assert_no_sideways_scroll()
+    expect(reader.page.locator("main")).to_contain_text(STATES[state])
+    reader.look_from_everywhere(f"matrix-{state.__name__}")
+
+
+# --- people using it ----------------------------------------------------------------------------------------------
+
+
+def open_matrix(reader: Reader, query: str = "") -> Page:
+    reader.log_in()
+    reader.open(f"/matrix/{query}")
+    return reader.page
+
+
+def seen_codes(page: Page) -> list[str]:
+    return [each.get_attribute("id") or "" for each in page.locator("tr[id^=row-]").all()]
+
+
+def test_a_filter_applies_as_soon_as_it_is_chosen(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(busy())
+    person()
+    page = open_matrix(new_reader(), "?months=6")
+    page.get_by_label("Find an entity or owner").press_sequentially("retail")
+    expect(page.locator("tr[id^=row-]")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"/matrix/\?q=retail&months=6$"))
+    expect(page.get_by_label("Find an entity or owner")).to_be_focused()
+    page.get_by_label("Group by").select_option("Owner")
+    expect(page.locator("tr.group")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"/matrix/\?q=retail&by=owner&months=6$"))
+    page.get_by_role("link", name="Clear").click()
+    expect(page.locator("tr[id^=row-]")).to_have_count(12)
+    page.get_by_role("link", name="Late 5").click()
+    assert set(seen_codes(page)) == {"row-NLDT", "row-ESIB", "row-UKWS", "row-DEVT", "row-USRT"}
+
+
+def test_everything_works_without_javascript(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(too_many())
+    person()
+    page = open_matrix(new_reader(javascript=False))
+    page.get_by_role("link", name="United Kingdom").click()
+    expect(page.locator("tr[id^=row-]")).to_have_count(155)
+    page.get_by_role("link", name="6 months", exact=True).click()
+    expect(page.locator("thead th")).to_have_count(7)
+    expect(page.locator("tr[id^=row-]")).to_have_count(155)
+    page.get_by_label("Find an entity or owner").fill("Entity 12 ")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("tr[id^=row-]")).to_have_count(1)
+    page.locator("#moments summary").click()
+    page.get_by_role("link", name="Wed 10 Jun").click()
+    expect(page.get_by_text("This is the past:")).to_be_visible()
+    page.get_by_role("link", name="Back to now").first.click()
+    expect(page.get_by_text("This is the past:")).to_have_count(0)
+    page.locator("#previous").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("June 2025 – November 2025")
+
+
+def test_all_the_way_by_keyboard(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(busy())
+    person()
+    page = open_matrix(new_reader())
+    tab_to(page, "Skip the matrix")
+    expect(page.get_by_role("link", name="Skip the matrix")).to_be_in_viewport()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className").startswith("sheet")
+    tab_to(page, "EU DTC BV")
+    page.keyboard.press("Tab")
+    cell = "EU DTC BV, June 2025: Unknown, the ERP lists no period for June 2025"
+    expect(page.get_by_role("link", name=cell)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/entities/NLDT/?month=2025-06")
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("June 2025 – May 2026")
+
+
+def test_a_phone_shows_the_newest_month_first_and_keeps_names_in_sight(
+    new_reader: NewReader, clock_at: ClockAt
+) -> None:
+    clock_at(wide_group())
+    person()
+    reader = new_reader(390, 800)
+    page = open_matrix(reader)
+    expect(page.get_by_role("columnheader", name="May 2026")).to_be_in_viewport()
+    expect(page.get_by_role("columnheader", name="June 2025")).not_to_be_in_viewport()
+    sheet = page.locator(".sheet")
+    sheet.evaluate("sheet => { sheet.scrollIntoView(); sheet.scrollTo(-9999, 1200); }")
+    expect(page.get_by_role("columnheader", name="June 2025")).to_be_in_viewport(ratio=0.9)
+    name = page.locator("tbody th[scope=row] a").filter(visible=True)
+    assert any(0 <= (each.bounding_box() or {"x": -1})["x"] < 40 for each in name.all()[15:25])
+    reader.assert_no_sideways_scroll()

@@ -1,0 +1,43 @@
+"""What the matrix, the calendar and the queue share: a page that asks again, and is answered with its sheet."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from board.asked import Asked
+from board.people import wants_fragment
+from board.saved_views import views_menu
+from board.shell import shell
+from board.toolbar import Pairs, address
+from closing.scoreboard import Scoreboard
+
+
+def sheet(
+    request: HttpRequest,
+    asked: Asked,
+    screen: str,
+    board: Scoreboard,
+    told: dict[str, object],
+    *,
+    own: Pairs = (),
+    kept: Pairs = (),
+) -> HttpResponse:
+    """The page of a screen, or for htmx only its sheet with the counts in the navigation.
+
+    `own` are the screen's own parameters in its address, `kept` those of them that a saved view keeps. `board` is
+    what the person may see before any filter.
+    """
+    fragment = wants_fragment(request)
+    here = address(request.path, asked.question, own)
+    known = {
+        "frame": "board/_sheet_again.html" if fragment else "signed_in.html",
+        "here": here,
+        "past": asked.past,
+        **views_menu(asked, screen, kept),
+        **shell(asked.person, screen, None if asked.past else board),
+    }
+    answer = render(request, f"board/{screen}.html", {**told, **known})
+    if fragment:
+        answer["HX-Replace-Url"] = here
+    return answer
