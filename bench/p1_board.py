@@ -20,6 +20,7 @@ MONTH = f"{fleet.NEWEST:%Y-%m}"
 OURS = "whole page, one process that keeps rows"
 CHANGED = "the same after one entity has changed"
 COLD = "the same with nothing kept"
+PAST = "the same as it was known on 10 November"
 NAIVE = "Django ORM objects and one template"
 ROW = b'id="row-'
 LIMIT = "psycopg fetch, constant answer of equal bytes"
@@ -65,11 +66,13 @@ def _table(entities: int, person: Person, browser: Browser) -> Table:
             Contender(OURS, "ours", lambda: browser.get(board), note="every row rendered into a 200"),
             Contender(CHANGED, "beside", lambda: browser.get(board), sync, note="and all were read again"),
             Contender(COLD, "beside", lambda: browser.get(board), lambda: browser.get("/beside/forget/")),
+            Contender(PAST, "beside", lambda: browser.get(f"{board}&at=2026-11-10"), note="nothing is kept"),
             Contender(NAIVE, "baseline", lambda: browser.get(naive), note="one rule, one query per table"),
             Contender(LIMIT, "limit", lambda: browser.get(fetch), note="signed in as nobody"),
         ]
     )
     table.goal("ours over the limit", OURS, LIMIT, 4)
+    table.goal("a past moment over a board with nothing kept", PAST, COLD, 2)
     theirs = browser.get(naive)
     table.remarks.append(
         f"rows on our page {rows}, on the naive one {theirs.count(ROW)}, fetched {fetched}; "
