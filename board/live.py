@@ -15,6 +15,7 @@ from datetime import datetime
 from django.utils.html import escape
 
 from board import words
+from board.controls import filters
 from board.screen import Screen, readings
 from closing.scoreboard import Row
 
@@ -61,8 +62,12 @@ def shown(screen: Screen) -> Shown:
             places.append(Place(key, under))
     page = screen.page
     headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
+    tracked = any(
+        row.track for row in screen.whole.rows
+    )  # else the table has no column for the months before
+    picks = screen.once("picks", lambda: _picks(screen))
     return Shown(
-        frame=(page.month_key, headings, bool(rows), page.scope, page.rule, page.notes),
+        frame=(page.month_key, headings, bool(rows), tracked, page.scope, page.rule, page.notes),
         version=screen.version,
         title=f"{page.title} · Closeboard",
         parts={
@@ -72,6 +77,7 @@ def shown(screen: Screen) -> Shown:
             "chips": screen.chip_row(),
             "freshness": screen.freshness(),
             "count-past_deadline": screen.badge(),
+            **picks,
         },
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},
         places=places,
@@ -83,11 +89,18 @@ def shown(screen: Screen) -> Shown:
     )
 
 
+def _picks(screen: Screen) -> dict[str, str]:
+    """The fields of the form that offer what the rows have: a new owner or country is found in them."""
+    found = filters(screen.whole, screen.question)
+    return {f"pick-{pick.name}": screen.pick(pick) for pick in (*found.first, *found.more)}
+
+
 def message(before: Shown, after: Shown) -> bytes | None:
     """The event that takes a browser from one screen to the other; None where it would change nothing.
 
     An event `refetch` where telling each change would cost more than a page (another month, other headings, many
-    rows) or where something has changed that is in no part: the rule in the head, the notes below the table.
+    rows) or where something has changed that is in no part: the rule in the head, the notes below the table. Its data
+    is what to announce once the page is there.
     """
     again = after.readings != before.readings
     if before.version == after.version:
@@ -95,8 +108,11 @@ def message(before: Shown, after: Shown) -> bytes | None:
     moved = _moved(before.places, after.places)
     said = [key for key, words_said in after.words.items() if before.words.get(key) != words_said]
     dated = _dated_anew(before, after)
+    text = announcement([after.rows[key] for key in said], after.screen.whole.as_of)
+    if before.screen.whole.month != after.screen.whole.month:
+        text = f"The board shows {after.screen.page.month} now."
     if before.frame != after.frame or len(said) + len(moved) + len(dated) > MOST:
-        return event("refetch", "")
+        return event("refetch", " ".join(text.split()))  # no name may end the line, and the event with it
     html = [f"<title>{escape(after.title)}</title>"]
     for key, part in after.parts.items():
         if before.parts.get(key) != part:
@@ -109,7 +125,7 @@ def message(before: Shown, after: Shown) -> bytes | None:
             html.append(_partial(f"sum-{key}", part))
     if again:
         html.append(_readings(after.readings))
-    if text := announcement([after.rows[key] for key in said], after.screen.whole.as_of):
+    if text:
         html.append(_partial("announced", escape(text), "innerHTML"))
     return _event("".join(html), f"{before.version}:{after.version}")
 

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 from board import words
 from board.ahead import Calendars, deadlines_ahead, no_calendars
 from board.asked import Asked
+from board.controls import Pick
 from board.narrow import Chip, chips, narrowed
 from board.page import Page, page
 from board.question import Question
@@ -108,6 +109,10 @@ class Screen:
 
     def chip_row(self) -> SafeString:
         return self.once("chips", lambda: _rendered("board/_chips.html", {"chips": self.chips}))
+
+    def pick(self, pick: Pick) -> SafeString:
+        """One field of the form above the rows."""
+        return _rendered("board/_pick.html", {"pick": pick})
 
     def freshness(self) -> SafeString:
         return _rendered("board/_freshness.html", {"page": self.page})

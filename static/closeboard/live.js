@@ -4,21 +4,21 @@
 (() => {
   const menus = "details.person[open], details.explained[open], details.drop[open], details.more[open]";
   const patience = 50_000, patienceOfSheets = 140_000; // two heartbeats and a half; two re-reads, until they time out
-  let heard = Date.now(), live = false, said = ""; // when the server was last heard of, by our clock
+  let heard = Date.now(), live = false, said = "", api; // when the server was last heard of, by our clock
   const board = () => document.querySelector("#scoreboard, #sheet");
   let ahead = Date.now() - (Date.parse(board()?.dataset.now) || Date.now()); // our clock minus the server's
   const now = () => Date.now() - ahead;
   const refetch = () => board() && htmx.trigger(board(), "refetch");
 
   function move(row, anchor, parent) {
-    const next = anchor ? anchor.nextSibling : parent.firstChild;
+    const next = anchor ? anchor.nextSibling : parent.firstChild, top = scrollY;
     if (next === row || (anchor && row.previousElementSibling === anchor)) return;
     parent[row.isConnected && parent.moveBefore ? "moveBefore" : "insertBefore"](row, next);
+    if (row.contains(document.activeElement)) scrollTo({ top, behavior: "instant" }); // else Chromium follows it
   }
 
   // The swap style "place": changes the row `what` where it stands, and moves it `after` the first of the lines that is
   // on the page; a row that belongs under a folded heading leaves.
-  let api;
   htmx.registerExtension("board", {
     init: (internal) => { api = internal; },
     handle_swap: (style, body, fragment, spec) => {
@@ -130,9 +130,7 @@
   }
   setInterval(tick, 5000);
   document.addEventListener("htmx:after:swap", tick);
-  document.addEventListener("htmx:after:swap", () => {
-    if (said) [document.getElementById("announced").textContent, said] = [said, ""];
-  });
+  addEventListener("htmx:after:swap", () => { if (said) [document.getElementById("announced").textContent, said] = [said, ""]; });
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

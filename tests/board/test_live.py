@@ -469,6 +469,32 @@ def test_many_changes_are_fetched_by_each_browser(changed: int, name: str) -> No
     told = message(seen(first, BEHIND), seen(kept([*news, *before[changed:]], first), BEHIND))
     assert told is not None
     assert Event.of(told).name == name
+    if name:
+        assert (
+            Event.of(told).data == "61 entities have changed: Entity 000, Entity 001, Entity 002 and others."
+        )
+
+
+def test_what_is_announced_after_a_fetch_is_one_line_whatever_the_names() -> None:
+    before = many(MOST + 1, "open")
+    first = kept(before)
+    news = [replace(each, name=HOSTILE, because=f"{each.because} again") for each in before]
+    told = message(seen(first, BEHIND), seen(kept(news, first), BEHIND))
+    assert told is not None
+    assert told.count(b"\n") == 3
+    assert Event.of(told).name == "refetch"
+    assert Event.of(told).data.startswith("61 entities have changed: ")
+
+
+def test_a_new_owner_and_country_can_be_chosen_at_once() -> None:
+    """What the form offers comes with the message that brings the first who has it, and goes with the last."""
+    before, after = four(), four(NLDT=of(replace(NLDT, owner="Zoë", country="BE"), *story_of(NLDT, "open")))
+    browser, _ = turned(before, after)
+    assert '<option value="Zoë">' in browser.parts["pick-owner"]
+    assert '<option value="BE">' in browser.parts["pick-country"]
+    browser, _ = turned(after, before)
+    assert "Zoë" not in browser.parts["pick-owner"]
+    assert "BE" not in browser.parts["pick-country"]
 
 
 OTHER_FRAMES = {
@@ -486,7 +512,14 @@ OTHER_FRAMES = {
 def test_other_headings_are_fetched(what: str) -> None:
     first = kept(four())
     after = kept(four(), first, **OTHER_FRAMES[what])  # type: ignore[arg-type]
-    assert message(seen(first), seen(after)) == b"event: refetch\ndata: \n\n"
+    told = message(seen(first), seen(after))
+    assert told is not None
+    assert Event.of(told).name == "refetch"
+    assert Event.of(told).data == ("The board shows April 2026 now." if what == "another month" else "")
+
+
+def tracked(known: Row) -> Row:
+    return replace(known, track=(Level.CLOSED_ON_TIME,) * 12)
 
 
 FRAMES_OF_ROWS = {
@@ -495,6 +528,8 @@ FRAMES_OF_ROWS = {
     "a first row below another heading": (four(USRT=None), four()),
     "the last row below a heading": (four(), four(USRT=None)),
     "another rule for a deadline": (four(), four(NLDT=of(NLDT, *story_of(NLDT, "open"), deadline=None))),
+    "the first months before": (four(), four(NLDT=tracked(of(NLDT, *story_of(NLDT, "open"))))),
+    "no more months before": (four(NLDT=tracked(of(NLDT, *story_of(NLDT, "open")))), four()),
     "another alert line": (four(), four(NLDT=of(NLDT, *story_of(NLDT, "open"), alert_after_days=9))),
 }
 
@@ -503,7 +538,9 @@ FRAMES_OF_ROWS = {
 def test_what_is_in_no_part_is_fetched(what: str) -> None:
     before, after = FRAMES_OF_ROWS[what]
     first = kept(before)
-    assert message(seen(first), seen(kept(after, first))) == b"event: refetch\ndata: \n\n"
+    told = message(seen(first), seen(kept(after, first)))
+    assert told is not None
+    assert Event.of(told).name == "refetch"
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

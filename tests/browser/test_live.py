@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from io import StringIO
 from threading import Thread
+from typing import Literal
 
 import pytest
 from django.core.management import call_command
@@ -220,6 +221,98 @@ def test_logging_out_in_one_tab_ends_the_other(
     expect(page.get_by_role("heading", name="Log in")).to_be_visible(timeout=15_000)
     assert "Meridian" not in page.content()
     reader.forgive("401")
+
+
+def test_a_deactivated_persons_open_board_stops(
+    meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("board.stream.ACCESS", 1.0)  # people are looked at every 15 seconds otherwise
+    uma = person("uma@meridian.test", "Uma", group="EUROPE")
+    reader = new_reader()
+    page = live(reader, "uma@meridian.test")
+    expect(page.locator("#row-NLDT")).to_be_visible()
+    uma.is_active = False
+    uma.save()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible(timeout=20_000)
+    meridian.read(WORKED_AT, NLDT_CLOSES)
+    for path in ("/", "/entities/NLDT/", "/matrix/"):
+        reader.open(path)
+        expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+        assert "EU DTC" not in page.content()
+    page.go_back()
+    assert "EU DTC" not in page.content()
+    reader.forgive("401")
+
+
+def test_a_selection_survives_changes_of_its_row_and_of_others(
+    meridian: Meridian, new_reader: NewReader
+) -> None:
+    page = live(new_reader())
+    page.locator("#row-NLDT .entity b").evaluate("name => getSelection().selectAllChildren(name)")
+    selected = "getSelection().toString()"
+    assert page.evaluate(selected) == "EU DTC BV"
+    meridian.read("2026-06-12 11:59", WORKED | {"USRT": CLOSED})
+    expect(page.locator("#row-USRT .state")).to_have_text("Closed")
+    assert page.evaluate(selected) == "EU DTC BV"
+    meridian.read(WORKED_AT, WORKED | {"USRT": CLOSED, "NLDT": ON_HOLD})
+    expect(page.locator("#row-NLDT .state")).to_have_text("On hold")
+    assert page.evaluate(selected) == "EU DTC BV"
+    assert_never_reloaded(page)
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+@pytest.mark.parametrize("at", ["top", "row"])
+def test_the_page_stays_where_it_is_while_the_focused_row_moves(
+    at: str,
+    motion: Literal["reduce", "no-preference"],
+    site: str,
+    clock_at: ClockAt,
+    new_reader: NewReader,
+) -> None:
+    """Chromium follows the focus to where a row was moved, some 500 px away, unless it is told where to stay."""
+    group = save_group(WIDER_CAST)
+    group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
+    group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN))
+    person()
+    page = live(new_reader(1400, 400), path="/?by=none")
+    page.emulate_media(reduced_motion="reduce")  # so that the way to the focus takes no time
+    first = codes(page)[0]
+    page.locator(f"#to-{first}").focus()
+    if at == "row":
+        page.evaluate(
+            f"scrollTo({{top: scrollY + document.getElementById('row-{first}')"
+            ".getBoundingClientRect().top - 60, behavior: 'instant'})"
+        )
+    page.wait_for_function(
+        "() => new Promise((done) => { const y = scrollY;"
+        " setTimeout(() => done(y === scrollY && y > 0), 200); })"
+    )
+    page.emulate_media(reduced_motion=motion)
+    before = page.evaluate("scrollY")
+    group.read("2026-06-12 11:59", dict.fromkeys(group.entities, OPEN) | {first: CLOSED})
+    expect(page.locator(f"#row-{first} .state")).to_have_text("Closed")
+    assert codes(page)[-1] == first
+    page.wait_for_function(
+        "() => new Promise((done) => { const y = scrollY; setTimeout(() => done(y === scrollY), 200); })"
+    )
+    assert abs(page.evaluate("scrollY") - before) <= 2
+    assert page.evaluate("document.activeElement.id") == f"to-{first}"
+
+
+def test_many_changes_at_once_are_fetched_and_announced_in_one_sentence(
+    meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("board.live.MOST", 2)  # 60 in earnest
+    page = live(new_reader())
+    meridian.entities["UKRT"].country = "IE"
+    meridian.entities["UKRT"].save()
+    with page.expect_response(re.compile("seen=")):
+        meridian.read(WORKED_AT, {"UKHC": OPEN, "UKRT": OPEN, "USRT": CLOSED, "NLDT": CLOSED})
+    expect(page.locator("#announced")).to_have_text(re.compile(r"^4 entities have changed: .* and others\.$"))
+    expect(page.locator("#chip-outstanding")).to_have_text("Outstanding 2")
+    expect(page.locator("#row-NLDT .state")).to_have_text("Closed")
+    expect(page.locator("#pick-country option[value=IE]")).to_have_count(1)
+    assert_never_reloaded(page)
 
 
 @pytest.mark.slow

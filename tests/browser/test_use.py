@@ -127,6 +127,19 @@ def test_a_page_that_comes_back_asks_and_shows_what_was_missed(
     reader.forgive("ERR_FAILED", "htmx:")
 
 
+def test_going_back_from_an_entity_shows_what_is_true_now(meridian: Meridian, new_reader: NewReader) -> None:
+    reader = new_reader()
+    page = reader.page
+    reader.log_in()
+    expect(page.locator("#row-NLDT .state")).to_have_text("Open")
+    page.locator("#to-NLDT").click()
+    expect(page.get_by_role("heading", name="EU DTC BV")).to_be_visible()
+    meridian.read(WORKED_AT, {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": CLOSED})
+    page.go_back()
+    expect(page.locator("#row-NLDT .state")).to_have_text("Closed")
+    expect(page.locator("h2")).to_have_text("Not closed: 1 of 4 outstanding")
+
+
 def test_a_session_that_ended_leads_to_the_login_and_back(
     meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
