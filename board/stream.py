@@ -157,6 +157,7 @@ class Hub:
         self._nudged = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._access_news = -1
+        self._looked_at = loop.time()  # when it was last known that nothing is new but what was told
         self.ending = False
 
     @property
@@ -209,6 +210,7 @@ class Hub:
 
     def _start(self) -> None:
         if not self._tasks:
+            self._looked_at = self._loop.time()
             work = (self._hear, self._tell, self._beat, self._guard)
             self._tasks = [self._loop.create_task(_for_ever(each)) for each in work]
 
@@ -239,6 +241,7 @@ class Hub:
         for view in [view for view in self._views.values() if not view.streams]:
             del self._views[view.key]  # its browsers left before they were held
         views = list(self._views.values())
+        begun = self._loop.time()
         found = await in_thread(lambda: _looked(views))
         if KEEPER.access_news != self._access_news:
             await self._check_access()  # first: whoever was shut out before a change is not told of it
@@ -248,10 +251,14 @@ class Hub:
             if data is not None:
                 for stream in list(view.streams):
                     stream.put(data)
+        self._looked_at = begun
         await asyncio.sleep(GATHER)
 
     async def _beat(self) -> None:
+        """Say that all is told; whoever cannot look into the database says nothing, and browsers say that (70 s)."""
         await asyncio.sleep(BEAT)
+        if self._loop.time() - self._looked_at > 2 * SWEEP:
+            return
         now = _now()
         for view in list(self._views.values()):
             data = beat(view.shown.version, now)

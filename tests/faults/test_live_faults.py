@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import select
 import signal
 import socket
 import sys
@@ -128,6 +129,15 @@ class Listening:
         taken, self.heard = self.heard, b""
         return taken
 
+    def during(self, seconds: float) -> bytes:
+        """Everything that is told from now on for so long, which is taken."""
+        until, self.heard = time.monotonic() + seconds, b""
+        while not self.over and (left := until - time.monotonic()) > 0:
+            if select.select([self._socket], [], [], left)[0]:  # a read that times out would be the last one
+                self._read(PATIENCE)
+        taken, self.heard = self.heard, b""
+        return taken
+
     def ends(self, seconds: float = PATIENCE) -> bytes:
         """What was still sent before the server closed the stream."""
         self._read_until(lambda: self.over, seconds, "the end of the stream")
@@ -139,13 +149,16 @@ class Listening:
             left = deadline - time.monotonic()
             assert left > 0, f"not within {seconds} s: {what}; heard {self.heard!r}"
             assert not self.over, f"the stream ended before {what}; heard {self.heard!r}"
-            self._socket.settimeout(left)
-            try:
-                more = self._answer.read1(65536)
-            except TimeoutError:
-                continue
-            self.heard += more
-            self.over = not more
+            self._read(left)
+
+    def _read(self, seconds: float) -> None:
+        self._socket.settimeout(seconds)
+        try:
+            more = self._answer.read1(65536)
+        except TimeoutError:
+            return
+        self.heard += more
+        self.over = not more
 
 
 @pytest.fixture

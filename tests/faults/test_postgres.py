@@ -20,6 +20,7 @@ from django.db import connection as database
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from board.stream import BEAT, SWEEP
 from closeboard import services
 from closeboard.children import spawn, wait_until
 from connectors.services import sync_connection
@@ -41,6 +42,9 @@ from tests.faults.rig import (
     states,
 )
 from tests.faults.stack import Workers, speaking_to
+from tests.faults.test_live_faults import Reader, Web, says
+from tests.make import CLOSED
+from tests.saved import person, play_the_worked_example, save_group
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 SOON = timedelta(seconds=5)
@@ -61,8 +65,15 @@ class Postgres:
 
     def restart(self) -> None:
         """`pg_ctl restart -m immediate`: no session is asked, the log is replayed at the next start."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
         self.child.process.send_signal(SIGQUIT)
         self.child.process.wait(30)
+
+    def start(self) -> None:
+        """Start it again where it was, on the same data."""
         before = self.child
         words = [str(word) for word in before.process.args]  # type: ignore[union-attr]
         data = Path(words[words.index("-D") + 1])
@@ -163,6 +174,28 @@ def test_c2_killed_sessions_leave_no_part_of_a_recording(live_database: str, bus
     abandon_the_rest()
     assert outcomes.count("ok") >= 0.8 * len(outcomes)
     assert_sound()
+
+
+@pytest.mark.timeout(240)
+def test_no_heartbeat_vouches_for_what_cannot_be_read(
+    postgres: Postgres, live_stack_env: dict[str, str], tmp_path: Path
+) -> None:
+    """The web process lives and its stream is whole, but no news can reach it: browsers must hear nothing."""
+    group = save_group()
+    play_the_worked_example(group)
+    says(group)
+    with Web(live_stack_env | postgres.env, tmp_path) as web:
+        stream = Reader(web, person()).listen()
+        stream.hears(b"event: beat")
+        postgres.stop()
+        stream.during(2 * SWEEP)
+        assert b"event: beat" not in stream.during(2 * BEAT + 5)
+        assert not stream.over
+        postgres.start()
+        database.close()
+        says(group, NLDT=CLOSED)
+        told = stream.hears(b"event: beat", 60)
+        assert b"what:row-NLDT" in told  # first what was missed, then that nothing more was
 
 
 @contextmanager
