@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 
 from closing.days import CalendarUncovered, WorkCalendar
+from closing.notices import HOLD_DOWN
 from closing.standing import LatenessUnit
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
@@ -198,6 +199,17 @@ def _move_overruns(cursor: CursorWrapper, as_of: datetime) -> tuple[int, int, in
         {"as_of": as_of},
     )
     ended = cursor.rowcount
+    cursor.execute(  # a close that did not last ends no episode
+        """
+        UPDATE alerts_overrun overrun SET closed_at = NULL
+        FROM alerts_overdueflag flag
+        WHERE flag.period_id = overrun.period_id AND flag.level IN ('late', 'alerting')
+          AND overrun.closed_at > %(as_of)s - %(hold_down)s::interval
+          AND overrun.episode = (SELECT max(episode) FROM alerts_overrun past
+                                 WHERE past.period_id = overrun.period_id)
+        """,
+        {"as_of": as_of, "hold_down": str(HOLD_DOWN)},
+    )
     cursor.execute(
         """
         WITH opened AS (

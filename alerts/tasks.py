@@ -5,13 +5,20 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from alerts.services import evaluate as evaluate_now
+from alerts.raising import evaluate_and_raise
+from alerts.sending import send_due
 from periods.ticks import claim_tick
 
 
 @shared_task(name="alerts.evaluate", time_limit=120, soft_time_limit=90)
 def evaluate() -> None:
-    """Evaluate once a minute; the claimed slot makes a second beat harmless."""
+    """Evaluate and raise once a minute; the claimed slot makes a second beat harmless."""
     as_of = timezone.now()
-    if claim_tick("evaluate", 60, as_of):
-        evaluate_now(as_of)
+    if claim_tick("evaluate", 60, as_of) and evaluate_and_raise(as_of).deliveries:
+        send.delay()  # sooner than the sweep, which finds what this misses
+
+
+@shared_task(name="alerts.send", time_limit=240, soft_time_limit=200)
+def send() -> None:
+    """Send what is due. Any number of these may run at once: each message is claimed by one of them."""
+    send_due(timezone.now())

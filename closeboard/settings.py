@@ -6,7 +6,7 @@ import secrets
 import warnings
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg.conninfo
 from csp.constants import NONE, SELF
@@ -46,6 +46,15 @@ class Environment(BaseSettings):
         "login.microsoftonline.com,api.businesscentral.dynamics.com,*.dynamics.com",
         description="ERP and token hosts that may be contacted, with commas; *.suffix allows the hosts below it",
     )
+    mail_url: str = Field(
+        "",
+        description="the mail server, smtp://user:password@host:587 (smtps:// for TLS from the start, plain+smtp:// "
+        "without any), or file:///folder to write mails instead; nothing is sent without it",
+    )
+    mail_from: str = Field(
+        "Closeboard <closeboard@localhost>", description="the sender of mails, Name <name@host>"
+    )
+    mails_a_minute: int = Field(30, ge=1, description="how many mails the server may be given in a minute")
     database_pool: bool = Field(
         False, description="true in the web process: keep a pool of database connections"
     )
@@ -90,6 +99,31 @@ def _broker(url: str) -> str:
     if url.startswith("unix://"):
         return url.replace("unix:", "redis+socket:", 1).replace("db=", "virtual_host=", 1)
     return url
+
+
+def _mail(url: str) -> dict[str, Any]:
+    """Django's mail settings for MAIL_URL."""
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "":
+            return {}
+        case "file":
+            return {
+                "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+                "EMAIL_FILE_PATH": parts.path,
+            }
+        case "smtp" | "smtps" | "plain+smtp" if parts.hostname:
+            return {
+                "EMAIL_HOST": parts.hostname,
+                "EMAIL_PORT": parts.port or {"smtp": 587, "smtps": 465, "plain+smtp": 25}[parts.scheme],
+                "EMAIL_HOST_USER": unquote(parts.username or ""),
+                "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+                "EMAIL_USE_TLS": parts.scheme == "smtp",
+                "EMAIL_USE_SSL": parts.scheme == "smtps",
+            }
+    raise ImproperlyConfigured(
+        f"Set MAIL_URL in the environment: {Environment.model_fields['mail_url'].description}."
+    )
 
 
 env = _read_environment()
@@ -230,6 +264,13 @@ CONTENT_SECURITY_POLICY = {
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOGGING = logs.LOGGING
+
+# --- mail -----------------------------------------------------------------------------------------------------------
+MAILS_LEAVE = bool(env.mail_url)
+MAILS_A_MINUTE = env.mails_a_minute
+DEFAULT_FROM_EMAIL = env.mail_from
+EMAIL_TIMEOUT = 30  # seconds for each word of the server; a lease is ten times as long
+globals().update(_mail(env.mail_url))
 
 # --- workers ------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = _broker(REDIS_URL)

@@ -1,0 +1,379 @@
+"""Raising: writes down each notice that is due, and a message for everybody who must hear of it, at once.
+
+Runs in the transaction of the evaluation: the flags, the overruns, the notices and the messages are all in, or none.
+What is sent, when and how often, is no matter of this (alerts.outbox).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Exists, F, Max, Min, OuterRef
+
+from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.recipients import administrators, by_person, people_around, recipients
+from alerts.services import Evaluated, evaluate
+from closing.crossings import over_the_line_on
+from closing.days import WorkCalendar, local_date, zone_named
+from closing.deadlines import Deadline
+from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices
+from closing.readings import PeriodType
+from closing.standing import LatenessUnit
+from closing.states import PeriodState
+from entities.calendars import work_calendars
+from entities.models import LegalEntity, Membership
+from periods.freshness import Freshness, freshness
+from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan, StateChange
+from periods.policies import EffectivePolicy, effective_policies
+
+APART = timedelta(minutes=5)  # between two messages to one person (05-reliability A8)
+AWAY = timedelta(minutes=5)  # without an evaluation: then we were away, and what we know is from before
+LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What one evaluation wrote: notices by kind, and messages that were made or that others were added to."""
+
+    evaluated: Evaluated
+    notices: dict[Kind, int]
+    deliveries: int
+
+
+def evaluate_and_raise(as_of: datetime) -> Raised:
+    """Judge every period and tell of what is due, in one transaction. Raises OutOfOrder as `evaluate` does."""
+    with transaction.atomic():
+        evaluated = evaluate(as_of)  # holds the lock of evaluators until we are done
+        notices = [*_of_episodes(as_of), *_of_reopenings(as_of)]
+        counts: dict[Kind, int] = defaultdict(int)
+        for notice in notices:
+            counts[Kind(notice.kind)] += 1
+        return Raised(evaluated, dict(counts), address(notices, as_of))
+
+
+def watching_since(as_of: datetime) -> datetime | None:
+    """When the evaluations began that have gone on until now without a gap; None where there was none lately."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT max(slot), max(slot) FILTER (WHERE before IS NULL OR slot - before > %(away)s::interval)
+            FROM (SELECT slot, lag(slot) OVER (ORDER BY slot) AS before
+                  FROM periods_claimedtick WHERE name = 'evaluate' AND slot <= %(as_of)s) ticks
+            """,
+            {"as_of": as_of, "away": str(AWAY)},
+        )
+        last, since = cursor.fetchone()
+    return since if last is not None and as_of - last <= AWAY else None
+
+
+# --- which notices ------------------------------------------------------------------------------------------------
+
+_SUSPECTS = """
+WITH late AS (
+    SELECT period_id, level, days_late, NULL::interval AS closed_for FROM alerts_overdueflag
+    WHERE level = 'alerting'
+       OR level IN ('not_due', 'due_today', 'late') AND period_id IN (
+          SELECT period_id FROM periods_perioddeadline WHERE current AND due_on < %(today)s)),
+open_one AS (
+    SELECT late.*, coalesce(o.episode, 1 + (SELECT count(*) FROM alerts_overrun past
+                                            WHERE past.period_id = late.period_id)) AS episode
+    FROM late LEFT JOIN alerts_overrun o ON o.period_id = late.period_id AND o.closed_at IS NULL),
+told_one AS (
+    SELECT DISTINCT flag.period_id, flag.level, flag.days_late, %(as_of)s::timestamptz - flag.since,
+                    told.episode::bigint
+    FROM alerts_notice told JOIN alerts_overdueflag flag ON flag.period_id = told.period_id
+    WHERE told.kind IN ('alert', 'unconfirmed') AND flag.level = 'closed'
+      AND NOT EXISTS (SELECT FROM alerts_notice cleared WHERE cleared.kind = 'cleared'
+                      AND cleared.period_id = told.period_id AND cleared.episode = told.episode))
+SELECT p.id, p.entity_id, x.episode, x.level, p.state, x.days_late, x.closed_for,
+       d.due_on, d.zone, d.cut_off, d.policy_version_id
+FROM (SELECT * FROM open_one UNION ALL SELECT * FROM told_one) AS x(period_id, level, days_late, closed_for, episode)
+JOIN periods_fiscalperiod p ON p.id = x.period_id
+LEFT JOIN periods_perioddeadline d ON d.period_id = p.id AND d.current
+ORDER BY p.id, x.episode
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """An episode that may bring a notice, as the tables know it."""
+
+    period: int
+    entity: int
+    episode: int
+    level: str
+    state: str
+    days_late: int
+    closed_for: timedelta | None
+    due_on: date | None
+    zone: str | None
+    cut_off: time | None
+    policy_version: int | None
+
+    @property
+    def deadline(self) -> Deadline | None:
+        return None if self.due_on is None else Deadline(self.due_on, self.zone or "UTC", self.cut_off)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What judging an entity's episodes depends on besides the episode."""
+
+    reading: Freshness
+    policy: EffectivePolicy
+    calendar: WorkCalendar | None
+    first_read_at: datetime | None
+    settled_at: datetime | None
+
+
+def _of_episodes(as_of: datetime) -> list[Notice]:
+    with database.cursor() as cursor:
+        cursor.execute(_SUSPECTS, {"today": as_of.date(), "as_of": as_of})
+        suspects = [_Suspect(*row) for row in cursor.fetchall()]
+    if not suspects:
+        return []
+    since = watching_since(as_of)
+    known = _known({each.entity for each in suspects}, as_of, since)
+    told: dict[tuple[int, int], set[tuple[Kind, int]]] = defaultdict(set)
+    periods = {each.period for each in suspects}
+    for period, episode, kind, step in Notice.objects.filter(period__in=periods).values_list(
+        "period", "episode", "kind", "step"
+    ):
+        told[period, episode].add((Kind(kind), step))
+    found = []
+    for each in suspects:
+        entity = known[each.entity]
+        case = _case(each, entity, as_of, since, told[each.period, each.episode])
+        found += [
+            _notice(verdict.kind, each, entity.reading, as_of, verdict.reason, step=verdict.step)
+            for verdict in due_notices(case)
+            if verdict.due
+        ]
+    return Notice.objects.bulk_create(found)
+
+
+def _case(
+    each: _Suspect, entity: _Known, as_of: datetime, since: datetime | None, told: set[tuple[Kind, int]]
+) -> Case:
+    reading, deadline = entity.reading, each.deadline
+    past_line_now = watched = False
+    if deadline is not None:
+        line = over_the_line_on(deadline, entity.policy.judge, entity.calendar)
+        zone = zone_named(deadline.zone)
+        past_line_now = line is not None and local_date(as_of, zone) >= line
+        first = entity.first_read_at
+        watched = first is not None and local_date(first, zone) <= deadline.due_on
+    return Case(
+        days_late=each.days_late,
+        past_line=each.level == "alerting",
+        past_line_now=past_line_now,
+        confirmed=reading.fresh
+        and since is not None
+        and reading.read_at is not None
+        and reading.read_at >= since,
+        settled=entity.settled_at is not None and as_of >= entity.settled_at and not reading.fresh,
+        watched=watched,
+        closed_for=each.closed_for,
+        told=told,
+    )
+
+
+def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dict[int, _Known]:
+    ids = sorted(entity_ids)
+    entities = LegalEntity.objects.filter(pk__in=ids).values_list(
+        "pk", "group__path", "calendar", "connection__interval_seconds"
+    )
+    rows = list(entities)
+    policies = effective_policies((pk, path) for pk, path, *_ in rows)
+    readings = freshness(ids, as_of)
+    working = {
+        calendar for pk, _, calendar, _ in rows if policies[pk].judge.unit is LatenessUnit.WORKING_DAYS
+    }
+    years = range(as_of.year - 1, as_of.year + 2)
+    calendars = work_calendars(working, years) if working else {}
+    first_reads = dict(
+        ReadSpan.objects.filter(entity__in=ids)
+        .values_list("entity")
+        .annotate(Min("first_read_at"))
+        .values_list("entity", "first_read_at__min")
+    )
+    return {
+        pk: _Known(
+            readings[pk],
+            policies[pk],
+            calendars.get(calendar),
+            first_reads.get(pk),
+            None if since is None or interval is None else since + max(AWAY, 2 * timedelta(seconds=interval)),
+        )
+        for pk, _, calendar, interval in rows
+    }
+
+
+def _of_reopenings(as_of: datetime) -> list[Notice]:
+    """Closes that were undone after they had lasted, and are still undone."""
+    changes = (
+        StateChange.objects.filter(
+            seen_at__gt=as_of - LOOKS_BACK,
+            previous_state__in=["closed", "on_hold"],
+            state__in=["open", "on_hold"],
+            period__type=PeriodType.OPERATING.value,
+            period__last_day__lt=F("seen_at__date"),
+        )
+        .exclude(Exists(Notice.objects.filter(change=OuterRef("pk"))))
+        .select_related("period__entity__group", "period__flag")
+        .order_by("seen_at", "pk")
+    )
+    found = []
+    entities = {each.period.entity_id: each.period.entity for each in changes}
+    if not entities:
+        return []
+    policies = effective_policies((pk, entity.group.path) for pk, entity in entities.items())
+    readings = freshness(sorted(entities), as_of)
+    for change in changes:
+        closed = policies[change.period.entity_id].judge.counts_as_closed
+        now_closed = closed(PeriodState(change.period.state))
+        if (
+            now_closed
+            or closed(PeriodState(change.state))
+            or not closed(PeriodState(change.previous_state or "unknown"))
+            or not _lasted(change)
+        ):
+            continue
+        found.append(_reopened(change, readings[change.period.entity_id], as_of))
+    return Notice.objects.bulk_create(found)
+
+
+def _lasted(change: StateChange) -> bool:
+    """Whether the close that was undone had been seen for long enough to be told of."""
+    before = StateChange.objects.filter(period=change.period_id, seen_at__lt=change.seen_at).latest("seen_at")
+    return change.seen_at - before.seen_at >= HOLD_DOWN
+
+
+def _reopened(change: StateChange, reading: Freshness, as_of: datetime) -> Notice:
+    flag = getattr(change.period, "flag", None)
+    due = PeriodDeadline.objects.filter(period=change.period_id, current=True).first()
+    return Notice(
+        kind=Kind.REOPENED.value,
+        period=change.period,
+        change=change,
+        reason=Reason.CLOSE_UNDONE.value,
+        raised_at=as_of,
+        state=change.period.state,
+        days_late=flag.days_late if flag is not None else 0,
+        due_on=due.due_on if due is not None else None,
+        read_at=reading.read_at,
+        fresh=reading.fresh,
+        policy_version_id=due.policy_version_id if due is not None else None,
+    )
+
+
+def _notice(
+    kind: Kind, each: _Suspect, reading: Freshness, as_of: datetime, reason: Reason, *, step: int
+) -> Notice:
+    return Notice(
+        kind=kind.value,
+        period_id=each.period,
+        episode=each.episode,
+        step=step,
+        reason=reason.value,
+        raised_at=as_of,
+        state=each.state,
+        days_late=each.days_late,
+        due_on=each.due_on,
+        read_at=reading.read_at,
+        fresh=reading.fresh,
+        policy_version_id=each.policy_version,
+    )
+
+
+# --- whom they are told to ----------------------------------------------------------------------------------------
+
+
+def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = False) -> int:
+    """Put each notice into a message to each of its recipients; returns how many messages that touched.
+
+    A message that nobody has begun to send takes more lines; else a new one is due APART after the last. `fall_back`
+    is for notices whose recipients cannot be reached: they go to administrators who have not heard of them.
+    """
+    if not notices:
+        return 0
+    entity_of = dict(
+        FiscalPeriod.objects.filter(pk__in={each.period_id for each in notices}).values_list("pk", "entity")
+    )
+    around = people_around(set(entity_of.values()))
+    heard = _heard_before(notices)
+    already: dict[int, set[int]] = defaultdict(set)
+    if fall_back:
+        for notice, person in DeliveryLine.objects.filter(notice__in=notices).values_list(
+            "notice", "recipient"
+        ):
+            already[notice].add(person)
+    everywhere: set[int] | None = None
+    people: dict[int, set[int]] = {}
+    for each in notices:
+        here = around[entity_of[each.period_id]]
+        if fall_back:
+            found = set(here.holding[Membership.Role.ADMINISTRATOR])
+        else:
+            found = recipients(Kind(each.kind), each.step, here, heard[each.period_id])
+        if fall_back or (not found and each.kind != Kind.CLEARED.value):
+            everywhere = administrators() if everywhere is None else everywhere
+            found |= everywhere
+        people[each.pk] = found - already[each.pk]
+    lines = by_person(people)
+    deliveries = _messages(lines.keys(), as_of)
+    DeliveryLine.objects.bulk_create(
+        DeliveryLine(delivery=deliveries[person], notice_id=notice, recipient_id=person)
+        for person, own in lines.items()
+        for notice in own
+    )
+    return len(deliveries)
+
+
+def _heard_before(notices: Sequence[Notice]) -> dict[int, set[int]]:
+    """For each period whose end is to be told, who was told that it was late."""
+    found: dict[int, set[int]] = defaultdict(set)
+    periods = {each.period_id for each in notices if each.kind == Kind.CLEARED.value}
+    if periods:
+        lines = DeliveryLine.objects.filter(
+            notice__period__in=periods, left_out="", delivery__state__in=["waiting", "sending", "sent"]
+        )
+        for period, person in lines.values_list("notice__period", "recipient"):
+            found[period].add(person)
+    return found
+
+
+def _messages(people: Collection[int], as_of: datetime) -> dict[int, Delivery]:
+    """A message to each person that takes more lines: one that still waits, or a new one."""
+    waiting = (
+        Delivery.objects.select_for_update(skip_locked=True)
+        .filter(recipient__in=people, state=Delivery.State.WAITING, attempts=0)
+        .order_by("due_at", "pk")
+    )
+    found = {each.recipient_id: each for each in reversed(waiting)}
+    last = dict(
+        Delivery.objects.filter(recipient__in=set(people) - found.keys(), due_at__gt=as_of - APART)
+        .exclude(state=Delivery.State.CANCELLED)
+        .values_list("recipient")
+        .annotate(Max("due_at"))
+        .values_list("recipient", "due_at__max")
+    )
+    host = urlsplit(settings.PUBLIC_BASE_URL).hostname
+    made = []
+    for person in people:
+        if person in found:
+            continue
+        uid = uuid4()
+        due_at = max(as_of, last[person] + APART) if person in last else as_of
+        made.append(
+            Delivery(uid=uid, recipient_id=person, made_at=as_of, due_at=due_at, message_id=f"<{uid}@{host}>")
+        )
+    return found | {each.recipient_id: each for each in Delivery.objects.bulk_create(made)}

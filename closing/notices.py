@@ -1,0 +1,127 @@
+"""Which notice is due, with a named reason either way: the one place that decides what is told (01-domain 1.5).
+
+Late is judged elsewhere (`closing.standing`). Here it is weighed against what was told already, how sure the reading
+is, and how long we have been watching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+HOLD_DOWN = timedelta(
+    minutes=30
+)  # a close that lasts shorter is flapping: it ends no episode (05-reliability A7)
+ESCALATE_AFTER = (10, 15)  # days late of each step of an escalation
+
+
+class Kind(StrEnum):
+    """What a notice tells of."""
+
+    ALERT = "alert"
+    ESCALATION = "escalation"
+    UNCONFIRMED = "unconfirmed"
+    REOPENED = "reopened"
+    CLEARED = "cleared"
+
+
+class Reason(StrEnum):
+    """Why a notice is due, or is not."""
+
+    PAST_THE_LINE = "past the alert line, and read to be so"
+    PAST_A_STEP = "still not closed at a step of the escalation"
+    PAST_AND_UNREAD = "past the alert line, last known not closed, and cannot be read"
+    CLOSE_UNDONE = "was closed, and is not any more"
+    CLOSED_AFTER_TELLING = "closed after it was told of"
+    TOLD = "told already"
+    WITHIN_THE_LINE = "not past the alert line"
+    BEFORE_WE_WATCHED = "its deadline had passed before the entity was first read"
+    NOT_CONFIRMED = "waits for a reading: the last one is stale"
+    JUST_BACK = "waits: we have not been watching long enough since we were away"
+    MAY_FLAP = "closed a moment ago: waits whether it stays so"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known of one episode of one period at a moment.
+
+    `days_late` and `past_line` are judged as of the last reading, `past_line_now` by today's date whatever was read.
+    `confirmed` says that the reading is fresh and began after we were last away; `settled` that we have been back for
+    long enough to say that no reading comes. `closed_for` is None while it is not closed. `told` holds each kind and
+    step that this episode was told of.
+    """
+
+    days_late: int
+    past_line: bool
+    past_line_now: bool
+    confirmed: bool
+    settled: bool
+    watched: bool
+    closed_for: timedelta | None = None
+    told: Set[tuple[Kind, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a notice of a kind and step is due, and why."""
+
+    kind: Kind
+    step: int
+    due: bool
+    reason: Reason
+
+
+def due_notices(case: Case, escalate_after: tuple[int, ...] = ESCALATE_AFTER) -> list[Verdict]:
+    """The verdict on each notice that this episode could bring; those that are due have not been told."""
+    if case.closed_for is not None:
+        return _once_closed(case, case.closed_for)
+    if not case.watched:
+        return [Verdict(Kind.ALERT, 0, False, Reason.BEFORE_WE_WATCHED)]
+    found = [_alert(case)]
+    if (Kind.ALERT, 0) in case.told or found[0].due:
+        for step, days in enumerate(escalate_after, start=1):
+            if case.days_late >= days:
+                found.append(_step(case, step))
+    if not case.confirmed:
+        found.append(_unconfirmed(case))
+    return found
+
+
+def _alert(case: Case) -> Verdict:
+    if (Kind.ALERT, 0) in case.told:
+        return Verdict(Kind.ALERT, 0, False, Reason.TOLD)
+    if not case.past_line:
+        return Verdict(Kind.ALERT, 0, False, Reason.WITHIN_THE_LINE)
+    if not case.confirmed:
+        return Verdict(Kind.ALERT, 0, False, Reason.NOT_CONFIRMED)
+    return Verdict(Kind.ALERT, 0, True, Reason.PAST_THE_LINE)
+
+
+def _step(case: Case, step: int) -> Verdict:
+    if (Kind.ESCALATION, step) in case.told:
+        return Verdict(Kind.ESCALATION, step, False, Reason.TOLD)
+    if not case.confirmed:
+        return Verdict(Kind.ESCALATION, step, False, Reason.NOT_CONFIRMED)
+    return Verdict(Kind.ESCALATION, step, True, Reason.PAST_A_STEP)
+
+
+def _unconfirmed(case: Case) -> Verdict:
+    if case.told & {(Kind.ALERT, 0), (Kind.UNCONFIRMED, 0)}:
+        return Verdict(Kind.UNCONFIRMED, 0, False, Reason.TOLD)
+    if not case.past_line_now:
+        return Verdict(Kind.UNCONFIRMED, 0, False, Reason.WITHIN_THE_LINE)
+    if not case.settled:
+        return Verdict(Kind.UNCONFIRMED, 0, False, Reason.JUST_BACK)
+    return Verdict(Kind.UNCONFIRMED, 0, True, Reason.PAST_AND_UNREAD)
+
+
+def _once_closed(case: Case, closed_for: timedelta) -> list[Verdict]:
+    if not case.told & {(Kind.ALERT, 0), (Kind.UNCONFIRMED, 0)}:
+        return []
+    if (Kind.CLEARED, 0) in case.told:
+        return [Verdict(Kind.CLEARED, 0, False, Reason.TOLD)]
+    if closed_for < HOLD_DOWN:
+        return [Verdict(Kind.CLEARED, 0, False, Reason.MAY_FLAP)]
+    return [Verdict(Kind.CLEARED, 0, True, Reason.CLOSED_AFTER_TELLING)]

@@ -1,0 +1,113 @@
+"""Which notice is due, and the named reason: every branch, and what must hold for any case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices
+
+LATE = Case(days_late=6, past_line=True, past_line_now=True, confirmed=True, settled=False, watched=True)
+ALERTED = frozenset({(Kind.ALERT, 0)})
+STALE = {"confirmed": False, "settled": True}
+
+
+def due(case: Case) -> list[tuple[Kind, int]]:
+    return [(verdict.kind, verdict.step) for verdict in due_notices(case) if verdict.due]
+
+
+def test_eu_dtc_is_told_of_on_the_sixth_day_and_once() -> None:
+    assert due(replace(LATE, days_late=5, past_line=False, past_line_now=False)) == []
+    assert due(LATE) == [(Kind.ALERT, 0)]
+    assert due(replace(LATE, told=ALERTED)) == []
+    assert due(replace(LATE, told=ALERTED, days_late=9)) == []
+
+
+def test_each_step_of_the_escalation_comes_once() -> None:
+    told = ALERTED
+    assert due(replace(LATE, days_late=10, told=told)) == [(Kind.ESCALATION, 1)]
+    told |= {(Kind.ESCALATION, 1)}
+    assert due(replace(LATE, days_late=14, told=told)) == []
+    assert due(replace(LATE, days_late=15, told=told)) == [(Kind.ESCALATION, 2)]
+
+
+def test_whoever_is_found_very_late_is_alerted_and_escalated_at_once() -> None:
+    assert due(replace(LATE, days_late=20)) == [(Kind.ALERT, 0), (Kind.ESCALATION, 1), (Kind.ESCALATION, 2)]
+
+
+def test_a_stale_reading_neither_alerts_nor_escalates_but_is_said_once() -> None:
+    stale = replace(LATE, **STALE, days_late=12)
+    assert due(stale) == [(Kind.UNCONFIRMED, 0)]
+    assert due(replace(stale, told=frozenset({(Kind.UNCONFIRMED, 0)}))) == []
+    assert due(replace(stale, told=ALERTED)) == []
+    assert (Kind.ALERT, 0) in due(replace(stale, confirmed=True, told=frozenset({(Kind.UNCONFIRMED, 0)})))
+
+
+def test_just_back_from_an_outage_nothing_is_said_before_a_reading() -> None:
+    back = replace(LATE, confirmed=False, settled=False)
+    assert due(back) == []
+    assert {verdict.reason for verdict in due_notices(back)} == {Reason.NOT_CONFIRMED, Reason.JUST_BACK}
+
+
+def test_what_was_late_before_we_watched_is_not_told_of() -> None:
+    assert due(replace(LATE, watched=False, days_late=400)) == []
+    assert due_notices(replace(LATE, watched=False))[0].reason is Reason.BEFORE_WE_WATCHED
+
+
+@pytest.mark.parametrize(
+    ("closed_for", "expected"),
+    [(timedelta(0), []), (HOLD_DOWN - timedelta(seconds=1), []), (HOLD_DOWN, [(Kind.CLEARED, 0)])],
+)
+def test_the_end_is_told_once_the_close_has_lasted(
+    closed_for: timedelta, expected: list[tuple[Kind, int]]
+) -> None:
+    closed = replace(LATE, days_late=0, past_line=False, closed_for=closed_for, told=ALERTED)
+    assert due(closed) == expected
+    assert due(replace(closed, told=ALERTED | {(Kind.CLEARED, 0)})) == []
+    assert due(replace(closed, told=frozenset())) == []  # nobody heard of it
+
+
+_told = st.frozensets(
+    st.sampled_from(
+        [
+            (Kind.ALERT, 0),
+            (Kind.UNCONFIRMED, 0),
+            (Kind.CLEARED, 0),
+            (Kind.ESCALATION, 1),
+            (Kind.ESCALATION, 2),
+        ]
+    )
+)
+_cases = st.builds(
+    Case,
+    days_late=st.integers(0, 40),
+    past_line=st.booleans(),
+    past_line_now=st.booleans(),
+    confirmed=st.booleans(),
+    settled=st.booleans(),
+    watched=st.booleans(),
+    closed_for=st.none() | st.timedeltas(timedelta(0), timedelta(hours=2)),
+    told=_told,
+)
+
+
+@given(_cases)
+def test_for_any_case(case: Case) -> None:
+    found = due_notices(case)
+    for verdict in found:
+        assert isinstance(verdict.reason, Reason)
+        if verdict.due:
+            assert (verdict.kind, verdict.step) not in case.told
+    kinds = {verdict.kind for verdict in found if verdict.due}
+    if not case.confirmed:
+        assert not kinds & {Kind.ALERT, Kind.ESCALATION}
+    if case.closed_for is not None:
+        assert kinds <= {Kind.CLEARED}
+    if not case.watched and case.closed_for is None:
+        assert not kinds
+    after = replace(case, told=case.told | {(v.kind, v.step) for v in found if v.due})
+    assert not due(after)  # told once, whatever is asked again
