@@ -27,16 +27,15 @@ class Around:
 def people_around(entity_ids: Collection[int]) -> dict[int, Around]:
     """Who holds what of each entity, directly or through a group above, as `LegalEntity.visible_to` judges it.
 
-    Three queries whatever the number of entities. Superusers are found by `administrators`, not here.
+    Four queries whatever the number of entities. Superusers are found by `administrators`, not here.
     """
     held_of_entity: dict[int, list[tuple[int, str]]] = defaultdict(list)
     held_of_group: dict[str, list[tuple[int, str]]] = defaultdict(list)
     memberships = Membership.objects.filter(person__is_active=True)
-    for person, role, entity, path in memberships.values_list("person", "role", "entity", "group__path"):
-        if entity is not None:
-            held_of_entity[entity].append((person, role))
-        else:
-            held_of_group[path].append((person, role))
+    for person, role, entity in memberships.filter(group=None).values_list("person", "role", "entity"):
+        held_of_entity[entity].append((person, role))
+    for person, role, path in memberships.filter(entity=None).values_list("person", "role", "group__path"):
+        held_of_group[path].append((person, role))
     found: dict[int, Around] = {}
     entities = LegalEntity.objects.filter(pk__in=entity_ids)
     for pk, owner, path in entities.values_list("pk", "owner", "group__path"):

@@ -13,7 +13,7 @@ from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices
 
 LATE = Case(days_late=6, past_line=True, past_line_now=True, confirmed=True, settled=False, watched=True)
 ALERTED = frozenset({(Kind.ALERT, 0)})
-STALE = {"confirmed": False, "settled": True}
+STALE = replace(LATE, confirmed=False, settled=True)
 
 
 def due(case: Case) -> list[tuple[Kind, int]]:
@@ -40,7 +40,7 @@ def test_whoever_is_found_very_late_is_alerted_and_escalated_at_once() -> None:
 
 
 def test_a_stale_reading_neither_alerts_nor_escalates_but_is_said_once() -> None:
-    stale = replace(LATE, **STALE, days_late=12)
+    stale = replace(STALE, days_late=12)
     assert due(stale) == [(Kind.UNCONFIRMED, 0)]
     assert due(replace(stale, told=frozenset({(Kind.UNCONFIRMED, 0)}))) == []
     assert due(replace(stale, told=ALERTED)) == []
