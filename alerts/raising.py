@@ -16,7 +16,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Exists, F, Max, Min, OuterRef
+from django.db.models import Exists, F, Max, Min, OuterRef, Subquery
 
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.recipients import administrators, by_person, people_around, recipients
@@ -219,7 +219,9 @@ def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dic
 
 def _of_reopenings(as_of: datetime) -> list[Notice]:
     """Closes that were undone after they had lasted, and are still undone."""
-    changes = (
+    before = StateChange.objects.filter(period=OuterRef("period"), seen_at__lt=OuterRef("seen_at"))
+    due = PeriodDeadline.objects.filter(period=OuterRef("period"), current=True)
+    undone = (
         StateChange.objects.filter(
             seen_at__gt=as_of - LOOKS_BACK,
             previous_state__in=["closed", "on_hold"],
@@ -228,51 +230,52 @@ def _of_reopenings(as_of: datetime) -> list[Notice]:
             period__last_day__lt=F("seen_at__date"),
         )
         .exclude(Exists(Notice.objects.filter(change=OuterRef("pk"))))
-        .select_related("period__entity__group", "period__flag")
         .order_by("seen_at", "pk")
+        .annotate(
+            lasted=F("seen_at") - Subquery(before.order_by("-seen_at").values("seen_at")[:1]),
+            due_on=Subquery(due.values("due_on")[:1]),
+            version=Subquery(due.values("policy_version")[:1]),
+        )
+        .filter(lasted__gte=HOLD_DOWN)
+        .values_list(
+            "pk",
+            "period",
+            "period__entity",
+            "period__entity__group__path",
+            "previous_state",
+            "state",
+            "period__state",
+            "period__flag__days_late",
+            "due_on",
+            "version",
+        )
     )
-    found = []
-    entities = {each.period.entity_id: each.period.entity for each in changes}
-    if not entities:
+    rows = list(undone)
+    if not rows:
         return []
-    policies = effective_policies((pk, entity.group.path) for pk, entity in entities.items())
-    readings = freshness(sorted(entities), as_of)
-    for change in changes:
-        closed = policies[change.period.entity_id].judge.counts_as_closed
-        now_closed = closed(PeriodState(change.period.state))
-        if (
-            now_closed
-            or closed(PeriodState(change.state))
-            or not closed(PeriodState(change.previous_state or "unknown"))
-            or not _lasted(change)
-        ):
+    policies = effective_policies({(row[2], row[3]) for row in rows})
+    readings = freshness(sorted({row[2] for row in rows}), as_of)
+    found = []
+    for change, period, entity, _, was, became, state, days_late, due_on, version in rows:
+        closed = policies[entity].judge.counts_as_closed
+        if not closed(PeriodState(was)) or closed(PeriodState(became)) or closed(PeriodState(state)):
             continue
-        found.append(_reopened(change, readings[change.period.entity_id], as_of))
+        found.append(
+            Notice(
+                kind=Kind.REOPENED.value,
+                period_id=period,
+                change_id=change,
+                reason=Reason.CLOSE_UNDONE.value,
+                raised_at=as_of,
+                state=state,
+                days_late=days_late or 0,
+                due_on=due_on,
+                read_at=readings[entity].read_at,
+                fresh=readings[entity].fresh,
+                policy_version_id=version,
+            )
+        )
     return Notice.objects.bulk_create(found)
-
-
-def _lasted(change: StateChange) -> bool:
-    """Whether the close that was undone had been seen for long enough to be told of."""
-    before = StateChange.objects.filter(period=change.period_id, seen_at__lt=change.seen_at).latest("seen_at")
-    return change.seen_at - before.seen_at >= HOLD_DOWN
-
-
-def _reopened(change: StateChange, reading: Freshness, as_of: datetime) -> Notice:
-    flag = getattr(change.period, "flag", None)
-    due = PeriodDeadline.objects.filter(period=change.period_id, current=True).first()
-    return Notice(
-        kind=Kind.REOPENED.value,
-        period=change.period,
-        change=change,
-        reason=Reason.CLOSE_UNDONE.value,
-        raised_at=as_of,
-        state=change.period.state,
-        days_late=flag.days_late if flag is not None else 0,
-        due_on=due.due_on if due is not None else None,
-        read_at=reading.read_at,
-        fresh=reading.fresh,
-        policy_version_id=due.policy_version_id if due is not None else None,
-    )
 
 
 def _notice(
