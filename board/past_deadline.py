@@ -21,9 +21,10 @@ from board.question_words import filters_in_words
 from board.rows import Line, Reader, line
 from board.sheet import sheet
 from board.toolbar import Toolbar, nobody, toolbar
-from closing.days import WorkCalendar, local_date, month_and_year, zone_named
+from closing.days import WorkCalendar, month_and_year
 from closing.escalation import Escalated
 from closing.scoreboard import Row, Scoreboard, headline
+from closing.words import acknowledged, confirmed, expected, reason_given, state_because, unconfirmed_because
 from entities.calendars import work_calendars
 
 SHOWN = 50  # entities on a page
@@ -150,7 +151,7 @@ def _answer(queue: Queue) -> Answer:
     by = words.days_in_words(worst.standing.days_late, worst.standing.unit)
     behind = f"{worst.name} is furthest behind: {by} late for {month_and_year(month)}."
     open_ = sum(row.remarks.acknowledged_at is None for row in rows)
-    unsure = sum(not _confirmed(row) for row in rows)
+    unsure = sum(not confirmed(row) for row in rows)
     older = sum(month != queue.board.month for each in queue.entities for month, _ in each.months)
     return Answer(
         f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line",
@@ -214,63 +215,26 @@ def _month(month: date, row: Row, known: Known, asked: Asked) -> Month:
         line=line(row, as_of, reader, query),
         late=f"+{words.days(standing.days_late, standing.unit)}",
         unit=words.days_in_words(standing.days_late, standing.unit) + " late",
-        confirmed=_confirmed(row),
+        confirmed=confirmed(row),
         since=f"{line_of} since {words.short_day(since)}" if since is not None else line_of,
         reason=bool(row.remarks.reason),
         in_the_way=in_the_way(row, reader, as_of),
-        expected=_expected(row, as_of),
-        acknowledged=_acknowledged(row, reader, as_of),
+        expected=expected(row, as_of),
+        acknowledged=acknowledged(row, lambda moment: words.clock(moment, reader.zone, as_of)),
         acknowledged_text=row.remarks.acknowledged_text,
     )
 
 
 def in_the_way(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str]]:
     """What is known to keep the period from closing, each with the name of an icon: nothing is guessed."""
-    remarks = row.remarks
-    found = []
-    if row.missing_since is not None:
-        since = words.clock(row.missing_since, reader.zone, as_of)
-        found.append(("stale", f"Unconfirmed: the ERP has not listed it since {since}."))
-    elif not _confirmed(row):
-        last = (
-            f", last read {words.clock(row.read_at, reader.zone, as_of)}" if row.read_at is not None else ""
-        )
-        found.append(("stale", f"Unconfirmed{last}. {row.trouble}".rstrip()))
-    if row.because:
-        state = words.STATES[row.state]
-        told = row.because[:1].upper() + row.because[1:]
-        found.append((row.state.value, told if told.startswith(state) else f"{state}: {row.because}"))
-    if remarks.reason:
-        told = f"{remarks.reason}: “{remarks.reason_text}”" if remarks.reason_text else remarks.reason
-        found.append(("info", f"{told} ({_said_by(remarks.reason_by, remarks.reason_at, reader, as_of)})"))
-    elif row.reason_missing:
-        found.append(("warning", "No reason given, though its policy asks for one."))
-    else:
-        found.append(("info", "Its people have given no reason."))
-    return found
 
+    def when(moment: datetime) -> str:
+        return words.clock(moment, reader.zone, as_of)
 
-def _confirmed(row: Row) -> bool:
-    return row.fresh and not row.standing.unconfirmed
-
-
-def _said_by(name: str, at: datetime | None, reader: Reader, as_of: datetime) -> str:
-    return f"{name}, {words.clock(at, reader.zone, as_of)}" if at is not None else name
-
-
-def _expected(row: Row, as_of: datetime) -> str:
-    remarks = row.remarks
-    if remarks.expected_on is None:
-        return ""
-    day = words.short_day(remarks.expected_on)
-    text = f": “{remarks.expected_text}”" if remarks.expected_text else ""
-    if remarks.expected_on < local_date(as_of, zone_named(row.zone)):
-        return f"Was expected on {day}, which has passed, by {remarks.expected_by}{text}"
-    return f"Expected {day} by {remarks.expected_by}{text}"
-
-
-def _acknowledged(row: Row, reader: Reader, as_of: datetime) -> str:
-    remarks = row.remarks
-    if remarks.acknowledged_at is None:
-        return ""
-    return _said_by(remarks.acknowledged_by, remarks.acknowledged_at, reader, as_of)
+    reason = "info" if row.remarks.reason or not row.reason_missing else "warning"
+    found = [
+        ("stale", unconfirmed_because(row, when)),
+        (row.state.value, state_because(row)),
+        (reason, reason_given(row, when)),
+    ]
+    return [(icon, told) for icon, told in found if told]

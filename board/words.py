@@ -1,4 +1,4 @@
-"""The words of a row, said alike on the page, in the terminal and in the mails to come.
+"""The words of a row on pages and in the terminal; those that mails use too come from `closing.words`.
 
 Everything here is a pure function of a row and a moment; nothing knows HTML or terminals.
 """
@@ -6,24 +6,22 @@ Everything here is a pure function of a row and a moment; nothing knows HTML or 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, tzinfo
 
-from closing.days import day_and_month, local_date, weekday_and_day, zone_named
+from closing.days import local_date, weekday_and_day, zone_named
 from closing.deadlines import city
 from closing.scoreboard import Row
-from closing.standing import LatenessUnit, Level
+from closing.standing import Level
 from closing.states import PeriodState
-
-STATES = {
-    PeriodState.OPEN: "Open",
-    PeriodState.ON_HOLD: "On hold",
-    PeriodState.CLOSED: "Closed",
-    PeriodState.UNKNOWN: "Unknown",
-    PeriodState.NOT_STARTED: "Not started",
-}
-_UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
-_UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar days", LatenessUnit.WORKING_DAYS: "working days"}
+from closing.words import STATES as STATES
+from closing.words import age as age
+from closing.words import between as between
+from closing.words import clock as clock
+from closing.words import days as days
+from closing.words import days_in_words as days_in_words
+from closing.words import reader_zone as reader_zone
+from closing.words import short_date as short_date
+from closing.words import short_day as short_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,63 +36,10 @@ class Against:
     tone: str
 
 
-def short_day(day: date) -> str:
-    """ "Tue 9 Jun"."""
-    weekday, number, month = weekday_and_day(day).split()
-    return f"{weekday} {number} {month[:3]}"
-
-
-def short_date(day: date) -> str:
-    """ "9 Jun"."""
-    number, month = day_and_month(day).split()
-    return f"{number} {month[:3]}"
-
-
-def reader_zone(name: str) -> tuple[ZoneInfo, str]:
-    """A reader's zone and what to call it ("London"); UTC when the name is no zone, since times must be shown."""
-    try:
-        return zone_named(name), city(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return zone_named("UTC"), "UTC"
-
-
-def clock(moment: datetime, zone: tzinfo, as_of: datetime) -> str:
-    """A moment in the reader's zone: "09:12" today, "Tue 9 Jun 09:12" on another day, with the year in another."""
-    there, now = moment.astimezone(zone), as_of.astimezone(zone)
-    at = f"{there:%H:%M}"
-    if there.date() == now.date():
-        return at
-    year = "" if there.year == now.year else f" {there.year}"
-    return f"{short_day(there.date())}{year} {at}"
-
-
 def moment_in_full(moment: datetime, zone: tzinfo) -> str:
     """ "Fri 12 June 2026, 13:00"."""
     there = moment.astimezone(zone)
     return f"{weekday_and_day(there.date())} {there.year}, {there:%H:%M}"
-
-
-def age(since: datetime, as_of: datetime) -> str:
-    """How old a reading is, in its largest whole unit: "now", "2 min", "3 h", "4 days"."""
-    minutes = int((as_of - since).total_seconds() // 60)
-    if minutes < 1:
-        return "now"
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} days"
-
-
-def days(count: int, unit: LatenessUnit) -> str:
-    """ "3d", or "3wd" where lateness counts working days."""
-    return f"{count}{_UNITS[unit]}"
-
-
-def days_in_words(count: int, unit: LatenessUnit) -> str:
-    """ "3 calendar days"; for readers who hear the page, and for legends."""
-    words = _UNIT_WORDS[unit]
-    return f"{count} {words.removesuffix('s') if count == 1 else words}"
 
 
 def against(row: Row, as_of: datetime) -> Against:
@@ -157,12 +102,6 @@ def _closed_on(row: Row) -> str:
     if standing.reopened and standing.last_closed_on and standing.last_closed_on != standing.first_closed_on:
         again = f", again {short_date(standing.last_closed_on)}"
     return f"{verb} {short_date(standing.first_closed_on)}{again}"
-
-
-def between(first: date, last: date) -> str:
-    """ "between 8 and 11 June"; both months where they differ."""
-    start = str(first.day) if first.month == last.month else day_and_month(first)
-    return f"between {start} and {day_and_month(last)}"
 
 
 def reopened(row: Row) -> bool:

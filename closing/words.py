@@ -1,0 +1,154 @@
+"""The words that every screen, file and mail uses for days, moments, states and what is known to be in the way.
+
+Functions of a row and a moment; nothing knows HTML, terminals or mails. `when` puts a moment in a reader's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from closing.days import day_and_month, local_date, weekday_and_day, zone_named
+from closing.deadlines import city
+from closing.scoreboard import Row
+from closing.standing import LatenessUnit
+from closing.states import PeriodState
+
+When = Callable[[datetime], str]
+
+STATES = {
+    PeriodState.OPEN: "Open",
+    PeriodState.ON_HOLD: "On hold",
+    PeriodState.CLOSED: "Closed",
+    PeriodState.UNKNOWN: "Unknown",
+    PeriodState.NOT_STARTED: "Not started",
+}
+_UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
+_UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar days", LatenessUnit.WORKING_DAYS: "working days"}
+
+
+def short_day(day: date) -> str:
+    """ "Tue 9 Jun"."""
+    weekday, number, month = weekday_and_day(day).split()
+    return f"{weekday} {number} {month[:3]}"
+
+
+def short_date(day: date) -> str:
+    """ "9 Jun"."""
+    number, month = day_and_month(day).split()
+    return f"{number} {month[:3]}"
+
+
+def reader_zone(name: str) -> tuple[ZoneInfo, str]:
+    """A reader's zone and what to call it ("London"); UTC when the name is no zone, since times must be shown."""
+    try:
+        return zone_named(name), city(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return zone_named("UTC"), "UTC"
+
+
+def clock(moment: datetime, zone: tzinfo, as_of: datetime) -> str:
+    """A moment in the reader's zone: "09:12" today, "Tue 9 Jun 09:12" on another day, with the year in another."""
+    if moment.astimezone(zone).date() == as_of.astimezone(zone).date():
+        return f"{moment.astimezone(zone):%H:%M}"
+    return day_and_clock(moment, zone, as_of)
+
+
+def day_and_clock(moment: datetime, zone: tzinfo, as_of: datetime) -> str:
+    """ "Tue 9 Jun 09:12" also today, for what is read on another day; with the year in another."""
+    there = moment.astimezone(zone)
+    year = "" if there.year == as_of.astimezone(zone).year else f" {there.year}"
+    return f"{short_day(there.date())}{year} {there:%H:%M}"
+
+
+def age(since: datetime, as_of: datetime) -> str:
+    """How old a reading is, in its largest whole unit: "now", "2 min", "3 h", "4 days"."""
+    minutes = int((as_of - since).total_seconds() // 60)
+    if minutes < 1:
+        return "now"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    return f"{minutes // (24 * 60)} days"
+
+
+def days(count: int, unit: LatenessUnit) -> str:
+    """ "3d", or "3wd" where lateness counts working days."""
+    return f"{count}{_UNITS[unit]}"
+
+
+def days_in_words(count: int, unit: LatenessUnit) -> str:
+    """ "3 calendar days"; for readers who hear the page, and for legends."""
+    words = _UNIT_WORDS[unit]
+    return f"{count} {words.removesuffix('s') if count == 1 else words}"
+
+
+def between(first: date, last: date) -> str:
+    """ "between 8 and 11 June"; both months where they differ."""
+    start = str(first.day) if first.month == last.month else day_and_month(first)
+    return f"between {start} and {day_and_month(last)}"
+
+
+def confirmed(row: Row) -> bool:
+    """Whether what the row says may be told as a fact."""
+    return row.fresh and not row.standing.unconfirmed
+
+
+# --- what is in the way, and what its people say ------------------------------------------------------------------
+
+
+def unconfirmed_because(row: Row, when: When) -> str:
+    """Why nobody can tell how the row stands now; empty where it is confirmed."""
+    if row.missing_since is not None:
+        return f"Unconfirmed: the ERP has not listed it since {when(row.missing_since)}."
+    if confirmed(row):
+        return ""
+    last = f", last read {when(row.read_at)}" if row.read_at is not None else ""
+    return f"Unconfirmed{last}. {row.trouble}".rstrip()
+
+
+def state_because(row: Row) -> str:
+    """The because with its state in front, unless it begins with that: "Open: ledger open"."""
+    if not row.because:
+        return ""
+    state = STATES[row.state]
+    told = row.because[:1].upper() + row.because[1:]
+    return told if told.startswith(state) else f"{state}: {row.because}"
+
+
+def reason_given(row: Row, when: When) -> str:
+    """Why the period is late as its own people say, or that they have said nothing."""
+    said = row.remarks
+    if said.reason:
+        told = f"{said.reason}: “{said.reason_text}”" if said.reason_text else said.reason
+        return f"{told} ({said_by(said.reason_by, said.reason_at, when)})"
+    if row.reason_missing:
+        return "No reason given, though its policy asks for one."
+    return "Its people have given no reason."
+
+
+def expected(row: Row, as_of: datetime) -> str:
+    """When its people expect to close, and whether that day has passed in the entity's zone."""
+    said = row.remarks
+    if said.expected_on is None:
+        return ""
+    day = short_day(said.expected_on)
+    text = f": “{said.expected_text}”" if said.expected_text else ""
+    if said.expected_on < local_date(as_of, zone_named(row.zone)):
+        return f"Was expected on {day}, which has passed, by {said.expected_by}{text}"
+    return f"Expected {day} by {said.expected_by}{text}"
+
+
+def acknowledged(row: Row, when: When) -> str:
+    """Who has acknowledged it and when; empty where nobody has."""
+    said = row.remarks
+    return (
+        said_by(said.acknowledged_by, said.acknowledged_at, when) if said.acknowledged_at is not None else ""
+    )
+
+
+def said_by(name: str, at: datetime | None, when: When) -> str:
+    """ "Sanne de Wit, Thu 11 Jun 10:00"."""
+    return f"{name}, {when(at)}" if at is not None else name
