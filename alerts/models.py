@@ -183,3 +183,15 @@ class Channel(models.Model):
     held = models.BooleanField(default=False)
     paused_until = models.DateTimeField(null=True)
     words = models.TextField(blank=True)
+
+
+class ProofRun(models.Model):
+    """What one nightly proof found (alerts.proof): how much it looked at, and each difference in words."""
+
+    as_of = models.DateTimeField(unique=True)
+    periods = models.PositiveIntegerField()
+    expected = models.PositiveIntegerField()
+    differences = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-as_of"]

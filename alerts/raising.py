@@ -258,7 +258,12 @@ def _of_reopenings(as_of: datetime) -> list[Notice]:
     found = []
     for change, period, entity, _, was, became, state, days_late, due_on, version in rows:
         closed = policies[entity].judge.counts_as_closed
-        if not closed(PeriodState(was)) or closed(PeriodState(became)) or closed(PeriodState(state)):
+        if (
+            was is None
+            or not closed(PeriodState(was))
+            or closed(PeriodState(became))
+            or closed(PeriodState(state))
+        ):
             continue
         found.append(
             Notice(

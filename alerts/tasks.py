@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from alerts.proof import prove_and_keep
 from alerts.raising import evaluate_and_raise
 from alerts.sending import send_due
 from periods.ticks import claim_tick
@@ -22,3 +23,11 @@ def evaluate() -> None:
 def send() -> None:
     """Send what is due. Any number of these may run at once: each message is claimed by one of them."""
     send_due(timezone.now())
+
+
+@shared_task(name="alerts.prove", time_limit=280, soft_time_limit=240)
+def prove() -> None:
+    """Once a day, compare the alerts that the history says had to exist with those that exist."""
+    as_of = timezone.now()
+    if claim_tick("prove", 86_400, as_of):
+        prove_and_keep(as_of)

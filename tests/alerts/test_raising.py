@@ -31,8 +31,7 @@ def somebody(name: str, role: Role, place: Group | LegalEntity, **more: object) 
     return person
 
 
-@pytest.fixture
-def meridian() -> Meridian:
+def save_watched_group() -> Meridian:
     """The cast, first read on 1 June; Sanne owns EU DTC BV and may see it, Rosa is finance of the whole group."""
     group = save_group()
     somebody("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
@@ -42,6 +41,11 @@ def meridian() -> Meridian:
     Membership.objects.create(person=nldt.owner, role=Role.OWNER, entity=nldt)
     group.read("2026-06-01 12:00", dict.fromkeys(ALL_CLOSED, OPEN))
     return group
+
+
+@pytest.fixture
+def meridian() -> Meridian:
+    return save_watched_group()
 
 
 def watched(at: datetime, hours: int = 2) -> None:

@@ -1,0 +1,44 @@
+"""`manage.py prove_alerts`: which alerts had to exist, and whether they do and have reached somebody."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from alerts.proof import prove
+from closing.months import parse_month
+from periods.moments import moment
+
+
+class Command(BaseCommand):
+    """Lists every difference; exit code 1 where there is one."""
+
+    help = "Prove from the history that every alert that had to be told exists and has reached somebody."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--month", help="one reporting month, for example 2026-05; default: all")
+        parser.add_argument("--as-of", type=moment, help="the moment to prove, like 2026-06-12T12:00:00Z")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = prove(options["as_of"] or timezone.now(), _month(options["month"]))
+        for each in found.differences:
+            self.stdout.write(each.told())
+        self.stdout.write(
+            f"{found.periods:,} periods looked at, {found.expected:,} alerts had to exist: "
+            + (f"{len(found.differences):,} differences." if found.differences else "all of them do.")
+        )
+        if found.differences:
+            sys.exit(1)
+
+
+def _month(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return parse_month(text)
+    except ValueError as wrong:
+        raise CommandError(f"{wrong}.") from None

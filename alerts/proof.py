@@ -1,0 +1,254 @@
+"""The proof: which alerts the history says had to exist, against those that exist and what became of their messages.
+
+Nothing of what raised the alerts is asked again: flags and overruns are left aside, and each period's story is read
+anew from its changes, its deadlines and the readings.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import structlog
+from django.db.models import Min
+
+from alerts.models import Delivery, Notice, ProofRun
+from closing.crossings import crossings, over_the_line_at
+from closing.days import WorkCalendar, local_date, month_and_year, zone_named
+from closing.deadlines import Deadline
+from closing.notices import HOLD_DOWN, Kind
+from closing.standing import Change, JudgePolicy, LatenessUnit
+from closing.states import PeriodState
+from entities.calendars import work_calendars
+from entities.models import LegalEntity
+from periods.freshness import freshness
+from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan, StateChange
+from periods.policies import effective_policies
+
+GRACE = timedelta(minutes=5)  # until an alert that had to be raised counts as missing
+PATIENCE = timedelta(hours=1)  # until a message that waits is worth a word
+State = Delivery.State
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as the history says it had to be."""
+
+    entity: str
+    month: date
+    at: datetime
+    words: str
+
+    def told(self) -> str:
+        """One line."""
+        return f"{self.entity}, {month_and_year(self.month)}: {self.words} ({self.at:%Y-%m-%d %H:%M} UTC)"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was compared at a moment: periods looked at, alerts that had to be, and every difference."""
+
+    as_of: datetime
+    periods: int
+    expected: int
+    differences: Sequence[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """One period with all that its alerts depend on."""
+
+    entity: str
+    month: date
+    changes: Sequence[Change]
+    deadlines: Sequence[tuple[datetime, Deadline]]
+    policy: JudgePolicy
+    calendar: WorkCalendar | None
+    first_read_at: datetime | None
+    read_at: datetime | None
+
+
+def prove(as_of: datetime, month: date | None = None) -> Proof:
+    """Compare one reporting month, or all, in as many queries whatever their number."""
+    stories = _stories(as_of, month)
+    alerts: dict[int, list[Notice]] = defaultdict(list)
+    told = Notice.objects.filter(kind=Kind.ALERT, raised_at__lte=as_of, period__in=stories)
+    for notice in told.order_by("raised_at").prefetch_related("lines__delivery"):
+        alerts[notice.period_id].append(notice)
+    expected = 0
+    found: list[Difference] = []
+    for period, story in stories.items():
+        due = had_to_alert(story, as_of)
+        expected += len(due)
+        found += _compared(story, due, alerts[period])
+        found += [each for notice in alerts[period] for each in _delivered(story, notice, as_of)]
+    return Proof(as_of, len(stories), expected, found)
+
+
+def prove_and_keep(as_of: datetime) -> Proof:
+    """As `prove` for all months, and keep what it found for whoever looks in the morning."""
+    found = prove(as_of)
+    ProofRun.objects.update_or_create(
+        as_of=as_of,
+        defaults={
+            "periods": found.periods,
+            "expected": found.expected,
+            "differences": [each.told() for each in found.differences],
+        },
+    )
+    if found.differences:
+        log.error("alerts are not as the history says", differences=len(found.differences))
+    return found
+
+
+def had_to_alert(story: _Story, as_of: datetime) -> list[datetime]:
+    """The moments from which an alert of a new episode had to exist, oldest first."""
+    if not story.deadlines or story.first_read_at is None or story.read_at is None:
+        return []
+    last = story.deadlines[-1][1]
+    if local_date(story.first_read_at, zone_named(last.zone)) > last.due_on:
+        return []
+    until = min(as_of - GRACE, story.read_at)
+    crossed = crossings(
+        story.changes,
+        story.deadlines,
+        story.policy,
+        read_at=story.read_at,
+        as_of=as_of,
+        calendar=story.calendar,
+    )
+    moments = [each.at for each in crossed if each.over][
+        :1
+    ]  # a moved one is crossed again, in the same episode
+    moments = [at for at in moments if _lasted(story, at, as_of)]
+    line = over_the_line_at(last, story.policy, story.calendar)
+    moments += [at for at in _opened_again(story, as_of) if at >= line]
+    return sorted(at for at in moments if at <= until)
+
+
+def _lasted(story: _Story, at: datetime, as_of: datetime) -> bool:
+    """Whether it stayed not closed for long enough after a moment to be noticed."""
+    closes = [
+        each.seen_at
+        for each in story.changes
+        if each.seen_at > at and story.policy.counts_as_closed(each.state)
+    ]
+    return min(closes, default=as_of) - at >= GRACE
+
+
+def _opened_again(story: _Story, as_of: datetime) -> list[datetime]:
+    """When a close that had lasted was undone for long enough to be noticed."""
+    closed = story.policy.counts_as_closed
+    found = []
+    for at, change in enumerate(story.changes[1:], start=1):
+        since = story.changes[at - 1]
+        if closed(change.state) or change.state is PeriodState.UNKNOWN or not closed(since.state):
+            continue
+        if change.seen_at - since.seen_at >= HOLD_DOWN and _lasted(story, change.seen_at, as_of):
+            found.append(change.seen_at)
+    return found
+
+
+def _compared(story: _Story, due: Sequence[datetime], alerts: Sequence[Notice]) -> Iterable[Difference]:
+    left = list(alerts)
+    for at, moment in enumerate(due):
+        until = due[at + 1] if at + 1 < len(due) else None
+        mine = [
+            each for each in left if each.raised_at >= moment and (until is None or each.raised_at < until)
+        ]
+        if mine:
+            left.remove(mine[0])
+        else:
+            yield Difference(
+                story.entity, story.month, moment, "an alert had to exist from here on, and does not"
+            )
+    for notice in left:
+        if not _was_past_the_line(story, notice.raised_at):
+            yield Difference(
+                story.entity,
+                story.month,
+                notice.raised_at,
+                "an alert exists, and the history has no cause for it",
+            )
+
+
+def _was_past_the_line(story: _Story, at: datetime) -> bool:
+    state = next((each.state for each in reversed(story.changes) if each.seen_at <= at), PeriodState.UNKNOWN)
+    deadline = next((each for set_at, each in reversed(story.deadlines) if set_at <= at), None)
+    return (
+        deadline is not None
+        and not story.policy.counts_as_closed(state)
+        and at >= over_the_line_at(deadline, story.policy, story.calendar)
+    )
+
+
+def _delivered(story: _Story, notice: Notice, as_of: datetime) -> Iterable[Difference]:
+    lines = list(notice.lines.all())
+    states = {line.delivery.state for line in lines if not line.left_out}
+
+    def differs(words: str) -> Difference:
+        return Difference(story.entity, story.month, notice.raised_at, words)
+
+    if not lines:
+        yield differs("its alert was for nobody: there is nobody to notify")
+    elif State.SENT in states or (not states and all(line.left_out for line in lines)):
+        pass  # somebody has it, or nothing of it was true or theirs any more when it was to be sent
+    elif states & {State.WAITING, State.SENDING}:
+        if as_of - notice.raised_at > PATIENCE:
+            yield differs("its alert still waits to be sent")
+    else:
+        yield differs("its alert has reached nobody: no message could be sent")
+
+
+def _stories(as_of: datetime, month: date | None) -> dict[int, _Story]:
+    periods = FiscalPeriod.objects.filter(
+        type="operating", last_day__lt=as_of.date(), deadlines__current=True
+    )
+    if month is not None:
+        periods = periods.filter(reporting_month=month)
+    rows = list(periods.values_list("pk", "entity", "reporting_month"))
+    ids = [pk for pk, _, _ in rows]
+    entities = {
+        pk: (name, path, calendar)
+        for pk, name, path, calendar in LegalEntity.objects.values_list(
+            "pk", "name", "group__path", "calendar"
+        )
+    }
+    policies = effective_policies(((pk, path) for pk, (_, path, _) in entities.items()), as_of=as_of)
+    working = {
+        calendar
+        for pk, (_, _, calendar) in entities.items()
+        if policies[pk].judge.unit is LatenessUnit.WORKING_DAYS
+    }
+    years = range(min((each.year for _, _, each in rows), default=as_of.year), as_of.year + 2)
+    calendars = work_calendars(working, years) if working else {}
+    readings = freshness(sorted(entities), as_of)
+    first = dict(ReadSpan.objects.values_list("entity").annotate(Min("first_read_at")))
+    changes: dict[int, list[Change]] = defaultdict(list)
+    for pk, state, seen_at, previous in (
+        StateChange.objects.filter(period__in=ids, seen_at__lte=as_of)
+        .order_by("period_id", "seen_at", "id")
+        .values_list("period", "state", "seen_at", "previous_read_at")
+    ):
+        changes[pk].append(Change(PeriodState(state), seen_at, previous))
+    deadlines: dict[int, list[tuple[datetime, Deadline]]] = defaultdict(list)
+    for row in PeriodDeadline.objects.filter(period__in=ids, set_at__lte=as_of).order_by(
+        "period_id", "set_at"
+    ):
+        deadlines[row.period_id].append((row.set_at, Deadline(row.due_on, row.zone, row.cut_off)))
+    return {
+        pk: _Story(
+            entities[entity][0],
+            reporting_month,
+            changes[pk],
+            deadlines[pk],
+            policies[entity].judge,
+            calendars.get(entities[entity][2]),
+            first.get(entity),
+            readings[entity].read_at,
+        )
+        for pk, entity, reporting_month in rows
+    }
