@@ -137,6 +137,9 @@ class Delivery(models.Model):
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
+    abandoned = models.PositiveSmallIntegerField(
+        default=0
+    )  # claims in a row that their sender did not live to end
     ended_at = models.DateTimeField(null=True)  # sent, cancelled or parked
     words = models.TextField(blank=True)  # what the server said, or why it was cancelled or parked
 
@@ -147,6 +150,9 @@ class Delivery(models.Model):
                 fields=["due_at", "id"], condition=Q(state__in=["waiting", "sending"]), name="delivery_unsent"
             ),
             models.Index(fields=["recipient", "-due_at"], name="delivery_last_to"),
+            # What the server was given lately, and is being given: counted before each message.
+            models.Index(fields=["ended_at"], condition=Q(state="sent"), name="delivery_sent"),
+            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_in_hand"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -2,125 +2,248 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Collection
-from datetime import date, datetime
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
+from django.db import connection as database
 
 from alerts import outbox
 from alerts.mails import Item, compose
 from alerts.models import Delivery, DeliveryLine, Notice
-from alerts.outbox import Claim
+from alerts.outbox import LEASE, MOST_TRIES, Claim
 from alerts.raising import address
-from alerts.transports import Misconfigured, Permanent, Temporary, mail_server, send
+from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable, mail_server, reach, send
+from alerts.truth import Truth
 from closing.notices import Kind
 from closing.scoreboard import Row
-from entities.models import LegalEntity, Person
-from periods.snapshot import take_snapshots
+from closing.standing import Level
+from closing.states import PeriodState
+from periods.models import FiscalPeriod
 
 NOT_VISIBLE = "its recipient may not see the entity any more"
 CLOSED_SINCE = "closed before it was sent"
 CLOSED_NO_MORE = "not closed any more when it was to be sent"
+NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
+WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last one is stale"
+ENDS_ITS_SENDER = f"{MOST_TRIES} senders in a row ended while they worked on it"
+_OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION}
 _OF_WHAT_IS_OPEN = {Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED}
+_NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
+
+RUN = timedelta(
+    seconds=25
+)  # of one `send_due`: over before the next sweep, so that workers have time for syncs
+_PATIENCE = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to mark what has been sent
 
 log = structlog.get_logger(__name__)
 
 
-def send_due(as_of: datetime, *, most: int = 500) -> int:
-    """Send what is due, one message after the other over one connection; returns how many the server took."""
-    sent = 0
+class Outcome(Enum):
+    """What became of one message."""
+
+    SENT = auto()
+    NOT_SENT = auto()
+    NO_SERVER = auto()  # nor would the next one be
+
+
+def send_due(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE) -> int:
+    """Send what is due for a while, one message after the other over one connection.
+
+    `as_of` is now; time goes on from there while messages are sent. Returns how many the server took.
+    """
+    truth, sent, troubled = Truth(as_of), 0, True
     with mail_server() as server:
-        for _ in range(most):
-            held = outbox.claim()
+        while truth.now() - as_of < run:
+            held = outbox.claim(lease)
             if held is None:
-                break
-            sent += send_one(held, server, as_of)
+                if not _server_is_back(server):
+                    break
+                continue
+            match send_one(held, server, truth):
+                case Outcome.SENT:
+                    sent += 1
+                    if troubled:
+                        outbox.works_again()
+                        troubled = False
+                case Outcome.NOT_SENT:
+                    troubled = True
+                case Outcome.NO_SERVER:
+                    break
     return sent
 
 
-def send_one(held: Claim, server: BaseEmailBackend, as_of: datetime) -> bool:
-    """Send the claimed message and mark what became of it; True when the server took it. Never raises for a mail."""
+def send_one(held: Claim, server: BaseEmailBackend, truth: Truth) -> Outcome:
+    """Send the claimed message and mark what became of it. Raises for the database and for time limits only."""
     delivery = Delivery.objects.select_related("recipient").get(pk=held.delivery_id)
     try:
-        items, left_out = still_to_tell(delivery, as_of)
+        if held.abandoned >= MOST_TRIES:
+            raise Permanent(ENDS_ITS_SENDER)
+        items, left_out, as_of = _still_to_tell(delivery, truth)
         if not items:
-            _cancel(held, left_out)
-            return False
-        mail = compose(delivery, items, as_of)
-        send(mail, server)
-    except Temporary as wrong:
-        outbox.retry_later(held, str(wrong))
+            _for_certain(lambda: _cancel(held, left_out, truth))
+            return Outcome.NOT_SENT
+        if _waits_for_a_reading(items, truth):
+            outbox.postpone(held, WAITS_FOR_A_READING)
+            return Outcome.NOT_SENT
+        send(compose(delivery, items, as_of), server)
+    except Unreachable as wrong:
+        outbox.away(str(wrong))
+        outbox.retry_later(held, str(wrong))  # for ever: nobody else could be told either
+        return Outcome.NO_SERVER
     except Misconfigured as wrong:
         log.error("mail server refuses us", why=str(wrong))
         outbox.give_back(held, str(wrong))
+        return Outcome.NO_SERVER
+    except Temporary as wrong:
+        _try_again(held, delivery, str(wrong), truth, last=held.spent)
+        return Outcome.NOT_SENT
     except Permanent as wrong:
-        _park(held, delivery, str(wrong), as_of)
-    else:
-        with transaction.atomic():
-            _leave_out(left_out)
-            outbox.mark_sent(held)
-        outbox.works_again()
-        return True
-    return False
+        _park(held, delivery, str(wrong), truth)
+        return Outcome.NOT_SENT
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        raise  # no fault of the message, and its lease ends by itself
+    except Exception as wrong:
+        log.exception("message cannot be made", message_id=delivery.message_id)
+        words = f"The message cannot be made: {type(wrong).__name__}: {wrong}"
+        _try_again(held, delivery, words, truth, last=held.attempts >= MOST_TRIES)
+        return Outcome.NOT_SENT
+    if not _for_certain(lambda: _mark_sent(held, left_out, truth)):
+        log.warning("sent after the lease was over", message_id=delivery.message_id)
+    return Outcome.SENT
 
 
 def still_to_tell(delivery: Delivery, as_of: datetime) -> tuple[list[Item], dict[int, str]]:
     """What is still true and still theirs to know, with its row of the board; and why lines are left out, by line."""
+    items, left_out, _ = _still_to_tell(delivery, Truth(as_of))
+    return items, left_out
+
+
+def _still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Item], dict[int, str], datetime]:
     lines = list(
         delivery.lines.select_related("notice__period__entity").order_by("notice__raised_at", "notice_id")
     )
-    rows = _rows([line.notice for line in lines], delivery.recipient, as_of)
+    places = {(line.notice.period.entity_id, line.notice.period.reporting_month) for line in lines}
+    rows, as_of = truth.rows(places, delivery.recipient)
     items, left_out = [], {}
     for line in lines:
         notice, period = line.notice, line.notice.period
         row = rows.get((period.entity_id, period.reporting_month))
-        kind = Kind(notice.kind)
-        if row is None:
-            left_out[line.pk] = NOT_VISIBLE
-        elif kind in _OF_WHAT_IS_OPEN and row.counts_as_closed:
-            left_out[line.pk] = CLOSED_SINCE
-        elif kind is Kind.CLEARED and not row.counts_as_closed:
-            left_out[line.pk] = CLOSED_NO_MORE
-        else:
+        why = NOT_VISIBLE if row is None else _untrue(notice, period, row)
+        if why:
+            left_out[line.pk] = why
+        elif row is not None:
             items.append(Item(notice, row, period.reporting_month))
-    return items, left_out
+    return items, left_out, as_of
 
 
-def _rows(notices: Collection[Notice], person: Person, as_of: datetime) -> dict[tuple[int, date], Row]:
-    entities = LegalEntity.objects.visible_to(person).filter(
-        pk__in={each.period.entity_id for each in notices}
+def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:
+    """Why a notice is not to be told any more; empty while it is."""
+    kind = Kind(notice.kind)
+    if row.period_id in (None, period.pk):
+        closed = row.counts_as_closed
+    else:  # another period of the same month holds the entity up
+        closed = period.state == PeriodState.CLOSED.value or (
+            period.state == PeriodState.ON_HOLD.value and row.on_hold_counts
+        )
+    if kind in _OF_WHAT_IS_OPEN and closed:
+        return CLOSED_SINCE
+    if kind is Kind.CLEARED and not closed:
+        return CLOSED_NO_MORE
+    if kind in _OF_WHAT_IS_LATE and row.standing.level in _NOT_LATE:
+        return NOT_LATE
+    return ""
+
+
+def _waits_for_a_reading(items: Collection[Item], truth: Truth) -> bool:
+    """Whether a message speaks of what was read before we were away: it may have closed since (05-reliability 2I)."""
+    doubtful = any(
+        item.notice.fresh and not item.row.fresh and item.notice.kind != Kind.CLEARED.value for item in items
     )
-    months = sorted({each.period.reporting_month for each in notices})
-    boards = take_snapshots(entities, months, as_of)
-    return {(row.entity_id, month): row for month, board in boards.items() for row in board.rows}
+    return doubtful and truth.just_back()
 
 
-def _cancel(held: Claim, left_out: dict[int, str]) -> None:
+def _server_is_back(server: BaseEmailBackend) -> bool:
+    """Look for a server when messages wait for one: they may be an hour from their next try (05-reliability D1)."""
+    if not outbox.waits_for_the_server():
+        return False
+    try:
+        reach(server)
+    except (Unreachable, Misconfigured):
+        return False
+    return outbox.works_again()
+
+
+def _mark_sent(held: Claim, left_out: dict[int, str], truth: Truth) -> bool:
+    if not left_out:
+        return outbox.mark_sent(held)
     with transaction.atomic():
-        _leave_out(left_out)
-        outbox.mark_cancelled(held, "; ".join(sorted(set(left_out.values()))))
+        done = outbox.mark_sent(held)
+        _leave_out(left_out, truth)
+    return done
 
 
-def _leave_out(left_out: dict[int, str]) -> None:
+def _cancel(held: Claim, left_out: dict[int, str], truth: Truth) -> bool:
+    with transaction.atomic():
+        done = outbox.mark_cancelled(held, "; ".join(sorted(set(left_out.values()))))
+        _leave_out(left_out, truth)
+    return done
+
+
+def _leave_out(left_out: dict[int, str], truth: Truth) -> None:
     by_reason: dict[str, list[int]] = defaultdict(list)
     for line, reason in left_out.items():
         by_reason[reason].append(line)
     for reason, lines in by_reason.items():
         DeliveryLine.objects.filter(pk__in=lines).update(left_out=reason)
+    if unseen := by_reason[NOT_VISIBLE]:
+        _pass_on(DeliveryLine.objects.filter(pk__in=unseen).values_list("notice", flat=True), truth.now())
 
 
-def _park(held: Claim, delivery: Delivery, words: str, as_of: datetime) -> None:
-    """Nobody may be left without a word: notices that reach nobody else go to the next in line (A11)."""
+def _try_again(held: Claim, delivery: Delivery, words: str, truth: Truth, *, last: bool) -> None:
+    if last:
+        _park(held, delivery, words, truth)
+    else:
+        outbox.retry_later(held, words)
+
+
+def _park(held: Claim, delivery: Delivery, words: str, truth: Truth) -> None:
     with transaction.atomic():
         if not outbox.mark_parked(held, words):
             return
         log.error("message parked", message_id=delivery.message_id, why=words)
-        lost = delivery.notices.exclude(
-            pk__in=DeliveryLine.objects.filter(
-                left_out="", delivery__state__in=["waiting", "sending", "sent"]
-            ).values("notice")
-        )
-        address(list(lost), as_of, fall_back=True)
+        _pass_on(delivery.notices.values_list("pk", flat=True), truth.now())
+
+
+def _pass_on(notice_ids: Collection[int], as_of: datetime) -> None:
+    """Nobody may be left without a word: notices that reach nobody else go to administrators (A11)."""
+    # Locked, so that of two senders that lose the last two recipients at once the later one sees it.
+    found = Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=Kind.CLEARED.value)
+    locked = [notice.pk for notice in found.order_by("pk")]
+    told = DeliveryLine.objects.filter(
+        notice__in=locked, left_out="", delivery__state__in=["waiting", "sending", "sent"]
+    )
+    address(
+        list(Notice.objects.filter(pk__in=locked).exclude(pk__in=told.values("notice"))),
+        as_of,
+        fall_back=True,
+    )
+
+
+def _for_certain(mark: Callable[[], bool]) -> bool:
+    """Mark, through a restart of the database: the server has the message, and a lost mark is one more copy."""
+    for pause in _PATIENCE:
+        try:
+            return mark()
+        except (OperationalError, InterfaceError):
+            if database.in_atomic_block:
+                raise
+            database.close()
+            time.sleep(pause)
+    return mark()

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
+import socket
 import ssl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from email.errors import MessageError
+from typing import Any
 
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
+LONGEST_SEND = timedelta(seconds=90)  # from the first word to the last; a lease is longer (05-reliability D6)
+LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
 PERMANENT = 500  # SMTP replies from here on say that the same will be refused again (RFC 5321, 4.2.1)
+TOO_BIG = 552
+SERVICE_ENDS = 421
+SIGN_IN_FIRST = {530, 534, 535, 538}  # RFC 4954, 6
+# What Exchange Online says of a whole account after it has read the message; to others it is the message's fault.
+OF_THE_ACCOUNT = re.compile(r"SendAsDenied|\b5\.(7\.60|2\.252|7\.708|1\.8|7\.57|7\.139)\b")
 
 
 class Temporary(Exception):
     """It may go through later."""
+
+
+class Unreachable(Temporary):
+    """No server answers where it should: no message would go through now."""
 
 
 class Permanent(Exception):
@@ -26,6 +44,42 @@ class Misconfigured(Exception):
     """The server does not want us at all: no fault of any message (05-reliability D4)."""
 
 
+class SmtpBackend(smtp.EmailBackend):
+    """Django's SMTP connection, which somebody else may cut off whatever it is doing."""
+
+    _dialling: smtplib.SMTP | None = None
+
+    @property
+    def connection_class(self) -> Callable[..., smtplib.SMTP]:  # type: ignore[override]
+        return self._dial
+
+    def _dial(self, host: str, port: int, **params: Any) -> smtplib.SMTP:
+        # smtplib hides the socket until the server has greeted, and a tarpit greets for ever: so it is dialled here.
+        made = (smtplib.SMTP_SSL if self.use_ssl else smtplib.SMTP)(**params)
+        made._host = host  # type: ignore[attr-defined]  # whom TLS expects to see
+        self._dialling = made
+        code, said = made.connect(host, port)
+        if code != 220:
+            made.close()
+            raise smtplib.SMTPConnectError(code, said)
+        return made
+
+    def cut(self) -> None:
+        """End the conversation from another thread; whoever waits for the server finds that it hung up."""
+        for each in (self._dialling, self.connection):
+            sock = getattr(each, "sock", None)
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def drop(self) -> None:
+        """Forget the connection without a word: after a fault nobody knows what the server would make of one."""
+        for each in (self._dialling, self.connection):
+            if each is not None:
+                each.close()
+        self._dialling = self._partial_connection = self.connection = None
+
+
 @contextmanager
 def mail_server() -> Iterator[BaseEmailBackend]:
     """One connection for many messages, opened by the first."""
@@ -33,48 +87,106 @@ def mail_server() -> Iterator[BaseEmailBackend]:
     try:
         yield server
     finally:
-        _close(server)
+        _goodbye(server)
+
+
+def reach(server: BaseEmailBackend) -> None:
+    """Have a connection that messages can be handed over. Raises Unreachable or Misconfigured; it is closed then."""
+    try:
+        with _at_most(LONGEST_SEND.total_seconds(), server):
+            server.open()
+    except OSError as wrong:
+        _drop(server)
+        raise _fault_at_the_door(wrong) from wrong
 
 
 def send(mail: EmailMultiAlternatives, server: BaseEmailBackend) -> None:
-    """Hand one mail to the server. Raises Temporary, Permanent or Misconfigured; the connection is closed then."""
+    """Hand one mail to the server.
+
+    Raises Temporary, Unreachable, Permanent or Misconfigured; the connection is closed then. Takes LONGEST_SEND at
+    most, but for looking up the server's name. What is no fault of mail or server is raised as it is.
+    """
+    with _at_most(LONGEST_SEND.total_seconds(), server):
+        reach(server)
+        try:
+            if server.send_messages([mail]) != 1:
+                raise Permanent("The message has no address to go to.")
+        except (OSError, ValueError, MessageError) as wrong:  # SMTPException is an OSError
+            _drop(server)
+            raise _fault(wrong) from wrong
+        except BaseException:  # a time limit of the worker: half a message may have been said
+            _drop(server)
+            raise
+
+
+@contextmanager
+def _at_most(seconds: float, server: BaseEmailBackend) -> Iterator[None]:
+    """Cut the conversation off after so long. A server that says a letter now and then passes every other timeout."""
+    if not isinstance(server, SmtpBackend):
+        yield
+        return
+    timer = threading.Timer(seconds, server.cut)
+    timer.daemon = True
+    timer.start()
     try:
-        mail.connection = server
-        if mail.send() != 1:
-            raise Permanent("The message has no address to go to.")
-    except (Temporary, Permanent, Misconfigured):
-        raise
-    except Exception as wrong:
-        fault = _fault(wrong)
-        _close(server)
-        raise fault from wrong
+        yield
+    finally:
+        timer.cancel()
 
 
-def _close(server: BaseEmailBackend) -> None:
-    with contextlib.suppress(OSError, smtplib.SMTPException):  # it may have hung up first
+def _goodbye(server: BaseEmailBackend) -> None:
+    # It may have hung up first.
+    with _at_most(LONGEST_GOODBYE, server), contextlib.suppress(OSError):
         server.close()
+    _drop(server)
 
 
-def _fault(wrong: Exception) -> Exception:
-    """Which of the three an error of the mail library is; anything unknown may have been the message's own fault."""
+def _drop(server: BaseEmailBackend) -> None:
+    if isinstance(server, SmtpBackend):
+        server.drop()
+    else:
+        with contextlib.suppress(OSError):
+            server.close()
+
+
+def _fault_at_the_door(wrong: OSError) -> Unreachable | Misconfigured:
+    """What it means that no connection was made: no message has any part in it."""
+    match wrong:
+        case smtplib.SMTPResponseException() if wrong.smtp_code >= PERMANENT:
+            return Misconfigured(_words(wrong.smtp_code, wrong.smtp_error))
+        case smtplib.SMTPResponseException():
+            return Unreachable(_words(wrong.smtp_code, wrong.smtp_error))
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return Unreachable(f"The mail server hung up: {wrong}")
+        case smtplib.SMTPNotSupportedError() | ssl.SSLError():
+            return Misconfigured(f"The mail server and our settings do not fit: {wrong}")
+        case _:
+            return Unreachable(f"The mail server does not answer: {wrong}")
+
+
+def _fault(wrong: OSError | ValueError | MessageError) -> Temporary | Permanent | Misconfigured:
+    """Whose fault it is that a message was not taken over a connection that had been made."""
     match wrong:
         case smtplib.SMTPRecipientsRefused():
             code, said = next(iter(wrong.recipients.values()))
+            if code in SIGN_IN_FIRST:
+                return Misconfigured(_words(code, said))
             return (Permanent if code >= PERMANENT else Temporary)(_words(code, said))
-        case smtplib.SMTPAuthenticationError() if wrong.smtp_code >= PERMANENT:
-            return Misconfigured(_words(wrong.smtp_code, wrong.smtp_error))
+        case smtplib.SMTPSenderRefused() if wrong.smtp_code == TOO_BIG:
+            return Permanent(_words(wrong.smtp_code, wrong.smtp_error))
         case smtplib.SMTPSenderRefused() if wrong.smtp_code >= PERMANENT:
             return Misconfigured(_words(wrong.smtp_code, wrong.smtp_error))
-        case smtplib.SMTPHeloError() | smtplib.SMTPNotSupportedError() | ssl.SSLError():
-            return Misconfigured(f"The mail server and our settings do not fit: {wrong}")
         case smtplib.SMTPDataError() if wrong.smtp_code >= PERMANENT:
-            return Permanent(_words(wrong.smtp_code, wrong.smtp_error))
+            words = _words(wrong.smtp_code, wrong.smtp_error)
+            return (Misconfigured if OF_THE_ACCOUNT.search(words) else Permanent)(words)
         case smtplib.SMTPResponseException():
             return Temporary(_words(wrong.smtp_code, wrong.smtp_error))
+        case smtplib.SMTPServerDisconnected():
+            return Temporary("The mail server hung up before it had taken the message.")
         case OSError():
             return Temporary(f"The mail server does not answer: {wrong}")
         case _:
-            return Permanent(f"The message could not be made: {type(wrong).__name__}: {wrong}")
+            return Permanent(f"The message cannot be made: {type(wrong).__name__}: {wrong}")
 
 
 def _words(code: int, said: bytes | str) -> str:

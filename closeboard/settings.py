@@ -54,7 +54,9 @@ class Environment(BaseSettings):
     mail_from: str = Field(
         "Closeboard <closeboard@localhost>", description="the sender of mails, Name <name@host>"
     )
-    mails_a_minute: int = Field(30, ge=1, description="how many mails the server may be given in a minute")
+    mails_a_minute: int = Field(
+        30, ge=0, description="how many mails the server may be given in a minute, 0 for as many as there are"
+    )
     database_pool: bool = Field(
         False, description="true in the web process: keep a pool of database connections"
     )
@@ -114,6 +116,7 @@ def _mail(url: str) -> dict[str, Any]:
             }
         case "smtp" | "smtps" | "plain+smtp" if parts.hostname:
             return {
+                "EMAIL_BACKEND": "alerts.transports.SmtpBackend",
                 "EMAIL_HOST": parts.hostname,
                 "EMAIL_PORT": parts.port or {"smtp": 587, "smtps": 465, "plain+smtp": 25}[parts.scheme],
                 "EMAIL_HOST_USER": unquote(parts.username or ""),

@@ -1,0 +1,258 @@
+"""A mail server for tests: takes, refuses, delays, drops and counts as told, over real SMTP on loopback.
+
+`python -m tests.faults.smtp_sink` runs one that takes everything; it says its port, and after each line on standard
+input how many mails it has taken.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import socket
+import socketserver
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+TAKEN = "250 2.0.0 taken"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One mail that came over the wire whole, whatever we answered."""
+
+    message_id: str
+    recipient: str
+    at: float  # time.monotonic()
+    raw: bytes
+    peer: int  # the sender's port
+
+    @property
+    def mail(self) -> EmailMessage:
+        return message_from_bytes(self.raw, policy=policy.default)
+
+    @property
+    def sender(self) -> int:
+        """The process that holds the other end, 0 when there is none any more."""
+        return _who_holds(self.peer)
+
+
+def _take(_: Copy) -> str | None:
+    return TAKEN
+
+
+def _nothing(_: Copy) -> None:
+    pass
+
+
+class Sink:
+    """The server; its attributes may be changed while it runs.
+
+    `recipient` answers RCPT; `judge` is called with each whole mail before it is answered and gives the answer, None
+    to hang up instead; `afterwards` is called once the answer is on the wire.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.greeting = "220 sink ready"
+        self.delay = 0.0  # seconds before each answer
+        self.dribble = 0.0  # seconds between the letters of each answer
+        self.login: tuple[str, str] | None = None
+        self.sender_answer = "250 sender ok"
+        self.recipient: Callable[[str], str] = lambda _: "250 recipient ok"
+        self.judge: Callable[[Copy], str | None] = _take
+        self.afterwards: Callable[[Copy], None] = _nothing
+        self.copies: list[Copy] = []
+        self.commands: Counter[str] = Counter()  # how often each was said, and CONNECT
+        self.lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._port = port
+        self._server: _Server | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen, on the same port as before."""
+        self._server = _Server(("127.0.0.1", self._port), self)
+        self._port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
+
+    def stop(self) -> None:
+        """Refuse connections from now on, and end those that are open."""
+        if self._server is None:
+            return
+        self._server.shutdown()
+        self._server.server_close()
+        self._server = None
+        with self.lock:
+            for each in self._open:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    def url(self, who: str = "") -> str:
+        """MAIL_URL of this server; `who` is user:password."""
+        return f"plain+smtp://{who and who + '@'}127.0.0.1:{self._port}"
+
+    @property
+    def ids(self) -> Counter[str]:
+        """How many copies of each message came over the wire."""
+        with self.lock:
+            return Counter(copy.message_id for copy in self.copies)
+
+    @property
+    def extra(self) -> int:
+        """Copies beyond the first of each message."""
+        ids = self.ids
+        return ids.total() - len(ids)
+
+    def to(self, address: str) -> list[Copy]:
+        with self.lock:
+            return [copy for copy in self.copies if copy.recipient == address]
+
+    def most_in(self, seconds: float) -> int:
+        """The most mails that came within so many seconds, wherever those begin."""
+        with self.lock:
+            at = sorted(copy.at for copy in self.copies)
+        return max((sum(1 for other in at if one <= other < one + seconds) for one in at), default=0)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], sink: Sink) -> None:
+        self.sink = sink
+        super().__init__(address, _Talk)
+
+
+class _Hangup(Exception):
+    pass
+
+
+class _Talk(socketserver.StreamRequestHandler):
+    """One conversation."""
+
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def handle(self) -> None:
+        sink = self.server.sink
+        with sink.lock:
+            sink._open.add(self.connection)
+            sink.commands["CONNECT"] += 1
+        try:
+            self._talk(sink)
+        except (OSError, _Hangup):
+            pass
+        finally:
+            with sink.lock:
+                sink._open.discard(self.connection)
+
+    def _talk(self, sink: Sink) -> None:
+        known, to = sink.login is None, ""
+        self._say(sink.greeting)
+        while line := self.rfile.readline().decode("latin-1").rstrip():
+            verb, _, rest = line.partition(" ")
+            verb = verb.upper()
+            with sink.lock:
+                sink.commands[verb] += 1
+            match verb:
+                case "EHLO":
+                    self._say(*(["250-sink", "250 AUTH PLAIN"] if sink.login else ["250 sink"]))
+                case "AUTH":
+                    given = tuple(base64.b64decode(rest.split()[-1]).decode().split("\0")[1:])
+                    known = given == sink.login
+                    self._say("235 welcome" if known else "535 5.7.8 credentials invalid")
+                case "MAIL":
+                    self._say(sink.sender_answer if known else "530 5.7.0 sign in first")
+                case "RCPT":
+                    to = rest.partition("<")[2].partition(">")[0]
+                    self._say(sink.recipient(to))
+                case "DATA":
+                    self._say("354 go on")
+                    self._take(sink, to)
+                case "QUIT":
+                    self._say("221 bye")
+                    return
+                case _:
+                    self._say("250 ok")
+
+    def _take(self, sink: Sink, to: str) -> None:
+        lines = []
+        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+            lines.append(line[1:] if line.startswith(b".") else line)
+        if line == b"":  # it hung up in the middle: nothing came
+            raise _Hangup
+        raw = b"".join(lines)
+        found = re.search(rb"^message-id:\s*(\S+)", raw, re.IGNORECASE | re.MULTILINE)
+        copy = Copy(found[1].decode() if found else "", to, time.monotonic(), raw, self.client_address[1])
+        answer = sink.judge(copy)
+        if answer is None or answer.startswith("2"):
+            with sink.lock:
+                sink.copies.append(copy)
+        if answer is None:
+            raise _Hangup
+        self._say(answer)
+        sink.afterwards(copy)
+
+    def _say(self, *lines: str) -> None:
+        sink = self.server.sink
+        if sink.delay:
+            time.sleep(sink.delay)
+        words = "".join(f"{line}\r\n" for line in lines).encode()
+        if not sink.dribble:
+            self.wfile.write(words)
+            return
+        for letter in words:
+            self.wfile.write(bytes([letter]))
+            time.sleep(sink.dribble)
+
+
+def _who_holds(port: int) -> int:
+    """The process whose end of a loopback connection has this port."""
+    inode = ""
+    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = row.split()
+        if int(columns[1].rpartition(":")[2], 16) == port:
+            inode = columns[9]
+    for folder in Path("/proc").glob("[0-9]*/fd") if inode not in ("", "0") else ():
+        if int(folder.parent.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            for each in folder.iterdir():
+                with contextlib.suppress(OSError):
+                    if str(each.readlink()) == f"socket:[{inode}]":
+                        return int(folder.parent.name)
+    return 0
+
+
+def main() -> None:
+    with Sink() as sink:
+        print(sink.port, flush=True)
+        for _ in sys.stdin:
+            print(len(sink.copies), flush=True)
+
+
+if __name__ == "__main__":
+    main()
