@@ -12,14 +12,14 @@ from django.views.decorators.http import require_safe
 
 from board import words
 from board.asked import Asked, asking
-from board.controls import nothing_found
+from board.controls import address, nothing_found
 from board.headings import opened_in
 from board.page import Page, page
 from board.question import Question
 from board.sections import MANY
 from board.sheet import sheet
 from board.timeline import Lane, Part, Timeline, Waiting, close_by_day
-from board.toolbar import address, how_old, nobody, notes, toolbar
+from board.toolbar import how_old, nobody, notes, toolbar
 from closing.days import month_and_year, weekday_and_day
 from closing.deadlines import city
 from closing.months import next_month, previous_month
@@ -112,7 +112,7 @@ def calendar_page(request: HttpRequest, asked: Asked) -> HttpResponse:
     path = reverse("calendar")
     board, question = data.board, asked.question
     own = [("open", key) for key in opened]
-    answer = page(board, asked.reader)
+    answer = page(board, asked.reader, past=asked.past)
     month = month_and_year(asked.month)
     empty = None if board.rows else nobody(asked.person, asked.entities().count(), month)
     told = {

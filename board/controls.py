@@ -6,15 +6,18 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from urllib.parse import urlencode
 
 from board import words
 from board.page import Page
 from board.question import GROUPINGS, ORDERS, Question
 from board.rows import Reader
+from closing.days import ONE_DAY
 from closing.scoreboard import Scoreboard
 from closing.standing import Level
 from closing.states import PeriodState
 
+Pairs = Sequence[tuple[str, str]]
 PATH = "/"
 LIVE = "/live/"
 _LEVELS = {
@@ -31,6 +34,18 @@ _LEVELS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Moments:
+    """The menu of moments (_moment.html): ends of days, and a form for any other, with what it carries along."""
+
+    path: str
+    now: str
+    days: Sequence[tuple[str, str]]
+    kept: Sequence[tuple[str, str]]
+    at: str
+    newest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """Where each control leads; empty where it leads nowhere."""
 
@@ -41,10 +56,7 @@ class Links:
     previous: str
     next: str
     latest: str
-    moments: Sequence[tuple[str, str]]
-    kept: Sequence[tuple[str, str]]  # fields that a form must carry along
-    at: str
-    newest: str
+    moments: Moments
     exports: Sequence[tuple[str, str]]
 
 
@@ -72,10 +84,6 @@ def links(
     page: Page, question: Question, reader: Reader, now: datetime, exports: Sequence[tuple[str, str]]
 ) -> Links:
     """The links of a board; `now` is the moment of asking, whatever moment is shown."""
-    there = now.astimezone(reader.zone)
-    days = [there.date() - timedelta(days=back) for back in range(1, 8)]
-    at = question.at
-    shown = datetime.combine(at, time(23, 59)) if at is not None and not isinstance(at, datetime) else at
     months = {"previous": page.previous, "next": page.next}
     turned = {
         name: question.url(PATH, month=datetime.fromisoformat(f"{link[0]}-01").date()) if link else ""
@@ -89,18 +97,42 @@ def links(
         previous=turned["previous"],
         next=turned["next"],
         latest=question.url(PATH, month=None),
-        moments=[
-            (
-                "yesterday, " + words.short_day(day) if back == 0 else words.short_day(day),
-                question.url(PATH, at=day),
-            )
-            for back, day in enumerate(days)
-        ],
-        kept=_fields(question.but(at=None)),
-        at=f"{shown.astimezone(reader.zone) if shown.tzinfo else shown:%Y-%m-%dT%H:%M}" if shown else "",
-        newest=f"{there:%Y-%m-%dT%H:%M}",
+        moments=moments(PATH, question, reader, now),
         exports=exports,
     )
+
+
+def moments(path: str, question: Question, reader: Reader, now: datetime, own: Pairs = ()) -> Moments:
+    """The moments that a screen at an address may be shown as of; `own` are its own parameters, kept by each link.
+
+    `now` is the moment of asking, whatever moment is shown; a day that was asked for stands for its last minute.
+    """
+    there = now.astimezone(reader.zone)
+    yesterday = there.date() - ONE_DAY
+    days = [yesterday - timedelta(days=back) for back in range(7)]
+    at = question.at
+    if at is not None:
+        at = at.astimezone(reader.zone) if isinstance(at, datetime) else datetime.combine(at, time(23, 59))
+    return Moments(
+        path=path,
+        now=address(path, question.but(at=None), own),
+        days=[
+            (
+                ("yesterday, " if day == yesterday else "") + words.short_day(day),
+                address(path, question.but(at=day), own),
+            )
+            for day in days
+        ],
+        kept=[*_fields(question.but(at=None)), *own],
+        at=f"{at:%Y-%m-%dT%H:%M}" if at is not None else "",
+        newest=f"{there:%Y-%m-%dT%H:%M}",
+    )
+
+
+def address(path: str, question: Question, own: Pairs = ()) -> str:
+    """A path with a question and a screen's own parameters behind it."""
+    query = urlencode([*question.pairs(), *own])
+    return f"{path}?{query}" if query else path
 
 
 def filters(board: Scoreboard, question: Question) -> Filters:

@@ -20,7 +20,8 @@ from board.question_words import order_in_words
 from board.sections import sections
 from board.spreadsheet import Column, Sheet, Value
 from closing.days import month_and_year
-from closing.scoreboard import Row, Scoreboard, headline
+from closing.headline import headline
+from closing.scoreboard import Row, Scoreboard
 
 
 def board_exports(question: Question) -> list[tuple[str, str]]:

@@ -55,7 +55,7 @@ def wall(request: HttpRequest, asked: Asked) -> HttpResponse:
     whole = asked.board()
     scope = narrowed(whole, _who(question))  # a filter on states must not make a verdict of its own
     shown = narrowed(scope, question)
-    answer = page(scope, asked.reader)
+    answer = page(scope, asked.reader, past=asked.past)
     only = filters_in_words(question, whole.groups)
     round_, left = _round(shown, question, asked.reader)
     number = _number(request.GET.get("screen", ""), len(round_))

@@ -12,13 +12,13 @@ from django.views.decorators.http import require_safe
 
 from board import words
 from board.asked import Asked, asking
-from board.controls import nothing_found
+from board.controls import address, nothing_found
 from board.matrix import SPANS, Fraction, Line, Matrix, Section, Window, matrix
 from board.page import page
 from board.question import FIRST_MONTH, Question
 from board.sections import MANY
 from board.sheet import sheet
-from board.toolbar import address, how_old, nobody, notes, toolbar
+from board.toolbar import how_old, nobody, notes, toolbar
 from closing.days import month_and_year
 from closing.months import previous_month
 from closing.on_time import ON_TIME_LINE, OnTime
@@ -103,7 +103,7 @@ def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
     path = reverse("matrix")
     own = _own(window)
     question, board = asked.question, data.board
-    answer = page(board, asked.reader)
+    answer = page(board, asked.reader, past=asked.past)
     visible = data.entities or bool(board.rows)
     empty = None if visible else nobody(asked.person, asked.entities().count(), _span(data.months))
     told = {

@@ -12,8 +12,9 @@ from board import words
 from board.question import FIRST_MONTH
 from board.rows import Reader, common_group
 from closing.days import month_and_year
+from closing.headline import headline
 from closing.months import active_month, month_end, month_of, next_month, previous_month
-from closing.scoreboard import Row, Scoreboard, furthest_behind, headline
+from closing.scoreboard import Row, Scoreboard, furthest_behind
 from closing.standing import Level
 from closing.states import PeriodState
 
@@ -76,7 +77,7 @@ class Page:
         return ", ".join(f"{segment.count} {segment.word}" for segment in self.segments)
 
 
-def page(board: Scoreboard, reader: Reader) -> Page:
+def page(board: Scoreboard, reader: Reader, *, past: bool = False) -> Page:
     """Everything above and below the rows of the board."""
     verdict, _, rest = headline(board).partition(". ")
     latest = active_month(board.as_of.astimezone(reader.zone).date())
@@ -100,7 +101,7 @@ def page(board: Scoreboard, reader: Reader) -> Page:
         freshness=_freshness(board, stale),
         confirmed=bool(board.rows) and not stale,
         notes=_notes(board, reader),
-        notice=_notice(board, reader),
+        notice=_notice(board, reader, past=past),
         segments=_segments(board),
         tiles=_tiles(board, reader),
         warnings=[_warning(warning.text, warning.since, board.as_of, reader) for warning in board.warnings],
@@ -180,7 +181,7 @@ def _notes(board: Scoreboard, reader: Reader) -> list[str]:
     return notes
 
 
-def _notice(board: Scoreboard, reader: Reader) -> str:
+def _notice(board: Scoreboard, reader: Reader, *, past: bool) -> str:
     """What is the matter with the whole board, and what happens next; empty when it is as it should be."""
     rows = board.rows
     if not rows:
@@ -188,6 +189,8 @@ def _notice(board: Scoreboard, reader: Reader) -> str:
     reads = [row.read_at for row in rows if row.read_at is not None]
     trouble = sorted({row.trouble for row in rows if row.trouble})
     why = f" {' '.join(trouble[:3])}" if trouble else ""
+    if not reads and past:
+        return "Nothing had been read by then."
     if not reads:
         return f"Nothing has been read yet. The first reading appears here by itself when it is in.{why}"
     if not any(row.fresh for row in rows):

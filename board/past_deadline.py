@@ -23,7 +23,8 @@ from board.sheet import sheet
 from board.toolbar import Toolbar, nobody, toolbar
 from closing.days import WorkCalendar, month_and_year
 from closing.escalation import Escalated
-from closing.scoreboard import Row, Scoreboard, headline
+from closing.headline import headline
+from closing.scoreboard import Row, Scoreboard
 from closing.words import acknowledged, confirmed, expected, reason_given, state_because, unconfirmed_because
 from entities.calendars import work_calendars
 
@@ -90,7 +91,7 @@ def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
         empty = nobody(asked.person, asked.entities().count(), month_and_year(asked.month))
     told = {
         "title": empty[0] if empty else answer.text,
-        "page": page(board, asked.reader),
+        "page": page(board, asked.reader, past=asked.past),
         "bar": _bar(asked, board, path),
         "empty": empty,
         "answer": answer,

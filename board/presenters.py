@@ -11,8 +11,9 @@ from itertools import chain
 
 from board import words
 from closing.days import month_and_year
+from closing.headline import headline
 from closing.readings import facts_to_json
-from closing.scoreboard import Row, Scoreboard, furthest_behind, headline
+from closing.scoreboard import Row, Scoreboard, furthest_behind
 from closing.states import PeriodState
 
 COUNTS = (

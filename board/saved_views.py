@@ -20,14 +20,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
+from board.alerts import Sought
 from board.asked import Asked
+from board.controls import Pairs, address
 from board.matrix import Window
 from board.people import signed_in
 from board.question import GROUPINGS, ORDERS, BadQuestion, Question, parse_question
 from board.question_words import filters_in_words
 from board.rows import Reader
 from board.shell import SCREENS, shell
-from board.toolbar import Pairs, address
 from board.words import short_day
 from closing.days import month_and_year
 from entities import services
@@ -281,6 +282,8 @@ def _question(query: str, zone: ZoneInfo) -> Question:
 
 def _own(screen: str, query: str) -> Pairs:
     """The parameters of a query string that only this screen has, without defaults; raises BadQuestion."""
+    if screen == "alerts":
+        return Sought.of(QueryDict(query), Question()).pairs()
     if screen != "matrix":
         return []
     months = Window.of(QueryDict(query)).months

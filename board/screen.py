@@ -72,7 +72,7 @@ class Screen:
     @cached_property
     def page(self) -> Page:
         """The answer, about all that the reader may see: a filter does not change who holds the group up."""
-        return page(self.whole, self.reader)
+        return page(self.whole, self.reader, past=self.kept is None)
 
     @cached_property
     def chips(self) -> list[tuple[Chip, str]]:

@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from board.asked import Asked
+from board.controls import Pairs, address
 from board.people import wants_fragment
 from board.saved_views import views_menu
 from board.shell import shell
-from board.toolbar import Pairs, address
 from closing.scoreboard import Scoreboard
 
 

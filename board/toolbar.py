@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from urllib.parse import urlencode
+from datetime import datetime
 
 from board import words
 from board.asked import Asked
-from board.controls import Pick, filters
+from board.controls import Moments, Pairs, Pick, address, filters, moments
 from board.narrow import Chip, chips
 from board.question import Question
 from board.rows import Reader
 from closing.scoreboard import Row, Scoreboard
 from entities.models import Person
 
-Pairs = Sequence[tuple[str, str]]
-
 
 @dataclass(frozen=True, slots=True)
 class Toolbar:
-    """What the templates _moment.html and _narrow.html show; `kept` and `hidden` are fields a form carries along."""
+    """What the templates _moment.html and _narrow.html show; `hidden` are fields that the form carries along."""
 
     path: str
     question: Question
@@ -31,11 +28,7 @@ class Toolbar:
     used: int
     hidden: Pairs
     clear: str
-    now: str
-    days: Pairs
-    kept: Pairs
-    at: str
-    newest: str
+    moments: Moments
 
 
 def toolbar(asked: Asked, board: Scoreboard, path: str, own: Pairs = ()) -> Toolbar:
@@ -45,8 +38,6 @@ def toolbar(asked: Asked, board: Scoreboard, path: str, own: Pairs = ()) -> Tool
     """
     question = asked.question
     found = filters(board, question)
-    there = asked.now.astimezone(asked.reader.zone)
-    days = [there.date() - timedelta(days=back) for back in range(1, 8)]
     return Toolbar(
         path=path,
         question=question,
@@ -56,24 +47,8 @@ def toolbar(asked: Asked, board: Scoreboard, path: str, own: Pairs = ()) -> Tool
         used=found.used,
         hidden=[*Question(month=question.month, at=question.at, show=question.show).pairs(), *own],
         clear=address(path, Question(month=question.month, at=question.at, by=question.by), own),
-        now=address(path, question.but(at=None), own),
-        days=[
-            (
-                ("yesterday, " if day == days[0] else "") + words.short_day(day),
-                address(path, question.but(at=day), own),
-            )
-            for day in days
-        ],
-        kept=[*question.but(at=None).pairs(), *own],
-        at=_local(asked),
-        newest=f"{there:%Y-%m-%dT%H:%M}",
+        moments=moments(path, question, asked.reader, asked.now, own),
     )
-
-
-def address(path: str, question: Question, own: Pairs = ()) -> str:
-    """A path with a question and a screen's own parameters behind it."""
-    query = urlencode([*question.pairs(), *own])
-    return f"{path}?{query}" if query else path
 
 
 def nobody(person: Person, visible: int, when: str) -> tuple[str, str]:
@@ -108,14 +83,3 @@ def how_old(row: Row, reader: Reader, as_of: datetime) -> str:
     return (
         f"as of {words.clock(row.read_at, reader.zone, as_of)}" if row.read_at is not None else "never read"
     )
-
-
-def _local(asked: Asked) -> str:
-    """The moment asked for, as a field for local times takes it; a day stands for its last minute."""
-    at = asked.question.at
-    if at is None:
-        return ""
-    shown = (
-        at.astimezone(asked.reader.zone) if isinstance(at, datetime) else datetime.combine(at, time(23, 59))
-    )
-    return f"{shown:%Y-%m-%dT%H:%M}"

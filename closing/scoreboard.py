@@ -1,21 +1,19 @@
-"""The scoreboard: rows, roll-up, headline and who holds the group up, as values that every door shows."""
+"""The scoreboard: rows, counts, roll-up and who is behind, as values that every door shows."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from operator import attrgetter
 
-from closing.days import DateSpan, day_and_month
+from closing.days import DateSpan
 from closing.deadlines import Deadline
-from closing.readings import NativeFacts, facts_to_json
+from closing.readings import NativeFacts
 from closing.remarks import NOTHING_SAID, Remarks
-from closing.standing import LatenessUnit, Level, Standing
+from closing.standing import Level, Standing
 from closing.states import PeriodState
 
 
@@ -197,7 +195,7 @@ def _held_as_closed(row: Row) -> bool:
     return row.state is PeriodState.ON_HOLD and row.counts_as_closed
 
 
-def _known(row: Row) -> bool:
+def known(row: Row) -> bool:
     return row.fresh and row.state is not PeriodState.UNKNOWN
 
 
@@ -208,7 +206,7 @@ def group_closed(rows: Iterable[Row]) -> bool | None:
     """
     every: bool | None = None
     for row in rows:
-        if not _known(row):
+        if not known(row):
             every = False
         elif not row.counts_as_closed:
             return False
@@ -230,98 +228,14 @@ def _rank(row: Row) -> tuple[int, int, int, str, str]:
 
 def furthest_behind(rows: Iterable[Row]) -> Row | None:
     """The outstanding row with the most days late (fresh or not), None when nobody is late."""
-    return next(iter(_laggards(rows)), None)
+    return next(iter(laggards(rows)), None)
 
 
-def _laggards(rows: Iterable[Row]) -> list[Row]:
+def laggards(rows: Iterable[Row]) -> list[Row]:
     """The late rows that share the greatest lateness, the furthest behind first."""
     late = [row for row in rows if row.standing.level in _LATE]
     most = max((row.standing.days_late for row in late), default=0)
     return ranked(row for row in late if row.standing.days_late == most)
-
-
-def headline(board: Scoreboard) -> str:
-    """One sentence: closed or not, who holds the group up and by how much; never "closed" on a guess."""
-    counts = board.counts
-    if not board.rows:
-        return "No entities to show."
-    held = f" ({counts.closed_by_policy} on hold counted as closed)" if counts.closed_by_policy else ""
-    if board.closed:
-        return _closed_headline(board.rows, held)
-    if board.closed is None:
-        stale = sum(not row.fresh and row.state is not PeriodState.UNKNOWN for row in board.rows)
-        parts = [f"{stale} stale"] if stale else []
-        parts += [f"{counts.unknown} unknown"] if counts.unknown else []
-        text = f"Not known: {stale + counts.unknown} of {counts.entities} cannot be confirmed"
-        return f"{text} ({', '.join(parts)}){held}.{_holding_up(board.rows)}"
-    text = f"Not closed: {counts.outstanding} of {counts.entities} outstanding{held}."
-    text += _holding_up(board.rows) or _next_deadline(board.rows)
-    stale_closed = sum(_closed(row) and not row.fresh for row in board.rows)
-    return f"{text} {stale_closed} more cannot be confirmed." if stale_closed else text
-
-
-def _closed_headline(rows: Sequence[Row], held: str) -> str:
-    """By first closes, as on-time is (01-domain 1.7); a later close after a reopening is told beside it."""
-    dates = [row.standing.first_closed_on for row in rows if row.standing.first_closed_on is not None]
-    if len(dates) < len(rows):
-        return f"Group closed{held}."
-    text = f"Group closed on {day_and_month(max(dates))}"
-    dues = [row.deadline.due_on for row in rows if row.deadline is not None]
-    if len(dues) == len(rows):
-        days = (max(dates) - max(dues)).days
-        text += (
-            ", on its deadline" if days == 0 else f", {_days(abs(days))} {'late' if days > 0 else 'early'}"
-        )
-        # The last deadline of the group may be kept while a member missed its own, earlier one.
-        late = sum(row.standing.level is Level.CLOSED_LATE for row in rows)
-        if late and days <= 0:
-            text += f", {late} of {len(rows)} late"
-    again = [row.standing.last_closed_on for row in rows if row.standing.reopened]
-    last = max((day for day in again if day is not None), default=None)
-    if last is not None:
-        text += f", and again on {day_and_month(last)} after a reopening"
-    return f"{text}{held}."
-
-
-def _holding_up(rows: Sequence[Row]) -> str:
-    """Who is furthest behind and by how much, as a further sentence; empty when nobody is late."""
-    laggards = _laggards(rows)
-    if not laggards:
-        return ""
-    first = laggards[0]
-    if len(laggards) == 1:
-        who, verb = first.name, "holds"
-    elif len(laggards) == 2:
-        who, verb = f"{first.name} and {laggards[1].name}", "hold"
-    else:
-        who, verb = f"{first.name} and {len(laggards) - 1} others", "hold"
-    dues = {row.deadline.due_on for row in laggards if row.deadline is not None}
-    whose = "its" if len(laggards) == 1 else "their"
-    deadline = f"{whose} {day_and_month(dues.pop())} deadline" if len(dues) == 1 else f"{whose} deadlines"
-    standing = first.standing
-    by = f"{_days(standing.days_late, standing.unit)} past" if standing.days_late else "past"
-    read = "" if all(_known(row) for row in laggards) else " when last read"
-    return f" {who} {verb} the group up, {by} {deadline}{read}."
-
-
-def _next_deadline(rows: Sequence[Row]) -> str:
-    """The nearest deadline still ahead of an outstanding row, or that none is set."""
-    waiting = [row for row in rows if not _closed(row)]
-    ahead = [(row.standing.due_in, row) for row in waiting if row.standing.due_in is not None]
-    if not ahead:
-        missing = sum(row.deadline is None for row in waiting)
-        return f" {missing} without a deadline." if missing else ""
-    due_in = min(days for days, _ in ahead)
-    nearest = ranked(row for days, row in ahead if days == due_in)
-    first = nearest[0]
-    on = day_and_month(first.deadline.due_on) if first.deadline is not None else ""
-    more = f" and {len(nearest) - 1} more" if len(nearest) > 1 else ""
-    return f" Next deadline: {first.name}{more} on {on}, {'today' if due_in == 0 else f'in {_days(due_in)}'}."
-
-
-def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:
-    kind = "working " if unit is LatenessUnit.WORKING_DAYS else ""
-    return f"{count} {kind}{'day' if count == 1 else 'days'}"
 
 
 def concerning(warnings: Iterable[Warning], rows: Iterable[Row]) -> list[Warning]:
@@ -398,52 +312,3 @@ def at_moment(board: Scoreboard, as_of: datetime) -> Scoreboard:
     later = copy(board)
     object.__setattr__(later, "as_of", as_of)
     return later
-
-
-def digest(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str:
-    """A short hash of what the board says, without "now": two boards that say the same have the same.
-
-    The time of the last read counts only where it is shown as news: on a row that is no longer fresh. `of_row` may
-    remember `row_digest` for rows that have not changed.
-    """
-    of_row = of_row or row_digest
-    said = [
-        board.month,
-        [of_row(row) for row in board.rows],
-        [(node.code, node.name, node.parent) for node in board.groups],
-        [(warning.code, warning.entity, warning.text, warning.since) for warning in board.warnings],
-    ]
-    return _hashed(said)
-
-
-def row_digest(row: Row) -> str:
-    """A short hash of what one row says, by the rule of `digest`."""
-    return _hashed(_said(row))
-
-
-def _hashed(said: object) -> str:
-    text = json.dumps(said, default=str, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _said(row: Row) -> list[object]:
-    due, standing, span = row.deadline, row.standing, row.span
-    return [
-        [row.entity_id, row.code, row.name, row.group, row.country, row.zone, row.owner, row.connection],
-        [
-            row.state,
-            row.because,
-            row.period_name,
-            facts_to_json(row.native) if row.native is not None else None,
-        ],
-        [span.first, span.last] if span is not None else None,
-        [due.due_on, due.zone, due.cut_off, due.label, due.explanation] if due is not None else None,
-        [
-            *(standing.level, standing.days_late, standing.unit, standing.due_in, standing.first_closed_on),
-            *(standing.last_closed_on, standing.closed_between, standing.reopened, standing.unconfirmed),
-            *(standing.closed, standing.first_close_level),
-        ],
-        [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
-        [row.seen_between, row.missing_since, row.trouble, row.alert_after_days],
-        [row.reason_missing, row.track, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
-    ]

@@ -16,18 +16,17 @@ from itertools import count
 from typing import Any
 
 from closing.days import ONE_DAY, local_date, start_of_day, zone_named
+from closing.digests import digest, row_digest
 from closing.scoreboard import (
     GroupNode,
     Row,
     Scoreboard,
     Warning,
     concerning,
-    digest,
     groups_above,
     in_order,
     ranked,
     read_again,
-    row_digest,
 )
 from entities.models import LegalEntity
 from periods.dated_ahead import next_dated_after

@@ -14,7 +14,8 @@ from board.rows import Line, Reader, line
 from board.screen import Screen, read_cell
 from board.sections import Folds, Section, sections
 from closing.deadlines import Deadline
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, digest
+from closing.digests import digest
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning
 from closing.standing import JudgePolicy, LatenessUnit
 from tests.cast import AMERICAS, EUROPE, MERIDIAN, NLDT, UK, UKHC, UKRT, USRT
 from tests.golden_files import assert_golden
@@ -122,7 +123,8 @@ def test_a_board_without_any_fresh_reading_says_so_once() -> None:
 def test_before_the_first_reading() -> None:
     both = board([row(UKHC), row(UKRT)])
     of = shown(both)
-    assert of.notice.startswith("Nothing has been read yet.")
+    assert of.notice.startswith("Nothing has been read yet. The first reading appears here by itself")
+    assert page(both, LONDON, past=True).notice == "Nothing had been read by then."  # and nothing will appear
     assert of.freshness == "Nothing read yet"
     assert "never" in read_cell(both.rows[0], WORKED_AT, LONDON)
 

@@ -28,7 +28,8 @@ from board.question import Question
 from board.rows import Reader
 from board.screen import Screen
 from board.stream import open_for
-from closing.scoreboard import Row, group_closed, headline
+from closing.headline import headline
+from closing.scoreboard import Row, group_closed
 from closing.standing import JudgePolicy
 from closing.states import PeriodState
 from entities.models import Person

@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from board.asked import ask
+from board.controls import Pairs
 from board.saved_views import Menu, views_menu
-from board.toolbar import Pairs
 from entities.models import Membership, Person, SavedView
 from entities.services import MOST_VIEWS, save_view
 from tests.make import WORKED_AT

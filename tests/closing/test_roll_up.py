@@ -8,16 +8,10 @@ from typing import Any
 
 import pytest
 
+from closing.digests import digest
+from closing.headline import headline
 from closing.readings import FinopsFacts
-from closing.scoreboard import (
-    GroupNode,
-    Row,
-    Scoreboard,
-    Warning,
-    digest,
-    headline,
-    roll_up,
-)
+from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, roll_up
 from tests.closing.story import (
     EU_DTC,
     EU_DTC_STORY,

@@ -10,15 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closing.scoreboard import (
-    Counts,
-    Row,
-    Scoreboard,
-    furthest_behind,
-    group_closed,
-    headline,
-    ranked,
-)
+from closing.headline import headline
+from closing.scoreboard import Counts, Row, Scoreboard, furthest_behind, group_closed, ranked
 from closing.standing import LatenessUnit, Level, Standing
 from closing.states import PeriodState
 from tests.closing.story import (

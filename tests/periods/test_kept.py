@@ -25,8 +25,9 @@ from board.question import Question
 from board.rows import Reader
 from board.screen import Screen
 from board.sections import Folds
+from closing.digests import digest
 from closing.readings import GapReason
-from closing.scoreboard import Row, Scoreboard, at_moment, digest
+from closing.scoreboard import Row, Scoreboard, at_moment
 from closing.states import PeriodState
 from entities.models import LegalEntity, Person
 from periods.kept import Keeper, Kept, Scope, months_told

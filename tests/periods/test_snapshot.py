@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from closing.headline import headline
 from closing.readings import Gap, GapReason
-from closing.scoreboard import Row, Scoreboard, headline
+from closing.scoreboard import Row, Scoreboard
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadlines import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy

@@ -1,0 +1,61 @@
+"""Digests: whether a board, or a row of it, says anything new."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import astuple
+
+from closing.readings import facts_to_json
+from closing.remarks import NOTHING_SAID
+from closing.scoreboard import Row, Scoreboard
+
+
+def digest(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str:
+    """A short hash of what the board says, without "now": two boards that say the same have the same.
+
+    The time of the last read counts only where it is shown as news: on a row that is no longer fresh. `of_row` may
+    remember `row_digest` for rows that have not changed.
+    """
+    of_row = of_row or row_digest
+    said = [
+        board.month,
+        [of_row(row) for row in board.rows],
+        [(node.code, node.name, node.parent) for node in board.groups],
+        [(warning.code, warning.entity, warning.text, warning.since) for warning in board.warnings],
+    ]
+    return _hashed(said)
+
+
+def row_digest(row: Row) -> str:
+    """A short hash of what one row says, by the rule of `digest`."""
+    return _hashed(_said(row))
+
+
+def _hashed(said: object) -> str:
+    text = json.dumps(said, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _said(row: Row) -> list[object]:
+    due, standing, span = row.deadline, row.standing, row.span
+    return [
+        [row.entity_id, row.code, row.name, row.group, row.country, row.zone, row.owner, row.connection],
+        [
+            row.state,
+            row.because,
+            row.period_name,
+            facts_to_json(row.native) if row.native is not None else None,
+        ],
+        [span.first, span.last] if span is not None else None,
+        [due.due_on, due.zone, due.cut_off, due.label, due.explanation] if due is not None else None,
+        [
+            *(standing.level, standing.days_late, standing.unit, standing.due_in, standing.first_closed_on),
+            *(standing.last_closed_on, standing.closed_between, standing.reopened, standing.unconfirmed),
+            *(standing.closed, standing.first_close_level),
+        ],
+        [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
+        [row.seen_between, row.missing_since, row.trouble, row.alert_after_days],
+        [row.reason_missing, row.track, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
+    ]
