@@ -26,6 +26,7 @@ from closing.days import WorkCalendar, local_date, zone_named
 from closing.deadlines import Deadline
 from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices
 from closing.readings import PeriodType
+from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
 from closing.standing import LatenessUnit
 from closing.states import PeriodState
 from entities.calendars import work_calendars
@@ -33,6 +34,7 @@ from entities.models import LegalEntity, Membership
 from periods.freshness import Freshness, freshness
 from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan, StateChange
 from periods.policies import EffectivePolicy, effective_policies
+from periods.said import said_of
 
 APART = timedelta(minutes=5)  # between two messages to one person (05-reliability A8)
 AWAY = timedelta(minutes=5)  # without an evaluation: then we were away, and what we know is from before
@@ -148,10 +150,12 @@ def _of_episodes(as_of: datetime) -> list[Notice]:
         "period", "episode", "kind", "step"
     ):
         told[period, episode].add((Kind(kind), step))
+    said = {period: standing_remarks(remarks) for period, remarks in said_of(sorted(periods), as_of).items()}
     found = []
     for each in suspects:
         entity = known[each.entity]
-        case = _case(each, entity, as_of, since, told[each.period, each.episode])
+        remarks = said.get(each.period, NOTHING_SAID)
+        case = _case(each, entity, remarks, as_of, since, told[each.period, each.episode])
         found += [
             _notice(verdict.kind, each, entity.reading, as_of, verdict.reason, step=verdict.step)
             for verdict in due_notices(case)
@@ -161,15 +165,26 @@ def _of_episodes(as_of: datetime) -> list[Notice]:
 
 
 def _case(
-    each: _Suspect, entity: _Known, as_of: datetime, since: datetime | None, told: set[tuple[Kind, int]]
+    each: _Suspect,
+    entity: _Known,
+    remarks: Remarks,
+    as_of: datetime,
+    since: datetime | None,
+    told: set[tuple[Kind, int]],
 ) -> Case:
     reading, deadline = entity.reading, each.deadline
-    past_line_now = watched = False
+    past_line_now = watched = promised = False
     if deadline is not None:
         line = over_the_line_on(deadline, entity.policy.judge, entity.calendar)
         zone = zone_named(deadline.zone)
         past_line_now = line is not None and local_date(as_of, zone) >= line
         first = entity.first_read_at
+        expected = remarks.expected_on
+        promised = (
+            remarks.acknowledged_at is not None
+            and expected is not None
+            and local_date(as_of, zone) <= expected
+        )
         watched = first is not None and local_date(first, zone) <= deadline.due_on
     return Case(
         days_late=each.days_late,
@@ -182,6 +197,7 @@ def _case(
         settled=entity.settled_at is not None and as_of >= entity.settled_at and not reading.fresh,
         watched=watched,
         closed_for=each.closed_for,
+        promised=promised,
         told=told,
     )
 

@@ -32,6 +32,7 @@ class Reason(StrEnum):
 
     PAST_THE_LINE = "past the alert line, and read to be so"
     PAST_A_STEP = "still not closed at a step of the escalation"
+    PROMISED = "waits: somebody looks after it, and the day on which they expect the close has not passed"
     PAST_AND_UNREAD = "past the alert line, last known not closed, and cannot be read"
     CLOSE_UNDONE = "was closed, and is not any more"
     CLOSED_AFTER_TELLING = "closed after it was told of"
@@ -49,8 +50,9 @@ class Case:
 
     `days_late` and `past_line` are judged as of the last reading, `past_line_now` by today's date whatever was read.
     `confirmed` says that the reading is fresh and began after we were last away; `settled` that we have been back for
-    long enough to say that no reading comes. `closed_for` is None while it is not closed. `told` holds each kind and
-    step that this episode was told of.
+    long enough to say that no reading comes. `closed_for` is None while it is not closed. `promised` says that it was
+    acknowledged and the day on which its people expect the close has not passed. `told` holds each kind and step that
+    this episode was told of.
     """
 
     days_late: int
@@ -60,6 +62,7 @@ class Case:
     settled: bool
     watched: bool
     closed_for: timedelta | None = None
+    promised: bool = False
     told: Set[tuple[Kind, int]] = frozenset()
 
 
@@ -102,6 +105,8 @@ def _alert(case: Case) -> Verdict:
 def _step(case: Case, step: int) -> Verdict:
     if (Kind.ESCALATION, step) in case.told:
         return Verdict(Kind.ESCALATION, step, False, Reason.TOLD)
+    if case.promised:
+        return Verdict(Kind.ESCALATION, step, False, Reason.PROMISED)
     if not case.confirmed:
         return Verdict(Kind.ESCALATION, step, False, Reason.NOT_CONFIRMED)
     return Verdict(Kind.ESCALATION, step, True, Reason.PAST_A_STEP)

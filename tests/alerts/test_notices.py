@@ -35,6 +35,14 @@ def test_each_step_of_the_escalation_comes_once() -> None:
     assert due(replace(LATE, days_late=15, told=told)) == [(Kind.ESCALATION, 2)]
 
 
+def test_a_promise_holds_the_escalation_back_and_nothing_else() -> None:
+    promised = replace(LATE, days_late=12, promised=True)
+    assert due(promised) == [(Kind.ALERT, 0)]
+    held_back = due_notices(replace(promised, told=ALERTED))[-1]
+    assert (held_back.due, held_back.reason) == (False, Reason.PROMISED)
+    assert due(replace(promised, promised=False, told=ALERTED)) == [(Kind.ESCALATION, 1)]
+
+
 def test_whoever_is_found_very_late_is_alerted_and_escalated_at_once() -> None:
     assert due(replace(LATE, days_late=20)) == [(Kind.ALERT, 0), (Kind.ESCALATION, 1), (Kind.ESCALATION, 2)]
 
@@ -90,6 +98,7 @@ _cases = st.builds(
     confirmed=st.booleans(),
     settled=st.booleans(),
     watched=st.booleans(),
+    promised=st.booleans(),
     closed_for=st.none() | st.timedeltas(timedelta(0), timedelta(hours=2)),
     told=_told,
 )

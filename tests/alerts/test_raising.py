@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -16,7 +16,8 @@ from closing.notices import HOLD_DOWN, Kind
 from closing.readings import NativeFacts
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import ClaimedTick
-from tests.make import CLOSED, OPEN, utc
+from periods.remarks import acknowledge, expect_close
+from tests.make import CLOSED, MAY, OPEN, utc
 from tests.saved import Meridian, save_group
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,20 @@ def test_steps_of_the_escalation_reach_further(meridian: Meridian) -> None:
     assert evaluated(meridian, "2026-06-24 12:00", NLDT=OPEN) == ["escalation NLDT"]
     assert {"Carl", "Olga"} <= told("escalation")
     assert "Audrey" not in told("escalation")
+
+
+def test_an_acknowledgement_with_a_date_holds_the_next_step_back_until_that_day_has_passed(
+    meridian: Meridian,
+) -> None:
+    evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
+    rosa = Person.objects.get(name="Rosa")
+    at = utc("2026-06-16 12:00")
+    evaluated(meridian, at, NLDT=OPEN)
+    acknowledge(rosa, "NLDT", MAY, "Working on it", at)
+    expect_close(rosa, "NLDT", MAY, date(2026, 6, 20), "", at)
+    assert evaluated(meridian, "2026-06-19 12:00", NLDT=OPEN) == []
+    assert evaluated(meridian, "2026-06-20 12:00", NLDT=OPEN) == []
+    assert evaluated(meridian, "2026-06-21 12:00", NLDT=OPEN) == ["escalation NLDT"]
 
 
 def test_a_stale_entity_past_the_line_is_told_of_once_as_unconfirmed(meridian: Meridian) -> None:
