@@ -1,40 +1,162 @@
-"""What a mail says: the same words as text and as HTML, the worst first, each with what is known of it."""
+"""The mail that tells one person of one or many notices: headers, and one set of words as text and as HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from email.utils import formataddr
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from email.header import Header
+from email.utils import format_datetime, formataddr
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
 
-from alerts.models import Delivery, Notice
-from closing.scoreboard import Row
+from alerts.foreign_text import header_line, one_line
+from alerts.mail_cases import SHORT_NAME
+from alerts.mail_cases import Item as Item
+from alerts.mail_rows import Known, Owner
+from alerts.mail_words import Letter, as_text, letter
+from alerts.models import Delivery, Overrun
+from closing.words import reader_zone
+from entities.models import LegalEntity, Membership, Person
+from periods.models import StateChange
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One notice to tell of, with the row of its entity as the board has it at this moment, and its month."""
-
-    notice: Notice
-    row: Row
-    month: date
+_MOST_REASONS = 3  # why somebody is told of it, in so many places at most
+_ROLES = (
+    Membership.Role.FINANCE,
+    Membership.Role.ADMINISTRATOR,
+    Membership.Role.OWNER,
+    Membership.Role.AUDITOR,
+)
 
 
 def compose(delivery: Delivery, items: Sequence[Item], as_of: datetime) -> EmailMultiAlternatives:
-    """The mail that tells one person of these; `items` is not empty."""
+    """The mail that tells one person of these; `items` is not empty. The same few queries whatever it tells of."""
     person = delivery.recipient
-    lines = [f"{item.row.name}: {item.notice.kind} +{item.row.standing.days_late}" for item in items]
-    return EmailMultiAlternatives(
-        subject=lines[0],
-        body="\n".join(lines),
+    changes = _changes(items)
+    said = letter(items, _known(person, items, changes, as_of))
+    mail = EmailMultiAlternatives(
+        subject=header_line(said.subject),
+        body=as_text(said),
         from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[formataddr((person.name, person.email))],
-        headers={
-            "Message-ID": delivery.message_id,
-            "Auto-Submitted": "auto-generated",
-            "X-Auto-Response-Suppress": "All",
+        to=[address_of(person)],
+        headers=_headers(delivery, items, changes, as_of),
+    )
+    mail.attach_alternative(as_html(said), "text/html")
+    return mail
+
+
+def as_html(said: Letter) -> str:
+    """The same words as HTML, without the template's indents: a mail of 100 KB is cut off by mailboxes."""
+    lines = render_to_string("mail/letter.html", {"letter": said}).splitlines()
+    return "\n".join(line.strip() for line in lines if line.strip()) + "\n"
+
+
+# --- headers ------------------------------------------------------------------------------------------------------
+
+
+def _headers(
+    delivery: Delivery, items: Sequence[Item], changes: Mapping[int, StateChange], as_of: datetime
+) -> dict[str, str]:
+    host = urlsplit(settings.PUBLIC_BASE_URL).hostname or "localhost"
+    headers = {
+        "Message-ID": delivery.message_id,
+        "Date": format_datetime(as_of),
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+        "List-Id": f"Closeboard alerts <alerts.{host}>",
+    }
+    if root := _thread(items, changes, host):
+        headers |= {"In-Reply-To": root, "References": root}
+    return headers
+
+
+def _thread(items: Sequence[Item], changes: Mapping[int, StateChange], host: str) -> str:
+    """The id that all mails of one episode answer to, for a mail that is about one; nobody ever sends that one."""
+    episodes = {(each.notice.period_id, each.notice.episode or _began(each, changes)) for each in items}
+    if len(episodes) != 1:
+        return ""
+    ((period, episode),) = episodes
+    return f"<period-{period}-{episode}@{host}>"
+
+
+def _began(item: Item, changes: Mapping[int, StateChange]) -> int:
+    """Which episode of its period a reopening begins."""
+    change = changes.get(item.notice.change_id or 0)
+    if change is None:
+        return 1
+    return 1 + Overrun.objects.filter(period=item.notice.period_id, opened_at__lt=change.seen_at).count()
+
+
+def address_of(person: Person) -> str:
+    """Name and address for a header; the address alone where that is all that a header can hold."""
+    name = header_line(person.name, SHORT_NAME)
+    if not name or not person.email.isascii():
+        return person.email
+    if name.isascii():
+        return formataddr((name, person.email))
+    # In words of 75 letters as RFC 2047 has them, on one line: Django refuses a header that is folded already.
+    return f"{Header(name, 'utf-8').encode(linesep='')} <{person.email}>"
+
+
+# --- what the words need ------------------------------------------------------------------------------------------
+
+
+def _changes(items: Sequence[Item]) -> dict[int, StateChange]:
+    """The changes that undid a close, by id."""
+    wanted = {each.notice.change_id for each in items if each.notice.change_id is not None}
+    return StateChange.objects.in_bulk(wanted) if wanted else {}
+
+
+def _known(
+    person: Person, items: Sequence[Item], changes: Mapping[int, StateChange], as_of: datetime
+) -> Known:
+    zone, zone_name = reader_zone(person.zone)
+    ids = {each.row.entity_id for each in items}
+    found = LegalEntity.objects.filter(pk__in=ids).values_list(
+        "pk", "owner", "owner__name", "owner__email", "group__path"
+    )
+    entities = list(found)
+    paths = {pk: path for pk, _, _, _, path in entities}
+    owned = {pk for pk, owner, *_ in entities if owner == person.pk}
+    return Known(
+        as_of=as_of,
+        zone=zone,
+        zone_name=zone_name,
+        base_url=settings.PUBLIC_BASE_URL,
+        why=_why(person, items, owned, paths),
+        owners={pk: Owner(name or "", email or "") for pk, _, name, email, _ in entities},
+        groups={pk: path.strip("/").split("/") for pk, path in paths.items()},
+        undone={
+            each.notice.pk: change.seen_at
+            for each in items
+            if (change := changes.get(each.notice.change_id or 0)) is not None
         },
     )
+
+
+def _why(person: Person, items: Sequence[Item], owned: set[int], paths: Mapping[int, str]) -> str:
+    """Why this person is told: as owner, as finance, or by the role that reaches what those do not."""
+    names = {each.row.entity_id: one_line(each.row.name) or each.row.code for each in items}
+    reasons, reached = [], set(owned)
+    if owned:
+        whose = names[next(iter(owned))] if len(owned) == 1 else f"{len(owned)} of these entities"
+        reasons.append(f"as owner of {whose}")
+    held: dict[str, list[tuple[str, set[int]]]] = {role.value: [] for role in _ROLES}
+    memberships = Membership.objects.filter(person=person)
+    for role, entity, entity_name, path, group_name in memberships.values_list(
+        "role", "entity", "entity__name", "group__path", "group__name"
+    ):
+        told = {pk for pk, own in paths.items() if pk == entity or (path and own.startswith(path))}
+        held[role].append((one_line(entity_name or group_name or ""), told))
+    for role in _ROLES:
+        for place, told in sorted(held[role.value], key=lambda each: (-len(each[1]), each[0])):
+            if told - reached or (told and role is Membership.Role.FINANCE):
+                reasons.append(f"as {role.label.lower()} of {place}")
+                reached |= told
+    reasons = reasons or ["as administrator of Closeboard"]
+    more = len(reasons) - _MOST_REASONS
+    if more > 0:
+        reasons = [*reasons[:_MOST_REASONS], f"for {more} more {'reason' if more == 1 else 'reasons'}"]
+    return f"You get this {' and '.join(filter(None, [', '.join(reasons[:-1]), reasons[-1]]))}."

@@ -1,0 +1,230 @@
+"""One entity's month in the words of a mail: how late, its state, and each thing that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from alerts.foreign_text import one_line
+from alerts.mail_cases import Case
+from closing import words
+from closing.days import day_and_month, month_and_year, weekday_and_date
+from closing.notices import ESCALATE_AFTER
+from closing.scoreboard import Row
+from closing.standing import Level
+from closing.states import PeriodState
+
+LONGEST_WORDS = 300  # letters of what somebody wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who answers for an entity, and how to reach them."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the words need beside the items: the reader's zone and why they are told, and the moment of all of it.
+
+    `owners` and `groups` (codes from the root down) are by entity; `undone` holds by notice of a reopening when it
+    was seen.
+    """
+
+    as_of: datetime
+    zone: ZoneInfo
+    zone_name: str
+    base_url: str
+    why: str
+    owners: Mapping[int, Owner] = field(default_factory=dict)
+    groups: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    undone: Mapping[int, datetime] = field(default_factory=dict)
+
+    def when(self, moment: datetime) -> str:
+        """A moment in the reader's zone, with its day: a mail is read on another one."""
+        return words.day_and_clock(moment, self.zone, self.as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Words that lead somewhere."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing known of a row: what it is called, what it is, and an address to write to."""
+
+    name: str
+    text: str
+    mail: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row in words. `tone` colours its lateness and `kind` its state; neither says what the words do not."""
+
+    title: Link
+    place: str
+    state: str
+    kind: str
+    late: str
+    unit: str
+    tone: str
+    facts: Sequence[Fact]
+
+
+def told(case: Case, known: Known) -> Told:
+    """A row with all that is known of it; a fact that there is nothing to say of is left out."""
+    row = case.row
+    late, unit = _lateness(row)
+    tone = "was" if row.counts_as_closed else "alert" if row.standing.alerting else "late" if late else "none"
+    url = f"{known.base_url}/entities/{quote(row.code, safe='')}/?month={case.month:%Y-%m}"
+    return Told(
+        title=Link(case.name, url),
+        place=f"{one_line(row.code, 40)}, {month_and_year(case.month)}",
+        state=_state(row, known),
+        kind=row.state.value if words.confirmed(row) else "unknown",
+        late=late,
+        unit=unit,
+        tone=tone,
+        facts=[fact for fact in _facts(case, known) if fact.text or fact.mail],
+    )
+
+
+def _state(row: Row, known: Known) -> str:
+    """The state in words; one that cannot be confirmed says so."""
+    state = words.STATES[row.state]
+    if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
+        state += ", counts as closed"
+    if row.missing_since is not None:
+        return f"{state}, missing since {known.when(row.missing_since)}"
+    if row.read_at is not None and not row.fresh:
+        return f"{state} as of {known.when(row.read_at)}"
+    return f"{state}, unconfirmed" if row.standing.unconfirmed else state
+
+
+def _lateness(row: Row) -> tuple[str, str]:
+    """The number and what it counts: "+6", "calendar days late"; of what is unconfirmed, as it was when last read."""
+    standing = row.standing
+    last = "" if row.counts_as_closed or words.confirmed(row) or row.read_at is None else " when last read"
+    match standing.level:
+        case Level.LATE | Level.ALERTING | Level.CLOSED_LATE if standing.days_late:
+            count, _, unit = words.days_in_words(standing.days_late, standing.unit).partition(" ")
+            return f"+{count}", f"{unit} late{last}"
+        case Level.NOT_DUE if standing.due_in:
+            return "", f"due in {standing.due_in} {'day' if standing.due_in == 1 else 'days'}{last}"
+        case level:
+            return "", f"{_WITHOUT_NUMBER[level]}{last}"
+
+
+_WITHOUT_NUMBER = {
+    Level.NOT_DUE: "not due",
+    Level.DUE_TODAY: "due today",
+    Level.LATE: "late today",
+    Level.ALERTING: "late today",
+    Level.CLOSED_ON_TIME: "closed on time",
+    Level.CLOSED_LATE: "closed after the cut-off",
+    Level.CLOSED_DATE_UNKNOWN: "on time?",
+    Level.NO_DEADLINE: "no deadline set",
+    Level.UNKNOWN: "not known",
+}
+
+
+def _facts(case: Case, known: Known) -> list[Fact]:
+    row, closed = case.row, case.row.counts_as_closed
+    return [
+        Fact("Unconfirmed", _unconfirmed(row, known)),
+        Fact("Escalation", _escalation(case)),
+        Fact("Opened again", "" if closed else _reopened(case, known)),
+        Fact("Closed", _closed(row) if closed else ""),
+        Fact("Deadline", _deadline(row)),
+        Fact("In the way", "" if closed else one_line(words.state_because(row), LONGEST_WORDS)),
+        Fact("Reason", _reason(row, known)),
+        Fact("Expected", "" if closed else one_line(words.expected(row, known.as_of), LONGEST_WORDS)),
+        Fact("Acknowledged", "" if closed else _acknowledged(row, known)),
+        _owner(row, known),
+    ]
+
+
+def _unconfirmed(row: Row, known: Known) -> str:
+    if words.confirmed(row):
+        return ""
+    if row.missing_since is not None:
+        said = f"The ERP has not listed it since {known.when(row.missing_since)}."
+    elif row.read_at is None:
+        said = "It was never read."
+    elif not row.fresh:
+        said = f"Last read {known.when(row.read_at)}, {words.age(row.read_at, known.as_of)} before this mail."
+    else:
+        said = "What the ERP says now is not understood; it is judged as it was before."
+    return f"{said} {one_line(row.trouble, LONGEST_WORDS)}".rstrip()
+
+
+def _escalation(case: Case) -> str:
+    if not case.step:
+        return ""
+    days = words.days_in_words(ESCALATE_AFTER[case.step - 1], case.row.standing.unit)
+    return f"Step {case.step} of {len(ESCALATE_AFTER)}, due at {days} late."
+
+
+def _reopened(case: Case, known: Known) -> str:
+    if not case.row.standing.reopened:
+        return ""
+    seen = [known.undone[each.pk] for each in case.notices if each.pk in known.undone]
+    when = f"Seen {known.when(max(seen))}. " if seen else ""
+    on = case.row.standing.first_closed_on
+    return f"{when}It had been closed{f' on {weekday_and_date(on)}' if on is not None else ''}."
+
+
+def _closed(row: Row) -> str:
+    """When the first close was seen, and the last one where it was undone in between."""
+    standing = row.standing
+    if standing.closed_between is not None:
+        first = f"Some time {words.between(*standing.closed_between)}"
+    elif standing.first_closed_on is None:
+        first = "On a day that nobody knows"
+    else:
+        first = f"Seen on {weekday_and_date(standing.first_closed_on)}"
+    last = standing.last_closed_on
+    if standing.reopened and last is not None and last != standing.first_closed_on:
+        return f"{first}, opened again, closed again on {day_and_month(last)}."
+    return f"{first}."
+
+
+def _deadline(row: Row) -> str:
+    deadline = row.deadline
+    if deadline is None:
+        return "None set."
+    day = weekday_and_date(deadline.due_on)
+    how = deadline.explanation.replace(f": {day}", "", 1)  # it is in front already
+    label = "" if how.startswith(deadline.label) else f", {deadline.label}"
+    return one_line(f"{day}{label}. {how[:1].upper()}{how[1:]}".removesuffix(". "), 2 * LONGEST_WORDS)
+
+
+def _reason(row: Row, known: Known) -> str:
+    """Why it is late as its people say; that they have said nothing matters only while it is late."""
+    late = row.standing.level in {Level.LATE, Level.ALERTING} and not row.counts_as_closed
+    return one_line(words.reason_given(row, known.when), LONGEST_WORDS) if late or row.remarks.reason else ""
+
+
+def _acknowledged(row: Row, known: Known) -> str:
+    by, text = words.acknowledged(row, known.when), row.remarks.acknowledged_text
+    return one_line(f"By {by}: “{text}”" if text else f"By {by}", LONGEST_WORDS) if by else ""
+
+
+def _owner(row: Row, known: Known) -> Fact:
+    owner = known.owners.get(row.entity_id, Owner(row.owner, ""))
+    name, email = one_line(owner.name), one_line(owner.email, 254)
+    if not name and not email:
+        return Fact("Owner", "Nobody owns it.")
+    if not email:
+        return Fact("Owner", name)
+    return Fact("Owner", f"{name}," if name else "", Link(email, f"mailto:{quote(email, safe='@')}"))

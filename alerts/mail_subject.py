@@ -1,0 +1,145 @@
+"""What a mail says in one sentence: its subject, and the heading and the sentence of each section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alerts.mail_cases import Case, Cases, Part
+from closing import words
+from closing.days import month_and_year
+from closing.scoreboard import Row
+from closing.standing import LatenessUnit, Level
+from closing.states import PeriodState
+from closing.words import When
+
+_SHORT = {
+    Part.UNCONFIRMED: "cannot be confirmed",
+    Part.REOPENED: "opened again",
+    Part.CLEARED: "closed",
+    Part.EASED: "not past the line any more",
+}
+
+
+def subject(parts: Mapping[Part, Cases], when: When) -> str:
+    """The count and the worst, whatever else there is as counts; a mail of one entity is told in a sentence."""
+    (worst, cases), *others = parts.items()
+    said = _about_one(worst, cases[0], when) if len(cases) == 1 else _about_many(worst, cases, when)
+    return "; ".join([said, *(f"{_entities(own)} {_SHORT[part]}" for part, own in others)])
+
+
+def heading(part: Part, cases: Cases) -> str:
+    """ "3 entities past the 5-day line"."""
+    return f"{_count(cases)} {f'past {_line_of(cases)}' if part is Part.PAST else _SHORT[part]}"
+
+
+def note(part: Part, cases: Cases) -> str:
+    """What the section means, in a sentence that holds for each of its rows."""
+    one = len(cases) == 1
+    sure = all(words.confirmed(case.row) for case in cases)
+    it = "It" if one else "Each"
+    match part:
+        case Part.PAST:
+            read = "was read not to be closed" if sure else "was not closed when last read"
+            return f"{it} is {_past(cases)} and {read}."
+        case Part.UNCONFIRMED:
+            return (
+                f"{it} was not closed when last read, cannot be read now, and would be past its alert line by"
+                " today’s date. Nobody can tell whether it has closed since."
+            )
+        case Part.REOPENED:
+            return f"{it} had been closed, and is not any more{'' if sure else ', as last read'}."
+        case Part.CLEARED:
+            return f"{it} was told of as past its alert line before."
+        case Part.EASED:
+            return f"{it} is still not closed, but by what is agreed now it is not past its alert line."
+
+
+def _about_one(part: Part, case: Case, when: When) -> str:
+    row, name, month = case.row, case.short_name, month_and_year(case.month)
+    match part:
+        case Part.PAST:
+            step = f"Escalation, step {case.step}: " if case.step else ""
+            if words.confirmed(row):
+                return f"{step}{name} is {_days(row)} past its deadline for {month}"
+            return f"{step}{name} was {_days(row)} past its deadline for {month} when last read"
+        case Part.UNCONFIRMED:
+            return f"{name} cannot be confirmed for {month}: {_last_known(row, when)}"
+        case Part.REOPENED:
+            return f"{name}: {month} was opened again"
+        case Part.CLEARED:
+            return _cleared(row, name, month)
+        case Part.EASED:
+            return f"{name} is not past its alert line for {month} any more"
+
+
+def _about_many(part: Part, cases: Cases, when: When) -> str:
+    row, name = cases[0].row, cases[0].short_name
+    match part:
+        case Part.PAST:
+            step = "Escalation: " if all(case.step for case in cases) else ""
+            by = words.days(row.standing.days_late, row.standing.unit)
+            return f"{step}{heading(part, cases)}, {name} +{by}"
+        case Part.UNCONFIRMED:
+            return f"{heading(part, cases)}, {name} {_last_known(row, when)}"
+        case Part.REOPENED:
+            return f"{heading(part, cases)}, {name} for {month_and_year(cases[0].month)}"
+        case Part.CLEARED:
+            late = f", {name} {_days(row)} late" if row.standing.days_late else ""
+            return f"{heading(part, cases)}{late}"
+        case Part.EASED:
+            return heading(part, cases)
+
+
+def _cleared(row: Row, name: str, month: str) -> str:
+    if (
+        not row.counts_as_closed
+    ):  # a month may hold two periods (01-domain 1.1), and the row tells of the other one
+        return f"{name} has closed one of its periods of {month}"
+    late = row.standing.days_late if row.standing.level is Level.CLOSED_LATE else 0
+    has = "has" if words.confirmed(row) else "had"
+    closed = f"put {month} on hold" if row.state is PeriodState.ON_HOLD else f"closed {month}"
+    again = " again" if row.standing.reopened else ""
+    told = f"{name} {has} {closed}{again}{'' if words.confirmed(row) else ' when last read'}"
+    return f"{told}, {_days(row)} late" if late else told
+
+
+def _last_known(row: Row, when: When) -> str:
+    state = words.STATES[row.state]
+    if row.missing_since is not None:
+        return f"not listed by the ERP since {when(row.missing_since)}, then {state}"
+    return f"last read {when(row.read_at)}, then {state}" if row.read_at is not None else "never read"
+
+
+def _entities(cases: Cases) -> int:
+    return len({case.row.code for case in cases})
+
+
+def _count(cases: Cases) -> str:
+    count = _entities(cases)
+    return f"{count} {'entity' if count == 1 else 'entities'}"
+
+
+def _days(row: Row) -> str:
+    """ "6 days", or "6 working days": a subject has no room for more."""
+    return words.days_in_words(row.standing.days_late, row.standing.unit).replace("calendar ", "")
+
+
+def _lines(cases: Cases) -> set[tuple[int, LatenessUnit]]:
+    return {(case.row.alert_after_days, case.row.standing.unit) for case in cases}
+
+
+def _line_of(cases: Cases) -> str:
+    """ "the 5-day line" where it is the same for all of them."""
+    lines = _lines(cases)
+    if len(lines) > 1:
+        return "their alert line"
+    ((days, unit),) = lines
+    return f"the {days}-{'working-' if unit is LatenessUnit.WORKING_DAYS else ''}day line"
+
+
+def _past(cases: Cases) -> str:
+    lines = _lines(cases)
+    if len(lines) > 1:
+        return "past its alert line"
+    ((days, unit),) = lines
+    return f"more than {words.days_in_words(days, unit)} past its deadline"

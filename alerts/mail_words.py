@@ -1,0 +1,167 @@
+"""The words of a mail, prepared once: text and HTML are both made of them, so that they cannot tell different things.
+
+Everything that others wrote (names, reasons, what the ERP said) has gone through `one_line`, and the HTML template
+escapes all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from textwrap import wrap
+from urllib.parse import urlencode
+
+from alerts.foreign_text import one_line
+from alerts.mail_cases import Cases, Item, Part, parts_of
+from alerts.mail_rows import Known, Link, Told, told
+from alerts.mail_subject import heading, note, subject
+from closing.days import month_and_year, weekday_and_date
+from closing.scoreboard import Row
+
+SHOWN = 50  # rows of one mail told in full; mailboxes cut off what is longer than 100 KB
+KEPT = 5  # of them for each section, however long those before it are
+MONTHS_LINKED = 3
+_WIDE = 76  # columns of plain text
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What belongs together: a heading, where there are several, a sentence, rows, and where to see all of them."""
+
+    heading: str
+    note: str
+    rows: Sequence[Told]
+    more: Link | None
+    links: Sequence[Link]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A whole mail in words; its subject is its heading as well."""
+
+    subject: str
+    sections: Sequence[Section]
+    as_of: str
+    why: str
+    home: Link
+
+
+def letter(items: Sequence[Item], known: Known) -> Letter:
+    """Everything that a mail says of these; `items` is not empty."""
+    parts = parts_of(items)
+    kept = [min(len(cases), KEPT) for cases in parts.values()]
+    room, sections = SHOWN, []
+    for place, (part, cases) in enumerate(parts.items(), start=1):
+        shown = min(len(cases), room - sum(kept[place:]))
+        room -= shown
+        sections.append(_section(part, cases, shown, known, headed=len(parts) > 1))
+    there = known.as_of.astimezone(known.zone)
+    return Letter(
+        subject=subject(parts, known.when),
+        sections=sections,
+        as_of=f"As of {weekday_and_date(there.date())}, {there:%H:%M} {known.zone_name} time.",
+        why=known.why,
+        home=Link("Closeboard", f"{known.base_url}/"),
+    )
+
+
+def as_text(said: Letter) -> str:
+    """The mail as plain text; what others wrote stands behind our own words on a line, never at its beginning."""
+    lines = [said.subject, ""]
+    for section in said.sections:
+        if section.heading:
+            lines += [section.heading, "=" * min(len(section.heading), _WIDE)]
+        lines += [*_wrapped(section.note), ""]
+        for row in section.rows:
+            lines += _row(row)
+        lines += [_link(link) for link in (section.more, *section.links) if link is not None]
+        lines += [""] if lines[-1] else []
+    return "\n".join([*lines, said.as_of, *_wrapped(said.why), _link(said.home), ""])
+
+
+def _row(row: Told) -> list[str]:
+    lines = [f"* {row.title.text}", f"  {row.title.url}"]
+    late = " ".join(filter(None, [row.late, row.unit]))
+    lines += _wrapped(f"{row.place} · {row.state} · {late}", "  ")
+    for fact in row.facts:
+        mail = fact.mail.text if fact.mail is not None else ""
+        lines += _wrapped(" ".join(filter(None, [f"{fact.name}:", fact.text, mail])), "  ")
+    return [*lines, ""]
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    """The text in lines that no mail program breaks; those after the first stand further in."""
+    return wrap(
+        text,
+        _WIDE,
+        initial_indent=indent,
+        subsequent_indent=indent * 3,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _link(link: Link) -> str:
+    return f"{link.text}: {link.url}"
+
+
+def _section(part: Part, cases: Cases, shown: int, known: Known, *, headed: bool) -> Section:
+    links = _links(part, cases, known)
+    left = len(cases) - shown
+    return Section(
+        heading=heading(part, cases) if headed else "",
+        note=note(part, cases),
+        rows=[told(case, known) for case in cases[:shown]],
+        more=Link(f"and {left} more", links[0].url) if left else None,
+        links=links,
+    )
+
+
+def _links(part: Part, cases: Cases, known: Known) -> list[Link]:
+    """The board with what the section lists, a month each; none for a single row, whose name leads to it."""
+    if len(cases) == 1:
+        return []
+    months = sorted({case.month for case in cases}, reverse=True)
+    links = [
+        Link(
+            f"See them on the board of {month_and_year(month)}",
+            _board(part, month, [case.row for case in cases if case.month == month], known),
+        )
+        for month in months[:MONTHS_LINKED]
+    ]
+    if part is Part.PAST:
+        everybody = Link("See all who are past the alert line", f"{known.base_url}/past-deadline/")
+        links.insert(0 if len(months) > 1 else 1, everybody)
+    return links
+
+
+def _board(part: Part, month: date, rows: Sequence[Row], known: Known) -> str:
+    """The address of a board that shows these rows and as few others as its filters can tell apart."""
+    asked = {"month": f"{month:%Y-%m}"} | _filter(part, rows)
+    common = ""
+    for level in zip(*(known.groups.get(row.entity_id, ()) for row in rows), strict=False):
+        if len(set(level)) > 1:
+            break
+        common = level[0]
+    if common:
+        asked["group"] = common
+    owners = {row.owner for row in rows}
+    if len(owners) == 1 and (owner := owners.pop()) and owner == one_line(owner, 200):
+        asked["owner"] = owner
+    return f"{known.base_url}/?{urlencode(asked)}"
+
+
+def _filter(part: Part, rows: Sequence[Row]) -> dict[str, str]:
+    match part:
+        case Part.PAST:
+            return {"show": "alerting"}
+        case Part.UNCONFIRMED if not any(row.fresh for row in rows):
+            return {"show": "stale"}
+        case Part.REOPENED:
+            return {"show": "outstanding"}
+    levels = {row.standing.level.value for row in rows}
+    states = {row.state.value for row in rows}
+    if len(levels) == 1:
+        return {"level": levels.pop()}
+    return {"state": states.pop()} if len(states) == 1 else {}

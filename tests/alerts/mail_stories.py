@@ -1,0 +1,183 @@
+"""The stories whose mails are kept in tests/golden/mails: each is read, evaluated and raised as in earnest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from django.core.mail import EmailMultiAlternatives
+
+from alerts.mails import Item, compose
+from alerts.models import Delivery
+from alerts.raising import evaluate_and_raise
+from alerts.sending import still_to_tell
+from closing.notices import HOLD_DOWN
+from closing.readings import Gap, GapReason, NativeFacts
+from entities.models import Group, LegalEntity, Membership, Person
+from periods.models import ClaimedTick
+from periods.remarks import acknowledge, expect_close, give_reason
+from tests.cast import CAST, NLDT, WIDER_CAST, Who
+from tests.make import CLOSED, MAY, OPEN, RESTRICTED, utc
+from tests.saved import person, save_group
+
+BASE_URL = "https://close.meridian.test"
+MESSAGE_ID = "<5b8f2c1e-0000-4000-8000-000000000001@close.meridian.test>"
+HOSTILE = (
+    "Évil\r\nBcc: all@meridian.test\x00\x0b\u0085Owner: nobody\u2028\u202egnirts\u202c"
+    "<script>alert(1)</script><img src=//x.test/a.png> =?utf-8?q?EU_DTC?= 有限公司"
+)
+
+
+class Told:
+    """The group with Rosa, finance of all of it, and what she is told as time goes on."""
+
+    def __init__(self, cast: Iterable[Who] = CAST, *, own_n: Mapping[str, int] | None = None) -> None:
+        self.cast = tuple(cast)
+        self.group = save_group(self.cast, own_n=own_n)
+        self.rosa = person()
+        self.said: dict[str, NativeFacts] = {who.code: OPEN for who in self.cast}
+        self.now = utc("2026-06-01 12:00")
+        self.group.read(self.now, self.said)
+
+    def at(self, moment: str | datetime, gaps: Sequence[Gap] = (), **news: NativeFacts) -> None:
+        """What every ERP says at a moment, evaluated then; evaluations ran each minute for a day before."""
+        self.now = utc(moment) if isinstance(moment, str) else moment
+        self.said |= news
+        unread = {gap.erp_id.upper() for gap in gaps}
+        slots = [self.now - timedelta(minutes=minutes) for minutes in range(24 * 60)]
+        ClaimedTick.objects.bulk_create(
+            [ClaimedTick(name="evaluate", slot=slot, claimed_at=slot) for slot in slots],
+            ignore_conflicts=True,
+        )
+        read = {code: facts for code, facts in self.said.items() if code not in unread}
+        self.group.read(self.now, read, gaps=gaps)
+        evaluate_and_raise(self.now)
+
+    def sent(self) -> None:
+        """What was due until now has been sent."""
+        Delivery.objects.update(state=Delivery.State.SENT, ended_at=self.now)
+
+    def told(self, who: Person | None = None) -> tuple[Delivery, list[Item]]:
+        """What somebody (Rosa) is about to be told."""
+        delivery = Delivery.objects.get(recipient=who or self.rosa, state=Delivery.State.WAITING)
+        items, _ = still_to_tell(delivery, self.now)
+        delivery.message_id = MESSAGE_ID
+        return delivery, items
+
+    def mail(self, who: Person | None = None) -> EmailMultiAlternatives:
+        delivery, items = self.told(who)
+        return compose(delivery, items, self.now)
+
+
+def alert() -> EmailMultiAlternatives:
+    """EU DTC BV on its sixth day; nobody has given a reason."""
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-15 12:00")
+    return story.mail()
+
+
+def escalation() -> EmailMultiAlternatives:
+    """Its tenth day; Sanne has given a reason and a date, and Rosa looks after it. Carl administers the group."""
+    story = Told()
+    carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng", zone="America/New_York")
+    Membership.objects.create(
+        person=carl, role=Membership.Role.ADMINISTRATOR, group=Group.objects.get(code="MERIDIAN")
+    )
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=RESTRICTED)
+    story.at("2026-06-15 12:00")
+    story.sent()
+    sanne = story.group.entities["NLDT"].owner
+    assert sanne is not None
+    Membership.objects.create(
+        person=sanne, role=Membership.Role.OWNER, entity=LegalEntity.objects.get(code="NLDT")
+    )
+    at = utc("2026-06-16 09:30")
+    give_reason(sanne, "NLDT", MAY, "late_invoices", "Two carriers bill\nonly after the 15th.", at)
+    expect_close(sanne, "NLDT", MAY, date(2026, 6, 18), "", at)
+    acknowledge(story.rosa, "NLDT", MAY, "I call the carriers.", utc("2026-06-16 10:05"))
+    story.at("2026-06-19 12:00")
+    return story.mail(carl)
+
+
+def unconfirmed() -> EmailMultiAlternatives:
+    """EU DTC BV would be past its line, and its ERP refuses since the day before."""
+    story = Told()
+    story.at("2026-06-14 07:12", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    refused = Gap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    story.at("2026-06-15 12:00", gaps=[refused])
+    return story.mail()
+
+
+def reopened() -> EmailMultiAlternatives:
+    """US Retail Inc is opened again on the day after its deadline."""
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=CLOSED)
+    story.at("2026-06-12 08:12", USRT=OPEN)
+    return story.mail()
+
+
+def cleared() -> EmailMultiAlternatives:
+    """EU DTC BV closes on the ninth day, after it was told of."""
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-15 12:00")
+    story.sent()
+    story.at("2026-06-17 15:00", NLDT=CLOSED)
+    story.at(utc("2026-06-17 15:00") + HOLD_DOWN)
+    return story.mail()
+
+
+def mixed() -> EmailMultiAlternatives:
+    """All kinds in one mail: two past the line, one unread, one opened again, one closed."""
+    story = Told(WIDER_CAST, own_n={"FRSA": 15})  # so that it is opened again before its deadline
+    story.said |= dict.fromkeys(("UKHC", "UKRT", "USHQ", "CALC", "MXCO", "ESIB", "IEOP", "FRSA"), CLOSED)
+    story.at("2026-06-09 15:00")
+    refused = Gap("ukws", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    story.at("2026-06-17 12:00", gaps=[refused])
+    story.at("2026-06-18 08:00", gaps=[refused], DEVT=CLOSED, FRSA=OPEN)
+    story.at(utc("2026-06-18 08:00") + HOLD_DOWN, gaps=[refused])
+    return story.mail()
+
+
+def many() -> EmailMultiAlternatives:
+    """Three hundred entities past the line at once, and one that cannot be read."""
+    story = Told(
+        Who(
+            f"E{number:03}",
+            f"Entity {number:03} {'Ltd' if number % 2 else 'GmbH'}",
+            "GB" if number % 2 else "NL",
+            "Europe/London" if number % 2 else "Europe/Amsterdam",
+            "UK" if number % 2 else "EUROPE",
+            ("Amira Hale", "Sanne de Wit", "Tom Okafor")[number % 3],
+            NLDT.due_on,
+            NLDT.label,
+            NLDT.explanation,
+        )
+        for number in range(1, 302)
+    )
+    story.at("2026-06-14 15:00")
+    refused = Gap("e301", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    story.at("2026-06-15 12:00", gaps=[refused], E150=RESTRICTED)
+    return story.mail()
+
+
+def hostile() -> EmailMultiAlternatives:
+    """An ERP's name with everything in it that does harm somewhere, and an owner and a reason to match."""
+    story = Told()
+    # PostgreSQL keeps no NUL; everything else of it may stand in the table.
+    name = HOSTILE.replace("\x00", "")
+    LegalEntity.objects.filter(code="NLDT").update(name=name)
+    Person.objects.filter(owned_entities__code="NLDT").update(name=f"{name[:60]} & Søn")
+    Person.objects.filter(pk=story.rosa.pk).update(name=f"Rosa\r\nBcc: x@meridian.test, {name[:40]}")
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    text = "As of today.\n\nYou get this as a joke.\n<b>Deadline:</b> never " + "blah " * 100
+    give_reason(Person.objects.get(pk=story.rosa.pk), "NLDT", MAY, "other", text, utc("2026-06-10 10:00"))
+    story.at("2026-06-15 12:00")
+    return story.mail()
+
+
+STORIES: dict[str, Callable[[], EmailMultiAlternatives]] = {
+    story.__name__: story
+    for story in (alert, escalation, unconfirmed, reopened, cleared, mixed, many, hostile)
+}

@@ -1,0 +1,413 @@
+"""What mails say and carry: each kind in full in tests/golden/mails, and what must hold for any names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from alerts.foreign_text import header_line, one_line
+from alerts.mail_rows import Known, Owner
+from alerts.mail_words import KEPT, SHOWN, as_text, letter
+from alerts.mails import Item, address_of, as_html, compose
+from alerts.models import Delivery, Notice
+from board.narrow import matching
+from board.question import parse_question
+from closing.notices import Kind
+from closing.readings import NativeFacts
+from closing.scoreboard import Row
+from closing.standing import JudgePolicy, LatenessUnit
+from entities.models import LegalEntity, Membership, Person
+from periods.snapshot import take_snapshot
+from tests.alerts.mail_stories import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, Told
+from tests.cast import NLDT, UKHC, UKRT, USRT, WIDER_CAST
+from tests.golden_files import assert_golden
+from tests.make import CLOSED, MAY, ON_HOLD, OPEN, deadline, row, story, utc
+
+NOON = utc("2026-06-15 12:00")
+KEPT_HEADERS = (
+    "Subject",
+    "From",
+    "To",
+    "Message-ID",
+    "Date",
+    "In-Reply-To",
+    "References",
+    "List-Id",
+    "Auto-Submitted",
+    "X-Auto-Response-Suppress",
+)
+
+
+@pytest.fixture(autouse=True)
+def _address(settings: Settings) -> None:
+    settings.PUBLIC_BASE_URL = BASE_URL
+    settings.DEFAULT_FROM_EMAIL = "Closeboard <closeboard@meridian.test>"
+
+
+def received(mail: EmailMultiAlternatives) -> EmailMessage:
+    """The mail as its receiver's program reads it."""
+    found = message_from_bytes(mail.message().as_bytes(), policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def part(mail: EmailMessage, kind: str) -> str:
+    body = mail.get_body((kind,))
+    assert body is not None
+    return str(body.get_content())
+
+
+def words_of_html(html: str) -> str:
+    """What a reader sees of HTML, with the address behind the words of each link, as the text has it."""
+    body = html[html.index("<body") :]
+    body = re.sub(r'<a [^>]*href="(https?[^"]*)"[^>]*>(.*?)</a>', r"\2 \1", body, flags=re.S)
+    return _words(unescape(re.sub(r"<[^>]*>", " ", body)))
+
+
+def words_of_text(text: str) -> str:
+    """The same of text, without the marks that stand for lines and colours there."""
+    subject, *lines = text.splitlines()
+    kept = [re.sub(r"^\* ", "", line) for line in lines if not re.fullmatch("=+", line)]
+    return _words(" ".join([subject, *kept]))
+
+
+def _words(text: str) -> str:
+    return " ".join(re.sub(r": (https?://)", r" \1", text).replace("·", " ").split())
+
+
+def some_item(told: Row, kind: Kind = Kind.ALERT, **more: int) -> Item:
+    return Item(Notice(kind=kind.value, period_id=told.entity_id, episode=1, **more), told, MAY)
+
+
+def known(why: str = "You get this as finance of Meridian Group.") -> Known:
+    return Known(NOON, ZoneInfo("Europe/London"), "London", BASE_URL, why)
+
+
+def late(as_of: str = "2026-06-15 12:00") -> Row:
+    return row(NLDT, *story(NLDT, None), as_of=utc(as_of))
+
+
+# --- each kind in full --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", STORIES)
+def test_the_mail_of_each_story(name: str) -> None:
+    mail = received(STORIES[name]())
+    heads = "".join(f"{head}: {mail[head]}\n" for head in KEPT_HEADERS if head in mail)
+    heads = re.sub(r"<period-\d+-", "<period-N-", heads)
+    text, html = part(mail, "plain"), part(mail, "html")
+    assert_golden(f"mails/{name}.txt", f"{heads}\n{text}")
+    assert_golden(f"mails/{name}.html", html)
+    assert words_of_html(html) == words_of_text(text)
+    assert len(mail.as_bytes()) < 150_000
+    assert len(html.encode()) < 100_000  # mailboxes cut off what is longer
+    assert not re.search(r"<(script|link|img|iframe|form|object)\b|url\(|@import|\son\w+=", html)
+    links = re.findall(r'href="([^"]+)"', html)
+    assert all(link.startswith((f"{BASE_URL}/", "mailto:")) for link in links)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("alert", "EU DTC BV is 6 days past its deadline for May 2026"),
+        ("escalation", "Escalation, step 1: EU DTC BV is 10 days past its deadline for May 2026"),
+        (
+            "unconfirmed",
+            "EU DTC BV cannot be confirmed for May 2026: last read Sun 14 Jun 08:12, then Open",
+        ),
+        ("reopened", "US Retail Inc: May 2026 was opened again"),
+        ("cleared", "EU DTC BV has closed May 2026, 8 days late"),
+        ("many", "300 entities past the 5-day line, Entity 001 Ltd +6d; 1 cannot be confirmed"),
+    ],
+)
+def test_the_subject_tells_the_count_and_the_worst(name: str, subject: str) -> None:
+    assert STORIES[name]().subject == subject
+
+
+@pytest.mark.django_db
+def test_the_worst_section_comes_first_and_each_is_ranked() -> None:
+    text = part(received(STORIES["mixed"]()), "plain")
+    headings = re.findall(r"^(.*)\n=+$", text, re.M)
+    assert headings == [
+        "2 entities past the 5-day line",
+        "1 entity cannot be confirmed",
+        "1 entity opened again",
+        "1 entity closed",
+    ]
+    names = re.findall(r"^\* (.*)$", text, re.M)
+    assert names == ["EU DTC BV", "US Retail Inc", "UK Wholesale Ltd", "Distribution SAS", "Vertrieb GmbH"]
+
+
+@pytest.mark.django_db
+def test_three_hundred_entities_stay_readable() -> None:
+    text = part(received(STORIES["many"]()), "plain")
+    past, unread = text.split("1 entity cannot be confirmed\n")
+    assert past.count("\n* ") == SHOWN - 1
+    assert unread.count("\n* ") == 1
+    assert f"and {300 - (SHOWN - 1)} more: {BASE_URL}/?" in past
+
+
+# --- headers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_mails_of_one_episode_answer_to_one_root() -> None:
+    story = Told()
+    fine: dict[str, NativeFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
+    roots = []
+    for moment, news in (
+        ("2026-06-15 12:00", fine),
+        ("2026-06-19 12:00", {}),
+        ("2026-06-20 12:00", {"NLDT": CLOSED}),
+        ("2026-06-20 12:30", {}),
+        ("2026-06-21 12:00", {"NLDT": OPEN}),
+    ):
+        story.said |= news
+        story.at(moment)
+        if Delivery.objects.filter(recipient=story.rosa, state="waiting").exists():
+            mail = received(story.mail())
+            roots.append(mail["References"])
+            assert mail["In-Reply-To"] == mail["References"]
+            assert mail["Message-ID"] == MESSAGE_ID
+            story.sent()
+    alert, step, cleared, again = roots
+    assert alert == step == cleared
+    assert again == alert.replace("-1@", "-2@")
+
+
+@pytest.mark.django_db
+def test_a_mail_of_several_episodes_answers_to_none() -> None:
+    mail = received(STORIES["mixed"]())
+    assert mail["References"] is None
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["X-Auto-Response-Suppress"] == "All"
+
+
+@pytest.mark.django_db
+def test_statements_do_not_grow_with_what_is_told() -> None:
+    story = Told(WIDER_CAST)
+    story.at("2026-06-15 12:00")
+    delivery, items = story.told()
+    assert len(items) > 8
+    counts = []
+    for some in (items[:2], items):
+        with CaptureQueriesContext(connection) as counted:
+            compose(delivery, some, story.now)
+        counts.append(len(counted))
+    assert counts == [2, 2]
+
+
+# --- why, links, and what is true at this moment ------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_each_hears_why_they_are_told() -> None:
+    story = Told()
+    sanne = story.group.entities["NLDT"].owner
+    assert sanne is not None
+    Membership.objects.create(person=sanne, role="owner", entity=story.group.entities["NLDT"])
+    root = Person.objects.create(email="root@meridian.test", name="Root", is_superuser=True)
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-15 12:00")
+    assert "\nYou get this as finance of Meridian Group.\n" in str(story.mail().body)
+    assert "\nYou get this as owner of EU DTC BV.\n" in str(story.mail(sanne).body)
+    delivery, items = story.told()
+    delivery.recipient = root
+    assert "\nYou get this as administrator of Closeboard.\n" in str(compose(delivery, items, NOON).body)
+
+
+@pytest.mark.django_db
+def test_times_are_those_of_the_recipient() -> None:
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-15 12:00")
+    assert "As of Mon 15 June 2026, 13:00 London time." in str(story.mail().body)
+    Person.objects.filter(pk=story.rosa.pk).update(zone="Asia/Tokyo")
+    assert "As of Mon 15 June 2026, 21:00 Tokyo time." in str(story.mail().body)
+
+
+@pytest.mark.django_db
+def test_the_link_leads_to_exactly_what_is_listed() -> None:
+    story = Told(WIDER_CAST)
+    story.at("2026-06-09 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, UKWS=CLOSED)
+    story.at("2026-06-15 12:00", FRSA=CLOSED)
+    text = str(story.mail().body)
+    (url,) = re.findall(r"See them on the board of May 2026: (\S+)", text)
+    assert url.startswith(f"{BASE_URL}/?")
+    told = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    asked = parse_question(told, ZoneInfo("Europe/London"))
+    board = take_snapshot(LegalEntity.objects.visible_to(story.rosa), MAY, story.now)
+    listed = set(re.findall(r"^\* (.*)$", text, re.M))
+    assert {each.name for each in matching(board, asked)} == listed
+    assert len(listed) == 6
+    assert f"See all who are past the alert line: {BASE_URL}/past-deadline/" in text
+
+
+def test_working_days_are_called_so() -> None:
+    told = late()
+    told = replace(told, standing=replace(told.standing, unit=LatenessUnit.WORKING_DAYS), alert_after_days=3)
+    said = letter([some_item(told)], known())
+    assert said.subject == "EU DTC BV is 6 working days past its deadline for May 2026"
+    assert "+6 working days late" in as_text(said)
+    assert "more than 3 working days past its deadline" in as_text(said)
+
+
+def test_what_cannot_be_confirmed_is_no_fact() -> None:
+    told = row(NLDT, *story(NLDT, None), as_of=NOON, read_at="2026-06-15 09:12")
+    said = letter([some_item(told)], known())
+    assert said.subject == "EU DTC BV was 6 days past its deadline for May 2026 when last read"
+    assert "Open as of Mon 15 Jun 10:12" in as_text(said)
+    assert "Last read Mon 15 Jun 10:12, 2 h before this mail." in as_text(said)
+    closed = row(NLDT, *story(NLDT, CLOSED, "2026-06-14 12:00"), as_of=NOON, read_at="2026-06-15 09:12")
+    said = letter([some_item(closed, Kind.CLEARED)], known())
+    assert said.subject == "EU DTC BV had closed May 2026 when last read, 5 days late"
+    assert said.sections[0].rows[0].kind == "unknown"
+
+
+def test_what_was_unconfirmed_and_was_read_since_is_told_as_it_is() -> None:
+    said = letter([some_item(late(), Kind.UNCONFIRMED)], known())
+    assert said.subject == "EU DTC BV is 6 days past its deadline for May 2026"
+
+
+def test_who_is_not_past_the_line_any_more_is_not_said_to_be() -> None:
+    another = replace(deadline(NLDT), due_on=date(2026, 6, 14))
+    said = letter([some_item(row(NLDT, *story(NLDT, None), as_of=NOON, due=another))], known())
+    assert said.subject == "EU DTC BV is not past its alert line for May 2026 any more"
+
+
+def test_two_notices_of_one_period_are_one_row() -> None:
+    told = late("2026-06-20 12:00")
+    said = letter([some_item(told), some_item(told, Kind.ESCALATION, step=1)], known())
+    assert said.subject == "Escalation, step 1: EU DTC BV is 11 days past its deadline for May 2026"
+    assert [len(section.rows) for section in said.sections] == [1]
+
+
+def test_lines_that_differ_are_not_given_one_number() -> None:
+    other = row(UKRT, *story(UKRT, None), as_of=NOON, policy=JudgePolicy(alert_after_days=3))
+    said = letter([some_item(late()), some_item(other)], known())
+    assert said.subject == "2 entities past their alert line, EU DTC BV +6d"
+
+
+def test_no_section_pushes_another_out() -> None:
+    rows = [replace(late(), code=f"E{number}", name=f"E{number}") for number in range(60)]
+    closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON)
+    gone = [replace(closed, code=f"C{number}", name=f"C{number}") for number in range(9)]
+    items = [*map(some_item, rows), *(some_item(each, Kind.CLEARED) for each in gone)]
+    said = letter(items, known())
+    assert [len(section.rows) for section in said.sections] == [SHOWN - KEPT, KEPT]
+    assert [section.more.text for section in said.sections if section.more] == ["and 15 more", "and 4 more"]
+
+
+def test_on_hold_that_counts_as_closed_says_so() -> None:
+    policy = JudgePolicy(on_hold_counts_as_closed=True)
+    told = row(USRT, *story(USRT, ON_HOLD, "2026-06-14 12:00"), as_of=NOON, policy=policy)
+    said = letter([some_item(told, Kind.CLEARED)], known())
+    assert said.subject == "US Retail Inc has put May 2026 on hold, 3 days late"
+    assert "On hold, counts as closed" in as_text(said)
+
+
+TAGS = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "div",
+    "table",
+    "tr",
+    "td",
+    "h1",
+    "p",
+    "a",
+    "b",
+    "bdi",
+    "br",
+    "span",
+}
+
+
+# --- names may hold anything --------------------------------------------------------------------------------------
+
+ANY = st.text(st.characters(exclude_categories=()), max_size=120) | st.text(
+    st.sampled_from("\r\n\0\x0b\x0c\x85\u2028\u2029\u202e\u200f\u200b\ufeff\ud800 :=?<>&\"'aB%é有😀\t*."),
+    max_size=60,
+)
+
+
+@given(ANY, st.integers(1, 200))
+def test_a_line_is_one_line(text: str, longest: int) -> None:
+    line = one_line(text, longest)
+    assert len(line) <= longest
+    assert line.splitlines() in ([], [line])
+    assert line == " ".join(line.split())
+    assert not set(line) & set("\r\n\0\x0b\x0c\x85\u2028\u2029\u202e\u202d\u2066\u200e\u200f\ufeff")
+    assert one_line(line, longest) == line
+    line.encode()
+
+
+@given(ANY, ANY)
+@settings(max_examples=300, deadline=None)
+def test_any_name_gives_a_mail_with_one_subject_and_no_other_header(name: str, person: str) -> None:
+    told = replace(late(), name=name, owner=name, because=name, trouble=name)
+    said = letter([some_item(told)], replace(known(), owners={0: Owner(name, "sanne@meridian.test")}))
+    to = address_of(Person(email="rosa@meridian.test", name=person))
+    mail = EmailMultiAlternatives(header_line(said.subject), as_text(said), to=[to])
+    mail.attach_alternative(as_html(said), "text/html")
+    found = received(mail)
+    assert sorted(found.keys()) == [
+        "Content-Type",
+        "Date",
+        "From",
+        "MIME-Version",
+        "Message-ID",
+        "Subject",
+        "To",
+    ]
+    assert found["Subject"].strip() == header_line(said.subject)  # folded before a first word that is long
+    assert [each.addr_spec for each in found["To"].addresses] == ["rosa@meridian.test"]
+    display = found["To"].addresses[0].display_name  # Python keeps the blanks between encoded words
+    assert "".join(display.split()) == "".join(header_line(person, 60).split())
+    assert max(map(len, mail.message().as_bytes().split(b"\n"))) < 998
+    html, text = part(found, "html"), part(found, "plain")
+    assert words_of_html(html) == words_of_text(text)
+    tags = set(re.findall(r"<([a-z0-9]+)", html))
+    assert tags <= TAGS
+    assert set(re.findall(r'href="([^"]+)"', html)) == {
+        f"{BASE_URL}/",
+        f"{BASE_URL}/entities/NLDT/?month=2026-05",
+        "mailto:sanne@meridian.test",
+    }
+    ours = (
+        said.subject,
+        "* ",
+        "  ",
+        "It is more than",
+        "closed.",
+        "As of Mon",
+        "You get this",
+        f"Closeboard: {BASE_URL}",
+    )
+    assert all(line.startswith(ours) for line in text.splitlines() if line), text
+
+
+def test_the_hostile_name_in_a_subject() -> None:
+    said = letter([some_item(replace(late(), name=HOSTILE))], known())
+    assert said.subject.startswith("Évil Bcc: all@meridian.test Owner: nobody gnirts<script>")
+    assert "=?" not in header_line(said.subject)

@@ -1,0 +1,72 @@
+"""Each mail of tests/golden/mails in real Chromium: wide and narrow, light and dark, as a mail program shows it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.alerts.mail_stories import STORIES
+from tests.browser.reader import SCHEMES
+from tests.golden_files import GOLDEN
+
+# A mailbox puts the mail into a page of its own, which has the landmarks; ours would be one main too many there.
+NOT_OF_MAILS = {"landmark-one-main", "region"}
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A window whose complaints fail the test; a mail asks nobody for anything."""
+    context = chromium.new_context(java_script_enabled=True, locale="en-GB", offline=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    yield page
+    with suppress(Exception):
+        context.close()
+    assert not complaints, complaints
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_mail_is_legible_everywhere(page: Page, name: str) -> None:
+    html = (GOLDEN / "mails" / f"{name}.html").read_text(encoding="utf-8")
+    page.set_content(html)
+    for width in (1400, 700, 390, 320):
+        for scheme in SCHEMES:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            _picture(page, f"mail-{name}-{width}-{scheme}")
+            wide, seen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= seen, f"{name} is {wide} px wide in a window of {seen}"
+            found = Axe().run(page).response["violations"]
+            told = [
+                f"{each['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+                for each in found
+                if each["id"] not in NOT_OF_MAILS
+                for node in each["nodes"]
+            ]
+            assert not told, "\n".join(told)
+
+
+def test_a_mail_without_our_rules_is_legible_too(page: Page) -> None:
+    """Some programs drop the rules on top; what stands in place must do."""
+    html = (GOLDEN / "mails" / "mixed.html").read_text(encoding="utf-8")
+    start, end = html.index("<style>"), html.index("</style>")
+    page.set_content(html[:start] + html[end + len("</style>") :])
+    for width in (700, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        _picture(page, f"mail-bare-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert not [each for each in Axe().run(page).response["violations"] if each["id"] == "color-contrast"]
+
+
+def _picture(page: Page, name: str) -> None:
+    if folder := os.environ.get("CLOSEBOARD_PICTURES"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
