@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from board import words
+from board.alert_words import Told as ToldNotice
 from board.asked import Asked
 from board.entity_closes import MONTHS, ClosesCard, closes_card, usual_close
 from board.entity_deadline import DeadlineCard, Pieces, Told, deadline_card, standing_sentence
@@ -14,6 +15,7 @@ from board.entity_facts import FactsCard, erp_link, facts_card
 from board.entity_history import SHOWN, Event, Teller, events
 from board.entity_said import SaidCard, Typed, said_card
 from board.question import FIRST_MONTH, Question
+from board.told import told_of_period
 from closing.days import DateSpan, WorkCalendar, month_and_year
 from closing.deadlines import WorkdayRule
 from closing.months import month_of, next_month, previous_month
@@ -95,6 +97,7 @@ class EntityPage:
     facts: FactsCard | None
     closes: ClosesCard | None
     said: SaidCard | None
+    told: Sequence[ToldNotice]  # who was told of this period, newest first
     events: Sequence[Event]
     more_events: int
     all_url: str
@@ -182,6 +185,7 @@ def entity_page(
         else None,
         closes=_closes(known, first_is, path),
         said=said_card(row, asked, writes=known.writes, typed=typed) if row is not None and period else None,
+        told=told_of_period(asked, entity.pk, row.period_id if row is not None else None, row),
         events=shown,
         more_events=len(told) - len(shown),
         all_url=f"{asked.question.url(path)}{'&' if asked.question.query() else '?'}history=all#history",

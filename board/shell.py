@@ -17,6 +17,7 @@ SCREENS = {
     "matrix": ("Matrix", "matrix"),
     "calendar": ("Calendar", "calendar"),
     "past_deadline": ("Past deadline", "past_deadline"),
+    "alerts": ("Alerts", "alerts"),
 }
 
 

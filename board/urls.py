@@ -5,12 +5,15 @@ from __future__ import annotations
 from django.urls import path
 
 from board import exports, health, saved_views, views
+from board.alerts_page import alerts
 from board.calendar_page import calendar_page
 from board.entity import entity, remark
 from board.kiosk import wall
 from board.matrix_export import matrix_csv, matrix_xlsx
 from board.matrix_page import matrix_page
 from board.past_deadline import past_deadline
+from board.sent_mails import sent_mail_html, sent_mails
+from board.trial_message import trial_message
 
 urlpatterns = [
     path("", views.scoreboard, name="scoreboard"),
@@ -18,6 +21,10 @@ urlpatterns = [
     path("matrix/", matrix_page, name="matrix"),
     path("calendar/", calendar_page, name="calendar"),
     path("past-deadline/", past_deadline, name="past_deadline"),
+    path("alerts/", alerts, name="alerts"),
+    path("alerts/try/", trial_message, name="trial_message"),
+    path("mail/", sent_mails, name="sent_mails"),
+    path("mail/<slug:key>/", sent_mail_html, name="sent_mail_html"),
     path("entities/<str:code>/", entity, name="entity"),
     path("entities/<str:code>/remarks/", remark, name="remark"),
     path("wall/", wall, name="wall"),

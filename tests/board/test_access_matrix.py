@@ -17,6 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.board import worlds
 from tests.board.worlds import (
+    ADMINISTRATOR,
     EVERYBODY,
     FOREIGN_WORDS,
     NO_ROLE,
@@ -77,6 +78,9 @@ class Place:
 
 
 AN_ENTITY = Place(lambda _, __: {"code": "UKHC"}, lambda _, __: {"code": "NLDT"}, {"code": "NOBODY"})
+A_MAIL = Place(
+    lambda _, __: {"key": "20260612-120000-1-1"}, lambda _, __: {"key": "20260612-120000-2-1"}, {"key": "x"}
+)
 A_VIEW = Place(
     lambda world, who: {"view_id": world.view_of(who).pk},
     lambda world, who: {"view_id": world.view_of(SUPERUSER if who != SUPERUSER else NO_ROLE).pk},
@@ -154,6 +158,16 @@ TABLE: dict[str, Sequence[Entry]] = {
     "matrix": screen("?months=24", "?open=EUROPE", bad=["?months=7"]),
     "calendar": screen(),
     "past_deadline": screen("?page=2"),
+    "alerts": screen(
+        "?kind=alert", "?message=parked", "?for=2026-05", "?page=2", bad=["?kind=x", "?message=x", "?for=May"]
+    ),
+    "trial_message": [
+        Entry({**signed_in(403), **dict.fromkeys((ADMINISTRATOR, SUPERUSER), 303)}, method="POST")
+    ],
+    "sent_mails": [Entry(signed_in(404))],  # mails are written to a folder in demos and trials only
+    "sent_mail_html": [
+        Entry(signed_in(404), place=A_MAIL, expected_foreign=signed_in(404)),
+    ],
     "wall": [Entry(signed_in(200), queries=(*QUESTIONS, "?screen=2"), bad=BAD)],
     "export_matrix_csv": export(),
     "export_matrix_xlsx": export(WORKBOOKS),

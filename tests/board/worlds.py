@@ -21,11 +21,15 @@ from django.db import connection, reset_queries, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.recipients import people_around
 from closing.days import DateSpan
+from closing.notices import Kind, Reason
 from closing.readings import Gap, GapReason
 from entities.models import Connection, Group, LegalEntity, Membership, Person, SavedView, WorkCalendar
 from entities.services import save_view
 from periods.kept import KEEPER
+from periods.models import FiscalPeriod
 from periods.remarks import add_note, expect_close, give_reason
 from tests.cast import NLDT, UKHC, UKRT, USRT, Who
 from tests.make import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, WORKED_AT
@@ -126,6 +130,7 @@ def build(name: str) -> World:
     people[SWITCHED_OFF].is_active = False
     people[SWITCHED_OFF].save()
     add_note(people[FINANCE], "UKHC", MAY, "waiting for the bank", WORKED_AT)
+    _tell()
     if name == WHOLE:
         _make_foreign_trouble(world)
     return world
@@ -162,6 +167,33 @@ def _read(world: World) -> None:
         missing = [Gap("lktx", GapReason.NO_ACCESS, "Lanka Textiles refuses us.")] if "LKTX" in said else []
         seen = {each: facts for each, facts in said.items() if each != "LKTX" or at < "2026-06-10"}
         world.group.read(at, seen, gaps=missing if len(seen) < len(said) else [])
+
+
+def _tell() -> None:
+    """Everybody who may see them was told of each entity's May, in one message each, which cannot be sent."""
+    for period in FiscalPeriod.objects.filter(reporting_month=MAY).order_by("pk"):
+        notice = Notice.objects.create(
+            kind=Kind.ALERT.value,
+            period=period,
+            episode=1,
+            reason=Reason.PAST_THE_LINE.value,
+            raised_at=WORKED_AT,
+            state=period.state,
+            days_late=6,
+            fresh=True,
+        )
+        told = people_around([period.entity_id])[period.entity_id].everybody
+        for person in Person.objects.filter(pk__in=told).order_by("pk"):
+            delivery = Delivery.objects.filter(recipient=person).first() or Delivery.objects.create(
+                recipient=person,
+                made_at=WORKED_AT,
+                due_at=WORKED_AT,
+                message_id=f"<{person.pk}@closeboard>",
+                state=Delivery.State.PARKED,
+                ended_at=WORKED_AT,
+                words="The mail server said 550 no such mailbox",
+            )
+            DeliveryLine.objects.create(delivery=delivery, notice=notice, recipient=person)
 
 
 def _make_foreign_trouble(world: World) -> None:

@@ -1,0 +1,268 @@
+"""What has been told, as data: who is past the line and was told of, and every notice of what a person may see."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property
+
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+
+from alerts.models import Delivery, DeliveryLine, Notice, Overrun
+from board.asked import Asked
+from board.escalation import Queue, queue_of
+from board.narrow import within
+from board.question import BadQuestion, Question
+from closing.days import local_date, zone_named
+from closing.months import parse_month
+from closing.notices import Kind
+from closing.scoreboard import Row, Scoreboard
+from entities.access import administering
+from periods.models import ReadSpan
+from periods.snapshot import take_snapshots
+
+State = Delivery.State
+_TELLS_OF_OPEN = [Kind.ALERT.value, Kind.UNCONFIRMED.value, Kind.REOPENED.value]
+
+MESSAGES = {
+    "waiting": "Waiting",
+    "sent": "Sent",
+    "cancelled": "Not needed any more",
+    "parked": "Cannot be sent",
+    "nobody": "Nobody to notify",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which notices are asked for beside the question: of a kind, with a message in a state, for a month."""
+
+    kind: str = ""
+    message: str = ""
+    month: date | None = None
+
+    @classmethod
+    def of(cls, told: Mapping[str, str], question: Question) -> Sought:
+        """What an address asks; a month of the question counts where `for` names none. Raises BadQuestion."""
+        kind, message = told.get("kind", ""), told.get("message", "")
+        for name, text, known in (
+            ("kind", kind, [each.value for each in Kind]),
+            ("message", message, MESSAGES),
+        ):
+            if text and text not in known:
+                raise BadQuestion(f"There is no {name} “{text[:40]}”; there are {', '.join(known)}.")
+        month = question.month
+        if text := told.get("for", ""):
+            try:
+                month = parse_month(text)
+            except ValueError:
+                raise BadQuestion(f"No such month: “{text[:40]}”. A month is written like 2026-05.") from None
+        return cls(kind, message, month)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The parameters with their texts, without what asks for nothing."""
+        told = [("kind", self.kind), ("message", self.message)]
+        told.append(("for", f"{self.month:%Y-%m}" if self.month else ""))
+        return [pair for pair in told if pair[1]]
+
+
+def visible_notices(asked: Asked) -> QuerySet[Notice]:
+    """Every notice of what the person may see, as of the moment asked for, newest first."""
+    return Notice.objects.filter(period__entity__in=asked.entities(), raised_at__lte=asked.as_of)
+
+
+def sought_notices(asked: Asked, sought: Sought, board: Scoreboard) -> QuerySet[Notice]:
+    """The notices that pass every filter, newest first, with all that tells of them."""
+    question, found = asked.question, visible_notices(asked)
+    if question.q:
+        text = question.q
+        found = found.filter(
+            Q(period__entity__name__icontains=text)
+            | Q(period__entity__code__icontains=text)
+            | Q(period__entity__owner__name__icontains=text)
+        )
+    if (groups := within(board.groups, question.group)) is not None:
+        found = found.filter(period__entity__group__code__in=groups)
+    if question.owner:
+        found = found.filter(period__entity__owner__name=question.owner)
+    if question.country:
+        found = found.filter(period__entity__country=question.country)
+    if question.erp:
+        found = found.filter(period__entity__connection__name=question.erp)
+    if sought.kind:
+        found = found.filter(kind=sought.kind)
+    if sought.month is not None:
+        found = found.filter(period__reporting_month=sought.month)
+    if sought.message:
+        found = found.filter(_with_message(sought.message))
+    return found.select_related("period__entity", "policy_version__policy")
+
+
+def _with_message(message: str) -> Q:
+    lines = DeliveryLine.objects.filter(notice=OuterRef("pk"))
+    match message:
+        case "nobody":
+            return ~Q(Exists(lines)) & ~Q(kind=Kind.CLEARED.value)
+        case "cancelled":
+            return Q(Exists(lines.filter(Q(delivery__state=State.CANCELLED) | ~Q(left_out=""))))
+        case "waiting":
+            return Q(Exists(lines.filter(delivery__state__in=[State.WAITING, State.SENDING])))
+        case _:
+            return Q(Exists(lines.filter(delivery__state=message, left_out="")))
+
+
+def lines_of(notices: Iterable[Notice]) -> dict[int, list[DeliveryLine]]:
+    """The messages of these notices by notice, each with its recipient, in one query."""
+    found: dict[int, list[DeliveryLine]] = defaultdict(list)
+    lines = DeliveryLine.objects.filter(notice__in=[each.pk for each in notices])
+    for line in lines.select_related("delivery", "recipient").order_by("pk"):
+        found[line.notice_id].append(line)
+    return found
+
+
+def administered(asked: Asked, lines: Mapping[int, Sequence[DeliveryLine]], ids: Collection[int]) -> set[int]:
+    """Those of the entities whose servers' words the person may read; asked only where a server said something."""
+    said = {State.WAITING, State.SENDING, State.PARKED}
+    if not any(line.delivery.words and line.delivery.state in said for own in lines.values() for line in own):
+        return set()
+    return set(administering(asked.person).filter(pk__in=ids).values_list("pk", flat=True))
+
+
+# --- who is past the line now, and whether anybody knows ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Open:
+    """One month of an entity that is past the alert line, or of which somebody was told and which is not closed.
+
+    `notices` are those of the episode that runs, oldest first; `states` the states of their messages that count.
+    `watched` is False where the deadline had passed before the entity was first read.
+    """
+
+    month: date
+    row: Row
+    notices: Sequence[Notice]
+    states: Mapping[int, frozenset[str]]
+    watched: bool = True
+
+    @property
+    def alerting(self) -> bool:
+        return self.row.standing.alerting
+
+    @cached_property
+    def nobody(self) -> bool:
+        """Whether there is a notice that no person could be found for."""
+        return any(each.pk not in self.states for each in self.notices if each.kind != Kind.CLEARED.value)
+
+    @cached_property
+    def told(self) -> bool:
+        """Whether the mail server has taken at least one message of each notice."""
+        return bool(self.notices) and all(State.SENT in self.states.get(each.pk, ()) for each in self.notices)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Everything open, furthest behind first, and how many of their messages stand how."""
+
+    queue: Queue
+    open: Sequence[Open]
+    messages: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def board(self) -> Scoreboard:
+        return self.queue.board
+
+    @cached_property
+    def alerting(self) -> list[Open]:
+        return [each for each in self.open if each.alerting]
+
+
+def known(asked: Asked) -> Known:
+    """What is open at the moment asked for, of all that the person may see; the snapshot says how late it is."""
+    latest = replace(asked, question=Question(at=asked.question.at), month=asked.latest)
+    queue = queue_of(latest)
+    rows = {(row.entity_id, month): row for each in queue.everyone for month, row in each.months}
+    rows |= _noticed(latest, queue, rows.keys())
+    by_period = {row.period_id: row for row in rows.values() if row.period_id is not None}
+    notices = _of_the_episode(by_period.keys(), asked.as_of)
+    ids = [each.pk for own in notices.values() for each in own]
+    states = _states(ids)
+    first_reads = _first_reads(
+        [row.entity_id for row in rows.values() if not notices.get(row.period_id or 0)]
+    )
+    found = []
+    for (_, month), row in rows.items():
+        own = notices.get(row.period_id or 0, [])
+        if row.standing.alerting or (own and not row.counts_as_closed):
+            states_of_own = {each.pk: states[each.pk] for each in own if each.pk in states}
+            found.append(Open(month, row, own, states_of_own, _watched(row, first_reads)))
+    found.sort(key=lambda each: (-each.row.standing.days_late, each.month, each.row.name.casefold()))
+    counts = DeliveryLine.objects.filter(notice__in=ids, left_out="").values_list("delivery__state")
+    return Known(queue, found, dict(counts.annotate(Count("delivery", distinct=True))))
+
+
+def _noticed(asked: Asked, queue: Queue, have: Collection[tuple[int, date]]) -> dict[tuple[int, date], Row]:
+    """Rows of periods that somebody was told of and that are not closed, though not past the line."""
+    told_of = visible_notices(asked).filter(kind__in=_TELLS_OF_OPEN)
+    if not asked.past:
+        told_of = told_of.exclude(period__state="closed")
+    wanted = set(told_of.order_by().values_list("period__entity", "period__reporting_month").distinct())
+    wanted -= set(have)
+    boards = {board.month: board for board in (queue.board, *queue.older)}
+    found = {
+        (row.entity_id, month): row
+        for month, board in boards.items()
+        for row in board.rows
+        if (row.entity_id, month) in wanted
+    }
+    missing = wanted - found.keys()
+    if missing:
+        entities = asked.entities().filter(pk__in={entity for entity, _ in missing})
+        for month, board in take_snapshots(entities, sorted({m for _, m in missing}), asked.as_of).items():
+            found |= {(row.entity_id, month): row for row in board.rows if (row.entity_id, month) in missing}
+    return found
+
+
+def _of_the_episode(period_ids: Collection[int], as_of: datetime) -> dict[int, list[Notice]]:
+    """The notices of each period's episode that runs at the moment, oldest first."""
+    past: dict[int, list[datetime]] = defaultdict(list)
+    ended = Overrun.objects.filter(period__in=period_ids, closed_at__lte=as_of)
+    for period, closed_at in ended.values_list("period", "closed_at"):
+        if closed_at is not None:
+            past[period].append(closed_at)
+    found: dict[int, list[Notice]] = defaultdict(list)
+    notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of)
+    for each in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
+        before = past[each.period_id]
+        if each.kind == Kind.REOPENED.value:
+            runs = not before or each.raised_at > max(before)
+        else:
+            runs = each.episode == len(before) + 1
+        if runs:
+            found[each.period_id].append(each)
+    return found
+
+
+def _states(notice_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """The states of the messages of each notice; those that left it out do not count, but somebody was found."""
+    found: dict[int, set[str]] = defaultdict(set)
+    lines = DeliveryLine.objects.filter(notice__in=notice_ids).order_by()
+    for notice, state, left_out in lines.values_list("notice", "delivery__state", "left_out").distinct():
+        found[notice].add(State.CANCELLED if left_out else state)
+    return {notice: frozenset(states) for notice, states in found.items()}
+
+
+def _first_reads(entity_ids: Collection[int]) -> dict[int, datetime]:
+    if not entity_ids:
+        return {}
+    spans = ReadSpan.objects.filter(entity__in=entity_ids).order_by()
+    return dict(spans.values_list("entity").annotate(Min("first_read_at")))
+
+
+def _watched(row: Row, first_reads: Mapping[int, datetime]) -> bool:
+    first = first_reads.get(row.entity_id)
+    if first is None or row.deadline is None:
+        return True
+    return local_date(first, zone_named(row.deadline.zone)) <= row.deadline.due_on

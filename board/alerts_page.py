@@ -1,0 +1,351 @@
+"""Alerts: what has been told and whether it left, with the sentence on top that says what there is to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from alerts.models import Channel, Delivery, Notice
+from alerts.outbox import PAUSE
+from board import words
+from board.alert_words import KINDS, Told
+from board.alerts import (
+    MESSAGES,
+    Known,
+    Open,
+    Sought,
+    administered,
+    known,
+    lines_of,
+    sought_notices,
+    visible_notices,
+)
+from board.asked import Asked, asking
+from board.controls import Pick, address
+from board.escalation import Known as KnownOfRows
+from board.escalation import known_of
+from board.page import page
+from board.question import Question
+from board.question_words import filters_in_words
+from board.rows import Line, line
+from board.sent_mails import folder
+from board.sheet import sheet
+from board.told import Teller
+from board.toolbar import Toolbar, nobody, toolbar
+from board.trial_message import may_try
+from closing.days import month_and_year
+from closing.escalation import Escalated
+from closing.notices import Reason
+from closing.scoreboard import Row, Scoreboard
+
+SHOWN = 50  # notices on a page, and episodes above them
+_PICKED = ("group", "country", "erp", "owner")
+State = Delivery.State
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the head of the page says: a sentence, what belongs to it, and a tone."""
+
+    text: str
+    details: Sequence[str]
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One episode that is open: whose, of which month, how late, and everything that was told of it."""
+
+    key: str
+    name: str
+    code: str
+    month: str
+    line: Line
+    late: str
+    unit: str
+    confirmed: bool
+    since: str
+    told: Sequence[Told]
+    untold: str  # why nobody was told of it; empty where somebody was
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One notice of the history."""
+
+    name: str
+    month: str
+    url: str
+    told: Told
+
+
+@require_safe
+@asking
+def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """Who is past the line and was told, and every notice with its messages, newest first."""
+    sought = Sought.of(request.GET, asked.question)
+    asked = replace(asked, question=asked.question.but(month=None), month=asked.latest)
+    path, question, found = reverse("alerts"), asked.question, known(asked)
+    board = found.board
+    wanted = sought_notices(asked, sought, board)
+    count = wanted.count()
+    pages = max(1, -(-count // SHOWN))
+    number = _page_number(request.GET.get("page", ""), pages)
+    notices = list(wanted[(number - 1) * SHOWN : number * SHOWN])
+    shown = found.open[:SHOWN]
+    lines = lines_of([*notices, *(notice for each in shown for notice in each.notices)])
+    ids = {each.period.entity_id for each in notices} | {each.row.entity_id for each in shown}
+    teller = Teller(asked, lines, administered(asked, lines, ids))
+    rows = {row.entity_id: row for row in board.rows}
+    of_rows = known_of(asked, [Escalated([(each.month, each.row)]) for each in shown])
+    only = _only(question, sought, board)
+    answer = _answer(asked, found)
+    ever = bool(count) or (bool(only) and visible_notices(asked).exists())
+    empty = None
+    if not (board.rows or found.open or ever):
+        empty = nobody(asked.person, asked.entities().count(), month_and_year(asked.month))
+    told_all = {
+        "title": empty[0] if empty else f"{answer.text} · Alerts",
+        "page": page(board, asked.reader, past=asked.past),
+        "bar": _bar(asked, board, sought, path),
+        "empty": empty,
+        "answer": answer,
+        "items": [_item(each, of_rows, teller) for each in shown],
+        "left": len(found.open) - len(shown),
+        "past_deadline": reverse("past_deadline"),
+        "history": [_entry(each, rows, teller) for each in notices],
+        "ever": ever,
+        "nothing_yet": _nothing_yet(found),
+        "only": only,
+        "clear": address(path, Question(at=question.at)),
+        "count": count,
+        "turn": _turns(address(path, question, sought.pairs()), number, pages),
+        "sent_mails": reverse("sent_mails") if asked.person.is_superuser and folder() else "",
+        "try_url": reverse("trial_message") if not asked.past and may_try(asked.person) else "",
+        "try_to": asked.person.email,
+        "silent": not settings.MAILS_LEAVE,
+    }
+    own = [*sought.pairs(), *([("page", str(number))] if number > 1 else [])]
+    return sheet(request, asked, "alerts", board, told_all, own=own, kept=sought.pairs())
+
+
+def _page_number(text: str, pages: int) -> int:
+    return min(max(int(text), 1), pages) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
+def _turns(url: str, number: int, pages: int) -> dict[str, object] | None:
+    """The way to the pages before and after; None where there is only one."""
+    if pages == 1:
+        return None
+    joint = "&" if "?" in url else "?"
+    return {
+        "number": number,
+        "pages": pages,
+        "previous": f"{url}{joint}page={number - 1}" if number > 1 else "",
+        "next": f"{url}{joint}page={number + 1}" if number < pages else "",
+    }
+
+
+# --- the toolbar above the history ----------------------------------------------------------------------------------
+
+
+def _bar(asked: Asked, board: Scoreboard, sought: Sought, path: str) -> Toolbar:
+    """The toolbar with what notices can be narrowed by."""
+    question, bar = asked.question, toolbar(asked, board, path, sought.pairs())
+    return replace(
+        bar,
+        chips=[],
+        first=[
+            _pick("kind", "Kind", [(kind.value, name) for kind, name in KINDS.items()], sought.kind),
+            _pick("message", "Message", list(MESSAGES.items()), sought.message),
+            _pick("for", "Month", _months(asked), f"{sought.month:%Y-%m}" if sought.month else ""),
+        ],
+        more=[pick for pick in (*bar.first, *bar.more) if pick.name in _PICKED],
+        used=sum(bool(getattr(question, name)) for name in _PICKED),
+        hidden=Question(at=question.at).pairs(),
+        clear=address(path, Question(at=question.at)),
+    )
+
+
+def _pick(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Pick:
+    every = [("", "All"), *options]
+    if chosen not in dict(every):
+        every.append((chosen, chosen))
+    return Pick(name, label, [(value, text, value == chosen) for value, text in every])
+
+
+def _months(asked: Asked) -> list[tuple[str, str]]:
+    months = visible_notices(asked).order_by("-period__reporting_month")
+    return [
+        (f"{month:%Y-%m}", month_and_year(month))
+        for month in months.values_list("period__reporting_month", flat=True).distinct()
+    ]
+
+
+def _only(question: Question, sought: Sought, board: Scoreboard) -> list[str]:
+    kinds = {kind.value: name for kind, name in KINDS.items()}
+    own = [
+        ("Kind", kinds.get(sought.kind, "")),
+        ("Message", MESSAGES.get(sought.message, "")),
+        ("Month", month_and_year(sought.month) if sought.month else ""),
+    ]
+    asked_for = Question(
+        q=question.q, group=question.group, country=question.country, erp=question.erp, owner=question.owner
+    )
+    return [*(f"{label}: {text}" for label, text in own if text), *filters_in_words(asked_for, board.groups)]
+
+
+# --- the sentence on top --------------------------------------------------------------------------------------------
+
+
+def _answer(asked: Asked, found: Known) -> Answer:
+    """What there is to do: a mail server that takes nothing first, then who has not been told, then the good news."""
+    past_line, details = _past_the_line(found)
+    if asked.past:
+        return Answer(past_line, details, "alert" if found.alerting else "open")
+    stopped = _stopped(asked)
+    if stopped is not None:
+        waits = _waiting(found)
+        return Answer(
+            stopped[0], [stopped[1], waits, f"{past_line}.", *details], "alert" if waits else "unsure"
+        )
+    qualified, tone = _qualified(found)
+    return Answer(f"{past_line}{qualified}", details, tone)
+
+
+def _past_the_line(found: Known) -> tuple[str, list[str]]:
+    count = len({each.row.code for each in found.alerting})
+    if count:
+        one = found.alerting[0]
+        by = words.days_in_words(one.row.standing.days_late, one.row.standing.unit)
+        text = f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line"
+        return text, [f"{one.row.name} is furthest behind: {by} late for {month_and_year(one.month)}."]
+    unsure = found.queue.unconfirmed
+    more = len(found.open)
+    details = [
+        f"{unsure} cannot be confirmed, so there may be more." if unsure else "",
+        f"{more} that {'was' if more == 1 else 'were'} told of {'is' if more == 1 else 'are'} still open."
+        if more
+        else "",
+    ]
+    return f"Nobody is{' known to be' if unsure else ''} past the alert line", details
+
+
+def _waiting(found: Known) -> str:
+    count = found.messages.get(State.WAITING, 0) + found.messages.get(State.SENDING, 0)
+    return f"{count} {'message waits' if count == 1 else 'messages wait'}." if count else ""
+
+
+def _qualified(found: Known) -> tuple[str, str]:
+    """What follows "2 entities are past the alert line", and the tone."""
+    lonely = sum(each.nobody for each in found.open)
+    parked = found.messages.get(State.PARKED, 0)
+    waits = _waiting(found)
+    untold = sum(not each.notices for each in found.alerting)
+    if lonely:
+        return f"; for {lonely} there is nobody to notify", "alert"
+    if parked:
+        return f"; {parked} {'message' if parked == 1 else 'messages'} cannot be sent", "alert"
+    if waits:
+        return f"; {waits.rstrip('.')}", "unsure"
+    if untold and untold == len(found.alerting):
+        return f", nobody has been told of {'it' if untold == 1 else 'them'}", "unsure"
+    if untold:
+        return f"; {untold} {'has' if untold == 1 else 'have'} not been told of", "unsure"
+    if found.alerting and all(each.told for each in found.alerting):
+        return ", everybody has been told", "alert"
+    return "", "unsure" if found.queue.unconfirmed else "alert" if found.alerting else "open"
+
+
+def _stopped(asked: Asked) -> tuple[str, str] | None:
+    """Why no message leaves at all and what helps; None while they do."""
+    administers = may_try(asked.person)
+    if not settings.MAILS_LEAVE:
+        helps = (
+            "Set MAIL_URL in the environment and start again."
+            if administers
+            else "Ask an administrator to name one."
+        )
+        return "No mail server is named: messages wait", helps
+    channel = Channel.objects.filter(name="email").first()
+    if channel is None or not (channel.held or channel.words):
+        return None
+    said = f"{channel.words.rstrip('.')}." if administers and channel.words else ""
+    if channel.held:
+        return "Sending is on hold", said or "An administrator releases it."
+    again = ""
+    if channel.paused_until is not None:
+        zone, now = asked.reader.zone, asked.now
+        tried = words.clock(channel.paused_until - PAUSE, zone, now)
+        again = f"It refused at {tried}"
+        if channel.paused_until > now:
+            again += f" and is tried again at {words.clock(channel.paused_until, zone, now)}"
+    return "The mail server refuses us: messages wait", " ".join(
+        filter(None, [f"{again}." if again else "", said])
+    )
+
+
+def _nothing_yet(found: Known) -> str:
+    lines = sorted({row.alert_after_days for row in found.board.rows}) or [5]
+    over = " or ".join(map(str, lines))
+    text = f"A message goes out when an entity is more than {over} days past its deadline."
+    if all(each.watched for each in found.open):
+        return text
+    return f"{text} What was past its deadline before it was first read is not told of."
+
+
+# --- one episode, one notice ----------------------------------------------------------------------------------------
+
+
+def _entry(notice: Notice, rows: Mapping[int, Row], teller: Teller) -> Entry:
+    entity = notice.period.entity
+    month = notice.period.reporting_month
+    return Entry(
+        entity.name,
+        month_and_year(month),
+        _url(entity.code, month, teller.asked),
+        teller.notice(notice, rows.get(entity.pk), entity.pk),
+    )
+
+
+def _item(each: Open, of_rows: KnownOfRows, teller: Teller) -> Item:
+    row, asked = each.row, teller.asked
+    standing = row.standing
+    query = Question(month=each.month, at=asked.question.at).query()
+    since = of_rows.since(row)
+    line_of = f"over the {row.alert_after_days}-day line" if each.alerting else "not over the alert line"
+    return Item(
+        key=f"{row.code}-{each.month:%Y-%m}",
+        name=row.name,
+        code=row.code,
+        month=month_and_year(each.month),
+        line=line(row, asked.as_of, asked.reader, query),
+        late=f"+{words.days(standing.days_late, standing.unit)}" if standing.days_late else "",
+        unit=f"{words.days_in_words(standing.days_late, standing.unit)} late" if standing.days_late else "",
+        confirmed=row.fresh and not standing.unconfirmed,
+        since=f"{line_of} since {words.short_day(since)}" if since is not None else line_of,
+        told=[teller.notice(notice, row, row.entity_id) for notice in each.notices],
+        untold="" if each.notices else _untold(each, asked.as_of, past=asked.past),
+    )
+
+
+def _untold(each: Open, as_of: datetime, *, past: bool) -> str:
+    """Why nobody was told of an entity that is past its line."""
+    if not each.watched:
+        why = Reason.BEFORE_WE_WATCHED.value
+        return f"Nobody is told of it: {why}."
+    if past:
+        return "Nobody had been told of it."
+    if not each.row.fresh or each.row.standing.unconfirmed:
+        return f"Nobody has been told of it yet: it {Reason.NOT_CONFIRMED.value}."
+    return "Nobody has been told of it yet: that is decided anew each minute."
+
+
+def _url(code: str, month: date, asked: Asked) -> str:
+    return Question(month=month, at=asked.question.at).url(reverse("entity", args=[code]))

@@ -1,0 +1,78 @@
+"""A message to oneself, sent at once: whether the mail server takes what we give it."""
+
+from __future__ import annotations
+
+from email.utils import formataddr
+from typing import cast
+
+import structlog
+from django.conf import settings
+from django.contrib import messages
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.core.mail import EmailMultiAlternatives
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST
+
+from alerts.transports import Misconfigured, Permanent, Temporary, mail_server, send
+from board import words
+from board.door import memberships_of
+from board.people import signed_in
+from board.rows import Reader
+from board.saved_views import SeeOther
+from entities.models import Membership, Person
+
+APART = 60  # seconds between two of one person
+
+log = structlog.get_logger(__name__)
+
+
+def may_try(person: Person) -> bool:
+    """Whether somebody administers a group or an entity, or everything."""
+    held = {text.partition(":")[0] for text in memberships_of(person)}
+    return person.is_superuser or Membership.Role.ADMINISTRATOR.value in held
+
+
+@require_POST
+@signed_in
+def trial_message(request: HttpRequest) -> HttpResponse:
+    """Send a message to the person themself and say what the mail server answered."""
+    person = cast("Person", request.user)
+    if not may_try(person):
+        raise PermissionDenied
+    back = SeeOther(reverse("alerts"))
+    if not settings.MAILS_LEAVE:
+        messages.error(request, "No mail server is named: set MAIL_URL in the environment and start again.")
+    elif not cache.add(f"trial-message-{person.pk}", 1, APART):
+        messages.warning(request, "You have just sent one. Try again in a minute.")
+    else:
+        _try(request, person)
+    return back
+
+
+def _try(request: HttpRequest, person: Person) -> None:
+    zone = Reader.in_zone(person.zone)
+    when = f"{words.moment_in_full(now(), zone.zone)} {zone.zone_name}"
+    mail = EmailMultiAlternatives(
+        subject="Closeboard: a test message",
+        body=f"You asked for this message on {when}. Alerts of Closeboard reach you at this address.\n\n"
+        f"{settings.PUBLIC_BASE_URL.rstrip('/')}{reverse('alerts')}\n",
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[formataddr((person.name, person.email))],
+        headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
+    )
+    try:
+        with mail_server() as server:
+            send(mail, server)
+    except Misconfigured as wrong:
+        messages.error(request, f"The mail server refuses us. {wrong}")
+    except Permanent as wrong:
+        messages.error(request, f"The message to {person.email} cannot be sent. {wrong}")
+    except Temporary as wrong:
+        messages.error(request, f"It could not be sent just now. {wrong}")
+    else:
+        messages.success(request, f"The mail server has taken a message to {person.email}.")
+        return
+    log.warning("trial message not sent", person=person.pk)
