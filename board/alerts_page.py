@@ -47,6 +47,8 @@ from closing.scoreboard import Row, Scoreboard
 SHOWN = 50  # notices on a page, and episodes above them
 _PICKED = ("group", "country", "erp", "owner")
 State = Delivery.State
+_RELEASE = "Once you are sure that nothing goes out twice, release it: manage.py mails release"
+_RETRY = "What could not be sent is tried again by: manage.py mails retry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,8 @@ def _answer(asked: Asked, found: Known) -> Answer:
             stopped[0], [stopped[1], waits, f"{past_line}.", *details], "alert" if waits else "unsure"
         )
     qualified, tone = _qualified(found)
+    if found.messages.get(State.PARKED) and may_try(asked.person):
+        details = [*details, _RETRY]
     return Answer(f"{past_line}{qualified}", details, tone)
 
 
@@ -278,7 +282,7 @@ def _stopped(asked: Asked) -> tuple[str, str] | None:
         return None
     said = f"{channel.words.rstrip('.')}." if administers and channel.words else ""
     if channel.held:
-        return "Sending is on hold", said or "An administrator releases it."
+        return "Sending is on hold", f"{said} {_RELEASE}" if administers else "An administrator releases it."
     again = ""
     if channel.paused_until is not None:
         zone, now = asked.reader.zone, asked.now

@@ -38,6 +38,7 @@ def demo_env(state: Path, host: str, port: int) -> dict[str, str]:
         "PUBLIC_BASE_URL": f"http://{named[0] if named else 'localhost'}:{port}",
         "ERP_ALLOWED_HOSTS": "127.0.0.1",
         "SYNC_LOOK_SECONDS": "10",
+        "MAIL_URL": (state / "mails").absolute().as_uri(),  # nothing leaves this machine; /mail/ shows them
     }
     given = {name: value for name, value in os.environ.items() if value or name not in defaults}
     forced = {"DJANGO_SETTINGS_MODULE": "closeboard.settings", "PYTHONUNBUFFERED": "1"}

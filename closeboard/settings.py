@@ -112,7 +112,7 @@ def _mail(url: str) -> dict[str, Any]:
         case "file":
             return {
                 "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
-                "EMAIL_FILE_PATH": parts.path,
+                "EMAIL_FILE_PATH": unquote(parts.path),
             }
         case "smtp" | "smtps" | "plain+smtp" if parts.hostname:
             return {

@@ -140,6 +140,7 @@ def demo(folder: Path, host: str, port: int) -> int:
         with only_one(state), contextlib.ExitStack() as undo:
             log = state / "log"
             log.mkdir(exist_ok=True)
+            (state / "mails").mkdir(mode=0o700, exist_ok=True)
             stack = Stack(log)
             undo.callback(lambda: stop(*reversed(stack.children)))
             try:
@@ -225,6 +226,10 @@ def _bring_up(
     print(f"\n  {env['PUBLIC_BASE_URL']}/\n")
     for name in LOGINS:
         print(f"  {name + '@' + LOGIN_DOMAIN:<34}{LOGIN_PASSWORD}")
+    if env["MAIL_URL"].startswith("file:"):
+        print(
+            f"\n  {env['PUBLIC_BASE_URL']}/mail/ shows administrator@{LOGIN_DOMAIN} the mails it would send"
+        )
     print(f"\n  Logs: {stack.log}. Ctrl-C stops everything; `make reset` forgets the data.\n", flush=True)
 
 

@@ -194,9 +194,10 @@ def test_reset_forgets_the_data_and_says_so(state: Path) -> None:
 def test_secrets_are_made_once_and_only_we_can_read_them(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_BASE_URL", "ALLOWED_HOSTS"):
+    for name in ("SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_BASE_URL", "ALLOWED_HOSTS", "MAIL_URL"):
         monkeypatch.delenv(name, raising=False)
     env = demo_env(state, "127.0.0.1", 8007)
+    assert env["MAIL_URL"] == (state / "mails").as_uri()
     assert stat.S_IMODE((state / "secrets.json").stat().st_mode) == 0o600
     assert env["PUBLIC_BASE_URL"] == "http://localhost:8007"
     assert len(env["SECRET_KEY"]) >= 50

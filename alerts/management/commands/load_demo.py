@@ -16,10 +16,11 @@ from django.utils import timezone
 from alerts.services import evaluate
 from closing.months import active_month, month_end, previous_month
 from connectors.services import sync_connection
-from entities.models import Connection
+from entities.models import Connection, Person
 from periods.models import SyncAttempt
 
 GROUP_FILE = "demo/group.yaml"
+SUPERUSER = "administrator@meridian.example"  # of the whole installation: may read the mails it sends
 CLOSE_DAYS = 16  # days after a month's end on which the demo was "watching"; most closes fall among them
 READ_AT = time(21, 0)  # UTC: after office hours in Europe, before midnight there
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         simulator = options["simulator"].rstrip("/")
         os.environ["SIMULATOR_URL"] = simulator
         call_command("load_group", GROUP_FILE, stdout=self.stdout)
+        Person.objects.filter(email=SUPERUSER).update(is_superuser=True)
         now = timezone.now()
         newest = SyncAttempt.objects.filter(outcome__in=SyncAttempt.READ).aggregate(at=Max("started_at"))[
             "at"
