@@ -191,6 +191,45 @@ def release() -> None:
     _say("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
 
 
+def retry_parked() -> int:
+    """Whatever made them fail was mended: parked messages wait again as if nobody had tried; returns how many."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE alerts_delivery SET state = 'waiting', due_at = clock_timestamp(), attempts = 0, abandoned = 0,"
+            " ended_at = NULL, words = '' WHERE state = 'parked'"
+        )
+        return int(cursor.rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What the outbox holds: messages by state, how long the oldest that is due has been due, and the channel."""
+
+    by_state: dict[str, int]
+    oldest_due: timedelta | None
+    held: bool
+    paused_for: timedelta | None
+    words: str
+
+
+def stock() -> Stock:
+    """What is in the outbox, and whether messages may leave."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT state, count(*) FROM alerts_delivery GROUP BY state")
+        by_state = dict(cursor.fetchall())
+        cursor.execute(
+            "SELECT clock_timestamp() - min(due_at) FROM alerts_delivery"
+            " WHERE state IN ('waiting', 'sending') AND due_at <= clock_timestamp()"
+        )
+        (oldest,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT held, CASE WHEN paused_until > clock_timestamp() THEN paused_until - clock_timestamp() END, words"
+            " FROM alerts_channel WHERE name = 'email'"
+        )
+        channel = cursor.fetchone() or (False, None, "")
+    return Stock(by_state, oldest, *channel)
+
+
 def _wait(held: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
     return _say(
         """

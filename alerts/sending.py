@@ -32,6 +32,7 @@ CLOSED_SINCE = "closed before it was sent"
 CLOSED_NO_MORE = "not closed any more when it was to be sent"
 NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
 WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last one is stale"
+NO_ADDRESS = "its recipient has no mail address"
 ENDS_ITS_SENDER = f"{MOST_TRIES} senders in a row ended while they worked on it"
 _OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION}
 _OF_WHAT_IS_OPEN = {Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED}
@@ -85,6 +86,8 @@ def send_one(held: Claim, server: BaseEmailBackend, truth: Truth) -> Outcome:
     try:
         if held.abandoned >= MOST_TRIES:
             raise Permanent(ENDS_ITS_SENDER)
+        if "@" not in delivery.recipient.email:
+            raise Permanent(NO_ADDRESS)
         items, left_out, as_of = _still_to_tell(delivery, truth)
         if not items:
             _for_certain(lambda: _cancel(held, left_out, truth))

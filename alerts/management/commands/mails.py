@@ -1,0 +1,66 @@
+"""`manage.py mails show|hold|release|retry`: what waits to be sent, and whether it may leave."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from alerts import outbox
+from alerts.models import Delivery
+
+BY_HAND = "held by `manage.py mails hold`"
+
+
+class Command(BaseCommand):
+    """Holds every mail back and lets it go again; a restored database is held before its workers start."""
+
+    help = (
+        "Show what waits to be sent (show), send nothing until further notice (hold: do so before you start workers "
+        "on a restored backup, whose mails may have gone out already), send again (release), or try again what could "
+        "not be sent (retry)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("verb", nargs="?", default="show", choices=["show", "hold", "release", "retry"])
+        parser.add_argument("--because", default=BY_HAND, help="why mails are held, for whoever looks later")
+
+    def handle(self, *args: Any, verb: str, because: str, **options: Any) -> None:
+        match verb:
+            case "hold":
+                outbox.hold(because)
+                self.stdout.write("No mail leaves until `manage.py mails release`.")
+            case "release":
+                outbox.release()
+                self.stdout.write("Mails leave again; what waits is sent within 30 seconds.")
+            case "retry":
+                self.stdout.write(f"{_wait(outbox.retry_parked())} for another try.")
+        self._show()
+
+    def _show(self) -> None:
+        found = outbox.stock()
+        told = [f"{found.by_state[state]} {Delivery.State(state).label.lower()}" for state in found.by_state]
+        self.stdout.write(f"Messages: {', '.join(sorted(told)) or 'none'}.")
+        if found.oldest_due is not None:
+            self.stdout.write(f"The oldest that is due has been due for {_span(found.oldest_due)}.")
+        if not settings.MAILS_LEAVE:
+            self.stdout.write("No mail server is named, so messages wait: set MAIL_URL.")
+        elif found.held:
+            self.stdout.write(f"Sending is on hold: {found.words}.")
+        elif found.paused_for is not None:
+            self.stdout.write(f"Sending is paused for {_span(found.paused_for)} more: {found.words}")
+        elif found.words:
+            self.stdout.write(f"In trouble: {found.words}")
+        for parked in Delivery.objects.filter(state="parked").select_related("recipient")[:20]:
+            self.stdout.write(f"Cannot be sent to {parked.recipient.email}: {parked.words}")
+
+
+def _wait(count: int) -> str:
+    return "1 message waits" if count == 1 else f"{count} messages wait"
+
+
+def _span(span: timedelta) -> str:
+    minutes, seconds = divmod(int(span.total_seconds()), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,515 @@
+"""Mail servers that refuse, delay, drop and throttle: the table of 05-reliability 2D over real SMTP on loopback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as settings_in_force
+from django.db import connection as database
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from alerts import outbox, sending, transports
+from alerts.mails import compose
+from alerts.models import Channel, Delivery, DeliveryLine, Notice
+from alerts.outbox import LEASE
+from alerts.sending import ENDS_ITS_SENDER, NOT_VISIBLE, send_due
+from closing.notices import Kind
+from entities.models import Membership, Person
+from periods.models import ClaimedTick, SyncAttempt
+from tests.faults.mails import (
+    assert_all_arrived,
+    late_span,
+    left,
+    let_pass,
+    put_due,
+    raise_notice,
+    save_late_group,
+)
+from tests.faults.smtp_sink import TAKEN, Copy, Sink
+from tests.make import CLOSED, OPEN
+from tests.saved import Meridian
+
+pytestmark = [pytest.mark.fault, pytest.mark.django_db]
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def sink(settings: Settings) -> Iterator[Sink]:
+    """A server, and Django in this process set up to use it."""
+    with Sink() as running:
+        settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
+        settings.EMAIL_BACKEND = "alerts.transports.SmtpBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        yield running
+
+
+@pytest.fixture
+def group() -> Meridian:
+    return save_late_group()
+
+
+@pytest.fixture
+def alert(group: Meridian) -> Notice:
+    return raise_notice(group)
+
+
+def sweep() -> int:
+    """What beat asks for every 30 seconds."""
+    return send_due(timezone.now())
+
+
+def reload(message: Delivery) -> Delivery:
+    return Delivery.objects.get(pk=message.pk)
+
+
+def minutes_until_due(message: Delivery) -> int:
+    return round((reload(message).due_at - timezone.now()) / MINUTE)
+
+
+def boss() -> Person:
+    return Person.objects.create(email="boss@meridian.test", name="Boss", is_superuser=True)
+
+
+# D1 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_d1_a_server_that_is_away_is_tried_on_schedule_and_loses_nothing(sink: Sink, alert: Notice) -> None:
+    """6 hours of refused connections: 1, 2, 5, 15, 60 minutes, then hourly; everything is sent <= 10 min after."""
+    first, *_ = put_due(alert, 20)
+    sink.stop()
+    waits = []
+    for _ in range(10):
+        assert sweep() == 0
+        waits.append(minutes_until_due(first))
+        assert reload(first).attempts == len(waits)
+        assert "does not answer" in reload(first).words
+        Delivery.objects.exclude(pk=first.pk).update(due_at=timezone.now() + 24 * HOUR)
+        let_pass(waits[-1] * MINUTE)
+    assert waits == [1, 2, 5, 15, 60, 60, 60, 60, 60, 60]
+    assert "does not answer" in Channel.objects.get().words
+    Delivery.objects.exclude(pk=first.pk).update(due_at=timezone.now())
+    assert sweep() == 0
+    assert minutes_until_due(first) == 60 or reload(first).state == "waiting"
+    sink.start()
+    assert sweep() == 20
+    assert Channel.objects.get().words == ""
+    assert_all_arrived(sink, 20, most_extra=0)
+
+
+def test_d1_a_server_that_is_back_is_found_by_the_next_sweep(sink: Sink, alert: Notice) -> None:
+    """A message an hour from its next try does not wait for it once somebody answers."""
+    [message] = put_due(alert, 1)
+    sink.stop()
+    sweep()
+    Delivery.objects.update(attempts=7, due_at=timezone.now() + HOUR)
+    assert sweep() == 0
+    sink.start()
+    assert sweep() == 1
+    assert reload(message).state == "sent"
+
+
+def test_d1_one_refused_connection_speaks_for_all(sink: Sink, alert: Notice) -> None:
+    """A thousand messages do not each knock: one try a sweep, and the others stay due."""
+    put_due(alert, 50)
+    sink.stop()
+    for _ in range(3):
+        sweep()
+    assert Delivery.objects.filter(attempts__gt=0).count() == 3
+    assert left("waiting") == 50
+
+
+def test_d1_a_server_unreachable_for_days_parks_nothing(sink: Sink, alert: Notice) -> None:
+    [message] = put_due(alert, 1)
+    sink.stop()
+    Delivery.objects.update(attempts=60, made_at=timezone.now() - timedelta(days=5))
+    sweep()
+    assert reload(message).state == "waiting"
+
+
+def test_d1_a_name_that_cannot_be_resolved(sink: Sink, alert: Notice, settings: Settings) -> None:
+    [message] = put_due(alert, 1)
+    settings.EMAIL_HOST = "mail.invalid"
+    assert sweep() == 0
+    assert (reload(message).state, reload(message).attempts) == ("waiting", 1)
+
+
+# D2, D3 -------------------------------------------------------------------------------------------------------------
+
+
+def test_d2_only_the_recipient_that_was_put_off_is_tried_again(sink: Sink, alert: Notice) -> None:
+    """451 for one of five: four are sent once, the fifth a minute later."""
+    messages = put_due(alert, 5)
+    grey = messages[2]
+    sink.recipient = lambda to: "451 4.7.1 greylisted" if to == grey.recipient.email else "250 ok"
+    assert sweep() == 4
+    assert (reload(grey).attempts, minutes_until_due(grey)) == (1, 1)
+    assert "451 4.7.1 greylisted" in reload(grey).words
+    assert sweep() == 0
+    let_pass(MINUTE)
+    sink.recipient = lambda _: "250 ok"
+    assert sweep() == 1
+    assert_all_arrived(sink, 5, most_extra=0)
+    assert sink.commands["RCPT"] == 6
+
+
+@pytest.mark.parametrize(
+    "answer", ["421 4.3.2 closing", "432 4.3.2 concurrent connections", "452 4.5.3 too many"]
+)
+def test_d2_throttled(sink: Sink, alert: Notice, answer: str) -> None:
+    [message] = put_due(alert, 1)
+    sink.recipient = lambda _: answer
+    sweep()
+    assert (reload(message).state, minutes_until_due(message)) == ("waiting", 1)
+    assert answer in reload(message).words
+
+
+def test_d2_after_two_days_it_is_parked_and_somebody_else_is_told(sink: Sink, alert: Notice) -> None:
+    chief = boss()
+    [message] = put_due(alert, 1)
+    sink.recipient = lambda to: "250 ok" if to == chief.email else "450 4.2.2 mailbox full"
+    tries = 0
+    while reload(message).state == "waiting":
+        sweep()
+        tries += 1
+        assert tries < 100
+        let_pass(timedelta(minutes=max(1, minutes_until_due(message))))
+    assert 45 <= tries <= 55  # five at first, then hourly up to 48 hours
+    assert reload(message).state == "parked"
+    sweep()
+    assert len(sink.to(chief.email)) == 1
+
+
+def test_d3_no_such_person_is_not_tried_again_and_an_administrator_is_told(sink: Sink, alert: Notice) -> None:
+    """550 on RCPT: 0 retries, and A11: the notice that nobody else has goes to administrators."""
+    chief = boss()
+    [message] = put_due(alert, 1)
+    sink.recipient = lambda to: "250 ok" if to == chief.email else "550 5.1.1 no such person"
+    assert sweep() == 1  # the one to the administrator
+    assert (reload(message).state, reload(message).attempts) == ("parked", 1)
+    assert "550 5.1.1 no such person" in reload(message).words
+    let_pass(48 * HOUR)
+    assert sweep() == 0
+    assert sink.commands["RCPT"] == 2
+    [copy] = sink.copies
+    assert copy.recipient == chief.email
+
+
+def test_d3_nobody_else_is_told_what_somebody_has_heard(sink: Sink, alert: Notice) -> None:
+    boss()
+    bad, _good = put_due(alert, 2)
+    sink.recipient = lambda to: "550 no" if to == bad.recipient.email else "250 ok"
+    assert sweep() == 1
+    assert Delivery.objects.count() == 2
+
+
+def test_d3_the_last_of_two_that_both_bounce_falls_back(sink: Sink, alert: Notice) -> None:
+    chief = boss()
+    put_due(alert, 2)
+    sink.recipient = lambda to: "250 ok" if to == chief.email else "550 no"
+    assert sweep() == 1
+    assert len(sink.to(chief.email)) == 1
+
+
+def test_d3_when_administrators_bounce_too_it_ends(sink: Sink, alert: Notice) -> None:
+    boss()
+    put_due(alert, 2)
+    sink.recipient = lambda _: "550 no"
+    assert sweep() == 0
+    assert left("parked") == 3
+    assert left() == 0
+
+
+def test_d3_a_refused_message_is_parked(sink: Sink, alert: Notice) -> None:
+    [message, other] = put_due(alert, 2)
+    sink.judge = lambda copy: (
+        "554 5.6.0 looks like spam" if copy.recipient == message.recipient.email else TAKEN
+    )
+    assert sweep() == 1
+    assert reload(message).state == "parked"
+    assert reload(other).state == "sent"
+
+
+@pytest.mark.parametrize("address", ["", "not an address", "bob@meridian.test\nbcc: all@meridian.test"])
+def test_an_address_that_is_none_is_parked_and_others_flow(sink: Sink, alert: Notice, address: str) -> None:
+    bad, good = put_due(alert, 2)
+    Person.objects.filter(pk=bad.recipient_id).update(email=address)
+    assert sweep() == 1
+    assert reload(bad).state == "parked"
+    assert reload(good).state == "sent"
+
+
+# D4 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_d4_a_wrong_password_parks_nothing_and_counts_against_nobody(
+    sink: Sink, alert: Notice, settings: Settings
+) -> None:
+    """Two hours of 535: paused for five minutes each time, 0 parked, 0 attempts; all are sent once it is right."""
+    put_due(alert, 10)
+    sink.login = ("closeboard", "right")
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "closeboard", "wrong"
+    for _ in range(2 * 60 * 2):
+        assert sweep() == 0
+        let_pass(timedelta(seconds=30))
+    assert sink.commands["AUTH"] <= 2 * 60 / 5 * 3  # smtplib tries what the server offers, in order
+    assert left("waiting") == 10
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
+    assert "535" in Channel.objects.get().words
+    settings.EMAIL_HOST_PASSWORD = "right"
+    let_pass(outbox.PAUSE)
+    assert sweep() == 10
+    assert Channel.objects.get().words == ""
+    assert_all_arrived(sink, 10, most_extra=0)
+
+
+@pytest.mark.parametrize("when", ["MAIL", "RCPT", "DATA", "greeting"])
+def test_d4_whatever_is_refused_to_the_account_is_no_fault_of_a_message(
+    sink: Sink, alert: Notice, when: str
+) -> None:
+    put_due(alert, 3)
+    match when:
+        case "MAIL":
+            sink.sender_answer = "550 5.7.60 client cannot send as this sender"
+        case "RCPT":
+            sink.recipient = lambda _: "530 5.7.57 client not authenticated"
+        case "DATA":
+            sink.judge = lambda _: "554 5.2.252 SendAsDenied; closeboard not allowed to send as group"
+        case _:
+            sink.greeting = "554 5.7.1 your address is blocked"
+    assert sweep() == 0
+    assert left("waiting") == 3
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
+    assert Channel.objects.get().paused_until is not None
+
+
+def test_d4_a_message_that_looks_like_a_wrong_account_does_not_block_the_others(
+    sink: Sink, alert: Notice
+) -> None:
+    """It goes to the end of the queue, and the others end the pause."""
+    bad, *_ = put_due(alert, 3)
+    sink.recipient = lambda to: "530 sign in" if to == bad.recipient.email else "250 ok"
+    sweep()
+    let_pass(outbox.PAUSE)
+    assert sweep() == 2
+
+
+def test_a_message_too_big_for_the_server_is_parked(sink: Sink, alert: Notice) -> None:
+    [message] = put_due(alert, 1)
+    sink.sender_answer = "552 5.3.4 message too big"
+    sweep()
+    assert reload(message).state == "parked"
+
+
+# D5, D6, D7 ---------------------------------------------------------------------------------------------------------
+
+
+def test_d5_taken_and_then_dropped_before_250(sink: Sink, alert: Notice) -> None:
+    """Every tenth of 100 dropped after DATA: 0 lost, 100 distinct ids, extra copies = drops, each of the same id."""
+    put_due(alert, 100)
+    seen: set[str] = set()
+
+    def judge(copy: Copy) -> str | None:
+        first = copy.message_id not in seen
+        seen.add(copy.message_id)
+        return None if first and len(seen) % 10 == 0 else TAKEN
+
+    sink.judge = judge
+    assert sweep() == 90
+    let_pass(MINUTE)
+    assert sweep() == 10
+    assert_all_arrived(sink, 100, most_extra=10)
+    assert sink.extra == 10
+
+
+def test_d6_a_server_that_says_a_letter_now_and_then_is_left_in_time(
+    sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each letter comes within the timeout of a read, the whole does not: the send ends at its own limit.
+
+    The limit is shortened here; that of production is well below a lease.
+    """
+    assert transports.LONGEST_SEND * 2 < LEASE
+    assert timedelta(seconds=settings_in_force.EMAIL_TIMEOUT) < transports.LONGEST_SEND
+    [message] = put_due(alert, 1)
+    monkeypatch.setattr(transports, "LONGEST_SEND", timedelta(seconds=1))
+    sink.dribble = 0.3
+    for where in ("greeting", "answers"):
+        began = time.monotonic()
+        assert sweep() == 0
+        assert time.monotonic() - began < 5
+        assert reload(message).state == "waiting", where
+        assert sink.copies == []
+        let_pass(HOUR)
+        sink.greeting = "220 a"
+    sink.dribble = 0
+    assert sweep() == 1
+
+
+def test_d6_a_silent_server_is_left_after_the_timeout(sink: Sink, alert: Notice, settings: Settings) -> None:
+    settings.EMAIL_TIMEOUT = 0.5
+    [message] = put_due(alert, 1)
+    sink.delay = 1.0
+    assert sweep() == 0
+    assert (reload(message).state, reload(message).attempts) == ("waiting", 1)
+
+
+def test_all_messages_of_a_run_share_one_connection(sink: Sink, alert: Notice) -> None:
+    put_due(alert, 25)
+    assert sweep() == 25
+    assert sink.commands["CONNECT"] == sink.commands["QUIT"] == 1
+
+
+# A5, A6, A10 --------------------------------------------------------------------------------------------------------
+
+
+def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow(
+    sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 poison in 1,000: 999 are sent in the same sweep, the poison is parked after 6 tries, 0 crashes."""
+    poison, *_ = put_due(alert, 1_000)
+
+    def poisoned(delivery: Delivery, *rest: object) -> object:
+        if delivery.pk == poison.pk:
+            raise ZeroDivisionError("a template went wrong")
+        return compose(delivery, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sending, "compose", poisoned)
+    assert send_due(timezone.now(), run=timedelta(minutes=2)) == 999
+    tries = 1
+    while reload(poison).state == "waiting":
+        let_pass(HOUR)
+        sweep()
+        tries += 1
+    assert (reload(poison).state, tries) == ("parked", 6)
+    assert "ZeroDivisionError: a template went wrong" in reload(poison).words
+
+
+def test_a5_a_message_that_ends_whoever_sends_it_is_parked(sink: Sink, alert: Notice) -> None:
+    """Each sender died with it: after six of them it is given up, and others flow."""
+    poison, _other = put_due(alert, 2)
+    for _ in range(7):
+        held = outbox.claim()
+        assert held is not None
+        assert held.delivery_id == poison.pk
+        let_pass(LEASE)
+    assert sweep() == 1
+    assert (reload(poison).state, reload(poison).words) == ("parked", ENDS_ITS_SENDER)
+
+
+def test_a6_closed_between_raising_and_sending(sink: Sink, group: Meridian, alert: Notice) -> None:
+    """0 mails: the message is cancelled and says why."""
+    messages = put_due(alert, 3)
+    group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
+    assert sweep() == 0
+    assert sink.copies == []
+    for each in messages:
+        assert (reload(each).state, reload(each).words) == ("cancelled", sending.CLOSED_SINCE)
+
+
+def test_a6_closed_while_others_are_being_sent(
+    sink: Sink, group: Meridian, alert: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run goes on for half a minute; what closes in the middle of it is told no more a second later."""
+    put_due(alert, 5)
+
+    def judge(_: Copy) -> str:
+        time.sleep(1.1)
+        return TAKEN
+
+    sink.judge = judge
+    real: Callable[..., object] = transports.send
+
+    def send(*given: object) -> None:
+        real(*given)
+        if len(sink.copies) == 2:
+            group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
+
+    monkeypatch.setattr(sending, "send", send)
+    assert sweep() == 2
+    assert left("cancelled") == 3
+
+
+def test_a10_who_lost_access_is_not_told_and_somebody_who_may_know_is(sink: Sink, alert: Notice) -> None:
+    chief = boss()
+    [message] = put_due(alert, 1)
+    Membership.objects.filter(person=message.recipient_id).delete()
+    assert sweep() == 1
+    assert (reload(message).state, reload(message).words) == ("cancelled", NOT_VISIBLE)
+    assert [copy.recipient for copy in sink.copies] == [chief.email]
+    assert DeliveryLine.objects.get(delivery=message).left_out == NOT_VISIBLE
+
+
+def test_a10_a_line_of_another_entity_stays(sink: Sink, group: Meridian) -> None:
+    """Whoever may still see one of two is told of that one only."""
+    both = save_both(group)
+    [message] = put_due(both["NLDT"], 1)
+    DeliveryLine.objects.create(delivery=message, notice=both["UKRT"], recipient=message.recipient)
+    Membership.objects.filter(person=message.recipient_id).update(
+        group=None, entity=group.entities["UKRT"], role=Membership.Role.OWNER
+    )
+    assert sweep() == 1
+    [copy] = sink.copies
+    assert "UK Retail" in copy.raw.decode()
+    assert "EU DTC" not in copy.raw.decode()
+
+
+def save_both(group: Meridian) -> dict[str, Notice]:
+
+    span = late_span(timezone.now())
+    group.read(timezone.now(), {"NLDT": OPEN, "UKRT": OPEN}, span=span)
+    return {code: raise_notice(group, code) for code in ("NLDT", "UKRT")}
+
+
+def test_a_person_who_was_switched_off_gets_nothing(sink: Sink, alert: Notice) -> None:
+    [message] = put_due(alert, 1)
+    Person.objects.filter(pk=message.recipient_id).update(is_active=False)
+    assert sweep() == 0
+    assert reload(message).state == "cancelled"
+
+
+# after an outage ----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_read_before_an_outage_is_told_right_after_it(sink: Sink, alert: Notice) -> None:
+    """Six hours away: a message from before waits for a reading; where none comes it is sent, as of the last one."""
+    [message] = put_due(alert, 1)
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE periods_syncattempt SET started_at = started_at - interval '6 h', finished_at = finished_at -"
+            " interval '6 h', lease_until = lease_until - interval '6 h'"
+        )
+    assert SyncAttempt.objects.exists()
+    assert sweep() == 0
+    assert (reload(message).state, reload(message).attempts) == ("waiting", 0)
+    assert reload(message).words == sending.WAITS_FOR_A_READING
+    now = timezone.now().replace(second=0, microsecond=0)
+    ClaimedTick.objects.bulk_create(
+        ClaimedTick(name="evaluate", slot=now - minute * MINUTE, claimed_at=now) for minute in range(20)
+    )
+    let_pass(MINUTE)
+    assert sweep() == 1
+
+
+def test_good_news_that_is_none_any_more(sink: Sink, group: Meridian) -> None:
+    [message] = put_due(raise_notice(group, kind=Kind.CLEARED), 1)
+    assert sweep() == 0
+    assert reload(message).state == "cancelled"
+
+
+# C7 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_c7_a_restored_database_sends_nothing_before_it_is_released(sink: Sink, alert: Notice) -> None:
+    put_due(alert, 10)
+    outbox.hold("restored from a backup")
+    assert sweep() == 0
+    assert sink.commands["CONNECT"] == 0
+    outbox.release()
+    assert sweep() == 10
