@@ -52,7 +52,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Words that lead somewhere."""
+    """Words that lead somewhere; with an empty address they lead nowhere."""
 
     text: str
     url: str

@@ -49,7 +49,9 @@ def note(part: Part, cases: Cases) -> str:
         case Part.REOPENED:
             return f"{it} had been closed, and is not any more{'' if sure else ', as last read'}."
         case Part.CLEARED:
-            return f"{it} was told of as past its alert line before."
+            if not all(case.row.counts_as_closed for case in cases):
+                return f"{it} has closed a period of the month."
+            return f"{it} counts as closed now." if sure else f"{it} counted as closed when last read."
         case Part.EASED:
             return f"{it} is still not closed, but by what is agreed now it is not past its alert line."
 

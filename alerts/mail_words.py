@@ -7,7 +7,7 @@ escapes all of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from textwrap import wrap
 from urllib.parse import urlencode
@@ -27,13 +27,16 @@ _WIDE = 76  # columns of plain text
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What belongs together: a heading, where there are several, a sentence, rows, and where to see all of them."""
+    """What belongs together: a heading, where there are several, a sentence, rows, and where to see all of them.
+
+    Links to many rows come before them, so that nobody has to scroll to the end; that to a single one comes behind.
+    """
 
     heading: str
     note: str
+    links: Sequence[Link]
     rows: Sequence[Told]
     more: Link | None
-    links: Sequence[Link]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def letter(items: Sequence[Item], known: Known) -> Letter:
     for place, (part, cases) in enumerate(parts.items(), start=1):
         shown = min(len(cases), room - sum(kept[place:]))
         room -= shown
-        sections.append(_section(part, cases, shown, known, headed=len(parts) > 1))
+        sections.append(_section(part, cases, shown, known, alone=len(parts) == 1))
     there = known.as_of.astimezone(known.zone)
     return Letter(
         subject=subject(parts, known.when),
@@ -72,16 +75,15 @@ def as_text(said: Letter) -> str:
     for section in said.sections:
         if section.heading:
             lines += [section.heading, "=" * min(len(section.heading), _WIDE)]
-        lines += [*_wrapped(section.note), ""]
+        lines += [*_wrapped(section.note), *map(_link, section.links), ""]
         for row in section.rows:
             lines += _row(row)
-        lines += [_link(link) for link in (section.more, *section.links) if link is not None]
-        lines += [""] if lines[-1] else []
+        lines += [_link(section.more), ""] if section.more is not None else []
     return "\n".join([*lines, said.as_of, *_wrapped(said.why), _link(said.home), ""])
 
 
 def _row(row: Told) -> list[str]:
-    lines = [f"* {row.title.text}", f"  {row.title.url}"]
+    lines = [f"* {row.title.text}", *([f"  {row.title.url}"] if row.title.url else [])]
     late = " ".join(filter(None, [row.late, row.unit]))
     lines += _wrapped(f"{row.place} · {row.state} · {late}", "  ")
     for fact in row.facts:
@@ -106,15 +108,21 @@ def _link(link: Link) -> str:
     return f"{link.text}: {link.url}"
 
 
-def _section(part: Part, cases: Cases, shown: int, known: Known, *, headed: bool) -> Section:
-    links = _links(part, cases, known)
-    left = len(cases) - shown
+def _section(part: Part, cases: Cases, shown: int, known: Known, *, alone: bool) -> Section:
+    links, rows = _links(part, cases, known), [told(case, known) for case in cases[:shown]]
+    if alone and len(cases) == 1:
+        page = rows[0].title
+        rows = [replace(rows[0], title=Link(page.text, ""))]  # the one link of the mail leads there
+        more: Link | None = Link(f"See {cases[0].short_name} in Closeboard", page.url)
+    else:
+        left = len(cases) - shown
+        more = Link(f"and {left} more", links[0].url) if left else None
     return Section(
-        heading=heading(part, cases) if headed else "",
+        heading="" if alone else heading(part, cases),
         note=note(part, cases),
-        rows=[told(case, known) for case in cases[:shown]],
-        more=Link(f"and {left} more", links[0].url) if left else None,
         links=links,
+        rows=rows,
+        more=more,
     )
 
 

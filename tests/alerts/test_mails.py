@@ -395,6 +395,7 @@ def test_any_name_gives_a_mail_with_one_subject_and_no_other_header(name: str, p
         "mailto:sanne@meridian.test",
     }
     ours = (
+        "See ",
         said.subject,
         "* ",
         "  ",

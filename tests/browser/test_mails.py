@@ -66,6 +66,14 @@ def test_a_mail_without_our_rules_is_legible_too(page: Page) -> None:
         assert not [each for each in Axe().run(page).response["violations"] if each["id"] == "color-contrast"]
 
 
+def test_a_name_without_a_blank_widens_nothing(page: Page) -> None:
+    html = (GOLDEN / "mails" / "mixed.html").read_text(encoding="utf-8")
+    page.set_content(html.replace("EU DTC BV", "W" * 100))
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def _picture(page: Page, name: str) -> None:
     if folder := os.environ.get("CLOSEBOARD_PICTURES"):
         Path(folder).mkdir(parents=True, exist_ok=True)
