@@ -128,6 +128,7 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
         "clear": address(path, Question(at=question.at)),
         "count": count,
         "turn": _turns(address(path, question, sought.pairs()), number, pages),
+        "written": folder() is not None,
         "sent_mails": reverse("sent_mails") if asked.person.is_superuser and folder() else "",
         "try_url": reverse("trial_message") if not asked.past and may_try(asked.person) else "",
         "try_to": asked.person.email,

@@ -9,11 +9,12 @@ from functools import cached_property
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from alerts.models import Overrun
+from alerts.models import DeliveryLine, Notice, Overrun
 from board.asked import Asked
 from board.narrow import narrowed
 from closing.days import WorkCalendar, local_date, zone_named
 from closing.escalation import Escalated, escalated, first_alerting_day
+from closing.notices import Kind
 from closing.readings import PeriodType
 from closing.scoreboard import Row, Scoreboard
 from closing.standing import LatenessUnit
@@ -125,6 +126,7 @@ class Known:
     writable: frozenset[str]
     calendars: Mapping[int, WorkCalendar]
     crossed: Mapping[int, datetime]  # of reopened periods: when the episode that runs went over the line
+    lonely: frozenset[int]  # periods whose alert found nobody to tell
 
     def since(self, row: Row) -> date | None:
         """The day in the entity's zone since which the row is over its line; None where nobody can tell.
@@ -163,7 +165,18 @@ def known_of(asked: Asked, entities: Sequence[Escalated]) -> Known:
         if counted and years
         else {},
         crossed=_crossed(reopened, asked.as_of) if reopened else {},
+        lonely=_lonely([row.period_id for row in rows], asked.as_of),
     )
+
+
+def _lonely(period_ids: Sequence[int | None], as_of: datetime) -> frozenset[int]:
+    """The periods of which the newest alert has no message to anybody."""
+    alerts = Notice.objects.filter(
+        period__in=period_ids, kind__in=[Kind.ALERT.value, Kind.UNCONFIRMED.value], raised_at__lte=as_of
+    )
+    newest = alerts.order_by("period", "-raised_at", "-pk").distinct("period")
+    found = newest.annotate(heard=Exists(DeliveryLine.objects.filter(notice=OuterRef("pk"))))
+    return frozenset(period for period, heard in found.values_list("period", "heard") if not heard)
 
 
 def _crossed(period_ids: Sequence[int | None], as_of: datetime) -> dict[int, datetime]:

@@ -49,6 +49,7 @@ class Month:
     expected: str
     acknowledged: str
     acknowledged_text: str
+    lonely: bool  # its alert found nobody to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,7 @@ def _month(month: date, row: Row, known: Known, asked: Asked) -> Month:
         since=f"{line_of} since {words.short_day(since)}" if since is not None else line_of,
         reason=bool(row.remarks.reason),
         in_the_way=in_the_way(row, reader, as_of),
+        lonely=row.period_id in known.lonely,
         expected=expected(row, as_of),
         acknowledged=acknowledged(row, lambda moment: words.clock(moment, reader.zone, as_of)),
         acknowledged_text=row.remarks.acknowledged_text,

@@ -28,7 +28,8 @@ from entities.models import Person
 
 SHOWN = 100
 _FOLDER_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-_BETWEEN = re.compile(rb"^-{79}\r?\n", re.M)  # what that backend writes after each mail
+# What that backend writes after each mail; a text may have such a line too, but no header behind it.
+_BETWEEN = re.compile(rb"^-{79}\r?\n(?=Content-Type: |\s*\Z)", re.M)
 # A foreign document: nothing of it runs, loads or is sent anywhere, and it has no origin.
 _POLICY = {
     "default-src": [NONE],

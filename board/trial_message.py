@@ -22,6 +22,7 @@ from board.door import memberships_of
 from board.people import signed_in
 from board.rows import Reader
 from board.saved_views import SeeOther
+from board.sent_mails import folder
 from entities.models import Membership, Person
 
 APART = 60  # seconds between two of one person
@@ -73,6 +74,7 @@ def _try(request: HttpRequest, person: Person) -> None:
     except Temporary as wrong:
         messages.error(request, f"It could not be sent just now. {wrong}")
     else:
-        messages.success(request, f"The mail server has taken a message to {person.email}.")
+        taken = "has been written to the folder of mails" if folder() else "has been taken by the mail server"
+        messages.success(request, f"A message to {person.email} {taken}.")
         return
     log.warning("trial message not sent", person=person.pk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from html import unescape
+from pathlib import Path
 
 import pytest
 from django.core import mail
@@ -400,7 +401,7 @@ def nadia(meridian: Meridian) -> Client:
 def test_an_administrator_sends_themself_a_message_once_a_minute(nadia: Client) -> None:
     assert "Send me a test message" in page(nadia)
     text = nadia.post("/alerts/try/", follow=True).content.decode()
-    assert "The mail server has taken a message to nadia@meridian.test." in text
+    assert "A message to nadia@meridian.test has been taken by the mail server." in text
     (message,) = mail.outbox
     assert message.to == ["Nadia Ward <nadia@meridian.test>"]
     assert "/alerts/" in message.body
@@ -439,6 +440,48 @@ def test_the_entitys_page_says_who_was_told_of_the_month_shown(meridian: Meridia
         assert "Past the alert line, and read" not in browser().get(path).content.decode()
 
 
+def test_the_queue_says_where_nobody_could_be_told(meridian: Meridian) -> None:
+    assert "Nobody to notify" not in browser().get("/past-deadline/").content.decode()
+    Delivery.objects.all().delete()
+    assert "Nobody to notify" in browser().get("/past-deadline/").content.decode()
+    assert "Nobody to notify" not in browser().get("/past-deadline/?at=2026-06-15T12:30").content.decode()
+
+
+# --- the mails of a demo --------------------------------------------------------------------------------------------
+
+
+def test_the_mails_in_a_folder_are_read_by_superusers_only(
+    meridian: Meridian, settings: Settings, tmp_path: Path
+) -> None:
+    Person.objects.create_superuser("root@meridian.test", "x", name="Root")
+    root, rosa = browser("root@meridian.test"), browser()
+    assert root.get("/mail/").status_code == 404  # mails are sent
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "not yet")
+    assert rosa.get("/mail/").status_code == 404
+    assert "No mail has been written yet" in root.get("/mail/").content.decode()
+    with mail.get_connection() as server:
+        for number in range(3):
+            message = mail.EmailMultiAlternatives(
+                f"Mail <{number}>", "Größe\n" + "-" * 79 + "\nmore", to=["x@meridian.test"], connection=server
+            )
+            message.attach_alternative("<p onclick='alert(1)'>HTML</p>", "text/html")
+            message.send()
+    text = root.get("/mail/").content.decode()
+    assert re.findall(r"<h2>(.*?)</h2>", text)[:1] == ["Mail &lt;2&gt;"]
+    assert "Größe" in text
+    (address, *_) = re.findall(r'href="(/mail/[^"]+/)"', text)
+    answer = root.get(address)
+    assert answer.content == b"<p onclick='alert(1)'>HTML</p>"
+    policy = answer["Content-Security-Policy"]
+    for part in ("default-src 'none'", "sandbox", "frame-ancestors 'none'", "form-action 'none'"):
+        assert part in policy
+    assert "script-src" not in policy
+    assert rosa.get(address).status_code == 404
+    for key in ("x", "..", "20260612-120000-1-1"):
+        assert root.get(f"/mail/{key}/").status_code == 404
+
+
 # --- what it costs --------------------------------------------------------------------------------------------------
 
 
@@ -471,4 +514,4 @@ def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing(
         text = page(client)
     assert len(open_now(text)) == 2 * entities
     assert all(each["sql"].lstrip().upper().startswith(("SELECT", "WITH")) for each in counted)
-    assert len(counted) == 40, "\n".join(each["sql"][:160] for each in counted)
+    assert len(counted) == 41, "\n".join(each["sql"][:160] for each in counted)
