@@ -24,12 +24,23 @@ def subject(parts: Mapping[Part, Cases], when: When) -> str:
     """The count and the worst, whatever else there is as counts; a mail of one entity is told in a sentence."""
     (worst, cases), *others = parts.items()
     said = _about_one(worst, cases[0], when) if len(cases) == 1 else _about_many(worst, cases, when)
-    return "; ".join([said, *(f"{_entities(own)} {_SHORT[part]}" for part, own in others)])
+    return "; ".join(
+        [said, *(f"{_entities(own)} {_SHORT[part]}{_unsure(part, own)}" for part, own in others)]
+    )
 
 
 def heading(part: Part, cases: Cases) -> str:
-    """ "3 entities past the 5-day line"."""
-    return f"{_count(cases)} {f'past {_line_of(cases)}' if part is Part.PAST else _SHORT[part]}"
+    """ "3 entities past the 5-day line (1 unconfirmed)"."""
+    what = f"past {_line_of(cases)}" if part is Part.PAST else _SHORT[part]
+    return f"{_count(cases)} {what}{_unsure(part, cases)}"
+
+
+def _unsure(part: Part, cases: Cases) -> str:
+    """How many of those counted nobody can confirm: a count must not tell them as a fact."""
+    unsure = _entities([case for case in cases if not words.confirmed(case.row)])
+    if part is Part.UNCONFIRMED or not unsure:
+        return ""
+    return " (unconfirmed)" if unsure == _entities(cases) else f" ({unsure} unconfirmed)"
 
 
 def note(part: Part, cases: Cases) -> str:

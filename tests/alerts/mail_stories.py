@@ -59,7 +59,8 @@ class Told:
 
     def told(self, who: Person | None = None) -> tuple[Delivery, list[Item]]:
         """What somebody (Rosa) is about to be told."""
-        delivery = Delivery.objects.get(recipient=who or self.rosa, state=Delivery.State.WAITING)
+        waiting = Delivery.objects.select_related("recipient").filter(state=Delivery.State.WAITING)
+        delivery = waiting.get(recipient=who or self.rosa)
         items, _ = still_to_tell(delivery, self.now)
         delivery.message_id = MESSAGE_ID
         return delivery, items

@@ -304,6 +304,54 @@ def test_lines_that_differ_are_not_given_one_number() -> None:
     assert said.subject == "2 entities past their alert line, EU DTC BV +6d"
 
 
+def test_a_count_says_how_many_of_it_are_unconfirmed() -> None:
+    unread = row(UKRT, *story(UKRT, None), as_of=NOON, read_at="2026-06-15 09:12")
+    closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON, read_at="2026-06-15 09:12")
+    items = [some_item(late()), some_item(unread), some_item(closed, Kind.CLEARED)]
+    said = letter(items, known())
+    assert (
+        said.subject
+        == "2 entities past the 5-day line (1 unconfirmed), EU DTC BV +6d; 1 closed (unconfirmed)"
+    )
+    assert said.sections[1].note == "It counted as closed when last read."
+
+
+def test_an_older_month_comes_with_a_board_of_its_own() -> None:
+    april = replace(late(), standing=replace(late().standing, days_late=36))
+    other = row(UKRT, *story(UKRT, None), as_of=NOON)
+    items = [
+        some_item(late()),
+        Item(Notice(kind="alert", period_id=7, episode=1), april, date(2026, 4, 1)),
+        some_item(other),
+    ]
+    said = letter(items, known())
+    assert said.subject == "2 entities past the 5-day line, EU DTC BV +36d"
+    (section,) = said.sections
+    assert [each.place for each in section.rows] == ["NLDT, April 2026", "NLDT, May 2026", "UKRT, May 2026"]
+    assert [each.url.removeprefix(BASE_URL) for each in section.links] == [
+        "/past-deadline/",
+        "/?month=2026-05&show=alerting",
+        "/?month=2026-04&show=alerting&owner=Sanne+de+Wit",
+    ]
+
+
+def test_what_was_opened_again_and_is_past_the_line_is_one_row_that_says_both() -> None:
+    reads = (*story(NLDT, CLOSED, "2026-06-08 12:00"), ("2026-06-15 11:00", OPEN))
+    told = row(NLDT, *reads, as_of=NOON)
+    notice = Notice(pk=5, kind="reopened", period_id=0, change_id=1)
+    undone = replace(known(), undone={5: utc("2026-06-15 11:00")})
+    said = letter([Item(notice, told, MAY), some_item(told)], undone)
+    assert said.subject == "EU DTC BV is 6 days past its deadline for May 2026"
+    facts = {fact.name: fact.text for fact in said.sections[0].rows[0].facts}
+    assert facts["Opened again"] == "Seen Mon 15 Jun 12:00. It had been closed on Mon 8 June 2026."
+
+
+def test_one_of_two_periods_of_a_month_is_not_told_as_the_month() -> None:
+    said = letter([some_item(late(), Kind.CLEARED)], known())
+    assert said.subject == "EU DTC BV has closed one of its periods of May 2026"
+    assert said.sections[0].rows[0].state == "Open"
+
+
 def test_no_section_pushes_another_out() -> None:
     rows = [replace(late(), code=f"E{number}", name=f"E{number}") for number in range(60)]
     closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON)
