@@ -32,7 +32,7 @@ class Claim:
     """The right to send one message until the lease is over; `fence` tells this claim from any other.
 
     `attempts` counts this one. `age` is how long ago the message was made, `abandoned` how many claims right before
-    this one were never ended, because the sender died.
+    this one were never ended, because the sender died. `lines` is what it holds, which nobody adds to any more.
     """
 
     delivery_id: int
@@ -40,6 +40,7 @@ class Claim:
     attempts: int
     age: timedelta = timedelta(0)
     abandoned: int = 0
+    lines: int = 0
 
     @property
     def spent(self) -> bool:
@@ -62,7 +63,8 @@ SET state = 'sending', fence = fence + 1, attempts = attempts + 1,
     lease_until = clock_timestamp() + %(lease)s::interval,
     abandoned = CASE found.state WHEN 'sending' THEN abandoned + 1 ELSE 0 END
 FROM found WHERE d.id = found.id
-RETURNING d.id, d.fence, d.attempts, clock_timestamp() - d.made_at, d.abandoned
+RETURNING d.id, d.fence, d.attempts, clock_timestamp() - d.made_at, d.abandoned,
+          (SELECT count(*) FROM alerts_deliveryline WHERE delivery_id = d.id)
 """
 # What somebody is sending at this moment counts, so that several senders cannot each see the last free place.
 _ROOM = """

@@ -20,7 +20,7 @@ from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.outbox import LEASE, MOST_TRIES, Claim
 from alerts.raising import address
 from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable, mail_server, reach, send
-from alerts.truth import Truth
+from alerts.truth import Truth, places_of, with_lines
 from closing.notices import Kind
 from closing.scoreboard import Row
 from closing.standing import Level
@@ -82,7 +82,7 @@ def send_due(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE)
 
 def send_one(held: Claim, server: BaseEmailBackend, truth: Truth) -> Outcome:
     """Send the claimed message and mark what became of it. Raises for the database and for time limits only."""
-    delivery = Delivery.objects.select_related("recipient").get(pk=held.delivery_id)
+    delivery = truth.message(held)
     try:
         if held.abandoned >= MOST_TRIES:
             raise Permanent(ENDS_ITS_SENDER)
@@ -124,18 +124,14 @@ def send_one(held: Claim, server: BaseEmailBackend, truth: Truth) -> Outcome:
 
 def still_to_tell(delivery: Delivery, as_of: datetime) -> tuple[list[Item], dict[int, str]]:
     """What is still true and still theirs to know, with its row of the board; and why lines are left out, by line."""
-    items, left_out, _ = _still_to_tell(delivery, Truth(as_of))
+    items, left_out, _ = _still_to_tell(with_lines([delivery.pk])[delivery.pk], Truth(as_of))
     return items, left_out
 
 
 def _still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Item], dict[int, str], datetime]:
-    lines = list(
-        delivery.lines.select_related("notice__period__entity").order_by("notice__raised_at", "notice_id")
-    )
-    places = {(line.notice.period.entity_id, line.notice.period.reporting_month) for line in lines}
-    rows, as_of = truth.rows(places, delivery.recipient)
+    rows, as_of = truth.rows(places_of(delivery), delivery.recipient)
     items, left_out = [], {}
-    for line in lines:
+    for line in delivery.lines.all():
         notice, period = line.notice, line.notice.period
         row = rows.get((period.entity_id, period.reporting_month))
         why = NOT_VISIBLE if row is None else _untrue(notice, period, row)

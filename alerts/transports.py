@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import smtplib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,6 +22,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 LONGEST_SEND = timedelta(seconds=90)  # from the first word to the last; a lease is longer (05-reliability D6)
 LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
+LOOK_EVERY = 0.5  # seconds
 PERMANENT = 500  # SMTP replies from here on say that the same will be refused again (RFC 5321, 4.2.1)
 TOO_BIG = 552
 SERVICE_ENDS = 421
@@ -45,9 +48,10 @@ class Misconfigured(Exception):
 
 
 class SmtpBackend(smtp.EmailBackend):
-    """Django's SMTP connection, which somebody else may cut off whatever it is doing."""
+    """Django's SMTP connection, which somebody else may cut off whatever it is doing; they do so after `until`."""
 
     _dialling: smtplib.SMTP | None = None
+    until = math.inf  # time.monotonic()
 
     @property
     def connection_class(self) -> Callable[..., smtplib.SMTP]:  # type: ignore[override]
@@ -83,11 +87,14 @@ class SmtpBackend(smtp.EmailBackend):
 @contextmanager
 def mail_server() -> Iterator[BaseEmailBackend]:
     """One connection for many messages, opened by the first."""
-    server = get_connection()
+    server, over = get_connection(), threading.Event()
+    if isinstance(server, SmtpBackend):
+        threading.Thread(target=_watch, args=[server, over], daemon=True).start()
     try:
         yield server
     finally:
         _goodbye(server)
+        over.set()
 
 
 def reach(server: BaseEmailBackend) -> None:
@@ -125,13 +132,19 @@ def _at_most(seconds: float, server: BaseEmailBackend) -> Iterator[None]:
     if not isinstance(server, SmtpBackend):
         yield
         return
-    timer = threading.Timer(seconds, server.cut)
-    timer.daemon = True
-    timer.start()
+    before = server.until
+    server.until = min(before, time.monotonic() + seconds)
     try:
         yield
     finally:
-        timer.cancel()
+        server.until = before
+
+
+def _watch(server: SmtpBackend, over: threading.Event) -> None:
+    # One thread for all messages: one for each would cost more than the message.
+    while not over.wait(LOOK_EVERY):
+        if time.monotonic() > server.until:
+            server.cut()
 
 
 def _goodbye(server: BaseEmailBackend) -> None:

@@ -7,12 +7,15 @@ closed for a second when its message was claimed, nor to anybody who had lost si
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import connection as database
+from django.db.models import Prefetch
 
+from alerts.models import Delivery, DeliveryLine
+from alerts.outbox import Claim
 from alerts.raising import watching_since
 from alerts.recipients import Around, people_around
 from closing.scoreboard import Row
@@ -20,7 +23,8 @@ from entities.models import LegalEntity, Person
 from periods.snapshot import take_snapshots
 
 HOLDS_FOR = 1.0  # seconds
-LOOKS_AHEAD = 200  # messages that are due, whose entities are looked up together
+LOOKS_AHEAD = 200  # messages that are due, which are looked up together
+MOST_LINES = 1_000  # of those
 SETTLED_AFTER = timedelta(minutes=15)  # back for so long, whoever cannot be read cannot be read
 
 Place = tuple[int, date]  # an entity and a reporting month
@@ -35,6 +39,7 @@ class _Look:
     places: frozenset[Place]
     rows: dict[Place, Row]
     around: dict[int, Around]
+    messages: dict[int, Delivery]
 
 
 class Truth:
@@ -49,11 +54,22 @@ class Truth:
         as_of, began = self._began
         return as_of + timedelta(seconds=time.monotonic() - began)
 
+    def message(self, held: Claim) -> Delivery:
+        """The claimed message with its recipient and its lines, in the order in which they were raised."""
+        look = self._look
+        if look is None or time.monotonic() - look.taken > HOLDS_FOR:
+            self._look = look = _look(self.now(), [held.delivery_id])
+        found = look.messages.get(held.delivery_id)
+        # Lines are added until a message is claimed, so a look may have come before the last of them.
+        if found is None or len(found.lines.all()) != held.lines:
+            return with_lines([held.delivery_id])[held.delivery_id]
+        return found
+
     def rows(self, places: Collection[Place], person: Person) -> tuple[dict[Place, Row], datetime]:
         """The rows that this person may see, and the moment they are of."""
         look = self._look
         if look is None or time.monotonic() - look.taken > HOLDS_FOR or not look.places.issuperset(places):
-            self._look = look = self._taken(places)
+            self._look = look = _look(self.now(), (), places)
         if not person.is_active:
             return {}, look.as_of
         seen = {
@@ -69,25 +85,45 @@ class Truth:
         since = watching_since(now)
         return since is None or now - since < SETTLED_AFTER
 
-    def _taken(self, wanted: Iterable[Place]) -> _Look:
-        places = frozenset(wanted) | self._of_what_is_due()
-        taken, as_of = time.monotonic(), self.now()
-        entities = LegalEntity.objects.filter(pk__in={entity for entity, _ in places})
-        boards = take_snapshots(entities, sorted({month for _, month in places}), as_of)
-        rows = {(row.entity_id, month): row for month, board in boards.items() for row in board.rows}
-        return _Look(taken, as_of, places, rows, people_around({entity for entity, _ in places}))
 
-    def _of_what_is_due(self) -> frozenset[Place]:
-        with database.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT DISTINCT period.entity_id, period.reporting_month
-                FROM (SELECT id FROM alerts_delivery WHERE state = 'waiting' AND due_at <= clock_timestamp()
-                      ORDER BY due_at, id LIMIT %s) due
-                JOIN alerts_deliveryline line ON line.delivery_id = due.id
-                JOIN alerts_notice notice ON notice.id = line.notice_id
-                JOIN periods_fiscalperiod period ON period.id = notice.period_id
-                """,
-                [LOOKS_AHEAD],
-            )
-            return frozenset(cursor.fetchall())
+def places_of(message: Delivery) -> set[Place]:
+    """What a message tells of."""
+    periods = (line.notice.period for line in message.lines.all())
+    return {(period.entity_id, period.reporting_month) for period in periods}
+
+
+def _look(as_of: datetime, ids: Collection[int], also: Collection[Place] = ()) -> _Look:
+    taken = time.monotonic()
+    messages = with_lines([*ids, *_due_next()])
+    places = frozenset(also).union(*(places_of(each) for each in messages.values()))
+    entities = LegalEntity.objects.filter(pk__in={entity for entity, _ in places})
+    months = sorted({month for _, month in places})
+    boards = take_snapshots(entities, months, as_of) if months else {}
+    rows = {(row.entity_id, month): row for month, board in boards.items() for row in board.rows}
+    return _Look(taken, as_of, places, rows, people_around({entity for entity, _ in places}), messages)
+
+
+def _due_next() -> list[int]:
+    """Messages that are about to be sent, by this process or another: a few hundred, or fewer long ones."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id FROM (
+                SELECT due.id, sum(line.lines) OVER (ORDER BY due_at, due.id) AS lines
+                FROM (SELECT id, due_at FROM alerts_delivery
+                      WHERE state = 'waiting' AND due_at <= (SELECT clock_timestamp())
+                      ORDER BY due_at, id LIMIT %s) due,
+                     LATERAL (SELECT count(*) AS lines FROM alerts_deliveryline WHERE delivery_id = due.id) line
+            ) ahead WHERE lines <= %s
+            """,
+            [LOOKS_AHEAD, MOST_LINES],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def with_lines(ids: Collection[int]) -> dict[int, Delivery]:
+    """Messages by id, each with its recipient and its lines in the order in which they were raised."""
+    lines = DeliveryLine.objects.select_related("notice__period__entity")
+    in_order = Prefetch("lines", lines.order_by("notice__raised_at", "notice_id"))
+    found = Delivery.objects.filter(pk__in=ids).select_related("recipient").prefetch_related(in_order)
+    return {each.pk: each for each in found}
