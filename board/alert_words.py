@@ -37,6 +37,7 @@ _TONES = {
     Kind.CLEARED: "ok",
 }
 NOBODY = "Nobody to notify"
+_WHY_NOBODY = "No owner, finance staff or administrator has a role for it. Give somebody one."
 _FIRST = ("alert", "waits", "ok", "quiet")  # whoever has to do something about it reads that first
 _NAMED = 4  # people that are named at once; the others fold away
 
@@ -139,7 +140,7 @@ def _messages(
     if not alike:
         if notice.kind == Kind.CLEARED.value:
             return [Message("info", "Nobody had been told that it was late, so nobody is told", "quiet")]
-        return [Message("warning", NOBODY, "alert")]
+        return [Message("warning", NOBODY, "alert", detail=_WHY_NOBODY)]
     found = []
     for message, people in sorted(alike.items(), key=lambda each: _FIRST.index(each[0].tone)):
         names = sorted(people, key=str.casefold)

@@ -130,12 +130,17 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
         "turn": _turns(address(path, question, sought.pairs()), number, pages),
         "written": folder() is not None,
         "sent_mails": reverse("sent_mails") if asked.person.is_superuser and folder() else "",
-        "try_url": reverse("trial_message") if not asked.past and may_try(asked.person) else "",
+        "try_url": _try_url(asked),
         "try_to": asked.person.email,
-        "silent": not settings.MAILS_LEAVE,
     }
     own = [*sought.pairs(), *([("page", str(number))] if number > 1 else [])]
     return sheet(request, asked, "alerts", board, told_all, own=own, kept=sought.pairs())
+
+
+def _try_url(asked: Asked) -> str:
+    """Where a test message is asked for; empty for who may not, and while no mail leaves."""
+    may = settings.MAILS_LEAVE and not asked.past and may_try(asked.person)
+    return reverse("trial_message") if may else ""
 
 
 def _page_number(text: str, pages: int) -> int:

@@ -13,11 +13,16 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from pytest_django import Settings
 
-from tests.board.year import YEAR_AT, save_a_year
+from closing.readings import Gap, GapReason
+from entities.models import Membership
+from tests.board.tellings import sent, watch
+from tests.board.year import CODES, YEAR_AT, save_a_year
 from tests.browser.reader import NewReader
 from tests.golden_files import assert_golden
-from tests.saved import person
+from tests.make import CLOSED, ON_HOLD, OPEN, utc
+from tests.saved import Meridian, person
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 PAGES = {
@@ -26,7 +31,24 @@ PAGES = {
     "calendar": "/calendar/",
     "past-deadline": "/past-deadline/",
     "entity": "/entities/NLDT/",
+    "alerts": "/alerts/",
 }
+
+
+def tell(group: Meridian) -> datetime:
+    """Everybody who owns an entity past its line is told, five minutes after the other pictures; returns when."""
+    for entity in group.entities.values():
+        assert entity.owner is not None
+        Membership.objects.create(person=entity.owner, role=Membership.Role.OWNER, entity=entity)
+    closed = dict.fromkeys(("UKHC", "UKRT", "IEOP", "FRSA", "USHQ", "CALC"), CLOSED)
+    said = dict.fromkeys(CODES, OPEN) | closed | {"USRT": ON_HOLD, "UKWS": ON_HOLD}
+    del said["ESIB"]
+    watch(utc("2026-06-17 09:43"))
+    gone = Gap("esib", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    group.read("2026-06-17 09:44", said, gaps=[gone])
+    watch(utc("2026-06-17 09:45"))
+    sent(utc("2026-06-17 09:46"))
+    return utc("2026-06-17 09:47")
 
 
 def test_the_pictures_of_the_readme(
@@ -34,9 +56,11 @@ def test_the_pictures_of_the_readme(
     clock_at: Callable[[datetime], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
 ) -> None:
+    settings.MAILS_LEAVE = True
     clock_at(YEAR_AT)
-    save_a_year()
+    group = save_a_year()
     person()
     reader = new_reader(1400, 900)
     reader.log_in()
@@ -46,6 +70,8 @@ def test_the_pictures_of_the_readme(
         monkeypatch.setenv("UPDATE_GOLDEN", "1")
     folder = SCREENS if update else tmp_path
     for name, path in PAGES.items():
+        if name == "alerts":
+            clock_at(tell(group))
         reader.open(path)
         if name == "board":
             expect(reader.page.locator("#live")).to_be_visible()
