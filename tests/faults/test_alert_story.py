@@ -167,14 +167,14 @@ def _half_an_hour_goes_by() -> None:
 
 
 def _the_close_was_seen_long_ago() -> None:
-    """Half an hour more has gone by for all that happened; history refuses to be rewritten, so its triggers are off."""
+    """Half an hour more has gone by for all that happened; history refuses that, so its triggers are off."""
     with database.cursor() as cursor:
         cursor.execute("ALTER TABLE periods_statechange DISABLE TRIGGER USER")
-        for table, column in (
-            ("periods_statechange", "seen_at"),
-            ("periods_statechange", "previous_read_at"),
-            ("periods_perioddeadline", "set_at"),
-            ("alerts_notice", "raised_at"),
+        for table, columns in (
+            ("periods_statechange", ("seen_at", "previous_read_at")),
+            ("periods_perioddeadline", ("set_at",)),
+            ("alerts_notice", ("raised_at",)),
         ):
-            cursor.execute(f"UPDATE {table} SET {column} = {column} - %s::interval", [str(HOLD_DOWN)])
+            moved = ", ".join(f"{column} = {column} - %(ago)s::interval" for column in columns)
+            cursor.execute(f"UPDATE {table} SET {moved}", {"ago": str(HOLD_DOWN)})
         cursor.execute("ALTER TABLE periods_statechange ENABLE TRIGGER USER")
