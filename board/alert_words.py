@@ -89,7 +89,7 @@ def told(
     addresses.
     """
     kind = Kind(notice.kind)
-    name = KINDS[kind] + (f" step {notice.step}" if kind is Kind.ESCALATION else "")
+    name = KINDS[kind] + (f", step {notice.step}" if kind is Kind.ESCALATION else "")
     return Told(
         kind=name,
         icon=_ICONS[kind],

@@ -319,7 +319,7 @@ def in_words(question: Question, own: Pairs, zone: ZoneInfo) -> str:
         f"in the order of {_lower(ORDERS[question.sort])}" if question.sort != "behind" else "",
         month_and_year(question.month) if question.month else "",
         f"as of {_moment(question.at, zone)}" if question.at else "",
-        *(f"{value} {name}" for name, value in own),
+        *(f"{value} months" if name == "months" else f"{name}: {value}" for name, value in own),
     ]
     return " · ".join(part for part in parts if part) or "everything"
 

@@ -349,6 +349,15 @@ def test_a_filter_that_means_nothing_is_refused(meridian: Meridian, query: str) 
     assert browser().get(PATH + query).status_code == 400
 
 
+def test_a_view_keeps_the_filters_of_notices(two_told: Client) -> None:
+    seen = {"name": "my alerts", "screen": "alerts", "query": "kind=alert&message=sent&for=2026-05&page=2"}
+    two_told.post("/views/save/", seen)
+    text = page(two_told)
+    assert 'href="/alerts/?kind=alert&message=sent&for=2026-05"' in text
+    assert "Alerts · kind: alert · message: sent · for: 2026-05" in flat(text)
+    assert "my alerts" in page(two_told, "?kind=alert&message=sent&for=2026-05").partition("Save what")[0]
+
+
 def test_only_what_a_person_may_see(two_told: Client) -> None:
     person("uma@meridian.test", "Uma", group="UK")
     text = page(browser("uma@meridian.test"))

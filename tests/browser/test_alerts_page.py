@@ -259,6 +259,15 @@ def test_a_test_message_is_answered_on_the_page(new_reader: NewReader, clock_at:
     reader.picture("alerts-tried-again")
 
 
+def test_it_prints(new_reader: NewReader, clock_at: ClockAt) -> None:
+    clock_at(busy())
+    reader = enter(new_reader(1050))
+    reader.page.emulate_media(media="print")
+    expect(reader.page.locator("#filters")).to_be_hidden()
+    expect(reader.page.locator(".all-told > li").first).to_be_visible()
+    reader.picture("alerts-print")
+
+
 def test_a_page_of_a_past_moment(new_reader: NewReader, clock_at: ClockAt) -> None:
     clock_at(told() + timedelta(days=1))
     reader = enter(new_reader(), "/alerts/?at=2026-06-15T13:01")
