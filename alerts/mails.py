@@ -13,13 +13,14 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from alerts.foreign_text import header_line, one_line
+from alerts.mail_about import About, Held, about
 from alerts.mail_cases import SHORT_NAME
 from alerts.mail_cases import Item as Item
 from alerts.mail_rows import Known, Owner
 from alerts.mail_words import Letter, as_text, letter
 from alerts.models import Delivery, Overrun
 from closing.words import reader_zone
-from entities.models import LegalEntity, Membership, Person
+from entities.models import Membership, Person
 from periods.models import StateChange
 
 _MOST_REASONS = 3  # why somebody is told of it, in so many places at most
@@ -31,11 +32,19 @@ _ROLES = (
 )
 
 
-def compose(delivery: Delivery, items: Sequence[Item], as_of: datetime) -> EmailMultiAlternatives:
-    """The mail that tells one person of these; `items` is not empty. The same few queries whatever it tells of."""
+def compose(
+    delivery: Delivery, items: Sequence[Item], as_of: datetime, known: About | None = None
+) -> EmailMultiAlternatives:
+    """The mail that tells one person of these; `items` is not empty. The same few queries whatever it tells of.
+
+    `known` may bring what was looked up for many mails at once; what it does not cover is looked up here.
+    """
     person = delivery.recipient
     changes = _changes(items)
-    said = letter(items, _known(person, items, changes, as_of))
+    ids = {each.row.entity_id for each in items}
+    if known is None or not known.covers(ids, person.pk):
+        known = about(ids, [person.pk])
+    said = letter(items, _known(person, items, changes, as_of, known))
     mail = EmailMultiAlternatives(
         subject=header_line(said.subject),
         body=as_text(said),
@@ -110,23 +119,19 @@ def _changes(items: Sequence[Item]) -> dict[int, StateChange]:
 
 
 def _known(
-    person: Person, items: Sequence[Item], changes: Mapping[int, StateChange], as_of: datetime
+    person: Person, items: Sequence[Item], changes: Mapping[int, StateChange], as_of: datetime, known: About
 ) -> Known:
     zone, zone_name = reader_zone(person.zone)
-    ids = {each.row.entity_id for each in items}
-    found = LegalEntity.objects.filter(pk__in=ids).values_list(
-        "pk", "owner", "owner__name", "owner__email", "group__path"
-    )
-    entities = list(found)
-    paths = {pk: path for pk, _, _, _, path in entities}
-    owned = {pk for pk, owner, *_ in entities if owner == person.pk}
+    entities = {each.row.entity_id: known.entities[each.row.entity_id] for each in items}
+    paths = {pk: each.path for pk, each in entities.items()}
+    owned = {pk for pk, each in entities.items() if each.owner == person.pk}
     return Known(
         as_of=as_of,
         zone=zone,
         zone_name=zone_name,
         base_url=settings.PUBLIC_BASE_URL,
-        why=_why(person, items, owned, paths),
-        owners={pk: Owner(name or "", email or "") for pk, _, name, email, _ in entities},
+        why=_why(items, owned, paths, known.held[person.pk]),
+        owners={pk: Owner(each.owner_name, each.owner_email) for pk, each in entities.items()},
         groups={pk: path.strip("/").split("/") for pk, path in paths.items()},
         undone={
             each.notice.pk: change.seen_at
@@ -136,7 +141,9 @@ def _known(
     )
 
 
-def _why(person: Person, items: Sequence[Item], owned: set[int], paths: Mapping[int, str]) -> str:
+def _why(
+    items: Sequence[Item], owned: set[int], paths: Mapping[int, str], memberships: Sequence[Held]
+) -> str:
     """Why this person is told: as owner, as finance, or by the role that reaches what those do not."""
     names = {each.row.entity_id: one_line(each.row.name) or each.row.code for each in items}
     reasons, reached = [], set(owned)
@@ -144,12 +151,11 @@ def _why(person: Person, items: Sequence[Item], owned: set[int], paths: Mapping[
         whose = names[next(iter(owned))] if len(owned) == 1 else f"{len(owned)} of these entities"
         reasons.append(f"as owner of {whose}")
     held: dict[str, list[tuple[str, set[int]]]] = {role.value: [] for role in _ROLES}
-    memberships = Membership.objects.filter(person=person)
-    for role, entity, entity_name, path, group_name in memberships.values_list(
-        "role", "entity", "entity__name", "group__path", "group__name"
-    ):
-        told = {pk for pk, own in paths.items() if pk == entity or (path and own.startswith(path))}
-        held[role].append((one_line(entity_name or group_name or ""), told))
+    for each in memberships:
+        told = {
+            pk for pk, own in paths.items() if pk == each.entity or (each.path and own.startswith(each.path))
+        }
+        held[each.role].append((one_line(each.entity_name or each.group_name), told))
     for role in _ROLES:
         for place, told in sorted(held[role.value], key=lambda each: (-len(each[1]), each[0])):
             if told - reached or (told and role is Membership.Role.FINANCE):

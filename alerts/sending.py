@@ -95,7 +95,7 @@ def send_one(held: Claim, server: BaseEmailBackend, truth: Truth) -> Outcome:
         if _waits_for_a_reading(items, truth):
             outbox.postpone(held, WAITS_FOR_A_READING)
             return Outcome.NOT_SENT
-        send(compose(delivery, items, as_of), server)
+        send(compose(delivery, items, as_of, truth.about), server)
     except Unreachable as wrong:
         outbox.away(str(wrong))
         outbox.retry_later(held, str(wrong))  # for ever: nobody else could be told either

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from django.db import connection as database
 from django.db.models import Prefetch
 
+from alerts.mail_about import About, about
 from alerts.models import Delivery, DeliveryLine
 from alerts.outbox import Claim
 from alerts.raising import watching_since
@@ -40,6 +41,7 @@ class _Look:
     rows: dict[Place, Row]
     around: dict[int, Around]
     messages: dict[int, Delivery]
+    about: About
 
 
 class Truth:
@@ -79,6 +81,11 @@ class Truth:
         }
         return seen, look.as_of
 
+    @property
+    def about(self) -> About | None:
+        """What mails say of the entities and people of the last look."""
+        return self._look.about if self._look is not None else None
+
     def just_back(self) -> bool:
         """Whether nothing was evaluated until a moment ago: then what is stale may be long out of date."""
         now = self.now()
@@ -96,11 +103,13 @@ def _look(as_of: datetime, ids: Collection[int], also: Collection[Place] = ()) -
     taken = time.monotonic()
     messages = with_lines([*ids, *_due_next()])
     places = frozenset(also).union(*(places_of(each) for each in messages.values()))
-    entities = LegalEntity.objects.filter(pk__in={entity for entity, _ in places})
+    entity_ids = {entity for entity, _ in places}
+    entities = LegalEntity.objects.filter(pk__in=entity_ids)
     months = sorted({month for _, month in places})
     boards = take_snapshots(entities, months, as_of) if months else {}
     rows = {(row.entity_id, month): row for month, board in boards.items() for row in board.rows}
-    return _Look(taken, as_of, places, rows, people_around({entity for entity, _ in places}), messages)
+    known = about(entity_ids, {each.recipient_id for each in messages.values()})
+    return _Look(taken, as_of, places, rows, people_around(entity_ids), messages, known)
 
 
 def _due_next() -> list[int]:

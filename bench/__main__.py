@@ -28,6 +28,7 @@ def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
         p4_evaluate,
         p5_store,
         p6_read,
+        p7_mails,
         p8_growth,
         p9_stack,
     )
@@ -39,6 +40,7 @@ def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
         "P4": p4_evaluate.measure,
         "P5": p5_store.measure,
         "P6": p6_read.measure,
+        "P7": p7_mails.measure,
         "P8": p8_growth.measure,
         "P9": p9_stack.measure,
     }

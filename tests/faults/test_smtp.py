@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings as settings_in_force
 from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -17,8 +19,9 @@ from alerts.mails import compose
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
 from alerts.outbox import LEASE
 from alerts.sending import ENDS_ITS_SENDER, NOT_VISIBLE, send_due
+from alerts.truth import Truth
 from closing.notices import Kind
-from entities.models import Membership, Person
+from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import ClaimedTick, SyncAttempt
 from tests.faults.mails import (
     assert_all_arrived,
@@ -513,3 +516,40 @@ def test_c7_a_restored_database_sends_nothing_before_it_is_released(sink: Sink, 
     assert sink.commands["CONNECT"] == 0
     outbox.release()
     assert sweep() == 10
+
+
+# what a message costs -----------------------------------------------------------------------------------------------
+
+
+def test_a_message_costs_two_statements_however_many_there_are(sink: Sink, alert: Notice) -> None:
+    """Its claim and its mark; whatever it tells of is read for all of them together."""
+
+    def statements(count: int, first: int) -> int:
+        put_due(alert, count, first=first)
+        with CaptureQueriesContext(database) as asked:
+            assert sweep() == count
+        return len(asked)
+
+    few, many = statements(5, 0), statements(45, 100)
+    assert many - few <= 2 * 40 + few  # and one more look, which is due after a second on a busy machine
+
+
+def test_whom_a_look_lets_see_is_whom_the_board_lets_see(group: Meridian, alert: Notice) -> None:
+    """A10 as a matrix: every role at every place, switched off or not, against `LegalEntity.visible_to`."""
+    places: list[dict[str, object]] = [{"group": each} for each in Group.objects.all()]
+    places += [{"entity": each} for each in group.entities.values()]
+    people = []
+    for number, (place, role) in enumerate(itertools.product(places, Membership.Role)):
+        person = Person.objects.create(
+            email=f"m{number}@meridian.test", name=f"M{number}", is_active=number % 7 != 0
+        )
+        Membership.objects.create(person=person, role=role, **place)
+        people.append(person)
+    people += [boss(), Person.objects.create(email="none@meridian.test", name="None")]
+    month = late_span(timezone.now()).first
+    every = {(each.pk, month) for each in group.entities.values()}
+    truth = Truth(timezone.now())
+    for person in people:
+        seen, _ = truth.rows(every, person)
+        visible = LegalEntity.objects.visible_to(person).values_list("pk", flat=True)
+        assert {entity for entity, _ in seen} == set(visible)
