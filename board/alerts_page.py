@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from alerts.models import Channel, Delivery, Notice
+from alerts.models import Channel, Delivery, Notice, ProofRun
 from alerts.outbox import PAUSE
 from board import words
 from board.alert_words import KINDS, Told
@@ -130,11 +130,26 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
         "turn": _turns(address(path, question, sought.pairs()), number, pages),
         "written": folder() is not None,
         "sent_mails": reverse("sent_mails") if asked.person.is_superuser and folder() else "",
+        "proof": _proof(asked),
         "try_url": _try_url(asked),
         "try_to": asked.person.email,
     }
     own = [*sought.pairs(), *([("page", str(number))] if number > 1 else [])]
     return sheet(request, asked, "alerts", board, told_all, own=own, kept=sought.pairs())
+
+
+def _proof(asked: Asked) -> tuple[str, Sequence[str]] | None:
+    """What the last nightly proof found, for who sees every entity: one sentence, and each difference."""
+    newest = ProofRun.objects.filter(as_of__lte=asked.as_of).first() if asked.person.is_superuser else None
+    if newest is None:
+        return None
+    at = words.clock(newest.as_of, asked.reader.zone, asked.as_of)
+    had = "1 alert had" if newest.expected == 1 else f"{newest.expected:,} alerts had"
+    found = len(newest.differences)
+    said = (
+        f"{found:,} {'is' if found == 1 else 'are'} not as the history says" if found else "all is as it says"
+    )
+    return f"At {at} the history was read anew: {had} to exist, and {said}.", newest.differences
 
 
 def _try_url(asked: Asked) -> str:
