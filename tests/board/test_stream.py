@@ -11,7 +11,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from pytest_django.plugin import DjangoDbBlocker
 
-from board import stream
+from board import open_stream, stream
 from board.stream import Hub, Opening, open_for
 from entities.access import access_of
 from entities.models import Group, LegalEntity, Membership, Person
@@ -200,12 +200,12 @@ def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(merid
         tasks = [asyncio.create_task(each.listen()) for each in (slow, quick)]
         await until(lambda: slow.told and quick.told, "both are greeted")
         greeting = slow.told
-        for number in range(stream.WAITING + 2):  # one of them is on its way already
+        for number in range(open_stream.WAITING + 2):  # one of them is on its way already
             for each in (one, other):
                 each.stream.put(b"%d," % number)
         assert one.stream.ended
         assert not other.stream.ended
-        assert quick.told.endswith(b"%d," % (stream.WAITING + 1))
+        assert quick.told.endswith(b"%d," % (open_stream.WAITING + 1))
         assert slow.told == greeting
         slow.left.set()
         await tasks[0]
