@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST
+from redis import RedisError
 
 from alerts.transports import Misconfigured, Permanent, Temporary, mail_server, send
 from board import words
@@ -46,11 +47,21 @@ def trial_message(request: HttpRequest) -> HttpResponse:
     back = SeeOther(reverse("alerts"))
     if not settings.MAILS_LEAVE:
         messages.error(request, "No mail server is named: set MAIL_URL in the environment and start again.")
-    elif not cache.add(f"trial-message-{person.pk}", 1, APART):
-        messages.warning(request, "You have just sent one. Try again in a minute.")
-    else:
+    elif _may_now(request, person):
         _try(request, person)
     return back
+
+
+def _may_now(request: HttpRequest, person: Person) -> bool:
+    """Whether the person has sent none in the last minute; says why not."""
+    try:
+        if cache.add(f"trial-message-{person.pk}", 1, APART):
+            return True
+    except RedisError:
+        messages.error(request, "Redis does not answer, so nothing was sent. Try again in a minute.")
+        return False
+    messages.warning(request, "You have just sent one. Try again in a minute.")
+    return False
 
 
 def _try(request: HttpRequest, person: Person) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -428,6 +429,16 @@ def test_what_the_server_answers_is_said(nadia: Client, monkeypatch: pytest.Monk
     text = nadia.post("/alerts/try/", follow=True).content.decode()
     assert "It could not be sent just now." in text
     assert "Connection refused" in text
+
+
+def test_while_redis_is_away_no_test_message_is_sent(nadia: Client, settings: Settings) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": away}}
+        text = nadia.post("/alerts/try/", follow=True).content.decode()
+    assert "Redis does not answer, so nothing was sent." in text
+    assert mail.outbox == []
 
 
 def test_a_message_to_oneself_needs_a_server_and_an_administrator(nadia: Client, settings: Settings) -> None:

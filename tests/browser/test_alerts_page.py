@@ -264,7 +264,9 @@ def test_it_prints(new_reader: NewReader, clock_at: ClockAt) -> None:
     reader = enter(new_reader(1050))
     reader.page.emulate_media(media="print")
     expect(reader.page.locator("#filters")).to_be_hidden()
-    expect(reader.page.get_by_text("Finance Colleague 7").first).to_be_visible()  # on paper nobody opens anything
+    expect(
+        reader.page.get_by_text("Finance Colleague 7").first
+    ).to_be_visible()  # on paper nobody opens anything
     reader.picture("alerts-print")
 
 
