@@ -1,25 +1,20 @@
 """Raising: writes down each notice that is due, and a message for everybody who must hear of it, at once.
 
 Runs in the transaction of the evaluation: the flags, the overruns, the notices and the messages are all in, or none.
-What is sent, when and how often, is no matter of this (alerts.outbox).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from urllib.parse import urlsplit
-from uuid import uuid4
 
-from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Exists, F, Max, Min, OuterRef, Subquery
+from django.db.models import Exists, F, Min, OuterRef, Subquery
 
-from alerts.models import Delivery, DeliveryLine, Notice
-from alerts.recipients import administrators, by_person, people_around, recipients
+from alerts.addressing import address
+from alerts.models import Notice
 from alerts.services import Evaluated, evaluate
 from closing.crossings import over_the_line_on
 from closing.days import WorkCalendar, local_date, zone_named
@@ -30,13 +25,12 @@ from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
 from closing.standing import LatenessUnit
 from closing.states import PeriodState
 from entities.calendars import work_calendars
-from entities.models import LegalEntity, Membership
+from entities.models import LegalEntity
 from periods.freshness import Freshness, freshness
-from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan, StateChange
+from periods.models import PeriodDeadline, ReadSpan, StateChange
 from periods.policies import EffectivePolicy, effective_policies
 from periods.said import said_of
 
-APART = timedelta(minutes=5)  # between two messages to one person (05-reliability A8)
 AWAY = timedelta(minutes=5)  # without an evaluation: then we were away, and what we know is from before
 LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only
 
@@ -316,88 +310,3 @@ def _notice(
         fresh=reading.fresh,
         policy_version_id=each.policy_version,
     )
-
-
-# --- whom they are told to ----------------------------------------------------------------------------------------
-
-
-def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = False) -> int:
-    """Put each notice into a message to each of its recipients; returns how many messages that touched.
-
-    A message that nobody has begun to send takes more lines; else a new one is due APART after the last. `fall_back`
-    is for notices whose recipients cannot be reached: they go to administrators who have not heard of them.
-    """
-    if not notices:
-        return 0
-    entity_of = dict(
-        FiscalPeriod.objects.filter(pk__in={each.period_id for each in notices}).values_list("pk", "entity")
-    )
-    around = people_around(set(entity_of.values()))
-    heard = _heard_before(notices)
-    already: dict[int, set[int]] = defaultdict(set)
-    if fall_back:
-        for notice, person in DeliveryLine.objects.filter(notice__in=notices).values_list(
-            "notice", "recipient"
-        ):
-            already[notice].add(person)
-    everywhere: set[int] | None = None
-    people: dict[int, set[int]] = {}
-    for each in notices:
-        here = around[entity_of[each.period_id]]
-        if fall_back:
-            found = set(here.holding[Membership.Role.ADMINISTRATOR])
-        else:
-            found = recipients(Kind(each.kind), each.step, here, heard[each.period_id])
-        if fall_back or (not found and each.kind != Kind.CLEARED.value):
-            everywhere = administrators() if everywhere is None else everywhere
-            found |= everywhere
-        people[each.pk] = found - already[each.pk]
-    lines = by_person(people)
-    deliveries = _messages(lines.keys(), as_of)
-    DeliveryLine.objects.bulk_create(
-        DeliveryLine(delivery=deliveries[person], notice_id=notice, recipient_id=person)
-        for person, own in lines.items()
-        for notice in own
-    )
-    return len(deliveries)
-
-
-def _heard_before(notices: Sequence[Notice]) -> dict[int, set[int]]:
-    """For each period whose end is to be told, who was told that it was late."""
-    found: dict[int, set[int]] = defaultdict(set)
-    periods = {each.period_id for each in notices if each.kind == Kind.CLEARED.value}
-    if periods:
-        lines = DeliveryLine.objects.filter(
-            notice__period__in=periods, left_out="", delivery__state__in=["waiting", "sending", "sent"]
-        )
-        for period, person in lines.values_list("notice__period", "recipient"):
-            found[period].add(person)
-    return found
-
-
-def _messages(people: Collection[int], as_of: datetime) -> dict[int, Delivery]:
-    """A message to each person that takes more lines: one that still waits, or a new one."""
-    waiting = (
-        Delivery.objects.select_for_update(skip_locked=True)
-        .filter(recipient__in=people, state=Delivery.State.WAITING, attempts=0)
-        .order_by("due_at", "pk")
-    )
-    found = {each.recipient_id: each for each in reversed(waiting)}
-    last = dict(
-        Delivery.objects.filter(recipient__in=set(people) - found.keys(), due_at__gt=as_of - APART)
-        .exclude(state=Delivery.State.CANCELLED)
-        .values_list("recipient")
-        .annotate(Max("due_at"))
-        .values_list("recipient", "due_at__max")
-    )
-    host = urlsplit(settings.PUBLIC_BASE_URL).hostname
-    made = []
-    for person in people:
-        if person in found:
-            continue
-        uid = uuid4()
-        due_at = max(as_of, last[person] + APART) if person in last else as_of
-        made.append(
-            Delivery(uid=uid, recipient_id=person, made_at=as_of, due_at=due_at, message_id=f"<{uid}@{host}>")
-        )
-    return found | {each.recipient_id: each for each in Delivery.objects.bulk_create(made)}

@@ -15,10 +15,10 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
 
 from alerts import outbox
+from alerts.addressing import address
 from alerts.mails import Item, compose
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.outbox import LEASE, MOST_TRIES, Claim
-from alerts.raising import address
 from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable, mail_server, reach, send
 from alerts.truth import Truth, places_of, with_lines
 from closing.notices import Kind

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from alerts.addressing import APART
 from alerts.models import Delivery, DeliveryLine, Notice
-from alerts.raising import APART, evaluate_and_raise, watching_since
+from alerts.raising import evaluate_and_raise, watching_since
 from alerts.sending import still_to_tell
 from closing.notices import HOLD_DOWN, Kind
 from closing.readings import NativeFacts
