@@ -1,6 +1,6 @@
 """Addressing: puts each notice into a message to everybody who must hear of it.
 
-Runs in the transaction that writes the notices. What is sent, when and how often is no matter of this (alerts.outbox).
+Runs in the transaction that writes the notices. What is sent when is no matter of this (alerts.outbox).
 """
 
 from __future__ import annotations
