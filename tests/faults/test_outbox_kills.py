@@ -137,7 +137,7 @@ def test_a1_senders_killed_at_every_point(
                 executioner.wanted = point
                 until(lambda: not executioner.wanted or not left(), 20, f"one dies {point}")
             time.sleep(random.uniform(0.3, 0.6))
-        until(lambda: not left(), 60, "everything is sent")
+        until(lambda: not left(), 600 if FULL else 60, "everything is sent")
     print("kills", dict(executioner.kills))
     # One that ended between our look and our blow does not count.
     assert sum(executioner.kills.values()) >= 0.8 * KILLS
