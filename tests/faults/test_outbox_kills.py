@@ -66,11 +66,13 @@ class Executioner:
                 self.kills[point] += 1
 
     def _at(self, point: str, copy: Copy) -> None:
+        if self.wanted != point or (pid := copy.sender) not in self.senders.living:
+            return  # a mail whose sender has died meanwhile
         with self.lock:
             if self.wanted != point:
                 return
             self.wanted = ""
-        self.kill(point, copy.sender)
+        self.kill(point, pid)
 
 
 @pytest.fixture
