@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from django.db import connection
@@ -35,8 +36,16 @@ def measure(small: bool) -> Iterator[Table]:
 
 def _table(entities: int, person: Person, browser: Browser) -> Table:
     page = browser.get(BOARD)
-    assert browser.last is not None
-    tag = browser.last.headers["ETag"]
+    tag = ""
+
+    def has_the_page() -> None:
+        nonlocal tag  # it lives until the minute is over, since ages are told in minutes
+        if time.time() % 60 > 57:
+            time.sleep(60 - time.time() % 60)
+        browser.get(BOARD)
+        assert browser.last is not None
+        tag = browser.last.headers["ETag"]
+
     version = page.partition(b'data-version="')[2].partition(b'"')[0].decode()
 
     def ask(path: str, expect: int, **headers: str) -> None:
@@ -46,7 +55,9 @@ def _table(entities: int, person: Person, browser: Browser) -> Table:
     table = Table("P2", f"the same board again, {entities:,} entities, nothing new", unit="ms")
     figures = alternate(
         [
-            Contender(SAME, "ours", lambda: ask(BOARD, 304, If_None_Match=tag), times=1000 / ASKS),
+            Contender(
+                SAME, "ours", lambda: ask(BOARD, 304, If_None_Match=tag), has_the_page, times=1000 / ASKS
+            ),
             Contender(SEEN, "beside", lambda: ask(f"{BOARD}&seen={version}", 204), times=1000 / ASKS),
             Contender(
                 WHOLE, "beside", lambda: ask(BOARD, 200), times=1000 / ASKS, note=f"{len(page) / 1e3:.0f} kB"
@@ -57,11 +68,11 @@ def _table(entities: int, person: Person, browser: Browser) -> Table:
     table.figures = [Figure(one.name, one.role, one.rounds, one.note) for one in figures]
     table.goal("304 over a constant one", SAME, CONSTANT, 4)
     table.goals.append(Goal("whole page again", table.of(WHOLE).median, 4, unit="ms"))
-    table.goals.append(Goal("SQL statements of a 304", _statements(person, tag), 2, unit=""))
+    table.goals.append(Goal("SQL statements of a 304", _statements(person), 2, unit=""))
     return table
 
 
-def _statements(person: Person, tag: str) -> int:
+def _statements(person: Person) -> int:
     client = Client(SERVER_NAME=HOST)
     client.force_login(person)
     tag = client.get(BOARD).headers["ETag"]
