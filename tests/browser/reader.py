@@ -30,9 +30,8 @@ class Reader:
             self.complaints.append(said.text)
 
     def hear_of_failure(self, request: Request) -> None:
-        """Keep a request that failed; whoever leaves a page ends its stream, which is none."""
-        left = "/live/" in request.url and request.failure == "net::ERR_ABORTED"
-        if not left:
+        """Keep a request that failed; one that the browser gave up, since its page was left meanwhile, did not."""
+        if request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"{request.url} {request.failure}")
 
     def open(self, path: str = "/") -> None:
