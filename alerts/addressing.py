@@ -70,7 +70,7 @@ def _heard_before(notices: Sequence[Notice]) -> dict[int, set[int]]:
     periods = {each.period_id for each in notices if each.kind == Kind.CLEARED.value}
     if periods:
         lines = DeliveryLine.objects.filter(
-            notice__period__in=periods, left_out="", delivery__state__in=["waiting", "sending", "sent"]
+            notice__period__in=periods, left_out="", delivery__state__in=Delivery.REACHES
         )
         for period, person in lines.values_list("notice__period", "recipient"):
             found[period].add(person)

@@ -127,6 +127,8 @@ class Delivery(models.Model):
         CANCELLED = "cancelled", "Not needed any more"
         PARKED = "parked", "Cannot be sent"
 
+    REACHES = (State.WAITING.value, State.SENDING.value, State.SENT.value)  # its recipient, sooner or later
+
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     recipient = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="deliveries")
     notices = models.ManyToManyField(Notice, through="DeliveryLine", related_name="deliveries")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from closing.notices import Kind
-from entities.models import LegalEntity, Membership, Person
+from entities.models import LegalEntity, Membership, Person, from_root
 
 Role = Membership.Role
 
@@ -41,9 +41,8 @@ def people_around(entity_ids: Collection[int]) -> dict[int, Around]:
     for pk, owner, path in entities.values_list("pk", "owner", "group__path"):
         found[pk] = around = Around()
         held = list(held_of_entity[pk])
-        for at, letter in enumerate(path):
-            if letter == "/":
-                held += held_of_group.get(path[: at + 1], ())
+        for above in from_root(path):
+            held += held_of_group.get(above, ())
         for person, role in held:
             around.holding[role].add(person)
         if owner in around.everybody:
@@ -72,12 +71,6 @@ def recipients(kind: Kind, step: int, around: Around, told_before: Collection[in
 def administrators() -> set[int]:
     """Who is told where nobody else is left: everybody who administers the whole installation."""
     return set(Person.objects.filter(is_superuser=True, is_active=True).values_list("pk", flat=True))
-
-
-def may_hear(person: Person, entity_ids: Collection[int]) -> set[int]:
-    """Those of the entities that the person may see at this moment."""
-    visible = LegalEntity.objects.visible_to(person).filter(pk__in=entity_ids)
-    return set(visible.values_list("pk", flat=True))
 
 
 def by_person(told: Mapping[int, Collection[int]]) -> dict[int, list[int]]:

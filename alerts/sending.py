@@ -225,9 +225,7 @@ def _pass_on(notice_ids: Collection[int], as_of: datetime) -> None:
     # Locked, so that of two senders that lose the last two recipients at once the later one sees it.
     found = Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=Kind.CLEARED.value)
     locked = [notice.pk for notice in found.order_by("pk")]
-    told = DeliveryLine.objects.filter(
-        notice__in=locked, left_out="", delivery__state__in=["waiting", "sending", "sent"]
-    )
+    told = DeliveryLine.objects.filter(notice__in=locked, left_out="", delivery__state__in=Delivery.REACHES)
     address(
         list(Notice.objects.filter(pk__in=locked).exclude(pk__in=told.values("notice"))),
         as_of,

@@ -19,19 +19,6 @@ from periods.services import record_readings
 
 SPAN = DateSpan(fleet.NEWEST, month_end(fleet.NEWEST))
 _STATUS = {"open": "Open", "on_hold": "OnHold", "closed": "Closed"}
-_MODULES = (
-    "Ledger",
-    "Bank",
-    "Cust",
-    "Vend",
-    "Sales",
-    "Purch",
-    "Invent",
-    "Prod",
-    "Project",
-    "FixedAssets",
-    "Tax",
-)
 
 
 class Erp:
@@ -40,7 +27,7 @@ class Erp:
     def __init__(self) -> None:
         self.connection = Connection.objects.get()
         self.facts = {
-            state: FinopsFacts(status, dict.fromkeys(_MODULES, "All"), {})
+            state: FinopsFacts(status, dict.fromkeys(fleet.MODULES, "All"), {})
             for state, status in _STATUS.items()
         }
         known = FiscalPeriod.objects.filter(reporting_month=fleet.NEWEST).order_by("entity__code")

@@ -10,6 +10,19 @@ from periods.models import NativeFacts
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NEWEST = date(2026, 10, 1)  # the month that is being closed
+MODULES = (
+    "Ledger",
+    "Bank",
+    "Cust",
+    "Vend",
+    "Sales",
+    "Purch",
+    "Invent",
+    "Prod",
+    "Project",
+    "FixedAssets",
+    "Tax",
+)
 TABLES = (
     "periods_fiscalperiod",
     "periods_statechange",

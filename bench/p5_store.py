@@ -30,25 +30,12 @@ STAGED = (
     " reporting_month date, state text, because text, facts_id bigint, erp_changed_at timestamptz"
 )
 # What a connector shares between rows: a few module settings per status.
-MODULES = (
-    "Ledger",
-    "Bank",
-    "Cust",
-    "Vend",
-    "Sales",
-    "Purch",
-    "Invent",
-    "Prod",
-    "Project",
-    "FixedAssets",
-    "Tax",
-)
 SOME_FACTS = {
     status: [
         FinopsFacts(
             status,
-            dict.fromkeys(MODULES, "All") | {MODULES[n % 11]: "User" if n % 2 else "All"},
-            {MODULES[n % 11]: f"CLOSE{n}"} if n % 2 else {},
+            dict.fromkeys(fleet.MODULES, "All") | {fleet.MODULES[n % 11]: "User" if n % 2 else "All"},
+            {fleet.MODULES[n % 11]: f"CLOSE{n}"} if n % 2 else {},
         )
         for n in range(20)
     ]

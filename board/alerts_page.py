@@ -27,7 +27,7 @@ from board.alerts import (
     visible_notices,
 )
 from board.asked import Asked, asking
-from board.controls import Pick, address
+from board.controls import Pick, address, page_number, turns
 from board.escalation import Known as KnownOfRows
 from board.escalation import known_of
 from board.page import page
@@ -98,7 +98,7 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
     wanted = sought_notices(asked, sought, board)
     count = wanted.count()
     pages = max(1, -(-count // SHOWN))
-    number = _page_number(request.GET.get("page", ""), pages)
+    number = page_number(request.GET.get("page", ""), pages)
     notices = list(wanted[(number - 1) * SHOWN : number * SHOWN])
     shown = found.open[:SHOWN]
     lines = lines_of([*notices, *(notice for each in shown for notice in each.notices)])
@@ -127,7 +127,7 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
         "only": only,
         "clear": address(path, Question(at=question.at)),
         "count": count,
-        "turn": _turns(address(path, question, sought.pairs()), number, pages),
+        "turn": turns(address(path, question, sought.pairs()), number, pages),
         "written": folder() is not None,
         "sent_mails": reverse("sent_mails") if asked.person.is_superuser and folder() else "",
         "proof": _proof(asked),
@@ -156,23 +156,6 @@ def _try_url(asked: Asked) -> str:
     """Where a test message is asked for; empty for who may not, and while no mail leaves."""
     may = settings.MAILS_LEAVE and not asked.past and may_try(asked.person)
     return reverse("trial_message") if may else ""
-
-
-def _page_number(text: str, pages: int) -> int:
-    return min(max(int(text), 1), pages) if text.isascii() and text.isdigit() and len(text) < 6 else 1
-
-
-def _turns(url: str, number: int, pages: int) -> dict[str, object] | None:
-    """The way to the pages before and after; None where there is only one."""
-    if pages == 1:
-        return None
-    joint = "&" if "?" in url else "?"
-    return {
-        "number": number,
-        "pages": pages,
-        "previous": f"{url}{joint}page={number - 1}" if number > 1 else "",
-        "next": f"{url}{joint}page={number + 1}" if number < pages else "",
-    }
 
 
 # --- the toolbar above the history ----------------------------------------------------------------------------------

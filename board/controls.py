@@ -135,6 +135,24 @@ def address(path: str, question: Question, own: Pairs = ()) -> str:
     return f"{path}?{query}" if query else path
 
 
+def page_number(text: str, pages: int) -> int:
+    """The page of a list that is asked for; the first where that is no number, the last where it is too high."""
+    return min(max(int(text), 1), pages) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
+def turns(url: str, number: int, pages: int) -> dict[str, object] | None:
+    """The way to the pages before and after; None where there is only one."""
+    if pages == 1:
+        return None
+    joint = "&" if "?" in url else "?"
+    return {
+        "number": number,
+        "pages": pages,
+        "previous": f"{url}{joint}page={number - 1}" if number > 1 else "",
+        "next": f"{url}{joint}page={number + 1}" if number < pages else "",
+    }
+
+
 def filters(board: Scoreboard, question: Question) -> Filters:
     """The filters that make sense for these rows: nothing is offered that nobody has."""
     rows = board.rows

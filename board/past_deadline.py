@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from board import words
 from board.ahead import deadlines_ahead
 from board.asked import Asked, asking
+from board.controls import page_number, turns
 from board.escalation import Known, Owner, Queue, known_of, queue_of
 from board.page import page
 from board.question import Question
@@ -83,7 +84,7 @@ def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
     path, queue = reverse("past_deadline"), queue_of(asked)
     board, entities, question = queue.board, queue.entities, asked.question
     pages = max(1, -(-len(entities) // SHOWN))
-    number = _page_number(request.GET.get("page", ""), pages)
+    number = page_number(request.GET.get("page", ""), pages)
     shown = entities[(number - 1) * SHOWN : number * SHOWN]
     known = known_of(asked, shown)
     answer = _answer(queue)
@@ -102,28 +103,11 @@ def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
         "deadlines": [] if shown or empty else deadlines_ahead(board, lambda: _calendars(board)),
         "late_url": question.url(reverse("scoreboard"), show="late"),
         "left_out": queue.left_out,
-        "turn": _turns(question.url(path), number, pages),
+        "turn": turns(question.url(path), number, pages),
         "exports": [(label, question.url(reverse(name))) for label, name in _FILES],
     }
     own = [("page", str(number))] if number > 1 else []
     return sheet(request, asked, "past_deadline", board, told, own=own)
-
-
-def _page_number(text: str, pages: int) -> int:
-    return min(max(int(text), 1), pages) if text.isascii() and text.isdigit() and len(text) < 6 else 1
-
-
-def _turns(url: str, number: int, pages: int) -> dict[str, object] | None:
-    """The way to the pages before and after; None where there is only one."""
-    if pages == 1:
-        return None
-    joint = "&" if "?" in url else "?"
-    return {
-        "number": number,
-        "pages": pages,
-        "previous": f"{url}{joint}page={number - 1}" if number > 1 else "",
-        "next": f"{url}{joint}page={number + 1}" if number < pages else "",
-    }
 
 
 def _bar(asked: Asked, board: Scoreboard, path: str) -> Toolbar:

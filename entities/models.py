@@ -80,6 +80,11 @@ def weekdays_off() -> list[int]:
     return [5, 6]
 
 
+def from_root(path: str) -> list[str]:
+    """The path of every group on the way to one: "A/B/" gives "A/" and "A/B/"."""
+    return [path[: at + 1] for at, letter in enumerate(path) if letter == "/"]
+
+
 class WorkCalendar(models.Model):
     """Which days count as working days: public holidays of a place, a weekend mask, and days set by hand.
 

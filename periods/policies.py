@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from closing.deadlines import CalendarDayRule, DayOfMonthRule, Rule, WorkdayRule
 from closing.standing import JudgePolicy, LatenessUnit
+from entities.models import from_root
 from periods.models import PolicyVersion
 
 DEFAULTS = JudgePolicy()
@@ -86,7 +87,7 @@ def effective_policies(
     for entity_id, path in entities:
         policy = by_path.get(path)
         if policy is None:
-            policy = by_path[path] = stack(of_group[above] for above in _from_root(path) if above in of_group)
+            policy = by_path[path] = stack(of_group[above] for above in from_root(path) if above in of_group)
         own = of_entity.get(entity_id)
         found[entity_id] = policy if own is None else _over(own, policy)
     return found
@@ -112,11 +113,6 @@ def rule_of(
         case PolicyVersion.Rule.DAY_OF_MONTH:
             return DayOfMonthRule(n)
     raise ValueError(f"no rule is called {kind!r}")
-
-
-def _from_root(path: str) -> list[str]:
-    """The path of every group on the way: "A/B/" gives "A/" and "A/B/"."""
-    return [path[: at + 1] for at, letter in enumerate(path) if letter == "/"]
 
 
 def _over(own: Wording, above: EffectivePolicy) -> EffectivePolicy:

@@ -29,6 +29,7 @@ from closeboard.serve import Server, on_exit, server
 from tests.browser.reader import NewReader, Reader
 from tests.browser_binary import FLAGS, ensure
 from tests.make import WORKED_AT
+from tests.saved import Meridian, person, play_the_worked_example, save_group
 
 
 def _maintenance() -> psycopg.Connection[Any]:
@@ -204,3 +205,12 @@ def new_reader(chromium: Browser, site: str) -> Iterator[NewReader]:
             context.close()
     complaints = [complaint for reader in readers for complaint in reader.complaints]
     assert not complaints, complaints
+
+
+@pytest.fixture
+def meridian(site: str, clock_at: Callable[[datetime], None]) -> Meridian:
+    """The worked example at its noon, with Rosa who may see all of it."""
+    group = save_group()
+    play_the_worked_example(group)
+    person()
+    return group

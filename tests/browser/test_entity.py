@@ -42,12 +42,7 @@ def test_every_designed_state(
     reader = new_reader()
     log_in_at(reader, f"/entities/{code}/?month=2026-05")
     expect(reader.page.locator("main h2").first).to_have_text(sentence)
-    for width in (1400, 390):
-        for scheme in ("light", "dark"):
-            reader.look(width, scheme)
-            reader.assert_accessible()
-            reader.assert_no_sideways_scroll()
-            reader.picture(f"entity-{story.__name__}-{width}-{scheme}")
+    reader.look_from_everywhere(f"entity-{story.__name__}")
 
 
 def test_a_note_by_keyboard_alone(new_reader: NewReader, clock_at: ClockAt) -> None:
@@ -114,12 +109,7 @@ def test_refused_forms_are_designed_too(new_reader: NewReader, clock_at: ClockAt
     page.get_by_label("Expected to close on").fill("2026-01-05")
     page.get_by_role("button", name="Keep the date").click()
     expect(page.get_by_role("alert")).to_have_text("Mon 5 January 2026 is past. Choose today or later.")
-    for width in (1400, 390):
-        for scheme in ("light", "dark"):
-            reader.look(width, scheme)
-            reader.assert_accessible()
-            reader.assert_no_sideways_scroll()
-            reader.picture(f"entity-refused-form-{width}-{scheme}")
+    reader.look_from_everywhere("entity-refused-form")
     reader.forgive("422")
 
 

@@ -33,14 +33,6 @@ NLDT_CLOSES = WORKED | {"NLDT": CLOSED}
 SWEPT = 10_000  # ms: what nobody nudged about is found within five seconds, on a machine that is not busy
 
 
-@pytest.fixture
-def meridian(site: str, clock_at: ClockAt) -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
-    person()
-    return group
-
-
 def live(reader: Reader, email: str = "rosa.bell@meridian.test", path: str = "/") -> Page:
     """The board of somebody, once its stream has greeted; a reload from here on would lose the mark."""
     reader.log_in(email)

@@ -37,12 +37,7 @@ def log_out(page: Page) -> None:
 
 def check(reader: Reader, name: str) -> None:
     """Look at what is shown on a wide and a narrow screen, by day and by night."""
-    for width in (1400, 390):
-        for scheme in ("light", "dark"):
-            reader.look(width, scheme)
-            reader.picture(f"{name}-{width}-{scheme}")
-            reader.assert_accessible()
-            reader.assert_no_sideways_scroll()
+    reader.look_from_everywhere(name)
     reader.look(1400, "light")
 
 

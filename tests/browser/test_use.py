@@ -13,17 +13,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.reader import NewReader, Reader
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT
-from tests.saved import PASSWORD, Meridian, person, play_the_worked_example, save_group
+from tests.saved import PASSWORD, Meridian
 
 ClockAt = Callable[[datetime], None]
-
-
-@pytest.fixture
-def meridian(site: str, clock_at: ClockAt) -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
-    person()
-    return group
 
 
 def focused(page: Page) -> str:

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from uuid import uuid4
 
 from django.db import connection as database
 from django.utils import timezone
 
 from alerts.models import Delivery, DeliveryLine, Notice
-from closeboard.children import last_lines, tie_to_us
 from closing.days import DateSpan
 from closing.months import month_end, previous_month
 from closing.notices import Kind, Reason
 from entities.models import Group, Membership, Person
 from periods.models import FiscalPeriod
-from tests.closeboard.processes import PROJECT
 from tests.faults.smtp_sink import Sink
-from tests.faults.stack import end_group
+from tests.faults.stack import Nursery
 from tests.make import OPEN
 from tests.saved import Meridian, save_group
 
@@ -119,45 +113,16 @@ def assert_all_arrived(sink: Sink, count: int, *, most_extra: int) -> None:
     assert sink.extra <= most_extra
 
 
-class Senders:
-    """Processes that send what is due for ever, with short leases, born in a moment (tests/faults/sender.py)."""
+class Senders(Nursery):
+    """Senders with one lease; whoever is killed is followed by somebody new."""
 
     def __init__(self, env: dict[str, str], log: Path, lease: float) -> None:
-        self.log = log
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.sender", str(log), str(lease)],
-            cwd=PROJECT,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            preexec_fn=tie_to_us(signal.SIGKILL),  # noqa: PLW1509 - from the main thread, see closeboard.children
-        )
-        self.living: list[int] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for pid in self.living:
-            end_group(pid)
-        self._process.kill()
-        self._process.communicate()
-        if error is not None:
-            print(f"--- senders\n{last_lines(self.log, 60)}")
+        super().__init__(env, log)
+        self._lease = lease
 
     def born(self) -> int:
         """The process id of a new sender."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write("one\n")
-        self._process.stdin.flush()
-        pid = int(self._process.stdout.readline())
-        self.living.append(pid)
-        return pid
+        return self.sender(self._lease)
 
     def kill(self, pid: int) -> None:
         """SIGKILL, and somebody new in its place."""

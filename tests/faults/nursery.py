@@ -1,7 +1,9 @@
-"""Gives birth to Celery workers: everything is imported once, then each line on standard input forks one.
+"""Gives birth to processes that a test will kill: all is imported once, then each line on standard input forks one.
 
-`python -m tests.faults.nursery LOG`; each line holds a worker's command-line words, the answer is its process id.
-A worker takes four seconds to start from nothing and a moment from here; from the fork on it is the same program.
+`python -m tests.faults.nursery LOG`; the answer to each line is a process id. `worker WORDS` is a Celery worker with
+these command-line words: it takes four seconds to start from nothing and a moment from here, and from the fork on it
+is the same program. `sender LEASE` calls `send_due` again and again, with leases of so many seconds, so that a test
+need not wait five minutes for what a killed one held.
 """
 
 from __future__ import annotations
@@ -9,6 +11,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
+from datetime import timedelta
+
+from django.db import connection
+from django.utils import timezone
 
 from closeboard.celery import app
 from closeboard.children import tie_to_us
@@ -28,9 +35,24 @@ def main() -> None:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            app.worker_main(line.split())
+            what, *words = line.split()
+            if what == "sender":
+                send_for_ever(timedelta(seconds=float(words[0])))
+            app.worker_main([what, *words])
             os._exit(0)
         print(pid, flush=True)
+
+
+def send_for_ever(lease: timedelta) -> None:
+    from alerts.sending import send_due  # noqa: PLC0415 - only once Django is set up
+
+    while True:
+        try:
+            send_due(timezone.now(), lease=lease)
+        except Exception as wrong:  # as a Celery worker does: the task fails, the worker goes on
+            print(f"{type(wrong).__name__}: {wrong}", flush=True)
+            connection.close()
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ WORKER = ["-Q", "sync,alerts,exports", "--without-gossip", "--without-mingle", "
 
 
 class Nursery:
-    """Gives birth to workers in a moment (tests/faults/nursery.py), so that fifty of them can be killed."""
+    """Gives birth to processes in a moment (tests/faults/nursery.py), so that fifty of them can be killed."""
 
     def __init__(self, env: dict[str, str], log: Path) -> None:
         self.log = log
@@ -86,7 +86,7 @@ class Nursery:
             start_new_session=True,
             preexec_fn=tie_to_us(signal.SIGKILL),  # noqa: PLW1509 - from the main thread, see closeboard.children
         )
-        self._born: list[int] = []
+        self.living: list[int] = []
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +94,7 @@ class Nursery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for pid in self._born:
+        for pid in self.living:
             end_group(pid)
         self._process.kill()
         self._process.communicate()
@@ -103,13 +103,19 @@ class Nursery:
 
     def worker(self, *pool: str) -> int:
         """The process id of a new worker; it takes messages in a moment."""
+        return self._born(" ".join(["worker", *WORKER, "-n", f"born{next(_NUMBERS)}@%h", *pool]))
+
+    def sender(self, lease: float) -> int:
+        """The process id of somebody new who sends what is due for ever, with leases of so many seconds."""
+        return self._born(f"sender {lease}")
+
+    def _born(self, line: str) -> int:
         assert self._process.stdin
         assert self._process.stdout
-        words = ["worker", *WORKER, "-n", f"born{next(_NUMBERS)}@%h", *pool]
-        self._process.stdin.write(" ".join(words) + "\n")
+        self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         pid = int(self._process.stdout.readline())
-        self._born.append(pid)
+        self.living.append(pid)
         return pid
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.test import Client
 
 from bench.browsers import Crowd, crowd, pss
+from bench.web import session_of
 from closeboard.serve import allow_many_files
-from entities.models import Person
 from tests.faults.test_live_faults import PATIENCE, Web, meridian, says
 from tests.make import CLOSED, ON_HOLD
 from tests.saved import Meridian, person
@@ -28,7 +27,7 @@ def test_a_thousand_streams_cost_little_and_miss_nothing(
     live_database: str, live_stack_env: dict[str, str], meridian: Meridian, tmp_path: Path
 ) -> None:
     allow_many_files()
-    cookies = [_session(person(f"reader{n}@meridian.test", f"Reader {n}")) for n in range(20)]
+    cookies = [session_of(person(f"reader{n}@meridian.test", f"Reader {n}")) for n in range(20)]
     with Web(live_stack_env, tmp_path) as web:
         pid = web.child.pid
         with crowd(web.port, MAY, cookies[:1]) as first:  # what the first one loads is no stream's cost
@@ -49,12 +48,6 @@ def test_a_thousand_streams_cost_little_and_miss_nothing(
             told = browsers.wait(heard + 1, PATIENCE)
             assert (told["ended"], told["at"]) == (STREAMS, [])
             assert web.child.process.wait(PATIENCE) == -signal.SIGTERM
-
-
-def _session(somebody: Person) -> str:
-    client = Client()
-    client.force_login(somebody)
-    return "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
 
 
 def _all_heard(browsers: Crowd, number: int) -> None:
