@@ -41,6 +41,7 @@ def test_all_the_way_by_keyboard(meridian: Meridian, new_reader: NewReader) -> N
     reader = new_reader()
     page = reader.page
     reader.open("/")
+    expect(page.locator("[name=username]")).to_be_focused()  # the browser gives it a moment after the page is there
     assert focused(page) == "username"  # the login's first field waits for typing
     page.keyboard.type("rosa.bell@meridian.test")
     page.keyboard.press("Tab")

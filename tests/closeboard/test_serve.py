@@ -19,10 +19,10 @@ from closeboard import serve
 ending = asyncio.Event()
 
 async def app(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
-    await send({"type": "http.response.body", "body": b": hello\\n\\n", "more_body": True})
     loop = asyncio.get_running_loop()
     serve.on_exit.append(lambda: loop.call_soon_threadsafe(ending.set))
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    await send({"type": "http.response.body", "body": b": hello\\n\\n", "more_body": True})
     await ending.wait()
     await send({"type": "http.response.body", "body": b"event: bye\\n\\n"})
 
