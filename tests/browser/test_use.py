@@ -41,7 +41,7 @@ def test_all_the_way_by_keyboard(meridian: Meridian, new_reader: NewReader) -> N
     reader = new_reader()
     page = reader.page
     reader.open("/")
-    expect(page.locator("[name=username]")).to_be_focused()  # the browser gives it a moment after the page is there
+    expect(page.locator("[name=username]")).to_be_focused()  # a moment after the page is there
     assert focused(page) == "username"  # the login's first field waits for typing
     page.keyboard.type("rosa.bell@meridian.test")
     page.keyboard.press("Tab")
@@ -52,6 +52,7 @@ def test_all_the_way_by_keyboard(meridian: Meridian, new_reader: NewReader) -> N
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the board"
     page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
     assert page.evaluate("document.activeElement.id") == "content"
     tab_to(page, "‹ April 2026")
     page.keyboard.press("Enter")
