@@ -1,8 +1,8 @@
-"""What a mail tells of, put together: one case for each entity's month, in sections, the worst first."""
+"""What a mail tells of, put together: each entity's month a case, and events, in sections, the worst first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,6 +12,7 @@ from alerts.models import Notice
 from closing import words
 from closing.notices import Kind
 from closing.scoreboard import Row
+from closing.standing import Level
 
 SHORT_NAME = 60  # letters of a name in a header
 
@@ -24,6 +25,25 @@ class Item:
     row: Row
     month: date
 
+    @property
+    def rows(self) -> Sequence[Row]:
+        return (self.row,)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A notice of a connection or of a group's month, with the rows of it that its reader may see; never none.
+
+    Of a connection these are the ones that are not read.
+    """
+
+    notice: Notice
+    rows: Sequence[Row]
+    month: date
+
+
+Tellable = Item | Event
+
 
 class Part(StrEnum):
     """The sections of a mail, the worst first."""
@@ -31,8 +51,14 @@ class Part(StrEnum):
     PAST = "past"  # alerts and steps of an escalation
     UNCONFIRMED = "unconfirmed"
     REOPENED = "reopened"
+    REFUSED = "refused"
+    STALE = "stale"
+    NO_DEADLINE = "no_deadline"
+    LATE = "late"
+    DUE_SOON = "due_soon"
     CLEARED = "cleared"
     EASED = "eased"  # was past the line when the notice was raised, and is not by what is agreed now
+    GROUP_CLOSED = "group_closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +87,57 @@ class Case:
     def part(self) -> Part:
         """Where it belongs as the row stands now, which the notice of a while ago cannot tell."""
         kinds = {Kind(each.kind) for each in self.notices}
-        sure, past = words.confirmed(self.row), self.row.standing.alerting
-        if past and (kinds & {Kind.ALERT, Kind.ESCALATION} or (sure and Kind.UNCONFIRMED in kinds)):
+        sure, standing = words.confirmed(self.row), self.row.standing
+        if standing.alerting and (kinds & _OF_WHAT_IS_LATE or (sure and Kind.UNCONFIRMED in kinds)):
             return Part.PAST
         if Kind.UNCONFIRMED in kinds and not sure:
             return Part.UNCONFIRMED
         if Kind.REOPENED in kinds:
             return Part.REOPENED
+        if Kind.NO_DEADLINE in kinds and self.row.deadline is None:
+            return Part.NO_DEADLINE
+        if kinds & {Kind.LATE, Kind.DUE_SOON} and standing.level in {Level.LATE, Level.ALERTING}:
+            return Part.LATE
+        if Kind.DUE_SOON in kinds:
+            return Part.DUE_SOON
         return Part.CLEARED if kinds == {Kind.CLEARED} else Part.EASED
 
 
+_OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION, Kind.LATE}
+_OF_EVENTS = {
+    Kind.REFUSED: Part.REFUSED,
+    Kind.STALE: Part.STALE,
+    Kind.GROUP_CLOSED: Part.GROUP_CLOSED,
+}
 Cases = Sequence[Case]
+Events = Sequence[Event]
 
 
-def parts_of(items: Sequence[Item]) -> dict[Part, list[Case]]:
-    """The worst section first, and in each of them who is furthest behind first; no section is empty."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The sections of a mail by part, the worst first, none of them empty: cases of entities, and events."""
+
+    cases: Mapping[Part, Cases]
+    events: Mapping[Part, Events]
+
+    @property
+    def order(self) -> list[Part]:
+        return [part for part in Part if part in self.cases or part in self.events]
+
+
+def parts_of(items: Sequence[Tellable]) -> Parts:
+    """The worst section first, and in each of them who is furthest behind first, or began first."""
     together: dict[tuple[str, date], list[Item]] = {}
+    events: dict[Part, list[Event]] = {}
     for item in items:
-        together.setdefault((item.row.code, item.month), []).append(item)
+        if isinstance(item, Event):
+            events.setdefault(_OF_EVENTS[Kind(item.notice.kind)], []).append(item)
+        else:
+            together.setdefault((item.row.code, item.month), []).append(item)
     cases = [Case(own[0].row, own[0].month, [each.notice for each in own]) for own in together.values()]
     cases.sort(key=_rank)
     found = {part: [case for case in cases if case.part is part] for part in Part}
-    return {part: own for part, own in found.items() if own}
+    return Parts({part: own for part, own in found.items() if own}, events)
 
 
 def _rank(case: Case) -> tuple[int, date, str, str]:

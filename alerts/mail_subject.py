@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from alerts.mail_cases import Case, Cases, Part
+from alerts import mail_events
+from alerts.mail_cases import Case, Cases, Part, Parts
 from closing import words
 from closing.days import month_and_year
 from closing.scoreboard import Row
@@ -15,18 +14,32 @@ from closing.words import When
 _SHORT = {
     Part.UNCONFIRMED: "cannot be confirmed",
     Part.REOPENED: "opened again",
+    Part.NO_DEADLINE: "without a deadline",
+    Part.LATE: "late",
+    Part.DUE_SOON: "due soon",
     Part.CLEARED: "closed",
     Part.EASED: "not past the line any more",
 }
 
 
-def subject(parts: Mapping[Part, Cases], when: When) -> str:
-    """The count and the worst, whatever else there is as counts; a mail of one entity is told in a sentence."""
-    (worst, cases), *others = parts.items()
-    said = _about_one(worst, cases[0], when) if len(cases) == 1 else _about_many(worst, cases, when)
-    return "; ".join(
-        [said, *(f"{_entities(own)} {_SHORT[part]}{_unsure(part, own)}" for part, own in others)]
-    )
+def subject(parts: Parts, when: When) -> str:
+    """The count and the worst, whatever else there is as counts; a mail of one thing is told in a sentence."""
+    worst, *others = parts.order
+    return "; ".join([_first(worst, parts, when), *(_further(part, parts) for part in others)])
+
+
+def _first(part: Part, parts: Parts, when: When) -> str:
+    if part in parts.events:
+        return mail_events.subject(part, parts.events[part], when)
+    cases = parts.cases[part]
+    return _about_one(part, cases[0], when) if len(cases) == 1 else _about_many(part, cases, when)
+
+
+def _further(part: Part, parts: Parts) -> str:
+    if part in parts.events:
+        return mail_events.heading(part, parts.events[part])
+    cases = parts.cases[part]
+    return f"{_entities(cases)} {_SHORT[part]}{_unsure(part, cases)}"
 
 
 def heading(part: Part, cases: Cases) -> str:
@@ -59,12 +72,20 @@ def note(part: Part, cases: Cases) -> str:
             )
         case Part.REOPENED:
             return f"{it} had been closed, and is not any more{'' if sure else ', as last read'}."
+        case Part.NO_DEADLINE:
+            return f"{it} has ended, and nobody has set a deadline for it, so nobody can tell whether it is late."
+        case Part.LATE:
+            read = "was read not to be closed" if sure else "was not closed when last read"
+            return f"{it} is past its deadline and {read}."
+        case Part.DUE_SOON:
+            return f"{it} is not closed yet{'' if sure else ', as last read'}."
         case Part.CLEARED:
             if not all(case.row.counts_as_closed for case in cases):
                 return f"{it} has closed a period of the month."
             return f"{it} counts as closed now." if sure else f"{it} counted as closed when last read."
         case Part.EASED:
             return f"{it} is still not closed, but by what is agreed now it is not past its alert line."
+    raise ValueError(f"{part} is a section of events")
 
 
 def _about_one(part: Part, case: Case, when: When) -> str:
@@ -79,10 +100,18 @@ def _about_one(part: Part, case: Case, when: When) -> str:
             return f"{name} cannot be confirmed for {month}: {_last_known(row, when)}"
         case Part.REOPENED:
             return f"{name}: {month} was opened again"
+        case Part.NO_DEADLINE:
+            return f"{name} has no deadline for {month}"
+        case Part.LATE:
+            late = f"is {_days(row)} late" if row.standing.days_late else "is late today"
+            return f"{name} {late if words.confirmed(row) else 'was late when last read'} for {month}"
+        case Part.DUE_SOON:
+            return f"{name} is due {_due(row)} for {month}"
         case Part.CLEARED:
             return _cleared(row, name, month)
         case Part.EASED:
             return f"{name} is not past its alert line for {month} any more"
+    raise ValueError(f"{part} is a section of events")
 
 
 def _about_many(part: Part, cases: Cases, when: When) -> str:
@@ -96,10 +125,14 @@ def _about_many(part: Part, cases: Cases, when: When) -> str:
             return f"{heading(part, cases)}, {name} {_last_known(row, when)}"
         case Part.REOPENED:
             return f"{heading(part, cases)}, {name} for {month_and_year(cases[0].month)}"
+        case Part.LATE:
+            return f"{heading(part, cases)}, {name} +{words.days(row.standing.days_late, row.standing.unit)}"
+        case Part.DUE_SOON:
+            return f"{heading(part, cases)}, {name} {_due(row)}"
         case Part.CLEARED:
             late = f", {name} {_days(row)} late" if row.standing.days_late else ""
             return f"{heading(part, cases)}{late}"
-        case Part.EASED:
+        case _:
             return heading(part, cases)
 
 
@@ -114,6 +147,13 @@ def _cleared(row: Row, name: str, month: str) -> str:
     again = " again" if row.standing.reopened else ""
     told = f"{name} {has} {closed}{again}{'' if words.confirmed(row) else ' when last read'}"
     return f"{told}, {_days(row)} late" if late else told
+
+
+def _due(row: Row) -> str:
+    """ "today", or "in 2 days"."""
+    if row.standing.level is Level.DUE_TODAY or not row.standing.due_in:
+        return "today"
+    return f"in {row.standing.due_in} {'day' if row.standing.due_in == 1 else 'days'}"
 
 
 def _last_known(row: Row, when: When) -> str:

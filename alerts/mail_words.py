@@ -12,8 +12,9 @@ from datetime import date
 from textwrap import wrap
 from urllib.parse import urlencode
 
+from alerts import mail_events
 from alerts.foreign_text import one_line
-from alerts.mail_cases import Cases, Item, Part, parts_of
+from alerts.mail_cases import Cases, Events, Part, Tellable, parts_of
 from alerts.mail_rows import Known, Link, Told, told
 from alerts.mail_subject import heading, note, subject
 from closing.days import month_and_year, weekday_and_date
@@ -50,15 +51,19 @@ class Letter:
     home: Link
 
 
-def letter(items: Sequence[Item], known: Known) -> Letter:
+def letter(items: Sequence[Tellable], known: Known) -> Letter:
     """Everything that a mail says of these; `items` is not empty."""
     parts = parts_of(items)
-    kept = [min(len(cases), KEPT) for cases in parts.values()]
-    room, sections = SHOWN, []
-    for place, (part, cases) in enumerate(parts.items(), start=1):
+    alone = len(parts.order) == 1
+    kept = [min(len(cases), KEPT) for cases in parts.cases.values()]
+    room, found = SHOWN, {}
+    for place, (part, cases) in enumerate(parts.cases.items(), start=1):
         shown = min(len(cases), room - sum(kept[place:]))
         room -= shown
-        sections.append(_section(part, cases, shown, known, alone=len(parts) == 1))
+        found[part] = _section(part, cases, shown, known, alone=alone)
+    for part, events in parts.events.items():
+        found[part] = _of_events(part, events, known, alone=alone)
+    sections = [found[part] for part in parts.order]
     there = known.as_of.astimezone(known.zone)
     return Letter(
         subject=subject(parts, known.when),
@@ -126,6 +131,16 @@ def _section(part: Part, cases: Cases, shown: int, known: Known, *, alone: bool)
     )
 
 
+def _of_events(part: Part, events: Events, known: Known, *, alone: bool) -> Section:
+    return Section(
+        heading="" if alone else mail_events.heading(part, events),
+        note=mail_events.note(part, events),
+        links=[],
+        rows=[mail_events.told(event, known) for event in events],
+        more=None,
+    )
+
+
 def _links(part: Part, cases: Cases, known: Known) -> list[Link]:
     """The board with what the section lists, a month each; none for a single row, whose name leads to it."""
     if len(cases) == 1:
@@ -168,6 +183,8 @@ def _filter(part: Part, rows: Sequence[Row]) -> dict[str, str]:
             return {"show": "stale"}
         case Part.REOPENED:
             return {"show": "outstanding"}
+        case Part.LATE:
+            return {"show": "late"}
     levels = {row.standing.level.value for row in rows}
     states = {row.state.value for row in rows}
     if len(levels) == 1:

@@ -14,11 +14,11 @@ from django.template.loader import render_to_string
 
 from alerts.foreign_text import header_line, one_line
 from alerts.mail_about import About, Held, about
-from alerts.mail_cases import SHORT_NAME
+from alerts.mail_cases import SHORT_NAME, Tellable
 from alerts.mail_cases import Item as Item
 from alerts.mail_rows import Known, Owner
 from alerts.mail_words import Letter, as_text, letter
-from alerts.models import Delivery, Overrun
+from alerts.models import Delivery, Notice, Overrun
 from closing.words import reader_zone
 from entities.models import Membership, Person
 from periods.models import StateChange
@@ -33,15 +33,15 @@ _ROLES = (
 
 
 def compose(
-    delivery: Delivery, items: Sequence[Item], as_of: datetime, known: About | None = None
+    delivery: Delivery, items: Sequence[Tellable], as_of: datetime, known: About | None = None
 ) -> EmailMultiAlternatives:
     """The mail that tells one person of these; `items` is not empty. The same few queries whatever it tells of.
 
     `known` may bring what was looked up for many mails at once; what it does not cover is looked up here.
     """
-    person = delivery.recipient
+    person = delivery.person
     changes = _changes(items)
-    ids = {each.row.entity_id for each in items}
+    ids = {row.entity_id for each in items for row in each.rows}
     if known is None or not known.covers(ids, person.pk):
         known = about(ids, [person.pk])
     said = letter(items, _known(person, items, changes, as_of, known))
@@ -66,7 +66,7 @@ def as_html(said: Letter) -> str:
 
 
 def _headers(
-    delivery: Delivery, items: Sequence[Item], changes: Mapping[int, StateChange], as_of: datetime
+    delivery: Delivery, items: Sequence[Tellable], changes: Mapping[int, StateChange], as_of: datetime
 ) -> dict[str, str]:
     host = urlsplit(settings.PUBLIC_BASE_URL).hostname or "localhost"
     headers = {
@@ -81,21 +81,23 @@ def _headers(
     return headers
 
 
-def _thread(items: Sequence[Item], changes: Mapping[int, StateChange], host: str) -> str:
+def _thread(items: Sequence[Tellable], changes: Mapping[int, StateChange], host: str) -> str:
     """The id that all mails of one episode answer to, for a mail that is about one; nobody ever sends that one."""
-    episodes = {(each.notice.period_id, each.notice.episode or _began(each, changes)) for each in items}
-    if len(episodes) != 1:
-        return ""
-    ((period, episode),) = episodes
-    return f"<period-{period}-{episode}@{host}>"
+    episodes = {_episode(each.notice, changes) for each in items}
+    return f"<{episodes.pop()}@{host}>" if len(episodes) == 1 else ""
 
 
-def _began(item: Item, changes: Mapping[int, StateChange]) -> int:
-    """Which episode of its period a reopening begins."""
-    change = changes.get(item.notice.change_id or 0)
-    if change is None:
-        return 1
-    return 1 + Overrun.objects.filter(period=item.notice.period_id, opened_at__lt=change.seen_at).count()
+def _episode(notice: Notice, changes: Mapping[int, StateChange]) -> str:
+    """What a notice belongs to; a reopening belongs to the episode that it begins."""
+    if notice.connection_id is not None:
+        return f"connection-{notice.connection_id}-{notice.kind}-{notice.episode}"
+    if notice.month is not None:
+        return f"group-{notice.group_id}-{notice.month:%Y-%m}"
+    change, episode = changes.get(notice.change_id or 0), notice.episode or 1
+    if change is not None:
+        before = Overrun.objects.filter(period=notice.period_id, opened_at__lt=change.seen_at)
+        episode = 1 + before.count()
+    return f"period-{notice.period_id}-{episode}"
 
 
 def address_of(person: Person) -> str:
@@ -112,17 +114,22 @@ def address_of(person: Person) -> str:
 # --- what the words need ------------------------------------------------------------------------------------------
 
 
-def _changes(items: Sequence[Item]) -> dict[int, StateChange]:
+def _changes(items: Sequence[Tellable]) -> dict[int, StateChange]:
     """The changes that undid a close, by id."""
     wanted = {each.notice.change_id for each in items if each.notice.change_id is not None}
     return StateChange.objects.in_bulk(wanted) if wanted else {}
 
 
 def _known(
-    person: Person, items: Sequence[Item], changes: Mapping[int, StateChange], as_of: datetime, known: About
+    person: Person,
+    items: Sequence[Tellable],
+    changes: Mapping[int, StateChange],
+    as_of: datetime,
+    known: About,
 ) -> Known:
     zone, zone_name = reader_zone(person.zone)
-    entities = {each.row.entity_id: known.entities[each.row.entity_id] for each in items}
+    ids = {row.entity_id for each in items for row in each.rows}
+    entities = {pk: known.entities[pk] for pk in ids}
     paths = {pk: each.path for pk, each in entities.items()}
     owned = {pk for pk, each in entities.items() if each.owner == person.pk}
     return Known(
@@ -142,10 +149,10 @@ def _known(
 
 
 def _why(
-    items: Sequence[Item], owned: set[int], paths: Mapping[int, str], memberships: Sequence[Held]
+    items: Sequence[Tellable], owned: set[int], paths: Mapping[int, str], memberships: Sequence[Held]
 ) -> str:
     """Why this person is told: as owner, as finance, or by the role that reaches what those do not."""
-    names = {each.row.entity_id: one_line(each.row.name) or each.row.code for each in items}
+    names = {row.entity_id: one_line(row.name) or row.code for each in items for row in each.rows}
     reasons, reached = [], set(owned)
     if owned:
         whose = names[next(iter(owned))] if len(owned) == 1 else f"{len(owned)} of these entities"

@@ -7,10 +7,21 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 
+from alerts.arrangements import AlertRules, Destination, EscalationStep, Habits, Silence, Subscription
 from closing.notices import Kind
+from closing.rhythms import Rhythm
 from closing.standing import Level
-from entities.models import Person
+from entities.models import Connection, Group, Person
 from periods.models import FiscalPeriod, PolicyVersion, StateChange
+
+__all__ = [
+    "AlertRules",
+    "Destination",
+    "EscalationStep",
+    "Habits",
+    "Silence",
+    "Subscription",
+]
 
 # What an evaluation tells apart; how a close was timed is judged where it is shown.
 FLAG_LEVELS = [
@@ -72,21 +83,55 @@ class Overrun(models.Model):
         ]
 
 
+class Outage(models.Model):
+    """The episode in which a connection brings nothing new (`stale`) or is turned away (`refused`).
+
+    One that ended less than half an hour ago goes on when the trouble comes back.
+    """
+
+    KINDS = (Kind.STALE.value, Kind.REFUSED.value)
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="outages")
+    kind = models.CharField(max_length=12, choices=[(kind, kind) for kind in KINDS])
+    episode = models.PositiveSmallIntegerField()
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "episode"], name="outage_episode_once"),
+            models.UniqueConstraint(
+                fields=["connection", "kind"], condition=Q(closed_at=None), name="outage_one_open"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=["stale", "refused"]), name="outage_kind_is_known"),
+        ]
+
+
+OF_CONNECTIONS = Q(kind__in=[Kind.STALE.value, Kind.REFUSED.value])
+OF_GROUPS = Q(kind=Kind.GROUP_CLOSED.value)
+
+
 class Notice(models.Model):
     """Something that had to be told, decided once: what it was about and what was known when it was decided.
 
-    Nothing of it changes later. `episode` is that of the overrun; a notice of a reopening names the `change` instead.
+    Nothing of it changes later. It is about a period, a connection (stale, refused) or a month of a group
+    (group_closed). `episode` is that of the overrun or outage, and counts the closes of a group's month; a notice of
+    a reopening names the `change` instead. `due_on` and `days_late` are a period's; for a group's close `days_late`
+    is how many working days it took from the end of the month.
     """
 
     kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in Kind])
-    period = models.ForeignKey(FiscalPeriod, on_delete=models.CASCADE, related_name="notices")
+    period = models.ForeignKey(FiscalPeriod, null=True, on_delete=models.CASCADE, related_name="notices")
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="notices")
+    group = models.ForeignKey(Group, null=True, on_delete=models.CASCADE, related_name="notices")
+    month = models.DateField(null=True)
     episode = models.PositiveSmallIntegerField(default=0)
     step = models.PositiveSmallIntegerField(default=0)
     change = models.ForeignKey(StateChange, null=True, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=120)
     raised_at = models.DateTimeField()
-    state = models.CharField(max_length=12)
-    days_late = models.PositiveIntegerField()
+    state = models.CharField(max_length=12, blank=True)
+    days_late = models.PositiveIntegerField(default=0)
     due_on = models.DateField(null=True)
     read_at = models.DateTimeField(null=True)
     fresh = models.BooleanField()
@@ -108,15 +153,32 @@ class Notice(models.Model):
                 | (~Q(kind=Kind.REOPENED.value) & Q(change=None)),
                 name="notice_of_a_reopening_names_it",
             ),
+            models.UniqueConstraint(fields=["connection", "kind", "episode"], name="notice_once_an_outage"),
+            models.UniqueConstraint(
+                fields=["group", "month", "kind", "episode"], name="notice_once_a_close_of_a_group"
+            ),
+            models.CheckConstraint(
+                condition=(OF_CONNECTIONS & Q(connection__isnull=False, period=None, group=None, month=None))
+                | (OF_GROUPS & Q(connection=None, period=None, group__isnull=False, month__isnull=False))
+                | (
+                    ~(OF_CONNECTIONS | OF_GROUPS)
+                    & Q(connection=None, period__isnull=False, group=None, month=None)
+                ),
+                name="notice_is_about_one_thing",
+            ),
         ]
         indexes = [models.Index(fields=["-raised_at"], name="notice_newest")]
 
 
+EMAIL = "email"
+
+
 class Delivery(models.Model):
-    """One message to one recipient, which tells of one notice or of many.
+    """One message to one person or destination, which tells of one notice or of many.
 
     It waits until `due_at`, is claimed until `lease_until` by one sender, whose `fence` no later claim shares, and is
-    sent, cancelled because nothing in it was true any more, or parked because it cannot be sent.
+    sent, cancelled because nothing in it was true any more, or parked because it cannot be sent. `channel` is the
+    way that it takes (Channel), and `rhythm` says whether it is a digest.
     `message_id` is fixed when the row is made: each copy that a crash may cause on the wire is known for the same.
     """
 
@@ -130,7 +192,14 @@ class Delivery(models.Model):
     REACHES = (State.WAITING.value, State.SENDING.value, State.SENT.value)  # its recipient, sooner or later
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    recipient = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="deliveries")
+    recipient = models.ForeignKey(Person, null=True, on_delete=models.CASCADE, related_name="deliveries")
+    destination = models.ForeignKey(
+        Destination, null=True, on_delete=models.CASCADE, related_name="deliveries"
+    )
+    channel = models.CharField(max_length=20, db_default=EMAIL)
+    rhythm = models.CharField(
+        max_length=8, choices=[(each.value, each.value) for each in Rhythm], db_default=Rhythm.AT_ONCE.value
+    )
     notices = models.ManyToManyField(Notice, through="DeliveryLine", related_name="deliveries")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     made_at = models.DateTimeField()
@@ -144,6 +213,20 @@ class Delivery(models.Model):
     )  # claims in a row that their sender did not live to end
     ended_at = models.DateTimeField(null=True)  # sent, cancelled or parked
     words = models.TextField(blank=True)  # what the server said, or why it was cancelled or parked
+
+    @property
+    def person(self) -> Person:
+        """Whom it goes to; raises ValueError for a message to a destination."""
+        if self.recipient is None:
+            raise ValueError("it goes to a destination, which is no person")
+        return self.recipient
+
+    @property
+    def to(self) -> str:
+        """The name of whom or what it goes to."""
+        if self.destination is not None:
+            return self.destination.name
+        return self.person.name or self.person.email
 
     class Meta:
         ordering = ["-made_at", "-id"]
@@ -167,6 +250,11 @@ class Delivery(models.Model):
                 | (~Q(state__in=["waiting", "sending"]) & Q(ended_at__isnull=False)),
                 name="delivery_ends_once",
             ),
+            models.CheckConstraint(
+                condition=Q(recipient__isnull=False, destination=None)
+                | Q(recipient=None, destination__isnull=False),
+                name="delivery_goes_to_one",
+            ),
         ]
 
 
@@ -175,17 +263,22 @@ class DeliveryLine(models.Model):
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="lines")
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="lines")
-    recipient = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="+")
+    recipient = models.ForeignKey(Person, null=True, on_delete=models.CASCADE, related_name="+")
+    destination = models.ForeignKey(Destination, null=True, on_delete=models.CASCADE, related_name="+")
     left_out = models.CharField(max_length=120, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["notice", "recipient"], name="delivery_once_to_each"),
+            models.UniqueConstraint(fields=["notice", "destination"], name="delivery_once_to_each_place"),
         ]
 
 
 class Channel(models.Model):
-    """Whether messages may leave: `held` until somebody releases it, or paused because the server refuses us."""
+    """Whether messages may leave by one way, `email` or that of a destination.
+
+    It is `held` until somebody releases it, or paused because the server refuses us.
+    """
 
     name = models.CharField(max_length=20, primary_key=True)
     held = models.BooleanField(default=False)

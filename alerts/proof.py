@@ -77,7 +77,7 @@ def prove(as_of: datetime, month: date | None = None) -> Proof:
     alerts: dict[int, list[Notice]] = defaultdict(list)
     told = Notice.objects.filter(kind=Kind.ALERT, raised_at__lte=as_of, period__in=stories)
     for notice in told.order_by("raised_at").prefetch_related("lines__delivery"):
-        alerts[notice.period_id].append(notice)
+        alerts[notice.period_id or 0].append(notice)
     expected = 0
     found: list[Difference] = []
     for period, story in stories.items():

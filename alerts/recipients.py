@@ -54,18 +54,32 @@ def recipients(kind: Kind, step: int, around: Around, told_before: Collection[in
     """Who is told of one notice.
 
     An alert goes to the owner and to finance. The first step of an escalation goes to administrators of the groups
-    above as well, the second to whoever owns them. Good news goes to whoever heard the bad.
+    above as well, the second to whoever owns them. Good news goes to whoever heard the bad. Of a connection hear its
+    administrators, and finance where nothing is read; of a missing deadline also those who can set one.
     """
     if kind is Kind.CLEARED:
         return set(told_before) & around.everybody
+    if kind is Kind.REFUSED:
+        return set(around.holding[Role.ADMINISTRATOR])
     found = set(around.holding[Role.FINANCE])
+    if kind is Kind.STALE:
+        return found | around.holding[Role.ADMINISTRATOR]
     if around.owner is not None:
         found.add(around.owner)
+    if kind is Kind.NO_DEADLINE:
+        found |= around.holding[Role.ADMINISTRATOR]
     if kind is Kind.ESCALATION:
         found |= around.holding[Role.ADMINISTRATOR]
         if step > 1:
             found |= around.holding[Role.OWNER]
     return found or set(around.holding[Role.ADMINISTRATOR])
+
+
+def members_of(group: int) -> set[int]:
+    """Who hears that a group has closed: those who work for exactly this group, and whoever owns it."""
+    told = [Role.FINANCE, Role.ADMINISTRATOR, Role.OWNER]
+    held = Membership.objects.filter(group=group, role__in=told, person__is_active=True)
+    return set(held.values_list("person", flat=True))
 
 
 def administrators() -> set[int]:

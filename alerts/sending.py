@@ -16,27 +16,18 @@ from django.db import connection as database
 
 from alerts import outbox
 from alerts.addressing import address
-from alerts.mails import Item, compose
+from alerts.mail_cases import Tellable
+from alerts.mails import compose
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.outbox import LEASE, MOST_TRIES, Claim
+from alerts.still_true import NOT_VISIBLE, still_to_tell
 from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable, mail_server, reach, send
-from alerts.truth import Truth, places_of, with_lines
+from alerts.truth import Truth
 from closing.notices import Kind
-from closing.scoreboard import Row
-from closing.standing import Level
-from closing.states import PeriodState
-from periods.models import FiscalPeriod
 
-NOT_VISIBLE = "its recipient may not see the entity any more"
-CLOSED_SINCE = "closed before it was sent"
-CLOSED_NO_MORE = "not closed any more when it was to be sent"
-NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
 WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last one is stale"
 NO_ADDRESS = "its recipient has no mail address"
 ENDS_ITS_SENDER = f"{MOST_TRIES} senders in a row ended while they worked on it"
-_OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION}
-_OF_WHAT_IS_OPEN = {Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED}
-_NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
 
 RUN = timedelta(
     seconds=25
@@ -86,9 +77,9 @@ def send_one(held: Claim, server: BaseEmailBackend, truth: Truth) -> Outcome:
     try:
         if held.abandoned >= MOST_TRIES:
             raise Permanent(ENDS_ITS_SENDER)
-        if "@" not in delivery.recipient.email:
+        if "@" not in delivery.person.email:
             raise Permanent(NO_ADDRESS)
-        items, left_out, as_of = _still_to_tell(delivery, truth)
+        items, left_out, as_of = still_to_tell(delivery, truth)
         if not items:
             _for_certain(lambda: _cancel(held, left_out, truth))
             return Outcome.NOT_SENT
@@ -122,48 +113,13 @@ def send_one(held: Claim, server: BaseEmailBackend, truth: Truth) -> Outcome:
     return Outcome.SENT
 
 
-def still_to_tell(delivery: Delivery, as_of: datetime) -> tuple[list[Item], dict[int, str]]:
-    """What is still true and still theirs to know, with its row of the board; and why lines are left out, by line."""
-    items, left_out, _ = _still_to_tell(with_lines([delivery.pk])[delivery.pk], Truth(as_of))
-    return items, left_out
-
-
-def _still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Item], dict[int, str], datetime]:
-    rows, as_of = truth.rows(places_of(delivery), delivery.recipient)
-    items, left_out = [], {}
-    for line in delivery.lines.all():
-        notice, period = line.notice, line.notice.period
-        row = rows.get((period.entity_id, period.reporting_month))
-        why = NOT_VISIBLE if row is None else _untrue(notice, period, row)
-        if why:
-            left_out[line.pk] = why
-        elif row is not None:
-            items.append(Item(notice, row, period.reporting_month))
-    return items, left_out, as_of
-
-
-def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:
-    """Why a notice is not to be told any more; empty while it is."""
-    kind = Kind(notice.kind)
-    if row.period_id in (None, period.pk):
-        closed = row.counts_as_closed
-    else:  # another period of the same month holds the entity up
-        closed = period.state == PeriodState.CLOSED.value or (
-            period.state == PeriodState.ON_HOLD.value and row.on_hold_counts
-        )
-    if kind in _OF_WHAT_IS_OPEN and closed:
-        return CLOSED_SINCE
-    if kind is Kind.CLEARED and not closed:
-        return CLOSED_NO_MORE
-    if kind in _OF_WHAT_IS_LATE and row.standing.level in _NOT_LATE:
-        return NOT_LATE
-    return ""
-
-
-def _waits_for_a_reading(items: Collection[Item], truth: Truth) -> bool:
+def _waits_for_a_reading(items: Collection[Tellable], truth: Truth) -> bool:
     """Whether a message speaks of what was read before we were away: it may have closed since (05-reliability 2I)."""
     doubtful = any(
-        item.notice.fresh and not item.row.fresh and item.notice.kind != Kind.CLEARED.value for item in items
+        item.notice.fresh
+        and item.notice.kind != Kind.CLEARED.value
+        and not all(row.fresh for row in item.rows)
+        for item in items
     )
     return doubtful and truth.just_back()
 

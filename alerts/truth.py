@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db.models import Prefetch
@@ -17,6 +17,7 @@ from django.db.models import Prefetch
 from alerts.mail_about import About, about
 from alerts.models import Delivery, DeliveryLine
 from alerts.outbox import Claim
+from alerts.places import Place, Places, places_of
 from alerts.raising import watching_since
 from alerts.recipients import Around, people_around
 from closing.scoreboard import Row
@@ -27,8 +28,6 @@ HOLDS_FOR = 1.0  # seconds
 LOOKS_AHEAD = 200  # messages that are due, which are looked up together
 MOST_LINES = 1_000  # of those
 SETTLED_AFTER = timedelta(minutes=15)  # back for so long, whoever cannot be read cannot be read
-
-Place = tuple[int, date]  # an entity and a reporting month
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class _Look:
     rows: dict[Place, Row]
     around: dict[int, Around]
     messages: dict[int, Delivery]
+    told_of: Places
     about: About
 
 
@@ -66,6 +66,14 @@ class Truth:
         if found is None or len(found.lines.all()) != held.lines:
             return with_lines([held.delivery_id])[held.delivery_id]
         return found
+
+    def places(self, message: Delivery) -> Places:
+        """What each notice of a message tells of, by the notice's id."""
+        notices = [line.notice for line in message.lines.all()]
+        look = self._look
+        if look is not None and all(each.pk in look.told_of for each in notices):
+            return {each.pk: look.told_of[each.pk] for each in notices}
+        return places_of(notices)
 
     def rows(self, places: Collection[Place], person: Person) -> tuple[dict[Place, Row], datetime]:
         """The rows that this person may see, and the moment they are of."""
@@ -93,23 +101,19 @@ class Truth:
         return since is None or now - since < SETTLED_AFTER
 
 
-def places_of(message: Delivery) -> set[Place]:
-    """What a message tells of."""
-    periods = (line.notice.period for line in message.lines.all())
-    return {(period.entity_id, period.reporting_month) for period in periods}
-
-
 def _look(as_of: datetime, ids: Collection[int], also: Collection[Place] = ()) -> _Look:
     taken = time.monotonic()
     messages = with_lines([*ids, *_due_next()])
-    places = frozenset(also).union(*(places_of(each) for each in messages.values()))
+    told_of = places_of(line.notice for each in messages.values() for line in each.lines.all())
+    places = frozenset(also).union(*told_of.values())
     entity_ids = {entity for entity, _ in places}
     entities = LegalEntity.objects.filter(pk__in=entity_ids)
     months = sorted({month for _, month in places})
     boards = take_snapshots(entities, months, as_of) if months else {}
     rows = {(row.entity_id, month): row for month, board in boards.items() for row in board.rows}
-    known = about(entity_ids, {each.recipient_id for each in messages.values()})
-    return _Look(taken, as_of, places, rows, people_around(entity_ids), messages, known)
+    people = {each.recipient_id for each in messages.values() if each.recipient_id is not None}
+    known = about(entity_ids, people)
+    return _Look(taken, as_of, places, rows, people_around(entity_ids), messages, told_of, known)
 
 
 def _due_next() -> list[int]:
@@ -132,7 +136,13 @@ def _due_next() -> list[int]:
 
 def with_lines(ids: Collection[int]) -> dict[int, Delivery]:
     """Messages by id, each with its recipient and its lines in the order in which they were raised."""
-    lines = DeliveryLine.objects.select_related("notice__period__entity")
+    lines = DeliveryLine.objects.select_related(
+        "notice__period__entity", "notice__connection", "notice__group"
+    )
     in_order = Prefetch("lines", lines.order_by("notice__raised_at", "notice_id"))
-    found = Delivery.objects.filter(pk__in=ids).select_related("recipient").prefetch_related(in_order)
+    found = (
+        Delivery.objects.filter(pk__in=ids)
+        .select_related("recipient", "destination__group")
+        .prefetch_related(in_order)
+    )
     return {each.pk: each for each in found}

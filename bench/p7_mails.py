@@ -15,7 +15,9 @@ from alerts.mail_about import about
 from alerts.mails import compose
 from alerts.models import Delivery
 from alerts.raising import evaluate_and_raise
-from alerts.sending import send_due, still_to_tell
+from alerts.sending import send_due
+from alerts.still_true import still_to_tell
+from alerts.truth import Truth
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, execute, number, settle
@@ -119,8 +121,8 @@ def _forget() -> None:
 def _sending(entities: int) -> Table:
     count = number("SELECT count(*) FROM alerts_delivery")
     sample = Delivery.objects.select_related("recipient").order_by("pk")[0]
-    items, _ = still_to_tell(sample, AS_OF)
-    known = about({item.row.entity_id for item in items}, [sample.recipient_id])
+    items, _, _ = still_to_tell(sample, Truth(AS_OF))
+    known = about({row.entity_id for item in items for row in item.rows}, [sample.person.pk])
     ours = compose(sample, items, AS_OF, known)
 
     def all_again() -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from alerts.models import Delivery, DeliveryLine, Notice
 from board import words
 from board.rows import Reader
-from closing.notices import Kind
+from closing.notices import GOOD_NEWS, Kind
 from closing.standing import LatenessUnit
 from closing.states import PeriodState
 
@@ -21,6 +21,12 @@ KINDS = {
     Kind.UNCONFIRMED: "Cannot be confirmed",
     Kind.REOPENED: "Reopened",
     Kind.CLEARED: "Cleared",
+    Kind.DUE_SOON: "Due soon",
+    Kind.LATE: "Late",
+    Kind.NO_DEADLINE: "No deadline",
+    Kind.STALE: "No reading",
+    Kind.REFUSED: "Connection refused",
+    Kind.GROUP_CLOSED: "Group closed",
 }
 _ICONS = {
     Kind.ALERT: "warning",
@@ -28,6 +34,12 @@ _ICONS = {
     Kind.UNCONFIRMED: "unknown",
     Kind.REOPENED: "reopened",
     Kind.CLEARED: "closed",
+    Kind.DUE_SOON: "open",
+    Kind.LATE: "warning",
+    Kind.NO_DEADLINE: "warning",
+    Kind.STALE: "stale",
+    Kind.REFUSED: "warning",
+    Kind.GROUP_CLOSED: "closed",
 }
 _TONES = {
     Kind.ALERT: "alert",
@@ -35,6 +47,12 @@ _TONES = {
     Kind.UNCONFIRMED: "unsure",
     Kind.REOPENED: "alert",
     Kind.CLEARED: "ok",
+    Kind.DUE_SOON: "quiet",
+    Kind.LATE: "alert",
+    Kind.NO_DEADLINE: "alert",
+    Kind.STALE: "unsure",
+    Kind.REFUSED: "alert",
+    Kind.GROUP_CLOSED: "ok",
 }
 NOBODY = "Nobody to notify"
 _WHY_NOBODY = "No owner, finance staff or administrator has a role for it. Give somebody one."
@@ -104,6 +122,14 @@ def told(
 
 def _known(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit | None) -> list[str]:
     """What was known when it was decided: state, days late, deadline, reading, policy."""
+    if notice.month is not None:
+        return [f"{notice.days_late} working {'day' if notice.days_late == 1 else 'days'} to close"]
+    if notice.connection_id is not None:
+        return [
+            "never read"
+            if notice.read_at is None
+            else f"last read {words.clock(notice.read_at, reader.zone, as_of)}"
+        ]
     version = notice.policy_version
     counts = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
     known = [words.STATES[PeriodState(notice.state)]]
@@ -136,10 +162,12 @@ def _messages(
     for line in lines:
         if not past or line.delivery.made_at <= as_of:
             message = _message(notice, line, reader, as_of, past=past, to_administrators=to_administrators)
-            alike.setdefault(message, []).append(line.recipient.name or line.recipient.email)
+            alike.setdefault(message, []).append(line.delivery.to)
     if not alike:
         if notice.kind == Kind.CLEARED.value:
             return [Message("info", "Nobody had been told that it was late, so nobody is told", "quiet")]
+        if notice.kind in GOOD_NEWS:
+            return [Message("info", "Nobody has a role for the group itself, so nobody is told", "quiet")]
         return [Message("warning", NOBODY, "alert", detail=_WHY_NOBODY)]
     found = []
     for message, people in sorted(alike.items(), key=lambda each: _FIRST.index(each[0].tone)):

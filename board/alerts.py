@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import CharField, Count, Exists, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet
 
 from alerts.models import Delivery, DeliveryLine, Notice, Overrun
 from board.asked import Asked
@@ -17,9 +17,10 @@ from board.narrow import within
 from board.question import BadQuestion, Question
 from closing.days import local_date, zone_named
 from closing.months import parse_month
-from closing.notices import Kind
+from closing.notices import GOOD_NEWS, Kind
 from closing.scoreboard import Row, Scoreboard
 from entities.access import administering
+from entities.models import Membership
 from periods.models import ReadSpan
 from periods.snapshot import take_snapshots
 
@@ -69,8 +70,19 @@ class Sought:
 
 
 def visible_notices(asked: Asked) -> QuerySet[Notice]:
-    """Every notice of what the person may see, as of the moment asked for, newest first."""
-    return Notice.objects.filter(period__entity__in=asked.entities(), raised_at__lte=asked.as_of)
+    """Every notice of what the person may see, as of the moment asked for, newest first.
+
+    Of connections that read an entity of theirs, and of groups that they see as a whole.
+    """
+    entities, held = asked.entities(), Membership.objects.filter(person=asked.person, group__isnull=False)
+    path = ExpressionWrapper(OuterRef("group__path"), output_field=CharField())
+    above = held.alias(path=path).filter(path__startswith=F("group__path"))
+    whole = Q(group__isnull=False) if asked.person.is_superuser else Q(Exists(above), group__isnull=False)
+    read = entities.filter(connection__isnull=False)
+    return Notice.objects.filter(
+        Q(period__entity__in=entities) | Q(connection__in=read.values("connection")) | whole,
+        raised_at__lte=asked.as_of,
+    )
 
 
 def sought_notices(asked: Asked, sought: Sought, board: Scoreboard) -> QuerySet[Notice]:
@@ -94,17 +106,17 @@ def sought_notices(asked: Asked, sought: Sought, board: Scoreboard) -> QuerySet[
     if sought.kind:
         found = found.filter(kind=sought.kind)
     if sought.month is not None:
-        found = found.filter(period__reporting_month=sought.month)
+        found = found.filter(Q(period__reporting_month=sought.month) | Q(month=sought.month))
     if sought.message:
         found = found.filter(_with_message(sought.message))
-    return found.select_related("period__entity", "policy_version__policy")
+    return found.select_related("period__entity", "connection", "group", "policy_version__policy")
 
 
 def _with_message(message: str) -> Q:
     lines = DeliveryLine.objects.filter(notice=OuterRef("pk"))
     match message:
         case "nobody":
-            return ~Q(Exists(lines)) & ~Q(kind=Kind.CLEARED.value)
+            return ~Q(Exists(lines)) & ~Q(kind__in=GOOD_NEWS)
         case "cancelled":
             return Q(Exists(lines.filter(Q(delivery__state=State.CANCELLED) | ~Q(left_out=""))))
         case "waiting":
@@ -117,7 +129,7 @@ def lines_of(notices: Iterable[Notice]) -> dict[int, list[DeliveryLine]]:
     """The messages of these notices by notice, each with its recipient, in one query."""
     found: dict[int, list[DeliveryLine]] = defaultdict(list)
     lines = DeliveryLine.objects.filter(notice__in=[each.pk for each in notices])
-    for line in lines.select_related("delivery", "recipient").order_by("pk"):
+    for line in lines.select_related("delivery__recipient", "delivery__destination").order_by("pk"):
         found[line.notice_id].append(line)
     return found
 
@@ -154,7 +166,7 @@ class Open:
     @cached_property
     def nobody(self) -> bool:
         """Whether there is a notice that no person could be found for."""
-        return any(each.pk not in self.states for each in self.notices if each.kind != Kind.CLEARED.value)
+        return any(each.pk not in self.states for each in self.notices if each.kind not in GOOD_NEWS)
 
     @cached_property
     def told(self) -> bool:
@@ -235,13 +247,14 @@ def _of_the_episode(period_ids: Collection[int], as_of: datetime) -> dict[int, l
     found: dict[int, list[Notice]] = defaultdict(list)
     notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of)
     for each in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
-        before = past[each.period_id]
+        period = each.period_id or 0
+        before = past[period]
         if each.kind == Kind.REOPENED.value:
             runs = not before or each.raised_at > max(before)
         else:
             runs = each.episode == len(before) + 1
         if runs:
-            found[each.period_id].append(each)
+            found[period].append(each)
     return found
 
 

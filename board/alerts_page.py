@@ -102,7 +102,8 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
     notices = list(wanted[(number - 1) * SHOWN : number * SHOWN])
     shown = found.open[:SHOWN]
     lines = lines_of([*notices, *(notice for each in shown for notice in each.notices)])
-    ids = {each.period.entity_id for each in notices} | {each.row.entity_id for each in shown}
+    ids = {each.period.entity_id for each in notices if each.period is not None}
+    ids |= {each.row.entity_id for each in shown}
     teller = Teller(asked, lines, administered(asked, lines, ids))
     rows = {row.entity_id: row for row in board.rows}
     of_rows = known_of(asked, [Escalated([(each.month, each.row)]) for each in shown])
@@ -187,7 +188,7 @@ def _pick(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str
 
 
 def _months(asked: Asked) -> list[tuple[str, str]]:
-    months = visible_notices(asked).order_by("-period__reporting_month")
+    months = visible_notices(asked).exclude(period=None).order_by("-period__reporting_month")
     return [
         (f"{month:%Y-%m}", month_and_year(month))
         for month in months.values_list("period__reporting_month", flat=True).distinct()
@@ -312,6 +313,17 @@ def _nothing_yet(found: Known) -> str:
 
 
 def _entry(notice: Notice, rows: Mapping[int, Row], teller: Teller) -> Entry:
+    asked = teller.asked
+    if notice.group is not None and notice.month is not None:
+        board = Question(month=notice.month, group=notice.group.code, at=asked.question.at)
+        url = board.url(reverse("scoreboard"))
+        return Entry(notice.group.name, month_and_year(notice.month), url, teller.notice(notice, None, 0))
+    if notice.connection is not None:
+        name = notice.connection.name
+        url = Question(erp=name, at=asked.question.at).url(reverse("scoreboard"))
+        return Entry(name, "connection", url, teller.notice(notice, None, 0))
+    if notice.period is None:
+        raise ValueError(f"notice {notice.pk} is about nothing")
     entity = notice.period.entity
     month = notice.period.reporting_month
     return Entry(

@@ -18,13 +18,22 @@ ESCALATE_AFTER = (10, 15)  # days late of each step of an escalation
 
 
 class Kind(StrEnum):
-    """What a notice tells of."""
+    """What a notice tells of: a period, but for the last three, which tell of a connection or of a whole group."""
 
     ALERT = "alert"
     ESCALATION = "escalation"
     UNCONFIRMED = "unconfirmed"
     REOPENED = "reopened"
     CLEARED = "cleared"
+    DUE_SOON = "due_soon"
+    LATE = "late"
+    NO_DEADLINE = "no_deadline"
+    STALE = "stale"
+    REFUSED = "refused"
+    GROUP_CLOSED = "group_closed"
+
+
+GOOD_NEWS = frozenset({Kind.CLEARED, Kind.GROUP_CLOSED})  # which nobody need hear of
 
 
 class Reason(StrEnum):

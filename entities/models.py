@@ -194,6 +194,7 @@ class LegalEntity(models.Model):
 
     `erp_id` is the company's id in its connection, compared without case; `erp_identity` its lasting id there,
     pinned at the first read, so that another company of the same name is never taken for it.
+    The `deputy` is told in the owner's place where the owner is away or may not see it.
     `year_end_month` (1 to 12) decides which months are quarter and year ends.
     """
 
@@ -205,6 +206,9 @@ class LegalEntity(models.Model):
     calendar = models.ForeignKey(WorkCalendar, on_delete=models.PROTECT, related_name="entities")
     owner = models.ForeignKey(
         Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="owned_entities"
+    )
+    deputy = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="deputised_entities"
     )
     active_from = models.DateField(null=True, blank=True)
     active_to = models.DateField(null=True, blank=True)

@@ -7,10 +7,12 @@ from datetime import date, datetime, timedelta
 
 from django.core.mail import EmailMultiAlternatives
 
-from alerts.mails import Item, compose
+from alerts.mail_cases import Tellable
+from alerts.mails import compose
 from alerts.models import Delivery
 from alerts.raising import evaluate_and_raise
-from alerts.sending import still_to_tell
+from alerts.still_true import still_to_tell
+from alerts.truth import Truth
 from closing.notices import HOLD_DOWN
 from closing.readings import Gap, GapReason, NativeFacts
 from entities.models import Group, LegalEntity, Membership, Person
@@ -57,11 +59,11 @@ class Told:
         """What was due until now has been sent."""
         Delivery.objects.update(state=Delivery.State.SENT, ended_at=self.now)
 
-    def told(self, who: Person | None = None) -> tuple[Delivery, list[Item]]:
+    def told(self, who: Person | None = None) -> tuple[Delivery, list[Tellable]]:
         """What somebody (Rosa) is about to be told."""
         waiting = Delivery.objects.select_related("recipient").filter(state=Delivery.State.WAITING)
         delivery = waiting.get(recipient=who or self.rosa)
-        items, _ = still_to_tell(delivery, self.now)
+        items, _, _ = still_to_tell(delivery, Truth(self.now))
         delivery.message_id = MESSAGE_ID
         return delivery, items
 

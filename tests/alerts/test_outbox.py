@@ -207,7 +207,7 @@ def test_mails_are_shown_held_and_released_by_hand(due: Delivery, settings: Sett
     assert outbox.claim() is None
     assert "on hold" not in said("release")
     outbox.mark_parked(claimed(), "550 no such person")
-    assert f"Cannot be sent to {due.recipient.email}: 550 no such person" in said("show")
+    assert f"Cannot be sent to {due.person.email}: 550 no such person" in said("show")
     assert "1 message waits for" in said("retry")
     assert claimed().attempts == 1
     settings.MAILS_LEAVE = False

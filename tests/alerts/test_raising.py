@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from alerts.addressing import APART
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.raising import evaluate_and_raise, watching_since
-from alerts.sending import still_to_tell
+from alerts.still_true import still_to_tell
+from alerts.truth import Truth
 from closing.notices import HOLD_DOWN, Kind
 from closing.readings import NativeFacts
 from entities.models import Group, LegalEntity, Membership, Person
@@ -70,7 +71,7 @@ def raised(moment: datetime) -> list[str]:
     before = set(Notice.objects.values_list("pk", flat=True))
     evaluate_and_raise(moment)
     new = Notice.objects.exclude(pk__in=before).order_by("pk")
-    return [f"{each.kind} {each.period.entity.code}" for each in new]
+    return [f"{each.kind} {each.period.entity.code}" for each in new if each.period is not None]
 
 
 def told(kind: str) -> set[str]:
@@ -228,7 +229,7 @@ def test_all_that_is_late_at_once_is_one_message_for_each_person(meridian: Merid
     assert len(evaluated(meridian, "2026-06-25 12:00", **_open(ALL_CLOSED))) > 4
     rosa = Delivery.objects.get(recipient__name="Rosa")
     assert rosa.notices.filter(kind="alert").count() == 4
-    items, left_out = still_to_tell(rosa, utc("2026-06-25 12:00"))
+    items, left_out, _ = still_to_tell(rosa, Truth(utc("2026-06-25 12:00")))
     assert len(items) == rosa.notices.count()
     assert left_out == {}
 
@@ -249,8 +250,8 @@ def test_nobody_gets_two_messages_within_five_minutes(meridian: Meridian) -> Non
 def test_what_has_closed_meanwhile_is_left_out(meridian: Meridian) -> None:
     evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
     evaluated(meridian, "2026-06-15 12:05")
-    items, left_out = still_to_tell(
-        Delivery.objects.filter(recipient__name="Rosa").get(), utc("2026-06-15 12:06")
+    items, left_out, _ = still_to_tell(
+        Delivery.objects.filter(recipient__name="Rosa").get(), Truth(utc("2026-06-15 12:06"))
     )
     assert items == []
     assert set(left_out.values()) == {"closed before it was sent"}
@@ -259,7 +260,9 @@ def test_what_has_closed_meanwhile_is_left_out(meridian: Meridian) -> None:
 def test_who_lost_the_entity_is_not_told_of_it(meridian: Meridian) -> None:
     evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
     Membership.objects.filter(person__name="Rosa").delete()
-    items, left_out = still_to_tell(Delivery.objects.get(recipient__name="Rosa"), utc("2026-06-15 12:01"))
+    items, left_out, _ = still_to_tell(
+        Delivery.objects.get(recipient__name="Rosa"), Truth(utc("2026-06-15 12:01"))
+    )
     assert items == []
     assert set(left_out.values()) == {"its recipient may not see the entity any more"}
 

@@ -18,7 +18,8 @@ from alerts import outbox, sending, transports
 from alerts.mails import compose
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
 from alerts.outbox import LEASE
-from alerts.sending import ENDS_ITS_SENDER, NOT_VISIBLE, send_due
+from alerts.sending import ENDS_ITS_SENDER, send_due
+from alerts.still_true import CLOSED_SINCE, NOT_VISIBLE
 from alerts.truth import Truth
 from closing.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
@@ -150,7 +151,7 @@ def test_d2_only_the_recipient_that_was_put_off_is_tried_again(sink: Sink, alert
     """451 for one of five: four are sent once, the fifth a minute later."""
     messages = put_due(alert, 5)
     grey = messages[2]
-    sink.recipient = lambda to: "451 4.7.1 greylisted" if to == grey.recipient.email else "250 ok"
+    sink.recipient = lambda to: "451 4.7.1 greylisted" if to == grey.person.email else "250 ok"
     assert sweep() == 4
     assert (reload(grey).attempts, minutes_until_due(grey)) == (1, 1)
     assert "451 4.7.1 greylisted" in reload(grey).words
@@ -207,7 +208,7 @@ def test_d3_no_such_person_is_not_tried_again_and_an_administrator_is_told(sink:
 def test_d3_nobody_else_is_told_what_somebody_has_heard(sink: Sink, alert: Notice) -> None:
     boss()
     bad, _good = put_due(alert, 2)
-    sink.recipient = lambda to: "550 no" if to == bad.recipient.email else "250 ok"
+    sink.recipient = lambda to: "550 no" if to == bad.person.email else "250 ok"
     assert sweep() == 1
     assert Delivery.objects.count() == 2
 
@@ -231,9 +232,7 @@ def test_d3_when_administrators_bounce_too_it_ends(sink: Sink, alert: Notice) ->
 
 def test_d3_a_refused_message_is_parked(sink: Sink, alert: Notice) -> None:
     [message, other] = put_due(alert, 2)
-    sink.judge = lambda copy: (
-        "554 5.6.0 looks like spam" if copy.recipient == message.recipient.email else TAKEN
-    )
+    sink.judge = lambda copy: "554 5.6.0 looks like spam" if copy.recipient == message.person.email else TAKEN
     assert sweep() == 1
     assert reload(message).state == "parked"
     assert reload(other).state == "sent"
@@ -242,7 +241,7 @@ def test_d3_a_refused_message_is_parked(sink: Sink, alert: Notice) -> None:
 @pytest.mark.parametrize("address", ["", "not an address", "bob@meridian.test\nbcc: all@meridian.test"])
 def test_an_address_that_is_none_is_parked_and_others_flow(sink: Sink, alert: Notice, address: str) -> None:
     bad, good = put_due(alert, 2)
-    Person.objects.filter(pk=bad.recipient_id).update(email=address)
+    Person.objects.filter(pk=bad.person.pk).update(email=address)
     assert sweep() == 1
     assert reload(bad).state == "parked"
     assert reload(good).state == "sent"
@@ -297,7 +296,7 @@ def test_d4_a_message_that_looks_like_a_wrong_account_does_not_block_the_others(
 ) -> None:
     """It goes to the end of the queue, and the others end the pause."""
     bad, *_ = put_due(alert, 3)
-    sink.recipient = lambda to: "530 sign in" if to == bad.recipient.email else "250 ok"
+    sink.recipient = lambda to: "530 sign in" if to == bad.person.email else "250 ok"
     sweep()
     let_pass(outbox.PAUSE)
     assert sweep() == 2
@@ -413,7 +412,7 @@ def test_a6_closed_between_raising_and_sending(sink: Sink, group: Meridian, aler
     assert sweep() == 0
     assert sink.copies == []
     for each in messages:
-        assert (reload(each).state, reload(each).words) == ("cancelled", sending.CLOSED_SINCE)
+        assert (reload(each).state, reload(each).words) == ("cancelled", CLOSED_SINCE)
 
 
 def test_a6_closed_while_others_are_being_sent(
@@ -472,7 +471,7 @@ def save_both(group: Meridian) -> dict[str, Notice]:
 
 def test_a_person_who_was_switched_off_gets_nothing(sink: Sink, alert: Notice) -> None:
     [message] = put_due(alert, 1)
-    Person.objects.filter(pk=message.recipient_id).update(is_active=False)
+    Person.objects.filter(pk=message.person.pk).update(is_active=False)
     assert sweep() == 0
     assert reload(message).state == "cancelled"
 

@@ -53,8 +53,9 @@ class Command(BaseCommand):
             self.stdout.write(f"Sending is paused for {_span(found.paused_for)} more: {found.words}")
         elif found.words:
             self.stdout.write(f"In trouble: {found.words}")
-        for parked in Delivery.objects.filter(state="parked").select_related("recipient")[:20]:
-            self.stdout.write(f"Cannot be sent to {parked.recipient.email}: {parked.words}")
+        for parked in Delivery.objects.filter(state="parked").select_related("recipient", "destination")[:20]:
+            to = parked.to if parked.recipient is None else parked.recipient.email
+            self.stdout.write(f"Cannot be sent to {to}: {parked.words}")
 
 
 def _wait(count: int) -> str:

@@ -1,0 +1,149 @@
+"""Connections and closes of groups in the words of a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from alerts.foreign_text import one_line
+from alerts.mail_cases import SHORT_NAME, Event, Events, Part
+from alerts.mail_rows import LONGEST_WORDS, Fact, Known, Link, Told
+from closing import words
+from closing.days import month_and_year
+from closing.notices import Kind
+from closing.scoreboard import Row
+from closing.standing import Level
+from closing.words import When
+
+_NAMED = 10  # entities of one event
+
+
+def subject(part: Part, events: Events, when: When) -> str:
+    """One event in a sentence, many as a count and the first of them."""
+    event = events[0]
+    name = _name(event)
+    match part:
+        case Part.GROUP_CLOSED:
+            sure = all(words.confirmed(row) for row in event.rows)
+            said = f"{name} {'has' if sure else 'had'} closed {month_and_year(event.month)}"
+            said += "" if sure else " when last read"
+            told = f"{said}, {_took(event)}"
+            return told if len(events) == 1 else f"{heading(part, events)}, {name} {_took(event)}"
+        case Part.REFUSED:
+            said = f"{name} refuses us, so {_entities(event)} cannot be read"
+        case _:
+            said = f"No reading from {name}{_since(event, when)}: {_entities(event)} cannot be confirmed"
+    return said if len(events) == 1 else f"{heading(part, events)}, {name} for {_entities(event)}"
+
+
+def heading(part: Part, events: Events) -> str:
+    """ "2 connections refuse us"."""
+    one = len(events) == 1
+    match part:
+        case Part.GROUP_CLOSED:
+            return "1 group has closed" if one else f"{len(events)} groups have closed"
+        case Part.REFUSED:
+            return "1 connection refuses us" if one else f"{len(events)} connections refuse us"
+        case _:
+            return "1 connection brings no reading" if one else f"{len(events)} connections bring no reading"
+
+
+def note(part: Part, events: Events) -> str:
+    """What the section means, and what to do about it."""
+    match part:
+        case Part.GROUP_CLOSED if not all(words.confirmed(row) for event in events for row in event.rows):
+            return (
+                "Every entity counted as closed when it was last read; some of them cannot be confirmed now."
+            )
+        case Part.GROUP_CLOSED:
+            return "Every entity of the group counts as closed."
+        case Part.REFUSED:
+            return "Until somebody renews what Closeboard signs in with, nobody can tell whether anything has closed."
+        case _:
+            return (
+                "What is shown of these is what was last read. Nobody can tell whether one has closed since."
+            )
+
+
+def told(event: Event, known: Known) -> Told:
+    """One event with all that is known of it."""
+    if Kind(event.notice.kind) is Kind.GROUP_CLOSED:
+        return _close(event, known)
+    return _trouble(event, known)
+
+
+def _close(event: Event, known: Known) -> Told:
+    code = event.notice.group.code if event.notice.group is not None else ""
+    query = urlencode({"month": f"{event.month:%Y-%m}", "group": code})
+    late = [row for row in event.rows if row.standing.level is Level.CLOSED_LATE]
+    last = _last_to_close(event.rows)
+    sure = all(words.confirmed(row) for row in event.rows)
+    return Told(
+        title=Link(_name(event), f"{known.base_url}/?{query}"),
+        place=f"{one_line(code, 40)}, {month_and_year(event.month)}",
+        state="Closed" if sure else "Closed when last read",
+        kind="closed" if sure else "unknown",
+        late=str(event.notice.days_late),
+        unit="working day to close" if event.notice.days_late == 1 else "working days to close",
+        tone="none",
+        facts=[
+            Fact("Entities", f"{len(event.rows)}, {_on_time(len(event.rows), len(late))}."),
+            *([Fact("Last to close", one_line(last.name))] if last is not None else []),
+        ],
+    )
+
+
+def _on_time(count: int, late: int) -> str:
+    if not late:
+        return "none of them late"
+    return f"{late} of them late" if late < count else "all of them late"
+
+
+def _last_to_close(rows: Sequence[Row]) -> Row | None:
+    closed = [row for row in rows if row.standing.last_closed_on is not None]
+    return max(closed, key=lambda row: (row.standing.last_closed_on, row.name)) if closed else None
+
+
+def _trouble(event: Event, known: Known) -> Told:
+    refused = Kind(event.notice.kind) is Kind.REFUSED
+    names = sorted(one_line(row.name) or row.code for row in event.rows)
+    more = len(names) - _NAMED
+    listed = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    said = sorted({one_line(row.trouble, LONGEST_WORDS) for row in event.rows if row.trouble})
+    read = [row.read_at for row in event.rows if row.read_at is not None]
+    name = _name(event)
+    return Told(
+        title=Link(name, f"{known.base_url}/?{urlencode({'erp': name})}"),
+        place="Connection to an ERP",
+        state="Refused" if refused else "No reading",
+        kind="unknown",
+        late=str(len(event.rows)),
+        unit="entity not read" if len(event.rows) == 1 else "entities not read",
+        tone="late",
+        facts=[
+            Fact("Last read", known.when(min(read)) if read else "Never."),
+            Fact("Entities", listed),
+            *(Fact("What was said", each) for each in said[:3]),
+        ],
+    )
+
+
+def _name(event: Event) -> str:
+    if event.notice.connection is not None:
+        return one_line(event.notice.connection.name, SHORT_NAME)
+    return one_line(event.notice.group.name, SHORT_NAME) if event.notice.group is not None else ""
+
+
+def _took(event: Event) -> str:
+    days = event.notice.days_late
+    return f"in {days} working {'day' if days == 1 else 'days'}"
+
+
+def _entities(event: Event) -> str:
+    count = len(event.rows)
+    return "1 entity" if count == 1 else f"{count} entities"
+
+
+def _since(event: Event, when: When) -> str:
+    read = [row.read_at for row in event.rows if row.read_at is not None]
+    return f" since {when(min(read))}" if read else ""

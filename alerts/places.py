@@ -1,0 +1,41 @@
+"""What notices tell of: an entity's month, all that a connection reads, or all that a group holds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from alerts.models import Notice
+from closing.months import previous_month
+from entities.models import LegalEntity
+
+Place = tuple[int, date]  # an entity and a reporting month
+Places = Mapping[int, frozenset[Place]]  # what each notice tells of, by its id
+
+
+def places_of(notices: Iterable[Notice]) -> dict[int, frozenset[Place]]:
+    """What notices tell of, by their ids: a period's own place, or all that a connection reads or a group holds.
+
+    A connection's are of the month that was being closed when it was raised. A query for each kind that there is.
+    """
+    found, connections, groups = {}, [], []
+    for notice in notices:
+        if notice.period is not None:
+            found[notice.pk] = frozenset([(notice.period.entity_id, notice.period.reporting_month)])
+        elif notice.connection_id is not None:
+            connections.append((notice.pk, notice.connection_id, previous_month(notice.raised_at.date())))
+        elif notice.group is not None and notice.month is not None:
+            groups.append((notice.pk, notice.group.path, notice.month))
+    if connections:
+        read: dict[int | None, list[int]] = defaultdict(list)
+        entities = LegalEntity.objects.filter(connection__in={each for _, each, _ in connections})
+        for pk, connection in entities.values_list("pk", "connection"):
+            read[connection].append(pk)
+        for notice_id, connection, month in connections:
+            found[notice_id] = frozenset((pk, month) for pk in read[connection])
+    if groups:
+        paths = list(LegalEntity.objects.values_list("pk", "group__path"))
+        for notice_id, above, month in groups:
+            found[notice_id] = frozenset((pk, month) for pk, path in paths if path.startswith(above))
+    return found

@@ -1,0 +1,95 @@
+"""Whether a notice is still true, and still its recipient's to know, at the moment its message is to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from alerts.mail_cases import Event, Item, Tellable
+from alerts.models import OF_CONNECTIONS, Delivery, Notice, Outage
+from alerts.truth import Truth
+from closing.notices import Kind
+from closing.scoreboard import Row
+from closing.standing import Level
+from closing.states import PeriodState
+from periods.models import FiscalPeriod
+
+NOT_VISIBLE = "its recipient may not see the entity any more"
+CLOSED_SINCE = "closed before it was sent"
+CLOSED_NO_MORE = "not closed any more when it was to be sent"
+NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
+NOT_SOON = "not due soon any more when it was to be sent: its deadline was moved"
+HAS_A_DEADLINE = "a deadline was set before it was sent"
+READ_AGAIN = "read again before it was sent"
+_OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION, Kind.LATE}
+_OF_WHAT_IS_OPEN = _OF_WHAT_IS_LATE | {Kind.UNCONFIRMED, Kind.REOPENED, Kind.DUE_SOON, Kind.NO_DEADLINE}
+_NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
+
+
+def still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Tellable], dict[int, str], datetime]:
+    """What there is to tell, why lines are left out, by line, and the moment that all of it is of."""
+    lines, places = list(delivery.lines.all()), truth.places(delivery)
+    rows, as_of = truth.rows(frozenset().union(*places.values()), delivery.person)
+    over = _outages_over([line.notice for line in lines])
+    items: list[Tellable] = []
+    left_out = {}
+    for line in lines:
+        notice, own = line.notice, [rows[place] for place in sorted(places[line.notice_id]) if place in rows]
+        if not own:
+            why = NOT_VISIBLE
+        elif notice.period is not None:
+            why = _untrue(notice, notice.period, own[0])
+            items += [] if why else [Item(notice, own[0], notice.period.reporting_month)]
+        else:
+            why, told = _of_many(notice, own, is_over=notice.pk in over)
+            month = min(month for _, month in places[line.notice_id])
+            items += [] if why else [Event(notice, told, month)]
+        if why:
+            left_out[line.pk] = why
+    return items, left_out, as_of
+
+
+def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:
+    """Why a notice of a period is not to be told any more; empty while it is."""
+    kind = Kind(notice.kind)
+    if row.period_id in (None, period.pk):
+        closed = row.counts_as_closed
+    else:  # another period of the same month holds the entity up
+        closed = period.state == PeriodState.CLOSED.value or (
+            period.state == PeriodState.ON_HOLD.value and row.on_hold_counts
+        )
+    if kind in _OF_WHAT_IS_OPEN and closed:
+        return CLOSED_SINCE
+    if kind is Kind.CLEARED and not closed:
+        return CLOSED_NO_MORE
+    if kind in _OF_WHAT_IS_LATE and row.standing.level in _NOT_LATE:
+        return NOT_LATE
+    if kind is Kind.NO_DEADLINE and row.deadline is not None:
+        return HAS_A_DEADLINE
+    if (
+        kind is Kind.DUE_SOON
+        and row.deadline is not None
+        and row.deadline.due_on > (notice.due_on or row.deadline.due_on)
+    ):
+        return NOT_SOON
+    return ""
+
+
+def _of_many(notice: Notice, rows: Sequence[Row], *, is_over: bool) -> tuple[str, Sequence[Row]]:
+    """Why a notice of a connection or a group is not to be told any more, and the rows that it tells of."""
+    if Kind(notice.kind) is Kind.GROUP_CLOSED:
+        return ("" if all(row.counts_as_closed for row in rows) else CLOSED_NO_MORE), rows
+    unread = [row for row in rows if not row.fresh]
+    return (READ_AGAIN if is_over or not unread else ""), unread
+
+
+def _outages_over(notices: Sequence[Notice]) -> set[int]:
+    """Those of the notices of connections whose trouble has ended."""
+    asked = [each.pk for each in notices if each.connection_id is not None]
+    if not asked:
+        return set()
+    notices_of_trouble = Notice.objects.filter(OF_CONNECTIONS, pk__in=asked)
+    still = set(Outage.objects.filter(closed_at=None).values_list("connection", "kind", "episode"))
+    return {
+        each.pk for each in notices_of_trouble if (each.connection_id, each.kind, each.episode) not in still
+    }
