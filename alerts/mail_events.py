@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from alerts.foreign_text import one_line
@@ -10,8 +9,8 @@ from alerts.mail_cases import SHORT_NAME, Event, Events, Part
 from alerts.mail_rows import LONGEST_WORDS, Fact, Known, Link, Told
 from closing import words
 from closing.days import month_and_year
+from closing.group_close import last_to_close
 from closing.notices import Kind
-from closing.scoreboard import Row
 from closing.standing import Level
 from closing.words import When
 
@@ -76,7 +75,7 @@ def _close(event: Event, known: Known) -> Told:
     code = event.notice.group.code if event.notice.group is not None else ""
     query = urlencode({"month": f"{event.month:%Y-%m}", "group": code})
     late = [row for row in event.rows if row.standing.level is Level.CLOSED_LATE]
-    last = _last_to_close(event.rows)
+    last = last_to_close(event.rows)
     sure = all(words.confirmed(row) for row in event.rows)
     return Told(
         title=Link(_name(event), f"{known.base_url}/?{query}"),
@@ -97,11 +96,6 @@ def _on_time(count: int, late: int) -> str:
     if not late:
         return "none of them late"
     return f"{late} of them late" if late < count else "all of them late"
-
-
-def _last_to_close(rows: Sequence[Row]) -> Row | None:
-    closed = [row for row in rows if row.standing.last_closed_on is not None]
-    return max(closed, key=lambda row: (row.standing.last_closed_on, row.name)) if closed else None
 
 
 def _trouble(event: Event, known: Known) -> Told:

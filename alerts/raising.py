@@ -14,15 +14,17 @@ from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Subquery
 
 from alerts.addressing import address
+from alerts.group_closes import raise_group_closes
 from alerts.models import Notice
+from alerts.outages import raise_outages
 from alerts.services import Evaluated, evaluate
+from alerts.watching import settled, watching_since
 from closing.crossings import over_the_line_on
 from closing.days import WorkCalendar, local_date, zone_named
 from closing.deadlines import Deadline
-from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices
+from closing.notices import DUE_SOON_DAYS, HOLD_DOWN, Case, Kind, Reason, due_notices, is_due_soon
 from closing.readings import PeriodType
 from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
-from closing.standing import LatenessUnit
 from closing.states import PeriodState
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
@@ -31,7 +33,8 @@ from periods.models import PeriodDeadline, ReadSpan, StateChange
 from periods.policies import EffectivePolicy, effective_policies
 from periods.said import said_of
 
-AWAY = timedelta(minutes=5)  # without an evaluation: then we were away, and what we know is from before
+_BEFORE_IT_IS_LATE = ("not_due", "due_today")
+_BEFORE_AN_EPISODE = (Kind.DUE_SOON, Kind.NO_DEADLINE)
 LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only
 
 
@@ -48,26 +51,13 @@ def evaluate_and_raise(as_of: datetime) -> Raised:
     """Judge every period and tell of what is due, in one transaction. Raises OutOfOrder as `evaluate` does."""
     with transaction.atomic():
         evaluated = evaluate(as_of)  # holds the lock of evaluators until we are done
-        notices = [*_of_episodes(as_of), *_of_reopenings(as_of)]
+        since = watching_since(as_of)
+        notices = [*_of_episodes(as_of, since), *_of_reopenings(as_of), *raise_outages(as_of, since)]
+        notices += raise_group_closes(as_of)
         counts: dict[Kind, int] = defaultdict(int)
         for notice in notices:
             counts[Kind(notice.kind)] += 1
         return Raised(evaluated, dict(counts), address(notices, as_of))
-
-
-def watching_since(as_of: datetime) -> datetime | None:
-    """When the evaluations began that have gone on until now without a gap; None where there was none lately."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT max(slot), max(slot) FILTER (WHERE before IS NULL OR slot - before > %(away)s::interval)
-            FROM (SELECT slot, lag(slot) OVER (ORDER BY slot) AS before
-                  FROM periods_claimedtick WHERE name = 'evaluate' AND slot <= %(as_of)s) ticks
-            """,
-            {"as_of": as_of, "away": str(AWAY)},
-        )
-        last, since = cursor.fetchone()
-    return since if last is not None and as_of - last <= AWAY else None
 
 
 # --- which notices ------------------------------------------------------------------------------------------------
@@ -75,9 +65,7 @@ def watching_since(as_of: datetime) -> datetime | None:
 _SUSPECTS = """
 WITH late AS (
     SELECT period_id, level, days_late, NULL::interval AS closed_for FROM alerts_overdueflag
-    WHERE level = 'alerting'
-       OR level IN ('not_due', 'due_today', 'late') AND period_id IN (
-          SELECT period_id FROM periods_perioddeadline WHERE current AND due_on < %(today)s)),
+    WHERE level NOT IN ('closed', 'unknown')),
 open_one AS (
     SELECT late.*, coalesce(o.episode, 1 + (SELECT count(*) FROM alerts_overrun past
                                             WHERE past.period_id = late.period_id)) AS episode
@@ -89,7 +77,7 @@ told_one AS (
     WHERE told.kind IN ('alert', 'unconfirmed') AND flag.level = 'closed'
       AND NOT EXISTS (SELECT FROM alerts_notice cleared WHERE cleared.kind = 'cleared'
                       AND cleared.period_id = told.period_id AND cleared.episode = told.episode))
-SELECT p.id, p.entity_id, x.episode, x.level, p.state, x.days_late, x.closed_for,
+SELECT p.id, p.entity_id, p.last_day, x.episode, x.level, p.state, x.days_late, x.closed_for,
        d.due_on, d.zone, d.cut_off, d.policy_version_id
 FROM (SELECT * FROM open_one UNION ALL SELECT * FROM told_one) AS x(period_id, level, days_late, closed_for, episode)
 JOIN periods_fiscalperiod p ON p.id = x.period_id
@@ -104,6 +92,7 @@ class _Suspect:
 
     period: int
     entity: int
+    last_day: date
     episode: int
     level: str
     state: str
@@ -127,16 +116,16 @@ class _Known:
     policy: EffectivePolicy
     calendar: WorkCalendar | None
     first_read_at: datetime | None
-    settled_at: datetime | None
+    settled: bool
+    zone: str
 
 
-def _of_episodes(as_of: datetime) -> list[Notice]:
+def _of_episodes(as_of: datetime, since: datetime | None) -> list[Notice]:
     with database.cursor() as cursor:
-        cursor.execute(_SUSPECTS, {"today": as_of.date(), "as_of": as_of})
+        cursor.execute(_SUSPECTS, {"as_of": as_of})
         suspects = [_Suspect(*row) for row in cursor.fetchall()]
     if not suspects:
         return []
-    since = watching_since(as_of)
     known = _known({each.entity for each in suspects}, as_of, since)
     told: dict[tuple[int, int], set[tuple[Kind, int]]] = defaultdict(set)
     periods = {each.period for each in suspects}
@@ -149,7 +138,8 @@ def _of_episodes(as_of: datetime) -> list[Notice]:
     for each in suspects:
         entity = known[each.entity]
         remarks = said.get(each.period, NOTHING_SAID)
-        case = _case(each, entity, remarks, as_of, since, told[each.period, each.episode])
+        before = told[each.period, each.episode] | told[each.period, 0]
+        case = _case(each, entity, remarks, as_of, since, before)
         found += [
             _notice(verdict.kind, each, entity.reading, as_of, verdict.reason, step=verdict.step)
             for verdict in due_notices(case)
@@ -167,12 +157,13 @@ def _case(
     told: set[tuple[Kind, int]],
 ) -> Case:
     reading, deadline = entity.reading, each.deadline
-    past_line_now = watched = promised = False
+    past_line_now = promised = due_soon = False
+    first, zone = entity.first_read_at, zone_named(entity.zone)
+    watched = first is not None and local_date(first, zone) <= each.last_day
     if deadline is not None:
         line = over_the_line_on(deadline, entity.policy.judge, entity.calendar)
         zone = zone_named(deadline.zone)
         past_line_now = line is not None and local_date(as_of, zone) >= line
-        first = entity.first_read_at
         expected = remarks.expected_on
         promised = (
             remarks.acknowledged_at is not None
@@ -180,6 +171,7 @@ def _case(
             and local_date(as_of, zone) <= expected
         )
         watched = first is not None and local_date(first, zone) <= deadline.due_on
+        due_soon = is_due_soon(local_date(as_of, zone), deadline.due_on, DUE_SOON_DAYS, entity.calendar)
     return Case(
         days_late=each.days_late,
         past_line=each.level == "alerting",
@@ -188,10 +180,12 @@ def _case(
         and since is not None
         and reading.read_at is not None
         and reading.read_at >= since,
-        settled=entity.settled_at is not None and as_of >= entity.settled_at and not reading.fresh,
+        settled=entity.settled and not reading.fresh,
         watched=watched,
         closed_for=each.closed_for,
         promised=promised,
+        due_soon=due_soon and each.level in _BEFORE_IT_IS_LATE,
+        no_deadline=each.level == "no_deadline",
         told=told,
     )
 
@@ -199,16 +193,14 @@ def _case(
 def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dict[int, _Known]:
     ids = sorted(entity_ids)
     entities = LegalEntity.objects.filter(pk__in=ids).values_list(
-        "pk", "group__path", "calendar", "connection__interval_seconds"
+        "pk", "group__path", "calendar", "zone", "connection__interval_seconds"
     )
     rows = list(entities)
     policies = effective_policies((pk, path) for pk, path, *_ in rows)
     readings = freshness(ids, as_of)
-    working = {
-        calendar for pk, _, calendar, _ in rows if policies[pk].judge.unit is LatenessUnit.WORKING_DAYS
-    }
-    years = range(as_of.year - 1, as_of.year + 2)
-    calendars = work_calendars(working, years) if working else {}
+    calendars = work_calendars(
+        {calendar for _, _, calendar, *_ in rows}, range(as_of.year - 1, as_of.year + 2)
+    )
     first_reads = dict(
         ReadSpan.objects.filter(entity__in=ids)
         .values_list("entity")
@@ -221,9 +213,10 @@ def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dic
             policies[pk],
             calendars.get(calendar),
             first_reads.get(pk),
-            None if since is None or interval is None else since + max(AWAY, 2 * timedelta(seconds=interval)),
+            interval is not None and settled(since, timedelta(seconds=interval), as_of),
+            zone,
         )
-        for pk, _, calendar, interval in rows
+        for pk, _, calendar, zone, interval in rows
     }
 
 
@@ -299,7 +292,7 @@ def _notice(
     return Notice(
         kind=kind.value,
         period_id=each.period,
-        episode=each.episode,
+        episode=0 if kind in _BEFORE_AN_EPISODE else each.episode,
         step=step,
         reason=reason.value,
         raised_at=as_of,

@@ -10,6 +10,7 @@ from closing.notices import Kind
 from entities.models import LegalEntity, Membership, Person, from_root
 
 Role = Membership.Role
+HEAR_OF_THEIR_GROUP = (Role.FINANCE, Role.ADMINISTRATOR, Role.OWNER)
 
 
 @dataclass
@@ -77,8 +78,7 @@ def recipients(kind: Kind, step: int, around: Around, told_before: Collection[in
 
 def members_of(group: int) -> set[int]:
     """Who hears that a group has closed: those who work for exactly this group, and whoever owns it."""
-    told = [Role.FINANCE, Role.ADMINISTRATOR, Role.OWNER]
-    held = Membership.objects.filter(group=group, role__in=told, person__is_active=True)
+    held = Membership.objects.filter(group=group, role__in=HEAR_OF_THEIR_GROUP, person__is_active=True)
     return set(held.values_list("person", flat=True))
 
 

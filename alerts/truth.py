@@ -18,8 +18,8 @@ from alerts.mail_about import About, about
 from alerts.models import Delivery, DeliveryLine
 from alerts.outbox import Claim
 from alerts.places import Place, Places, places_of
-from alerts.raising import watching_since
 from alerts.recipients import Around, people_around
+from alerts.watching import watching_since
 from closing.scoreboard import Row
 from entities.models import LegalEntity, Person
 from periods.snapshot import take_snapshots

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
+
+from closing.days import CalendarUncovered, WorkCalendar
 
 HOLD_DOWN = timedelta(
     minutes=30
 )  # a close that lasts shorter is flapping: it ends no episode (05-reliability A7)
 ESCALATE_AFTER = (10, 15)  # days late of each step of an escalation
+DUE_SOON_DAYS = 2  # working days ahead of a deadline
+THEN_EVERY = 7  # days between two reminders, once the last step of the escalation has been told
 
 
 class Kind(StrEnum):
@@ -33,6 +37,7 @@ class Kind(StrEnum):
     GROUP_CLOSED = "group_closed"
 
 
+_WEEKDAYS = WorkCalendar("weekdays")
 GOOD_NEWS = frozenset({Kind.CLEARED, Kind.GROUP_CLOSED})  # which nobody need hear of
 
 
@@ -45,6 +50,12 @@ class Reason(StrEnum):
     PAST_AND_UNREAD = "past the alert line, last known not closed, and cannot be read"
     CLOSE_UNDONE = "was closed, and is not any more"
     CLOSED_AFTER_TELLING = "closed after it was told of"
+    DUE_IN_DAYS = "due within the days that it is told of ahead"
+    STILL_LATE = "past its deadline, and read to be so"
+    WITHOUT_A_DEADLINE = "ended, and nobody has set a deadline for it"
+    NO_READING = "nothing was read from it for longer than is allowed"
+    TURNED_AWAY = "the ERP turns us away"
+    EVERYBODY_CLOSED = "every entity of the group counts as closed, and has for half an hour"
     TOLD = "told already"
     WITHIN_THE_LINE = "not past the alert line"
     BEFORE_WE_WATCHED = "its deadline had passed before the entity was first read"
@@ -60,8 +71,9 @@ class Case:
     `days_late` and `past_line` are judged as of the last reading, `past_line_now` by today's date whatever was read.
     `confirmed` says that the reading is fresh and began after we were last away; `settled` that we have been back for
     long enough to say that no reading comes. `closed_for` is None while it is not closed. `promised` says that it was
-    acknowledged and the day on which its people expect the close has not passed. `told` holds each kind and step that
-    this episode was told of.
+    acknowledged and the day on which its people expect the close has not passed. `due_soon` says that the deadline is
+    near and has not passed, `no_deadline` that there is none. `told` holds each kind and step that this episode, or
+    the time before it, was told of.
     """
 
     days_late: int
@@ -72,6 +84,8 @@ class Case:
     watched: bool
     closed_for: timedelta | None = None
     promised: bool = False
+    due_soon: bool = False
+    no_deadline: bool = False
     told: Set[tuple[Kind, int]] = frozenset()
 
 
@@ -91,6 +105,10 @@ def due_notices(case: Case, escalate_after: tuple[int, ...] = ESCALATE_AFTER) ->
         return _once_closed(case, case.closed_for)
     if not case.watched:
         return [Verdict(Kind.ALERT, 0, False, Reason.BEFORE_WE_WATCHED)]
+    if case.no_deadline:
+        return [_of_the_reading(case, Kind.NO_DEADLINE, Reason.WITHOUT_A_DEADLINE)]
+    if case.due_soon:
+        return [_of_the_reading(case, Kind.DUE_SOON, Reason.DUE_IN_DAYS)]
     found = [_alert(case)]
     if (Kind.ALERT, 0) in case.told or found[0].due:
         for step, days in enumerate(escalate_after, start=1):
@@ -98,7 +116,19 @@ def due_notices(case: Case, escalate_after: tuple[int, ...] = ESCALATE_AFTER) ->
                 found.append(_step(case, step))
     if not case.confirmed:
         found.append(_unconfirmed(case))
+    if case.days_late and _to_be_reminded(case, escalate_after):
+        found.append(_reminder(case))
     return found
+
+
+def is_due_soon(today: date, due_on: date, ahead: int, calendar: WorkCalendar | None) -> bool:
+    """Whether a deadline is at most so many working days ahead; weekdays are counted without a calendar."""
+    if due_on < today:
+        return False
+    try:
+        return (calendar or _WEEKDAYS).workdays_between(today, due_on) <= ahead
+    except CalendarUncovered:
+        return _WEEKDAYS.workdays_between(today, due_on) <= ahead
 
 
 def _alert(case: Case) -> Verdict:
@@ -119,6 +149,32 @@ def _step(case: Case, step: int) -> Verdict:
     if not case.confirmed:
         return Verdict(Kind.ESCALATION, step, False, Reason.NOT_CONFIRMED)
     return Verdict(Kind.ESCALATION, step, True, Reason.PAST_A_STEP)
+
+
+def _to_be_reminded(case: Case, escalate_after: tuple[int, ...]) -> bool:
+    """Each day up to the last step of the escalation, and each week from then on."""
+    last = max((step for kind, step in case.told if kind is Kind.LATE), default=0)
+    return case.days_late > last and (
+        case.days_late <= max(escalate_after, default=0) or case.days_late >= last + THEN_EVERY
+    )
+
+
+def _reminder(case: Case) -> Verdict:
+    """That it is late, for digests; the step is how many days."""
+    if case.promised:
+        return Verdict(Kind.LATE, case.days_late, False, Reason.PROMISED)
+    if not case.confirmed:
+        return Verdict(Kind.LATE, case.days_late, False, Reason.NOT_CONFIRMED)
+    return Verdict(Kind.LATE, case.days_late, True, Reason.STILL_LATE)
+
+
+def _of_the_reading(case: Case, kind: Kind, why: Reason) -> Verdict:
+    """Something that is told of once, as soon as it is read to be so."""
+    if (kind, 0) in case.told:
+        return Verdict(kind, 0, False, Reason.TOLD)
+    if not case.confirmed:
+        return Verdict(kind, 0, False, Reason.NOT_CONFIRMED)
+    return Verdict(kind, 0, True, why)
 
 
 def _unconfirmed(case: Case) -> Verdict:

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.addressing import APART
 from alerts.models import Delivery, DeliveryLine, Notice
-from alerts.raising import evaluate_and_raise, watching_since
+from alerts.raising import evaluate_and_raise
 from alerts.still_true import still_to_tell
 from alerts.truth import Truth
+from alerts.watching import watching_since
 from closing.notices import HOLD_DOWN, Kind
 from closing.readings import NativeFacts
 from entities.models import Group, LegalEntity, Membership, Person

@@ -1,0 +1,49 @@
+"""When a connection to an ERP is in trouble that people must hear of (05-reliability I2, E1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from closing.notices import Kind, Reason
+
+SILENT_AFTER = timedelta(minutes=30)  # or three intervals, where a connection is read that seldom
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How reading a connection has gone.
+
+    `readings` holds the last reading of each entity that counts, None for one that was never read, and `tried_since`
+    the first attempt. `refused` says that the newest attempt that ended was turned away, `read` that it brought
+    something. `settled` says that we have been back for long enough to say that no reading comes.
+    """
+
+    interval: timedelta
+    readings: Sequence[datetime | None]
+    tried_since: datetime | None
+    refused: bool
+    read: bool
+    settled: bool
+
+    @property
+    def oldest(self) -> datetime | None:
+        """The oldest of the readings; None where one was never read, or there are none."""
+        known = [each for each in self.readings if each is not None]
+        return min(known) if known and len(known) == len(self.readings) else None
+
+
+def in_trouble(kind: Kind, looked: Looked, as_of: datetime) -> bool | None:
+    """Whether there is trouble of this kind now; None where nobody can tell, so that whatever was known stays."""
+    if kind is Kind.REFUSED:
+        return True if looked.refused else False if looked.read or not looked.readings else None
+    if not looked.readings:
+        return False
+    since = looked.tried_since if None in looked.readings else looked.oldest
+    if since is None or as_of - since <= max(SILENT_AFTER, 3 * looked.interval):
+        return False
+    return True if looked.settled else None
+
+
+REASONS = {Kind.STALE: Reason.NO_READING, Kind.REFUSED: Reason.TURNED_AWAY}
