@@ -1,0 +1,78 @@
+"""Rules of groups: the nearest group that has said something counts, each rule for itself and steps as a whole."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from alerts.arrangements import AlertRules, EscalationStep
+from alerts.group_rules import USUAL_STEPS, Rules, Step, alert_rules, escalation_steps, escalations
+from closing.notices import ESCALATE_AFTER
+from entities.models import Group, LegalEntity
+from tests.cast import WIDER_CAST
+from tests.saved import person, save_group
+
+pytestmark = pytest.mark.django_db
+
+
+def entities() -> list[tuple[int, str]]:
+    return list(LegalEntity.objects.values_list("pk", "group__path"))
+
+
+def step(group: str, number: int, after: int, *roles: str) -> EscalationStep:
+    return EscalationStep.objects.create(
+        group=Group.objects.get(code=group), step=number, after_days=after, roles=list(roles)
+    )
+
+
+def test_where_nobody_has_agreed_anything_the_usual_holds() -> None:
+    group = save_group()
+    eu = group.entities["NLDT"].pk
+    assert alert_rules(entities())[eu] == Rules(due_soon_days=2, alerts_in_digest=False)
+    assert escalations(entities())[eu] == ESCALATE_AFTER
+    assert escalation_steps(entities())[eu] == USUAL_STEPS
+
+
+def test_each_rule_comes_from_the_nearest_group_that_says_it() -> None:
+    group = save_group()
+    AlertRules.objects.create(
+        group=Group.objects.get(code="MERIDIAN"), due_soon_days=4, alerts_in_digest=True
+    )
+    AlertRules.objects.create(group=Group.objects.get(code="EUROPE"), due_soon_days=0)
+    AlertRules.objects.create(group=Group.objects.get(code="UK"), alerts_in_digest=False)
+    found = alert_rules(entities())
+    assert found[group.entities["NLDT"].pk] == Rules(0, alerts_in_digest=True)
+    assert found[group.entities["UKHC"].pk] == Rules(4, alerts_in_digest=False)
+    assert found[group.entities["USRT"].pk] == Rules(4, alerts_in_digest=True)
+
+
+def test_the_steps_of_the_nearest_group_replace_those_above_as_a_whole() -> None:
+    group = save_group()
+    rosa = person()
+    step("MERIDIAN", 1, 8, "administrator")
+    step("MERIDIAN", 2, 20, "owner")
+    step("EUROPE", 1, 7).people.add(rosa)
+    found = escalation_steps(entities())
+    assert found[group.entities["NLDT"].pk] == (Step(7, (), (rosa.pk,)),)
+    assert found[group.entities["UKRT"].pk] == (Step(8, ("administrator",)), Step(20, ("owner",)))
+    assert escalations(entities())[group.entities["UKRT"].pk] == (8, 20)
+
+
+def test_steps_come_in_the_order_of_their_days() -> None:
+    group = save_group()
+    step("MERIDIAN", 1, 12)
+    step("MERIDIAN", 2, 9)
+    assert escalations(entities())[group.entities["NLDT"].pk] == (9, 12)
+
+
+def test_the_rules_of_many_cost_as_many_queries_as_those_of_one() -> None:
+    save_group(WIDER_CAST)
+    step("MERIDIAN", 1, 8, "administrator").people.add(person())
+    many = entities()
+    for asked in (many[:1], many):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert len(alert_rules(asked)) == len(escalations(asked)) == len(asked)
+        assert len(queries) == 3
