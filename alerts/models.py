@@ -86,7 +86,7 @@ class Overrun(models.Model):
 class Outage(models.Model):
     """The episode in which a connection brings nothing new (`stale`) or is turned away (`refused`).
 
-    One that ended less than half an hour ago goes on when the trouble comes back.
+    One that ended less than two hours ago goes on when the trouble comes back (closing.trouble).
     """
 
     KINDS = (Kind.STALE.value, Kind.REFUSED.value)

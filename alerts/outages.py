@@ -10,8 +10,8 @@ from django.db.models import Exists, Min, OuterRef, Q, Subquery
 
 from alerts.models import Notice, Outage
 from alerts.watching import settled
-from closing.notices import HOLD_DOWN, Kind
-from closing.trouble import REASONS, Looked, in_trouble
+from closing.notices import Kind
+from closing.trouble import GOES_ON_WITHIN, REASONS, Looked, in_trouble
 from entities.models import Connection, LegalEntity
 from periods.freshness import freshness
 from periods.models import SyncAttempt
@@ -60,7 +60,7 @@ def _move(looked: Mapping[int, Looked], as_of: datetime) -> None:
             if before is not None and is_open:
                 before.closed_at = as_of
                 moved.append(before)
-            elif before is not None and before.closed_at and as_of - before.closed_at < HOLD_DOWN:
+            elif before is not None and before.closed_at and as_of - before.closed_at < GOES_ON_WITHIN:
                 before.closed_at = None
                 moved.append(before)
             else:

@@ -15,6 +15,7 @@ from django.db.models import Exists, F, Min, OuterRef, Subquery
 
 from alerts.addressing import address
 from alerts.group_closes import raise_group_closes
+from alerts.group_rules import alert_rules, escalations
 from alerts.models import Notice
 from alerts.outages import raise_outages
 from alerts.services import Evaluated, evaluate
@@ -22,7 +23,7 @@ from alerts.watching import settled, watching_since
 from closing.crossings import over_the_line_on
 from closing.days import WorkCalendar, local_date, zone_named
 from closing.deadlines import Deadline
-from closing.notices import DUE_SOON_DAYS, HOLD_DOWN, Case, Kind, Reason, due_notices, is_due_soon
+from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices, is_due_soon
 from closing.readings import PeriodType
 from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
 from closing.states import PeriodState
@@ -33,6 +34,9 @@ from periods.models import PeriodDeadline, ReadSpan, StateChange
 from periods.policies import EffectivePolicy, effective_policies
 from periods.said import said_of
 
+A_CLOSE = timedelta(
+    days=31
+)  # a period that ended no longer ago when it was first read was still to be closed
 _BEFORE_IT_IS_LATE = ("not_due", "due_today")
 _BEFORE_AN_EPISODE = (Kind.DUE_SOON, Kind.NO_DEADLINE)
 LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only
@@ -118,6 +122,8 @@ class _Known:
     first_read_at: datetime | None
     settled: bool
     zone: str
+    due_soon_days: int
+    escalate_after: tuple[int, ...]
 
 
 def _of_episodes(as_of: datetime, since: datetime | None) -> list[Notice]:
@@ -142,7 +148,7 @@ def _of_episodes(as_of: datetime, since: datetime | None) -> list[Notice]:
         case = _case(each, entity, remarks, as_of, since, before)
         found += [
             _notice(verdict.kind, each, entity.reading, as_of, verdict.reason, step=verdict.step)
-            for verdict in due_notices(case)
+            for verdict in due_notices(case, entity.escalate_after)
             if verdict.due
         ]
     return Notice.objects.bulk_create(found)
@@ -159,7 +165,7 @@ def _case(
     reading, deadline = entity.reading, each.deadline
     past_line_now = promised = due_soon = False
     first, zone = entity.first_read_at, zone_named(entity.zone)
-    watched = first is not None and local_date(first, zone) <= each.last_day
+    watched = first is not None and local_date(first, zone) <= each.last_day + A_CLOSE
     if deadline is not None:
         line = over_the_line_on(deadline, entity.policy.judge, entity.calendar)
         zone = zone_named(deadline.zone)
@@ -171,7 +177,9 @@ def _case(
             and local_date(as_of, zone) <= expected
         )
         watched = first is not None and local_date(first, zone) <= deadline.due_on
-        due_soon = is_due_soon(local_date(as_of, zone), deadline.due_on, DUE_SOON_DAYS, entity.calendar)
+        due_soon = is_due_soon(
+            local_date(as_of, zone), deadline.due_on, entity.due_soon_days, entity.calendar
+        )
     return Case(
         days_late=each.days_late,
         past_line=each.level == "alerting",
@@ -198,6 +206,10 @@ def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dic
     rows = list(entities)
     policies = effective_policies((pk, path) for pk, path, *_ in rows)
     readings = freshness(ids, as_of)
+    rules, steps = (
+        alert_rules((pk, path) for pk, path, *_ in rows),
+        escalations((pk, path) for pk, path, *_ in rows),
+    )
     calendars = work_calendars(
         {calendar for _, _, calendar, *_ in rows}, range(as_of.year - 1, as_of.year + 2)
     )
@@ -215,6 +227,8 @@ def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dic
             first_reads.get(pk),
             interval is not None and settled(since, timedelta(seconds=interval), as_of),
             zone,
+            rules[pk].due_soon_days,
+            steps[pk],
         )
         for pk, _, calendar, zone, interval in rows
     }

@@ -25,6 +25,7 @@ from periods.models import ReadSpan
 from periods.snapshot import take_snapshots
 
 State = Delivery.State
+OF_DIGESTS = [Kind.LATE.value, Kind.DUE_SOON.value, Kind.NO_DEADLINE.value]
 _TELLS_OF_OPEN = [Kind.ALERT.value, Kind.UNCONFIRMED.value, Kind.REOPENED.value]
 
 MESSAGES = {
@@ -238,14 +239,14 @@ def _noticed(asked: Asked, queue: Queue, have: Collection[tuple[int, date]]) -> 
 
 
 def _of_the_episode(period_ids: Collection[int], as_of: datetime) -> dict[int, list[Notice]]:
-    """The notices of each period's episode that runs at the moment, oldest first."""
+    """The notices of each period's episode that runs at the moment, oldest first, but for what digests bring."""
     past: dict[int, list[datetime]] = defaultdict(list)
     ended = Overrun.objects.filter(period__in=period_ids, closed_at__lte=as_of)
     for period, closed_at in ended.values_list("period", "closed_at"):
         if closed_at is not None:
             past[period].append(closed_at)
     found: dict[int, list[Notice]] = defaultdict(list)
-    notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of)
+    notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of).exclude(kind__in=OF_DIGESTS)
     for each in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
         period = each.period_id or 0
         before = past[period]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from alerts.models import DeliveryLine, Notice
 from board.alert_words import Told, told
 from board.alerts import administered, lines_of, visible_notices
 from board.asked import Asked
+from closing.notices import Kind
 from closing.scoreboard import Row
 
 
@@ -34,12 +37,15 @@ class Teller:
 
 
 def told_of_period(asked: Asked, entity_id: int, period_id: int | None, row: Row | None) -> list[Told]:
-    """Everything that was told of one period up to the moment asked for, newest first; for the entity's page."""
+    """Everything that was told of one period up to the moment asked for, newest first; for the entity's page.
+
+    Of the daily reminders that it is late only the newest.
+    """
     if period_id is None:
         return []
-    notices = list(
-        visible_notices(asked).filter(period=period_id).select_related("policy_version__policy", "period")
-    )
+    own = visible_notices(asked).filter(period=period_id).select_related("policy_version__policy", "period")
+    newest = own.filter(kind=Kind.LATE.value).values("pk")[:1]
+    notices = list(own.exclude(~Q(pk__in=newest), kind=Kind.LATE.value))
     lines = lines_of(notices) if notices else {}
     teller = Teller(asked, lines, administered(asked, lines, [entity_id]))
     return [teller.notice(each, row, entity_id) for each in notices]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from closing.notices import Kind, Reason
 
 SILENT_AFTER = timedelta(minutes=30)  # or three intervals, where a connection is read that seldom
+GOES_ON_WITHIN = timedelta(hours=2)  # trouble that comes back so soon is the same trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices
+from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices, is_due_soon
+from tests.closing.story import ENGLAND
 
 LATE = Case(days_late=6, past_line=True, past_line_now=True, confirmed=True, settled=False, watched=True)
 ALERTED = frozenset({(Kind.ALERT, 0)})
@@ -17,6 +18,11 @@ STALE = replace(LATE, confirmed=False, settled=True)
 
 
 def due(case: Case) -> list[tuple[Kind, int]]:
+    """What is due but for reminders, which have tests of their own."""
+    return [each for each in all_due(case) if each[0] is not Kind.LATE]
+
+
+def all_due(case: Case) -> list[tuple[Kind, int]]:
     return [(verdict.kind, verdict.step) for verdict in due_notices(case) if verdict.due]
 
 
@@ -38,8 +44,11 @@ def test_each_step_of_the_escalation_comes_once() -> None:
 def test_a_promise_holds_the_escalation_back_and_nothing_else() -> None:
     promised = replace(LATE, days_late=12, promised=True)
     assert due(promised) == [(Kind.ALERT, 0)]
-    held_back = due_notices(replace(promised, told=ALERTED))[-1]
-    assert (held_back.due, held_back.reason) == (False, Reason.PROMISED)
+    held_back = due_notices(replace(promised, told=ALERTED))[1:]
+    assert {(each.kind, each.due, each.reason) for each in held_back} == {
+        (Kind.ESCALATION, False, Reason.PROMISED),
+        (Kind.LATE, False, Reason.PROMISED),
+    }
     assert due(replace(promised, promised=False, told=ALERTED)) == [(Kind.ESCALATION, 1)]
 
 
@@ -79,6 +88,45 @@ def test_the_end_is_told_once_the_close_has_lasted(
     assert due(replace(closed, told=frozenset())) == []  # nobody heard of it
 
 
+def test_late_is_told_each_day_up_to_the_last_step_and_then_each_week() -> None:
+    told: frozenset[tuple[Kind, int]] = frozenset()
+    days = []
+    for day in range(1, 40):
+        late = replace(LATE, days_late=day, past_line=day > 5, past_line_now=day > 5, told=told)
+        found = [step for kind, step in all_due(late) if kind is Kind.LATE]
+        days += found
+        told |= {(Kind.LATE, step) for step in found}
+        assert not {(Kind.LATE, day)} & set(all_due(replace(late, told=told)))
+    assert days == [*range(1, 16), 22, 29, 36]
+
+
+def test_a_reminder_waits_for_a_reading_and_for_a_promise() -> None:
+    late = replace(LATE, days_late=3, past_line=False, past_line_now=False)
+    assert all_due(late) == [(Kind.LATE, 3)]
+    assert all_due(replace(late, confirmed=False)) == []
+    assert all_due(replace(late, promised=True)) == []
+    assert all_due(replace(late, days_late=0)) == []  # the day of the deadline is not over
+
+
+@pytest.mark.parametrize(("which", "kind"), [("due_soon", Kind.DUE_SOON), ("no_deadline", Kind.NO_DEADLINE)])
+def test_due_soon_and_no_deadline_are_told_once_and_as_read(which: str, kind: Kind) -> None:
+    case = replace(LATE, days_late=0, past_line=False, past_line_now=False, **{which: True})
+    assert all_due(case) == [(kind, 0)]
+    assert all_due(replace(case, told=frozenset({(kind, 0)}))) == []
+    assert all_due(replace(case, confirmed=False)) == []
+    assert all_due(replace(case, watched=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("today", "soon"),
+    [(3, False), (4, False), (5, True), (6, True), (7, True), (8, True), (9, True), (10, False)],
+)
+def test_due_soon_counts_working_days_over_a_weekend(today: int, soon: bool) -> None:
+    """EU DTC BV is due on Tue 9 June; two working days before is Fri 5 June."""
+    for calendar in (ENGLAND, None):
+        assert is_due_soon(date(2026, 6, today), date(2026, 6, 9), 2, calendar) is soon
+
+
 _told = st.frozensets(
     st.sampled_from(
         [
@@ -87,8 +135,11 @@ _told = st.frozensets(
             (Kind.CLEARED, 0),
             (Kind.ESCALATION, 1),
             (Kind.ESCALATION, 2),
+            (Kind.DUE_SOON, 0),
+            (Kind.NO_DEADLINE, 0),
         ]
     )
+    | st.tuples(st.just(Kind.LATE), st.integers(1, 40))
 )
 _cases = st.builds(
     Case,
@@ -99,6 +150,8 @@ _cases = st.builds(
     settled=st.booleans(),
     watched=st.booleans(),
     promised=st.booleans(),
+    due_soon=st.booleans(),
+    no_deadline=st.booleans(),
     closed_for=st.none() | st.timedeltas(timedelta(0), timedelta(hours=2)),
     told=_told,
 )
@@ -113,10 +166,10 @@ def test_for_any_case(case: Case) -> None:
             assert (verdict.kind, verdict.step) not in case.told
     kinds = {verdict.kind for verdict in found if verdict.due}
     if not case.confirmed:
-        assert not kinds & {Kind.ALERT, Kind.ESCALATION}
+        assert kinds <= {Kind.UNCONFIRMED, Kind.CLEARED}
     if case.closed_for is not None:
         assert kinds <= {Kind.CLEARED}
     if not case.watched and case.closed_for is None:
         assert not kinds
     after = replace(case, told=case.told | {(v.kind, v.step) for v in found if v.due})
-    assert not due(after)  # told once, whatever is asked again
+    assert not all_due(after)  # told once, whatever is asked again

@@ -16,7 +16,8 @@ from alerts.proof import Proof, prove, prove_and_keep
 from alerts.raising import evaluate_and_raise
 from closing.notices import Kind
 from closing.readings import NativeFacts
-from tests.alerts.test_raising import ALL_CLOSED, evaluated, meridian, save_watched_group, watched
+from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group, watched
+from tests.alerts.test_raising import meridian
 from tests.make import CLOSED, MAY, OPEN, utc
 from tests.saved import Meridian
 

@@ -1,0 +1,76 @@
+"""The cast as the alerts see it: who hears, readings and evaluations at a moment, and what these raised."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from alerts.models import DeliveryLine, Notice
+from alerts.raising import evaluate_and_raise
+from closing.notices import Kind
+from closing.readings import NativeFacts
+from entities.models import Group, LegalEntity, Membership, Person
+from periods.models import ClaimedTick
+from tests.make import CLOSED, OPEN, utc
+from tests.saved import Meridian, save_group
+
+Role = Membership.Role
+OF_ALERTS = (Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED, Kind.CLEARED)
+ALL_CLOSED: dict[str, NativeFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), CLOSED)
+
+
+def somebody(name: str, role: Role, place: Group | LegalEntity, **more: object) -> Person:
+    person = Person.objects.create(email=f"{name}@meridian.test", name=name.title(), **more)
+    where = {"group": place} if isinstance(place, Group) else {"entity": place}
+    Membership.objects.create(person=person, role=role, **where)
+    return person
+
+
+def save_watched_group(*, policy: bool = True, read: bool = True) -> Meridian:
+    """The cast, first read on 1 June; Sanne owns EU DTC BV and may see it, Rosa is finance of the whole group."""
+    group = save_group(policy=policy)
+    somebody("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
+    somebody("paul", Role.FINANCE, Group.objects.get(code="UK"))
+    nldt = group.entities["NLDT"]
+    assert nldt.owner is not None
+    Membership.objects.create(person=nldt.owner, role=Role.OWNER, entity=nldt)
+    if read:
+        group.read("2026-06-01 12:00", dict.fromkeys(ALL_CLOSED, OPEN))
+    return group
+
+
+def watched(at: datetime, hours: int = 2) -> None:
+    """Evaluations have run every minute for so long."""
+    slots = [at - timedelta(minutes=minutes) for minutes in range(hours * 60, -1, -1)]
+    ClaimedTick.objects.bulk_create(
+        [ClaimedTick(name="evaluate", slot=slot, claimed_at=slot) for slot in slots], ignore_conflicts=True
+    )
+
+
+def evaluated(
+    group: Meridian, at: str | datetime, kinds: Collection[Kind] = OF_ALERTS, **said: NativeFacts
+) -> list[str]:
+    """Read and evaluate at a moment; the notices of these kinds that this brought, as `raised` has them."""
+    moment = utc(at) if isinstance(at, str) else at
+    watched(moment)
+    group.read(moment, ALL_CLOSED | said)
+    return raised(moment, kinds)
+
+
+def raised(moment: datetime, kinds: Collection[Kind] = OF_ALERTS) -> list[str]:
+    """What an evaluation raised of these kinds, as "kind entity"; of a connection or a group with its name."""
+    before = set(Notice.objects.values_list("pk", flat=True))
+    evaluate_and_raise(moment)
+    new = Notice.objects.exclude(pk__in=before).filter(kind__in=kinds).order_by("pk")
+    return [f"{each.kind} {about(each)}" for each in new]
+
+
+def about(notice: Notice) -> str:
+    if notice.period is not None:
+        return notice.period.entity.code
+    return str(notice.connection or notice.group)
+
+
+def told(kind: str) -> set[str]:
+    lines = DeliveryLine.objects.filter(notice__kind=kind)
+    return set(lines.values_list("recipient__name", flat=True))
