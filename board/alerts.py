@@ -25,6 +25,7 @@ from periods.models import ReadSpan
 from periods.snapshot import take_snapshots
 
 State = Delivery.State
+EVERY_KIND = "all"  # unless asked for, what digests remind of each day stays out of sight
 OF_DIGESTS = [Kind.LATE.value, Kind.DUE_SOON.value, Kind.NO_DEADLINE.value]
 _TELLS_OF_OPEN = [Kind.ALERT.value, Kind.UNCONFIRMED.value, Kind.REOPENED.value]
 
@@ -50,7 +51,7 @@ class Sought:
         """What an address asks; a month of the question counts where `for` names none. Raises BadQuestion."""
         kind, message = told.get("kind", ""), told.get("message", "")
         for name, text, known in (
-            ("kind", kind, [each.value for each in Kind]),
+            ("kind", kind, [EVERY_KIND, *(each.value for each in Kind)]),
             ("message", message, MESSAGES),
         ):
             if text and text not in known:
@@ -104,7 +105,9 @@ def sought_notices(asked: Asked, sought: Sought, board: Scoreboard) -> QuerySet[
         found = found.filter(period__entity__country=question.country)
     if question.erp:
         found = found.filter(period__entity__connection__name=question.erp)
-    if sought.kind:
+    if not sought.kind:
+        found = found.exclude(kind__in=OF_DIGESTS)
+    elif sought.kind != EVERY_KIND:
         found = found.filter(kind=sought.kind)
     if sought.month is not None:
         found = found.filter(Q(period__reporting_month=sought.month) | Q(month=sought.month))

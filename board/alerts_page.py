@@ -16,6 +16,7 @@ from alerts.outbox import PAUSE
 from board import words
 from board.alert_words import KINDS, Told
 from board.alerts import (
+    EVERY_KIND,
     MESSAGES,
     Known,
     Open,
@@ -46,6 +47,7 @@ from closing.scoreboard import Row, Scoreboard
 
 SHOWN = 50  # notices on a page, and episodes above them
 _PICKED = ("group", "country", "erp", "owner")
+_KINDS = {EVERY_KIND: "All", **{kind.value: name for kind, name in KINDS.items()}}
 State = Delivery.State
 _RELEASE = "Once you are sure that nothing goes out twice, release it: manage.py mails release"
 _RETRY = "What could not be sent is tried again by: manage.py mails retry"
@@ -169,7 +171,7 @@ def _bar(asked: Asked, board: Scoreboard, sought: Sought, path: str) -> Toolbar:
         bar,
         chips=[],
         first=[
-            _pick("kind", "Kind", [(kind.value, name) for kind, name in KINDS.items()], sought.kind),
+            _pick("kind", "Kind", list(_KINDS.items()), sought.kind, usual="All but reminders"),
             _pick("message", "Message", list(MESSAGES.items()), sought.message),
             _pick("for", "Month", _months(asked), f"{sought.month:%Y-%m}" if sought.month else ""),
         ],
@@ -180,8 +182,8 @@ def _bar(asked: Asked, board: Scoreboard, sought: Sought, path: str) -> Toolbar:
     )
 
 
-def _pick(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Pick:
-    every = [("", "All"), *options]
+def _pick(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str, usual: str = "All") -> Pick:
+    every = [("", usual), *options]
     if chosen not in dict(every):
         every.append((chosen, chosen))
     return Pick(name, label, [(value, text, value == chosen) for value, text in every])
@@ -196,9 +198,8 @@ def _months(asked: Asked) -> list[tuple[str, str]]:
 
 
 def _only(question: Question, sought: Sought, board: Scoreboard) -> list[str]:
-    kinds = {kind.value: name for kind, name in KINDS.items()}
     own = [
-        ("Kind", kinds.get(sought.kind, "")),
+        ("Kind", _KINDS.get(sought.kind, "")),
         ("Message", MESSAGES.get(sought.message, "")),
         ("Month", month_and_year(sought.month) if sought.month else ""),
     ]

@@ -294,7 +294,7 @@ def test_what_the_server_said_is_for_administrators(meridian: Meridian) -> None:
 
 
 def test_many_people_fold_away(meridian: Meridian) -> None:
-    alert = Notice.objects.get()
+    alert = Notice.objects.get(kind="alert", period__entity__code="NLDT")
     for n in range(7):
         somebody = person(f"f{n}@meridian.test", f"Finance {n}")
         made = Delivery.objects.create(
@@ -455,7 +455,7 @@ def test_a_message_to_oneself_needs_a_server_and_an_administrator(nadia: Client,
 def test_the_entitys_page_says_who_was_told_of_the_month_shown(meridian: Meridian) -> None:
     sent(utc("2026-06-15 12:02"))
     told = flat(unescape(browser().get("/entities/NLDT/").content.decode()))
-    assert "Who was told Alert 13:00 Past the alert line, and read to be so" in told
+    assert "Alert 13:00 Past the alert line, and read to be so" in told
     assert "Sent 13:02 to Rosa Bell, Sanne de Wit" in told
     for path in ("/entities/UKHC/", "/entities/NLDT/?month=2026-04", "/entities/NLDT/?at=2026-06-15T12:30"):
         assert "Past the alert line, and read" not in browser().get(path).content.decode()
