@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 import time
@@ -67,6 +68,8 @@ class Sink:
         self.delay = 0.0  # seconds before each answer
         self.dribble = 0.0  # seconds between the letters of each answer
         self.login: tuple[str, str] | None = None
+        self.tls: ssl.SSLContext | None = None  # offers STARTTLS and takes no mail without it
+        self.tls_from_the_start = False
         self.sender_answer = "250 sender ok"
         self.recipient: Callable[[str], str] = lambda _: "250 recipient ok"
         self.judge: Callable[[Copy], str | None] = _take
@@ -171,6 +174,9 @@ class _Talk(socketserver.StreamRequestHandler):
 
     def _talk(self, sink: Sink) -> None:
         known, to = sink.login is None, ""
+        private = sink.tls is None or sink.tls_from_the_start
+        if sink.tls_from_the_start:
+            self._encrypt(sink)
         self._say(sink.greeting)
         while line := self.rfile.readline().decode("latin-1").rstrip():
             verb, _, rest = line.partition(" ")
@@ -179,7 +185,15 @@ class _Talk(socketserver.StreamRequestHandler):
                 sink.commands[verb] += 1
             match verb:
                 case "EHLO":
-                    self._say(*(["250-sink", "250 AUTH PLAIN"] if sink.login else ["250 sink"]))
+                    offers = [*([] if private else ["STARTTLS"]), *(["AUTH PLAIN"] if sink.login else [])]
+                    words = ["sink", *offers]
+                    self._say(*(f"250-{each}" for each in words[:-1]), f"250 {words[-1]}")
+                case "STARTTLS":
+                    self._say("220 go ahead")
+                    self._encrypt(sink)
+                    private = True
+                case _ if not private and verb != "QUIT":
+                    self._say("530 5.7.0 must issue a STARTTLS command first")
                 case "AUTH":
                     given = tuple(base64.b64decode(rest.split()[-1]).decode().split("\0")[1:])
                     known = given == sink.login
@@ -197,6 +211,12 @@ class _Talk(socketserver.StreamRequestHandler):
                     return
                 case _:
                     self._say("250 ok")
+
+    def _encrypt(self, sink: Sink) -> None:
+        assert sink.tls is not None
+        self.connection = sink.tls.wrap_socket(self.connection, server_side=True)
+        self.rfile = self.connection.makefile("rb", -1)
+        self.wfile = self.connection.makefile("wb", 0)
 
     def _take(self, sink: Sink, to: str) -> None:
         lines = []
