@@ -48,7 +48,7 @@ def watched(at: datetime, hours: int = 2) -> None:
 
 
 def evaluated(
-    group: Meridian, at: str | datetime, kinds: Collection[Kind] = OF_ALERTS, **said: NativeFacts
+    group: Meridian, at: str | datetime, kinds: Collection[Kind] = OF_ALERTS, /, **said: NativeFacts
 ) -> list[str]:
     """Read and evaluate at a moment; the notices of these kinds that this brought, as `raised` has them."""
     moment = utc(at) if isinstance(at, str) else at

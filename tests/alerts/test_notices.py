@@ -13,6 +13,7 @@ from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices, is_due_s
 from tests.closing.story import ENGLAND
 
 LATE = Case(days_late=6, past_line=True, past_line_now=True, confirmed=True, settled=False, watched=True)
+ON_TIME = replace(LATE, days_late=0, past_line=False, past_line_now=False)
 ALERTED = frozenset({(Kind.ALERT, 0)})
 STALE = replace(LATE, confirmed=False, settled=True)
 
@@ -109,8 +110,7 @@ def test_a_reminder_waits_for_a_reading_and_for_a_promise() -> None:
 
 
 @pytest.mark.parametrize(("which", "kind"), [("due_soon", Kind.DUE_SOON), ("no_deadline", Kind.NO_DEADLINE)])
-def test_due_soon_and_no_deadline_are_told_once_and_as_read(which: str, kind: Kind) -> None:
-    case = replace(LATE, days_late=0, past_line=False, past_line_now=False, **{which: True})
+def test_due_soon_and_no_deadline_are_told_once_and_as_read(case: Case, kind: Kind) -> None:
     assert all_due(case) == [(kind, 0)]
     assert all_due(replace(case, told=frozenset({(kind, 0)}))) == []
     assert all_due(replace(case, confirmed=False)) == []
