@@ -1,4 +1,4 @@
-"""Addressing: puts each notice into a message to everybody who must hear of it.
+"""Addressing: puts each notice into a message to everybody who must hear of it, as soon as they want to.
 
 Runs in the transaction that writes the notices. What is sent when is no matter of this (alerts.outbox).
 """
@@ -6,65 +6,53 @@ Runs in the transaction that writes the notices. What is sent when is no matter 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
-from urllib.parse import urlsplit
-from uuid import uuid4
+from collections.abc import Collection, Mapping, Sequence, Set
+from datetime import datetime
 
-from django.conf import settings
-from django.db.models import Max
-
+from alerts.group_rules import USUAL_STEPS, Rules, alert_rules, escalation_steps
+from alerts.messages import APART as APART
+from alerts.messages import Way, messages
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.places import places_of
-from alerts.recipients import administrators, by_person, members_of, people_around, recipients
+from alerts.recipients import Around, administrators, members_of, people_around, recipients
+from alerts.wishes import Chosen, chosen_by
 from closing.notices import GOOD_NEWS, Kind
+from closing.rhythms import Rhythm, in_force
 from entities.models import Membership
 from periods.models import FiscalPeriod
 
-APART = timedelta(minutes=5)  # between two messages to one person (05-reliability A8)
+_BAD_NEWS = [each.value for each in (Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED, Kind.LATE)]
 
 
 def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = False) -> int:
     """Put each notice into a message to each of its recipients; returns how many messages that touched.
 
-    A message that nobody has begun to send takes more lines; else a new one is due APART after the last. `fall_back`
-    is for notices whose recipients cannot be reached: they go to administrators who have not heard of them.
+    A message of the same rhythm that nobody has begun to send takes more lines. `fall_back` is for notices whose
+    recipients cannot be reached: they go to administrators who have not heard of them.
     """
     if not notices:
         return 0
     about = entities_of(notices)
     around = people_around({pk for ids in about.values() for pk in ids})
-    heard = _heard_before(notices)
-    already: dict[int, set[int]] = defaultdict(set)
-    if fall_back:
-        for notice, person in DeliveryLine.objects.filter(notice__in=notices).values_list(
-            "notice", "recipient"
-        ):
-            already[notice].add(person)
-    everywhere: set[int] | None = None
-    people: dict[int, set[int]] = {}
+    people = _who(notices, about, around, as_of, fall_back=fall_back)
+    everybody = {person for found in people.values() for person in found}
+    chosen = chosen_by(everybody)
+    rules = alert_rules((pk, each.path) for pk, each in around.items())
+    lines: dict[Way, list[int]] = defaultdict(list)
+    everywhere: Set[int] | None = None
     for each in notices:
-        here = [around[pk] for pk in about[each.pk]]
-        if fall_back:
-            found = {person for one in here for person in one.holding[Membership.Role.ADMINISTRATOR]}
-        elif each.group_id is not None:
-            found = members_of(each.group_id)
-        else:
-            found = {
-                person
-                for one in here
-                for person in recipients(Kind(each.kind), each.step, one, heard[each.period_id])
-            }
-        if fall_back or (not found and each.kind not in GOOD_NEWS):
+        told = _rhythms(each, people[each.pk], [rules[pk] for pk in about[each.pk]], chosen)
+        if not told and each.kind not in GOOD_NEWS:
+            # Nobody may see it, or everybody who may has switched it off: whoever is left is told, as usual.
             everywhere = administrators() if everywhere is None else everywhere
-            found |= everywhere
-        people[each.pk] = found - already[each.pk]
-    lines = by_person(people)
-    deliveries = _messages(lines.keys(), as_of)
+            told = _rhythms(each, people[each.pk] if fall_back else everywhere, [], {})
+        for person, rhythm in told.items():
+            lines[person, rhythm].append(each.pk)
+    deliveries = messages(lines.keys(), as_of)
     DeliveryLine.objects.bulk_create(
-        DeliveryLine(delivery=deliveries[person], notice_id=notice, recipient_id=person)
-        for person, own in lines.items()
-        for notice in own
+        DeliveryLine(delivery=deliveries[way], notice_id=notice, recipient_id=way[0])
+        for way in sorted(lines)
+        for notice in lines[way]
     )
     return len(deliveries)
 
@@ -80,40 +68,77 @@ def entities_of(notices: Collection[Notice]) -> dict[int, list[int]]:
     }
 
 
+def _who(
+    notices: Sequence[Notice],
+    about: Mapping[int, Sequence[int]],
+    around: Mapping[int, Around],
+    as_of: datetime,
+    *,
+    fall_back: bool,
+) -> dict[int, set[int]]:
+    """Who should hear of each notice, by its id, whatever they have chosen."""
+    if fall_back:
+        return _fall_back(notices, about, around)
+    heard, found = _heard_before(notices), {}
+    escalated = {pk for each in notices if each.kind == Kind.ESCALATION.value for pk in about[each.pk]}
+    steps = escalation_steps((pk, around[pk].path) for pk in escalated) if escalated else {}
+    groups = {each.group_id for each in notices if each.group_id is not None}
+    members = members_of(groups) if groups else {}
+    for each in notices:
+        if each.group_id is not None:
+            found[each.pk] = members[each.group_id]
+            continue
+        kind, before = Kind(each.kind), heard[each.period_id]
+        found[each.pk] = {
+            person
+            for pk in about[each.pk]
+            for person in recipients(
+                kind, each.step, around[pk], as_of, told_before=before, steps=steps.get(pk, USUAL_STEPS)
+            )
+        }
+    return found
+
+
+def _fall_back(
+    notices: Sequence[Notice], about: Mapping[int, Sequence[int]], around: Mapping[int, Around]
+) -> dict[int, set[int]]:
+    already: dict[int, set[int]] = defaultdict(set)
+    lines = DeliveryLine.objects.filter(notice__in=notices)
+    for notice, person in lines.exclude(recipient=None).values_list("notice", "recipient"):
+        if person is not None:
+            already[notice].add(person)
+    everywhere = administrators()
+    return {
+        each.pk: everywhere.union(
+            *(around[pk].holding[Membership.Role.ADMINISTRATOR] for pk in about[each.pk])
+        )
+        - already[each.pk]
+        for each in notices
+    }
+
+
+def _rhythms(
+    notice: Notice, people: Collection[int], rules: Sequence[Rules], chosen: Chosen
+) -> dict[int, Rhythm]:
+    """How soon each of these people is told of a notice, without those who have switched it off."""
+    kind, in_digest = Kind(notice.kind), bool(rules) and all(each.alerts_in_digest for each in rules)
+    found = {
+        person: in_force(kind, chosen.get((person, kind)), in_digest=in_digest) for person in sorted(people)
+    }
+    return {person: rhythm for person, rhythm in found.items() if rhythm is not Rhythm.NEVER}
+
+
 def _heard_before(notices: Sequence[Notice]) -> dict[int | None, set[int]]:
     """For each period whose end is to be told, who was told that it was late."""
     found: dict[int | None, set[int]] = defaultdict(set)
     periods = {each.period_id for each in notices if each.kind == Kind.CLEARED.value}
     if periods:
         lines = DeliveryLine.objects.filter(
-            notice__period__in=periods, left_out="", delivery__state__in=Delivery.REACHES
+            notice__period__in=periods,
+            notice__kind__in=_BAD_NEWS,
+            left_out="",
+            delivery__state__in=Delivery.REACHES,
         )
         for period, person in lines.exclude(recipient=None).values_list("notice__period", "recipient"):
             found[period].add(person)
     return found
-
-
-def _messages(people: Collection[int], as_of: datetime) -> dict[int, Delivery]:
-    """A message to each person that takes more lines: one that still waits, or a new one."""
-    waiting = (
-        Delivery.objects.select_for_update(skip_locked=True)
-        .filter(recipient__in=people, state=Delivery.State.WAITING, attempts=0)
-        .order_by("due_at", "pk")
-    )
-    found = {each.person.pk: each for each in reversed(waiting.select_related("recipient"))}
-    last = dict(
-        Delivery.objects.filter(recipient__in=set(people) - found.keys(), due_at__gt=as_of - APART)
-        .exclude(state=Delivery.State.CANCELLED)
-        .values_list("recipient")
-        .annotate(Max("due_at"))
-        .values_list("recipient", "due_at__max")
-    )
-    host = urlsplit(settings.PUBLIC_BASE_URL).hostname
-    made, new = [], [person for person in people if person not in found]
-    for person in new:
-        uid = uuid4()
-        due_at = max(as_of, last[person] + APART) if person in last else as_of
-        made.append(
-            Delivery(uid=uid, recipient_id=person, made_at=as_of, due_at=due_at, message_id=f"<{uid}@{host}>")
-        )
-    return found | dict(zip(new, Delivery.objects.bulk_create(made), strict=True))

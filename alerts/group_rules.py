@@ -29,7 +29,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of an escalation: so many days late, whoever holds these roles, and these people, hear as well."""
+    """A step of an escalation: so many days late, whoever holds these roles, and these people, hear as well.
+
+    Whom an earlier step reached hears of the later ones too.
+    """
 
     after_days: int
     roles: tuple[str, ...]
@@ -40,7 +43,7 @@ USUAL_STEPS = tuple(
     Step(days, roles)
     for days, roles in zip(
         ESCALATE_AFTER,
-        ((Role.ADMINISTRATOR.value,), (Role.ADMINISTRATOR.value, Role.OWNER.value)),
+        ((Role.ADMINISTRATOR.value,), (Role.OWNER.value,)),
         strict=True,
     )
 )

@@ -1,35 +1,80 @@
-"""Who is told: the owner, finance, and whoever a step of the escalation reaches, each only of what they may see."""
+"""Who is told: who answers for an entity, finance, and whom an escalation reaches, each only of what they may see."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import date, datetime
 
+from alerts.group_rules import USUAL_STEPS, Step
+from closing.days import local_date
 from closing.notices import Kind
+from closing.words import reader_zone
 from entities.models import LegalEntity, Membership, Person, from_root
 
 Role = Membership.Role
 HEAR_OF_THEIR_GROUP = (Role.FINANCE, Role.ADMINISTRATOR, Role.OWNER)
 
 
+@dataclass(frozen=True, slots=True)
+class Answerable:
+    """Somebody who may see an entity and answers for it, and when they are away, by the dates of their own zone."""
+
+    person: int
+    zone: str = "UTC"
+    away_from: date | None = None
+    away_until: date | None = None
+
+    def away(self, as_of: datetime) -> bool:
+        """Whether they are away at a moment; both dates are included, and without an end it lasts."""
+        if self.away_from is None:
+            return False
+        today = local_date(as_of, reader_zone(self.zone)[0])
+        return self.away_from <= today and (self.away_until is None or today <= self.away_until)
+
+
 @dataclass
 class Around:
-    """The people who may see an entity, by what they hold of it, and its owner if they may see it."""
+    """The people who may see an entity, by what they hold of it; its owner and their deputy if they may see it.
 
-    owner: int | None = None
+    `everywhere` are superusers, who see all and hold nothing.
+    """
+
+    path: str = ""  # of its group
+    answers: Answerable | None = None
+    deputy: Answerable | None = None
     holding: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    everywhere: Set[int] = frozenset()
 
     @property
     def everybody(self) -> set[int]:
         return {person for people in self.holding.values() for person in people}
 
+    @property
+    def owner(self) -> int | None:
+        return self.answers.person if self.answers is not None else None
+
+    def may_see(self, person: int) -> bool:
+        return person in self.everywhere or any(person in people for people in self.holding.values())
+
+    def answering(self, as_of: datetime) -> int | None:
+        """Who answers for it at a moment: the owner; while they are away, or where they may not see it, the deputy.
+
+        Where both are away the owner is told all the same: a mail that waits is better than none.
+        """
+        owner, deputy = self.answers, self.deputy
+        if deputy is not None and (owner is None or (owner.away(as_of) and not deputy.away(as_of))):
+            return deputy.person
+        return owner.person if owner is not None else None
+
 
 def people_around(entity_ids: Collection[int]) -> dict[int, Around]:
     """Who holds what of each entity, directly or through a group above, as `LegalEntity.visible_to` judges it.
 
-    Four queries whatever the number of entities. Superusers are found by `administrators`, not here.
+    Four queries whatever the number of entities.
     """
+    everywhere = administrators()
     held_of_entity: dict[int, list[tuple[int, str]]] = defaultdict(list)
     held_of_group: dict[str, list[tuple[int, str]]] = defaultdict(list)
     memberships = Membership.objects.filter(person__is_active=True)
@@ -38,25 +83,54 @@ def people_around(entity_ids: Collection[int]) -> dict[int, Around]:
     for person, role, path in memberships.filter(entity=None).values_list("person", "role", "group__path"):
         held_of_group[path].append((person, role))
     found: dict[int, Around] = {}
-    entities = LegalEntity.objects.filter(pk__in=entity_ids)
-    for pk, owner, path in entities.values_list("pk", "owner", "group__path"):
-        found[pk] = around = Around()
+    for pk, path, owner, deputy in _answering(entity_ids):
+        found[pk] = around = Around(path, everywhere=everywhere)
         held = list(held_of_entity[pk])
         for above in from_root(path):
             held += held_of_group.get(above, ())
         for person, role in held:
             around.holding[role].add(person)
-        if owner in around.everybody:
-            around.owner = owner
+        around.answers = owner if owner is not None and around.may_see(owner.person) else None
+        around.deputy = deputy if deputy is not None and around.may_see(deputy.person) else None
     return found
 
 
-def recipients(kind: Kind, step: int, around: Around, told_before: Collection[int] = ()) -> set[int]:
-    """Who is told of one notice.
+def _answering(
+    entity_ids: Collection[int],
+) -> list[tuple[int, str, Answerable | None, Answerable | None]]:
+    """Each entity with the path of its group, its owner and the deputy, whether or not they may see it."""
+    fields = ("", "__zone", "__habits__away_from", "__habits__away_until")
+    rows = LegalEntity.objects.filter(pk__in=entity_ids).values_list(
+        "pk",
+        "group__path",
+        *(f"{who}{field}" for who in ("owner", "deputy") for field in fields),
+    )
+    return [
+        (
+            pk,
+            path,
+            Answerable(*both[:4]) if both[0] is not None else None,
+            Answerable(*both[4:]) if both[4] is not None else None,
+        )
+        for pk, path, *both in rows
+    ]
 
-    An alert goes to the owner and to finance. The first step of an escalation goes to administrators of the groups
-    above as well, the second to whoever owns them. Good news goes to whoever heard the bad. Of a connection hear its
-    administrators, and finance where nothing is read; of a missing deadline also those who can set one.
+
+def recipients(
+    kind: Kind,
+    step: int,
+    around: Around,
+    as_of: datetime,
+    *,
+    told_before: Collection[int] = (),
+    steps: Sequence[Step] = USUAL_STEPS,
+) -> set[int]:
+    """Who is told of one notice of an entity, whatever they have chosen.
+
+    An alert goes to finance and to who answers for the entity. A step of the escalation also goes to whom this step
+    and those before it name (`steps` are those of the entity's group). Good news goes to whoever heard the bad. Of a
+    connection hear its administrators, and finance where nothing is read; of a missing deadline also those who can
+    set one.
     """
     if kind is Kind.CLEARED:
         return set(told_before) & around.everybody
@@ -65,21 +139,31 @@ def recipients(kind: Kind, step: int, around: Around, told_before: Collection[in
     found = set(around.holding[Role.FINANCE])
     if kind is Kind.STALE:
         return found | around.holding[Role.ADMINISTRATOR]
-    if around.owner is not None:
-        found.add(around.owner)
+    answering = around.answering(as_of)
+    if answering is not None:
+        found.add(answering)
     if kind is Kind.NO_DEADLINE:
         found |= around.holding[Role.ADMINISTRATOR]
     if kind is Kind.ESCALATION:
-        found |= around.holding[Role.ADMINISTRATOR]
-        if step > 1:
-            found |= around.holding[Role.OWNER]
+        for each in steps[: max(step, 1)]:
+            found |= reached(each, around)
     return found or set(around.holding[Role.ADMINISTRATOR])
 
 
-def members_of(group: int) -> set[int]:
-    """Who hears that a group has closed: those who work for exactly this group, and whoever owns it."""
-    held = Membership.objects.filter(group=group, role__in=HEAR_OF_THEIR_GROUP, person__is_active=True)
-    return set(held.values_list("person", flat=True))
+def reached(step: Step, around: Around) -> set[int]:
+    """Whom one step of an escalation reaches, of those who may see the entity."""
+    found = {person for role in step.roles for person in around.holding.get(role, ())}
+    return found | {person for person in step.people if around.may_see(person)}
+
+
+def members_of(groups: Collection[int]) -> dict[int, set[int]]:
+    """Who hears that a group has closed, by group: those who work for exactly this one, and whoever owns it."""
+    found: dict[int, set[int]] = {group: set() for group in groups}
+    held = Membership.objects.filter(group__in=groups, role__in=HEAR_OF_THEIR_GROUP, person__is_active=True)
+    for group, person in held.values_list("group", "person"):
+        if group is not None:
+            found[group].add(person)
+    return found
 
 
 def administrators() -> set[int]:

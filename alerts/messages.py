@@ -1,0 +1,76 @@
+"""Which message takes a new line: one of the same rhythm that waits, or a new one, when its person wants it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from django.conf import settings
+
+from alerts.models import Delivery
+from alerts.wishes import hours_of
+from closing.rhythms import Hours, Rhythm, due_at
+
+APART = timedelta(minutes=5)  # between two messages to one person (05-reliability A8)
+Way = tuple[int, Rhythm]  # a person and how soon they are told
+
+
+def messages(ways: Collection[Way], as_of: datetime) -> dict[Way, Delivery]:
+    """The message of each person and rhythm that takes more lines: one that nobody has begun to send, or a new one.
+
+    A new one is due when its rhythm and the hours of its person say, and APART from every other message to them.
+    """
+    people = {person for person, _ in ways}
+    waiting = (
+        Delivery.objects.select_for_update(of=("self",), skip_locked=True)
+        .filter(recipient__in=people, state=Delivery.State.WAITING, attempts=0)
+        .order_by("due_at", "pk")
+    )
+    found: dict[Way, Delivery] = {}
+    for each in waiting.select_related("recipient"):
+        found.setdefault((each.person.pk, Rhythm(each.rhythm)), each)
+    new = sorted(way for way in ways if way not in found)
+    made = _made(new, as_of) if new else []
+    return found | dict(zip(new, Delivery.objects.bulk_create(made), strict=True))
+
+
+def _made(ways: Collection[Way], as_of: datetime) -> list[Delivery]:
+    people = {person for person, _ in ways}
+    hours, taken = hours_of(people, as_of), defaultdict(list)
+    others = Delivery.objects.filter(recipient__in=people, due_at__gt=as_of - APART)
+    for person, moment in others.exclude(state=Delivery.State.CANCELLED).values_list("recipient", "due_at"):
+        taken[person].append(moment)
+    host = urlsplit(settings.PUBLIC_BASE_URL).hostname
+    made = []
+    for person, rhythm in ways:
+        due, uid = _free(rhythm, hours[person], as_of, taken[person]), uuid4()
+        taken[person].append(due)
+        made.append(
+            Delivery(
+                uid=uid,
+                recipient_id=person,
+                rhythm=rhythm.value,
+                made_at=as_of,
+                due_at=due,
+                message_id=f"<{uid}@{host}>",
+            )
+        )
+    return made
+
+
+def _free(rhythm: Rhythm, hours: Hours, as_of: datetime, taken: Collection[datetime]) -> datetime:
+    """The first moment that suits the person and is APART from all that they get."""
+    wanted = due_at(rhythm, hours, as_of)
+    while (free := _after(taken, wanted)) != wanted:
+        wanted = due_at(Rhythm.AT_ONCE, hours, free)  # making room may have led into quiet hours
+    return wanted
+
+
+def _after(taken: Collection[datetime], moment: datetime) -> datetime:
+    for other in sorted(taken):
+        if abs(other - moment) < APART:
+            moment = other + APART
+    return moment

@@ -1,0 +1,65 @@
+"""What people wish: how soon they hear of each kind, and their hours; whoever has said nothing has the usual."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from alerts.arrangements import DIGEST_AT, Habits, Subscription
+from closing.notices import Kind
+from closing.rhythms import Hours, Rhythm
+from entities.calendars import work_calendars
+from entities.models import Person
+
+Chosen = dict[tuple[int, Kind], Rhythm]
+
+
+def chosen_by(people: Collection[int]) -> Chosen:
+    """What these people have chosen otherwise than usual, by person and kind, in one query."""
+    rows = Subscription.objects.filter(person__in=people).values_list("person", "kind", "rhythm")
+    return {(person, Kind(kind)): Rhythm(rhythm) for person, kind, rhythm in rows}
+
+
+def hours_of(people: Collection[int], as_of: datetime) -> dict[int, Hours]:
+    """The hours of these people by id; three queries at most, whatever their number."""
+    rows = list(
+        Person.objects.filter(pk__in=people).values_list(
+            "pk",
+            "zone",
+            "habits__digest_at",
+            "habits__digest_weekday",
+            "habits__quiet_from",
+            "habits__quiet_until",
+            "habits__calendar",
+            "habits__rests_on_days_off",
+        )
+    )
+    wanted = {calendar for *_, calendar, _ in rows if calendar is not None}
+    calendars = work_calendars(wanted, range(as_of.year - 1, as_of.year + 2)) if wanted else {}
+    return {
+        pk: Hours(
+            zone=zone,
+            digest_at=at if at is not None else DIGEST_AT,
+            digest_weekday=weekday or 0,
+            quiet_from=begin,
+            quiet_until=end,
+            calendar=calendars.get(calendar),
+            rests=bool(rests),
+        )
+        for pk, zone, at, weekday, begin, end, calendar, rests in rows
+    }
+
+
+def hours_in(zone: str, habits: Habits, as_of: datetime) -> Hours:
+    """The hours that these habits, saved or not, come to for somebody in a zone."""
+    calendar = habits.calendar_id
+    calendars = work_calendars([calendar], range(as_of.year - 1, as_of.year + 2)) if calendar else {}
+    return Hours(
+        zone=zone,
+        digest_at=habits.digest_at,
+        digest_weekday=habits.digest_weekday,
+        quiet_from=habits.quiet_from,
+        quiet_until=habits.quiet_until,
+        calendar=calendars.get(calendar or 0),
+        rests=habits.rests_on_days_off,
+    )
