@@ -134,7 +134,8 @@ class Silence(models.Model):
 class Destination(models.Model):
     """A place that is told beside people: a Teams or Slack channel, or a program that takes signed webhooks.
 
-    It hears of the entities of one group. The address is a secret, as whoever knows it can post there.
+    It hears of the entities of one group. The address is a secret, as whoever knows it can post there. One that was
+    removed stays for the history of what it was told, without address and secret.
     """
 
     class Kind(models.TextChoices):
@@ -153,11 +154,19 @@ class Destination(models.Model):
     enabled = models.BooleanField(default=True)
     made_by = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="+")
     made_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["group", "name"], name="destination_name_once_in_a_group"),
+            models.UniqueConstraint(
+                fields=["group", "name"],
+                name="destination_name_once_in_a_group",
+                condition=Q(removed_at=None),
+            ),
+            models.CheckConstraint(
+                condition=Q(removed_at=None) | Q(enabled=False), name="destination_removed_is_off"
+            ),
             models.CheckConstraint(
                 condition=Q(kind__in=["teams", "slack", "webhook"]), name="destination_kind_is_known"
             ),

@@ -173,8 +173,31 @@ class Notice(models.Model):
 EMAIL = "email"
 
 
+class Trouble(models.Model):
+    """The time in which nothing could be sent by one channel; it is told of by another one, once.
+
+    `refused` means that a person has to mend something: a wrong password, an address that is no more. It has no
+    `destination` where it is about mail.
+    """
+
+    channel = models.CharField(max_length=20)
+    destination = models.ForeignKey(Destination, null=True, on_delete=models.CASCADE, related_name="troubles")
+    refused = models.BooleanField()
+    words = models.TextField()
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel"], condition=Q(ended_at=None), name="trouble_one_open_of_a_channel"
+            ),
+        ]
+
+
 class Delivery(models.Model):
-    """One message to one person or destination, which tells of one notice or of many.
+    """One message to one person or destination, which tells of notices, or of our own `trouble` with a channel.
 
     It waits until `due_at`, is claimed until `lease_until` by one sender, whose `fence` no later claim shares, and is
     sent, cancelled because nothing in it was true any more, or parked because it cannot be sent. `channel` is the
@@ -201,6 +224,7 @@ class Delivery(models.Model):
         max_length=8, choices=[(each.value, each.value) for each in Rhythm], db_default=Rhythm.AT_ONCE.value
     )
     notices = models.ManyToManyField(Notice, through="DeliveryLine", related_name="deliveries")
+    trouble = models.ForeignKey(Trouble, null=True, on_delete=models.CASCADE, related_name="deliveries")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     made_at = models.DateTimeField()
     due_at = models.DateTimeField()
@@ -255,6 +279,10 @@ class Delivery(models.Model):
                 | Q(recipient=None, destination__isnull=False),
                 name="delivery_goes_to_one",
             ),
+            models.UniqueConstraint(fields=["trouble", "recipient"], name="delivery_of_trouble_once"),
+            models.UniqueConstraint(
+                fields=["trouble", "destination"], name="delivery_of_trouble_once_to_each_place"
+            ),
         ]
 
 
@@ -277,7 +305,8 @@ class DeliveryLine(models.Model):
 class Channel(models.Model):
     """Whether messages may leave by one way, `email` or that of a destination.
 
-    It is `held` until somebody releases it, or paused because the server refuses us.
+    It is paused because the server refuses us, or does not answer. One that is `held` holds all of them, until
+    somebody releases them.
     """
 
     name = models.CharField(max_length=20, primary_key=True)
