@@ -26,8 +26,7 @@ def subject(part: Part, events: Events, when: When) -> str:
             sure = all(words.confirmed(row) for row in event.rows)
             said = f"{name} {'has' if sure else 'had'} closed {month_and_year(event.month)}"
             said += "" if sure else " when last read"
-            told = f"{said}, {_took(event)}"
-            return told if len(events) == 1 else f"{heading(part, events)}, {name} {_took(event)}"
+            return f"{said}, {_took(event)}" if len(events) == 1 else f"{heading(part, events)}, {name}"
         case Part.REFUSED:
             said = f"{name} refuses us, so {_entities(event)} cannot be read"
         case _:
@@ -82,8 +81,8 @@ def _close(event: Event, known: Known) -> Told:
         place=f"{one_line(code, 40)}, {month_and_year(event.month)}",
         state="Closed" if sure else "Closed when last read",
         kind="closed" if sure else "unknown",
-        late=str(event.notice.days_late),
-        unit="working day to close" if event.notice.days_late == 1 else "working days to close",
+        late=str(event.notice.days_late or ""),
+        unit=_working_days(event),
         tone="none",
         facts=[
             Fact("Entities", f"{len(event.rows)}, {_on_time(len(event.rows), len(late))}."),
@@ -106,8 +105,9 @@ def _trouble(event: Event, known: Known) -> Told:
     said = sorted({one_line(row.trouble, LONGEST_WORDS) for row in event.rows if row.trouble})
     read = [row.read_at for row in event.rows if row.read_at is not None]
     name = _name(event)
+    asked = {"erp": name} if refused else {"erp": name, "show": "stale"}
     return Told(
-        title=Link(name, f"{known.base_url}/?{urlencode({'erp': name})}"),
+        title=Link(name, f"{known.base_url}/?{urlencode(asked)}"),
         place="Connection to an ERP",
         state="Refused" if refused else "No reading",
         kind="unknown",
@@ -129,8 +129,17 @@ def _name(event: Event) -> str:
 
 
 def _took(event: Event) -> str:
-    days = event.notice.days_late
-    return f"in {days} working {'day' if days == 1 else 'days'}"
+    return " ".join(filter(None, [str(event.notice.days_late or ""), _working_days(event)]))
+
+
+def _working_days(event: Event) -> str:
+    match event.notice.days_late:
+        case 0:
+            return "before the month had ended"
+        case 1:
+            return "working day after the end of the month"
+        case _:
+            return "working days after the end of the month"
 
 
 def _entities(event: Event) -> str:

@@ -83,7 +83,8 @@ def _headers(
 
 def _thread(items: Sequence[Tellable], changes: Mapping[int, StateChange], host: str) -> str:
     """The id that all mails of one episode answer to, for a mail that is about one; nobody ever sends that one."""
-    episodes = {_episode(each.notice, changes) for each in items}
+    of_entities = [each for each in items if isinstance(each, Item)]  # a group's close ends nobody's thread
+    episodes = {_episode(each.notice, changes) for each in of_entities or items}
     return f"<{episodes.pop()}@{host}>" if len(episodes) == 1 else ""
 
 

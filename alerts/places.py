@@ -8,7 +8,7 @@ from datetime import date
 
 from alerts.models import Notice
 from closing.months import previous_month
-from entities.models import LegalEntity
+from entities.models import Group, LegalEntity
 
 Place = tuple[int, date]  # an entity and a reporting month
 Places = Mapping[int, frozenset[Place]]  # what each notice tells of, by its id
@@ -25,8 +25,8 @@ def places_of(notices: Iterable[Notice]) -> dict[int, frozenset[Place]]:
             found[notice.pk] = frozenset([(notice.period.entity_id, notice.period.reporting_month)])
         elif notice.connection_id is not None:
             connections.append((notice.pk, notice.connection_id, previous_month(notice.raised_at.date())))
-        elif notice.group is not None and notice.month is not None:
-            groups.append((notice.pk, notice.group.path, notice.month))
+        elif notice.group_id is not None and notice.month is not None:
+            groups.append((notice.pk, notice.group_id, notice.month))
     if connections:
         read: dict[int | None, list[int]] = defaultdict(list)
         entities = LegalEntity.objects.filter(connection__in={each for _, each, _ in connections})
@@ -35,7 +35,8 @@ def places_of(notices: Iterable[Notice]) -> dict[int, frozenset[Place]]:
         for notice_id, connection, month in connections:
             found[notice_id] = frozenset((pk, month) for pk in read[connection])
     if groups:
+        above = dict(Group.objects.filter(pk__in={group for _, group, _ in groups}).values_list("pk", "path"))
         paths = list(LegalEntity.objects.values_list("pk", "group__path"))
-        for notice_id, above, month in groups:
-            found[notice_id] = frozenset((pk, month) for pk, path in paths if path.startswith(above))
+        for notice_id, group, month in groups:
+            found[notice_id] = frozenset((pk, month) for pk, path in paths if path.startswith(above[group]))
     return found

@@ -123,7 +123,8 @@ def told(
 def _known(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit | None) -> list[str]:
     """What was known when it was decided: state, days late, deadline, reading, policy."""
     if notice.month is not None:
-        return [f"{notice.days_late} working {'day' if notice.days_late == 1 else 'days'} to close"]
+        days = f"{notice.days_late} working {'day' if notice.days_late == 1 else 'days'}"
+        return [f"{days} after the end of the month" if notice.days_late else "before the month had ended"]
     if notice.connection_id is not None:
         return [
             "never read"

@@ -15,8 +15,9 @@ from alerts.still_true import still_to_tell
 from alerts.truth import Truth
 from closing.notices import HOLD_DOWN
 from closing.readings import Gap, GapReason, NativeFacts
+from closing.rhythms import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.models import ClaimedTick
+from periods.models import ClaimedTick, SyncAttempt
 from periods.remarks import acknowledge, expect_close, give_reason
 from tests.cast import CAST, NLDT, WIDER_CAST, Who
 from tests.make import CLOSED, MAY, OPEN, RESTRICTED, utc
@@ -33,9 +34,11 @@ HOSTILE = (
 class Told:
     """The group with Rosa, finance of all of it, and what she is told as time goes on."""
 
-    def __init__(self, cast: Iterable[Who] = CAST, *, own_n: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, cast: Iterable[Who] = CAST, *, own_n: Mapping[str, int] | None = None, policy: bool = True
+    ) -> None:
         self.cast = tuple(cast)
-        self.group = save_group(self.cast, own_n=own_n)
+        self.group = save_group(self.cast, own_n=own_n, policy=policy)
         self.rosa = person()
         self.said: dict[str, NativeFacts] = {who.code: OPEN for who in self.cast}
         self.now = utc("2026-06-01 12:00")
@@ -43,32 +46,54 @@ class Told:
 
     def at(self, moment: str | datetime, gaps: Sequence[Gap] = (), **news: NativeFacts) -> None:
         """What every ERP says at a moment, evaluated then; evaluations ran each minute for a day before."""
-        self.now = utc(moment) if isinstance(moment, str) else moment
+        self._watch(moment)
         self.said |= news
         unread = {gap.erp_id.upper() for gap in gaps}
+        read = {code: facts for code, facts in self.said.items() if code not in unread}
+        self.group.read(self.now, read, gaps=gaps)
+        evaluate_and_raise(self.now)
+
+    def unread(self, moment: str | datetime, *, refused: str = "") -> None:
+        """A moment at which nothing was read, evaluated: the ERP was silent, or `refused` us with these words."""
+        self._watch(moment)
+        if refused:
+            SyncAttempt.objects.create(
+                connection=self.group.connection,
+                started_at=self.now,
+                finished_at=self.now,
+                lease_until=self.now,
+                outcome=SyncAttempt.Outcome.REFUSED,
+                http_status=401,
+                words=refused,
+            )
+        evaluate_and_raise(self.now)
+
+    def _watch(self, moment: str | datetime) -> None:
+        self.now = utc(moment) if isinstance(moment, str) else moment
         slots = [self.now - timedelta(minutes=minutes) for minutes in range(24 * 60)]
         ClaimedTick.objects.bulk_create(
             [ClaimedTick(name="evaluate", slot=slot, claimed_at=slot) for slot in slots],
             ignore_conflicts=True,
         )
-        read = {code: facts for code, facts in self.said.items() if code not in unread}
-        self.group.read(self.now, read, gaps=gaps)
-        evaluate_and_raise(self.now)
 
     def sent(self) -> None:
         """What was due until now has been sent."""
         Delivery.objects.update(state=Delivery.State.SENT, ended_at=self.now)
 
-    def told(self, who: Person | None = None) -> tuple[Delivery, list[Tellable]]:
-        """What somebody (Rosa) is about to be told."""
-        waiting = Delivery.objects.select_related("recipient").filter(state=Delivery.State.WAITING)
+    def told(
+        self, who: Person | None = None, rhythm: Rhythm = Rhythm.AT_ONCE
+    ) -> tuple[Delivery, list[Tellable]]:
+        """What somebody (Rosa) is about to be told, at once or in a digest."""
+        waiting = Delivery.objects.select_related("recipient").filter(
+            state=Delivery.State.WAITING, rhythm=rhythm
+        )
         delivery = waiting.get(recipient=who or self.rosa)
         items, _, _ = still_to_tell(delivery, Truth(self.now))
         delivery.message_id = MESSAGE_ID
         return delivery, items
 
-    def mail(self, who: Person | None = None) -> EmailMultiAlternatives:
-        delivery, items = self.told(who)
+    def mail(self, who: Person | None = None, rhythm: Rhythm = Rhythm.AT_ONCE) -> EmailMultiAlternatives:
+        delivery, items = self.told(who, rhythm)
         return compose(delivery, items, self.now)
 
 
@@ -108,6 +133,8 @@ def unconfirmed() -> EmailMultiAlternatives:
     story = Told()
     story.at("2026-06-14 07:12", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     refused = Gap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    story.at("2026-06-14 08:00", gaps=[refused])
+    story.sent()  # that it is not read any more
     story.at("2026-06-15 12:00", gaps=[refused])
     return story.mail()
 
@@ -161,6 +188,8 @@ def many() -> EmailMultiAlternatives:
     )
     story.at("2026-06-14 15:00")
     refused = Gap("e301", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    story.at("2026-06-14 16:00", gaps=[refused])
+    story.sent()
     story.at("2026-06-15 12:00", gaps=[refused], E150=RESTRICTED)
     return story.mail()
 
@@ -180,7 +209,63 @@ def hostile() -> EmailMultiAlternatives:
     return story.mail()
 
 
+def due_soon() -> EmailMultiAlternatives:
+    """The digest two working days before the deadline: EU DTC BV and UK Retail Ltd are not closed yet."""
+    story = Told()
+    story.at("2026-06-05 10:00", UKHC=CLOSED)
+    return story.mail(rhythm=Rhythm.DAILY)
+
+
+def late() -> EmailMultiAlternatives:
+    """The digest of the second day after the deadline; what has closed meanwhile is not in it."""
+    story = Told()
+    story.at("2026-06-10 10:00", UKHC=CLOSED, USRT=CLOSED)
+    story.at("2026-06-11 10:00", UKRT=CLOSED, NLDT=RESTRICTED)
+    return story.mail(rhythm=Rhythm.DAILY)
+
+
+def no_deadline() -> EmailMultiAlternatives:
+    """Nobody has agreed a deadline for anything yet."""
+    story = Told(policy=False)
+    story.at("2026-06-02 10:00")
+    return story.mail(rhythm=Rhythm.DAILY)
+
+
+def stale() -> EmailMultiAlternatives:
+    """The ERP has been silent for 35 minutes; one mail for all four entities."""
+    story = Told()
+    story.at("2026-06-04 09:00", UKHC=CLOSED)
+    story.unread("2026-06-04 09:35")
+    return story.mail()
+
+
+def refused() -> EmailMultiAlternatives:
+    """What Closeboard signs in with has expired; Carl administers the group."""
+    story = Told()
+    carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng", zone="America/New_York")
+    Membership.objects.create(
+        person=carl, role=Membership.Role.ADMINISTRATOR, group=Group.objects.get(code="MERIDIAN")
+    )
+    story.at("2026-06-04 09:00", UKHC=CLOSED)
+    story.unread(
+        "2026-06-04 09:20", refused="The ERP refused the sign-in (401): the client secret has expired."
+    )
+    return story.mail(carl)
+
+
+def group_closed() -> EmailMultiAlternatives:
+    """EU DTC BV is the last to close, on its deadline."""
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-09 15:00", NLDT=CLOSED)
+    story.at(utc("2026-06-09 15:00") + HOLD_DOWN)
+    return story.mail()
+
+
 STORIES: dict[str, Callable[[], EmailMultiAlternatives]] = {
     story.__name__: story
-    for story in (alert, escalation, unconfirmed, reopened, cleared, mixed, many, hostile)
+    for story in (
+        *(alert, escalation, unconfirmed, reopened, cleared, mixed, many, hostile),
+        *(due_soon, late, no_deadline, stale, refused, group_closed),
+    )
 }

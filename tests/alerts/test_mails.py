@@ -109,7 +109,7 @@ def late(as_of: str = "2026-06-15 12:00") -> Row:
 def test_the_mail_of_each_story(name: str) -> None:
     mail = received(STORIES[name]())
     heads = "".join(f"{head}: {mail[head]}\n" for head in KEPT_HEADERS if head in mail)
-    heads = re.sub(r"<period-\d+-", "<period-N-", heads)
+    heads = re.sub(r"<(period|connection|group)-\d+-", r"<\1-N-", heads)
     text, html = part(mail, "plain"), part(mail, "html")
     assert_golden(f"mails/{name}.txt", f"{heads}\n{text}")
     assert_golden(f"mails/{name}.html", html)
@@ -132,7 +132,13 @@ def test_the_mail_of_each_story(name: str) -> None:
             "EU DTC BV cannot be confirmed for May 2026: last read Sun 14 Jun 08:12, then Open",
         ),
         ("reopened", "US Retail Inc: May 2026 was opened again"),
-        ("cleared", "EU DTC BV has closed May 2026, 8 days late"),
+        ("cleared", "EU DTC BV has closed May 2026, 8 days late; 1 group has closed"),
+        ("due_soon", "2 entities due soon, EU DTC BV in 4 days"),
+        ("late", "EU DTC BV is 2 days late for May 2026"),
+        ("no_deadline", "4 entities without a deadline"),
+        ("stale", "No reading from meridian-prod since Thu 4 Jun 10:00: 4 entities cannot be confirmed"),
+        ("refused", "meridian-prod refuses us, so 4 entities cannot be read"),
+        ("group_closed", "Meridian Group has closed May 2026, 7 working days after the end of the month"),
         ("many", "300 entities past the 5-day line, Entity 001 Ltd +6d; 1 cannot be confirmed"),
     ],
 )
@@ -148,10 +154,18 @@ def test_the_worst_section_comes_first_and_each_is_ranked() -> None:
         "2 entities past the 5-day line",
         "1 entity cannot be confirmed",
         "1 entity opened again",
+        "1 connection brings no reading",
         "1 entity closed",
     ]
     names = re.findall(r"^\* (.*)$", text, re.M)
-    assert names == ["EU DTC BV", "US Retail Inc", "UK Wholesale Ltd", "Distribution SAS", "Vertrieb GmbH"]
+    assert names == [
+        "EU DTC BV",
+        "US Retail Inc",
+        "UK Wholesale Ltd",
+        "Distribution SAS",
+        "meridian-prod",
+        "Vertrieb GmbH",
+    ]
 
 
 @pytest.mark.django_db

@@ -109,7 +109,13 @@ def test_a_reminder_waits_for_a_reading_and_for_a_promise() -> None:
     assert all_due(replace(late, days_late=0)) == []  # the day of the deadline is not over
 
 
-@pytest.mark.parametrize(("which", "kind"), [("due_soon", Kind.DUE_SOON), ("no_deadline", Kind.NO_DEADLINE)])
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    [
+        (replace(ON_TIME, due_soon=True), Kind.DUE_SOON),
+        (replace(ON_TIME, no_deadline=True), Kind.NO_DEADLINE),
+    ],
+)
 def test_due_soon_and_no_deadline_are_told_once_and_as_read(case: Case, kind: Kind) -> None:
     assert all_due(case) == [(kind, 0)]
     assert all_due(replace(case, told=frozenset({(kind, 0)}))) == []
