@@ -31,6 +31,7 @@ class Section:
     """What belongs together: a heading, where there are several, a sentence, rows, and where to see all of them.
 
     Links to many rows come before them, so that nobody has to scroll to the end; that to a single one comes behind.
+    `left` is how many rows there are beyond those told.
     """
 
     heading: str
@@ -38,6 +39,7 @@ class Section:
     links: Sequence[Link]
     rows: Sequence[Told]
     more: Link | None
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,12 @@ def _link(link: Link) -> str:
 
 def _section(part: Part, cases: Cases, shown: int, known: Known, *, alone: bool) -> Section:
     links, rows = _links(part, cases, known), [told(case, known) for case in cases[:shown]]
+    left = len(cases) - shown
     if alone and len(cases) == 1:
         page = rows[0].title
         rows = [replace(rows[0], title=Link(page.text, ""))]  # the one link of the mail leads there
         more: Link | None = Link(f"See {cases[0].short_name} in Closeboard", page.url)
     else:
-        left = len(cases) - shown
         more = Link(f"and {left} more", links[0].url) if left else None
     return Section(
         heading="" if alone else heading(part, cases),
@@ -128,16 +130,23 @@ def _section(part: Part, cases: Cases, shown: int, known: Known, *, alone: bool)
         links=links,
         rows=rows,
         more=more,
+        left=left,
     )
 
 
 def _of_events(part: Part, events: Events, known: Known, *, alone: bool) -> Section:
+    rows = [mail_events.told(event, known) for event in events]
+    more = None
+    if alone and len(rows) == 1:
+        title = rows[0].title
+        rows = [replace(rows[0], title=Link(title.text, ""))]  # the one link of the mail leads there
+        more = Link(f"See {title.text} in Closeboard", title.url)
     return Section(
         heading="" if alone else mail_events.heading(part, events),
         note=mail_events.note(part, events),
         links=[],
-        rows=[mail_events.told(event, known) for event in events],
-        more=None,
+        rows=rows,
+        more=more,
     )
 
 
