@@ -7,7 +7,7 @@ is, and how long we have been watching.
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
@@ -62,6 +62,7 @@ class Reason(StrEnum):
     NOT_CONFIRMED = "waits for a reading: the last one is stale"
     JUST_BACK = "waits: we have not been watching long enough since we were away"
     MAY_FLAP = "closed a moment ago: waits whether it stays so"
+    SILENCED = "waits: silenced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ class Case:
     `confirmed` says that the reading is fresh and began after we were last away; `settled` that we have been back for
     long enough to say that no reading comes. `closed_for` is None while it is not closed. `promised` says that it was
     acknowledged and the day on which its people expect the close has not passed. `due_soon` says that the deadline is
-    near and has not passed, `no_deadline` that there is none. `told` holds each kind and step that this episode, or
-    the time before it, was told of.
+    near and has not passed, `no_deadline` that there is none. While it is `silenced` all that is due waits. `told`
+    holds each kind and step that this episode, or the time before it, was told of.
     """
 
     days_late: int
@@ -86,6 +87,7 @@ class Case:
     promised: bool = False
     due_soon: bool = False
     no_deadline: bool = False
+    silenced: bool = False
     told: Set[tuple[Kind, int]] = frozenset()
 
 
@@ -101,6 +103,13 @@ class Verdict:
 
 def due_notices(case: Case, escalate_after: tuple[int, ...] = ESCALATE_AFTER) -> list[Verdict]:
     """The verdict on each notice that this episode could bring; those that are due have not been told."""
+    found = _apart_from_silence(case, escalate_after)
+    if not case.silenced:
+        return found
+    return [replace(each, due=False, reason=Reason.SILENCED) if each.due else each for each in found]
+
+
+def _apart_from_silence(case: Case, escalate_after: tuple[int, ...]) -> list[Verdict]:
     if case.closed_for is not None:
         return _once_closed(case, case.closed_for)
     if not case.watched:

@@ -53,6 +53,15 @@ def test_a_promise_holds_the_escalation_back_and_nothing_else() -> None:
     assert due(replace(promised, promised=False, told=ALERTED)) == [(Kind.ESCALATION, 1)]
 
 
+def test_while_it_is_silenced_all_that_is_due_waits() -> None:
+    for case in (LATE, STALE, replace(LATE, days_late=20), replace(LATE, told=ALERTED, closed_for=HOLD_DOWN)):
+        heard = all_due(case)
+        assert heard
+        verdicts = due_notices(replace(case, silenced=True))
+        assert not [each for each in verdicts if each.due]
+        assert [(each.kind, each.step) for each in verdicts if each.reason is Reason.SILENCED] == heard
+
+
 def test_whoever_is_found_very_late_is_alerted_and_escalated_at_once() -> None:
     assert due(replace(LATE, days_late=20)) == [(Kind.ALERT, 0), (Kind.ESCALATION, 1), (Kind.ESCALATION, 2)]
 
