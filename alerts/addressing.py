@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 
+from alerts.destinations import tell_destinations
 from alerts.group_rules import USUAL_STEPS, Rules, alert_rules, escalation_steps
 from alerts.messages import APART as APART
 from alerts.messages import Way, messages
@@ -32,6 +33,7 @@ def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = Fal
     """
     if not notices:
         return 0
+    posted = 0 if fall_back else tell_destinations(notices, as_of)
     about = entities_of(notices)
     around = people_around({pk for ids in about.values() for pk in ids})
     people = _who(notices, about, around, as_of, fall_back=fall_back)
@@ -54,7 +56,7 @@ def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = Fal
         for way in sorted(lines)
         for notice in lines[way]
     )
-    return len(deliveries)
+    return len(deliveries) + posted
 
 
 def entities_of(notices: Collection[Notice]) -> dict[int, list[int]]:

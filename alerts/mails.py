@@ -19,6 +19,7 @@ from alerts.mail_cases import Item as Item
 from alerts.mail_rows import Known, Owner
 from alerts.mail_words import Letter, as_text, letter
 from alerts.models import Delivery, Notice, Overrun
+from alerts.trouble_words import letter_of
 from closing.words import reader_zone
 from entities.models import Membership, Person
 from periods.models import StateChange
@@ -40,11 +41,17 @@ def compose(
     `known` may bring what was looked up for many mails at once; what it does not cover is looked up here.
     """
     person = delivery.person
-    changes = _changes(items)
-    ids = {row.entity_id for each in items for row in each.rows}
-    if known is None or not known.covers(ids, person.pk):
-        known = about(ids, [person.pk])
-    said = letter(items, _known(person, items, changes, as_of, known))
+    changes = changes_of(items)
+    if delivery.trouble is not None:
+        said = letter_of(delivery.trouble, as_of, person.zone)
+    else:
+        ids = {row.entity_id for each in items for row in each.rows}
+        if known is None or not known.covers(ids, person.pk):
+            known = about(ids, [person.pk])
+        owned = {pk for pk in ids if known.entities[pk].owner == person.pk}
+        paths = {pk: known.entities[pk].path for pk in ids}
+        why = _why(items, owned, paths, known.held[person.pk])
+        said = letter(items, known_of(items, changes, as_of, known, zone=person.zone, why=why))
     mail = EmailMultiAlternatives(
         subject=header_line(said.subject),
         body=as_text(said),
@@ -115,32 +122,32 @@ def address_of(person: Person) -> str:
 # --- what the words need ------------------------------------------------------------------------------------------
 
 
-def _changes(items: Sequence[Tellable]) -> dict[int, StateChange]:
+def changes_of(items: Sequence[Tellable]) -> dict[int, StateChange]:
     """The changes that undid a close, by id."""
     wanted = {each.notice.change_id for each in items if each.notice.change_id is not None}
     return StateChange.objects.in_bulk(wanted) if wanted else {}
 
 
-def _known(
-    person: Person,
+def known_of(
     items: Sequence[Tellable],
     changes: Mapping[int, StateChange],
     as_of: datetime,
     known: About,
+    *,
+    zone: str,
+    why: str,
 ) -> Known:
-    zone, zone_name = reader_zone(person.zone)
-    ids = {row.entity_id for each in items for row in each.rows}
-    entities = {pk: known.entities[pk] for pk in ids}
-    paths = {pk: each.path for pk, each in entities.items()}
-    owned = {pk for pk, each in entities.items() if each.owner == person.pk}
+    """What the words of a message need; `known` covers its entities."""
+    there, zone_name = reader_zone(zone)
+    entities = {pk: known.entities[pk] for pk in {row.entity_id for each in items for row in each.rows}}
     return Known(
         as_of=as_of,
-        zone=zone,
+        zone=there,
         zone_name=zone_name,
         base_url=settings.PUBLIC_BASE_URL,
-        why=_why(items, owned, paths, known.held[person.pk]),
+        why=why,
         owners={pk: Owner(each.owner_name, each.owner_email) for pk, each in entities.items()},
-        groups={pk: path.strip("/").split("/") for pk, path in paths.items()},
+        groups={pk: each.path.strip("/").split("/") for pk, each in entities.items()},
         undone={
             each.notice.pk: change.seen_at
             for each in items

@@ -1,5 +1,7 @@
 """The outbox: a message that is due is claimed by one sender for a while, sent, and marked by who still holds it.
 
+Mail is one channel, and each destination another: what stops one of them stops no other, but for a hold.
+
 Claiming, sending and marking are three steps, and nothing is locked between them. A sender that dies leaves a lease,
 and when it is over the message is claimed again, with the same Message-ID: nothing is lost, and each death costs at
 most one more copy on the wire (05-reliability 4.1). All clocks here are the database's.
@@ -7,7 +9,7 @@ most one more copy on the wire (05-reliability 4.1). All clocks here are the dat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,9 +24,15 @@ RETRY_AFTER = tuple(
 )  # the last one again and again
 GIVE_UP_AFTER = timedelta(hours=48)
 PAUSE = timedelta(minutes=5)  # of the channel when the server refuses us and not a message
+LONGEST_PAUSE = timedelta(hours=1)  # of a destination that has refused us for long
+POSTS_APART = timedelta(seconds=1)  # to one destination: what Slack allows (05-reliability G1)
 MOST_TRIES = 6  # of a message that cannot be made, or that ends whoever tries
+MAIL = "email"
+
+Told = str | int | list[str] | None  # what a statement is told
 
 _ONE_AT_A_TIME = 20_261_124  # advisory lock of those who count what the server was given
+_ONE_POST_AT_A_TIME = 20_261_125  # and of those who look when a destination was given its last
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,7 @@ class Claim:
 
     `attempts` counts this one. `age` is how long ago the message was made, `abandoned` how many claims right before
     this one were never ended, because the sender died. `lines` is what it holds, which nobody adds to any more.
+    `channel` is the way that it takes.
     """
 
     delivery_id: int
@@ -41,6 +50,7 @@ class Claim:
     age: timedelta = timedelta(0)
     abandoned: int = 0
     lines: int = 0
+    channel: str = MAIL
 
     @property
     def spent(self) -> bool:
@@ -51,11 +61,11 @@ class Claim:
 _CLAIM = """
 WITH now AS MATERIALIZED (SELECT clock_timestamp() AS at),
 found AS (
-    SELECT id, state FROM alerts_delivery
+    SELECT id, state FROM alerts_delivery due
     WHERE (state = 'waiting' AND due_at <= (SELECT at FROM now)
            OR state = 'sending' AND lease_until <= (SELECT at FROM now))
       AND NOT EXISTS (SELECT FROM alerts_channel
-                      WHERE name = 'email' AND (held OR paused_until > (SELECT at FROM now)))
+                      WHERE held OR name = due.channel AND paused_until > (SELECT at FROM now))
       AND {there_is_room}
     ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
 UPDATE alerts_delivery d
@@ -64,19 +74,32 @@ SET state = 'sending', fence = fence + 1, attempts = attempts + 1,
     abandoned = CASE found.state WHEN 'sending' THEN abandoned + 1 ELSE 0 END
 FROM found WHERE d.id = found.id
 RETURNING d.id, d.fence, d.attempts, clock_timestamp() - d.made_at, d.abandoned,
-          (SELECT count(*) FROM alerts_deliveryline WHERE delivery_id = d.id)
+          (SELECT count(*) FROM alerts_deliveryline WHERE delivery_id = d.id), d.channel
 """
+_BY_MAIL = "channel = 'email'"
 # What somebody is sending at this moment counts, so that several senders cannot each see the last free place.
 _ROOM = """
-(SELECT count(*) FROM alerts_delivery
- WHERE state = 'sent' AND ended_at > (SELECT at FROM now) - interval '1 minute')
-+ (SELECT count(*) FROM alerts_delivery WHERE state = 'sending' AND lease_until > (SELECT at FROM now))
+channel = 'email'
+AND (SELECT count(*) FROM alerts_delivery
+     WHERE state = 'sent' AND ended_at > (SELECT at FROM now) - interval '1 minute' AND channel = 'email')
+  + (SELECT count(*) FROM alerts_delivery
+     WHERE state = 'sending' AND lease_until > (SELECT at FROM now) AND channel = 'email')
 < %(a_minute)s
+"""
+# Its next post waits until the one before has ended, however it ends.
+_FREE_DESTINATION = """
+channel <> 'email' AND channel <> ALL(%(but_not)s)
+AND NOT EXISTS (SELECT FROM alerts_delivery other
+                WHERE other.channel = due.channel AND other.state = 'sent'
+                  AND other.ended_at > (SELECT at FROM now) - %(apart)s::interval)
+AND NOT EXISTS (SELECT FROM alerts_delivery other
+                WHERE other.channel = due.channel AND other.state = 'sending'
+                  AND other.lease_until > (SELECT at FROM now))
 """
 
 
 def claim(lease: timedelta = LEASE) -> Claim | None:
-    """The next message that is due and nobody's.
+    """The next mail that is due and nobody's.
 
     None when there is none, when the channel is paused or held, when the server was given as many as it may be in a
     minute, and when no mail server is named at all: then messages wait, for nobody would get them.
@@ -84,14 +107,46 @@ def claim(lease: timedelta = LEASE) -> Claim | None:
     if not settings.MAILS_LEAVE:
         return None
     a_minute = settings.MAILS_A_MINUTE
-    with transaction.atomic() if a_minute else nullcontext(), database.cursor() as cursor:
-        if a_minute:
-            # Before the statement that counts, so that it sees what the one before us claimed.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+    if not a_minute:
+        return _claim(_BY_MAIL, {"lease": str(lease)})
+    return _claim(_ROOM, {"lease": str(lease), "a_minute": a_minute}, lock=_ONE_AT_A_TIME)
+
+
+def claim_post(
+    lease: timedelta = LEASE, but_not: Collection[str] = (), apart: timedelta = POSTS_APART
+) -> Claim | None:
+    """The next message to a destination that is due and nobody's, but for those by some channels.
+
+    None when there is none, when its channel is paused, when all is held, and while its destination has another one
+    in hand or had one less than `apart` ago.
+    """
+    told: dict[str, Told] = {"lease": str(lease), "but_not": list(but_not), "apart": str(apart)}
+    return _claim(_FREE_DESTINATION, told, lock=_ONE_POST_AT_A_TIME)
+
+
+def posts_are_due(but_not: Collection[str] = ()) -> bool:
+    """Whether a message to a destination is due that could be claimed in a moment: its destination is busy."""
+    with database.cursor() as cursor:
         cursor.execute(
-            _CLAIM.format(there_is_room=_ROOM if a_minute else "true"),
-            {"lease": str(lease), "a_minute": a_minute},
+            """
+            SELECT EXISTS (
+                SELECT FROM alerts_delivery due WHERE state = 'waiting' AND due_at <= clock_timestamp()
+                AND channel <> 'email' AND channel <> ALL(%(but_not)s)
+                AND NOT EXISTS (SELECT FROM alerts_channel
+                                WHERE held OR name = due.channel AND paused_until > clock_timestamp()))
+            """,
+            {"but_not": list(but_not)},
         )
+        (found,) = cursor.fetchone()
+    return bool(found)
+
+
+def _claim(there_is_room: str, told: Mapping[str, Told], lock: int = 0) -> Claim | None:
+    with transaction.atomic() if lock else nullcontext(), database.cursor() as cursor:
+        if lock:
+            # Before the statement that counts, so that it sees what the one before us claimed.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
+        cursor.execute(_CLAIM.format(there_is_room=there_is_room), told)
         row = cursor.fetchone()
     return Claim(*row) if row is not None else None
 
@@ -111,10 +166,13 @@ def mark_parked(held: Claim, words: str) -> bool:
     return _end(held, "parked", words)
 
 
-def retry_later(held: Claim, words: str) -> bool:
-    """It could not be sent this time: the next try is 1, 2, 5, 15, 60 minutes away, then each hour."""
+def retry_later(held: Claim, words: str, wait: timedelta = timedelta(0)) -> bool:
+    """It could not be sent this time: the next try is 1, 2, 5, 15, 60 minutes away, then each hour.
+
+    Not sooner than the `wait` that was asked for.
+    """
     after = RETRY_AFTER[min(held.attempts, len(RETRY_AFTER)) - 1]
-    return _wait(held, words, after, counts=True)
+    return _wait(held, words, max(after, wait), counts=True)
 
 
 def postpone(held: Claim, words: str) -> bool:
@@ -122,65 +180,112 @@ def postpone(held: Claim, words: str) -> bool:
     return _wait(held, words, timedelta(minutes=1), counts=False)
 
 
-def give_back(held: Claim, words: str) -> bool:
-    """It was no fault of the message: it waits as if nobody had tried, and the channel pauses for everybody.
+def give_back(held: Claim, words: str, *, refused: bool = True) -> bool:
+    """It was no fault of the message: it waits as if nobody had tried, and its channel pauses for everybody.
 
-    It goes to the end of the queue, in case it was the message's fault after all.
+    It goes to the end of the queue, in case it was the message's fault after all. Not `refused`: nobody answered.
     """
     with transaction.atomic():
-        _say(
-            """
-            INSERT INTO alerts_channel (name, held, paused_until, words)
-            VALUES ('email', false, clock_timestamp() + %(pause)s::interval, %(words)s)
-            ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until,
-                words = CASE WHEN alerts_channel.held THEN alerts_channel.words ELSE excluded.words END
-            """,
-            {"pause": str(PAUSE), "words": words},
-        )
+        began = _trouble(held.channel, words, refused=refused)
+        pause(held.channel, words, _pause_of(held.channel, began))
         return _wait(held, words, timedelta(0), counts=False)
 
 
-def away(words: str) -> None:
-    """No server answers. Whoever sends next tries again; what is wrong can be read in the channel."""
+def _pause_of(channel: str, began: timedelta) -> timedelta:
+    """Mail is looked for every five minutes; an address that is no more less and less often."""
+    return PAUSE if channel == MAIL else min(max(PAUSE, began / 4), LONGEST_PAUSE)
+
+
+def pause(channel: str, words: str, span: timedelta) -> None:
+    """Send nothing by a channel for so long; nothing changes while it is held."""
     _say(
         """
-        INSERT INTO alerts_channel (name, held, words) VALUES ('email', false, %(words)s)
-        ON CONFLICT (name) DO UPDATE SET words = excluded.words WHERE NOT alerts_channel.held
+        INSERT INTO alerts_channel (name, held, paused_until, words)
+        VALUES (%(channel)s, false, clock_timestamp() + %(pause)s::interval, %(words)s)
+        ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until,
+            words = CASE WHEN alerts_channel.held THEN alerts_channel.words ELSE excluded.words END
         """,
-        {"words": words},
+        {"channel": channel, "pause": str(span), "words": words},
     )
 
 
+def away(words: str, channel: str = MAIL) -> None:
+    """No server answers. Whoever sends next tries again; what is wrong can be read in the channel."""
+    with transaction.atomic():
+        _trouble(channel, words, refused=False)
+        _say(
+            """
+            INSERT INTO alerts_channel (name, held, words) VALUES (%(channel)s, false, %(words)s)
+            ON CONFLICT (name) DO UPDATE SET words = excluded.words WHERE NOT alerts_channel.held
+            """,
+            {"channel": channel, "words": words},
+        )
+
+
+def _trouble(channel: str, words: str, *, refused: bool) -> timedelta:
+    """Keep that a channel is in trouble; returns for how long it has been."""
+    place = None if channel == MAIL else int(channel.removeprefix("place-"))
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO alerts_trouble AS known (channel, destination_id, refused, words, began_at)
+            VALUES (%(channel)s, %(place)s, %(refused)s, %(words)s, clock_timestamp())
+            ON CONFLICT (channel) WHERE ended_at IS NULL
+            DO UPDATE SET words = excluded.words, refused = known.refused OR excluded.refused
+            RETURNING clock_timestamp() - began_at
+            """,
+            {"channel": channel, "place": place, "refused": refused, "words": words},
+        )
+        span: timedelta = cursor.fetchone()[0]
+    return span
+
+
 def waits_for_the_server() -> bool:
-    """Whether messages wait for another try while no server answers, so that it is worth looking for one."""
+    """Whether mails wait for another try while no server answers, so that it is worth looking for one."""
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM alerts_channel WHERE name = 'email' AND words <> '' AND NOT held"
             " AND paused_until IS NULL)"
-            " AND EXISTS (SELECT FROM alerts_delivery WHERE state = 'waiting' AND attempts > 0)"
+            " AND EXISTS (SELECT FROM alerts_delivery WHERE state = 'waiting' AND attempts > 0 AND channel = 'email')"
         )
         (found,) = cursor.fetchone()
     return bool(found)
 
 
-def works_again() -> bool:
-    """What was wrong with the server is over: what waits for another try is due now. False when nothing was."""
-    with database.cursor() as cursor:
+def works_again(channel: str = MAIL) -> bool:
+    """What was wrong with a channel is over: what waits for another try is due now. False when nothing was."""
+    with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(
             "UPDATE alerts_channel SET paused_until = NULL, words = ''"
-            " WHERE name = 'email' AND words <> '' AND NOT held RETURNING name"
+            " WHERE name = %s AND words <> '' AND NOT held RETURNING name",
+            [channel],
         )
         if cursor.fetchone() is None:
             return False
         cursor.execute(
             "UPDATE alerts_delivery SET due_at = clock_timestamp()"
-            " WHERE state = 'waiting' AND attempts > 0 AND due_at > clock_timestamp()"
+            " WHERE state = 'waiting' AND attempts > 0 AND due_at > clock_timestamp() AND channel = %s",
+            [channel],
         )
+        _end_troubles(channel)
     return True
 
 
+def try_again_now(channel: str) -> None:
+    """Somebody has mended what was wrong with a channel: all that waits for it is due, and it is tried at once."""
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE alerts_channel SET paused_until = NULL WHERE name = %s AND NOT held", [channel]
+        )
+        cursor.execute(
+            "UPDATE alerts_delivery SET due_at = clock_timestamp()"
+            " WHERE state = 'waiting' AND due_at > clock_timestamp() AND channel = %s AND attempts > 0",
+            [channel],
+        )
+
+
 def hold(words: str) -> None:
-    """Send nothing until `release`: for a database that was restored, whose mails may have gone out already (C7)."""
+    """Send nothing until `release`, by any channel: a restored database holds what has gone out already (C7)."""
     _say(
         "INSERT INTO alerts_channel (name, held, words) VALUES ('email', true, %(words)s)"
         " ON CONFLICT (name) DO UPDATE SET held = true, words = excluded.words",
@@ -189,8 +294,17 @@ def hold(words: str) -> None:
 
 
 def release() -> None:
-    """Send again what waits."""
-    _say("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
+    """Send again what waits, by every channel."""
+    with transaction.atomic():
+        _say("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
+        _say("UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL", {})
+
+
+def _end_troubles(channel: str) -> None:
+    _say(
+        "UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL AND channel = %(channel)s",
+        {"channel": channel},
+    )
 
 
 def retry_parked() -> int:
@@ -201,35 +315,6 @@ def retry_parked() -> int:
             " ended_at = NULL, words = '' WHERE state = 'parked'"
         )
         return int(cursor.rowcount)
-
-
-@dataclass(frozen=True, slots=True)
-class Stock:
-    """What the outbox holds: messages by state, how long the oldest that is due has been due, and the channel."""
-
-    by_state: dict[str, int]
-    oldest_due: timedelta | None
-    held: bool
-    paused_for: timedelta | None
-    words: str
-
-
-def stock() -> Stock:
-    """What is in the outbox, and whether messages may leave."""
-    with database.cursor() as cursor:
-        cursor.execute("SELECT state, count(*) FROM alerts_delivery GROUP BY state")
-        by_state = dict(cursor.fetchall())
-        cursor.execute(
-            "SELECT clock_timestamp() - min(due_at) FROM alerts_delivery"
-            " WHERE state IN ('waiting', 'sending') AND due_at <= clock_timestamp()"
-        )
-        (oldest,) = cursor.fetchone()
-        cursor.execute(
-            "SELECT held, CASE WHEN paused_until > clock_timestamp() THEN paused_until - clock_timestamp() END, words"
-            " FROM alerts_channel WHERE name = 'email'"
-        )
-        channel = cursor.fetchone() or (False, None, "")
-    return Stock(by_state, oldest, *channel)
 
 
 def _wait(held: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
@@ -261,7 +346,7 @@ def _end(held: Claim, state: str, words: str) -> bool:
     )
 
 
-def _say(statement: str, values: Mapping[str, str | int]) -> bool:
+def _say(statement: str, values: Mapping[str, Told]) -> bool:
     with database.cursor() as cursor:
         cursor.execute(statement, values)
         return bool(cursor.rowcount)

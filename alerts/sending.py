@@ -1,10 +1,10 @@
-"""Sending: takes what is due from the outbox, looks whether it is still true, and hands it to the mail server."""
+"""Sending: takes what is due from the outbox, looks whether it is still true, and hands it to its channel."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -14,14 +14,17 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
 
-from alerts import outbox
+from alerts import outbox, posts
 from alerts.addressing import address
+from alerts.mail_about import About
 from alerts.mail_cases import Tellable
 from alerts.mails import compose
 from alerts.models import Delivery, DeliveryLine, Notice
-from alerts.outbox import LEASE, MOST_TRIES, Claim
-from alerts.still_true import NOT_VISIBLE, still_to_tell
+from alerts.outbox import LEASE, MAIL, MOST_TRIES, POSTS_APART, Claim
+from alerts.posts import destination_of, send_post
+from alerts.still_true import NOT_VISIBLE, still_to_tell, why_not
 from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable, mail_server, reach, send
+from alerts.troubles import tell_troubles
 from alerts.truth import Truth
 from closing.notices import Kind
 
@@ -32,6 +35,7 @@ ENDS_ITS_SENDER = f"{MOST_TRIES} senders in a row ended while they worked on it"
 RUN = timedelta(
     seconds=25
 )  # of one `send_due`: over before the next sweep, so that workers have time for syncs
+LOOK_AGAIN = 0.2  # seconds, for a destination that is busy
 _PATIENCE = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to mark what has been sent
 
 log = structlog.get_logger(__name__)
@@ -42,23 +46,46 @@ class Outcome(Enum):
 
     SENT = auto()
     NOT_SENT = auto()
-    NO_SERVER = auto()  # nor would the next one be
+    NO_SERVER = auto()  # nor would the next one by this channel be
+
+
+Way = Callable[[Delivery, Sequence[Tellable], datetime, About | None], None]
+# How messages leave by one channel: composes and hands over; returns once the server has taken the message, or raises
+# Temporary, Unreachable, Permanent or Misconfigured.
+
+
+def by_mail(server: BaseEmailBackend) -> Way:
+    """Messages to people, over one connection."""
+
+    def way(delivery: Delivery, items: Sequence[Tellable], as_of: datetime, known: About | None) -> None:
+        if "@" not in delivery.person.email:
+            raise Permanent(NO_ADDRESS)
+        send(compose(delivery, items, as_of, known), server)
+
+    return way
+
+
+def by_post(delivery: Delivery, items: Sequence[Tellable], as_of: datetime, known: About | None) -> None:
+    """Messages to destinations, each over a connection of its own."""
+    send_post(destination_of(delivery), posts.compose(delivery, items, as_of, known))
 
 
 def send_due(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE) -> int:
-    """Send what is due for a while, one message after the other over one connection.
+    """Send the mails that are due for a while, one after the other over one connection.
 
     `as_of` is now; time goes on from there while messages are sent. Returns how many the server took.
     """
+    tell_troubles(as_of)
     truth, sent, troubled = Truth(as_of), 0, True
     with mail_server() as server:
+        way = by_mail(server)
         while truth.now() - as_of < run:
             held = outbox.claim(lease)
             if held is None:
                 if not _server_is_back(server):
                     break
                 continue
-            match send_one(held, server, truth):
+            match send_one(held, way, truth):
                 case Outcome.SENT:
                     sent += 1
                     if troubled:
@@ -71,46 +98,85 @@ def send_due(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE)
     return sent
 
 
-def send_one(held: Claim, server: BaseEmailBackend, truth: Truth) -> Outcome:
+def post_due(
+    as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE, apart: timedelta = POSTS_APART
+) -> int:
+    """Post what is due to destinations for a while; one that is away stops no other. Returns how many were taken."""
+    tell_troubles(as_of)
+    truth, sent = Truth(as_of), 0
+    without: set[str] = set()
+    while truth.now() - as_of < run:
+        held = outbox.claim_post(lease, without, apart)
+        if held is None:
+            if not outbox.posts_are_due(without):
+                break
+            time.sleep(LOOK_AGAIN)
+            continue
+        match send_one(held, by_post, truth):
+            case Outcome.SENT:
+                sent += 1
+                outbox.works_again(held.channel)
+            case Outcome.NO_SERVER:
+                without.add(held.channel)
+    return sent
+
+
+def send_one(held: Claim, way: Way, truth: Truth) -> Outcome:
     """Send the claimed message and mark what became of it. Raises for the database and for time limits only."""
     delivery = truth.message(held)
     try:
         if held.abandoned >= MOST_TRIES:
             raise Permanent(ENDS_ITS_SENDER)
-        if "@" not in delivery.person.email:
-            raise Permanent(NO_ADDRESS)
         items, left_out, as_of = still_to_tell(delivery, truth)
-        if not items:
-            _for_certain(lambda: _cancel(held, left_out, truth))
+        over = "; ".join(sorted(set(left_out.values()))) if delivery.trouble is None else why_not(delivery)
+        if over and not items:
+            _for_certain(lambda: _cancel(held, over, left_out, truth))
             return Outcome.NOT_SENT
         if _waits_for_a_reading(items, truth):
             outbox.postpone(held, WAITS_FOR_A_READING)
             return Outcome.NOT_SENT
-        send(compose(delivery, items, as_of, truth.about), server)
-    except Unreachable as wrong:
-        outbox.away(str(wrong))
-        outbox.retry_later(held, str(wrong))  # for ever: nobody else could be told either
-        return Outcome.NO_SERVER
-    except Misconfigured as wrong:
-        log.error("mail server refuses us", why=str(wrong))
-        outbox.give_back(held, str(wrong))
-        return Outcome.NO_SERVER
-    except Temporary as wrong:
-        _try_again(held, delivery, str(wrong), truth, last=held.spent)
-        return Outcome.NOT_SENT
-    except Permanent as wrong:
-        _park(held, delivery, str(wrong), truth)
-        return Outcome.NOT_SENT
+        way(delivery, items, as_of, truth.about)
+    except (Temporary, Permanent, Misconfigured) as wrong:
+        return _not_taken(held, delivery, wrong, truth)
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise  # no fault of the message, and its lease ends by itself
     except Exception as wrong:
         log.exception("message cannot be made", message_id=delivery.message_id)
-        words = f"The message cannot be made: {type(wrong).__name__}: {wrong}"
+        words = f"The message cannot be made: {type(wrong).__name__}"
+        words += f": {wrong}" if held.channel == MAIL else ""  # what an address may be part of is not kept
         _try_again(held, delivery, words, truth, last=held.attempts >= MOST_TRIES)
         return Outcome.NOT_SENT
     if not _for_certain(lambda: _mark_sent(held, left_out, truth)):
         log.warning("sent after the lease was over", message_id=delivery.message_id)
     return Outcome.SENT
+
+
+def _not_taken(
+    held: Claim, delivery: Delivery, wrong: Temporary | Permanent | Misconfigured, truth: Truth
+) -> Outcome:
+    """Mark what the server's answer, or its silence, means for the message and for its channel."""
+    words = str(wrong)
+    match wrong:
+        case Unreachable() if held.channel == MAIL:
+            outbox.away(words)
+            outbox.retry_later(held, words)  # for ever: nobody else could be told either
+            return Outcome.NO_SERVER
+        case Unreachable():
+            outbox.give_back(held, words, refused=False)
+            return Outcome.NO_SERVER
+        case Misconfigured():
+            log.error("server refuses us", channel=held.channel, why=words)
+            outbox.give_back(held, words)
+            return Outcome.NO_SERVER
+        case Temporary():
+            if held.channel != MAIL:  # whose faults are of one address; a destination has only one
+                outbox.away(words, held.channel)
+                if wrong.wait:
+                    outbox.pause(held.channel, words, wrong.wait)
+            _try_again(held, delivery, words, truth, last=held.spent, wait=wrong.wait)
+        case Permanent():
+            _park(held, delivery, words, truth)
+    return Outcome.NOT_SENT
 
 
 def _waits_for_a_reading(items: Collection[Tellable], truth: Truth) -> bool:
@@ -144,9 +210,9 @@ def _mark_sent(held: Claim, left_out: dict[int, str], truth: Truth) -> bool:
     return done
 
 
-def _cancel(held: Claim, left_out: dict[int, str], truth: Truth) -> bool:
+def _cancel(held: Claim, over: str, left_out: dict[int, str], truth: Truth) -> bool:
     with transaction.atomic():
-        done = outbox.mark_cancelled(held, "; ".join(sorted(set(left_out.values()))))
+        done = outbox.mark_cancelled(held, over)
         _leave_out(left_out, truth)
     return done
 
@@ -161,11 +227,19 @@ def _leave_out(left_out: dict[int, str], truth: Truth) -> None:
         _pass_on(DeliveryLine.objects.filter(pk__in=unseen).values_list("notice", flat=True), truth.now())
 
 
-def _try_again(held: Claim, delivery: Delivery, words: str, truth: Truth, *, last: bool) -> None:
+def _try_again(
+    held: Claim,
+    delivery: Delivery,
+    words: str,
+    truth: Truth,
+    *,
+    last: bool,
+    wait: timedelta = timedelta(0),
+) -> None:
     if last:
         _park(held, delivery, words, truth)
     else:
-        outbox.retry_later(held, words)
+        outbox.retry_later(held, words, wait)
 
 
 def _park(held: Claim, delivery: Delivery, words: str, truth: Truth) -> None:
@@ -177,11 +251,13 @@ def _park(held: Claim, delivery: Delivery, words: str, truth: Truth) -> None:
 
 
 def _pass_on(notice_ids: Collection[int], as_of: datetime) -> None:
-    """Nobody may be left without a word: notices that reach nobody else go to administrators (A11)."""
+    """Nobody may be left without a word: notices that reach no other person go to administrators (A11)."""
     # Locked, so that of two senders that lose the last two recipients at once the later one sees it.
     found = Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=Kind.CLEARED.value)
     locked = [notice.pk for notice in found.order_by("pk")]
-    told = DeliveryLine.objects.filter(notice__in=locked, left_out="", delivery__state__in=Delivery.REACHES)
+    told = DeliveryLine.objects.filter(
+        notice__in=locked, recipient__isnull=False, left_out="", delivery__state__in=Delivery.REACHES
+    )
     address(
         list(Notice.objects.filter(pk__in=locked).exclude(pk__in=told.values("notice"))),
         as_of,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from alerts.arrangements import Destination
+from alerts.destinations import administrators_of
 from alerts.mail_cases import Event, Item, Tellable
 from alerts.models import OF_CONNECTIONS, Delivery, Notice, Outage
 from alerts.truth import Truth
@@ -15,12 +17,16 @@ from closing.states import PeriodState
 from periods.models import FiscalPeriod
 
 NOT_VISIBLE = "its recipient may not see the entity any more"
+OUTSIDE = "its destination does not hear of the entity any more"
+SWITCHED_OFF = "its destination was switched off before it was sent"
+REMOVED = "its destination was removed before it was sent"
 CLOSED_SINCE = "closed before it was sent"
 CLOSED_NO_MORE = "not closed any more when it was to be sent"
 NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
 NOT_SOON = "not due soon any more when it was to be sent: its deadline was moved"
 HAS_A_DEADLINE = "a deadline was set before it was sent"
 READ_AGAIN = "read again before it was sent"
+OVER = "over before it was told"
 _OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION, Kind.LATE}
 _OF_WHAT_IS_OPEN = _OF_WHAT_IS_LATE | {Kind.UNCONFIRMED, Kind.REOPENED, Kind.DUE_SOON, Kind.NO_DEADLINE}
 _NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
@@ -29,14 +35,14 @@ _NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
 def still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Tellable], dict[int, str], datetime]:
     """What there is to tell, why lines are left out, by line, and the moment that all of it is of."""
     lines, places = list(delivery.lines.all()), truth.places(delivery)
-    rows, as_of = truth.rows(frozenset().union(*places.values()), delivery.person)
+    rows, as_of = truth.rows(frozenset().union(*places.values()), delivery.destination or delivery.person)
     over = _outages_over([line.notice for line in lines])
     items: list[Tellable] = []
     left_out = {}
     for line in lines:
         notice, own = line.notice, [rows[place] for place in sorted(places[line.notice_id]) if place in rows]
-        if not own:
-            why = NOT_VISIBLE
+        if not own or not _is_whole(notice, delivery.destination):
+            why = _unseen(delivery.destination)
         elif notice.period is not None:
             why = _untrue(notice, notice.period, own[0])
             items += [] if why else [Item(notice, own[0], notice.period.reporting_month)]
@@ -47,6 +53,33 @@ def still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Tellable], dic
         if why:
             left_out[line.pk] = why
     return items, left_out, as_of
+
+
+def why_not(delivery: Delivery) -> str:
+    """Why a message about our own trouble is not to be told any more; empty while it is."""
+    trouble, place = delivery.trouble, delivery.destination
+    if trouble is None:
+        raise ValueError("it tells of notices")
+    if trouble.ended_at is not None:
+        return OVER
+    if place is not None:
+        return "" if place.enabled else _unseen(place)
+    if trouble.destination is None or not trouble.destination.enabled:
+        return SWITCHED_OFF
+    return "" if delivery.person in administrators_of(trouble.destination) else NOT_VISIBLE
+
+
+def _unseen(place: Destination | None) -> str:
+    if place is None:
+        return NOT_VISIBLE
+    if place.removed_at is not None:
+        return REMOVED
+    return OUTSIDE if place.enabled else SWITCHED_OFF
+
+
+def _is_whole(notice: Notice, place: Destination | None) -> bool:
+    """Whether all that a notice of a group is about may be told: half a group's close is none."""
+    return notice.group is None or place is None or notice.group.path.startswith(place.group.path)
 
 
 def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:

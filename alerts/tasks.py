@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from alerts.proof import prove_and_keep
 from alerts.raising import evaluate_and_raise
-from alerts.sending import send_due
+from alerts.sending import post_due, send_due
 from periods.ticks import claim_tick
 
 
@@ -17,12 +17,19 @@ def evaluate() -> None:
     as_of = timezone.now()
     if claim_tick("evaluate", 60, as_of) and evaluate_and_raise(as_of).deliveries:
         send.delay()  # sooner than the sweep, which finds what this misses
+        post.delay()
 
 
 @shared_task(name="alerts.send", time_limit=240, soft_time_limit=200)
 def send() -> None:
-    """Send what is due. Any number of these may run at once: each message is claimed by one of them."""
+    """Send the mails that are due. Any number may run at once: each message is claimed by one of them."""
     send_due(timezone.now())
+
+
+@shared_task(name="alerts.post", time_limit=240, soft_time_limit=200)
+def post() -> None:
+    """Post what is due to destinations; apart from the mails, so that neither waits for the other's servers."""
+    post_due(timezone.now())
 
 
 @shared_task(name="alerts.prove", time_limit=280, soft_time_limit=240)

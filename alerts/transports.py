@@ -32,7 +32,11 @@ OF_THE_ACCOUNT = re.compile(r"SendAsDenied|\b5\.(7\.60|2\.252|7\.708|1\.8|7\.57|
 
 
 class Temporary(Exception):
-    """It may go through later."""
+    """It may go through later; not before `wait`, where the server says so."""
+
+    def __init__(self, words: str, wait: timedelta = timedelta(0)) -> None:
+        super().__init__(words)
+        self.wait = wait
 
 
 class Unreachable(Temporary):

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.db import connection as database
 from django.db.models import Prefetch
 
+from alerts.arrangements import Destination
 from alerts.mail_about import About, about
 from alerts.models import Delivery, DeliveryLine
 from alerts.outbox import Claim
@@ -75,17 +76,17 @@ class Truth:
             return {each.pk: look.told_of[each.pk] for each in notices}
         return places_of(notices)
 
-    def rows(self, places: Collection[Place], person: Person) -> tuple[dict[Place, Row], datetime]:
-        """The rows that this person may see, and the moment they are of."""
+    def rows(
+        self, places: Collection[Place], reader: Person | Destination
+    ) -> tuple[dict[Place, Row], datetime]:
+        """The rows that this person may see, or that stand below this destination's group, and their moment."""
         look = self._look
         if look is None or time.monotonic() - look.taken > HOLDS_FOR or not look.places.issuperset(places):
             self._look = look = _look(self.now(), (), places)
-        if not person.is_active:
-            return {}, look.as_of
         seen = {
             place: look.rows[place]
             for place in places
-            if place in look.rows and (person.is_superuser or person.pk in look.around[place[0]].everybody)
+            if place in look.rows and _sees(reader, look.around[place[0]])
         }
         return seen, look.as_of
 
@@ -99,6 +100,12 @@ class Truth:
         now = self.now()
         since = watching_since(now)
         return since is None or now - since < SETTLED_AFTER
+
+
+def _sees(reader: Person | Destination, around: Around) -> bool:
+    if isinstance(reader, Destination):
+        return reader.enabled and around.path.startswith(reader.group.path)
+    return reader.is_active and (reader.is_superuser or reader.pk in around.everybody)
 
 
 def _look(as_of: datetime, ids: Collection[int], also: Collection[Place] = ()) -> _Look:
@@ -142,7 +149,9 @@ def with_lines(ids: Collection[int]) -> dict[int, Delivery]:
     in_order = Prefetch("lines", lines.order_by("notice__raised_at", "notice_id"))
     found = (
         Delivery.objects.filter(pk__in=ids)
-        .select_related("recipient", "destination__group")
+        .select_related(
+            "recipient", "destination__group", "destination__made_by", "trouble__destination__group"
+        )
         .prefetch_related(in_order)
     )
     return {each.pk: each for each in found}

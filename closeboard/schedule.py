@@ -16,6 +16,7 @@ def beat_schedule(*, sync_look_seconds: int) -> dict[str, dict[str, Any]]:
         ),  # each connection has its own interval
         ("evaluate", "alerts.evaluate", 60),  # lateness grows by itself at midnight
         ("send what is due", "alerts.send", 30),  # finds every message that nobody nudged for
+        ("post what is due", "alerts.post", 30),  # to Teams, Slack and webhooks
         ("prove the alerts", "alerts.prove", 3600),  # once a day, as soon as a worker is there
         ("housekeeping", "periods.housekeeping", 3600),  # old ticks, attempts whose worker died
     ]

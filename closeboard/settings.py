@@ -57,6 +57,11 @@ class Environment(BaseSettings):
     mails_a_minute: int = Field(
         30, ge=0, description="how many mails the server may be given in a minute, 0 for as many as there are"
     )
+    webhook_allowed_hosts: str = Field(
+        "",
+        description="hosts that signed webhooks may be sent to, with commas; *.suffix allows the hosts below it; "
+        "Teams and Slack need no entry",
+    )
     database_pool: bool = Field(
         False, description="true in the web process: keep a pool of database connections"
     )
@@ -271,6 +276,7 @@ LOGGING = logs.LOGGING
 # --- mail -----------------------------------------------------------------------------------------------------------
 MAILS_LEAVE = bool(env.mail_url)
 MAILS_A_MINUTE = env.mails_a_minute
+WEBHOOK_ALLOWED_HOSTS = tuple(host.strip() for host in env.webhook_allowed_hosts.split(",") if host.strip())
 DEFAULT_FROM_EMAIL = env.mail_from
 EMAIL_TIMEOUT = 30  # seconds for each word of the server; a lease is ten times as long
 globals().update(_mail(env.mail_url))

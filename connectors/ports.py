@@ -14,13 +14,22 @@ class SourceError(Exception):
     """A read that brought nothing; its text is a sentence for people that names the next step and holds no secret.
 
     `status` is the HTTP status that told us, if one did; `retry_after` the seconds the source asked us to wait.
+    Not `reached`: no connection could be made, so nothing that was to be said can have been heard.
     """
 
-    def __init__(self, words: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        words: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        reached: bool = True,
+    ) -> None:
         super().__init__(words)
         self.words = words
         self.status = status
         self.retry_after = retry_after
+        self.reached = reached
 
 
 class SourceUnavailable(SourceError):

@@ -1,4 +1,4 @@
-"""The one HTTP door of the connectors: host rules, one deadline, byte caps, patience and strict JSON in one place.
+"""The one HTTP door of connectors and channels: host rules, one deadline, byte caps, patience, strict JSON.
 
 Nothing else in this package opens a connection. A `Wire` lives for one attempt and is safe to share between threads.
 """
@@ -74,9 +74,11 @@ class Answer:
 class _Again(Exception):
     """An answer, or the lack of one, that may be different in a moment."""
 
-    def __init__(self, words: str, status: int | None = None, wait: float | None = None) -> None:
+    def __init__(
+        self, words: str, status: int | None = None, wait: float | None = None, *, reached: bool = True
+    ) -> None:
         super().__init__(words)
-        self.words, self.status, self.wait = words, status, wait
+        self.words, self.status, self.wait, self.reached = words, status, wait, reached
 
 
 class Wire:
@@ -141,6 +143,10 @@ class Wire:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", url, headers, urlencode(form).encode(), ERROR_BYTES)
 
+    def post_json(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        """POST JSON whose answer's body nobody wants: of any 2xx only the status counts. Otherwise like `get`."""
+        return self._ask("POST", url, {"Content-Type": "application/json", **headers}, content, 0)
+
     def _ask(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, cap: int
     ) -> Answer:
@@ -162,6 +168,7 @@ class Wire:
                         "it stays so.",
                         status=again.status,
                         retry_after=wait or None,
+                        reached=again.reached,
                     ) from None
                 if again.status in {429, 503}:
                     with self._lock:
@@ -213,6 +220,8 @@ class Wire:
             ) from None
         except httpx2.DecodingError:
             raise _Again("the compressed answer is damaged") from None
+        except httpx2.ConnectTimeout:
+            raise _Again(f"no connection within {seconds:.0f} seconds", reached=False) from None
         except httpx2.TimeoutException:
             raise _Again(f"no answer within {seconds:.0f} seconds") from None
         except httpx2.ConnectError as wrong:
@@ -221,7 +230,7 @@ class Wire:
                     f"{target.netloc} does not prove its identity (TLS): {self.scrub(str(wrong))[:SAMPLE]}. "
                     "Check the address, and that this machine trusts the certificate's issuer."
                 ) from None
-            raise _Again("no connection") from None
+            raise _Again("no connection", reached=False) from None
         except httpx2.TransportError as wrong:
             raise _Again(f"the connection broke ({type(wrong).__name__})") from None
 
@@ -229,6 +238,8 @@ class Wire:
         status, headers = response.status_code, response.headers
         if not 200 <= status < 300:
             return self._read_problem(target, response)
+        if not cap:
+            return Answer(target, status, headers)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         encoding = headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip", "deflate"}:

@@ -1,4 +1,4 @@
-"""`manage.py mails show|hold|release|retry`: what waits to be sent, and whether it may leave."""
+"""`manage.py mails show|hold|release|retry`: what waits to leave, by mail and to destinations, and whether it may."""
 
 from __future__ import annotations
 
@@ -9,53 +9,66 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from alerts import outbox
-from alerts.models import Delivery
+from alerts.models import Delivery, Destination
+from alerts.stock import Stock, stock
 
 BY_HAND = "held by `manage.py mails hold`"
 
 
 class Command(BaseCommand):
-    """Holds every mail back and lets it go again; a restored database is held before its workers start."""
+    """Holds every message back and lets it go again; a restored database is held before its workers start."""
 
     help = (
         "Show what waits to be sent (show), send nothing until further notice (hold: do so before you start workers "
-        "on a restored backup, whose mails may have gone out already), send again (release), or try again what could "
-        "not be sent (retry)."
+        "on a restored backup, whose messages may have gone out already), send again (release), or try again what "
+        "could not be sent (retry). All of these are about mails and about posts to destinations."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("verb", nargs="?", default="show", choices=["show", "hold", "release", "retry"])
-        parser.add_argument("--because", default=BY_HAND, help="why mails are held, for whoever looks later")
+        parser.add_argument(
+            "--because", default=BY_HAND, help="why messages are held, for whoever looks later"
+        )
 
     def handle(self, *args: Any, verb: str, because: str, **options: Any) -> None:
         match verb:
             case "hold":
                 outbox.hold(because)
-                self.stdout.write("No mail leaves until `manage.py mails release`.")
+                self.stdout.write("No mail and no post leaves until `manage.py mails release`.")
             case "release":
                 outbox.release()
-                self.stdout.write("Mails leave again; what waits is sent within 30 seconds.")
+                self.stdout.write("Mails and posts leave again; what waits is sent within 30 seconds.")
             case "retry":
                 self.stdout.write(f"{_wait(outbox.retry_parked())} for another try.")
         self._show()
 
     def _show(self) -> None:
-        found = outbox.stock()
+        found = stock()
         told = [f"{found.by_state[state]} {Delivery.State(state).label.lower()}" for state in found.by_state]
         self.stdout.write(f"Messages: {', '.join(sorted(told)) or 'none'}.")
         if found.oldest_due is not None:
             self.stdout.write(f"The oldest that is due has been due for {_span(found.oldest_due)}.")
         if not settings.MAILS_LEAVE:
-            self.stdout.write("No mail server is named, so messages wait: set MAIL_URL.")
+            self.stdout.write("No mail server is named, so mails wait: set MAIL_URL.")
         elif found.held:
             self.stdout.write(f"Sending is on hold: {found.words}.")
         elif found.paused_for is not None:
             self.stdout.write(f"Sending is paused for {_span(found.paused_for)} more: {found.words}")
         elif found.words:
             self.stdout.write(f"In trouble: {found.words}")
+        self._show_posts(found)
         for parked in Delivery.objects.filter(state="parked").select_related("recipient", "destination")[:20]:
             to = parked.to if parked.recipient is None else parked.recipient.email
             self.stdout.write(f"Cannot be sent to {to}: {parked.words}")
+
+    def _show_posts(self, found: Stock) -> None:
+        places = {place.channel: place for place in Destination.objects.all()}
+        for way in found.ways:
+            if way.name in places and (way.words or way.waiting or way.parked):
+                paused = f", paused for {_span(way.paused_for)} more" if way.paused_for is not None else ""
+                said = f": {way.words}" if way.words else ""
+                counts = f"{_wait(way.waiting)}, {way.parked} cannot be sent"
+                self.stdout.write(f"To {places[way.name]}: {counts}{paused}{said}")
 
 
 def _wait(count: int) -> str:

@@ -1,0 +1,74 @@
+"""A letter cut to what a chat can show: the first rows of each section in few words, and how many more there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from alerts.mail_rows import Fact, Link, Told
+from alerts.mail_words import Letter, Section
+
+ROWS = (10, 8, 6, 4, 2, 1)  # of a post, as many as there is room for; the board shows all
+_TOLD = ("Unconfirmed", "Opened again", "Closed", "Deadline", "In the way", "Reason", "Expected")
+_TOLD_OF_EVENTS = ("Last read", "Entities", "Last to close", "What was said")
+LONGEST_FACT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One section of a post: its heading, sentence and links, the rows that are told, and how many are not."""
+
+    heading: str
+    note: str
+    links: Sequence[Link]
+    rows: Sequence[Told]
+    left: int
+
+
+def pieces(said: Letter, most: int) -> list[Piece]:
+    """The sections with `most` rows of all together, each with one at least."""
+    found, room = [], most
+    for place, section in enumerate(said.sections, start=1):
+        after = len(said.sections) - place
+        shown = max(min(len(section.rows), room - after), min(len(section.rows), 1))
+        room -= shown
+        found.append(_piece(section, shown))
+    return found
+
+
+def _piece(section: Section, shown: int) -> Piece:
+    left = len(section.rows) - shown + section.left
+    links = [*section.links]
+    if section.more is not None and not section.left:  # where there are more, the links before lead to them
+        links.append(section.more)
+    return Piece(section.heading, section.note, links, section.rows[:shown], left)
+
+
+def facts_of(row: Told) -> list[Fact]:
+    """What a chat is told of a row: what holds it up, and who answers for it, by name and not by address."""
+    wanted = [fact for fact in row.facts if fact.name in (*_TOLD, *_TOLD_OF_EVENTS) and fact.text]
+    owner = [Fact("Owner", fact.text.rstrip(",")) for fact in row.facts if fact.name == "Owner" and fact.text]
+    return [Fact(fact.name, _short(fact.text)) for fact in (*wanted, *owner)]
+
+
+def lateness(row: Told) -> str:
+    """ "+6 calendar days late"."""
+    return " ".join(filter(None, [row.late, row.unit]))
+
+
+def more(piece: Piece) -> str:
+    """ "and 288 more"; empty where all is told."""
+    return f"and {piece.left} more" if piece.left else ""
+
+
+def fitting(make: Callable[[int], bytes], most: int) -> bytes:
+    """What `make` brings of as many rows as keep it within `most` bytes; of one row where none do."""
+    for rows in ROWS:
+        body = make(rows)
+        if len(body) <= most:
+            break
+    return body
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_FACT else text[: LONGEST_FACT - 1].rstrip() + "…"

@@ -1,0 +1,144 @@
+"""What a signed webhook brings to a program: notices as JSON, and the headers of Standard Webhooks.
+
+The signature is an HMAC-SHA256 over "id.timestamp.body". The id stays the same on every try of a message, so that a
+program knows a copy of what it has had. docs/operations.md describes each field; a field that changes its meaning or
+goes away raises VERSION, a new one does not.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+
+from alerts.arrangements import Destination
+from alerts.foreign_text import one_line
+from alerts.mail_cases import Event, Tellable
+from alerts.mail_words import Letter
+from alerts.models import Delivery, Notice
+from closing import words
+from closing.scoreboard import Row
+
+VERSION = 1
+PREFIX = "whsec_"
+KEY_BYTES = 32
+_LONGEST_WORDS = 300
+Json = dict[str, Any]
+
+
+def new_secret() -> str:
+    """A key to sign with, as Standard Webhooks writes it."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def signed(message_id: str, moment: datetime, body: bytes, keys: str) -> dict[str, str]:
+    """The headers; `keys` are one or several with blanks between, each of which signs."""
+    timestamp = str(int(moment.timestamp()))
+    content = b".".join([message_id.encode(), timestamp.encode(), body])
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(_signature(key, content) for key in keys.split()),
+    }
+
+
+def _signature(key: str, content: bytes) -> str:
+    made = hmac.digest(base64.b64decode(key.removeprefix(PREFIX)), content, "sha256")
+    return f"v1,{base64.b64encode(made).decode()}"
+
+
+def id_of(delivery: Delivery) -> str:
+    """The webhook-id of a message."""
+    return f"msg_{delivery.uid.hex}"
+
+
+def webhook_body(
+    message_id: str, place: Destination, said: Letter, items: Sequence[Tellable], as_of: datetime
+) -> bytes:
+    """The request's body; without items it tells of our own trouble, or is a test."""
+    data: Json = {
+        "version": VERSION,
+        "summary": said.subject,
+        "why": said.why,
+        "group": {"code": place.group.code, "name": one_line(place.group.name)},
+        "url": said.home.url,
+        "notices": [
+            _event(each) if isinstance(each, Event) else _item(each.notice, each.row, each.month)
+            for each in items
+        ],
+    }
+    if not items:
+        data["text"] = " ".join(section.note for section in said.sections)
+    told = {
+        "id": message_id,
+        "type": "closeboard.notices" if items else "closeboard.message",
+        "timestamp": _moment(as_of),
+        "data": data,
+    }
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _item(notice: Notice, row: Row, month: date) -> Json:
+    return _notice(notice) | {"month": f"{month:%Y-%m}", "entity": _entity(row, month)}
+
+
+def _event(event: Event) -> Json:
+    told = _notice(event.notice) | {
+        "month": f"{event.month:%Y-%m}",
+        "entities": [_entity(row, event.month) for row in event.rows],
+    }
+    if event.notice.connection is not None:
+        return told | {"connection": one_line(event.notice.connection.name)}
+    if event.notice.group is not None:
+        group = {"code": event.notice.group.code, "name": one_line(event.notice.group.name)}
+        return told | {"closed_group": group, "working_days_to_close": event.notice.days_late}
+    return told
+
+
+def _notice(notice: Notice) -> Json:
+    return {
+        "id": notice.pk,
+        "kind": notice.kind,
+        "step": notice.step or None,
+        "reason": notice.reason,
+        "raised_at": _moment(notice.raised_at),
+    }
+
+
+def _entity(row: Row, month: date) -> Json:
+    deadline, said, standing = row.deadline, row.remarks, row.standing
+    return {
+        "code": row.code,
+        "name": one_line(row.name),
+        "country": row.country,
+        "owner": one_line(row.owner) or None,
+        "state": row.state.value,
+        "confirmed": words.confirmed(row),
+        "counts_as_closed": row.counts_as_closed,
+        "read_at": _moment(row.read_at) if row.read_at is not None else None,
+        "level": standing.level.value,
+        "days_late": standing.days_late,
+        "days_count": standing.unit.value,
+        "alert_after_days": row.alert_after_days,
+        "deadline": deadline.due_on.isoformat() if deadline is not None else None,
+        "in_the_way": one_line(row.because, _LONGEST_WORDS) or None,
+        "reason_given": said.reason_code or None,
+        "expected_on": said.expected_on.isoformat() if said.expected_on is not None else None,
+        "url": f"{settings.PUBLIC_BASE_URL}/entities/{quote(row.code, safe='')}/?month={month:%Y-%m}",
+    }
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def headers_of(place: Destination, message_id: str, moment: datetime, body: bytes) -> Mapping[str, str]:
+    """The headers of a webhook's request. Raises SecretUnreadable."""
+    return signed(message_id, moment, body, place.secret)
