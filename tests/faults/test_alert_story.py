@@ -21,6 +21,7 @@ from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadlines import set_deadlines
 from periods.models import AgreedDate, ClaimedTick
 from simulator.run import Running
+from tests.alerts.evaluations import OF_ALERTS
 from tests.closeboard.processes import until
 from tests.faults.rig import Fleet, fleet_of, look_until, newest, read_since
 from tests.faults.smtp_sink import Sink
@@ -59,7 +60,7 @@ class Story:
         set_deadlines([self.late.pk], now)
 
     def evaluated(self, times: int = 1) -> list[str]:
-        """The kinds of notices that so many evaluations bring; workers are told to send."""
+        """The kinds of alerts that so many evaluations bring; workers are told to send what is not for a digest."""
         before = set(Notice.objects.values_list("pk", flat=True))
         now = timezone.now()
         hour = [now - timedelta(minutes=minutes) for minutes in range(60)]
@@ -67,9 +68,11 @@ class Story:
         for _ in range(times):
             evaluate_and_raise(timezone.now())
         # Five minutes between two mails to one person is what people want, and longer than a test should take.
-        Delivery.objects.filter(state="waiting").update(due_at=timezone.now())
+        at_once = Delivery.objects.filter(state="waiting", rhythm="at_once")
+        at_once.update(due_at=timezone.now())
         send("alerts.send")
-        return sorted(Notice.objects.exclude(pk__in=before).values_list("kind", flat=True))
+        new = Notice.objects.exclude(pk__in=before).filter(kind__in=OF_ALERTS)
+        return sorted(new.values_list("kind", flat=True))
 
     def mails(self, count: int) -> dict[str, list[str]]:
         """The subjects that each address has been sent, once so many mails have come."""
@@ -137,10 +140,11 @@ def test_eu_dtc_from_plus_five_to_its_close_and_reopening(
         assert {len(subjects) for subjects in story.mails(6).values()} == {3}
         assert story.evaluated(10) == []
 
-        until(lambda: not Delivery.objects.exclude(state="sent").exists(), 20, "every message is marked")
+        at_once = Delivery.objects.filter(rhythm="at_once")
+        until(lambda: not at_once.exclude(state="sent").exists(), 20, "every message is marked")
         found = prove(timezone.now())
         assert [each.told() for each in found.differences] == []
-        assert len(story.sink.ids) == Delivery.objects.count() == 6
+        assert len(story.sink.ids) == at_once.count() == 6
         assert story.sink.extra == 0
 
 
