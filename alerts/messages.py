@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
@@ -26,7 +26,7 @@ def messages(ways: Collection[Way], as_of: datetime) -> dict[Way, Delivery]:
     people = {person for person, _ in ways}
     waiting = (
         Delivery.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(recipient__in=people, state=Delivery.State.WAITING, attempts=0)
+        .filter(recipient__in=people, state=Delivery.State.WAITING, attempts=0, trouble=None)
         .order_by("due_at", "pk")
     )
     found: dict[Way, Delivery] = {}
@@ -37,13 +37,39 @@ def messages(ways: Collection[Way], as_of: datetime) -> dict[Way, Delivery]:
     return found | dict(zip(new, Delivery.objects.bulk_create(made), strict=True))
 
 
-def _made(ways: Collection[Way], as_of: datetime) -> list[Delivery]:
-    people = {person for person, _ in ways}
-    hours, taken = hours_of(people, as_of), defaultdict(list)
+def message_id(uid: UUID) -> str:
+    """The Message-ID of the message of this id, which no copy of it loses."""
+    return f"<{uid}@{urlsplit(settings.PUBLIC_BASE_URL).hostname}>"
+
+
+def on_time(people: Collection[int], as_of: datetime) -> None:
+    """Let what waits for these people be due when their hours of now say, which may have changed."""
+    waiting = Delivery.objects.select_for_update(skip_locked=True).filter(
+        recipient__in=people, state=Delivery.State.WAITING, attempts=0, due_at__gt=as_of
+    )
+    hours = hours_of(people, as_of)
+    taken = _taken(people, as_of)
+    for each in waiting.order_by("rhythm", "due_at"):
+        own = taken[each.recipient_id or 0]
+        own.remove(each.due_at)
+        each.due_at = _free(Rhythm(each.rhythm), hours[each.recipient_id or 0], as_of, own)
+        own.append(each.due_at)
+        each.save(update_fields=["due_at"])
+
+
+def _taken(people: Collection[int], as_of: datetime) -> dict[int, list[datetime]]:
+    """When these people get, or have just got, other messages."""
+    found: dict[int, list[datetime]] = defaultdict(list)
     others = Delivery.objects.filter(recipient__in=people, due_at__gt=as_of - APART)
     for person, moment in others.exclude(state=Delivery.State.CANCELLED).values_list("recipient", "due_at"):
-        taken[person].append(moment)
-    host = urlsplit(settings.PUBLIC_BASE_URL).hostname
+        if person is not None:
+            found[person].append(moment)
+    return found
+
+
+def _made(ways: Collection[Way], as_of: datetime) -> list[Delivery]:
+    people = {person for person, _ in ways}
+    hours, taken = hours_of(people, as_of), _taken(people, as_of)
     made = []
     for person, rhythm in ways:
         due, uid = _free(rhythm, hours[person], as_of, taken[person]), uuid4()
@@ -55,7 +81,7 @@ def _made(ways: Collection[Way], as_of: datetime) -> list[Delivery]:
                 rhythm=rhythm.value,
                 made_at=as_of,
                 due_at=due,
-                message_id=f"<{uid}@{host}>",
+                message_id=message_id(uid),
             )
         )
     return made

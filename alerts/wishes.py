@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from alerts.arrangements import DIGEST_AT, Habits, Subscription
+from alerts.arrangements import DIGEST_AT, Subscription
 from closing.notices import Kind
 from closing.rhythms import Hours, Rhythm
 from entities.calendars import work_calendars
@@ -48,18 +48,3 @@ def hours_of(people: Collection[int], as_of: datetime) -> dict[int, Hours]:
         )
         for pk, zone, at, weekday, begin, end, calendar, rests in rows
     }
-
-
-def hours_in(zone: str, habits: Habits, as_of: datetime) -> Hours:
-    """The hours that these habits, saved or not, come to for somebody in a zone."""
-    calendar = habits.calendar_id
-    calendars = work_calendars([calendar], range(as_of.year - 1, as_of.year + 2)) if calendar else {}
-    return Hours(
-        zone=zone,
-        digest_at=habits.digest_at,
-        digest_weekday=habits.digest_weekday,
-        quiet_from=habits.quiet_from,
-        quiet_until=habits.quiet_until,
-        calendar=calendars.get(calendar or 0),
-        rests=habits.rests_on_days_off,
-    )

@@ -127,7 +127,7 @@ def _day(text: str) -> date | None:
 
 def _visible(asked: Asked, code: str) -> LegalEntity:
     """The entity, 404 for one that the person does not see, as for one that does not exist."""
-    seen = asked.entities().select_related("group", "calendar", "connection", "owner")
+    seen = asked.entities().select_related("group", "calendar", "connection", "owner", "deputy")
     found = seen.filter(code=code).first()
     if found is None:
         raise Http404

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from django.urls import reverse
+
 from board import words
 from board.alert_words import Told as ToldNotice
 from board.asked import Asked
+from board.deputy import may_name
 from board.entity_closes import MONTHS, ClosesCard, closes_card, usual_close
 from board.entity_deadline import DeadlineCard, Pieces, Told, deadline_card, standing_sentence
 from board.entity_facts import FactsCard, erp_link, facts_card
@@ -68,6 +71,8 @@ class Head:
     owner: str
     owner_email: str
     mailto: str
+    deputy: str
+    deputy_url: str  # where another is named; "" for who may not
     state: str
     kind: str  # of the state's chip
     notes: Sequence[str]
@@ -260,7 +265,7 @@ def _title(known: _Known) -> str:
 def _head(known: _Known, path: str) -> Head:
     entity, asked, row = known.entity, known.asked, known.row
     seen = Question(month=asked.question.month, at=asked.question.at)
-    connection, owner = entity.connection, entity.owner
+    connection, owner, deputy = entity.connection, entity.owner, entity.deputy
     sub = [entity.code, entity.country]
     sub.append(
         f"{connection.get_kind_display()} “{connection.name}”" if connection else "not connected to an ERP"
@@ -279,6 +284,8 @@ def _head(known: _Known, path: str) -> Head:
         owner=(owner.name or owner.email) if owner else "",
         owner_email=owner.email if owner else "",
         mailto=f"mailto:{owner.email}" if owner else "",
+        deputy=(deputy.name or deputy.email) if deputy else "",
+        deputy_url=reverse("deputy", args=[entity.code]) if may_name(asked.person, entity) else "",
         state=words.STATES[row.state] if row is not None else "",
         kind=row.state.value if row is not None else "",
         notes=notes,

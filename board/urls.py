@@ -5,15 +5,19 @@ from __future__ import annotations
 from django.urls import path
 
 from board import exports, health, saved_views, views
+from board.alert_rules import alert_rules, alert_rules_of
 from board.alerts_page import alerts
 from board.calendar_page import calendar_page
+from board.deputy import deputy
 from board.entity import entity, remark
 from board.kiosk import wall
 from board.matrix_export import matrix_csv, matrix_xlsx
 from board.matrix_page import matrix_page
 from board.past_deadline import past_deadline
 from board.sent_mails import sent_mail_html, sent_mails
+from board.subscriptions import subscriptions, subscriptions_back, subscriptions_usual
 from board.trial_message import trial_message
+from board.unsubscribe import unsubscribe
 
 urlpatterns = [
     path("", views.scoreboard, name="scoreboard"),
@@ -23,10 +27,17 @@ urlpatterns = [
     path("past-deadline/", past_deadline, name="past_deadline"),
     path("alerts/", alerts, name="alerts"),
     path("alerts/try/", trial_message, name="trial_message"),
+    path("alerts/subscriptions/", subscriptions, name="subscriptions"),
+    path("alerts/subscriptions/usual/", subscriptions_usual, name="subscriptions_usual"),
+    path("alerts/subscriptions/back/<str:token>/", subscriptions_back, name="subscriptions_back"),
+    path("alerts/unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
+    path("alerts/rules/", alert_rules, name="alert_rules"),
+    path("alerts/rules/<str:code>/", alert_rules_of, name="alert_rules_of"),
     path("mail/", sent_mails, name="sent_mails"),
     path("mail/<slug:key>/", sent_mail_html, name="sent_mail_html"),
     path("entities/<str:code>/", entity, name="entity"),
     path("entities/<str:code>/remarks/", remark, name="remark"),
+    path("entities/<str:code>/deputy/", deputy, name="deputy"),
     path("wall/", wall, name="wall"),
     path("export/board.csv", exports.board_csv, name="export_board_csv"),
     path("export/board.xlsx", exports.board_xlsx, name="export_board_xlsx"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.db.models import CharField, F, Q, Subquery
+from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from entities.models import Group, LegalEntity, LegalEntityQuerySet, Membership, Person
@@ -32,6 +32,18 @@ def working_on(person: Person | AnonymousUser) -> LegalEntityQuerySet:
 def administering(person: Person | AnonymousUser) -> LegalEntityQuerySet:
     """The entities that the person administers; part of what they work on."""
     return LegalEntity.objects.held_by(person, _ADMINISTERS)
+
+
+def administered_groups(person: Person | AnonymousUser) -> QuerySet[Group]:
+    """The groups that the person administers, and all below them, in the order of the tree."""
+    if not isinstance(person, Person) or not person.is_active:
+        return Group.objects.none()
+    groups = Group.objects.order_by("path")
+    if person.is_superuser:
+        return groups
+    held = Membership.objects.filter(_ADMINISTERS, person=person, group__isnull=False)
+    path = ExpressionWrapper(OuterRef("path"), output_field=CharField())
+    return groups.filter(Exists(held.alias(below=path).filter(below__startswith=F("group__path"))))
 
 
 def roles_on(person: Person | AnonymousUser, entity: LegalEntity) -> frozenset[Role]:

@@ -1,0 +1,164 @@
+"""What a person arranges for themself: read as one value, written as one, so that each change can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, time
+from typing import Any
+
+from django.core import signing
+from django.db import transaction
+
+from alerts.arrangements import DIGEST_AT, Habits, Subscription
+from alerts.messages import on_time
+from alerts.models import DeliveryLine
+from alerts.readdressing import readdress
+from closing.notices import Kind
+from closing.rhythms import USUAL, Hours, Rhythm
+from entities.calendars import work_calendars
+from entities.models import Person
+
+
+class ArrangementRefused(ValueError):
+    """What cannot be arranged so; `field` is the input that it is about, the text says why and what to do."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """All that a person has arranged: rhythms that differ from the usual ones, hours, and when they are away.
+
+    `calendar` is the id of a work calendar. Raises ArrangementRefused for what makes no sense.
+    """
+
+    rhythms: Mapping[Kind, Rhythm] = field(default_factory=dict)
+    digest_at: time = DIGEST_AT
+    digest_weekday: int = 0
+    quiet_from: time | None = None
+    quiet_until: time | None = None
+    calendar: int | None = None
+    rests_on_days_off: bool = False
+    away_from: date | None = None
+    away_until: date | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.digest_weekday <= 6:
+            raise ArrangementRefused("digest_weekday", "Choose a day of the week.")
+        if (self.quiet_from is None) is not (self.quiet_until is None):
+            missing = "quiet_until" if self.quiet_until is None else "quiet_from"
+            words = "Quiet hours need a beginning and an end. Clear both to have none."
+            raise ArrangementRefused(missing, words)
+        if self.quiet_from is not None and self.quiet_from == self.quiet_until:
+            raise ArrangementRefused(
+                "quiet_until", "Quiet hours cannot end when they begin: nothing would ever be sent."
+            )
+        if self.away_until is not None and self.away_from is None:
+            raise ArrangementRefused("away_from", "Say from which day on you are away.")
+        if self.away_from is not None and self.away_until is not None and self.away_until < self.away_from:
+            raise ArrangementRefused("away_until", "The last day away lies before the first one.")
+
+    def hours(self, zone: str, as_of: datetime) -> Hours:
+        """The hours that these come to for somebody in a zone."""
+        years = range(as_of.year - 1, as_of.year + 2)
+        calendars = work_calendars([self.calendar], years) if self.calendar is not None else {}
+        return Hours(
+            zone=zone,
+            digest_at=self.digest_at,
+            digest_weekday=self.digest_weekday,
+            quiet_from=self.quiet_from,
+            quiet_until=self.quiet_until,
+            calendar=calendars.get(self.calendar or 0),
+            rests=self.rests_on_days_off,
+        )
+
+    def token(self, person: Person) -> str:
+        """A signed text that `from_token` makes the same of, for this person only."""
+        told = {name: value for name, value in asdict(self).items() if name != "rhythms"}
+        said: dict[str, Any] = {name: None if value is None else str(value) for name, value in told.items()}
+        return _signer(person).sign_object([dict(self.rhythms), said], compress=True)
+
+    @classmethod
+    def from_token(cls, token: str, person: Person) -> Arranged:
+        """What was arranged when the token was made; raises signing.BadSignature for one of anybody else."""
+        rhythms, said = _signer(person).unsign_object(token)
+        return cls(
+            {Kind(kind): Rhythm(rhythm) for kind, rhythm in rhythms.items()},
+            digest_at=_clock(said["digest_at"]) or DIGEST_AT,
+            digest_weekday=int(said["digest_weekday"]),
+            quiet_from=_clock(said["quiet_from"]),
+            quiet_until=_clock(said["quiet_until"]),
+            calendar=int(said["calendar"]) if said["calendar"] else None,
+            rests_on_days_off=said["rests_on_days_off"] == "True",
+            away_from=_day(said["away_from"]),
+            away_until=_day(said["away_until"]),
+        )
+
+
+def _signer(person: Person) -> signing.Signer:
+    return signing.Signer(salt=f"alerts.arranged.{person.email}")
+
+
+def _clock(text: str | None) -> time | None:
+    return time.fromisoformat(text) if text else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+_HABITS = (
+    *("digest_at", "digest_weekday", "quiet_from", "quiet_until"),
+    *("rests_on_days_off", "away_from", "away_until"),
+)
+
+
+def arranged_by(person: Person) -> Arranged:
+    """What a person has arranged; two queries."""
+    rhythms = {
+        Kind(kind): Rhythm(rhythm)
+        for kind, rhythm in Subscription.objects.filter(person=person).values_list("kind", "rhythm")
+    }
+    habits = Habits.objects.filter(person=person).first()
+    if habits is None:
+        return Arranged(rhythms)
+    return Arranged(rhythms, calendar=habits.calendar_id, **{name: getattr(habits, name) for name in _HABITS})
+
+
+@transaction.atomic
+def arrange(person: Person, wanted: Arranged, as_of: datetime) -> Arranged:
+    """Make it so; returns what was arranged before.
+
+    What waits to be sent follows: messages are due when the new hours say, and what is switched off is taken out of
+    them. Where that leaves nobody to hear of it, administrators are told.
+    """
+    Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
+    before = arranged_by(person)
+    rhythms = {kind: rhythm for kind, rhythm in wanted.rhythms.items() if rhythm is not USUAL[kind]}
+    wanted = replace(wanted, rhythms=rhythms)
+    Subscription.objects.filter(person=person).exclude(kind__in=[kind.value for kind in rhythms]).delete()
+    for kind, rhythm in rhythms.items():
+        Subscription.objects.update_or_create(
+            person=person, kind=kind.value, defaults={"rhythm": rhythm.value}
+        )
+    if replace(wanted, rhythms={}) == Arranged():
+        Habits.objects.filter(person=person).delete()
+    else:
+        fields = {name: getattr(wanted, name) for name in _HABITS}
+        Habits.objects.update_or_create(person=person, defaults={**fields, "calendar_id": wanted.calendar})
+    if wanted != before:
+        on_time([person.pk], as_of)
+        readdress(DeliveryLine.objects.filter(recipient=person), as_of)
+    return before
+
+
+def switch_off(person: Person, kinds: frozenset[Kind], as_of: datetime) -> Arranged:
+    """Tell the person of these kinds no more; returns what was arranged before."""
+    with transaction.atomic():
+        now = arranged_by(person)
+        return arrange(
+            person, replace(now, rhythms={**now.rhythms, **dict.fromkeys(kinds, Rhythm.NEVER)}), as_of
+        )

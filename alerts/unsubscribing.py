@@ -1,0 +1,51 @@
+"""The link by which somebody switches off what a mail told them, without signing in (RFC 2369, RFC 8058)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.conf import settings
+from django.core import signing
+
+from closing.notices import Kind
+from closing.rhythms import PROMISED
+from entities.models import Person
+
+_SALT = "alerts.unsubscribe"
+LASTS = 2 * 365 * 24 * 3600  # seconds: mails are kept, and a link in one of them should do what it says
+
+
+class NoSuchLink(Exception):
+    """The link was not made by us, is too old, or its person is gone; which of these is nobody's business."""
+
+
+def token_for(person: Person, kinds: Collection[Kind]) -> str:
+    """A signed text that stands for this person and these kinds; it holds no secret."""
+    return signing.dumps([person.pk, sorted(kind.value for kind in kinds)], salt=_SALT)
+
+
+def read_token(token: str) -> tuple[Person, frozenset[Kind]]:
+    """Whom and what a token stands for, without what may not be switched off; raises NoSuchLink."""
+    try:
+        pk, kinds = signing.loads(token, salt=_SALT, max_age=LASTS)
+        person = Person.objects.filter(pk=pk, is_active=True).first()
+        found = frozenset(map(Kind, kinds)) - PROMISED
+    except (signing.BadSignature, ValueError, TypeError):
+        raise NoSuchLink from None
+    if person is None or not found:
+        raise NoSuchLink
+    return person, found
+
+
+def unsubscribe_headers(person: Person, kinds: Collection[Kind]) -> dict[str, str]:
+    """The headers by which mail programs offer to switch these kinds off; none where one of them is promised.
+
+    One click is offered over https only, as RFC 8058 has it.
+    """
+    if not kinds or not PROMISED.isdisjoint(kinds):
+        return {}
+    url = f"{settings.PUBLIC_BASE_URL.rstrip('/')}/alerts/unsubscribe/{token_for(person, kinds)}/"
+    headers = {"List-Unsubscribe": f"<{url}>"}
+    if url.startswith("https://"):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers

@@ -1,0 +1,71 @@
+"""The page behind the link with which a mail is switched off: looking changes nothing, one click does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import now
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from alerts.arranging import Arranged, arrange, arranged_by, switch_off
+from alerts.unsubscribing import NoSuchLink, read_token
+from board.alert_words import KINDS
+from closing.notices import Kind
+from closing.rhythms import USUAL, Rhythm, in_force
+from entities.models import Person
+
+
+@csrf_exempt  # a mail program has neither a session nor our token; the signed address says all there is to say
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask on GET, switch off on POST; with `undo` in the form it is as before again."""
+    try:
+        person, kinds = read_token(token)
+    except NoSuchLink:
+        return _page(request, {"state": "unknown"}, status=404)
+    told: dict[str, object] = {"kinds": _names(kinds)}
+    if request.method != "POST":
+        off = all(rhythm is Rhythm.NEVER for rhythm in _in_force(person, kinds).values())
+        return _page(request, {**told, "state": "off" if off else "asked"})
+    undo = request.POST.get("undo", "")
+    if undo:
+        return _undo(request, person, kinds, undo, told)
+    before = switch_off(person, kinds, now())
+    was_on = any(before.rhythms.get(kind) is not Rhythm.NEVER for kind in kinds)
+    return _page(request, {**told, "state": "done", "undo": before.token(person) if was_on else ""})
+
+
+def _undo(
+    request: HttpRequest, person: Person, kinds: frozenset[Kind], undo: str, told: dict[str, object]
+) -> HttpResponse:
+    try:
+        before = Arranged.from_token(undo, person)
+    except signing.BadSignature:
+        return _page(request, {"state": "unknown"}, status=404)
+    current = arranged_by(person)
+    rhythms = {
+        **current.rhythms,
+        **{kind: before.rhythms.get(kind, USUAL[kind]) for kind in kinds},
+    }
+    arrange(person, replace(current, rhythms=rhythms), now())
+    return _page(request, {**told, "state": "undone"})
+
+
+def _in_force(person: Person, kinds: frozenset[Kind]) -> dict[Kind, Rhythm]:
+    chosen = arranged_by(person).rhythms
+    return {kind: in_force(kind, chosen.get(kind)) for kind in kinds}
+
+
+def _names(kinds: frozenset[Kind]) -> Sequence[str]:
+    return [name for kind, name in KINDS.items() if kind in kinds]
+
+
+def _page(request: HttpRequest, told: dict[str, object], *, status: int = 200) -> HttpResponse:
+    answer = render(request, "board/unsubscribe.html", told, status=status)
+    answer["Cache-Control"] = "no-store"
+    return answer
