@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
-from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
-_NUMBERS = itertools.count(1)
+from tests.databases import live_copy
 
 
 @pytest.fixture(autouse=True)
@@ -51,25 +47,10 @@ def migrated_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 def live_database(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """A migrated database of the test's own, committed to by everybody; yields its DATABASE_URL.
 
-    For tests with real processes, threads or several connections. It is copied from this worker's test database and
-    dropped afterwards, because history cannot be deleted, so pytest-django's way of emptying tables is refused.
+    For tests with real processes, threads or several connections.
     """
-    connection.close()
-    template = migrated_database
-    name = f"{template}_live{next(_NUMBERS)}"
-    url = urlsplit(os.environ["DATABASE_URL"])
-    with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as server:
-        server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-        connection.settings_dict["NAME"] = name
-        try:
-            with django_db_blocker.unblock():
-                yield url._replace(path=f"/{name}").geturl()
-        finally:
-            connection.close()
-            connection.settings_dict["NAME"] = template
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with live_copy(migrated_database, django_db_blocker) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+"""An evaluator and sender that does what it is told on standard input, at the moment it is told.
+
+`python -m tests.faults.player`. `tick ISO` is what the task alerts.evaluate does at that moment, `send ISO` what
+alerts.send does; the answer is how many messages that touched or sent, or what went wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import django
+
+
+def main() -> None:
+    django.setup()
+
+    from alerts.raising import evaluate_and_raise  # noqa: PLC0415 - only once Django is set up
+    from alerts.sending import send_due  # noqa: PLC0415
+    from periods.ticks import claim_tick  # noqa: PLC0415
+
+    print("ready", flush=True)
+    for line in sys.stdin:
+        what, moment = line.split()
+        as_of = datetime.fromisoformat(moment)
+        try:
+            if what == "send":
+                answer = send_due(as_of)
+            else:
+                answer = evaluate_and_raise(as_of).deliveries if claim_tick("evaluate", 60, as_of) else 0
+        except Exception as wrong:  # the test looks for it
+            print(f"{type(wrong).__name__}: {wrong}".replace("\n", " "), flush=True)
+        else:
+            print(answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()

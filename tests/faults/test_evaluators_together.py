@@ -1,0 +1,178 @@
+"""Two beats, three evaluators and three senders tell exactly what one of each tells (05-reliability A3, A4, B9)."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import pytest
+from django.conf import settings
+from django.db.models import Q
+from pytest_django import DjangoDbBlocker
+
+from alerts.models import Delivery, DeliveryLine, Notice, Outage
+from closing.readings import NativeFacts
+from entities.models import Group
+from tests.alerts.evaluations import Role, somebody
+from tests.cast import NLDT, WIDER_CAST
+from tests.closeboard.processes import PROJECT
+from tests.databases import live_copy
+from tests.faults.rig import FULL
+from tests.faults.smtp_sink import Sink
+from tests.faults.stack import tie_to_us
+from tests.make import CLOSED, ON_HOLD, OPEN, utc
+from tests.saved import Meridian, save_group
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+BEGIN, HOURS = utc("2026-06-14 18:00"), 8  # over the midnights of Amsterdam, London and Dublin into +6
+EVERY = timedelta(minutes=1 if FULL else 4)  # between two evaluations
+READ_EVERY = timedelta(minutes=8 if not FULL else 5)
+SILENT = (timedelta(hours=5), timedelta(hours=6))  # the ERP says nothing in this hour
+CAST = (*WIDER_CAST, *(replace(NLDT, code=f"NL{n:02}", name=f"Branch {n} BV") for n in range(20)))
+Told = tuple[str, str, int, int, datetime, str]
+
+
+class Player:
+    """A process that evaluates and sends at the moments it is told (tests/faults/player.py)."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.player"],
+            cwd=PROJECT,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=tie_to_us(),  # noqa: PLW1509 - from the main thread, see closeboard.children
+        )
+
+    def __enter__(self) -> Self:
+        assert self.answer() == "ready"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+    def ask(self, what: str, at: datetime) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{what} {at.isoformat()}\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline().strip()
+
+
+def ask_all(players: Sequence[Player], what: str, at: datetime, times: int = 1) -> None:
+    """Everybody at once, so many times; nobody may have failed."""
+    for _ in range(times):
+        for each in players:
+            each.ask(what, at)
+    answers = [each.answer() for _ in range(times) for each in players]
+    assert all(answer.isdigit() for answer in answers), answers
+
+
+def story() -> list[tuple[datetime, dict[str, NativeFacts] | None]]:
+    """What the ERP says at each reading, entities opening and closing at random but each time the same ones.
+
+    None in its silence.
+    """
+    chance, said = random.Random(20_260_614), {who.code: OPEN for who in CAST}
+    found: list[tuple[datetime, dict[str, NativeFacts] | None]] = []
+    at = BEGIN
+    while at <= BEGIN + timedelta(hours=HOURS):
+        for code in said:
+            if chance.random() < 0.02:
+                said[code] = chance.choice([OPEN, CLOSED, CLOSED, ON_HOLD])
+        silent = SILENT[0] <= at - BEGIN <= SILENT[1]
+        found.append((at, None if silent else dict(said)))
+        at += READ_EVERY
+    return found
+
+
+def save_the_group() -> Meridian:
+    group = save_group(CAST)
+    for name, role, code in (
+        ("rosa", Role.FINANCE, "MERIDIAN"),
+        ("paul", Role.FINANCE, "UK"),
+        ("carl", Role.ADMINISTRATOR, "MERIDIAN"),
+        ("olga", Role.OWNER, "EUROPE"),
+    ):
+        somebody(name, role, Group.objects.get(code=code))
+    group.read("2026-06-01 12:00", {who.code: OPEN for who in CAST})
+    return group
+
+
+def played(env: dict[str, str], sink: Sink, *, beats: int, evaluators: int, senders: int) -> set[Told]:
+    """The eight hours with so many of each; whom each notice was told, and that each mail left once."""
+    group = save_the_group()
+    players = [Player(env) for _ in range(max(evaluators, senders))]
+    readings = dict(story())
+    try:
+        for each in players:
+            each.__enter__()
+        at = BEGIN
+        due = sorted(readings)
+        while at <= BEGIN + timedelta(hours=HOURS):
+            while due and due[0] <= at:
+                moment = due.pop(0)
+                said = readings[moment]
+                if said is not None:
+                    group.read(moment, said)
+            ask_all(players[:evaluators], "tick", at, times=beats)
+            ask_all(players[:senders], "send", at)
+            at += EVERY
+    finally:
+        for each in players:
+            each.__exit__(None, None, None)
+    ended = Delivery.objects.exclude(state__in=["sent", "cancelled"])
+    assert not ended.filter(Q(rhythm="at_once") | Q(attempts__gt=0)).exists()  # digests wait for their hour
+    sent = set(Delivery.objects.filter(state="sent").values_list("message_id", flat=True))
+    assert set(sink.ids) == sent
+    assert sink.extra == 0
+    lines = DeliveryLine.objects.filter(left_out="").select_related(
+        "notice__period__entity", "notice__connection", "notice__group", "recipient"
+    )
+    found = [_told(line.notice, line.recipient.email if line.recipient else "") for line in lines]
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+def _told(notice: Notice, recipient: str) -> Told:
+    what = notice.period.entity.code if notice.period else str(notice.connection or notice.group)
+    return notice.kind, what, notice.episode, notice.step, notice.raised_at, recipient
+
+
+@pytest.mark.timeout(600 if not FULL else 3_600)
+def test_a4_a_cluster_tells_what_one_tells(
+    migrated_database: str, django_db_blocker: DjangoDbBlocker, empty_redis: None
+) -> None:
+    """The same notices at the same moments to the same people, each mail once, nobody fails."""
+    told = []
+    for beats, evaluators, senders in ((1, 1, 1), (2, 3, 3)):
+        with live_copy(migrated_database, django_db_blocker) as url, Sink() as sink:
+            env = {
+                **os.environ,
+                "DATABASE_URL": url,
+                "DJANGO_SETTINGS_MODULE": "closeboard.settings",
+                "SECRET_KEY": settings.SECRET_KEY,
+                "MAIL_URL": sink.url(),
+                "MAILS_A_MINUTE": "0",
+            }
+            told.append(played(env, sink, beats=beats, evaluators=evaluators, senders=senders))
+            assert Outage.objects.filter(kind="stale").exists()
+    one, many = told
+    kinds = {kind for kind, *_ in one}
+    print(f"{len(one)} told, of kinds {sorted(kinds)}")
+    assert kinds >= {"alert", "cleared", "reopened", "stale", "late"}
+    assert many == one
