@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -54,7 +55,7 @@ def months_before(count: int) -> list[DateSpan]:
     return found
 
 
-def read_all(group: Meridian, at: datetime, spans: list[DateSpan], facts: dict[str, NativeFacts]) -> None:
+def read_all(group: Meridian, at: datetime, spans: list[DateSpan], facts: Mapping[str, NativeFacts]) -> None:
     """One good reading of the whole connection."""
     attempt = begin_attempt(group.connection.pk, at, lease=timedelta(minutes=5))
     assert attempt is not None

@@ -6,7 +6,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -18,15 +19,15 @@ from django.db.models import Q
 from pytest_django import DjangoDbBlocker
 
 from alerts.models import Delivery, DeliveryLine, Notice, Outage
+from closeboard.children import tie_to_us
 from closing.readings import NativeFacts
 from entities.models import Group
-from tests.alerts.evaluations import Role, somebody
+from tests.alerts.evaluations import Role, somebody, watched
 from tests.cast import NLDT, WIDER_CAST
 from tests.closeboard.processes import PROJECT
 from tests.databases import live_copy
 from tests.faults.rig import FULL
 from tests.faults.smtp_sink import Sink
-from tests.faults.stack import tie_to_us
 from tests.make import CLOSED, ON_HOLD, OPEN, utc
 from tests.saved import Meridian, save_group
 
@@ -82,6 +83,25 @@ def ask_all(players: Sequence[Player], what: str, at: datetime, times: int = 1) 
     assert all(answer.isdigit() for answer in answers), answers
 
 
+@contextmanager
+def playing(env: dict[str, str], count: int) -> Iterator[list[Player]]:
+    """So many players, started side by side."""
+    players = [Player(env) for _ in range(count)]
+    with ExitStack() as stack:
+        yield [stack.enter_context(each) for each in players]
+
+
+def environment(url: str, mail_url: str = "") -> dict[str, str]:
+    return {
+        **os.environ,
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "closeboard.settings",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "MAIL_URL": mail_url,
+        "MAILS_A_MINUTE": "0",
+    }
+
+
 def story() -> list[tuple[datetime, dict[str, NativeFacts] | None]]:
     """What the ERP says at each reading, entities opening and closing at random but each time the same ones.
 
@@ -116,11 +136,8 @@ def save_the_group() -> Meridian:
 def played(env: dict[str, str], sink: Sink, *, beats: int, evaluators: int, senders: int) -> set[Told]:
     """The eight hours with so many of each; whom each notice was told, and that each mail left once."""
     group = save_the_group()
-    players = [Player(env) for _ in range(max(evaluators, senders))]
     readings = dict(story())
-    try:
-        for each in players:
-            each.__enter__()
+    with playing(env, max(evaluators, senders)) as players:
         at = BEGIN
         due = sorted(readings)
         while at <= BEGIN + timedelta(hours=HOURS):
@@ -132,11 +149,9 @@ def played(env: dict[str, str], sink: Sink, *, beats: int, evaluators: int, send
             ask_all(players[:evaluators], "tick", at, times=beats)
             ask_all(players[:senders], "send", at)
             at += EVERY
-    finally:
-        for each in players:
-            each.__exit__(None, None, None)
     ended = Delivery.objects.exclude(state__in=["sent", "cancelled"])
-    assert not ended.filter(Q(rhythm="at_once") | Q(attempts__gt=0)).exists()  # digests wait for their hour
+    left = ended.filter(Q(rhythm="at_once") | Q(attempts__gt=0))  # digests wait for their hour
+    assert not left, list(left.values_list("state", "attempts", "due_at", "words"))[:5]
     sent = set(Delivery.objects.filter(state="sent").values_list("message_id", flat=True))
     assert set(sink.ids) == sent
     assert sink.extra == 0
@@ -161,14 +176,7 @@ def test_a4_a_cluster_tells_what_one_tells(
     told = []
     for beats, evaluators, senders in ((1, 1, 1), (2, 3, 3)):
         with live_copy(migrated_database, django_db_blocker) as url, Sink() as sink:
-            env = {
-                **os.environ,
-                "DATABASE_URL": url,
-                "DJANGO_SETTINGS_MODULE": "closeboard.settings",
-                "SECRET_KEY": settings.SECRET_KEY,
-                "MAIL_URL": sink.url(),
-                "MAILS_A_MINUTE": "0",
-            }
+            env = environment(url, sink.url())
             told.append(played(env, sink, beats=beats, evaluators=evaluators, senders=senders))
             assert Outage.objects.filter(kind="stale").exists()
     one, many = told
@@ -176,3 +184,24 @@ def test_a4_a_cluster_tells_what_one_tells(
     print(f"{len(one)} told, of kinds {sorted(kinds)}")
     assert kinds >= {"alert", "cleared", "reopened", "stale", "late"}
     assert many == one
+
+
+@pytest.mark.timeout(120 if not FULL else 900)
+def test_a3_three_evaluators_at_once_write_what_one_writes(live_database: str) -> None:
+    """1,000 periods cross their line in the same moment (full size: 10,000), and all three look at them at once."""
+    count = 10_000 if FULL else 1_000
+    cast = [replace(NLDT, code=f"N{n:05}", name=f"Branch {n} BV") for n in range(count)]
+    group = save_group(cast)
+    somebody("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
+    said = {who.code: OPEN for who in cast}
+    group.read("2026-06-01 12:00", said)
+    at = utc("2026-06-15 12:00")
+    watched(at)
+    group.read(at, said)
+    with playing(environment(live_database), 3) as players:
+        ask_all(players, "evaluate", at)
+        ask_all(players, "evaluate", at + timedelta(seconds=1))
+    alerts = Notice.objects.filter(kind="alert")
+    assert alerts.count() == alerts.values("period").distinct().count() == count
+    assert DeliveryLine.objects.filter(notice__kind="alert").count() == count
+    assert Delivery.objects.filter(notices__kind="alert").distinct().count() == 1  # one mail with all of them
