@@ -6,16 +6,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from alerts.group_rules import escalations
+from closing.notices import ESCALATE_AFTER
 from entities.models import LegalEntity, Membership
 
 
 class Looked(NamedTuple):
-    """An entity's owner and the path of its group."""
+    """An entity's owner, the path of its group, the owner's deputy, and the days late of each escalation step."""
 
     owner: int | None
     owner_name: str
     owner_email: str
     path: str
+    deputy: int | None = None
+    steps: tuple[int, ...] = ESCALATE_AFTER
 
 
 class Held(NamedTuple):
@@ -40,12 +44,16 @@ class About:
 
 
 def about(entity_ids: Collection[int], people: Collection[int]) -> About:
-    """Look up these entities and what these people hold; two queries whatever their number."""
-    entities = {
-        pk: Looked(owner, name or "", email or "", path)
-        for pk, owner, name, email, path in LegalEntity.objects.filter(pk__in=entity_ids).values_list(
-            "pk", "owner", "owner__name", "owner__email", "group__path"
+    """Look up these entities and what these people hold; at most four queries whatever their number."""
+    rows = list(
+        LegalEntity.objects.filter(pk__in=entity_ids).values_list(
+            "pk", "owner", "owner__name", "owner__email", "group__path", "deputy"
         )
+    )
+    steps = escalations((pk, path) for pk, *_, path, _ in rows)
+    entities = {
+        pk: Looked(owner, name or "", email or "", path, deputy, steps[pk])
+        for pk, owner, name, email, path, deputy in rows
     }
     held: dict[int, list[Held]] = {person: [] for person in people}
     memberships = Membership.objects.filter(person__in=people).order_by("pk")

@@ -32,8 +32,8 @@ class Owner:
 class Known:
     """What the words need beside the items: the reader's zone and why they are told, and the moment of all of it.
 
-    `owners` and `groups` (codes from the root down) are by entity; `undone` holds by notice of a reopening when it
-    was seen.
+    `owners`, `groups` (codes from the root down) and `steps` (days late of each) are by entity; `undone` holds by
+    notice of a reopening when it was seen.
     """
 
     as_of: datetime
@@ -44,6 +44,7 @@ class Known:
     owners: Mapping[int, Owner] = field(default_factory=dict)
     groups: Mapping[int, Sequence[str]] = field(default_factory=dict)
     undone: Mapping[int, datetime] = field(default_factory=dict)
+    steps: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     def when(self, moment: datetime) -> str:
         """A moment in the reader's zone, with its day: a mail is read on another one."""
@@ -142,7 +143,7 @@ def _facts(case: Case, known: Known) -> list[Fact]:
     row, closed = case.row, case.row.counts_as_closed
     return [
         Fact("Unconfirmed", _unconfirmed(row, known)),
-        Fact("Escalation", _escalation(case)),
+        Fact("Escalation", _escalation(case, known)),
         Fact("Opened again", "" if closed else _reopened(case, known)),
         Fact("Closed", _closed(row) if closed else ""),
         Fact("Deadline", _deadline(row)),
@@ -168,11 +169,15 @@ def _unconfirmed(row: Row, known: Known) -> str:
     return f"{said} {one_line(row.trouble, LONGEST_WORDS)}".rstrip()
 
 
-def _escalation(case: Case) -> str:
+def _escalation(case: Case, known: Known) -> str:
+    """The step that was reached, as the group's steps are now; a step that is agreed no more has its number only."""
     if not case.step:
         return ""
-    days = words.days_in_words(ESCALATE_AFTER[case.step - 1], case.row.standing.unit)
-    return f"Step {case.step} of {len(ESCALATE_AFTER)}, due at {days} late."
+    steps = known.steps.get(case.row.entity_id, ESCALATE_AFTER)
+    if case.step > len(steps):
+        return f"Step {case.step}."
+    days = words.days_in_words(steps[case.step - 1], case.row.standing.unit)
+    return f"Step {case.step} of {len(steps)}, due at {days} late."
 
 
 def _reopened(case: Case, known: Known) -> str:

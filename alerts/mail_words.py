@@ -51,6 +51,8 @@ class Letter:
     as_of: str
     why: str
     home: Link
+    choose: Link | None = None  # where its reader says what they get
+    promised: str = ""  # why they cannot switch it off
 
 
 def letter(items: Sequence[Tellable], known: Known) -> Letter:
@@ -86,7 +88,9 @@ def as_text(said: Letter) -> str:
         for row in section.rows:
             lines += _row(row)
         lines += [_link(section.more), ""] if section.more is not None else []
-    return "\n".join([*lines, said.as_of, *_wrapped(said.why), _link(said.home), ""])
+    lines += [said.as_of, *_wrapped(said.why), *_wrapped(said.promised)]
+    lines += [_link(each) for each in (said.choose, said.home) if each is not None]
+    return "\n".join([*lines, ""])
 
 
 def _row(row: Told) -> list[str]:

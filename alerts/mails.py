@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
@@ -16,15 +17,20 @@ from alerts.foreign_text import header_line, one_line
 from alerts.mail_about import About, Held, about
 from alerts.mail_cases import SHORT_NAME, Tellable
 from alerts.mail_cases import Item as Item
-from alerts.mail_rows import Known, Owner
+from alerts.mail_rows import Known, Link, Owner
 from alerts.mail_words import Letter, as_text, letter
 from alerts.models import Delivery, Notice, Overrun
 from alerts.trouble_words import letter_of
+from alerts.unsubscribing import unsubscribe_headers
+from closing.notices import Kind
+from closing.rhythms import PROMISED, Rhythm
 from closing.words import reader_zone
 from entities.models import Membership, Person
 from periods.models import StateChange
 
 _MOST_REASONS = 3  # why somebody is told of it, in so many places at most
+_DIGESTS = {Rhythm.DAILY: "Daily digest: ", Rhythm.WEEKLY: "Weekly digest: "}
+_PROMISED = "Alerts and reopenings cannot be switched off: everybody relies on somebody reading them."
 _ROLES = (
     Membership.Role.FINANCE,
     Membership.Role.ADMINISTRATOR,
@@ -49,9 +55,11 @@ def compose(
         if known is None or not known.covers(ids, person.pk):
             known = about(ids, [person.pk])
         owned = {pk for pk in ids if known.entities[pk].owner == person.pk}
+        deputised = {pk for pk in ids if known.entities[pk].deputy == person.pk} - owned
         paths = {pk: known.entities[pk].path for pk in ids}
-        why = _why(items, owned, paths, known.held[person.pk])
+        why = _why(items, owned, deputised, paths, known.held[person.pk])
         said = letter(items, known_of(items, changes, as_of, known, zone=person.zone, why=why))
+        said = _to_a_person(said, delivery, items)
     mail = EmailMultiAlternatives(
         subject=header_line(said.subject),
         body=as_text(said),
@@ -61,6 +69,17 @@ def compose(
     )
     mail.attach_alternative(as_html(said), "text/html")
     return mail
+
+
+def _to_a_person(said: Letter, delivery: Delivery, items: Sequence[Tellable]) -> Letter:
+    """What only a person is told: that it is a digest, where to choose, and what cannot be switched off."""
+    promised = not PROMISED.isdisjoint(Kind(each.notice.kind) for each in items)
+    return replace(
+        said,
+        subject=_DIGESTS.get(Rhythm(delivery.rhythm), "") + said.subject,
+        choose=Link("Choose what you get", f"{settings.PUBLIC_BASE_URL}/alerts/subscriptions/"),
+        promised=_PROMISED if promised else "",
+    )
 
 
 def as_html(said: Letter) -> str:
@@ -83,6 +102,8 @@ def _headers(
         "X-Auto-Response-Suppress": "All",
         "List-Id": f"Closeboard alerts <alerts.{host}>",
     }
+    if delivery.trouble is None:
+        headers |= unsubscribe_headers(delivery.person, {Kind(each.notice.kind) for each in items})
     if root := _thread(items, changes, host):
         headers |= {"In-Reply-To": root, "References": root}
     return headers
@@ -148,6 +169,7 @@ def known_of(
         why=why,
         owners={pk: Owner(each.owner_name, each.owner_email) for pk, each in entities.items()},
         groups={pk: each.path.strip("/").split("/") for pk, each in entities.items()},
+        steps={pk: each.steps for pk, each in entities.items()},
         undone={
             each.notice.pk: change.seen_at
             for each in items
@@ -157,14 +179,17 @@ def known_of(
 
 
 def _why(
-    items: Sequence[Tellable], owned: set[int], paths: Mapping[int, str], memberships: Sequence[Held]
+    items: Sequence[Tellable],
+    owned: set[int],
+    deputised: set[int],
+    paths: Mapping[int, str],
+    memberships: Sequence[Held],
 ) -> str:
-    """Why this person is told: as owner, as finance, or by the role that reaches what those do not."""
+    """Why this person is told: as owner, as finance, as deputy, or by the role that reaches what those do not."""
     names = {row.entity_id: one_line(row.name) or row.code for each in items for row in each.rows}
     reasons, reached = [], set(owned)
     if owned:
-        whose = names[next(iter(owned))] if len(owned) == 1 else f"{len(owned)} of these entities"
-        reasons.append(f"as owner of {whose}")
+        reasons.append(f"as owner of {_of_which(owned, names)}")
     held: dict[str, list[tuple[str, set[int]]]] = {role.value: [] for role in _ROLES}
     for each in memberships:
         told = {
@@ -176,8 +201,15 @@ def _why(
             if told - reached or (told and role is Membership.Role.FINANCE):
                 reasons.append(f"as {role.label.lower()} of {place}")
                 reached |= told
+        if role is Membership.Role.FINANCE and deputised - reached:
+            reasons.append(f"as deputy of the owner of {_of_which(deputised - reached, names)}")
+            reached |= deputised
     reasons = reasons or ["as administrator of Closeboard"]
     more = len(reasons) - _MOST_REASONS
     if more > 0:
         reasons = [*reasons[:_MOST_REASONS], f"for {more} more {'reason' if more == 1 else 'reasons'}"]
     return f"You get this {' and '.join(filter(None, [', '.join(reasons[:-1]), reasons[-1]]))}."
+
+
+def _of_which(entity_ids: Set[int], names: Mapping[int, str]) -> str:
+    return names[next(iter(entity_ids))] if len(entity_ids) == 1 else f"{len(entity_ids)} of these entities"

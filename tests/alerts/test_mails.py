@@ -23,14 +23,15 @@ from alerts.foreign_text import header_line, one_line
 from alerts.mail_rows import Known, Owner
 from alerts.mail_words import KEPT, SHOWN, as_text, letter
 from alerts.mails import Item, address_of, as_html, compose
-from alerts.models import Delivery, Notice
+from alerts.models import Delivery, EscalationStep, Notice
+from alerts.unsubscribing import read_token
 from board.narrow import matching
 from board.question import parse_question
 from closing.notices import Kind
 from closing.readings import NativeFacts
 from closing.scoreboard import Row
 from closing.standing import JudgePolicy, LatenessUnit
-from entities.models import LegalEntity, Membership, Person
+from entities.models import Group, LegalEntity, Membership, Person
 from periods.snapshot import take_snapshot
 from tests.alerts.mail_stories import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, Told
 from tests.cast import NLDT, UKHC, UKRT, USRT, WIDER_CAST
@@ -47,6 +48,7 @@ KEPT_HEADERS = (
     "In-Reply-To",
     "References",
     "List-Id",
+    "List-Unsubscribe-Post",
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
 )
@@ -133,9 +135,9 @@ def test_the_mail_of_each_story(name: str) -> None:
         ),
         ("reopened", "US Retail Inc: May 2026 was opened again"),
         ("cleared", "EU DTC BV has closed May 2026, 8 days late; 1 group has closed"),
-        ("due_soon", "2 entities due soon, EU DTC BV in 4 days"),
-        ("late", "EU DTC BV is 2 days late for May 2026"),
-        ("no_deadline", "4 entities without a deadline"),
+        ("due_soon", "Daily digest: 2 entities due soon, EU DTC BV in 4 days"),
+        ("late", "Daily digest: EU DTC BV is 2 days late for May 2026"),
+        ("no_deadline", "Daily digest: 4 entities without a deadline"),
         ("stale", "No reading from meridian-prod since Thu 4 Jun 10:00: 4 entities cannot be confirmed"),
         ("refused", "meridian-prod refuses us, so 4 entities cannot be read"),
         ("group_closed", "Meridian Group has closed May 2026, 7 working days after the end of the month"),
@@ -206,6 +208,65 @@ def test_mails_of_one_episode_answer_to_one_root() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("name", STORIES)
+def test_one_click_switches_a_mail_off_unless_something_in_it_is_promised(name: str) -> None:
+    mail = received(STORIES[name]())
+    text = part(mail, "plain")
+    if name in {"cleared", "due_soon", "late", "no_deadline", "stale", "refused", "group_closed"}:
+        link = mail["List-Unsubscribe"].strip()  # it is long, and so it stands on the next line
+        found = re.fullmatch(rf"<{BASE_URL}/alerts/unsubscribe/([^/>]+)/>", link)
+        assert found is not None
+        whose, kinds = read_token(found[1])
+        assert whose.email in mail["To"]
+        waits = Notice.objects.filter(deliveries__recipient=whose, deliveries__state="waiting")
+        assert kinds <= {Kind(each) for each in waits.values_list("kind", flat=True)}
+        assert Kind(name) in kinds
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert "cannot be switched off" not in text
+    else:
+        assert mail["List-Unsubscribe"] is None
+        assert mail["List-Unsubscribe-Post"] is None
+        assert "Alerts and reopenings cannot be switched off" in text
+    assert f"Choose what you get: {BASE_URL}/alerts/subscriptions/" in text
+
+
+@pytest.mark.django_db
+def test_one_click_is_offered_over_https_only(settings: Settings) -> None:
+    settings.PUBLIC_BASE_URL = "http://localhost:8000"
+    mail = received(STORIES["late"]())
+    assert mail["List-Unsubscribe"].strip().startswith("<http://localhost:8000/alerts/unsubscribe/")
+    assert mail["List-Unsubscribe-Post"] is None
+
+
+@pytest.mark.django_db
+def test_the_steps_of_a_mail_are_those_of_the_group() -> None:
+    story = Told()
+    group = Group.objects.get(code="EUROPE")
+    for step, days in enumerate((7, 12, 20), start=1):
+        EscalationStep.objects.create(group=group, step=step, after_days=days, roles=["finance"])
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-15 12:00")
+    story.sent()
+    story.at("2026-06-16 12:00")
+    assert "Escalation: Step 1 of 3, due at 7 calendar days late." in part(received(story.mail()), "plain")
+    EscalationStep.objects.all().delete()
+    assert "Escalation: Step 1 of 2, due at 10 calendar days late." in part(received(story.mail()), "plain")
+
+
+@pytest.mark.django_db
+def test_a_deputy_hears_why_they_are_told() -> None:
+    story = Told()
+    carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng")
+    nldt = LegalEntity.objects.get(code="NLDT")
+    Membership.objects.create(person=carl, role=Membership.Role.AUDITOR, entity=nldt)
+    LegalEntity.objects.filter(pk=nldt.pk).update(deputy=carl)
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-15 12:00")
+    text = part(received(story.mail(carl)), "plain")
+    assert "You get this as deputy of the owner of EU DTC BV." in text
+
+
+@pytest.mark.django_db
 def test_a_mail_of_several_episodes_answers_to_none() -> None:
     mail = received(STORIES["mixed"]())
     assert mail["References"] is None
@@ -224,7 +285,7 @@ def test_statements_do_not_grow_with_what_is_told() -> None:
         with CaptureQueriesContext(connection) as counted:
             compose(delivery, some, story.now)
         counts.append(len(counted))
-    assert counts == [2, 2]
+    assert counts == [3, 3]
 
 
 # --- why, links, and what is true at this moment ------------------------------------------------------------------
