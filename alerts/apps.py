@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class AlertsConfig(AppConfig):
     name = "alerts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Not before the models are there, which both of these need.
+        from alerts.silences import silenced_on_boards  # noqa: PLC0415
+        from periods.silence_port import comes_from  # noqa: PLC0415
+
+        comes_from(silenced_on_boards)

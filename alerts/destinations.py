@@ -43,7 +43,7 @@ def tell_destinations(notices: Sequence[Notice], as_of: datetime) -> int:
             if each.kind in place.kinds and _hears(place, each, inside[each.pk], heard):
                 lines[place.pk].append(each.pk)
     told = [place for place in places if place.pk in lines]
-    deliveries = _messages(told, as_of)
+    deliveries = messages_to(told, as_of)
     DeliveryLine.objects.bulk_create(
         DeliveryLine(delivery=deliveries[place.pk], notice_id=notice, destination=place)
         for place in told
@@ -84,7 +84,7 @@ def _heard_before(notices: Sequence[Notice]) -> set[tuple[int, int]]:
     return {(place or 0, period or 0) for place, period in lines.values_list("destination", "notice__period")}
 
 
-def _messages(places: Sequence[Destination], as_of: datetime) -> dict[int, Delivery]:
+def messages_to(places: Sequence[Destination], as_of: datetime) -> dict[int, Delivery]:
     """The message of each destination that takes more lines: one that waits, or a new one APART from the last."""
     waiting = (
         Delivery.objects.select_for_update(of=("self",), skip_locked=True)

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from alerts.arrangements import AlertRules, Destination, EscalationStep, Habits, Silence, Subscription
-from closing.notices import Kind
+from closing.notices import Kind, Reason
 from closing.rhythms import Rhythm
 from closing.standing import Level
 from entities.models import Connection, Group, Person
@@ -300,6 +300,16 @@ class DeliveryLine(models.Model):
             models.UniqueConstraint(fields=["notice", "recipient"], name="delivery_once_to_each"),
             models.UniqueConstraint(fields=["notice", "destination"], name="delivery_once_to_each_place"),
         ]
+        indexes = [
+            # What waits for the end of a silence: looked for by each evaluation, and nearly always nothing.
+            models.Index(
+                fields=["notice"], condition=Q(left_out=Reason.SILENCED.value), name="line_set_aside"
+            ),
+        ]
+
+
+SET_ASIDE = Reason.SILENCED.value  # why a line is left out that will be told once the silence is over
+REACHING = Q(left_out="", delivery__state__in=Delivery.REACHES) | Q(left_out=SET_ASIDE)  # sooner or later
 
 
 class Channel(models.Model):
@@ -313,6 +323,13 @@ class Channel(models.Model):
     held = models.BooleanField(default=False)
     paused_until = models.DateTimeField(null=True)
     words = models.TextField(blank=True)
+
+
+class Home(models.Model):
+    """Where the database was when messages were last allowed to leave: one row at most (alerts.home)."""
+
+    fingerprint = models.CharField(max_length=200)
+    since = models.DateTimeField()
 
 
 class ProofRun(models.Model):

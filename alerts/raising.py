@@ -6,7 +6,8 @@ Runs in the transaction of the evaluation: the flags, the overruns, the notices 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from django.db import connection as database
@@ -19,6 +20,8 @@ from alerts.group_rules import alert_rules, escalations
 from alerts.models import Notice
 from alerts.outages import raise_outages
 from alerts.services import Evaluated, evaluate
+from alerts.set_aside import tell_what_was_set_aside
+from alerts.silences import silenced
 from alerts.watching import settled, watching_since
 from closing.crossings import over_the_line_on
 from closing.days import WorkCalendar, local_date, zone_named
@@ -55,13 +58,17 @@ def evaluate_and_raise(as_of: datetime) -> Raised:
     """Judge every period and tell of what is due, in one transaction. Raises OutOfOrder as `evaluate` does."""
     with transaction.atomic():
         evaluated = evaluate(as_of)  # holds the lock of evaluators until we are done
-        since = watching_since(as_of)
-        notices = [*_of_episodes(as_of, since), *_of_reopenings(as_of), *raise_outages(as_of, since)]
+        since, quiet = watching_since(as_of), silenced(None, as_of)
+        notices = [*_of_episodes(as_of, since, quiet), *_of_reopenings(as_of)]
+        notices += raise_outages(as_of, since, quiet)
         notices += raise_group_closes(as_of)
         counts: dict[Kind, int] = defaultdict(int)
         for notice in notices:
             counts[Kind(notice.kind)] += 1
-        return Raised(evaluated, dict(counts), address(notices, as_of))
+        deliveries = address(notices, as_of)
+        # Later than the ends of episodes are addressed: those go to whoever was told, and of this nobody was.
+        deliveries += tell_what_was_set_aside(quiet, as_of)
+        return Raised(evaluated, dict(counts), deliveries)
 
 
 # --- which notices ------------------------------------------------------------------------------------------------
@@ -126,7 +133,7 @@ class _Known:
     escalate_after: tuple[int, ...]
 
 
-def _of_episodes(as_of: datetime, since: datetime | None) -> list[Notice]:
+def _of_episodes(as_of: datetime, since: datetime | None, quiet: Collection[int]) -> list[Notice]:
     with database.cursor() as cursor:
         cursor.execute(_SUSPECTS, {"as_of": as_of})
         suspects = [_Suspect(*row) for row in cursor.fetchall()]
@@ -146,6 +153,7 @@ def _of_episodes(as_of: datetime, since: datetime | None) -> list[Notice]:
         remarks = said.get(each.period, NOTHING_SAID)
         before = told[each.period, each.episode] | told[each.period, 0]
         case = _case(each, entity, remarks, as_of, since, before)
+        case = replace(case, silenced=each.entity in quiet)
         found += [
             _notice(verdict.kind, each, entity.reading, as_of, verdict.reason, step=verdict.step)
             for verdict in due_notices(case, entity.escalate_after)

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from alerts.addressing import address, entities_of
 from alerts.group_rules import alert_rules
 from alerts.messages import Way, message_id, messages
-from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.models import REACHING, Delivery, DeliveryLine, Notice
 from alerts.wishes import chosen_by
 from closing.notices import GOOD_NEWS, Kind
 from closing.rhythms import Rhythm, in_force
@@ -34,7 +34,7 @@ def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
     lines = list(wanted.filter(delivery__in=before).select_related("notice").order_by("pk"))
     if not lines:
         return
-    rhythms = _rhythms(lines)
+    rhythms = rhythms_of(lines)
     moved: dict[Way, list[int]] = defaultdict(list)
     unwanted: dict[int, list[DeliveryLine]] = defaultdict(list)
     for line in lines:
@@ -55,7 +55,7 @@ def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
     _tell_somebody({line.notice_id for own in unwanted.values() for line in own}, as_of)
 
 
-def _rhythms(lines: Collection[DeliveryLine]) -> dict[int, Rhythm]:
+def rhythms_of(lines: Collection[DeliveryLine]) -> dict[int, Rhythm]:
     """How soon each line is to be told, by its id, by what is chosen and agreed now."""
     notices = {line.notice_id: line.notice for line in lines}
     about = entities_of(list(notices.values()))
@@ -92,8 +92,6 @@ def _tell_somebody(notice_ids: Collection[int], as_of: datetime) -> None:
     """What nobody is left to hear of goes to administrators, unless it is good news."""
     if not notice_ids:
         return
-    told = DeliveryLine.objects.filter(
-        notice__in=notice_ids, left_out="", delivery__state__in=Delivery.REACHES
-    )
+    told = DeliveryLine.objects.filter(REACHING, notice__in=notice_ids)
     left = Notice.objects.filter(pk__in=notice_ids).exclude(pk__in=told.values("notice"))
     address(list(left.exclude(kind__in=[each.value for each in GOOD_NEWS])), as_of, fall_back=True)

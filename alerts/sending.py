@@ -19,7 +19,7 @@ from alerts.addressing import address
 from alerts.mail_about import About
 from alerts.mail_cases import Tellable
 from alerts.mails import compose
-from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.models import REACHING, SET_ASIDE, Delivery, DeliveryLine, Notice
 from alerts.outbox import LEASE, MAIL, MOST_TRIES, POSTS_APART, Claim
 from alerts.posts import destination_of, send_post
 from alerts.still_true import NOT_VISIBLE, still_to_tell, why_not
@@ -206,21 +206,23 @@ def _mark_sent(held: Claim, left_out: dict[int, str], truth: Truth) -> bool:
         return outbox.mark_sent(held)
     with transaction.atomic():
         done = outbox.mark_sent(held)
-        _leave_out(left_out, truth)
+        _leave_out(left_out, truth, mine=done)
     return done
 
 
 def _cancel(held: Claim, over: str, left_out: dict[int, str], truth: Truth) -> bool:
     with transaction.atomic():
         done = outbox.mark_cancelled(held, over)
-        _leave_out(left_out, truth)
+        _leave_out(left_out, truth, mine=done)
     return done
 
 
-def _leave_out(left_out: dict[int, str], truth: Truth) -> None:
+def _leave_out(left_out: dict[int, str], truth: Truth, *, mine: bool) -> None:
+    """Mark why lines were not told; whoever has lost their claim (not `mine`) sets nothing aside for later."""
     by_reason: dict[str, list[int]] = defaultdict(list)
     for line, reason in left_out.items():
-        by_reason[reason].append(line)
+        if mine or reason != SET_ASIDE:
+            by_reason[reason].append(line)
     for reason, lines in by_reason.items():
         DeliveryLine.objects.filter(pk__in=lines).update(left_out=reason)
     if unseen := by_reason[NOT_VISIBLE]:
@@ -255,9 +257,7 @@ def _pass_on(notice_ids: Collection[int], as_of: datetime) -> None:
     # Locked, so that of two senders that lose the last two recipients at once the later one sees it.
     found = Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=Kind.CLEARED.value)
     locked = [notice.pk for notice in found.order_by("pk")]
-    told = DeliveryLine.objects.filter(
-        notice__in=locked, recipient__isnull=False, left_out="", delivery__state__in=Delivery.REACHES
-    )
+    told = DeliveryLine.objects.filter(REACHING, notice__in=locked, recipient__isnull=False)
     address(
         list(Notice.objects.filter(pk__in=locked).exclude(pk__in=told.values("notice"))),
         as_of,

@@ -8,7 +8,8 @@ from datetime import datetime
 from alerts.arrangements import Destination
 from alerts.destinations import administrators_of
 from alerts.mail_cases import Event, Item, Tellable
-from alerts.models import OF_CONNECTIONS, Delivery, Notice, Outage
+from alerts.models import OF_CONNECTIONS, SET_ASIDE, Delivery, Notice, Outage
+from alerts.set_aside import is_silenced
 from alerts.truth import Truth
 from closing.notices import Kind
 from closing.scoreboard import Row
@@ -36,6 +37,7 @@ def still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Tellable], dic
     """What there is to tell, why lines are left out, by line, and the moment that all of it is of."""
     lines, places = list(delivery.lines.all()), truth.places(delivery)
     rows, as_of = truth.rows(frozenset().union(*places.values()), delivery.destination or delivery.person)
+    quiet = {row.entity_id for row in rows.values() if row.quiet is not None}
     over = _outages_over([line.notice for line in lines])
     items: list[Tellable] = []
     left_out = {}
@@ -43,11 +45,14 @@ def still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Tellable], dic
         notice, own = line.notice, [rows[place] for place in sorted(places[line.notice_id]) if place in rows]
         if not own or not _is_whole(notice, delivery.destination):
             why = _unseen(delivery.destination)
+        elif is_silenced(notice, {row.entity_id for row in own}, quiet):
+            why = SET_ASIDE
         elif notice.period is not None:
             why = _untrue(notice, notice.period, own[0])
             items += [] if why else [Item(notice, own[0], notice.period.reporting_month)]
         else:
-            why, told = _of_many(notice, own, is_over=notice.pk in over)
+            heard = [row for row in own if row.entity_id not in quiet] if notice.connection else own
+            why, told = _of_many(notice, heard, is_over=notice.pk in over)
             month = min(month for _, month in places[line.notice_id])
             items += [] if why else [Event(notice, told, month)]
         if why:

@@ -86,7 +86,7 @@ class Truth:
         seen = {
             place: look.rows[place]
             for place in places
-            if place in look.rows and _sees(reader, look.around[place[0]])
+            if place in look.rows and sees(reader, look.around[place[0]])
         }
         return seen, look.as_of
 
@@ -102,7 +102,8 @@ class Truth:
         return since is None or now - since < SETTLED_AFTER
 
 
-def _sees(reader: Person | Destination, around: Around) -> bool:
+def sees(reader: Person | Destination, around: Around) -> bool:
+    """Whether a person may see an entity, or a destination hears of it."""
     if isinstance(reader, Destination):
         return reader.enabled and around.path.startswith(reader.group.path)
     return reader.is_active and (reader.is_superuser or reader.pk in around.everybody)

@@ -58,4 +58,5 @@ def _said(row: Row) -> list[object]:
         [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
         [row.seen_between, row.missing_since, row.trouble, row.alert_after_days],
         [row.reason_missing, row.track, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
+        *([astuple(row.quiet)] if row.quiet is not None else []),
     ]

@@ -18,6 +18,21 @@ from closing.states import PeriodState
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """That nothing but reopenings is told of an entity up to and with a day there, who asked for it and why.
+
+    `group` is the name of the group that is silenced as a whole, "" where it is the entity itself; `ends` is the
+    moment at which the day is over.
+    """
+
+    last_day: date
+    by: str
+    reason: str
+    group: str
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One entity's period in one reporting month at one moment.
 
@@ -56,6 +71,7 @@ class Row:
     remarks: Remarks = NOTHING_SAID
     track: tuple[Level, ...] = ()  # how the months before went, oldest first, where that was asked for
     reason_missing: bool = False  # late, and the policy asks its people for a reason that nobody has given
+    quiet: Quiet | None = None  # while it is silenced
 
 
 _VALUES = attrgetter(*(each.name for each in fields(Row)))

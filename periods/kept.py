@@ -50,13 +50,14 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 def valid_until(row: Row, as_of: datetime) -> datetime:
     """The moment from which a row, judged at `as_of`, may say something else although nothing was written.
 
-    That is its next local midnight, its cut-off, or the end of its reading's life, whichever comes first; a stale row
-    is judged as of its reading, so the clock alone no longer moves it.
+    That is its next local midnight, its cut-off, the end of its reading's life or of its silence, whichever comes
+    first; a stale row is judged as of its reading, so that the clock alone moves nothing of it but the silence.
     """
+    quiet_until = row.quiet.ends if row.quiet is not None else _NEVER
     if not row.fresh:
-        return _NEVER
+        return quiet_until
     zone = zone_named(row.zone)
-    moments = [start_of_day(local_date(as_of, zone) + ONE_DAY, zone)]
+    moments = [start_of_day(local_date(as_of, zone) + ONE_DAY, zone), quiet_until]
     if row.stale_at is not None:
         moments.append(row.stale_at + _MICROSECOND)
     if row.deadline is not None and row.deadline.due_at > as_of:

@@ -16,11 +16,12 @@ from closing.deadlines import Deadline
 from closing.months import month_end, previous_month
 from closing.readings import NativeFacts, facts_from_json
 from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, groups_above, in_order, ranked
+from closing.scoreboard import GroupNode, Quiet, Row, Scoreboard, Warning, groups_above, in_order, ranked
 from closing.standing import Change, History, LatenessUnit, Level, Standing, fold, judge
 from closing.states import PeriodState
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
+from periods import silence_port
 from periods.big_reads import big_read
 from periods.freshness import Freshness, freshness
 from periods.policies import EffectivePolicy, effective_policies
@@ -102,6 +103,7 @@ def take_snapshots(
         ).items()
     }
     calendars = _calendars(people, policies, months)
+    quiet = silence_port.silenced(ids, as_of)
     groups = _groups()
     last, used = max(months), {entity.calendar_id for entity in people}
     warnings = in_order(
@@ -128,6 +130,7 @@ def take_snapshots(
                 ],
                 calendars.get(entity.calendar_id),
                 said,
+                quiet.get(entity.id),
                 month=month,
                 as_of=as_of,
             )
@@ -249,6 +252,7 @@ def _row(
     candidates: list[tuple[_Period, list[Change], NativeFacts | None]],
     calendar: WorkCalendar | None,
     said: Mapping[int, Remarks],
+    quiet: Quiet | None,
     *,
     month: date,
     as_of: datetime,
@@ -277,6 +281,7 @@ def _row(
         "alert_after_days": policy.judge.alert_after_days,
         "missing_since": read.read_at if read.missing else None,
         "trouble": read.trouble,
+        "quiet": quiet,
     }
     if not judged:
         because = (

@@ -1,0 +1,272 @@
+"""Silences: who may ask for quiet about an entity or a group, until when it lasts, and whom it covers at a moment.
+
+A silence is never rewritten: to move its end is to lift it and to make another at the same moment, so that every past
+moment can be told from the rows. It ends with its last day in each entity's own zone, so a group's ends in each zone
+apart.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models.functions import StrIndex
+
+from alerts.arrangements import Silence
+from closing.days import end_of_day, local_date, weekday_and_date, zone_named
+from closing.scoreboard import Quiet
+from entities.access import Role, working_on
+from entities.models import Group, LegalEntity, Membership, Person
+from periods.news import nudge_after_commit
+
+MOST_DAYS = 31  # ahead: a silence cannot be forgotten for ever (05-reliability A9)
+LONGEST_REASON = 500  # letters
+CLOCKS_DIFFER = timedelta(seconds=5)
+Place = LegalEntity | Group
+Span = tuple[datetime, datetime]  # from the first moment until the one that is not in it any more
+
+
+class SilenceRefused(ValueError):
+    """What cannot be silenced so; `field` is the input that it is about ("" for none), the text says what to do."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+
+
+class MayNotSilence(Exception):
+    """The person sees it, and only reads it."""
+
+
+# --- who may ------------------------------------------------------------------------------------------------------
+
+
+def groups_to_silence(person: Person) -> QuerySet[Group]:
+    """The groups that a person may silence: those they work on as finance or administrator, in the order of the tree.
+
+    Its finance staff too, and not administrators alone: who promises a close is who knows that reminders are of no
+    use, and what a silence does is seen by everybody. An owner of a group only reads.
+    """
+    groups = Group.objects.order_by("path")
+    if not person.is_active:
+        return groups.none()
+    if person.is_superuser:
+        return groups
+    held = Membership.objects.filter(
+        person=person, role__in=[Role.FINANCE, Role.ADMINISTRATOR], group__isnull=False
+    )
+    path = ExpressionWrapper(OuterRef("path"), output_field=CharField())
+    return groups.filter(Exists(held.alias(below=path).filter(below__startswith=F("group__path"))))
+
+
+def may_silence(person: Person, place: Place) -> bool:
+    """Whether a person may silence an entity that they work on, or a group (`groups_to_silence`)."""
+    if isinstance(place, Group):
+        return groups_to_silence(person).filter(pk=place.pk).exists()
+    return working_on(person).filter(pk=place.pk).exists()
+
+
+def silences_seen_by(person: Person) -> QuerySet[Silence]:
+    """Every silence, in force or past, of an entity that the person sees or of a group above one, newest first."""
+    seen = LegalEntity.objects.visible_to(person)
+    below = seen.alias(at=StrIndex(F("group__path"), OuterRef("group__path"))).filter(at=1)
+    found = Silence.objects.filter(Q(entity__in=seen) | (Q(group__isnull=False) & Exists(below)))
+    return found.select_related("entity", "group", "by", "lifted_by")
+
+
+# --- making and lifting -------------------------------------------------------------------------------------------
+
+
+def today_of(place: Place, at: datetime) -> date:
+    """Which day it is there; in a group, where it is earliest."""
+    if isinstance(place, LegalEntity):
+        return local_date(at, zone_named(place.zone))
+    zones = LegalEntity.objects.filter(group__path__startswith=place.path).order_by()
+    days = [local_date(at, zone_named(zone)) for zone in zones.values_list("zone", flat=True).distinct()]
+    return min(days, default=at.astimezone(UTC).date())
+
+
+@transaction.atomic
+def make_silence(by: Person, place: Place, last_day: date | None, reason: str, at: datetime) -> Silence:
+    """Silence an entity or a group up to and with a day; one that is in force there ends in favour of this one.
+
+    The same again changes nothing. Raises MayNotSilence and SilenceRefused.
+    """
+    if not may_silence(by, place):
+        raise MayNotSilence
+    wanted = _checked(place, last_day, at)
+    words = " ".join(reason.replace("\0", "").split())
+    if not words:
+        raise SilenceRefused("reason", "Say why in a few words: whoever misses a reminder will ask.")
+    if len(words) > LONGEST_REASON:
+        raise SilenceRefused("reason", f"That is {len(words)} letters long; the longest is {LONGEST_REASON}.")
+    before = _in_force_of(_locked(place), at)
+    if before is not None and (before.last_day, before.reason) == (wanted, words):
+        return before
+    made_at = at
+    if before is not None:
+        made_at = _end(before, by, at)
+    nudge_after_commit()
+    told = {"group": place} if isinstance(place, Group) else {"entity": place}
+    return Silence.objects.create(last_day=wanted, reason=words, by=by, made_at=made_at, **told)
+
+
+@transaction.atomic
+def lift_silence(by: Person, silence: Silence, at: datetime) -> bool:
+    """End it now; False where it has ended already. Raises MayNotSilence."""
+    place = place_of(silence)
+    if not may_silence(by, place):
+        raise MayNotSilence
+    _locked(place)
+    now = Silence.objects.select_for_update(of=("self",)).get(pk=silence.pk)
+    if now.lifted_at is not None or now.last_day < today_of(place, at):
+        return False
+    _end(now, by, at)
+    nudge_after_commit()
+    return True
+
+
+def place_of(silence: Silence) -> Place:
+    """What it silences."""
+    place = silence.entity or silence.group
+    assert place is not None  # a constraint of the table
+    return place
+
+
+def in_force_of(place: Place, at: datetime) -> Silence | None:
+    """The silence of exactly this entity or group that is in force."""
+    return _in_force_of(place, at)
+
+
+def _checked(place: Place, last_day: date | None, at: datetime) -> date:
+    if last_day is None:
+        raise SilenceRefused("last_day", "Choose the last day of the silence.")
+    today = today_of(place, at)
+    if last_day < today:
+        raise SilenceRefused("last_day", f"{weekday_and_date(last_day)} is past. Choose today or later.")
+    farthest = today + timedelta(days=MOST_DAYS)
+    if last_day > farthest:
+        raise SilenceRefused(
+            "last_day",
+            f"A silence lasts {MOST_DAYS} days at most. Choose a day up to {weekday_and_date(farthest)};"
+            " it can be made longer later.",
+        )
+    return last_day
+
+
+def _locked(place: Place) -> Place:
+    """Nobody else silences it until this transaction ends."""
+    model = Group if isinstance(place, Group) else LegalEntity
+    model._default_manager.select_for_update(no_key=True).values("pk").get(pk=place.pk)
+    return place
+
+
+def _in_force_of(place: Place, at: datetime) -> Silence | None:
+    own = Q(group=place) if isinstance(place, Group) else Q(entity=place)
+    return Silence.objects.filter(own, lifted_at=None, last_day__gte=today_of(place, at)).first()
+
+
+def _end(silence: Silence, by: Person, at: datetime) -> datetime:
+    silence.lifted_at, silence.lifted_by = max(at, silence.made_at), by
+    silence.save(update_fields=["lifted_at", "lifted_by"])
+    return silence.lifted_at
+
+
+# --- whom it covers -----------------------------------------------------------------------------------------------
+
+_COVERED = """
+SELECT e.id, e.zone, s.last_day, s.reason, coalesce(nullif(p.name, ''), p.email), coalesce(g.name, ''),
+       s.made_at, s.lifted_at
+FROM alerts_silence s
+JOIN entities_person p ON p.id = s.by_id
+LEFT JOIN entities_group g ON g.id = s.group_id
+CROSS JOIN entities_legalentity e
+JOIN entities_group own ON own.id = e.group_id
+WHERE (e.id = s.entity_id OR starts_with(own.path, g.path)) AND s.made_at <= %(made_by)s
+"""
+_OF_SOME = " AND e.id = ANY(%(ids)s)"
+# A day is over everywhere within two days of UTC's; which zone's it was is judged apart.
+_MAY_BE_IN_FORCE = """
+ AND (s.lifted_at IS NULL OR s.lifted_at > %(as_of)s)
+ AND s.last_day >= (%(as_of)s::timestamptz AT TIME ZONE 'UTC')::date - 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Covered:
+    """One silence of one entity."""
+
+    entity: int
+    zone: str
+    last_day: date
+    reason: str
+    by: str
+    group: str
+    made_at: datetime
+    lifted_at: datetime | None
+
+    @property
+    def ends(self) -> datetime:
+        over = end_of_day(self.last_day, zone_named(self.zone))
+        return over if self.lifted_at is None else min(over, self.lifted_at)
+
+
+def silenced(
+    ids: Collection[int] | None, as_of: datetime, ahead: timedelta = timedelta(0)
+) -> dict[int, Quiet]:
+    """The silence that each of these entities (None: of all) was under at a moment, in one query.
+
+    Of several the one that ends last, since until then nothing is told. Those that were made within the time `ahead`
+    after the moment count as well.
+    """
+    found: dict[int, _Covered] = {}
+    for each in _covered(ids, as_of, _MAY_BE_IN_FORCE, made_by=as_of + ahead):
+        if each.ends <= as_of:
+            continue
+        known = found.get(each.entity)
+        if known is None or (known.last_day, known.made_at) < (each.last_day, each.made_at):
+            found[each.entity] = each
+    return {
+        pk: Quiet(each.last_day, each.by, each.reason, each.group, each.ends) for pk, each in found.items()
+    }
+
+
+def silenced_on_boards(ids: Collection[int], as_of: datetime) -> dict[int, Quiet]:
+    """As `silenced`, also for a silence that somebody whose clock is a little ahead has just made.
+
+    A kept board looks at an entity when it hears of it, and would not look again when our clock gets there.
+    """
+    return silenced(ids, as_of, CLOCKS_DIFFER)
+
+
+def silences_over(ids: Collection[int] | None, as_of: datetime) -> dict[int, list[Span]]:
+    """When each of these entities (None: of all) was silenced up to a moment, in one query; spans do not touch."""
+    spans: dict[int, list[Span]] = defaultdict(list)
+    for each in _covered(ids, as_of, "", made_by=as_of):
+        if each.ends > each.made_at:
+            spans[each.entity].append((each.made_at, each.ends))
+    return {pk: _joined(own) for pk, own in spans.items()}
+
+
+def _covered(
+    ids: Collection[int] | None, as_of: datetime, which: str, *, made_by: datetime
+) -> list[_Covered]:
+    statement = _COVERED + which + (_OF_SOME if ids is not None else "")
+    with database.cursor() as cursor:
+        cursor.execute(statement, {"as_of": as_of, "made_by": made_by, "ids": list(ids or ())})
+        return [_Covered(*row) for row in cursor.fetchall()]
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    found: list[Span] = []
+    for begins, ends in sorted(spans):
+        if found and begins <= found[-1][1]:
+            found[-1] = found[-1][0], max(ends, found[-1][1])
+        else:
+            found.append((begins, ends))
+    return found

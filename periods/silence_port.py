@@ -1,0 +1,28 @@
+"""Where the silences that rows tell of come from: they are kept further up (alerts.silences), which plugs in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+
+from closing.scoreboard import Quiet
+
+Silenced = Callable[[Collection[int], datetime], Mapping[int, Quiet]]
+
+
+def _nobody(ids: Collection[int], as_of: datetime) -> Mapping[int, Quiet]:
+    return {}
+
+
+_source: Silenced = _nobody
+
+
+def comes_from(source: Silenced) -> None:
+    """Let the silences of entities at a moment come from here; called once, when the programs start."""
+    global _source  # noqa: PLW0603 - the one place where programs are put together
+    _source = source
+
+
+def silenced(ids: Collection[int], as_of: datetime) -> Mapping[int, Quiet]:
+    """The silence that each of these entities was under at a moment; those that were under none are left out."""
+    return _source(ids, as_of)
