@@ -271,17 +271,19 @@ def works_again(channel: str = MAIL) -> bool:
     return True
 
 
-def try_again_now(channel: str) -> None:
-    """Somebody has mended what was wrong with a channel: all that waits for it is due, and it is tried at once."""
+def start_afresh(channel: str) -> None:
+    """Somebody has given a channel another address, or switched it: nothing is known against it any more."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(
-            "UPDATE alerts_channel SET paused_until = NULL WHERE name = %s AND NOT held", [channel]
+            "UPDATE alerts_channel SET paused_until = NULL, words = '' WHERE name = %s AND NOT held",
+            [channel],
         )
         cursor.execute(
             "UPDATE alerts_delivery SET due_at = clock_timestamp()"
             " WHERE state = 'waiting' AND due_at > clock_timestamp() AND channel = %s AND attempts > 0",
             [channel],
         )
+        _end_troubles(channel)
 
 
 def hold(words: str) -> None:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from alerts.models import Channel, Delivery, Notice, ProofRun
 from alerts.outbox import PAUSE
 from board import words
+from board.alert_rules import agrees_rules
 from board.alert_words import KINDS, Told
 from board.alerts import (
     EVERY_KIND,
@@ -39,7 +40,7 @@ from board.sent_mails import folder
 from board.sheet import sheet
 from board.told import Teller
 from board.toolbar import Toolbar, nobody, toolbar
-from board.trial_message import may_try
+from board.trial_message import administers_a_group, may_try
 from closing.days import month_and_year
 from closing.escalation import Escalated
 from closing.notices import Reason
@@ -135,7 +136,9 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
         "sent_mails": reverse("sent_mails") if asked.person.is_superuser and folder() else "",
         "proof": _proof(asked),
         "try_url": _try_url(asked),
+        "agrees_rules": agrees_rules(asked.person),
         "try_to": asked.person.email,
+        "arranging": _arranging(asked),
     }
     own = [*sought.pairs(), *([("page", str(number))] if number > 1 else [])]
     return sheet(request, asked, "alerts", board, told_all, own=own, kept=sought.pairs())
@@ -159,6 +162,11 @@ def _try_url(asked: Asked) -> str:
     """Where a test message is asked for; empty for who may not, and while no mail leaves."""
     may = settings.MAILS_LEAVE and not asked.past and may_try(asked.person)
     return reverse("trial_message") if may else ""
+
+
+def _arranging(asked: Asked) -> list[tuple[str, str]]:
+    """The pages on which the person may arrange what is told, and where they are."""
+    return [("Destinations", reverse("destinations"))] if administers_a_group(asked.person) else []
 
 
 # --- the toolbar above the history ----------------------------------------------------------------------------------
@@ -363,6 +371,8 @@ def _untold(each: Open, as_of: datetime, *, past: bool) -> str:
         return f"Nobody is told of it: {why}."
     if past:
         return "Nobody had been told of it."
+    if each.row.quiet is not None:
+        return f"Nobody has been told of it yet: it {Reason.SILENCED.value}."
     if not each.row.fresh or each.row.standing.unconfirmed:
         return f"Nobody has been told of it yet: it {Reason.NOT_CONFIRMED.value}."
     return "Nobody has been told of it yet: that is decided anew each minute."

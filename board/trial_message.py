@@ -37,6 +37,14 @@ def may_try(person: Person) -> bool:
     return person.is_superuser or Membership.Role.ADMINISTRATOR.value in held
 
 
+def administers_a_group(person: Person) -> bool:
+    """Whether somebody administers a group, or everything."""
+    held = (text.split(":") for text in memberships_of(person))
+    return person.is_superuser or any(
+        role == Membership.Role.ADMINISTRATOR and path for role, path, *_ in held
+    )
+
+
 @require_POST
 @signed_in
 def trial_message(request: HttpRequest) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from board import exports, health, saved_views, views
+from board import destinations, exports, health, saved_views, views
 from board.alert_rules import alert_rules, alert_rules_of
 from board.alerts_page import alerts
 from board.calendar_page import calendar_page
@@ -27,6 +27,19 @@ urlpatterns = [
     path("past-deadline/", past_deadline, name="past_deadline"),
     path("alerts/", alerts, name="alerts"),
     path("alerts/try/", trial_message, name="trial_message"),
+    path("alerts/destinations/", destinations.destinations, name="destinations"),
+    path("alerts/destinations/add/", destinations.add_destination, name="add_destination"),
+    path("alerts/destinations/<uuid:uid>/", destinations.destination, name="destination"),
+    path("alerts/destinations/<uuid:uid>/try/", destinations.try_destination, name="try_destination"),
+    path(
+        "alerts/destinations/<uuid:uid>/switch/", destinations.switch_destination, name="switch_destination"
+    ),
+    path(
+        "alerts/destinations/<uuid:uid>/remove/", destinations.remove_destination, name="remove_destination"
+    ),
+    path(
+        "alerts/destinations/<uuid:uid>/secret/", destinations.rotate_destination, name="rotate_destination"
+    ),
     path("alerts/subscriptions/", subscriptions, name="subscriptions"),
     path("alerts/subscriptions/usual/", subscriptions_usual, name="subscriptions_usual"),
     path("alerts/subscriptions/back/<str:token>/", subscriptions_back, name="subscriptions_back"),

@@ -220,8 +220,9 @@ def test_one_that_hangs_stops_no_other_and_no_mail(
     sink: HttpSink, group: Meridian, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alerts import post_server  # noqa: PLC0415 - patched here only
+    from connectors.wire import Limits  # noqa: PLC0415
 
-    monkeypatch.setattr(post_server, "LIMITS", post_server.Limits(retries=0, operation_seconds=0.5))
+    monkeypatch.setattr(post_server, "LIMITS", Limits(retries=0, operation_seconds=0.5))
     hanging = save_place("slack", sink, name="hangs")
     fine = save_place("webhook", sink, name="fine")
     tell(group)

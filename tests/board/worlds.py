@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 from django.conf import settings
@@ -21,8 +22,9 @@ from django.db import connection, reset_queries, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.models import Delivery, DeliveryLine, Destination, Notice
 from alerts.recipients import people_around
+from alerts.webhook import new_secret
 from closing.days import DateSpan
 from closing.notices import Kind, Reason
 from closing.readings import Gap, GapReason
@@ -131,9 +133,31 @@ def build(name: str) -> World:
     people[SWITCHED_OFF].save()
     add_note(people[FINANCE], "UKHC", MAY, "waiting for the bank", WORKED_AT)
     _tell()
+    _make_places()
     if name == WHOLE:
         _make_foreign_trouble(world)
     return world
+
+
+def place_of(code: str) -> UUID:
+    """The id of the destination of a group, the same in every world."""
+    return uuid5(NAMESPACE_URL, code)
+
+
+def _make_places() -> None:
+    """A destination of the UK, and one of Europe where there is such a group."""
+    for group in Group.objects.filter(code__in=["UK", "EUROPE"]).order_by("code"):
+        place = Destination(
+            uid=place_of(group.code),
+            name=f"{group.name} close",
+            kind=Destination.Kind.WEBHOOK,
+            group=group,
+            kinds=[Kind.ALERT.value],
+            host="127.0.0.1:9",
+            made_at=WORKED_AT,
+        )
+        place.url, place.secret = "http://127.0.0.1:9/in", new_secret()
+        place.save()
 
 
 def _number_from_one() -> None:

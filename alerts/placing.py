@@ -1,0 +1,158 @@
+"""Arranging destinations: adding, changing, switching off, removing them, and the keys that webhooks sign with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from alerts import outbox
+from alerts.arrangements import Destination
+from alerts.foreign_text import one_line
+from alerts.post_server import AddressRefused, check_address
+from alerts.webhook import new_secret
+from closing.notices import Kind
+from connectors.hosts import Target
+from entities.models import Group, Person
+
+LONGEST_NAME = 80
+_LONGEST_LABEL = (
+    16  # letters of the first part of a host that are shown: some hold the id of a whole environment
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a destination is to be; an empty `url` leaves the address as it is."""
+
+    name: str
+    kind: str
+    group: Group | None
+    kinds: Sequence[str]
+    url: str
+
+
+class PlaceRefused(ValueError):
+    """A destination that cannot be as wanted: what is wrong with each field, in words."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(problems.values()))
+        self.problems = dict(problems)
+
+
+def add_place(wanted: Wanted, by: Person, as_of: datetime) -> tuple[Destination, str]:
+    """Make a destination; returns it with the key that its webhooks are signed with, which nobody can read again.
+
+    Raises PlaceRefused.
+    """
+    problems, target = _problems(wanted, None)
+    if not wanted.url and "url" not in problems:
+        problems["url"] = "Paste the address that posts go to."
+    if problems or wanted.group is None or target is None:
+        raise PlaceRefused(problems)
+    secret = new_secret() if wanted.kind == Destination.Kind.WEBHOOK else ""
+    place = Destination(
+        name=_name(wanted),
+        kind=wanted.kind,
+        group=wanted.group,
+        kinds=_kinds(wanted),
+        host=_shown(target),
+        made_by=by,
+        made_at=as_of,
+    )
+    place.url = wanted.url
+    if secret:
+        place.secret = secret
+    _save(place)
+    return place, secret
+
+
+def change_place(place: Destination, wanted: Wanted) -> None:
+    """Give a destination another name, group, address or other kinds. Raises PlaceRefused."""
+    problems, target = _problems(wanted, place)
+    if problems or wanted.group is None:
+        raise PlaceRefused(problems)
+    place.name, place.group, place.kinds = _name(wanted), wanted.group, _kinds(wanted)
+    if target is not None:
+        place.url, place.host = wanted.url, _shown(target)
+    _save(place)
+    if target is not None:
+        outbox.start_afresh(place.channel)
+
+
+def switch_place(place: Destination, *, on: bool) -> None:
+    """Let posts go to a destination again, or none any more; what waits for it then is not needed any more."""
+    place.enabled = on
+    place.save(update_fields=["enabled"])
+    outbox.start_afresh(place.channel)
+
+
+def remove_place(place: Destination, as_of: datetime) -> None:
+    """Take a destination away for good, with address and secret; what it was told stays in the history."""
+    place.enabled, place.removed_at, place.sealed_url, place.sealed_secret = False, as_of, b"", b""
+    place.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
+    outbox.start_afresh(place.channel)
+
+
+def rotate_secret(place: Destination) -> str:
+    """A new key, which nobody can read again; the one before signs as well until the next change."""
+    made = new_secret()
+    before = place.secret.split()[:1]
+    place.secret = " ".join([made, *before])
+    place.save(update_fields=["sealed_secret"])
+    return made
+
+
+def _problems(wanted: Wanted, place: Destination | None) -> tuple[dict[str, str], Target | None]:
+    problems: dict[str, str] = {}
+    name = _name(wanted)
+    if not name:
+        problems["name"] = "Give it a name, as the channel has, so that others know where posts go."
+    elif len(wanted.name) > LONGEST_NAME:
+        problems["name"] = f"A name has {LONGEST_NAME} letters at most."
+    if wanted.kind not in Destination.Kind.values:
+        problems["kind"] = "Choose where the posts go."
+    if wanted.group is None:
+        problems["group"] = "Choose a group that you administer."
+    if not _kinds(wanted):
+        problems["kinds"] = "Choose at least one thing that is posted there."
+    target = None
+    if wanted.url and "kind" not in problems:
+        try:
+            target = check_address(wanted.kind, wanted.url)
+        except AddressRefused as wrong:
+            problems["url"] = str(wrong)
+    if name and wanted.group is not None:
+        twins = Destination.objects.filter(group=wanted.group, name=name, removed_at=None)
+        if twins.exclude(pk=place.pk if place is not None else 0).exists():
+            problems["name"] = _TAKEN
+    return problems, target
+
+
+_TAKEN = "The group has another destination of this name."
+
+
+def _save(place: Destination) -> None:
+    try:
+        with transaction.atomic():
+            place.save()
+    except IntegrityError as wrong:  # somebody else has taken the name in this moment
+        if "destination_name_once_in_a_group" not in str(wrong):
+            raise
+        raise PlaceRefused({"name": _TAKEN}) from None
+
+
+def _name(wanted: Wanted) -> str:
+    return one_line(wanted.name, LONGEST_NAME)
+
+
+def _kinds(wanted: Wanted) -> list[str]:
+    return [kind.value for kind in Kind if kind.value in wanted.kinds]
+
+
+def _shown(target: Target) -> str:
+    """The part of an address that may be shown."""
+    first, dot, rest = target.netloc.partition(".")
+    return f"{first[:_LONGEST_LABEL]}…{dot}{rest}" if len(first) > _LONGEST_LABEL else target.netloc
