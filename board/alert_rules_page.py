@@ -13,7 +13,7 @@ from closing.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
 
 SHOWN = 20  # entities whose escalation is told in full
-_USUAL = "usual"
+_USUAL = "the usual"
 _ROLES = tuple((role.value, role.label) for role in Membership.Role)
 
 

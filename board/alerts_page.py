@@ -166,7 +166,8 @@ def _try_url(asked: Asked) -> str:
 
 def _arranging(asked: Asked) -> list[tuple[str, str]]:
     """The pages on which the person may arrange what is told, and where they are."""
-    return [("Destinations", reverse("destinations"))] if administers_a_group(asked.person) else []
+    places = [("Destinations", reverse("destinations"))] if administers_a_group(asked.person) else []
+    return [("Silences", reverse("silences")), *places]
 
 
 # --- the toolbar above the history ----------------------------------------------------------------------------------
