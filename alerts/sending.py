@@ -16,6 +16,7 @@ from django.db import connection as database
 
 from alerts import outbox, posts
 from alerts.addressing import address
+from alerts.home import hold_if_restored
 from alerts.mail_about import About
 from alerts.mail_cases import Tellable
 from alerts.mails import compose
@@ -76,6 +77,8 @@ def send_due(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE)
     `as_of` is now; time goes on from there while messages are sent. Returns how many the server took.
     """
     tell_troubles(as_of)
+    if hold_if_restored(as_of):
+        return 0
     truth, sent, troubled = Truth(as_of), 0, True
     with mail_server() as server:
         way = by_mail(server)
@@ -103,6 +106,8 @@ def post_due(
 ) -> int:
     """Post what is due to destinations for a while; one that is away stops no other. Returns how many were taken."""
     tell_troubles(as_of)
+    if hold_if_restored(as_of):
+        return 0
     truth, sent = Truth(as_of), 0
     without: set[str] = set()
     while truth.now() - as_of < run:

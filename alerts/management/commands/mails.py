@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
 
-from alerts import outbox
+from alerts import home, outbox
 from alerts.models import Delivery, Destination
 from alerts.stock import Stock, stock
 
@@ -36,6 +37,7 @@ class Command(BaseCommand):
                 outbox.hold(because)
                 self.stdout.write("No mail and no post leaves until `manage.py mails release`.")
             case "release":
+                home.adopt(timezone.now())
                 outbox.release()
                 self.stdout.write("Mails and posts leave again; what waits is sent within 30 seconds.")
             case "retry":

@@ -1,0 +1,141 @@
+"""A database put back from a backup sends nothing before somebody has looked (05-reliability C7)."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+from psycopg import sql
+from pytest_django.fixtures import Settings
+
+from alerts.home import RESTORED, _key, _place
+from alerts.models import Channel, Delivery, Notice
+from alerts.sending import post_due, send_due
+from closeboard import postgres
+from tests.faults.mails import put_due, raise_notice, save_late_group
+from tests.faults.smtp_sink import Sink
+
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture
+def sink(settings: Settings, empty_redis: None) -> Iterator[Sink]:
+    with Sink() as running:
+        settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
+        settings.EMAIL_BACKEND = "alerts.transports.SmtpBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        yield running
+
+
+def backed_up(url: str, folder: Path) -> Path:
+    """What pg_dump writes of the database at this moment."""
+    dump = folder / "closeboard.dump"
+    subprocess.run([_program("pg_dump"), "--format=custom", f"--file={dump}", url], check=True)
+    return dump
+
+
+def _program(name: str) -> Path:
+    return postgres.find()[0] / name
+
+
+def restored(url: str, dump: Path, name: str) -> str:
+    """The address of a new database with what the backup holds, which Django in this process uses from now on."""
+    with psycopg.connect(_at(url, "postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    subprocess.run([_program("pg_restore"), f"--dbname={_at(url, name)}", dump], check=True)
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    return _at(url, name)
+
+
+def _at(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+@pytest.fixture
+def elsewhere(live_database: str) -> Iterator[str]:
+    """The name of a database to restore into, dropped afterwards."""
+    mine, name = connection.settings_dict["NAME"], f"{urlsplit(live_database).path[1:]}_restored"
+    yield name
+    connection.close()
+    connection.settings_dict["NAME"] = mine
+    with psycopg.connect(_at(live_database, "postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def held() -> str:
+    channel = Channel.objects.filter(held=True).first()
+    return channel.words if channel is not None else ""
+
+
+def test_c7_what_was_sent_after_the_backup_is_not_sent_again(
+    live_database: str, elsewhere: str, sink: Sink, tmp_path: Path
+) -> None:
+    """Backed up with 5 messages waiting, which then leave; put back, none of them leaves until somebody says so."""
+    put_due(raise_notice(save_late_group()), 5)
+    send_nothing_yet(sink)
+    dump = backed_up(live_database, tmp_path)
+    assert send_due(timezone.now()) == 5
+    restored(live_database, dump, elsewhere)
+    assert Delivery.objects.filter(state="waiting").count() == 5
+    for _ in range(3):
+        assert send_due(timezone.now()) == post_due(timezone.now()) == 0
+    assert len(sink.copies) == 5
+    assert held() == RESTORED
+    out = StringIO()
+    call_command("mails", "show", stdout=out)
+    assert RESTORED in out.getvalue()
+    call_command("mails", "release", stdout=StringIO())
+    assert held() == ""
+    assert send_due(timezone.now()) == 5
+    assert send_due(timezone.now()) == 0
+    assert held() == ""
+    assert sink.extra == 5  # the same Message-IDs, now that somebody wanted it so
+
+
+def send_nothing_yet(sink: Sink) -> None:
+    """A look at the outbox while no mail leaves, as every start makes one: the place is known from then on."""
+    call_command("mails", "hold", stdout=StringIO())
+    assert send_due(timezone.now()) == 0
+    call_command("mails", "release", stdout=StringIO())
+    assert sink.copies == []
+
+
+def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, sink: Sink) -> None:
+    """A volume put back has the same ids, but its newest message is older than the one that we remember."""
+    put_due(raise_notice(save_late_group()), 3)
+    assert send_due(timezone.now()) == 3
+    cache.set(_key(_place()), 1_000_000, None)
+    put_due(Notice.objects.get(), 2, first=10)
+    assert send_due(timezone.now()) == 0
+    assert held() == RESTORED
+    call_command("mails", "release", stdout=StringIO())
+    assert send_due(timezone.now()) == 2
+
+
+def test_c7_a_first_start_and_a_flushed_redis_hold_nothing(live_database: str, sink: Sink) -> None:
+    put_due(raise_notice(save_late_group()), 2)
+    assert send_due(timezone.now()) == 2
+    cache.clear()
+    put_due(Notice.objects.get(), 2, first=10)
+    assert send_due(timezone.now()) == 2
+    assert held() == ""
+
+
+def test_c7_a_hold_by_hand_keeps_its_words(live_database: str, sink: Sink) -> None:
+    put_due(raise_notice(save_late_group()), 1)
+    call_command("mails", "hold", "--because", "we move tonight", stdout=StringIO())
+    cache.set(_key(_place()), 1_000_000, None)
+    assert send_due(timezone.now()) == 0
+    assert held() == "we move tonight"
