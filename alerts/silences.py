@@ -8,7 +8,7 @@ apart.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -124,11 +124,34 @@ def lift_silence(by: Person, silence: Silence, at: datetime) -> bool:
         raise MayNotSilence
     _locked(place)
     now = Silence.objects.select_for_update(of=("self",)).get(pk=silence.pk)
-    if now.lifted_at is not None or now.last_day < today_of(place, at):
+    if is_over(now, at):
         return False
     _end(now, by, at)
     nudge_after_commit()
     return True
+
+
+def is_over(silence: Silence, at: datetime) -> bool:
+    """Whether it has been lifted, or its last day is over everywhere in what it silences."""
+    return silence.lifted_at is not None or silence.last_day < today_of(place_of(silence), at)
+
+
+def still_in_force(silences: Sequence[Silence], at: datetime) -> list[Silence]:
+    """Those that are not over, in one query at most; each comes with its entity or group."""
+    paths = {each.group.path for each in silences if each.group is not None}
+    zones = LegalEntity.objects.order_by().values_list("group__path", "zone").distinct() if paths else ()
+    days = [(path, local_date(at, zone_named(zone))) for path, zone in zones]
+    found = []
+    for each in silences:
+        if each.entity is not None:
+            today = local_date(at, zone_named(each.entity.zone))
+        else:
+            below = each.group.path if each.group is not None else ""
+            own = [day for path, day in days if path.startswith(below)]
+            today = min(own, default=at.astimezone(UTC).date())
+        if each.lifted_at is None and each.last_day >= today:
+            found.append(each)
+    return found
 
 
 def place_of(silence: Silence) -> Place:
@@ -180,7 +203,7 @@ def _end(silence: Silence, by: Person, at: datetime) -> datetime:
 # --- whom it covers -----------------------------------------------------------------------------------------------
 
 _COVERED = """
-SELECT e.id, e.zone, s.last_day, s.reason, coalesce(nullif(p.name, ''), p.email), coalesce(g.name, ''),
+SELECT s.id, e.id, e.zone, s.last_day, s.reason, coalesce(nullif(p.name, ''), p.email), coalesce(g.name, ''),
        s.made_at, s.lifted_at
 FROM alerts_silence s
 JOIN entities_person p ON p.id = s.by_id
@@ -201,6 +224,7 @@ _MAY_BE_IN_FORCE = """
 class _Covered:
     """One silence of one entity."""
 
+    id: int
     entity: int
     zone: str
     last_day: date
@@ -232,7 +256,8 @@ def silenced(
         if known is None or (known.last_day, known.made_at) < (each.last_day, each.made_at):
             found[each.entity] = each
     return {
-        pk: Quiet(each.last_day, each.by, each.reason, each.group, each.ends) for pk, each in found.items()
+        pk: Quiet(each.id, each.last_day, each.by, each.reason, each.group, each.ends)
+        for pk, each in found.items()
     }
 
 

@@ -17,6 +17,7 @@ from board.entity_deadline import DeadlineCard, Pieces, Told, deadline_card, sta
 from board.entity_facts import FactsCard, erp_link, facts_card
 from board.entity_history import SHOWN, Event, Teller, events
 from board.entity_said import SaidCard, Typed, said_card
+from board.entity_silence import SilenceCard, silence_card
 from board.question import FIRST_MONTH, Question
 from board.told import told_of_period
 from closing.days import DateSpan, WorkCalendar, month_and_year
@@ -102,6 +103,7 @@ class EntityPage:
     facts: FactsCard | None
     closes: ClosesCard | None
     said: SaidCard | None
+    silence: SilenceCard | None
     told: Sequence[ToldNotice]  # who was told of this period, newest first
     events: Sequence[Event]
     more_events: int
@@ -190,6 +192,7 @@ def entity_page(
         else None,
         closes=_closes(known, first_is, path),
         said=said_card(row, asked, writes=known.writes, typed=typed) if row is not None and period else None,
+        silence=silence_card(row, asked, entity, writes=known.writes) if row is not None else None,
         told=told_of_period(asked, entity.pk, row.period_id if row is not None else None, row),
         events=shown,
         more_events=len(told) - len(shown),
@@ -248,7 +251,9 @@ def _version(known: _Known, period: KnownPeriod | None) -> str:
         return "0"
     newest = max((remark.id for remark in period.remarks), default=0)
     kinds = "".join(sorted(kind.value[0] for kind in open_to(known.row, known.asked.as_of)))
-    return f"{period.id}-{newest}-{len(period.changes)}-{kinds}"
+    quiet = known.row.quiet
+    silence = f"-{quiet.silence_id}" if quiet is not None else ""
+    return f"{period.id}-{newest}-{len(period.changes)}-{kinds}{silence}"
 
 
 def _title(known: _Known) -> str:

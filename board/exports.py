@@ -107,6 +107,7 @@ def standing_columns(asked: Asked) -> list[Column]:
         Column("First closed", 17),
         Column("Last closed", 17),
         Column("Reopened", 10),
+        Column("Silenced", 30),
     ]
 
 
@@ -129,6 +130,7 @@ def standing_values(row: Row, as_of: datetime) -> list[Value]:
         standing.first_closed_on,
         standing.last_closed_on,
         standing.reopened,
+        words.silenced(row.quiet) if row.quiet is not None else "",
     ]
 
 

@@ -82,6 +82,7 @@ class Line:
     track_words: str
     url: str
     said: Sequence[str]  # what its people say: an expected date, a reason, notes
+    silenced: str  # until when, by whom and why; "" while it is not
 
 
 def groups_to(groups: Sequence[GroupNode], code: str) -> list[str]:
@@ -133,6 +134,7 @@ def line(row: Row, as_of: datetime, reader: Reader, query: str) -> Line:
         track_words=_track_words(row),
         url=f"/entities/{row.code}/?{query}",
         said=_said(row),
+        silenced=words.silenced(row.quiet) if row.quiet is not None else "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from board import destinations, exports, health, saved_views, views
+from board import destinations, exports, health, saved_views, silences, views
 from board.alert_rules import alert_rules, alert_rules_of
 from board.alerts_page import alerts
 from board.calendar_page import calendar_page
@@ -40,6 +40,9 @@ urlpatterns = [
     path(
         "alerts/destinations/<uuid:uid>/secret/", destinations.rotate_destination, name="rotate_destination"
     ),
+    path("alerts/silences/", silences.silences, name="silences"),
+    path("alerts/silences/<int:pk>/lift/", silences.lift, name="lift_silence"),
+    path("alerts/silences/<int:pk>/again/", silences.again, name="silence_again"),
     path("alerts/subscriptions/", subscriptions, name="subscriptions"),
     path("alerts/subscriptions/usual/", subscriptions_usual, name="subscriptions_usual"),
     path("alerts/subscriptions/back/<str:token>/", subscriptions_back, name="subscriptions_back"),

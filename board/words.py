@@ -10,7 +10,7 @@ from datetime import UTC, datetime, tzinfo
 
 from closing.days import local_date, weekday_and_day, zone_named
 from closing.deadlines import city
-from closing.scoreboard import Row
+from closing.scoreboard import Quiet, Row
 from closing.standing import Level
 from closing.states import PeriodState
 from closing.words import STATES as STATES
@@ -121,6 +121,12 @@ def furthest(row: Row) -> str:
     """ "+3d"; "today" for a row that is late by no whole day yet."""
     standing = row.standing
     return f"+{days(standing.days_late, standing.unit)}" if standing.days_late else "late today"
+
+
+def silenced(quiet: Quiet) -> str:
+    """Until when an entity is silenced, by whom and why: "Silenced until Thu 18 Jun by Rosa: the auditors are in"."""
+    whole = f" with all of {quiet.group}" if quiet.group else ""
+    return f"Silenced{whole} until {short_day(quiet.last_day)} by {quiet.by}: {quiet.reason}"
 
 
 def initials(name: str) -> str:

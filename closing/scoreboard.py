@@ -25,6 +25,7 @@ class Quiet:
     moment at which the day is over.
     """
 
+    silence_id: int
     last_day: date
     by: str
     reason: str

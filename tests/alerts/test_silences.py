@@ -291,7 +291,7 @@ class TestWhatHadNotLeft:
         assert send_all(utc("2026-06-16 12:01")) == {}
         evaluated(meridian, "2026-06-16 22:00", NLDT=OPEN)
         told = send_all(utc("2026-06-16 22:00"))
-        assert {who: kinds.count("alert") for who, kinds in told.items()} == {"Rosa": 1, "Sanne de Boer": 1}
+        assert {who: kinds.count("alert") for who, kinds in told.items()} == {"Rosa": 1, "Sanne de Wit": 1}
         evaluated(meridian, "2026-06-16 22:10", NLDT=OPEN)
         assert send_all(utc("2026-06-16 22:11")) == {}
 

@@ -100,6 +100,8 @@ A_PLACE = Place(
     lambda _, __: {"uid": worlds.place_of("EUROPE")},
     {"uid": worlds.place_of("NOBODY")},
 )
+A_SILENCE = Place(lambda _, __: {"pk": 1}, lambda _, __: {"pk": 2}, {"pk": 10**12})
+SILENCED = {"last_day": "2026-06-18", "reason": "the auditors are in"}
 BEFORE = Place(
     lambda world, who: {"token": Arranged().token(world.people.get(who, world.people[NO_ROLE]))},
     lambda world, who: {"token": Arranged().token(world.people[SUPERUSER if who != SUPERUSER else NO_ROLE])},
@@ -270,6 +272,17 @@ TABLE: dict[str, Sequence[Entry]] = {
     "switch_destination": of_a_place(303, on="no"),
     "rotate_destination": of_a_place(200),
     "remove_destination": of_a_place(303),
+    "silences": [
+        Entry(signed_in(200), queries=("", "?place=entity:UKHC", "?page=2")),
+        Entry(writers(303), method="POST", data={**SILENCED, "place": "entity:UKHC"}),
+        Entry(only_all_seeing(303), method="POST", data={**SILENCED, "place": "entity:NLDT"}),
+    ],
+    "lift_silence": [
+        Entry(writers(303), method="POST", place=A_SILENCE, expected_foreign=only_all_seeing(303))
+    ],
+    "silence_again": [
+        Entry(writers(303), method="POST", place=A_SILENCE, expected_foreign=only_all_seeing(303))
+    ],
     "deputy": [
         Entry(administrators(200), place=AN_ENTITY, expected_foreign=only_superusers(200)),
         Entry(administrators(303), method="POST", place=AN_ENTITY, expected_foreign=only_superusers(303)),

@@ -22,7 +22,7 @@ from django.db import connection, reset_queries, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.models import Delivery, DeliveryLine, Destination, Notice
+from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
 from alerts.recipients import people_around
 from alerts.webhook import new_secret
 from closing.days import DateSpan
@@ -134,6 +134,7 @@ def build(name: str) -> World:
     add_note(people[FINANCE], "UKHC", MAY, "waiting for the bank", WORKED_AT)
     _tell()
     _make_places()
+    _silence(people[ADMINISTRATOR])
     if name == WHOLE:
         _make_foreign_trouble(world)
     return world
@@ -158,6 +159,20 @@ def _make_places() -> None:
         )
         place.url, place.secret = "http://127.0.0.1:9/in", new_secret()
         place.save()
+
+
+def _silence(by: Person) -> None:
+    """A silence of UK HoldCo, and one of EU DTC BV where there is one."""
+    for code in ("UKHC", "NLDT"):
+        entity = LegalEntity.objects.filter(code=code).first()
+        if entity is not None:
+            Silence.objects.create(
+                entity=entity,
+                last_day=date(2026, 6, 18),
+                reason="the auditors have the books",
+                by=by,
+                made_at=WORKED_AT,
+            )
 
 
 def _number_from_one() -> None:
