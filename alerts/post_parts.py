@@ -48,7 +48,10 @@ def facts_of(row: Told) -> list[Fact]:
     """What a chat is told of a row: what holds it up, and who answers for it, by name and not by address."""
     wanted = [fact for fact in row.facts if fact.name in (*_TOLD, *_TOLD_OF_EVENTS) and fact.text]
     owner = [Fact("Owner", fact.text.rstrip(",")) for fact in row.facts if fact.name == "Owner" and fact.text]
-    return [Fact(fact.name, _short(fact.text)) for fact in (*wanted, *owner)]
+    return [
+        Fact(fact.name, _short(fact.text.replace("before this mail.", "before this post.")))
+        for fact in (*wanted, *owner)
+    ]
 
 
 def lateness(row: Told) -> str:
