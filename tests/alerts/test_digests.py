@@ -1,0 +1,243 @@
+"""Digests from the evaluation to the mail: one at the hour that its reader chose, of what is true then, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMultiAlternatives
+from pytest_django import Settings
+
+from alerts.agreeing import Agreed, RulesRefused, agree, agreed_in
+from alerts.arrangements import AlertRules, EscalationStep
+from alerts.arranging import Arranged, arrange, switch_off
+from alerts.group_rules import Step
+from alerts.models import Delivery, DeliveryLine
+from alerts.sending import send_due
+from closing.days import zone_named
+from closing.notices import Kind
+from closing.readings import NativeFacts
+from closing.rhythms import Rhythm
+from entities.models import Group, Membership, Person
+from tests.alerts.mail_stories import Told
+from tests.make import CLOSED, RESTRICTED
+
+pytestmark = pytest.mark.django_db
+FAR = timedelta(days=3650)
+
+
+@pytest.fixture
+def story(settings: Settings) -> Told:
+    settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
+    return Told()
+
+
+def london(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=zone_named("Europe/London")).astimezone(UTC)
+
+
+@contextmanager
+def until(moment: datetime) -> Iterator[None]:
+    """The outbox goes by the database's clock, for which the story is long past: what is due later is put far off."""
+    later = Delivery.objects.filter(due_at__gt=moment, state="waiting")
+    ids = list(later.values_list("pk", flat=True))
+    for each in Delivery.objects.filter(pk__in=ids):
+        Delivery.objects.filter(pk=each.pk).update(due_at=each.due_at + FAR)
+    yield
+    for each in Delivery.objects.filter(pk__in=ids, state="waiting"):
+        Delivery.objects.filter(pk=each.pk).update(due_at=each.due_at - FAR)
+
+
+def sent_by(moment: datetime) -> list[EmailMultiAlternatives]:
+    """The mails that leave until a moment of the story."""
+    before = len(mail.outbox)
+    with until(moment):
+        send_due(moment)
+    return [each for each in mail.outbox[before:] if isinstance(each, EmailMultiAlternatives)]
+
+
+def to_rosa(mails: list[EmailMultiAlternatives]) -> list[EmailMultiAlternatives]:
+    return [each for each in mails if "rosa.bell@meridian.test" in each.to[0]]
+
+
+def waiting(story: Told, rhythm: Rhythm) -> Delivery:
+    return Delivery.objects.get(recipient=story.rosa, rhythm=rhythm.value, state="waiting")
+
+
+# --- the story of a close -------------------------------------------------------------------------------------------
+
+
+def test_one_digest_at_eight_of_all_that_is_true_and_none_when_everybody_has_closed(story: Told) -> None:
+    """A finance person's week: due soon and late come once a day, at 08:00 where she is, while there is any."""
+    fine: dict[str, NativeFacts] = {"UKHC": CLOSED}
+    story.at(london("2026-06-09 17:00"), **fine)  # three are due today, or soon
+    assert to_rosa(sent_by(london("2026-06-10 07:59"))) == []
+    story.at(london("2026-06-10 07:59"), UKRT=CLOSED)  # closed a minute before the digest
+    (digest,) = to_rosa(sent_by(london("2026-06-10 08:00")))
+    assert digest.subject.startswith("Daily digest: ")
+    body = str(digest.body)
+    assert "EU DTC BV" in body
+    assert "US Retail Inc" in body
+    assert "UK Retail Ltd" not in body
+    assert "UK HoldCo" not in body
+    story.at(london("2026-06-10 12:00"))
+    story.at(london("2026-06-10 18:00"), NLDT=RESTRICTED)
+    story.at(london("2026-06-11 07:59"))
+    (second,) = to_rosa(sent_by(london("2026-06-11 08:00")))
+    assert second.subject == "Daily digest: EU DTC BV is 2 days late for May 2026"
+    assert "US Retail Inc" not in str(second.body)  # it was told to be due soon, once, and is not late
+    story.at(london("2026-06-11 15:00"), NLDT=CLOSED, USRT=CLOSED)
+    story.at(london("2026-06-12 07:59"))
+    news = [each.subject for each in to_rosa(sent_by(london("2026-06-12 08:00")))]
+    assert news == [
+        "Meridian Group has closed May 2026, 9 working days after the end of the month"
+    ]  # no digest
+    story.at(london("2026-06-15 08:59"))
+    assert to_rosa(sent_by(london("2026-06-15 09:00"))) == []
+
+
+def test_a_digest_with_nothing_true_in_it_is_cancelled_with_the_reason(story: Told) -> None:
+    story.at(london("2026-06-10 10:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    assert waiting(story, Rhythm.DAILY).due_at == london("2026-06-11 08:00")
+    story.at(london("2026-06-11 07:59"), NLDT=CLOSED)
+    assert sent_by(london("2026-06-11 08:00")) == []
+    ended = Delivery.objects.get(recipient=story.rosa, state="cancelled", rhythm="daily")
+    assert ended.words == "closed before it was sent"
+    assert set(ended.lines.values_list("left_out", flat=True)) == {"closed before it was sent"}
+
+
+def test_a_weekly_digest_gathers_a_week(story: Told) -> None:
+    weekly = dict.fromkeys((Kind.LATE, Kind.DUE_SOON), Rhythm.WEEKLY)
+    arrange(story.rosa, Arranged(weekly, digest_weekday=3), london("2026-06-01 10:00"))
+    for day in (5, 8, 10):
+        story.at(london(f"2026-06-{day:02} 17:00"))
+        assert to_rosa(sent_by(london(f"2026-06-{day:02} 20:00"))) == []
+    story.at(london("2026-06-11 07:59"))
+    (digest,) = to_rosa(sent_by(london("2026-06-11 08:00")))
+    assert digest.subject.startswith("Weekly digest: ")
+    assert "EU DTC BV" in str(digest.body)
+
+
+def test_an_alert_waits_for_the_end_of_the_night(story: Told) -> None:
+    night = Arranged(quiet_from=time(20), quiet_until=time(7))
+    arrange(story.rosa, night, london("2026-06-01 10:00"))
+    story.at(london("2026-06-08 15:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at(london("2026-06-14 22:00"))
+    arrange(
+        story.rosa, replace(night, rhythms=dict.fromkeys((Kind.LATE, Kind.DUE_SOON), Rhythm.NEVER)), story.now
+    )
+    story.at(london("2026-06-15 05:00"))
+    assert waiting(story, Rhythm.AT_ONCE).due_at == london("2026-06-15 07:00")
+    assert to_rosa(sent_by(london("2026-06-15 05:00"))) == []
+    story.at(london("2026-06-15 06:59"))
+    (alert,) = to_rosa(sent_by(london("2026-06-15 07:00")))
+    assert alert.subject == "EU DTC BV is 6 days past its deadline for May 2026"
+
+
+# --- what waits follows what is arranged ----------------------------------------------------------------------------
+
+
+def test_what_waits_is_due_when_the_new_hours_say(story: Told) -> None:
+    at = london("2026-06-10 10:00")
+    story.at(at)
+    arrange(story.rosa, Arranged(digest_at=time(18)), at)
+    assert waiting(story, Rhythm.DAILY).due_at == london("2026-06-10 18:00")
+    arrange(story.rosa, Arranged(), at)
+    assert waiting(story, Rhythm.DAILY).due_at == london("2026-06-11 08:00")
+
+
+def test_what_waits_moves_to_the_rhythm_that_is_chosen_now(story: Told) -> None:
+    at = london("2026-06-10 10:00")
+    story.at(at)
+    late = DeliveryLine.objects.filter(recipient=story.rosa, notice__kind="late")
+    count = late.count()
+    assert count
+    before = arrange(story.rosa, Arranged({Kind.LATE: Rhythm.WEEKLY}), at)
+    assert set(late.values_list("delivery__rhythm", "delivery__state")) == {("weekly", "waiting")}
+    arrange(story.rosa, before, at)
+    assert set(late.values_list("delivery__rhythm", "delivery__state")) == {("daily", "waiting")}
+    assert late.count() == count
+    assert not Delivery.objects.filter(lines=None, state="waiting").exists()
+
+
+def test_what_nobody_else_hears_of_goes_to_administrators_when_it_is_switched_off(story: Told) -> None:
+    root = Person.objects.create_superuser("root@meridian.test", name="Root")
+    story.at(london("2026-06-10 10:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    assert not DeliveryLine.objects.filter(recipient=root).exists()
+    switch_off(story.rosa, frozenset({Kind.LATE}), london("2026-06-10 10:05"))
+    assert set(DeliveryLine.objects.filter(recipient=root).values_list("notice__kind", flat=True)) == {"late"}
+    switch_off(story.rosa, frozenset({Kind.LATE}), london("2026-06-10 10:06"))
+    assert DeliveryLine.objects.filter(recipient=root).count() == 1
+
+
+def test_alerts_leave_at_once_when_the_group_allows_no_digest_any_more(story: Told) -> None:
+    top, at = Group.objects.get(code="MERIDIAN"), london("2026-06-15 13:00")
+    agree(top, Agreed(alerts_in_digest=True), london("2026-06-01 10:00"))
+    arrange(story.rosa, Arranged({Kind.ALERT: Rhythm.WEEKLY}), london("2026-06-01 10:00"))
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at(at)
+    alert = DeliveryLine.objects.get(recipient=story.rosa, notice__kind="alert")
+    assert alert.delivery.rhythm == "weekly"
+    agree(Group.objects.get(code="UK"), Agreed(alerts_in_digest=False), at)
+    alert.refresh_from_db()
+    assert alert.delivery.rhythm == "weekly"  # that is another group
+    agree(top, Agreed(), at)
+    alert = DeliveryLine.objects.get(pk=alert.pk)
+    assert (alert.delivery.rhythm, alert.delivery.due_at) == ("at_once", at)
+
+
+# --- what a group agrees --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("story")
+def test_what_is_agreed_is_kept_as_a_whole() -> None:
+    europe, rosa = Group.objects.get(code="EUROPE"), Person.objects.get(name="Rosa Bell")
+    wanted = Agreed(0, True, (Step(12, ("owner",)), Step(7, (), (rosa.pk,))))
+    assert agree(europe, wanted, london("2026-06-01 10:00")) == Agreed()
+    kept = agreed_in(europe)
+    assert kept == Agreed(0, True, (Step(7, (), (rosa.pk,)), Step(12, ("owner",))))
+    assert list(EscalationStep.objects.values_list("step", "after_days")) == [(1, 7), (2, 12)]
+    assert agree(europe, Agreed(), london("2026-06-01 11:00")) == kept
+    assert not AlertRules.objects.exists()
+    assert not EscalationStep.objects.exists()
+
+
+@pytest.mark.usefixtures("story")
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        (Agreed(due_soon_days=21), "due_soon_days"),
+        (Agreed(steps=(Step(0, ("owner",)),)), "step-1-days"),
+        (Agreed(steps=(Step(366, ("owner",)),)), "step-1-days"),
+        (Agreed(steps=(Step(7, ("owner",)), Step(7, ("finance",)))), "step-2-days"),
+        (Agreed(steps=(Step(7, ()),)), "step-1-roles"),
+        (Agreed(steps=(Step(7, ("king",)),)), "step-1-roles"),
+        (Agreed(steps=(Step(7, (), (0,)),)), "step-1-people"),
+        (Agreed(steps=tuple(Step(days, ("owner",)) for days in range(1, 11))), "steps"),
+    ],
+)
+def test_what_makes_no_sense_is_not_agreed(wanted: Agreed, field: str) -> None:
+    europe = Group.objects.get(code="EUROPE")
+    with pytest.raises(RulesRefused) as refused:
+        agree(europe, wanted, london("2026-06-01 10:00"))
+    assert refused.value.field == field
+    assert agreed_in(europe) == Agreed()
+
+
+def test_only_who_may_see_the_group_can_be_named(story: Told) -> None:
+    paul = Person.objects.create(email="paul@meridian.test", name="Paul")
+    held = Membership.objects.create(
+        person=paul, role=Membership.Role.FINANCE, group=Group.objects.get(code="UK")
+    )
+    europe, wanted = Group.objects.get(code="EUROPE"), Agreed(steps=(Step(7, (), (paul.pk,)),))
+    with pytest.raises(RulesRefused, match="those who may see the group"):
+        agree(europe, wanted, london("2026-06-01 10:00"))
+    held.group = europe
+    held.save()
+    agree(europe, wanted, london("2026-06-01 10:00"))
+    held.delete()
+    agree(europe, wanted, london("2026-06-02 10:00"))  # who was named before need not be taken out at once
