@@ -3,7 +3,7 @@
 `python -m tests.faults.nursery LOG`; the answer to each line is a process id. `worker WORDS` is a Celery worker with
 these command-line words: it takes four seconds to start from nothing and a moment from here, and from the fork on it
 is the same program. `sender LEASE` calls `send_due` again and again, with leases of so many seconds, so that a test
-need not wait five minutes for what a killed one held.
+need not wait five minutes for what a killed one held. `poster LEASE` does the same with `post_due`.
 """
 
 from __future__ import annotations
@@ -36,19 +36,22 @@ def main() -> None:
             os.dup2(log, 1)
             os.dup2(log, 2)
             what, *words = line.split()
-            if what == "sender":
-                send_for_ever(timedelta(seconds=float(words[0])))
+            if what in {"sender", "poster"}:
+                send_for_ever(what, timedelta(seconds=float(words[0])))
             app.worker_main([what, *words])
             os._exit(0)
         print(pid, flush=True)
 
 
-def send_for_ever(lease: timedelta) -> None:
-    from alerts.sending import send_due  # noqa: PLC0415 - only once Django is set up
+def send_for_ever(what: str, lease: timedelta) -> None:
+    from alerts.sending import post_due, send_due  # noqa: PLC0415 - only once Django is set up
 
     while True:
         try:
-            send_due(timezone.now(), lease=lease)
+            if what == "sender":
+                send_due(timezone.now(), lease=lease)
+            else:
+                post_due(timezone.now(), lease=lease, apart=timedelta(0))
         except Exception as wrong:  # as a Celery worker does: the task fails, the worker goes on
             print(f"{type(wrong).__name__}: {wrong}", flush=True)
             connection.close()

@@ -109,6 +109,10 @@ class Nursery:
         """The process id of somebody new who sends what is due for ever, with leases of so many seconds."""
         return self._born(f"sender {lease}")
 
+    def poster(self, lease: float) -> int:
+        """The process id of somebody new who posts what is due to destinations for ever, with such leases."""
+        return self._born(f"poster {lease}")
+
     def _born(self, line: str) -> int:
         assert self._process.stdin
         assert self._process.stdout

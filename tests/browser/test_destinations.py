@@ -1,0 +1,143 @@
+"""Destinations in real Chromium: made, tried, in trouble, switched and removed, also without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from alerts.destinations import tell_destinations
+from alerts.models import Destination
+from alerts.sending import post_due
+from entities.models import Group, Membership, Person
+from tests.alerts.places import PATHS, SECRET
+from tests.browser.reader import NewReader, Reader
+from tests.faults.http_sink import HttpSink, Reply
+from tests.faults.mails import raise_notice, save_late_group
+from tests.saved import Meridian, person
+
+
+@pytest.fixture
+def sink() -> Iterator[HttpSink]:
+    with HttpSink() as running:
+        yield running
+
+
+@pytest.fixture
+def group(site: str) -> Meridian:
+    return save_late_group()
+
+
+@pytest.fixture
+def rosa(group: Meridian) -> Person:
+    """Rosa, who administers everything as well."""
+    rosa = person()
+    place = Group.objects.get(code="MERIDIAN")
+    Membership.objects.create(person=rosa, role=Membership.Role.ADMINISTRATOR, group=place)
+    return rosa
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
+def test_a_destination_from_its_first_to_its_last_day(
+    rosa: Person, group: Meridian, sink: HttpSink, new_reader: NewReader, javascript: bool
+) -> None:
+    reader = new_reader(javascript=javascript)
+    page = reader.page
+    reader.log_in()
+    reader.open("/alerts/")
+    page.get_by_role("link", name="Destinations").click()
+    expect(page.get_by_role("heading", name="No destinations yet")).to_be_visible()
+    seen(reader, "destinations-none", javascript)
+    page.get_by_role("link", name="Add a destination").click()
+    seen(reader, "destination-add", javascript)
+
+    # what is wrong is said beside the field, and the address is not in the page
+    page.get_by_label("Address", exact=True).fill("https://meridian.webhook.office.com/webhookb2/" + SECRET)
+    page.get_by_role("button", name="Add it").click()
+    expect(page.locator("#url-problem")).to_contain_text("Microsoft has retired those")
+    expect(page.locator("#name-problem")).to_contain_text("Give it a name")
+    assert SECRET not in page.content()
+    seen(reader, "destination-wrong", javascript)
+    reader.forgive("422")
+
+    page.get_by_label("Slack", exact=True).check()
+    page.get_by_label("Name", exact=True).fill("#month-end")
+    page.get_by_label("Address", exact=True).fill(sink.url(PATHS["slack"]))
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_text("“#month-end” is there.")).to_be_visible()
+    page.get_by_role("button", name="Send a test post to #month-end").click()
+    expect(page.get_by_text("“#month-end” has taken a test post.")).to_be_visible()
+    assert "Rosa Bell has sent this" in sink.taken[0].body.decode()
+
+    page.get_by_role("link", name="Add a destination").click()
+    page.get_by_label("Signed webhook").check()
+    page.get_by_label("Name", exact=True).fill("Data warehouse")
+    page.get_by_label("Address", exact=True).fill(sink.url(PATHS["webhook"]))
+    page.get_by_role("button", name="Add it").click()
+    secret = page.get_by_label("Secret", exact=True).input_value()
+    assert secret.startswith("whsec_")
+    seen(reader, "destination-secret", javascript)
+    page.get_by_role("link", name="I have copied it").click()
+    assert secret not in page.content()
+
+    with transaction.atomic():
+        tell_destinations([raise_notice(group)], timezone.now())
+    sink.judge = lambda came: Reply(404, b"no_service") if "services" in came.path else Reply(200)
+    post_due(timezone.now())
+    reader.open("/alerts/destinations/")
+    expect(page.get_by_text("Refuses our posts")).to_be_visible()
+    expect(page.get_by_text("answered 404: no_service.")).to_be_visible()
+    expect(page.get_by_text("Works")).to_be_visible()
+    assert SECRET not in page.content()
+    seen(reader, "destinations", javascript)
+
+    page.get_by_text("New secret for Data warehouse", exact=True).click()
+    page.get_by_role("button", name="Make a new secret for Data warehouse").click()
+    newer = page.get_by_label("Secret", exact=True).input_value()
+    assert newer != secret
+    assert Destination.objects.get(name="Data warehouse").secret.split() == [newer, secret]
+    page.get_by_role("link", name="I have copied it").click()
+
+    page.get_by_role("link", name="Change #month-end").click()
+    assert page.get_by_label("Address", exact=True).input_value() == ""
+    page.get_by_label("Name", exact=True).fill("#close")
+    page.get_by_role("button", name="Keep it so").click()
+    expect(page.get_by_text("“#close” is kept as you have changed it.")).to_be_visible()
+    assert Destination.objects.get(name="#close").url == sink.url(PATHS["slack"])
+
+    page.get_by_role("button", name="Switch off #close").click()
+    expect(page.get_by_text("Switched off", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Switch on #close").click()
+    page.get_by_text("Remove #close", exact=True).click()
+    seen(reader, "destination-remove", javascript)
+    page.get_by_role("button", name="Remove #close for good").click()
+    expect(page.get_by_text("“#close” is removed, and its address is forgotten.")).to_be_visible()
+    gone = Destination.objects.get(name="#close")
+    assert (bytes(gone.sealed_url), gone.enabled) == (b"", False)
+    expect(page.locator(".places > li")).to_have_count(1)
+    reader.open("/alerts/")
+    expect(page.get_by_text("#close").first).to_be_attached()  # what it was told stays in the history
+
+
+def seen(reader: Reader, name: str, wanted: bool) -> None:
+    """Look at what is shown on a wide and a narrow screen, by day and by night; once is enough."""
+    if not wanted:
+        return
+    reader.look_from_everywhere(name)
+    reader.look(1400, "light")
+
+
+def test_it_exists_for_who_administers_the_group_only(
+    group: Meridian, sink: HttpSink, new_reader: NewReader
+) -> None:
+    person()  # Rosa is finance
+    reader = new_reader()
+    reader.log_in()
+    reader.open("/alerts/")
+    expect(reader.page.get_by_role("link", name="Destinations")).to_have_count(0)
+    answer = reader.page.request.get(f"{reader.site}/alerts/destinations/")
+    assert answer.status == 404
