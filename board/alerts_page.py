@@ -14,7 +14,6 @@ from django.views.decorators.http import require_safe
 from alerts.models import Channel, Delivery, Notice, ProofRun
 from alerts.outbox import PAUSE
 from board import words
-from board.alert_rules import agrees_rules
 from board.alert_words import KINDS, Told
 from board.alerts import (
     EVERY_KIND,
@@ -136,7 +135,6 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
         "sent_mails": reverse("sent_mails") if asked.person.is_superuser and folder() else "",
         "proof": _proof(asked),
         "try_url": _try_url(asked),
-        "agrees_rules": agrees_rules(asked.person),
         "try_to": asked.person.email,
         "arranging": _arranging(asked),
     }
@@ -166,8 +164,10 @@ def _try_url(asked: Asked) -> str:
 
 def _arranging(asked: Asked) -> list[tuple[str, str]]:
     """The pages on which the person may arrange what is told, and where they are."""
-    places = [("Destinations", reverse("destinations"))] if administers_a_group(asked.person) else []
-    return [("Silences", reverse("silences")), *places]
+    found = [("What you get", reverse("subscriptions")), ("Silences", reverse("silences"))]
+    if administers_a_group(asked.person):
+        found += [("Rules", reverse("alert_rules")), ("Destinations", reverse("destinations"))]
+    return found
 
 
 # --- the toolbar above the history ----------------------------------------------------------------------------------
