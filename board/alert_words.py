@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.models import Delivery, DeliveryLine, Notice
 from board import words
 from board.rows import Reader
 from closing.notices import GOOD_NEWS, Kind
+from closing.rhythms import Rhythm
 from closing.standing import LatenessUnit
 from closing.states import PeriodState
 
@@ -57,6 +58,8 @@ _TONES = {
 NOBODY = "Nobody to notify"
 _WHY_NOBODY = "No owner, finance staff or administrator has a role for it. Give somebody one."
 _FIRST = ("alert", "waits", "ok", "quiet")  # whoever has to do something about it reads that first
+_DIGESTS = {Rhythm.DAILY.value: "daily", Rhythm.WEEKLY.value: "weekly"}
+_A_WHILE = timedelta(minutes=15)  # longer than a message waits because another has just gone
 _NAMED = 4  # people that are named at once; the others fold away
 
 
@@ -205,6 +208,12 @@ def _message(
         return Message("warning", State.PARKED.label, "alert", detail=detail)
     if state is State.SENDING:
         return Message("mail", State.SENDING.label, "waits")
+    if not past and not delivery.attempts and delivery.due_at > as_of:
+        comes = words.clock(delivery.due_at, reader.zone, as_of)
+        if (name := _DIGESTS.get(delivery.rhythm)) is not None:
+            return Message("mail", f"In the {name} digest of {comes}", "quiet")
+        if delivery.due_at > as_of + _A_WHILE:
+            return Message("stale", f"Waits until {comes}, as its reader rests", "waits")
     since = words.clock(notice.raised_at, reader.zone, as_of)
     tried = "" if past else _tried(delivery, reader, as_of)
     detail = " ".join(filter(None, [tried, said]))

@@ -267,6 +267,7 @@ def _check_entities(tree: Tree, described: Described, existing: Existing, known:
         ):
             known.require(tree, (*entry.path, what), what, name)
         known.require(tree, (*entry.path, "owner"), "person", item.owner)
+        known.require(tree, (*entry.path, "deputy"), "person", item.deputy)
         begins = old.active_from if old and not entry.says("active_from") else item.active_from
         ends = old.active_to if old and not entry.says("active_to") else item.active_to
         if begins and ends and ends < begins:

@@ -35,7 +35,7 @@ def read_existing() -> Existing:
         entities={
             row.code: row
             for row in LegalEntity.objects.select_related(
-                "group", "calendar", "owner", "connection"
+                "group", "calendar", "owner", "deputy", "connection"
             ).order_by("code")
         },
         policies={owner_of(row): row for row in DeadlinePolicy.objects.select_related("group", "entity")},

@@ -234,6 +234,8 @@ class _Loading:
         fields.append(Field("calendar", "calendar", rows.calendars[item.calendar], code))
         if entry.says("owner"):
             fields.append(Field("owner", "owner", rows.people[item.owner] if item.owner else None, email))
+        if entry.says("deputy"):
+            fields.append(Field("deputy", "deputy", rows.people[item.deputy] if item.deputy else None, email))
         if entry.says("connection"):
             source = rows.connections[item.connection] if item.connection else None
             fields.append(Field("connection", "connection", source, name))

@@ -277,6 +277,7 @@ class EntityItem(Item):
     group: Reference
     calendar: Reference
     owner: MaybeEmail = None
+    deputy: MaybeEmail = None
     connection: MaybeReference = None
     erp_id: MaybeShort = None
     active_from: MaybeDay = None

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.arrangements import AlertRules, Habits, Subscription
-from alerts.arranging import Arranged, arranged_by
+from alerts.arranging import Arranged, arrange, arranged_by
 from alerts.models import Delivery, DeliveryLine
 from alerts.unsubscribing import token_for
 from closing.notices import Kind
@@ -147,6 +147,20 @@ def test_who_stands_in_for_whom(rosa: Client) -> None:
         signed_in(sanne)
     )
     assert "You stand in for others: EU DTC BV for Sanne de Wit" in page(rosa)
+
+
+def test_the_page_of_alerts_says_in_which_digest_something_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell_of_eu_dtc()
+    at = utc("2026-06-15 12:05")
+    monkeypatch.setattr("board.asked.now", lambda: at)
+    client = signed_in(herself())
+    arrange(herself(), Arranged(quiet_from=time(10), quiet_until=time(17)), at)
+    alert = DeliveryLine.objects.get(recipient=herself(), notice__kind="alert").delivery
+    Delivery.objects.filter(pk=alert.pk).update(due_at=utc("2026-06-15 16:00"))
+    text = text_of(client.get("/entities/NLDT/?month=2026-05"))
+    assert "In the daily digest of Tue 16 Jun 08:00 to Rosa Bell, Sanne de Wit" in text
+    assert "Waits until 17:00, as its reader rests to Rosa Bell" in text
+    assert "Waiting since 13:00 to Sanne de Wit" in text
 
 
 # --- what is kept ---------------------------------------------------------------------------------------------------

@@ -92,6 +92,17 @@ def test_a_key_left_out_keeps_what_is_there_and_an_empty_one_clears_it(tmp_path:
     assert LegalEntity.objects.get().owner is None
 
 
+def test_a_deputy_is_named_in_the_file_kept_and_cleared(tmp_path: Path) -> None:
+    load(tmp_path, MERIDIAN)
+    line = "    owner: amira.hale@meridian.example\n"
+    named = f"{line}    deputy: amira.hale@meridian.example\n"
+    assert "deputy: nothing -> amira.hale@meridian.example" in load(tmp_path, changed(line, named))
+    assert load(tmp_path, MERIDIAN) == "Nothing to change.\n"
+    assert LegalEntity.objects.get().deputy == LegalEntity.objects.get().owner
+    load(tmp_path, changed(line, f"{line}    deputy:\n"))
+    assert LegalEntity.objects.get().deputy is None
+
+
 def test_what_is_not_in_the_file_is_left_alone_and_listed(tmp_path: Path) -> None:
     load(tmp_path, MERIDIAN)
     before = rows()
