@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from alerts import outbox
 from alerts.arrangements import Destination
 from alerts.foreign_text import one_line
+from alerts.models import Delivery, DeliveryLine
 from alerts.post_server import AddressRefused, check_address
+from alerts.still_true import REMOVED, SWITCHED_OFF
 from alerts.webhook import new_secret
 from closing.notices import Kind
 from connectors.hosts import Target
@@ -84,16 +87,31 @@ def change_place(place: Destination, wanted: Wanted) -> None:
 
 def switch_place(place: Destination, *, on: bool) -> None:
     """Let posts go to a destination again, or none any more; what waits for it then is not needed any more."""
-    place.enabled = on
-    place.save(update_fields=["enabled"])
-    outbox.start_afresh(place.channel)
+    with transaction.atomic():
+        place.enabled = on
+        place.save(update_fields=["enabled"])
+        outbox.start_afresh(place.channel)
+        if not on:
+            _leave_out(place, SWITCHED_OFF)
 
 
 def remove_place(place: Destination, as_of: datetime) -> None:
     """Take a destination away for good, with address and secret; what it was told stays in the history."""
-    place.enabled, place.removed_at, place.sealed_url, place.sealed_secret = False, as_of, b"", b""
-    place.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
-    outbox.start_afresh(place.channel)
+    with transaction.atomic():
+        place.enabled, place.removed_at, place.sealed_url, place.sealed_secret = False, as_of, b"", b""
+        place.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
+        outbox.start_afresh(place.channel)
+        _leave_out(place, REMOVED)
+
+
+def _leave_out(place: Destination, why: str) -> None:
+    """Let go of what waits; what is being sent at this moment is let go of by its sender."""
+    waiting = Delivery.objects.select_for_update().filter(destination=place, state=Delivery.State.WAITING)
+    ids = [each.pk for each in waiting.order_by("pk")]
+    DeliveryLine.objects.filter(delivery__in=ids, left_out="").update(left_out=why)
+    Delivery.objects.filter(pk__in=ids).update(
+        state=Delivery.State.CANCELLED, ended_at=Now(), words=why, lease_until=None
+    )
 
 
 def rotate_secret(place: Destination) -> str:

@@ -35,12 +35,18 @@ _ABOUT = {
     Kind.GROUP_CLOSED: "all of a group has closed",
 }
 _HELP = {
-    Destination.Kind.TEAMS: "In Teams, open the channel's Workflows, choose “Send webhook alerts to a"
-    " channel”, and paste the address that it gives. It ends in logic.azure.com or environment.api.powerplatform.com.",
-    Destination.Kind.SLACK: "In Slack, add an incoming webhook to an app, choose the channel, and paste the address."
-    " It begins with https://hooks.slack.com/services/.",
-    Destination.Kind.WEBHOOK: "Any program of yours that takes JSON over https, at a host that whoever runs Closeboard"
-    " has allowed. Each request is signed.",
+    Destination.Kind.TEAMS: (
+        "In Teams, open the channel’s Workflows, choose “Send webhook alerts to a channel”, and paste the address"
+        " that it gives. It ends in logic.azure.com or environment.api.powerplatform.com."
+    ),
+    Destination.Kind.SLACK: (
+        "In Slack, add an incoming webhook to an app, choose the channel, and paste the address. It begins with"
+        " https://hooks.slack.com/services/."
+    ),
+    Destination.Kind.WEBHOOK: (
+        "Any program of yours that takes JSON over https, at a host that whoever runs Closeboard has allowed. Each"
+        " request is signed."
+    ),
 }
 
 
@@ -153,7 +159,7 @@ def _health(
         return Health("warning", "Sending is on hold", "waits", [*filter(None, [waits, parked]), last])
     if channel is not None and channel.words:
         text = "Refuses our posts" if trouble is not None and trouble.refused else "Does not take posts now"
-        since = f"Since {clock(trouble.began_at)}." if trouble is not None else ""
+        since = f"So since {clock(trouble.began_at)}." if trouble is not None else ""
         until = channel.paused_until
         again = (
             f"Tried again at {clock(until)}."
@@ -161,7 +167,8 @@ def _health(
             else "Tried again in a moment."
         )
         said = f"{channel.words.rstrip('.')}."
-        return Health("warning", text, "alert", [*filter(None, [said, since, again, waits, parked]), last])
+        more = " ".join(filter(None, [since, again])), " ".join(filter(None, [waits, parked, last]))
+        return Health("warning", text, "alert", [said, *more])
     if parked:
         return Health("warning", "Some posts were refused", "alert", [parked, *filter(None, [waits]), last])
     if not sent:

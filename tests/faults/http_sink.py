@@ -90,6 +90,9 @@ class HttpSink:
             request_queue_size = 128
             allow_reuse_address = True
 
+            def handle_error(self, *_: object) -> None:
+                pass  # whoever posted was killed
+
         self._server = Server(("127.0.0.1", self._port), Handler)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
