@@ -17,12 +17,10 @@ from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.places import places_of
 from alerts.recipients import Around, administrators, members_of, people_around, recipients
 from alerts.wishes import Chosen, chosen_by
-from closing.notices import GOOD_NEWS, Kind
+from closing.notices import BAD_NEWS, GOOD_NEWS, Kind
 from closing.rhythms import Rhythm, in_force
 from entities.models import Membership
 from periods.models import FiscalPeriod
-
-_BAD_NEWS = [each.value for each in (Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED, Kind.LATE)]
 
 
 def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = False) -> int:
@@ -137,7 +135,7 @@ def _heard_before(notices: Sequence[Notice]) -> dict[int | None, set[int]]:
     if periods:
         lines = DeliveryLine.objects.filter(
             notice__period__in=periods,
-            notice__kind__in=_BAD_NEWS,
+            notice__kind__in=BAD_NEWS,
             left_out="",
             delivery__state__in=Delivery.REACHES,
         )

@@ -17,11 +17,10 @@ from django.conf import settings
 from alerts.arrangements import Destination
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.places import places_of
-from closing.notices import Kind
+from closing.notices import BAD_NEWS, Kind
 from entities.models import LegalEntity, Membership, Person, from_root
 
 APART = timedelta(minutes=5)  # between two posts to one destination (05-reliability A8)
-_BAD_NEWS = [each.value for each in (Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED, Kind.LATE)]
 
 
 def tell_destinations(notices: Sequence[Notice], as_of: datetime) -> int:
@@ -77,7 +76,7 @@ def _heard_before(notices: Sequence[Notice]) -> set[tuple[int, int]]:
     lines = DeliveryLine.objects.filter(
         destination__isnull=False,
         notice__period__in=periods,
-        notice__kind__in=_BAD_NEWS,
+        notice__kind__in=BAD_NEWS,
         left_out="",
         delivery__state__in=Delivery.REACHES,
     )

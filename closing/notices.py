@@ -38,6 +38,8 @@ class Kind(StrEnum):
 
 
 _WEEKDAYS = WorkCalendar("weekdays")
+# After which good news is owed; that it was to be due soon is none.
+BAD_NEWS = frozenset({Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED, Kind.LATE})
 GOOD_NEWS = frozenset({Kind.CLEARED, Kind.GROUP_CLOSED})  # which nobody need hear of
 
 
