@@ -50,11 +50,17 @@ class Above:
 
 def agreed_in(group: Group) -> Agreed:
     """What this group has agreed itself."""
-    row = AlertRules.objects.filter(group=group).first()
-    steps = steps_by_path().get(group.path, ())
-    if row is None:
-        return Agreed(steps=steps)
-    return Agreed(row.due_soon_days, row.alerts_in_digest, steps)
+    return agreed_in_each([group])[group.pk]
+
+
+def agreed_in_each(groups: Sequence[Group]) -> dict[int, Agreed]:
+    """What each of these groups has agreed itself, by id; three queries at most, whatever their number."""
+    rows, steps = AlertRules.objects.in_bulk([each.pk for each in groups]), steps_by_path()
+    found = {}
+    for each in groups:
+        row, own = rows.get(each.pk), steps.get(each.path, ())
+        found[each.pk] = Agreed(row.due_soon_days, row.alerts_in_digest, own) if row else Agreed(steps=own)
+    return found
 
 
 def above(group: Group) -> Above:

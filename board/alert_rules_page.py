@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alerts.agreeing import MOST_STEPS, Above, Agreed, above, agreed_in, may_be_named
+from alerts.agreeing import MOST_STEPS, Above, Agreed, above, agreed_in, agreed_in_each, may_be_named
 from alerts.group_rules import Step, escalation_steps
 from alerts.recipients import people_around, recipients
 from board.asked import Asked
@@ -116,9 +116,9 @@ def typed_of(agreed: Agreed, named: Named) -> tuple[Mapping[str, str], Sequence[
 
 def groups_page(groups: Sequence[Group]) -> list[GroupLine]:
     """The groups in the order of their tree, each with what it says itself."""
-    top = min(each.path.count("/") for each in groups)
+    top, agreed = min(each.path.count("/") for each in groups), agreed_in_each(groups)
     return [
-        GroupLine(each.code, each.name, min(each.path.count("/") - top, 6), _in_a_line(agreed_in(each)))
+        GroupLine(each.code, each.name, min(each.path.count("/") - top, 6), _in_a_line(agreed[each.pk]))
         for each in groups
     ]
 
