@@ -1,7 +1,7 @@
 """The proof: which alerts the history says had to exist, against those that exist and what became of their messages.
 
 Nothing of what raised the alerts is asked again: flags and overruns are left aside, and each period's story is read
-anew from its changes, its deadlines and the readings.
+anew from its changes, its deadlines, the readings and the silences.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from datetime import date, datetime, timedelta
 import structlog
 from django.db.models import Min
 
-from alerts.models import Delivery, Notice, ProofRun
+from alerts.models import SET_ASIDE, Delivery, Notice, ProofRun
+from alerts.silences import Span, silences_over
 from closing.crossings import crossings, over_the_line_at
 from closing.days import WorkCalendar, local_date, month_and_year, zone_named
 from closing.deadlines import Deadline
@@ -29,6 +30,7 @@ from periods.policies import effective_policies
 
 GRACE = timedelta(minutes=5)  # until an alert that had to be raised counts as missing
 PATIENCE = timedelta(hours=1)  # until a message that waits is worth a word
+AT_ONCE = timedelta(minutes=1)  # an evaluation may have begun before a silence that was made meanwhile
 State = Delivery.State
 log = structlog.get_logger(__name__)
 
@@ -69,6 +71,18 @@ class _Story:
     calendar: WorkCalendar | None
     first_read_at: datetime | None
     read_at: datetime | None
+    silences: Sequence[Span] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An alert of a new episode that has a cause from one moment on, and had to exist by another.
+
+    They differ where the entity was silenced in between.
+    """
+
+    at: datetime
+    by: datetime
 
 
 def prove(as_of: datetime, month: date | None = None) -> Proof:
@@ -104,8 +118,8 @@ def prove_and_keep(as_of: datetime) -> Proof:
     return found
 
 
-def had_to_alert(story: _Story, as_of: datetime) -> list[datetime]:
-    """The moments from which an alert of a new episode had to exist, oldest first."""
+def had_to_alert(story: _Story, as_of: datetime) -> list[Due]:
+    """The alerts of new episodes that had to exist, oldest first."""
     if not story.deadlines or story.first_read_at is None or story.read_at is None:
         return []
     last = story.deadlines[-1][1]
@@ -120,23 +134,42 @@ def had_to_alert(story: _Story, as_of: datetime) -> list[datetime]:
         as_of=as_of,
         calendar=story.calendar,
     )
-    moments = [each.at for each in crossed if each.over][
-        :1
-    ]  # a moved one is crossed again, in the same episode
-    moments = [at for at in moments if _lasted(story, at, as_of)]
+    found = []
+    for each in crossed:
+        if each.over and (due := _heard(story, each.at, as_of)) is not None:
+            found.append(due)
+            break  # a moved deadline is crossed again, in the same episode
+        if each.over and not _silenced(story, each.at):
+            break
     line = over_the_line_at(last, story.policy, story.calendar)
-    moments += [at for at in _opened_again(story, as_of) if at >= line]
-    return sorted(at for at in moments if at <= until)
+    again = [_heard(story, at, as_of) for at in _opened_again(story, as_of) if at >= line]
+    found += [due for due in again if due is not None]
+    return sorted((due for due in found if due.by <= until), key=lambda due: due.at)
 
 
-def _lasted(story: _Story, at: datetime, as_of: datetime) -> bool:
-    """Whether it stayed not closed for long enough after a moment to be noticed."""
+def _heard(story: _Story, at: datetime, as_of: datetime) -> Due | None:
+    """When the alert of a moment had to be told: at once, or after a silence if it was still true then."""
+    by = at
+    for begins, ends in story.silences:
+        if begins < by + GRACE and ends > by:
+            by = ends
+    if not _lasted(story, at, as_of, by):
+        return None
+    return Due(at, by) if by == at or _was_past_the_line(story, by) else None
+
+
+def _silenced(story: _Story, at: datetime) -> bool:
+    return any(begins < at + GRACE and ends > at for begins, ends in story.silences)
+
+
+def _lasted(story: _Story, at: datetime, as_of: datetime, until: datetime | None = None) -> bool:
+    """Whether it stayed not closed after a moment (until another) for long enough to be noticed."""
     closes = [
         each.seen_at
         for each in story.changes
         if each.seen_at > at and story.policy.counts_as_closed(each.state)
     ]
-    return min(closes, default=as_of) - at >= GRACE
+    return min(closes, default=as_of) - (until or at) >= GRACE
 
 
 def _opened_again(story: _Story, as_of: datetime) -> list[datetime]:
@@ -152,19 +185,23 @@ def _opened_again(story: _Story, as_of: datetime) -> list[datetime]:
     return found
 
 
-def _compared(story: _Story, due: Sequence[datetime], alerts: Sequence[Notice]) -> Iterable[Difference]:
+def _compared(story: _Story, due: Sequence[Due], alerts: Sequence[Notice]) -> Iterable[Difference]:
     left = list(alerts)
-    for at, moment in enumerate(due):
-        until = due[at + 1] if at + 1 < len(due) else None
+    for place, one in enumerate(due):
+        until = due[place + 1].at if place + 1 < len(due) else None
         mine = [
-            each for each in left if each.raised_at >= moment and (until is None or each.raised_at < until)
+            each for each in left if each.raised_at >= one.at and (until is None or each.raised_at < until)
         ]
         if mine:
             left.remove(mine[0])
         else:
             yield Difference(
-                story.entity, story.month, moment, "an alert had to exist from here on, and does not"
+                story.entity, story.month, one.by, "an alert had to exist from here on, and does not"
             )
+    for notice in alerts:
+        if any(begins + AT_ONCE <= notice.raised_at < ends for begins, ends in story.silences):
+            words = "an alert was raised although the entity was silenced"
+            yield Difference(story.entity, story.month, notice.raised_at, words)
     for notice in left:
         if not _was_past_the_line(story, notice.raised_at):
             yield Difference(
@@ -192,6 +229,9 @@ def _delivered(story: _Story, notice: Notice, as_of: datetime) -> Iterable[Diffe
     def differs(words: str) -> Difference:
         return Difference(story.entity, story.month, notice.raised_at, words)
 
+    quiet = any(begins <= as_of and ends > as_of - PATIENCE for begins, ends in story.silences)
+    if not quiet and any(line.left_out == SET_ASIDE for line in lines):
+        yield differs("its alert is still set aside for a silence that is over")
     if not lines:
         yield differs("its alert was for nobody: there is nobody to notify")
     elif State.SENT in states or (not states and all(line.left_out for line in lines)):
@@ -234,6 +274,7 @@ def _stories(as_of: datetime, month: date | None) -> dict[int, _Story]:
         .values_list("period", "state", "seen_at", "previous_read_at")
     ):
         changes[pk].append(Change(PeriodState(state), seen_at, previous))
+    quiet = silences_over(None, as_of)
     deadlines: dict[int, list[tuple[datetime, Deadline]]] = defaultdict(list)
     for row in PeriodDeadline.objects.filter(period__in=ids, set_at__lte=as_of).order_by(
         "period_id", "set_at"
@@ -249,6 +290,7 @@ def _stories(as_of: datetime, month: date | None) -> dict[int, _Story]:
             calendars.get(entities[entity][2]),
             first.get(entity),
             readings[entity].read_at,
+            quiet.get(entity, ()),
         )
         for pk, entity, reporting_month in rows
     }

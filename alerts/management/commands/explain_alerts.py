@@ -1,0 +1,71 @@
+"""`manage.py explain_alerts CODE`: why an entity's periods have, or have not, been told of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from alerts.episodes import Judged, judge_episodes
+from alerts.silences import silenced
+from alerts.watching import watching_since
+from closing.days import month_and_year, weekday_and_date
+from closing.months import parse_month
+from closing.notices import Verdict
+from entities.models import LegalEntity
+from periods.models import FiscalPeriod, PolicyVersion
+
+
+class Command(BaseCommand):
+    """Reads only: what the next evaluation would decide, with the reason for each notice that is due or is not."""
+
+    help = (
+        "Explain what is told of an entity: for each period that is not closed, or whose end is still to be told, "
+        "its state, days late, deadline, policy, reading, and the verdict on each notice with its reason."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("code", help="the entity's code, like NLDT")
+        parser.add_argument("--month", help="only this reporting month, like 2026-05")
+
+    def handle(self, *args: Any, code: str, month: str | None, **options: Any) -> None:
+        entity = LegalEntity.objects.filter(code=code.upper()).first()
+        if entity is None:
+            raise CommandError(f"There is no entity {code}.")
+        periods = FiscalPeriod.objects.filter(entity=entity, type="operating")
+        if month:
+            try:
+                periods = periods.filter(reporting_month=parse_month(month))
+            except ValueError:
+                raise CommandError(f"No such month: {month}. A month is written like 2026-05.") from None
+        months = dict(periods.values_list("pk", "reporting_month"))
+        now = timezone.now()
+        since = watching_since(now)
+        if since is None:
+            self.stdout.write("No evaluation has run lately, so nothing is told before the next ones.")
+        found = judge_episodes(now, since, silenced([entity.pk], now), months)
+        for judged in found:
+            self._explain(entity, month_and_year(months[judged.episode.period]), judged)
+        if not found:
+            self.stdout.write(
+                f"{entity.name}: nothing that has ended is open, and no end is left to be told."
+            )
+
+    def _explain(self, entity: LegalEntity, month: str, judged: Judged) -> None:
+        each, reading = judged.episode, judged.reading
+        late = f", {each.days_late} days late" if each.days_late else ""
+        self.stdout.write(f"{entity.name}, {month}: {each.state}, {each.level.replace('_', ' ')}{late}")
+        due = weekday_and_date(each.due_on) if each.due_on is not None else "none"
+        version = PolicyVersion.objects.select_related("policy").filter(pk=each.policy_version or 0).first()
+        policy = f"policy {version.policy.name}, version {version.number}" if version else "no policy version"
+        self.stdout.write(f"  Deadline: {due}; {policy}")
+        read = f"{reading.read_at:%Y-%m-%d %H:%M} UTC" if reading.read_at is not None else "never"
+        self.stdout.write(f"  Last read: {read}, {'fresh' if reading.fresh else 'stale'}")
+        for verdict in judged.verdicts:
+            self.stdout.write(f"  {_told(verdict)}")
+
+
+def _told(verdict: Verdict) -> str:
+    step = f" {verdict.step}" if verdict.step else ""
+    return f"{verdict.kind.replace('_', ' ')}{step}: {'due' if verdict.due else 'not due'}, {verdict.reason}"
