@@ -78,7 +78,7 @@ def test_b4_mails_go_on_when_redis_is_back(
     assert_all_arrived(sink, 50, most_extra=0)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120 if not FULL else 900)
 def test_c1_a_restarted_postgresql_loses_no_mail(
     postgres: Postgres,
     live_stack_env: dict[str, str],
@@ -115,7 +115,7 @@ def test_c1_a_restarted_postgresql_loses_no_mail(
             time.sleep(1)
             return not left("waiting")
 
-        until(swept, 60, "all is sent but what a restart had cut off")
+        until(swept, 300 if FULL else 60, "all is sent but what a restart had cut off")
         assert left("sending") <= restarts * 2
         let_pass(LEASE)
         until(lambda: swept() and not left(), 30, "that is sent as well")
