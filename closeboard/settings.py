@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings
 
 from closeboard import logs
 from closeboard.schedule import beat_schedule
+from connectors.hosts import HostRules
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -132,6 +133,17 @@ def _mail(url: str) -> dict[str, Any]:
     raise ImproperlyConfigured(
         f"Set MAIL_URL in the environment: {Environment.model_fields['mail_url'].description}."
     )
+
+
+def _hosts(name: str, text: str) -> tuple[str, ...]:
+    """The hosts of a setting, each of which is one."""
+    found = tuple(host.strip() for host in text.split(",") if host.strip())
+    try:
+        HostRules(found)
+    except ValueError as wrong:
+        told = Environment.model_fields[name].description
+        raise ImproperlyConfigured(f"Set {name.upper()} in the environment: {told} ({wrong}).") from None
+    return found
 
 
 env = _read_environment()
@@ -276,7 +288,7 @@ LOGGING = logs.LOGGING
 # --- mail -----------------------------------------------------------------------------------------------------------
 MAILS_LEAVE = bool(env.mail_url)
 MAILS_A_MINUTE = env.mails_a_minute
-WEBHOOK_ALLOWED_HOSTS = tuple(host.strip() for host in env.webhook_allowed_hosts.split(",") if host.strip())
+WEBHOOK_ALLOWED_HOSTS = _hosts("webhook_allowed_hosts", env.webhook_allowed_hosts)
 DEFAULT_FROM_EMAIL = env.mail_from
 EMAIL_TIMEOUT = 30  # seconds for each word of the server; a lease is ten times as long
 globals().update(_mail(env.mail_url))
