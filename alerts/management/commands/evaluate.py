@@ -1,4 +1,4 @@
-"""`manage.py evaluate`: judge what is overdue now, or as of a moment; the twin of the task."""
+"""`manage.py evaluate`: judge what is overdue now, or as of a moment, as the task does, and tell nobody."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from periods.moments import moment
 class Command(BaseCommand):
     """Writes overdue flags and moves overruns; writes nothing when nothing changed."""
 
-    help = "Evaluate which periods are overdue."
+    help = "Evaluate which periods are overdue; the notices are raised by the workers."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--as-of", type=moment, help="the moment to judge at, like 2026-06-12T12:00:00Z")
