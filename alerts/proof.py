@@ -237,7 +237,9 @@ def _delivered(story: _Story, notice: Notice, as_of: datetime) -> Iterable[Diffe
     elif State.SENT in states or (not states and all(line.left_out for line in lines)):
         pass  # somebody has it, or nothing of it was true or theirs any more when it was to be sent
     elif states & {State.WAITING, State.SENDING}:
-        if as_of - notice.raised_at > PATIENCE:
+        # Until its reader's hours or digest nobody has tried, and nothing is wrong.
+        since = [line.delivery.due_at for line in lines if not line.delivery.attempts]
+        if as_of - max(notice.raised_at, min(since, default=notice.raised_at)) > PATIENCE:
             yield differs("its alert still waits to be sent")
     else:
         yield differs("its alert has reached nobody: no message could be sent")

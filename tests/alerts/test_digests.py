@@ -17,10 +17,10 @@ from alerts.arrangements import AlertRules, EscalationStep
 from alerts.arranging import Arranged, arrange, switch_off
 from alerts.group_rules import Step
 from alerts.models import Delivery, DeliveryLine
+from alerts.proof import prove
 from alerts.sending import send_due
 from closing.days import zone_named
 from closing.notices import Kind
-from closing.readings import NativeFacts
 from closing.rhythms import Rhythm
 from entities.models import Group, Membership, Person
 from tests.alerts.mail_stories import Told
@@ -73,8 +73,7 @@ def waiting(story: Told, rhythm: Rhythm) -> Delivery:
 
 def test_one_digest_at_eight_of_all_that_is_true_and_none_when_everybody_has_closed(story: Told) -> None:
     """A finance person's week: due soon and late come once a day, at 08:00 where she is, while there is any."""
-    fine: dict[str, NativeFacts] = {"UKHC": CLOSED}
-    story.at(london("2026-06-09 17:00"), **fine)  # three are due today, or soon
+    story.at(london("2026-06-09 17:00"), UKHC=CLOSED)  # three are due today, or soon
     assert to_rosa(sent_by(london("2026-06-10 07:59"))) == []
     story.at(london("2026-06-10 07:59"), UKRT=CLOSED)  # closed a minute before the digest
     (digest,) = to_rosa(sent_by(london("2026-06-10 08:00")))
@@ -136,6 +135,17 @@ def test_an_alert_waits_for_the_end_of_the_night(story: Told) -> None:
     story.at(london("2026-06-15 06:59"))
     (alert,) = to_rosa(sent_by(london("2026-06-15 07:00")))
     assert alert.subject == "EU DTC BV is 6 days past its deadline for May 2026"
+
+
+def test_the_proof_does_not_call_a_digest_that_waits_for_its_hour_late(story: Told) -> None:
+    agree(Group.objects.get(code="MERIDIAN"), Agreed(alerts_in_digest=True), london("2026-06-01 10:00"))
+    arrange(story.rosa, Arranged({Kind.ALERT: Rhythm.DAILY}), london("2026-06-01 10:00"))
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.sent()
+    story.at(london("2026-06-15 12:00"))
+    assert not prove(london("2026-06-16 08:30")).differences
+    words = {each.words for each in prove(london("2026-06-16 09:30")).differences}
+    assert words == {"its alert still waits to be sent"}
 
 
 # --- what waits follows what is arranged ----------------------------------------------------------------------------
