@@ -153,23 +153,28 @@ def _heard(story: _Story, at: datetime, as_of: datetime) -> Due | None:
     for begins, ends in story.silences:
         if begins < by + GRACE and ends > by:
             by = ends
-    if not _lasted(story, at, as_of, by):
-        return None
-    return Due(at, by) if by == at or _was_past_the_line(story, by) else None
+    if by == at:
+        return Due(at, by) if _lasted(story, at, as_of) else None
+    # Whether it was still open at the end of the silence is known only where it was read afterwards.
+    still = [
+        each for each in story.changes if each.seen_at > at and story.policy.counts_as_closed(each.state)
+    ]
+    known_until = min((each.previous_read_at or each.seen_at for each in still), default=as_of)
+    return Due(at, by) if known_until - by >= GRACE and _was_past_the_line(story, by) else None
 
 
 def _silenced(story: _Story, at: datetime) -> bool:
     return any(begins < at + GRACE and ends > at for begins, ends in story.silences)
 
 
-def _lasted(story: _Story, at: datetime, as_of: datetime, until: datetime | None = None) -> bool:
-    """Whether it stayed not closed after a moment (until another) for long enough to be noticed."""
+def _lasted(story: _Story, at: datetime, as_of: datetime) -> bool:
+    """Whether it stayed not closed for long enough after a moment to be noticed."""
     closes = [
         each.seen_at
         for each in story.changes
         if each.seen_at > at and story.policy.counts_as_closed(each.state)
     ]
-    return min(closes, default=as_of) - (until or at) >= GRACE
+    return min(closes, default=as_of) - at >= GRACE
 
 
 def _opened_again(story: _Story, as_of: datetime) -> list[datetime]:

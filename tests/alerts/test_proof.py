@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
 
-from alerts.models import Delivery, DeliveryLine, Notice, ProofRun
+from alerts.arrangements import Silence
+from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, ProofRun
 from alerts.proof import Proof, prove, prove_and_keep
 from alerts.raising import evaluate_and_raise
+from alerts.sending import send_due
+from alerts.silences import lift_silence, make_silence, silenced
+from closing.days import zone_named
 from closing.notices import Kind
 from closing.readings import NativeFacts
+from entities.models import Group, LegalEntity, Person
+from periods.models import FiscalPeriod
 from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group, watched
 from tests.alerts.test_raising import meridian
 from tests.make import CLOSED, MAY, OPEN, utc
@@ -90,7 +97,7 @@ def test_the_command_and_the_nightly_run_say_the_same(alerted: Meridian) -> None
 _steps = st.lists(st.tuples(st.sampled_from([OPEN, CLOSED]), st.integers(1, 60)), min_size=1, max_size=8)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_steps)
 def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
     steps: list[tuple[NativeFacts, int]],
@@ -109,6 +116,134 @@ def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
         assert words(found) == []
         assert found.expected <= Notice.objects.filter(kind=Kind.ALERT).count()
         transaction.set_rollback(True)
+
+
+_SILENT = st.lists(
+    st.tuples(
+        st.sampled_from(["read", "read", "silence", "silence all", "lift", "send"]),
+        st.sampled_from([OPEN, OPEN, CLOSED]),
+        st.sampled_from([2, 6, 32, 26 * 60]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.mark.timeout(400)
+@settings(
+    max_examples=6,
+    phases=[
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    ],  # each story takes seconds: not to be told a hundred times
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(_SILENT)
+def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is_lost(
+    leaves: None, steps: list[tuple[str, NativeFacts, int]]
+) -> None:
+    """Silences, lifts, closes and reopenings in any order, evaluated every other minute and sent now and then."""
+    with transaction.atomic():
+        group = save_watched_group()
+        rosa, nldt = Person.objects.get(name="Rosa"), group.entities["NLDT"]
+        at = utc("2026-06-14 21:30")  # the line is crossed at 22:00 UTC
+        group.read(at, ALL_CLOSED | {"NLDT": OPEN})
+        for act, state, minutes in steps:
+            at = _on(group, at, minutes)
+            today = at.astimezone(zone_named(nldt.zone)).date()
+            match act:
+                case "read":
+                    group.read(at, ALL_CLOSED | {"NLDT": state})
+                case "silence":
+                    make_silence(rosa, nldt, today + timedelta(days=minutes % 3), "an audit", at)
+                case "silence all":
+                    make_silence(rosa, Group.objects.get(code="MERIDIAN"), today, "a strike", at)
+                case "lift":
+                    for silence in Silence.objects.filter(lifted_at=None):
+                        lift_silence(rosa, silence, at)
+                case "send":
+                    _send_and_look(at)
+        for silence in Silence.objects.filter(lifted_at=None):
+            lift_silence(rosa, silence, at)
+        group.read(at, ALL_CLOSED | {"NLDT": group_state(nldt)})
+        at = _on(group, at, 40)
+        group.read(at, ALL_CLOSED | {"NLDT": group_state(nldt)})
+        at = _on(group, at, 4)
+        _send_and_look(at)
+        assert not DeliveryLine.objects.filter(left_out=SET_ASIDE).exists()
+        assert words(prove(at)) == []
+        if group_state(nldt) is OPEN:
+            told = DeliveryLine.objects.filter(notice__kind=Kind.ALERT, recipient=rosa, left_out="")
+            assert told.filter(delivery__state="sent").exists()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def leaves(settings: Settings) -> None:
+    settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
+
+
+def _on(group: Meridian, at: datetime, minutes: int) -> datetime:
+    """The evaluations of so many minutes; of a day only one in four hours."""
+    if minutes < 60:
+        return _minutes(group, at, minutes)
+    at = _minutes(group, at, 6)
+    for _ in range(minutes // 240):
+        at += timedelta(hours=4)
+        watched(at, hours=1)
+        evaluate_and_raise(at)
+    return at
+
+
+def group_state(entity: LegalEntity) -> NativeFacts:
+    """What the ERP said last of May."""
+    period = FiscalPeriod.objects.get(entity=entity, reporting_month=MAY)
+    return CLOSED if period.state == "closed" else OPEN
+
+
+def _send_and_look(at: datetime) -> None:
+    """Send all that waits; nothing of it may be of an entity that is silenced, but for reopenings."""
+    before = set(_sent())
+    # The outbox goes by the clock of the database, which is not that of the story.
+    Delivery.objects.filter(state="waiting").update(due_at=at)
+    send_due(at)
+    quiet = silenced(None, at)
+    for pk, entity, kind in set(_sent()) - before:
+        assert kind in ("reopened", "group_closed") or entity not in quiet, (pk, kind, at)
+
+
+def _sent() -> list[tuple[int, int, str]]:
+    lines = DeliveryLine.objects.filter(delivery__state="sent", left_out="")
+    return list(lines.values_list("pk", "notice__period__entity", "notice__kind"))
+
+
+def test_a_silence_excuses_an_alert_only_while_it_lasts(meridian: Meridian) -> None:
+    rosa = Person.objects.get(name="Rosa")
+    evaluated(meridian, "2026-06-14 12:00", NLDT=OPEN)
+    make_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 16), "an audit", utc("2026-06-14 12:30"))
+    for at in ("2026-06-15 12:00", "2026-06-16 12:00", "2026-06-16 21:59"):
+        assert evaluated(meridian, at, NLDT=OPEN) == []
+        assert (prove(utc(at)).expected, words(prove(utc(at)))) == (0, [])
+    watched(utc("2026-06-16 22:30"))
+    meridian.read("2026-06-16 22:20", ALL_CLOSED | {"NLDT": OPEN})
+    lost = prove(utc("2026-06-16 22:30"))
+    assert words(lost) == ["EU DTC BV: an alert had to exist from here on, and does not"]
+    assert lost.differences[0].at == utc("2026-06-16 22:00")
+    evaluate_and_raise(utc("2026-06-16 22:30"))
+    assert words(prove(utc("2026-06-16 22:31"))) == []
+    Notice.objects.filter(kind="alert").update(raised_at=utc("2026-06-16 21:00"))
+    assert "an alert was raised although the entity was silenced" in " ".join(
+        words(prove(utc("2026-06-16 22:31")))
+    )
+
+
+def test_what_stays_set_aside_after_the_silence_is_named(alerted: Meridian) -> None:
+    DeliveryLine.objects.filter(notice__kind="alert").update(left_out=SET_ASIDE)
+    assert words(prove(utc("2026-06-15 13:00"))) == [
+        "EU DTC BV: its alert is still set aside for a silence that is over"
+    ]
 
 
 def _minutes(group: Meridian, at: datetime, minutes: int) -> datetime:
