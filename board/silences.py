@@ -206,11 +206,12 @@ def _page(
 ) -> HttpResponse:
     groups = list(groups_to_silence(asked.person))
     entities = list(working_on(asked.person).select_related("group").order_by("name"))
-    may = {_key(each) for each in (*groups, *entities)}
+    places: list[Place] = [*groups, *entities]
+    may = {_key(each) for each in places}
     seen = silences_seen_by(asked.person)
     # Three days more than any zone needs, so that one query finds all that may still be in force.
     open_ = seen.filter(lifted_at=None, last_day__gte=asked.now.date() - timedelta(days=3))
-    in_force = still_in_force(open_, asked.now)
+    in_force = still_in_force(list(open_), asked.now)
     quiet = {_key(place_of(each)) for each in in_force}
     over = seen.exclude(pk__in=[each.pk for each in in_force])
     pages = max(1, -(-over.count() // SHOWN))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -10,9 +10,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.arrangements import Silence
-from alerts.silences import lift_silence, make_silence
+from alerts.silences import Place, lift_silence, make_silence
 from board import asked as door
 from board.exports import standing_values
+from closing.scoreboard import Quiet
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.kept import KEEPER, Keeper
 from periods.news import unseen
@@ -102,21 +103,21 @@ def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: Meridian, 
     keeper, pk = Keeper(), meridian.entities["NLDT"].pk
     keeper.board(MAY, WORKED_AT)
 
-    def row(at=WORKED_AT):  # type: ignore[no-untyped-def]
+    def quiet(at: datetime = WORKED_AT) -> Quiet | None:
         keeper.hear(*unseen(keeper.seen))
-        return keeper.board(MAY, at).rows[pk]
+        return keeper.board(MAY, at).rows[pk].quiet
 
-    assert row().quiet is None
+    assert quiet() is None
     made = make_silence(rosa, Group.objects.get(code="MERIDIAN"), UNTIL, WHY, WORKED_AT)
-    assert row().quiet is not None
-    assert row().quiet.group == Group.objects.get(code="MERIDIAN").name
-    end = row().quiet.ends
-    assert row(end - timedelta(seconds=1)).quiet is not None
-    assert row(end).quiet is None
+    found = quiet()
+    assert found is not None
+    assert found.group == Group.objects.get(code="MERIDIAN").name
+    assert quiet(found.ends - timedelta(seconds=1)) is not None
+    assert quiet(found.ends) is None
     keeper.forget()
-    assert row().quiet is not None
+    assert quiet() is not None
     lift_silence(rosa, made, WORKED_AT)
-    assert row().quiet is None
+    assert quiet() is None
 
 
 def test_a_form_makes_it_and_undo_lifts_it(meridian: Meridian, rosa: Person, client: Client) -> None:
@@ -209,7 +210,8 @@ def test_the_page_asks_as_much_of_the_database_however_many_there_are(
 
     make_silence(rosa, Group.objects.get(code="UK"), UNTIL, WHY, WORKED_AT)
     few = queries()
-    for day, place in enumerate([*meridian.entities.values(), *Group.objects.all()]):
+    places: list[Place] = [*meridian.entities.values(), *Group.objects.all()]
+    for day, place in enumerate(places):
         for more in range(2):
             make_silence(rosa, place, UNTIL + timedelta(days=more), f"{WHY} {day}", WORKED_AT)
     assert queries() == few
