@@ -186,7 +186,7 @@ def test_a_long_history_is_not_looked_through(due: Delivery) -> None:
             [due.recipient_id],
         )
         cursor.execute("ANALYZE alerts_delivery")
-        told = {"lease": "5 min", "a_minute": 30, "but_not": [], "apart": "1 s"}
+        told: dict[str, outbox.Told] = {"lease": "5 min", "a_minute": 30, "but_not": [], "apart": "1 s"}
         for which in (outbox._ROOM, outbox._BY_MAIL, outbox._FREE_DESTINATION):
             cursor.execute("EXPLAIN " + outbox._CLAIM.format(there_is_room=which), told)
             plan = "\n".join(row for (row,) in cursor.fetchall())
