@@ -94,10 +94,11 @@ def test_the_command_and_the_nightly_run_say_the_same(alerted: Meridian) -> None
     assert kept.differences[0] in out.getvalue()
 
 
-_steps = st.lists(st.tuples(st.sampled_from([OPEN, CLOSED]), st.integers(1, 60)), min_size=1, max_size=8)
+_steps = st.lists(st.tuples(st.sampled_from([OPEN, CLOSED]), st.integers(1, 60)), min_size=1, max_size=6)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(400)  # a story has up to 200 evaluations
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_steps)
 def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
     steps: list[tuple[NativeFacts, int]],
