@@ -97,6 +97,15 @@ class Told:
         return compose(delivery, items, self.now)
 
 
+def _carl() -> Person:
+    """Who administers the group, from New York."""
+    carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng", zone="America/New_York")
+    Membership.objects.create(
+        person=carl, role=Membership.Role.ADMINISTRATOR, group=Group.objects.get(code="MERIDIAN")
+    )
+    return carl
+
+
 def alert() -> EmailMultiAlternatives:
     """EU DTC BV on its sixth day; nobody has given a reason."""
     story = Told()
@@ -108,10 +117,7 @@ def alert() -> EmailMultiAlternatives:
 def escalation() -> EmailMultiAlternatives:
     """Its tenth day; Sanne has given a reason and a date, and Rosa looks after it. Carl administers the group."""
     story = Told()
-    carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng", zone="America/New_York")
-    Membership.objects.create(
-        person=carl, role=Membership.Role.ADMINISTRATOR, group=Group.objects.get(code="MERIDIAN")
-    )
+    carl = _carl()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=RESTRICTED)
     story.at("2026-06-15 12:00")
     story.sent()
@@ -242,10 +248,7 @@ def stale() -> EmailMultiAlternatives:
 def refused() -> EmailMultiAlternatives:
     """What Closeboard signs in with has expired; Carl administers the group."""
     story = Told()
-    carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng", zone="America/New_York")
-    Membership.objects.create(
-        person=carl, role=Membership.Role.ADMINISTRATOR, group=Group.objects.get(code="MERIDIAN")
-    )
+    carl = _carl()
     story.at("2026-06-04 09:00", UKHC=CLOSED)
     story.unread(
         "2026-06-04 09:20", refused="The ERP refused the sign-in (401): the client secret has expired."

@@ -23,7 +23,7 @@ from closing.notices import Kind
 from entities.models import Group, Membership, Person
 from tests.alerts.places import SECRET, save_place
 from tests.faults.http_sink import Arrival, HttpSink, Reply
-from tests.faults.mails import let_pass, put_due, raise_notice, save_late_group
+from tests.faults.mails import late_span, let_pass, put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 from tests.make import CLOSED
 from tests.saved import Meridian
@@ -340,11 +340,7 @@ def mail() -> Iterator[Sink]:
 
 @pytest.fixture
 def _mails(mail: Sink, settings: Any) -> None:
-    settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-    settings.EMAIL_BACKEND = "alerts.transports.SmtpBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail.port
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+    send_to(mail, settings)
 
 
 @pytest.mark.usefixtures("_mails")
@@ -473,7 +469,6 @@ def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
 
 
 def save_ukrt_late(group: Meridian) -> None:
-    from tests.faults.mails import late_span  # noqa: PLC0415
     from tests.make import OPEN  # noqa: PLC0415
 
     now = timezone.now()
@@ -557,7 +552,6 @@ def test_an_entity_that_moves_away_is_not_told_of(sink: HttpSink, group: Meridia
 
 
 def test_what_has_closed_is_not_told(sink: HttpSink, group: Meridian) -> None:
-    from tests.faults.mails import late_span  # noqa: PLC0415
 
     save_place("slack", sink)
     tell(group)

@@ -21,7 +21,7 @@ from alerts.home import RESTORED, _key, _place
 from alerts.models import Channel, Delivery, Notice
 from alerts.sending import post_due, send_due
 from closeboard import postgres
-from tests.faults.mails import put_due, raise_notice, save_late_group
+from tests.faults.mails import put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 
 pytestmark = pytest.mark.fault
@@ -30,11 +30,7 @@ pytestmark = pytest.mark.fault
 @pytest.fixture
 def sink(settings: Settings, empty_redis: None) -> Iterator[Sink]:
     with Sink() as running:
-        settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-        settings.EMAIL_BACKEND = "alerts.transports.SmtpBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
-        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        send_to(running, settings)
         yield running
 
 

@@ -32,6 +32,7 @@ from tests.faults.mails import (
     put_due,
     raise_notice,
     save_late_group,
+    send_to,
 )
 from tests.faults.smtp_sink import TAKEN, Copy, Sink
 from tests.make import CLOSED, OPEN
@@ -46,11 +47,7 @@ HOUR = timedelta(hours=1)
 def sink(settings: Settings) -> Iterator[Sink]:
     """A server, and Django in this process set up to use it."""
     with Sink() as running:
-        settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-        settings.EMAIL_BACKEND = "alerts.transports.SmtpBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
-        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        send_to(running, settings)
         yield running
 
 

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 
 from alerts.models import Channel, Delivery
 from alerts.sending import send_due
-from tests.faults.mails import put_due, raise_notice, save_late_group
+from tests.faults.mails import put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db]
@@ -57,9 +57,8 @@ def sink(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sink]:
     with Sink() as running:
         running.login = LOGIN
         running.tls_from_the_start = request.param == "from the start"
-        settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-        settings.EMAIL_BACKEND = "alerts.transports.SmtpBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "localhost", running.port
+        send_to(running, settings)
+        settings.EMAIL_HOST = "localhost"
         settings.EMAIL_USE_SSL = running.tls_from_the_start
         settings.EMAIL_USE_TLS = not running.tls_from_the_start
         settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = LOGIN
