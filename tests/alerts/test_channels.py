@@ -25,7 +25,7 @@ from tests.alerts.places import SECRET, save_place
 from tests.faults.http_sink import Arrival, HttpSink, Reply
 from tests.faults.mails import late_span, let_pass, put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
-from tests.make import CLOSED
+from tests.make import CLOSED, OPEN
 from tests.saved import Meridian
 
 pytestmark = pytest.mark.django_db
@@ -469,8 +469,6 @@ def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
 
 
 def save_ukrt_late(group: Meridian) -> None:
-    from tests.make import OPEN  # noqa: PLC0415
-
     now = timezone.now()
     group.read(now, {"UKRT": OPEN, "NLDT": OPEN}, span=late_span(now))
 
@@ -552,7 +550,6 @@ def test_an_entity_that_moves_away_is_not_told_of(sink: HttpSink, group: Meridia
 
 
 def test_what_has_closed_is_not_told(sink: HttpSink, group: Meridian) -> None:
-
     save_place("slack", sink)
     tell(group)
     now = timezone.now()
