@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import psycopg
 import pytest
@@ -16,7 +16,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.news import unseen
 from tests.board import worlds
-from tests.board.test_access_matrix import STREAMS, TABLE
+from tests.board.test_access_matrix import AN_ENTITY, STREAMS, TABLE, Entry
 from tests.board.worlds import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, World
 from tests.saved import PASSWORD, save_group
 
@@ -35,13 +35,20 @@ def everything_seen(client: Client) -> dict[str, str]:
     """What each address shows that one looks at."""
     found = {}
     for name in LOOKS:
-        path = reverse(name, kwargs={"code": "UKRT"} if TABLE[name][0].place is not None else {})
+        path = reverse(name, kwargs=_arguments(TABLE[name][0]))
         for query in TABLE[name][0].queries:
             answer = worlds.look(client, path + query)
             assert answer.status in {200, 404}, path + query
             if "UK" not in query:  # which would be repeated
                 found[path + query] = f"{answer.headers}\n{answer.body}"
     return found
+
+
+def _arguments(entry: Entry) -> Mapping[str, object]:
+    """Of an entity that is taken away, or of nothing where the page is of something else."""
+    if entry.place is None:
+        return {}
+    return {"code": "UKRT"} if entry.place is AN_ENTITY else entry.place.unknown
 
 
 # --- on the next request --------------------------------------------------------------------------------------------

@@ -61,7 +61,8 @@ def busy() -> datetime:
 
 
 def _first() -> int:
-    return DeliveryLine.objects.order_by("notice").values_list("notice", flat=True)[0]
+    alert = DeliveryLine.objects.filter(notice__kind="alert", notice__period__entity__code="NLDT")
+    return alert.values_list("notice", flat=True)[0]
 
 
 def nobody_to_notify() -> datetime:
