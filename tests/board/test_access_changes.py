@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -44,11 +44,11 @@ def everything_seen(client: Client) -> dict[str, str]:
     return found
 
 
-def _arguments(entry: Entry) -> Mapping[str, object]:
+def _arguments(entry: Entry) -> dict[str, object]:
     """Of an entity that is taken away, or of nothing where the page is of something else."""
     if entry.place is None:
         return {}
-    return {"code": "UKRT"} if entry.place is AN_ENTITY else entry.place.unknown
+    return {"code": "UKRT"} if entry.place is AN_ENTITY else dict(entry.place.unknown)
 
 
 # --- on the next request --------------------------------------------------------------------------------------------
