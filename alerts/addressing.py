@@ -11,7 +11,6 @@ from datetime import datetime
 
 from alerts.destinations import tell_destinations
 from alerts.group_rules import USUAL_STEPS, Rules, alert_rules, escalation_steps
-from alerts.messages import APART as APART
 from alerts.messages import Way, messages
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.places import places_of

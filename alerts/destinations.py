@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from datetime import datetime
 from uuid import uuid4
 
-from django.conf import settings
-
 from alerts.arrangements import Destination
+from alerts.messages import APART, message_id
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.places import places_of
 from closing.notices import BAD_NEWS, Kind
 from entities.models import LegalEntity, Membership, Person, from_root
-
-APART = timedelta(minutes=5)  # between two posts to one destination (05-reliability A8)
 
 
 def tell_destinations(notices: Sequence[Notice], as_of: datetime) -> int:
@@ -118,9 +114,8 @@ def new_delivery(
 ) -> Delivery:
     """A message that is not saved yet, to a destination or to a person."""
     uid = uuid4()
-    host = urlsplit(settings.PUBLIC_BASE_URL).hostname
     way = {"channel": place.channel, "destination": place} if place is not None else {"recipient": person}
-    return Delivery(uid=uid, made_at=as_of, due_at=due_at, message_id=f"<{uid}@{host}>", **way, **more)
+    return Delivery(uid=uid, made_at=as_of, due_at=due_at, message_id=message_id(uid), **way, **more)
 
 
 def administrators_of(place: Destination) -> list[Person]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -169,12 +169,3 @@ def members_of(groups: Collection[int]) -> dict[int, set[int]]:
 def administrators() -> set[int]:
     """Who is told where nobody else is left: everybody who administers the whole installation."""
     return set(Person.objects.filter(is_superuser=True, is_active=True).values_list("pk", flat=True))
-
-
-def by_person(told: Mapping[int, Collection[int]]) -> dict[int, list[int]]:
-    """From people by notice to notices by person, in order."""
-    found: dict[int, list[int]] = defaultdict(list)
-    for notice, people in told.items():
-        for person in sorted(people):
-            found[person].append(notice)
-    return dict(sorted(found.items()))

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from alerts.addressing import APART
+from alerts.messages import APART
 from alerts.models import Delivery, Notice
 from alerts.raising import evaluate_and_raise
 from alerts.still_true import still_to_tell

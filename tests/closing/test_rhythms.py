@@ -217,7 +217,6 @@ ZONES = (
     "Antarctica/Casey",
     "Nowhere",
 )
-MINUTES = st.times().map(lambda wall: wall.replace(second=0, microsecond=0))
 CALENDARS = st.none() | st.builds(
     WorkCalendar,
     st.just("any"),
