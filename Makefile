@@ -6,6 +6,10 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 ARGS ?=
 JOBS ?= 2
+# The slow tests wait more than they work.
+SLOW_JOBS ?= 4
+# A file's stories share what they stand on, so one worker runs them all.
+BY_FILE = --dist loadfile --no-loadscope-reorder
 
 IN_VENV = .venv/bin/python
 UV = $(IN_VENV) -m uv
@@ -33,11 +37,11 @@ reset: .venv/.demo  ## forget the demo's data
 
 test: .venv/.dev  ## the tests, on real PostgreSQL, Valkey, workers and browser (ARGS="tests/periods -k x")
 	@$(IN_VENV) -m tests.browser_binary
-	@exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(JOBS) $(ARGS)
+	@exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(JOBS) $(BY_FILE) $(ARGS)
 
-test-slow: .venv/.dev  ## the slow tests: processes killed, a whole demo started and stopped
+test-slow: .venv/.dev  ## the slow tests: processes killed, a whole demo started and stopped, properties at length
 	@$(IN_VENV) -m tests.browser_binary
-	@exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(JOBS) -m slow $(ARGS)
+	@EXAMPLES=many exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(SLOW_JOBS) $(BY_FILE) -m "slow or hypothesis" $(ARGS)
 
 lint: .venv/.dev  ## style, templates, types and the direction of imports
 	@$(MAKE) --no-print-directory --keep-going check-format check-style check-templates check-types check-imports

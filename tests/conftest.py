@@ -12,7 +12,13 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from tests import properties  # noqa: F401 - loads its profile
 from tests.databases import live_copy
+
+
+def pytest_configure() -> None:
+    """Make passwords cheap in this process; real processes keep the setting of production and verify them too."""
+    settings.PASSWORD_HASHERS = ["tests.cheap_argon2.CheapArgon2PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.models import OverdueFlag, Overrun
@@ -24,6 +24,7 @@ from periods.snapshot import take_snapshot
 from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
 from tests.periods.places import meridian, policy
 from tests.periods.reads import connected_cast, everybody, harvest, read
+from tests.properties import examples
 
 NOTHING = Evaluated(0, 0, 0, 0, 0)
 
@@ -153,7 +154,7 @@ def source(db: None) -> Connection:
 _FACTS: dict[str, FinopsFacts] = {"open": OPEN, "on_hold": ON_HOLD, "closed": CLOSED}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(
     states=st.lists(st.sampled_from(sorted(_FACTS)), min_size=4, max_size=4),
     hour=st.integers(0, 23),

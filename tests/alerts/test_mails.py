@@ -15,7 +15,7 @@ import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -37,6 +37,7 @@ from tests.alerts.mail_stories import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, To
 from tests.cast import NLDT, UKHC, UKRT, USRT, WIDER_CAST
 from tests.golden_files import assert_golden
 from tests.make import CLOSED, MAY, ON_HOLD, OPEN, deadline, row, story, utc
+from tests.properties import examples
 
 NOON = utc("2026-06-15 12:00")
 KEPT_HEADERS = (
@@ -486,7 +487,7 @@ def test_a_line_is_one_line(text: str, longest: int) -> None:
 
 
 @given(ANY, ANY)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_name_gives_a_mail_with_one_subject_and_no_other_header(name: str, person: str) -> None:
     told = replace(late(), name=name, owner=name, because=name, trouble=name)
     said = letter([some_item(told)], replace(known(), owners={0: Owner(name, "sanne@meridian.test")}))

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -33,6 +33,7 @@ from tests.alerts.places import save_place
 from tests.cast import NLDT
 from tests.golden_files import assert_golden
 from tests.make import MAY, OPEN, row, utc
+from tests.properties import examples
 
 NOON = utc("2026-06-15 12:00")
 BASE_URL = mail_stories.BASE_URL
@@ -261,7 +262,7 @@ def test_g6_names_are_data_in_a_webhook() -> None:
 
 
 @given(st.text())
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_defused_text_looks_the_same_and_does_nothing(text: str) -> None:
     made = defused(text)
     assert not re.search(r"[*`~]|\]\(|!\[|\{\{|\$\{|(?<![\w.+-])@\w", made)

@@ -26,6 +26,7 @@ from periods.models import FiscalPeriod
 from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group, watched
 from tests.alerts.test_raising import meridian
 from tests.make import CLOSED, MAY, OPEN, utc
+from tests.properties import examples
 from tests.saved import Meridian
 
 __all__ = ["meridian"]  # a fixture
@@ -98,7 +99,7 @@ _steps = st.lists(st.tuples(st.sampled_from([OPEN, CLOSED]), st.integers(1, 60))
 
 
 @pytest.mark.timeout(400)  # a story has up to 200 evaluations
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(8)
 @given(_steps)
 def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
     steps: list[tuple[NativeFacts, int]],

@@ -19,7 +19,7 @@ from django.db import connection
 from django.http import QueryDict
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
@@ -31,6 +31,7 @@ from board.spreadsheet import Column, Sheet, write_workbook
 from closing.days import month_and_year
 from entities.models import LegalEntity, Membership, Person
 from tests.make import WORKED_AT, utc
+from tests.properties import examples
 from tests.saved import BUSY_AT, Meridian, person, play_the_worked_example, save_a_busy_group, save_group
 
 HOSTILE = (
@@ -298,7 +299,7 @@ def write(*rows: list[Any]) -> bytes:
     return file.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
 def test_a_workbook_gives_back_any_text(text: str) -> None:
     (value,) = load_workbook(io.BytesIO(write([text])))["Rows"][2]

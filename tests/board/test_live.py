@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from board.live import MOST, Shown, announcement, beat, message, shown
@@ -32,6 +32,7 @@ from tests.make import (
     row,
     story,
 )
+from tests.properties import examples
 
 TREE = (*GROUPS, GroupNode("NORDICS", "Nordics", "EUROPE"), GroupNode("BALTICS", "Baltics", "NORDICS"))
 IEOP = WIDER_CAST[5]
@@ -269,7 +270,7 @@ def listed(found: Shown) -> dict[int, tuple[str, str]]:
 # --- the law --------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(two_boards(), questions(), st.data())
 def test_what_is_told_makes_the_next_screen(
     boards: tuple[Kept, Kept], question: Question, data: st.DataObject

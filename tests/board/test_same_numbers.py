@@ -17,7 +17,7 @@ import pytest
 from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
@@ -35,6 +35,7 @@ from closing.states import PeriodState
 from entities.models import Person
 from tests.cast import WIDER_CAST
 from tests.make import CLOSED, NOT_UNDERSTOOD, ON_HOLD, WORKED_AT, board, row, story
+from tests.properties import examples
 from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
 
 LONDON = ZoneInfo("Europe/London")
@@ -283,7 +284,7 @@ def anybody(draw: st.DrawFn, number: int) -> Made:
     return Made(made, certain)
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(st.integers(0, 6).flatmap(lambda size: st.tuples(*(anybody(number) for number in range(size)))))
 def test_all_closed_is_said_only_where_every_row_is_known_to_be(made: tuple[Made, ...]) -> None:
     whole = board([each.row for each in made])
@@ -306,7 +307,7 @@ def test_all_closed_is_said_only_where_every_row_is_known_to_be(made: tuple[Made
     assert said == dict.fromkeys(said, certain)
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(anybody(3))
 def test_no_doubtful_row_looks_closed(made: Made) -> None:
     told = Screen(board([made.row]), Question(), Reader.in_zone("Europe/London")).row(made.row)
@@ -322,7 +323,7 @@ def test_no_doubtful_row_looks_closed(made: Made) -> None:
         assert "data-connection" not in told  # the browser does not make it young again
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(1, 6).flatmap(lambda size: st.tuples(*(anybody(number) for number in range(size)))))
 def test_the_bar_shows_as_closed_what_is_confirmed(made: tuple[Made, ...]) -> None:
     screen = Screen(board([each.row for each in made]), Question(), Reader.in_zone("Europe/London"))

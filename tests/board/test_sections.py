@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from board.question import GROUPINGS
@@ -14,6 +14,7 @@ from closing.scoreboard import GroupNode, Row, Scoreboard
 from closing.standing import JudgePolicy
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST
 from tests.make import CLOSED, ON_HOLD, OPEN, board, row, story, worked_example
+from tests.properties import examples
 
 TREE = (*GROUPS, GroupNode("NORDICS", "Nordics", "EUROPE"), GroupNode("BALTICS", "Baltics", "NORDICS"))
 
@@ -81,7 +82,7 @@ def boards(draw: st.DrawFn) -> Scoreboard:
     return board(rows, groups=TREE)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(boards(), st.sampled_from(sorted(GROUPINGS)))
 def test_every_row_stands_under_one_heading_and_roll_ups_add_up(of: Scoreboard, by: str) -> None:
     found = sections(of, by)

@@ -6,7 +6,7 @@ import zoneinfo
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.days import (
@@ -22,6 +22,7 @@ from closing.days import (
     zone_named,
 )
 from tests.closing.story import ENGLAND, IRELAND, utc
+from tests.properties import examples
 
 DAYS = st.dates(date(2000, 1, 1), date(2040, 12, 31))
 ZONES = st.sampled_from(sorted(zoneinfo.available_timezones())).map(zone_named)
@@ -211,7 +212,7 @@ def test_date_to_instant_rises_in_every_zone_from_2000_to_2040() -> None:
     assert skipped == islands
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(ZONES, DAYS, st.timedeltas(timedelta(hours=-30), timedelta(hours=30)))
 def test_a_date_has_begun_exactly_from_its_first_instant_on(
     zone: zoneinfo.ZoneInfo, day: date, away: timedelta

@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.headline import headline
@@ -35,6 +35,7 @@ from tests.closing.story import (
     utc,
     worked_example,
 )
+from tests.properties import examples
 
 NINTH = due("2026-06-09", "Europe/Amsterdam")
 
@@ -270,7 +271,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(ROWS)
 def test_a_group_is_closed_only_if_every_row_is_closed_and_fresh(rows: list[Row]) -> None:
     told = Scoreboard(date(2026, 5, 1), utc("2026-06-12 12:00"), rows)

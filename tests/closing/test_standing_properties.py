@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from closing.deadlines import Deadline
@@ -21,6 +21,7 @@ from tests.closing.story import (
     seen,
     utc,
 )
+from tests.properties import examples
 
 MOMENTS = st.datetimes(
     datetime(2026, 4, 1),  # noqa: DTZ001 (hypothesis wants naive bounds)
@@ -70,7 +71,7 @@ def test_days_late_never_falls_while_nothing_closes(
     assert order.index(earlier.level) <= order.index(later.level)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(stories(), DEADLINES | st.none(), MOMENTS, POLICIES)
 def test_any_story_has_one_standing_that_agrees_with_itself(
     story: list[Change], deadline: Deadline | None, moment: datetime, policy: JudgePolicy
@@ -94,7 +95,7 @@ def test_any_story_has_one_standing_that_agrees_with_itself(
         assert standing.level is standing.first_close_level
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(stories(), DEADLINES, MOMENTS, MOMENTS)
 def test_what_is_seen_later_does_not_change_a_first_close(
     story: list[Change], deadline: Deadline, one: datetime, other: datetime

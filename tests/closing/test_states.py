@@ -6,13 +6,14 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.days import DateSpan
 from closing.readings import FinopsFacts, PostingWindowFacts
 from closing.states import PeriodState, Verdict, from_finops, from_posting_window, verdict
 from tests.closing.story import CLOSED, MAY, NOT_STARTED, ON_HOLD, OPEN, UNKNOWN
+from tests.properties import examples
 
 JUNE = DateSpan(date(2026, 6, 1), date(2026, 6, 30))
 TODAY = date(2026, 6, 12)
@@ -200,7 +201,7 @@ NEAR = st.dates(date(2026, 4, 20), date(2026, 7, 10))
 SPANS = st.tuples(NEAR, NEAR).map(lambda days: DateSpan(min(days), max(days)))
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     SPANS,
     st.builds(

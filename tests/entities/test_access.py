@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from entities.access import Role, access_of, administering, open_sessions, roles_on, working_on
@@ -21,6 +21,7 @@ from entities.models import Group, LegalEntity, Membership, Person
 from entities.services import save_group
 from tests.cast import NLDT, UKHC, UKRT
 from tests.periods.places import cast_in_place, entity
+from tests.properties import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -150,7 +151,7 @@ def works_by_rule(memberships: Iterable[Held], code: str) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.frozensets(held, max_size=5))
 def test_any_memberships_in_any_tree(memberships: frozenset[Held]) -> None:
     with transaction.atomic():

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
@@ -25,6 +25,7 @@ from periods.news import Piece, forget_old_news, unseen
 from periods.snapshot import take_snapshot
 from tests.make import CLOSED, MAY
 from tests.periods.happenings import World, own_copy
+from tests.properties import examples
 
 # Tables without triggers of their own: why whoever writes them tells all the same.
 TOLD_WITH_ANOTHER = {
@@ -228,13 +229,14 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.hypothesis  # its property stands inside
 @pytest.mark.timeout(240)
 def test_every_order_of_three_writers_is_heard_exactly(world: World) -> None:
     """Each reader hears what was committed since its last look, all of it, once, and nothing else."""
     codes = sorted(world.group.entities)[:3]
     pk = {code: world.group.entities[code].pk for code in codes}
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(40, suppress_health_check=list(HealthCheck))
     @given(STEPS)
     def play(steps: list[tuple[int, str]]) -> None:
         sessions = [another_session() for _ in codes]

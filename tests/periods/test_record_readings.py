@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from django.db import Error, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.readings import Company, Gap, GapReason, Harvest, PeriodType, PostingWindowFacts
@@ -36,6 +36,7 @@ from tests.periods.reads import (
     reading,
     record,
 )
+from tests.properties import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -196,7 +197,7 @@ def test_e18_an_attempt_that_lost_its_lease_stores_nothing() -> None:
     assert not finish_attempt(slow.pk, Finish(Outcome.OK, utc("2026-06-08 12:11")))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.permutations(range(4)), st.lists(st.sampled_from([OPEN, ON_HOLD, CLOSED]), min_size=4, max_size=4))
 def test_e18_whatever_the_order_of_finishing_the_newest_start_wins(order: list[int], said: list) -> None:  # type: ignore[type-arg]
     with transaction.atomic():

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.app import build
@@ -16,6 +16,7 @@ from simulator.run import running
 from simulator.scenarios import FOLDER, BadScenario, calendar, load
 from simulator.story import PeriodKey, Story
 from simulator.times import instant, month_of, span, when
+from tests.properties import examples
 from tests.simulator.conftest import Erps
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -273,7 +274,7 @@ def test_demo_shows_every_state_on_any_day(day: str) -> None:
     assert (months[-1].last - start.date()).days >= 365 - 31
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 8 * 365 * 24 * 60))
 def test_demo_keeps_changing_after_start_up(minutes: int) -> None:
     start = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
