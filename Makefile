@@ -17,6 +17,8 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 WITH_SERVICES = $(IN_VENV) -m closeboard.up run
 
 export UV_PYTHON_DOWNLOADS = never
+# A run starts a hundred Python processes: each would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install install-dev demo reset test test-slow lint check-format check-style check-templates check-types check-imports format bench lock clean
 .DEFAULT_GOAL = help
