@@ -98,7 +98,8 @@ def test_the_command_and_the_nightly_run_say_the_same(alerted: Meridian) -> None
 _steps = st.lists(st.tuples(st.sampled_from([OPEN, CLOSED]), st.integers(1, 60)), min_size=1, max_size=6)
 
 
-@pytest.mark.timeout(400)  # a story has up to 200 evaluations
+@pytest.mark.slow  # a story has up to 200 evaluations
+@pytest.mark.timeout(400)
 @examples(8)
 @given(_steps)
 def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
@@ -131,6 +132,7 @@ _SILENT = st.lists(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @settings(
     max_examples=6,
