@@ -266,6 +266,7 @@ def test_the_longer_it_refuses_us_the_less_often_we_ask(sink: HttpSink, group: M
     assert timedelta(minutes=59) < paused - timezone.now() <= outbox.LONGEST_PAUSE
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_g1_many_posts_one_in_ten_too_many(group: Meridian) -> None:
     """400 messages to 20 destinations, 10 % answered 429: 0 lost, each id taken once, <= 1 at a time to each."""

@@ -440,6 +440,7 @@ for count in (1_000, 130_000):
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows() -> None:
     """130,000 rows may cost at most 50 MB more than a thousand (05-reliability 5.4)."""
     done = subprocess.run(

@@ -37,6 +37,7 @@ def up(*words: str | Path, state: Path) -> subprocess.Popen[str]:
 # run --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
 def test_run_gives_the_commands_own_exit_code(command: str, code: int, state: Path) -> None:
     process = up("run", "--", "sh", "-c", command, state=state)
@@ -44,6 +45,7 @@ def test_run_gives_the_commands_own_exit_code(command: str, code: int, state: Pa
     assert process.returncode == code
 
 
+@pytest.mark.slow
 def test_run_lends_both_services_and_leaves_nothing(state: Path, tmp_path: Path) -> None:
     said = 'echo "$DATABASE_URL"; echo "$REDIS_URL"; sleep 600 </dev/null >/dev/null 2>&1 &'
     process = python("-m", "closeboard.up", "run", "--", "sh", "-c", said, env={"MARK": str(tmp_path)})
@@ -56,6 +58,7 @@ def test_run_lends_both_services_and_leaves_nothing(state: Path, tmp_path: Path)
     assert mentioning(tmp_path) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.fault
 def test_run_passes_sigterm_on_and_cleans_up(tmp_path: Path) -> None:
     talk = "echo started; exec sleep 600"
@@ -68,6 +71,7 @@ def test_run_passes_sigterm_on_and_cleans_up(tmp_path: Path) -> None:
     assert mentioning(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_run_says_when_the_command_does_not_exist(state: Path) -> None:
     process = up("run", "--", "no-such-program", state=state)
     _, err = process.communicate(timeout=60)
@@ -176,6 +180,7 @@ def test_children_do_not_outlive_a_killed_supervisor(state: Path) -> None:
     until(lambda: not mentioning(state), 10, "the children end with their supervisor")
 
 
+@pytest.mark.slow
 def test_reset_forgets_the_data_and_says_so(state: Path) -> None:
     with services.running(state, "test", {}):
         pass

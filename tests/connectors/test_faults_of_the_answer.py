@@ -112,6 +112,7 @@ def test_e13_the_token_goes_to_the_pinned_origin_only(kind: str, host: str, sim:
     assert set(opened) == {f"socket.connect ('127.0.0.1', {port})"}
 
 
+@pytest.mark.slow
 @both
 def test_e14_a_gzip_bomb_of_1_gb_ends_the_attempt_within_5_seconds_and_60_mb(kind: str, sim: Running) -> None:
     read(kind, sim)

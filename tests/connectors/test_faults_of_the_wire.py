@@ -192,6 +192,7 @@ def test_e04_a_renamed_business_central_environment_is_refused(sim: Running) -> 
 # E5, E6: patience
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["1", "http-date"])
 @both
 def test_e05_a_wait_that_fits_the_budget_is_kept_and_never_cut_short(
@@ -307,6 +308,7 @@ def test_e06_a_page_too_large_and_a_bad_question_are_ours_to_mend(kind: str, sim
 # E7: time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["read_hang", "slow_loris"])
 @both
 def test_e07_an_attempt_ends_with_its_budget(kind: str, fault: str, sim: Running) -> None:
@@ -317,6 +319,7 @@ def test_e07_an_attempt_ends_with_its_budget(kind: str, fault: str, sim: Running
     assert 1.4 < time.monotonic() - since < 1.5 + 5
 
 
+@pytest.mark.slow
 @both
 def test_e07_a_server_that_never_accepts_ends_with_the_budget(kind: str, sim: Running) -> None:
     url = f"http://127.0.0.1:{sim.fault('connect_hang')['port']}"

@@ -327,6 +327,7 @@ def test_d5_taken_and_then_dropped_before_250(sink: Sink, alert: Notice) -> None
     assert sink.extra == 10
 
 
+@pytest.mark.slow
 def test_d6_a_server_that_says_a_letter_now_and_then_is_left_in_time(
     sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,6 +369,7 @@ def test_all_messages_of_a_run_share_one_connection(sink: Sink, alert: Notice) -
 # A5, A6, A10 --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow(
     sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

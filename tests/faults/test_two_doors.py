@@ -126,6 +126,7 @@ def finished_tasks() -> Iterator[set[str]]:
         signals.task_postrun.disconnect(note)
 
 
+@pytest.mark.slow
 def test_commands_and_tasks_leave_the_same(
     live_database: str, empty_redis: None, sim: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

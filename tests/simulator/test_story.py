@@ -274,6 +274,7 @@ def test_demo_shows_every_state_on_any_day(day: str) -> None:
     assert (months[-1].last - start.date()).days >= 365 - 31
 
 
+@pytest.mark.slow
 @examples(25)
 @given(st.integers(0, 8 * 365 * 24 * 60))
 def test_demo_keeps_changing_after_start_up(minutes: int) -> None:
