@@ -57,11 +57,13 @@ class Screen:
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What is the same for everybody who asks this question of this board, at any moment; made by the first."""
         key = (name, self.question)
-        if key not in self.shared:
+        try:
+            found: T = self.shared[key]
+        except KeyError:
+            found = make()
             if len(self.shared) >= _SHARED:
-                self.shared.clear()
-            self.shared[key] = make()
-        found: T = self.shared[key]
+                self.shared.clear()  # other threads may do so at any moment: nothing that was put in is read back
+            self.shared[key] = found
         return found
 
     @cached_property
