@@ -103,6 +103,7 @@ class Kept:
     versions: dict[object, str] = field(default_factory=dict, repr=False)
     made: OrderedDict[object, dict[int, tuple[int, Any]]] = field(default_factory=OrderedDict, repr=False)
     scopes: OrderedDict[object, Scope] = field(default_factory=OrderedDict, repr=False)
+    # Guards what was made of this board; the next board shares that, and so this lock.
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
@@ -147,96 +148,158 @@ class Kept:
         return known[1]
 
 
+@dataclass(eq=False)
+class _Month:
+    """One month of a Keeper: its board, and the news that this board does not show yet."""
+
+    month: date
+    reading: threading.Lock = field(
+        default_factory=threading.Lock
+    )  # held by whoever reads the database for the board; `kept` and `ahead` belong to them
+    kept: Kept | None = None
+    ahead: tuple[datetime, set[int] | None] | None = None  # when to look again, and at whom (None: all)
+    dirty: set[int] | None = field(
+        default_factory=set
+    )  # entities with news (None: all); belongs, as does `read`, to whoever holds the Keeper's lock
+    read: set[int] = field(default_factory=set)  # connections with a new reading
+
+    def hear(self, piece: Piece) -> None:
+        """Collect a piece of news."""
+        if piece.kind == "read":
+            self.read.update(piece.ids or ())
+        elif piece.ids is None:
+            self.dirty = None
+        elif self.dirty is not None:
+            self.dirty.update(piece.ids)
+
+
 class Keeper:
-    """The boards of one process; safe to use from several threads."""
+    """The boards of one process; safe to use from several threads.
+
+    A caller sees everything that was heard before its call, its own writes among that. This rests on:
+
+    - `_lock` guards what is heard, and is never held while the database is read. A month's `reading` is held while
+      the database is read for that month, so that who wants another month does not wait. Who holds `_lock` takes no
+      `reading`.
+    - A month stands in `_months`, and collects news, before the first statement that reads for it. Its news is taken
+      out before it is read for: whatever is heard meanwhile stays, and is applied when the month is next asked for.
+      Who waits for `reading` had its news collected before, and finds it there.
+    - While a month or an access is kept, `seen` is not None, and all that `seen` has seen was heard or is in the
+      tables that were read. `forget` takes away all three at once.
+    - A month that was put away (`forget`, MONTHS) hears nothing more, so it serves only those who already wait for
+      it: all that they have heard is older. Who comes later begins a new one.
+    - A month has no board while it is read for: if that fails, what was taken out is not lost, for the next reader
+      makes the board anew.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._kept: OrderedDict[date, Kept] = OrderedDict()
-        self._dirty: dict[date, set[int] | None] = {}  # None: everything
-        self._read: dict[date, set[int]] = {}
-        self._ahead: dict[
-            date, tuple[datetime, set[int] | None]
-        ] = {}  # to look at again, None: all, and when
+        self._months: OrderedDict[date, _Month] = OrderedDict()
         self._places: OrderedDict[str, frozenset[int]] = OrderedDict()
+        self._places_news = 0  # grows whenever `_places` is emptied
         self._looked_at: datetime | None = None
         self._count = count(1)
         self.seen: str | None = None
         self.access_news = 0  # grows whenever it was heard that somebody may see or do something else
 
     def forget(self) -> None:
-        """Keep nothing."""
+        """Keep nothing, and nothing of what is being read."""
         with self._lock:
-            self._kept.clear()
-            self._dirty.clear()
-            self._read.clear()
-            self._ahead.clear()
-            self._places.clear()
+            self._months.clear()
+            self._forget_places()
             self.seen = None
 
+    def _forget_places(self) -> None:
+        self._places.clear()
+        self._places_news += 1
+
     def hear(self, snapshot: str, news: Iterable[Piece], since: str | None) -> None:
-        """Take in the news that `snapshot` has seen and `since`, the `seen` of when they were asked for, had not."""
-        with self._lock:
-            if since is None and self.seen is not None:
-                return  # boards were made meanwhile, and nobody asked what was new to them: whoever comes next does
-            for piece in news:
-                if piece.kind in ("places", "access"):
-                    self.access_news += 1
-                if piece.kind == "places":
-                    self._places.clear()
-                if piece.kind == "access":
-                    continue
-                for month in self._kept:
-                    if piece.kind == "read":
-                        self._read.setdefault(month, set()).update(piece.ids or ())
-                    elif piece.ids is None:
-                        self._dirty[month] = None
-                    elif (dirty := self._dirty.setdefault(month, set())) is not None:
-                        dirty.update(piece.ids)
-            self.seen = snapshot
+        """Take in the news that `snapshot` has seen and `since`, the `seen` of when they were asked for, had not.
+
+        Who asked when nothing was kept got no news. Where boards were made meanwhile it is asked for again.
+        """
+        while True:
+            with self._lock:
+                if since is not None or self.seen is None:
+                    self._take_in(news)
+                    self.seen = snapshot
+                    return
+                known = self.seen
+            snapshot, news, since = unseen(known)
+
+    def _take_in(self, news: Iterable[Piece]) -> None:
+        for piece in news:
+            if piece.kind in ("places", "access"):
+                self.access_news += 1
+            if piece.kind == "places":
+                self._forget_places()
+            if piece.kind == "access":
+                continue
+            for held in self._months.values():
+                held.hear(piece)
 
     def visible(self, key: str, look_up: Callable[[], Iterable[int]]) -> frozenset[int]:
         """The entities behind an access, looked up once until an entity or a group moves; `key` names the access."""
         with self._lock:
-            if (known := self._places.get(key)) is None:
-                known = self._places[key] = frozenset(look_up())
+            if (known := self._places.get(key)) is not None:
+                return known
+            heard, hearing = self._places_news, self.seen is not None
+        found = frozenset(look_up())
+        with self._lock:
+            if hearing and heard == self._places_news:  # else it may be old already
+                self._places[key] = found
                 while len(self._places) > 4 * SCOPES:
                     self._places.popitem(last=False)
-            return known
+        return found
 
     def board(self, month: date, as_of: datetime) -> Kept:
         """The board of a month as of now, up to date with all that was heard.
 
         Whoever calls it has just heard (`hear`) what is new; the same number of queries whatever the number of
-        entities, and none when nothing is new.
+        entities, and none when nothing is new. Waits while another thread reads for the same month.
         """
+        held = self._month(month, as_of)
+        with held.reading:
+            kept, held.kept = held.kept, None
+            if kept is None or kept.as_of - as_of > _BACK:
+                kept = self._afresh(held, as_of)
+            else:
+                kept = self._brought_up(held, kept, as_of)
+            held.kept = kept
+            return kept
+
+    def _month(self, month: date, as_of: datetime) -> _Month:
+        """The month, which collects news from here on."""
         with self._lock:
             if self._looked_at is not None and as_of - self._looked_at > _LONGEST:
                 self.forget()
             self._looked_at = as_of
+            if self.seen is not None:
+                return self._collecting(month)
+        snapshot, _, _ = unseen(None)
+        with self._lock:
+            # Nothing was kept when the caller asked for news: from here on there is something to be new to.
             if self.seen is None:
-                # Nothing was kept when the caller asked for news: from here on there is something to be new to.
-                self.seen, _, _ = unseen(None)
-            kept = self._kept.get(month)
-            try:
-                if kept is None or kept.as_of - as_of > _BACK:
-                    kept = self._afresh(month, as_of)
-                else:
-                    kept = self._brought_up(kept, as_of)
-            except BaseException:
-                self.forget()  # what was heard is only half taken in
-                raise
-            self._kept[month] = kept
-            self._kept.move_to_end(month)
-            while len(self._kept) > MONTHS:
-                old, _ = self._kept.popitem(last=False)
-                for heard in (self._dirty, self._read, self._ahead):
-                    heard.pop(old, None)
-            return kept
+                self.seen = snapshot
+            return self._collecting(month)
 
-    def _afresh(self, month: date, as_of: datetime, before: Kept | None = None) -> Kept:
-        for heard in (self._dirty, self._read, self._ahead):
-            heard.pop(month, None)
+    def _collecting(self, month: date) -> _Month:
+        held = self._months.setdefault(month, _Month(month))
+        self._months.move_to_end(month)
+        while len(self._months) > MONTHS:
+            self._months.popitem(last=False)
+        return held
+
+    def _take_news(self, held: _Month) -> tuple[set[int] | None, set[int]]:
+        """The entities (None: all) and the connections with news, which from here on the reader answers for."""
+        with self._lock:
+            news = held.dirty, held.read
+            held.dirty, held.read = set(), set()
+            return news
+
+    def _afresh(self, held: _Month, as_of: datetime, before: Kept | None = None) -> Kept:
+        month, held.ahead = held.month, None
+        self._take_news(held)
         everybody = LegalEntity.objects.all()
         track = months_told(everybody.count())
         whole = take_snapshot(everybody, month, as_of, track=track)
@@ -255,14 +318,14 @@ class Keeper:
             track,
         )
         if before is not None:
-            made.hashes, made.made = before.hashes, before.made
-        self._look_ahead(month, as_of, None)
+            made.hashes, made.made, made._lock = before.hashes, before.made, before._lock
+        self._look_ahead(held, as_of, None)
         return made
 
-    def _brought_up(self, kept: Kept, as_of: datetime) -> Kept:
-        dirty, read = self._heard_of(kept, as_of)
+    def _brought_up(self, held: _Month, kept: Kept, as_of: datetime) -> Kept:
+        dirty, read = self._heard_of(held, kept, as_of)
         if dirty is None:
-            return self._afresh(kept.month, as_of, kept)
+            return self._afresh(held, as_of, kept)
         if as_of >= kept.next_change:
             dirty |= {pk for pk, moment in kept.until.items() if as_of >= moment}
         reread: dict[int, Row] = {}
@@ -272,7 +335,7 @@ class Keeper:
         if not dirty and not reread:
             return kept
         if len(dirty) > 50 and len(dirty) * 4 > len(kept.rows):
-            return self._afresh(kept.month, as_of, kept)
+            return self._afresh(held, as_of, kept)
         rows, words, until = dict(kept.rows), dict(kept.words), dict(kept.until)
         rows.update(reread)
         groups, warnings = kept.groups, kept.warnings
@@ -281,7 +344,7 @@ class Keeper:
             part = take_snapshot(some, kept.month, as_of, track=kept.track)
             if not set(part.groups) <= set(groups):
                 # Somebody stands in a group that nobody stood in.
-                return self._afresh(kept.month, as_of, kept)
+                return self._afresh(held, as_of, kept)
             codes = {rows[pk].code for pk in dirty if pk in rows} | {row.code for row in part.rows}
             fresh, told = _merged(rows, words, part.rows)
             for pk in dirty:
@@ -311,6 +374,7 @@ class Keeper:
             hashes=kept.hashes,
             versions=kept.versions,
             made=kept.made,
+            _lock=kept._lock,
         )
         if (rows, warnings, groups) == (kept.rows, kept.warnings, kept.groups):
             made.scopes = kept.scopes  # the news was none for this board
@@ -324,27 +388,27 @@ class Keeper:
         made.generation = next(self._count)
         return made
 
-    def _heard_of(self, kept: Kept, as_of: datetime) -> tuple[set[int] | None, set[int]]:
+    def _heard_of(self, held: _Month, kept: Kept, as_of: datetime) -> tuple[set[int] | None, set[int]]:
         """The entities (None: all) and the connections to read again, as news or because their moment has come."""
-        dirty, read = self._dirty.pop(kept.month, set()), self._read.pop(kept.month, set())
-        ahead = self._ahead.get(kept.month)
+        dirty, read = self._take_news(held)
+        ahead = held.ahead
         if ahead is not None and as_of >= ahead[0] and dirty is not None:
-            del self._ahead[kept.month]
+            held.ahead = None
             dirty = None if ahead[1] is None else dirty | ahead[1]
         if dirty or read:
             of_read = {pk for pk, row in kept.rows.items() if row.connection_id in read}
-            self._look_ahead(kept.month, as_of, dirty | of_read if dirty is not None else None)
+            self._look_ahead(held, as_of, dirty | of_read if dirty is not None else None)
         return dirty, read
 
-    def _look_ahead(self, month: date, as_of: datetime, ids: set[int] | None) -> None:
+    def _look_ahead(self, held: _Month, as_of: datetime, ids: set[int] | None) -> None:
         """Remember to look at these entities again where something of them is dated after `as_of`: clocks differ."""
-        when = next_dated_after(as_of, month, ids)
+        when = next_dated_after(as_of, held.month, ids)
         if when is None:
             return
-        if (before := self._ahead.get(month)) is not None:
+        if (before := held.ahead) is not None:
             when = min(when, before[0])
             ids = None if ids is None or before[1] is None else ids | before[1]
-        self._ahead[month] = when, ids
+        held.ahead = when, ids
 
 
 def _merged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -56,7 +57,8 @@ def test_many_threads_share_more_parts_than_are_kept() -> None:
     def ask() -> None:
         for _ in range(20):
             for question in questions:
-                assert screen(question, shared).once("q", lambda question=question: question.q) == question.q
+                made = screen(question, shared).once("address", partial(question.url, "/"))
+                assert made == question.url("/")
 
     with eager_threads():
         at_once(*[ask] * THREADS)
