@@ -117,13 +117,28 @@ def _told_of(finish: Finish, harvest: Harvest, gaps: Iterable[Gap]) -> Finish:
 
 
 def _pin_identities(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> None:
-    """Remember a company's lasting id at the first read; a connector refuses another one from then on (E21)."""
+    """Remember a company's lasting id at the first read; a connector refuses another one from then on (E21).
+
+    One statement, and so one piece of news, whatever the number of companies; of two that one entity may be, the
+    first one counts.
+    """
+    found: dict[int, str] = {}
     for company in harvest.companies:
         for known_as in (company.erp_id, company.name):
             entity = by_erp_id.get(known_as.lower())
             if entity is not None and company.identity and not entity.erp_identity:
-                unpinned = LegalEntity.objects.filter(pk=entity.pk, erp_identity="")
-                unpinned.update(erp_identity=company.identity)
+                found.setdefault(entity.pk, company.identity)
+    if not found:
+        return
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE entities_legalentity entity SET erp_identity = found.identity
+            FROM unnest(%s::bigint[], %s::text[]) AS found(id, identity)
+            WHERE entity.id = found.id AND entity.erp_identity = ''
+            """,
+            [list(found), list(found.values())],
+        )
 
 
 def _gaps(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> dict[int, Gap]:

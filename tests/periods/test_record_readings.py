@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from closing.readings import Company, Gap, GapReason, Harvest, PeriodType, PostingWindowFacts
 from closing.states import PeriodState
-from entities.models import LegalEntity
+from entities.models import Connection, LegalEntity
 from periods.attempts import Finish, Outcome, OutOfOrder, begin_attempt, finish_attempt
 from periods.models import (
     FiscalPeriod,
     NativeFacts,
+    News,
     PeriodDeadline,
     ReadSpan,
     StateChange,
@@ -174,6 +176,19 @@ def test_an_identity_is_pinned_at_the_first_read_and_kept() -> None:
     assert LegalEntity.objects.get(pk=entities["UKHC"].pk).erp_identity == "guid-1"
 
 
+def test_of_two_companies_that_one_entity_may_be_the_first_is_pinned() -> None:
+    source, entities = connected_cast()
+    brought = harvest(everybody())
+    companies = (
+        Company("first", "UKHC", "guid-1"),
+        Company("UKHC", "UK HoldCo", "guid-2"),
+        Company("nldt", "NLDT"),
+    )
+    read(source, "2026-06-08 12:00", Harvest(brought.readings, (), companies, pages=1))
+    pinned = dict(LegalEntity.objects.values_list("code", "erp_identity"))
+    assert pinned == dict.fromkeys(entities, "") | {"UKHC": "guid-1"}
+
+
 def test_only_one_attempt_at_a_time_and_never_backwards() -> None:
     source, _ = connected_cast()
     attempt = begin(source, "2026-06-08 12:00")
@@ -253,3 +268,38 @@ def test_the_statements_of_a_read_do_not_grow_with_the_periods() -> None:
     with CaptureQueriesContext(connection) as many:
         record(attempt, harvest(everybody(UKHC=OPEN, UKRT=CLOSED, USRT=CLOSED, NLDT=CLOSED), april=OPEN))
     assert len(many) <= len(few)
+
+
+def _first_read(source: Connection, codes: list[str], at: str) -> tuple[list[str], int]:
+    """The statements of a first read of these new companies, and how many rows of news it writes."""
+    like = LegalEntity.objects.get(code="UKHC")
+    LegalEntity.objects.filter(connection=source).update(connection=None)
+    for code in codes:
+        LegalEntity.objects.create(
+            code=code,
+            name=code,
+            country=like.country,
+            zone=like.zone,
+            group=like.group,
+            calendar=like.calendar,
+            connection=source,
+            erp_id=code.lower(),
+        )
+    said = harvest(dict.fromkeys(codes, OPEN))
+    companies = tuple(Company(code.lower(), code, f"guid-{code}") for code in codes)
+    gaps = tuple(Gap(code.lower(), GapReason.NO_ACCESS, "No access.") for code in codes[::3])
+    attempt, before = begin(source, at), News.objects.count()
+    with CaptureQueriesContext(connection) as ran:
+        record(attempt, replace(said, companies=companies, gaps=gaps))
+    pinned = LegalEntity.objects.filter(code__in=codes).values_list("erp_identity", flat=True)
+    assert set(pinned) == {f"guid-{code}" for code in codes}
+    return [query["sql"] for query in ran], News.objects.count() - before
+
+
+def test_neither_statements_nor_news_of_a_first_read_grow_with_the_entities() -> None:
+    source, _ = connected_cast()
+    read(source, "2026-06-08 12:00", everybody())  # so that the facts are stored already
+    few, few_news = _first_read(source, [f"F{n}" for n in range(3)], "2026-06-08 12:05")
+    many, many_news = _first_read(source, [f"M{n}" for n in range(60)], "2026-06-08 12:10")
+    assert len(many) == len(few), "\n".join(sql[:120] for sql in many)
+    assert many_news == few_news
