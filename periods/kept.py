@@ -153,20 +153,19 @@ class _Month:
     """One month of a Keeper: its board, and the news that this board does not show yet."""
 
     month: date
-    reading: threading.Lock = field(
-        default_factory=threading.Lock
-    )  # held by whoever reads the database for the board; `kept` and `ahead` belong to them
+    # Held while the database is read for the board. `kept` and `ahead` belong to who holds it.
+    reading: threading.Lock = field(default_factory=threading.Lock)
     kept: Kept | None = None
     ahead: tuple[datetime, set[int] | None] | None = None  # when to look again, and at whom (None: all)
-    dirty: set[int] | None = field(
-        default_factory=set
-    )  # entities with news (None: all); belongs, as does `read`, to whoever holds the Keeper's lock
-    read: set[int] = field(default_factory=set)  # connections with a new reading
+    # What is to be read again: entities (None: all), and connections with a new reading. Both belong to who holds the
+    # Keeper's lock.
+    dirty: set[int] | None = field(default_factory=set)
+    connections: set[int] = field(default_factory=set)
 
     def hear(self, piece: Piece) -> None:
         """Collect a piece of news."""
         if piece.kind == "read":
-            self.read.update(piece.ids or ())
+            self.connections.update(piece.ids or ())
         elif piece.ids is None:
             self.dirty = None
         elif self.dirty is not None:
@@ -293,8 +292,8 @@ class Keeper:
     def _take_news(self, held: _Month) -> tuple[set[int] | None, set[int]]:
         """The entities (None: all) and the connections with news, which from here on the reader answers for."""
         with self._lock:
-            news = held.dirty, held.read
-            held.dirty, held.read = set(), set()
+            news = held.dirty, held.connections
+            held.dirty, held.connections = set(), set()
             return news
 
     def _afresh(self, held: _Month, as_of: datetime, before: Kept | None = None) -> Kept:
