@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from time import monotonic
 from typing import Any
 
 from closing.days import ONE_DAY, local_date, start_of_day, zone_named
@@ -189,6 +190,8 @@ class Keeper:
       it: all that they have heard is older. Who comes later begins a new one.
     - A month has no board while it is read for: if that fails, what was taken out is not lost, for the next reader
       makes the board anew.
+    - Old news is deleted. A process that has heard nothing for longer than `_LONGEST` may have missed some, and
+      forgets all before it hears again.
     """
 
     def __init__(self) -> None:
@@ -197,6 +200,7 @@ class Keeper:
         self._places: OrderedDict[str, frozenset[int]] = OrderedDict()
         self._places_news = 0  # grows whenever `_places` is emptied
         self._looked_at: datetime | None = None
+        self._heard_at = monotonic()
         self._count = count(1)
         self.seen: str | None = None
         self.access_news = 0  # grows whenever it was heard that somebody may see or do something else
@@ -219,6 +223,9 @@ class Keeper:
         """
         while True:
             with self._lock:
+                if monotonic() - self._heard_at > _LONGEST.total_seconds():
+                    self.forget()
+                self._heard_at = monotonic()
                 if since is not None or self.seen is None:
                     self._take_in(news)
                     self.seen = snapshot

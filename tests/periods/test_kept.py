@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, time
+from time import monotonic
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ from closing.scoreboard import Row, Scoreboard, at_moment
 from closing.states import PeriodState
 from entities.models import LegalEntity, Person
 from periods.kept import Keeper, Kept, Scope, months_told
+from periods.models import News
 from periods.news import unseen
 from periods.snapshot import take_snapshot
 from tests.make import CLOSED, MAY, OPEN
@@ -376,6 +378,24 @@ def test_a_month_that_was_put_away_comes_back_right(world: World) -> None:
     world.pass_time(60)
     world.read({"NLDT": CLOSED})
     assert_the_same(keeper, world)
+
+
+def test_a_process_that_heard_nothing_for_hours_looks_up_access_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """News is deleted after a day: who was idle for longer must not show by an access of before."""
+    keeper, idle = Keeper(), [0.0]
+    monkeypatch.setattr("periods.kept.monotonic", lambda: monotonic() + idle[0])
+    told_by(keeper, MAY, world, None)
+    assert keeper.visible("UK", lambda: [1, 2]) == {1, 2}
+    world.rename_entity("NLDT", "Moved while nobody listened")
+    with transaction.atomic():
+        News.objects.all().delete()
+    idle[0] = 25 * 3600
+    keeper.hear(*unseen(keeper.seen))
+    assert keeper.visible("UK", lambda: [1]) == {1}
+    rows = keeper.board(MAY, world.now).scope(None).board.rows
+    assert "Moved while nobody listened" in [row.name for row in rows]
 
 
 def test_a_board_that_nobody_looked_at_for_hours_is_made_anew(world: World) -> None:
