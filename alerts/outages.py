@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, Min, OuterRef, Q, Subquery
+from django.db.models import Exists, Min, OuterRef, Subquery
 
 from alerts.models import Notice, Outage
 from alerts.watching import settled
+from closing.days import local_date, zone_named
 from closing.notices import Kind
 from closing.trouble import GOES_ON_WITHIN, REASONS, Looked, in_trouble
 from entities.models import Connection, LegalEntity
@@ -82,11 +83,7 @@ def _looked(as_of: datetime, since: datetime | None) -> dict[int, Looked]:
         tried_since=Min("attempts__started_at"),
     )
     rows = list(connections.values_list("pk", "interval_seconds", "newest", "tried_since"))
-    entities = LegalEntity.objects.filter(connection__in=[pk for pk, *_ in rows]).filter(
-        Q(active_from=None) | Q(active_from__lte=as_of.date()),
-        Q(active_to=None) | Q(active_to__gte=as_of.date()),
-    )
-    connection_of = dict(entities.values_list("pk", "connection"))
+    connection_of = _counting([pk for pk, *_ in rows], as_of)
     readings: dict[int | None, list[datetime | None]] = defaultdict(list)
     for entity, reading in freshness(sorted(connection_of), as_of).items():
         if (
@@ -104,6 +101,19 @@ def _looked(as_of: datetime, since: datetime | None) -> dict[int, Looked]:
             read=newest in SyncAttempt.READ,
             settled=settled(since, interval, as_of),
         )
+    return found
+
+
+def _counting(connections: Collection[int], as_of: datetime) -> dict[int, int]:
+    """The entities of connections that count on their own local day, each with its connection."""
+    entities = LegalEntity.objects.filter(connection__in=connections)
+    found = {}
+    for pk, connection, zone, first, last in entities.values_list(
+        "pk", "connection", "zone", "active_from", "active_to"
+    ):
+        today = local_date(as_of, zone_named(zone))
+        if (first is None or first <= today) and (last is None or last >= today):
+            found[pk] = connection
     return found
 
 

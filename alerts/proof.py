@@ -20,7 +20,7 @@ from closing.crossings import crossings, over_the_line_at
 from closing.days import WorkCalendar, local_date, month_and_year, zone_named
 from closing.deadlines import Deadline
 from closing.notices import HOLD_DOWN, Kind
-from closing.standing import Change, JudgePolicy, LatenessUnit
+from closing.standing import Change, JudgePolicy, LatenessUnit, after_period_end
 from closing.states import PeriodState
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
@@ -251,12 +251,16 @@ def _delivered(story: _Story, notice: Notice, as_of: datetime) -> Iterable[Diffe
 
 
 def _stories(as_of: datetime, month: date | None) -> dict[int, _Story]:
-    periods = FiscalPeriod.objects.filter(
-        type="operating", last_day__lt=as_of.date(), deadlines__current=True
-    )
+    periods = FiscalPeriod.objects.filter(type="operating", deadlines__current=True)
     if month is not None:
         periods = periods.filter(reporting_month=month)
-    rows = list(periods.values_list("pk", "entity", "reporting_month"))
+    rows = [
+        (pk, entity, reporting_month)
+        for pk, entity, reporting_month, last_day, zone in periods.values_list(
+            "pk", "entity", "reporting_month", "last_day", "entity__zone"
+        )
+        if after_period_end(as_of, last_day, zone_named(zone))
+    ]
     ids = [pk for pk, _, _ in rows]
     entities = {
         pk: (name, path, calendar)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Subquery
@@ -22,8 +22,10 @@ from alerts.services import Evaluated, evaluate
 from alerts.set_aside import tell_what_was_set_aside
 from alerts.silences import silenced
 from alerts.watching import watching_since
+from closing.days import zone_named
 from closing.notices import HOLD_DOWN, Kind, Reason, Verdict
 from closing.readings import PeriodType
+from closing.standing import after_period_end
 from closing.states import PeriodState
 from periods.freshness import freshness
 from periods.models import PeriodDeadline, StateChange
@@ -81,7 +83,7 @@ def _of_reopenings(as_of: datetime) -> list[Notice]:
             previous_state__in=["closed", "on_hold"],
             state__in=["open", "on_hold"],
             period__type=PeriodType.OPERATING.value,
-            period__last_day__lt=F("seen_at__date"),
+            period__last_day__lte=as_of.astimezone(UTC).date(),  # ended in the zone that is furthest ahead
         )
         .exclude(Exists(Notice.objects.filter(change=OuterRef("pk"))))
         .order_by("seen_at", "pk")
@@ -102,15 +104,22 @@ def _of_reopenings(as_of: datetime) -> list[Notice]:
             "period__flag__days_late",
             "due_on",
             "version",
+            "seen_at",
+            "period__last_day",
+            "period__entity__zone",
         )
     )
-    rows = list(undone)
+    rows = [
+        row
+        for row in undone
+        if after_period_end(row[10], row[11], zone_named(row[12]))  # seen at, last day, zone
+    ]
     if not rows:
         return []
     policies = effective_policies({(row[2], row[3]) for row in rows})
     readings = freshness(sorted({row[2] for row in rows}), as_of)
     found = []
-    for change, period, entity, _, was, became, state, days_late, due_on, version in rows:
+    for change, period, entity, _, was, became, state, days_late, due_on, version, *_ in rows:
         closed = policies[entity].judge.counts_as_closed
         if (
             was is None

@@ -15,7 +15,7 @@ from closing.deadlines import city
 from closing.readings import FinopsFacts, PostingWindowFacts
 from closing.remarks import REASONS, Remark, RemarkKind
 from closing.scoreboard import Row
-from closing.standing import JudgePolicy, LatenessUnit
+from closing.standing import JudgePolicy, LatenessUnit, after_period_end
 from closing.states import PeriodState, module_name
 from periods.history import KnownPeriod, SeenChange, SetDeadline
 
@@ -147,12 +147,15 @@ def _what(
         return f"No longer known{because}", "unsure"
     if known is change.state:
         return f"Known again: {state}{because}", ""
-    if known is not None and policy.counts_as_closed(known) and not policy.counts_as_closed(change.state):
-        ended = start_of_day(
-            (row.span.last if row.span else change.seen_at.date()) + ONE_DAY, zone_named(row.zone)
-        )
-        if change.seen_at >= ended:
-            return f"Reopened as {state}{because}", "alert"
+    undone = (
+        known is not None and policy.counts_as_closed(known) and not policy.counts_as_closed(change.state)
+    )
+    if (
+        undone
+        and row.span is not None
+        and after_period_end(change.seen_at, row.span.last, zone_named(row.zone))
+    ):
+        return f"Reopened as {state}{because}", "alert"
     if policy.counts_as_closed(change.state):
         return f"{state}{because}", "ok"
     return f"{state}{because}", ""

@@ -255,10 +255,18 @@ def _only_close(history: History) -> tuple[Change | None, bool, bool]:
     return history.first_close, history.closed_when_first_seen, history.reopened_at is not None
 
 
+def after_period_end(moment: datetime, last_day: date, zone: ZoneInfo) -> bool:
+    """Whether a period's last day had ended in the entity's own zone at a moment.
+
+    A close that is seen undone after that is reopened; a close undone before was no close (see `judge`).
+    """
+    return local_date(moment, zone) > last_day
+
+
 def _lasting_close(history: History, period: DateSpan, tz: ZoneInfo) -> tuple[Change | None, bool, bool]:
     """The first close that stood when the period ended; whether its date is unknown, and it was undone."""
     for close, undone_at in history.undone:
-        if local_date(undone_at, tz) > period.last:
+        if after_period_end(undone_at, period.last, tz):
             return close, history.closed_when_first_seen and close is history.first_close, True
     never_undone = history.last_close is not history.undone[-1][0]
     return history.last_close if never_undone else None, False, False

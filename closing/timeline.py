@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from closing.days import CalendarUncovered, WorkCalendar, local_date, zone_named
 from closing.scoreboard import Row
-from closing.standing import Change, JudgePolicy, Level, fold, lateness
+from closing.standing import Change, JudgePolicy, Level, after_period_end, fold, lateness
 from closing.states import PeriodState
 
 LONGEST = 45  # days that a timeline shows at most
@@ -63,9 +63,11 @@ def spells(row: Row, changes: Sequence[Change] = ()) -> list[Spell]:
     history = fold(list(changes), policy)
     found = []
     for close, undone_at in history.undone:
-        if (ended := local_date(undone_at, zone)) > row.span.last:
+        if after_period_end(undone_at, row.span.last, zone):
             unknown = history.closed_when_first_seen and close is history.first_close
-            found.append(Spell(None if unknown else local_date(close.seen_at, zone), ended))
+            found.append(
+                Spell(None if unknown else local_date(close.seen_at, zone), local_date(undone_at, zone))
+            )
     if standing.closed:
         found.append(Spell(standing.last_closed_on))
     return found

@@ -25,6 +25,7 @@ from periods import silence_port
 from periods.big_reads import big_read
 from periods.freshness import Freshness, freshness
 from periods.policies import EffectivePolicy, effective_policies
+from periods.reopening import AFTER_PERIOD_END
 from periods.said import said_of
 
 _STATES = {state.value: state for state in PeriodState}
@@ -354,27 +355,28 @@ def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warni
     """
     with big_read() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH open_again AS MATERIALIZED (
-                SELECT period_id, reopened_at, now.state, now.seen_at
-                FROM (SELECT period_id, max(seen_at) AS reopened_at FROM periods_statechange
+                SELECT period_id, reopening.seen_at, now.state, now.seen_at AS since
+                FROM (SELECT period_id, max(seen_at) AS seen_at FROM periods_statechange
                       WHERE previous_state = 'closed' AND state IN ('open', 'on_hold') AND seen_at <= %(as_of)s
                       GROUP BY period_id) reopening
                 JOIN LATERAL (SELECT state, seen_at FROM periods_statechange
                               WHERE period_id = reopening.period_id AND seen_at <= %(as_of)s
                               ORDER BY seen_at DESC, id DESC LIMIT 1) now ON now.state IN ('open', 'on_hold'))
-            SELECT e.code, e.name, p.reporting_month, open_again.state, open_again.seen_at
-            FROM open_again
-            JOIN periods_fiscalperiod p ON p.id = open_again.period_id
-            JOIN entities_legalentity e ON e.id = p.entity_id
-            WHERE (reopened_at AT TIME ZONE e.zone)::date > p.last_day
-              AND p.entity_id = ANY(%(ids)s) AND p.reporting_month < %(month)s AND p.type = 'operating'
-            ORDER BY p.id
-            """,
+            SELECT entity.code, entity.name, period.reporting_month, change.state, change.since
+            FROM open_again change
+            JOIN periods_fiscalperiod period ON period.id = change.period_id
+            JOIN entities_legalentity entity ON entity.id = period.entity_id
+            WHERE {AFTER_PERIOD_END}
+              AND period.entity_id = ANY(%(ids)s) AND period.reporting_month < %(month)s
+              AND period.type = 'operating'
+            ORDER BY period.id
+            """,  # noqa: S608 - a predicate of our own
             {"ids": ids, "month": month, "as_of": as_of},
         )
         words = {"open": "open again", "on_hold": "on hold again"}
         return [
-            Warning("reopened", code, f"{name}, {month_and_year(reported)}, {words[state]}", seen_at)
-            for code, name, reported, state, seen_at in cursor.fetchall()
+            Warning("reopened", code, f"{name}, {month_and_year(reported)}, {words[state]}", since)
+            for code, name, reported, state, since in cursor.fetchall()
         ]

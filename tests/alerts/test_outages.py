@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -16,7 +16,7 @@ from alerts.truth import Truth
 from closing.notices import Kind
 from closing.readings import Gap, GapReason
 from closing.trouble import SILENT_AFTER, Looked, in_trouble
-from entities.models import Group, Membership, Person
+from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import (
     ALL_CLOSED,
@@ -201,3 +201,25 @@ def test_for_any_connection(looked: Looked) -> None:
     oldest = looked.oldest
     if looked.settled and oldest is not None and at - oldest > max(SILENT_AFTER, 3 * looked.interval):
         assert silent
+
+
+@pytest.mark.parametrize(
+    ("zone", "active", "counts"),
+    [
+        ("Pacific/Auckland", {"active_from": date(2026, 6, 10)}, True),  # it is 10 June there
+        ("Pacific/Auckland", {"active_to": date(2026, 6, 9)}, False),
+        ("America/New_York", {"active_from": date(2026, 6, 10)}, False),  # it is 9 June there
+        ("America/New_York", {"active_to": date(2026, 6, 9)}, True),
+    ],
+)
+@pytest.mark.parametrize("at", [utc("2026-06-09 20:00"), utc("2026-06-10 03:00")])
+def test_an_entity_counts_from_its_own_first_day_to_its_own_last(
+    zone: str, active: dict[str, date], counts: bool, at: datetime
+) -> None:
+    """20:00 UTC is the next day in Auckland, and 03:00 UTC the day before in New York."""
+    group = save_watched_group(read=False)
+    LegalEntity.objects.exclude(code="NLDT").update(connection=None)
+    LegalEntity.objects.filter(code="NLDT").update(zone=zone, **active)
+    group.read(at - 40 * MINUTE, {"NLDT": OPEN})
+    watched(at)
+    assert raised(at, [Kind.STALE]) == ([f"stale {group.connection}"] if counts else [])

@@ -26,6 +26,7 @@ from periods.models import FiscalPeriod
 from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group, watched
 from tests.alerts.test_raising import meridian
 from tests.make import CLOSED, MAY, OPEN, utc
+from tests.periods.places import policy
 from tests.properties import examples
 from tests.saved import Meridian
 
@@ -258,3 +259,13 @@ def _minutes(group: Meridian, at: datetime, minutes: int) -> datetime:
         evaluate_and_raise(at)
         at += timedelta(minutes=2)
     return until
+
+
+def test_a_period_is_proved_as_soon_as_it_has_ended_in_its_own_zone() -> None:
+    """Due by the end of 31 May in Auckland and alerting at once: 12:00 UTC, while it is still 31 May in UTC."""
+    group = save_watched_group(policy=False, read=False)
+    LegalEntity.objects.filter(code="NLDT").update(zone="Pacific/Auckland")
+    policy(group.entities["NLDT"], rule="calendar_day", n=0, alert_after_days=0)
+    group.read("2026-05-30 12:00", ALL_CLOSED | {"NLDT": OPEN})
+    assert evaluated(group, "2026-05-31 12:10", NLDT=OPEN) == ["alert NLDT"]
+    assert prove(utc("2026-05-31 13:00")).expected == 1

@@ -1,0 +1,101 @@
+"""A close undone after its period ended in the entity's own zone is a reopening, and every place says the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import available_timezones
+
+import pytest
+from django.db import connection
+from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alerts.models import Overrun
+from closing.days import start_of_day, zone_named
+from closing.notices import Kind
+from closing.standing import after_period_end
+from closing.timeline import spells
+from entities.models import LegalEntity, Person
+from periods.history import periods_of
+from periods.reopening import AFTER_PERIOD_END
+from periods.snapshot import take_snapshot
+from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group
+from tests.make import CLOSED, MAY, OPEN, utc
+from tests.saved import Meridian
+
+pytestmark = pytest.mark.django_db
+JUNE = date(2026, 6, 1)
+NONE_CLOSED = dict.fromkeys(ALL_CLOSED, OPEN)
+REOPENED = {Kind.REOPENED}
+# When EU DTC BV is seen closed and open again, by its own clock, and whether May had ended there by then.
+REOPENINGS = {
+    "New York, 22:00 on 31 May": ("America/New_York", "2026-05-31 16:00", "2026-05-31 22:00", False),
+    "New York, 01:00 on 1 June": ("America/New_York", "2026-05-31 16:00", "2026-06-01 01:00", True),
+    "Auckland, 08:00 on 1 June": ("Pacific/Auckland", "2026-05-31 16:00", "2026-06-01 08:00", True),
+    "Auckland, 23:00 on 31 May": ("Pacific/Auckland", "2026-05-31 16:00", "2026-05-31 23:00", False),
+    "London, 00:30 on 1 June": ("Europe/London", "2026-05-31 16:00", "2026-06-01 00:30", True),
+}
+
+
+def there(zone: str, text: str) -> datetime:
+    """The instant of a wall time in a zone."""
+    return datetime.fromisoformat(text).replace(tzinfo=zone_named(zone)).astimezone(UTC)
+
+
+def reopen(group: Meridian, case: str) -> tuple[list[str], bool]:
+    """Close and reopen EU DTC BV as the case says: the notices of reopenings, and whether there must be one."""
+    zone, closed, opened, ended = REOPENINGS[case]
+    LegalEntity.objects.filter(code="NLDT").update(zone=zone)
+    group.read(there(zone, "2026-05-30 12:00"), NONE_CLOSED)
+    evaluated(group, there(zone, closed), REOPENED, **NONE_CLOSED | {"NLDT": CLOSED})
+    return evaluated(group, there(zone, opened), REOPENED, **NONE_CLOSED), ended
+
+
+@pytest.mark.parametrize("case", REOPENINGS)
+def test_a_notice_is_raised_only_of_a_close_undone_after_the_entitys_own_period_end(case: str) -> None:
+    raised, ended = reopen(save_watched_group(read=False), case)
+    assert raised == (["reopened NLDT"] if ended else [])
+
+
+@pytest.mark.parametrize("case", REOPENINGS)
+def test_board_episodes_warnings_timeline_and_history_agree_with_the_notice(
+    case: str, client: Client
+) -> None:
+    group = save_watched_group(read=False)
+    _, ended = reopen(group, case)
+    late = utc("2026-06-15 12:00")
+    evaluated(group, late, **NONE_CLOSED)
+    entities = LegalEntity.objects.filter(code="NLDT")
+    (row,) = take_snapshot(entities, MAY, late).rows
+    (period,) = periods_of(row.entity_id, MAY, late)
+    assert row.standing.reopened is ended
+    assert bool(spells(row, [seen.change for seen in period.changes])) is ended
+    assert Overrun.objects.get(period__entity__code="NLDT").after_reopening is ended
+    assert [each.code for each in take_snapshot(entities, JUNE, late).warnings] == ["reopened"] * ended
+    client.force_login(Person.objects.get(name="Rosa"))
+    page = client.get("/entities/NLDT/", {"month": "2026-05", "at": "2026-06-15T12:00Z"}).content.decode()
+    assert ("Reopened as Open" in page) is ended
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    zone=st.sampled_from(sorted(available_timezones() - {"Factory", "localtime"})),
+    # Older clocks that were set back over midnight repeat a date in SQL, which `local_date` lets begin only once.
+    last_day=st.dates(date(2015, 1, 1), date(2025, 12, 31)),
+    seconds=st.integers(-30 * 3600, 30 * 3600),
+)
+def test_the_predicate_in_sql_says_what_the_one_in_python_says(
+    zone: str, last_day: date, seconds: int
+) -> None:
+    seen_at = start_of_day(last_day + timedelta(days=1), zone_named(zone)) + timedelta(seconds=seconds)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {AFTER_PERIOD_END}
+            FROM (VALUES (%s::timestamptz)) change (seen_at), (VALUES (%s::date)) period (last_day),
+                 (VALUES (%s)) entity (zone)
+            """,
+            [seen_at, last_day, zone],
+        )
+        assert cursor.fetchone() == (after_period_end(seen_at, last_day, zone_named(zone)),)
