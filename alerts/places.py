@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from alerts.models import Notice
-from closing.months import previous_month
+from closing.days import local_date, zone_named
+from closing.months import active_month
 from entities.models import Group, LegalEntity
 
 Place = tuple[int, date]  # an entity and a reporting month
@@ -17,23 +19,25 @@ Places = Mapping[int, frozenset[Place]]  # what each notice tells of, by its id
 def places_of(notices: Iterable[Notice]) -> dict[int, frozenset[Place]]:
     """What notices tell of, by their ids: a period's own place, or all that a connection reads or a group holds.
 
-    A connection's are of the month that was being closed when it was raised. A query for each kind that there is.
+    A connection's are of the month that was being closed when it was raised, by the latest local day among its
+    entities. A query for each kind that there is.
     """
     found, connections, groups = {}, [], []
     for notice in notices:
         if notice.period is not None:
             found[notice.pk] = frozenset([(notice.period.entity_id, notice.period.reporting_month)])
         elif notice.connection_id is not None:
-            connections.append((notice.pk, notice.connection_id, previous_month(notice.raised_at.date())))
+            connections.append((notice.pk, notice.connection_id, notice.raised_at))
         elif notice.group_id is not None and notice.month is not None:
             groups.append((notice.pk, notice.group_id, notice.month))
     if connections:
-        read: dict[int | None, list[int]] = defaultdict(list)
+        zones: dict[int, dict[int, ZoneInfo]] = defaultdict(dict)  # of each connection's entities
         entities = LegalEntity.objects.filter(connection__in={each for _, each, _ in connections})
-        for pk, connection in entities.values_list("pk", "connection"):
-            read[connection].append(pk)
-        for notice_id, connection, month in connections:
-            found[notice_id] = frozenset((pk, month) for pk in read[connection])
+        for pk, connection, zone in entities.values_list("pk", "connection", "zone"):
+            zones[connection][pk] = zone_named(zone)
+        for notice_id, connection, raised_at in connections:
+            months = {active_month(local_date(raised_at, zone)) for zone in zones[connection].values()}
+            found[notice_id] = frozenset((pk, max(months)) for pk in zones[connection])
     if groups:
         above = dict(Group.objects.filter(pk__in={group for _, group, _ in groups}).values_list("pk", "path"))
         paths = list(LegalEntity.objects.values_list("pk", "group__path"))

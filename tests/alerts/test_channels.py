@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -20,12 +21,13 @@ from alerts.models import Channel, Delivery, DeliveryLine, Destination, Notice, 
 from alerts.sending import post_due, send_due
 from alerts.still_true import CLOSED_SINCE, OUTSIDE, REMOVED, SWITCHED_OFF
 from closing.notices import Kind
-from entities.models import Group, Membership, Person
+from entities.models import Group, LegalEntity, Membership, Person
+from tests.alerts.evaluations import ALL_CLOSED, raised, save_watched_group, watched
 from tests.alerts.places import SECRET, save_place
 from tests.faults.http_sink import Arrival, HttpSink, Reply
 from tests.faults.mails import late_span, let_pass, put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
-from tests.make import CLOSED, OPEN
+from tests.make import CLOSED, OPEN, utc
 from tests.saved import Meridian
 
 pytestmark = pytest.mark.django_db
@@ -647,3 +649,30 @@ def test_g7_a_name_that_leads_to_a_private_address_is_not_contacted(
     tell(group)
     assert posted() == 0
     assert "address that is forbidden" in Channel.objects.get().words
+
+
+@pytest.mark.parametrize(
+    ("zones", "at", "month"),
+    [
+        (["America/New_York"], "2026-06-01 02:00", "2026-04"),  # 22:00 on 31 May
+        (["America/New_York"], "2026-06-01 05:00", "2026-05"),
+        (["Pacific/Auckland"], "2026-05-31 20:00", "2026-05"),  # 08:00 on 1 June
+        (["Pacific/Auckland"], "2026-05-31 11:00", "2026-04"),
+        (["America/New_York", "Pacific/Auckland"], "2026-05-31 20:00", "2026-05"),  # the latest day counts
+    ],
+)
+def test_a_connections_notice_is_of_the_month_that_its_entities_were_closing(
+    sink: HttpSink, zones: list[str], at: str, month: str
+) -> None:
+    group, moment = save_watched_group(read=False), utc(at)
+    LegalEntity.objects.update(zone=zones[0])
+    LegalEntity.objects.filter(code="NLDT").update(zone=zones[-1])
+    group.read(moment - timedelta(minutes=40), ALL_CLOSED)
+    save_place("webhook", sink)
+    watched(moment)
+    assert raised(moment, [Kind.STALE]) == [f"stale {group.connection}"]
+    assert post_due(moment) == 1
+    (notice,) = json.loads(sink.seen[0].body)["data"]["notices"]
+    assert notice["month"] == month
+    assert {each["code"] for each in notice["entities"]} == set(ALL_CLOSED)
+    assert {each["url"].partition("?")[2] for each in notice["entities"]} == {f"month={month}"}
