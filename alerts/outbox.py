@@ -41,7 +41,7 @@ class Claim:
 
     `attempts` counts this one. `age` is how long ago the message was made, `abandoned` how many claims right before
     this one were never ended, because the sender died. `lines` is what it holds, which nobody adds to any more.
-    `channel` is the way that it takes.
+    `channel` is the way that it takes, `destination_id` where that leads; None for a mail.
     """
 
     delivery_id: int
@@ -51,6 +51,7 @@ class Claim:
     abandoned: int = 0
     lines: int = 0
     channel: str = MAIL
+    destination_id: int | None = None
 
     @property
     def spent(self) -> bool:
@@ -74,7 +75,7 @@ SET state = 'sending', fence = fence + 1, attempts = attempts + 1,
     abandoned = CASE found.state WHEN 'sending' THEN abandoned + 1 ELSE 0 END
 FROM found WHERE d.id = found.id
 RETURNING d.id, d.fence, d.attempts, clock_timestamp() - d.made_at, d.abandoned,
-          (SELECT count(*) FROM alerts_deliveryline WHERE delivery_id = d.id), d.channel
+          (SELECT count(*) FROM alerts_deliveryline WHERE delivery_id = d.id), d.channel, d.destination_id
 """
 _BY_MAIL = "channel = 'email'"
 # What somebody is sending at this moment counts, so that several senders cannot each see the last free place.
@@ -186,7 +187,7 @@ def give_back(held: Claim, words: str, *, refused: bool = True) -> bool:
     It goes to the end of the queue, in case it was the message's fault after all. Not `refused`: nobody answered.
     """
     with transaction.atomic():
-        began = _trouble(held.channel, words, refused=refused)
+        began = _trouble(held.channel, held.destination_id, words, refused=refused)
         pause(held.channel, words, _pause_of(held.channel, began))
         return _wait(held, words, timedelta(0), counts=False)
 
@@ -209,10 +210,10 @@ def pause(channel: str, words: str, span: timedelta) -> None:
     )
 
 
-def away(words: str, channel: str = MAIL) -> None:
+def away(words: str, channel: str = MAIL, destination_id: int | None = None) -> None:
     """No server answers. Whoever sends next tries again; what is wrong can be read in the channel."""
     with transaction.atomic():
-        _trouble(channel, words, refused=False)
+        _trouble(channel, destination_id, words, refused=False)
         _say(
             """
             INSERT INTO alerts_channel (name, held, words) VALUES (%(channel)s, false, %(words)s)
@@ -222,19 +223,18 @@ def away(words: str, channel: str = MAIL) -> None:
         )
 
 
-def _trouble(channel: str, words: str, *, refused: bool) -> timedelta:
+def _trouble(channel: str, destination_id: int | None, words: str, *, refused: bool) -> timedelta:
     """Keep that a channel is in trouble; returns for how long it has been."""
-    place = None if channel == MAIL else int(channel.removeprefix("place-"))
     with database.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO alerts_trouble AS known (channel, destination_id, refused, words, began_at)
-            VALUES (%(channel)s, %(place)s, %(refused)s, %(words)s, clock_timestamp())
+            VALUES (%(channel)s, %(destination)s, %(refused)s, %(words)s, clock_timestamp())
             ON CONFLICT (channel) WHERE ended_at IS NULL
             DO UPDATE SET words = excluded.words, refused = known.refused OR excluded.refused
             RETURNING clock_timestamp() - began_at
             """,
-            {"channel": channel, "place": place, "refused": refused, "words": words},
+            {"channel": channel, "destination": destination_id, "refused": refused, "words": words},
         )
         span: timedelta = cursor.fetchone()[0]
     return span

@@ -175,7 +175,7 @@ def _not_taken(
             return Outcome.NO_SERVER
         case Temporary():
             if held.channel != MAIL:  # whose faults are of one address; a destination has only one
-                outbox.away(words, held.channel)
+                outbox.away(words, held.channel, held.destination_id)
                 if wrong.wait:
                     outbox.pause(held.channel, words, wrong.wait)
             _try_again(held, delivery, words, truth, last=held.spent, wait=wrong.wait)

@@ -111,6 +111,20 @@ def test_a_server_in_trouble_is_tried_again_in_a_minute(
     assert str(status) in only().words
 
 
+@KINDS
+@pytest.mark.parametrize("status", [404, 503])
+def test_trouble_belongs_to_the_destination_of_the_message_whatever_its_channel_is_called(
+    sink: HttpSink, group: Meridian, kind: str, status: int
+) -> None:
+    place = save_place(kind, sink)
+    tell(group)
+    Delivery.objects.update(channel="treasury")
+    sink.judge = lambda _: Reply(status)
+    assert posted() == 0
+    trouble = Trouble.objects.get()
+    assert (trouble.channel, trouble.destination) == ("treasury", place)
+
+
 def test_a_longer_wait_than_a_quarter_of_an_hour_is_not_kept(sink: HttpSink, group: Meridian) -> None:
     save_place("slack", sink)
     tell(group)
