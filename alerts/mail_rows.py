@@ -118,8 +118,8 @@ def _lateness(row: Row) -> tuple[str, str]:
     last = "" if row.counts_as_closed or words.confirmed(row) or row.read_at is None else " when last read"
     match standing.level:
         case Level.LATE | Level.ALERTING | Level.CLOSED_LATE if standing.days_late:
-            count, _, unit = words.days_in_words(standing.days_late, standing.unit).partition(" ")
-            return f"+{count}", f"{unit} late{last}"
+            unit = words.unit_in_words(standing.days_late, standing.unit)
+            return f"+{standing.days_late}", f"{unit} late{last}"
         case Level.NOT_DUE if standing.due_in:
             return "", f"due in {standing.due_in} {'day' if standing.due_in == 1 else 'days'}{last}"
         case level:

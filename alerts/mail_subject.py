@@ -174,7 +174,10 @@ def _count(cases: Cases) -> str:
 
 def _days(row: Row) -> str:
     """ "6 days", or "6 working days": a subject has no room for more."""
-    return words.days_in_words(row.standing.days_late, row.standing.unit).replace("calendar ", "")
+    count, unit = row.standing.days_late, row.standing.unit
+    if unit is LatenessUnit.WORKING_DAYS:
+        return words.days_in_words(count, unit)
+    return f"{count} {'day' if count == 1 else 'days'}"
 
 
 def _lines(cases: Cases) -> set[tuple[int, LatenessUnit]]:

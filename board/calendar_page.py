@@ -20,7 +20,7 @@ from board.sections import MANY
 from board.sheet import sheet
 from board.timeline import Lane, Part, Timeline, Waiting, close_by_day
 from board.toolbar import how_old, nobody, notes, toolbar
-from closing.days import month_and_year, weekday_and_day
+from closing.days import month_and_year, short_month, weekday_and_day, weekday_name
 from closing.deadlines import city
 from closing.months import next_month, previous_month
 from closing.scoreboard import Row, group_closed, ranked
@@ -215,13 +215,12 @@ def _behind(data: Timeline, asked: Asked) -> Ahead | None:
 def _heads(data: Timeline) -> list[Head]:
     heads = []
     for before, day in zip([None, *data.days], data.days, strict=False):
-        weekday, number, month = weekday_and_day(day).split()
         gap = before is not None and (day - before).days > 1
         heads.append(
             Head(
-                month[:3] if before is None or gap or day.day == 1 else "",
-                weekday[:2],
-                int(number),
+                short_month(day) if before is None or gap or day.day == 1 else "",
+                weekday_name(day)[:2],
+                day.day,
                 weekday_and_day(day),
                 day == data.today,
                 gap,

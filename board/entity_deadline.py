@@ -9,7 +9,15 @@ from datetime import date, datetime, timedelta
 from board import words
 from board.rows import Reader
 from closing.crossings import over_the_line_on
-from closing.days import WorkCalendar, full_date, local_date, weekday_and_date, weekday_and_day, zone_named
+from closing.days import (
+    WorkCalendar,
+    full_date,
+    local_date,
+    weekday_and_date,
+    weekday_and_day,
+    weekday_name,
+    zone_named,
+)
 from closing.deadlines import city
 from closing.scoreboard import Row
 from closing.standing import Change, JudgePolicy, LatenessUnit, Level
@@ -278,10 +286,11 @@ def _cell(day: Day, row: Row, today: date) -> DayCell:
         heard.append("today")
     elif day.ahead:
         kinds.append("ahead")
-    weekday, number, month = weekday_and_day(day.on).split()
     first = row.span is not None and (day.on - row.span.last).days == 1
-    shown = f"{number} {month[:3]}" if first or day.on.day == 1 else number
-    return DayCell(" ".join(f"is-{kind}" for kind in kinds), weekday, shown, below, ", ".join(heard))
+    shown = words.short_date(day.on) if first or day.on.day == 1 else str(day.on.day)
+    return DayCell(
+        " ".join(f"is-{kind}" for kind in kinds), weekday_name(day.on), shown, below, ", ".join(heard)
+    )
 
 
 def _off(days: Sequence[Day], calendar: WorkCalendar) -> str:

@@ -125,7 +125,7 @@ def standing_values(row: Row, as_of: datetime) -> list[Value]:
         deadline.label if deadline is not None else "",
         words.against(row, as_of).text,
         standing.days_late,
-        words.days_in_words(2, standing.unit).removeprefix("2 "),
+        words.unit_in_words(2, standing.unit),
         row.alert_after_days,
         standing.first_closed_on,
         standing.last_closed_on,

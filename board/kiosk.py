@@ -9,17 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from board import words
 from board.asked import Asked, asking
 from board.narrow import narrowed
-from board.page import Page, page
+from board.page import page
 from board.question import Question
-from board.question_words import filters_in_words
+from board.question_words import filters, filters_in_words
 from board.rows import Line, Reader, line
 from board.sections import Section, sections
 from board.toolbar import nobody
-from closing.days import month_and_year
-from closing.scoreboard import Row, Scoreboard
+from closing.days import month_and_year, weekday_and_date
+from closing.headline import headline_parts
+from closing.scoreboard import GroupNode, Row, Scoreboard
 
 PATH = "/wall/"
 SECONDS = 20  # until the next screen, or the same one with newer figures
@@ -60,14 +60,15 @@ def wall(request: HttpRequest, asked: Asked) -> HttpResponse:
     round_, left = _round(shown, question, asked.reader)
     number = _number(request.GET.get("screen", ""), len(round_))
     empty = _empty(asked, whole, shown)
+    there = asked.as_of.astimezone(asked.reader.zone)
     told = {
         "page": answer,
-        "verdict": _verdict(answer, question, whole),
+        "verdict": _verdict(scope, question, whole.groups),
         "closed": scope.closed is True and not empty,
         "scope": "" if only else answer.scope,
         "only": only,
-        "clock": f"{asked.as_of.astimezone(asked.reader.zone):%H:%M}",
-        "day": words.moment_in_full(asked.as_of, asked.reader.zone).partition(",")[0],
+        "clock": f"{there:%H:%M}",
+        "day": weekday_and_date(there.date()),
         "screen": round_[number - 1],
         "number": number,
         "screens": len(round_),
@@ -102,15 +103,13 @@ def _empty(asked: Asked, whole: Scoreboard, shown: Scoreboard) -> tuple[str, str
     return None
 
 
-def _verdict(answer: Page, question: Question, board: Scoreboard) -> str:
+def _verdict(scope: Scoreboard, question: Question, groups: Sequence[GroupNode]) -> str:
     """The verdict; where only a part of what the reader may see is asked for, no group is said to be closed."""
-    told = filters_in_words(_who(question), board.groups)
-    if not told:
+    answer, chosen = headline_parts(scope), filters(_who(question), groups)
+    if not chosen or not answer.closed:
         return answer.verdict
-    who = ", ".join(each.removeprefix("Group: ") for each in told)
-    if not answer.verdict.startswith("Group closed"):
-        return answer.verdict
-    return f"{who}: closed{answer.verdict.removeprefix('Group closed')}"
+    who = ", ".join(value if label == "Group" else f"{label}: {value}" for label, value in chosen)
+    return f"{who}: {answer.closed}"
 
 
 # --- the round ----------------------------------------------------------------------------------------------------

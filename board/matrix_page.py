@@ -19,7 +19,7 @@ from board.question import FIRST_MONTH, Question
 from board.sections import MANY
 from board.sheet import sheet
 from board.toolbar import how_old, nobody, notes, toolbar
-from closing.days import month_and_year
+from closing.days import month_and_year, short_month
 from closing.months import previous_month
 from closing.on_time import ON_TIME_LINE, OnTime
 from closing.scoreboard import Row
@@ -144,9 +144,8 @@ def _span(months: Sequence[date]) -> str:
 
 def _month(month: date, asked: Asked) -> tuple[str, str, str, bool]:
     """A month above its column: "May 26", in full, its board at the same moment, and whether it is being closed."""
-    full = month_and_year(month)
     board = Question(month=month, at=asked.question.at).url(reverse("scoreboard"))
-    return f"{full[:3]} {month.year % 100:02}", full, board, month == asked.latest
+    return f"{short_month(month)} {month.year % 100:02}", month_and_year(month), board, month == asked.latest
 
 
 def _own(window: Window, **changes: object) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from board import words
 from board.question import FIRST_MONTH
 from board.rows import Reader, common_group
 from closing.days import month_and_year
-from closing.headline import headline
+from closing.headline import Role, headline_parts
 from closing.months import active_month, month_end, month_of, next_month, previous_month
-from closing.scoreboard import Row, Scoreboard, furthest_behind
+from closing.scoreboard import Row, Scoreboard
 from closing.standing import Level
 from closing.states import PeriodState
 
-_DAYS_PAST = re.compile(r"\d+ (?:working )?days? past")
+_TONES = {Role.WHO: "strong", Role.HOW_LATE: "alert", Role.OTHER: ""}
 _LATE = {Level.LATE, Level.ALERTING}
 
 
@@ -79,7 +78,7 @@ class Page:
 
 def page(board: Scoreboard, reader: Reader, *, past: bool = False) -> Page:
     """Everything above and below the rows of the board."""
-    verdict, _, rest = headline(board).partition(". ")
+    answer = headline_parts(board)
     latest = active_month(board.as_of.astimezone(reader.zone).date())
     running = month_of(board.as_of.astimezone(reader.zone).date())
     stale = sum(not row.fresh for row in board.rows)
@@ -90,8 +89,8 @@ def page(board: Scoreboard, reader: Reader, *, past: bool = False) -> Page:
         next=_link(next_month(board.month)) if board.month < running else None,
         latest=_link(latest) if board.month != latest else None,
         tone=_tone(board),
-        verdict=verdict.rstrip("."),
-        detail=_marked(rest, furthest_behind(board.rows)) if rest else [("", _all_confirmed(board))],
+        verdict=answer.verdict,
+        detail=[(_TONES[role], text) for role, text in answer.detail] or [("", _all_confirmed(board))],
         scope=_scope(board),
         moment=words.moment_in_full(board.as_of, reader.zone),
         moment_iso=words.iso(board.as_of) or "",
@@ -118,18 +117,6 @@ def _tone(board: Scoreboard) -> str:
     if board.closed is None:
         return "unsure"
     return "alert" if board.counts.alerting else "open"
-
-
-def _marked(sentence: str, behind: Row | None) -> list[tuple[str, str]]:
-    """The sentence in pieces, each with a tone: who holds the group up is strong, by how much is an alarm."""
-    pieces: list[tuple[str, str]] = []
-    if behind is not None and sentence.startswith(behind.name):
-        pieces.append(("strong", behind.name))
-        sentence = sentence[len(behind.name) :]
-    if found := _DAYS_PAST.search(sentence):
-        pieces += [("", sentence[: found.start()]), ("alert", found[0])]
-        sentence = sentence[found.end() :]
-    return [*pieces, ("", sentence)]
 
 
 def _all_confirmed(board: Scoreboard) -> str:
@@ -173,7 +160,7 @@ def _notes(board: Scoreboard, reader: Reader) -> list[str]:
     if not rows:
         return notes
     units = {row.standing.unit for row in rows}
-    short = sorted(f"{words.days(0, unit)[1:]} = {words.days_in_words(0, unit)[2:]}" for unit in units)
+    short = sorted(map(words.unit_explained, units))
     lines = sorted({row.alert_after_days for row in rows})
     over = " or ".join(map(str, lines))
     notes.append(f"{', '.join(short)}. The tick in a bar is the alert line: more than {over} days.")

@@ -11,8 +11,8 @@ from closing.standing import Level
 from closing.states import PeriodState
 
 
-def filters_in_words(question: Question, groups: Sequence[GroupNode]) -> list[str]:
-    """Each filter as "Owner: Amira Hale"; a group that is not among `groups` is told by its code."""
+def filters(question: Question, groups: Sequence[GroupNode]) -> list[tuple[str, str]]:
+    """Each filter as (label, value) in words; a group that is not among `groups` is named by its code."""
     names = {node.code: node.name for node in groups}
     told = [
         ("Show", SHOWS[question.show] if question.show != "all" else ""),
@@ -24,7 +24,12 @@ def filters_in_words(question: Question, groups: Sequence[GroupNode]) -> list[st
         ("ERP", question.erp),
         ("Owner", question.owner),
     ]
-    return [f"{label}: {value}" for label, value in told if value]
+    return [(label, value) for label, value in told if value]
+
+
+def filters_in_words(question: Question, groups: Sequence[GroupNode]) -> list[str]:
+    """Each filter as "Owner: Amira Hale"."""
+    return [f"{label}: {value}" for label, value in filters(question, groups)]
 
 
 def order_in_words(question: Question) -> str:

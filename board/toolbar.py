@@ -69,7 +69,7 @@ def notes(board: Scoreboard, reader: Reader) -> list[str]:
     rows = list(board.rows)
     said = [f"{note}."] if (note := words.on_hold_note(rows)) else []
     units = {row.standing.unit for row in rows}
-    short = sorted(f"{words.days(0, unit)[1:]} = {words.days_in_words(0, unit)[2:]}" for unit in units)
+    short = sorted(map(words.unit_explained, units))
     said += [f"{', '.join(short)}."] if short else []
     return [*said, f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone."]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from closing.days import local_date, weekday_and_day, zone_named
+from closing.days import local_date, weekday_and_date, zone_named
 from closing.deadlines import city
 from closing.scoreboard import Quiet, Row
 from closing.standing import Level
@@ -22,6 +22,8 @@ from closing.words import days_in_words as days_in_words
 from closing.words import reader_zone as reader_zone
 from closing.words import short_date as short_date
 from closing.words import short_day as short_day
+from closing.words import unit_explained as unit_explained
+from closing.words import unit_in_words as unit_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Against:
 def moment_in_full(moment: datetime, zone: tzinfo) -> str:
     """ "Fri 12 June 2026, 13:00"."""
     there = moment.astimezone(zone)
-    return f"{weekday_and_day(there.date())} {there.year}, {there:%H:%M}"
+    return f"{weekday_and_date(there.date())}, {there:%H:%M}"
 
 
 def against(row: Row, as_of: datetime) -> Against:

@@ -191,6 +191,16 @@ def local_date(moment: datetime, zone: ZoneInfo) -> date:
     return day
 
 
+def weekday_name(day: date) -> str:
+    """The weekday of a day in three letters: "Mon"."""
+    return _WEEKDAYS[day.weekday()]
+
+
+def short_month(day: date) -> str:
+    """The month of a day in three letters: "Jun"."""
+    return _MONTHS[day.month - 1][:3]
+
+
 def day_and_month(day: date) -> str:
     """A day in words: "8 June"."""
     return f"{day.day} {_MONTHS[day.month - 1]}"
@@ -203,7 +213,7 @@ def full_date(day: date) -> str:
 
 def weekday_and_day(day: date) -> str:
     """A day with its weekday: "Mon 8 June"."""
-    return f"{_WEEKDAYS[day.weekday()]} {day_and_month(day)}"
+    return f"{weekday_name(day)} {day_and_month(day)}"
 
 
 def weekday_and_date(day: date) -> str:

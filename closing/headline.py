@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 
 from closing.days import day_and_month
 from closing.scoreboard import Row, Scoreboard, known, laggards, outstanding, ranked
@@ -10,32 +12,67 @@ from closing.standing import LatenessUnit, Level
 from closing.states import PeriodState
 
 
+class Role(Enum):
+    """What a piece of the headline says: who holds the group up, by how much, or anything else."""
+
+    WHO = "who"
+    HOW_LATE = "how late"
+    OTHER = "other"
+
+
+Pieces = list[tuple[Role, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The headline in parts: the `verdict` without its full stop, and what follows it in pieces.
+
+    `closed` says when a closed group did close, as it follows a name: "closed on 8 June"; empty for any other.
+    """
+
+    verdict: str
+    detail: Sequence[tuple[Role, str]] = ()
+    closed: str = ""
+
+    @property
+    def text(self) -> str:
+        return " ".join(filter(None, [f"{self.verdict}.", "".join(text for _, text in self.detail)]))
+
+
 def headline(board: Scoreboard) -> str:
     """One sentence: closed or not, who holds the group up and by how much; never "closed" on a guess."""
+    return headline_parts(board).text
+
+
+def headline_parts(board: Scoreboard) -> Headline:
+    """The headline for who shows its parts apart."""
     counts = board.counts
     if not board.rows:
-        return "No entities to show."
+        return Headline("No entities to show")
     held = f" ({counts.closed_by_policy} on hold counted as closed)" if counts.closed_by_policy else ""
     if board.closed:
-        return _closed_headline(board.rows, held)
+        closed = f"{_closed(board.rows)}{held}"
+        return Headline(f"Group {closed}", closed=closed)
     if board.closed is None:
         stale = sum(not row.fresh and row.state is not PeriodState.UNKNOWN for row in board.rows)
         parts = [f"{stale} stale"] if stale else []
         parts += [f"{counts.unknown} unknown"] if counts.unknown else []
         text = f"Not known: {stale + counts.unknown} of {counts.entities} cannot be confirmed"
-        return f"{text} ({', '.join(parts)}){held}.{_holding_up(board.rows)}"
-    text = f"Not closed: {counts.outstanding} of {counts.entities} outstanding{held}."
-    text += _holding_up(board.rows) or _next_deadline(board.rows)
+        return Headline(f"{text} ({', '.join(parts)}){held}", _holding_up(board.rows))
+    text = f"Not closed: {counts.outstanding} of {counts.entities} outstanding{held}"
+    detail = _holding_up(board.rows) or _next_deadline(board.rows)
     stale_closed = sum(not outstanding(row) and not row.fresh for row in board.rows)
-    return f"{text} {stale_closed} more cannot be confirmed." if stale_closed else text
+    if stale_closed:
+        detail.append((Role.OTHER, f"{' ' if detail else ''}{stale_closed} more cannot be confirmed."))
+    return Headline(text, detail)
 
 
-def _closed_headline(rows: Sequence[Row], held: str) -> str:
+def _closed(rows: Sequence[Row]) -> str:
     """By first closes, as on-time is (01-domain 1.7); a later close after a reopening is told beside it."""
     dates = [row.standing.first_closed_on for row in rows if row.standing.first_closed_on is not None]
     if len(dates) < len(rows):
-        return f"Group closed{held}."
-    text = f"Group closed on {day_and_month(max(dates))}"
+        return "closed"
+    text = f"closed on {day_and_month(max(dates))}"
     dues = [row.deadline.due_on for row in rows if row.deadline is not None]
     if len(dues) == len(rows):
         days = (max(dates) - max(dues)).days
@@ -50,43 +87,53 @@ def _closed_headline(rows: Sequence[Row], held: str) -> str:
     last = max((day for day in again if day is not None), default=None)
     if last is not None:
         text += f", and again on {day_and_month(last)} after a reopening"
-    return f"{text}{held}."
+    return text
 
 
-def _holding_up(rows: Sequence[Row]) -> str:
+def _holding_up(rows: Sequence[Row]) -> Pieces:
     """Who is furthest behind and by how much, as a further sentence; empty when nobody is late."""
     behind = laggards(rows)
     if not behind:
-        return ""
+        return []
     first = behind[0]
     if len(behind) == 1:
-        who, verb = first.name, "holds"
+        others, verb = "", "holds"
     elif len(behind) == 2:
-        who, verb = f"{first.name} and {behind[1].name}", "hold"
+        others, verb = f" and {behind[1].name}", "hold"
     else:
-        who, verb = f"{first.name} and {len(behind) - 1} others", "hold"
+        others, verb = f" and {len(behind) - 1} others", "hold"
     dues = {row.deadline.due_on for row in behind if row.deadline is not None}
     whose = "its" if len(behind) == 1 else "their"
     deadline = f"{whose} {day_and_month(dues.pop())} deadline" if len(dues) == 1 else f"{whose} deadlines"
     standing = first.standing
-    by = f"{_days(standing.days_late, standing.unit)} past" if standing.days_late else "past"
+    by = (
+        (Role.HOW_LATE, f"{_days(standing.days_late, standing.unit)} past")
+        if standing.days_late
+        else (Role.OTHER, "past")
+    )
     read = "" if all(known(row) for row in behind) else " when last read"
-    return f" {who} {verb} the group up, {by} {deadline}{read}."
+    return [
+        (Role.WHO, first.name),
+        (Role.OTHER, f"{others} {verb} the group up, "),
+        by,
+        (Role.OTHER, f" {deadline}{read}."),
+    ]
 
 
-def _next_deadline(rows: Sequence[Row]) -> str:
+def _next_deadline(rows: Sequence[Row]) -> Pieces:
     """The nearest deadline still ahead of an outstanding row, or that none is set."""
     waiting = [row for row in rows if outstanding(row)]
     ahead = [(row.standing.due_in, row) for row in waiting if row.standing.due_in is not None]
     if not ahead:
         missing = sum(row.deadline is None for row in waiting)
-        return f" {missing} without a deadline." if missing else ""
+        return [(Role.OTHER, f"{missing} without a deadline.")] if missing else []
     due_in = min(days for days, _ in ahead)
     nearest = ranked(row for days, row in ahead if days == due_in)
     first = nearest[0]
     on = day_and_month(first.deadline.due_on) if first.deadline is not None else ""
     more = f" and {len(nearest) - 1} more" if len(nearest) > 1 else ""
-    return f" Next deadline: {first.name}{more} on {on}, {'today' if due_in == 0 else f'in {_days(due_in)}'}."
+    when = "today" if due_in == 0 else f"in {_days(due_in)}"
+    return [(Role.OTHER, f"Next deadline: {first.name}{more} on {on}, {when}.")]
 
 
 def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:

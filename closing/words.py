@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from closing.days import day_and_month, local_date, weekday_and_day, zone_named
+from closing.days import day_and_month, local_date, short_month, weekday_name, zone_named
 from closing.deadlines import city
 from closing.scoreboard import Row
 from closing.standing import LatenessUnit
@@ -25,19 +25,17 @@ STATES = {
     PeriodState.NOT_STARTED: "Not started",
 }
 _UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
-_UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar days", LatenessUnit.WORKING_DAYS: "working days"}
+_UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar", LatenessUnit.WORKING_DAYS: "working"}
 
 
 def short_day(day: date) -> str:
     """ "Tue 9 Jun"."""
-    weekday, number, month = weekday_and_day(day).split()
-    return f"{weekday} {number} {month[:3]}"
+    return f"{weekday_name(day)} {short_date(day)}"
 
 
 def short_date(day: date) -> str:
     """ "9 Jun"."""
-    number, month = day_and_month(day).split()
-    return f"{number} {month[:3]}"
+    return f"{day.day} {short_month(day)}"
 
 
 def reader_zone(name: str) -> tuple[ZoneInfo, str]:
@@ -81,8 +79,17 @@ def days(count: int, unit: LatenessUnit) -> str:
 
 def days_in_words(count: int, unit: LatenessUnit) -> str:
     """ "3 calendar days"; for readers who hear the page, and for legends."""
-    words = _UNIT_WORDS[unit]
-    return f"{count} {words.removesuffix('s') if count == 1 else words}"
+    return f"{count} {unit_in_words(count, unit)}"
+
+
+def unit_in_words(count: int, unit: LatenessUnit) -> str:
+    """ "calendar day", or "working days": what so many days are."""
+    return f"{_UNIT_WORDS[unit]} {'day' if count == 1 else 'days'}"
+
+
+def unit_explained(unit: LatenessUnit) -> str:
+    """ "wd = working days", for a legend."""
+    return f"{_UNITS[unit]} = {unit_in_words(0, unit)}"
 
 
 def between(first: date, last: date) -> str:

@@ -193,6 +193,17 @@ def test_all_closed_is_calm_and_full_screen(meridian: Meridian, clock: Clock) ->
     assert text.count("as of 12:59") == 4
 
 
+@pytest.mark.parametrize("path", ["/wall/", "/"])
+def test_only_the_lateness_is_an_alarm_and_no_name_that_reads_like_one(meridian: Meridian, path: str) -> None:
+    LegalEntity.objects.filter(code="UKRT").update(name="Zeta 40 days past Ltd")
+    meridian.read("2026-06-12 11:59", {"UKHC": CLOSED, "UKRT": OPEN, "USRT": CLOSED, "NLDT": OPEN})
+    text = signed_in(person()).get(path).content.decode()
+    assert (
+        '<b class="strong">EU DTC BV</b> and Zeta 40 days past Ltd hold the group up, '
+        '<b class="alert">3 days past</b> their 9 June deadline.'
+    ) in text
+
+
 def test_a_part_of_what_one_sees_is_never_called_the_group(meridian: Meridian) -> None:
     text = text_of(ask(signed_in(person()), "?group=UK"))
     assert verdict(text) == "United Kingdom: closed on 8 June, 1 day early"

@@ -291,7 +291,7 @@ def test_all_closed_is_said_only_where_every_row_is_known_to_be(made: tuple[Made
     certain = bool(made) and all(each.certain for each in made)
     screen = Screen(whole, Question(), Reader.in_zone("Europe/London"))
     page, told = screen.page, screen.verdict()
-    wall = _verdict(page, Question(), whole)
+    wall = _verdict(whole, Question(), whole.groups)
     said = {
         "board": whole.closed is True,
         "rows": group_closed(whole.rows) is True,
