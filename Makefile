@@ -20,7 +20,7 @@ export UV_PYTHON_DOWNLOADS = never
 # A run starts a hundred Python processes: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install install-dev demo reset test test-slow lint check-format check-style check-templates check-types check-imports format bench lock clean
+.PHONY: help install install-dev demo reset test test-slow lint check-format check-style check-templates check-types check-imports check-migrations format bench lock clean
 .DEFAULT_GOAL = help
 
 help:  ## this list
@@ -45,8 +45,8 @@ test-slow: .venv/.dev  ## the slow tests: processes killed, a whole demo started
 	@$(IN_VENV) -m tests.browser_binary
 	@EXAMPLES=many exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(SLOW_JOBS) $(BY_FILE) -m "slow or hypothesis" $(ARGS)
 
-lint: .venv/.dev  ## style, templates, types and the direction of imports
-	@$(MAKE) --no-print-directory --keep-going check-format check-style check-templates check-types check-imports
+lint: .venv/.dev  ## style, templates, types, the direction of imports, migrations of every model
+	@$(MAKE) --no-print-directory --keep-going check-format check-style check-templates check-types check-imports check-migrations
 
 check-format:
 	$(IN_VENV) -m ruff format --check --quiet .
@@ -59,6 +59,9 @@ check-types:
 	DATABASE_URL=postgresql://types@/only $(IN_VENV) -m mypy
 check-imports:
 	.venv/bin/lint-imports
+# tests.no_database has no database at all; the address only satisfies the settings that it starts from.
+check-migrations:
+	DATABASE_URL=postgresql://types@/only $(IN_VENV) manage.py makemigrations --check --dry-run --settings tests.no_database
 
 format: .venv/.dev  ## let ruff write the style
 	$(IN_VENV) -m ruff format .

@@ -1,0 +1,7 @@
+"""The settings without a database, for checks that read the models and the migrations only."""
+
+from __future__ import annotations
+
+from closeboard.settings import *  # noqa: F403 - all of them but one
+
+DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
