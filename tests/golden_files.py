@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from difflib import unified_diff
 from pathlib import Path
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -15,4 +16,8 @@ def assert_golden(name: str, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
     with open(path, encoding="utf-8", newline="") as kept:
-        assert kept.read() == text
+        golden = kept.read()
+    # pytest rewrites the asserts of test modules only, so the difference is put into words here.
+    assert golden == text, "\n".join(
+        unified_diff(golden.splitlines(), text.splitlines(), name, "now", n=1, lineterm="")
+    )

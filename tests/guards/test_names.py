@@ -19,6 +19,7 @@ import alerts.services
 import alerts.unsubscribing
 import periods.deadlines
 import periods.remarks
+from closeboard import settings as production
 from closeboard.celery import app
 from closeboard.settings import Environment
 from entities.models import Person
@@ -71,7 +72,7 @@ def test_each_dotted_path_in_the_settings_leads_somewhere(path: str) -> None:
 
 
 def test_no_path_that_django_imports_is_overlooked() -> None:
-    here: Any = settings
+    here: Any = production  # tests may choose a faster hasher
     (template,) = here.TEMPLATES
     backends = [each["BACKEND"] for each in (template, *here.STORAGES.values(), *here.CACHES.values())]
     chosen = {
