@@ -70,8 +70,7 @@ def _again(request: HttpRequest, asked: Asked, found: LegalEntity, seen: str) ->
     assert isinstance(page, EntityPage)
     if (seen == "0") is not (page.version == "0"):
         return HttpResponseClientRefresh()
-    if seen != page.version:
-        told["news"] = "There is something new in the history below."
+    told["news"] = "There is something new in the history below." if seen != page.version else ""
     return render(request, "board/entity_now.html", told)
 
 

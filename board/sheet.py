@@ -37,7 +37,9 @@ def sheet(
         **views_menu(asked, screen, kept),
         **shell(asked.person, screen, None if asked.past else board),
     }
-    answer = render(request, f"board/{screen}.html", {**told, **known})
+    # A screen need not have files, links beside its heading, or words for its filters.
+    optional = {"exports": (), "links": None, "only": ()}
+    answer = render(request, f"board/{screen}.html", {**optional, **told, **known})
     if fragment:
         answer["HX-Replace-Url"] = here
     return answer

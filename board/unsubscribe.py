@@ -66,6 +66,6 @@ def _names(kinds: frozenset[Kind]) -> Sequence[str]:
 
 
 def _page(request: HttpRequest, told: dict[str, object], *, status: int = 200) -> HttpResponse:
-    answer = render(request, "board/unsubscribe.html", told, status=status)
+    answer = render(request, "board/unsubscribe.html", {"undo": "", **told}, status=status)
     answer["Cache-Control"] = "no-store"
     return answer

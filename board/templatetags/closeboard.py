@@ -1,6 +1,8 @@
-"""Template filters and tags: icons, and the class names of states and tones."""
+"""Template filters and tags: icons, and values that a mapping may lack."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from django import template
 from django.utils.html import format_html
@@ -13,3 +15,9 @@ register = template.Library()
 def icon(name: str) -> SafeString:
     """An icon of the sheet in _icons.html; decoration only, the word beside it says the same."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
+
+
+@register.filter
+def get(mapping: Mapping[str, object], key: str) -> object:
+    """The value under a key, or an empty text: a form has no error for most of its fields."""
+    return mapping.get(key, "")

@@ -1,0 +1,52 @@
+"""Fails a test that renders a template of ours with an undefined name (a pytest plugin, see pyproject.toml).
+
+Django renders an undefined `{{ name }}` as nothing. `--fail-on-template-vars` of pytest-django fails a test for that,
+but not for `{% if name %}`, `{% for x in name %}` and `{% with y=name %}`, which take it for false or empty. Here
+every failed look-up is recorded, in whatever thread it happens, and the test that was running fails when it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.template.base import Variable, VariableDoesNotExist
+
+TEMPLATES = str(Path(__file__).parent.parent / "templates") + "/"
+FORM_DATA = {"values", "problems"}
+UNDEFINED: list[str] = []  # since the last test that ended
+
+_resolve_lookup = Variable._resolve_lookup  # type: ignore[attr-defined]
+
+
+def _recording(self: Variable, context: Any) -> Any:
+    try:
+        return _resolve_lookup(self, context)
+    except VariableDoesNotExist as missing:
+        template = getattr(getattr(context, "render_context", None), "template", None)
+        if template and str(template.origin).startswith(TEMPLATES) and not _optional(self, missing):
+            place = str(template.origin).removeprefix(TEMPLATES)
+            page = context.template_name  # what is in its blocks counts as in the template that it extends
+            UNDEFINED.append(f"{place if place == page else f'{page} ({place})'}: {self}")
+        raise
+
+
+def _optional(variable: Variable, missing: VariableDoesNotExist) -> bool:
+    """Whether the name may be missing: an attribute of None, the value or the error of a form's field."""
+    name, owner = missing.params
+    *_, before = ("", *takewhile(lambda each: each != name, variable.lookups or ()))
+    return owner is None or before in FORM_DATA
+
+
+Variable._resolve_lookup = _recording  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _templates_find_every_name() -> Iterator[None]:
+    yield
+    undefined = sorted(set(UNDEFINED))
+    UNDEFINED.clear()
+    assert not undefined, f"templates used names that nothing defines: {', '.join(undefined)}"
