@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, Min, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from alerts.models import Notice, Outage
 from alerts.watching import settled
@@ -78,9 +78,10 @@ def _looked(as_of: datetime, since: datetime | None) -> dict[int, Looked]:
     ended = SyncAttempt.objects.filter(connection=OuterRef("pk"), started_at__lte=as_of).exclude(
         outcome=Outcome.RUNNING
     )
+    first = SyncAttempt.objects.filter(connection=OuterRef("pk")).order_by("started_at")
     connections = Connection.objects.filter(paused=False).annotate(
         newest=Subquery(ended.order_by("-started_at", "-pk").values("outcome")[:1]),
-        tried_since=Min("attempts__started_at"),
+        tried_since=Subquery(first.values("started_at")[:1]),
     )
     rows = list(connections.values_list("pk", "interval_seconds", "newest", "tried_since"))
     connection_of = _counting([pk for pk, *_ in rows], as_of)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,6 +12,8 @@ from zoneinfo import ZoneInfo
 from django.db import connection as database
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Max
+from django.db.models.functions import Now
 
 from closing.days import CalendarUncovered, WorkCalendar
 from closing.notices import HOLD_DOWN
@@ -18,7 +22,7 @@ from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.attempts import OutOfOrder
 from periods.freshness import freshness
-from periods.models import SyncAttempt
+from periods.models import ConnectionClock
 from periods.policies import effective_policies
 from periods.reopening import AFTER_PERIOD_END
 
@@ -36,19 +40,28 @@ class Evaluated:
     ended: int
 
 
+@contextmanager
+def only_evaluator() -> Iterator[None]:
+    """A transaction in which nobody else evaluates: other evaluators wait until it ends. May be nested."""
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+        yield
+
+
 def evaluate(as_of: datetime) -> Evaluated:
     """Judge every period that has ended, as of a moment, and write down only what differs from before.
 
     The lateness rule is `closing.standing.judge`, said in SQL so that a set of any size takes one statement; a
     property test holds the two together. Stale entities are judged as of their last reading and periods whose state
-    is no longer known keep their flag (01-domain 1.6). Raises OutOfOrder for a moment before the newest read.
+    is no longer known keep their flag (01-domain 1.6). Raises OutOfOrder for a moment before the newest read; one
+    that is dated ahead of the database's clock does not count there.
     """
-    with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
-        newest = SyncAttempt.objects.filter(outcome__in=SyncAttempt.READ).order_by("-started_at").first()
-        if newest is not None and newest.started_at > as_of:
+    with only_evaluator(), database.cursor() as cursor:
+        read = ConnectionClock.objects.filter(read_at__lte=Now())
+        newest = read.aggregate(at=Max("read_at"))["at"]
+        if newest is not None and newest > as_of:
             raise OutOfOrder(
-                f"states were read for {newest.started_at:%Y-%m-%d %H:%M:%S} UTC; evaluate that moment or a later one"
+                f"states were read for {newest:%Y-%m-%d %H:%M:%S} UTC; evaluate that moment or a later one"
             )
         flags = _write_flags(cursor, as_of)
         return Evaluated(flags, *_move_overruns(cursor, as_of))

@@ -63,34 +63,31 @@ def due_connections(as_of: datetime) -> list[int]:
 
     The interval counts from the begin of the newest attempt. It has passed when it ends before half way to the next
     look: counted to the millisecond, five looks would always be found a moment too short and become six. A
-    `retry_at` counts to the millisecond (05-reliability E5).
+    `retry_at` counts to the millisecond (05-reliability E5). An attempt dated ahead of the database's clock holds
+    nothing back.
     """
     with database.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, c.interval_seconds, newest.started_at, newest.retry_at, failed.in_a_row
+            SELECT c.id, c.interval_seconds, newest.attempted_at, newest.retry_at,
+                   coalesce(clock.failed_in_a_row, 0)
             FROM entities_connection c
-            LEFT JOIN LATERAL (SELECT started_at, retry_at, outcome FROM periods_syncattempt
-                               WHERE connection_id = c.id ORDER BY id DESC LIMIT 1) newest ON true
-            LEFT JOIN LATERAL (
-                SELECT count(*) AS in_a_row FROM (
-                    SELECT outcome, bool_or(outcome IN ('ok', 'partial')) OVER (ORDER BY id DESC) AS read_since
-                    FROM (SELECT id, outcome FROM periods_syncattempt
-                          WHERE connection_id = c.id AND outcome <> 'running' ORDER BY id DESC LIMIT 12) recent) runs
-                WHERE NOT read_since) failed ON true
-            WHERE NOT c.paused AND newest.outcome IS DISTINCT FROM 'running'
+            LEFT JOIN periods_connectionclock clock ON clock.connection_id = c.id
+            LEFT JOIN LATERAL (SELECT clock.attempted_at, clock.retry_at
+                               WHERE clock.attempted_at <= clock_timestamp()) newest ON true
+            WHERE NOT c.paused AND clock.running IS NOT TRUE
               AND EXISTS (SELECT FROM entities_legalentity WHERE connection_id = c.id)
-            ORDER BY newest.started_at NULLS FIRST
+            ORDER BY newest.attempted_at NULLS FIRST
             """
         )
         rows = cursor.fetchall()
     due = []
-    for connection_id, interval, started_at, retry_at, in_a_row in rows:
+    for connection_id, interval, attempted_at, retry_at, failed_in_a_row in rows:
         pause = timedelta(seconds=interval)
-        if in_a_row >= CIRCUIT_AFTER:
-            pause = max(pause, min(LONGEST_PAUSE, pause * 2 ** (in_a_row - CIRCUIT_AFTER + 1)))
+        if failed_in_a_row >= CIRCUIT_AFTER:
+            pause = max(pause, min(LONGEST_PAUSE, pause * 2 ** (failed_in_a_row - CIRCUIT_AFTER + 1)))
         early = timedelta(seconds=min(settings.SYNC_LOOK_SECONDS, interval) / 2)
-        free_at = max(filter(None, (started_at and started_at + pause - early, retry_at)), default=None)
+        free_at = max(filter(None, (attempted_at and attempted_at + pause - early, retry_at)), default=None)
         if free_at is None or free_at <= as_of:
             due.append(connection_id)
     return due

@@ -1,15 +1,14 @@
-"""Celery doors of reading: one looks for what is due, one reads a connection."""
+"""Celery doors of reading, by the database's clock: one looks for what is due, one reads a connection."""
 
 from __future__ import annotations
 
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 
 from connectors.services import READ_BUDGET, due_connections, sync_connection
 from entities.models import Connection
 from periods.attempts import abandon_expired
-from periods.ticks import claim_tick
+from periods.ticks import claim_tick, database_clock
 
 
 @shared_task(name="connectors.sync_due", time_limit=60, soft_time_limit=45)
@@ -19,7 +18,7 @@ def sync_due() -> None:
     What a dead worker left is marked abandoned first, so that it counts as a failed attempt in the pacing: a page
     that always kills its reader must not kill one at every look (05-reliability B12).
     """
-    as_of = timezone.now()
+    as_of = database_clock()
     if claim_tick("sync", settings.SYNC_LOOK_SECONDS, as_of):
         abandon_expired(as_of)
         for connection_id in due_connections(as_of):
@@ -33,6 +32,6 @@ def sync_due() -> None:
 )
 def sync_one(connection_id: int) -> None:
     """Read one connection if it is still due: a message that comes twice, or late, finds nothing to do."""
-    as_of = timezone.now()
+    as_of = database_clock()
     if connection_id in due_connections(as_of):
         sync_connection(Connection.objects.get(pk=connection_id), as_of)

@@ -38,7 +38,8 @@ def begin_attempt(connection_id: int, as_of: datetime, *, lease: timedelta) -> S
     """Claim a connection for one read, or return None while another attempt holds its lease.
 
     An attempt whose lease ran out (by the database's clock) is marked abandoned first. Raises OutOfOrder when the
-    connection was already read for a later moment than `as_of`.
+    connection was already read for a later moment than `as_of`. A read dated ahead of the database's clock, by a
+    machine whose clock was wrong, does not count there: it would stop all reading until its moment has come.
     """
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection_id)
@@ -46,7 +47,8 @@ def begin_attempt(connection_id: int, as_of: datetime, *, lease: timedelta) -> S
         attempts = SyncAttempt.objects.filter(connection_id=connection_id)
         if attempts.filter(outcome=Outcome.RUNNING).exists():
             return None
-        newest = attempts.filter(outcome__in=SyncAttempt.READ).order_by("-started_at").first()
+        read = attempts.filter(outcome__in=SyncAttempt.READ, started_at__lte=Now())
+        newest = read.order_by("-started_at").first()
         if newest is not None and newest.started_at > as_of:
             raise OutOfOrder(
                 f"this connection was already read for {newest.started_at:%Y-%m-%d %H:%M:%S} UTC, "

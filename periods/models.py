@@ -51,7 +51,16 @@ class SyncAttempt(models.Model):
     clock_skew_seconds = models.IntegerField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["connection", "-started_at"], name="attempt_by_connection")]
+        indexes = [
+            models.Index(fields=["connection", "-started_at"], name="attempt_by_connection"),
+            models.Index(fields=["connection", "-id"], name="attempt_by_turn"),
+            # Of a connection that has failed for months, the newest good read lies behind all these failures.
+            models.Index(
+                fields=["connection", "-started_at"],
+                condition=Q(outcome__in=["ok", "partial"]),
+                name="attempt_that_read",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["connection"],
@@ -64,6 +73,24 @@ class SyncAttempt(models.Model):
                 name="attempt_finished_unless_running",
             ),
         ]
+
+
+class ConnectionClock(models.Model):
+    """What pacing needs of a connection's attempts; a trigger on the attempts writes it (migration 0006, ADR 0017).
+
+    `attempted_at`, `running` and `retry_at` are those of the newest attempt, by id. `failed_in_a_row` counts finished
+    attempts since the last good one, up to 12. `read_at` is the latest moment that a good attempt speaks for. Apart
+    from Connection, where any write is news for all rows of its entities.
+    """
+
+    connection = models.OneToOneField(
+        Connection, primary_key=True, on_delete=models.CASCADE, related_name="clock"
+    )
+    attempted_at = models.DateTimeField(null=True)
+    running = models.BooleanField(default=False)
+    retry_at = models.DateTimeField(null=True)
+    failed_in_a_row = models.PositiveSmallIntegerField(default=0)
+    read_at = models.DateTimeField(null=True)
 
 
 class SyncGap(models.Model):
@@ -335,7 +362,7 @@ class News(models.Model):
 
 
 class ClaimedTick(models.Model):
-    """A tick of the schedule that somebody took: the primary guard against two beats and redelivered messages."""
+    """A tick of the schedule that somebody took: the guard against two beats and redelivered messages."""
 
     name = models.CharField(max_length=40)
     slot = models.DateTimeField()

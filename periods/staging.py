@@ -93,6 +93,8 @@ def apply(
 
     `covered` are the entities that were read in full; a period of theirs that touches `span` and is absent from
     staging becomes Unknown. To be called before the coverage of this attempt is noted: history tells the read before.
+    A change is never dated before that read, which may lie ahead of `seen_at` where another machine's clock did: the
+    history of a period is ordered by these moments.
     """
     cursor.execute(
         """
@@ -160,7 +162,7 @@ def apply(
                 SELECT h.state FROM periods_statechange h
                 WHERE h.period_id = c.period_id AND h.state <> 'unknown' ORDER BY h.seen_at DESC, h.id DESC LIMIT 1)
             ELSE c.old_state END,
-            c.because, c.facts_id, %(seen_at)s, reads.read_before, c.erp_changed_at
+            c.because, c.facts_id, greatest(%(seen_at)s, reads.read_before), reads.read_before, c.erp_changed_at
         FROM changed_reading c JOIN reads ON reads.entity_id = c.entity_id
         WHERE c.moved
         """,

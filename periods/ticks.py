@@ -9,6 +9,14 @@ from django.db import connection
 from periods.models import ClaimedTick
 
 
+def database_clock() -> datetime:
+    """The time by the clock of the database, which all workers share; a worker's own clock may be wrong."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
 def claim_tick(name: str, every_seconds: int, as_of: datetime) -> bool:
     """Claim the slot that `as_of` falls into; False when it was claimed before, by another beat or a redelivery."""
     slot = datetime.fromtimestamp(as_of.timestamp() // every_seconds * every_seconds, tz=UTC)

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from closing.readings import GapReason
 from connectors.services import due_connections, sync_connection
+from connectors.tasks import sync_one
 from entities.models import Connection, LegalEntity
 from periods.freshness import freshness
 from periods.models import FiscalPeriod, StateChange, SyncAttempt
@@ -483,6 +484,37 @@ def test_e6_the_circuit_opens_after_five_failures_and_closes_after_a_read(sim: R
     sim.call("DELETE", "faults")
     assert sync_connection(read.source, at).attempt.outcome == "ok"  # type: ignore[union-attr]
     assert pause_after(read.source, at).total_seconds() == 300
+    assert_sound()
+
+
+def test_a_worker_whose_clock_runs_ahead_reads_by_the_clock_of_the_database(
+    sim: Running, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes ahead, it reads once for now; the right worker that comes after it goes on in its turn."""
+    read = read_once(sim, "finops", tenant)
+    right = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: right() + timedelta(minutes=10))
+    sync_one(read.source.pk)
+    monkeypatch.undo()
+    newest = SyncAttempt.objects.latest("pk")
+    assert newest.outcome == "ok"
+    assert newest.started_at <= right()
+    assert due_connections(right()) == []
+    assert due_connections(right() + timedelta(minutes=5)) == [read.source.pk]
+
+
+def test_an_attempt_dated_ahead_of_the_clock_holds_nothing_back(sim: Running, tenant: str) -> None:
+    """A worker of the version before, whose clock was an hour ahead, has read and was turned away."""
+    read = read_once(sim, "finops", tenant)
+    ahead = timezone.now() + timedelta(hours=1)
+    assert sync_connection(read.source, ahead).attempt.outcome == "ok"  # type: ignore[union-attr]
+    sim.fault("unauthorized", match="/data/")
+    assert sync_connection(read.source, ahead).attempt.outcome == "refused"  # type: ignore[union-attr]
+    sim.call("DELETE", "faults")
+    sync_one(read.source.pk)
+    newest = SyncAttempt.objects.latest("pk")
+    assert newest.outcome == "ok"
+    assert read.fresh(timezone.now()) == set(read.entities)
     assert_sound()
 
 

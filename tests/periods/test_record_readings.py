@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 from django.db import Error, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from closing.readings import Company, Gap, GapReason, Harvest, PeriodType, Posti
 from closing.states import PeriodState
 from entities.models import Connection, LegalEntity
 from periods.attempts import Finish, Outcome, OutOfOrder, begin_attempt, finish_attempt
+from periods.freshness import freshness
 from periods.models import (
     FiscalPeriod,
     NativeFacts,
@@ -26,6 +28,7 @@ from periods.models import (
     SyncGap,
 )
 from periods.services import OlderAttempt
+from periods.snapshot import take_snapshot
 from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.periods.reads import (
     APRIL_DAYS,
@@ -196,6 +199,23 @@ def test_only_one_attempt_at_a_time_and_never_backwards() -> None:
     record(attempt, harvest(everybody()))
     with pytest.raises(OutOfOrder, match="already read for 2026-06-08 12:00:00 UTC"):
         begin_attempt(source.pk, utc("2026-06-08 11:59"), lease=LEASE)
+
+
+def test_a_read_dated_ahead_of_the_clock_blocks_no_order_and_history_stays_in_order() -> None:
+    """Another machine was ten minutes ahead and saw a close; our next read sees that it was undone."""
+    source, entities = connected_cast()
+    now = timezone.now()
+    ahead = now + timedelta(minutes=10)
+    read(source, now - timedelta(minutes=5), everybody())
+    read(source, ahead, everybody(UKHC=CLOSED))
+    read(source, now, everybody())
+    assert story("UKHC") == ["open", "closed", "open"]
+    in_order = StateChange.objects.filter(period=may("UKHC")).order_by("seen_at", "id")
+    assert list(in_order.values_list("state", flat=True)) == story("UKHC")
+    [row] = take_snapshot(LegalEntity.objects.filter(code="UKHC"), MAY, ahead + timedelta(minutes=1)).rows
+    assert row.state is PeriodState.OPEN
+    standing = freshness([entities["UKHC"].pk], now + timedelta(minutes=2))[entities["UKHC"].pk]
+    assert (standing.fresh, standing.read_at) == (True, now)
 
 
 def test_e18_an_attempt_that_lost_its_lease_stores_nothing() -> None:

@@ -11,13 +11,13 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Max
-from django.utils import timezone
 
 from alerts.services import evaluate
 from closing.months import active_month, month_end, previous_month
 from connectors.services import sync_connection
 from entities.models import Connection, Person
-from periods.models import SyncAttempt
+from periods.models import ConnectionClock
+from periods.ticks import database_clock
 
 GROUP_FILE = "demo/group.yaml"
 SUPERUSER = "administrator@meridian.example"  # of the whole installation: may read the mails it sends
@@ -40,10 +40,8 @@ class Command(BaseCommand):
         os.environ["SIMULATOR_URL"] = simulator
         call_command("load_group", GROUP_FILE, stdout=self.stdout)
         Person.objects.filter(email=SUPERUSER).update(is_superuser=True)
-        now = timezone.now()
-        newest = SyncAttempt.objects.filter(outcome__in=SyncAttempt.READ).aggregate(at=Max("started_at"))[
-            "at"
-        ]
+        now = database_clock()
+        newest = ConnectionClock.objects.aggregate(at=Max("read_at"))["at"]
         moments = [moment for moment in past_moments(now) if newest is None or moment > newest]
         connections = list(Connection.objects.order_by("name"))
         for number, moment in enumerate([*moments, now], 1):

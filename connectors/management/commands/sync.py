@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from connectors.services import Synced, sync_connection
 from entities.models import Connection
 from periods.attempts import OutOfOrder
 from periods.models import SyncAttempt
 from periods.moments import moment
+from periods.ticks import database_clock
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wall_clock = timezone.now()
+        wall_clock = database_clock()
         as_of = options["as_of"] or wall_clock
         failed = []
         for connection in _chosen(options["names"]):
