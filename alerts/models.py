@@ -325,6 +325,23 @@ class Channel(models.Model):
     words = models.TextField(blank=True)
 
 
+class EvaluationSpan(models.Model):
+    """Evaluations that followed one another without a gap over alerts.watching.AWAY, by the database's clock.
+
+    Only a finished evaluation moves `last`, in its own transaction. Rows are never deleted: there is one for each
+    time that we were away, and past moments are explained from them.
+    """
+
+    first = models.DateTimeField()
+    last = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["-first"], name="evaluation_span_newest")]
+        constraints = [
+            models.CheckConstraint(condition=Q(last__gte=F("first")), name="evaluation_span_in_order")
+        ]
+
+
 class Home(models.Model):
     """Where the database was when messages were last allowed to leave: one row at most (alerts.home)."""
 

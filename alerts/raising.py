@@ -18,10 +18,10 @@ from alerts.episodes import Judged, judge_episodes
 from alerts.group_closes import raise_group_closes
 from alerts.models import Notice
 from alerts.outages import raise_outages
-from alerts.services import Evaluated, evaluate
+from alerts.services import Evaluated, evaluate, only_evaluator
 from alerts.set_aside import tell_what_was_set_aside
 from alerts.silences import silenced
-from alerts.watching import watching_since
+from alerts.watching import evaluated_this_minute, note_evaluation, watching_since
 from closing.days import zone_named
 from closing.notices import HOLD_DOWN, Kind, Reason, Verdict
 from closing.readings import PeriodType
@@ -30,6 +30,7 @@ from closing.states import PeriodState
 from periods.freshness import freshness
 from periods.models import PeriodDeadline, StateChange
 from periods.policies import effective_policies
+from periods.ticks import claim_tick
 
 _BEFORE_AN_EPISODE = (Kind.DUE_SOON, Kind.NO_DEADLINE)
 LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only
@@ -59,6 +60,21 @@ def evaluate_and_raise(as_of: datetime) -> Raised:
         # Later than the ends of episodes are addressed: those go to whoever was told, and of this nobody was.
         deliveries += tell_what_was_set_aside(quiet, as_of)
         return Raised(evaluated, dict(counts), deliveries)
+
+
+def evaluate_minute(as_of: datetime) -> Raised | None:
+    """The evaluation of one minute by the database's clock; None where one of that minute has finished before.
+
+    That it has finished is recorded in its own transaction: one that fails, or whose worker dies, does not count.
+    """
+    with only_evaluator():
+        if evaluated_this_minute(as_of):
+            return None
+        raised = evaluate_and_raise(as_of)
+        note_evaluation(as_of)
+        # Workers of the version before, which may run beside us during an upgrade, look for these ticks.
+        claim_tick("evaluate", 60, as_of)
+        return raised
 
 
 # --- which notices ------------------------------------------------------------------------------------------------

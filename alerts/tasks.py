@@ -1,21 +1,26 @@
-"""Celery doors of telling people."""
+"""Celery doors of telling people, by the database's clock."""
 
 from __future__ import annotations
 
 from celery import shared_task
-from django.utils import timezone
+from django.db import transaction
 
 from alerts.proof import prove_and_keep
-from alerts.raising import evaluate_and_raise
+from alerts.raising import evaluate_minute
 from alerts.sending import post_due, send_due
-from periods.ticks import claim_tick
+from alerts.services import only_evaluator
+from periods.ticks import claim_tick, database_clock
 
 
 @shared_task(name="alerts.evaluate", time_limit=120, soft_time_limit=90)
 def evaluate() -> None:
-    """Evaluate and raise once a minute; the claimed slot makes a second beat harmless."""
-    as_of = timezone.now()
-    if claim_tick("evaluate", 60, as_of) and evaluate_and_raise(as_of).deliveries:
+    """Evaluate and raise once a minute; a second beat finds the minute evaluated.
+
+    The clock is read once no other evaluator is at work: what was read while this one waited lies before it then.
+    """
+    with only_evaluator():
+        raised = evaluate_minute(database_clock())
+    if raised is not None and raised.deliveries:
         send.delay()  # sooner than the sweep, which finds what this misses
         post.delay()
 
@@ -23,18 +28,22 @@ def evaluate() -> None:
 @shared_task(name="alerts.send", time_limit=240, soft_time_limit=200)
 def send() -> None:
     """Send the mails that are due. Any number may run at once: each message is claimed by one of them."""
-    send_due(timezone.now())
+    send_due(database_clock())
 
 
 @shared_task(name="alerts.post", time_limit=240, soft_time_limit=200)
 def post() -> None:
     """Post what is due to destinations; apart from the mails, so that neither waits for the other's servers."""
-    post_due(timezone.now())
+    post_due(database_clock())
 
 
 @shared_task(name="alerts.prove", time_limit=280, soft_time_limit=240)
 def prove() -> None:
-    """Once a day, compare the alerts that the history says had to exist with those that exist."""
-    as_of = timezone.now()
-    if claim_tick("prove", 86_400, as_of):
-        prove_and_keep(as_of)
+    """Once a day, compare the alerts that the history says had to exist with those that exist.
+
+    The day is claimed in the transaction of the proof: where its worker dies, the next hour proves.
+    """
+    with transaction.atomic():
+        as_of = database_clock()
+        if claim_tick("prove", 86_400, as_of):
+            prove_and_keep(as_of)

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import connection as database
+from alerts.models import EvaluationSpan
 
 AWAY = timedelta(minutes=5)  # without an evaluation: then we were away, and what we know is from before
 
 
 def watching_since(as_of: datetime) -> datetime | None:
-    """When the evaluations began that have gone on until now without a gap; None where there was none lately."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT max(slot), max(slot) FILTER (WHERE before IS NULL OR slot - before > %(away)s::interval)
-            FROM (SELECT slot, lag(slot) OVER (ORDER BY slot) AS before
-                  FROM periods_claimedtick WHERE name = 'evaluate' AND slot <= %(as_of)s) ticks
-            """,
-            {"as_of": as_of, "away": str(AWAY)},
-        )
-        last, since = cursor.fetchone()
-    return since if last is not None and as_of - last <= AWAY else None
+    """When the evaluations began that went on until `as_of` without a gap; None where there was none lately."""
+    span = _newest_span(as_of)
+    return span.first if span is not None and as_of - span.last <= AWAY else None
+
+
+def evaluated_this_minute(as_of: datetime) -> bool:
+    """Whether an evaluation of this minute has finished, that of another beat or of a message that came twice."""
+    span = _newest_span(as_of)
+    return span is not None and _minute(span.last) == _minute(as_of)
+
+
+def note_evaluation(as_of: datetime) -> None:
+    """Record that an evaluation has finished; to be called in its own transaction, and with the database's clock."""
+    span = _newest_span(as_of)
+    if span is None or as_of - span.last > AWAY:
+        EvaluationSpan.objects.create(first=as_of, last=as_of)
+    elif as_of > span.last:
+        EvaluationSpan.objects.filter(pk=span.pk).update(last=as_of)
+
+
+def _newest_span(as_of: datetime) -> EvaluationSpan | None:
+    return EvaluationSpan.objects.filter(first__lte=as_of).order_by("-first").first()
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def settled(since: datetime | None, interval: timedelta, as_of: datetime) -> bool:

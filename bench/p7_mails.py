@@ -91,9 +91,8 @@ def _seed(entities: int) -> None:
     )
     execute(
         """
-        INSERT INTO periods_claimedtick (name, slot, claimed_at)
-        SELECT 'evaluate', at, at
-        FROM generate_series(%(as_of)s::timestamptz - interval '2 h', %(as_of)s, '1 min') at
+        INSERT INTO alerts_evaluationspan (first, last)
+        VALUES (%(as_of)s::timestamptz - interval '2 h', %(as_of)s)
         """,
         as_of=AS_OF,
     )

@@ -1,19 +1,18 @@
-"""Celery door of housekeeping."""
+"""Celery door of housekeeping, by the database's clock."""
 
 from __future__ import annotations
 
 from celery import shared_task
-from django.utils import timezone
 
 from periods.attempts import abandon_expired
 from periods.news import forget_old_news
-from periods.ticks import claim_tick, forget_old_ticks
+from periods.ticks import claim_tick, database_clock, forget_old_ticks
 
 
 @shared_task(name="periods.housekeeping", time_limit=120, soft_time_limit=90)
 def housekeeping() -> None:
     """Mark attempts whose worker died, forget old ticks and old news."""
-    as_of = timezone.now()
+    as_of = database_clock()
     if claim_tick("housekeeping", 3600, as_of):
         abandon_expired(as_of)
         forget_old_ticks(as_of)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from alerts.models import DeliveryLine, Notice
+from alerts.models import DeliveryLine, EvaluationSpan, Notice
 from alerts.raising import evaluate_and_raise
+from alerts.watching import AWAY
 from closing.notices import Kind
 from closing.readings import NativeFacts
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.models import ClaimedTick
 from tests.make import CLOSED, OPEN, utc
 from tests.saved import Meridian, save_group
 
@@ -40,11 +40,12 @@ def save_watched_group(*, policy: bool = True, read: bool = True) -> Meridian:
 
 
 def watched(at: datetime, hours: int = 2) -> None:
-    """Evaluations have run every minute for so long."""
-    slots = [at - timedelta(minutes=minutes) for minutes in range(hours * 60, -1, -1)]
-    ClaimedTick.objects.bulk_create(
-        [ClaimedTick(name="evaluate", slot=slot, claimed_at=slot) for slot in slots], ignore_conflicts=True
-    )
+    """Evaluations have finished every minute for so long, the last one at this moment."""
+    first = at - timedelta(hours=hours)
+    spans = EvaluationSpan.objects.filter(first__lte=at, last__gte=first - AWAY)
+    found = list(spans.values_list("first", flat=True))
+    spans.delete()
+    EvaluationSpan.objects.create(first=min([first, *found]), last=at)
 
 
 def evaluated(

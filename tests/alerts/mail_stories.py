@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.core.mail import EmailMultiAlternatives
 
@@ -17,8 +17,9 @@ from closing.notices import HOLD_DOWN
 from closing.readings import Gap, GapReason, NativeFacts
 from closing.rhythms import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.models import ClaimedTick, SyncAttempt
+from periods.models import SyncAttempt
 from periods.remarks import acknowledge, expect_close, give_reason
+from tests.alerts.evaluations import watched
 from tests.cast import CAST, NLDT, WIDER_CAST, Who
 from tests.make import CLOSED, MAY, OPEN, RESTRICTED, utc
 from tests.saved import person, save_group
@@ -70,11 +71,7 @@ class Told:
 
     def _watch(self, moment: str | datetime) -> None:
         self.now = utc(moment) if isinstance(moment, str) else moment
-        slots = [self.now - timedelta(minutes=minutes) for minutes in range(24 * 60)]
-        ClaimedTick.objects.bulk_create(
-            [ClaimedTick(name="evaluate", slot=slot, claimed_at=slot) for slot in slots],
-            ignore_conflicts=True,
-        )
+        watched(self.now, hours=24)
 
     def sent(self) -> None:
         """What was due until now has been sent."""

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from alerts.models import Delivery, DeliveryLine
-from alerts.raising import Raised, evaluate_and_raise
+from alerts.raising import Raised, evaluate_minute
 from closing.readings import NativeFacts
 from entities.models import Membership
-from periods.ticks import claim_tick
 from tests.make import CLOSED, ON_HOLD, OPEN, utc
 from tests.saved import Meridian, person, play_the_worked_example, save_group
 
@@ -21,8 +20,9 @@ MINUTE = timedelta(minutes=1)
 
 def watch(at: datetime) -> Raised:
     """One evaluation as the worker does it each minute."""
-    assert claim_tick("evaluate", 60, at)
-    return evaluate_and_raise(at)
+    raised = evaluate_minute(at)
+    assert raised is not None
+    return raised
 
 
 def read_and_watch(group: Meridian, at: datetime, said: Mapping[str, NativeFacts] = SAID) -> Raised:

@@ -19,9 +19,9 @@ from alerts.raising import evaluate_and_raise
 from closing.notices import HOLD_DOWN
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadlines import set_deadlines
-from periods.models import AgreedDate, ClaimedTick
+from periods.models import AgreedDate
 from simulator.run import Running
-from tests.alerts.evaluations import OF_ALERTS
+from tests.alerts.evaluations import OF_ALERTS, watched
 from tests.closeboard.processes import until
 from tests.faults.rig import Fleet, fleet_of, look_until, newest, read_since
 from tests.faults.smtp_sink import Sink
@@ -62,9 +62,7 @@ class Story:
     def evaluated(self, times: int = 1) -> list[str]:
         """The kinds of alerts that so many evaluations bring; workers are told to send what is not for a digest."""
         before = set(Notice.objects.values_list("pk", flat=True))
-        now = timezone.now()
-        hour = [now - timedelta(minutes=minutes) for minutes in range(60)]
-        ClaimedTick.objects.bulk_create([ClaimedTick(name="evaluate", slot=at, claimed_at=at) for at in hour])
+        watched(timezone.now(), hours=1)
         for _ in range(times):
             evaluate_and_raise(timezone.now())
         # Five minutes between two mails to one person is what people want, and longer than a test should take.

@@ -23,7 +23,8 @@ from alerts.still_true import CLOSED_SINCE, NOT_VISIBLE
 from alerts.truth import Truth
 from closing.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.models import ClaimedTick, SyncAttempt
+from periods.models import SyncAttempt
+from tests.alerts.evaluations import watched
 from tests.faults.mails import (
     assert_all_arrived,
     late_span,
@@ -490,10 +491,7 @@ def test_nothing_read_before_an_outage_is_told_right_after_it(sink: Sink, alert:
     assert sweep() == 0
     assert (reload(message).state, reload(message).attempts) == ("waiting", 0)
     assert reload(message).words == sending.WAITS_FOR_A_READING
-    now = timezone.now().replace(second=0, microsecond=0)
-    ClaimedTick.objects.bulk_create(
-        ClaimedTick(name="evaluate", slot=now - minute * MINUTE, claimed_at=now) for minute in range(20)
-    )
+    watched(timezone.now(), hours=1)
     let_pass(MINUTE)
     assert sweep() == 1
 

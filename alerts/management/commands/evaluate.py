@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from alerts.services import evaluate
 from periods.attempts import OutOfOrder
 from periods.moments import moment
+from periods.ticks import database_clock
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = evaluate(options["as_of"] or timezone.now())
+            done = evaluate(options["as_of"] or database_clock())
         except OutOfOrder as refused:
             raise CommandError(f"{refused}.") from None
         self.stdout.write(
