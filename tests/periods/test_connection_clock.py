@@ -49,9 +49,9 @@ def by_attempts(connection_id: int) -> Clock:
     good = [attempt.started_at for attempt in attempts if attempt.outcome in SyncAttempt.READ]
     newest = attempts[0] if attempts else None
     return Clock(
-        newest and newest.started_at,
+        newest.started_at if newest is not None else None,
         newest is not None and newest.outcome == Outcome.RUNNING,
-        newest and newest.retry_at,
+        newest.retry_at if newest is not None else None,
         failed,
         max(good, default=None),
     )
