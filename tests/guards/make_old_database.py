@@ -1,0 +1,92 @@
+"""Writes the database of a revision, filled with the full story, and what that revision shows of it.
+
+Run in a clone of that revision, with these tests in it, in an empty database:
+
+    python -m closeboard.up run -- .venv/bin/python -m tests.guards.make_old_database main-ff77652
+
+It writes tests/guards/databases/<name>.sql.gz and <name>.json.gz; test_old_database upgrades every one of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import django
+
+FOLDER = Path(__file__).parent / "databases"
+
+
+def main(name: str) -> None:
+    """Migrate, fill, look, dump."""
+    import tests.wiring  # noqa: F401, PLC0415 - the keys with which the tests seal and sign
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "closeboard.settings")
+    django.setup()
+    from django.core.management import call_command  # noqa: PLC0415
+    from django.test.utils import setup_test_environment  # noqa: PLC0415
+
+    setup_test_environment()
+    call_command("migrate", verbosity=0)
+    said = fill()
+    dump = FOLDER / f"{name}.sql.gz"
+    dump.parent.mkdir(exist_ok=True)
+    text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    for path, content in ((dump, dumped()), (FOLDER / f"{name}.json.gz", text)):
+        path.write_bytes(
+            gzip.compress(content.encode(), mtime=0)
+        )  # no time: the same content is the same file
+    print(f"{dump}: {dump.stat().st_size} bytes")
+
+
+def fill() -> dict[str, object]:
+    """Save the story with a signed-in session, and return what is shown of it."""
+    import pytest  # noqa: PLC0415
+    from django.contrib.sessions.models import Session  # noqa: PLC0415
+    from django.db import connection, transaction  # noqa: PLC0415
+    from django.test import Client  # noqa: PLC0415
+
+    from tests.guards.answers import fix_settings, stop_the_clock  # noqa: PLC0415
+    from tests.guards.full_story import FULL_AT, save_full_story  # noqa: PLC0415
+    from tests.guards.shown import KEY, digests, rows_of_tables, shown  # noqa: PLC0415
+
+    with pytest.MonkeyPatch.context() as patch:
+        fix_settings(patch)
+        with transaction.atomic():
+            stop_the_clock(patch, FULL_AT)
+            story = save_full_story()
+            client = Client()
+            client.force_login(story.finance)
+            Session.objects.update(session_key=KEY, expire_date=datetime(2999, 1, 1, tzinfo=UTC))
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                cursor.execute("DROP SCHEMA standing_clock CASCADE")
+        tables = rows_of_tables()
+        said: dict[str, object] = {"columns": tables, "rows": digests(tables)}
+        with transaction.atomic():
+            stop_the_clock(patch, FULL_AT)
+            said["shown"] = shown()
+            transaction.set_rollback(True)
+    return said
+
+
+def dumped() -> str:
+    """The database as SQL that any client can run: without the commands of psql that newer pg_dumps write."""
+    from closeboard import postgres  # noqa: PLC0415
+
+    words = ["--inserts", "--rows-per-insert=100", "--no-owner", "--no-privileges", "--no-comments"]
+    program = postgres.find()[0] / "pg_dump"
+    text = subprocess.run(
+        [program, *words, os.environ["DATABASE_URL"]], check=True, capture_output=True, text=True
+    ).stdout
+    lines = [line for line in text.splitlines() if not line.startswith(("\\", "--"))]
+    return "\n".join(line for line in lines if line.strip()) + "\n"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,58 @@
+"""The bytes of every mail and post of the stories in tests/alerts/mail_stories (docs/testing.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+
+from alerts.mail_cases import Tellable
+from alerts.mails import compose
+from alerts.models import Delivery
+from alerts.posts import compose as compose_post
+from tests.alerts import mail_stories
+from tests.alerts.places import save_place
+from tests.guards.answers import Answers, fix_settings, move_the_clock, own_story, stop_the_clock
+from tests.make import WORKED_AT
+
+ADDRESS = "https://hooks.slack.com/services/x"
+
+
+LONG = ("many",)  # 301 entities take longer than all others together
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("story", "names"),
+    [
+        ("messages", [name for name in mail_stories.STORIES if name not in LONG]),
+        pytest.param("messages_of_many", LONG, marks=pytest.mark.slow),
+    ],
+)
+def test_the_bytes_of(
+    story: str, names: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each mail as it goes to the mail server, and what each kind of destination is posted in its place."""
+    fix_settings(monkeypatch)
+    stop_the_clock(monkeypatch, WORKED_AT)
+    answers = Answers(story, tmp_path)
+
+    def compose_all(delivery: Delivery, items: Sequence[Tellable], as_of: datetime) -> EmailMultiAlternatives:
+        move_the_clock(as_of)
+        for kind in ("teams", "slack", "webhook"):
+            place = save_place(kind, ADDRESS, name="Close team")
+            post: Any = compose_post(Delivery(destination=place, channel=place.channel), items, as_of)
+            answers.add(f"{name} {kind}", "post application/json", bytes(post.body))
+            place.delete()
+        return compose(delivery, items, as_of)
+
+    monkeypatch.setattr(mail_stories, "compose", compose_all)
+    for name in names:
+        with own_story(), answers.recording_templates():
+            mail = mail_stories.STORIES[name]()
+            answers.add(f"{name} mail", "mail message/rfc822", mail.message().as_bytes())
+    answers.assert_as_before()

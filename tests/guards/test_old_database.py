@@ -1,0 +1,95 @@
+"""The databases of earlier revisions, upgraded by today's migrations, say what they said before."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test import Client
+from psycopg import sql
+from pytest_django import DjangoDbBlocker
+
+from tests.guards.answers import fix_settings, forget_what_is_kept, stop_the_clock
+from tests.guards.full_story import FULL_AT
+from tests.guards.shown import KEY, digests, shown
+
+FOLDER = Path(__file__).parent / "databases"
+OLD = sorted(path.name.removesuffix(".sql.gz") for path in FOLDER.glob("*.sql.gz"))
+# Tables whose old rows a migration changes on purpose, with the reason.
+CHANGED_ON_PURPOSE: dict[str, str] = {}
+
+
+@pytest.fixture
+def old_database(
+    request: pytest.FixtureRequest, migrated_database: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[dict[str, Any]]:
+    """Django in this process uses a new database with the dump, upgraded; yields what was said of it before."""
+    dump = gzip.decompress((FOLDER / f"{request.param}.sql.gz").read_bytes())
+    said: dict[str, Any] = json.loads(gzip.decompress((FOLDER / f"{request.param}.json.gz").read_bytes()))
+    name = f"{migrated_database[:40]}_old"
+    url = urlsplit(os.environ["DATABASE_URL"])
+    with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        with psycopg.connect(url._replace(path=f"/{name}").geturl(), autocommit=True) as into:
+            into.execute(dump)
+        connection.close()
+        connection.settings_dict["NAME"] = name
+        try:
+            with django_db_blocker.unblock():
+                call_command("migrate", verbosity=0, interactive=False)
+                yield said
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = migrated_database
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_there_is_an_old_database() -> None:
+    assert "main-ff77652" in OLD
+
+
+@pytest.mark.parametrize("old_database", OLD, indirect=True)
+def test_an_upgraded_database_says_what_it_said(
+    old_database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Boards of now and of past moments, entities with their history, alerts, exports, explanations, all rows."""
+    fix_settings(monkeypatch)
+    rows = {table: told for table, told in old_database["rows"].items() if table not in CHANGED_ON_PURPOSE}
+    assert digests({table: old_database["columns"][table] for table in rows}) == rows
+    _the_old_session_opens_the_board()
+    with transaction.atomic():
+        stop_the_clock(monkeypatch, FULL_AT)
+        now = shown()
+        transaction.set_rollback(True)
+    forget_what_is_kept()
+    assert now.keys() == old_database["shown"].keys()
+    differing = [
+        f"{asked}:\n"
+        + "\n".join(list(unified_diff(before, now[asked], "before", "now", n=0, lineterm=""))[:20])
+        for asked, before in old_database["shown"].items()
+        if now[asked] != before
+    ]
+    assert not differing, "\n".join(differing[:10])
+
+
+def _the_old_session_opens_the_board() -> None:
+    """The cookie of somebody who was signed in before the upgrade still opens the board."""
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = KEY
+    page = client.get("/?month=2026-05")
+    assert page.status_code == 200
+    assert b"Rosa Bell" in page.content
+    client.cookies[settings.SESSION_COOKIE_NAME] = KEY[::-1]
+    assert client.get("/").status_code == 302

@@ -1,0 +1,217 @@
+"""The web process and the tasks of an earlier revision, on the schema of this one: an upgrade has both for a while.
+
+It proves that what the earlier code reads and writes here still works on the migrated schema; pages and tasks that it
+does not run it says nothing about.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.test import Client
+from django.utils import timezone
+
+from alerts.models import Delivery, Habits, Silence
+from alerts.raising import evaluate_and_raise
+from closeboard.children import spawn, wait_until
+from entities.models import Connection, Group, LegalEntity, Person, SavedView, WorkCalendar
+from periods.models import ClaimedTick, FiscalPeriod, Remark, SyncAttempt
+from periods.remarks import add_note
+from simulator.run import Running, running
+from tests.closeboard.processes import PROJECT
+from tests.faults.test_live_faults import Reader, Web
+from tests.guards.full_story import FullStory, save_full_story
+from tests.make import CLOSED, MAY, OPEN
+from tests.saved import PASSWORD
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
+OLD_REVISION = "ff77652"
+PAGES = (
+    *(
+        "/?month=2026-05",
+        "/?month=2026-05&at=2026-06-11T14:30",
+        "/?by=owner",
+        "/matrix/",
+        "/matrix/?month=2026-05",
+    ),
+    *("/calendar/?month=2026-05", "/past-deadline/", "/alerts/", "/alerts/?kind=alert", "/alerts/silences/"),
+    *("/alerts/subscriptions/", "/alerts/destinations/", "/alerts/destinations/add/", "/alerts/rules/"),
+    *("/alerts/rules/EUROPE/", "/views/", "/wall/?month=2026-05", "/readyz"),
+    *(f"/entities/{code}/?month=2026-05" for code in ("NLDT", "UKHC", "USRT", "LKTX")),
+    *(f"/entities/NLDT/{more}" for more in ("?month=2026-05&history=all", "deputy/")),
+    *(f"/export/{name}.csv?month=2026-05" for name in ("board", "past-deadline", "matrix")),
+)
+TASKS = """
+from alerts.tasks import evaluate, post, prove, send
+from connectors.tasks import sync_due, sync_one
+from entities.models import Connection
+from periods.tasks import housekeeping
+evaluate()
+send()
+post()
+prove()
+sync_due()
+sync_one(Connection.objects.get(name="simulated").pk)
+housekeeping()
+"""
+
+
+@pytest.fixture(scope="module")
+def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the code of OLD_REVISION, taken from the repository's history."""
+    archive = subprocess.run(["git", "archive", OLD_REVISION], cwd=PROJECT, capture_output=True)
+    if archive.returncode:
+        pytest.fail(
+            f"This test runs the code of revision {OLD_REVISION}, which the history here does not hold: clone the"
+            f" repository with its whole history (git fetch --unshallow). Git said: {archive.stderr.decode()}"
+        )
+    folder = tmp_path_factory.mktemp("old") / "code"
+    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
+        files.extractall(folder, filter="data")
+    return folder
+
+
+class OldWeb(Web):
+    """A web process of the old code."""
+
+    def __init__(self, env: dict[str, str], folder: Path, code: Path) -> None:
+        super().__init__(env, folder, "old-web")
+        self._code = code
+
+    def __enter__(self) -> Self:
+        words = [sys.executable, "-m", "closeboard.serve", "--port", str(self.port)]
+        self.child = spawn(self._name, words, log=self._log, env=self._env, cwd=self._code)
+        wait_until(self.child, self._answers)
+        return self
+
+
+class Writer(Reader):
+    """Somebody who also sends forms."""
+
+    def send(self, path: str, page: str, **data: str) -> None:
+        """Send a form that stands on a page; it must be taken."""
+        token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', self.page(page))
+        assert token
+        status, text = self._ask("POST", path, urlencode({**data, "csrfmiddlewaretoken": token[1]}))
+        assert status == 303, f"{path}: {status} {text[:300]}"
+
+
+@dataclass
+class Old:
+    """The old code with the story that the new code has saved."""
+
+    story: FullStory
+    code: Path
+    env: dict[str, str]
+    folder: Path
+
+
+@pytest.fixture
+def old(old_code: Path, live_stack_env: dict[str, str], tmp_path: Path) -> Old:
+    story = save_full_story()
+    password = Argon2PasswordHasher().encode(
+        PASSWORD, "x" * 16
+    )  # as an old process knows it, whatever tests use
+    people = [story.finance.pk, story.administrator.pk]
+    Person.objects.filter(pk__in=people).update(password=password)
+    env = {**live_stack_env, "MAIL_URL": f"file:{tmp_path / 'mails'}"}
+    return Old(story, old_code, env, tmp_path)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Running]:
+    with running("fleet:2", clock=timezone.now().replace(microsecond=0)) as started:
+        yield started
+
+
+def test_an_old_web_process_serves_the_new_schema(old: Old) -> None:
+    """It shows what the new code writes, and the new code shows what it writes."""
+    group = old.story.group
+    with OldWeb(old.env, old.folder, old.code) as web:
+        rosa, adam = Writer(web, old.story.finance), Writer(web, old.story.administrator)
+        for page in PAGES:
+            (adam if page.startswith(("/alerts/", "/entities/NLDT/dep")) else rosa).page(page)
+        stream = rosa.listen()
+
+        group.read(timezone.now(), dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED, "MXCO": CLOSED})
+        assert b"M\xc3\xa9xico SA" in stream.hears(b"row-MXCO")
+        assert "MXCO" in rosa.page("/export/board.csv?month=2026-05&state=closed")
+        add_note(old.story.finance, "NLDT", MAY, "Written by the new code.", timezone.now())
+        assert "Written by the new code." in rosa.page("/entities/NLDT/?month=2026-05")
+        evaluate_and_raise(timezone.now())
+        rosa.page("/alerts/?kind=escalation")
+
+        entity = "/entities/NLDT/?month=2026-05"
+        remark = {"month": "2026-05", "text": "Written by the old process."}
+        rosa.send("/entities/NLDT/remarks/", entity, kind="note", **remark)
+        rosa.send("/entities/NLDT/remarks/", entity, kind="acknowledgement", **remark)
+        day = f"{timezone.now():%Y-%m-%d}"
+        rosa.send(
+            "/alerts/silences/",
+            "/alerts/silences/",
+            place="entity:ESIB",
+            last_day=day,
+            reason="By the old process.",
+        )
+        rosa.send("/views/save/", "/views/", name="Of the old process", screen="board", query="show=late")
+        form = {"digest_at": "06:45", "digest_weekday": "2", "kind-late": "weekly"}
+        rosa.send("/alerts/subscriptions/", "/alerts/subscriptions/", **form)
+        rules = {"due_soon_days": "4", "step-1-days": "8", "step-1-roles": "owner"}
+        adam.send("/alerts/rules/UK/", "/alerts/rules/UK/", **rules)
+
+    kinds = {remark.kind for remark in Remark.objects.filter(text="Written by the old process.")}
+    assert kinds == {"note", "acknowledgement"}
+    assert Silence.objects.filter(reason="By the old process.").exists()
+    assert SavedView.objects.filter(name="Of the old process").exists()
+    assert f"{Habits.objects.get(person=old.story.finance).digest_at}" == "06:45:00"
+    client = Client()
+    client.force_login(Person.objects.get(pk=old.story.finance.pk))
+    assert "Written by the old process." in client.get("/entities/NLDT/?month=2026-05").content.decode()
+    assert "By the old process." in client.get("/alerts/silences/").content.decode()
+
+
+def test_the_old_tasks_run_on_the_new_schema(old: Old, simulator: Running) -> None:
+    """Evaluating, sending, proving, reading and housekeeping once each, as an old worker does."""
+    source = Connection(
+        name="simulated",
+        kind="finops",
+        base_url=simulator.url,
+        authority=simulator.url,
+        tenant="meridian.example",
+        client_id="simulator",
+    )
+    source.secret = "simulator"
+    source.save()
+    LegalEntity.objects.create(
+        code="E00001",
+        name="Entity 1",
+        country="GB",
+        zone="Europe/London",
+        group=Group.objects.get(code="UK"),
+        calendar=WorkCalendar.objects.get(code="GB"),
+        connection=source,
+        erp_id="e00001",
+    )
+    begun = timezone.now()
+    words = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", TASKS]
+    done = subprocess.run(words, cwd=old.code, env=old.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Traceback" not in done.stderr, done.stderr[-3000:]
+    assert SyncAttempt.objects.get(connection=source).outcome in SyncAttempt.READ
+    assert FiscalPeriod.objects.filter(entity__code="E00001").exists()
+    names = {"evaluate", "sync", "prove", "housekeeping"}
+    assert set(ClaimedTick.objects.filter(claimed_at__gte=begun).values_list("name", flat=True)) == names
+    assert Delivery.objects.filter(state=Delivery.State.SENT, ended_at__gte=begun).exists()
+    # The new code goes on from what the old tasks wrote.
+    evaluate_and_raise(timezone.now())
