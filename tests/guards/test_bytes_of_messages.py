@@ -22,24 +22,12 @@ from tests.make import WORKED_AT
 ADDRESS = "https://hooks.slack.com/services/x"
 
 
-LONG = ("many",)  # 301 entities take longer than all others together
-
-
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("story", "names"),
-    [
-        ("messages", [name for name in mail_stories.STORIES if name not in LONG]),
-        pytest.param("messages_of_many", LONG, marks=pytest.mark.slow),
-    ],
-)
-def test_the_bytes_of(
-    story: str, names: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_bytes_of_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each mail as it goes to the mail server, and what each kind of destination is posted in its place."""
     fix_settings(monkeypatch)
     stop_the_clock(monkeypatch, WORKED_AT)
-    answers = Answers(story, tmp_path)
+    answers = Answers("messages", tmp_path)
 
     def compose_all(delivery: Delivery, items: Sequence[Tellable], as_of: datetime) -> EmailMultiAlternatives:
         move_the_clock(as_of)
@@ -51,8 +39,7 @@ def test_the_bytes_of(
         return compose(delivery, items, as_of)
 
     monkeypatch.setattr(mail_stories, "compose", compose_all)
-    for name in names:
+    for name, story in mail_stories.STORIES.items():
         with own_story(), answers.recording_templates():
-            mail = mail_stories.STORIES[name]()
-            answers.add(f"{name} mail", "mail message/rfc822", mail.message().as_bytes())
+            answers.add(f"{name} mail", "mail message/rfc822", story().message().as_bytes())
     answers.assert_as_before()
