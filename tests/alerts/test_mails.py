@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
@@ -61,6 +62,12 @@ def _address(settings: Settings) -> None:
     settings.DEFAULT_FROM_EMAIL = "Closeboard <closeboard@meridian.test>"
 
 
+@cache
+def mail_of(story: str) -> EmailMultiAlternatives:
+    """The mail of a story, which is played once however many tests read it."""
+    return STORIES[story]()
+
+
 def received(mail: EmailMultiAlternatives) -> EmailMessage:
     """The mail as its receiver's program reads it."""
     found = message_from_bytes(mail.message().as_bytes(), policy=policy.default)
@@ -110,7 +117,7 @@ def late(as_of: str = "2026-06-15 12:00") -> Row:
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", STORIES)
 def test_the_mail_of_each_story(name: str) -> None:
-    mail = received(STORIES[name]())
+    mail = received(mail_of(name))
     heads = "".join(f"{head}: {mail[head]}\n" for head in KEPT_HEADERS if head in mail)
     heads = re.sub(r"<(period|connection|group)-\d+-", r"<\1-N-", heads)
     text, html = part(mail, "plain"), part(mail, "html")
@@ -146,12 +153,12 @@ def test_the_mail_of_each_story(name: str) -> None:
     ],
 )
 def test_the_subject_tells_the_count_and_the_worst(name: str, subject: str) -> None:
-    assert STORIES[name]().subject == subject
+    assert mail_of(name).subject == subject
 
 
 @pytest.mark.django_db
 def test_the_worst_section_comes_first_and_each_is_ranked() -> None:
-    text = part(received(STORIES["mixed"]()), "plain")
+    text = part(received(mail_of("mixed")), "plain")
     headings = re.findall(r"^(.*)\n=+$", text, re.M)
     assert headings == [
         "2 entities past the 5-day line",
@@ -173,7 +180,7 @@ def test_the_worst_section_comes_first_and_each_is_ranked() -> None:
 
 @pytest.mark.django_db
 def test_three_hundred_entities_stay_readable() -> None:
-    text = part(received(STORIES["many"]()), "plain")
+    text = part(received(mail_of("many")), "plain")
     past, unread = text.split("1 entity cannot be confirmed\n")
     assert past.count("\n* ") == SHOWN - 1
     assert unread.count("\n* ") == 1
@@ -211,9 +218,11 @@ def test_mails_of_one_episode_answer_to_one_root() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", STORIES)
 def test_one_click_switches_a_mail_off_unless_something_in_it_is_promised(name: str) -> None:
-    mail = received(STORIES[name]())
+    # Played anew where its link is followed into the database.
+    followed = name in {"cleared", "due_soon", "late", "no_deadline", "stale", "refused", "group_closed"}
+    mail = received(STORIES[name]() if followed else mail_of(name))
     text = part(mail, "plain")
-    if name in {"cleared", "due_soon", "late", "no_deadline", "stale", "refused", "group_closed"}:
+    if followed:
         link = mail["List-Unsubscribe"].strip()  # it is long, and so it stands on the next line
         found = re.fullmatch(rf"<{BASE_URL}/alerts/unsubscribe/([^/>]+)/>", link)
         assert found is not None
@@ -269,7 +278,7 @@ def test_a_deputy_hears_why_they_are_told() -> None:
 
 @pytest.mark.django_db
 def test_a_mail_of_several_episodes_answers_to_none() -> None:
-    mail = received(STORIES["mixed"]())
+    mail = received(mail_of("mixed"))
     assert mail["References"] is None
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-Auto-Response-Suppress"] == "All"
