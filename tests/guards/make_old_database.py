@@ -33,10 +33,10 @@ def main(name: str) -> None:
 
     setup_test_environment()
     call_command("migrate", verbosity=0)
-    said = fill()
+    expected = fill()
     dump = FOLDER / f"{name}.sql.gz"
     dump.parent.mkdir(exist_ok=True)
-    text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    text = json.dumps(expected, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     for path, content in ((dump, dumped()), (FOLDER / f"{name}.json.gz", text)):
         path.write_bytes(
             gzip.compress(content.encode(), mtime=0)
@@ -53,7 +53,7 @@ def fill() -> dict[str, object]:
 
     from tests.guards.answers import fix_settings, stop_the_clock  # noqa: PLC0415
     from tests.guards.full_story import FULL_AT, save_full_story  # noqa: PLC0415
-    from tests.guards.shown import KEY, digests, rows_of_tables, shown  # noqa: PLC0415
+    from tests.guards.shown import KEY, columns_of_tables, digests, shown  # noqa: PLC0415
 
     with pytest.MonkeyPatch.context() as patch:
         fix_settings(patch)
@@ -66,13 +66,13 @@ def fill() -> dict[str, object]:
             with connection.cursor() as cursor:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 cursor.execute("DROP SCHEMA standing_clock CASCADE")
-        tables = rows_of_tables()
-        said: dict[str, object] = {"columns": tables, "rows": digests(tables)}
+        tables = columns_of_tables()
+        found: dict[str, object] = {"columns": tables, "rows": digests(tables)}
         with transaction.atomic():
             stop_the_clock(patch, FULL_AT)
-            said["shown"] = shown()
+            found["shown"] = shown()
             transaction.set_rollback(True)
-    return said
+    return found
 
 
 def dumped() -> str:

@@ -62,7 +62,7 @@ def shown() -> dict[str, Any]:
     return found
 
 
-def rows_of_tables() -> dict[str, list[str]]:
+def columns_of_tables() -> dict[str, list[str]]:
     """The columns of each table."""
     with connection.cursor() as cursor:
         cursor.execute(

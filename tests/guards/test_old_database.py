@@ -1,4 +1,4 @@
-"""The databases of earlier revisions, upgraded by today's migrations, say what they said before."""
+"""The databases of earlier revisions, upgraded by today's migrations, say what they expected before."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ CHANGED_ON_PURPOSE: dict[str, str] = {}
 def old_database(
     request: pytest.FixtureRequest, migrated_database: str, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[dict[str, Any]]:
-    """Django in this process uses a new database with the dump, upgraded; yields what was said of it before."""
+    """Django in this process uses a new database with the dump, upgraded; yields what was expected of it before."""
     dump = gzip.decompress((FOLDER / f"{request.param}.sql.gz").read_bytes())
-    said: dict[str, Any] = json.loads(gzip.decompress((FOLDER / f"{request.param}.json.gz").read_bytes()))
+    expected: dict[str, Any] = json.loads(gzip.decompress((FOLDER / f"{request.param}.json.gz").read_bytes()))
     name = f"{migrated_database[:40]}_old"
     url = urlsplit(os.environ["DATABASE_URL"])
     with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as server:
@@ -49,7 +49,7 @@ def old_database(
         try:
             with django_db_blocker.unblock():
                 call_command("migrate", verbosity=0, interactive=False)
-                yield said
+                yield expected
         finally:
             connection.close()
             connection.settings_dict["NAME"] = migrated_database
