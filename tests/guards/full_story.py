@@ -15,6 +15,7 @@ from alerts.models import (
     Delivery,
     Destination,
     EscalationStep,
+    EvaluationSpan,
     Habits,
     Home,
     ProofRun,
@@ -215,9 +216,8 @@ def _read_a_second_erp() -> None:
 def _raise_alerts(group: Meridian) -> None:
     """Evaluate each minute from 08:00 on, as workers do; send what is due at once, and park one message."""
     first, last = utc("2026-06-17 08:00"), FULL_AT - 4 * MINUTE
-    slots = [first + minutes * MINUTE for minutes in range((last - first) // MINUTE)]
-    ticks = [("evaluate", slot) for slot in slots]
-    ticks += [("sync", last - 5 * MINUTE), ("prove", utc("2026-06-17 00:00")), ("housekeeping", first)]
+    EvaluationSpan.objects.create(first=first, last=last - MINUTE)
+    ticks = [("sync", last - 5 * MINUTE), ("prove", utc("2026-06-17 00:00")), ("housekeeping", first)]
     ClaimedTick.objects.bulk_create(ClaimedTick(name=name, slot=at, claimed_at=at) for name, at in ticks)
     watch(last)
     group.read(last + MINUTE, _STATES_AT_THE_END)
