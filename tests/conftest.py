@@ -14,6 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests import properties  # noqa: F401 - loads its profile
 from tests.databases import live_copy
+from tests.story_databases import StoryDatabases
 
 
 def pytest_configure() -> None:
@@ -27,6 +28,14 @@ def _nothing_kept() -> None:
     from periods.kept import KEEPER  # noqa: PLC0415 - only once Django is set up
 
     KEEPER.forget()
+
+
+@pytest.fixture(scope="session")
+def stories() -> Iterator[StoryDatabases]:
+    """The run's databases of designed states, which its workers share."""
+    made = StoryDatabases()
+    yield made
+    made.close()
 
 
 @pytest.fixture

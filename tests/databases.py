@@ -6,14 +6,53 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-from django.db import connection
+from django.conf import settings
+from django.db import connection, connections
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 _NUMBERS = itertools.count(1)
+
+
+def maintenance() -> psycopg.Connection[Any]:
+    """A connection to the tests' server from which databases are made and dropped."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    return psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True)
+
+
+def copy_database(server: psycopg.Connection[Any], source: str, name: str) -> None:
+    """Copy a database that nobody is connected to; by files, which takes half the time where nothing is synced."""
+    words = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+    server.execute(sql.SQL(words).format(sql.Identifier(name), sql.Identifier(source)))
+
+
+def drop_database(server: psycopg.Connection[Any], name: str) -> None:
+    """Drop a database, if it is there, with whoever is connected to it."""
+    server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def in_use(name: str) -> Iterator[None]:
+    """Django in this process, its server threads included, uses this database until the block ends."""
+    before = str(connection.settings_dict["NAME"])
+    _use(name)
+    try:
+        yield
+    finally:
+        _use(before)
+
+
+def _use(name: str) -> None:
+    from periods.kept import KEEPER  # noqa: PLC0415 - only once Django is set up
+
+    connections.close_all()
+    settings.DATABASES["default"]["NAME"] = name
+    connection.settings_dict["NAME"] = name
+    KEEPER.forget()  # a board of another database must not be shown
 
 
 @contextmanager
@@ -24,16 +63,10 @@ def live_copy(template: str, blocker: DjangoDbBlocker) -> Iterator[str]:
     """
     connection.close()
     name = f"{template}_live{next(_NUMBERS)}"
-    url = urlsplit(os.environ["DATABASE_URL"])
-    with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as server:
-        server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-        connection.settings_dict["NAME"] = name
+    with maintenance() as server:
+        copy_database(server, template, name)
         try:
-            with blocker.unblock():
-                yield url._replace(path=f"/{name}").geturl()
+            with in_use(name), blocker.unblock():
+                yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
         finally:
-            connection.close()
-            connection.settings_dict["NAME"] = template
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(server, name)
