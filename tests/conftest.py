@@ -38,6 +38,17 @@ def stories() -> Iterator[StoryDatabases]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+    stories: StoryDatabases,
+    django_db_blocker: DjangoDbBlocker,
+) -> None:
+    """Each worker's test database is a copy of the run's migrated one: a run migrates once."""
+    with django_db_blocker.unblock():
+        connection.settings_dict["TEST"] |= {"TEMPLATE": stories.template(), "MIGRATE": False}
+
+
 @pytest.fixture
 def empty_redis() -> Iterator[None]:
     """This test process's own Redis database, empty before and after."""
