@@ -1,75 +1,47 @@
-"""Real Chromium against a real server on a database of its own.
+"""Real Chromium against a real server on the database of a story.
 
 State changes refuse to be deleted, so pytest-django's way of emptying the tables after a test with a live server
-cannot work here. Each story gets a copy of the migrated test database instead, and the copy is dropped.
+cannot work here. Stories that only read share the run's database of their state (`reading`), the others get a copy
+of it (`story`) or an empty one (`own_database`), which is dropped. One server of each process serves them all.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import datetime
 from threading import Thread
 from time import sleep
-from typing import Any
-from uuid import uuid4
+from typing import TypeVar
 
-import psycopg
 import pytest
-from django.conf import settings
 from django.core.cache import cache
-from django.db import connection, connections
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
-from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 
+from board.stream import Hub
 from closeboard.serve import Server, on_exit, server
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import Database, Look, NewReader, Reader
 from tests.browser_binary import FLAGS, ensure
 from tests.make import WORKED_AT
 from tests.saved import Meridian, person, play_the_worked_example, save_group
+from tests.story_databases import Build, StoryDatabases
 
-
-def _maintenance() -> psycopg.Connection[Any]:
-    params = connection.get_connection_params() | {"dbname": "postgres"}
-    known = {key: params[key] for key in ("host", "port", "user", "password", "dbname") if key in params}
-    return psycopg.connect(**known, autocommit=True)
-
-
-def _copy(source: str, name: str) -> None:
-    words = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source))
-    with _maintenance() as server:
-        server.execute(words)
-
-
-def _drop(name: str) -> None:
-    with _maintenance() as server:
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="session")
-def template(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """A copy of the migrated test database that nobody is connected to, so that it can be copied in turn."""
-    name = f"{migrated_database[:40]}_stories"
-    with django_db_blocker.unblock():
-        connections.close_all()
-        with _maintenance() as server:
-            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        _copy(migrated_database, name)
-    yield name
-    with django_db_blocker.unblock():
-        _drop(name)
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def chromium(template: str) -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     """One Chromium for the stories of a file.
 
     Playwright keeps an event loop in this thread: Django would refuse the builders' plain database calls, and
-    gives code beside a loop connections of its own. Hence the variable, and `template` before the loop begins.
-    Loop and variable end with the file: other tests of this process would stumble over both.
+    gives code beside a loop connections of its own. Hence the variable. Loop and variable end with the file: other
+    tests of this process would stumble over both.
     """
     program = ensure()
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -83,28 +55,69 @@ def chromium(template: str) -> Iterator[Browser]:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+# --- the database of a test ---------------------------------------------------------------------------------------
+
+
+class OneDatabase:
+    """The database that a test uses; chosen once, by a fixture or with the first words of the story."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._chosen = False
+
+    def choose(self, database: AbstractContextManager[T]) -> T:
+        assert not self._chosen, "a test has one database"
+        self._chosen = True
+        return self._open.enter_context(database)
+
+    def close(self) -> None:
+        self._open.close()
+
+
 @pytest.fixture
-def own_database(template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """A fresh migrated database, in use by this process (and the server in it) until the end of the story."""
-    usual = str(settings.DATABASES["default"]["NAME"])
-    name = f"{template[:48]}_{uuid4().hex[:8]}"
+def one_database(django_db_blocker: DjangoDbBlocker) -> Iterator[OneDatabase]:
+    """The database of the test, not chosen yet; this process's Redis database is empty before and after."""
+    made = OneDatabase()
     with django_db_blocker.unblock():
-        connections.close_all()
-        _copy(template, name)
-        _use(name)
         cache.clear()
         try:
-            yield name
+            yield made
         finally:
-            connections.close_all()
-            _use(usual)
-            _drop(name)
+            made.close()
             cache.clear()
 
 
-def _use(name: str) -> None:
-    settings.DATABASES["default"]["NAME"] = name
-    connection.settings_dict["NAME"] = name
+@pytest.fixture
+def reading(one_database: OneDatabase, stories: StoryDatabases) -> Database:
+    """`reading(busy, person)`: the run's database of what these build, for a story that writes nothing but sessions.
+
+    Returns what the first builder returned: the moment at which the story is looked at.
+    """
+
+    def read(build: Callable[[], datetime], *more: Build) -> datetime:
+        return one_database.choose(stories.reading(build, *more))
+
+    return read
+
+
+@pytest.fixture
+def story(one_database: OneDatabase, stories: StoryDatabases) -> Database:
+    """`story(busy, person)`: a copy of what these build, for a story that writes; as `reading` otherwise."""
+
+    def copy(build: Callable[[], datetime], *more: Build) -> datetime:
+        found: datetime = one_database.choose(stories.copied(build, *more))
+        return found
+
+    return copy
+
+
+@pytest.fixture
+def own_database(one_database: OneDatabase, stories: StoryDatabases) -> None:
+    """A fresh migrated database, in use by this process (and the server in it) until the end of the story."""
+    one_database.choose(stories.copied())
+
+
+# --- the server ---------------------------------------------------------------------------------------------------
 
 
 class Serving:
@@ -114,6 +127,8 @@ class Serving:
         self.port = 0  # any free one, and ever after the same
         self._server: Server | None = None
         self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._workers = ThreadPoolExecutor()
 
     @property
     def url(self) -> str:
@@ -127,9 +142,14 @@ class Serving:
         listening.bind(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
 
+        async def serve() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._replace_workers()
+            await made.serve([listening])
+
         def run() -> None:
-            with listening:
-                made.run([listening])
+            with listening, asyncio.Runner(loop_factory=made.config.get_loop_factory()) as runner:
+                runner.run(serve())
 
         thread = Thread(target=run, name="site")
         thread.start()
@@ -148,10 +168,35 @@ class Serving:
         self._thread.join()
         self._server = self._thread = None
 
+    def settle(self) -> None:
+        """Wait until nothing of a story is under way, so that the next one may have another database.
 
-@pytest.fixture
-def serving(own_database: str) -> Iterator[Serving]:
-    """A server of `own_database` that a story may stop and start again."""
+        The readers must have left: what they still had asked for is done when this returns, and the hub of their
+        streams is forgotten.
+        """
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result(timeout=20)
+
+    async def _settle(self) -> None:
+        assert self._server is not None
+        Hub.end_all()
+        state = self._server.server_state
+        while state.tasks or state.connections:
+            await asyncio.sleep(0.005)
+        self._replace_workers()
+        Hub._of.clear()  # one that has ended takes no more streams
+
+    def _replace_workers(self) -> None:
+        """Let the threads end that the loop has lent out; a cancelled task does not wait for its thread."""
+        assert self._loop is not None
+        self._workers.shutdown(wait=True)
+        self._workers = ThreadPoolExecutor()
+        self._loop.set_default_executor(self._workers)
+
+
+@pytest.fixture(scope="session")
+def site_server() -> Iterator[Serving]:
+    """The one server of this process, which serves whatever database the process uses."""
     made = Serving()
     made.start()
     try:
@@ -161,14 +206,31 @@ def serving(own_database: str) -> Iterator[Serving]:
 
 
 @pytest.fixture
-def site(serving: Serving) -> str:
-    """The address of a server that serves `own_database`: pages and live streams."""
-    return serving.url
+def serving(one_database: OneDatabase) -> Iterator[Serving]:
+    """A server of the story's own, which it may stop and start again."""
+    made = Serving()
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+        Hub._of.clear()  # all of them were ended
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, one_database: OneDatabase) -> Iterator[str]:
+    """The address of the server: pages and live streams of the test's database."""
+    if "serving" in request.fixturenames:
+        yield request.getfixturevalue("serving").url
+        return
+    shared: Serving = request.getfixturevalue("site_server")
+    yield shared.url
+    shared.settle()
 
 
 @pytest.fixture
 def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """Sets what the view's door reads from the clock; the worked example's noon unless told otherwise."""
+    """Sets what the view's door reads from the clock; the worked example's noon unless a story says otherwise."""
 
     def set_to(moment: datetime) -> None:
         monkeypatch.setattr("board.asked.now", lambda: moment)
@@ -177,8 +239,18 @@ def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     return set_to
 
 
+# --- the readers --------------------------------------------------------------------------------------------------
+
+
 @pytest.fixture
-def new_reader(chromium: Browser, site: str) -> Iterator[NewReader]:
+def looks(request: pytest.FixtureRequest) -> tuple[Look, ...]:
+    """From where `look_from_everywhere` looks; `every_look` gives them."""
+    found: tuple[Look, ...] = getattr(request, "param", ())
+    return found
+
+
+@pytest.fixture
+def new_reader(chromium: Browser, site: str, looks: tuple[Look, ...]) -> Iterator[NewReader]:
     """Makes readers; at the end any console error, page error, failed request or CSP report fails the test."""
     contexts: list[BrowserContext] = []
     readers: list[Reader] = []
@@ -192,7 +264,7 @@ def new_reader(chromium: Browser, site: str) -> Iterator[NewReader]:
         )
         contexts.append(context)
         page = context.new_page()
-        reader = Reader(page, site)
+        reader = Reader(page, site, looks)
         readers.append(reader)
         page.on("console", reader.hear)
         page.on("pageerror", lambda error: reader.complaints.append(str(error)))
@@ -207,10 +279,18 @@ def new_reader(chromium: Browser, site: str) -> Iterator[NewReader]:
     assert not complaints, complaints
 
 
-@pytest.fixture
-def meridian(site: str, clock_at: Callable[[datetime], None]) -> Meridian:
+def meridian_at_noon() -> Meridian:
     """The worked example at its noon, with Rosa who may see all of it."""
     group = save_group()
     play_the_worked_example(group)
     person()
     return group
+
+
+@pytest.fixture
+def meridian(
+    site: str, one_database: OneDatabase, stories: StoryDatabases, clock_at: Callable[[datetime], None]
+) -> Meridian:
+    """The worked example at its noon, with Rosa who may see all of it: a copy, which the story may write to."""
+    found: Meridian = one_database.choose(stories.copied(meridian_at_noon))
+    return found

@@ -8,19 +8,19 @@ from datetime import datetime
 
 from playwright.sync_api import expect
 
-from tests.browser.reader import NewReader
+from tests.browser.reader import Database, NewReader
+from tests.browser.test_board import worked
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT
-from tests.saved import person, play_the_worked_example, save_group
+from tests.saved import person, save_group
 
 ClockAt = Callable[[datetime], None]
 
 
 def test_readings_age_by_the_servers_clock_also_where_nothing_is_heard(
-    site: str, clock_at: ClockAt, new_reader: NewReader
+    clock_at: ClockAt, new_reader: NewReader, reading: Database
 ) -> None:
     """The browser's clock is months away from the server's, the stream is blocked, and a poll finds nothing new."""
-    play_the_worked_example(save_group())
-    person()
+    reading(worked, person)
     reader = new_reader()
     page = reader.page
     page.clock.install()
@@ -46,7 +46,9 @@ def test_readings_age_by_the_servers_clock_also_where_nothing_is_heard(
     reader.forgive("ERR_FAILED", "htmx:", "seen=")  # hours in a moment end what is under way
 
 
-def test_a_stale_reading_grows_older_too(site: str, clock_at: ClockAt, new_reader: NewReader) -> None:
+def test_a_stale_reading_grows_older_too(
+    own_database: None, clock_at: ClockAt, new_reader: NewReader
+) -> None:
     group = save_group()
     group.read("2026-06-12 11:00", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
     clock_at(WORKED_AT)

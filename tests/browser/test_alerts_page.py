@@ -15,12 +15,11 @@ from alerts import outbox
 from alerts.models import Delivery, DeliveryLine
 from entities.models import LegalEntity, Membership, Person
 from tests.board.tellings import SAID, TOLD_AT, end, read_and_watch, sent, tell_of_eu_dtc, to
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import ROSA, Database, NewReader, Reader, every_look
 from tests.make import CLOSED, WORKED_AT, utc
 from tests.saved import PASSWORD, person, play_the_worked_example, save_a_busy_group, save_group
 
 ClockAt = Callable[[datetime], None]
-ROSA, SANNE = "rosa.bell@meridian.test", "sanne.de.wit@meridian.test"
 FOLDER_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 
 
@@ -125,13 +124,18 @@ STATES = {
 }
 
 
+def nadia() -> None:
+    """Somebody who administers everything."""
+    person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+
+
+def root() -> None:
+    Person.objects.create_superuser("root@meridian.test", PASSWORD, name="Root")
+
+
 def enter(reader: Reader, path: str = "/alerts/", email: str = ROSA) -> Reader:
-    """Log in on the way to the page."""
-    reader.open(f"/login/?next={path}")
-    reader.page.get_by_label("E-mail").fill(email)
-    reader.page.get_by_label("Password").fill(PASSWORD)
-    reader.page.get_by_role("button", name="Log in").click()
-    reader.page.wait_for_url(reader.site + path)
+    """Come to the page as somebody."""
+    reader.log_in(email, path)
     return reader
 
 
@@ -140,29 +144,33 @@ def _mails_leave(settings: Settings) -> None:
     settings.MAILS_LEAVE = True
 
 
+@every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(state())
+    clock_at(reading(state))
     reader = enter(new_reader())
     expect(reader.page.locator("h2").first).to_contain_text(STATES[state])
     reader.look_from_everywhere(f"alerts-{state.__name__}")
 
 
+@every_look
 def test_without_a_mail_server_an_administrator_reads_what_to_do(
-    new_reader: NewReader, clock_at: ClockAt, settings: Settings
+    new_reader: NewReader, clock_at: ClockAt, reading: Database, settings: Settings
 ) -> None:
     settings.MAILS_LEAVE = False
-    clock_at(nothing_yet())
-    person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+    clock_at(reading(nothing_yet, nadia))
     reader = enter(new_reader(), email="nadia@meridian.test")
     expect(reader.page.locator(".verdict")).to_contain_text("Set MAIL_URL in the environment")
     reader.look_from_everywhere("alerts-no-server")
 
 
-def test_the_history_is_filtered_as_one_picks(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
+@every_look
+def test_the_history_is_filtered_as_one_picks(
+    new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(busy))
     reader = enter(new_reader())
     notices = reader.page.locator(".all-told > li")
     every = notices.count()
@@ -179,8 +187,8 @@ def test_the_history_is_filtered_as_one_picks(new_reader: NewReader, clock_at: C
     reader.look_from_everywhere("alerts-none-found")
 
 
-def test_it_works_without_scripts(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
+def test_it_works_without_scripts(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy))
     reader = enter(new_reader(javascript=False))
     reader.page.get_by_label("Message", exact=True).select_option("Cannot be sent")
     reader.page.get_by_role("button", name="Apply").click()
@@ -189,9 +197,9 @@ def test_it_works_without_scripts(new_reader: NewReader, clock_at: ClockAt) -> N
     expect(reader.page.locator(".all-told > li").first).to_be_visible()
 
 
-def test_it_refreshes_itself(new_reader: NewReader, clock_at: ClockAt) -> None:
+def test_it_refreshes_itself(new_reader: NewReader, clock_at: ClockAt, story: Database) -> None:
     """What is sent in the meantime appears without a reload."""
-    tell_of_eu_dtc()
+    story(tell_of_eu_dtc)
     clock_at(utc("2026-06-15 12:05"))
     reader = enter(new_reader())
     expect(reader.page.locator("h2").first).to_contain_text("2 messages wait")
@@ -200,8 +208,9 @@ def test_it_refreshes_itself(new_reader: NewReader, clock_at: ClockAt) -> None:
     expect(reader.page.locator("h2").first).to_contain_text("everybody has been told")
 
 
-def test_the_entitys_page_tells_it_too(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
+@every_look
+def test_the_entitys_page_tells_it_too(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy))
     reader = enter(new_reader(), "/entities/NLDT/")
     expect(reader.page.locator("#told")).to_contain_text("Who was told")
     reader.look_from_everywhere("alerts-entity")
@@ -209,12 +218,12 @@ def test_the_entitys_page_tells_it_too(new_reader: NewReader, clock_at: ClockAt)
     expect(reader.page.locator("#told")).to_contain_text("Finance Colleague 7")
 
 
+@every_look
 def test_a_superuser_reads_the_mails_of_a_demo(
-    new_reader: NewReader, clock_at: ClockAt, settings: Settings, tmp_path: Path
+    new_reader: NewReader, clock_at: ClockAt, reading: Database, settings: Settings, tmp_path: Path
 ) -> None:
-    clock_at(told())
+    clock_at(reading(told, root))
     settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FOLDER_BACKEND, str(tmp_path)
-    Person.objects.create_superuser("root@meridian.test", PASSWORD, name="Root")
     reader = enter(new_reader(), email="root@meridian.test")
     reader.page.get_by_role("link", name="Read them").click()
     expect(reader.page.get_by_role("heading", name="No mail has been written yet")).to_be_visible()
@@ -248,9 +257,10 @@ def test_a_superuser_reads_the_mails_of_a_demo(
     reader.forgive("evil.test", "script")
 
 
-def test_a_test_message_is_answered_on_the_page(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(told())
-    person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+def test_a_test_message_is_answered_on_the_page(
+    new_reader: NewReader, clock_at: ClockAt, story: Database
+) -> None:
+    clock_at(story(told, nadia))
     reader = enter(new_reader(javascript=False), email="nadia@meridian.test")
     reader.page.get_by_role("button", name="Send me a test message").click()
     expect(reader.page.locator(".message")).to_contain_text("A message to nadia@meridian.test has been taken")
@@ -260,8 +270,8 @@ def test_a_test_message_is_answered_on_the_page(new_reader: NewReader, clock_at:
     reader.picture("alerts-tried-again")
 
 
-def test_it_prints(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
+def test_it_prints(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy))
     reader = enter(new_reader(1050))
     reader.page.emulate_media(media="print")
     expect(reader.page.locator("#filters")).to_be_hidden()
@@ -271,8 +281,9 @@ def test_it_prints(new_reader: NewReader, clock_at: ClockAt) -> None:
     reader.picture("alerts-print")
 
 
-def test_a_page_of_a_past_moment(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(told() + timedelta(days=1))
+@every_look
+def test_a_page_of_a_past_moment(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(told) + timedelta(days=1))
     reader = enter(new_reader(), "/alerts/?at=2026-06-15T13:01")
     expect(reader.page.locator(".then")).to_contain_text("This is the past")
     expect(reader.page.locator(".episode")).to_contain_text("Waiting since 13:00")

@@ -12,17 +12,17 @@ from closing.notices import Kind
 from closing.rhythms import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.board.tellings import tell_of_eu_dtc
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import Database, NewReader, Reader, every_look, with_and_without_scripts
 from tests.browser.test_board import ClockAt
 from tests.make import utc
-from tests.saved import PASSWORD, person
+from tests.saved import person
 
 AT = utc("2026-06-15 12:05")
 
 
 @pytest.fixture
-def told(site: str, clock_at: ClockAt, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell_of_eu_dtc()
+def told(site: str, story: Database, clock_at: ClockAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    story(tell_of_eu_dtc)
     clock_at(AT)
     monkeypatch.setattr("board.unsubscribe.now", lambda: AT)
 
@@ -38,12 +38,11 @@ def nadia(told: None) -> Person:
 
 
 def enter(reader: Reader, where: str, email: str = "rosa.bell@meridian.test") -> Reader:
-    reader.log_in(email)
-    reader.open(where)
+    reader.log_in(email, where)
     return reader
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
+@with_and_without_scripts
 def test_a_person_says_what_they_get(rosa: Person, new_reader: NewReader, javascript: bool) -> None:
     reader = enter(new_reader(javascript=javascript), "/alerts/")
     page = reader.page
@@ -74,6 +73,7 @@ def test_a_person_says_what_they_get(rosa: Person, new_reader: NewReader, javasc
     reader.forgive("422")
 
 
+@every_look
 def test_the_page_of_what_one_gets_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
     reader = enter(new_reader(), "/alerts/subscriptions/")
     reader.look_from_everywhere("subscriptions-usual")
@@ -112,7 +112,7 @@ def test_it_can_be_done_by_keyboard(rosa: Person, new_reader: NewReader) -> None
     assert arranged_by(rosa).rhythms == {Kind.LATE: Rhythm.WEEKLY}
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
+@with_and_without_scripts
 def test_a_group_agrees_its_escalation(nadia: Person, new_reader: NewReader, javascript: bool) -> None:
     reader = enter(new_reader(javascript=javascript), "/alerts/", nadia.email)
     page = reader.page
@@ -139,6 +139,7 @@ def test_a_group_agrees_its_escalation(nadia: Person, new_reader: NewReader, jav
     reader.forgive("422")
 
 
+@every_look
 def test_the_pages_of_rules_from_everywhere(nadia: Person, new_reader: NewReader) -> None:
     group = Group.objects.get(code="MERIDIAN")
     AlertRules.objects.create(group=group, due_soon_days=4, alerts_in_digest=True)
@@ -160,6 +161,7 @@ def test_the_pages_of_rules_from_everywhere(nadia: Person, new_reader: NewReader
     reader.forgive("422")
 
 
+@every_look
 def test_a_deputy_is_named_and_shown_beside_the_owner(nadia: Person, new_reader: NewReader) -> None:
     reader = enter(new_reader(), "/entities/NLDT/", nadia.email)
     page = reader.page
@@ -190,12 +192,11 @@ def test_a_mail_is_switched_off_by_whoever_holds_its_link(rosa: Person, new_read
     expect(reader_sees).to_have_text("Switched on again")
     assert arranged_by(rosa).rhythms == {}
     page.get_by_role("link", name="Choose what you get, and when").click()
-    page.get_by_label("E-mail").fill(rosa.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    reader.type_log_in(rosa.email)
     expect(page.get_by_role("heading", name="What you get, and when")).to_be_visible()
 
 
+@every_look
 def test_the_pages_behind_a_link_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
     reader = new_reader()
     reader.open(f"/alerts/unsubscribe/{token_for(rosa, [Kind.DUE_SOON, Kind.LATE])}/")

@@ -13,12 +13,13 @@ from playwright.sync_api import expect
 
 from closing.days import DateSpan
 from entities.models import LegalEntity
-from tests.browser.reader import NewReader
+from tests.browser.reader import Database, NewReader, every_look
 from tests.cast import NLDT, UKHC, UKRT, Who
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
 from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
 
 ClockAt = Callable[[datetime], None]
+slow = pytest.mark.slow
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 
 
@@ -97,12 +98,12 @@ STATES = {
 }
 
 
+@every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(state())
-    person()
+    clock_at(reading(state, person))
     reader = new_reader()
     reader.log_in()
     expect(reader.page.locator("h2")).to_have_text(STATES[state])
@@ -110,7 +111,9 @@ def test_every_designed_state(
     reader.look_from_everywhere(state.__name__)
 
 
-def test_the_plain_pages(new_reader: NewReader) -> None:
+@every_look
+def test_the_plain_pages(new_reader: NewReader, reading: Database) -> None:
+    reading(worked, person)
     reader = new_reader()
     for name, path in (("login", "/login/"), ("404", "/nowhere")):
         reader.open(path)
@@ -118,7 +121,8 @@ def test_the_plain_pages(new_reader: NewReader) -> None:
     reader.forgive("404")
 
 
-def test_a_wrong_password_is_said_in_words(new_reader: NewReader) -> None:
+def test_a_wrong_password_is_said_in_words(new_reader: NewReader, reading: Database) -> None:
+    reading(worked, person)
     reader = new_reader()
     reader.open("/login/")
     reader.page.get_by_label("E-mail").fill("rosa.bell@meridian.test")
@@ -130,19 +134,17 @@ def test_a_wrong_password_is_said_in_words(new_reader: NewReader) -> None:
     reader.picture("login-error")
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 1024, 1920, 2560])
-def test_any_screen(width: int, new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+@pytest.mark.parametrize("width", [320, 2560, *(pytest.param(n, marks=slow) for n in (360, 768, 1024, 1920))])
+def test_any_screen(width: int, new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, person))
     reader = new_reader(width, 1440 if width == 2560 else 900)
     reader.log_in()
     reader.assert_no_sideways_scroll()
     reader.picture(f"width-{width}")
 
 
-def test_what_folds_opens_within_the_page(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+def test_what_folds_opens_within_the_page(new_reader: NewReader, clock_at: ClockAt, story: Database) -> None:
+    clock_at(story(busy, person))
     reader = new_reader(dark=True)
     reader.log_in()
     reader.page.get_by_text("Tue 9 Jun").first.click()
@@ -165,9 +167,8 @@ def test_what_folds_opens_within_the_page(new_reader: NewReader, clock_at: Clock
     reader.page.wait_for_url("**/login/")
 
 
-def test_a_month_that_is_none(new_reader: NewReader, clock_at: ClockAt) -> None:
-    worked()
-    person()
+def test_a_month_that_is_none(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    reading(worked, person)
     reader = new_reader()
     reader.log_in()
     reader.open("/?month=May")
@@ -180,7 +181,9 @@ def test_a_month_that_is_none(new_reader: NewReader, clock_at: ClockAt) -> None:
     reader.forgive("400")
 
 
-def test_one_printed_page_for_25_entities(new_reader: NewReader, clock_at: ClockAt) -> None:
+def test_one_printed_page_for_25_entities(
+    own_database: None, new_reader: NewReader, clock_at: ClockAt
+) -> None:
     cast = [
         Who(f"E{n:02}", f"Entity {n} Ltd", "GB", "Europe/London", "UK", "Amira Hale", "", "", "")
         for n in range(25)
@@ -200,10 +203,11 @@ def test_one_printed_page_for_25_entities(new_reader: NewReader, clock_at: Clock
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
 
 
-def test_the_screenshot_of_the_readme(new_reader: NewReader, clock_at: ClockAt, tmp_path: Path) -> None:
+def test_the_screenshot_of_the_readme(
+    new_reader: NewReader, clock_at: ClockAt, reading: Database, tmp_path: Path
+) -> None:
     """With UPDATE_SCREENS=1 it is written to docs/screens/board.png, for the README."""
-    clock_at(worked())
-    person()
+    clock_at(reading(worked, person))
     reader = new_reader(1400, 780)
     reader.log_in()
     folder = SCREENS if os.environ.get("UPDATE_SCREENS") == "1" else tmp_path

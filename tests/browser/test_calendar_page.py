@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.reader import NewReader
+from tests.browser.reader import Database, NewReader, every_look
 from tests.browser.test_board import (
     all_stale,
     busy,
@@ -53,14 +53,13 @@ STATES = {
 }
 
 
+@every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(state())
-    person()
+    clock_at(reading(state, person))
     reader = new_reader()
-    reader.log_in()
-    reader.open("/calendar/" if state is not left_open else "/calendar/?month=2026-05")
+    reader.log_in(path="/calendar/" if state is not left_open else "/calendar/?month=2026-05")
     expect(reader.page.locator("main")).to_contain_text(STATES[state])
     reader.look_from_everywhere(f"calendar-{state.__name__}")

@@ -14,7 +14,7 @@ from alerts.models import Destination
 from alerts.sending import post_due
 from entities.models import Group, Membership, Person
 from tests.alerts.places import PATHS, SECRET
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import OTHER_LOOKS, WIDE_BY_DAY, NewReader, Reader
 from tests.faults.http_sink import HttpSink, Reply
 from tests.faults.mails import raise_notice, save_late_group
 from tests.saved import Meridian, person
@@ -27,7 +27,7 @@ def sink() -> Iterator[HttpSink]:
 
 
 @pytest.fixture
-def group(site: str) -> Meridian:
+def group(site: str, own_database: None) -> Meridian:
     return save_late_group()
 
 
@@ -41,14 +41,21 @@ def rosa(group: Meridian) -> Person:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize(
+    ("looks", "javascript"),
+    [
+        pytest.param(*WIDE_BY_DAY.values, True, id="with scripts, wide by day"),
+        pytest.param(*OTHER_LOOKS.values, True, id="with scripts, other looks", marks=pytest.mark.slow),
+        pytest.param((), False, id="without scripts", marks=pytest.mark.slow),
+    ],
+    indirect=["looks"],
+)
 def test_a_destination_from_its_first_to_its_last_day(
     rosa: Person, group: Meridian, sink: HttpSink, new_reader: NewReader, javascript: bool
 ) -> None:
     reader = new_reader(javascript=javascript)
     page = reader.page
-    reader.log_in()
-    reader.open("/alerts/")
+    reader.log_in(path="/alerts/")
     page.get_by_role("link", name="Destinations").click()
     expect(page.get_by_role("heading", name="No destinations yet")).to_be_visible()
     seen(reader, "destinations-none", javascript)
@@ -136,8 +143,7 @@ def test_it_exists_for_who_administers_the_group_only(
 ) -> None:
     person()  # Rosa is finance
     reader = new_reader()
-    reader.log_in()
-    reader.open("/alerts/")
+    reader.log_in(path="/alerts/")
     expect(reader.page.get_by_role("link", name="Destinations")).to_have_count(0)
     answer = reader.page.request.get(f"{reader.site}/alerts/destinations/")
     assert answer.status == 404

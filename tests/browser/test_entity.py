@@ -13,43 +13,39 @@ import pytest
 from playwright.sync_api import expect
 
 from entities.models import Connection, LegalEntity, Membership
-from tests.board.entity_stories import STORIES, on_watch_without_a_reason, over_the_line, read, rosa
-from tests.browser.reader import NewReader, Reader
+from tests.board.entity_stories import STORIES, on_watch_without_a_reason, over_the_line, read
+from tests.board.entity_stories import rosa as make_rosa
+from tests.browser.reader import Database, NewReader, every_look
 from tests.browser.test_use import focused, tab_to
 from tests.make import CLOSED, utc
-from tests.saved import PASSWORD, Meridian, person
+from tests.saved import Meridian, person
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 ClockAt = Callable[[datetime], None]
 
 
-def log_in_at(reader: Reader, path: str, email: str = "rosa.bell@meridian.test") -> None:
-    """Follow a link from a mail: the login, and then the page."""
-    reader.open(f"/login/?next={quote(path)}")
-    reader.page.get_by_label("E-mail").fill(email)
-    reader.page.get_by_label("Password").fill(PASSWORD)
-    reader.page.get_by_role("button", name="Log in").click()
-    reader.page.wait_for_url(reader.site + path)
-
-
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+@every_look
+@pytest.mark.parametrize("state", STORIES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    story: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
 ) -> None:
-    code, sentence = STORIES[story]
-    clock_at(story())
-    rosa()
+    code, sentence = STORIES[state]
+    clock_at(reading(state, make_rosa))
     reader = new_reader()
-    log_in_at(reader, f"/entities/{code}/?month=2026-05")
+    reader.log_in(path=f"/entities/{code}/?month=2026-05")
     expect(reader.page.locator("main h2").first).to_have_text(sentence)
-    reader.look_from_everywhere(f"entity-{story.__name__}")
+    reader.look_from_everywhere(f"entity-{state.__name__}")
 
 
-def test_a_note_by_keyboard_alone(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(over_the_line())
+def test_a_note_by_keyboard_alone(new_reader: NewReader, clock_at: ClockAt, story: Database) -> None:
+    """From a link in a mail: the login, and then the page."""
+    clock_at(story(over_the_line))
+    path = "/entities/NLDT/?month=2026-05"
     reader = new_reader()
-    log_in_at(reader, "/entities/NLDT/?month=2026-05")
+    reader.open(f"/login/?next={quote(path)}")
+    reader.type_log_in()
     page = reader.page
+    page.wait_for_url(reader.site + path)
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the board"
     page.keyboard.press("Enter")
@@ -73,11 +69,12 @@ def test_a_note_by_keyboard_alone(new_reader: NewReader, clock_at: ClockAt) -> N
     reader.picture("entity-note-kept")
 
 
-def test_the_forms_without_javascript_and_what_they_refuse(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(on_watch_without_a_reason())
-    rosa()
+def test_the_forms_without_javascript_and_what_they_refuse(
+    new_reader: NewReader, clock_at: ClockAt, story: Database
+) -> None:
+    clock_at(story(on_watch_without_a_reason, make_rosa))
     reader = new_reader(javascript=False)
-    log_in_at(reader, "/entities/NLDT/")
+    reader.log_in(path="/entities/NLDT/")
     page = reader.page
     page.get_by_role("link", name="Acknowledge").click()
     expect(
@@ -99,11 +96,11 @@ def test_the_forms_without_javascript_and_what_they_refuse(new_reader: NewReader
     reader.forgive("422")
 
 
-def test_refused_forms_are_designed_too(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(on_watch_without_a_reason())
-    rosa()
+@every_look
+def test_refused_forms_are_designed_too(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(on_watch_without_a_reason, make_rosa))
     reader = new_reader()
-    log_in_at(reader, "/entities/NLDT/")
+    reader.log_in(path="/entities/NLDT/")
     page = reader.page
     page.get_by_text("Give a date").click()
     page.get_by_label("Expected to close on").fill("2026-01-05")
@@ -113,21 +110,28 @@ def test_refused_forms_are_designed_too(new_reader: NewReader, clock_at: ClockAt
     reader.forgive("422")
 
 
-def test_who_only_reads_and_who_may_not_write(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(over_the_line())
+def make_olga() -> None:
     person("olga@meridian.test", "Olga", role=Membership.Role.OWNER)
+
+
+def test_who_only_reads_and_who_may_not_write(
+    new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(over_the_line, make_olga))
     reader = new_reader()
-    log_in_at(reader, "/entities/NLDT/", "olga@meridian.test")
+    reader.log_in("olga@meridian.test", "/entities/NLDT/")
     expect(reader.page.get_by_text("You read this entity.")).to_be_visible()
     expect(reader.page.get_by_role("button", name="Keep the note")).to_have_count(0)
     reader.assert_accessible()
     reader.picture("entity-reads-only")
 
 
-def test_the_past_is_marked_and_leads_back_to_now(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(over_the_line())
+def test_the_past_is_marked_and_leads_back_to_now(
+    new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(over_the_line, make_rosa))
     reader = new_reader()
-    log_in_at(reader, "/entities/NLDT/?month=2026-05&at=2026-06-12")
+    reader.log_in(path="/entities/NLDT/?month=2026-05&at=2026-06-12")
     page = reader.page
     expect(page.get_by_text("This is the past:")).to_be_visible()
     for scheme in ("light", "dark"):
@@ -139,13 +143,12 @@ def test_the_past_is_marked_and_leads_back_to_now(new_reader: NewReader, clock_a
 
 
 def test_an_open_page_follows_the_erp_and_keeps_what_is_being_typed(
-    new_reader: NewReader, clock_at: ClockAt
+    new_reader: NewReader, clock_at: ClockAt, story: Database
 ) -> None:
-    clock_at(on_watch_without_a_reason())
-    rosa()
+    clock_at(story(on_watch_without_a_reason, make_rosa))
     reader = new_reader()
     reader.page.clock.install()
-    log_in_at(reader, "/entities/NLDT/?month=2026-05")
+    reader.log_in(path="/entities/NLDT/?month=2026-05")
     page = reader.page
     page.get_by_label("Write a note").fill("Half a sen")
     page.get_by_text("Give a date").click()
@@ -165,11 +168,13 @@ def test_an_open_page_follows_the_erp_and_keeps_what_is_being_typed(
     reader.assert_accessible()
 
 
-def test_the_screenshot_of_the_documents(new_reader: NewReader, clock_at: ClockAt, tmp_path: Path) -> None:
+def test_the_screenshot_of_the_documents(
+    new_reader: NewReader, clock_at: ClockAt, reading: Database, tmp_path: Path
+) -> None:
     """With UPDATE_SCREENS=1 it is written to docs/screens/entity.png."""
-    clock_at(over_the_line())
+    clock_at(reading(over_the_line, make_rosa))
     reader = new_reader(1400, 1150)
-    log_in_at(reader, "/entities/NLDT/?month=2026-05")
+    reader.log_in(path="/entities/NLDT/?month=2026-05")
     folder = SCREENS if os.environ.get("UPDATE_SCREENS") == "1" else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     reader.page.screenshot(path=folder / "entity.png")

@@ -8,10 +8,12 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import Database, NewReader, Reader, every_look
+from tests.browser.test_board import busy as busy_group
+from tests.browser.test_board import worked
 from tests.cast import Who
 from tests.make import OPEN, WORKED_AT
-from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.saved import person, save_group
 
 ClockAt = Callable[[datetime], None]
 
@@ -26,10 +28,8 @@ def codes(reader: Reader) -> list[str]:
 
 
 @pytest.fixture
-def busy(new_reader: NewReader, clock_at: ClockAt) -> Reader:
-    save_a_busy_group()
-    clock_at(BUSY_AT)
-    person()
+def busy(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> Reader:
+    clock_at(reading(busy_group, person))
     reader = new_reader()
     reader.log_in()
     return reader
@@ -55,6 +55,14 @@ def test_chips_count_and_choose(busy: Reader) -> None:
         busy.page.locator("#chips").get_by_text(name).click()
         expect(busy.page.locator("#chips .here")).to_contain_text(name)
         assert len(codes(busy)) == count
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_behind_any_chip(busy: Reader) -> None:
+    names = [text.rsplit(" ", 1)[0] for text in busy.page.locator("#chips a").all_inner_texts()]
+    for name in names:
+        busy.page.locator("#chips").get_by_text(name).click()
+        expect(busy.page.locator("#chips .here")).to_contain_text(name)
         busy.assert_accessible()
 
 
@@ -99,10 +107,11 @@ def test_nothing_found_says_so_with_a_way_on(busy: Reader) -> None:
     assert len(codes(busy)) == 12
 
 
-def test_a_past_moment_is_marked_and_told_apart_from_now(new_reader: NewReader, clock_at: ClockAt) -> None:
-    play_the_worked_example(save_group())
-    clock_at(WORKED_AT)
-    person()
+@every_look
+def test_a_past_moment_is_marked_and_told_apart_from_now(
+    new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(worked, person))
     reader = new_reader()
     reader.log_in()
     reader.page.locator("#moments-of").click()
@@ -130,10 +139,8 @@ def test_what_means_nothing_is_told_with_a_way_on(busy: Reader) -> None:
     busy.forgive("400")
 
 
-def test_everything_works_without_script(new_reader: NewReader, clock_at: ClockAt) -> None:
-    save_a_busy_group()
-    clock_at(BUSY_AT)
-    person()
+def test_everything_works_without_script(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy_group, person))
     reader = new_reader(javascript=False)
     reader.log_in()
     reader.page.get_by_label("Find an entity or owner").fill("hale")
@@ -172,7 +179,9 @@ def test_a_walk_by_keyboard_from_the_board_to_an_entity_and_back(busy: Reader) -
     expect(busy.page.locator("#chip-all")).to_have_text("All 1")
 
 
-def test_a_big_board_starts_folded_and_loads_what_is_opened(new_reader: NewReader, clock_at: ClockAt) -> None:
+def test_a_big_board_starts_folded_and_loads_what_is_opened(
+    own_database: None, new_reader: NewReader, clock_at: ClockAt
+) -> None:
     cast = [
         Who(
             f"E{n:03}",
@@ -203,6 +212,7 @@ def test_a_big_board_starts_folded_and_loads_what_is_opened(new_reader: NewReade
     assert sorted(codes(reader)) == ["E030", "E300", "E301"]  # few enough to need no folding
 
 
+@pytest.mark.slow
 def test_another_question_ends_the_stream_of_the_one_before(busy: Reader) -> None:
     opened: list[str] = []
     expect(busy.page.locator("#live")).to_be_visible()

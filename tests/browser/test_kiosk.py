@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal
 
 import pytest
 from playwright.sync_api import expect
 
-from entities.models import LegalEntity
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import SCHEMES, Database, NewReader, Reader, Scheme
+from tests.browser.test_board import busy, no_entities, nothing_read, worked
 from tests.cast import Who
 from tests.make import CLOSED, OPEN, WORKED_AT, utc
-from tests.saved import BUSY_AT, PASSWORD, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.saved import person, play_the_worked_example, save_group
 
 ClockAt = Callable[[datetime], None]
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-def worked() -> datetime:
-    play_the_worked_example(save_group())
-    return WORKED_AT
-
-
-def busy() -> datetime:
-    save_a_busy_group()
-    return BUSY_AT
 
 
 def closed() -> datetime:
@@ -39,17 +27,6 @@ def closed() -> datetime:
 def stale() -> datetime:
     play_the_worked_example(save_group())
     return WORKED_AT + timedelta(hours=3)
-
-
-def nothing_read() -> datetime:
-    save_group()
-    return WORKED_AT
-
-
-def no_entities() -> datetime:
-    worked()
-    LegalEntity.objects.all().update(active_from="2026-07-01")
-    return WORKED_AT
 
 
 def long_names() -> datetime:
@@ -79,12 +56,8 @@ STATES = {
 
 
 def enter(reader: Reader, path: str = "/wall/") -> Reader:
-    """Log in on the way to the wall."""
-    reader.open(f"/login/?next={path}")
-    reader.page.get_by_label("E-mail").fill("rosa.bell@meridian.test")
-    reader.page.get_by_label("Password").fill(PASSWORD)
-    reader.page.get_by_role("button", name="Log in").click()
-    reader.page.wait_for_url(reader.site + path)
+    """Come to the wall as Rosa."""
+    reader.log_in(path=path)
     return reader
 
 
@@ -97,10 +70,9 @@ def assert_fits(reader: Reader) -> None:
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(state())
-    person()
+    clock_at(reading(state, person))
     reader = enter(new_reader(1920, 1080, javascript=False))
     expect(reader.page.locator("h1")).to_have_text(STATES[state])
     for width, height in ((1920, 1080), (2560, 1440), (390, 844)):
@@ -114,9 +86,10 @@ def test_every_designed_state(
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_the_screens_of_the_round(number: int, new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+def test_the_screens_of_the_round(
+    number: int, new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(busy, person))
     reader = enter(new_reader(1920, 1080, javascript=False), f"/wall/?screen={number}")
     reader.picture(f"wall-round-{number}")
     assert_fits(reader)
@@ -124,11 +97,10 @@ def test_the_screens_of_the_round(number: int, new_reader: NewReader, clock_at: 
 
 
 def test_a_round_turns_by_itself_without_scripts(
-    new_reader: NewReader, clock_at: ClockAt, monkeypatch: pytest.MonkeyPatch
+    new_reader: NewReader, clock_at: ClockAt, reading: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("board.kiosk.SECONDS", 1)
-    clock_at(busy())
-    person()
+    clock_at(reading(busy, person))
     reader = enter(new_reader(1920, 1080, javascript=False), "/wall/?by=erp")
     reader.page.wait_for_url(reader.site + "/wall/?by=erp&screen=2")
     expect(reader.page.locator("h2").first).to_contain_text("meridian-prod")
@@ -136,13 +108,14 @@ def test_a_round_turns_by_itself_without_scripts(
     expect(reader.page.locator(".of-round")).to_contain_text("Furthest behind · 1 of")
 
 
-def test_axe_finds_nothing_on_a_wall(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+def test_axe_finds_nothing_on_a_wall(
+    scheme: Scheme, new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(busy, person))
     reader = enter(new_reader(1920, 1080))
     for path in ("/wall/", "/wall/?screen=2", "/wall/?group=UK", "/wall/?at=2026-06-10T12:00"):
         reader.open(path)
-        for scheme in SCHEMES:
-            reader.page.emulate_media(color_scheme=scheme)
-            reader.assert_accessible()
+        reader.page.emulate_media(color_scheme=scheme)
+        reader.assert_accessible()
     reader.picture("wall-past")

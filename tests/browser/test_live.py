@@ -16,14 +16,13 @@ from playwright.sync_api import Page, Response, Route, expect
 from entities.models import Group, Membership
 from simulator.run import running
 from tests.browser.conftest import Serving
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import ROSA, NewReader, Reader
 from tests.cast import NLDT, UKHC, UKRT, WIDER_CAST
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
 from tests.saved import (
     PASSWORD,
     Meridian,
     person,
-    play_the_worked_example,
     save_group,
 )
 
@@ -33,11 +32,9 @@ NLDT_CLOSES = WORKED | {"NLDT": CLOSED}
 SWEPT = 10_000  # ms: what nobody nudged about is found within five seconds, on a machine that is not busy
 
 
-def live(reader: Reader, email: str = "rosa.bell@meridian.test", path: str = "/") -> Page:
+def live(reader: Reader, email: str = ROSA, path: str = "/") -> Page:
     """The board of somebody, once its stream has greeted; a reload from here on would lose the mark."""
-    reader.log_in(email)
-    if path != "/":
-        reader.open(path)
+    reader.log_in(email, path)
     expect(reader.page.locator("#live")).to_be_visible()
     reader.page.evaluate("window.never_reloaded = true")
     return reader.page
@@ -83,7 +80,7 @@ def test_two_people_see_a_period_close(meridian: Meridian, new_reader: NewReader
 
 
 def test_a_change_leaves_the_reader_where_they_were(
-    site: str, clock_at: ClockAt, new_reader: NewReader
+    own_database: None, clock_at: ClockAt, new_reader: NewReader
 ) -> None:
     group = save_group(WIDER_CAST)
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
@@ -121,7 +118,7 @@ def test_a_page_whose_scripts_come_slowly_is_live_at_once(meridian: Meridian, ne
 
     page.route("**/hx-sse*.js", hold)
     reader.open("/login/")
-    page.get_by_label("E-mail").fill("rosa.bell@meridian.test")
+    page.get_by_label("E-mail").fill(ROSA)
     page.get_by_label("Password").fill(PASSWORD)
     with page.expect_request("**/hx-sse*.js"):
         page.get_by_role("button", name="Log in").click(no_wait_after=True)
@@ -156,6 +153,7 @@ def test_a_filter_holds_while_others_close(meridian: Meridian, new_reader: NewRe
     assert_never_reloaded(page)
 
 
+@pytest.mark.slow
 def test_who_may_no_longer_see_an_entity_hears_nothing_more_of_it(
     meridian: Meridian, new_reader: NewReader
 ) -> None:
@@ -252,12 +250,19 @@ def test_a_selection_survives_changes_of_its_row_and_of_others(
     assert_never_reloaded(page)
 
 
-@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-@pytest.mark.parametrize("at", ["top", "row"])
+@pytest.mark.parametrize(
+    ("at", "motion"),
+    [
+        ("row", "no-preference"),
+        pytest.param("row", "reduce", marks=pytest.mark.slow),
+        pytest.param("top", "no-preference", marks=pytest.mark.slow),
+        pytest.param("top", "reduce", marks=pytest.mark.slow),
+    ],
+)
 def test_the_page_stays_where_it_is_while_the_focused_row_moves(
     at: str,
     motion: Literal["reduce", "no-preference"],
-    site: str,
+    own_database: None,
     clock_at: ClockAt,
     new_reader: NewReader,
 ) -> None:
@@ -354,13 +359,11 @@ def test_a_board_whose_stream_is_blocked_asks_for_what_is_new(
     reader.forgive("ERR_FAILED", "htmx:")
 
 
+@pytest.mark.slow
 def test_midnight_makes_an_entity_later_by_itself(
-    site: str, clock_at: ClockAt, new_reader: NewReader
+    meridian: Meridian, clock_at: ClockAt, new_reader: NewReader
 ) -> None:
-    group = save_group()
-    play_the_worked_example(group)
-    person()
-    group.read("2026-06-12 21:58", WORKED)
+    meridian.read("2026-06-12 21:58", WORKED)
     clock_at(utc("2026-06-12 21:59"))  # in Amsterdam a minute to midnight
     page = live(new_reader())
     expect(page.locator("#row-NLDT .level")).to_have_text("+3d late")
@@ -371,8 +374,9 @@ def test_midnight_makes_an_entity_later_by_itself(
     assert_never_reloaded(page)
 
 
+@pytest.mark.slow
 def test_readings_that_grow_too_old_are_greyed_and_confirm_nothing(
-    site: str, clock_at: ClockAt, new_reader: NewReader
+    own_database: None, clock_at: ClockAt, new_reader: NewReader
 ) -> None:
     group = save_group((UKHC, UKRT, NLDT))
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
@@ -394,8 +398,9 @@ def test_readings_that_grow_too_old_are_greyed_and_confirm_nothing(
     assert_never_reloaded(page)
 
 
+@pytest.mark.slow
 def test_a_period_closed_in_the_erp_closes_on_the_open_board(
-    site: str, clock_at: ClockAt, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+    own_database: None, clock_at: ClockAt, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running("worked_example", clock="2026-06-01T12:00:00Z") as erp:
         monkeypatch.setenv("SIMULATOR_URL", erp.url)

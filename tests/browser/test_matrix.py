@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from entities.models import LegalEntity
 from tests.board.year import YEAR_AT, save_a_year
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import Database, NewReader, Reader, every_look
 from tests.browser.test_board import all_stale, busy, no_deadlines, no_periods, nothing_read, on_hold_counts
 from tests.browser.test_use import tab_to
 from tests.cast import Who
@@ -70,15 +70,14 @@ STATES = {
 }
 
 
+@every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(state())
-    person()
+    clock_at(reading(state, person))
     reader = new_reader()
-    reader.log_in()
-    reader.open("/matrix/")
+    reader.log_in(path="/matrix/")
     expect(reader.page.locator("main")).to_contain_text(STATES[state])
     reader.look_from_everywhere(f"matrix-{state.__name__}")
 
@@ -87,8 +86,7 @@ def test_every_designed_state(
 
 
 def open_matrix(reader: Reader, query: str = "") -> Page:
-    reader.log_in()
-    reader.open(f"/matrix/{query}")
+    reader.log_in(path=f"/matrix/{query}")
     return reader.page
 
 
@@ -96,9 +94,10 @@ def seen_codes(page: Page) -> list[str]:
     return [each.get_attribute("id") or "" for each in page.locator("tr[id^=row-]").all()]
 
 
-def test_a_filter_applies_as_soon_as_it_is_chosen(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+def test_a_filter_applies_as_soon_as_it_is_chosen(
+    new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(busy, person))
     page = open_matrix(new_reader(), "?months=6")
     page.get_by_label("Find an entity or owner").press_sequentially("retail")
     expect(page.locator("tr[id^=row-]")).to_have_count(2)
@@ -113,9 +112,10 @@ def test_a_filter_applies_as_soon_as_it_is_chosen(new_reader: NewReader, clock_a
     assert set(seen_codes(page)) == {"row-NLDT", "row-ESIB", "row-UKWS", "row-DEVT", "row-USRT"}
 
 
-def test_everything_works_without_javascript(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(too_many())
-    person()
+def test_everything_works_without_javascript(
+    new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(too_many, person))
     page = open_matrix(new_reader(javascript=False))
     page.get_by_role("link", name="United Kingdom").click()
     expect(page.locator("tr[id^=row-]")).to_have_count(155)
@@ -134,9 +134,8 @@ def test_everything_works_without_javascript(new_reader: NewReader, clock_at: Cl
     expect(page.get_by_role("heading", level=1)).to_have_text("June 2025 – November 2025")
 
 
-def test_all_the_way_by_keyboard(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+def test_all_the_way_by_keyboard(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, person))
     page = open_matrix(new_reader())
     tab_to(page, "Skip the matrix")
     expect(page.get_by_role("link", name="Skip the matrix")).to_be_in_viewport()
@@ -153,10 +152,9 @@ def test_all_the_way_by_keyboard(new_reader: NewReader, clock_at: ClockAt) -> No
 
 
 def test_a_phone_shows_the_newest_month_first_and_keeps_names_in_sight(
-    new_reader: NewReader, clock_at: ClockAt
+    new_reader: NewReader, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(wide_group())
-    person()
+    clock_at(reading(wide_group, person))
     reader = new_reader(390, 800)
     page = open_matrix(reader)
     expect(page.get_by_role("columnheader", name="May 2026")).to_be_in_viewport()

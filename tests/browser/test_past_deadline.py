@@ -13,9 +13,10 @@ from playwright.sync_api import expect
 
 from entities.models import LegalEntity, Membership
 from periods.remarks import acknowledge, expect_close, give_reason
-from tests.browser.reader import NewReader, Reader
-from tests.make import CLOSED, MAY, OPEN, WORKED_AT, utc
-from tests.saved import BUSY_AT, PASSWORD, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.browser.reader import Database, NewReader, Reader, every_look
+from tests.browser.test_board import no_entities, nothing_read, worked
+from tests.make import CLOSED, MAY, OPEN, utc
+from tests.saved import BUSY_AT, person, save_a_busy_group, save_group
 
 ClockAt = Callable[[datetime], None]
 
@@ -30,11 +31,6 @@ def busy() -> datetime:
     expect_close(nadia, "FRSA", utc("2026-04-01 00:00").date(), utc("2026-06-16 00:00").date(), "", said)
     LegalEntity.objects.filter(code="DEVT").update(owner=None)
     return BUSY_AT
-
-
-def on_watch() -> datetime:
-    play_the_worked_example(save_group())
-    return WORKED_AT
 
 
 def nothing_late() -> datetime:
@@ -55,20 +51,9 @@ def stale() -> datetime:
     return BUSY_AT + timedelta(hours=3)
 
 
-def nothing_read() -> datetime:
-    save_group()
-    return WORKED_AT
-
-
-def no_entities() -> datetime:
-    on_watch()
-    LegalEntity.objects.all().update(active_from="2026-07-01")
-    return WORKED_AT
-
-
 STATES = {
     busy: "6 entities are past the alert line",
-    on_watch: "Nobody is past the alert line",
+    worked: "Nobody is past the alert line",
     nothing_late: "Nobody is past the alert line",
     all_closed: "Nobody is past the alert line",
     stale: "6 entities are past the alert line",
@@ -78,30 +63,27 @@ STATES = {
 
 
 def enter(reader: Reader, path: str = "/past-deadline/") -> Reader:
-    """Log in on the way to the queue."""
-    reader.open(f"/login/?next={path}")
-    reader.page.get_by_label("E-mail").fill("rosa.bell@meridian.test")
-    reader.page.get_by_label("Password").fill(PASSWORD)
-    reader.page.get_by_role("button", name="Log in").click()
-    reader.page.wait_for_url(reader.site + path)
+    """Come to the queue as Rosa."""
+    reader.log_in(path=path)
     return reader
 
 
+@every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(state())
-    person()
+    clock_at(reading(state, person))
     reader = enter(new_reader())
     expect(reader.page.locator("h2").first).to_have_text(STATES[state])
     reader.look_from_everywhere(f"queue-{state.__name__}")
 
 
-def test_an_acknowledgement_is_given_on_the_page(new_reader: NewReader, clock_at: ClockAt) -> None:
+def test_an_acknowledgement_is_given_on_the_page(
+    new_reader: NewReader, clock_at: ClockAt, story: Database
+) -> None:
     """Without scripts: the form posts, the page comes back and says who acknowledged what."""
-    clock_at(busy())
-    person()
+    clock_at(story(busy, person))
     reader = enter(new_reader(javascript=False))
     queued = reader.page.locator("#queued-USRT")
     expect(queued).to_contain_text("Nobody has acknowledged this")
@@ -117,15 +99,17 @@ def test_an_acknowledgement_is_given_on_the_page(new_reader: NewReader, clock_at
     reader.picture("queue-acknowledged")
 
 
-def test_filters_and_months_together_at_any_width(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+@pytest.mark.parametrize("widths", [(360,), pytest.param((768, 1024, 2560), marks=pytest.mark.slow)], ids=str)
+def test_filters_and_months_together_at_any_width(
+    widths: tuple[int, ...], new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(busy, person))
     reader = enter(new_reader(dark=True))
     reader.page.get_by_text("Filters", exact=True).click()
     reader.page.get_by_label("Group").select_option("EUROPE")
     expect(reader.page.locator(".queued")).to_have_count(4)
     expect(reader.page.get_by_text("Only Group: Continental Europe")).to_be_visible()
-    for width in (360, 768, 1024, 2560):
+    for width in widths:
         reader.look(width, "dark")
         reader.picture(f"queue-filtered-{width}")
         reader.assert_accessible()
@@ -134,9 +118,8 @@ def test_filters_and_months_together_at_any_width(new_reader: NewReader, clock_a
     expect(reader.page.locator(".queued")).to_have_count(6)
 
 
-def test_the_past_is_marked(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+def test_the_past_is_marked(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, person))
     reader = enter(new_reader(), "/past-deadline/?at=2026-06-16")
     expect(reader.page.get_by_text("This is the past:")).to_be_visible()
     expect(reader.page.locator(".queued").first).to_contain_text("Distribution SAS")
@@ -146,9 +129,8 @@ def test_the_past_is_marked(new_reader: NewReader, clock_at: ClockAt) -> None:
     expect(reader.page.get_by_text("This is the past:")).to_have_count(0)
 
 
-def test_the_queue_prints_whole_cards(new_reader: NewReader, clock_at: ClockAt) -> None:
-    clock_at(busy())
-    person()
+def test_the_queue_prints_whole_cards(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, person))
     reader = enter(new_reader())
     reader.page.emulate_media(media="print", color_scheme="light")
     for gone in (".top", ".tools", ".filters", ".acknowledge"):

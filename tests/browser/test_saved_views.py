@@ -7,26 +7,13 @@ from playwright.sync_api import Page, expect
 
 from entities.models import Person
 from entities.services import save_view
-from tests.browser.reader import NewReader, Reader
-from tests.browser.test_board import ClockAt
-from tests.make import WORKED_AT
-from tests.saved import PASSWORD, person, play_the_worked_example, save_group
+from tests.browser.reader import ROSA, NewReader, Reader, every_look, with_and_without_scripts
+from tests.saved import Meridian, person
 
 
 @pytest.fixture
-def rosa(site: str, clock_at: ClockAt) -> Person:
-    play_the_worked_example(save_group())
-    clock_at(WORKED_AT)
-    return person()
-
-
-def log_in(reader: Reader) -> None:
-    """Log in, wherever that leads."""
-    reader.open("/login/")
-    reader.page.get_by_label("E-mail").fill("rosa.bell@meridian.test")
-    reader.page.get_by_label("Password").fill(PASSWORD)
-    reader.page.get_by_role("button", name="Log in").click()
-    expect(reader.page.locator("#person")).to_be_visible()
+def rosa(meridian: Meridian) -> Person:
+    return Person.objects.get(email=ROSA)
 
 
 def log_out(page: Page) -> None:
@@ -41,12 +28,11 @@ def check(reader: Reader, name: str) -> None:
     reader.look(1400, "light")
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
+@with_and_without_scripts
 def test_a_view_from_its_first_to_its_last_day(rosa: Person, new_reader: NewReader, javascript: bool) -> None:
     reader = new_reader(javascript=javascript)
     page = reader.page
-    log_in(reader)
-    reader.open("/?show=late&by=owner")
+    reader.log_in(path="/?show=late&by=owner")
     page.locator("#views-of").click()
     page.get_by_label("Save what you see as").fill("EU late")
     page.locator("#views").get_by_role("button", name="Save").click()
@@ -66,9 +52,7 @@ def test_a_view_from_its_first_to_its_last_day(rosa: Person, new_reader: NewRead
 
     log_out(page)
     reader.open("/")
-    page.get_by_label("E-mail").fill("rosa.bell@meridian.test")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    reader.type_log_in()
     expect(page).to_have_url(f"{reader.site}/?show=late&by=owner")
     expect(page.locator("#row-NLDT")).to_be_visible()
     expect(page.locator("#row-UKHC")).to_have_count(0)
@@ -90,10 +74,11 @@ def test_a_view_from_its_first_to_its_last_day(rosa: Person, new_reader: NewRead
     expect(page).to_have_url(f"{reader.site}/")
 
 
+@every_look
 def test_every_designed_state(rosa: Person, new_reader: NewReader) -> None:
     reader = new_reader()
     page = reader.page
-    log_in(reader)
+    reader.log_in(path="/")
     page.locator("#views-of").click()
     expect(page.get_by_text("No saved views yet.")).to_be_visible()
     check(reader, "views-menu-empty")
@@ -136,8 +121,7 @@ def test_every_screen_has_the_menu_and_it_fits(rosa: Person, new_reader: NewRead
     save_view(rosa, "EU late", "board", "show=late&group=EUROPE")
     reader = new_reader(390)
     page = reader.page
-    log_in(reader)
-    reader.open(path)
+    reader.log_in(path=path)
     page.locator("#views-of").click()
     expect(page.get_by_label("Save what you see as")).to_be_in_viewport()
     reader.assert_no_sideways_scroll()
@@ -174,8 +158,7 @@ def test_the_page_of_views_by_keyboard(rosa: Person, new_reader: NewReader) -> N
     save_view(rosa, "EU late", "board", "show=late&group=EUROPE")
     reader = new_reader()
     page = reader.page
-    log_in(reader)
-    reader.open("/views/")
+    reader.log_in(path="/views/")
     page.locator(".saved-views a").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -199,7 +182,7 @@ def test_the_page_of_views_by_keyboard(rosa: Person, new_reader: NewReader) -> N
 def test_by_keyboard_and_escape(rosa: Person, new_reader: NewReader) -> None:
     reader = new_reader()
     page = reader.page
-    log_in(reader)
+    reader.log_in(path="/")
     page.locator("#views-of").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_label("Save what you see as")).to_be_visible()

@@ -16,10 +16,11 @@ from playwright.sync_api import expect
 from pytest_django import Settings
 
 from closing.readings import Gap, GapReason
-from entities.models import Membership
+from entities.models import Connection, LegalEntity, Membership
 from tests.board.tellings import sent, watch
-from tests.board.year import CODES, YEAR_AT, save_a_year
-from tests.browser.reader import NewReader
+from tests.board.year import CODES
+from tests.browser.reader import Database, NewReader
+from tests.browser.test_matrix import year
 from tests.golden_files import assert_golden
 from tests.make import CLOSED, ON_HOLD, OPEN, utc
 from tests.saved import Meridian, person
@@ -35,8 +36,9 @@ PAGES = {
 }
 
 
-def tell(group: Meridian) -> datetime:
+def tell() -> datetime:
     """Everybody who owns an entity past its line is told, five minutes after the other pictures; returns when."""
+    group = Meridian(Connection.objects.get(), {each.code: each for each in LegalEntity.objects.all()})
     for entity in group.entities.values():
         assert entity.owner is not None
         Membership.objects.create(person=entity.owner, role=Membership.Role.OWNER, entity=entity)
@@ -52,6 +54,7 @@ def tell(group: Meridian) -> datetime:
 
 
 def test_the_pictures_of_the_readme(
+    story: Database,
     new_reader: NewReader,
     clock_at: Callable[[datetime], None],
     tmp_path: Path,
@@ -59,9 +62,7 @@ def test_the_pictures_of_the_readme(
     settings: Settings,
 ) -> None:
     settings.MAILS_LEAVE = True
-    clock_at(YEAR_AT)
-    group = save_a_year()
-    person()
+    clock_at(story(year, person))
     reader = new_reader(1400, 900)
     reader.log_in()
     expect(reader.page.locator("#live")).to_be_visible()
@@ -71,7 +72,7 @@ def test_the_pictures_of_the_readme(
     folder = SCREENS if update else tmp_path
     for name, path in PAGES.items():
         if name == "alerts":
-            clock_at(tell(group))
+            clock_at(tell())
         reader.open(path)
         if name == "board":
             expect(reader.page.locator("#live")).to_be_visible()

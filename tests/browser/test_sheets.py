@@ -9,11 +9,12 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Serving
-from tests.browser.reader import NewReader, Reader
+from tests.browser.conftest import OneDatabase, Serving
+from tests.browser.reader import NewReader, Reader, every_look
 from tests.browser.test_use import tab_to
 from tests.make import CLOSED, OPEN, utc
 from tests.saved import Meridian, person, play_the_worked_example, save_group
+from tests.story_databases import StoryDatabases
 
 ClockAt = Callable[[datetime], None]
 MINUTE = 61_000  # ms: until the next reading of a page
@@ -23,15 +24,21 @@ ALL = {"/matrix/", "/calendar/", "/past-deadline/"}
 every_sheet = pytest.mark.parametrize("path", sorted(ALL))
 
 
-@pytest.fixture
-def meridian(site: str, clock_at: ClockAt) -> Meridian:
+def days_later() -> Meridian:
     """EU DTC BV is open eight days after its deadline."""
     group = save_group()
     play_the_worked_example(group)
     group.read("2026-06-17 11:58", OPEN_NLDT)
-    clock_at(utc("2026-06-17 12:00"))
     person()
     return group
+
+
+@pytest.fixture
+def meridian(site: str, one_database: OneDatabase, stories: StoryDatabases, clock_at: ClockAt) -> Meridian:
+    # Not on the minute: a browser may have heard of the server a millisecond before the page's moment.
+    clock_at(utc("2026-06-17 12:00:01"))
+    found: Meridian = one_database.choose(stories.copied(days_later))
+    return found
 
 
 def close_it(group: Meridian) -> None:
@@ -41,8 +48,7 @@ def close_it(group: Meridian) -> None:
 def opened(reader: Reader, path: str) -> Page:
     """A page whose timers we turn, so that no story waits for a minute; a reload from here on loses the mark."""
     reader.page.clock.install()
-    reader.log_in()
-    reader.open(path)
+    reader.log_in(path=path)
     reader.page.evaluate("window.never_reloaded = true")
     return reader.page
 
@@ -118,6 +124,7 @@ def test_a_page_that_comes_back_asks_and_the_past_does_not(
     expect(page.get_by_text("This is the past:")).to_have_count(0)
 
 
+@every_look
 @every_sheet
 def test_a_lost_server_is_said_and_what_was_missed_is_shown_once_it_is_back(
     path: str, meridian: Meridian, new_reader: NewReader, serving: Serving
@@ -174,7 +181,7 @@ def test_an_error_leaves_what_was_shown_and_is_said(
 
 @every_sheet
 def test_the_first_reading_appears_by_itself(
-    path: str, site: str, new_reader: NewReader, clock_at: ClockAt
+    path: str, own_database: None, new_reader: NewReader, clock_at: ClockAt
 ) -> None:
     group = save_group()
     clock_at(utc("2026-06-17 12:00"))
@@ -191,8 +198,7 @@ def test_the_first_reading_appears_by_itself(
 
 def test_the_calendar_by_keyboard_and_without_javascript(meridian: Meridian, new_reader: NewReader) -> None:
     reader = new_reader()
-    reader.log_in()
-    reader.open("/calendar/")
+    reader.log_in(path="/calendar/")
     page = reader.page
     tab_to(page, "Skip the calendar")
     page.keyboard.press("Tab")
@@ -201,8 +207,7 @@ def test_the_calendar_by_keyboard_and_without_javascript(meridian: Meridian, new
     page.keyboard.press("Enter")
     page.wait_for_url("**/entities/NLDT/?month=2026-05")
     plain = new_reader(390, 800, javascript=False)
-    plain.log_in()
-    plain.open("/calendar/")
+    plain.log_in(path="/calendar/")
     plain.page.get_by_label("Find an entity or owner").fill("DTC")
     plain.page.get_by_role("button", name="Apply").click()
     expect(plain.page.locator("tr[id^=row-]")).to_have_count(1)

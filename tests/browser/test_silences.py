@@ -9,7 +9,7 @@ from alerts.arrangements import Silence
 from alerts.silences import make_silence
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.board.tellings import tell_of_eu_dtc
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import Database, NewReader, Reader, every_look, with_and_without_scripts
 from tests.browser.test_board import ClockAt
 from tests.make import utc
 from tests.saved import person
@@ -19,19 +19,18 @@ WHY = "The auditors have the books until Thursday; the close date is agreed with
 
 
 @pytest.fixture
-def rosa(site: str, clock_at: ClockAt) -> Person:
-    tell_of_eu_dtc()
+def rosa(site: str, story: Database, clock_at: ClockAt) -> Person:
+    story(tell_of_eu_dtc)
     clock_at(AT)
     return Person.objects.get(email="rosa.bell@meridian.test")
 
 
 def enter(reader: Reader, where: str, email: str = "rosa.bell@meridian.test") -> Reader:
-    reader.log_in(email)
-    reader.open(where)
+    reader.log_in(email, where)
     return reader
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])
+@with_and_without_scripts
 def test_rosa_silences_eu_dtc_on_its_page_and_lifts_it_again(
     rosa: Person, new_reader: NewReader, javascript: bool
 ) -> None:
@@ -81,6 +80,7 @@ def test_an_open_board_hears_of_a_silence_and_of_its_end(rosa: Person, new_reade
     expect(row.locator(".silenced")).to_have_count(0)
 
 
+@every_look
 def test_silences_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
     reader = enter(new_reader(), "/alerts/silences/")
     reader.look_from_everywhere("silences-empty")
@@ -105,6 +105,7 @@ def test_silences_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
     reader.forgive("422")
 
 
+@every_look
 def test_an_auditor_reads(rosa: Person, new_reader: NewReader) -> None:
     person("ada@meridian.test", "Ada", role=Membership.Role.AUDITOR)
     make_silence(rosa, LegalEntity.objects.get(code="NLDT"), AT.date().replace(day=18), WHY, AT)

@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
-from tests.browser.reader import NewReader, Reader
+from tests.browser.reader import ROSA, NewReader, Reader
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT
 from tests.saved import PASSWORD, Meridian
 
@@ -43,7 +43,7 @@ def test_all_the_way_by_keyboard(meridian: Meridian, new_reader: NewReader) -> N
     reader.open("/")
     expect(page.locator("[name=username]")).to_be_focused()  # a moment after the page is there
     assert focused(page) == "username"  # the login's first field waits for typing
-    page.keyboard.type("rosa.bell@meridian.test")
+    page.keyboard.type(ROSA)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
