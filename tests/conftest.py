@@ -18,8 +18,11 @@ from tests.story_databases import StoryDatabases
 
 
 def pytest_configure() -> None:
-    """Make passwords cheap in this process; real processes keep the setting of production and verify them too."""
+    """Make what each test needs cheap in this process; real processes keep the settings of production."""
     settings.PASSWORD_HASHERS = ["tests.cheap_argon2.CheapArgon2PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = (
+        True  # else each test client looks for all static files before its first request
+    )
 
 
 @pytest.fixture(autouse=True)

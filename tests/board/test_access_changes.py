@@ -68,7 +68,11 @@ def role_given_elsewhere(world: World) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [role_taken_away, entities_moved_elsewhere, role_given_elsewhere],
+    [
+        role_taken_away,
+        pytest.param(entities_moved_elsewhere, marks=pytest.mark.slow),
+        pytest.param(role_given_elsewhere, marks=pytest.mark.slow),
+    ],
     ids=lambda change: change.__name__,
 )
 def test_what_is_taken_away_is_gone_from_every_page(world: World, change: Callable[[World], None]) -> None:

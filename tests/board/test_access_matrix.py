@@ -432,6 +432,7 @@ def answers(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> dict[
 
 def everything(world: World, who: str) -> Iterator[tuple[Asked, Answer]]:
     """All requests of one person; a POST is sent from a browser of its own, as each leaves a message."""
+    world.sign_in(who)
     browser = world.client(who)
     for name, entries in TABLE.items():
         for number, entry in enumerate(entries):

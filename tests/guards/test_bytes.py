@@ -179,7 +179,7 @@ def test_the_bytes_of_the_plain_pages(answers: Answers) -> None:
 def test_the_bytes_of_a_year(answers: Answers) -> None:
     """Twelve months with an April that was opened again; the alerts are raised and sent at the end."""
     move_the_clock(YEAR_AT)
-    group = save_a_year()
+    save_a_year()
     finance = signed_in(_rosa())
     for name in ("scoreboard", "matrix", "calendar", "past_deadline", "wall"):
         for query in ("", "?month=2025-12", "?at=2026-03-04"):
@@ -189,7 +189,7 @@ def test_the_bytes_of_a_year(answers: Answers) -> None:
     for code in ("NLDT", "FRSA", "UKHC"):
         answers.get(FINANCE, finance, reverse("entity", args=[code]))
     answers.get(FINANCE, finance, reverse("matrix") + "?months=24&by=owner")
-    move_the_clock(tell(group))
+    move_the_clock(tell())
     for query in ("", "?page=2", "?kind=alert&for=2026-05"):
         answers.get(FINANCE, finance, reverse("alerts") + query)
     answers.assert_as_before()

@@ -447,16 +447,10 @@ def play(template: str, examples: int, steps: int) -> None:
     )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_whatever_happens_a_kept_board_is_one_made_anew(
     migrated_database: str, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with django_db_blocker.unblock():
-        play(migrated_database, examples=6, steps=10)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_whatever_happens_at_length(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> None:
     with django_db_blocker.unblock():
         play(migrated_database, examples=40, steps=30)
