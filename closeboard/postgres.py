@@ -33,7 +33,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "demo": _COMMON | {"shared_buffers": "32MB", "max_connections": "60", "max_wal_size": "256MB"},
     "test": _COMMON
     | _NOT_DURABLE
-    | {"shared_buffers": "128MB", "max_connections": "100", "max_wal_size": "1GB"},
+    | {"shared_buffers": "128MB", "max_connections": "100", "max_wal_size": "512MB"},
     # Durable on purpose: what a benchmark writes must reach the disk as it would in earnest.
     "bench": _COMMON | {"shared_buffers": "256MB", "max_connections": "100", "max_wal_size": "2GB"},
 }

@@ -273,7 +273,7 @@ def run(command: list[str], profile: str) -> int:
     """Run one command with PostgreSQL and Valkey in a temporary folder; returns its exit code."""
     stop_on_signals()
     adopt_orphans()
-    state = services.new_state()
+    state = services.new_state(in_memory=profile == "test")
     try:
         with only_one(state), services.running(state, profile) as running:
             process: subprocess.Popen[bytes] | None = None

@@ -19,7 +19,7 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 def _start_services() -> None:
     undo = contextlib.ExitStack()
     atexit.register(undo.close)
-    state = services.new_state()
+    state = services.new_state(in_memory=True)
     undo.callback(services.remove, state)
     os.environ.update(undo.enter_context(services.running(state, "test")).env)
 

@@ -246,3 +246,23 @@ def test_last_lines_are_the_last_and_not_more(tmp_path: Path) -> None:
     log.write_text("".join(f"line {n}\n" for n in range(100)))
     assert children.last_lines(log, 3) == "line 97\nline 98\nline 99"
     assert children.last_lines(tmp_path / "missing") == ""
+
+
+@pytest.mark.parametrize(("room", "there"), [(0, True), (2**62, False)])
+def test_a_run_of_tests_lives_in_memory_where_there_is_room(
+    room: int, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MEMORY", tmp_path)
+    monkeypatch.setattr(services, "ROOM", room)
+    folder = services.new_state(in_memory=True)
+    assert (folder.parent == tmp_path.resolve()) is there
+    services.remove(folder)
+
+
+def test_a_machine_without_such_a_memory_uses_its_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MEMORY", tmp_path / "missing")
+    folder = services.new_state(in_memory=True)
+    assert folder.exists()
+    services.remove(folder)
