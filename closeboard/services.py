@@ -90,8 +90,8 @@ def start_afresh(state: Path) -> None:
 def new_state(*, in_memory: bool = False) -> Path:
     """A fresh state folder for one run; PostgreSQL's user can pass through it, nobody can list it.
 
-    `in_memory` prefers the machine's memory to its disk, where a database is copied ten times as fast; the disk serves
-    where the memory has no room or runs no programs.
+    `in_memory` prefers the machine's memory to its disk, where a database is copied ten times as fast; the disk
+    serves where the memory has no room or runs no programs.
     """
     parent = MEMORY if in_memory and _has_room(MEMORY) else None
     return open_state(Path(tempfile.mkdtemp(prefix="closeboard-", dir=parent)))

@@ -11,6 +11,7 @@ from typing import Literal
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from playwright.sync_api import Page, Response, Route, expect
 
 from entities.models import Group, Membership
@@ -302,8 +303,8 @@ def test_many_changes_at_once_are_fetched_and_announced_in_one_sentence(
     monkeypatch.setattr("board.live.MOST", 2)  # 60 in earnest
     page = live(new_reader())
     meridian.entities["UKRT"].country = "IE"
-    meridian.entities["UKRT"].save()
-    with page.expect_response(re.compile("seen=")):
+    with page.expect_response(re.compile("seen=")), transaction.atomic():  # in one look of the server
+        meridian.entities["UKRT"].save()
         meridian.read(WORKED_AT, {"UKHC": OPEN, "UKRT": OPEN, "USRT": CLOSED, "NLDT": CLOSED})
     expect(page.locator("#announced")).to_have_text(re.compile(r"^4 entities have changed: .* and others\.$"))
     expect(page.locator("#chip-outstanding")).to_have_text("Outstanding 2")
