@@ -47,6 +47,7 @@ def test_both_run_in_utc_with_utf8_and_only_on_sockets(state: Path) -> None:
     assert mentioning(state) == {}
 
 
+@pytest.mark.slow
 def test_data_outlives_a_stop_and_the_sockets_do_not(state: Path) -> None:
     with services.running(state, "demo", {}) as running:
         with psycopg.connect(running.env["DATABASE_URL"]) as connection:
@@ -60,6 +61,7 @@ def test_data_outlives_a_stop_and_the_sockets_do_not(state: Path) -> None:
         assert redis.Redis.from_url(running.env["REDIS_URL"]).get("signed in") == b"yes"
 
 
+@pytest.mark.slow
 def test_the_folder_may_have_spaces_in_its_name(tmp_path: Path) -> None:
     state = services.open_state(tmp_path / "month end close")
     try:
@@ -77,6 +79,7 @@ def test_what_is_set_in_the_environment_is_used_and_nothing_started(state: Path)
         assert running.children == []
 
 
+@pytest.mark.slow
 def test_a_stale_pid_file_with_the_id_of_a_stranger_harms_nobody(state: Path) -> None:
     with services.running(state, "test", {}):
         pass
@@ -102,6 +105,7 @@ with services.running(pathlib.Path(sys.argv[1]), "test", {}) as running:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.fault
 def test_a_killed_supervisor_leaves_no_server_behind(state: Path) -> None:
     supervisor = python("-c", SUPERVISOR, state)
@@ -119,6 +123,7 @@ def test_a_killed_supervisor_leaves_no_server_behind(state: Path) -> None:
     assert not left.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.fault
 def test_removing_the_state_of_a_killed_supervisor_removes_its_sockets_too(state: Path) -> None:
     supervisor = python("-c", SUPERVISOR, state)
@@ -132,6 +137,7 @@ def test_removing_the_state_of_a_killed_supervisor_removes_its_sockets_too(state
     assert mentioning(state) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.fault
 def test_a_server_that_was_orphaned_all_the_same_is_ended_first(
     state: Path, monkeypatch: pytest.MonkeyPatch
@@ -146,6 +152,7 @@ def test_a_server_that_was_orphaned_all_the_same_is_ended_first(
     undo.__exit__(None, None, None)
 
 
+@pytest.mark.slow
 def test_a_service_that_cannot_start_shows_the_end_of_its_log(state: Path) -> None:
     broken = state / "not-valkey"
     broken.write_text("#!/bin/sh\necho the disk is full\nexit 3\n")
@@ -158,6 +165,7 @@ def test_a_service_that_cannot_start_shows_the_end_of_its_log(state: Path) -> No
     assert mentioning(state) == {}
 
 
+@pytest.mark.slow
 def test_data_of_another_postgresql_version_is_named_not_touched(state: Path) -> None:
     with services.running(state, "test", {}):
         pass
@@ -214,6 +222,7 @@ def test_an_old_postgresql_is_refused(tmp_path: Path) -> None:
         postgres._version(tmp_path)
 
 
+@pytest.mark.slow
 def test_roots_closed_folder_gets_a_home_for_the_data_that_postgresql_can_reach(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
