@@ -43,7 +43,7 @@ test: .venv/.dev  ## the tests, on real PostgreSQL, Valkey, workers and browser 
 
 test-slow: .venv/.dev  ## the slow tests: processes killed, a whole demo started and stopped, properties at length
 	@$(IN_VENV) -m tests.browser_binary
-	@EXAMPLES=many exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(SLOW_JOBS) $(BY_FILE) -m "slow or hypothesis" $(ARGS)
+	@EXAMPLES=many exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(SLOW_JOBS) --dist worksteal -m "slow or hypothesis" $(ARGS)
 
 lint: .venv/.dev  ## style, templates, types, the direction of imports, migrations of every model
 	@$(MAKE) --no-print-directory --keep-going check-format check-style check-templates check-types check-imports check-migrations

@@ -16,6 +16,7 @@ from django.utils import timezone
 from alerts.models import Delivery, Notice
 from alerts.proof import prove
 from alerts.raising import evaluate_and_raise
+from closing.days import local_date, zone_named
 from closing.notices import HOLD_DOWN
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadlines import set_deadlines
@@ -52,7 +53,7 @@ class Story:
         AgreedDate.objects.create(
             entity=self.late,
             reporting_month=self.fleet.month,
-            due_on=now.date() - timedelta(days=days_ago),
+            due_on=local_date(now, zone_named(self.late.zone)) - timedelta(days=days_ago),
             reason="agreed for this story",
             agreed_by="R. Bell",
             set_at=now,
@@ -95,7 +96,7 @@ def story(fleet_sim: Running, live_stack_env: dict[str, str], sink: Sink, tmp_pa
         LegalEntity.objects.filter(code=f"E{number:05}").update(name=name)
     fleet.turn("Closed")
     sanne = Person.objects.create(email="sanne@meridian.test", name="Sanne de Wit")
-    LegalEntity.objects.filter(code="E00001").update(owner=sanne)
+    LegalEntity.objects.filter(code="E00001").update(owner=sanne, zone=_where_it_is_noon())
     late = LegalEntity.objects.get(code="E00001")
     Membership.objects.create(person=sanne, role=Role.OWNER, entity=late)
     for name, role, place in (
@@ -144,6 +145,11 @@ def test_eu_dtc_from_plus_five_to_its_close_and_reopening(
         assert [each.told() for each in found.differences] == []
         assert len(story.sink.ids) == at_once.count() == 6
         assert story.sink.extra == 0
+
+
+def _where_it_is_noon() -> str:
+    """A zone in which the story, which is moved by an hour or two, keeps to one day."""
+    return f"Etc/GMT{timezone.now().hour - 12:+d}"
 
 
 def _with_mail(env: dict[str, str], sink: Sink) -> dict[str, str]:

@@ -143,8 +143,8 @@ def test_commands_and_tasks_leave_the_same(
     assert not StateChange.objects.exists()
 
     clock = TurnedClock(INSTANTS[0])
-    monkeypatch.setattr(connectors_door, "timezone", clock)
-    monkeypatch.setattr(alerts_door, "timezone", clock)
+    monkeypatch.setattr(connectors_door, "database_clock", clock.now)
+    monkeypatch.setattr(alerts_door, "database_clock", clock.now)
     with (
         finished_tasks() as done,
         start_worker(app, pool="threads", concurrency=2, perform_ping_check=False, queues=["sync", "alerts"]),
