@@ -5,7 +5,8 @@ PYTHON ?= python3
 PORT ?= 8000
 HOST ?= 127.0.0.1
 ARGS ?=
-JOBS ?= 2
+# Two cores serve three processes: some test always waits for a server, a browser or a pause.
+JOBS ?= 3
 # The slow tests wait more than they work.
 SLOW_JOBS ?= 4
 # A file's stories share what they stand on, so one worker runs them all.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,16 +15,15 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from closing.days import CalendarUncovered, WorkCalendar
+from closing.days import CalendarUncovered, WorkCalendar, zone_named
 from closing.notices import HOLD_DOWN
-from closing.standing import LatenessUnit
+from closing.standing import LatenessUnit, after_period_end
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.attempts import OutOfOrder
 from periods.freshness import freshness
 from periods.models import ConnectionClock
 from periods.policies import effective_policies
-from periods.reopening import AFTER_PERIOD_END
 
 _ONE_AT_A_TIME = 5_210_331  # advisory lock: evaluators queue up, and the second finds nothing left to write
 
@@ -225,28 +224,22 @@ def _move_overruns(cursor: CursorWrapper, as_of: datetime) -> tuple[int, int, in
         {"as_of": as_of, "hold_down": str(HOLD_DOWN)},
     )
     cursor.execute(
-        f"""
-        WITH opened AS (
-            INSERT INTO alerts_overrun (period_id, episode, opened_at, worst_days_late, after_reopening)
-            SELECT flag.period_id,
-                   1 + (SELECT count(*) FROM alerts_overrun past WHERE past.period_id = flag.period_id),
-                   %(as_of)s, flag.days_late,
-                   EXISTS (SELECT FROM periods_statechange change
-                           JOIN periods_fiscalperiod period ON period.id = change.period_id
-                           JOIN entities_legalentity entity ON entity.id = period.entity_id
-                           WHERE change.period_id = flag.period_id AND change.previous_state = 'closed'
-                             AND {AFTER_PERIOD_END})
-            FROM alerts_overdueflag flag
-            WHERE flag.level IN ('late', 'alerting')
-              AND NOT EXISTS (SELECT FROM alerts_overrun open
-                              WHERE open.period_id = flag.period_id AND open.closed_at IS NULL)
-            ON CONFLICT DO NOTHING
-            RETURNING after_reopening)
-        SELECT count(*), count(*) FILTER (WHERE after_reopening) FROM opened
-        """,  # noqa: S608 - a predicate of our own
+        """
+        INSERT INTO alerts_overrun (period_id, episode, opened_at, worst_days_late, after_reopening)
+        SELECT flag.period_id,
+               1 + (SELECT count(*) FROM alerts_overrun past WHERE past.period_id = flag.period_id),
+               %(as_of)s, flag.days_late, false
+        FROM alerts_overdueflag flag
+        WHERE flag.level IN ('late', 'alerting')
+          AND NOT EXISTS (SELECT FROM alerts_overrun open
+                          WHERE open.period_id = flag.period_id AND open.closed_at IS NULL)
+        ON CONFLICT DO NOTHING
+        RETURNING id, period_id
+        """,
         {"as_of": as_of},
     )
-    opened, reopened = cursor.fetchone()
+    opened = cursor.fetchall()
+    reopened = _mark_reopened(cursor, opened) if opened else 0
     cursor.execute(
         """
         UPDATE alerts_overrun overrun
@@ -262,4 +255,27 @@ def _move_overruns(cursor: CursorWrapper, as_of: datetime) -> tuple[int, int, in
         {"as_of": as_of},
     )
     crossed = sum(1 for (now,) in cursor.fetchall() if now)
-    return opened, reopened, crossed, ended
+    return len(opened), reopened, crossed, ended
+
+
+def _mark_reopened(cursor: CursorWrapper, opened: Sequence[tuple[int, int]]) -> int:
+    """Mark the overruns, each with its period, that a reopening after the period's end has opened; their number."""
+    cursor.execute(
+        """
+        SELECT change.period_id, change.seen_at, period.last_day, entity.zone
+        FROM periods_statechange change
+        JOIN periods_fiscalperiod period ON period.id = change.period_id
+        JOIN entities_legalentity entity ON entity.id = period.entity_id
+        WHERE change.period_id = ANY(%s) AND change.previous_state = 'closed'
+        """,
+        [[period for _, period in opened]],
+    )
+    reopened = {
+        period
+        for period, seen_at, last_day, zone in cursor.fetchall()
+        if after_period_end(seen_at, last_day, zone_named(zone))
+    }
+    if reopened:
+        ids = [overrun for overrun, period in opened if period in reopened]
+        cursor.execute("UPDATE alerts_overrun SET after_reopening = true WHERE id = ANY(%s)", [ids])
+    return len(reopened)

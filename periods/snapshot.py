@@ -11,13 +11,22 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from closing.days import DateSpan, WorkCalendar, month_and_year
+from closing.days import DateSpan, WorkCalendar, month_and_year, zone_named
 from closing.deadlines import Deadline
 from closing.months import month_end, previous_month
 from closing.readings import NativeFacts, facts_from_json
 from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
 from closing.scoreboard import GroupNode, Quiet, Row, Scoreboard, Warning, groups_above, in_order, ranked
-from closing.standing import Change, History, LatenessUnit, Level, Standing, fold, judge
+from closing.standing import (
+    Change,
+    History,
+    LatenessUnit,
+    Level,
+    Standing,
+    after_period_end,
+    fold,
+    judge,
+)
 from closing.states import PeriodState
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
@@ -25,7 +34,6 @@ from periods import silence_port
 from periods.big_reads import big_read
 from periods.freshness import Freshness, freshness
 from periods.policies import EffectivePolicy, effective_policies
-from periods.reopening import AFTER_PERIOD_END
 from periods.said import said_of
 
 _STATES = {state.value: state for state in PeriodState}
@@ -355,7 +363,7 @@ def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warni
     """
     with big_read() as cursor:
         cursor.execute(
-            f"""
+            """
             WITH open_again AS MATERIALIZED (
                 SELECT period_id, reopening.seen_at, now.state, now.seen_at AS since
                 FROM (SELECT period_id, max(seen_at) AS seen_at FROM periods_statechange
@@ -364,19 +372,20 @@ def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warni
                 JOIN LATERAL (SELECT state, seen_at FROM periods_statechange
                               WHERE period_id = reopening.period_id AND seen_at <= %(as_of)s
                               ORDER BY seen_at DESC, id DESC LIMIT 1) now ON now.state IN ('open', 'on_hold'))
-            SELECT entity.code, entity.name, period.reporting_month, change.state, change.since
+            SELECT entity.code, entity.name, period.reporting_month, change.state, change.since,
+                   change.seen_at, period.last_day, entity.zone
             FROM open_again change
             JOIN periods_fiscalperiod period ON period.id = change.period_id
             JOIN entities_legalentity entity ON entity.id = period.entity_id
-            WHERE {AFTER_PERIOD_END}
-              AND period.entity_id = ANY(%(ids)s) AND period.reporting_month < %(month)s
+            WHERE period.entity_id = ANY(%(ids)s) AND period.reporting_month < %(month)s
               AND period.type = 'operating'
             ORDER BY period.id
-            """,  # noqa: S608 - a predicate of our own
+            """,
             {"ids": ids, "month": month, "as_of": as_of},
         )
         words = {"open": "open again", "on_hold": "on hold again"}
         return [
             Warning("reopened", code, f"{name}, {month_and_year(reported)}, {words[state]}", since)
-            for code, name, reported, state, since in cursor.fetchall()
+            for code, name, reported, state, since, seen_at, last_day, zone in cursor.fetchall()
+            if after_period_end(seen_at, last_day, zone_named(zone))
         ]
