@@ -44,7 +44,7 @@ test: .venv/.dev  ## the tests, on real PostgreSQL, Valkey, workers and browser 
 
 test-slow: .venv/.dev  ## the slow tests: processes killed, a whole demo started and stopped, properties at length
 	@$(IN_VENV) -m tests.browser_binary
-	@EXAMPLES=many exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(SLOW_JOBS) --dist worksteal -m "slow or hypothesis" $(ARGS)
+	@EXAMPLES=many exec $(WITH_SERVICES) -- $(IN_VENV) -m pytest -n $(SLOW_JOBS) --dist loadgroup -m "slow or hypothesis" $(ARGS)
 
 lint: .venv/.dev  ## style, templates, types, the direction of imports, migrations of every model
 	@$(MAKE) --no-print-directory --keep-going check-format check-style check-templates check-types check-imports check-migrations
@@ -106,6 +106,6 @@ clean:  ## remove the environment and what tools left; the demo's data stays (ma
 	@touch .venv/.demo .venv/.dev
 
 # Where pip is set up to use another index and uv is not, uv fails and pip does it, more slowly.
-install = $(UV) pip install --quiet --python $(IN_VENV) --require-hashes -r $(1) || { \
+install = $(UV) pip install --quiet --compile-bytecode --python $(IN_VENV) --require-hashes -r $(1) || { \
 	  echo 'uv could not install it; trying with pip' >&2; \
 	  $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }

@@ -31,9 +31,11 @@ _COMMON = {
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 PROFILES: Mapping[str, Mapping[str, str]] = {
     "demo": _COMMON | {"shared_buffers": "32MB", "max_connections": "60", "max_wal_size": "256MB"},
+    # A run has some hundred databases, which are never old: to vacuum them all costs more than the tests of one.
     "test": _COMMON
     | _NOT_DURABLE
-    | {"shared_buffers": "128MB", "max_connections": "100", "max_wal_size": "512MB"},
+    | {"shared_buffers": "128MB", "max_connections": "100", "max_wal_size": "512MB", "autovacuum": "off"}
+    | {"wal_level": "minimal", "max_wal_senders": "0", "checkpoint_timeout": "30min"},
     # Durable on purpose: what a benchmark writes must reach the disk as it would in earnest.
     "bench": _COMMON | {"shared_buffers": "256MB", "max_connections": "100", "max_wal_size": "2GB"},
 }

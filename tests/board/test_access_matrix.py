@@ -36,7 +36,8 @@ from tests.board.worlds import (
     World,
 )
 
-pytestmark = pytest.mark.timeout(600)  # everything is asked before the first test
+# Everything is asked before the first test, by one worker.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("access")]
 LOGIN = 302  # to the login; told apart from other redirects below
 ALL_SEEING = (OF_ALL, SUPERUSER)
 Statuses = Mapping[str, int]
@@ -417,14 +418,22 @@ class Asked:
     how: str = ""
 
 
-@pytest.fixture(scope="module")
-def answers(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> dict[Asked, Answer]:
-    """What everybody gets at every address, in every world."""
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(worlds.ONE_OF_A_KIND, id="one of a kind"),
+        pytest.param(EVERYBODY, id="everybody", marks=pytest.mark.slow),
+    ],
+)
+def answers(
+    request: pytest.FixtureRequest, migrated_database: str, django_db_blocker: DjangoDbBlocker
+) -> dict[Asked, Answer]:
+    """What these people get at every address, in every world."""
     found: dict[Asked, Answer] = {}
     with django_db_blocker.unblock():
         for name in (worlds.ALONE, worlds.UK, WHOLE):
             with worlds.world(name, migrated_database) as world:
-                for who in EVERYBODY:
+                for who in request.param:
                     if name in {WHOLE, SEES.get(who)}:
                         found |= dict(everything(world, who))
     return found

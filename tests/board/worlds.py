@@ -73,6 +73,8 @@ SIGNED_IN = tuple(SEES)
 OUTSIDE = (SIGNED_OUT, SWITCHED_OFF)
 CURIOUS = FINANCE  # asks everything; the others of the UK see the same entities
 EVERYBODY = (*SIGNED_IN, *OUTSIDE)
+# Of a part, of one entity, of all, of nothing, and from outside: the others differ by what they may do.
+ONE_OF_A_KIND = (FINANCE, OWNER_OF_ONE, OF_ALL, NO_ROLE, SIGNED_OUT)
 WRITING = (OWNER_OF_ONE, FINANCE, ADMINISTRATOR, OF_ALL, SUPERUSER)
 READING = (OWNER, AUDITOR)
 _ROLES = {
