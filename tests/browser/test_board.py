@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from closing.days import DateSpan
 from entities.models import LegalEntity
-from tests.browser.reader import Database, NewReader, every_look
+from tests.browser.reader import Database, NewReader, every_look, violations
 from tests.cast import NLDT, UKHC, UKRT, Who
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
 from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
@@ -119,6 +119,15 @@ def test_the_plain_pages(new_reader: NewReader, reading: Database) -> None:
         reader.open(path)
         reader.look_from_everywhere(name)
     reader.forgive("404")
+
+
+def test_pale_words_are_found_where_contrast_is_looked_at(new_reader: NewReader) -> None:
+    reader = new_reader()
+    reader.open("/login/")
+    page = reader.page
+    page.evaluate("document.querySelector('label').style.color = '#ddd'")
+    assert [found.partition(":")[0] for found in violations(page)] == ["color-contrast"]
+    assert violations(page, contrast=False) == []
 
 
 def test_a_wrong_password_is_said_in_words(new_reader: NewReader, reading: Database) -> None:

@@ -14,7 +14,7 @@ from alerts.models import Destination
 from alerts.sending import post_due
 from entities.models import Group, Membership, Person
 from tests.alerts.places import PATHS, SECRET
-from tests.browser.reader import OTHER_LOOKS, WIDE_BY_DAY, NewReader, Reader
+from tests.browser.reader import EVERY_LOOK, WIDE_BY_DAY, NewReader, Reader
 from tests.faults.http_sink import HttpSink, Reply
 from tests.faults.mails import raise_notice, save_late_group
 from tests.saved import Meridian, person
@@ -44,8 +44,8 @@ def rosa(group: Meridian) -> Person:
 @pytest.mark.parametrize(
     ("looks", "javascript"),
     [
-        pytest.param(*WIDE_BY_DAY.values, True, id="with scripts, wide by day"),
-        pytest.param(*OTHER_LOOKS.values, True, id="with scripts, other looks", marks=pytest.mark.slow),
+        pytest.param(WIDE_BY_DAY, True, id="with scripts, wide by day"),
+        pytest.param(EVERY_LOOK, True, id="with scripts, every look", marks=pytest.mark.slow),
         pytest.param((), False, id="without scripts", marks=pytest.mark.slow),
     ],
     indirect=["looks"],
