@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from urllib.parse import urlsplit
 from uuid import uuid4
 
-import psycopg
 from django.db import connection
-from psycopg import sql
 
 from closing.days import DateSpan
 from closing.readings import Gap, GapReason, NativeFacts
@@ -32,6 +28,7 @@ from periods.remarks import (
     withdraw_note,
 )
 from tests.cast import WIDER_CAST
+from tests.databases import copy_database, drop_database, in_use, maintenance
 from tests.make import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.saved import Meridian, person, save_group
 
@@ -45,20 +42,14 @@ GROUPS = ("MERIDIAN", "UK", "EUROPE", "AMERICAS")
 def own_copy(template: str) -> Iterator[None]:
     """Let Django use a fresh copy of the migrated database, which everybody commits to; dropped afterwards."""
     name = f"{template[:40]}_{uuid4().hex[:10]}"
-    server = urlsplit(os.environ["DATABASE_URL"])._replace(path="/postgres").geturl()
     connection.close()
-    before = connection.settings_dict["NAME"]
-    with psycopg.connect(server, autocommit=True) as session:
-        session.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-        connection.settings_dict["NAME"] = name
+    with maintenance() as server:
+        copy_database(server, template, name)
         try:
-            yield
+            with in_use(name):
+                yield
         finally:
-            connection.close()
-            connection.settings_dict["NAME"] = before
-            session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(server, name)
 
 
 @dataclass
