@@ -69,7 +69,7 @@ def role_given_elsewhere(world: World) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        role_taken_away,
+        pytest.param(role_taken_away, marks=pytest.mark.slow),
         pytest.param(entities_moved_elsewhere, marks=pytest.mark.slow),
         pytest.param(role_given_elsewhere, marks=pytest.mark.slow),
     ],
