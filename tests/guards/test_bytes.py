@@ -36,7 +36,7 @@ from tests.guards.addresses import (
     WITHOUT_A_ROLE,
 )
 from tests.guards.answers import (
-    FOLDER,
+    TEMPLATES_FOLDER,
     Answers,
     asking,
     fix_settings,
@@ -70,13 +70,8 @@ def test_every_address_has_an_entry() -> None:
 
 
 def test_every_template_is_rendered() -> None:
-    manifests = [path.read_text(encoding="utf-8").splitlines() for path in (GOLDEN / FOLDER).glob("*.txt")]
-    rendered = {
-        line.removeprefix("template ")
-        for lines in manifests
-        for line in lines
-        if line.startswith("template ")
-    }
+    manifests = (GOLDEN / TEMPLATES_FOLDER).glob("*.txt")
+    rendered = {line for path in manifests for line in path.read_text(encoding="utf-8").splitlines()}
     there = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
     assert sorted(there - rendered - WITHOUT_AN_ANSWER.keys()) == [], "no golden bytes hold these templates"
     assert sorted((rendered | WITHOUT_AN_ANSWER.keys()) - there) == [], "these templates are gone"
