@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from closing.notices import Kind
 from closing.rhythms import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
-from entities.secrets import seal, unseal
+from infra.secrets import seal, unseal
 
 _KINDS = [(kind.value, kind.value) for kind in Kind]
 DIGEST_AT = time(8)

@@ -17,8 +17,8 @@ from alerts.post_server import AddressRefused, check_address
 from alerts.still_true import REMOVED, SWITCHED_OFF
 from alerts.webhook import new_secret
 from closing.notices import Kind
-from connectors.hosts import Target
 from entities.models import Group, Person
+from infra.hosts import Target
 
 LONGEST_NAME = 80
 _LONGEST_LABEL = (

@@ -14,11 +14,11 @@ from django.conf import settings
 
 from alerts.arrangements import Destination
 from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable
-from connectors.door import Deadline
-from connectors.hosts import ForbiddenAddress, HostRules, Target, literal, parse_url
-from connectors.ports import SourceError, SourceRefused, SourceUnavailable
-from connectors.wire import Answer, Limits, Wire
-from entities.secrets import SecretUnreadable
+from infra.hosts import ForbiddenAddress, HostRules, Target, literal, parse_url
+from infra.outbound.errors import AccessRefused, RequestFailed, ServerUnavailable
+from infra.outbound.host_limits import Deadline
+from infra.outbound.requests import Answer, Limits, Wire
+from infra.secrets import SecretUnreadable
 
 LONGEST_POST = 30.0  # seconds from the look-up of the name to the answer; a lease is ten times as long
 LIMITS = Limits(retries=0, operation_seconds=10.0, attempt_bytes=200_000)  # who tries again is the outbox
@@ -119,7 +119,7 @@ def post(place: Destination, body: bytes, headers: Mapping[str, str]) -> None:
         wire.hide(*_secrets_of(target))
         try:
             answer = wire.post_json(url, headers, body)
-        except SourceError as wrong:
+        except RequestFailed as wrong:
             raise _fault(target, wrong) from None
     _judge(target, answer)
 
@@ -132,14 +132,14 @@ def _secrets_of(target: Target) -> list[str]:
     return [each for part in parts for each in (part, unquote(part)) if len(each) > 5]
 
 
-def _fault(target: Target, wrong: SourceError) -> Temporary | Misconfigured:
+def _fault(target: Target, wrong: RequestFailed) -> Temporary | Misconfigured:
     """What it means that there is no answer; the wire's own words name the whole path, which is a secret here."""
     host = target.netloc
-    if isinstance(wrong, SourceRefused):
+    if isinstance(wrong, AccessRefused):
         return Misconfigured(
             f"{host} may not be contacted: it does not prove who it is, or leads to an address that is forbidden."
         )
-    if not isinstance(wrong, SourceUnavailable):
+    if not isinstance(wrong, ServerUnavailable):
         return Temporary(f"{host} sent an answer that has no end.", AFTER_A_HANG)
     if wrong.status is not None:
         wait = timedelta(seconds=wrong.retry_after or 0)

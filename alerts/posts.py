@@ -24,7 +24,7 @@ from alerts.trouble_words import letter_of
 from alerts.webhook import headers_of, id_of, webhook_body
 from closing.days import weekday_and_date
 from closing.words import reader_zone
-from entities.secrets import SecretUnreadable
+from infra.secrets import SecretUnreadable
 
 Kind = Destination.Kind
 

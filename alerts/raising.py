@@ -27,10 +27,10 @@ from closing.notices import HOLD_DOWN, Kind, Reason, Verdict
 from closing.readings import PeriodType
 from closing.standing import after_period_end
 from closing.states import PeriodState
+from infra.ticks import claim_tick
 from periods.freshness import freshness
 from periods.models import PeriodDeadline, StateChange
 from periods.policies import effective_policies
-from periods.ticks import claim_tick
 
 _BEFORE_AN_EPISODE = (Kind.DUE_SOON, Kind.NO_DEADLINE)
 LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only

@@ -9,7 +9,7 @@ from alerts.proof import prove_and_keep
 from alerts.raising import evaluate_minute
 from alerts.sending import post_due, send_due
 from alerts.services import only_evaluator
-from periods.ticks import claim_tick, database_clock
+from infra.ticks import claim_tick, database_clock
 
 
 @shared_task(name="alerts.evaluate", time_limit=120, soft_time_limit=90)

@@ -17,7 +17,7 @@ from connectors.bizcentral import RESOURCE
 from connectors.entra import TokenCache
 from connectors.ports import LedgerSource, SourceSettings, Wanted
 from connectors.registry import build
-from connectors.wire import Limits
+from infra.outbound.requests import Limits
 from simulator.run import Running, running
 
 LATENCY_MS = 20

@@ -37,7 +37,7 @@ from board.saved_views import SeeOther
 from board.shell import shell
 from entities.access import administered_groups
 from entities.models import Group
-from entities.secrets import SecretUnreadable
+from infra.secrets import SecretUnreadable
 
 APART = 10  # seconds between two test posts to one destination
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-from entities.secrets import key_ring
+from infra.secrets import key_ring
 
 TAG = "closeboard"
 KEEPS_ALL = "noeviction"

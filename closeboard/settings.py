@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings
 
 from closeboard import logs
 from closeboard.schedule import beat_schedule
-from connectors.hosts import HostRules
+from infra.hosts import HostRules
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

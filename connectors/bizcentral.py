@@ -19,15 +19,9 @@ from closing.months import month_end, month_of, next_month
 from closing.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType, PostingWindowFacts
 from connectors.entra import TokenCache
 from connectors.odata import BadRow, Service, flag, maybe_text, moment, plain_date, query, text
-from connectors.ports import (
-    SourceError,
-    SourceMisread,
-    SourceRefused,
-    SourceSettings,
-    SourceUnavailable,
-    Wanted,
-)
-from connectors.wire import Limits
+from connectors.ports import SourceSettings, Wanted
+from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
+from infra.outbound.requests import Limits
 
 AT_ONCE = 3
 RESOURCE = "https://api.businesscentral.dynamics.com"
@@ -133,7 +127,7 @@ class BizCentralSource:
             quote(part, safe="") for part in (self.settings.tenant, self.settings.environment)
         )
         if not environment:
-            raise SourceRefused("The connection names no Business Central environment, such as 'production'.")
+            raise AccessRefused("The connection names no Business Central environment, such as 'production'.")
         return f"{service.base}/v2.0/{tenant}/{environment}/api/v2.0/companies"
 
     def _has_periods(
@@ -143,7 +137,7 @@ class BizCentralSource:
         place = f"{root}({_find(one, companies).identity})"
         try:
             return bool(service.rows(f"{place}/accountingPeriods" + query(select="id,startingDate", top="1")))
-        except SourceError as wrong:
+        except RequestFailed as wrong:
             raise _of_one_company(wrong) from None
 
 
@@ -156,7 +150,7 @@ def _around(span: DateSpan) -> str:
 def _answered(future: Future[list[Any]]) -> list[Any]:
     try:
         return future.result()
-    except SourceError as wrong:
+    except RequestFailed as wrong:
         raise _of_one_company(wrong) from None
 
 
@@ -167,15 +161,15 @@ NO_ACCESS = (
 NOT_FOUND = "Business Central no longer finds this company (404). It may have been deleted, renamed or moved."
 
 
-def _of_one_company(wrong: SourceError) -> Exception:
+def _of_one_company(wrong: RequestFailed) -> Exception:
     """The trouble of one company, or the error itself when it concerns all of them."""
-    if isinstance(wrong, SourceRefused) and wrong.status == 403:
+    if isinstance(wrong, AccessRefused) and wrong.status == 403:
         return _Trouble(GapReason.NO_ACCESS, NO_ACCESS)
-    if isinstance(wrong, SourceRefused) and wrong.status in {404, 410}:
+    if isinstance(wrong, AccessRefused) and wrong.status in {404, 410}:
         return _Trouble(GapReason.NOT_FOUND, NOT_FOUND)
-    if isinstance(wrong, SourceMisread) and wrong.status == 200:
+    if isinstance(wrong, AnswerMisread) and wrong.status == 200:
         return _Trouble(GapReason.BAD_ROW, wrong.words)
-    if isinstance(wrong, SourceUnavailable) and wrong.status == 500:
+    if isinstance(wrong, ServerUnavailable) and wrong.status == 500:
         # An extension that fails in one company answers 500 for ever; it must not hide the other 299.
         return _Trouble(GapReason.FAILED, wrong.words)
     return wrong
@@ -189,9 +183,9 @@ def _companies(rows: Sequence[Any]) -> dict[str, Company]:
             identity = str(UUID(text(row, "id")))
             company = Company(erp_id=identity, name=text(row, "name"), identity=identity)
         except (BadRow, ValueError) as wrong:
-            raise SourceMisread(f"The list of companies has a row that cannot be read: {wrong}.") from None
+            raise AnswerMisread(f"The list of companies has a row that cannot be read: {wrong}.") from None
         if found.setdefault(identity, company) != company:
-            raise SourceMisread(f"The list of companies names {identity} twice with different names.")
+            raise AnswerMisread(f"The list of companies names {identity} twice with different names.")
     return found
 
 

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from connectors.ports import SourceError, SourceMisread, SourceRefused, SourceUnavailable
-from connectors.wire import Answer, Wire
+from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
+from infra.outbound.requests import Answer, Wire
 
 EARLY = 300.0  # seconds before its expiry at which a token is no longer used
 REFUSAL_KEPT = 900.0  # a definite refusal is not asked about again for this long (05-reliability E2)
@@ -39,7 +39,7 @@ class _Entry:
     token: str = ""
     good_until: float = 0.0
     forced_at: float | None = None
-    refusal: SourceRefused | None = None
+    refusal: AccessRefused | None = None
     refused_until: float = 0.0
 
 
@@ -56,7 +56,7 @@ class TokenCache:
         self._salt = secrets.token_bytes(16)
 
     def token(self, wire: Wire, who: Credentials) -> str:
-        """A token that is good for some minutes; raises SourceRefused, also from memory, or SourceUnavailable."""
+        """A token that is good for some minutes; raises AccessRefused, also from memory, or ServerUnavailable."""
         entry = self._entry(who)
         with _Held(entry.lock, wire):
             if entry.token and self._clock() < entry.good_until:
@@ -67,7 +67,7 @@ class TokenCache:
     def renew(self, wire: Wire, who: Credentials, refused: str) -> str:
         """A token other than the refused one: whatever another thread fetched meanwhile, else one forced refresh.
 
-        Raises SourceRefused when the refused token is itself the fruit of a recent forced refresh.
+        Raises AccessRefused when the refused token is itself the fruit of a recent forced refresh.
         """
         entry = self._entry(who)
         with _Held(entry.lock, wire):
@@ -77,7 +77,7 @@ class TokenCache:
             if entry.forced_at is not None and now - entry.forced_at < FORCED_GAP:
                 if entry.refusal is not None:  # another thread's refresh was refused: its words say more
                     return self._fetch(wire, who, entry)
-                raise SourceRefused(NOT_ACCEPTED, status=401)
+                raise AccessRefused(NOT_ACCEPTED, status=401)
             entry.forced_at = now
             entry.token = ""
             return self._fetch(wire, who, entry)
@@ -91,12 +91,12 @@ class TokenCache:
     def _fetch(self, wire: Wire, who: Credentials, entry: _Entry) -> str:
         now = self._clock()
         if entry.refusal is not None and now < entry.refused_until:
-            raise SourceRefused(
+            raise AccessRefused(
                 entry.refusal.words, status=entry.refusal.status, retry_after=entry.refused_until - now
             )
         try:
             token, lifetime = _ask(wire, who)
-        except SourceRefused as refusal:
+        except AccessRefused as refusal:
             if refusal.status is not None:  # Entra itself said no; a forbidden address is not remembered
                 entry.refusal, entry.refused_until = refusal, now + REFUSAL_KEPT
             raise
@@ -130,7 +130,7 @@ def _ask(wire: Wire, who: Credentials) -> tuple[str, float]:
     """One request for a token, with its lifetime in seconds."""
     wire.hide(who.secret)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", who.tenant):
-        raise SourceRefused("The tenant must be its id or its domain name. Correct the connection's tenant.")
+        raise AccessRefused("The tenant must be its id or its domain name. Correct the connection's tenant.")
     url = f"{who.authority.rstrip('/')}/{who.tenant}/oauth2/v2.0/token"
     try:
         answer = wire.post_form(
@@ -142,8 +142,8 @@ def _ask(wire: Wire, who: Credentials) -> tuple[str, float]:
                 "scope": who.scope,
             },
         )
-    except SourceUnavailable as wrong:
-        raise SourceUnavailable(
+    except ServerUnavailable as wrong:
+        raise ServerUnavailable(
             f"No token: {wrong.words}", status=wrong.status, retry_after=wrong.retry_after
         ) from None
     if not 200 <= answer.status < 300:
@@ -151,15 +151,15 @@ def _ask(wire: Wire, who: Credentials) -> tuple[str, float]:
     found = answer.document
     token = found.get("access_token") if isinstance(found, dict) else None
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,16384}", token):
-        raise SourceMisread(
+        raise AnswerMisread(
             "The token endpoint answered without a usable token. Check the connection's authority."
         )
     wire.hide(token)
     kind, lifetime = found.get("token_type"), found.get("expires_in")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise SourceMisread("The token endpoint answered with a token that is not a bearer token.")
+        raise AnswerMisread("The token endpoint answered with a token that is not a bearer token.")
     if isinstance(lifetime, bool) or not re.fullmatch(r"\d{1,9}", str(lifetime)):
-        raise SourceMisread("The token endpoint did not say how long its token lives.")
+        raise AnswerMisread("The token endpoint did not say how long its token lives.")
     return token, min(float(str(lifetime)), 86_400.0)
 
 
@@ -183,9 +183,9 @@ _CODES = {
 }
 
 
-def _refusal(wire: Wire, answer: Answer) -> SourceError:
+def _refusal(wire: Wire, answer: Answer) -> RequestFailed:
     if 300 <= answer.status < 400:
-        return SourceMisread(
+        return AnswerMisread(
             "The token endpoint redirects elsewhere. Check the authority.", status=answer.status
         )
     problem = answer.problem or {}
@@ -195,6 +195,6 @@ def _refusal(wire: Wire, answer: Answer) -> SourceError:
         _NUMBERS.get(number[1]) if number and number[1] in _NUMBERS else _CODES.get(code)
     ) or "Entra refuses a token. Check tenant, client id, secret and address of the connection."
     detail = " ".join(part for part in (number[0] if number else "", wire.scrub(code)[:40]) if part)
-    return SourceRefused(
+    return AccessRefused(
         f"{words} (token endpoint: {answer.status}{' ' + detail if detail else ''})", status=answer.status
     )

@@ -16,8 +16,9 @@ from closing.readings import Company, FinopsFacts, Gap, GapReason, Harvest, Peri
 from connectors.entra import TokenCache
 from connectors.finops_status import Key, Statuses
 from connectors.odata import BadRow, Service, any_of, maybe_text, noon_date, query, text
-from connectors.ports import SourceMisread, SourceRefused, SourceSettings, Wanted
-from connectors.wire import Limits
+from connectors.ports import SourceSettings, Wanted
+from infra.outbound.errors import AccessRefused, AnswerMisread
+from infra.outbound.requests import Limits
 
 STATUS_SETS = (
     "LedgerFiscalPeriodsV2",
@@ -108,14 +109,14 @@ def _lists(span: DateSpan) -> Mapping[str, Mapping[str, str]]:
 def _status_set(document: Any) -> str:
     sets = document.get("value") if isinstance(document, dict) else None
     if not isinstance(sets, list):
-        raise SourceMisread("The service document of Finance & Operations holds no list of entity sets.")
+        raise AnswerMisread("The service document of Finance & Operations holds no list of entity sets.")
     names = {one.get("name") for one in sets if isinstance(one, dict) and isinstance(one.get("name"), str)}
     missing = [name for name in ("LegalEntities", "Ledgers", "FiscalPeriods") if name not in names]
     chosen = next((name for name in STATUS_SETS if name in names), None)
     if chosen is None:
         missing.append(" or ".join(STATUS_SETS))
     if missing or chosen is None:
-        raise SourceRefused(
+        raise AccessRefused(
             f"This environment does not publish the entity {', '.join(missing)}. An administrator of Finance & "
             "Operations must set the data entity (LedgerFiscalPeriodEntity for the period status) to public, or give "
             "the application's user the right to read it."
@@ -171,7 +172,7 @@ def _calendars(rows: Iterable[Any], span: DateSpan) -> dict[str, _Calendar]:
         try:
             name = text(row, "Calendar")
         except BadRow as wrong:
-            raise SourceMisread(f"FiscalPeriods: a row names no calendar: {wrong}.") from None
+            raise AnswerMisread(f"FiscalPeriods: a row names no calendar: {wrong}.") from None
         calendar = found.setdefault(name.casefold(), _Calendar())
         try:
             period = _period(name, row)

@@ -9,11 +9,12 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
-from connectors.door import Deadline
 from connectors.entra import NOT_ACCEPTED, Credentials, TokenCache
-from connectors.hosts import ForbiddenAddress, parse_url
-from connectors.ports import SourceMisread, SourceRefused, SourceSettings, SourceUnavailable
-from connectors.wire import Answer, Limits, Wire
+from connectors.ports import SourceSettings
+from infra.hosts import ForbiddenAddress, parse_url
+from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
+from infra.outbound.host_limits import Deadline
+from infra.outbound.requests import Answer, Limits, Wire
 
 
 class BadRow(Exception):
@@ -24,7 +25,7 @@ class Service:
     """One ERP environment during one attempt: knows its origin, its token and how much was read.
 
     The token is asked for `resource`, by default the environment itself. Use it as a context manager: entering it
-    signs in. Raises SourceRefused when the connection's own address cannot be used.
+    signs in. Raises AccessRefused when the connection's own address cannot be used.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Service:
             if target.path != "/":
                 raise ForbiddenAddress("it has a path")
         except ForbiddenAddress as wrong:
-            raise SourceRefused(
+            raise AccessRefused(
                 f"The connection's address must be the environment's origin, such as https://name.example: {wrong}."
             ) from None
         self.base = f"{target.scheme}://{target.netloc}"  # lower case, no slash: what Entra wants as audience
@@ -64,7 +65,7 @@ class Service:
         try:
             self.wire = Wire(settings.allowed_hosts, Deadline(settings.budget_seconds), limits)
         except ValueError as wrong:
-            raise SourceRefused(f"The connection's allowed hosts cannot be used: {wrong}.") from None
+            raise AccessRefused(f"The connection's allowed hosts cannot be used: {wrong}.") from None
         self.wire.hide(settings.secret)
         self.wire.check(self.base)  # before a token is asked for: no socket at all for a forbidden address
 
@@ -82,7 +83,7 @@ class Service:
         self.wire.__exit__(*raised)
 
     def get(self, url: str, *, big: bool = False) -> Answer:
-        """GET a document of this environment; raises SourceRefused (401, 403, 404) or SourceMisread."""
+        """GET a document of this environment; raises AccessRefused (401, 403, 404) or AnswerMisread."""
         self._pin(url)
         token = self._tokens.token(self.wire, self._who)
         answer = self._get(url, token, big)
@@ -97,7 +98,7 @@ class Service:
     def lists(self, url: str, *, big: bool = False) -> Iterator[list[Any]]:
         """The pages of one list, each as its rows; `big` pages have the larger cap.
 
-        Raises SourceMisread for a link that loops, leaves or never ends, SourceUnavailable when fewer rows came than
+        Raises AnswerMisread for a link that loops, leaves or never ends, ServerUnavailable when fewer rows came than
         the answer had counted: pages by number skip rows when data changes meanwhile (05-reliability E12).
         """
         seen: set[str] = set()
@@ -105,7 +106,7 @@ class Service:
         before: list[Any] = []
         while True:
             if len(seen) >= self._limits.pages:
-                raise SourceMisread(f"A list has more than {self._limits.pages} pages. Split the connection.")
+                raise AnswerMisread(f"A list has more than {self._limits.pages} pages. Split the connection.")
             seen.add(url)
             answer = self.get(url, big=big)
             rows, link, count = _envelope(answer)
@@ -120,12 +121,12 @@ class Service:
                 break
             url = _on_the_line(link)
             if url in seen:
-                raise SourceMisread(
+                raise AnswerMisread(
                     f"{answer.target.place}: the link to the next page leads to one already read."
                 )
             self._pin(url)
         if 0 < came < counted:  # nothing at all is for the connectors to judge
-            raise SourceUnavailable(
+            raise ServerUnavailable(
                 f"{answer.target.place}: {came} of {counted} rows came; the list changed while it was read. "
                 "It is read again at the next sync."
             )
@@ -145,35 +146,35 @@ class Service:
             same = False
         if not same:
             # The bearer token must not travel there, and what would come back is not this ERP's word.
-            raise SourceMisread(
+            raise AnswerMisread(
                 f"The ERP's answer links to another place ({self.wire.scrub(url.partition('?')[0])[:99]}) instead of "
                 f"{self.base}; it is not followed. Check what stands between us and the ERP."
             )
 
-    def _error(self, answer: Answer) -> SourceRefused | SourceMisread:
+    def _error(self, answer: Answer) -> AccessRefused | AnswerMisread:
         said = _said(answer)
         told = f" It says: {self.wire.scrub(said)[:200]}" if said else ""
         place, status = answer.target.place, answer.status
         if status == 401:
-            return SourceRefused(f"{NOT_ACCEPTED}{told}", status=status)
+            return AccessRefused(f"{NOT_ACCEPTED}{told}", status=status)
         if status == 403:
-            return SourceRefused(
+            return AccessRefused(
                 f"{place}: no permission (403). Give the application's user the right to read this in the ERP.{told}",
                 status=status,
             )
         if status in {404, 410}:
-            return SourceRefused(
+            return AccessRefused(
                 f"{place}: not found ({status}). Check the address and the environment's name; it may be moved "
                 f"or renamed.{told}",
                 status=status,
             )
         if 300 <= status < 400:
-            return SourceMisread(
+            return AnswerMisread(
                 f"{place} redirects elsewhere ({status}) instead of answering: usually a login page or a wrong "
                 "address. It is not followed.",
                 status=status,
             )
-        return SourceMisread(f"{place} refuses our question ({status}).{told}", status=status)
+        return AnswerMisread(f"{place} refuses our question ({status}).{told}", status=status)
 
 
 SAFE = "(),:'"
@@ -202,12 +203,12 @@ def _envelope(answer: Answer) -> tuple[list[Any], str | None, int]:
     found, place, status = answer.document, answer.target.place, answer.status
     rows = found.get("value") if isinstance(found, dict) else None
     if not isinstance(rows, list):
-        raise SourceMisread(f"{place}: the answer is JSON but holds no list of values.", status=status)
+        raise AnswerMisread(f"{place}: the answer is JSON but holds no list of values.", status=status)
     link, count = found.get("@odata.nextLink"), found.get("@odata.count", 0)
     if link is not None and (not isinstance(link, str) or not link):
-        raise SourceMisread(f"{place}: the link to the next page is not a text.", status=status)
+        raise AnswerMisread(f"{place}: the link to the next page is not a text.", status=status)
     if not isinstance(count, int) or isinstance(count, bool):
-        raise SourceMisread(f"{place}: the count of rows is not a number.", status=status)
+        raise AnswerMisread(f"{place}: the count of rows is not a number.", status=status)
     return rows, link, count
 
 

@@ -1,4 +1,4 @@
-"""What every connector promises: one verb, one kind of answer, three kinds of error."""
+"""What every connector promises: one verb, one kind of result, and the errors of `infra.outbound.errors`."""
 
 from __future__ import annotations
 
@@ -8,40 +8,6 @@ from typing import Protocol
 
 from closing.days import DateSpan
 from closing.readings import Harvest
-
-
-class SourceError(Exception):
-    """A read that brought nothing; its text is a sentence for people that names the next step and holds no secret.
-
-    `status` is the HTTP status that told us, if one did; `retry_after` the seconds the source asked us to wait.
-    Not `reached`: no connection could be made, so nothing that was to be said can have been heard.
-    """
-
-    def __init__(
-        self,
-        words: str,
-        *,
-        status: int | None = None,
-        retry_after: float | None = None,
-        reached: bool = True,
-    ) -> None:
-        super().__init__(words)
-        self.words = words
-        self.status = status
-        self.retry_after = retry_after
-        self.reached = reached
-
-
-class SourceUnavailable(SourceError):
-    """Later may be better: no answer, overloaded, or answering nonsense of the passing kind."""
-
-
-class SourceRefused(SourceError):
-    """A person must fix access: wrong or expired credentials, no permission, wrong tenant or environment."""
-
-
-class SourceMisread(SourceError):
-    """The answer is not what the contract says: our code or the set-up must change before this can be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +44,7 @@ class LedgerSource(Protocol):
     def read(self, wanted: Sequence[Wanted], span: DateSpan) -> Harvest:
         """Read the periods of the wanted companies that touch the span.
 
-        Raises SourceUnavailable, SourceRefused or SourceMisread when nothing at all can be believed; a company that
+        Raises ServerUnavailable, AccessRefused or AnswerMisread when nothing at all can be believed; a company that
         alone fails becomes a Gap of the Harvest.
         """
         ...

@@ -8,7 +8,7 @@ from connectors.bizcentral import BizCentralSource
 from connectors.entra import TokenCache
 from connectors.finops import FinopsSource
 from connectors.ports import LedgerSource, SourceSettings
-from connectors.wire import Limits
+from infra.outbound.requests import Limits
 
 Builder = Callable[[SourceSettings, TokenCache, Limits], LedgerSource]
 

@@ -18,10 +18,11 @@ from django.db import connection as database
 from closing.days import DateSpan
 from closing.months import month_end
 from closing.readings import Harvest
-from connectors.ports import SourceError, SourceMisread, SourceRefused, SourceSettings, Wanted
+from connectors.ports import SourceSettings, Wanted
 from connectors.registry import build
 from entities.models import Connection
-from entities.secrets import SecretUnreadable
+from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed
+from infra.secrets import SecretUnreadable
 from periods.attempts import Finish, Outcome, begin_attempt, finish_attempt
 from periods.models import SyncAttempt
 from periods.services import OlderAttempt, record_readings, wanted_entities
@@ -125,15 +126,15 @@ def sync_connection(
         log.warning("sync overtaken", connection=connection.name, attempt=attempt.pk, why=str(overtaken))
         attempt.refresh_from_db()
         return Synced(connection.name, attempt)
-    except SourceError as error:
+    except RequestFailed as error:
         bad = _bad_finish(error, as_of, finished_at())
     except (SecretUnreadable, ImproperlyConfigured) as error:
-        refused = SourceRefused(f"The stored client secret cannot be used: {error}")
+        refused = AccessRefused(f"The stored client secret cannot be used: {error}")
         bad = _bad_finish(refused, as_of, finished_at())
     except Exception:
         # Whatever went wrong in us must age the readings like any failed read, and show as what it is.
         log.exception("sync failed", connection=connection.name, attempt=attempt.pk)
-        mistake = SourceMisread(
+        mistake = AnswerMisread(
             "Closeboard itself failed while reading; the log names the error. Nothing was changed."
         )
         bad = _bad_finish(mistake, as_of, finished_at())
@@ -195,11 +196,11 @@ def _good_finish(harvest: Harvest, finished_at: datetime, to_wall_clock: timedel
     )
 
 
-def _bad_finish(error: SourceError, as_of: datetime, finished_at: datetime) -> Finish:
+def _bad_finish(error: RequestFailed, as_of: datetime, finished_at: datetime) -> Finish:
     retry_at = None
-    if isinstance(error, SourceRefused):
+    if isinstance(error, AccessRefused):
         outcome, retry_at = Outcome.REFUSED, as_of + REFUSED_PAUSE
-    elif isinstance(error, SourceMisread):
+    elif isinstance(error, AnswerMisread):
         outcome = Outcome.MISREAD
     else:
         outcome = Outcome.UNAVAILABLE

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Lower
 
-from entities.secrets import seal, unseal
+from infra.secrets import seal, unseal
 
 CODE_PATTERN = r"^[A-Z0-9][A-Z0-9_-]*$"
 

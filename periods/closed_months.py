@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from closing.states import PeriodState
-from periods.big_reads import big_read
+from infra.fast_cursor import big_read
 from periods.freshness import freshness
 from periods.policies import effective_policies
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from periods.big_reads import big_read
+from infra.fast_cursor import big_read
 from periods.models import SyncAttempt
 
 

@@ -14,7 +14,7 @@ from closing.readings import NativeFacts, facts_from_json
 from closing.remarks import Remark
 from closing.standing import Change
 from closing.states import PeriodState
-from periods.big_reads import big_read
+from infra.fast_cursor import big_read
 from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
 from periods.said import said_of
 

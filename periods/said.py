@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from closing.remarks import OverdueReason, Remark, RemarkKind
-from periods.big_reads import big_read
+from infra.fast_cursor import big_read
 
 
 def said_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Remark]]:

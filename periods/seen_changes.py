@@ -8,7 +8,7 @@ from datetime import datetime
 
 from closing.standing import Change
 from closing.states import PeriodState
-from periods.big_reads import big_read
+from infra.fast_cursor import big_read
 
 
 def changes_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Change]]:

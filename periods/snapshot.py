@@ -30,8 +30,8 @@ from closing.standing import (
 from closing.states import PeriodState
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
+from infra.fast_cursor import big_read
 from periods import silence_port
-from periods.big_reads import big_read
 from periods.freshness import Freshness, freshness
 from periods.policies import EffectivePolicy, effective_policies
 from periods.said import said_of

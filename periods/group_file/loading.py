@@ -10,8 +10,8 @@ from django.db import transaction
 from closing.days import full_date, month_and_year
 from closing.deadlines import ordinal
 from entities.models import CalendarDay, Connection, LegalEntity, Membership, Person, WorkCalendar
-from entities.secrets import SecretUnreadable
 from entities.services import GroupRefused, save_group
+from infra.secrets import SecretUnreadable
 from periods.deadlines import hold_deadlines, set_deadlines
 from periods.group_file.checking import Described, Entry, check, policy_code, policy_owner, wording
 from periods.group_file.diff import Diff, Field, set_fields, shown, span

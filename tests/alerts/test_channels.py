@@ -236,7 +236,7 @@ def test_one_that_hangs_stops_no_other_and_no_mail(
     sink: HttpSink, group: Meridian, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alerts import post_server  # noqa: PLC0415 - patched here only
-    from connectors.wire import Limits  # noqa: PLC0415
+    from infra.outbound.requests import Limits  # noqa: PLC0415
 
     monkeypatch.setattr(post_server, "LIMITS", Limits(retries=0, operation_seconds=0.5))
     hanging = save_place("slack", sink, name="hangs")
@@ -658,7 +658,7 @@ def test_g7_a_name_that_leads_to_a_private_address_is_not_contacted(
     group: Meridian, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("hooks.meridian.test",)
-    monkeypatch.setattr("connectors.door._Door._resolve", lambda *_: ["10.1.2.3"])
+    monkeypatch.setattr("infra.outbound.host_limits._Door._resolve", lambda *_: ["10.1.2.3"])
     save_place("webhook", "https://hooks.meridian.test/in")
     tell(group)
     assert posted() == 0

@@ -17,7 +17,7 @@ from alerts.models import Notice, OverdueFlag
 from alerts.raising import evaluate_and_raise
 from alerts.watching import AWAY, note_evaluation, watching_since
 from closeboard.celery import app
-from periods.ticks import forget_old_ticks
+from infra.ticks import forget_old_ticks
 from tests.alerts.evaluations import save_watched_group, watched
 from tests.make import OPEN, utc
 from tests.saved import Meridian

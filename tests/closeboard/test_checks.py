@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from closeboard import checks, services
 from closeboard.children import spawn, stop, wait_until
-from entities.secrets import make_key
+from infra.secrets import make_key
 from tests.closeboard.processes import PROJECT
 
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from closing.days import DateSpan
 from closing.readings import Gap, GapReason, Harvest, PeriodReading
 from connectors.entra import TokenCache
-from connectors.hosts import literal
 from connectors.ports import LedgerSource, SourceSettings, Wanted
 from connectors.registry import build
-from connectors.wire import Limits
+from infra.hosts import literal
+from infra.outbound.requests import Limits
 
 MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
 SPRING = DateSpan(date(2026, 4, 1), date(2026, 6, 30))

@@ -11,7 +11,8 @@ import pytest
 from closing.days import DateSpan
 from closing.months import month_end
 from closing.readings import GapReason, Harvest, PostingWindowFacts
-from connectors.ports import SourceRefused, Wanted
+from connectors.ports import Wanted
+from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
 from tests.connectors.rig import CAST, IBERICA, MAY, SPRING, gap, gaps, of, seen, source, wanted
 
@@ -100,7 +101,7 @@ def test_the_real_limits_of_five_at_once_are_never_met(sim: Running) -> None:
 
 
 def test_an_environment_must_be_named(sim: Running) -> None:
-    with pytest.raises(SourceRefused, match="names no Business Central environment"):
+    with pytest.raises(AccessRefused, match="names no Business Central environment"):
         source("business_central", sim.url, environment="").read(wanted("business_central"), MAY)
 
 

@@ -12,9 +12,10 @@ import pytest
 from closing.days import DateSpan
 from closing.readings import GapReason, Harvest, PeriodType
 from connectors.entra import TokenCache
-from connectors.ports import SourceMisread, SourceRefused, SourceUnavailable, Wanted
+from connectors.ports import Wanted
 from connectors.registry import build
-from connectors.wire import Limits
+from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
+from infra.outbound.requests import Limits
 from simulator.run import Running
 from tests.connectors.rig import (
     CAST,
@@ -117,7 +118,7 @@ def test_pages_however_small_bring_the_same_readings(kind: str, sim: Running) ->
 
 def test_more_pages_than_the_cap_are_a_misread(kind: str, sim: Running) -> None:
     sim.set_profile(finops_page_size=1, bc_page_size=1)
-    with pytest.raises(SourceMisread, match="more than 5 pages"):
+    with pytest.raises(AnswerMisread, match="more than 5 pages"):
         source(kind, sim.url, limits=Limits(pages=5)).read(wanted(kind), SPRING)
 
 
@@ -140,7 +141,7 @@ def test_a_wrong_secret_is_refused_in_words_for_people_and_never_told(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     secret = "s3cret+of/the=house"
-    with pytest.raises(SourceRefused, match="client secret is wrong") as refused:
+    with pytest.raises(AccessRefused, match="client secret is wrong") as refused:
         may(kind, sim, secret=secret)
     given = settings(kind, sim.url, secret=secret)
     told = [str(refused.value), repr(refused.value), repr(given), repr(build(given)), caplog.text]
@@ -149,25 +150,25 @@ def test_a_wrong_secret_is_refused_in_words_for_people_and_never_told(
 
 
 def test_an_unknown_application_is_refused_in_other_words(kind: str, sim: Running) -> None:
-    with pytest.raises(SourceRefused, match="does not know this application"):
+    with pytest.raises(AccessRefused, match="does not know this application"):
         may(kind, sim, client_id="somebody-else")
 
 
 @pytest.mark.parametrize("tenant", ["", "../common", "a/b", "x?y", "tenant\r\nx"])
 def test_a_tenant_that_is_none_is_refused_before_any_request(kind: str, tenant: str, sim: Running) -> None:
-    with pytest.raises(SourceRefused, match="tenant"):
+    with pytest.raises(AccessRefused, match="tenant"):
         may(kind, sim, tenant=tenant)
     assert sim.requests("/oauth2/") == []
 
 
 def test_nobody_listening_is_unavailable(kind: str, sim: Running) -> None:
     url = "http://127.0.0.1:9199"
-    with pytest.raises(SourceUnavailable, match="no connection"):
+    with pytest.raises(ServerUnavailable, match="no connection"):
         source(kind, url).read(wanted(kind), MAY)
 
 
 def test_an_address_with_a_path_is_refused(kind: str, sim: Running) -> None:
-    with sockets_opened() as opened, pytest.raises(SourceRefused, match="origin"):
+    with sockets_opened() as opened, pytest.raises(AccessRefused, match="origin"):
         source(kind, f"{sim.url}/data").read(wanted(kind), MAY)
     assert opened == []
 

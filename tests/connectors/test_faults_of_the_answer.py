@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from closing.readings import Harvest
-from connectors.ports import SourceMisread, SourceUnavailable
-from connectors.wire import Limits
+from infra.outbound.errors import AnswerMisread, ServerUnavailable
+from infra.outbound.requests import Limits
 from simulator.run import Running
 from tests.connectors.rig import CAST, KINDS, MAY, SPRING, STATES, seen, sockets_opened, source, wanted
 
@@ -38,14 +38,14 @@ def test_e08_an_answer_cut_short_is_read_again(kind: str, fault: str, sim: Runni
 @both
 def test_e08_an_answer_that_is_always_cut_short_brings_nothing(kind: str, fault: str, sim: Running) -> None:
     sim.fault(fault, match=STATES[kind], keep=0.9)
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(ServerUnavailable):
         read(kind, sim)
 
 
 @both
 def test_e09_a_login_page_with_200_is_a_misread_with_its_first_words(kind: str, sim: Running) -> None:
     sim.fault("html_login")
-    with pytest.raises(SourceMisread, match=r"text/html instead of JSON.*<!DOCTYPE html>") as misread:
+    with pytest.raises(AnswerMisread, match=r"text/html instead of JSON.*<!DOCTYPE html>") as misread:
         read(kind, sim)
     assert len(misread.value.words) < 500
 
@@ -56,7 +56,7 @@ def test_e09_a_login_page_with_200_is_a_misread_with_its_first_words(kind: str, 
 @both
 def test_e09_a_redirect_is_never_followed(kind: str, location: str | None, sim: Running) -> None:
     sim.fault("redirect", location=location)
-    with sockets_opened() as opened, pytest.raises(SourceMisread, match="redirects elsewhere"):
+    with sockets_opened() as opened, pytest.raises(AnswerMisread, match="redirects elsewhere"):
         read(kind, sim)
     here = sim.url.removeprefix("http://").rpartition(":")
     assert set(opened) == {f"socket.connect ('{here[0]}', {here[2]})"}
@@ -68,7 +68,7 @@ def test_e09_a_redirect_is_never_followed(kind: str, location: str | None, sim: 
 @both
 def test_e09_something_else_than_a_list_brings_nothing(kind: str, body: str, sim: Running) -> None:
     sim.fault("not_json", body=body, match="/data/" if kind == "finops" else "/companies")
-    with pytest.raises(SourceMisread):
+    with pytest.raises(AnswerMisread):
         read(kind, sim)
 
 
@@ -76,7 +76,7 @@ def test_e09_something_else_than_a_list_brings_nothing(kind: str, body: str, sim
 @both
 def test_e09_json_of_another_type_is_not_believed(kind: str, type_: str, sim: Running) -> None:
     sim.fault("not_json", body='{"value":[]}', type=type_)
-    with pytest.raises(SourceMisread, match="instead of JSON"):
+    with pytest.raises(AnswerMisread, match="instead of JSON"):
         read(kind, sim)
 
 
@@ -90,7 +90,7 @@ LINKS = ["next_link_self", "next_link_loop", "next_link_endless", "next_link_hos
 @both
 def test_e13_a_link_that_leads_astray_stops_the_attempt(kind: str, fault: str, sim: Running) -> None:
     sim.fault(fault, match=STATES[kind])
-    with sockets_opened() as opened, pytest.raises(SourceMisread, match=r"(link|pages)"):
+    with sockets_opened() as opened, pytest.raises(AnswerMisread, match=r"(link|pages)"):
         source(kind, sim.url).read(wanted(kind)[:1], MAY)
     here = sim.url.removeprefix("http://").rpartition(":")
     assert set(opened) == {f"socket.connect ('{here[0]}', {here[2]})"}
@@ -107,7 +107,7 @@ def test_e13_the_token_goes_to_the_pinned_origin_only(kind: str, host: str, sim:
     port = sim.url.rpartition(":")[2]
     sim.fault("next_link_host", host=host.format(port=port), match=STATES[kind])
     allowed = ("127.0.0.1", "localhost", "[::1]")  # even where the host itself would be allowed
-    with sockets_opened() as opened, pytest.raises(SourceMisread, match="links to another place"):
+    with sockets_opened() as opened, pytest.raises(AnswerMisread, match="links to another place"):
         read(kind, sim, allowed_hosts=allowed)
     assert set(opened) == {f"socket.connect ('127.0.0.1', {port})"}
 
@@ -119,7 +119,7 @@ def test_e14_a_gzip_bomb_of_1_gb_ends_the_attempt_within_5_seconds_and_60_mb(kin
     sim.fault("gzip_bomb", megabytes=1024)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before, since = peak_kb(), time.monotonic()
-    with pytest.raises(SourceMisread, match=r"more than \d+ MB"):
+    with pytest.raises(AnswerMisread, match=r"more than \d+ MB"):
         read(kind, sim)
     assert time.monotonic() - since < 5
     assert peak_kb() - before < 60_000
@@ -133,11 +133,11 @@ def peak_kb() -> int:
 @both
 def test_e14_a_huge_page_is_a_misread(kind: str, sim: Running) -> None:
     sim.fault("huge_page", megabytes=21)
-    with pytest.raises(SourceMisread, match="MB in one answer"):
+    with pytest.raises(AnswerMisread, match="MB in one answer"):
         read(kind, sim)
 
 
 @both
 def test_e14_all_pages_together_have_a_cap_too(kind: str, sim: Running) -> None:
-    with pytest.raises(SourceMisread, match="in one attempt"):
+    with pytest.raises(AnswerMisread, match="in one attempt"):
         source(kind, sim.url, limits=Limits(attempt_bytes=2_000)).read(wanted(kind), SPRING)

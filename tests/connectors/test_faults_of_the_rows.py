@@ -10,8 +10,9 @@ import pytest
 from closing.days import DateSpan
 from closing.readings import FinopsFacts, GapReason, Harvest, PostingWindowFacts
 from connectors.odata import BadRow, maybe_text
-from connectors.ports import SourceMisread, SourceUnavailable, Wanted
-from connectors.strictjson import read_json
+from connectors.ports import Wanted
+from infra.outbound.errors import AnswerMisread, ServerUnavailable
+from infra.outbound.strict_json import read_json
 from simulator.run import Running, running
 from tests.connectors.rig import CAST, IBERICA, KINDS, MAY, SPRING, gap, gaps, of, seen, source, wanted
 
@@ -95,7 +96,7 @@ def test_e10_a_null_status_is_a_period_without_status(sim: Running) -> None:
 )
 def test_e10_a_list_that_is_none_brings_nothing(shape: str, entity: str, sim: Running) -> None:
     sim.fault("wrong_shape", shape=shape, match=entity)
-    with pytest.raises(SourceMisread, match="holds no list of values"):
+    with pytest.raises(AnswerMisread, match="holds no list of values"):
         read("business_central" if entity == "companies?" else "finops", sim)
 
 
@@ -168,7 +169,7 @@ def test_e10_text_that_no_database_holds_is_a_bad_row(sim: Running) -> None:
 
 def test_e11_duplicate_keys_in_the_status_list_bring_nothing(sim: Running) -> None:
     sim.fault("duplicate_keys", company="NLDT", value="Closed")
-    with pytest.raises(SourceMisread, match="'PeriodStatus' comes twice"):
+    with pytest.raises(AnswerMisread, match="'PeriodStatus' comes twice"):
         read("finops", sim)
 
 
@@ -229,7 +230,7 @@ def test_e12_pages_that_repeat_rows_bring_the_same_readings(sim: Running) -> Non
 def test_e12_pages_that_skip_rows_are_noticed(sim: Running) -> None:
     sim.set_profile(finops_page_size=9, next_link="skip")
     sim.fault("overlapping_pages", shift=-1, times=1)
-    with pytest.raises(SourceUnavailable, match=r"\d+ of \d+ rows came"):
+    with pytest.raises(ServerUnavailable, match=r"\d+ of \d+ rows came"):
         read("finops", sim, SPRING)
 
 
@@ -313,7 +314,7 @@ def test_e19_a_server_clock_that_is_off_changes_no_reading_and_is_told(
 def test_e19_a_wait_until_a_date_follows_the_servers_own_clock(sim: Running) -> None:
     sim.fault("clock_skew", seconds=-7200)
     sim.fault("throttled", retry_after="http-date", seconds=30)
-    with pytest.raises(SourceUnavailable) as later:
+    with pytest.raises(ServerUnavailable) as later:
         read("finops", sim, budget_seconds=3)
     # The date is the simulator's true one, two hours ahead of the Date header beside it: more than the cap.
     assert later.value.retry_after == 900

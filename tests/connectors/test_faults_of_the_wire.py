@@ -12,8 +12,9 @@ import pytest
 
 from closing.readings import GapReason, Harvest
 from connectors.entra import TokenCache
-from connectors.ports import SourceMisread, SourceRefused, SourceUnavailable, Wanted
-from connectors.wire import Limits
+from connectors.ports import Wanted
+from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
+from infra.outbound.requests import Limits
 from simulator.run import Running, running
 from tests.connectors.rig import (
     CAST,
@@ -78,12 +79,12 @@ def test_e01_a_lasting_401_is_refused_after_exactly_one_forced_refresh(kind: str
     read(kind, sim, tokens=tokens)
     sim.fault("unauthorized")
     for _ in range(5):
-        with pytest.raises(SourceRefused, match="does not accept this application's token") as refused:
+        with pytest.raises(AccessRefused, match="does not accept this application's token") as refused:
             read(kind, sim, tokens=tokens)
         assert refused.value.status == 401
         assert asked_tokens(sim) == 2  # the first one, and one forced refresh within these 60 seconds
     watch.seconds += 61
-    with pytest.raises(SourceRefused):
+    with pytest.raises(AccessRefused):
         read(kind, sim, tokens=tokens)
     assert asked_tokens(sim) == 3
 
@@ -108,19 +109,19 @@ def test_e02_an_expired_secret_is_told_as_such_and_not_asked_again_for_15_minute
     tokens = TokenCache(clock=watch)
     sim.fault("invalid_client", code=7000222)
     for _ in range(5):
-        with pytest.raises(SourceRefused, match=r"secret has expired.*Create a new one"):
+        with pytest.raises(AccessRefused, match=r"secret has expired.*Create a new one"):
             read("finops", sim, tokens=tokens)
         watch.seconds += 170
     assert asked_tokens(sim) == 1
     watch.seconds += 60
-    with pytest.raises(SourceRefused):
+    with pytest.raises(AccessRefused):
         read("finops", sim, tokens=tokens)
     assert asked_tokens(sim) == 2
 
 
 def test_e02_a_corrected_secret_is_tried_at_once(sim: Running) -> None:
     tokens = TokenCache()
-    with pytest.raises(SourceRefused, match="secret is wrong"):
+    with pytest.raises(AccessRefused, match="secret is wrong"):
         read("finops", sim, tokens=tokens, secret="of yesterday")
     assert seen(read("finops", sim, tokens=tokens)) == set(CAST["finops"])
 
@@ -141,7 +142,7 @@ def test_e02_a_busy_token_endpoint_is_no_refusal(sim: Running) -> None:
     sim.fault("status", status=503, match="/oauth2/", times=2)
     assert seen(read("finops", sim)) == set(CAST["finops"])
     sim.fault("status", status=503, match="/oauth2/")
-    with pytest.raises(SourceUnavailable, match="No token"):
+    with pytest.raises(ServerUnavailable, match="No token"):
         read("finops", sim)
 
 
@@ -162,7 +163,7 @@ def test_e03_one_of_twenty_companies_without_access_leaves_nineteen_read(twenty:
 @both
 def test_e03_no_access_to_anything_is_refused(kind: str, sim: Running) -> None:
     sim.fault("forbidden")
-    with pytest.raises(SourceRefused, match=r"no permission \(403\)") as refused:
+    with pytest.raises(AccessRefused, match=r"no permission \(403\)") as refused:
         read(kind, sim)
     assert refused.value.status == 403
 
@@ -179,13 +180,13 @@ def test_e04_one_company_that_is_gone_is_a_gap(sim: Running) -> None:
 def test_e04_an_environment_that_moved_is_refused(kind: str, body: str, sim: Running) -> None:
     sim.set_profile(not_found_body=body)
     sim.fault("not_found")
-    with pytest.raises(SourceRefused, match=r"not found \(404\)") as refused:
+    with pytest.raises(AccessRefused, match=r"not found \(404\)") as refused:
         read(kind, sim)
     assert refused.value.status == 404
 
 
 def test_e04_a_renamed_business_central_environment_is_refused(sim: Running) -> None:
-    with pytest.raises(SourceRefused, match="moved or renamed"):
+    with pytest.raises(AccessRefused, match="moved or renamed"):
         read("business_central", sim, environment="production-2025")
 
 
@@ -211,7 +212,7 @@ def test_e05_a_wait_that_fits_the_budget_is_kept_and_never_cut_short(
 def test_e05_a_wait_beyond_the_budget_is_handed_to_the_caller_at_once(kind: str, sim: Running) -> None:
     sim.fault("throttled", retry_after=30)
     since = time.monotonic()
-    with pytest.raises(SourceUnavailable, match="asked to wait 30 seconds") as later:
+    with pytest.raises(ServerUnavailable, match="asked to wait 30 seconds") as later:
         read(kind, sim, budget_seconds=3)
     assert time.monotonic() - since < 2
     assert later.value.retry_after == 30
@@ -224,7 +225,7 @@ def test_e05_an_absurd_wait_is_capped_at_15_minutes(
     kind: str, asked: str, handed_on: float, sim: Running
 ) -> None:
     sim.fault("throttled", retry_after=asked, seconds=86_400)
-    with pytest.raises(SourceUnavailable) as later:
+    with pytest.raises(ServerUnavailable) as later:
         read(kind, sim)
     assert later.value.retry_after == handed_on
 
@@ -235,7 +236,7 @@ def test_e05_without_a_sensible_wait_our_own_pauses_apply(kind: str, asked: str 
     sim.fault("throttled", retry_after=asked, times=2)
     assert seen(read(kind, sim)) == set(CAST[kind])
     sim.fault("throttled", retry_after=asked)
-    with pytest.raises(SourceUnavailable) as later:
+    with pytest.raises(ServerUnavailable) as later:
         read(kind, sim)
     assert later.value.retry_after is None
 
@@ -276,7 +277,7 @@ def test_e06_a_lasting_status_is_unavailable_after_three_more_tries(
     kind: str, status: int, sim: Running
 ) -> None:
     sim.fault("status", status=status, match=STATES[kind])
-    with pytest.raises(SourceUnavailable, match=f"answered {status}") as later:
+    with pytest.raises(ServerUnavailable, match=f"answered {status}") as later:
         source(kind, sim.url).read(wanted(kind)[:1], MAY)
     assert later.value.status == status
     assert len(sim.requests(STATES[kind])) == 4
@@ -284,7 +285,7 @@ def test_e06_a_lasting_status_is_unavailable_after_three_more_tries(
 
 def test_e06_finops_that_only_answers_500_is_unavailable(sim: Running) -> None:
     sim.fault("status", status=500, match="LedgerFiscalPeriods")
-    with pytest.raises(SourceUnavailable, match="answered 500"):
+    with pytest.raises(ServerUnavailable, match="answered 500"):
         read("finops", sim)
 
 
@@ -300,7 +301,7 @@ def test_e06_a_page_too_large_and_a_bad_question_are_ours_to_mend(kind: str, sim
     for status in (400, 413):
         sim.clear()
         sim.fault("status", status=status, match=STATES[kind])
-        with pytest.raises(SourceMisread, match=f"refuses our question \\({status}\\)"):
+        with pytest.raises(AnswerMisread, match=f"refuses our question \\({status}\\)"):
             read(kind, sim)
         assert {entry["status"] for entry in sim.requests(STATES[kind])} == {status}
 
@@ -314,7 +315,7 @@ def test_e06_a_page_too_large_and_a_bad_question_are_ours_to_mend(kind: str, sim
 def test_e07_an_attempt_ends_with_its_budget(kind: str, fault: str, sim: Running) -> None:
     sim.fault(fault, match=STATES[kind])
     since = time.monotonic()
-    with pytest.raises(SourceUnavailable, match=r"did not finish within its 1\.5 seconds"):
+    with pytest.raises(ServerUnavailable, match=r"did not finish within its 1\.5 seconds"):
         read(kind, sim, budget_seconds=1.5)
     assert 1.4 < time.monotonic() - since < 1.5 + 5
 
@@ -325,7 +326,7 @@ def test_e07_a_server_that_never_accepts_ends_with_the_budget(kind: str, sim: Ru
     url = f"http://127.0.0.1:{sim.fault('connect_hang')['port']}"
     hosts = (settings(kind, sim.url).allowed_hosts[0], url.removeprefix("http://"))
     since = time.monotonic()
-    with pytest.raises((SourceUnavailable, SourceRefused)):
+    with pytest.raises((ServerUnavailable, AccessRefused)):
         read(kind, sim, authority=url, allowed_hosts=hosts, budget_seconds=1.5)
     assert time.monotonic() - since < 1.5 + 5
 

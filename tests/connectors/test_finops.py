@@ -10,7 +10,8 @@ import pytest
 
 from closing.days import DateSpan
 from closing.readings import FinopsFacts, GapReason, PeriodReading, PeriodType
-from connectors.ports import SourceRefused, Wanted
+from connectors.ports import Wanted
+from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
 from tests.connectors.rig import CAST, MAY, SPRING, gap, of, seen, source, wanted
 
@@ -114,7 +115,7 @@ def test_an_environment_that_does_not_publish_the_status_is_refused_with_the_nex
     document = '{"value":[{"name":"LegalEntities"},{"name":"Ledgers"},{"name":"FiscalPeriods"}]}'
     sim.fault("not_json", body=document, match="/data/")
     with pytest.raises(
-        SourceRefused, match=r"LedgerFiscalPeriodsV2 or LedgerFiscalPeriods.*must set the data entity"
+        AccessRefused, match=r"LedgerFiscalPeriodsV2 or LedgerFiscalPeriods.*must set the data entity"
     ):
         read(sim)
 

@@ -7,8 +7,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from connectors.hosts import ForbiddenAddress, HostRules, is_public, parse_url
-from connectors.ports import SourceRefused, SourceUnavailable
+from infra.hosts import ForbiddenAddress, HostRules, is_public, parse_url
+from infra.outbound.errors import AccessRefused, ServerUnavailable
 from tests.connectors.rig import MAY, sockets_opened, source, wanted
 
 REAL_HOSTS = ("login.microsoftonline.com", "*.operations.dynamics.com", "api.businesscentral.dynamics.com")
@@ -119,11 +119,11 @@ def test_a_hostile_address_is_refused_before_any_socket(url: str) -> None:
 def test_hostile_connections_open_no_socket_and_ask_no_token(kind: str) -> None:
     with sockets_opened() as opened:
         for url in HOSTILE:
-            with pytest.raises(SourceRefused):
+            with pytest.raises(AccessRefused):
                 source(kind, url, authority=f"https://{REAL_HOSTS[0]}", allowed_hosts=REAL_HOSTS).read(
                     wanted(kind), MAY
                 )
-            with pytest.raises(SourceRefused):
+            with pytest.raises(AccessRefused):
                 source(
                     kind, "https://contoso.operations.dynamics.com", authority=url, allowed_hosts=REAL_HOSTS
                 ).read(wanted(kind), MAY)
@@ -131,7 +131,7 @@ def test_hostile_connections_open_no_socket_and_ask_no_token(kind: str) -> None:
 
 
 def test_without_allowed_hosts_nothing_is_contacted() -> None:
-    with sockets_opened() as opened, pytest.raises(SourceRefused, match="allowed hosts"):
+    with sockets_opened() as opened, pytest.raises(AccessRefused, match="allowed hosts"):
         source("finops", "https://contoso.operations.dynamics.com", allowed_hosts=()).read(
             wanted("finops"), MAY
         )
@@ -140,7 +140,7 @@ def test_without_allowed_hosts_nothing_is_contacted() -> None:
 
 def test_a_name_that_leads_into_our_own_network_is_looked_up_but_never_connected_to() -> None:
     own_name = socket.gethostname().lower()
-    with sockets_opened() as opened, pytest.raises((SourceRefused, SourceUnavailable)):
+    with sockets_opened() as opened, pytest.raises((AccessRefused, ServerUnavailable)):
         source("finops", f"https://{own_name}", allowed_hosts=(own_name,), budget_seconds=2).read(
             wanted("finops"), MAY
         )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.strictjson import NotStrict, read_json
+from infra.outbound.strict_json import NotStrict, read_json
 
 PAGE = b'{"value":[{"PeriodStatus":"Closed","name":"P\\u00e9riode 5"}],"@odata.nextLink":null}'
 

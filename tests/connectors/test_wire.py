@@ -22,10 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from closing.readings import Harvest
-from connectors.door import Deadline
 from connectors.entra import Credentials, TokenCache
-from connectors.ports import SourceError, SourceMisread, SourceRefused, SourceUnavailable, Wanted
-from connectors.wire import Limits, Wire
+from connectors.ports import Wanted
+from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
+from infra.outbound.host_limits import Deadline
+from infra.outbound.requests import Limits, Wire
 from tests.connectors.rig import MAY, QUICK, source
 
 TOKEN = "eyJ0eXAiOiJKV1Qi.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"  # in the form of a JWT, good for nothing
@@ -123,7 +124,7 @@ def test_an_opaque_link_goes_out_byte_for_byte() -> None:
 def test_what_no_request_line_can_hold_is_refused_before_it_is_sent() -> None:
     with serving(lambda _: reply("{}")) as server, wire(server) as door:
         for bad in ("/a b", "/a\r\nHost: x", "/ä", "/a#b", "/a\\b", "/\x00"):
-            with pytest.raises(SourceRefused):
+            with pytest.raises(AccessRefused):
                 door.get(server.url + bad, {}, cap=1_000)
     assert server.seen == []
 
@@ -140,7 +141,7 @@ def test_a_token_or_secret_that_comes_back_in_an_error_is_never_told(
             400,
         )
 
-    with serving(finops(echo)) as server, pytest.raises(SourceMisread) as misread:
+    with serving(finops(echo)) as server, pytest.raises(AnswerMisread) as misread:
         read(server, secret="s3cret/of+us")
     assert "***" in misread.value.words
     for text in (misread.value.words, repr(misread.value), caplog.text):
@@ -156,7 +157,7 @@ def test_a_page_that_holds_a_token_is_shown_without_it(status: int) -> None:
         status,
         content_type="text/html",
     )
-    with serving(finops(lambda _: page)) as server, pytest.raises(SourceError) as wrong:
+    with serving(finops(lambda _: page)) as server, pytest.raises(RequestFailed) as wrong:
         read(server, secret="s3cret")
     assert "<html>" in wrong.value.words
     assert "eyJ" not in wrong.value.words
@@ -165,7 +166,7 @@ def test_a_page_that_holds_a_token_is_shown_without_it(status: int) -> None:
 
 def test_control_characters_of_an_answer_never_reach_a_log() -> None:
     page = reply("<html>\x1b[31mred\r\nlevel=error forged", content_type="text/html")
-    with serving(finops(lambda _: page)) as server, pytest.raises(SourceMisread) as wrong:
+    with serving(finops(lambda _: page)) as server, pytest.raises(AnswerMisread) as wrong:
         read(server)
     assert wrong.value.words.isprintable()
 
@@ -179,7 +180,7 @@ def test_control_characters_of_an_answer_never_reach_a_log() -> None:
     ],
 )
 def test_an_encoding_that_was_not_asked_for_is_a_misread(answer: bytes) -> None:
-    with serving(finops(lambda _: answer)) as server, pytest.raises(SourceMisread, match="encoding"):
+    with serving(finops(lambda _: answer)) as server, pytest.raises(AnswerMisread, match="encoding"):
         read(server)
 
 
@@ -195,7 +196,7 @@ def test_an_encoding_that_was_not_asked_for_is_a_misread(answer: bytes) -> None:
     ],
 )
 def test_bytes_that_are_no_answer_are_unavailable(answer: bytes) -> None:
-    with serving(finops(lambda _: answer)) as server, pytest.raises(SourceUnavailable):
+    with serving(finops(lambda _: answer)) as server, pytest.raises(ServerUnavailable):
         read(server)
 
 
@@ -219,7 +220,7 @@ def test_e07_a_drip_of_bytes_cannot_prolong_an_attempt(which: str) -> None:
     since = time.monotonic()
     with (
         serving(finops(slowly)) as server,
-        pytest.raises(SourceUnavailable, match="did not finish within its 1 seconds"),
+        pytest.raises(ServerUnavailable, match="did not finish within its 1 seconds"),
     ):
         read(server, budget_seconds=1.0)
     assert time.monotonic() - since < 1 + 5
@@ -227,7 +228,7 @@ def test_e07_a_drip_of_bytes_cannot_prolong_an_attempt(which: str) -> None:
 
 def test_cookies_and_other_headers_of_an_answer_change_nothing_for_the_token_host() -> None:
     with serving(finops(lambda _: reply('{"value":[]}', set_cookie="ARRAffinity=1"))) as server:
-        with pytest.raises(SourceError):
+        with pytest.raises(RequestFailed):
             read(server)
         asked = [request.partition("\r\n")[0] for request in server.seen]
     assert asked[0].startswith("POST /meridian.example/oauth2/v2.0/token ")
@@ -256,7 +257,7 @@ def test_a_token_answer_that_is_none_is_a_misread_and_is_not_kept(body: str) -> 
     tokens = TokenCache()
     with serving(lambda _: reply(body)) as server:
         for turn in (1, 2):
-            with pytest.raises(SourceMisread):
+            with pytest.raises(AnswerMisread):
                 read(server, tokens=tokens)
             assert len(server.seen) == turn
 
@@ -283,7 +284,7 @@ def test_e02_every_thread_of_a_refused_refresh_hears_why() -> None:
         with wire(server) as door:
             token = tokens.token(door, who)
             for _ in range(2):  # the thread that refreshed, and one that had sent the same token
-                with pytest.raises(SourceRefused, match="The client secret has expired"):
+                with pytest.raises(AccessRefused, match="The client secret has expired"):
                     tokens.renew(door, who, token)
         assert len(server.seen) == 2
 
@@ -315,7 +316,7 @@ def certificate(folder: Path, name: str) -> ssl.SSLContext:
 
 def test_a_server_that_cannot_prove_who_it_is_gets_neither_secret_nor_token(tmp_path: Path) -> None:
     with serving(finops(lambda _: reply("{}")), certificate(tmp_path, "localhost")) as server:
-        with pytest.raises(SourceRefused, match="does not prove its identity"):
+        with pytest.raises(AccessRefused, match="does not prove its identity"):
             read(server)
         assert server.seen == []
 
@@ -323,6 +324,6 @@ def test_a_server_that_cannot_prove_who_it_is_gets_neither_secret_nor_token(tmp_
 def test_the_name_of_the_host_is_kept_for_the_handshake_at_a_checked_address(tmp_path: Path) -> None:
     with serving(finops(lambda _: reply("{}")), certificate(tmp_path, "localhost")) as server:
         url = server.url.replace("127.0.0.1", "localhost")
-        with pytest.raises(SourceRefused, match="does not prove its identity"):
+        with pytest.raises(AccessRefused, match="does not prove its identity"):
             source("finops", url).read([Wanted("UKHC")], MAY)
         assert server.names[0] == "localhost"

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from entities.secrets import seal, unseal
+from infra.secrets import seal, unseal
 
 
 def test_a_new_key_seals_and_opens(settings: Settings) -> None:

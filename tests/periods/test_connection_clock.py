@@ -15,11 +15,11 @@ from django.db.migrations.executor import MigrationExecutor
 from alerts.raising import evaluate_and_raise
 from connectors.services import due_connections
 from entities.models import Connection
+from infra.ticks import database_clock
 from periods.attempts import Finish, Outcome, OutOfOrder, abandon_expired, begin_attempt, finish_attempt
 from periods.dated_ahead import next_dated_after
 from periods.freshness import freshness
 from periods.models import ConnectionClock, SyncAttempt
-from periods.ticks import database_clock
 from tests.make import CLOSED, OPEN, utc
 from tests.saved import Meridian, save_group
 

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from alerts.services import evaluate
+from infra.ticks import database_clock
 from periods.attempts import OutOfOrder
 from periods.moments import moment
-from periods.ticks import database_clock
 
 
 class Command(BaseCommand):

@@ -16,8 +16,8 @@ from alerts.services import evaluate
 from closing.months import active_month, month_end, previous_month
 from connectors.services import sync_connection
 from entities.models import Connection, Person
+from infra.ticks import database_clock
 from periods.models import ConnectionClock
-from periods.ticks import database_clock
 
 GROUP_FILE = "demo/group.yaml"
 SUPERUSER = "administrator@meridian.example"  # of the whole installation: may read the mails it sends

@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connectors.services import Synced, sync_connection
 from entities.models import Connection
+from infra.ticks import database_clock
 from periods.attempts import OutOfOrder
 from periods.models import SyncAttempt
 from periods.moments import moment
-from periods.ticks import database_clock
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from entities.secrets import make_key
+from infra.secrets import make_key
 
 
 class Command(BaseCommand):

@@ -21,10 +21,10 @@ from urllib.parse import quote_plus, urlencode
 
 import httpx2
 
-from connectors.door import Deadline, Transport
-from connectors.hosts import ForbiddenAddress, HostRules, Target
-from connectors.ports import SourceError, SourceMisread, SourceRefused, SourceUnavailable
-from connectors.strictjson import NotStrict, read_json
+from infra.hosts import ForbiddenAddress, HostRules, Target
+from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
+from infra.outbound.host_limits import Deadline, Transport
+from infra.outbound.strict_json import NotStrict, read_json
 
 LONGEST_WAIT = 900.0  # seconds; a source that asks for more is asked again after this (05-reliability E5)
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -125,17 +125,17 @@ class Wire:
         return "".join(mark if mark.isprintable() else " " for mark in text)
 
     def check(self, url: str) -> Target:
-        """The URL in parts when this connection may contact it; raises SourceRefused."""
+        """The URL in parts when this connection may contact it; raises AccessRefused."""
         try:
             return self._rules.check(url)
         except ForbiddenAddress as wrong:
-            raise SourceRefused(
+            raise AccessRefused(
                 f"This address may not be contacted: {self.scrub(str(wrong))}. "
                 "Correct the connection's address or its list of allowed hosts."
             ) from None
 
     def get(self, url: str, headers: Mapping[str, str], *, cap: int) -> Answer:
-        """GET up to `cap` bytes, with patience; a status that no patience helps is returned. Raises SourceError."""
+        """GET up to `cap` bytes, with patience; a status that no patience helps is returned. Raises RequestFailed."""
         return self._ask("GET", url, headers, None, cap)
 
     def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
@@ -163,7 +163,7 @@ class Wire:
                 wait = min(again.wait or 0.0, LONGEST_WAIT)
                 delay = self._delay(wait, turn)
                 if turn == self.limits.retries or delay >= self.deadline.remaining():
-                    raise SourceUnavailable(
+                    raise ServerUnavailable(
                         f"{target.place}: {again.words}. It is tried again later; nothing needs to be done unless "
                         "it stays so.",
                         status=again.status,
@@ -186,7 +186,7 @@ class Wire:
         """Hold every request while the source has asked this principal to slow down."""
         while (delay := self._not_before - time.monotonic()) > 0:
             if delay >= self.deadline.remaining():
-                raise SourceUnavailable(
+                raise ServerUnavailable(
                     "The source asked to wait longer than this attempt may last. It is tried again later.",
                     status=429,
                     retry_after=min(delay, LONGEST_WAIT),
@@ -212,10 +212,10 @@ class Wire:
                 return self._read(target, response, cap)
             finally:
                 response.close()
-        except SourceError:
+        except RequestFailed:
             raise
         except ForbiddenAddress as wrong:
-            raise SourceRefused(
+            raise AccessRefused(
                 f"This address may not be contacted: {wrong}. Correct the connection's address."
             ) from None
         except httpx2.DecodingError:
@@ -226,7 +226,7 @@ class Wire:
             raise _Again(f"no answer within {seconds:.0f} seconds") from None
         except httpx2.ConnectError as wrong:
             if _is_certificate_error(wrong):
-                raise SourceRefused(
+                raise AccessRefused(
                     f"{target.netloc} does not prove its identity (TLS): {self.scrub(str(wrong))[:SAMPLE]}. "
                     "Check the address, and that this machine trusts the certificate's issuer."
                 ) from None
@@ -243,14 +243,14 @@ class Wire:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         encoding = headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip", "deflate"}:
-            raise SourceMisread(
+            raise AnswerMisread(
                 f"{target.place} answered in an encoding that was not asked for ({encoding[:20]})."
             )
         if kind != "application/json":
             sample = self.scrub(
                 self._body(target, response, ERROR_BYTES, whole=False).decode("utf-8", "replace")
             )
-            raise SourceMisread(
+            raise AnswerMisread(
                 f"{target.place} answered {kind or 'something without a type'} instead of JSON: usually a login page "
                 f"or a proxy between us and the ERP. It begins: {sample[:SAMPLE]}",
                 status=status,
@@ -262,7 +262,7 @@ class Wire:
             if wrong.cut_short:
                 raise _Again(f"the answer ends before its end ({wrong})", status) from None
             sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
-            raise SourceMisread(
+            raise AnswerMisread(
                 f"{target.place} answered JSON that cannot be trusted: {self.scrub(str(wrong))[:SAMPLE]}. "
                 f"It begins: {sample}",
                 status=status,
@@ -295,12 +295,12 @@ class Wire:
                 self._bytes += len(chunk)
                 too_much = self._bytes > self.limits.attempt_bytes
             if too_much:
-                raise SourceMisread(
+                raise AnswerMisread(
                     f"The source sent more than {self.limits.attempt_bytes / 1e6:g} MB in one attempt. "
                     "Split the connection into several with fewer companies."
                 )
             if size > cap and whole:
-                raise SourceMisread(f"{target.place} sent more than {cap / 1e6:g} MB in one answer.")
+                raise AnswerMisread(f"{target.place} sent more than {cap / 1e6:g} MB in one answer.")
             chunks.append(chunk)
             if size > cap:
                 break

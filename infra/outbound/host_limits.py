@@ -13,8 +13,8 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from connectors.hosts import HostRules, literal
-from connectors.ports import SourceUnavailable
+from infra.hosts import HostRules, literal
+from infra.outbound.errors import ServerUnavailable
 
 
 class Deadline:
@@ -28,14 +28,14 @@ class Deadline:
         return self._end - time.monotonic()
 
     def cap(self, seconds: float | None) -> float:
-        """What one operation may take; raises SourceUnavailable when nothing is left."""
+        """What one operation may take; raises ServerUnavailable when nothing is left."""
         left = self.remaining()
         if left <= 0:
             raise self.passed()
         return left if seconds is None else min(seconds, left)
 
-    def passed(self) -> SourceUnavailable:
-        return SourceUnavailable(
+    def passed(self) -> ServerUnavailable:
+        return ServerUnavailable(
             f"The read did not finish within its {self.budget:g} seconds. It is tried again at the next sync; "
             "if this happens often, the ERP is slow or the connection's time budget too small."
         )

@@ -1,0 +1,1 @@
+"""What every layer above may use and no business word belongs in: outbound requests, secrets, ticks, cursors."""
