@@ -16,8 +16,8 @@ from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.places import places_of
 from alerts.recipients import Around, administrators, members_of, people_around, recipients
 from alerts.wishes import Chosen, chosen_by
-from closing.notices import BAD_NEWS, GOOD_NEWS, Kind
-from closing.rhythms import Rhythm, in_force
+from closing.judging.notices import BAD_NEWS, GOOD_NEWS, Kind
+from closing.judging.notification_schedule import Rhythm, in_force
 from entities.models import Membership
 from periods.models import FiscalPeriod
 

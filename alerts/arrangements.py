@@ -9,8 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from closing.notices import Kind
-from closing.rhythms import Rhythm
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
 from infra.secrets import seal, unseal
 

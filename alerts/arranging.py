@@ -14,8 +14,8 @@ from alerts.arrangements import DIGEST_AT, Habits, Subscription
 from alerts.messages import on_time
 from alerts.models import DeliveryLine
 from alerts.readdressing import readdress
-from closing.notices import Kind
-from closing.rhythms import USUAL, Hours, Rhythm
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import USUAL, Hours, Rhythm
 from entities.calendars import work_calendars
 from entities.models import Person
 

@@ -15,7 +15,7 @@ from alerts.arrangements import Destination
 from alerts.messages import APART, message_id
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.places import places_of
-from closing.notices import BAD_NEWS, Kind
+from closing.judging.notices import BAD_NEWS, Kind
 from entities.models import LegalEntity, Membership, Person, from_root
 
 

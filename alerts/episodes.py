@@ -13,11 +13,11 @@ from django.db.models import Min
 from alerts.group_rules import alert_rules, escalations
 from alerts.models import Notice
 from alerts.watching import settled
-from closing.crossings import over_the_line_on
-from closing.days import WorkCalendar, local_date, zone_named
-from closing.deadlines import Deadline
-from closing.notices import Case, Kind, Verdict, due_notices, is_due_soon
-from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
+from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.calendar.deadlines import Deadline
+from closing.facts.period_remarks import NOTHING_SAID, Remarks, standing_remarks
+from closing.judging.alert_line import over_the_line_on
+from closing.judging.notices import Case, Kind, Verdict, due_notices, is_due_soon
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.freshness import Freshness, freshness

@@ -10,9 +10,10 @@ from django.db.models import Count, Max
 
 from alerts.models import Destination, Notice
 from alerts.recipients import HEAR_OF_THEIR_GROUP
-from closing.group_close import last_to_close, working_days_to_close
-from closing.notices import HOLD_DOWN, Kind, Reason
-from closing.scoreboard import Row, group_closed
+from closing.judging.group_close import last_to_close, working_days_to_close
+from closing.judging.notices import HOLD_DOWN, Kind, Reason
+from closing.scoreboard.board import group_closed
+from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from entities.models import Group, LegalEntity, Membership, from_root
 from periods.models import FiscalPeriod, StateChange

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from alerts.arrangements import AlertRules, EscalationStep
-from closing.notices import DUE_SOON_DAYS, ESCALATE_AFTER
+from closing.judging.notices import DUE_SOON_DAYS, ESCALATE_AFTER
 from entities.models import Membership, from_root
 
 Role = Membership.Role

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from alerts.group_rules import escalations
-from closing.notices import ESCALATE_AFTER
+from closing.judging.notices import ESCALATE_AFTER
 from entities.models import LegalEntity, Membership
 
 

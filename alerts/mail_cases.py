@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from alerts.foreign_text import one_line
 from alerts.models import Notice
-from closing import words
-from closing.notices import Kind
-from closing.scoreboard import Row
-from closing.standing import Level
+from closing import phrasing
+from closing.judging.notices import Kind
+from closing.judging.standing import Level
+from closing.scoreboard.row import Row
 
 SHORT_NAME = 60  # letters of a name in a header
 
@@ -87,7 +87,7 @@ class Case:
     def part(self) -> Part:
         """Where it belongs as the row stands now, which the notice of a while ago cannot tell."""
         kinds = {Kind(each.kind) for each in self.notices}
-        sure, standing = words.confirmed(self.row), self.row.standing
+        sure, standing = phrasing.confirmed(self.row), self.row.standing
         if standing.alerting and (kinds & _OF_WHAT_IS_LATE or (sure and Kind.UNCONFIRMED in kinds)):
             return Part.PAST
         if Kind.UNCONFIRMED in kinds and not sure:

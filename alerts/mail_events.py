@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 from alerts.foreign_text import one_line
 from alerts.mail_cases import SHORT_NAME, Event, Events, Part
 from alerts.mail_rows import LONGEST_WORDS, Fact, Known, Link, Told
-from closing import words
-from closing.days import month_and_year
-from closing.group_close import last_to_close
-from closing.notices import Kind
-from closing.standing import Level
-from closing.words import When
+from closing import phrasing
+from closing.calendar.days import month_and_year
+from closing.judging.group_close import last_to_close
+from closing.judging.notices import Kind
+from closing.judging.standing import Level
+from closing.phrasing import When
 
 _NAMED = 10  # entities of one event
 
@@ -23,7 +23,7 @@ def subject(part: Part, events: Events, when: When) -> str:
     name = _name(event)
     match part:
         case Part.GROUP_CLOSED:
-            sure = all(words.confirmed(row) for row in event.rows)
+            sure = all(phrasing.confirmed(row) for row in event.rows)
             said = f"{name} {'has' if sure else 'had'} closed {month_and_year(event.month)}"
             said += "" if sure else " when last read"
             return f"{said}, {_took(event)}" if len(events) == 1 else f"{heading(part, events)}, {name}"
@@ -49,7 +49,7 @@ def heading(part: Part, events: Events) -> str:
 def note(part: Part, events: Events) -> str:
     """What the section means, and what to do about it."""
     match part:
-        case Part.GROUP_CLOSED if not all(words.confirmed(row) for event in events for row in event.rows):
+        case Part.GROUP_CLOSED if not all(phrasing.confirmed(row) for event in events for row in event.rows):
             return (
                 "Every entity counted as closed when it was last read; some of them cannot be confirmed now."
             )
@@ -75,7 +75,7 @@ def _close(event: Event, known: Known) -> Told:
     query = urlencode({"month": f"{event.month:%Y-%m}", "group": code})
     late = [row for row in event.rows if row.standing.level is Level.CLOSED_LATE]
     last = last_to_close(event.rows)
-    sure = all(words.confirmed(row) for row in event.rows)
+    sure = all(phrasing.confirmed(row) for row in event.rows)
     return Told(
         title=Link(_name(event), f"{known.base_url}/?{query}"),
         place=f"{one_line(code, 40)}, {month_and_year(event.month)}",

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from alerts.foreign_text import one_line
 from alerts.mail_cases import Case
-from closing import words
-from closing.days import day_and_month, month_and_year, weekday_and_date
-from closing.notices import ESCALATE_AFTER
-from closing.scoreboard import Row
-from closing.standing import Level
-from closing.states import PeriodState
+from closing import phrasing
+from closing.calendar.days import day_and_month, month_and_year, weekday_and_date
+from closing.judging.notices import ESCALATE_AFTER
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
 
 LONGEST_WORDS = 300  # letters of what somebody wrote
 
@@ -48,7 +48,7 @@ class Known:
 
     def when(self, moment: datetime) -> str:
         """A moment in the reader's zone, with its day: a mail is read on another one."""
-        return words.day_and_clock(moment, self.zone, self.as_of)
+        return phrasing.day_and_clock(moment, self.zone, self.as_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def told(case: Case, known: Known) -> Told:
         title=Link(case.name, url),
         place=f"{one_line(row.code, 40)}, {month_and_year(case.month)}",
         state=_state(row, known),
-        kind=row.state.value if words.confirmed(row) else "unknown",
+        kind=row.state.value if phrasing.confirmed(row) else "unknown",
         late=late,
         unit=unit,
         tone=tone,
@@ -102,7 +102,7 @@ def told(case: Case, known: Known) -> Told:
 
 def _state(row: Row, known: Known) -> str:
     """The state in words; one that cannot be confirmed says so."""
-    state = words.STATES[row.state]
+    state = phrasing.STATES[row.state]
     if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
         state += ", counts as closed"
     if row.missing_since is not None:
@@ -115,10 +115,10 @@ def _state(row: Row, known: Known) -> str:
 def _lateness(row: Row) -> tuple[str, str]:
     """The number and what it counts: "+6", "calendar days late"; of what is unconfirmed, as it was when last read."""
     standing = row.standing
-    last = "" if row.counts_as_closed or words.confirmed(row) or row.read_at is None else " when last read"
+    last = "" if row.counts_as_closed or phrasing.confirmed(row) or row.read_at is None else " when last read"
     match standing.level:
         case Level.LATE | Level.ALERTING | Level.CLOSED_LATE if standing.days_late:
-            unit = words.unit_in_words(standing.days_late, standing.unit)
+            unit = phrasing.unit_in_words(standing.days_late, standing.unit)
             return f"+{standing.days_late}", f"{unit} late{last}"
         case Level.NOT_DUE if standing.due_in:
             return "", f"due in {standing.due_in} {'day' if standing.due_in == 1 else 'days'}{last}"
@@ -147,23 +147,25 @@ def _facts(case: Case, known: Known) -> list[Fact]:
         Fact("Opened again", "" if closed else _reopened(case, known)),
         Fact("Closed", _closed(row) if closed else ""),
         Fact("Deadline", _deadline(row)),
-        Fact("In the way", "" if closed else one_line(words.state_because(row), LONGEST_WORDS)),
+        Fact("In the way", "" if closed else one_line(phrasing.state_because(row), LONGEST_WORDS)),
         Fact("Reason", _reason(row, known)),
-        Fact("Expected", "" if closed else one_line(words.expected(row, known.as_of), LONGEST_WORDS)),
+        Fact("Expected", "" if closed else one_line(phrasing.expected(row, known.as_of), LONGEST_WORDS)),
         Fact("Acknowledged", "" if closed else _acknowledged(row, known)),
         _owner(row, known),
     ]
 
 
 def _unconfirmed(row: Row, known: Known) -> str:
-    if words.confirmed(row):
+    if phrasing.confirmed(row):
         return ""
     if row.missing_since is not None:
         said = f"The ERP has not listed it since {known.when(row.missing_since)}."
     elif row.read_at is None:
         said = "It was never read."
     elif not row.fresh:
-        said = f"Last read {known.when(row.read_at)}, {words.age(row.read_at, known.as_of)} before this mail."
+        said = (
+            f"Last read {known.when(row.read_at)}, {phrasing.age(row.read_at, known.as_of)} before this mail."
+        )
     else:
         said = "What the ERP says now is not understood; it is judged as it was before."
     return f"{said} {one_line(row.trouble, LONGEST_WORDS)}".rstrip()
@@ -176,7 +178,7 @@ def _escalation(case: Case, known: Known) -> str:
     steps = known.steps.get(case.row.entity_id, ESCALATE_AFTER)
     if case.step > len(steps):
         return f"Step {case.step}."
-    days = words.days_in_words(steps[case.step - 1], case.row.standing.unit)
+    days = phrasing.days_in_words(steps[case.step - 1], case.row.standing.unit)
     return f"Step {case.step} of {len(steps)}, due at {days} late."
 
 
@@ -193,7 +195,7 @@ def _closed(row: Row) -> str:
     """When the first close was seen, and the last one where it was undone in between."""
     standing = row.standing
     if standing.closed_between is not None:
-        first = f"Some time {words.between(*standing.closed_between)}"
+        first = f"Some time {phrasing.between(*standing.closed_between)}"
     elif standing.first_closed_on is None:
         first = "On a day that nobody knows"
     else:
@@ -217,11 +219,13 @@ def _deadline(row: Row) -> str:
 def _reason(row: Row, known: Known) -> str:
     """Why it is late as its people say; that they have said nothing matters only while it is late."""
     late = row.standing.level in {Level.LATE, Level.ALERTING} and not row.counts_as_closed
-    return one_line(words.reason_given(row, known.when), LONGEST_WORDS) if late or row.remarks.reason else ""
+    return (
+        one_line(phrasing.reason_given(row, known.when), LONGEST_WORDS) if late or row.remarks.reason else ""
+    )
 
 
 def _acknowledged(row: Row, known: Known) -> str:
-    by, text = words.acknowledged(row, known.when), row.remarks.acknowledged_text
+    by, text = phrasing.acknowledged(row, known.when), row.remarks.acknowledged_text
     return one_line(f"By {by}: “{text}”" if text else f"By {by}", LONGEST_WORDS) if by else ""
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alerts import mail_events
 from alerts.mail_cases import Case, Cases, Part, Parts
-from closing import words
-from closing.days import month_and_year
-from closing.scoreboard import Row
-from closing.standing import LatenessUnit, Level
-from closing.states import PeriodState
-from closing.words import When
+from closing import phrasing
+from closing.calendar.days import month_and_year
+from closing.judging.standing import LatenessUnit, Level
+from closing.judging.states import PeriodState
+from closing.phrasing import When
+from closing.scoreboard.row import Row
 
 _SHORT = {
     Part.UNCONFIRMED: "cannot be confirmed",
@@ -50,7 +50,7 @@ def heading(part: Part, cases: Cases) -> str:
 
 def _unsure(part: Part, cases: Cases) -> str:
     """How many of those counted nobody can confirm: a count must not tell them as a fact."""
-    unsure = _entities([case for case in cases if not words.confirmed(case.row)])
+    unsure = _entities([case for case in cases if not phrasing.confirmed(case.row)])
     if part is Part.UNCONFIRMED or not unsure:
         return ""
     return " (unconfirmed)" if unsure == _entities(cases) else f" ({unsure} unconfirmed)"
@@ -59,7 +59,7 @@ def _unsure(part: Part, cases: Cases) -> str:
 def note(part: Part, cases: Cases) -> str:
     """What the section means, in a sentence that holds for each of its rows."""
     one = len(cases) == 1
-    sure = all(words.confirmed(case.row) for case in cases)
+    sure = all(phrasing.confirmed(case.row) for case in cases)
     it = "It" if one else "Each"
     match part:
         case Part.PAST:
@@ -93,7 +93,7 @@ def _about_one(part: Part, case: Case, when: When) -> str:
     match part:
         case Part.PAST:
             step = f"Escalation, step {case.step}: " if case.step else ""
-            if words.confirmed(row):
+            if phrasing.confirmed(row):
                 return f"{step}{name} is {_days(row)} past its deadline for {month}"
             return f"{step}{name} was {_days(row)} past its deadline for {month} when last read"
         case Part.UNCONFIRMED:
@@ -104,7 +104,7 @@ def _about_one(part: Part, case: Case, when: When) -> str:
             return f"{name} has no deadline for {month}"
         case Part.LATE:
             late = f"is {_days(row)} late" if row.standing.days_late else "is late today"
-            return f"{name} {late if words.confirmed(row) else 'was late when last read'} for {month}"
+            return f"{name} {late if phrasing.confirmed(row) else 'was late when last read'} for {month}"
         case Part.DUE_SOON:
             return f"{name} is due {_due(row)} for {month}"
         case Part.CLEARED:
@@ -119,14 +119,16 @@ def _about_many(part: Part, cases: Cases, when: When) -> str:
     match part:
         case Part.PAST:
             step = "Escalation: " if all(case.step for case in cases) else ""
-            by = words.days(row.standing.days_late, row.standing.unit)
+            by = phrasing.days(row.standing.days_late, row.standing.unit)
             return f"{step}{heading(part, cases)}, {name} +{by}"
         case Part.UNCONFIRMED:
             return f"{heading(part, cases)}, {name} {_last_known(row, when)}"
         case Part.REOPENED:
             return f"{heading(part, cases)}, {name} for {month_and_year(cases[0].month)}"
         case Part.LATE:
-            return f"{heading(part, cases)}, {name} +{words.days(row.standing.days_late, row.standing.unit)}"
+            return (
+                f"{heading(part, cases)}, {name} +{phrasing.days(row.standing.days_late, row.standing.unit)}"
+            )
         case Part.DUE_SOON:
             return f"{heading(part, cases)}, {name} {_due(row)}"
         case Part.CLEARED:
@@ -142,10 +144,10 @@ def _cleared(row: Row, name: str, month: str) -> str:
     ):  # a month may hold two periods (01-domain 1.1), and the row tells of the other one
         return f"{name} has closed one of its periods of {month}"
     late = row.standing.days_late if row.standing.level is Level.CLOSED_LATE else 0
-    has = "has" if words.confirmed(row) else "had"
+    has = "has" if phrasing.confirmed(row) else "had"
     closed = f"put {month} on hold" if row.state is PeriodState.ON_HOLD else f"closed {month}"
     again = " again" if row.standing.reopened else ""
-    told = f"{name} {has} {closed}{again}{'' if words.confirmed(row) else ' when last read'}"
+    told = f"{name} {has} {closed}{again}{'' if phrasing.confirmed(row) else ' when last read'}"
     return f"{told}, {_days(row)} late" if late else told
 
 
@@ -157,7 +159,7 @@ def _due(row: Row) -> str:
 
 
 def _last_known(row: Row, when: When) -> str:
-    state = words.STATES[row.state]
+    state = phrasing.STATES[row.state]
     if row.missing_since is not None:
         return f"not listed by the ERP since {when(row.missing_since)}, then {state}"
     return f"last read {when(row.read_at)}, then {state}" if row.read_at is not None else "never read"
@@ -176,7 +178,7 @@ def _days(row: Row) -> str:
     """ "6 days", or "6 working days": a subject has no room for more."""
     count, unit = row.standing.days_late, row.standing.unit
     if unit is LatenessUnit.WORKING_DAYS:
-        return words.days_in_words(count, unit)
+        return phrasing.days_in_words(count, unit)
     return f"{count} {'day' if count == 1 else 'days'}"
 
 
@@ -198,4 +200,4 @@ def _past(cases: Cases) -> str:
     if len(lines) > 1:
         return "past its alert line"
     ((days, unit),) = lines
-    return f"more than {words.days_in_words(days, unit)} past its deadline"
+    return f"more than {phrasing.days_in_words(days, unit)} past its deadline"

@@ -17,8 +17,8 @@ from alerts.foreign_text import one_line
 from alerts.mail_cases import Cases, Events, Part, Tellable, parts_of
 from alerts.mail_rows import Known, Link, Told, told
 from alerts.mail_subject import heading, note, subject
-from closing.days import month_and_year, weekday_and_date
-from closing.scoreboard import Row
+from closing.calendar.days import month_and_year, weekday_and_date
+from closing.scoreboard.row import Row
 
 SHOWN = 50  # rows of one mail told in full; mailboxes cut off what is longer than 100 KB
 KEPT = 5  # of them for each section, however long those before it are

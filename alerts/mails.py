@@ -22,9 +22,9 @@ from alerts.mail_words import Letter, as_text, letter
 from alerts.models import Delivery, Notice, Overrun
 from alerts.trouble_words import letter_of
 from alerts.unsubscribing import unsubscribe_headers
-from closing.notices import Kind
-from closing.rhythms import PROMISED, Rhythm
-from closing.words import reader_zone
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import PROMISED, Rhythm
+from closing.phrasing import reader_zone
 from entities.models import Membership, Person
 from periods.models import StateChange
 

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from alerts.models import Delivery
 from alerts.wishes import hours_of
-from closing.rhythms import Hours, Rhythm, due_at
+from closing.judging.notification_schedule import Hours, Rhythm, due_at
 
 APART = timedelta(minutes=5)  # between two messages to one person or destination (05-reliability A8)
 Way = tuple[int, Rhythm]  # a person and how soon they are told

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import F, Q
 
 from alerts.arrangements import AlertRules, Destination, EscalationStep, Habits, Silence, Subscription
-from closing.notices import Kind, Reason
-from closing.rhythms import Rhythm
-from closing.standing import Level
+from closing.judging.notices import Kind, Reason
+from closing.judging.notification_schedule import Rhythm
+from closing.judging.standing import Level
 from entities.models import Connection, Group, Person
 from periods.models import FiscalPeriod, PolicyVersion, StateChange
 
@@ -86,7 +86,7 @@ class Overrun(models.Model):
 class Outage(models.Model):
     """The episode in which a connection brings nothing new (`stale`) or is turned away (`refused`).
 
-    One that ended less than two hours ago goes on when the trouble comes back (closing.trouble).
+    One that ended less than two hours ago goes on when the trouble comes back (closing.judging.outages).
     """
 
     KINDS = (Kind.STALE.value, Kind.REFUSED.value)

@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef, Subquery
 
 from alerts.models import Notice, Outage
 from alerts.watching import settled
-from closing.days import local_date, zone_named
-from closing.notices import Kind
-from closing.trouble import GOES_ON_WITHIN, REASONS, Looked, in_trouble
+from closing.calendar.days import local_date, zone_named
+from closing.judging.notices import Kind
+from closing.judging.outages import GOES_ON_WITHIN, REASONS, Looked, in_trouble
 from entities.models import Connection, LegalEntity
 from periods.freshness import freshness
 from periods.models import SyncAttempt

@@ -8,8 +8,8 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from alerts.models import Notice
-from closing.days import local_date, zone_named
-from closing.months import active_month
+from closing.calendar.days import local_date, zone_named
+from closing.calendar.months import active_month
 from entities.models import Group, LegalEntity
 
 Place = tuple[int, date]  # an entity and a reporting month

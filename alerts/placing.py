@@ -16,7 +16,7 @@ from alerts.models import Delivery, DeliveryLine
 from alerts.post_server import AddressRefused, check_address
 from alerts.still_true import REMOVED, SWITCHED_OFF
 from alerts.webhook import new_secret
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from entities.models import Group, Person
 from infra.hosts import Target
 

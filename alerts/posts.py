@@ -22,8 +22,8 @@ from alerts.teams import teams_body
 from alerts.transports import Misconfigured
 from alerts.trouble_words import letter_of
 from alerts.webhook import headers_of, id_of, webhook_body
-from closing.days import weekday_and_date
-from closing.words import reader_zone
+from closing.calendar.days import weekday_and_date
+from closing.phrasing import reader_zone
 from infra.secrets import SecretUnreadable
 
 Kind = Destination.Kind

@@ -16,12 +16,12 @@ from django.db.models import Min
 
 from alerts.models import SET_ASIDE, Delivery, Notice, ProofRun
 from alerts.silences import Span, silences_over
-from closing.crossings import crossings, over_the_line_at
-from closing.days import WorkCalendar, local_date, month_and_year, zone_named
-from closing.deadlines import Deadline
-from closing.notices import HOLD_DOWN, Kind
-from closing.standing import Change, JudgePolicy, LatenessUnit, after_period_end
-from closing.states import PeriodState
+from closing.calendar.days import WorkCalendar, local_date, month_and_year, zone_named
+from closing.calendar.deadlines import Deadline
+from closing.judging.alert_line import crossings, over_the_line_at
+from closing.judging.notices import HOLD_DOWN, Kind
+from closing.judging.standing import Change, JudgePolicy, LatenessUnit, after_period_end
+from closing.judging.states import PeriodState
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.freshness import freshness

@@ -22,11 +22,11 @@ from alerts.services import Evaluated, evaluate, only_evaluator
 from alerts.set_aside import tell_what_was_set_aside
 from alerts.silences import silenced
 from alerts.watching import evaluated_this_minute, note_evaluation, watching_since
-from closing.days import zone_named
-from closing.notices import HOLD_DOWN, Kind, Reason, Verdict
-from closing.readings import PeriodType
-from closing.standing import after_period_end
-from closing.states import PeriodState
+from closing.calendar.days import zone_named
+from closing.facts.readings import PeriodType
+from closing.judging.notices import HOLD_DOWN, Kind, Reason, Verdict
+from closing.judging.standing import after_period_end
+from closing.judging.states import PeriodState
 from infra.ticks import claim_tick
 from periods.freshness import freshness
 from periods.models import PeriodDeadline, StateChange

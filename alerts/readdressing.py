@@ -14,8 +14,8 @@ from alerts.group_rules import alert_rules
 from alerts.messages import Way, message_id, messages
 from alerts.models import REACHING, Delivery, DeliveryLine, Notice
 from alerts.wishes import chosen_by
-from closing.notices import GOOD_NEWS, Kind
-from closing.rhythms import Rhythm, in_force
+from closing.judging.notices import GOOD_NEWS, Kind
+from closing.judging.notification_schedule import Rhythm, in_force
 from entities.models import LegalEntity
 
 SWITCHED_OFF = "its recipient has switched this off"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from alerts.group_rules import USUAL_STEPS, Step
-from closing.days import local_date
-from closing.notices import Kind
-from closing.words import reader_zone
+from closing.calendar.days import local_date
+from closing.judging.notices import Kind
+from closing.phrasing import reader_zone
 from entities.models import LegalEntity, Membership, Person, from_root
 
 Role = Membership.Role

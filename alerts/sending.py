@@ -27,7 +27,7 @@ from alerts.still_true import NOT_VISIBLE, still_to_tell, why_not
 from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable, mail_server, reach, send
 from alerts.troubles import tell_troubles
 from alerts.truth import Truth
-from closing.notices import Kind
+from closing.judging.notices import Kind
 
 WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last one is stale"
 NO_ADDRESS = "its recipient has no mail address"

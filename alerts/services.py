@@ -15,9 +15,9 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from closing.days import CalendarUncovered, WorkCalendar, zone_named
-from closing.notices import HOLD_DOWN
-from closing.standing import LatenessUnit, after_period_end
+from closing.calendar.days import CalendarUncovered, WorkCalendar, zone_named
+from closing.judging.notices import HOLD_DOWN
+from closing.judging.standing import LatenessUnit, after_period_end
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.attempts import OutOfOrder
@@ -50,7 +50,7 @@ def only_evaluator() -> Iterator[None]:
 def evaluate(as_of: datetime) -> Evaluated:
     """Judge every period that has ended, as of a moment, and write down only what differs from before.
 
-    The lateness rule is `closing.standing.judge`, said in SQL so that a set of any size takes one statement; a
+    The lateness rule is `closing.judging.standing.judge` in SQL, so that a set of any size takes one statement; a
     property test holds the two together. Stale entities are judged as of their last reading and periods whose state
     is no longer known keep their flag (01-domain 1.6). Raises OutOfOrder for a moment before the newest read; one
     that is dated ahead of the database's clock does not count there.

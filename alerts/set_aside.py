@@ -18,8 +18,8 @@ from alerts.places import places_of
 from alerts.readdressing import SWITCHED_OFF, rhythms_of
 from alerts.recipients import people_around
 from alerts.truth import sees
-from closing.notices import Kind
-from closing.rhythms import Rhythm
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import Rhythm
 
 _TOLD_ALL_THE_SAME = {Kind.REOPENED, Kind.GROUP_CLOSED}
 

@@ -18,8 +18,8 @@ from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, 
 from django.db.models.functions import StrIndex
 
 from alerts.arrangements import Silence
-from closing.days import end_of_day, local_date, weekday_and_date, zone_named
-from closing.scoreboard import Quiet
+from closing.calendar.days import end_of_day, local_date, weekday_and_date, zone_named
+from closing.scoreboard.row import Quiet
 from entities.access import Role, working_on
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.news import nudge_after_commit

@@ -11,10 +11,10 @@ from alerts.mail_cases import Event, Item, Tellable
 from alerts.models import OF_CONNECTIONS, SET_ASIDE, Delivery, Notice, Outage
 from alerts.set_aside import is_silenced
 from alerts.truth import Truth
-from closing.notices import Kind
-from closing.scoreboard import Row
-from closing.standing import Level
-from closing.states import PeriodState
+from closing.judging.notices import Kind
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
 from periods.models import FiscalPeriod
 
 NOT_VISIBLE = "its recipient may not see the entity any more"

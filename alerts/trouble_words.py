@@ -11,9 +11,9 @@ from alerts.foreign_text import one_line
 from alerts.mail_rows import Link
 from alerts.mail_words import Letter, Section
 from alerts.models import Trouble
-from closing import words
-from closing.days import weekday_and_date
-from closing.words import reader_zone
+from closing import phrasing
+from closing.calendar.days import weekday_and_date
+from closing.phrasing import reader_zone
 
 _LONGEST_WORDS = 300
 
@@ -21,7 +21,7 @@ _LONGEST_WORDS = 300
 def letter_of(trouble: Trouble, as_of: datetime, zone: str) -> Letter:
     """Everything that a message about a trouble says; what a mail server said is told to administrators only."""
     there, zone_name = reader_zone(zone)
-    since = words.day_and_clock(trouble.began_at, there, as_of)
+    since = phrasing.day_and_clock(trouble.began_at, there, as_of)
     if trouble.destination is None:
         subject, note, helps = _of_mail(since, refused=trouble.refused)
         why = "Posted here because mails, which would tell of this otherwise, are what is in trouble."

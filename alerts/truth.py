@@ -21,7 +21,7 @@ from alerts.outbox import Claim
 from alerts.places import Place, Places, places_of
 from alerts.recipients import Around, people_around
 from alerts.watching import watching_since
-from closing.scoreboard import Row
+from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
 from periods.snapshot import take_snapshots
 

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from django.conf import settings
 from django.core import signing
 
-from closing.notices import Kind
-from closing.rhythms import PROMISED
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import PROMISED
 from entities.models import Person
 
 _SALT = "alerts.unsubscribe"

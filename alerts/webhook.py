@@ -23,8 +23,8 @@ from alerts.foreign_text import one_line
 from alerts.mail_cases import Event, Tellable
 from alerts.mail_words import Letter
 from alerts.models import Delivery, Notice
-from closing import words
-from closing.scoreboard import Row
+from closing import phrasing
+from closing.scoreboard.row import Row
 
 VERSION = 1
 PREFIX = "whsec_"
@@ -120,7 +120,7 @@ def _entity(row: Row, month: date) -> Json:
         "country": row.country,
         "owner": one_line(row.owner) or None,
         "state": row.state.value,
-        "confirmed": words.confirmed(row),
+        "confirmed": phrasing.confirmed(row),
         "counts_as_closed": row.counts_as_closed,
         "read_at": _moment(row.read_at) if row.read_at is not None else None,
         "level": standing.level.value,

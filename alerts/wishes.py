@@ -6,8 +6,8 @@ from collections.abc import Collection
 from datetime import datetime
 
 from alerts.arrangements import DIGEST_AT, Subscription
-from closing.notices import Kind
-from closing.rhythms import Hours, Rhythm
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import Hours, Rhythm
 from entities.calendars import work_calendars
 from entities.models import Person
 

@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from bench import fleet
-from closing.days import DateSpan
-from closing.months import month_end
-from closing.readings import Company, FinopsFacts, Harvest, PeriodReading, PeriodType
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import Company, Harvest, PeriodReading, PeriodType
 from entities.models import Connection
 from periods.attempts import Finish, Outcome, begin_attempt
 from periods.models import FiscalPeriod

@@ -11,9 +11,10 @@ from django.db import connection, transaction
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, execute, settle, written
-from closing.days import DateSpan
-from closing.months import month_end
-from closing.readings import Company, FinopsFacts, Harvest, PeriodReading, PeriodType
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import Company, Harvest, PeriodReading, PeriodType
 from entities.models import Connection, LegalEntity
 from periods.attempts import Finish, Outcome, begin_attempt
 from periods.models import FiscalPeriod, SyncAttempt

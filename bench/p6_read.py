@@ -11,8 +11,8 @@ from urllib.parse import quote, urlsplit
 import httpx2
 
 from bench.measure import Contender, Figure, Table, alternate
-from closing.days import DateSpan
-from closing.readings import Harvest
+from closing.calendar.days import DateSpan
+from closing.facts.readings import Harvest
 from connectors.bizcentral import RESOURCE
 from connectors.entra import TokenCache
 from connectors.ports import LedgerSource, SourceSettings, Wanted

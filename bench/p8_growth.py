@@ -12,7 +12,7 @@ from alerts.services import evaluate
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, number, settle, use
-from closing.scoreboard import Scoreboard
+from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
 from periods.snapshot import take_snapshot
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from board import words
-from closing.days import WorkCalendar, local_date, zone_named
-from closing.risk import at_risk, next_deadlines
-from closing.scoreboard import Row, Scoreboard
-from closing.standing import Level
+from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.judging.risk import at_risk, next_deadlines
+from closing.judging.standing import Level
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 
 SHOWN = 3  # deadlines; a list of all is the calendar's
 _NAMED = 3  # entities of one deadline that are named

@@ -9,7 +9,7 @@ from alerts.agreeing import MOST_STEPS, Above, Agreed, above, agreed_in, agreed_
 from alerts.group_rules import Step, escalation_steps
 from alerts.recipients import people_around, recipients
 from board.asked import Asked
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
 
 SHOWN = 20  # entities whose escalation is told in full

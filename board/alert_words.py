@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from alerts.models import Delivery, DeliveryLine, Notice
 from board import words
 from board.rows import Reader
-from closing.notices import GOOD_NEWS, Kind
-from closing.rhythms import Rhythm
-from closing.standing import LatenessUnit
-from closing.states import PeriodState
+from closing.judging.notices import GOOD_NEWS, Kind
+from closing.judging.notification_schedule import Rhythm
+from closing.judging.standing import LatenessUnit
+from closing.judging.states import PeriodState
 
 State = Delivery.State
 

@@ -15,10 +15,11 @@ from board.asked import Asked
 from board.escalation import Queue, queue_of
 from board.narrow import within
 from board.question import BadQuestion, Question
-from closing.days import local_date, zone_named
-from closing.months import parse_month
-from closing.notices import GOOD_NEWS, Kind
-from closing.scoreboard import Row, Scoreboard
+from closing.calendar.days import local_date, zone_named
+from closing.calendar.months import parse_month
+from closing.judging.notices import GOOD_NEWS, Kind
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 from entities.access import administering
 from entities.models import Membership
 from periods.models import ReadSpan

@@ -40,10 +40,11 @@ from board.sheet import sheet
 from board.told import Teller
 from board.toolbar import Toolbar, nobody, toolbar
 from board.trial_message import administers_a_group, may_try
-from closing.days import month_and_year
-from closing.escalation import Escalated
-from closing.notices import Reason
-from closing.scoreboard import Row, Scoreboard
+from closing.calendar.days import month_and_year
+from closing.judging.escalation import Escalated
+from closing.judging.notices import Reason
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 
 SHOWN = 50  # notices on a page, and episodes above them
 _PICKED = ("group", "country", "erp", "owner")

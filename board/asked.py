@@ -17,9 +17,9 @@ from board.people import signed_in
 from board.question import BadQuestion, Question, moment_of, parse_question
 from board.rows import Reader
 from board.shell import shell
-from closing.days import month_and_year
-from closing.months import active_month
-from closing.scoreboard import Scoreboard, at_moment
+from closing.calendar.days import month_and_year
+from closing.calendar.months import active_month
+from closing.scoreboard.board import Scoreboard, at_moment
 from entities.models import LegalEntity, LegalEntityQuerySet, Person
 from periods.kept import Scope, months_told
 from periods.snapshot import take_snapshot

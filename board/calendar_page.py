@@ -20,12 +20,13 @@ from board.sections import MANY
 from board.sheet import sheet
 from board.timeline import Lane, Part, Timeline, Waiting, close_by_day
 from board.toolbar import how_old, nobody, notes, toolbar
-from closing.days import month_and_year, short_month, weekday_and_day, weekday_name
-from closing.deadlines import city
-from closing.months import next_month, previous_month
-from closing.scoreboard import Row, group_closed, ranked
-from closing.standing import Level
-from closing.timeline import Day
+from closing.calendar.days import month_and_year, short_month, weekday_and_day, weekday_name
+from closing.calendar.deadlines import city
+from closing.calendar.months import next_month, previous_month
+from closing.judging.standing import Level
+from closing.judging.timeline import Day
+from closing.scoreboard.board import group_closed
+from closing.scoreboard.row import Row, ranked
 
 _DATES = 4  # deadlines ahead that are listed
 _NAMES = 6  # entities of one deadline that are named

@@ -12,10 +12,10 @@ from board import words
 from board.page import Page
 from board.question import GROUPINGS, ORDERS, Question
 from board.rows import Reader
-from closing.days import ONE_DAY
-from closing.scoreboard import Scoreboard
-from closing.standing import Level
-from closing.states import PeriodState
+from closing.calendar.days import ONE_DAY
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard
 
 Pairs = Sequence[tuple[str, str]]
 PATH = "/"

@@ -13,7 +13,7 @@ from alerts.stock import Way, ways
 from board import words
 from board.alert_words import KINDS
 from board.asked import Asked
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from entities.models import Group
 
 State = Delivery.State

@@ -20,8 +20,8 @@ from board.entity_said import Typed
 from board.people import wants_fragment
 from board.shell import shell
 from board.toolbar import toolbar
-from closing.months import active_month
-from closing.remarks import RemarkKind
+from closing.calendar.months import active_month
+from closing.facts.period_remarks import RemarkKind
 from entities.models import LegalEntity
 from periods.models import Remark
 from periods.remarks import (

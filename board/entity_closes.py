@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from board import words
-from closing.days import (
+from closing.calendar.days import (
     CalendarUncovered,
     WorkCalendar,
     local_date,
@@ -15,10 +15,10 @@ from closing.days import (
     weekday_and_day,
     zone_named,
 )
-from closing.on_time import ON_TIME_LINE, OnTime, on_time
-from closing.scoreboard import Row
-from closing.standing import LatenessUnit, Level, lateness
-from closing.states import PeriodState
+from closing.judging.on_time import ON_TIME_LINE, OnTime, on_time
+from closing.judging.standing import LatenessUnit, Level, lateness
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
 
 MONTHS = 12
 _TALL = 62  # height of the tallest bar, in the drawing's units

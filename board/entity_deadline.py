@@ -8,8 +8,7 @@ from datetime import date, datetime, timedelta
 
 from board import words
 from board.rows import Reader
-from closing.crossings import over_the_line_on
-from closing.days import (
+from closing.calendar.days import (
     WorkCalendar,
     full_date,
     local_date,
@@ -18,11 +17,12 @@ from closing.days import (
     weekday_name,
     zone_named,
 )
-from closing.deadlines import city
-from closing.scoreboard import Row
-from closing.standing import Change, JudgePolicy, LatenessUnit, Level
-from closing.states import PeriodState
-from closing.timeline import Day, timeline
+from closing.calendar.deadlines import city
+from closing.judging.alert_line import over_the_line_on
+from closing.judging.standing import Change, JudgePolicy, LatenessUnit, Level
+from closing.judging.states import PeriodState
+from closing.judging.timeline import Day, timeline
+from closing.scoreboard.row import Row
 from periods.history import SetDeadline
 
 LONGEST = 45  # days shown before the middle is folded away

@@ -9,10 +9,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from board import words
 from board.rows import Reader
-from closing.days import full_date, local_date, weekday_and_day, zone_named
-from closing.readings import FinopsFacts, PostingWindowFacts
-from closing.scoreboard import Row
-from closing.states import Verdict, module_name, verdict
+from closing.calendar.days import full_date, local_date, weekday_and_day, zone_named
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.judging.states import Verdict, module_name, verdict
+from closing.scoreboard.row import Row
 from entities.models import Connection
 
 # The modules of the product in the order of its own form; others that an environment has come after them.

@@ -9,14 +9,15 @@ from datetime import datetime, tzinfo
 from board import words
 from board.entity_said import Form
 from board.rows import Reader
-from closing.crossings import crossings
-from closing.days import ONE_DAY, WorkCalendar, full_date, start_of_day, weekday_and_day, zone_named
-from closing.deadlines import city
-from closing.readings import FinopsFacts, PostingWindowFacts
-from closing.remarks import REASONS, Remark, RemarkKind
-from closing.scoreboard import Row
-from closing.standing import JudgePolicy, LatenessUnit, after_period_end
-from closing.states import PeriodState, module_name
+from closing.calendar.days import ONE_DAY, WorkCalendar, full_date, start_of_day, weekday_and_day, zone_named
+from closing.calendar.deadlines import city
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.period_remarks import REASONS, Remark, RemarkKind
+from closing.judging.alert_line import crossings
+from closing.judging.standing import JudgePolicy, LatenessUnit, after_period_end
+from closing.judging.states import PeriodState, module_name
+from closing.scoreboard.row import Row
 from periods.history import KnownPeriod, SeenChange, SetDeadline
 
 SHOWN = 100  # events; the rest is a link away

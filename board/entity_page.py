@@ -20,11 +20,12 @@ from board.entity_said import SaidCard, Typed, said_card
 from board.entity_silence import SilenceCard, silence_card
 from board.question import FIRST_MONTH, Question
 from board.told import told_of_period
-from closing.days import DateSpan, WorkCalendar, month_and_year
-from closing.deadlines import WorkdayRule
-from closing.months import month_of, next_month, previous_month
-from closing.scoreboard import Row, Scoreboard
-from closing.standing import LatenessUnit
+from closing.calendar.days import DateSpan, WorkCalendar, month_and_year
+from closing.calendar.deadlines import WorkdayRule
+from closing.calendar.months import month_of, next_month, previous_month
+from closing.judging.standing import LatenessUnit
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from entities.models import Connection, LegalEntity
 from periods.history import KnownPeriod, Tried, attempts_of, periods_of

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from board import words
 from board.asked import Asked
-from closing.days import local_date, weekday_and_day, zone_named
-from closing.remarks import LONGEST_TEXT, REASONS, RemarkKind
-from closing.scoreboard import Row
+from closing.calendar.days import local_date, weekday_and_day, zone_named
+from closing.facts.period_remarks import LONGEST_TEXT, REASONS, RemarkKind
+from closing.scoreboard.row import Row
 from periods.remarks import FARTHEST_DAYS, open_to
 
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 from alerts.silences import LONGEST_REASON, MOST_DAYS
 from board import words
 from board.asked import Asked
-from closing.days import local_date, zone_named
-from closing.scoreboard import Row
+from closing.calendar.days import local_date, zone_named
+from closing.scoreboard.row import Row
 from entities.models import LegalEntity
 
 

@@ -12,13 +12,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from alerts.models import DeliveryLine, Notice, Overrun
 from board.asked import Asked
 from board.narrow import narrowed
-from closing.days import WorkCalendar, local_date, zone_named
-from closing.escalation import Escalated, escalated, first_alerting_day
-from closing.notices import Kind
-from closing.readings import PeriodType
-from closing.scoreboard import Row, Scoreboard
-from closing.standing import LatenessUnit
-from closing.states import PeriodState
+from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.facts.readings import PeriodType
+from closing.judging.escalation import Escalated, escalated, first_alerting_day
+from closing.judging.notices import Kind
+from closing.judging.standing import LatenessUnit
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 from entities.access import working_on
 from entities.calendars import work_calendars
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange

@@ -19,9 +19,10 @@ from board.question import Question
 from board.question_words import order_in_words
 from board.sections import sections
 from board.spreadsheet import Column, Sheet, Value
-from closing.days import month_and_year
-from closing.headline import headline
-from closing.scoreboard import Row, Scoreboard
+from closing.calendar.days import month_and_year
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row
 
 
 def board_exports(question: Question) -> list[tuple[str, str]]:

@@ -16,7 +16,8 @@ from board import words
 from board.asked import Asked
 from board.question_words import filters_in_words
 from board.spreadsheet import CONTENT_TYPE, Column, Sheet, write_workbook
-from closing.scoreboard import Row, Scoreboard
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 
 CSV_TYPE = "text/csv; charset=utf-8"
 _MARK = "\ufeff"  # without it Excel takes a CSV for one in the Windows alphabet and "Ibérica" for "IbÃ©rica"

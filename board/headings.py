@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from board.narrow import Named
 from board.rows import groups_to
-from closing.scoreboard import GroupNode
+from closing.scoreboard.board import GroupNode
 
 T = TypeVar("T", bound=Named)
 _OPEN = 100  # headings that can be open at once

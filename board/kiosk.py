@@ -17,9 +17,10 @@ from board.question_words import filters, filters_in_words
 from board.rows import Line, Reader, line
 from board.sections import Section, sections
 from board.toolbar import nobody
-from closing.days import month_and_year, weekday_and_date
-from closing.headline import headline_parts
-from closing.scoreboard import GroupNode, Row, Scoreboard
+from closing.calendar.days import month_and_year, weekday_and_date
+from closing.scoreboard.board import GroupNode, Scoreboard
+from closing.scoreboard.headline import headline_parts
+from closing.scoreboard.row import Row
 
 PATH = "/wall/"
 SECONDS = 20  # until the next screen, or the same one with newer figures

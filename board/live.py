@@ -17,7 +17,7 @@ from django.utils.html import escape
 from board import words
 from board.controls import filters
 from board.screen import Screen, readings
-from closing.scoreboard import Row
+from closing.scoreboard.row import Row
 
 MOST = 60  # changed rows that are worth pushing; for more every browser fetches its own page anew
 _NAMED = 3  # rows that the announcement names

@@ -14,10 +14,11 @@ from board.narrow import about, matching, within
 from board.question import FIRST_MONTH, BadQuestion, Question
 from board.sections import MANY
 from board.words import reopened
-from closing.months import month_end, previous_month
-from closing.on_time import OnTime, on_time
-from closing.scoreboard import GroupNode, Row, Scoreboard
-from closing.standing import Level
+from closing.calendar.months import month_end, previous_month
+from closing.judging.on_time import OnTime, on_time
+from closing.judging.standing import Level
+from closing.scoreboard.board import GroupNode, Scoreboard
+from closing.scoreboard.row import Row
 from entities.models import Group
 from periods.closed_months import ClosedMonths, closed_months
 from periods.snapshot import take_snapshots

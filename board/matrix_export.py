@@ -27,8 +27,9 @@ from board.presenters import board_csv_lines
 from board.question_words import order_in_words
 from board.sections import MANY
 from board.spreadsheet import Column, Sheet, Value
-from closing.days import month_and_year
-from closing.scoreboard import Row, Scoreboard
+from closing.calendar.days import month_and_year
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 from periods.snapshot import take_snapshots
 
 

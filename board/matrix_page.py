@@ -19,12 +19,12 @@ from board.question import FIRST_MONTH, Question
 from board.sections import MANY
 from board.sheet import sheet
 from board.toolbar import how_old, nobody, notes, toolbar
-from closing.days import month_and_year, short_month
-from closing.months import previous_month
-from closing.on_time import ON_TIME_LINE, OnTime
-from closing.scoreboard import Row
-from closing.standing import Level
-from closing.states import PeriodState
+from closing.calendar.days import month_and_year, short_month
+from closing.calendar.months import previous_month
+from closing.judging.on_time import ON_TIME_LINE, OnTime
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
 
 LETTERS = {
     PeriodState.CLOSED: "C",

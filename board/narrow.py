@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from board.question import SHOWS, Question
-from closing.scoreboard import GroupNode, Row, Scoreboard, concerning, outstanding
-from closing.standing import Level
+from closing.judging.standing import Level
+from closing.scoreboard.board import GroupNode, Scoreboard, concerning
+from closing.scoreboard.row import Row, outstanding
 
 _LATE = frozenset({Level.LATE, Level.ALERTING})
 

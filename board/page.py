@@ -10,12 +10,13 @@ from datetime import date, datetime
 from board import words
 from board.question import FIRST_MONTH
 from board.rows import Reader, common_group
-from closing.days import month_and_year
-from closing.headline import Role, headline_parts
-from closing.months import active_month, month_end, month_of, next_month, previous_month
-from closing.scoreboard import Row, Scoreboard
-from closing.standing import Level
-from closing.states import PeriodState
+from closing.calendar.days import month_and_year
+from closing.calendar.months import active_month, month_end, month_of, next_month, previous_month
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.headline import Role, headline_parts
+from closing.scoreboard.row import Row
 
 _TONES = {Role.WHO: "strong", Role.HOW_LATE: "alert", Role.OTHER: ""}
 _LATE = {Level.LATE, Level.ALERTING}

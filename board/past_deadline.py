@@ -22,11 +22,19 @@ from board.question_words import filters_in_words
 from board.rows import Line, Reader, line
 from board.sheet import sheet
 from board.toolbar import Toolbar, nobody, toolbar
-from closing.days import WorkCalendar, month_and_year
-from closing.escalation import Escalated
-from closing.headline import headline
-from closing.scoreboard import Row, Scoreboard
-from closing.words import acknowledged, confirmed, expected, reason_given, state_because, unconfirmed_because
+from closing.calendar.days import WorkCalendar, month_and_year
+from closing.judging.escalation import Escalated
+from closing.phrasing import (
+    acknowledged,
+    confirmed,
+    expected,
+    reason_given,
+    state_because,
+    unconfirmed_because,
+)
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 
 SHOWN = 50  # entities on a page

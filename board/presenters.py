@@ -10,11 +10,12 @@ from datetime import UTC, date, datetime
 from itertools import chain
 
 from board import words
-from closing.days import month_and_year
-from closing.headline import headline
-from closing.readings import facts_to_json
-from closing.scoreboard import Row, Scoreboard, furthest_behind
-from closing.states import PeriodState
+from closing.calendar.days import month_and_year
+from closing.facts.base import facts_to_json
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row, furthest_behind
 
 COUNTS = (
     "entities",

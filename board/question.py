@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from closing.days import end_of_day, full_date
-from closing.months import parse_month
-from closing.standing import Level
-from closing.states import PeriodState
+from closing.calendar.days import end_of_day, full_date
+from closing.calendar.months import parse_month
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
 
 FIRST_MONTH, LAST_MONTH = date(1990, 1, 1), date(2100, 12, 1)
 LONGEST = 200  # letters of a free text: longer ones are no search but a mistake

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from board import words
 from board.question import ORDERS, SHOWS, Question
-from closing.scoreboard import GroupNode
-from closing.standing import Level
-from closing.states import PeriodState
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import GroupNode
 
 
 def filters(question: Question, groups: Sequence[GroupNode]) -> list[tuple[str, str]]:

@@ -9,10 +9,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from board import words
-from closing.deadlines import city
-from closing.scoreboard import GroupNode, Row, Scoreboard
-from closing.standing import Level
-from closing.states import PeriodState
+from closing.calendar.deadlines import city
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import GroupNode, Scoreboard
+from closing.scoreboard.row import Row
 
 _LONG = 60  # letters of a because beyond which the second half folds away
 _BAR = 120  # width of the bar against the deadline, in its own units

@@ -30,7 +30,7 @@ from board.question_words import filters_in_words
 from board.rows import Reader
 from board.shell import SCREENS, shell
 from board.words import short_day
-from closing.days import month_and_year
+from closing.calendar.days import month_and_year
 from entities import services
 from entities.models import Person, SavedView
 from entities.services import LONGEST_VIEW_NAME, ViewNameTaken, ViewRefused

@@ -27,9 +27,10 @@ from board.question import Question
 from board.rows import Reader, line
 from board.sections import Folds, Section, sections
 from board.shell import past_the_line
-from closing.days import WorkCalendar
-from closing.differences import differences
-from closing.scoreboard import Row, Scoreboard, at_moment
+from closing.calendar.days import WorkCalendar
+from closing.scoreboard.board import Scoreboard, at_moment
+from closing.scoreboard.board_diff import differences
+from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from periods.kept import Kept, Scope
 

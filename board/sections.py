@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from board import words
 from board.rows import common_group, groups_to
-from closing.scoreboard import Row, Scoreboard, furthest_behind
-from closing.states import PeriodState
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row, furthest_behind
 
 MANY = 300  # rows above which headings start folded and load their rows when they are opened
 

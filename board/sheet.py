@@ -10,7 +10,7 @@ from board.controls import Pairs, address
 from board.people import wants_fragment
 from board.saved_views import views_menu
 from board.shell import shell
-from closing.scoreboard import Scoreboard
+from closing.scoreboard.board import Scoreboard
 
 
 def sheet(

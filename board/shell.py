@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from board.people import someone
-from closing.scoreboard import Scoreboard
-from closing.standing import Level
+from closing.judging.standing import Level
+from closing.scoreboard.board import Scoreboard
 from entities.models import Person
 
 # key: (label, name of the address)

@@ -32,7 +32,7 @@ from board.asked import Asked, ask, asking
 from board.controls import page_number
 from board.saved_views import SeeOther
 from board.shell import shell
-from closing.days import full_date, local_date
+from closing.calendar.days import full_date, local_date
 from entities.access import working_on
 from entities.models import Group, LegalEntity
 

@@ -32,8 +32,8 @@ from board.door import DoorBackend, visible_ids
 from board.live import Shown, beat, message, shown
 from board.open_stream import Message, Receive, Send, Stream
 from board.screen import Screen, calendars_of, version_of
-from closing.months import active_month
-from closing.scoreboard import at_moment
+from closing.calendar.months import active_month
+from closing.scoreboard.board import at_moment
 from entities.access import access_of, open_sessions
 from periods.kept import KEEPER
 from periods.news import CHANNEL, unseen

@@ -17,8 +17,8 @@ from board.asked import Asked, ask, asking
 from board.saved_views import SeeOther
 from board.shell import shell
 from board.subscriptions_page import Form, calendars_of, form_of, subscriptions_page
-from closing.notices import Kind
-from closing.rhythms import Rhythm, choices
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import Rhythm, choices
 from entities.models import WorkCalendar
 
 _CLOCKS = {"digest_at": "08:00", "quiet_from": "22:00", "quiet_until": "07:00"}

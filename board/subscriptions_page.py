@@ -16,10 +16,10 @@ from board import words
 from board.alert_words import KINDS
 from board.alerts import visible_notices
 from board.asked import Asked
-from closing.days import local_date
-from closing.notices import Kind
-from closing.rhythms import PROMISED, USUAL, Rhythm, choices, due_at, in_force
-from closing.words import day_and_clock
+from closing.calendar.days import local_date
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import PROMISED, USUAL, Rhythm, choices, due_at, in_force
+from closing.phrasing import day_and_clock
 from entities.models import WorkCalendar
 
 RHYTHMS = {

@@ -10,11 +10,12 @@ from datetime import date
 from board.asked import Asked
 from board.narrow import narrowed
 from board.sections import MANY, Section, sections
-from closing.days import WorkCalendar, local_date, zone_named
-from closing.months import month_end
-from closing.risk import at_risk, next_deadlines
-from closing.scoreboard import Row, Scoreboard, ranked
-from closing.timeline import Day, days_to_show, first_number, timeline
+from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.calendar.months import month_end
+from closing.judging.risk import at_risk, next_deadlines
+from closing.judging.timeline import Day, days_to_show, first_number, timeline
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row, ranked
 from entities.calendars import work_calendars
 from periods.seen_changes import changes_of
 

@@ -11,8 +11,8 @@ from alerts.models import DeliveryLine, Notice
 from board.alert_words import Told, told
 from board.alerts import administered, lines_of, visible_notices
 from board.asked import Asked
-from closing.notices import Kind
-from closing.scoreboard import Row
+from closing.judging.notices import Kind
+from closing.scoreboard.row import Row
 
 
 @dataclass(frozen=True)

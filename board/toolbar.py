@@ -12,7 +12,8 @@ from board.controls import Moments, Pairs, Pick, address, filters, moments
 from board.narrow import Chip, chips
 from board.question import Question
 from board.rows import Reader
-from closing.scoreboard import Row, Scoreboard
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 from entities.models import Person
 
 

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods
 from alerts.arranging import Arranged, arrange, arranged_by, switch_off
 from alerts.unsubscribing import NoSuchLink, read_token
 from board.alert_words import KINDS
-from closing.notices import Kind
-from closing.rhythms import USUAL, Rhythm, in_force
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import USUAL, Rhythm, in_force
 from entities.models import Person
 
 

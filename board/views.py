@@ -27,7 +27,7 @@ from board.screen import Screen, readings, screen_of, since
 from board.sections import Folds
 from board.shell import shell
 from board.stream import Hub, LiveAnswer, Opening, in_thread, open_for
-from closing.days import month_and_year
+from closing.calendar.days import month_and_year
 from entities.models import Person
 
 FOLDS = "cb_folds"

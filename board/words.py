@@ -1,4 +1,4 @@
-"""The words of a row on pages and in the terminal; those that mails use too come from `closing.words`.
+"""The words of a row on pages and in the terminal; those that mails use too come from `closing.phrasing`.
 
 Everything here is a pure function of a row and a moment; nothing knows HTML or terminals.
 """
@@ -8,22 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from closing.days import local_date, weekday_and_date, zone_named
-from closing.deadlines import city
-from closing.scoreboard import Quiet, Row
-from closing.standing import Level
-from closing.states import PeriodState
-from closing.words import STATES as STATES
-from closing.words import age as age
-from closing.words import between as between
-from closing.words import clock as clock
-from closing.words import days as days
-from closing.words import days_in_words as days_in_words
-from closing.words import reader_zone as reader_zone
-from closing.words import short_date as short_date
-from closing.words import short_day as short_day
-from closing.words import unit_explained as unit_explained
-from closing.words import unit_in_words as unit_in_words
+from closing.calendar.days import local_date, weekday_and_date, zone_named
+from closing.calendar.deadlines import city
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
+from closing.phrasing import STATES as STATES
+from closing.phrasing import age as age
+from closing.phrasing import between as between
+from closing.phrasing import clock as clock
+from closing.phrasing import days as days
+from closing.phrasing import days_in_words as days_in_words
+from closing.phrasing import reader_zone as reader_zone
+from closing.phrasing import short_date as short_date
+from closing.phrasing import short_day as short_day
+from closing.phrasing import unit_explained as unit_explained
+from closing.phrasing import unit_in_words as unit_in_words
+from closing.scoreboard.row import Quiet, Row
 
 
 @dataclass(frozen=True, slots=True)

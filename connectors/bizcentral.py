@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from closing.days import DateSpan, month_and_year
-from closing.months import month_end, month_of, next_month
-from closing.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType, PostingWindowFacts
+from closing.calendar.days import DateSpan, month_and_year
+from closing.calendar.months import month_end, month_of, next_month
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType
 from connectors.entra import TokenCache
 from connectors.odata import BadRow, Service, flag, maybe_text, moment, plain_date, query, text
 from connectors.ports import SourceSettings, Wanted

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from closing.days import DateSpan
-from closing.readings import Company, FinopsFacts, Gap, GapReason, Harvest, PeriodReading, PeriodType
+from closing.calendar.days import DateSpan
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType
 from connectors.entra import TokenCache
 from connectors.finops_status import Key, Statuses
 from connectors.odata import BadRow, Service, any_of, maybe_text, noon_date, query, text

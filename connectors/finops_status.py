@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from closing.readings import FinopsFacts, GapReason
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import GapReason
 from connectors.odata import BadRow, maybe_text, text
 
 Key = tuple[str, str, str]  # calendar, year, period name, each without case

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from closing.days import DateSpan
-from closing.readings import Harvest
+from closing.calendar.days import DateSpan
+from closing.facts.readings import Harvest
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
-from closing.days import DateSpan
-from closing.months import month_end
-from closing.readings import Harvest
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end
+from closing.facts.readings import Harvest
 from connectors.ports import SourceSettings, Wanted
 from connectors.registry import build
 from entities.models import Connection

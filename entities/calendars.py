@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import holidays
 
-from closing.days import WorkCalendar
+from closing.calendar.days import WorkCalendar
 from entities import models
 
 

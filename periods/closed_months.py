@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from closing.states import PeriodState
+from closing.judging.states import PeriodState
 from infra.fast_cursor import big_read
 from periods.freshness import freshness
 from periods.policies import effective_policies

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.db.models import FilteredRelation, Max, Min, Q, QuerySet
 
-from closing.days import CalendarUncovered, DateSpan, WorkCalendar
-from closing.deadlines import Deadline, FixedDate, Rule, deadline_for
-from closing.months import is_quarter_end, is_year_end
-from closing.readings import PeriodType
+from closing.calendar.days import CalendarUncovered, DateSpan, WorkCalendar
+from closing.calendar.deadlines import Deadline, FixedDate, Rule, deadline_for
+from closing.calendar.months import is_quarter_end, is_year_end
+from closing.facts.readings import PeriodType
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from closing.days import DateSpan
-from closing.deadlines import Deadline
-from closing.readings import NativeFacts, facts_from_json
-from closing.remarks import Remark
-from closing.standing import Change
-from closing.states import PeriodState
+from closing.calendar.days import DateSpan
+from closing.calendar.deadlines import Deadline
+from closing.facts.base import NativeFacts, facts_from_json
+from closing.facts.period_remarks import Remark
+from closing.judging.standing import Change
+from closing.judging.states import PeriodState
 from infra.fast_cursor import big_read
 from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
 from periods.said import said_of

@@ -16,19 +16,10 @@ from itertools import count
 from time import monotonic
 from typing import Any
 
-from closing.days import ONE_DAY, local_date, start_of_day, zone_named
-from closing.digests import digest, row_digest
-from closing.scoreboard import (
-    GroupNode,
-    Row,
-    Scoreboard,
-    Warning,
-    concerning,
-    groups_above,
-    in_order,
-    ranked,
-    read_again,
-)
+from closing.calendar.days import ONE_DAY, local_date, start_of_day, zone_named
+from closing.scoreboard.board import GroupNode, Scoreboard, Warning, concerning, groups_above, in_order
+from closing.scoreboard.fingerprints import digest, row_digest
+from closing.scoreboard.row import Row, ranked, read_again
 from entities.models import LegalEntity
 from periods.dated_ahead import next_dated_after
 from periods.freshness import freshness

@@ -10,10 +10,10 @@ from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-from closing.readings import GapReason, PeriodType
-from closing.remarks import LONGEST_TEXT, OverdueReason, RemarkKind
-from closing.standing import LatenessUnit
-from closing.states import PeriodState
+from closing.facts.period_remarks import LONGEST_TEXT, OverdueReason, RemarkKind
+from closing.facts.readings import GapReason, PeriodType
+from closing.judging.standing import LatenessUnit
+from closing.judging.states import PeriodState
 from entities.models import CODE_PATTERN, Connection, Group, LegalEntity, Person
 
 STATES = [state.value for state in PeriodState]

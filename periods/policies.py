@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 
 from django.db.models import Q
 
-from closing.deadlines import CalendarDayRule, DayOfMonthRule, Rule, WorkdayRule
-from closing.standing import JudgePolicy, LatenessUnit
+from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, Rule, WorkdayRule
+from closing.judging.standing import JudgePolicy, LatenessUnit
 from entities.models import from_root
 from periods.models import PolicyVersion
 

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
 
-from closing.days import full_date, local_date, month_and_year, weekday_and_date, zone_named
-from closing.remarks import LONGEST_TEXT, OverdueReason, RemarkKind
-from closing.scoreboard import Row
-from closing.standing import Level
+from closing.calendar.days import full_date, local_date, month_and_year, weekday_and_date, zone_named
+from closing.facts.period_remarks import LONGEST_TEXT, OverdueReason, RemarkKind
+from closing.judging.standing import Level
+from closing.scoreboard.row import Row
 from entities.access import working_on
 from entities.models import LegalEntity, Person
 from periods.models import Remark

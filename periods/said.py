@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from closing.remarks import OverdueReason, Remark, RemarkKind
+from closing.facts.period_remarks import OverdueReason, Remark, RemarkKind
 from infra.fast_cursor import big_read
 
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from closing.standing import Change
-from closing.states import PeriodState
+from closing.judging.standing import Change
+from closing.judging.states import PeriodState
 from infra.fast_cursor import big_read
 
 

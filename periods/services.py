@@ -16,17 +16,12 @@ from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
-from closing.days import DateSpan, local_date
-from closing.months import reporting_month
-from closing.readings import (
-    Gap,
-    GapReason,
-    Harvest,
-    PeriodReading,
-    PostingWindowFacts,
-    facts_to_json,
-)
-from closing.states import verdict
+from closing.calendar.days import DateSpan, local_date
+from closing.calendar.months import reporting_month
+from closing.facts.base import facts_to_json
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading
+from closing.judging.states import verdict
 from entities.models import LegalEntity
 from periods import staging
 from periods.attempts import Finish, finish_attempt

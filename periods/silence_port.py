@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
-from closing.scoreboard import Quiet
+from closing.scoreboard.row import Quiet
 
 Silenced = Callable[[Collection[int], datetime], Mapping[int, Quiet]]
 

@@ -11,13 +11,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from closing.days import DateSpan, WorkCalendar, month_and_year, zone_named
-from closing.deadlines import Deadline
-from closing.months import month_end, previous_month
-from closing.readings import NativeFacts, facts_from_json
-from closing.remarks import NOTHING_SAID, Remarks, standing_remarks
-from closing.scoreboard import GroupNode, Quiet, Row, Scoreboard, Warning, groups_above, in_order, ranked
-from closing.standing import (
+from closing.calendar.days import DateSpan, WorkCalendar, month_and_year, zone_named
+from closing.calendar.deadlines import Deadline
+from closing.calendar.months import month_end, previous_month
+from closing.facts.base import NativeFacts, facts_from_json
+from closing.facts.period_remarks import NOTHING_SAID, Remarks, standing_remarks
+from closing.judging.standing import (
     Change,
     History,
     LatenessUnit,
@@ -27,7 +26,9 @@ from closing.standing import (
     fold,
     judge,
 )
-from closing.states import PeriodState
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import GroupNode, Scoreboard, Warning, groups_above, in_order
+from closing.scoreboard.row import Quiet, Row, ranked
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
 from infra.fast_cursor import big_read
@@ -359,7 +360,7 @@ def _judged(
 def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warning]:
     """Periods of older months that were closed and are open or on hold again at the moment.
 
-    A close undone before the period had ended was no close (see `closing.standing.judge`).
+    A close undone before the period had ended was no close (see `closing.judging.standing.judge`).
     """
     with big_read() as cursor:
         cursor.execute(

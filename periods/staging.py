@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from django.db.backends.utils import CursorWrapper
 
-from closing.days import DateSpan
+from closing.calendar.days import DateSpan
 
 # Thousands of entities share a fiscal calendar and some verdicts: each is staged once; a reading is three numbers.
 _TABLES = {

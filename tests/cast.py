@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from closing.scoreboard import GroupNode
+from closing.scoreboard.board import GroupNode
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from closing.days import DateSpan
-from closing.deadlines import Deadline
-from closing.readings import FinopsFacts, NativeFacts, PostingWindowFacts
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, ranked
-from closing.standing import Change, JudgePolicy, fold, judge
-from closing.states import verdict
+from closing.calendar.days import DateSpan
+from closing.calendar.deadlines import Deadline
+from closing.facts.base import NativeFacts
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.judging.standing import Change, JudgePolicy, fold, judge
+from closing.judging.states import verdict
+from closing.scoreboard.board import GroupNode, Scoreboard, Warning
+from closing.scoreboard.row import Row, ranked
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, Who
 
 MAY = date(2026, 5, 1)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from closing.days import DateSpan
-from closing.readings import Gap, GapReason, Harvest, NativeFacts, PeriodReading, PeriodType
+from closing.calendar.days import DateSpan
+from closing.facts.base import NativeFacts
+from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading, PeriodType
 from entities.models import Connection, Group, LegalEntity, Membership, Person, WorkCalendar
 from periods.attempts import Finish, begin_attempt
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, SyncAttempt

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import Context, Engine, Template
 from django.utils import timezone
 
-from closing.months import parse_month
+from closing.calendar.months import parse_month
 from entities.models import LegalEntity, Person
 from periods.kept import KEEPER
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange, SyncAttempt

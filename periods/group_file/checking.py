@@ -10,8 +10,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordRefused
 from pydantic import BaseModel, ValidationError
 
-from closing.days import month_and_year
-from closing.months import month_end
+from closing.calendar.days import month_and_year
+from closing.calendar.months import month_end
 from entities.calendars import place_problem
 from periods.group_file import shape
 from periods.group_file.existing import Existing, Owner

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from closing.days import full_date, month_and_year
-from closing.deadlines import ordinal
+from closing.calendar.days import full_date, month_and_year
+from closing.calendar.deadlines import ordinal
 from entities.models import CalendarDay, Connection, LegalEntity, Membership, Person, WorkCalendar
 from entities.services import GroupRefused, save_group
 from infra.secrets import SecretUnreadable

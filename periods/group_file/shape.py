@@ -13,8 +13,8 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from closing.months import parse_month
-from closing.standing import LatenessUnit
+from closing.calendar.months import parse_month
+from closing.judging.standing import LatenessUnit
 from entities.models import CODE_PATTERN
 from periods.models import PolicyVersion
 

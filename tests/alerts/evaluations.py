@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from alerts.models import DeliveryLine, EvaluationSpan, Notice
 from alerts.raising import evaluate_and_raise
 from alerts.watching import AWAY
-from closing.notices import Kind
-from closing.readings import NativeFacts
+from closing.facts.base import NativeFacts
+from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.make import CLOSED, OPEN, utc
 from tests.saved import Meridian, save_group

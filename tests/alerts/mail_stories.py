@@ -13,9 +13,10 @@ from alerts.models import Delivery
 from alerts.raising import evaluate_and_raise
 from alerts.still_true import still_to_tell
 from alerts.truth import Truth
-from closing.notices import HOLD_DOWN
-from closing.readings import Gap, GapReason, NativeFacts
-from closing.rhythms import Rhythm
+from closing.facts.base import NativeFacts
+from closing.facts.readings import Gap, GapReason
+from closing.judging.notices import HOLD_DOWN
+from closing.judging.notification_schedule import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from periods.remarks import acknowledge, expect_close, give_reason

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from alerts.models import Destination
 from alerts.webhook import new_secret
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from entities.models import Group, Person
 from tests.faults.http_sink import HttpSink
 

@@ -14,9 +14,9 @@ from alerts.addressing import address
 from alerts.arrangements import AlertRules, EscalationStep, Habits, Subscription
 from alerts.messages import APART
 from alerts.models import Delivery, DeliveryLine, Notice
-from closing.days import zone_named
-from closing.notices import Kind
-from closing.rhythms import PROMISED, Rhythm, in_force
+from closing.calendar.days import zone_named
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import PROMISED, Rhythm, in_force
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import FiscalPeriod
 from tests.alerts.evaluations import somebody

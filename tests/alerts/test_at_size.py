@@ -14,9 +14,10 @@ from pytest_django.fixtures import Settings
 from alerts.models import Delivery, Notice
 from alerts.raising import evaluate_and_raise
 from alerts.sending import send_due
-from closing.days import DateSpan
-from closing.months import month_end, previous_month
-from closing.readings import Harvest, NativeFacts, PeriodReading, PeriodType
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end, previous_month
+from closing.facts.base import NativeFacts
+from closing.facts.readings import Harvest, PeriodReading, PeriodType
 from entities.models import Group, Membership, Person
 from periods.attempts import Finish, begin_attempt
 from periods.models import FiscalPeriod, SyncAttempt

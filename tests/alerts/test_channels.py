@@ -20,7 +20,7 @@ from alerts.destinations import tell_destinations
 from alerts.models import Channel, Delivery, DeliveryLine, Destination, Notice, Trouble
 from alerts.sending import post_due, send_due
 from alerts.still_true import CLOSED_SINCE, OUTSIDE, REMOVED, SWITCHED_OFF
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.alerts.evaluations import ALL_CLOSED, raised, save_watched_group, watched
 from tests.alerts.places import SECRET, save_place

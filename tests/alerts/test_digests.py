@@ -19,9 +19,9 @@ from alerts.group_rules import Step
 from alerts.models import Delivery, DeliveryLine
 from alerts.proof import prove
 from alerts.sending import send_due
-from closing.days import zone_named
-from closing.notices import Kind
-from closing.rhythms import Rhythm
+from closing.calendar.days import zone_named
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import Rhythm
 from entities.models import Group, Membership, Person
 from tests.alerts.mail_stories import Told
 from tests.make import CLOSED, RESTRICTED

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from alerts.models import OverdueFlag, Overrun
 from alerts.services import Evaluated, evaluate
-from closing.days import local_date
-from closing.readings import FinopsFacts
-from closing.states import PeriodState
+from closing.calendar.days import local_date
+from closing.facts.finops_facts import FinopsFacts
+from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity, WorkCalendar
 from periods.attempts import OutOfOrder
 from periods.deadlines import set_deadlines

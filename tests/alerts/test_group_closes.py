@@ -12,9 +12,9 @@ from alerts.models import Delivery, Notice
 from alerts.raising import evaluate_and_raise
 from alerts.still_true import CLOSED_NO_MORE, still_to_tell
 from alerts.truth import Truth
-from closing.days import WorkCalendar
-from closing.group_close import working_days_to_close
-from closing.notices import HOLD_DOWN, Kind
+from closing.calendar.days import WorkCalendar
+from closing.judging.group_close import working_days_to_close
+from closing.judging.notices import HOLD_DOWN, Kind
 from entities.models import Group
 from tests.alerts.evaluations import (
     ALL_CLOSED,

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.arrangements import AlertRules, EscalationStep
 from alerts.group_rules import USUAL_STEPS, Rules, Step, alert_rules, escalation_steps, escalations
-from closing.notices import ESCALATE_AFTER
+from closing.judging.notices import ESCALATE_AFTER
 from entities.models import Group, LegalEntity
 from tests.cast import WIDER_CAST
 from tests.saved import person, save_group

@@ -28,10 +28,10 @@ from alerts.models import Delivery, EscalationStep, Notice
 from alerts.unsubscribing import read_token
 from board.narrow import matching
 from board.question import parse_question
-from closing.notices import Kind
-from closing.readings import NativeFacts
-from closing.scoreboard import Row
-from closing.standing import JudgePolicy, LatenessUnit
+from closing.facts.base import NativeFacts
+from closing.judging.notices import Kind
+from closing.judging.standing import JudgePolicy, LatenessUnit
+from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.snapshot import take_snapshot
 from tests.alerts.mail_stories import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, Told

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.notices import HOLD_DOWN, Case, Kind, Reason, due_notices, is_due_soon
+from closing.judging.notices import HOLD_DOWN, Case, Kind, Reason, due_notices, is_due_soon
 from tests.closing.story import ENGLAND
 
 LATE = Case(days_late=6, past_line=True, past_line_now=True, confirmed=True, settled=False, watched=True)

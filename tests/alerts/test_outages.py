@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from alerts.models import DeliveryLine, Notice, Outage
 from alerts.still_true import READ_AGAIN, still_to_tell
 from alerts.truth import Truth
-from closing.notices import Kind
-from closing.readings import Gap, GapReason
-from closing.trouble import SILENT_AFTER, Looked, in_trouble
+from closing.facts.readings import Gap, GapReason
+from closing.judging.notices import Kind
+from closing.judging.outages import SILENT_AFTER, Looked, in_trouble
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import (

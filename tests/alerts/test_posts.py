@@ -25,8 +25,8 @@ from alerts.posts import compose, trial
 from alerts.slack import slack_body
 from alerts.teams import MOST_BYTES, teams_body
 from alerts.webhook import VERSION, webhook_body
-from closing.notices import Kind, Reason
-from closing.words import reader_zone
+from closing.judging.notices import Kind, Reason
+from closing.phrasing import reader_zone
 from entities.models import Group
 from tests.alerts import mail_stories
 from tests.alerts.places import save_place

@@ -18,9 +18,9 @@ from alerts.proof import Proof, prove, prove_and_keep
 from alerts.raising import evaluate_and_raise
 from alerts.sending import send_due
 from alerts.silences import lift_silence, make_silence, silenced
-from closing.days import zone_named
-from closing.notices import Kind
-from closing.readings import NativeFacts
+from closing.calendar.days import zone_named
+from closing.facts.base import NativeFacts
+from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Person
 from periods.models import FiscalPeriod
 from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group, watched

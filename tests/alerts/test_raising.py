@@ -15,8 +15,8 @@ from alerts.raising import evaluate_and_raise
 from alerts.still_true import still_to_tell
 from alerts.truth import Truth
 from alerts.watching import watching_since
-from closing.notices import HOLD_DOWN, Kind
-from closing.readings import NativeFacts
+from closing.facts.base import NativeFacts
+from closing.judging.notices import HOLD_DOWN, Kind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.remarks import acknowledge, expect_close
 from tests.alerts.evaluations import (

@@ -9,7 +9,7 @@ import pytest
 from alerts.models import Notice
 from alerts.still_true import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON, still_to_tell
 from alerts.truth import Truth
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Person
 from periods.deadlines import set_deadlines
 from periods.models import AgreedDate

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from alerts.models import Overrun
-from closing.days import zone_named
-from closing.notices import Kind
-from closing.timeline import spells
+from closing.calendar.days import zone_named
+from closing.judging.notices import Kind
+from closing.judging.timeline import spells
 from entities.models import LegalEntity, Person
 from periods.history import periods_of
 from periods.snapshot import take_snapshot

@@ -26,7 +26,7 @@ from alerts.silences import (
     silences_over,
     silences_seen_by,
 )
-from closing.notices import HOLD_DOWN, Kind
+from closing.judging.notices import HOLD_DOWN, Kind
 from entities.models import Group, LegalEntity, Person
 from tests.alerts.evaluations import (
     ALL_CLOSED,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
-from closing.days import DateSpan
-from closing.months import month_end
-from closing.readings import FinopsFacts, Gap, GapReason, NativeFacts, PostingWindowFacts
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end
+from closing.facts.base import NativeFacts
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import Gap, GapReason
 from entities.models import CalendarDay, Connection, LegalEntity, Person, WorkCalendar
 from periods.attempts import Finish, begin_attempt, finish_attempt
 from periods.models import PolicyVersion, SyncAttempt

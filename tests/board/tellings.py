@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts.models import Delivery, DeliveryLine
 from alerts.raising import Raised, evaluate_minute
-from closing.readings import NativeFacts
+from closing.facts.base import NativeFacts
 from entities.models import Membership
 from tests.make import CLOSED, ON_HOLD, OPEN, utc
 from tests.saved import Meridian, person, play_the_worked_example, save_group

@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from alerts.arranging import Arranged
 from alerts.unsubscribing import token_for
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from tests.board import worlds
 from tests.board.worlds import (
     ADMINISTRATOR,

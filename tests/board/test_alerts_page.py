@@ -20,7 +20,7 @@ from pytest_django.fixtures import Settings
 from alerts import outbox
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
 from alerts.proof import prove_and_keep
-from closing.days import DateSpan
+from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from tests.board.tellings import (
     MINUTE,

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 import pytest
 from django.test import Client
 
-from closing.readings import FinopsFacts, Gap, GapReason
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import Gap, GapReason
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion, Remark
 from periods.remarks import add_note

@@ -8,7 +8,8 @@ import pytest
 
 from board.entity_facts import erp_link, facts_card
 from board.rows import Reader
-from closing.readings import FinopsFacts, PostingWindowFacts
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
 from entities.models import Connection
 from tests.cast import NLDT
 from tests.make import WORKED_AT, row

@@ -28,7 +28,7 @@ from board.asked import ask
 from board.matrix import Window, matrix
 from board.presenters import risky
 from board.spreadsheet import Column, Sheet, write_workbook
-from closing.days import month_and_year
+from closing.calendar.days import month_and_year
 from entities.models import LegalEntity, Membership, Person
 from tests.make import WORKED_AT, utc
 from tests.properties import examples

@@ -17,8 +17,9 @@ from board.question import GROUPINGS, ORDERS, SHOWS, Question
 from board.rows import Reader
 from board.screen import Screen
 from board.sections import Folds
-from closing.scoreboard import GroupNode, Row, Warning, at_moment
-from closing.standing import Level
+from closing.judging.standing import Level
+from closing.scoreboard.board import GroupNode, Warning, at_moment
+from closing.scoreboard.row import Row
 from periods.kept import Kept, _merged
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST, Who
 from tests.make import (

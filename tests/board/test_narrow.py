@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from board.narrow import chips, matching, narrowed
 from board.question import ORDERS, SHOWS, Question
 from board.sections import Folds, sections
-from closing.scoreboard import Scoreboard
+from closing.scoreboard.board import Scoreboard
 from tests.cast import NLDT, UKHC, UKRT
 from tests.make import CLOSED, OPEN, board, row, story, worked_example
 

@@ -13,10 +13,11 @@ from board.question import Question
 from board.rows import Line, Reader, line
 from board.screen import Screen, read_cell
 from board.sections import Folds, Section, sections
-from closing.deadlines import Deadline
-from closing.digests import digest
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning
-from closing.standing import JudgePolicy, LatenessUnit
+from closing.calendar.deadlines import Deadline
+from closing.judging.standing import JudgePolicy, LatenessUnit
+from closing.scoreboard.board import GroupNode, Scoreboard, Warning
+from closing.scoreboard.fingerprints import digest
+from closing.scoreboard.row import Row
 from tests.cast import AMERICAS, EUROPE, MERIDIAN, NLDT, UK, UKHC, UKRT, USRT
 from tests.golden_files import assert_golden
 from tests.make import (

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.services import evaluate
-from closing.days import DateSpan
+from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion
 from periods.remarks import acknowledge, expect_close, give_reason

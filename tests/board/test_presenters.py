@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board.presenters import COUNTS, as_csv, as_json, as_table
-from closing.standing import JudgePolicy
+from closing.judging.standing import JudgePolicy
 from tests.cast import NLDT, UKHC, UKRT, USRT
 from tests.golden_files import assert_golden
 from tests.make import (

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board.question import GROUPINGS, ORDERS, SHOWS, BadQuestion, Question, moment_of, parse_question
-from closing.days import zone_named
-from closing.standing import Level
-from closing.states import PeriodState
+from closing.calendar.days import zone_named
+from closing.judging.standing import Level
+from closing.judging.states import PeriodState
 
 LONDON = zone_named("Europe/London")
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40).map(str.strip)

@@ -28,10 +28,11 @@ from board.question import Question
 from board.rows import Reader
 from board.screen import Screen
 from board.stream import open_for
-from closing.headline import headline
-from closing.scoreboard import Row, group_closed
-from closing.standing import JudgePolicy
-from closing.states import PeriodState
+from closing.judging.standing import JudgePolicy
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import group_closed
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row
 from entities.models import Person
 from tests.cast import WIDER_CAST
 from tests.make import CLOSED, NOT_UNDERSTOOD, ON_HOLD, WORKED_AT, board, row, story

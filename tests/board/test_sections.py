@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from board.question import GROUPINGS
 from board.sections import MANY, Folds, Section, sections
-from closing.scoreboard import GroupNode, Row, Scoreboard
-from closing.standing import JudgePolicy
+from closing.judging.standing import JudgePolicy
+from closing.scoreboard.board import GroupNode, Scoreboard
+from closing.scoreboard.row import Row
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST
 from tests.make import CLOSED, ON_HOLD, OPEN, board, row, story, worked_example
 from tests.properties import examples

@@ -13,7 +13,7 @@ from alerts.arrangements import Silence
 from alerts.silences import Place, lift_silence, make_silence
 from board import asked as door
 from board.exports import standing_values
-from closing.scoreboard import Quiet
+from closing.scoreboard.row import Quiet
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.kept import KEEPER, Keeper
 from periods.news import unseen

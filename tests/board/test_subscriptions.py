@@ -17,8 +17,8 @@ from alerts.arrangements import AlertRules, Habits, Subscription
 from alerts.arranging import Arranged, arrange, arranged_by
 from alerts.models import Delivery, DeliveryLine
 from alerts.unsubscribing import token_for
-from closing.notices import Kind
-from closing.rhythms import Rhythm
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
 from periods.kept import KEEPER
 from tests.board.tellings import tell_of_eu_dtc

@@ -25,9 +25,9 @@ from django.test.utils import CaptureQueriesContext
 from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
 from alerts.recipients import people_around
 from alerts.webhook import new_secret
-from closing.days import DateSpan
-from closing.notices import Kind, Reason
-from closing.readings import Gap, GapReason
+from closing.calendar.days import DateSpan
+from closing.facts.readings import Gap, GapReason
+from closing.judging.notices import Kind, Reason
 from entities.models import Connection, Group, LegalEntity, Membership, Person, SavedView, WorkCalendar
 from entities.services import save_view
 from periods.kept import KEEPER

@@ -9,9 +9,10 @@ from datetime import date, datetime, time, timedelta
 
 from django.db import transaction
 
-from closing.days import DateSpan
-from closing.months import month_end, next_month
-from closing.readings import Gap, GapReason, NativeFacts
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end, next_month
+from closing.facts.base import NativeFacts
+from closing.facts.readings import Gap, GapReason
 from periods.models import PeriodDeadline
 from tests.cast import WIDER_CAST
 from tests.make import CLOSED, ON_HOLD, OPEN, utc

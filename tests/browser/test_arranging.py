@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 from alerts.arrangements import AlertRules, EscalationStep, Subscription
 from alerts.arranging import arranged_by
 from alerts.unsubscribing import token_for
-from closing.notices import Kind
-from closing.rhythms import Rhythm
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.board.tellings import tell_of_eu_dtc
 from tests.browser.reader import Database, NewReader, Reader, every_look, with_and_without_scripts

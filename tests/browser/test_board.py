@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from closing.days import DateSpan
+from closing.calendar.days import DateSpan
 from entities.models import LegalEntity
 from tests.browser.reader import Database, NewReader, every_look, violations
 from tests.cast import NLDT, UKHC, UKRT, Who

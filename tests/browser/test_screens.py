@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import expect
 from pytest_django import Settings
 
-from closing.readings import Gap, GapReason
+from closing.facts.readings import Gap, GapReason
 from entities.models import Connection, LegalEntity, Membership
 from tests.board.tellings import sent, watch
 from tests.board.year import CODES

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from closing.days import DateSpan, WorkCalendar
-from closing.deadlines import Deadline
-from closing.scoreboard import GroupNode, Row, Scoreboard, ranked
-from closing.standing import Change, JudgePolicy, fold, judge
-from closing.states import PeriodState
+from closing.calendar.days import DateSpan, WorkCalendar
+from closing.calendar.deadlines import Deadline
+from closing.judging.standing import Change, JudgePolicy, fold, judge
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import GroupNode, Scoreboard
+from closing.scoreboard.row import Row, ranked
 
 OPEN, ON_HOLD, CLOSED = PeriodState.OPEN, PeriodState.ON_HOLD, PeriodState.CLOSED
 UNKNOWN, NOT_STARTED = PeriodState.UNKNOWN, PeriodState.NOT_STARTED

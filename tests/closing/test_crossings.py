@@ -6,11 +6,11 @@ from datetime import date, datetime
 
 import pytest
 
-from closing.crossings import Crossing, crossings, over_the_line_on
-from closing.days import WorkCalendar
-from closing.deadlines import Deadline
-from closing.standing import Change, JudgePolicy, LatenessUnit
-from closing.states import PeriodState
+from closing.calendar.days import WorkCalendar
+from closing.calendar.deadlines import Deadline
+from closing.judging.alert_line import Crossing, crossings, over_the_line_on
+from closing.judging.standing import Change, JudgePolicy, LatenessUnit
+from closing.judging.states import PeriodState
 from tests.make import utc
 
 OPEN, CLOSED, UNKNOWN, ON_HOLD = (

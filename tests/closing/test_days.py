@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.days import (
+from closing.calendar.days import (
     CalendarUncovered,
     DateSpan,
     WorkCalendar,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from closing.days import CalendarUncovered, DateSpan, WorkCalendar, instant_at, zone_named
-from closing.deadlines import (
+from closing.calendar.days import CalendarUncovered, DateSpan, WorkCalendar, instant_at, zone_named
+from closing.calendar.deadlines import (
     CalendarDayRule,
     DayOfMonthRule,
     FixedDate,

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.deadlines import Deadline
-from closing.differences import CONFIDENCE, Difference, Differences, Kind, differences
-from closing.scoreboard import Row, Scoreboard, ranked
-from closing.standing import Change, JudgePolicy, Level
+from closing.calendar.deadlines import Deadline
+from closing.judging.standing import Change, JudgePolicy, Level
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.board_diff import CONFIDENCE, Difference, Differences, Kind, differences
+from closing.scoreboard.row import Row, ranked
 from tests.closing.story import (
     CLOSED,
     DEFAULT,

@@ -8,10 +8,11 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.deadlines import Deadline
-from closing.escalation import escalated, first_alerting_day
-from closing.scoreboard import Row, Scoreboard
-from closing.standing import JudgePolicy, LatenessUnit, fold, judge
+from closing.calendar.deadlines import Deadline
+from closing.judging.escalation import escalated, first_alerting_day
+from closing.judging.standing import JudgePolicy, LatenessUnit, fold, judge
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 from tests.closing.story import (
     ENGLAND,
     EU_DTC,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.months import (
+from closing.calendar.months import (
     active_month,
     is_quarter_end,
     is_year_end,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.on_time import OnTime, on_time
-from closing.scoreboard import Row
+from closing.judging.on_time import OnTime, on_time
+from closing.scoreboard.row import Row
 from tests.closing.story import (
     CLOSED,
     EU_DTC,

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.readings import FinopsFacts, NativeFacts, PostingWindowFacts, facts_from_json, facts_to_json
+from closing.facts.base import NativeFacts, facts_from_json, facts_to_json
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
 
 WORDS = st.text(max_size=12)
 FINOPS = st.builds(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.days import WorkCalendar, local_date, zone_named
-from closing.notices import Kind
-from closing.rhythms import (
+from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import (
     MOST_DAYS,
     MOST_DAYS_OF_WEEKLY,
     PROMISED,

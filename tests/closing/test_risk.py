@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.days import ONE_DAY, DateSpan, WorkCalendar, local_date, zone_named
-from closing.risk import at_risk, next_deadlines, workdays_until
-from closing.scoreboard import Row, outstanding
-from closing.standing import Change, Level
-from closing.states import PeriodState
+from closing.calendar.days import ONE_DAY, DateSpan, WorkCalendar, local_date, zone_named
+from closing.judging.risk import at_risk, next_deadlines, workdays_until
+from closing.judging.standing import Change, Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row, outstanding
 from tests.closing.story import (
     CLOSED,
     ENGLAND,

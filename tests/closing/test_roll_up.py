@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from closing.digests import digest
-from closing.headline import headline
-from closing.readings import FinopsFacts
-from closing.scoreboard import GroupNode, Row, Scoreboard, Warning, roll_up
+from closing.facts.finops_facts import FinopsFacts
+from closing.scoreboard.board import GroupNode, Scoreboard, Warning, roll_up
+from closing.scoreboard.fingerprints import digest
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row
 from tests.closing.story import (
     EU_DTC,
     EU_DTC_STORY,

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.headline import headline
-from closing.scoreboard import Counts, Row, Scoreboard, furthest_behind, group_closed, ranked
-from closing.standing import LatenessUnit, Level, Standing
-from closing.states import PeriodState
+from closing.judging.standing import LatenessUnit, Level, Standing
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Counts, Scoreboard, group_closed
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row, furthest_behind, ranked
 from tests.closing.story import (
     CLOSED,
     EU_DTC,

@@ -6,9 +6,9 @@ from datetime import date, time
 
 import pytest
 
-from closing.days import DateSpan, WorkCalendar, instant_at, zone_named
-from closing.deadlines import Deadline, WorkdayRule, deadline_for
-from closing.standing import Change, JudgePolicy, LatenessUnit, Level, Standing, fold, judge
+from closing.calendar.days import DateSpan, WorkCalendar, instant_at, zone_named
+from closing.calendar.deadlines import Deadline, WorkdayRule, deadline_for
+from closing.judging.standing import Change, JudgePolicy, LatenessUnit, Level, Standing, fold, judge
 from tests.closing.story import (
     CLOSED,
     DEFAULT,

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from closing.deadlines import Deadline
-from closing.standing import Change, JudgePolicy, LatenessUnit, Level, fold, judge
+from closing.calendar.deadlines import Deadline
+from closing.judging.standing import Change, JudgePolicy, LatenessUnit, Level, fold, judge
 from tests.closing.story import (
     CLOSED,
     DEFAULT,

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.days import DateSpan
-from closing.readings import FinopsFacts, PostingWindowFacts
-from closing.states import PeriodState, Verdict, from_finops, from_posting_window, verdict
+from closing.calendar.days import DateSpan
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.judging.states import PeriodState, Verdict, from_finops, from_posting_window, verdict
 from tests.closing.story import CLOSED, MAY, NOT_STARTED, ON_HOLD, OPEN, UNKNOWN
 from tests.properties import examples
 

@@ -8,13 +8,13 @@ from datetime import date, datetime, time, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.days import ONE_DAY, DateSpan, WorkCalendar, local_date, zone_named
-from closing.deadlines import Deadline, WorkdayRule, deadline_for
-from closing.remarks import Remarks
-from closing.scoreboard import Row
-from closing.standing import Change, JudgePolicy, LatenessUnit, Level, fold, judge
-from closing.states import PeriodState
-from closing.timeline import LONGEST, Day, days_to_show, first_number, timeline
+from closing.calendar.days import ONE_DAY, DateSpan, WorkCalendar, local_date, zone_named
+from closing.calendar.deadlines import Deadline, WorkdayRule, deadline_for
+from closing.facts.period_remarks import Remarks
+from closing.judging.standing import Change, JudgePolicy, LatenessUnit, Level, fold, judge
+from closing.judging.states import PeriodState
+from closing.judging.timeline import LONGEST, Day, days_to_show, first_number, timeline
+from closing.scoreboard.row import Row
 from tests.closing.story import (
     CLOSED,
     ENGLAND,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from datetime import date
 from urllib.parse import urlsplit
 
-from closing.days import DateSpan
-from closing.readings import Gap, GapReason, Harvest, PeriodReading
+from closing.calendar.days import DateSpan
+from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading
 from connectors.entra import TokenCache
 from connectors.ports import LedgerSource, SourceSettings, Wanted
 from connectors.registry import build

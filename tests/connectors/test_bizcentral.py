@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from closing.days import DateSpan
-from closing.months import month_end
-from closing.readings import GapReason, Harvest, PostingWindowFacts
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.readings import GapReason, Harvest
 from connectors.ports import Wanted
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from closing.days import DateSpan
-from closing.readings import GapReason, Harvest, PeriodType
+from closing.calendar.days import DateSpan
+from closing.facts.readings import GapReason, Harvest, PeriodType
 from connectors.entra import TokenCache
 from connectors.ports import Wanted
 from connectors.registry import build

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from closing.readings import Harvest
+from closing.facts.readings import Harvest
 from infra.outbound.errors import AnswerMisread, ServerUnavailable
 from infra.outbound.requests import Limits
 from simulator.run import Running

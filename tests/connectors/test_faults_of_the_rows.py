@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from closing.days import DateSpan
-from closing.readings import FinopsFacts, GapReason, Harvest, PostingWindowFacts
+from closing.calendar.days import DateSpan
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import GapReason, Harvest
 from connectors.odata import BadRow, maybe_text
 from connectors.ports import Wanted
 from infra.outbound.errors import AnswerMisread, ServerUnavailable

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from closing.readings import GapReason, Harvest
+from closing.facts.readings import GapReason, Harvest
 from connectors.entra import TokenCache
 from connectors.ports import Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable

@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from closing.days import DateSpan
-from closing.readings import FinopsFacts, GapReason, PeriodReading, PeriodType
+from closing.calendar.days import DateSpan
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import GapReason, PeriodReading, PeriodType
 from connectors.ports import Wanted
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running

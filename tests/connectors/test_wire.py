@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from closing.readings import Harvest
+from closing.facts.readings import Harvest
 from connectors.entra import Credentials, TokenCache
 from connectors.ports import Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from closing.days import CalendarUncovered
+from closing.calendar.days import CalendarUncovered
 from entities.calendars import calendar_warnings, place_problem, work_calendars
 from entities.models import CalendarDay, Group, LegalEntity, WorkCalendar
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from alerts.models import Delivery, DeliveryLine, Notice
-from closing.days import DateSpan
-from closing.months import month_end, previous_month
-from closing.notices import Kind, Reason
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end, previous_month
+from closing.judging.notices import Kind, Reason
 from entities.models import Group, Membership, Person
 from periods.models import FiscalPeriod
 from tests.faults.smtp_sink import Sink

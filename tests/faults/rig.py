@@ -16,7 +16,7 @@ import psycopg
 from django.db import connection as database
 from django.utils import timezone
 
-from closing.months import active_month
+from closing.calendar.months import active_month
 from entities.models import Connection, LegalEntity
 from periods.attempts import abandon_expired
 from periods.models import ClaimedTick, SyncAttempt

@@ -16,8 +16,8 @@ from django.utils import timezone
 from alerts.models import Delivery, Notice
 from alerts.proof import prove
 from alerts.raising import evaluate_and_raise
-from closing.days import local_date, zone_named
-from closing.notices import HOLD_DOWN
+from closing.calendar.days import local_date, zone_named
+from closing.judging.notices import HOLD_DOWN
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadlines import set_deadlines
 from periods.models import AgreedDate

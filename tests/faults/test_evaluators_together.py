@@ -20,7 +20,7 @@ from pytest_django import DjangoDbBlocker
 
 from alerts.models import Delivery, DeliveryLine, Notice, Outage
 from closeboard.children import tie_to_us
-from closing.readings import NativeFacts
+from closing.facts.base import NativeFacts
 from entities.models import Group
 from tests.alerts.evaluations import Role, somebody, watched
 from tests.cast import NLDT, WIDER_CAST

@@ -23,7 +23,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from closeboard.children import Child, last_lines, spawn, stop, wait_until
-from closing.readings import NativeFacts
+from closing.facts.base import NativeFacts
 from entities.models import Group, Membership, Person
 from tests.closeboard.processes import PROJECT
 from tests.faults.stack import Valkey

@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from alerts.models import Delivery, DeliveryLine, Notice
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from tests.alerts.places import save_place
 from tests.closeboard.processes import until
 from tests.faults.http_sink import TAKEN, Arrival, HttpSink, Reply

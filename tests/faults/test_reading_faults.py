@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from closing.readings import GapReason
+from closing.facts.readings import GapReason
 from connectors.services import due_connections, sync_connection
 from connectors.tasks import sync_one
 from entities.models import Connection, LegalEntity

@@ -21,7 +21,7 @@ from alerts.outbox import LEASE
 from alerts.sending import ENDS_ITS_SENDER, send_due
 from alerts.still_true import CLOSED_SINCE, NOT_VISIBLE
 from alerts.truth import Truth
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import watched

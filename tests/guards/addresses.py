@@ -8,7 +8,7 @@ from typing import Any
 
 from alerts.arranging import Arranged
 from alerts.unsubscribing import token_for
-from closing.notices import Kind
+from closing.judging.notices import Kind
 from entities.models import SavedView
 from periods.models import Remark
 from tests.guards.full_story import FullStory, destination_uid

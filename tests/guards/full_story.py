@@ -23,8 +23,8 @@ from alerts.models import (
     Subscription,
     Trouble,
 )
-from closing.notices import Kind
-from closing.rhythms import Rhythm
+from closing.judging.notices import Kind
+from closing.judging.notification_schedule import Rhythm
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Membership, Person, WorkCalendar
 from entities.services import save_view
 from periods.attempts import Finish, begin_attempt, finish_attempt

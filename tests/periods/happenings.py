@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from django.db import connection
 
-from closing.days import DateSpan
-from closing.readings import Gap, GapReason, NativeFacts
+from closing.calendar.days import DateSpan
+from closing.facts.base import NativeFacts
+from closing.facts.readings import Gap, GapReason
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Person
 from entities.services import GroupRefused
 from entities.services import save_group as place_group

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
-from closing.months import month_end, month_of, next_month
+from closing.calendar.months import month_end, month_of, next_month
 from entities.models import Group, LegalEntity, WorkCalendar
 from entities.services import save_group
 from periods.models import DeadlinePolicy, FiscalPeriod, PeriodDeadline, PolicyVersion

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
-from closing.days import DateSpan
-from closing.readings import Company, FinopsFacts, Gap, Harvest, NativeFacts, PeriodReading, PeriodType
+from closing.calendar.days import DateSpan
+from closing.facts.base import NativeFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import Company, Gap, Harvest, PeriodReading, PeriodType
 from entities.models import Connection, LegalEntity
 from periods.attempts import Finish, Outcome, begin_attempt
 from periods.models import SyncAttempt

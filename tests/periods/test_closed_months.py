@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from closing.days import DateSpan
-from closing.readings import Gap, GapReason
+from closing.calendar.days import DateSpan
+from closing.facts.readings import Gap, GapReason
 from entities.models import LegalEntity
 from periods.closed_months import closed_months
 from periods.models import FiscalPeriod, PolicyVersion

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from closing.readings import Gap, GapReason
+from closing.facts.readings import Gap, GapReason
 from periods.attempts import Finish, begin_attempt, finish_attempt
 from periods.deadlines import set_deadlines
 from periods.history import attempts_of, periods_of

@@ -26,10 +26,11 @@ from board.question import Question
 from board.rows import Reader
 from board.screen import Screen
 from board.sections import Folds
-from closing.digests import digest
-from closing.readings import GapReason
-from closing.scoreboard import Row, Scoreboard, at_moment
-from closing.states import PeriodState
+from closing.facts.readings import GapReason
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard, at_moment
+from closing.scoreboard.fingerprints import digest
+from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
 from periods.kept import Keeper, Kept, Scope, months_told
 from periods.models import News

@@ -14,7 +14,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django.plugin import DjangoDbBlocker
 
-from closing.scoreboard import Scoreboard
+from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
 from periods.deadlines import set_deadlines
 from periods.kept import FRAGMENTS, MONTHS, SCOPES, Keeper, Kept, months_told

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 
-from closing.readings import GapReason
+from closing.facts.readings import GapReason
 from entities.access import access_of
 from entities.models import LegalEntity, Membership, Person
 from periods.attempts import begin_attempt

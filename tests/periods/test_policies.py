@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from closing.deadlines import CalendarDayRule, DayOfMonthRule, WorkdayRule
-from closing.standing import JudgePolicy, LatenessUnit
+from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, WorkdayRule
+from closing.judging.standing import JudgePolicy, LatenessUnit
 from entities.models import LegalEntity
 from periods.policies import NOTHING_AGREED, EffectivePolicy, Wording, effective_policies, stack
 from tests.periods.places import cast_in_place, meridian, policy, workday

@@ -12,8 +12,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.readings import Company, Gap, GapReason, Harvest, PeriodType, PostingWindowFacts
-from closing.states import PeriodState
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodType
+from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity
 from periods.attempts import Finish, Outcome, OutOfOrder, begin_attempt, finish_attempt
 from periods.freshness import freshness

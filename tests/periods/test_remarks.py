@@ -9,9 +9,9 @@ import pytest
 from django.db import Error, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from closing.digests import digest
-from closing.remarks import REASONS, OverdueReason
-from closing.scoreboard import Row
+from closing.facts.period_remarks import REASONS, OverdueReason
+from closing.scoreboard.fingerprints import digest
+from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Membership, Person
 from periods.models import FiscalPeriod, PolicyVersion, Remark
 from periods.remarks import (

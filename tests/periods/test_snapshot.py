@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from closing.headline import headline
-from closing.readings import Gap, GapReason
-from closing.scoreboard import Row, Scoreboard
+from closing.facts.readings import Gap, GapReason
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadlines import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy

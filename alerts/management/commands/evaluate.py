@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from alerts.services import evaluate
+from closing.calendar.instants import moment
 from infra.ticks import database_clock
 from periods.attempts import OutOfOrder
-from periods.moments import moment
 
 
 class Command(BaseCommand):

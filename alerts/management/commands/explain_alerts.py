@@ -10,9 +10,9 @@ from django.utils import timezone
 from alerts.episodes import Judged, judge_episodes
 from alerts.silences import silenced
 from alerts.watching import watching_since
-from closing.days import month_and_year, weekday_and_date
-from closing.months import parse_month
-from closing.notices import Verdict
+from closing.calendar.days import month_and_year, weekday_and_date
+from closing.calendar.months import parse_month
+from closing.judging.notices import Verdict
 from entities.models import LegalEntity
 from periods.models import FiscalPeriod, PolicyVersion
 

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Max
 
 from alerts.services import evaluate
-from closing.months import active_month, month_end, previous_month
+from closing.calendar.months import active_month, month_end, previous_month
 from connectors.services import sync_connection
 from entities.models import Connection, Person
 from infra.ticks import database_clock

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from alerts.proof import prove
-from closing.months import parse_month
-from periods.moments import moment
+from closing.calendar.instants import moment
+from closing.calendar.months import parse_month
 
 
 class Command(BaseCommand):

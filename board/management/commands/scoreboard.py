@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from board.presenters import as_csv, as_json, as_table
-from closing.months import active_month, parse_month
+from closing.calendar.instants import moment
+from closing.calendar.months import active_month, parse_month
 from entities.models import Group, LegalEntity
-from periods.moments import moment
 from periods.snapshot import take_snapshot
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from closing.calendar.instants import moment
 from connectors.services import Synced, sync_connection
 from entities.models import Connection
 from infra.ticks import database_clock
 from periods.attempts import OutOfOrder
 from periods.models import SyncAttempt
-from periods.moments import moment
 
 
 class Command(BaseCommand):

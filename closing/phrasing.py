@@ -9,11 +9,11 @@ from collections.abc import Callable
 from datetime import date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from closing.days import day_and_month, local_date, short_month, weekday_name, zone_named
-from closing.deadlines import city
-from closing.scoreboard import Row
-from closing.standing import LatenessUnit
-from closing.states import PeriodState
+from closing.calendar.days import day_and_month, local_date, short_month, weekday_name, zone_named
+from closing.calendar.deadlines import city
+from closing.judging.standing import LatenessUnit
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
 
 When = Callable[[datetime], str]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
-from closing.days import CalendarUncovered, WorkCalendar
-from closing.scoreboard import Row, outstanding, ranked
+from closing.calendar.days import CalendarUncovered, WorkCalendar
+from closing.scoreboard.row import Row, outstanding, ranked
 
 NEAR = 2  # working days before the deadline from which whoever is not closed is at risk
 

@@ -1,7 +1,7 @@
 """Which notice is due, with a named reason either way: the one place that decides what is told (01-domain 1.5).
 
-Late is judged elsewhere (`closing.standing`). Here it is weighed against what was told already, how sure the reading
-is, and how long we have been watching.
+`closing.judging.standing` judges lateness. Here it is weighed against earlier notices, the certainty of the reading,
+and how long evaluation has been running without a gap.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
-from closing.days import CalendarUncovered, WorkCalendar
+from closing.calendar.days import CalendarUncovered, WorkCalendar
 
 HOLD_DOWN = timedelta(
     minutes=30

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from closing.days import (
+from closing.calendar.days import (
     ONE_DAY,
     DateSpan,
     WorkCalendar,
@@ -17,7 +17,7 @@ from closing.days import (
     weekday_and_day,
     zone_named,
 )
-from closing.months import month_end, next_month, reporting_month
+from closing.calendar.months import month_end, next_month, reporting_month
 
 
 @dataclass(frozen=True, slots=True)

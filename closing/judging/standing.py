@@ -7,9 +7,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from closing.days import CalendarUncovered, DateSpan, WorkCalendar, local_date, zone_named
-from closing.deadlines import Deadline
-from closing.states import PeriodState
+from closing.calendar.days import CalendarUncovered, DateSpan, WorkCalendar, local_date, zone_named
+from closing.calendar.deadlines import Deadline
+from closing.judging.states import PeriodState
 
 
 class Level(StrEnum):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from closing.days import day_and_month, weekday_and_day
-from closing.deadlines import Deadline, city
-from closing.scoreboard import Row, Scoreboard
-from closing.standing import LatenessUnit, Level, Standing
-from closing.states import PeriodState
+from closing.calendar.days import day_and_month, weekday_and_day
+from closing.calendar.deadlines import Deadline, city
+from closing.judging.standing import LatenessUnit, Level, Standing
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 
 
 class Kind(StrEnum):

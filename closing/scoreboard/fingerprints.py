@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable
 from dataclasses import astuple
 
-from closing.readings import facts_to_json
-from closing.remarks import NOTHING_SAID
-from closing.scoreboard import Row, Scoreboard
+from closing.facts.base import facts_to_json
+from closing.facts.period_remarks import NOTHING_SAID
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 
 
 def digest(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from closing.days import day_and_month
-from closing.scoreboard import Row, Scoreboard, known, laggards, outstanding, ranked
-from closing.standing import LatenessUnit, Level
-from closing.states import PeriodState
+from closing.calendar.days import day_and_month
+from closing.judging.standing import LatenessUnit, Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row, known, laggards, outstanding, ranked
 
 
 class Role(Enum):

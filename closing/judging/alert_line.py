@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from closing.days import ONE_DAY, WorkCalendar, start_of_day, zone_named
-from closing.deadlines import Deadline
-from closing.standing import Change, JudgePolicy, LatenessUnit, fold, lateness
-from closing.states import PeriodState
+from closing.calendar.days import ONE_DAY, WorkCalendar, start_of_day, zone_named
+from closing.calendar.deadlines import Deadline
+from closing.judging.standing import Change, JudgePolicy, LatenessUnit, fold, lateness
+from closing.judging.states import PeriodState
 
 _FURTHEST = timedelta(days=400)
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from closing.days import (
+from closing.calendar.days import (
     ONE_DAY,
     CalendarUncovered,
     WorkCalendar,
@@ -17,7 +17,7 @@ from closing.days import (
     start_of_day,
     zone_named,
 )
-from closing.notices import Kind
+from closing.judging.notices import Kind
 
 
 class Rhythm(StrEnum):

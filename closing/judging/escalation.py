@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from closing.crossings import over_the_line_on
-from closing.days import WorkCalendar
-from closing.scoreboard import Row, Scoreboard
-from closing.standing import JudgePolicy, LatenessUnit
+from closing.calendar.days import WorkCalendar
+from closing.judging.alert_line import over_the_line_on
+from closing.judging.standing import JudgePolicy, LatenessUnit
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 
 
 @dataclass(frozen=True, slots=True)

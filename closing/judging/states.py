@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from closing.days import DateSpan, full_date
-from closing.readings import FinopsFacts, NativeFacts, PostingWindowFacts
+from closing.calendar.days import DateSpan, full_date
+from closing.facts.base import NativeFacts
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
 
 
 class PeriodState(StrEnum):

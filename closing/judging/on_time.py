@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from closing.scoreboard import Row
-from closing.standing import Level
+from closing.judging.standing import Level
+from closing.scoreboard.row import Row
 
 ON_TIME_LINE = 90  # percent; a rate below it is flagged
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from closing.days import CalendarUncovered, WorkCalendar
-from closing.months import month_end
-from closing.scoreboard import Row
+from closing.calendar.days import CalendarUncovered, WorkCalendar
+from closing.calendar.months import month_end
+from closing.scoreboard.row import Row
 
 
 def last_to_close(rows: Sequence[Row]) -> Row | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from closing.notices import Kind, Reason
+from closing.judging.notices import Kind, Reason
 
 SILENT_AFTER = timedelta(minutes=30)  # or three intervals, where a connection is read that seldom
 GOES_ON_WITHIN = timedelta(hours=2)  # trouble that comes back so soon is the same trouble

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from closing.days import CalendarUncovered, WorkCalendar, local_date, zone_named
-from closing.scoreboard import Row
-from closing.standing import Change, JudgePolicy, Level, after_period_end, fold, lateness
-from closing.states import PeriodState
+from closing.calendar.days import CalendarUncovered, WorkCalendar, local_date, zone_named
+from closing.judging.standing import Change, JudgePolicy, Level, after_period_end, fold, lateness
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
 
 LONGEST = 45  # days that a timeline shows at most
 _AFTER = 2  # days shown after the last thing that happens

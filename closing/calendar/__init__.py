@@ -1,0 +1,1 @@
+"""Days, working days, months, deadlines and instants."""

@@ -1,0 +1,1 @@
+"""What the ERPs and people state, undigested."""

@@ -1,0 +1,85 @@
+"""What one read of an ERP brings: periods with the ERP's own words about them, and companies it could not read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from closing.calendar.days import DateSpan
+from closing.facts.base import NativeFacts
+
+
+class PeriodType(StrEnum):
+    """The three kinds of fiscal period; only operating periods are judged (01-domain 1.3)."""
+
+    OPERATING = "operating"
+    OPENING = "opening"
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodReading:
+    """One fiscal period of one entity as the ERP gave it in one read.
+
+    `erp_id` is the company as the connection names it (compared without case); `erp_key` names the period
+    within the entity for ever (Finance & Operations: calendar|year|period name, Business Central: its first
+    day). `erp_changed_at` is the ERP's own "last modified" where it has one: an upper bound for a change,
+    never a proof.
+    """
+
+    erp_id: str
+    erp_key: str
+    calendar: str
+    year: str
+    name: str
+    span: DateSpan
+    type: PeriodType
+    facts: NativeFacts
+    erp_changed_at: datetime | None = None
+
+
+class GapReason(StrEnum):
+    """Why a read brought nothing to trust for one company, while others may be fine (05-reliability 2E)."""
+
+    NO_ACCESS = "no_access"
+    NOT_FOUND = "not_found"
+    MISSING = "missing"  # the ERP no longer lists the company
+    BAD_ROW = "bad_row"
+    FAILED = "failed"  # the ERP itself fails for this company, and answers for others
+    CONFLICT = "conflict"  # the same period twice, with different values
+    EMPTY = "empty"  # no periods at all where there were some
+    IDENTITY_CHANGED = "identity_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A company that was asked for and not read in full: its last reading stays and ages."""
+
+    erp_id: str
+    reason: GapReason
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A company that the ERP lists; `identity` is its lasting id there (a GUID), blank where it has none."""
+
+    erp_id: str
+    name: str
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """All that one finished read brought home: complete for every wanted company that is not in `gaps`.
+
+    `server_clock` is the ERP's own Date header, for a skew warning only.
+    """
+
+    readings: tuple[PeriodReading, ...]
+    gaps: tuple[Gap, ...] = ()
+    companies: tuple[Company, ...] = ()
+    pages: int = 0
+    rows: int = 0
+    server_clock: datetime | None = None

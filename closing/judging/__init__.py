@@ -1,0 +1,1 @@
+"""What follows from the facts: states, standing, lateness, due notices."""

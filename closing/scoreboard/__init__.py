@@ -1,0 +1,1 @@
+"""Rows and boards as values, their headline, differences and fingerprints."""
