@@ -20,10 +20,10 @@ from closing.judging.alert_line import over_the_line_on
 from closing.judging.notices import Case, Kind, Verdict, due_notices, is_due_soon
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
-from periods.freshness import Freshness, freshness
 from periods.models import ReadSpan
 from periods.policies import EffectivePolicy, effective_policies
-from periods.said import said_of
+from periods.reads import said_of
+from periods.snapshot.freshness import Freshness, freshness
 
 A_CLOSE = timedelta(
     days=31

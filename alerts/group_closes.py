@@ -17,7 +17,7 @@ from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from entities.models import Group, LegalEntity, Membership, from_root
 from periods.models import FiscalPeriod, StateChange
-from periods.snapshot import take_snapshots
+from periods.snapshot.take import take_snapshots
 
 LOOKS_BACK = timedelta(days=2)  # a close older than this is no news
 _CLOSES = ["closed", "on_hold"]

@@ -14,8 +14,8 @@ from closing.calendar.days import local_date, zone_named
 from closing.judging.notices import Kind
 from closing.judging.outages import GOES_ON_WITHIN, REASONS, Looked, in_trouble
 from entities.models import Connection, LegalEntity
-from periods.freshness import freshness
 from periods.models import SyncAttempt
+from periods.snapshot.freshness import freshness
 
 Outcome = SyncAttempt.Outcome
 

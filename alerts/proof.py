@@ -24,9 +24,9 @@ from closing.judging.standing import Change, JudgePolicy, LatenessUnit, after_pe
 from closing.judging.states import PeriodState
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
-from periods.freshness import freshness
 from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan, StateChange
 from periods.policies import effective_policies
+from periods.snapshot.freshness import freshness
 
 GRACE = timedelta(minutes=5)  # until an alert that had to be raised counts as missing
 PATIENCE = timedelta(hours=1)  # until a message that waits is worth a word

@@ -28,9 +28,9 @@ from closing.judging.notices import HOLD_DOWN, Kind, Reason, Verdict
 from closing.judging.standing import after_period_end
 from closing.judging.states import PeriodState
 from infra.ticks import claim_tick
-from periods.freshness import freshness
 from periods.models import PeriodDeadline, StateChange
 from periods.policies import effective_policies
+from periods.snapshot.freshness import freshness
 
 _BEFORE_AN_EPISODE = (Kind.DUE_SOON, Kind.NO_DEADLINE)
 LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only

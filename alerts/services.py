@@ -20,10 +20,10 @@ from closing.judging.notices import HOLD_DOWN
 from closing.judging.standing import LatenessUnit, after_period_end
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
-from periods.attempts import OutOfOrder
-from periods.freshness import freshness
 from periods.models import ConnectionClock
 from periods.policies import effective_policies
+from periods.recording.attempts import OutOfOrder
+from periods.snapshot.freshness import freshness
 
 _ONE_AT_A_TIME = 5_210_331  # advisory lock: evaluators queue up, and the second finds nothing left to write
 

@@ -22,7 +22,7 @@ from closing.calendar.days import end_of_day, local_date, weekday_and_date, zone
 from closing.scoreboard.row import Quiet
 from entities.access import Role, working_on
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.news import nudge_after_commit
+from periods.board_cache.change_feed import nudge_after_commit
 
 MOST_DAYS = 31  # ahead: a silence cannot be forgotten for ever (05-reliability A9)
 LONGEST_REASON = 500  # letters

@@ -23,7 +23,7 @@ from alerts.recipients import Around, people_around
 from alerts.watching import watching_since
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
-from periods.snapshot import take_snapshots
+from periods.snapshot.take import take_snapshots
 
 HOLDS_FOR = 1.0  # seconds
 LOOKS_AHEAD = 200  # messages that are due, which are looked up together

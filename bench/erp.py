@@ -14,9 +14,9 @@ from closing.calendar.months import month_end
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import Company, Harvest, PeriodReading, PeriodType
 from entities.models import Connection
-from periods.attempts import Finish, Outcome, begin_attempt
 from periods.models import FiscalPeriod
-from periods.services import record_readings
+from periods.recording.attempts import Finish, Outcome, begin_attempt
+from periods.recording.store import record_readings
 
 SPAN = DateSpan(fleet.NEWEST, month_end(fleet.NEWEST))
 _STATUS = {"open": "Open", "on_hold": "OnHold", "closed": "Closed"}

@@ -14,7 +14,7 @@ from bench.measure import Contender, Table, alternate
 from bench.places import database
 from bench.web import HOST, Browser, read_just_now, serving, session_of, somebody
 from entities.models import Group, Person
-from periods.kept import KEEPER
+from periods.board_cache.cache import KEEPER
 
 MONTH = f"{fleet.NEWEST:%Y-%m}"
 OURS = "whole page, one process that keeps rows"

@@ -16,11 +16,11 @@ from closing.calendar.months import month_end
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import Company, Harvest, PeriodReading, PeriodType
 from entities.models import Connection, LegalEntity
-from periods.attempts import Finish, Outcome, begin_attempt
 from periods.models import FiscalPeriod, SyncAttempt
-from periods.services import record_readings
+from periods.recording.attempts import Finish, Outcome, begin_attempt
+from periods.recording.store import record_readings
 
-OURS = "periods.services.record_readings"
+OURS = "periods.recording.store.record_readings"
 COPY = "text COPY of the same rows"
 BY_HAND = "COPY, UPDATE distinct, INSERT missing"
 BULK = "bulk_create(update_conflicts)"

@@ -14,7 +14,7 @@ from bench.measure import Contender, Table, alternate
 from bench.places import database, number, settle, use
 from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
-from periods.snapshot import take_snapshot
+from periods.snapshot.take import take_snapshot
 
 NOW = (fleet.NEWEST, fleet.AS_OF)
 THEN = (date(2024, 5, 1), datetime(2024, 6, 12, 12, tzinfo=UTC))

@@ -23,7 +23,7 @@ from closing.scoreboard.row import Row
 from entities.access import administering
 from entities.models import Membership
 from periods.models import ReadSpan
-from periods.snapshot import take_snapshots
+from periods.snapshot.take import take_snapshots
 
 State = Delivery.State
 EVERY_KIND = "all"  # unless asked for, what digests remind of each day stays out of sight

@@ -21,8 +21,8 @@ from closing.calendar.days import month_and_year
 from closing.calendar.months import active_month
 from closing.scoreboard.board import Scoreboard, at_moment
 from entities.models import LegalEntity, LegalEntityQuerySet, Person
-from periods.kept import Scope, months_told
-from periods.snapshot import take_snapshot
+from periods.board_cache.cached_board import Scope, months_told
+from periods.snapshot.take import take_snapshot
 
 
 @dataclass(frozen=True)

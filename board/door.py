@@ -13,8 +13,9 @@ from django.db.models.expressions import OuterRef, RawSQL
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from entities.models import LegalEntity, Membership, Person
-from periods.kept import KEEPER, Scope
-from periods.news import SNAPSHOT, UNSEEN_NEWS, pieces, unseen
+from periods.board_cache.cache import KEEPER
+from periods.board_cache.cached_board import Scope
+from periods.board_cache.change_feed import SNAPSHOT, UNSEEN_NEWS, pieces, unseen
 
 _TEXTS = ArrayField(TextField())
 _SEEN, _WHO = "what was seen", -1  # stand in the statement for what differs from one request to the next

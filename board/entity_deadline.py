@@ -23,7 +23,7 @@ from closing.judging.standing import Change, JudgePolicy, LatenessUnit, Level
 from closing.judging.states import PeriodState
 from closing.judging.timeline import Day, timeline
 from closing.scoreboard.row import Row
-from periods.history import SetDeadline
+from periods.snapshot.period_history import SetDeadline
 
 LONGEST = 45  # days shown before the middle is folded away
 _HEAD, _TAIL = 28, 10  # days shown before and after the fold

@@ -18,7 +18,7 @@ from closing.judging.alert_line import crossings
 from closing.judging.standing import JudgePolicy, LatenessUnit, after_period_end
 from closing.judging.states import PeriodState, module_name
 from closing.scoreboard.row import Row
-from periods.history import KnownPeriod, SeenChange, SetDeadline
+from periods.snapshot.period_history import KnownPeriod, SeenChange, SetDeadline
 
 SHOWN = 100  # events; the rest is a link away
 _QUIET = frozenset({PeriodState.UNKNOWN})

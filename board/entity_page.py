@@ -28,11 +28,11 @@ from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from entities.models import Connection, LegalEntity
-from periods.history import KnownPeriod, Tried, attempts_of, periods_of
 from periods.models import SyncAttempt
 from periods.policies import EffectivePolicy, effective_policies
 from periods.remarks import may_write, open_to
-from periods.snapshot import take_snapshots
+from periods.snapshot.period_history import KnownPeriod, Tried, attempts_of, periods_of
+from periods.snapshot.take import take_snapshots
 
 ATTEMPTS = 5
 _OUTCOMES = {

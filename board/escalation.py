@@ -23,7 +23,7 @@ from closing.scoreboard.row import Row
 from entities.access import working_on
 from entities.calendars import work_calendars
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange
-from periods.snapshot import take_snapshots
+from periods.snapshot.take import take_snapshots
 
 OLDER_MONTHS = (
     24  # looked at beside the latest: whoever left more behind has another talk to hold than a queue

@@ -20,8 +20,8 @@ from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row
 from entities.models import Group
-from periods.closed_months import ClosedMonths, closed_months
-from periods.snapshot import take_snapshots
+from periods.snapshot.closed_months import ClosedMonths, closed_months
+from periods.snapshot.take import take_snapshots
 
 SPANS = (6, 12, 24, 36)
 _LATE = frozenset({Level.LATE, Level.ALERTING})

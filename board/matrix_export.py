@@ -30,7 +30,7 @@ from board.spreadsheet import Column, Sheet, Value
 from closing.calendar.days import month_and_year
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
-from periods.snapshot import take_snapshots
+from periods.snapshot.take import take_snapshots
 
 
 class _Periods:

@@ -32,7 +32,7 @@ from closing.scoreboard.board import Scoreboard, at_moment
 from closing.scoreboard.board_diff import differences
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
-from periods.kept import Kept, Scope
+from periods.board_cache.cached_board import Kept, Scope
 
 _SHARED = 64  # parts of one board that are kept for others who ask the same
 _PARTS = 4096  # rendered parts, of a few hundred bytes each, that are kept whatever board they were made for

@@ -35,8 +35,8 @@ from board.screen import Screen, calendars_of, version_of
 from closing.calendar.months import active_month
 from closing.scoreboard.board import at_moment
 from entities.access import access_of, open_sessions
-from periods.kept import KEEPER
-from periods.news import CHANNEL, unseen
+from periods.board_cache.cache import KEEPER
+from periods.board_cache.change_feed import CHANNEL, unseen
 
 BEAT = 20.0  # seconds between heartbeats; a browser that misses two says so
 SWEEP = 5.0  # seconds after which the hub looks for news although nobody nudged it

@@ -17,7 +17,7 @@ from closing.judging.timeline import Day, days_to_show, first_number, timeline
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row, ranked
 from entities.calendars import work_calendars
-from periods.seen_changes import changes_of
+from periods.reads import changes_of
 
 _WEEKDAYS = WorkCalendar("Monday to Friday")
 

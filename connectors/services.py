@@ -23,9 +23,9 @@ from connectors.registry import build
 from entities.models import Connection
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed
 from infra.secrets import SecretUnreadable
-from periods.attempts import Finish, Outcome, begin_attempt, finish_attempt
 from periods.models import SyncAttempt
-from periods.services import OlderAttempt, record_readings, wanted_entities
+from periods.recording.attempts import Finish, Outcome, begin_attempt, finish_attempt
+from periods.recording.store import OlderAttempt, record_readings, wanted_entities
 
 log = structlog.get_logger(__name__)
 

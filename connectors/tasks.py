@@ -8,7 +8,7 @@ from django.conf import settings
 from connectors.services import READ_BUDGET, due_connections, sync_connection
 from entities.models import Connection
 from infra.ticks import claim_tick, database_clock
-from periods.attempts import abandon_expired
+from periods.recording.attempts import abandon_expired
 
 
 @shared_task(name="connectors.sync_due", time_limit=60, soft_time_limit=45)

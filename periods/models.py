@@ -342,7 +342,7 @@ class PeriodDeadline(models.Model):
 
 
 class News(models.Model):
-    """Something that a board shows was written; triggers add these rows, see periods.news.
+    """Something that a board shows was written; triggers add these rows, see periods.board_cache.change_feed.
 
     `ids` are entities, connections or people by `kind`, null for all; `txid` is the transaction that wrote it.
     """

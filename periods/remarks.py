@@ -12,9 +12,9 @@ from closing.judging.standing import Level
 from closing.scoreboard.row import Row
 from entities.access import working_on
 from entities.models import LegalEntity, Person
+from periods.board_cache.change_feed import nudge_after_commit
 from periods.models import Remark
-from periods.news import nudge_after_commit
-from periods.snapshot import take_snapshot
+from periods.snapshot.take import take_snapshot
 
 FARTHEST_DAYS = 120  # a close expected later than that is a slip of the year
 _TWICE = timedelta(minutes=1)  # the same words again within it are a second click

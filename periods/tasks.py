@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from infra.ticks import claim_tick, database_clock, forget_old_ticks
-from periods.attempts import abandon_expired
-from periods.news import forget_old_news
+from periods.board_cache.change_feed import forget_old_news
+from periods.recording.attempts import abandon_expired
 
 
 @shared_task(name="periods.housekeeping", time_limit=120, soft_time_limit=90)

@@ -47,7 +47,7 @@ def in_use(name: str) -> Iterator[None]:
 
 
 def _use(name: str) -> None:
-    from periods.kept import KEEPER  # noqa: PLC0415 - only once Django is set up
+    from periods.board_cache.cache import KEEPER  # noqa: PLC0415 - only once Django is set up
 
     connections.close_all()
     settings.DATABASES["default"]["NAME"] = name

@@ -10,9 +10,9 @@ from closing.calendar.days import DateSpan
 from closing.facts.base import NativeFacts
 from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading, PeriodType
 from entities.models import Connection, Group, LegalEntity, Membership, Person, WorkCalendar
-from periods.attempts import Finish, begin_attempt
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, SyncAttempt
-from periods.services import record_readings
+from periods.recording.attempts import Finish, begin_attempt
+from periods.recording.store import record_readings
 from tests.cast import CAST, GROUPS, USRT, WIDER_CAST, Who
 from tests.make import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from closing.calendar.months import parse_month
 from entities.models import LegalEntity, Person
-from periods.kept import KEEPER
+from periods.board_cache.cache import KEEPER
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange, SyncAttempt
 
 _WHOLE_ROWS = """

@@ -1,4 +1,4 @@
-"""What a connector hands over: periods with the ERP's own words about them, undigested."""
+"""The native facts of either ERP, and their JSON."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from closing.calendar.deadlines import ordinal
 from entities.models import CalendarDay, Connection, LegalEntity, Membership, Person, WorkCalendar
 from entities.services import GroupRefused, save_group
 from infra.secrets import SecretUnreadable
-from periods.deadlines import hold_deadlines, set_deadlines
+from periods.deadline_setting import hold_deadlines, set_deadlines
 from periods.group_file.checking import Described, Entry, check, policy_code, policy_owner, wording
 from periods.group_file.diff import Diff, Field, set_fields, shown, span
 from periods.group_file.existing import Existing, Owner, read_existing

@@ -19,9 +19,9 @@ from closing.calendar.months import month_end, previous_month
 from closing.facts.base import NativeFacts
 from closing.facts.readings import Harvest, PeriodReading, PeriodType
 from entities.models import Group, Membership, Person
-from periods.attempts import Finish, begin_attempt
 from periods.models import FiscalPeriod, SyncAttempt
-from periods.services import record_readings
+from periods.recording.attempts import Finish, begin_attempt
+from periods.recording.store import record_readings
 from tests.alerts.evaluations import OF_ALERTS, Role, somebody, watched
 from tests.cast import NLDT
 from tests.make import CLOSED, OPEN, utc

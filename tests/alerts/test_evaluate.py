@@ -17,10 +17,10 @@ from closing.calendar.days import local_date
 from closing.facts.finops_facts import FinopsFacts
 from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity, WorkCalendar
-from periods.attempts import OutOfOrder
-from periods.deadlines import set_deadlines
+from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
-from periods.snapshot import take_snapshot
+from periods.recording.attempts import OutOfOrder
+from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
 from tests.periods.places import meridian, policy
 from tests.periods.reads import connected_cast, everybody, harvest, read

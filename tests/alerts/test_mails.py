@@ -33,7 +33,7 @@ from closing.judging.notices import Kind
 from closing.judging.standing import JudgePolicy, LatenessUnit
 from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.snapshot import take_snapshot
+from periods.snapshot.take import take_snapshot
 from tests.alerts.mail_stories import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, Told
 from tests.cast import NLDT, UKHC, UKRT, USRT, WIDER_CAST
 from tests.golden_files import assert_golden

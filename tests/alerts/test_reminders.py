@@ -11,7 +11,7 @@ from alerts.still_true import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON, 
 from alerts.truth import Truth
 from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Person
-from periods.deadlines import set_deadlines
+from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
 from periods.remarks import acknowledge, expect_close
 from tests.alerts.evaluations import Role, evaluated, save_watched_group, somebody, told

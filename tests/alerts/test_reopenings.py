@@ -12,8 +12,8 @@ from closing.calendar.days import zone_named
 from closing.judging.notices import Kind
 from closing.judging.timeline import spells
 from entities.models import LegalEntity, Person
-from periods.history import periods_of
-from periods.snapshot import take_snapshot
+from periods.snapshot.period_history import periods_of
+from periods.snapshot.take import take_snapshot
 from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group
 from tests.make import CLOSED, MAY, OPEN, utc
 from tests.saved import Meridian

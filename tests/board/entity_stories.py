@@ -12,8 +12,8 @@ from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import Gap, GapReason
 from entities.models import CalendarDay, Connection, LegalEntity, Person, WorkCalendar
-from periods.attempts import Finish, begin_attempt, finish_attempt
 from periods.models import PolicyVersion, SyncAttempt
+from periods.recording.attempts import Finish, begin_attempt, finish_attempt
 from periods.remarks import acknowledge, add_note, edit_note, expect_close, give_reason, withdraw_note
 from tests.cast import NLDT, UKHC, USRT
 from tests.make import CLOSED, FROM_JUNE, MAY, NO_LIMITS, NOT_UNDERSTOOD, ON_HOLD, OPEN, WORKED_AT, utc

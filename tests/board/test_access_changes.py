@@ -14,7 +14,7 @@ from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
 
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.news import unseen
+from periods.board_cache.change_feed import unseen
 from tests.board import worlds
 from tests.board.test_access_matrix import AN_ENTITY, STREAMS, TABLE, Entry
 from tests.board.worlds import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, World

@@ -15,7 +15,7 @@ from alerts.agreeing import Agreed, agreed_in
 from alerts.arrangements import AlertRules, EscalationStep
 from alerts.group_rules import Step
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.kept import KEEPER
+from periods.board_cache.cache import KEEPER
 from tests.cast import WIDER_CAST
 from tests.make import WORKED_AT
 from tests.saved import person, save_group

@@ -20,7 +20,8 @@ from board.sections import Folds
 from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode, Warning, at_moment
 from closing.scoreboard.row import Row
-from periods.kept import Kept, _merged
+from periods.board_cache.cache import _merged
+from periods.board_cache.cached_board import Kept
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST, Who
 from tests.make import (
     CLOSED,

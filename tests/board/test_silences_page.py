@@ -15,9 +15,9 @@ from board import asked as door
 from board.exports import standing_values
 from closing.scoreboard.row import Quiet
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.kept import KEEPER, Keeper
-from periods.news import unseen
-from periods.snapshot import take_snapshot
+from periods.board_cache.cache import KEEPER, Keeper
+from periods.board_cache.change_feed import unseen
+from periods.snapshot.take import take_snapshot
 from tests.make import MAY, WORKED_AT
 from tests.saved import Meridian, play_the_worked_example, save_group
 

@@ -15,7 +15,7 @@ from board import open_stream, stream
 from board.stream import Hub, Opening, open_for
 from entities.access import access_of
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.kept import KEEPER
+from periods.board_cache.cache import KEEPER
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
 from tests.saved import Meridian, person, play_the_worked_example, save_group
 

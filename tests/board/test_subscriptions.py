@@ -20,7 +20,7 @@ from alerts.unsubscribing import token_for
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
-from periods.kept import KEEPER
+from periods.board_cache.cache import KEEPER
 from tests.board.tellings import tell_of_eu_dtc
 from tests.cast import WIDER_CAST
 from tests.make import WORKED_AT, utc

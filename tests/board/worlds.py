@@ -30,7 +30,7 @@ from closing.facts.readings import Gap, GapReason
 from closing.judging.notices import Kind, Reason
 from entities.models import Connection, Group, LegalEntity, Membership, Person, SavedView, WorkCalendar
 from entities.services import save_view
-from periods.kept import KEEPER
+from periods.board_cache.cache import KEEPER
 from periods.models import FiscalPeriod
 from periods.remarks import add_note, expect_close, give_reason
 from tests.cast import NLDT, UKHC, UKRT, USRT, Who

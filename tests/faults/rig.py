@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from closing.calendar.months import active_month
 from entities.models import Connection, LegalEntity
-from periods.attempts import abandon_expired
 from periods.models import ClaimedTick, SyncAttempt
+from periods.recording.attempts import abandon_expired
 from simulator.run import Running
 from tests.closeboard.processes import until
 from tests.faults.stack import send

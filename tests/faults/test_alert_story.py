@@ -19,7 +19,7 @@ from alerts.raising import evaluate_and_raise
 from closing.calendar.days import local_date, zone_named
 from closing.judging.notices import HOLD_DOWN
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.deadlines import set_deadlines
+from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
 from simulator.run import Running
 from tests.alerts.evaluations import OF_ALERTS, watched

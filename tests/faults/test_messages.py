@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from alerts.models import EvaluationSpan
 from connectors.services import due_connections
-from periods.attempts import Finish, Outcome, begin_attempt, finish_attempt
+from periods.recording.attempts import Finish, Outcome, begin_attempt, finish_attempt
 from simulator.run import Running
 from tests.closeboard.processes import until
 from tests.faults.rig import (

@@ -19,9 +19,9 @@ from closing.facts.readings import GapReason
 from connectors.services import due_connections, sync_connection
 from connectors.tasks import sync_one
 from entities.models import Connection, LegalEntity
-from periods.freshness import freshness
 from periods.models import FiscalPeriod, StateChange, SyncAttempt
-from periods.snapshot import take_snapshot
+from periods.snapshot.freshness import freshness
+from periods.snapshot.take import take_snapshot
 from simulator.run import Running, running
 from tests.faults.rig import assert_sound
 from tests.make import MAY, utc

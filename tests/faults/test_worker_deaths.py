@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from closeboard.children import Child
 from connectors.services import LEASE, due_connections
-from periods.attempts import abandon_expired, begin_attempt
+from periods.recording.attempts import abandon_expired, begin_attempt
 from simulator.run import Running
 from tests.closeboard.processes import until
 from tests.faults.rig import (

@@ -34,7 +34,7 @@ from openpyxl import load_workbook
 
 from board import screen
 from entities.models import Person
-from periods.kept import KEEPER
+from periods.board_cache.cache import KEEPER
 from tests.golden_files import GOLDEN, assert_golden
 
 FOLDER, TEMPLATES_FOLDER = "bytes", "templates"

@@ -27,8 +27,8 @@ from closing.judging.notices import Kind
 from closing.judging.notification_schedule import Rhythm
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Membership, Person, WorkCalendar
 from entities.services import save_view
-from periods.attempts import Finish, begin_attempt, finish_attempt
 from periods.models import ClaimedTick, SyncAttempt
+from periods.recording.attempts import Finish, begin_attempt, finish_attempt
 from periods.remarks import acknowledge, add_note, edit_note, expect_close, give_reason, withdraw_note
 from tests.board.tellings import watch
 from tests.make import CLOSED, FROM_JUNE, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc

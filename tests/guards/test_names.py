@@ -17,7 +17,7 @@ import alerts.home
 import alerts.outbox
 import alerts.services
 import alerts.unsubscribing
-import periods.deadlines
+import periods.deadline_setting
 import periods.remarks
 from closeboard import settings as production
 from closeboard.celery import app
@@ -100,7 +100,7 @@ def test_what_processes_and_sent_mails_share() -> None:
         "lock of evaluators": alerts.services._ONE_AT_A_TIME,
         "lock of those who count mails": alerts.outbox._ONE_AT_A_TIME,
         "lock of those who look for a destination": alerts.outbox._ONE_POST_AT_A_TIME,
-        "lock of writers of deadlines": periods.deadlines.LOCK,
+        "lock of writers of deadlines": periods.deadline_setting.LOCK,
         "lock of writers of remarks, beside the period": periods.remarks._LOCK,
         "salt of links that unsubscribe": alerts.unsubscribing._SALT,
         "salt of links that restore preferences": alerts.arranging._signer(Person(email="x@y")).salt,

@@ -16,9 +16,9 @@ from closing.facts.readings import Gap, GapReason
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Person
 from entities.services import GroupRefused
 from entities.services import save_group as place_group
-from periods.attempts import Finish, OutOfOrder, begin_attempt, finish_attempt
-from periods.deadlines import set_deadlines
+from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, Remark, SyncAttempt
+from periods.recording.attempts import Finish, OutOfOrder, begin_attempt, finish_attempt
 from periods.remarks import (
     RemarkRefused,
     acknowledge,

@@ -10,9 +10,9 @@ from closing.facts.base import NativeFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import Company, Gap, Harvest, PeriodReading, PeriodType
 from entities.models import Connection, LegalEntity
-from periods.attempts import Finish, Outcome, begin_attempt
 from periods.models import SyncAttempt
-from periods.services import Recorded, record_readings
+from periods.recording.attempts import Finish, Outcome, begin_attempt
+from periods.recording.store import Recorded, record_readings
 from tests.make import CLOSED, MAY_DAYS, OPEN, utc
 from tests.periods.places import cast_in_place, meridian, policy, workday
 

@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from closing.calendar.days import DateSpan
 from closing.facts.readings import Gap, GapReason
 from entities.models import LegalEntity
-from periods.closed_months import closed_months
 from periods.models import FiscalPeriod, PolicyVersion
-from periods.snapshot import take_snapshots
+from periods.snapshot.closed_months import closed_months
+from periods.snapshot.take import take_snapshots
 from tests.make import CLOSED, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
 from tests.saved import Meridian, save_a_busy_group, save_group
 

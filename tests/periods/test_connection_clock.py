@@ -16,10 +16,17 @@ from alerts.raising import evaluate_and_raise
 from connectors.services import due_connections
 from entities.models import Connection
 from infra.ticks import database_clock
-from periods.attempts import Finish, Outcome, OutOfOrder, abandon_expired, begin_attempt, finish_attempt
-from periods.dated_ahead import next_dated_after
-from periods.freshness import freshness
+from periods.board_cache.future_dated import next_dated_after
 from periods.models import ConnectionClock, SyncAttempt
+from periods.recording.attempts import (
+    Finish,
+    Outcome,
+    OutOfOrder,
+    abandon_expired,
+    begin_attempt,
+    finish_attempt,
+)
+from periods.snapshot.freshness import freshness
 from tests.make import CLOSED, OPEN, utc
 from tests.saved import Meridian, save_group
 

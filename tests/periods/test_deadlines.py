@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from entities.models import LegalEntity
-from periods.deadlines import DeadlinesSet, set_deadlines
+from periods.deadline_setting import DeadlinesSet, set_deadlines
 from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline
 from tests import cast
 from tests.make import utc

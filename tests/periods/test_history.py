@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import pytest
 
 from closing.facts.readings import Gap, GapReason
-from periods.attempts import Finish, begin_attempt, finish_attempt
-from periods.deadlines import set_deadlines
-from periods.history import attempts_of, periods_of
+from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate, SyncAttempt
+from periods.recording.attempts import Finish, begin_attempt, finish_attempt
+from periods.snapshot.period_history import attempts_of, periods_of
 from tests.make import CLOSED, MAY, OPEN, RESTRICTED, utc
 from tests.saved import Meridian, save_group
 

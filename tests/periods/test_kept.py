@@ -32,10 +32,11 @@ from closing.scoreboard.board import Scoreboard, at_moment
 from closing.scoreboard.fingerprints import digest
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
-from periods.kept import Keeper, Kept, Scope, months_told
+from periods.board_cache.cache import Keeper
+from periods.board_cache.cached_board import Kept, Scope, months_told
+from periods.board_cache.change_feed import unseen
 from periods.models import News
-from periods.news import unseen
-from periods.snapshot import take_snapshot
+from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY, OPEN
 from tests.periods.happenings import APRIL, FACTS, GROUPS, World, own_copy
 
@@ -364,7 +365,7 @@ def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
         raise OperationalError("the session was terminated")
 
     with monkeypatch.context() as patch:
-        patch.setattr("periods.kept.take_snapshot", broken)
+        patch.setattr("periods.board_cache.cache.take_snapshot", broken)
         with pytest.raises(OperationalError):
             told_by(keeper, MAY, world, None)
     assert_the_same(keeper, world)
@@ -386,7 +387,7 @@ def test_a_process_that_heard_nothing_for_hours_looks_up_access_anew(
 ) -> None:
     """News is deleted after a day: who was idle for longer must not show by an access of before."""
     keeper, idle = Keeper(), [0.0]
-    monkeypatch.setattr("periods.kept.monotonic", lambda: monotonic() + idle[0])
+    monkeypatch.setattr("periods.board_cache.cache.monotonic", lambda: monotonic() + idle[0])
     told_by(keeper, MAY, world, None)
     assert keeper.visible("UK", lambda: [1, 2]) == {1, 2}
     world.rename_entity("NLDT", "Moved while nobody listened")

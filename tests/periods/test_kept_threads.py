@@ -16,11 +16,12 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
-from periods.deadlines import set_deadlines
-from periods.kept import FRAGMENTS, MONTHS, SCOPES, Keeper, Kept, months_told
+from periods.board_cache.cache import MONTHS, Keeper
+from periods.board_cache.cached_board import FRAGMENTS, SCOPES, Kept, months_told
+from periods.board_cache.change_feed import unseen
+from periods.deadline_setting import set_deadlines
 from periods.models import DeadlinePolicy, PolicyVersion
-from periods.news import unseen
-from periods.snapshot import take_snapshot
+from periods.snapshot.take import take_snapshot
 from tests.make import MAY
 from tests.periods.happenings import APRIL, World, own_copy
 from tests.periods.test_kept import assert_the_same, told_by
@@ -71,7 +72,7 @@ def held_back(month: date) -> Iterator[Held]:
                 assert held.go_on.wait(PATIENCE)
             return found
 
-        patch.setattr("periods.kept.take_snapshot", slowly)
+        patch.setattr("periods.board_cache.cache.take_snapshot", slowly)
         try:
             yield held
         finally:
@@ -152,7 +153,7 @@ def test_a_read_that_fails_costs_no_other_month_its_board(
         raise OperationalError("the session was terminated")
 
     with monkeypatch.context() as patch:
-        patch.setattr("periods.kept.take_snapshot", broken)
+        patch.setattr("periods.board_cache.cache.take_snapshot", broken)
         with pytest.raises(OperationalError):
             told_by(keeper, APRIL, world, None)
     after = told_by(keeper, MAY, world, None).kept

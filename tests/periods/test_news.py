@@ -19,10 +19,10 @@ from pytest_django.plugin import DjangoDbBlocker
 from closing.facts.readings import GapReason
 from entities.access import access_of
 from entities.models import LegalEntity, Membership, Person
-from periods.attempts import begin_attempt
+from periods.board_cache.change_feed import Piece, forget_old_news, unseen
 from periods.models import News, SyncAttempt
-from periods.news import Piece, forget_old_news, unseen
-from periods.snapshot import take_snapshot
+from periods.recording.attempts import begin_attempt
+from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY
 from tests.periods.happenings import World, own_copy
 from tests.properties import examples

@@ -16,8 +16,6 @@ from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodType
 from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity
-from periods.attempts import Finish, Outcome, OutOfOrder, begin_attempt, finish_attempt
-from periods.freshness import freshness
 from periods.models import (
     FiscalPeriod,
     NativeFacts,
@@ -28,8 +26,10 @@ from periods.models import (
     SyncAttempt,
     SyncGap,
 )
-from periods.services import OlderAttempt
-from periods.snapshot import take_snapshot
+from periods.recording.attempts import Finish, Outcome, OutOfOrder, begin_attempt, finish_attempt
+from periods.recording.store import OlderAttempt
+from periods.snapshot.freshness import freshness
+from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.periods.reads import (
     APRIL_DAYS,

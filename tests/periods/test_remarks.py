@@ -24,7 +24,7 @@ from periods.remarks import (
     give_reason,
     withdraw_note,
 )
-from periods.snapshot import take_snapshot
+from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY, OPEN, WORKED_AT, utc
 from tests.saved import Meridian, person, play_the_worked_example, save_group
 

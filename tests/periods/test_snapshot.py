@@ -13,9 +13,9 @@ from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.deadlines import set_deadlines
+from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy
-from periods.snapshot import take_snapshot
+from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.periods.places import meridian, policy
 from tests.periods.reads import connected_cast, everybody, harvest, read

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from alerts.services import evaluate
 from closing.calendar.instants import moment
 from infra.ticks import database_clock
-from periods.attempts import OutOfOrder
+from periods.recording.attempts import OutOfOrder
 
 
 class Command(BaseCommand):

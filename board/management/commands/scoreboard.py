@@ -16,7 +16,7 @@ from board.presenters import as_csv, as_json, as_table
 from closing.calendar.instants import moment
 from closing.calendar.months import active_month, parse_month
 from entities.models import Group, LegalEntity
-from periods.snapshot import take_snapshot
+from periods.snapshot.take import take_snapshot
 
 
 class Command(BaseCommand):

@@ -10,8 +10,8 @@ from closing.calendar.instants import moment
 from connectors.services import Synced, sync_connection
 from entities.models import Connection
 from infra.ticks import database_clock
-from periods.attempts import OutOfOrder
 from periods.models import SyncAttempt
+from periods.recording.attempts import OutOfOrder
 
 
 class Command(BaseCommand):

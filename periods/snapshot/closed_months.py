@@ -8,8 +8,8 @@ from datetime import date, datetime
 
 from closing.judging.states import PeriodState
 from infra.fast_cursor import big_read
-from periods.freshness import freshness
 from periods.policies import effective_policies
+from periods.snapshot.freshness import freshness
 
 
 @dataclass(frozen=True, slots=True)

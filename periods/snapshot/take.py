@@ -32,10 +32,10 @@ from closing.scoreboard.row import Quiet, Row, ranked
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
 from infra.fast_cursor import big_read
-from periods import silence_port
-from periods.freshness import Freshness, freshness
 from periods.policies import EffectivePolicy, effective_policies
-from periods.said import said_of
+from periods.reads import said_of
+from periods.snapshot.annotations import silenced
+from periods.snapshot.freshness import Freshness, freshness
 
 _STATES = {state.value: state for state in PeriodState}
 
@@ -113,7 +113,7 @@ def take_snapshots(
         ).items()
     }
     calendars = _calendars(people, policies, months)
-    quiet = silence_port.silenced(ids, as_of)
+    quiet = silenced(ids, as_of)
     groups = _groups()
     last, used = max(months), {entity.calendar_id for entity in people}
     warnings = in_order(

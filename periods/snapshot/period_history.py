@@ -16,7 +16,7 @@ from closing.judging.standing import Change
 from closing.judging.states import PeriodState
 from infra.fast_cursor import big_read
 from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
-from periods.said import said_of
+from periods.reads import said_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading
 from closing.judging.states import verdict
 from entities.models import LegalEntity
-from periods import staging
-from periods.attempts import Finish, finish_attempt
-from periods.deadlines import set_deadlines
+from periods.deadline_setting import set_deadlines
 from periods.models import FiscalPeriod, SyncAttempt, SyncGap
 from periods.policies import effective_policies
+from periods.recording import staging
+from periods.recording.attempts import Finish, finish_attempt
 
 log = structlog.get_logger(__name__)
 

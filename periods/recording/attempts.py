@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from entities.models import Connection
+from periods.board_cache.change_feed import nudge_after_commit
 from periods.models import SyncAttempt
-from periods.news import nudge_after_commit
 
 Outcome = SyncAttempt.Outcome
 

@@ -1,0 +1,1 @@
+"""Boards of now that a process keeps, and the change feed that brings them up to date."""

@@ -1,0 +1,1 @@
+"""Boards of any month at any moment, built from the rows."""
