@@ -13,10 +13,10 @@ import httpx2
 from bench.measure import Contender, Figure, Table, alternate
 from closing.calendar.days import DateSpan
 from closing.facts.readings import Harvest
-from connectors.bizcentral import RESOURCE
-from connectors.entra import TokenCache
-from connectors.ports import LedgerSource, SourceSettings, Wanted
+from connectors.business_central.source import RESOURCE
+from connectors.odata.entra import TokenCache
 from connectors.registry import build
+from connectors.source import LedgerSource, SourceSettings, Wanted
 from infra.outbound.requests import Limits
 from simulator.run import Running, running
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from connectors.bizcentral import BizCentralSource
-from connectors.entra import TokenCache
-from connectors.finops import FinopsSource
-from connectors.ports import LedgerSource, SourceSettings
+from connectors.business_central.source import BizCentralSource
+from connectors.finops.source import FinopsSource
+from connectors.odata.entra import TokenCache
+from connectors.source import LedgerSource, SourceSettings
 from infra.outbound.requests import Limits
 
 Builder = Callable[[SourceSettings, TokenCache, Limits], LedgerSource]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.conf import settings
 
-from connectors.services import READ_BUDGET, due_connections, sync_connection
+from connectors.pacing import due_connections
+from connectors.sync import READ_BUDGET, sync_connection
 from entities.models import Connection
 from infra.ticks import claim_tick, database_clock
 from periods.recording.attempts import abandon_expired

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from closing.calendar.days import DateSpan
 from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading
-from connectors.entra import TokenCache
-from connectors.ports import LedgerSource, SourceSettings, Wanted
+from connectors.odata.entra import TokenCache
 from connectors.registry import build
+from connectors.source import LedgerSource, SourceSettings, Wanted
 from infra.hosts import literal
 from infra.outbound.requests import Limits
 

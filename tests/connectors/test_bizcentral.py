@@ -12,7 +12,7 @@ from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, Harvest
-from connectors.ports import Wanted
+from connectors.source import Wanted
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
 from tests.connectors.rig import CAST, IBERICA, MAY, SPRING, gap, gaps, of, seen, source, wanted

@@ -1,4 +1,4 @@
-"""What every connector promises (connectors.ports.LedgerSource): one suite, both ERPs, over real HTTP."""
+"""What every connector promises (connectors.source.LedgerSource): one suite, both ERPs, over real HTTP."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, Harvest, PeriodType
-from connectors.entra import TokenCache
-from connectors.ports import Wanted
+from connectors.odata.entra import TokenCache
 from connectors.registry import build
+from connectors.source import Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
 from infra.outbound.requests import Limits
 from simulator.run import Running

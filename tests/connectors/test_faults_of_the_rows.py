@@ -11,8 +11,8 @@ from closing.calendar.days import DateSpan
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, Harvest
-from connectors.odata import BadRow, maybe_text
-from connectors.ports import Wanted
+from connectors.odata.lists import BadRow, maybe_text
+from connectors.source import Wanted
 from infra.outbound.errors import AnswerMisread, ServerUnavailable
 from infra.outbound.strict_json import read_json
 from simulator.run import Running, running

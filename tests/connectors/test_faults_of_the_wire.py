@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from closing.facts.readings import GapReason, Harvest
-from connectors.entra import TokenCache
-from connectors.ports import Wanted
+from connectors.odata.entra import TokenCache
+from connectors.source import Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
 from infra.outbound.requests import Limits
 from simulator.run import Running, running

@@ -11,7 +11,7 @@ import pytest
 from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, PeriodReading, PeriodType
-from connectors.ports import Wanted
+from connectors.source import Wanted
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
 from tests.connectors.rig import CAST, MAY, SPRING, gap, of, seen, source, wanted

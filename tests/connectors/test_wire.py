@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from closing.facts.readings import Harvest
-from connectors.entra import Credentials, TokenCache
-from connectors.ports import Wanted
+from connectors.odata.entra import Credentials, TokenCache
+from connectors.source import Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
 from infra.outbound.host_limits import Deadline
 from infra.outbound.requests import Limits, Wire

@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from alerts.models import EvaluationSpan
-from connectors.services import due_connections
+from connectors.pacing import due_connections
 from periods.recording.attempts import Finish, Outcome, begin_attempt, finish_attempt
 from simulator.run import Running
 from tests.closeboard.processes import until

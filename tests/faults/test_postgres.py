@@ -23,7 +23,7 @@ from pytest_django import DjangoDbBlocker
 from board.stream import BEAT, SWEEP
 from closeboard import services
 from closeboard.children import spawn, wait_until
-from connectors.services import sync_connection
+from connectors.sync import sync_connection
 from entities.models import Connection
 from simulator.run import Running
 from tests.closeboard.processes import PROJECT, until

@@ -16,7 +16,8 @@ import pytest
 from django.utils import timezone
 
 from closing.facts.readings import GapReason
-from connectors.services import due_connections, sync_connection
+from connectors.pacing import due_connections
+from connectors.sync import sync_connection
 from connectors.tasks import sync_one
 from entities.models import Connection, LegalEntity
 from periods.models import FiscalPeriod, StateChange, SyncAttempt

@@ -17,7 +17,8 @@ from django.db import connection as database
 from django.utils import timezone
 
 from closeboard.children import Child
-from connectors.services import LEASE, due_connections
+from connectors.pacing import due_connections
+from connectors.sync import LEASE
 from periods.recording.attempts import abandon_expired, begin_attempt
 from simulator.run import Running
 from tests.closeboard.processes import until

@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
 
 ROOT = Path(__file__).parent.parent.parent
-OURS = ("closing", "entities", "periods", "connectors", "alerts", "board", "closeboard")
+OURS = ("closing", "infra", "entities", "periods", "connectors", "alerts", "board", "closeboard")
 DOTTED = re.compile(r"[a-z_]\w*(\.\w+)+")
 
 

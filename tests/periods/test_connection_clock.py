@@ -13,7 +13,7 @@ from django.db import connection as database
 from django.db.migrations.executor import MigrationExecutor
 
 from alerts.raising import evaluate_and_raise
-from connectors.services import due_connections
+from connectors.pacing import due_connections
 from entities.models import Connection
 from infra.ticks import database_clock
 from periods.board_cache.future_dated import next_dated_after

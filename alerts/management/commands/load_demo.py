@@ -14,7 +14,7 @@ from django.db.models import Max
 
 from alerts.services import evaluate
 from closing.calendar.months import active_month, month_end, previous_month
-from connectors.services import sync_connection
+from connectors.sync import sync_connection
 from entities.models import Connection, Person
 from infra.ticks import database_clock
 from periods.models import ConnectionClock

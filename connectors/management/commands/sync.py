@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from closing.calendar.instants import moment
-from connectors.services import Synced, sync_connection
+from connectors.sync import Synced, sync_connection
 from entities.models import Connection
 from infra.ticks import database_clock
 from periods.models import SyncAttempt

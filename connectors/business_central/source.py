@@ -18,9 +18,9 @@ from closing.calendar.days import DateSpan, month_and_year
 from closing.calendar.months import month_end, month_of, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType
-from connectors.entra import TokenCache
-from connectors.odata import BadRow, Service, flag, maybe_text, moment, plain_date, query, text
-from connectors.ports import SourceSettings, Wanted
+from connectors.odata.entra import TokenCache
+from connectors.odata.lists import BadRow, Service, flag, maybe_text, moment, plain_date, query, text
+from connectors.source import SourceSettings, Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
 from infra.outbound.requests import Limits
 

@@ -9,8 +9,8 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
-from connectors.entra import NOT_ACCEPTED, Credentials, TokenCache
-from connectors.ports import SourceSettings
+from connectors.odata.entra import NOT_ACCEPTED, Credentials, TokenCache
+from connectors.source import SourceSettings
 from infra.hosts import ForbiddenAddress, parse_url
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
 from infra.outbound.host_limits import Deadline

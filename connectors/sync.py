@@ -1,4 +1,4 @@
-"""Reading a connection: which are due, one attempt from claim to record, and how failures are paced."""
+"""One read of a connection, from the claim of an attempt to the record of its outcome."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from django.db import connection as database
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.readings import Harvest
-from connectors.ports import SourceSettings, Wanted
+from connectors.pacing import LONGEST_PAUSE, REFUSED_PAUSE
 from connectors.registry import build
+from connectors.source import SourceSettings, Wanted
 from entities.models import Connection
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed
 from infra.secrets import SecretUnreadable
@@ -33,9 +34,6 @@ READ_BUDGET = timedelta(seconds=120)  # an attempt's overall deadline (05-reliab
 # Longer than reading and recording together may take. A dead worker is noticed when it runs out, which is before the
 # connection's next turn at the default interval; renewing a shorter one would cost a thread and a session per read.
 LEASE = READ_BUDGET + timedelta(seconds=60)
-REFUSED_PAUSE = timedelta(minutes=15)  # a refusal needs a person: do not hammer the token endpoint (E2)
-LONGEST_PAUSE = timedelta(minutes=15)  # cap for Retry-After and for the circuit (E5, E6)
-CIRCUIT_AFTER = 5  # failed attempts in a row; from then on the pause doubles
 SKEW_WARNING = timedelta(seconds=120)  # E19
 MONTHS_BACK, MONTHS_AHEAD = 24, 3
 
@@ -57,41 +55,6 @@ def span_to_read(today: date) -> DateSpan:
     first = today.year * 12 + today.month - 1 - MONTHS_BACK
     last = today.year * 12 + today.month - 1 + MONTHS_AHEAD
     return DateSpan(date(first // 12, first % 12 + 1, 1), month_end(date(last // 12, last % 12 + 1, 1)))
-
-
-def due_connections(as_of: datetime) -> list[int]:
-    """Connections whose turn it is: nobody reads them, their interval has passed and no pause holds them back.
-
-    The interval counts from the begin of the newest attempt. It has passed when it ends before half way to the next
-    look: counted to the millisecond, five looks would always be found a moment too short and become six. A
-    `retry_at` counts to the millisecond (05-reliability E5). An attempt dated ahead of the database's clock holds
-    nothing back.
-    """
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT c.id, c.interval_seconds, newest.attempted_at, newest.retry_at,
-                   coalesce(clock.failed_in_a_row, 0)
-            FROM entities_connection c
-            LEFT JOIN periods_connectionclock clock ON clock.connection_id = c.id
-            LEFT JOIN LATERAL (SELECT clock.attempted_at, clock.retry_at
-                               WHERE clock.attempted_at <= clock_timestamp()) newest ON true
-            WHERE NOT c.paused AND clock.running IS NOT TRUE
-              AND EXISTS (SELECT FROM entities_legalentity WHERE connection_id = c.id)
-            ORDER BY newest.attempted_at NULLS FIRST
-            """
-        )
-        rows = cursor.fetchall()
-    due = []
-    for connection_id, interval, attempted_at, retry_at, failed_in_a_row in rows:
-        pause = timedelta(seconds=interval)
-        if failed_in_a_row >= CIRCUIT_AFTER:
-            pause = max(pause, min(LONGEST_PAUSE, pause * 2 ** (failed_in_a_row - CIRCUIT_AFTER + 1)))
-        early = timedelta(seconds=min(settings.SYNC_LOOK_SECONDS, interval) / 2)
-        free_at = max(filter(None, (attempted_at and attempted_at + pause - early, retry_at)), default=None)
-        if free_at is None or free_at <= as_of:
-            due.append(connection_id)
-    return due
 
 
 def sync_connection(

@@ -9,7 +9,7 @@ from typing import Any
 
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason
-from connectors.odata import BadRow, maybe_text, text
+from connectors.odata.lists import BadRow, maybe_text, text
 
 Key = tuple[str, str, str]  # calendar, year, period name, each without case
 

@@ -14,10 +14,10 @@ from typing import Any
 from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType
-from connectors.entra import TokenCache
-from connectors.finops_status import Key, Statuses
-from connectors.odata import BadRow, Service, any_of, maybe_text, noon_date, query, text
-from connectors.ports import SourceSettings, Wanted
+from connectors.finops.period_status import Key, Statuses
+from connectors.odata.entra import TokenCache
+from connectors.odata.lists import BadRow, Service, any_of, maybe_text, noon_date, query, text
+from connectors.source import SourceSettings, Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread
 from infra.outbound.requests import Limits
 

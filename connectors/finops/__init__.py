@@ -1,0 +1,1 @@
+"""Reading Dynamics 365 Finance & Operations."""
