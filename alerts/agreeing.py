@@ -8,9 +8,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from alerts.arrangements import AlertRules, EscalationStep
 from alerts.group_rules import USUAL_STEPS, Rules, Step, steps_by_path
-from alerts.models import DeliveryLine
+from alerts.models import AlertRules, DeliveryLine, EscalationStep
 from alerts.readdressing import readdress
 from entities.models import Group, Membership, Person, from_root
 

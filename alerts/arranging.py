@@ -10,9 +10,8 @@ from typing import Any
 from django.core import signing
 from django.db import transaction
 
-from alerts.arrangements import DIGEST_AT, Habits, Subscription
 from alerts.messages import on_time
-from alerts.models import DeliveryLine
+from alerts.models import DIGEST_AT, DeliveryLine, Habits, Subscription
 from alerts.readdressing import readdress
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import USUAL, Hours, Rhythm

@@ -11,9 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from alerts.arrangements import Destination
 from alerts.messages import APART, message_id
-from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.models import Delivery, DeliveryLine, Destination, Notice
 from alerts.places import places_of
 from closing.judging.notices import BAD_NEWS, Kind
 from entities.models import LegalEntity, Membership, Person, from_root

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from alerts.arrangements import AlertRules, EscalationStep
+from alerts.models import AlertRules, EscalationStep
 from closing.judging.notices import DUE_SOON_DAYS, ESCALATE_AFTER
 from entities.models import Membership, from_root
 

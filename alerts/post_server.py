@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 
 from django.conf import settings
 
-from alerts.arrangements import Destination
+from alerts.models import Destination
 from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable
 from infra.hosts import ForbiddenAddress, HostRules, Target, literal, parse_url
 from infra.outbound.errors import AccessRefused, RequestFailed, ServerUnavailable

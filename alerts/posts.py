@@ -8,14 +8,13 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.arrangements import Destination
 from alerts.foreign_text import one_line
 from alerts.mail_about import About, about
 from alerts.mail_cases import Tellable
 from alerts.mail_rows import Link
 from alerts.mail_words import Letter, Section, letter
 from alerts.mails import changes_of, known_of
-from alerts.models import Delivery
+from alerts.models import Delivery, Destination
 from alerts.post_server import post
 from alerts.slack import slack_body
 from alerts.teams import teams_body

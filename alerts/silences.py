@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import StrIndex
 
-from alerts.arrangements import Silence
+from alerts.models import Silence
 from closing.calendar.days import end_of_day, local_date, weekday_and_date, zone_named
 from closing.scoreboard.row import Quiet
 from entities.access import Role, working_on

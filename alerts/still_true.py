@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from alerts.arrangements import Destination
 from alerts.destinations import administrators_of
 from alerts.mail_cases import Event, Item, Tellable
-from alerts.models import OF_CONNECTIONS, SET_ASIDE, Delivery, Notice, Outage
+from alerts.models import OF_CONNECTIONS, SET_ASIDE, Delivery, Destination, Notice, Outage
 from alerts.set_aside import is_silenced
 from alerts.truth import Truth
 from closing.judging.notices import Kind

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from alerts.arrangements import Destination
 from alerts.destinations import administrators_of, new_delivery
-from alerts.models import Delivery, Trouble
+from alerts.models import Delivery, Destination, Trouble
 
 TOLD_AFTER = timedelta(
     minutes=30

@@ -14,9 +14,8 @@ from datetime import datetime, timedelta
 from django.db import connection as database
 from django.db.models import Prefetch
 
-from alerts.arrangements import Destination
 from alerts.mail_about import About, about
-from alerts.models import Delivery, DeliveryLine
+from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.outbox import Claim
 from alerts.places import Place, Places, places_of
 from alerts.recipients import Around, people_around

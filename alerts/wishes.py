@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from alerts.arrangements import DIGEST_AT, Subscription
+from alerts.models import DIGEST_AT, Subscription
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import Hours, Rhythm
 from entities.calendars import work_calendars

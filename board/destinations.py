@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from redis import RedisError
 
-from alerts.arrangements import Destination
+from alerts.models import Destination
 from alerts.placing import (
     PlaceRefused,
     Wanted,

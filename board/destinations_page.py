@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Max, Q
 
-from alerts.arrangements import Destination
-from alerts.models import Channel, Delivery, Trouble
+from alerts.models import Channel, Delivery, Destination, Trouble
 from alerts.stock import Way, ways
 from board import words
 from board.alert_words import KINDS

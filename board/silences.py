@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from alerts.arrangements import Silence
+from alerts.models import Silence
 from alerts.silences import (
     LONGEST_REASON,
     MOST_DAYS,

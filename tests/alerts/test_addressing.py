@@ -11,9 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from alerts.addressing import address
-from alerts.arrangements import AlertRules, EscalationStep, Habits, Subscription
 from alerts.messages import APART
-from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep, Habits, Notice, Subscription
 from closing.calendar.days import zone_named
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import PROMISED, Rhythm, in_force

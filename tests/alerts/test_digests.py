@@ -13,10 +13,9 @@ from django.core.mail import EmailMultiAlternatives
 from pytest_django import Settings
 
 from alerts.agreeing import Agreed, RulesRefused, agree, agreed_in
-from alerts.arrangements import AlertRules, EscalationStep
 from alerts.arranging import Arranged, arrange, switch_off
 from alerts.group_rules import Step
-from alerts.models import Delivery, DeliveryLine
+from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep
 from alerts.proof import prove
 from alerts.sending import send_due
 from closing.calendar.days import zone_named

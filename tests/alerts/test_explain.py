@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from alerts.arrangements import Silence
+from alerts.models import Silence
 from entities.models import Person
 from periods.remarks import acknowledge, expect_close
 from tests.alerts.evaluations import evaluated, save_watched_group, watched

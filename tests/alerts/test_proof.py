@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from alerts.arrangements import Silence
-from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, ProofRun
+from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, ProofRun, Silence
 from alerts.proof import Proof, prove, prove_and_keep
 from alerts.raising import evaluate_and_raise
 from alerts.sending import send_due

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.arrangements import Silence
+from alerts.models import Silence
 from alerts.silences import Place, lift_silence, make_silence
 from board import asked as door
 from board.exports import standing_values

@@ -13,9 +13,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.arrangements import AlertRules, Habits, Subscription
 from alerts.arranging import Arranged, arrange, arranged_by
-from alerts.models import Delivery, DeliveryLine
+from alerts.models import AlertRules, Delivery, DeliveryLine, Habits, Subscription
 from alerts.unsubscribing import token_for
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import Rhythm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from alerts.arrangements import Silence
+from alerts.models import Silence
 from alerts.silences import make_silence
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.board.tellings import tell_of_eu_dtc

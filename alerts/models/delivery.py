@@ -1,0 +1,177 @@
+"""The outbox: messages, their lines, and the state of each channel."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from alerts.models.destination import Destination
+from alerts.models.notice import Notice
+from closing.judging.notices import Reason
+from closing.judging.notification_schedule import Rhythm
+from entities.models import Person
+
+EMAIL = "email"
+
+
+class Trouble(models.Model):
+    """The time in which nothing could be sent by one channel; it is told of by another one, once.
+
+    `refused` means that a person has to mend something: a wrong password, an address that is no more. It has no
+    `destination` where it is about mail.
+    """
+
+    channel = models.CharField(max_length=20)
+    destination = models.ForeignKey(Destination, null=True, on_delete=models.CASCADE, related_name="troubles")
+    refused = models.BooleanField()
+    words = models.TextField()
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel"], condition=Q(ended_at=None), name="trouble_one_open_of_a_channel"
+            ),
+        ]
+
+
+class Delivery(models.Model):
+    """One message to one person or destination, which tells of notices, or of our own `trouble` with a channel.
+
+    It waits until `due_at`, is claimed until `lease_until` by one sender, whose `fence` no later claim shares, and is
+    sent, cancelled because nothing in it was true any more, or parked because it cannot be sent. `channel` is the
+    way that it takes (Channel), and `rhythm` says whether it is a digest.
+    `message_id` is fixed when the row is made: each copy that a crash may cause on the wire is known for the same.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        SENDING = "sending", "Being sent"
+        SENT = "sent", "Sent"
+        CANCELLED = "cancelled", "Not needed any more"
+        PARKED = "parked", "Cannot be sent"
+
+    REACHES = (State.WAITING.value, State.SENDING.value, State.SENT.value)  # its recipient, sooner or later
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    recipient = models.ForeignKey(Person, null=True, on_delete=models.CASCADE, related_name="deliveries")
+    destination = models.ForeignKey(
+        Destination, null=True, on_delete=models.CASCADE, related_name="deliveries"
+    )
+    channel = models.CharField(max_length=20, db_default=EMAIL)
+    rhythm = models.CharField(
+        max_length=8, choices=[(each.value, each.value) for each in Rhythm], db_default=Rhythm.AT_ONCE.value
+    )
+    notices = models.ManyToManyField(Notice, through="DeliveryLine", related_name="deliveries")
+    trouble = models.ForeignKey(Trouble, null=True, on_delete=models.CASCADE, related_name="deliveries")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    made_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    message_id = models.CharField(max_length=300, unique=True)
+    lease_until = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    abandoned = models.PositiveSmallIntegerField(
+        default=0
+    )  # claims in a row that their sender did not live to end
+    ended_at = models.DateTimeField(null=True)  # sent, cancelled or parked
+    words = models.TextField(blank=True)  # what the server said, or why it was cancelled or parked
+
+    @property
+    def person(self) -> Person:
+        """Whom it goes to; raises ValueError for a message to a destination."""
+        if self.recipient is None:
+            raise ValueError("it goes to a destination, which is no person")
+        return self.recipient
+
+    @property
+    def to(self) -> str:
+        """The name of whom or what it goes to."""
+        if self.destination is not None:
+            return self.destination.name
+        return self.person.name or self.person.email
+
+    class Meta:
+        ordering = ["-made_at", "-id"]
+        indexes = [
+            models.Index(
+                fields=["due_at", "id"], condition=Q(state__in=["waiting", "sending"]), name="delivery_unsent"
+            ),
+            models.Index(fields=["recipient", "-due_at"], name="delivery_last_to"),
+            # What the server was given lately, and is being given: counted before each message.
+            models.Index(fields=["ended_at"], condition=Q(state="sent"), name="delivery_sent"),
+            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_in_hand"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="sending", lease_until__isnull=False)
+                | (~Q(state="sending") & Q(lease_until=None)),
+                name="delivery_sending_has_a_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "sending"], ended_at=None)
+                | (~Q(state__in=["waiting", "sending"]) & Q(ended_at__isnull=False)),
+                name="delivery_ends_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(recipient__isnull=False, destination=None)
+                | Q(recipient=None, destination__isnull=False),
+                name="delivery_goes_to_one",
+            ),
+            models.UniqueConstraint(fields=["trouble", "recipient"], name="delivery_of_trouble_once"),
+            models.UniqueConstraint(
+                fields=["trouble", "destination"], name="delivery_of_trouble_once_to_each_place"
+            ),
+        ]
+
+
+class DeliveryLine(models.Model):
+    """One notice in a message; `left_out` says why the message did not tell of it after all."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="lines")
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="lines")
+    recipient = models.ForeignKey(Person, null=True, on_delete=models.CASCADE, related_name="+")
+    destination = models.ForeignKey(Destination, null=True, on_delete=models.CASCADE, related_name="+")
+    left_out = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["notice", "recipient"], name="delivery_once_to_each"),
+            models.UniqueConstraint(fields=["notice", "destination"], name="delivery_once_to_each_place"),
+        ]
+        indexes = [
+            # What waits for the end of a silence: looked for by each evaluation, and nearly always nothing.
+            models.Index(
+                fields=["notice"], condition=Q(left_out=Reason.SILENCED.value), name="line_set_aside"
+            ),
+        ]
+
+
+SET_ASIDE = Reason.SILENCED.value  # why a line is left out that will be told once the silence is over
+
+
+REACHING = Q(left_out="", delivery__state__in=Delivery.REACHES) | Q(left_out=SET_ASIDE)  # sooner or later
+
+
+class Channel(models.Model):
+    """Whether messages may leave by one way, `email` or that of a destination.
+
+    It is paused because the server refuses us, or does not answer. One that is `held` holds all of them, until
+    somebody releases them.
+    """
+
+    name = models.CharField(max_length=20, primary_key=True)
+    held = models.BooleanField(default=False)
+    paused_until = models.DateTimeField(null=True)
+    words = models.TextField(blank=True)
+
+
+class Home(models.Model):
+    """Where the database was when messages were last allowed to leave: one row at most (alerts.home)."""
+
+    fingerprint = models.CharField(max_length=200)
+    since = models.DateTimeField()

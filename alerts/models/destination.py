@@ -1,0 +1,81 @@
+"""Destinations besides people: chat channels and signed webhooks."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from alerts.models.notice import NOTICE_KINDS
+from entities.models import Group, Person
+from infra.secrets import seal, unseal
+
+
+class Destination(models.Model):
+    """A place that is told beside people: a Teams or Slack channel, or a program that takes signed webhooks.
+
+    It hears of the entities of one group. The address is a secret, as whoever knows it can post there. One that was
+    removed stays for the history of what it was told, without address and secret.
+    """
+
+    class Kind(models.TextChoices):
+        TEAMS = "teams", "Microsoft Teams"
+        SLACK = "slack", "Slack"
+        WEBHOOK = "webhook", "Signed webhook"
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=80)
+    kind = models.CharField(max_length=10, choices=Kind)
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="destinations")
+    kinds = ArrayField(models.CharField(max_length=12, choices=NOTICE_KINDS), default=list)
+    sealed_url = models.BinaryField()
+    host = models.CharField(max_length=255)  # the part of the address that may be shown
+    sealed_secret = models.BinaryField(default=b"")
+    enabled = models.BooleanField(default=True)
+    made_by = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="+")
+    made_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "name"],
+                name="destination_name_once_in_a_group",
+                condition=Q(removed_at=None),
+            ),
+            models.CheckConstraint(
+                condition=Q(removed_at=None) | Q(enabled=False), name="destination_removed_is_off"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["teams", "slack", "webhook"]), name="destination_kind_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def channel(self) -> str:
+        """The name of its way out in the outbox."""
+        return f"place-{self.pk}"
+
+    @property
+    def url(self) -> str:
+        """The address in clear; raises SecretUnreadable when no key of the ring opens it."""
+        return unseal(bytes(self.sealed_url), bound_to=f"destination/{self.uid}/url")
+
+    @url.setter
+    def url(self, clear: str) -> None:
+        self.sealed_url = seal(clear, bound_to=f"destination/{self.uid}/url")
+
+    @property
+    def secret(self) -> str:
+        """The key that webhooks are signed with, in clear; raises SecretUnreadable."""
+        return unseal(bytes(self.sealed_secret), bound_to=f"destination/{self.uid}/secret")
+
+    @secret.setter
+    def secret(self, clear: str) -> None:
+        self.sealed_secret = seal(clear, bound_to=f"destination/{self.uid}/secret")

@@ -1,0 +1,89 @@
+"""Notices, and the nightly proof that none is missing."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from closing.judging.notices import Kind
+from entities.models import Connection, Group
+from periods.models import FiscalPeriod, PolicyVersion, StateChange
+
+NOTICE_KINDS = [(kind.value, kind.value) for kind in Kind]
+
+
+OF_CONNECTIONS = Q(kind__in=[Kind.STALE.value, Kind.REFUSED.value])
+
+
+OF_GROUPS = Q(kind=Kind.GROUP_CLOSED.value)
+
+
+class Notice(models.Model):
+    """Something that had to be told, decided once: what it was about and what was known when it was decided.
+
+    Nothing of it changes later. It is about a period, a connection (stale, refused) or a month of a group
+    (group_closed). `episode` is that of the overrun or outage, and counts the closes of a group's month; a notice of
+    a reopening names the `change` instead. `due_on` and `days_late` are a period's; for a group's close `days_late`
+    is how many working days it took from the end of the month.
+    """
+
+    kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in Kind])
+    period = models.ForeignKey(FiscalPeriod, null=True, on_delete=models.CASCADE, related_name="notices")
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="notices")
+    group = models.ForeignKey(Group, null=True, on_delete=models.CASCADE, related_name="notices")
+    month = models.DateField(null=True)
+    episode = models.PositiveSmallIntegerField(default=0)
+    step = models.PositiveSmallIntegerField(default=0)
+    change = models.ForeignKey(StateChange, null=True, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=120)
+    raised_at = models.DateTimeField()
+    state = models.CharField(max_length=12, blank=True)
+    days_late = models.PositiveIntegerField(default=0)
+    due_on = models.DateField(null=True)
+    read_at = models.DateTimeField(null=True)
+    fresh = models.BooleanField()
+    policy_version = models.ForeignKey(PolicyVersion, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-raised_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["period", "kind", "episode", "step"],
+                condition=~Q(kind=Kind.REOPENED.value),
+                name="notice_once_an_episode",
+            ),
+            models.UniqueConstraint(
+                fields=["change"], condition=Q(kind=Kind.REOPENED.value), name="notice_once_a_reopening"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=Kind.REOPENED.value, change__isnull=False)
+                | (~Q(kind=Kind.REOPENED.value) & Q(change=None)),
+                name="notice_of_a_reopening_names_it",
+            ),
+            models.UniqueConstraint(fields=["connection", "kind", "episode"], name="notice_once_an_outage"),
+            models.UniqueConstraint(
+                fields=["group", "month", "kind", "episode"], name="notice_once_a_close_of_a_group"
+            ),
+            models.CheckConstraint(
+                condition=(OF_CONNECTIONS & Q(connection__isnull=False, period=None, group=None, month=None))
+                | (OF_GROUPS & Q(connection=None, period=None, group__isnull=False, month__isnull=False))
+                | (
+                    ~(OF_CONNECTIONS | OF_GROUPS)
+                    & Q(connection=None, period__isnull=False, group=None, month=None)
+                ),
+                name="notice_is_about_one_thing",
+            ),
+        ]
+        indexes = [models.Index(fields=["-raised_at"], name="notice_newest")]
+
+
+class ProofRun(models.Model):
+    """What one nightly proof found (alerts.proof): how much it looked at, and each difference in words."""
+
+    as_of = models.DateTimeField(unique=True)
+    periods = models.PositiveIntegerField()
+    expected = models.PositiveIntegerField()
+    differences = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-as_of"]
