@@ -5,10 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import transaction
 
+from alerts.evaluate.overdue import only_evaluator
+from alerts.evaluate.run import evaluate_minute
 from alerts.proof import prove_and_keep
-from alerts.raising import evaluate_minute
 from alerts.sending import post_due, send_due
-from alerts.services import only_evaluator
 from infra.ticks import claim_tick, database_clock
 
 

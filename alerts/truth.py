@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from django.db import connection as database
 from django.db.models import Prefetch
 
+from alerts.evaluate.continuity import watching_since
 from alerts.mail_about import About, about
 from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.outbox import Claim
 from alerts.places import Place, Places, places_of
 from alerts.recipients import Around, people_around
-from alerts.watching import watching_since
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
 from periods.snapshot.take import take_snapshots

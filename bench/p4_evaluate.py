@@ -9,14 +9,14 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Mod
 
+from alerts.evaluate.overdue import evaluate
 from alerts.models import OverdueFlag
-from alerts.services import evaluate
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, execute, number, settle, written
 
 SAMPLE = 40  # the ways that write everything do every fortieth row, or a full run would take half an hour
-OURS = "alerts.services.evaluate"
+OURS = "alerts.evaluate.overdue.evaluate"
 SELECT = "the calculating SELECT"
 CHANGED_ONLY = "loop, save() what changed"
 UPDATE = "one UPDATE of what is distinct"

@@ -11,10 +11,10 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.mail_about import about
 from alerts.mails import compose
 from alerts.models import Delivery
-from alerts.raising import evaluate_and_raise
 from alerts.sending import send_due
 from alerts.still_true import still_to_tell
 from alerts.truth import Truth
@@ -102,7 +102,11 @@ def _seed(entities: int) -> None:
 def _raising(entities: int) -> Table:
     table = Table("P7", f"evaluate {entities:,} entities that cross the line at once, and write who is told")
     table.figures = alternate(
-        [Contender("alerts.raising.evaluate_and_raise", "ours", lambda: evaluate_and_raise(AS_OF), _forget)]
+        [
+            Contender(
+                "alerts.evaluate.run.evaluate_and_raise", "ours", lambda: evaluate_and_raise(AS_OF), _forget
+            )
+        ]
     )
     table.remarks.append(
         f"{number('SELECT count(*) FROM alerts_notice'):,} notices,"

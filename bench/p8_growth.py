@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from alerts.services import evaluate
+from alerts.evaluate.overdue import evaluate
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, number, settle, use

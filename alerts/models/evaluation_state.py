@@ -95,7 +95,7 @@ class Outage(models.Model):
 
 
 class EvaluationSpan(models.Model):
-    """Evaluations that followed one another without a gap over alerts.watching.AWAY, by the database's clock.
+    """Evaluations that followed one another without a gap over `continuity.AWAY`, by the database's clock.
 
     Only a finished evaluation moves `last`, in its own transaction. Rows are never deleted: there is one for each
     time that we were away, and past moments are explained from them.

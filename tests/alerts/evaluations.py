@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from alerts.evaluate.continuity import AWAY
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import DeliveryLine, EvaluationSpan, Notice
-from alerts.raising import evaluate_and_raise
-from alerts.watching import AWAY
 from closing.facts.base import NativeFacts
 from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person

@@ -7,10 +7,10 @@ from datetime import date, datetime
 
 from django.core.mail import EmailMultiAlternatives
 
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.mail_cases import Tellable
 from alerts.mails import compose
 from alerts.models import Delivery
-from alerts.raising import evaluate_and_raise
 from alerts.still_true import still_to_tell
 from alerts.truth import Truth
 from closing.facts.base import NativeFacts

@@ -11,8 +11,8 @@ import pytest
 from django.core import mail
 from pytest_django.fixtures import Settings
 
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Notice
-from alerts.raising import evaluate_and_raise
 from alerts.sending import send_due
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, previous_month

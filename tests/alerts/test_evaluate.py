@@ -11,8 +11,8 @@ from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.evaluate.overdue import Evaluated, evaluate
 from alerts.models import OverdueFlag, Overrun
-from alerts.services import Evaluated, evaluate
 from closing.calendar.days import local_date
 from closing.facts.finops_facts import FinopsFacts
 from closing.judging.states import PeriodState

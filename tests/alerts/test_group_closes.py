@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Notice
-from alerts.raising import evaluate_and_raise
 from alerts.still_true import CLOSED_NO_MORE, still_to_tell
 from alerts.truth import Truth
 from closing.calendar.days import WorkCalendar

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, ProofRun, Silence
 from alerts.proof import Proof, prove, prove_and_keep
-from alerts.raising import evaluate_and_raise
 from alerts.sending import send_due
 from alerts.silences import lift_silence, make_silence, silenced
 from closing.calendar.days import zone_named

@@ -9,12 +9,12 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from alerts.evaluate.continuity import watching_since
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.messages import APART
 from alerts.models import Delivery, Notice
-from alerts.raising import evaluate_and_raise
 from alerts.still_true import still_to_tell
 from alerts.truth import Truth
-from alerts.watching import watching_since
 from closing.facts.base import NativeFacts
 from closing.judging.notices import HOLD_DOWN, Kind
 from entities.models import Group, LegalEntity, Membership, Person

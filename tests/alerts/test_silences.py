@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, Silence
-from alerts.raising import evaluate_and_raise
 from alerts.sending import send_due
 from alerts.silences import (
     LONGEST_REASON,

@@ -13,9 +13,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from alerts import tasks
+from alerts.evaluate.continuity import AWAY, note_evaluation, watching_since
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Notice, OverdueFlag
-from alerts.raising import evaluate_and_raise
-from alerts.watching import AWAY, note_evaluation, watching_since
 from closeboard.celery import app
 from infra.ticks import forget_old_ticks
 from tests.alerts.evaluations import save_watched_group, watched

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
+from alerts.evaluate.run import Raised, evaluate_minute
 from alerts.models import Delivery, DeliveryLine
-from alerts.raising import Raised, evaluate_minute
 from closing.facts.base import NativeFacts
 from entities.models import Membership
 from tests.make import CLOSED, ON_HOLD, OPEN, utc

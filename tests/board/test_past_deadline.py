@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.services import evaluate
+from alerts.evaluate.overdue import evaluate
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion

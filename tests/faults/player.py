@@ -16,7 +16,7 @@ import django
 def main() -> None:
     django.setup()
 
-    from alerts.raising import evaluate_and_raise, evaluate_minute  # noqa: PLC0415 - only once Django is set up
+    from alerts.evaluate.run import evaluate_and_raise, evaluate_minute  # noqa: PLC0415 - only once Django is set up
     from alerts.sending import send_due  # noqa: PLC0415
 
     print("ready", flush=True)

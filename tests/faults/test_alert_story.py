@@ -13,9 +13,9 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Notice
 from alerts.proof import prove
-from alerts.raising import evaluate_and_raise
 from closing.calendar.days import local_date, zone_named
 from closing.judging.notices import HOLD_DOWN
 from entities.models import Group, LegalEntity, Membership, Person

@@ -13,9 +13,9 @@ from django.core.management import get_commands
 from django.utils.module_loading import import_string
 
 import alerts.arranging
+import alerts.evaluate.overdue
 import alerts.home
 import alerts.outbox
-import alerts.services
 import alerts.unsubscribing
 import periods.deadline_setting
 import periods.remarks
@@ -97,7 +97,7 @@ def test_words_that_rows_hold() -> None:
 def test_what_processes_and_sent_mails_share() -> None:
     """Locks hold between an old process and a new one; a salt that changed would break the links of sent mails."""
     shared = {
-        "lock of evaluators": alerts.services._ONE_AT_A_TIME,
+        "lock of evaluators": alerts.evaluate.overdue._ONE_AT_A_TIME,
         "lock of those who count mails": alerts.outbox._ONE_AT_A_TIME,
         "lock of those who look for a destination": alerts.outbox._ONE_POST_AT_A_TIME,
         "lock of writers of deadlines": periods.deadline_setting.LOCK,

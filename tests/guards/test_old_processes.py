@@ -23,8 +23,8 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 from django.utils import timezone
 
+from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Habits, Home, Silence
-from alerts.raising import evaluate_and_raise
 from closeboard.children import spawn, wait_until
 from entities.models import Connection, Group, LegalEntity, Person, SavedView, WorkCalendar
 from periods.models import ClaimedTick, FiscalPeriod, Remark, SyncAttempt

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection as database
 from django.db.migrations.executor import MigrationExecutor
 
-from alerts.raising import evaluate_and_raise
+from alerts.evaluate.run import evaluate_and_raise
 from connectors.pacing import due_connections
 from entities.models import Connection
 from infra.ticks import database_clock

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from alerts.services import evaluate
+from alerts.evaluate.overdue import evaluate
 from closing.calendar.instants import moment
 from infra.ticks import database_clock
 from periods.recording.attempts import OutOfOrder

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Max
 
-from alerts.services import evaluate
+from alerts.evaluate.overdue import evaluate
 from closing.calendar.months import active_month, month_end, previous_month
 from connectors.sync import sync_connection
 from entities.models import Connection, Person

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Subquery
 
+from alerts.evaluate.continuity import settled
 from alerts.models import Notice, Outage
-from alerts.watching import settled
 from closing.calendar.days import local_date, zone_named
 from closing.judging.notices import Kind
 from closing.judging.outages import GOES_ON_WITHIN, REASONS, Looked, in_trouble

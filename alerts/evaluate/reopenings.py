@@ -1,0 +1,92 @@
+"""Periods that were open again after they had been closed: a notice for each, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Exists, F, OuterRef, Subquery
+
+from alerts.models import Notice
+from closing.calendar.days import zone_named
+from closing.facts.readings import PeriodType
+from closing.judging.notices import HOLD_DOWN, Kind, Reason
+from closing.judging.standing import after_period_end
+from closing.judging.states import PeriodState
+from periods.models import PeriodDeadline, StateChange
+from periods.policies import effective_policies
+from periods.snapshot.freshness import freshness
+
+LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only
+
+
+def raise_reopenings(as_of: datetime) -> list[Notice]:
+    """Closes that were undone after they had lasted, and are still undone."""
+    before = StateChange.objects.filter(period=OuterRef("period"), seen_at__lt=OuterRef("seen_at"))
+    due = PeriodDeadline.objects.filter(period=OuterRef("period"), current=True)
+    undone = (
+        StateChange.objects.filter(
+            seen_at__gt=as_of - LOOKS_BACK,
+            previous_state__in=["closed", "on_hold"],
+            state__in=["open", "on_hold"],
+            period__type=PeriodType.OPERATING.value,
+            period__last_day__lte=as_of.astimezone(UTC).date(),  # ended in the zone that is furthest ahead
+        )
+        .exclude(Exists(Notice.objects.filter(change=OuterRef("pk"))))
+        .order_by("seen_at", "pk")
+        .annotate(
+            lasted=F("seen_at") - Subquery(before.order_by("-seen_at").values("seen_at")[:1]),
+            due_on=Subquery(due.values("due_on")[:1]),
+            version=Subquery(due.values("policy_version")[:1]),
+        )
+        .filter(lasted__gte=HOLD_DOWN)
+        .values_list(
+            "pk",
+            "period",
+            "period__entity",
+            "period__entity__group__path",
+            "previous_state",
+            "state",
+            "period__state",
+            "period__flag__days_late",
+            "due_on",
+            "version",
+            "seen_at",
+            "period__last_day",
+            "period__entity__zone",
+        )
+    )
+    rows = [
+        row
+        for row in undone
+        if after_period_end(row[10], row[11], zone_named(row[12]))  # seen at, last day, zone
+    ]
+    if not rows:
+        return []
+    policies = effective_policies({(row[2], row[3]) for row in rows})
+    readings = freshness(sorted({row[2] for row in rows}), as_of)
+    found = []
+    for change, period, entity, _, was, became, state, days_late, due_on, version, *_ in rows:
+        closed = policies[entity].judge.counts_as_closed
+        if (
+            was is None
+            or not closed(PeriodState(was))
+            or closed(PeriodState(became))
+            or closed(PeriodState(state))
+        ):
+            continue
+        found.append(
+            Notice(
+                kind=Kind.REOPENED.value,
+                period_id=period,
+                change_id=change,
+                reason=Reason.CLOSE_UNDONE.value,
+                raised_at=as_of,
+                state=state,
+                days_late=days_late or 0,
+                due_on=due_on,
+                read_at=readings[entity].read_at,
+                fresh=readings[entity].fresh,
+                policy_version_id=version,
+            )
+        )
+    return Notice.objects.bulk_create(found)

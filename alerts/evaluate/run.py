@@ -1,0 +1,99 @@
+"""Raising: writes down each notice that is due, and a message for everybody who must hear of it, at once.
+
+Runs in the transaction of the evaluation: the flags, the overruns, the notices and the messages are all in, or none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from alerts.addressing import address
+from alerts.evaluate.connection_outages import raise_outages
+from alerts.evaluate.continuity import evaluated_this_minute, note_evaluation, watching_since
+from alerts.evaluate.episodes import Judged, judge_episodes
+from alerts.evaluate.group_closes import raise_group_closes
+from alerts.evaluate.overdue import Evaluated, evaluate, only_evaluator
+from alerts.evaluate.reopenings import raise_reopenings
+from alerts.models import Notice
+from alerts.set_aside import tell_what_was_set_aside
+from alerts.silences import silenced
+from closing.judging.notices import Kind, Verdict
+from infra.ticks import claim_tick
+
+_BEFORE_AN_EPISODE = (Kind.DUE_SOON, Kind.NO_DEADLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What one evaluation wrote: notices by kind, and messages that were made or that others were added to."""
+
+    evaluated: Evaluated
+    notices: dict[Kind, int]
+    deliveries: int
+
+
+def evaluate_and_raise(as_of: datetime) -> Raised:
+    """Judge every period and tell of what is due, in one transaction. Raises OutOfOrder as `evaluate` does."""
+    with transaction.atomic():
+        evaluated = evaluate(as_of)  # holds the lock of evaluators until we are done
+        since, quiet = watching_since(as_of), silenced(None, as_of)
+        notices = [*_of_episodes(as_of, since, quiet), *raise_reopenings(as_of)]
+        notices += raise_outages(as_of, since, quiet)
+        notices += raise_group_closes(as_of)
+        counts: dict[Kind, int] = defaultdict(int)
+        for notice in notices:
+            counts[Kind(notice.kind)] += 1
+        deliveries = address(notices, as_of)
+        # Later than the ends of episodes are addressed: those go to whoever was told, and of this nobody was.
+        deliveries += tell_what_was_set_aside(quiet, as_of)
+        return Raised(evaluated, dict(counts), deliveries)
+
+
+def evaluate_minute(as_of: datetime) -> Raised | None:
+    """The evaluation of one minute by the database's clock; None where one of that minute has finished before.
+
+    That it has finished is recorded in its own transaction: one that fails, or whose worker dies, does not count.
+    """
+    with only_evaluator():
+        if evaluated_this_minute(as_of):
+            return None
+        raised = evaluate_and_raise(as_of)
+        note_evaluation(as_of)
+        # Workers of the version before, which may run beside us during an upgrade, look for these ticks.
+        claim_tick("evaluate", 60, as_of)
+        return raised
+
+
+# --- which notices ------------------------------------------------------------------------------------------------
+
+
+def _of_episodes(as_of: datetime, since: datetime | None, quiet: Collection[int]) -> list[Notice]:
+    return Notice.objects.bulk_create(
+        _notice(judged, verdict, as_of)
+        for judged in judge_episodes(as_of, since, quiet)
+        for verdict in judged.verdicts
+        if verdict.due
+    )
+
+
+def _notice(judged: Judged, verdict: Verdict, as_of: datetime) -> Notice:
+    each, reading = judged.episode, judged.reading
+    return Notice(
+        kind=verdict.kind.value,
+        period_id=each.period,
+        episode=0 if verdict.kind in _BEFORE_AN_EPISODE else each.number,
+        step=verdict.step,
+        reason=verdict.reason.value,
+        raised_at=as_of,
+        state=each.state,
+        days_late=each.days_late,
+        due_on=each.due_on,
+        read_at=reading.read_at,
+        fresh=reading.fresh,
+        policy_version_id=each.policy_version,
+    )
