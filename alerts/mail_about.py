@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from alerts.group_rules import escalations
+from alerts.routing.alert_policy import escalations
 from closing.judging.notices import ESCALATE_AFTER
 from entities.models import LegalEntity, Membership
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from alerts.foreign_text import one_line
 from alerts.models import Notice
+from alerts.sanitize import one_line
 from closing import phrasing
 from closing.judging.notices import Kind
 from closing.judging.standing import Level

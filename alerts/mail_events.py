@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from alerts.foreign_text import one_line
 from alerts.mail_cases import SHORT_NAME, Event, Events, Part
 from alerts.mail_rows import LONGEST_WORDS, Fact, Known, Link, Told
+from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.days import month_and_year
 from closing.judging.group_close import last_to_close

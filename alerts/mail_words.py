@@ -13,10 +13,10 @@ from textwrap import wrap
 from urllib.parse import urlencode
 
 from alerts import mail_events
-from alerts.foreign_text import one_line
 from alerts.mail_cases import Cases, Events, Part, Tellable, parts_of
 from alerts.mail_rows import Known, Link, Told, told
 from alerts.mail_subject import heading, note, subject
+from alerts.sanitize import one_line
 from closing.calendar.days import month_and_year, weekday_and_date
 from closing.scoreboard.row import Row
 

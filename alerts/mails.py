@@ -13,13 +13,13 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from alerts.foreign_text import header_line, one_line
 from alerts.mail_about import About, Held, about
 from alerts.mail_cases import SHORT_NAME, Tellable
 from alerts.mail_cases import Item as Item
 from alerts.mail_rows import Known, Link, Owner
 from alerts.mail_words import Letter, as_text, letter
 from alerts.models import Delivery, Notice, Overrun
+from alerts.sanitize import header_line, one_line
 from alerts.trouble_words import letter_of
 from alerts.unsubscribing import unsubscribe_headers
 from closing.judging.notices import Kind

@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from alerts import outbox
-from alerts.foreign_text import one_line
 from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.post_server import AddressRefused, check_address
+from alerts.sanitize import one_line
 from alerts.still_true import REMOVED, SWITCHED_OFF
 from alerts.webhook import new_secret
 from closing.judging.notices import Kind

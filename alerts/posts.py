@@ -8,7 +8,6 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.foreign_text import one_line
 from alerts.mail_about import About, about
 from alerts.mail_cases import Tellable
 from alerts.mail_rows import Link
@@ -16,6 +15,7 @@ from alerts.mail_words import Letter, Section, letter
 from alerts.mails import changes_of, known_of
 from alerts.models import Delivery, Destination
 from alerts.post_server import post
+from alerts.sanitize import one_line
 from alerts.slack import slack_body
 from alerts.teams import teams_body
 from alerts.transports import Misconfigured

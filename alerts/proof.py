@@ -15,7 +15,7 @@ import structlog
 from django.db.models import Min
 
 from alerts.models import SET_ASIDE, Delivery, Notice, ProofRun
-from alerts.silences import Span, silences_over
+from alerts.routing.silences import Span, silences_over
 from closing.calendar.days import WorkCalendar, local_date, month_and_year, zone_named
 from closing.calendar.deadlines import Deadline
 from closing.judging.alert_line import crossings, over_the_line_at

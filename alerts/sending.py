@@ -15,7 +15,6 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
 
 from alerts import outbox, posts
-from alerts.addressing import address
 from alerts.home import hold_if_restored
 from alerts.mail_about import About
 from alerts.mail_cases import Tellable
@@ -23,6 +22,7 @@ from alerts.mails import compose
 from alerts.models import REACHING, SET_ASIDE, Delivery, DeliveryLine, Notice
 from alerts.outbox import LEASE, MAIL, MOST_TRIES, POSTS_APART, Claim
 from alerts.posts import destination_of, send_post
+from alerts.routing.router import address
 from alerts.still_true import NOT_VISIBLE, still_to_tell, why_not
 from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable, mail_server, reach, send
 from alerts.troubles import tell_troubles

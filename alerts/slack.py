@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from alerts.defused import defused
 from alerts.mail_rows import Link, Told
 from alerts.mail_words import Letter
 from alerts.post_parts import Piece, facts_of, fitting, lateness, more, pieces
+from alerts.sanitize import defused
 
 MOST_BYTES = (
     12_000  # Slack refuses somewhat above 11,000 letters in all blocks, and says nowhere how it counts

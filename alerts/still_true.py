@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from alerts.destinations import administrators_of
 from alerts.mail_cases import Event, Item, Tellable
 from alerts.models import OF_CONNECTIONS, SET_ASIDE, Delivery, Destination, Notice, Outage
-from alerts.set_aside import is_silenced
+from alerts.routing.recipients import administrators_of
+from alerts.routing.silenced_backlog import is_silenced
 from alerts.truth import Truth
 from closing.judging.notices import Kind
 from closing.judging.standing import Level

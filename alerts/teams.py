@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alerts.defused import defused
 from alerts.mail_rows import Link, Told
 from alerts.mail_words import Letter
 from alerts.post_parts import Piece, facts_of, fitting, lateness, more, pieces
+from alerts.sanitize import defused
 
 MOST_BYTES = 24_000  # Teams refuses more than about 28 kB (05-reliability G4)
 _TONES = {"alert": "attention", "late": "warning", "was": "default", "none": "default"}

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.foreign_text import one_line
 from alerts.mail_rows import Link
 from alerts.mail_words import Letter, Section
 from alerts.models import Destination, Trouble
+from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.days import weekday_and_date
 from closing.phrasing import reader_zone

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from alerts.destinations import administrators_of, new_delivery
 from alerts.models import Delivery, Destination, Trouble
+from alerts.routing.batching import new_delivery
+from alerts.routing.recipients import administrators_of
 
 TOLD_AFTER = timedelta(
     minutes=30

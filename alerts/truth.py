@@ -18,8 +18,8 @@ from alerts.evaluate.continuity import watching_since
 from alerts.mail_about import About, about
 from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.outbox import Claim
-from alerts.places import Place, Places, places_of
-from alerts.recipients import Around, people_around
+from alerts.routing.notice_scope import Place, Places, places_of
+from alerts.routing.recipients import Around, people_around, sees
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
 from periods.snapshot.take import take_snapshots
@@ -99,13 +99,6 @@ class Truth:
         now = self.now()
         since = watching_since(now)
         return since is None or now - since < SETTLED_AFTER
-
-
-def sees(reader: Person | Destination, around: Around) -> bool:
-    """Whether a person may see an entity, or a destination hears of it."""
-    if isinstance(reader, Destination):
-        return reader.enabled and around.path.startswith(reader.group.path)
-    return reader.is_active and (reader.is_superuser or reader.pk in around.everybody)
 
 
 def _look(as_of: datetime, ids: Collection[int], also: Collection[Place] = ()) -> _Look:

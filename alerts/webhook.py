@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from alerts.foreign_text import one_line
 from alerts.mail_cases import Event, Tellable
 from alerts.mail_words import Letter
 from alerts.models import Delivery, Destination, Notice
+from alerts.sanitize import one_line
 from closing import phrasing
 from closing.scoreboard.row import Row
 

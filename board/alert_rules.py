@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from alerts.agreeing import Agreed, RulesRefused, agree, agreed_in
-from alerts.group_rules import Step
+from alerts.routing.alert_policy import Agreed, Step, agreed_in
+from alerts.routing.alert_policy_updates import RulesRefused, agree
 from board.alert_rules_page import TypedStep, groups_page, people_of, rules_page, typed_of
 from board.asked import Asked, ask, asking
 from board.saved_views import SeeOther

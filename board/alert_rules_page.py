@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alerts.agreeing import MOST_STEPS, Above, Agreed, above, agreed_in, agreed_in_each, may_be_named
-from alerts.group_rules import Step, escalation_steps
-from alerts.recipients import people_around, recipients
+from alerts.routing.alert_policy import (
+    Above,
+    Agreed,
+    Step,
+    above,
+    agreed_in,
+    agreed_in_each,
+    escalation_steps,
+    may_be_named,
+)
+from alerts.routing.alert_policy_updates import MOST_STEPS
+from alerts.routing.recipients import people_around, recipients
 from board.asked import Asked
 from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person

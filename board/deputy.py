@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from alerts.recipients import people_around
+from alerts.routing.recipients import people_around
 from board.asked import Asked, ask, asking
 from board.door import memberships_of
 from board.saved_views import SeeOther

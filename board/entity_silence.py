@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.urls import reverse
 
-from alerts.silences import LONGEST_REASON, MOST_DAYS
+from alerts.routing.silences import LONGEST_REASON, MOST_DAYS
 from board import words
 from board.asked import Asked
 from closing.calendar.days import local_date, zone_named

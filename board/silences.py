@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from alerts.models import Silence
-from alerts.silences import (
+from alerts.routing.silences import (
     LONGEST_REASON,
     MOST_DAYS,
     MayNotSilence,

@@ -12,7 +12,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from alerts.arranging import Arranged, ArrangementRefused, arrange, arranged_by
+from alerts.routing.preference_updates import arrange
+from alerts.routing.preferences import Arranged, ArrangementRefused, arranged_by
 from board.asked import Asked, ask, asking
 from board.saved_views import SeeOther
 from board.shell import shell

@@ -8,10 +8,9 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from alerts.arranging import Arranged
-from alerts.group_rules import alert_rules
 from alerts.models import Delivery
-from alerts.wishes import hours_of
+from alerts.routing.alert_policy import alert_rules
+from alerts.routing.preferences import Arranged, hours_of
 from board import words
 from board.alert_words import KINDS
 from board.alerts import visible_notices

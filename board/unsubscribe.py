@@ -12,7 +12,8 @@ from django.utils.timezone import now
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from alerts.arranging import Arranged, arrange, arranged_by, switch_off
+from alerts.routing.preference_updates import arrange, switch_off
+from alerts.routing.preferences import Arranged, arranged_by
 from alerts.unsubscribing import NoSuchLink, read_token
 from board.alert_words import KINDS
 from closing.judging.notices import Kind

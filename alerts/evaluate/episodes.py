@@ -11,8 +11,8 @@ from django.db import connection as database
 from django.db.models import Min
 
 from alerts.evaluate.continuity import settled
-from alerts.group_rules import alert_rules, escalations
 from alerts.models import Notice
+from alerts.routing.alert_policy import alert_rules, escalations
 from closing.calendar.days import WorkCalendar, local_date, zone_named
 from closing.calendar.deadlines import Deadline
 from closing.facts.period_remarks import NOTHING_SAID, Remarks, standing_remarks

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import Count, Max
 
 from alerts.models import Destination, Notice
-from alerts.recipients import HEAR_OF_THEIR_GROUP
+from alerts.routing.recipients import HEAR_OF_THEIR_GROUP
 from closing.judging.group_close import last_to_close, working_days_to_close
 from closing.judging.notices import HOLD_DOWN, Kind, Reason
 from closing.scoreboard.board import group_closed

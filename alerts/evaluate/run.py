@@ -12,7 +12,6 @@ from datetime import datetime
 
 from django.db import transaction
 
-from alerts.addressing import address
 from alerts.evaluate.connection_outages import raise_outages
 from alerts.evaluate.continuity import evaluated_this_minute, note_evaluation, watching_since
 from alerts.evaluate.episodes import Judged, judge_episodes
@@ -20,8 +19,9 @@ from alerts.evaluate.group_closes import raise_group_closes
 from alerts.evaluate.overdue import Evaluated, evaluate, only_evaluator
 from alerts.evaluate.reopenings import raise_reopenings
 from alerts.models import Notice
-from alerts.set_aside import tell_what_was_set_aside
-from alerts.silences import silenced
+from alerts.routing.router import address
+from alerts.routing.silenced_backlog import tell_what_was_set_aside
+from alerts.routing.silences import silenced
 from closing.judging.notices import Kind, Verdict
 from infra.ticks import claim_tick
 

@@ -1,4 +1,4 @@
-"""Where the silences that rows tell of come from: they are kept further up (alerts.silences), which plugs in here."""
+"""The silences of rows: `alerts.routing.silences`, a layer above, registers the function that reads them."""
 
 from __future__ import annotations
 

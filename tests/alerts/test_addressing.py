@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from alerts.addressing import address
-from alerts.messages import APART
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep, Habits, Notice, Subscription
+from alerts.routing.batching import APART
+from alerts.routing.router import address
 from closing.calendar.days import zone_named
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import PROMISED, Rhythm, in_force

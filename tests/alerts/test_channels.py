@@ -16,8 +16,8 @@ import pytest
 from django.utils import timezone
 
 from alerts import outbox
-from alerts.destinations import tell_destinations
 from alerts.models import Channel, Delivery, DeliveryLine, Destination, Notice, Trouble
+from alerts.routing.router import tell_destinations
 from alerts.sending import post_due, send_due
 from alerts.still_true import CLOSED_SINCE, OUTSIDE, REMOVED, SWITCHED_OFF
 from closing.judging.notices import Kind

@@ -12,11 +12,12 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from pytest_django import Settings
 
-from alerts.agreeing import Agreed, RulesRefused, agree, agreed_in
-from alerts.arranging import Arranged, arrange, switch_off
-from alerts.group_rules import Step
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep
 from alerts.proof import prove
+from alerts.routing.alert_policy import Agreed, Step, agreed_in
+from alerts.routing.alert_policy_updates import RulesRefused, agree
+from alerts.routing.preference_updates import arrange, switch_off
+from alerts.routing.preferences import Arranged
 from alerts.sending import send_due
 from closing.calendar.days import zone_named
 from closing.judging.notices import Kind

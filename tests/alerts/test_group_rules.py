@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from alerts.group_rules import USUAL_STEPS, Rules, Step, alert_rules, escalation_steps, escalations
 from alerts.models import AlertRules, EscalationStep
+from alerts.routing.alert_policy import USUAL_STEPS, Rules, Step, alert_rules, escalation_steps, escalations
 from closing.judging.notices import ESCALATE_AFTER
 from entities.models import Group, LegalEntity
 from tests.cast import WIDER_CAST

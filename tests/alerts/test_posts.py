@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alerts.defused import APART, defused
 from alerts.mail_cases import Item
 from alerts.mail_rows import Known
 from alerts.mail_words import Letter, letter
@@ -22,6 +21,7 @@ from alerts.models import Delivery, Destination, Notice
 from alerts.outbox import LEASE
 from alerts.post_server import LONGEST_POST, AddressRefused, allowed_hosts, check_address
 from alerts.posts import compose, trial
+from alerts.sanitize import APART, defused
 from alerts.slack import slack_body
 from alerts.teams import MOST_BYTES, teams_body
 from alerts.webhook import VERSION, webhook_body

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.evaluate.continuity import watching_since
 from alerts.evaluate.run import evaluate_and_raise
-from alerts.messages import APART
 from alerts.models import Delivery, Notice
+from alerts.routing.batching import APART
 from alerts.still_true import still_to_tell
 from alerts.truth import Truth
 from closing.facts.base import NativeFacts

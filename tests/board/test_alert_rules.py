@@ -11,9 +11,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.agreeing import Agreed, agreed_in
-from alerts.group_rules import Step
 from alerts.models import AlertRules, EscalationStep
+from alerts.routing.alert_policy import Agreed, Step, agreed_in
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import KEEPER
 from tests.cast import WIDER_CAST

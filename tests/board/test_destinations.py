@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alerts import outbox
-from alerts.destinations import tell_destinations
 from alerts.models import Delivery, Destination
+from alerts.routing.router import tell_destinations
 from alerts.sending import post_due
 from alerts.still_true import REMOVED, SWITCHED_OFF
 from entities.models import Group, Membership, Person

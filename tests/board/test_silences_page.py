@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Silence
-from alerts.silences import Place, lift_silence, make_silence
+from alerts.routing.silences import Place, lift_silence, make_silence
 from board import asked as door
 from board.exports import standing_values
 from closing.scoreboard.row import Quiet

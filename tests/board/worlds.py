@@ -23,7 +23,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
-from alerts.recipients import people_around
+from alerts.routing.recipients import people_around
 from alerts.webhook import new_secret
 from closing.calendar.days import DateSpan
 from closing.facts.readings import Gap, GapReason

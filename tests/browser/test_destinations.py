@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from alerts.destinations import tell_destinations
 from alerts.models import Destination
+from alerts.routing.router import tell_destinations
 from alerts.sending import post_due
 from entities.models import Group, Membership, Person
 from tests.alerts.places import PATHS, SECRET

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from alerts.models import Silence
-from alerts.silences import make_silence
+from alerts.routing.silences import make_silence
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.board.tellings import tell_of_eu_dtc
 from tests.browser.reader import Database, NewReader, Reader, every_look, with_and_without_scripts

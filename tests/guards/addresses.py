@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.arranging import Arranged
+from alerts.routing.preferences import Arranged
 from alerts.unsubscribing import token_for
 from closing.judging.notices import Kind
 from entities.models import SavedView

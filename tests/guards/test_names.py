@@ -12,10 +12,10 @@ from django.conf import settings
 from django.core.management import get_commands
 from django.utils.module_loading import import_string
 
-import alerts.arranging
 import alerts.evaluate.overdue
 import alerts.home
 import alerts.outbox
+import alerts.routing.preference_updates
 import alerts.unsubscribing
 import periods.deadline_setting
 import periods.remarks
@@ -103,7 +103,9 @@ def test_what_processes_and_sent_mails_share() -> None:
         "lock of writers of deadlines": periods.deadline_setting.LOCK,
         "lock of writers of remarks, beside the period": periods.remarks._LOCK,
         "salt of links that unsubscribe": alerts.unsubscribing._SALT,
-        "salt of links that restore preferences": alerts.arranging._signer(Person(email="x@y")).salt,
+        "salt of links that restore preferences": alerts.routing.preferences._signer(
+            Person(email="x@y")
+        ).salt,
         "Redis key of the newest message": alerts.home._key("x"),
         "session cookie": settings.SESSION_COOKIE_NAME,
         "CSRF cookie": settings.CSRF_COOKIE_NAME,

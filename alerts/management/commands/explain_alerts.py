@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from alerts.evaluate.continuity import watching_since
 from alerts.evaluate.episodes import Judged, judge_episodes
-from alerts.silences import silenced
+from alerts.routing.silences import silenced
 from closing.calendar.days import month_and_year, weekday_and_date
 from closing.calendar.months import parse_month
 from closing.judging.notices import Verdict

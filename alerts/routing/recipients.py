@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from alerts.group_rules import USUAL_STEPS, Step
+from alerts.models import Destination
+from alerts.routing.alert_policy import USUAL_STEPS, Step
 from closing.calendar.days import local_date
 from closing.judging.notices import Kind
 from closing.phrasing import reader_zone
@@ -169,3 +170,21 @@ def members_of(groups: Collection[int]) -> dict[int, set[int]]:
 def administrators() -> set[int]:
     """Who is told where nobody else is left: everybody who administers the whole installation."""
     return set(Person.objects.filter(is_superuser=True, is_active=True).values_list("pk", flat=True))
+
+
+def administrators_of(place: Destination) -> list[Person]:
+    """Who administers a destination's group, directly or through a group above; superusers where nobody does."""
+    held = Membership.objects.filter(
+        role=Membership.Role.ADMINISTRATOR,
+        group__path__in=from_root(place.group.path),
+        person__is_active=True,
+    )
+    found = list(Person.objects.filter(pk__in=held.values("person")).order_by("pk"))
+    return found or list(Person.objects.filter(is_superuser=True, is_active=True).order_by("pk"))
+
+
+def sees(reader: Person | Destination, around: Around) -> bool:
+    """Whether a person may see an entity, or a destination hears of it."""
+    if isinstance(reader, Destination):
+        return reader.enabled and around.path.startswith(reader.group.path)
+    return reader.is_active and (reader.is_superuser or reader.pk in around.everybody)

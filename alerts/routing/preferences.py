@@ -1,22 +1,57 @@
-"""What a person arranges for themself: read as one value, written as one, so that each change can be taken back."""
+"""Notification preferences of people: how soon they receive each kind, and at what hours."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
 from django.core import signing
-from django.db import transaction
 
-from alerts.messages import on_time
-from alerts.models import DIGEST_AT, DeliveryLine, Habits, Subscription
-from alerts.readdressing import readdress
+from alerts.models import DIGEST_AT, Habits, Subscription
 from closing.judging.notices import Kind
-from closing.judging.notification_schedule import USUAL, Hours, Rhythm
+from closing.judging.notification_schedule import Hours, Rhythm
 from entities.calendars import work_calendars
 from entities.models import Person
+
+Chosen = dict[tuple[int, Kind], Rhythm]
+
+
+def chosen_by(people: Collection[int]) -> Chosen:
+    """What these people have chosen otherwise than usual, by person and kind, in one query."""
+    rows = Subscription.objects.filter(person__in=people).values_list("person", "kind", "rhythm")
+    return {(person, Kind(kind)): Rhythm(rhythm) for person, kind, rhythm in rows}
+
+
+def hours_of(people: Collection[int], as_of: datetime) -> dict[int, Hours]:
+    """The hours of these people by id; three queries at most, whatever their number."""
+    rows = list(
+        Person.objects.filter(pk__in=people).values_list(
+            "pk",
+            "zone",
+            "habits__digest_at",
+            "habits__digest_weekday",
+            "habits__quiet_from",
+            "habits__quiet_until",
+            "habits__calendar",
+            "habits__rests_on_days_off",
+        )
+    )
+    wanted = {calendar for *_, calendar, _ in rows if calendar is not None}
+    calendars = work_calendars(wanted, range(as_of.year - 1, as_of.year + 2)) if wanted else {}
+    return {
+        pk: Hours(
+            zone=zone,
+            digest_at=at if at is not None else DIGEST_AT,
+            digest_weekday=weekday or 0,
+            quiet_from=begin,
+            quiet_until=end,
+            calendar=calendars.get(calendar),
+            rests=bool(rests),
+        )
+        for pk, zone, at, weekday, begin, end, calendar, rests in rows
+    }
 
 
 class ArrangementRefused(ValueError):
@@ -125,39 +160,3 @@ def arranged_by(person: Person) -> Arranged:
     if habits is None:
         return Arranged(rhythms)
     return Arranged(rhythms, calendar=habits.calendar_id, **{name: getattr(habits, name) for name in _HABITS})
-
-
-@transaction.atomic
-def arrange(person: Person, wanted: Arranged, as_of: datetime) -> Arranged:
-    """Make it so; returns what was arranged before.
-
-    What waits to be sent follows: messages are due when the new hours say, and what is switched off is taken out of
-    them. Where that leaves nobody to hear of it, administrators are told.
-    """
-    Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
-    before = arranged_by(person)
-    rhythms = {kind: rhythm for kind, rhythm in wanted.rhythms.items() if rhythm is not USUAL[kind]}
-    wanted = replace(wanted, rhythms=rhythms)
-    Subscription.objects.filter(person=person).exclude(kind__in=[kind.value for kind in rhythms]).delete()
-    for kind, rhythm in rhythms.items():
-        Subscription.objects.update_or_create(
-            person=person, kind=kind.value, defaults={"rhythm": rhythm.value}
-        )
-    if replace(wanted, rhythms={}) == Arranged():
-        Habits.objects.filter(person=person).delete()
-    else:
-        fields = {name: getattr(wanted, name) for name in _HABITS}
-        Habits.objects.update_or_create(person=person, defaults={**fields, "calendar_id": wanted.calendar})
-    if wanted != before:
-        on_time([person.pk], as_of)
-        readdress(DeliveryLine.objects.filter(recipient=person), as_of)
-    return before
-
-
-def switch_off(person: Person, kinds: frozenset[Kind], as_of: datetime) -> Arranged:
-    """Tell the person of these kinds no more; returns what was arranged before."""
-    with transaction.atomic():
-        now = arranged_by(person)
-        return arrange(
-            person, replace(now, rhythms={**now.rhythms, **dict.fromkeys(kinds, Rhythm.NEVER)}), as_of
-        )

@@ -1,17 +1,19 @@
-"""What a group's administrators agree about being told: its own rules and steps, and where the others come from."""
+"""How a group's administrators change its alert policy and escalation steps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
-from alerts.group_rules import USUAL_STEPS, Rules, Step, steps_by_path
 from alerts.models import AlertRules, DeliveryLine, EscalationStep
-from alerts.readdressing import readdress
-from entities.models import Group, Membership, Person, from_root
+from alerts.routing.alert_policy import (
+    Agreed,
+    agreed_in,
+    may_be_named,
+)
+from alerts.routing.rerouting import readdress
+from entities.models import Group, Membership
 
 MOST_DAYS_AHEAD = 20
 MOST_DAYS_LATE = 365
@@ -25,73 +27,6 @@ class RulesRefused(ValueError):
     def __init__(self, field: str, words: str) -> None:
         super().__init__(words)
         self.field = field
-
-
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """What one group has agreed itself; None and no steps where it says nothing."""
-
-    due_soon_days: int | None = None
-    alerts_in_digest: bool | None = None
-    steps: Sequence[Step] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Above:
-    """What holds for a group that says nothing itself, and the names of the groups it comes from; "" is the usual."""
-
-    rules: Rules
-    steps: Sequence[Step]
-    due_soon_from: str = ""
-    in_digest_from: str = ""
-    steps_from: str = ""
-
-
-def agreed_in(group: Group) -> Agreed:
-    """What this group has agreed itself."""
-    return agreed_in_each([group])[group.pk]
-
-
-def agreed_in_each(groups: Sequence[Group]) -> dict[int, Agreed]:
-    """What each of these groups has agreed itself, by id; three queries at most, whatever their number."""
-    rows, steps = AlertRules.objects.in_bulk([each.pk for each in groups]), steps_by_path()
-    found = {}
-    for each in groups:
-        row, own = rows.get(each.pk), steps.get(each.path, ())
-        found[each.pk] = Agreed(row.due_soon_days, row.alerts_in_digest, own) if row else Agreed(steps=own)
-    return found
-
-
-def above(group: Group) -> Above:
-    """What the groups above this one have agreed, the nearest first."""
-    paths = from_root(group.path)[:-1]
-    names = dict(Group.objects.filter(path__in=paths).values_list("path", "name"))
-    rows = {
-        row.group.path: row
-        for row in AlertRules.objects.filter(group__path__in=paths).select_related("group")
-    }
-    steps, usual = steps_by_path(), Rules()
-    nearest = list(reversed(paths))
-    soon = next((path for path in nearest if path in rows and rows[path].due_soon_days is not None), "")
-    digest = next((path for path in nearest if path in rows and rows[path].alerts_in_digest is not None), "")
-    own = next((path for path in nearest if path in steps), "")
-    days = rows[soon].due_soon_days if soon else None
-    in_digest = rows[digest].alerts_in_digest if digest else None
-    return Above(
-        Rules(usual.due_soon_days if days is None else days, bool(in_digest)),
-        steps.get(own, USUAL_STEPS),
-        names.get(soon, ""),
-        names.get(digest, ""),
-        names.get(own, ""),
-    )
-
-
-def may_be_named(group: Group) -> list[Person]:
-    """The people who may see the whole group, by name: those whom a step may name."""
-    held = Membership.objects.filter(group__path__in=from_root(group.path), person__is_active=True)
-    people = Person.objects.filter(is_active=True)
-    found = people.filter(pk__in=held.values("person")) | people.filter(is_superuser=True)
-    return list(found.order_by("name", "email"))
 
 
 @transaction.atomic

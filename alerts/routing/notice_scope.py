@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from alerts.models import Notice
 from closing.calendar.days import local_date, zone_named
 from closing.calendar.months import active_month
 from entities.models import Group, LegalEntity
+from periods.models import FiscalPeriod
 
 Place = tuple[int, date]  # an entity and a reporting month
 Places = Mapping[int, frozenset[Place]]  # what each notice tells of, by its id
@@ -44,3 +45,14 @@ def places_of(notices: Iterable[Notice]) -> dict[int, frozenset[Place]]:
         for notice_id, group, month in groups:
             found[notice_id] = frozenset((pk, month) for pk, path in paths if path.startswith(above[group]))
     return found
+
+
+def entities_of(notices: Collection[Notice]) -> dict[int, list[int]]:
+    """The entities that each notice is about, by the notice's id."""
+    periods = FiscalPeriod.objects.filter(pk__in={each.period_id for each in notices if each.period_id})
+    entity_of = dict(periods.values_list("pk", "entity"))
+    many = places_of(each for each in notices if each.period_id is None)
+    return {
+        each.pk: [entity_of[each.period_id]] if each.period_id else sorted({pk for pk, _ in many[each.pk]})
+        for each in notices
+    }

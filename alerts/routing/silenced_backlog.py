@@ -11,13 +11,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from alerts.destinations import messages_to
-from alerts.messages import Way, messages
 from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice
-from alerts.places import places_of
-from alerts.readdressing import SWITCHED_OFF, rhythms_of
-from alerts.recipients import people_around
-from alerts.truth import sees
+from alerts.routing.batching import Way, messages, messages_to
+from alerts.routing.notice_scope import places_of
+from alerts.routing.recipients import people_around, sees
+from alerts.routing.rerouting import SWITCHED_OFF, rhythms_of
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import Rhythm
 

@@ -1,4 +1,4 @@
-"""What groups have agreed about being told: for each entity, what the nearest group has said that says anything."""
+"""The alert policy of each entity: for each setting, that of the nearest group above that has one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from alerts.models import AlertRules, EscalationStep
 from closing.judging.notices import DUE_SOON_DAYS, ESCALATE_AFTER
-from entities.models import Membership, from_root
+from entities.models import Group, Membership, Person, from_root
 
 Role = Membership.Role
 Entities = Iterable[tuple[int, str]]  # ids with the paths of their groups
@@ -109,3 +109,70 @@ def nearest(of_group: Mapping[str, _T], path: str, usual: _T) -> _T:
         if above in of_group:
             return of_group[above]
     return usual
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What one group has agreed itself; None and no steps where it says nothing."""
+
+    due_soon_days: int | None = None
+    alerts_in_digest: bool | None = None
+    steps: Sequence[Step] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """What holds for a group that says nothing itself, and the names of the groups it comes from; "" is the usual."""
+
+    rules: Rules
+    steps: Sequence[Step]
+    due_soon_from: str = ""
+    in_digest_from: str = ""
+    steps_from: str = ""
+
+
+def agreed_in(group: Group) -> Agreed:
+    """What this group has agreed itself."""
+    return agreed_in_each([group])[group.pk]
+
+
+def agreed_in_each(groups: Sequence[Group]) -> dict[int, Agreed]:
+    """What each of these groups has agreed itself, by id; three queries at most, whatever their number."""
+    rows, steps = AlertRules.objects.in_bulk([each.pk for each in groups]), steps_by_path()
+    found = {}
+    for each in groups:
+        row, own = rows.get(each.pk), steps.get(each.path, ())
+        found[each.pk] = Agreed(row.due_soon_days, row.alerts_in_digest, own) if row else Agreed(steps=own)
+    return found
+
+
+def above(group: Group) -> Above:
+    """What the groups above this one have agreed, the nearest first."""
+    paths = from_root(group.path)[:-1]
+    names = dict(Group.objects.filter(path__in=paths).values_list("path", "name"))
+    rows = {
+        row.group.path: row
+        for row in AlertRules.objects.filter(group__path__in=paths).select_related("group")
+    }
+    steps, usual = steps_by_path(), Rules()
+    nearest = list(reversed(paths))
+    soon = next((path for path in nearest if path in rows and rows[path].due_soon_days is not None), "")
+    digest = next((path for path in nearest if path in rows and rows[path].alerts_in_digest is not None), "")
+    own = next((path for path in nearest if path in steps), "")
+    days = rows[soon].due_soon_days if soon else None
+    in_digest = rows[digest].alerts_in_digest if digest else None
+    return Above(
+        Rules(usual.due_soon_days if days is None else days, bool(in_digest)),
+        steps.get(own, USUAL_STEPS),
+        names.get(soon, ""),
+        names.get(digest, ""),
+        names.get(own, ""),
+    )
+
+
+def may_be_named(group: Group) -> list[Person]:
+    """The people who may see the whole group, by name: those whom a step may name."""
+    held = Membership.objects.filter(group__path__in=from_root(group.path), person__is_active=True)
+    people = Person.objects.filter(is_active=True)
+    found = people.filter(pk__in=held.values("person")) | people.filter(is_superuser=True)
+    return list(found.order_by("name", "email"))

@@ -1,4 +1,4 @@
-"""Addressing: puts each notice into a message to everybody who must hear of it, as soon as they want to.
+"""Routes each notice into a message to every person and destination that receives it.
 
 Runs in the transaction that writes the notices. What is sent when is no matter of this (alerts.outbox).
 """
@@ -9,17 +9,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 
-from alerts.destinations import tell_destinations
-from alerts.group_rules import USUAL_STEPS, Rules, alert_rules, escalation_steps
-from alerts.messages import Way, messages
-from alerts.models import Delivery, DeliveryLine, Notice
-from alerts.places import places_of
-from alerts.recipients import Around, administrators, members_of, people_around, recipients
-from alerts.wishes import Chosen, chosen_by
+from alerts.models import Delivery, DeliveryLine, Destination, Notice
+from alerts.routing.alert_policy import USUAL_STEPS, Rules, alert_rules, escalation_steps
+from alerts.routing.batching import Way, messages, messages_to
+from alerts.routing.notice_scope import entities_of, places_of
+from alerts.routing.preferences import Chosen, chosen_by
+from alerts.routing.recipients import Around, administrators, members_of, people_around, recipients
 from closing.judging.notices import BAD_NEWS, GOOD_NEWS, Kind
 from closing.judging.notification_schedule import Rhythm, in_force
-from entities.models import Membership
-from periods.models import FiscalPeriod
+from entities.models import LegalEntity, Membership
 
 
 def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = False) -> int:
@@ -54,17 +52,6 @@ def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = Fal
         for notice in lines[way]
     )
     return len(deliveries) + posted
-
-
-def entities_of(notices: Collection[Notice]) -> dict[int, list[int]]:
-    """The entities that each notice is about, by the notice's id."""
-    periods = FiscalPeriod.objects.filter(pk__in={each.period_id for each in notices if each.period_id})
-    entity_of = dict(periods.values_list("pk", "entity"))
-    many = places_of(each for each in notices if each.period_id is None)
-    return {
-        each.pk: [entity_of[each.period_id]] if each.period_id else sorted({pk for pk, _ in many[each.pk]})
-        for each in notices
-    }
 
 
 def _who(
@@ -141,3 +128,63 @@ def _heard_before(notices: Sequence[Notice]) -> dict[int | None, set[int]]:
         for period, person in lines.exclude(recipient=None).values_list("notice__period", "recipient"):
             found[period].add(person)
     return found
+
+
+def tell_destinations(notices: Sequence[Notice], as_of: datetime) -> int:
+    """Put each notice into a message to every destination that hears of it; returns how many messages that touched.
+
+    One that nobody has begun to send takes more lines, so that 300 late entities are one post.
+    """
+    places = list(
+        Destination.objects.filter(enabled=True, kinds__overlap=sorted({each.kind for each in notices}))
+        .select_related("group")
+        .order_by("pk")
+    )
+    if not places:
+        return 0
+    inside, heard = _paths_of(notices), _destinations_told_before(notices)
+    lines: dict[int, list[int]] = defaultdict(list)
+    for each in notices:
+        for place in places:
+            if each.kind in place.kinds and _hears(place, each, inside[each.pk], heard):
+                lines[place.pk].append(each.pk)
+    told = [place for place in places if place.pk in lines]
+    deliveries = messages_to(told, as_of)
+    DeliveryLine.objects.bulk_create(
+        DeliveryLine(delivery=deliveries[place.pk], notice_id=notice, destination=place)
+        for place in told
+        for notice in lines[place.pk]
+    )
+    return len(deliveries)
+
+
+def _hears(place: Destination, notice: Notice, paths: Collection[str], heard: set[tuple[int, int]]) -> bool:
+    """Whether a notice is one of the destination's group: of an entity there, or of a group that is all there."""
+    if notice.group is not None:
+        return notice.group.path.startswith(place.group.path)
+    if notice.kind == Kind.CLEARED.value and (place.pk, notice.period_id or 0) not in heard:
+        return False
+    return any(path.startswith(place.group.path) for path in paths)
+
+
+def _paths_of(notices: Sequence[Notice]) -> Mapping[int, set[str]]:
+    """The paths of the groups that each notice's entities belong to."""
+    about = places_of(notices)
+    ids = {entity for own in about.values() for entity, _ in own}
+    path_of = dict(LegalEntity.objects.filter(pk__in=ids).values_list("pk", "group__path"))
+    return {pk: {path_of[entity] for entity, _ in own if entity in path_of} for pk, own in about.items()}
+
+
+def _destinations_told_before(notices: Sequence[Notice]) -> set[tuple[int, int]]:
+    """Which destinations were told, or will be, that a period was late, of those whose end is to be told."""
+    periods = {each.period_id for each in notices if each.kind == Kind.CLEARED.value}
+    if not periods:
+        return set()
+    lines = DeliveryLine.objects.filter(
+        destination__isnull=False,
+        notice__period__in=periods,
+        notice__kind__in=BAD_NEWS,
+        left_out="",
+        delivery__state__in=Delivery.REACHES,
+    )
+    return {(place or 0, period or 0) for place, period in lines.values_list("destination", "notice__period")}

@@ -1,18 +1,19 @@
-"""Which message takes a new line: one of the same rhythm that waits, or a new one, when its person wants it."""
+"""Which message takes a new line, of a person or a destination: one that waits, or a new one."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from alerts.models import Delivery
-from alerts.wishes import hours_of
+from alerts.models import Delivery, Destination
+from alerts.routing.preferences import hours_of
 from closing.judging.notification_schedule import Hours, Rhythm, due_at
+from entities.models import Person
 
 APART = timedelta(minutes=5)  # between two messages to one person or destination (05-reliability A8)
 Way = tuple[int, Rhythm]  # a person and how soon they are told
@@ -100,3 +101,42 @@ def _after(taken: Collection[datetime], moment: datetime) -> datetime:
         if abs(other - moment) < APART:
             moment = other + APART
     return moment
+
+
+def messages_to(places: Sequence[Destination], as_of: datetime) -> dict[int, Delivery]:
+    """The message of each destination that takes more lines: one that waits, or a new one APART from the last."""
+    waiting = (
+        Delivery.objects.select_for_update(of=("self",), skip_locked=True)
+        .filter(destination__in=places, state=Delivery.State.WAITING, attempts=0, trouble=None)
+        .order_by("due_at", "pk")
+    )
+    found: dict[int, Delivery] = {}
+    for each in waiting:
+        found.setdefault(each.destination_id or 0, each)
+    new = [place for place in places if place.pk not in found]
+    return found | dict(zip((place.pk for place in new), _new(new, as_of), strict=True))
+
+
+def _new(places: Sequence[Destination], as_of: datetime) -> list[Delivery]:
+    last: dict[int, datetime] = {}
+    others = Delivery.objects.filter(destination__in=places, trouble=None, due_at__gt=as_of - APART)
+    for place, due in others.exclude(state=Delivery.State.CANCELLED).values_list("destination", "due_at"):
+        last[place or 0] = max(due, last.get(place or 0, due))
+    due_at = {place.pk: max(as_of, last[place.pk] + APART) if place.pk in last else as_of for place in places}
+    return Delivery.objects.bulk_create(
+        new_delivery(as_of, due_at[place.pk], place=place) for place in places
+    )
+
+
+def new_delivery(
+    as_of: datetime,
+    due_at: datetime,
+    *,
+    place: Destination | None = None,
+    person: Person | None = None,
+    **more: object,
+) -> Delivery:
+    """A message that is not saved yet, to a destination or to a person."""
+    uid = uuid4()
+    way = {"channel": place.channel, "destination": place} if place is not None else {"recipient": person}
+    return Delivery(uid=uid, made_at=as_of, due_at=due_at, message_id=message_id(uid), **way, **more)

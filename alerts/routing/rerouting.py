@@ -1,4 +1,4 @@
-"""Readdressing: what waits to be sent follows when people or groups change how soon something is told."""
+"""Reroutes what waits to be sent when people or groups change who receives what, and how soon."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from uuid import uuid4
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from alerts.addressing import address, entities_of
-from alerts.group_rules import alert_rules
-from alerts.messages import Way, message_id, messages
 from alerts.models import REACHING, Delivery, DeliveryLine, Notice
-from alerts.wishes import chosen_by
+from alerts.routing.alert_policy import alert_rules
+from alerts.routing.batching import Way, message_id, messages
+from alerts.routing.notice_scope import entities_of
+from alerts.routing.preferences import chosen_by
+from alerts.routing.router import address
 from closing.judging.notices import GOOD_NEWS, Kind
 from closing.judging.notification_schedule import Rhythm, in_force
 from entities.models import LegalEntity
