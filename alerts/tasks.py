@@ -7,8 +7,8 @@ from django.db import transaction
 
 from alerts.evaluate.overdue import only_evaluator
 from alerts.evaluate.run import evaluate_minute
-from alerts.proof import prove_and_keep
-from alerts.sending import post_due, send_due
+from alerts.outbox.sending import post_due, send_due
+from alerts.reconciliation import prove_and_keep
 from infra.ticks import claim_tick, database_clock
 
 

@@ -12,18 +12,18 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
 from alerts.evaluate.run import evaluate_and_raise
-from alerts.mail_about import about
-from alerts.mails import compose
+from alerts.mail.compose import compose
+from alerts.mail.lookups import about
 from alerts.models import Delivery
-from alerts.sending import send_due
-from alerts.still_true import still_to_tell
-from alerts.truth import Truth
+from alerts.outbox.relevance import still_to_tell
+from alerts.outbox.send_context import Truth
+from alerts.outbox.sending import send_due
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, execute, number, settle
 from closeboard.up import PROJECT
 
-OURS = "alerts.sending.send_due"
+OURS = "alerts.outbox.sending.send_due"
 REUSED = "Django, one reused connection, one constant mail"
 SAME_MAIL = "Django, one reused connection, a mail of ours"
 MIME = "building the MIME only, a mail of ours"
@@ -36,7 +36,7 @@ def measure(small: bool) -> Iterator[Table]:
     for entities in (1_000,) if small else (1_000, 10_000):
         with database("p7"), sink() as port:
             settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-            settings.EMAIL_BACKEND = "alerts.transports.SmtpBackend"
+            settings.EMAIL_BACKEND = "alerts.channels.email.transport.SmtpBackend"
             settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
             settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
             _seed(entities)

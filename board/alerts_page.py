@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from alerts.channels.state import PAUSE
 from alerts.models import Channel, Delivery, Notice, ProofRun
-from alerts.outbox import PAUSE
 from board import words
 from board.alert_words import KINDS, Told
 from board.alerts import (

@@ -19,8 +19,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from redis import RedisError
 
-from alerts.models import Destination
-from alerts.placing import (
+from alerts.channels.destinations import (
     PlaceRefused,
     Wanted,
     add_place,
@@ -29,8 +28,10 @@ from alerts.placing import (
     rotate_secret,
     switch_place,
 )
-from alerts.posts import made, send_post, trial
-from alerts.transports import Misconfigured, Permanent, Temporary
+from alerts.channels.errors import Misconfigured, Permanent, Temporary
+from alerts.channels.post_transport import send_post
+from alerts.channels.posts import made, trial
+from alerts.models import Destination
 from board.asked import Asked, ask, asking
 from board.destinations_page import USUAL, form, lines
 from board.saved_views import SeeOther

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Max, Q
 
 from alerts.models import Channel, Delivery, Destination, Trouble
-from alerts.stock import Way, ways
+from alerts.outbox.stats import Way, ways
 from board import words
 from board.alert_words import KINDS
 from board.asked import Asked

@@ -17,7 +17,8 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 from redis import RedisError
 
-from alerts.transports import Misconfigured, Permanent, Temporary, mail_server, send
+from alerts.channels.email.transport import mail_server, send
+from alerts.channels.errors import Misconfigured, Permanent, Temporary
 from board import words
 from board.door import memberships_of
 from board.people import signed_in

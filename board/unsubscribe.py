@@ -12,9 +12,9 @@ from django.utils.timezone import now
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from alerts.mail.unsubscribe_links import NoSuchLink, read_token
 from alerts.routing.preference_updates import arrange, switch_off
 from alerts.routing.preferences import Arranged, arranged_by
-from alerts.unsubscribing import NoSuchLink, read_token
 from board.alert_words import KINDS
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import USUAL, Rhythm, in_force

@@ -122,7 +122,7 @@ def _mail(url: str) -> dict[str, Any]:
             }
         case "smtp" | "smtps" | "plain+smtp" if parts.hostname:
             return {
-                "EMAIL_BACKEND": "alerts.transports.SmtpBackend",
+                "EMAIL_BACKEND": "alerts.channels.email.transport.SmtpBackend",
                 "EMAIL_HOST": parts.hostname,
                 "EMAIL_PORT": parts.port or {"smtp": 587, "smtps": 465, "plain+smtp": 25}[parts.scheme],
                 "EMAIL_HOST_USER": unquote(parts.username or ""),

@@ -171,7 +171,21 @@ class Channel(models.Model):
 
 
 class Home(models.Model):
-    """Where the database was when messages were last allowed to leave: one row at most (alerts.home)."""
+    """Where the database was when messages last left: one row at most (`alerts.outbox.restore_guard`)."""
 
     fingerprint = models.CharField(max_length=200)
     since = models.DateTimeField()
+
+
+# Why a line is left out of its message, as the column keeps it.
+NOT_VISIBLE = "its recipient may not see the entity any more"
+OUTSIDE = "its destination does not hear of the entity any more"
+SWITCHED_OFF = "its destination was switched off before it was sent"
+REMOVED = "its destination was removed before it was sent"
+CLOSED_SINCE = "closed before it was sent"
+CLOSED_NO_MORE = "not closed any more when it was to be sent"
+NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
+NOT_SOON = "not due soon any more when it was to be sent: its deadline was moved"
+HAS_A_DEADLINE = "a deadline was set before it was sent"
+READ_AGAIN = "read again before it was sent"
+OVER = "over before it was told"

@@ -78,7 +78,7 @@ class Notice(models.Model):
 
 
 class ProofRun(models.Model):
-    """What one nightly proof found (alerts.proof): how much it looked at, and each difference in words."""
+    """What one nightly proof found (alerts.reconciliation): how much it looked at, and each difference in words."""
 
     as_of = models.DateTimeField(unique=True)
     periods = models.PositiveIntegerField()

@@ -1,6 +1,6 @@
 """Routes each notice into a message to every person and destination that receives it.
 
-Runs in the transaction that writes the notices. What is sent when is no matter of this (alerts.outbox).
+Runs in the transaction that writes the notices. What is sent when is no matter of this (alerts.outbox.queue).
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ from datetime import date, datetime
 from django.core.mail import EmailMultiAlternatives
 
 from alerts.evaluate.run import evaluate_and_raise
-from alerts.mail_cases import Tellable
-from alerts.mails import compose
+from alerts.mail.cases import Tellable
+from alerts.mail.compose import compose
 from alerts.models import Delivery
-from alerts.still_true import still_to_tell
-from alerts.truth import Truth
+from alerts.outbox.relevance import still_to_tell
+from alerts.outbox.send_context import Truth
 from closing.facts.base import NativeFacts
 from closing.facts.readings import Gap, GapReason
 from closing.judging.notices import HOLD_DOWN

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from alerts.channels.webhook.payload import new_secret
 from alerts.models import Destination
-from alerts.webhook import new_secret
 from closing.judging.notices import Kind
 from entities.models import Group, Person
 from tests.faults.http_sink import HttpSink

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Notice
-from alerts.sending import send_due
+from alerts.outbox.sending import send_due
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, previous_month
 from closing.facts.base import NativeFacts

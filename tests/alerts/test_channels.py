@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from alerts import outbox
+from alerts.channels import state as channel_state
 from alerts.models import Channel, Delivery, DeliveryLine, Destination, Notice, Trouble
+from alerts.models.delivery import CLOSED_SINCE, OUTSIDE, REMOVED, SWITCHED_OFF
+from alerts.outbox import queue as outbox
+from alerts.outbox.sending import post_due, send_due
 from alerts.routing.router import tell_destinations
-from alerts.sending import post_due, send_due
-from alerts.still_true import CLOSED_SINCE, OUTSIDE, REMOVED, SWITCHED_OFF
 from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.alerts.evaluations import ALL_CLOSED, raised, save_watched_group, watched
@@ -152,7 +153,7 @@ def test_g2_a_destination_that_does_not_want_us_pauses_and_nothing_is_lost(
     assert channel.name == place.channel
     assert str(status) in channel.words
     assert Trouble.objects.get().refused
-    let_pass(outbox.PAUSE)
+    let_pass(channel_state.PAUSE)
     sink.judge = lambda _: Reply(200)
     assert posted() == 1
     assert Trouble.objects.get().ended_at is not None
@@ -235,10 +236,10 @@ def test_a_post_that_is_dropped_after_it_was_taken_is_tried_again(
 def test_one_that_hangs_stops_no_other_and_no_mail(
     sink: HttpSink, group: Meridian, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alerts import post_server  # noqa: PLC0415 - patched here only
+    from alerts.channels import post_transport  # noqa: PLC0415 - patched here only
     from infra.outbound.requests import Limits  # noqa: PLC0415
 
-    monkeypatch.setattr(post_server, "LIMITS", Limits(retries=0, operation_seconds=0.5))
+    monkeypatch.setattr(post_transport, "LIMITS", Limits(retries=0, operation_seconds=0.5))
     hanging = save_place("slack", sink, name="hangs")
     fine = save_place("webhook", sink, name="fine")
     tell(group)
@@ -260,7 +261,7 @@ def test_a_destination_that_is_away_is_looked_for_and_no_message_counts_it(
     tell(group)
     for _ in range(8):
         posted()
-        let_pass(outbox.LONGEST_PAUSE)
+        let_pass(channel_state.LONGEST_PAUSE)
     assert (only().state, only().attempts) == ("waiting", 0)
     assert not Trouble.objects.get().refused
     sink.start()
@@ -275,11 +276,11 @@ def test_the_longer_it_refuses_us_the_less_often_we_ask(sink: HttpSink, group: M
     sink.judge = lambda _: Reply(404)
     posted()
     Trouble.objects.update(began_at=timezone.now() - timedelta(days=2))
-    let_pass(outbox.PAUSE)
+    let_pass(channel_state.PAUSE)
     posted()
     paused = Channel.objects.get().paused_until
     assert paused is not None
-    assert timedelta(minutes=59) < paused - timezone.now() <= outbox.LONGEST_PAUSE
+    assert timedelta(minutes=59) < paused - timezone.now() <= channel_state.LONGEST_PAUSE
 
 
 @pytest.mark.slow
@@ -371,7 +372,7 @@ def test_a_mail_server_that_refuses_us_stops_no_post_and_a_dead_destination_no_m
     assert send_due(timezone.now()) == 0
     assert posted() == 2  # the alert, and that mails cannot leave
     mail.sender_answer = "250 ok"
-    let_pass(outbox.PAUSE)
+    let_pass(channel_state.PAUSE)
     sink.judge = lambda _: Reply(410)
     tell(group, kind=Kind.LATE)
     let_pass(timedelta(minutes=5))
@@ -382,10 +383,10 @@ def test_a_mail_server_that_refuses_us_stops_no_post_and_a_dead_destination_no_m
 def test_a_hold_holds_posts_as_well(sink: HttpSink, group: Meridian) -> None:
     save_place("slack", sink)
     tell(group)
-    outbox.hold("restored from a backup")
+    channel_state.hold("restored from a backup")
     assert posted() == 0
     assert not sink.seen
-    outbox.release()
+    channel_state.release()
     assert posted() == 1
 
 
@@ -413,7 +414,7 @@ def test_that_mails_cannot_leave_is_posted_once_to_each_destination(
     for _ in range(4):
         send_due(timezone.now())
         posted()
-        let_pass(outbox.PAUSE)
+        let_pass(channel_state.PAUSE)
     assert len(sink.taken) == 3
     assert all("Mails cannot leave" in each.body.decode() for each in sink.taken)
     assert all("wrong password" not in each.body.decode() for each in sink.taken)

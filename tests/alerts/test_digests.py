@@ -13,12 +13,12 @@ from django.core.mail import EmailMultiAlternatives
 from pytest_django import Settings
 
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep
-from alerts.proof import prove
+from alerts.outbox.sending import send_due
+from alerts.reconciliation import prove
 from alerts.routing.alert_policy import Agreed, Step, agreed_in
 from alerts.routing.alert_policy_updates import RulesRefused, agree
 from alerts.routing.preference_updates import arrange, switch_off
 from alerts.routing.preferences import Arranged
-from alerts.sending import send_due
 from closing.calendar.days import zone_named
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import Rhythm

@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Notice
-from alerts.still_true import CLOSED_NO_MORE, still_to_tell
-from alerts.truth import Truth
+from alerts.models.delivery import CLOSED_NO_MORE
+from alerts.outbox.relevance import still_to_tell
+from alerts.outbox.send_context import Truth
 from closing.calendar.days import WorkCalendar
 from closing.judging.group_close import working_days_to_close
 from closing.judging.notices import HOLD_DOWN, Kind

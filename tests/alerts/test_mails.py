@@ -20,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alerts.mail_rows import Known, Owner
-from alerts.mail_words import KEPT, SHOWN, as_text, letter
-from alerts.mails import Item, address_of, as_html, compose
+from alerts.mail.compose import Item, address_of, as_html, compose
+from alerts.mail.rows import Known, Owner
+from alerts.mail.sections import KEPT, SHOWN, as_text, letter
+from alerts.mail.unsubscribe_links import read_token
 from alerts.models import Delivery, EscalationStep, Notice
 from alerts.sanitize import header_line, one_line
-from alerts.unsubscribing import read_token
 from board.narrow import matching
 from board.question import parse_question
 from closing.facts.base import NativeFacts

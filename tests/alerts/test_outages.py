@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.models import DeliveryLine, Notice, Outage
-from alerts.still_true import READ_AGAIN, still_to_tell
-from alerts.truth import Truth
+from alerts.models.delivery import READ_AGAIN
+from alerts.outbox.relevance import still_to_tell
+from alerts.outbox.send_context import Truth
 from closing.facts.readings import Gap, GapReason
 from closing.judging.notices import Kind
 from closing.judging.outages import SILENT_AFTER, Looked, in_trouble

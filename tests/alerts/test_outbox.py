@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from alerts import outbox
+from alerts.channels import state as channel_state
+from alerts.channels.email.transport import LONGEST_SEND
 from alerts.models import Channel, Delivery
-from alerts.outbox import LEASE, RETRY_AFTER, Claim
-from alerts.transports import LONGEST_SEND
+from alerts.outbox import queue as outbox
+from alerts.outbox.queue import LEASE, RETRY_AFTER, Claim
 from tests.faults.mails import let_pass, put_due, raise_notice, save_late_group
 
 SECOND = timedelta(seconds=1)
@@ -110,7 +111,7 @@ def test_given_back_it_was_never_tried_and_the_channel_pauses(due: Delivery) -> 
     outbox.give_back(claimed(), "535 wrong password")
     assert (again(due).state, again(due).attempts, again(due).lease_until) == ("waiting", 0, None)
     assert outbox.claim() is None
-    let_pass(outbox.PAUSE - SECOND)
+    let_pass(channel_state.PAUSE - SECOND)
     assert outbox.claim() is None
     let_pass(SECOND)
     assert claimed().attempts == 1
@@ -119,15 +120,15 @@ def test_given_back_it_was_never_tried_and_the_channel_pauses(due: Delivery) -> 
 def test_nothing_leaves_while_it_is_held_whatever_else_happens(due: Delivery) -> None:
     """C7: 0 mails before the release; trouble and its end neither release nor rename a hold."""
     held = claimed()
-    outbox.hold("restored from a backup")
-    outbox.away("no answer")
-    outbox.works_again()
+    channel_state.hold("restored from a backup")
+    channel_state.away("no answer")
+    channel_state.works_again()
     outbox.give_back(held, "535")
-    outbox.works_again()
+    channel_state.works_again()
     let_pass(timedelta(days=1))
     assert outbox.claim() is None
     assert Channel.objects.get().words == "restored from a backup"
-    outbox.release()
+    channel_state.release()
     assert claimed().delivery_id == due.pk
 
 
@@ -141,12 +142,12 @@ def test_once_a_server_answers_everything_that_waited_for_it_is_due() -> None:
     outbox.retry_later(claimed(), "no answer")
     outbox.retry_later(claimed(), "no answer")
     Delivery.objects.filter(pk=fresh.pk).update(due_at=timezone.now() + timedelta(minutes=5))
-    assert not outbox.waits_for_the_server()
-    assert not outbox.works_again()
+    assert not channel_state.waits_for_the_server()
+    assert not channel_state.works_again()
     assert outbox.claim() is None
-    outbox.away("no answer")
-    assert outbox.waits_for_the_server()
-    assert outbox.works_again()
+    channel_state.away("no answer")
+    assert channel_state.waits_for_the_server()
+    assert channel_state.works_again()
     assert claimed().delivery_id == first.pk
     assert claimed().attempts == 2
     assert outbox.claim() is None  # five minutes after the last one to this person, whatever the server does
@@ -186,7 +187,12 @@ def test_a_long_history_is_not_looked_through(due: Delivery) -> None:
             [due.recipient_id],
         )
         cursor.execute("ANALYZE alerts_delivery")
-        told: dict[str, outbox.Told] = {"lease": "5 min", "a_minute": 30, "but_not": [], "apart": "1 s"}
+        told: dict[str, channel_state.Told] = {
+            "lease": "5 min",
+            "a_minute": 30,
+            "but_not": [],
+            "apart": "1 s",
+        }
         for which in (outbox._ROOM, outbox._BY_MAIL, outbox._FREE_DESTINATION):
             cursor.execute("EXPLAIN " + outbox._CLAIM.format(there_is_room=which), told)
             plan = "\n".join(row for (row,) in cursor.fetchall())

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from alerts import outbox
 from alerts.models import Delivery
+from alerts.outbox import queue as outbox
 from tests.faults.mails import put_due, raise_notice, save_late_group
 
 pytestmark = pytest.mark.fault

@@ -14,17 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alerts.mail_cases import Item
-from alerts.mail_rows import Known
-from alerts.mail_words import Letter, letter
+from alerts.channels.destination_addresses import AddressRefused, allowed_hosts, check_address
+from alerts.channels.post_transport import LONGEST_POST
+from alerts.channels.posts import compose, trial
+from alerts.channels.slack.payload import slack_body
+from alerts.channels.teams.payload import MOST_BYTES, teams_body
+from alerts.channels.webhook.payload import VERSION, webhook_body
+from alerts.mail.cases import Item
+from alerts.mail.rows import Known
+from alerts.mail.sections import Letter, letter
 from alerts.models import Delivery, Destination, Notice
-from alerts.outbox import LEASE
-from alerts.post_server import LONGEST_POST, AddressRefused, allowed_hosts, check_address
-from alerts.posts import compose, trial
+from alerts.outbox.queue import LEASE
 from alerts.sanitize import APART, defused
-from alerts.slack import slack_body
-from alerts.teams import MOST_BYTES, teams_body
-from alerts.webhook import VERSION, webhook_body
 from closing.judging.notices import Kind, Reason
 from closing.phrasing import reader_zone
 from entities.models import Group

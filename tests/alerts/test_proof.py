@@ -14,9 +14,9 @@ from pytest_django.fixtures import Settings
 
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, ProofRun, Silence
-from alerts.proof import Proof, prove, prove_and_keep
+from alerts.outbox.sending import send_due
+from alerts.reconciliation import Proof, prove, prove_and_keep
 from alerts.routing.silences import lift_silence, make_silence, silenced
-from alerts.sending import send_due
 from closing.calendar.days import zone_named
 from closing.facts.base import NativeFacts
 from closing.judging.notices import Kind

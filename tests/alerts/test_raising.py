@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from alerts.evaluate.continuity import watching_since
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Notice
+from alerts.outbox.relevance import still_to_tell
+from alerts.outbox.send_context import Truth
 from alerts.routing.batching import APART
-from alerts.still_true import still_to_tell
-from alerts.truth import Truth
 from closing.facts.base import NativeFacts
 from closing.judging.notices import HOLD_DOWN, Kind
 from entities.models import Group, LegalEntity, Membership, Person

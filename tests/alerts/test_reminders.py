@@ -7,8 +7,9 @@ from datetime import date, datetime
 import pytest
 
 from alerts.models import Notice
-from alerts.still_true import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON, still_to_tell
-from alerts.truth import Truth
+from alerts.models.delivery import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON
+from alerts.outbox.relevance import still_to_tell
+from alerts.outbox.send_context import Truth
 from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Person
 from periods.deadline_setting import set_deadlines

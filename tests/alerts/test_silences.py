@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, Silence
+from alerts.outbox.sending import send_due
 from alerts.routing.silences import (
     LONGEST_REASON,
     MOST_DAYS,
@@ -24,7 +25,6 @@ from alerts.routing.silences import (
     silences_over,
     silences_seen_by,
 )
-from alerts.sending import send_due
 from closing.judging.notices import HOLD_DOWN, Kind
 from entities.models import Group, LegalEntity, Person
 from tests.alerts.evaluations import (

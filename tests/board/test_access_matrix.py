@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django.plugin import DjangoDbBlocker
 
+from alerts.mail.unsubscribe_links import token_for
 from alerts.routing.preferences import Arranged
-from alerts.unsubscribing import token_for
 from closing.judging.notices import Kind
 from tests.board import worlds
 from tests.board.worlds import (

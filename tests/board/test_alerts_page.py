@@ -17,9 +17,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from alerts import outbox
+from alerts.channels import state as channel_state
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
-from alerts.proof import prove_and_keep
+from alerts.reconciliation import prove_and_keep
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from tests.board.tellings import (
@@ -146,13 +146,13 @@ def test_without_a_mail_server_the_page_says_so_and_who_can_help(
 
 
 def test_on_hold_until_somebody_releases_it(meridian: Meridian) -> None:
-    outbox.hold("Restored from a backup.")
+    channel_state.hold("Restored from a backup.")
     text = page(browser())
     assert verdict(text) == "Sending is on hold"
     assert "Restored from a backup" not in text
     person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
     assert "Restored from a backup." in page(browser("nadia@meridian.test"))
-    outbox.release()
+    channel_state.release()
     assert verdict(page(browser())) == "1 entity is past the alert line; 2 messages wait"
 
 

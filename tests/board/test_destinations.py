@@ -15,11 +15,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from alerts import outbox
+from alerts.channels import state as channel_state
 from alerts.models import Delivery, Destination
+from alerts.models.delivery import REMOVED, SWITCHED_OFF
+from alerts.outbox.sending import post_due
 from alerts.routing.router import tell_destinations
-from alerts.sending import post_due
-from alerts.still_true import REMOVED, SWITCHED_OFF
 from entities.models import Group, Membership, Person
 from tests.alerts.places import PATHS, SECRET, save_place
 from tests.faults.http_sink import HttpSink, Reply
@@ -219,7 +219,7 @@ def test_the_command_shows_destinations(group: Meridian, sink: HttpSink) -> None
     assert "answered 410" in out.getvalue()
     assert SECRET not in out.getvalue()
     sink.judge = lambda _: Reply(400)
-    outbox.start_afresh(Destination.objects.get().channel)
+    channel_state.start_afresh(Destination.objects.get().channel)
     post_due(timezone.now())
     call_command("mails", "show", stdout=out)
     assert "Cannot be sent to #close:" in out.getvalue()

@@ -13,10 +13,10 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from alerts.mail.unsubscribe_links import token_for
 from alerts.models import AlertRules, Delivery, DeliveryLine, Habits, Subscription
 from alerts.routing.preference_updates import arrange
 from alerts.routing.preferences import Arranged, arranged_by
-from alerts.unsubscribing import token_for
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar

@@ -22,9 +22,9 @@ from django.db import connection, reset_queries, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
 from alerts.routing.recipients import people_around
-from alerts.webhook import new_secret
 from closing.calendar.days import DateSpan
 from closing.facts.readings import Gap, GapReason
 from closing.judging.notices import Kind, Reason

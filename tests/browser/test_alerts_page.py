@@ -11,7 +11,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from playwright.sync_api import expect
 from pytest_django import Settings
 
-from alerts import outbox
+from alerts.channels import state as channel_state
 from alerts.models import Delivery, DeliveryLine
 from entities.models import LegalEntity, Membership, Person
 from tests.board.tellings import SAID, TOLD_AT, end, read_and_watch, sent, tell_of_eu_dtc, to
@@ -72,13 +72,13 @@ def nobody_to_notify() -> datetime:
 
 def on_hold() -> datetime:
     tell_of_eu_dtc()
-    outbox.hold("The database was restored from a backup of 14 June.")
+    channel_state.hold("The database was restored from a backup of 14 June.")
     return utc("2026-06-15 12:05")
 
 
 def refused() -> datetime:
     tell_of_eu_dtc()
-    outbox.hold("The mail server said 535 5.7.8 authentication failed")
+    channel_state.hold("The mail server said 535 5.7.8 authentication failed")
     from alerts.models import Channel  # noqa: PLC0415
 
     Channel.objects.update(held=False, paused_until=utc("2026-06-15 12:07"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from alerts.mail.unsubscribe_links import token_for
 from alerts.models import AlertRules, EscalationStep, Subscription
 from alerts.routing.preferences import arranged_by
-from alerts.unsubscribing import token_for
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import Rhythm
 from entities.models import Group, LegalEntity, Membership, Person

@@ -10,8 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from alerts.models import Destination
+from alerts.outbox.sending import post_due
 from alerts.routing.router import tell_destinations
-from alerts.sending import post_due
 from entities.models import Group, Membership, Person
 from tests.alerts.places import PATHS, SECRET
 from tests.browser.reader import EVERY_LOOK, WIDE_BY_DAY, NewReader, Reader

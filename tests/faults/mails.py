@@ -29,7 +29,7 @@ WHO = "NLDT"
 def send_to(sink: Sink, settings: Settings) -> None:
     """Let Django in this process send by this server, without a password and as fast as it can."""
     settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-    settings.EMAIL_BACKEND = "alerts.transports.SmtpBackend"
+    settings.EMAIL_BACKEND = "alerts.channels.email.transport.SmtpBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
     settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def send_for_ever(what: str, lease: timedelta) -> None:
-    from alerts.sending import post_due, send_due  # noqa: PLC0415 - only once Django is set up
+    from alerts.outbox.sending import post_due, send_due  # noqa: PLC0415 - only once Django is set up
 
     while True:
         try:

@@ -17,7 +17,7 @@ def main() -> None:
     django.setup()
 
     from alerts.evaluate.run import evaluate_and_raise, evaluate_minute  # noqa: PLC0415 - only once Django is set up
-    from alerts.sending import send_due  # noqa: PLC0415
+    from alerts.outbox.sending import send_due  # noqa: PLC0415
 
     print("ready", flush=True)
     for line in sys.stdin:

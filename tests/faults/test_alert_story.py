@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Notice
-from alerts.proof import prove
+from alerts.reconciliation import prove
 from closing.calendar.days import local_date, zone_named
 from closing.judging.notices import HOLD_DOWN
 from entities.models import Group, LegalEntity, Membership, Person

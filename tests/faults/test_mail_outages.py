@@ -11,7 +11,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from alerts.outbox import LEASE
+from alerts.outbox.queue import LEASE
 from tests.closeboard.processes import until
 from tests.faults.mails import assert_all_arrived, left, let_pass, put_due, raise_notice, save_late_group
 from tests.faults.rig import FULL, since

@@ -14,13 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from alerts import outbox, sending, transports
-from alerts.mails import compose
+from alerts.channels import state as channel_state
+from alerts.channels.email import transport
+from alerts.mail.compose import compose
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
-from alerts.outbox import LEASE
-from alerts.sending import ENDS_ITS_SENDER, send_due
-from alerts.still_true import CLOSED_SINCE, NOT_VISIBLE
-from alerts.truth import Truth
+from alerts.models.delivery import CLOSED_SINCE, NOT_VISIBLE
+from alerts.outbox import queue as outbox
+from alerts.outbox import sending
+from alerts.outbox.queue import LEASE
+from alerts.outbox.send_context import Truth
+from alerts.outbox.sending import ENDS_ITS_SENDER, send_due
 from closing.judging.notices import Kind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
@@ -263,7 +266,7 @@ def test_d4_a_wrong_password_parks_nothing_and_counts_against_nobody(
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
     assert "535" in Channel.objects.get().words
     settings.EMAIL_HOST_PASSWORD = "right"
-    let_pass(outbox.PAUSE)
+    let_pass(channel_state.PAUSE)
     assert sweep() == 10
     assert Channel.objects.get().words == ""
     assert_all_arrived(sink, 10, most_extra=0)
@@ -296,7 +299,7 @@ def test_d4_a_message_that_looks_like_a_wrong_account_does_not_block_the_others(
     bad, *_ = put_due(alert, 3)
     sink.recipient = lambda to: "530 sign in" if to == bad.person.email else "250 ok"
     sweep()
-    let_pass(outbox.PAUSE)
+    let_pass(channel_state.PAUSE)
     assert sweep() == 2
 
 
@@ -336,10 +339,10 @@ def test_d6_a_server_that_says_a_letter_now_and_then_is_left_in_time(
 
     The limit is shortened here; that of production is well below a lease.
     """
-    assert transports.LONGEST_SEND * 2 < LEASE
-    assert timedelta(seconds=settings_in_force.EMAIL_TIMEOUT) < transports.LONGEST_SEND
+    assert transport.LONGEST_SEND * 2 < LEASE
+    assert timedelta(seconds=settings_in_force.EMAIL_TIMEOUT) < transport.LONGEST_SEND
     [message] = put_due(alert, 1)
-    monkeypatch.setattr(transports, "LONGEST_SEND", timedelta(seconds=1))
+    monkeypatch.setattr(transport, "LONGEST_SEND", timedelta(seconds=1))
     sink.dribble = 0.3
     for where in ("greeting", "answers"):
         began = time.monotonic()
@@ -426,7 +429,7 @@ def test_a6_closed_while_others_are_being_sent(
         return TAKEN
 
     sink.judge = judge
-    real: Callable[..., object] = transports.send
+    real: Callable[..., object] = transport.send
 
     def send(*given: object) -> None:
         real(*given)
@@ -507,10 +510,10 @@ def test_good_news_that_is_none_any_more(sink: Sink, group: Meridian) -> None:
 
 def test_c7_a_restored_database_sends_nothing_before_it_is_released(sink: Sink, alert: Notice) -> None:
     put_due(alert, 10)
-    outbox.hold("restored from a backup")
+    channel_state.hold("restored from a backup")
     assert sweep() == 0
     assert sink.commands["CONNECT"] == 0
-    outbox.release()
+    channel_state.release()
     assert sweep() == 10
 
 

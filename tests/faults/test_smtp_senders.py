@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.outbox import LEASE
+from alerts.outbox.queue import LEASE
 from tests.closeboard.processes import until
 from tests.faults.mails import Senders, assert_all_arrived, left, put_due, raise_notice, save_late_group
 from tests.faults.smtp_sink import Sink

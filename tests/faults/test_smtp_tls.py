@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from alerts.models import Channel, Delivery
-from alerts.sending import send_due
+from alerts.outbox.sending import send_due
 from tests.faults.mails import put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alerts.mail.unsubscribe_links import token_for
 from alerts.routing.preferences import Arranged
-from alerts.unsubscribing import token_for
 from closing.judging.notices import Kind
 from entities.models import SavedView
 from periods.models import Remark

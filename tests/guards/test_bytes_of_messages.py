@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMultiAlternatives
 
-from alerts.mail_cases import Tellable
-from alerts.mails import compose
+from alerts.channels.posts import compose as compose_post
+from alerts.mail.cases import Tellable
+from alerts.mail.compose import compose
 from alerts.models import Delivery
-from alerts.posts import compose as compose_post
 from tests.alerts import mail_stories
 from tests.alerts.places import save_place
 from tests.guards.answers import Answers, fix_settings, move_the_clock, own_story, stop_the_clock

@@ -13,10 +13,10 @@ from django.core.management import get_commands
 from django.utils.module_loading import import_string
 
 import alerts.evaluate.overdue
-import alerts.home
-import alerts.outbox
+import alerts.mail.unsubscribe_links
+import alerts.outbox.queue
+import alerts.outbox.restore_guard
 import alerts.routing.preference_updates
-import alerts.unsubscribing
 import periods.deadline_setting
 import periods.remarks
 from closeboard import settings as production
@@ -98,15 +98,15 @@ def test_what_processes_and_sent_mails_share() -> None:
     """Locks hold between an old process and a new one; a salt that changed would break the links of sent mails."""
     shared = {
         "lock of evaluators": alerts.evaluate.overdue._ONE_AT_A_TIME,
-        "lock of those who count mails": alerts.outbox._ONE_AT_A_TIME,
-        "lock of those who look for a destination": alerts.outbox._ONE_POST_AT_A_TIME,
+        "lock of those who count mails": alerts.outbox.queue._ONE_AT_A_TIME,
+        "lock of those who look for a destination": alerts.outbox.queue._ONE_POST_AT_A_TIME,
         "lock of writers of deadlines": periods.deadline_setting.LOCK,
         "lock of writers of remarks, beside the period": periods.remarks._LOCK,
-        "salt of links that unsubscribe": alerts.unsubscribing._SALT,
+        "salt of links that unsubscribe": alerts.mail.unsubscribe_links._SALT,
         "salt of links that restore preferences": alerts.routing.preferences._signer(
             Person(email="x@y")
         ).salt,
-        "Redis key of the newest message": alerts.home._key("x"),
+        "Redis key of the newest message": alerts.outbox.restore_guard._key("x"),
         "session cookie": settings.SESSION_COOKIE_NAME,
         "CSRF cookie": settings.CSRF_COOKIE_NAME,
     }

@@ -9,9 +9,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from alerts import home, outbox
+from alerts.channels import state as channel_state
 from alerts.models import Delivery, Destination
-from alerts.stock import Stock, stock
+from alerts.outbox import queue as outbox
+from alerts.outbox import restore_guard
+from alerts.outbox.stats import Stock, stock
 
 BY_HAND = "held by `manage.py mails hold`"
 
@@ -34,11 +36,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, because: str, **options: Any) -> None:
         match verb:
             case "hold":
-                outbox.hold(because)
+                channel_state.hold(because)
                 self.stdout.write("No mail and no post leaves until `manage.py mails release`.")
             case "release":
-                home.adopt(timezone.now())
-                outbox.release()
+                restore_guard.adopt(timezone.now())
+                channel_state.release()
                 self.stdout.write("Mails and posts leave again; what waits is sent within 30 seconds.")
             case "retry":
                 self.stdout.write(f"{_wait(outbox.retry_parked())} for another try.")

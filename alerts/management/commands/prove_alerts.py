@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from alerts.proof import prove
+from alerts.reconciliation import prove
 from closing.calendar.instants import moment
 from closing.calendar.months import parse_month
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from alerts.mail_cases import Case
+from alerts.mail.cases import Case
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.days import day_and_month, month_and_year, weekday_and_date

@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from alerts.mail_cases import Event, Tellable
-from alerts.mail_words import Letter
+from alerts.mail.cases import Event, Tellable
+from alerts.mail.sections import Letter
 from alerts.models import Delivery, Destination, Notice
 from alerts.sanitize import one_line
 from closing import phrasing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from email.header import Header
@@ -13,30 +13,22 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from alerts.mail_about import About, Held, about
-from alerts.mail_cases import SHORT_NAME, Tellable
-from alerts.mail_cases import Item as Item
-from alerts.mail_rows import Known, Link, Owner
-from alerts.mail_words import Letter, as_text, letter
+from alerts.mail.cases import SHORT_NAME, Tellable
+from alerts.mail.cases import Item as Item
+from alerts.mail.lookups import About, _why, about, changes_of, known_of
+from alerts.mail.rows import Link
+from alerts.mail.sections import Letter, as_text, letter
+from alerts.mail.trouble_notes import letter_of
+from alerts.mail.unsubscribe_links import unsubscribe_headers
 from alerts.models import Delivery, Notice, Overrun
-from alerts.sanitize import header_line, one_line
-from alerts.trouble_words import letter_of
-from alerts.unsubscribing import unsubscribe_headers
+from alerts.sanitize import header_line
 from closing.judging.notices import Kind
 from closing.judging.notification_schedule import PROMISED, Rhythm
-from closing.phrasing import reader_zone
-from entities.models import Membership, Person
+from entities.models import Person
 from periods.models import StateChange
 
-_MOST_REASONS = 3  # why somebody is told of it, in so many places at most
 _DIGESTS = {Rhythm.DAILY: "Daily digest: ", Rhythm.WEEKLY: "Weekly digest: "}
 _PROMISED = "Alerts and reopenings cannot be switched off: everybody relies on somebody reading them."
-_ROLES = (
-    Membership.Role.FINANCE,
-    Membership.Role.ADMINISTRATOR,
-    Membership.Role.OWNER,
-    Membership.Role.AUDITOR,
-)
 
 
 def compose(
@@ -141,75 +133,3 @@ def address_of(person: Person) -> str:
 
 
 # --- what the words need ------------------------------------------------------------------------------------------
-
-
-def changes_of(items: Sequence[Tellable]) -> dict[int, StateChange]:
-    """The changes that undid a close, by id."""
-    wanted = {each.notice.change_id for each in items if each.notice.change_id is not None}
-    return StateChange.objects.in_bulk(wanted) if wanted else {}
-
-
-def known_of(
-    items: Sequence[Tellable],
-    changes: Mapping[int, StateChange],
-    as_of: datetime,
-    known: About,
-    *,
-    zone: str,
-    why: str,
-) -> Known:
-    """What the words of a message need; `known` covers its entities."""
-    there, zone_name = reader_zone(zone)
-    entities = {pk: known.entities[pk] for pk in {row.entity_id for each in items for row in each.rows}}
-    return Known(
-        as_of=as_of,
-        zone=there,
-        zone_name=zone_name,
-        base_url=settings.PUBLIC_BASE_URL,
-        why=why,
-        owners={pk: Owner(each.owner_name, each.owner_email) for pk, each in entities.items()},
-        groups={pk: each.path.strip("/").split("/") for pk, each in entities.items()},
-        steps={pk: each.steps for pk, each in entities.items()},
-        undone={
-            each.notice.pk: change.seen_at
-            for each in items
-            if (change := changes.get(each.notice.change_id or 0)) is not None
-        },
-    )
-
-
-def _why(
-    items: Sequence[Tellable],
-    owned: set[int],
-    deputised: set[int],
-    paths: Mapping[int, str],
-    memberships: Sequence[Held],
-) -> str:
-    """Why this person is told: as owner, as finance, as deputy, or by the role that reaches what those do not."""
-    names = {row.entity_id: one_line(row.name) or row.code for each in items for row in each.rows}
-    reasons, reached = [], set(owned)
-    if owned:
-        reasons.append(f"as owner of {_of_which(owned, names)}")
-    held: dict[str, list[tuple[str, set[int]]]] = {role.value: [] for role in _ROLES}
-    for each in memberships:
-        told = {
-            pk for pk, own in paths.items() if pk == each.entity or (each.path and own.startswith(each.path))
-        }
-        held[each.role].append((one_line(each.entity_name or each.group_name), told))
-    for role in _ROLES:
-        for place, told in sorted(held[role.value], key=lambda each: (-len(each[1]), each[0])):
-            if told - reached or (told and role is Membership.Role.FINANCE):
-                reasons.append(f"as {role.label.lower()} of {place}")
-                reached |= told
-        if role is Membership.Role.FINANCE and deputised - reached:
-            reasons.append(f"as deputy of the owner of {_of_which(deputised - reached, names)}")
-            reached |= deputised
-    reasons = reasons or ["as administrator of Closeboard"]
-    more = len(reasons) - _MOST_REASONS
-    if more > 0:
-        reasons = [*reasons[:_MOST_REASONS], f"for {more} more {'reason' if more == 1 else 'reasons'}"]
-    return f"You get this {' and '.join(filter(None, [', '.join(reasons[:-1]), reasons[-1]]))}."
-
-
-def _of_which(entity_ids: Set[int], names: Mapping[int, str]) -> str:
-    return names[next(iter(entity_ids))] if len(entity_ids) == 1 else f"{len(entity_ids)} of these entities"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from alerts.mail_cases import SHORT_NAME, Event, Events, Part
-from alerts.mail_rows import LONGEST_WORDS, Fact, Known, Link, Told
+from alerts.mail.cases import SHORT_NAME, Event, Events, Part
+from alerts.mail.rows import LONGEST_WORDS, Fact, Known, Link, Told
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.days import month_and_year

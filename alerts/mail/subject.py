@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alerts import mail_events
-from alerts.mail_cases import Case, Cases, Part, Parts
+from alerts.mail import events
+from alerts.mail.cases import Case, Cases, Part, Parts
 from closing import phrasing
 from closing.calendar.days import month_and_year
 from closing.judging.standing import LatenessUnit, Level
@@ -30,14 +30,14 @@ def subject(parts: Parts, when: When) -> str:
 
 def _first(part: Part, parts: Parts, when: When) -> str:
     if part in parts.events:
-        return mail_events.subject(part, parts.events[part], when)
+        return events.subject(part, parts.events[part], when)
     cases = parts.cases[part]
     return _about_one(part, cases[0], when) if len(cases) == 1 else _about_many(part, cases, when)
 
 
 def _further(part: Part, parts: Parts) -> str:
     if part in parts.events:
-        return mail_events.heading(part, parts.events[part])
+        return events.heading(part, parts.events[part])
     cases = parts.cases[part]
     return f"{_entities(cases)} {_SHORT[part]}{_unsure(part, cases)}"
 

@@ -20,6 +20,8 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
+from alerts.channels.errors import Misconfigured, Permanent, Temporary, Unreachable
+
 LONGEST_SEND = timedelta(seconds=90)  # from the first word to the last; a lease is longer (05-reliability D6)
 LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
 LOOK_EVERY = 0.5  # seconds
@@ -29,26 +31,6 @@ SERVICE_ENDS = 421
 SIGN_IN_FIRST = {530, 534, 535, 538}  # RFC 4954, 6
 # What Exchange Online says of a whole account after it has read the message; to others it is the message's fault.
 OF_THE_ACCOUNT = re.compile(r"SendAsDenied|\b5\.(7\.60|2\.252|7\.708|1\.8|7\.57|7\.139)\b")
-
-
-class Temporary(Exception):
-    """It may go through later; not before `wait`, where the server says so."""
-
-    def __init__(self, words: str, wait: timedelta = timedelta(0)) -> None:
-        super().__init__(words)
-        self.wait = wait
-
-
-class Unreachable(Temporary):
-    """No server answers where it should: no message would go through now."""
-
-
-class Permanent(Exception):
-    """This message to this address never will."""
-
-
-class Misconfigured(Exception):
-    """The server does not want us at all: no fault of any message (05-reliability D4)."""
 
 
 class SmtpBackend(smtp.EmailBackend):

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alerts.mail_rows import Link, Told
-from alerts.mail_words import Letter
-from alerts.post_parts import Piece, facts_of, fitting, lateness, more, pieces
+from alerts.channels.chat_sections import Piece, facts_of, fitting, lateness, more, pieces
+from alerts.mail.rows import Link, Told
+from alerts.mail.sections import Letter
 from alerts.sanitize import defused
 
 MOST_BYTES = 24_000  # Teams refuses more than about 28 kB (05-reliability G4)

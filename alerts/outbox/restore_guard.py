@@ -12,7 +12,7 @@ import structlog
 from django.core.cache import cache
 from django.db import connection as database
 
-from alerts import outbox
+from alerts.channels import state as channel_state
 from alerts.models import Channel, Home
 
 RESTORED = (
@@ -40,7 +40,7 @@ def hold_if_restored(as_of: datetime) -> bool:
         return False
     if not Channel.objects.filter(held=True).exists():
         log.error("sending is held", why=RESTORED)
-        outbox.hold(RESTORED)
+        channel_state.hold(RESTORED)
     return True
 
 

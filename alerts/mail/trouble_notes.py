@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.mail_rows import Link
-from alerts.mail_words import Letter, Section
+from alerts.mail.rows import Link
+from alerts.mail.sections import Letter, Section
 from alerts.models import Destination, Trouble
 from alerts.sanitize import one_line
 from closing import phrasing

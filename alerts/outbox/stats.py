@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.db import connection as database
 
-from alerts.outbox import MAIL
+from alerts.channels.state import MAIL
 
 _CHANNELS = """
 WITH used AS (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alerts.mail_rows import Fact, Link, Told
-from alerts.mail_words import Letter, Section
+from alerts.mail.rows import Fact, Link, Told
+from alerts.mail.sections import Letter, Section
 
 ROWS = (10, 8, 6, 4, 2, 1)  # of a post, as many as there is room for; the board shows all
 _TOLD = ("Unconfirmed", "Opened again", "Closed", "Deadline", "In the way", "Reason", "Expected")

@@ -15,9 +15,9 @@ from django.db import connection as database
 from django.db.models import Prefetch
 
 from alerts.evaluate.continuity import watching_since
-from alerts.mail_about import About, about
+from alerts.mail.lookups import About, about
 from alerts.models import Delivery, DeliveryLine, Destination
-from alerts.outbox import Claim
+from alerts.outbox.queue import Claim
 from alerts.routing.notice_scope import Place, Places, places_of
 from alerts.routing.recipients import Around, people_around, sees
 from closing.scoreboard.row import Row

@@ -14,19 +14,25 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
 
-from alerts import outbox, posts
-from alerts.home import hold_if_restored
-from alerts.mail_about import About
-from alerts.mail_cases import Tellable
-from alerts.mails import compose
+from alerts.channels import posts
+from alerts.channels import state as channel_state
+from alerts.channels.email.transport import mail_server, reach, send
+from alerts.channels.errors import Misconfigured, Permanent, Temporary, Unreachable
+from alerts.channels.post_transport import send_post
+from alerts.channels.posts import destination_of
+from alerts.channels.state import MAIL
+from alerts.mail.cases import Tellable
+from alerts.mail.compose import compose
+from alerts.mail.lookups import About
 from alerts.models import REACHING, SET_ASIDE, Delivery, DeliveryLine, Notice
-from alerts.outbox import LEASE, MAIL, MOST_TRIES, POSTS_APART, Claim
-from alerts.posts import destination_of, send_post
+from alerts.models.delivery import NOT_VISIBLE
+from alerts.outbox import queue as outbox
+from alerts.outbox.delivery_troubles import tell_troubles
+from alerts.outbox.queue import LEASE, MOST_TRIES, POSTS_APART, Claim
+from alerts.outbox.relevance import still_to_tell, why_not
+from alerts.outbox.restore_guard import hold_if_restored
+from alerts.outbox.send_context import Truth
 from alerts.routing.router import address
-from alerts.still_true import NOT_VISIBLE, still_to_tell, why_not
-from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable, mail_server, reach, send
-from alerts.troubles import tell_troubles
-from alerts.truth import Truth
 from closing.judging.notices import Kind
 
 WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last one is stale"
@@ -92,7 +98,7 @@ def send_due(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE)
                 case Outcome.SENT:
                     sent += 1
                     if troubled:
-                        outbox.works_again()
+                        channel_state.works_again()
                         troubled = False
                 case Outcome.NOT_SENT:
                     troubled = True
@@ -120,7 +126,7 @@ def post_due(
         match send_one(held, by_post, truth):
             case Outcome.SENT:
                 sent += 1
-                outbox.works_again(held.channel)
+                channel_state.works_again(held.channel)
             case Outcome.NO_SERVER:
                 without.add(held.channel)
     return sent
@@ -163,7 +169,7 @@ def _not_taken(
     words = str(wrong)
     match wrong:
         case Unreachable() if held.channel == MAIL:
-            outbox.away(words)
+            channel_state.away(words)
             outbox.retry_later(held, words)  # for ever: nobody else could be told either
             return Outcome.NO_SERVER
         case Unreachable():
@@ -175,9 +181,9 @@ def _not_taken(
             return Outcome.NO_SERVER
         case Temporary():
             if held.channel != MAIL:  # whose faults are of one address; a destination has only one
-                outbox.away(words, held.channel, held.destination_id)
+                channel_state.away(words, held.channel, held.destination_id)
                 if wrong.wait:
-                    outbox.pause(held.channel, words, wrong.wait)
+                    channel_state.pause(held.channel, words, wrong.wait)
             _try_again(held, delivery, words, truth, last=held.spent, wait=wrong.wait)
         case Permanent():
             _park(held, delivery, words, truth)
@@ -197,13 +203,13 @@ def _waits_for_a_reading(items: Collection[Tellable], truth: Truth) -> bool:
 
 def _server_is_back(server: BaseEmailBackend) -> bool:
     """Look for a server when messages wait for one: they may be an hour from their next try (05-reliability D1)."""
-    if not outbox.waits_for_the_server():
+    if not channel_state.waits_for_the_server():
         return False
     try:
         reach(server)
     except (Unreachable, Misconfigured):
         return False
-    return outbox.works_again()
+    return channel_state.works_again()
 
 
 def _mark_sent(held: Claim, left_out: dict[int, str], truth: Truth) -> bool:

@@ -18,18 +18,18 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 
-LEASE = timedelta(minutes=5)  # longer than the longest a send may take (alerts.transports.LONGEST_SEND)
+from alerts.channels.state import MAIL, Told, _pause_of, _say, _trouble, pause
+
+LEASE = timedelta(
+    minutes=5
+)  # longer than the longest a send may take (alerts.channels.email.transport.LONGEST_SEND)
 RETRY_AFTER = tuple(
     timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60)
 )  # the last one again and again
 GIVE_UP_AFTER = timedelta(hours=48)
-PAUSE = timedelta(minutes=5)  # of the channel when the server refuses us and not a message
-LONGEST_PAUSE = timedelta(hours=1)  # of a destination that has refused us for long
 POSTS_APART = timedelta(seconds=1)  # to one destination: what Slack allows (05-reliability G1)
 MOST_TRIES = 6  # of a message that cannot be made, or that ends whoever tries
-MAIL = "email"
 
-Told = str | int | list[str] | None  # what a statement is told
 
 _ONE_AT_A_TIME = 20_261_124  # advisory lock of those who count what the server was given
 _ONE_POST_AT_A_TIME = 20_261_125  # and of those who look when a destination was given its last
@@ -192,123 +192,6 @@ def give_back(held: Claim, words: str, *, refused: bool = True) -> bool:
         return _wait(held, words, timedelta(0), counts=False)
 
 
-def _pause_of(channel: str, began: timedelta) -> timedelta:
-    """Mail is looked for every five minutes; an address that is no more less and less often."""
-    return PAUSE if channel == MAIL else min(max(PAUSE, began / 4), LONGEST_PAUSE)
-
-
-def pause(channel: str, words: str, span: timedelta) -> None:
-    """Send nothing by a channel for so long; nothing changes while it is held."""
-    _say(
-        """
-        INSERT INTO alerts_channel (name, held, paused_until, words)
-        VALUES (%(channel)s, false, clock_timestamp() + %(pause)s::interval, %(words)s)
-        ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until,
-            words = CASE WHEN alerts_channel.held THEN alerts_channel.words ELSE excluded.words END
-        """,
-        {"channel": channel, "pause": str(span), "words": words},
-    )
-
-
-def away(words: str, channel: str = MAIL, destination_id: int | None = None) -> None:
-    """No server answers. Whoever sends next tries again; what is wrong can be read in the channel."""
-    with transaction.atomic():
-        _trouble(channel, destination_id, words, refused=False)
-        _say(
-            """
-            INSERT INTO alerts_channel (name, held, words) VALUES (%(channel)s, false, %(words)s)
-            ON CONFLICT (name) DO UPDATE SET words = excluded.words WHERE NOT alerts_channel.held
-            """,
-            {"channel": channel, "words": words},
-        )
-
-
-def _trouble(channel: str, destination_id: int | None, words: str, *, refused: bool) -> timedelta:
-    """Keep that a channel is in trouble; returns for how long it has been."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO alerts_trouble AS known (channel, destination_id, refused, words, began_at)
-            VALUES (%(channel)s, %(destination)s, %(refused)s, %(words)s, clock_timestamp())
-            ON CONFLICT (channel) WHERE ended_at IS NULL
-            DO UPDATE SET words = excluded.words, refused = known.refused OR excluded.refused
-            RETURNING clock_timestamp() - began_at
-            """,
-            {"channel": channel, "destination": destination_id, "refused": refused, "words": words},
-        )
-        span: timedelta = cursor.fetchone()[0]
-    return span
-
-
-def waits_for_the_server() -> bool:
-    """Whether mails wait for another try while no server answers, so that it is worth looking for one."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM alerts_channel WHERE name = 'email' AND words <> '' AND NOT held"
-            " AND paused_until IS NULL)"
-            " AND EXISTS (SELECT FROM alerts_delivery WHERE state = 'waiting' AND attempts > 0 AND channel = 'email')"
-        )
-        (found,) = cursor.fetchone()
-    return bool(found)
-
-
-def works_again(channel: str = MAIL) -> bool:
-    """What was wrong with a channel is over: what waits for another try is due now. False when nothing was."""
-    with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute(
-            "UPDATE alerts_channel SET paused_until = NULL, words = ''"
-            " WHERE name = %s AND words <> '' AND NOT held RETURNING name",
-            [channel],
-        )
-        if cursor.fetchone() is None:
-            return False
-        cursor.execute(
-            "UPDATE alerts_delivery SET due_at = clock_timestamp()"
-            " WHERE state = 'waiting' AND attempts > 0 AND due_at > clock_timestamp() AND channel = %s",
-            [channel],
-        )
-        _end_troubles(channel)
-    return True
-
-
-def start_afresh(channel: str) -> None:
-    """Somebody has given a channel another address, or switched it: nothing is known against it any more."""
-    with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute(
-            "UPDATE alerts_channel SET paused_until = NULL, words = '' WHERE name = %s AND NOT held",
-            [channel],
-        )
-        cursor.execute(
-            "UPDATE alerts_delivery SET due_at = clock_timestamp()"
-            " WHERE state = 'waiting' AND due_at > clock_timestamp() AND channel = %s AND attempts > 0",
-            [channel],
-        )
-        _end_troubles(channel)
-
-
-def hold(words: str) -> None:
-    """Send nothing until `release`, by any channel: a restored database holds what has gone out already (C7)."""
-    _say(
-        "INSERT INTO alerts_channel (name, held, words) VALUES ('email', true, %(words)s)"
-        " ON CONFLICT (name) DO UPDATE SET held = true, words = excluded.words",
-        {"words": words},
-    )
-
-
-def release() -> None:
-    """Send again what waits, by every channel."""
-    with transaction.atomic():
-        _say("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
-        _say("UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL", {})
-
-
-def _end_troubles(channel: str) -> None:
-    _say(
-        "UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL AND channel = %(channel)s",
-        {"channel": channel},
-    )
-
-
 def retry_parked() -> int:
     """Whatever made them fail was mended: parked messages wait again as if nobody had tried; returns how many."""
     with database.cursor() as cursor:
@@ -346,9 +229,3 @@ def _end(held: Claim, state: str, words: str) -> bool:
         """,
         {"id": held.delivery_id, "fence": held.fence, "state": state, "words": words},
     )
-
-
-def _say(statement: str, values: Mapping[str, Told]) -> bool:
-    with database.cursor() as cursor:
-        cursor.execute(statement, values)
-        return bool(cursor.rowcount)

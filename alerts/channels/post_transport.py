@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import parse_qsl, unquote
 
-from django.conf import settings
-
+from alerts.channels.destination_addresses import AddressRefused, allowed_hosts, check_address
+from alerts.channels.errors import Misconfigured, Permanent, Temporary, Unreachable
 from alerts.models import Destination
-from alerts.transports import Misconfigured, Permanent, Temporary, Unreachable
-from infra.hosts import ForbiddenAddress, HostRules, Target, literal, parse_url
+from infra.hosts import Target
 from infra.outbound.errors import AccessRefused, RequestFailed, ServerUnavailable
 from infra.outbound.host_limits import Deadline
 from infra.outbound.requests import Answer, Limits, Wire
@@ -25,79 +25,9 @@ LIMITS = Limits(retries=0, operation_seconds=10.0, attempt_bytes=200_000)  # who
 AFTER_A_HANG = timedelta(
     minutes=1
 )  # that a server which does not answer is left alone; others wait meanwhile
-Kind = Destination.Kind
 
-_HOSTS: Mapping[str, tuple[str, ...]] = {
-    Kind.TEAMS: ("*.logic.azure.com", "*.environment.api.powerplatform.com"),
-    Kind.SLACK: ("hooks.slack.com",),
-    Kind.WEBHOOK: (),
-}
-_OLD_TEAMS = ("webhook.office.com", "outlook.office.com", "outlook.office365.com")
 _NOT_OURS = {401, 402, 403, 404, 405, 407, 410}
 _LATER = {408, 425, 429}
-
-
-class AddressRefused(ValueError):
-    """An address that no post may go to; the text says why and what to do, for whoever has typed it."""
-
-
-def allowed_hosts(kind: str) -> tuple[str, ...]:
-    """Where posts of a kind may go. This machine is open to every kind where the operator has listed it."""
-    listed = settings.WEBHOOK_ALLOWED_HOSTS
-    if kind == Kind.WEBHOOK:
-        return listed
-    return (*_HOSTS[kind], *(each for each in listed if _is_this_machine(each)))
-
-
-def _is_this_machine(entry: str) -> bool:
-    try:
-        host = parse_url(f"https://{entry}").host
-    except ForbiddenAddress:
-        return False
-    address = literal(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def check_address(kind: str, url: str) -> Target:
-    """The address in parts where a destination of this kind may have it; raises AddressRefused. Opens nothing."""
-    try:
-        host = parse_url(url).host
-    except ForbiddenAddress:
-        raise AddressRefused("This is no address. Paste the whole of it; it begins with https://.") from None
-    if kind == Kind.TEAMS and any(host == old or host.endswith(f".{old}") for old in _OLD_TEAMS):
-        raise AddressRefused(
-            "This is the address of an Office 365 connector, and Microsoft has retired those. In Teams, open"
-            " Workflows, choose “Send webhook alerts to a channel”, and paste the address that it gives."
-        )
-    try:
-        target = HostRules(allowed_hosts(kind)).check(url)
-    except ForbiddenAddress as wrong:
-        raise AddressRefused(_instead(kind, host, str(wrong))) from None
-    if kind == Kind.TEAMS and not target.path.partition("?")[2] and target.scheme == "https":
-        raise AddressRefused("The end of the address is missing: it has to have everything behind the “?”.")
-    if kind == Kind.SLACK and not target.path.startswith("/services/"):
-        raise AddressRefused(
-            "A Slack webhook is written https://hooks.slack.com/services/ and three more parts."
-        )
-    return target
-
-
-def _instead(kind: str, host: str, why: str) -> str:
-    if "https" in why:
-        return "Only addresses that begin with https:// can be used: what is posted would be readable on its way."
-    match kind:
-        case Kind.TEAMS:
-            return (
-                f"{host} is not where Teams workflows are. Their addresses end in logic.azure.com or"
-                " environment.api.powerplatform.com."
-            )
-        case Kind.SLACK:
-            return f"{host} is not where Slack takes posts. Its webhooks begin with https://hooks.slack.com/services/."
-        case _:
-            return (
-                f"{host} is not among the hosts that signed webhooks may be sent to. Whoever runs Closeboard lists"
-                " them in WEBHOOK_ALLOWED_HOSTS."
-            )
 
 
 def post(place: Destination, body: bytes, headers: Mapping[str, str]) -> None:
@@ -163,3 +93,16 @@ def _judge(target: Target, answer: Answer) -> None:
     if status in _LATER or status >= 500:
         raise Temporary(said)
     raise Permanent(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a destination is sent."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def send_post(place: Destination, told: Post) -> None:
+    """Hand it to the destination. Raises Temporary, Unreachable, Permanent or Misconfigured."""
+    post(place, told.body, told.headers)

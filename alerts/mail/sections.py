@@ -12,10 +12,10 @@ from datetime import date
 from textwrap import wrap
 from urllib.parse import urlencode
 
-from alerts import mail_events
-from alerts.mail_cases import Cases, Events, Part, Tellable, parts_of
-from alerts.mail_rows import Known, Link, Told, told
-from alerts.mail_subject import heading, note, subject
+from alerts.mail import events as mail_events
+from alerts.mail.cases import Cases, Events, Part, Tellable, parts_of
+from alerts.mail.rows import Known, Link, Told, told
+from alerts.mail.subject import heading, note, subject
 from alerts.sanitize import one_line
 from closing.calendar.days import month_and_year, weekday_and_date
 from closing.scoreboard.row import Row

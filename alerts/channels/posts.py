@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
 
-from alerts.mail_about import About, about
-from alerts.mail_cases import Tellable
-from alerts.mail_rows import Link
-from alerts.mail_words import Letter, Section, letter
-from alerts.mails import changes_of, known_of
+from alerts.channels.errors import Misconfigured
+from alerts.channels.post_transport import Post
+from alerts.channels.slack.payload import slack_body
+from alerts.channels.teams.payload import teams_body
+from alerts.channels.webhook.payload import headers_of, id_of, webhook_body
+from alerts.mail.cases import Tellable
+from alerts.mail.lookups import About, about, changes_of, known_of
+from alerts.mail.rows import Link
+from alerts.mail.sections import Letter, Section, letter
+from alerts.mail.trouble_notes import letter_of
 from alerts.models import Delivery, Destination
-from alerts.post_server import post
 from alerts.sanitize import one_line
-from alerts.slack import slack_body
-from alerts.teams import teams_body
-from alerts.transports import Misconfigured
-from alerts.trouble_words import letter_of
-from alerts.webhook import headers_of, id_of, webhook_body
 from closing.calendar.days import weekday_and_date
 from closing.phrasing import reader_zone
 from infra.secrets import SecretUnreadable
 
 Kind = Destination.Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """What a destination is sent."""
-
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def compose(
@@ -68,11 +58,6 @@ def made(
         raise Misconfigured(
             "Its secret cannot be read any more: the key it was stored with is gone."
         ) from None
-
-
-def send_post(place: Destination, told: Post) -> None:
-    """Hand it to the destination. Raises Temporary, Unreachable, Permanent or Misconfigured."""
-    post(place, told.body, told.headers)
 
 
 def trial(place: Destination, by: str, as_of: datetime) -> Letter:

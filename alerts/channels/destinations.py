@@ -9,12 +9,12 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from alerts import outbox
+from alerts.channels import state as channel_state
+from alerts.channels.destination_addresses import AddressRefused, check_address
+from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination
-from alerts.post_server import AddressRefused, check_address
+from alerts.models.delivery import REMOVED, SWITCHED_OFF
 from alerts.sanitize import one_line
-from alerts.still_true import REMOVED, SWITCHED_OFF
-from alerts.webhook import new_secret
 from closing.judging.notices import Kind
 from entities.models import Group, Person
 from infra.hosts import Target
@@ -81,7 +81,7 @@ def change_place(place: Destination, wanted: Wanted) -> None:
         place.url, place.host = wanted.url, _shown(target)
     _save(place)
     if target is not None:
-        outbox.start_afresh(place.channel)
+        channel_state.start_afresh(place.channel)
 
 
 def switch_place(place: Destination, *, on: bool) -> None:
@@ -89,7 +89,7 @@ def switch_place(place: Destination, *, on: bool) -> None:
     with transaction.atomic():
         place.enabled = on
         place.save(update_fields=["enabled"])
-        outbox.start_afresh(place.channel)
+        channel_state.start_afresh(place.channel)
         if not on:
             _leave_out(place, SWITCHED_OFF)
 
@@ -99,7 +99,7 @@ def remove_place(place: Destination, as_of: datetime) -> None:
     with transaction.atomic():
         place.enabled, place.removed_at, place.sealed_url, place.sealed_secret = False, as_of, b"", b""
         place.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
-        outbox.start_afresh(place.channel)
+        channel_state.start_afresh(place.channel)
         _leave_out(place, REMOVED)
 
 

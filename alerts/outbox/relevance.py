@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from alerts.mail_cases import Event, Item, Tellable
+from alerts.mail.cases import Event, Item, Tellable
 from alerts.models import OF_CONNECTIONS, SET_ASIDE, Delivery, Destination, Notice, Outage
+from alerts.models.delivery import (
+    CLOSED_NO_MORE,
+    CLOSED_SINCE,
+    HAS_A_DEADLINE,
+    NOT_LATE,
+    NOT_SOON,
+    NOT_VISIBLE,
+    OUTSIDE,
+    OVER,
+    READ_AGAIN,
+    REMOVED,
+    SWITCHED_OFF,
+)
+from alerts.outbox.send_context import Truth
 from alerts.routing.recipients import administrators_of
 from alerts.routing.silenced_backlog import is_silenced
-from alerts.truth import Truth
 from closing.judging.notices import Kind
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 from periods.models import FiscalPeriod
 
-NOT_VISIBLE = "its recipient may not see the entity any more"
-OUTSIDE = "its destination does not hear of the entity any more"
-SWITCHED_OFF = "its destination was switched off before it was sent"
-REMOVED = "its destination was removed before it was sent"
-CLOSED_SINCE = "closed before it was sent"
-CLOSED_NO_MORE = "not closed any more when it was to be sent"
-NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
-NOT_SOON = "not due soon any more when it was to be sent: its deadline was moved"
-HAS_A_DEADLINE = "a deadline was set before it was sent"
-READ_AGAIN = "read again before it was sent"
-OVER = "over before it was told"
 _OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION, Kind.LATE}
 _OF_WHAT_IS_OPEN = _OF_WHAT_IS_LATE | {Kind.UNCONFIRMED, Kind.REOPENED, Kind.DUE_SOON, Kind.NO_DEADLINE}
 _NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}

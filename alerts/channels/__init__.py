@@ -1,0 +1,1 @@
+"""Ways out: mail, Teams, Slack and webhooks, each with its state; destinations and their addresses."""

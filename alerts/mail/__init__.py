@@ -1,0 +1,1 @@
+"""What a message says, composed once and written as text and HTML; posts use the same."""

@@ -1,0 +1,1 @@
+"""Messages that are due: claimed, checked, sent, and marked by who still holds them."""
