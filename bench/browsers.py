@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from closeboard.children import tie_to_us
+from closeboard.ops.children import tie_to_us
 from closeboard.up import PROJECT
 
 

@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bench.places import execute
-from closeboard.children import Child, last_lines, spawn, stop, wait_until
+from closeboard.ops.children import Child, last_lines, spawn, stop, wait_until
 from closeboard.serve import allow_many_files
 from closeboard.up import PROJECT
 from entities.models import Group, Membership, Person

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from closeboard import services
-from closeboard.children import (
+from closeboard.ops import backing_services
+from closeboard.ops.children import (
     Child,
     ServiceError,
     adopt_orphans,
@@ -33,7 +33,7 @@ from closeboard.children import (
     stop,
     tie_to_us,
 )
-from closeboard.kept import (
+from closeboard.ops.demo_state import (
     EVERYWHERE,
     OUR_OWN,
     Memory,
@@ -136,7 +136,7 @@ def demo(folder: Path, host: str, port: int) -> int:
     stop_on_signals()
     adopt_orphans()
     try:
-        state = services.open_state(folder)
+        state = backing_services.open_state(folder)
         with only_one(state), contextlib.ExitStack() as undo:
             log = state / "log"
             log.mkdir(exist_ok=True)
@@ -171,7 +171,7 @@ def _bring_up(
     where = memory.database(os.environ)
     first_time = not memory.knows("loaded", where)
     if first_time and where == OUR_OWN:
-        services.start_afresh(state)  # a first load that was cut short is repeated from the beginning
+        backing_services.start_afresh(state)  # a first load that was cut short is repeated from the beginning
         memory.forget("migrated")
 
     env = demo_env(state, host, port)
@@ -234,9 +234,9 @@ def _bring_up(
 
 
 @contextlib.contextmanager
-def _services_first(stack: Stack, state: Path) -> Iterator[services.Services]:
+def _services_first(stack: Stack, state: Path) -> Iterator[backing_services.Services]:
     """The services as watched children that are stopped after all others."""
-    with services.running(state, "demo") as running:
+    with backing_services.running(state, "demo") as running:
         stack.children += running.children
         try:
             yield running
@@ -273,9 +273,9 @@ def run(command: list[str], profile: str) -> int:
     """Run one command with PostgreSQL and Valkey in a temporary folder; returns its exit code."""
     stop_on_signals()
     adopt_orphans()
-    state = services.new_state(in_memory=profile == "test")
+    state = backing_services.new_state(in_memory=profile == "test")
     try:
-        with only_one(state), services.running(state, profile) as running:
+        with only_one(state), backing_services.running(state, profile) as running:
             process: subprocess.Popen[bytes] | None = None
             early: list[int] = []
 
@@ -304,7 +304,7 @@ def run(command: list[str], profile: str) -> int:
         return 1
     finally:
         end_orphans()
-        services.remove(state)
+        backing_services.remove(state)
 
 
 def reset(folder: Path) -> int:
@@ -313,8 +313,8 @@ def reset(folder: Path) -> int:
         print("There is nothing to reset.")
         return 0
     try:
-        with only_one(services.open_state(folder)):
-            services.remove(folder)
+        with only_one(backing_services.open_state(folder)):
+            backing_services.remove(folder)
     except ServiceError as error:
         print(error, file=sys.stderr)
         return 2

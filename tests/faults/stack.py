@@ -19,9 +19,9 @@ from django.db import connection as database
 from kombu import Connection as Broker
 from psycopg.conninfo import conninfo_to_dict
 
-from closeboard import services
 from closeboard.celery import app
-from closeboard.children import Child, last_lines, spawn, stop, tie_to_us, wait_until
+from closeboard.ops import backing_services
+from closeboard.ops.children import Child, last_lines, spawn, stop, tie_to_us, wait_until
 from tests.closeboard.processes import PROJECT
 
 _NUMBERS = itertools.count(1)
@@ -84,7 +84,7 @@ class Nursery:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=tie_to_us(signal.SIGKILL),  # noqa: PLW1509 - from the main thread, see closeboard.children
+            preexec_fn=tie_to_us(signal.SIGKILL),  # noqa: PLW1509 - from the main thread, see closeboard.ops.children
         )
         self.living: list[int] = []
 
@@ -159,7 +159,7 @@ class Valkey:
         self.stop()
 
     def start(self) -> None:
-        words: list[str | Path] = [services.find_valkey(), "--port", "0", "--unixsocket", self.path]
+        words: list[str | Path] = [backing_services.find_valkey(), "--port", "0", "--unixsocket", self.path]
         words += ["--save", "", "--dir", self.folder, "--maxmemory-policy", "noeviction"]
         self.child = spawn("valkey", words, log=self.folder / "valkey.log", grace=5)
         wait_until(self.child, self.answers)

@@ -22,7 +22,7 @@ from django.db import connection as database
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from closeboard.children import Child, last_lines, spawn, stop, wait_until
+from closeboard.ops.children import Child, last_lines, spawn, stop, wait_until
 from closing.facts.base import NativeFacts
 from entities.models import Group, Membership, Person
 from tests.closeboard.processes import PROJECT

@@ -21,8 +21,8 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from board.stream import BEAT, SWEEP
-from closeboard import services
-from closeboard.children import spawn, wait_until
+from closeboard.ops import backing_services
+from closeboard.ops.children import spawn, wait_until
 from connectors.sync import sync_connection
 from entities.models import Connection
 from simulator.run import Running
@@ -58,7 +58,7 @@ RECORDING = """
 class Postgres:
     """A PostgreSQL of the test's own that can be stopped the hard way and started again on the same data."""
 
-    def __init__(self, started: services.Services) -> None:
+    def __init__(self, started: backing_services.Services) -> None:
         self.env = started.env
         self._services = started
         [self.child] = started.children
@@ -103,17 +103,17 @@ def postgres(
     live_stack_env: dict[str, str], django_db_blocker: DjangoDbBlocker, tmp_path: Path
 ) -> Iterator[Postgres]:
     """Migrated, written to disk in earnest, and what Django in this process speaks to."""
-    state = services.new_state()
+    state = backing_services.new_state()
     try:
         # The profile of benchmarks writes to disk as production does; the tests' own would lose the last commits.
-        with services.running(state, "bench", {"REDIS_URL": live_stack_env["REDIS_URL"]}) as started:
+        with backing_services.running(state, "bench", {"REDIS_URL": live_stack_env["REDIS_URL"]}) as started:
             server = Postgres(started)
             migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
             subprocess.run(migrate, cwd=PROJECT, env=live_stack_env | server.env, check=True)
             with django_db_blocker.unblock(), speaking_to(server.env["DATABASE_URL"]):
                 yield server
     finally:
-        services.remove(state)
+        backing_services.remove(state)
 
 
 @pytest.mark.timeout(240)

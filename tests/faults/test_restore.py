@@ -20,7 +20,7 @@ from pytest_django.fixtures import Settings
 from alerts.models import Channel, Delivery, Notice
 from alerts.outbox.restore_guard import RESTORED, _key, _place
 from alerts.outbox.sending import post_due, send_due
-from closeboard import postgres
+from closeboard.ops import postgres
 from tests.faults.mails import put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 

@@ -16,7 +16,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from closeboard.children import Child
+from closeboard.ops.children import Child
 from connectors.pacing import due_connections
 from connectors.sync import LEASE
 from periods.recording.attempts import abandon_expired, begin_attempt

@@ -77,7 +77,7 @@ def fill() -> dict[str, object]:
 
 def dumped() -> str:
     """The database as SQL that any client can run: without the commands of psql that newer pg_dumps write."""
-    from closeboard import postgres  # noqa: PLC0415
+    from closeboard.ops import postgres  # noqa: PLC0415
 
     words = ["--inserts", "--rows-per-insert=100", "--no-owner", "--no-privileges", "--no-comments"]
     program = postgres.find()[0] / "pg_dump"

@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Delivery, Habits, Home, Silence
-from closeboard.children import spawn, wait_until
+from closeboard.ops.children import spawn, wait_until
 from entities.models import Connection, Group, LegalEntity, Person, SavedView, WorkCalendar
 from periods.models import ClaimedTick, FiscalPeriod, Remark, SyncAttempt
 from periods.remarks import add_note

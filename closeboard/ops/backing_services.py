@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closeboard import postgres
-from closeboard.children import Child, ServiceError, clear_stale, package_folder, spawn, stop, wait_until
+from closeboard.ops import postgres
+from closeboard.ops.children import Child, ServiceError, clear_stale, package_folder, spawn, stop, wait_until
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 ROOM = 2 * 1024**3  # bytes; a run of the tests takes up less than half of it

@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from closeboard.children import Child, ServiceError, clear_stale, last_lines, package_folder, spawn
+from closeboard.ops.children import Child, ServiceError, clear_stale, last_lines, package_folder, spawn
 
 OLDEST = 15
 DEBIANS = Path("/usr/lib/postgresql")
