@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from simulator.app import build
-from simulator.scenarios import BadScenario
 from simulator.server import CannotListen, bind, serve
-from simulator.times import instant
+from simulator.world.scenarios import BadScenario
+from simulator.world.times import instant
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,17 +11,17 @@ from email.utils import formatdate
 from time import time
 from typing import Any
 
-from simulator import bizcentral, control, entra, finops, metadata
-from simulator.breakage import broken, hang
-from simulator.entra import BC_AUDIENCE, Entra, Principal, TokenRefused
-from simulator.faults import Active, Faults
-from simulator.journal import Entry, Journal
-from simulator.limits import Gates
-from simulator.profile import Profile
-from simulator.scenarios import load
-from simulator.story import World
-from simulator.times import Clock, instant
-from simulator.wire import Answer, Refusal, Request, html_answer, json_answer
+from simulator import control
+from simulator.faults.active import Active
+from simulator.odata import metadata
+from simulator.products import business_central, finops
+from simulator.state import SimulatorState
+from simulator.web import entra
+from simulator.web.breakage import broken, hang
+from simulator.web.entra import BC_AUDIENCE, Principal, TokenRefused
+from simulator.web.journal import Entry
+from simulator.web.wire import Answer, Refusal, Request, html_answer, json_answer
+from simulator.world.times import instant
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,35 +32,8 @@ OPENID = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
 CENTRAL = re.compile(r"(/v2\.0(?:/([^/]+))?/([^/]+)/api/v2\.0)(?:/(.*))?")
 
 
-class Simulator:
-    """One process: Entra, one Finance & Operations environment and one tenant of Business Central."""
-
-    def __init__(self, scenario: str, clock: datetime | None = None, latency_ms: float = 0) -> None:
-        self._as_started = (scenario, clock, latency_ms)
-        self.journal = Journal()
-        self.entra = Entra()
-        self.gates = Gates()
-        self.faults = Faults()
-        self.clock = Clock(clock)
-        self.reset()
-
-    def reset(self) -> None:
-        """Everything as at start-up, except that tokens stay good and `start` stays the same instant."""
-        scenario, self.clock.frozen, self.latency_ms = self._as_started
-        self.story = load(scenario, self.clock.start)
-        self.profile = Profile().changed(self.story.profile)
-        self.finops = finops.Finops(self.story)
-        self.central = bizcentral.BusinessCentral(self.story)
-        self.faults.clear()
-        self.journal.clear()
-        self._world: World | None = None
-
-    def world(self) -> World:
-        """The world at the clock's instant, built anew only when something has happened."""
-        now = self.clock.now()
-        if self._world is None or self._world.version != self.story.version(now):
-            self._world = self.story.at(now)
-        return self._world
+class Simulator(SimulatorState):
+    """The application: one process that answers as Entra, Finance & Operations and Business Central."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -183,7 +156,7 @@ class Simulator:
                     request, f"{request.origin}{base}", rest, self.world(), self.profile, active
                 )
         except Refusal as refused:
-            return bizcentral.refusal(refused, self.profile)
+            return business_central.refusal(refused, self.profile)
 
     def _note(self, entry: Entry, principal: Principal, product: str) -> None:
         self.journal.known(entry, f"{principal.app}@{principal.tenant} {product}")

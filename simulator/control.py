@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from simulator.scenarios import change_of
-from simulator.times import instant, iso, month_of
-from simulator.wire import Answer, Request, json_answer
-
-if TYPE_CHECKING:
-    from simulator.app import Simulator
+from simulator.state import SimulatorState
+from simulator.web.wire import Answer, Request, json_answer
+from simulator.world.scenarios import change_of
+from simulator.world.times import instant, iso, month_of
 
 WHAT_THERE_IS = {
     "GET /_control/": "this list",
@@ -30,7 +28,7 @@ WHAT_THERE_IS = {
 }
 
 
-def answer(simulator: Simulator, request: Request) -> Answer:
+def answer(simulator: SimulatorState, request: Request) -> Answer:
     """Answer one control request; a mistake in it is a 400 that says what is wrong."""
     try:
         return _answer(simulator, request, request.path.removeprefix("/_control").strip("/"))
@@ -39,14 +37,14 @@ def answer(simulator: Simulator, request: Request) -> Answer:
         return json_answer({"error": words}, 400)
 
 
-def _answer(simulator: Simulator, request: Request, what: str) -> Answer:
+def _answer(simulator: SimulatorState, request: Request, what: str) -> Answer:
     doing = DOORS.get((request.method, what))
     if doing is None:
         return json_answer({"error": "no such control", "routes": WHAT_THERE_IS}, 404)
     return json_answer(doing(simulator, request))
 
 
-def _index(simulator: Simulator, request: Request) -> Any:
+def _index(simulator: SimulatorState, request: Request) -> Any:
     story = simulator.story
     return {
         "scenario": story.name,
@@ -57,68 +55,68 @@ def _index(simulator: Simulator, request: Request) -> Any:
     }
 
 
-def _clock(simulator: Simulator, request: Request) -> Any:
+def _clock(simulator: SimulatorState, request: Request) -> Any:
     clock = simulator.clock
     return {"now": iso(clock.now()), "frozen": clock.frozen is not None, "started": iso(clock.start)}
 
 
-def _set_clock(simulator: Simulator, request: Request) -> Any:
+def _set_clock(simulator: SimulatorState, request: Request) -> Any:
     wish = request.json()["now"]
     simulator.clock.frozen = None if wish is None else instant(str(wish))
     return _clock(simulator, request)
 
 
-def _profile(simulator: Simulator, request: Request) -> Any:
+def _profile(simulator: SimulatorState, request: Request) -> Any:
     return simulator.profile.as_dict()
 
 
-def _set_profile(simulator: Simulator, request: Request) -> Any:
+def _set_profile(simulator: SimulatorState, request: Request) -> Any:
     simulator.profile = simulator.profile.changed(request.json())
     return simulator.profile.as_dict()
 
 
-def _latency(simulator: Simulator, request: Request) -> Any:
+def _latency(simulator: SimulatorState, request: Request) -> Any:
     return {"ms": simulator.latency_ms}
 
 
-def _set_latency(simulator: Simulator, request: Request) -> Any:
+def _set_latency(simulator: SimulatorState, request: Request) -> Any:
     simulator.latency_ms = max(0.0, float(request.json()["ms"]))
     return {"ms": simulator.latency_ms}
 
 
-def _forget_states(simulator: Simulator, request: Request) -> Any:
+def _forget_states(simulator: SimulatorState, request: Request) -> Any:
     simulator.story.forget_added()
     return {"set": 0}
 
 
-def _requests(simulator: Simulator, request: Request) -> Any:
+def _requests(simulator: SimulatorState, request: Request) -> Any:
     return simulator.journal.as_json()
 
 
-def _clear_requests(simulator: Simulator, request: Request) -> Any:
+def _clear_requests(simulator: SimulatorState, request: Request) -> Any:
     simulator.journal.clear()
     return {"count": 0}
 
 
-def _faults(simulator: Simulator, request: Request) -> Any:
+def _faults(simulator: SimulatorState, request: Request) -> Any:
     return simulator.faults.as_json()
 
 
-def _add_fault(simulator: Simulator, request: Request) -> Any:
+def _add_fault(simulator: SimulatorState, request: Request) -> Any:
     return simulator.faults.add(request.json(), simulator.story, simulator.entra)
 
 
-def _clear_faults(simulator: Simulator, request: Request) -> Any:
+def _clear_faults(simulator: SimulatorState, request: Request) -> Any:
     simulator.faults.clear()
     return {"faults": []}
 
 
-def _reset(simulator: Simulator, request: Request) -> Any:
+def _reset(simulator: SimulatorState, request: Request) -> Any:
     simulator.reset()
     return _clock(simulator, request)
 
 
-def _state(simulator: Simulator, request: Request) -> Any:
+def _state(simulator: SimulatorState, request: Request) -> Any:
     world = simulator.world()
     return {
         "periods": [
@@ -141,7 +139,7 @@ def _state(simulator: Simulator, request: Request) -> Any:
     }
 
 
-def _set_state(simulator: Simulator, request: Request) -> Any:
+def _set_state(simulator: SimulatorState, request: Request) -> Any:
     given = request.json()
     wishes: list[Mapping[str, Any]] = given if isinstance(given, list) else [given]
     story, now, changes = simulator.story, simulator.clock.now(), []
@@ -157,7 +155,7 @@ def _set_state(simulator: Simulator, request: Request) -> Any:
     return {"set": len(changes), "at": iso(now)}
 
 
-DOORS: dict[tuple[str, str], Callable[[Simulator, Request], Any]] = {
+DOORS: dict[tuple[str, str], Callable[[SimulatorState, Request], Any]] = {
     ("GET", ""): _index,
     ("GET", "clock"): _clock,
     ("PUT", "clock"): _set_clock,

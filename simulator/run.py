@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from simulator.times import iso
+from simulator.world.times import iso
 
 
 class Control:

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from simulator.entra import BC_AUDIENCE
 from simulator.run import Running, running
+from simulator.web.entra import BC_AUDIENCE
 
 CLOCK = "2026-06-12T12:00:00Z"
 TENANT = "meridian.example"

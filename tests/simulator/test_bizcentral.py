@@ -8,7 +8,7 @@ from collections import Counter
 import httpx2 as httpx
 import pytest
 
-from simulator.entra import BC_AUDIENCE
+from simulator.web.entra import BC_AUDIENCE
 from tests.simulator.conftest import ESIB, TENANT, Erps
 
 PERIODS = f"/companies({ESIB})/accountingPeriods"

@@ -11,7 +11,7 @@ import requests
 from dynamics.core.client import Dynamics  # type: ignore[import-untyped]
 from odata import ODataService  # type: ignore[import-untyped]
 
-from simulator.entra import BC_AUDIENCE
+from simulator.web.entra import BC_AUDIENCE
 from tests.simulator.conftest import ESIB, TENANT, Erps
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from simulator.odata.tables import BC_SETS, ENUMS, FINOPS_SETS, MODULES, PERIODS_V1, PERIODS_V2
 from simulator.run import running
-from simulator.tables import BC_SETS, ENUMS, FINOPS_SETS, MODULES, PERIODS_V1, PERIODS_V2
 from tests.simulator.conftest import ESIB, Erps
 
 HERE = Path(__file__).resolve().parent

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from simulator.entra import BC_AUDIENCE, Entra, Principal, TokenRefused, tenant_id
-from simulator.wire import Request
+from simulator.web.entra import BC_AUDIENCE, Entra, Principal, TokenRefused, tenant_id
+from simulator.web.wire import Request
 from tests.simulator.conftest import CLOCK, Erps
 
 

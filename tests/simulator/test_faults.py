@@ -12,7 +12,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from simulator.faults import KINDS
+from simulator.faults.fault import KINDS
 from tests.simulator.conftest import ESIB, Erps
 
 MAY = "/data/LedgerFiscalPeriodsV2?cross-company=true&$filter=YearName eq '2026' and PeriodName eq 'Period 5'"

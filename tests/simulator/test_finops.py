@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from simulator.tables import FINOPS_SETS
+from simulator.odata.tables import FINOPS_SETS
 from tests.simulator.conftest import Erps
 
 PERIODS = "/data/LedgerFiscalPeriodsV2?cross-company=true"

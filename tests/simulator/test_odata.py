@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.filters import Dialect, Filter
-from simulator.odata import find_by_key, parse, parse_key
-from simulator.tables import Column, EntitySet
-from simulator.wire import Refusal
+from simulator.odata.filters import Dialect, Filter
+from simulator.odata.query import find_by_key, parse, parse_key
+from simulator.odata.tables import Column, EntitySet
+from simulator.web.wire import Refusal
 
 FINOPS = Dialect(wildcards=True, ignore_case=True, functions=False)
 CENTRAL = Dialect(wildcards=False, ignore_case=False, functions=True)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from simulator.app import build
 from simulator.run import running
-from simulator.scenarios import FOLDER, BadScenario, calendar, load
-from simulator.story import PeriodKey, Story
-from simulator.times import instant, month_of, span, when
+from simulator.world.scenarios import FOLDER, BadScenario, calendar, load
+from simulator.world.story import PeriodKey, Story
+from simulator.world.times import instant, month_of, span, when
 from tests.properties import examples
 from tests.simulator.conftest import Erps
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from simulator.odata import Row
-from simulator.profile import Profile
-from simulator.story import Company, Period, PeriodKey, PeriodState, Story, World
-from simulator.tables import FINOPS_SETS, MODULES, PERIODS_V1, PERIODS_V2, EntitySet
+from simulator.odata.query import Row
+from simulator.odata.tables import FINOPS_SETS, MODULES, PERIODS_V1, PERIODS_V2, EntitySet
+from simulator.world.profile import Profile
+from simulator.world.story import Company, Period, PeriodKey, PeriodState, Story, World
 
 EMPTY_DATE = "1900-01-01T12:00:00Z"
 NEVER_ENDS = "2154-12-31T23:59:59Z"

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from simulator.times import Month, first_day, last_day
+from simulator.world.times import Month, first_day, last_day
 
 
 class PeriodKey(NamedTuple):

@@ -10,8 +10,8 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Any
 
-from simulator.tables import ENUMS, NAMESPACE, EntitySet
-from simulator.wire import Refusal
+from simulator.odata.tables import ENUMS, NAMESPACE, EntitySet
+from simulator.web.wire import Refusal
 
 Row = Sequence[Any]
 Value = Callable[[Row], Any]

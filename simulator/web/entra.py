@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from simulator.wire import Answer, Request, dumps, json_answer
+from simulator.web.wire import Answer, Request, dumps, json_answer
 
 CLIENT_ID = "simulator"
 CLIENT_SECRET = "simulator"

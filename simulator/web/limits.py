@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from simulator.entra import Principal
-from simulator.profile import Profile
-from simulator.wire import Refusal
+from simulator.web.entra import Principal
+from simulator.web.wire import Refusal
+from simulator.world.profile import Profile
 
 WINDOW = 300.0  # seconds
 

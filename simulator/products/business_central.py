@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from simulator import odata
-from simulator.edmx import bc_metadata
-from simulator.faults import Active
-from simulator.finops import as_json, max_page_size
-from simulator.odata import Dialect, Query, Row
-from simulator.profile import Profile
-from simulator.story import Company, Story, World
-from simulator.tables import BC_SETS, Column, EntitySet
-from simulator.times import first_day
-from simulator.wire import Answer, Refusal, Request, json_answer
+from simulator.faults.active import Active
+from simulator.odata import query as odata
+from simulator.odata.edmx import bc_metadata
+from simulator.odata.query import Dialect, Query, Row
+from simulator.odata.tables import BC_SETS, Column, EntitySet
+from simulator.products.finops import as_json, max_page_size
+from simulator.web.wire import Answer, Refusal, Request, json_answer
+from simulator.world.profile import Profile
+from simulator.world.story import Company, Story, World
+from simulator.world.times import first_day
 
 JSON = "application/json; odata.metadata=minimal; odata.streaming=true"
 VERSION = ("odata-version", "4.0")

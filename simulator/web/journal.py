@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
-from simulator.times import iso
-from simulator.wire import Request
+from simulator.web.wire import Request
+from simulator.world.times import iso
 
 KEPT = 20_000
 

@@ -16,8 +16,18 @@ from typing import Any
 
 import yaml
 
-from simulator.story import Change, Company, Loop, Period, Story
-from simulator.times import Month, first_day, last_day, local, month_of, plus_workdays, shifted, span, when
+from simulator.world.story import Change, Company, Loop, Period, Story
+from simulator.world.times import (
+    Month,
+    first_day,
+    last_day,
+    local,
+    month_of,
+    plus_workdays,
+    shifted,
+    span,
+    when,
+)
 
 FOLDER = Path(__file__).parent / "scenarios"
 LANGUAGES = {"GBR": "en-GB", "USA": "en-US", "NLD": "nl", "DEU": "de", "FRA": "fr", "IRL": "en-IE"}

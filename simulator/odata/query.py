@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.filters import NUMBERS, Dialect, Filter, Row, Value, bad, moment
-from simulator.tables import EntitySet
-from simulator.wire import Refusal
+from simulator.odata.filters import NUMBERS, Dialect, Filter, Row, Value, bad, moment
+from simulator.odata.tables import EntitySet
+from simulator.web.wire import Refusal
 
 __all__ = ["Dialect", "Query", "Row", "bad", "find_by_key", "parse", "parse_key"]
 

@@ -6,14 +6,10 @@ import struct
 import zlib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from simulator.wire import Request, dumps
-
-if TYPE_CHECKING:
-    from simulator.faults import Fault
-
-SHAPES = ("no_value", "null_value", "value_object", "list", "row_text", "text")
+from simulator.faults.fault import Fault
+from simulator.web.wire import Request, dumps
 
 # The property that matters most in each set: the one a fault changes unless it is told another.
 TELLING = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.tables import ENUMS, NAMESPACE, EntitySet
-from simulator.wire import Answer, Refusal, Request, json_answer
+from simulator.odata.tables import ENUMS, NAMESPACE, EntitySet
+from simulator.web.wire import Answer, Refusal, Request, json_answer
 
 TRANSACTIONS = {"LedgerJournalHeaders", "LedgerJournalLines"}
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from simulator import odata
-from simulator.edmx import finops_metadata
-from simulator.faults import Active
-from simulator.finops_rows import Rows
-from simulator.odata import Dialect, Query, Row
-from simulator.profile import Profile
-from simulator.story import Story, World
-from simulator.tables import EntitySet
-from simulator.wire import Answer, Refusal, Request, dumps, html_answer, json_answer
+from simulator.faults.active import Active
+from simulator.odata import query as odata
+from simulator.odata.edmx import finops_metadata
+from simulator.odata.query import Dialect, Query, Row
+from simulator.odata.tables import EntitySet
+from simulator.products.finops_rows import Rows
+from simulator.web.wire import Answer, Refusal, Request, dumps, html_answer, json_answer
+from simulator.world.profile import Profile
+from simulator.world.story import Story, World
 
 JSON_MINIMAL = "application/json; odata.metadata=minimal"
 VERSION = ("odata-version", "4.0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.sax.saxutils import quoteattr
 
-from simulator.tables import BC_NAMESPACE, ENUMS, NAMESPACE, EntitySet
+from simulator.odata.tables import BC_NAMESPACE, ENUMS, NAMESPACE, EntitySet
 
 
 def finops_metadata(sets: Iterable[EntitySet]) -> bytes:

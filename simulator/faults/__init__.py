@@ -1,0 +1,1 @@
+"""Faults that strike answers on purpose."""

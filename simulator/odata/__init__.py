@@ -1,0 +1,1 @@
+"""OData as the ERPs speak it."""

@@ -1,0 +1,1 @@
+"""Finance & Operations and Business Central."""

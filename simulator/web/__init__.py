@@ -1,0 +1,1 @@
+"""Requests and answers, tokens, limits, the log, and how a connection breaks."""
