@@ -16,11 +16,11 @@ from django.db.models import Min
 
 from alerts.models import SET_ASIDE, Delivery, Notice, ProofRun
 from alerts.routing.silences import Span, silences_over
-from closing.calendar.days import WorkCalendar, local_date, month_and_year, zone_named
+from closing.calendar.days import WorkdayCalendar, local_date, month_and_year, zone_named
 from closing.calendar.deadlines import Deadline
-from closing.judging.alert_line import crossings, over_the_line_at
-from closing.judging.notices import HOLD_DOWN, Kind
-from closing.judging.standing import Change, JudgePolicy, LatenessUnit, after_period_end
+from closing.judging.alert_line import alert_line_crossed_at, crossings
+from closing.judging.notices import HOLD_DOWN, NoticeKind
+from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange, after_period_end
 from closing.judging.states import PeriodState
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
@@ -65,10 +65,10 @@ class _Story:
 
     entity: str
     month: date
-    changes: Sequence[Change]
+    changes: Sequence[ObservedChange]
     deadlines: Sequence[tuple[datetime, Deadline]]
-    policy: JudgePolicy
-    calendar: WorkCalendar | None
+    policy: JudgingPolicy
+    calendar: WorkdayCalendar | None
     first_read_at: datetime | None
     read_at: datetime | None
     silences: Sequence[Span] = ()
@@ -89,7 +89,7 @@ def prove(as_of: datetime, month: date | None = None) -> Proof:
     """Compare one reporting month, or all, in as many queries whatever their number."""
     stories = _stories(as_of, month)
     alerts: dict[int, list[Notice]] = defaultdict(list)
-    told = Notice.objects.filter(kind=Kind.ALERT, raised_at__lte=as_of, period__in=stories)
+    told = Notice.objects.filter(kind=NoticeKind.ALERT, raised_at__lte=as_of, period__in=stories)
     for notice in told.order_by("raised_at").prefetch_related("lines__delivery"):
         alerts[notice.period_id or 0].append(notice)
     expected = 0
@@ -136,12 +136,12 @@ def had_to_alert(story: _Story, as_of: datetime) -> list[Due]:
     )
     found = []
     for each in crossed:
-        if each.over and (due := _heard(story, each.at, as_of)) is not None:
+        if each.alerting and (due := _heard(story, each.at, as_of)) is not None:
             found.append(due)
             break  # a moved deadline is crossed again, in the same episode
-        if each.over and not _silenced(story, each.at):
+        if each.alerting and not _silenced(story, each.at):
             break
-    line = over_the_line_at(last, story.policy, story.calendar)
+    line = alert_line_crossed_at(last, story.policy, story.calendar)
     again = [_heard(story, at, as_of) for at in _opened_again(story, as_of) if at >= line]
     found += [due for due in again if due is not None]
     return sorted((due for due in found if due.by <= until), key=lambda due: due.at)
@@ -223,7 +223,7 @@ def _was_past_the_line(story: _Story, at: datetime) -> bool:
     return (
         deadline is not None
         and not story.policy.counts_as_closed(state)
-        and at >= over_the_line_at(deadline, story.policy, story.calendar)
+        and at >= alert_line_crossed_at(deadline, story.policy, story.calendar)
     )
 
 
@@ -272,19 +272,19 @@ def _stories(as_of: datetime, month: date | None) -> dict[int, _Story]:
     working = {
         calendar
         for pk, (_, _, calendar) in entities.items()
-        if policies[pk].judge.unit is LatenessUnit.WORKING_DAYS
+        if policies[pk].judging.unit is LatenessUnit.WORKING_DAYS
     }
     years = range(min((each.year for _, _, each in rows), default=as_of.year), as_of.year + 2)
     calendars = work_calendars(working, years) if working else {}
     readings = freshness(sorted(entities), as_of)
     first = dict(ReadSpan.objects.values_list("entity").annotate(Min("first_read_at")))
-    changes: dict[int, list[Change]] = defaultdict(list)
+    changes: dict[int, list[ObservedChange]] = defaultdict(list)
     for pk, state, seen_at, previous in (
         StateChange.objects.filter(period__in=ids, seen_at__lte=as_of)
         .order_by("period_id", "seen_at", "id")
         .values_list("period", "state", "seen_at", "previous_read_at")
     ):
-        changes[pk].append(Change(PeriodState(state), seen_at, previous))
+        changes[pk].append(ObservedChange(PeriodState(state), seen_at, previous))
     quiet = silences_over(None, as_of)
     deadlines: dict[int, list[tuple[datetime, Deadline]]] = defaultdict(list)
     for row in PeriodDeadline.objects.filter(period__in=ids, set_at__lte=as_of).order_by(
@@ -297,7 +297,7 @@ def _stories(as_of: datetime, month: date | None) -> dict[int, _Story]:
             reporting_month,
             changes[pk],
             deadlines[pk],
-            policies[entity].judge,
+            policies[entity].judging,
             calendars.get(entities[entity][2]),
             first.get(entity),
             readings[entity].read_at,

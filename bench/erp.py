@@ -12,10 +12,10 @@ from bench import fleet
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import Company, Harvest, PeriodReading, PeriodType
+from closing.facts.readings import ListedCompany, PeriodReading, PeriodType, ReadResult
 from entities.models import Connection
 from periods.models import FiscalPeriod
-from periods.recording.attempts import Finish, Outcome, begin_attempt
+from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
 from periods.recording.store import record_readings
 
 SPAN = DateSpan(fleet.NEWEST, month_end(fleet.NEWEST))
@@ -33,7 +33,7 @@ class Erp:
         }
         known = FiscalPeriod.objects.filter(reporting_month=fleet.NEWEST).order_by("entity__code")
         self.states = dict(known.values_list("entity__erp_id", "state"))
-        self.companies = tuple(Company(erp_id, erp_id) for erp_id in self.states)
+        self.companies = tuple(ListedCompany(erp_id, erp_id) for erp_id in self.states)
 
     def turn(self, erp_id: str) -> None:
         """What was on hold is open from now on, and everything else on hold."""
@@ -57,8 +57,8 @@ class Erp:
             )
             for erp_id, state in self.states.items()
         )
-        harvest = Harvest(readings, (), self.companies, pages=1, rows=len(readings))
+        harvest = ReadResult(readings, (), self.companies, pages=1, rows=len(readings))
         with transaction.atomic():
             transaction.on_commit(committed)  # before the nudge that the recording asks for
-            record_readings(attempt, harvest, SPAN, Finish(Outcome.OK, now, rows=len(readings)))
+            record_readings(attempt, harvest, SPAN, AttemptResult(Outcome.OK, now, rows=len(readings)))
         return now

@@ -14,7 +14,7 @@ from bench.measure import Contender, Table, alternate
 from bench.places import database
 from bench.web import HOST, Browser, read_just_now, serving, session_of, somebody
 from entities.models import Group, Person
-from periods.board_cache.cache import KEEPER
+from periods.board_cache.cache import BOARD_CACHE
 
 MONTH = f"{fleet.NEWEST:%Y-%m}"
 OURS = "whole page, one process that keeps rows"
@@ -87,7 +87,7 @@ def _statements(person: Person, board: str, sync: Callable[[], None]) -> str:
     client = Client(SERVER_NAME=HOST)
     client.force_login(person)
     counts = []
-    for prepare in (KEEPER.forget, lambda: None, sync):
+    for prepare in (BOARD_CACHE.clear, lambda: None, sync):
         prepare()
         with CaptureQueriesContext(connection) as counted:
             status = client.get(board).status_code

@@ -14,10 +14,10 @@ from bench.places import database, execute, settle, written
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import Company, Harvest, PeriodReading, PeriodType
+from closing.facts.readings import ListedCompany, PeriodReading, PeriodType, ReadResult
 from entities.models import Connection, LegalEntity
 from periods.models import FiscalPeriod, SyncAttempt
-from periods.recording.attempts import Finish, Outcome, begin_attempt
+from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
 from periods.recording.store import record_readings
 
 OURS = "periods.recording.store.record_readings"
@@ -109,8 +109,8 @@ def _readings(every: int = 0) -> tuple[PeriodReading, ...]:
 class _Ours:
     def __init__(self, readings: Sequence[tuple[PeriodReading, ...]]) -> None:
         names = LegalEntity.objects.order_by("pk").values_list("erp_id", "name")
-        companies = tuple(Company(erp_id, name) for erp_id, name in names)
-        self.harvests = [Harvest(one, (), companies, pages=15, rows=len(one)) for one in readings]
+        companies = tuple(ListedCompany(erp_id, name) for erp_id, name in names)
+        self.harvests = [ReadResult(one, (), companies, pages=15, rows=len(one)) for one in readings]
         self.turn = count()
         self.attempt: SyncAttempt | None = None
 
@@ -124,7 +124,7 @@ class _Ours:
     def run(self) -> None:
         assert self.attempt is not None
         harvest = self.harvests[next(self.turn) % 2]
-        record_readings(self.attempt, harvest, SPAN, Finish(Outcome.OK, self.attempt.started_at))
+        record_readings(self.attempt, harvest, SPAN, AttemptResult(Outcome.OK, self.attempt.started_at))
 
 
 class _Peer:

@@ -12,7 +12,7 @@ import httpx2
 
 from bench.measure import Contender, Figure, Table, alternate
 from closing.calendar.days import DateSpan
-from closing.facts.readings import Harvest
+from closing.facts.readings import ReadResult
 from connectors.business_central.source import RESOURCE
 from connectors.odata.entra import TokenCache
 from connectors.registry import build
@@ -124,7 +124,7 @@ def _source(kind: str, sim: Running) -> LedgerSource:
     return build(settings, tokens=TokenCache(), limits=PATIENT)
 
 
-def _look(source: LedgerSource, wanted: Sequence[Wanted], sim: Running) -> tuple[Harvest, list[str]]:
+def _look(source: LedgerSource, wanted: Sequence[Wanted], sim: Running) -> tuple[ReadResult, list[str]]:
     """One read before the measuring, and the addresses that it asked for."""
     source.read(wanted, SPAN)
     sim.call("DELETE", "requests")
@@ -184,7 +184,7 @@ def _add_limit(table: Table, name: str, seconds: float, note: str) -> None:
     table.figures.append(Figure(name, "limit", [seconds], f"worked out: {note}"))
 
 
-def _brought(harvest: Harvest) -> str:
+def _brought(harvest: ReadResult) -> str:
     return (
         f"{len(harvest.readings):,} readings from {harvest.rows:,} rows on {harvest.pages} pages, "
         f"{len(harvest.gaps)} gaps"

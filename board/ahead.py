@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from board import words
-from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.calendar.days import WorkdayCalendar, local_date, zone_named
 from closing.judging.risk import at_risk, next_deadlines
 from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard
@@ -15,10 +15,10 @@ from closing.scoreboard.row import Row
 SHOWN = 3  # deadlines; a list of all is the calendar's
 _NAMED = 3  # entities of one deadline that are named
 
-Calendars = Callable[[], Mapping[int, WorkCalendar]]
+Calendars = Callable[[], Mapping[int, WorkdayCalendar]]
 
 
-def no_calendars() -> Mapping[int, WorkCalendar]:
+def no_calendars() -> Mapping[int, WorkdayCalendar]:
     """Nobody can be said to be at risk without a calendar."""
     return {}
 
@@ -55,7 +55,7 @@ def _who(rows: list[Row]) -> str:
     return ", ".join(names) + (f" and {more} more" if more else "")
 
 
-def _risk(rows: list[Row], board: Scoreboard, calendars: Mapping[int, WorkCalendar]) -> str:
+def _risk(rows: list[Row], board: Scoreboard, calendars: Mapping[int, WorkdayCalendar]) -> str:
     count = sum(
         at_risk(row, calendar, local_date(board.as_of, zone_named(row.zone)))
         for row in rows

@@ -18,7 +18,7 @@ from alerts.routing.alert_policy import (
 from alerts.routing.alert_policy_updates import MOST_STEPS
 from alerts.routing.recipients import people_around, recipients
 from board.asked import Asked
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 
 SHOWN = 20  # entities whose escalation is told in full
@@ -240,7 +240,7 @@ def _reaches(asked: Asked, group: Group) -> tuple[list[Reach], int]:
     steps = escalation_steps((each.pk, each.group.path) for each in shown)
     told = {
         each.pk: [
-            recipients(Kind.ESCALATION, number, around[each.pk], asked.now, steps=steps[each.pk])
+            recipients(NoticeKind.ESCALATION, number, around[each.pk], asked.now, steps=steps[each.pk])
             for number, _ in enumerate(steps[each.pk], start=1)
         ]
         for each in shown

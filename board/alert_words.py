@@ -9,56 +9,56 @@ from datetime import datetime, timedelta
 from alerts.models import Delivery, DeliveryLine, Notice
 from board import words
 from board.rows import Reader
-from closing.judging.notices import GOOD_NEWS, Kind
-from closing.judging.notification_schedule import Rhythm
+from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
+from closing.judging.notification_schedule import Cadence
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 
 State = Delivery.State
 
 KINDS = {
-    Kind.ALERT: "Alert",
-    Kind.ESCALATION: "Escalation",
-    Kind.UNCONFIRMED: "Cannot be confirmed",
-    Kind.REOPENED: "Reopened",
-    Kind.CLEARED: "Cleared",
-    Kind.DUE_SOON: "Due soon",
-    Kind.LATE: "Late",
-    Kind.NO_DEADLINE: "No deadline",
-    Kind.STALE: "No reading",
-    Kind.REFUSED: "Connection refused",
-    Kind.GROUP_CLOSED: "Group closed",
+    NoticeKind.ALERT: "Alert",
+    NoticeKind.ESCALATION: "Escalation",
+    NoticeKind.UNCONFIRMED: "Cannot be confirmed",
+    NoticeKind.REOPENED: "Reopened",
+    NoticeKind.CLEARED: "Cleared",
+    NoticeKind.DUE_SOON: "Due soon",
+    NoticeKind.LATE: "Late",
+    NoticeKind.NO_DEADLINE: "No deadline",
+    NoticeKind.STALE: "No reading",
+    NoticeKind.REFUSED: "Connection refused",
+    NoticeKind.GROUP_CLOSED: "Group closed",
 }
 _ICONS = {
-    Kind.ALERT: "warning",
-    Kind.ESCALATION: "warning",
-    Kind.UNCONFIRMED: "unknown",
-    Kind.REOPENED: "reopened",
-    Kind.CLEARED: "closed",
-    Kind.DUE_SOON: "open",
-    Kind.LATE: "warning",
-    Kind.NO_DEADLINE: "warning",
-    Kind.STALE: "stale",
-    Kind.REFUSED: "warning",
-    Kind.GROUP_CLOSED: "closed",
+    NoticeKind.ALERT: "warning",
+    NoticeKind.ESCALATION: "warning",
+    NoticeKind.UNCONFIRMED: "unknown",
+    NoticeKind.REOPENED: "reopened",
+    NoticeKind.CLEARED: "closed",
+    NoticeKind.DUE_SOON: "open",
+    NoticeKind.LATE: "warning",
+    NoticeKind.NO_DEADLINE: "warning",
+    NoticeKind.STALE: "stale",
+    NoticeKind.REFUSED: "warning",
+    NoticeKind.GROUP_CLOSED: "closed",
 }
 _TONES = {
-    Kind.ALERT: "alert",
-    Kind.ESCALATION: "alert",
-    Kind.UNCONFIRMED: "unsure",
-    Kind.REOPENED: "alert",
-    Kind.CLEARED: "ok",
-    Kind.DUE_SOON: "quiet",
-    Kind.LATE: "alert",
-    Kind.NO_DEADLINE: "alert",
-    Kind.STALE: "unsure",
-    Kind.REFUSED: "alert",
-    Kind.GROUP_CLOSED: "ok",
+    NoticeKind.ALERT: "alert",
+    NoticeKind.ESCALATION: "alert",
+    NoticeKind.UNCONFIRMED: "unsure",
+    NoticeKind.REOPENED: "alert",
+    NoticeKind.CLEARED: "ok",
+    NoticeKind.DUE_SOON: "quiet",
+    NoticeKind.LATE: "alert",
+    NoticeKind.NO_DEADLINE: "alert",
+    NoticeKind.STALE: "unsure",
+    NoticeKind.REFUSED: "alert",
+    NoticeKind.GROUP_CLOSED: "ok",
 }
 NOBODY = "Nobody to notify"
 _WHY_NOBODY = "No owner, finance staff or administrator has a role for it. Give somebody one."
 _FIRST = ("alert", "waits", "ok", "quiet")  # whoever has to do something about it reads that first
-_DIGESTS = {Rhythm.DAILY.value: "daily", Rhythm.WEEKLY.value: "weekly"}
+_DIGESTS = {Cadence.DAILY.value: "daily", Cadence.WEEKLY.value: "weekly"}
 _A_WHILE = timedelta(minutes=15)  # longer than a message waits because another has just gone
 _NAMED = 4  # people that are named at once; the others fold away
 
@@ -109,8 +109,8 @@ def told(
     whose policy version does not say. What a mail server said is told `to_administrators` only, as it may hold
     addresses.
     """
-    kind = Kind(notice.kind)
-    name = KINDS[kind] + (f", step {notice.step}" if kind is Kind.ESCALATION else "")
+    kind = NoticeKind(notice.kind)
+    name = KINDS[kind] + (f", step {notice.step}" if kind is NoticeKind.ESCALATION else "")
     return Told(
         kind=name,
         icon=_ICONS[kind],
@@ -136,7 +136,7 @@ def _known(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit |
         ]
     version = notice.policy_version
     counts = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
-    known = [words.STATES[PeriodState(notice.state)]]
+    known = [words.STATE_LABELS[PeriodState(notice.state)]]
     if notice.days_late:
         days = f"{notice.days_late} {'day' if notice.days_late == 1 else 'days'}"
         known.append(f"{words.days_in_words(notice.days_late, counts) if counts else days} late")
@@ -168,9 +168,9 @@ def _messages(
             message = _message(notice, line, reader, as_of, past=past, to_administrators=to_administrators)
             alike.setdefault(message, []).append(line.delivery.to)
     if not alike:
-        if notice.kind == Kind.CLEARED.value:
+        if notice.kind == NoticeKind.CLEARED.value:
             return [Message("info", "Nobody had been told that it was late, so nobody is told", "quiet")]
-        if notice.kind in GOOD_NEWS:
+        if notice.kind in INFORMATIONAL_KINDS:
             return [Message("info", "Nobody has a role for the group itself, so nobody is told", "quiet")]
         return [Message("warning", NOBODY, "alert", detail=_WHY_NOBODY)]
     found = []

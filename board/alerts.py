@@ -17,18 +17,18 @@ from board.narrow import within
 from board.question import BadQuestion, Question
 from closing.calendar.days import local_date, zone_named
 from closing.calendar.months import parse_month
-from closing.judging.notices import GOOD_NEWS, Kind
+from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
-from entities.access import administering
+from entities.access import administered_entities
 from entities.models import Membership
 from periods.models import ReadSpan
 from periods.snapshot.take import take_snapshots
 
 State = Delivery.State
 EVERY_KIND = "all"  # unless asked for, what digests remind of each day stays out of sight
-OF_DIGESTS = [Kind.LATE.value, Kind.DUE_SOON.value, Kind.NO_DEADLINE.value]
-_TELLS_OF_OPEN = [Kind.ALERT.value, Kind.UNCONFIRMED.value, Kind.REOPENED.value]
+OF_DIGESTS = [NoticeKind.LATE.value, NoticeKind.DUE_SOON.value, NoticeKind.NO_DEADLINE.value]
+_TELLS_OF_OPEN = [NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value, NoticeKind.REOPENED.value]
 
 MESSAGES = {
     "waiting": "Waiting",
@@ -52,7 +52,7 @@ class Sought:
         """What an address asks; a month of the question counts where `for` names none. Raises BadQuestion."""
         kind, message = told.get("kind", ""), told.get("message", "")
         for name, text, known in (
-            ("kind", kind, [EVERY_KIND, *(each.value for each in Kind)]),
+            ("kind", kind, [EVERY_KIND, *(each.value for each in NoticeKind)]),
             ("message", message, MESSAGES),
         ):
             if text and text not in known:
@@ -121,7 +121,7 @@ def _with_message(message: str) -> Q:
     lines = DeliveryLine.objects.filter(notice=OuterRef("pk"))
     match message:
         case "nobody":
-            return ~Q(Exists(lines)) & ~Q(kind__in=GOOD_NEWS)
+            return ~Q(Exists(lines)) & ~Q(kind__in=INFORMATIONAL_KINDS)
         case "cancelled":
             return Q(Exists(lines.filter(Q(delivery__state=State.CANCELLED) | ~Q(left_out=""))))
         case "waiting":
@@ -144,7 +144,7 @@ def administered(asked: Asked, lines: Mapping[int, Sequence[DeliveryLine]], ids:
     said = {State.WAITING, State.SENDING, State.PARKED}
     if not any(line.delivery.words and line.delivery.state in said for own in lines.values() for line in own):
         return set()
-    return set(administering(asked.person).filter(pk__in=ids).values_list("pk", flat=True))
+    return set(administered_entities(asked.person).filter(pk__in=ids).values_list("pk", flat=True))
 
 
 # --- who is past the line now, and whether anybody knows ------------------------------------------------------------
@@ -171,7 +171,9 @@ class Open:
     @cached_property
     def nobody(self) -> bool:
         """Whether there is a notice that no person could be found for."""
-        return any(each.pk not in self.states for each in self.notices if each.kind not in GOOD_NEWS)
+        return any(
+            each.pk not in self.states for each in self.notices if each.kind not in INFORMATIONAL_KINDS
+        )
 
     @cached_property
     def told(self) -> bool:
@@ -254,7 +256,7 @@ def _of_the_episode(period_ids: Collection[int], as_of: datetime) -> dict[int, l
     for each in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
         period = each.period_id or 0
         before = past[period]
-        if each.kind == Kind.REOPENED.value:
+        if each.kind == NoticeKind.REOPENED.value:
             runs = not before or each.raised_at > max(before)
         else:
             runs = each.episode == len(before) + 1

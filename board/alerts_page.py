@@ -41,8 +41,8 @@ from board.told import Teller
 from board.toolbar import Toolbar, nobody, toolbar
 from board.trial_message import administers_a_group, may_try
 from closing.calendar.days import month_and_year
-from closing.judging.escalation import Escalated
-from closing.judging.notices import Reason
+from closing.judging.escalation import AlertingEntity
+from closing.judging.notices import NoticeReason
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
@@ -109,7 +109,7 @@ def alerts(request: HttpRequest, asked: Asked) -> HttpResponse:
     ids |= {each.row.entity_id for each in shown}
     teller = Teller(asked, lines, administered(asked, lines, ids))
     rows = {row.entity_id: row for row in board.rows}
-    of_rows = known_of(asked, [Escalated([(each.month, each.row)]) for each in shown])
+    of_rows = known_of(asked, [AlertingEntity([(each.month, each.row)]) for each in shown])
     only = _only(question, sought, board)
     answer = _answer(asked, found)
     ever = bool(count) or (bool(only) and visible_notices(asked).exists())
@@ -369,14 +369,14 @@ def _item(each: Open, of_rows: KnownOfRows, teller: Teller) -> Item:
 def _untold(each: Open, as_of: datetime, *, past: bool) -> str:
     """Why nobody was told of an entity that is past its line."""
     if not each.watched:
-        why = Reason.BEFORE_WE_WATCHED.value
+        why = NoticeReason.DEADLINE_BEFORE_FIRST_READ.value
         return f"Nobody is told of it: {why}."
     if past:
         return "Nobody had been told of it."
-    if each.row.quiet is not None:
-        return f"Nobody has been told of it yet: it {Reason.SILENCED.value}."
+    if each.row.silence is not None:
+        return f"Nobody has been told of it yet: it {NoticeReason.SILENCED.value}."
     if not each.row.fresh or each.row.standing.unconfirmed:
-        return f"Nobody has been told of it yet: it {Reason.NOT_CONFIRMED.value}."
+        return f"Nobody has been told of it yet: it {NoticeReason.NOT_CONFIRMED.value}."
     return "Nobody has been told of it yet: that is decided anew each minute."
 
 

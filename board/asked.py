@@ -19,9 +19,9 @@ from board.rows import Reader
 from board.shell import shell
 from closing.calendar.days import month_and_year
 from closing.calendar.months import active_month
-from closing.scoreboard.board import Scoreboard, at_moment
+from closing.scoreboard.board import Scoreboard, with_as_of
 from entities.models import LegalEntity, LegalEntityQuerySet, Person
-from periods.board_cache.cached_board import Scope, months_told
+from periods.board_cache.cached_board import VisibleBoard, track_record_length
 from periods.snapshot.take import take_snapshot
 
 
@@ -50,7 +50,7 @@ class Asked:
         return LegalEntity.objects.visible_to(self.person)
 
     @cached_property
-    def scope(self) -> Scope:
+    def scope(self) -> VisibleBoard:
         """The kept board of now, as the person sees it; for a past moment this is what it has become."""
         return scope_of(self.person, self.month, self.now)
 
@@ -58,8 +58,10 @@ class Asked:
         """The scoreboard of all that the person may see, before any filter."""
         if self.past:
             entities = self.entities()
-            return take_snapshot(entities, self.month, self.as_of, track=months_told(entities.count()))
-        return at_moment(self.scope.board, self.as_of)
+            return take_snapshot(
+                entities, self.month, self.as_of, track=track_record_length(entities.count())
+            )
+        return with_as_of(self.scope.board, self.as_of)
 
 
 AskedView = Callable[..., HttpResponse]

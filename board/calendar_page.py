@@ -24,7 +24,7 @@ from closing.calendar.days import month_and_year, short_month, weekday_and_day, 
 from closing.calendar.deadlines import city
 from closing.calendar.months import next_month, previous_month
 from closing.judging.standing import Level
-from closing.judging.timeline import Day
+from closing.judging.timeline import TimelineDay
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row, ranked
 
@@ -294,7 +294,7 @@ def _line(lane: Lane, data: Timeline, asked: Asked) -> Line:
         how_old(row, asked.reader, asked.as_of),
         not row.fresh,
         row.state.value,
-        words.STATES[row.state],
+        words.STATE_LABELS[row.state],
         words.reopened(row),
         words.against(row, asked.as_of),
         words.short_day(deadline.due_on) if deadline is not None else "",
@@ -303,14 +303,14 @@ def _line(lane: Lane, data: Timeline, asked: Asked) -> Line:
     )
 
 
-def cell(day: Day, row: Row, today: date) -> Cell:
+def cell(day: TimelineDay, row: Row, today: date) -> Cell:
     """One day as it is drawn, and in words where there is more to it than its date."""
     marks = (
         (_tone(day), True),
-        ("off", day.off or day.running),
+        ("off", day.off_reason or day.running),
         ("due", day.due),
         ("closes", day.closes),
-        ("to-come", day.ahead),
+        ("to-come", day.in_future),
         ("today", day.on == today),
     )
     icon, text = _mark(day, row)
@@ -320,26 +320,26 @@ def cell(day: Day, row: Row, today: date) -> Cell:
     return Cell(" ".join(name for name, there in marks if name and there), icon, text, note, full)
 
 
-def _tone(day: Day) -> str:
+def _tone(day: TimelineDay) -> str:
     """What colours the day; what is worse comes first, and a day that nobody can vouch for is dark."""
     if day.reopens:
         return "reopens"
     if day.late is not None:
-        return "alert" if day.over else "late"
-    if day.perhaps:
+        return "alert" if day.alerting else "late"
+    if day.maybe_closed:
         return "perhaps"
     if day.closed:
         return "closed"
-    if not day.known and not day.ahead and not day.running:
+    if not day.confirmed and not day.in_future and not day.running:
         return "dark"
     return "expected" if day.expected else ""
 
 
-def _holiday(day: Day) -> bool:
-    return day.off not in ("", "weekend")
+def _holiday(day: TimelineDay) -> bool:
+    return day.off_reason not in ("", "weekend")
 
 
-def _mark(day: Day, row: Row) -> tuple[str, str]:
+def _mark(day: TimelineDay, row: Row) -> tuple[str, str]:
     """An icon, and a few letters: how late, or the number of the working day."""
     late = ""
     if day.late is not None:
@@ -350,7 +350,7 @@ def _mark(day: Day, row: Row) -> tuple[str, str]:
         return "closed", late
     if late:
         return "", late
-    if day.perhaps:
+    if day.maybe_closed:
         return "", "?"
     if day.expected:
         return "", "◇"
@@ -359,13 +359,15 @@ def _mark(day: Day, row: Row) -> tuple[str, str]:
     return "", ""
 
 
-def _over_with(day: Day, row: Row) -> bool:
+def _over_with(day: TimelineDay, row: Row) -> bool:
     """A day to come on which nothing is counted any more: the period is closed, or its deadline lies before."""
-    return day.ahead and (row.counts_as_closed or (row.deadline is not None and day.on > row.deadline.due_on))
+    return day.in_future and (
+        row.counts_as_closed or (row.deadline is not None and day.on > row.deadline.due_on)
+    )
 
 
-def _said(day: Day, row: Row) -> list[str]:
-    said = [day.off] if _holiday(day) else []
+def _said(day: TimelineDay, row: Row) -> list[str]:
+    said = [day.off_reason] if _holiday(day) else []
     if day.due and row.deadline is not None:
         said.append(f"deadline {row.deadline.label}".strip())
         if row.deadline.cut_off is not None:
@@ -375,14 +377,14 @@ def _said(day: Day, row: Row) -> list[str]:
     if day.closes:
         said.append("close first seen" if not row.standing.reopened else "close seen")
     if day.late is not None:
-        over = "over" if day.over else "not over"
+        over = "over" if day.alerting else "not over"
         late = words.days_in_words(day.late, row.standing.unit)
         said.append(
             f"{late} late, {over} the alert line of {row.alert_after_days}"
             if day.late
             else "after the cut-off"
         )
-    elif day.perhaps:
+    elif day.maybe_closed:
         said.append("closed on one of these days")
     if day.expected:
         said.append(

@@ -168,7 +168,10 @@ def filters(board: Scoreboard, question: Question) -> Filters:
         _pick(
             "state",
             "State",
-            [("", "All"), *((state.value, words.STATES[state]) for state in PeriodState if state in states)],
+            [
+                ("", "All"),
+                *((state.value, words.STATE_LABELS[state]) for state in PeriodState if state in states),
+            ],
             question.state,
         ),
         _pick(

@@ -13,7 +13,7 @@ from board.asked import Asked, ask, asking
 from board.door import memberships_of
 from board.saved_views import SeeOther
 from board.shell import shell
-from entities.access import administering
+from entities.access import administered_entities
 from entities.models import LegalEntity, Membership, Person
 
 
@@ -33,7 +33,12 @@ def may_name(person: Person, entity: LegalEntity) -> bool:
 def deputy(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
     """Ask who the deputy is to be, and keep it; 404 for who does not administer the entity."""
     asked = ask(asked.person, {}, asked.now)
-    found = administering(asked.person).select_related("owner", "deputy", "group").filter(code=code).first()
+    found = (
+        administered_entities(asked.person)
+        .select_related("owner", "deputy", "group")
+        .filter(code=code)
+        .first()
+    )
     if found is None:
         raise Http404
     options = _options(found)

@@ -12,26 +12,32 @@ from alerts.outbox.stats import Way, ways
 from board import words
 from board.alert_words import KINDS
 from board.asked import Asked
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import Group
 
 State = Delivery.State
 USUAL = (
-    *(Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED, Kind.CLEARED),
-    *(Kind.STALE, Kind.REFUSED, Kind.GROUP_CLOSED),
+    *(
+        NoticeKind.ALERT,
+        NoticeKind.ESCALATION,
+        NoticeKind.UNCONFIRMED,
+        NoticeKind.REOPENED,
+        NoticeKind.CLEARED,
+    ),
+    *(NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.GROUP_CLOSED),
 )
 _ABOUT = {
-    Kind.ALERT: "past the alert line",
-    Kind.ESCALATION: "still not closed at a later step",
-    Kind.UNCONFIRMED: "past the line, and cannot be read",
-    Kind.REOPENED: "was closed, and is not any more",
-    Kind.CLEARED: "closed after it was posted as late",
-    Kind.DUE_SOON: "the deadline is near",
-    Kind.LATE: "each day that an entity is late",
-    Kind.NO_DEADLINE: "ended, and nobody has set one",
-    Kind.STALE: "nothing was read from an ERP for long",
-    Kind.REFUSED: "an ERP turns us away",
-    Kind.GROUP_CLOSED: "all of a group has closed",
+    NoticeKind.ALERT: "past the alert line",
+    NoticeKind.ESCALATION: "still not closed at a later step",
+    NoticeKind.UNCONFIRMED: "past the line, and cannot be read",
+    NoticeKind.REOPENED: "was closed, and is not any more",
+    NoticeKind.CLEARED: "closed after it was posted as late",
+    NoticeKind.DUE_SOON: "the deadline is near",
+    NoticeKind.LATE: "each day that an entity is late",
+    NoticeKind.NO_DEADLINE: "ended, and nobody has set one",
+    NoticeKind.STALE: "nothing was read from an ERP for long",
+    NoticeKind.REFUSED: "an ERP turns us away",
+    NoticeKind.GROUP_CLOSED: "all of a group has closed",
 }
 _HELP = {
     Destination.Kind.TEAMS: (
@@ -112,7 +118,7 @@ def lines(asked: Asked, places: Sequence[Destination]) -> list[Line]:
                 kind=place.get_kind_display(),
                 group=place.group.name,
                 host=f"{place.host}/…",
-                kinds=", ".join(KINDS[Kind(each)] for each in place.kinds),
+                kinds=", ".join(KINDS[NoticeKind(each)] for each in place.kinds),
                 enabled=place.enabled,
                 signed=place.kind == Destination.Kind.WEBHOOK,
                 waiting=way.waiting,
@@ -186,7 +192,7 @@ def form(
     kind = place.kind if place is not None else values.get("kind", "")
     return Form(
         values=values,
-        kinds=[(each.value, KINDS[each], _ABOUT[each], each.value in kinds) for each in Kind],
+        kinds=[(each.value, KINDS[each], _ABOUT[each], each.value in kinds) for each in NoticeKind],
         ways=[(each.value, each.label, _HELP[each], each.value == kind) for each in Destination.Kind],
         groups=[
             (each.code, _indented(each, groups), each.code == values.get("group", "")) for each in groups

@@ -13,9 +13,9 @@ from django.db.models.expressions import OuterRef, RawSQL
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from entities.models import LegalEntity, Membership, Person
-from periods.board_cache.cache import KEEPER
-from periods.board_cache.cached_board import Scope
-from periods.board_cache.change_feed import SNAPSHOT, UNSEEN_NEWS, pieces, unseen
+from periods.board_cache.cache import BOARD_CACHE
+from periods.board_cache.cached_board import VisibleBoard
+from periods.board_cache.change_feed import SNAPSHOT_SQL, UNSEEN_EVENTS_SQL, changes_since, parse_events
 
 _TEXTS = ArrayField(TextField())
 _SEEN, _WHO = "what was seen", -1  # stand in the statement for what differs from one request to the next
@@ -25,11 +25,11 @@ class DoorBackend(ModelBackend):
     """Django's own, but a person comes with their memberships and the process hears what is new, in one statement."""
 
     def get_user(self, user_id: int) -> Person | None:
-        seen = KEEPER.seen
+        seen = BOARD_CACHE.snapshot_token
         person = _asked(user_id, seen)
         if person is None or not self.user_can_authenticate(person):
             return None
-        KEEPER.hear(person.snapshot, pieces(person.news), seen)  # type: ignore[attr-defined]
+        BOARD_CACHE.apply_changes(person.snapshot, parse_events(person.news), seen)  # type: ignore[attr-defined]
         return person
 
 
@@ -60,8 +60,8 @@ def _at_the_door(seen: str | None) -> QuerySet[Person]:
     held = Membership.objects.filter(person=OuterRef("pk")).annotate(text=text).order_by("text")
     return Person.objects.annotate(
         held=ArraySubquery(held.values("text")),
-        snapshot=RawSQL(SNAPSHOT, []),  # noqa: S611 - texts of our own
-        news=RawSQL(UNSEEN_NEWS, [seen, seen], output_field=_TEXTS),  # noqa: S611
+        snapshot=RawSQL(SNAPSHOT_SQL, []),  # noqa: S611 - texts of our own
+        news=RawSQL(UNSEEN_EVENTS_SQL, [seen, seen], output_field=_TEXTS),  # noqa: S611
     )
 
 
@@ -79,15 +79,15 @@ def visible_ids(person: Person) -> frozenset[int] | None:
     """The entities that a person may see, None for all; looked up only when their memberships or a place are new."""
     if person.is_superuser:
         return None
-    return KEEPER.visible(
+    return BOARD_CACHE.visible_entities(
         "|".join(memberships_of(person)),
         lambda: LegalEntity.objects.visible_to(person).values_list("pk", flat=True),
     )
 
 
-def scope_of(person: Person, month: date, as_of: datetime) -> Scope:
+def scope_of(person: Person, month: date, as_of: datetime) -> VisibleBoard:
     """The board of now as a person sees it, up to date with all that was committed before they were at the door."""
     if not hasattr(person, "news"):
-        KEEPER.hear(*unseen(KEEPER.seen))
+        BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
     ids = visible_ids(person)
-    return KEEPER.board(month, as_of).scope(ids)
+    return BOARD_CACHE.board(month, as_of).visible_board(ids)

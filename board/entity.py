@@ -25,13 +25,13 @@ from closing.facts.period_remarks import RemarkKind
 from entities.models import LegalEntity
 from periods.models import Remark
 from periods.remarks import (
-    MayNotWrite,
-    RemarkRefused,
+    InvalidRemark,
+    RemarkNotAllowed,
     acknowledge,
     add_note,
     edit_note,
-    expect_close,
-    give_reason,
+    set_expected_close,
+    set_overdue_reason,
     withdraw_note,
 )
 
@@ -83,10 +83,10 @@ def remark(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
     kind = request.POST.get("kind", "")
     try:
         kept = _say(request, asked, code)
-    except MayNotWrite:
+    except RemarkNotAllowed:
         told = {**_shell(asked), "name": found.name, "back": _path(found.code)}
         return render(request, "board/entity_refused.html", told, status=403)
-    except RemarkRefused as refused:
+    except InvalidRemark as refused:
         typed = Typed(kind, {**request.POST.dict()}, str(refused), refused.field)
         return _page(request, asked, found, typed=typed, status=422)
     messages.success(request, "The note is withdrawn." if kept.withdrawn else _DONE[kept.kind])
@@ -107,12 +107,12 @@ def _say(request: HttpRequest, asked: Asked, code: str) -> Remark:
         case "note":
             return add_note(by, code, month, text, at)
         case "overdue_reason":
-            return give_reason(by, code, month, form.get("reason", ""), text, at)
+            return set_overdue_reason(by, code, month, form.get("reason", ""), text, at)
         case "expected_close":
-            return expect_close(by, code, month, _day(form.get("expected_on", "")), text, at)
+            return set_expected_close(by, code, month, _day(form.get("expected_on", "")), text, at)
         case "acknowledgement":
             return acknowledge(by, code, month, text, at)
-    raise RemarkRefused("", "That form is not one of ours. Reload the page and try again.")
+    raise InvalidRemark("", "That form is not one of ours. Reload the page and try again.")
 
 
 def _day(text: str) -> date | None:
@@ -121,7 +121,7 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise RemarkRefused("expected_on", f"“{text[:40]}” is no day. Write it like 2026-06-18.") from None
+        raise InvalidRemark("expected_on", f"“{text[:40]}” is no day. Write it like 2026-06-18.") from None
 
 
 def _visible(asked: Asked, code: str) -> LegalEntity:

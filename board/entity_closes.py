@@ -9,13 +9,13 @@ from datetime import date, datetime
 from board import words
 from closing.calendar.days import (
     CalendarUncovered,
-    WorkCalendar,
+    WorkdayCalendar,
     local_date,
     month_and_year,
     weekday_and_day,
     zone_named,
 )
-from closing.judging.on_time import ON_TIME_LINE, OnTime, on_time
+from closing.judging.on_time import ON_TIME_TARGET_PERCENT, OnTimeRate, on_time_rate
 from closing.judging.standing import LatenessUnit, Level, lateness
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
@@ -67,7 +67,7 @@ class _Close:
 def closes_card(
     rows: Sequence[tuple[date, Row]],
     as_of: datetime,
-    calendar: WorkCalendar,
+    calendar: WorkdayCalendar,
     first_is: int,
     url_of: Callable[[date], str],
 ) -> ClosesCard:
@@ -77,13 +77,13 @@ def closes_card(
     known = sum(close.row.span is not None for close in closes)
     if not known:
         return ClosesCard("", (), "", below=False, line="", left_out="", unit="")
-    rate = on_time([close.row for close in closes if close.row.span is not None], as_of)
+    rate = on_time_rate([close.row for close in closes if close.row.span is not None], as_of)
     return ClosesCard(
         title=f"Last {MONTHS} closes" if known == MONTHS else f"Closes of the last {MONTHS} months",
         bars=_bars(closes, url_of),
         rate=_rate(rate),
-        below=bool(rate.due) and rate.below,
-        line=f"{ON_TIME_LINE} %",
+        below=bool(rate.due) and rate.below_target,
+        line=f"{ON_TIME_TARGET_PERCENT} %",
         left_out=_left_out(rate),
         unit=_unit(first_is, closes[-1].row),
     )
@@ -95,7 +95,7 @@ def _unit(first_is: int, row: Row) -> str:
 
 
 def usual_close(
-    rows: Sequence[tuple[date, Row]], as_of: datetime, calendar: WorkCalendar, first_is: int
+    rows: Sequence[tuple[date, Row]], as_of: datetime, calendar: WorkdayCalendar, first_is: int
 ) -> str:
     """ "Usual close is working day 8 (last 12: 6 to 11)."; "" where fewer than three closes are known."""
     known = [
@@ -123,7 +123,7 @@ def _counts(row: Row, as_of: datetime) -> bool:
     return local_date(as_of, zone_named(row.zone)) > row.span.last
 
 
-def _close(month: date, row: Row, as_of: datetime, calendar: WorkCalendar, first_is: int) -> _Close:
+def _close(month: date, row: Row, as_of: datetime, calendar: WorkdayCalendar, first_is: int) -> _Close:
     closed_on, deadline = row.standing.first_closed_on, row.deadline
     if row.span is None or closed_on is None:
         return _Close(month, row, None, 0)
@@ -131,7 +131,7 @@ def _close(month: date, row: Row, as_of: datetime, calendar: WorkCalendar, first
     return _Close(month, row, _working_day(row.span.last, closed_on, calendar, first_is), late)
 
 
-def _working_day(after: date, day: date, calendar: WorkCalendar, first_is: int) -> int | None:
+def _working_day(after: date, day: date, calendar: WorkdayCalendar, first_is: int) -> int | None:
     """The number of the newest working day that had begun on a day; None where the calendar does not know."""
     try:
         return calendar.workdays_between(after, day) + first_is - 1
@@ -217,18 +217,18 @@ def _said(close: _Close) -> tuple[str, str, str, str]:
     return "open", "open", "", "not closed"
 
 
-def _rate(rate: OnTime) -> str:
+def _rate(rate: OnTimeRate) -> str:
     permille = rate.permille
     if permille is None:
-        return "No close can be counted" if rate.left_out else "No close was due yet"
+        return "No close can be counted" if rate.excluded else "No close was due yet"
     return f"{rate.on_time} of {rate.due} on time, {permille / 10:.1f} %"
 
 
-def _left_out(rate: OnTime) -> str:
+def _left_out(rate: OnTimeRate) -> str:
     parts = [
-        (rate.perhaps, "perhaps on time"),
+        (rate.perhaps_on_time, "perhaps on time"),
         (rate.date_unknown, "closed at an unknown date"),
-        (rate.not_known, "not known"),
+        (rate.unknown, "not known"),
         (rate.no_deadline, "without a deadline"),
     ]
     told = [f"{count} {what}" for count, what in parts if count]

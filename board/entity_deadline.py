@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from board import words
 from board.rows import Reader
 from closing.calendar.days import (
-    WorkCalendar,
+    WorkdayCalendar,
     full_date,
     local_date,
     weekday_and_date,
@@ -18,12 +18,12 @@ from closing.calendar.days import (
     zone_named,
 )
 from closing.calendar.deadlines import city
-from closing.judging.alert_line import over_the_line_on
-from closing.judging.standing import Change, JudgePolicy, LatenessUnit, Level
+from closing.judging.alert_line import alert_line_crossed_on
+from closing.judging.standing import JudgingPolicy, LatenessUnit, Level, ObservedChange
 from closing.judging.states import PeriodState
-from closing.judging.timeline import Day, timeline
+from closing.judging.timeline import TimelineDay, timeline
 from closing.scoreboard.row import Row
-from periods.snapshot.period_history import SetDeadline
+from periods.snapshot.period_history import DeadlineVersion
 
 LONGEST = 45  # days shown before the middle is folded away
 _HEAD, _TAIL = 28, 10  # days shown before and after the fold
@@ -65,8 +65,8 @@ class DeadlineCard:
 class Told:
     """What the card needs of the history: who set the deadline, all changes, and the usual close in words."""
 
-    set_by: SetDeadline | None = None
-    changes: Sequence[Change] = ()
+    set_by: DeadlineVersion | None = None
+    changes: Sequence[ObservedChange] = ()
     usual: str = ""
 
 
@@ -174,7 +174,7 @@ def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:
 
 
 def beside(
-    row: Row, as_of: datetime, policy: JudgePolicy, calendar: WorkCalendar | None, usual: str
+    row: Row, as_of: datetime, policy: JudgingPolicy, calendar: WorkdayCalendar | None, usual: str
 ) -> list[str]:
     """What else a reader wants to know at once: the alert line, the reopening, the expected close, the usual one."""
     standing, deadline, said = row.standing, row.deadline, row.remarks
@@ -185,7 +185,7 @@ def beside(
     if deadline is not None and standing.level in _LATE:
         kind = "working-day" if standing.unit is LatenessUnit.WORKING_DAYS else "day"
         line = f"{policy.alert_after_days}-{kind} line"
-        over_on = over_the_line_on(deadline, policy, calendar)
+        over_on = alert_line_crossed_on(deadline, policy, calendar)
         if standing.alerting and over_on is not None:
             told.append(f"Over the {line} since {weekday_and_day(over_on)}.")
         elif over_on is not None:
@@ -204,8 +204,8 @@ def beside(
 def deadline_card(
     row: Row,
     as_of: datetime,
-    policy: JudgePolicy,
-    calendar: WorkCalendar,
+    policy: JudgingPolicy,
+    calendar: WorkdayCalendar,
     first_is: int,
     told: Told,
     reader: Reader,
@@ -248,20 +248,20 @@ def _days_shown(row: Row, today: date) -> list[date]:
     return [row.span.last + timedelta(days=n) for n in range(1, (last - row.span.last).days + 1)]
 
 
-def _cell(day: Day, row: Row, today: date) -> DayCell:
+def _cell(day: TimelineDay, row: Row, today: date) -> DayCell:
     kinds, heard = [], [weekday_and_date(day.on)]
-    if day.off:
+    if day.off_reason:
         kinds.append("off")
-        heard.append(day.off)
+        heard.append(day.off_reason)
     if day.number is not None:
         heard.append(f"working day {day.number}")
     below = "·" if day.number is None else str(day.number)
     if day.late:
-        kinds.append("over" if day.over else "late")
+        kinds.append("over" if day.alerting else "late")
         below = f"+{day.late}"
-        over = ", over the alert line" if day.over else ""
+        over = ", over the alert line" if day.alerting else ""
         heard.append(f"{_days(day.late, row.standing.unit)} late{over}")
-    elif not day.known and not day.ahead:
+    elif not day.confirmed and not day.in_future:
         kinds.append("unsure")
         below = "?" if row.deadline is None or day.on > row.deadline.due_on else below
         heard.append("not known")
@@ -269,7 +269,7 @@ def _cell(day: Day, row: Row, today: date) -> DayCell:
         kinds.append("due")
         below = f"{below} due" if below != "·" else "due"
         heard.append("due")
-    if day.closes or day.perhaps:
+    if day.closes or day.maybe_closed:
         kinds.append("closed" if day.closes else "perhaps")
         below = ("due, " if day.due else "") + ("closed" if day.closes else "closed?")
         heard.append("closed" if day.closes else "perhaps closed")
@@ -284,7 +284,7 @@ def _cell(day: Day, row: Row, today: date) -> DayCell:
     if day.on == today:
         kinds.append("today")
         heard.append("today")
-    elif day.ahead:
+    elif day.in_future:
         kinds.append("ahead")
     first = row.span is not None and (day.on - row.span.last).days == 1
     shown = words.short_date(day.on) if first or day.on.day == 1 else str(day.on.day)
@@ -293,11 +293,13 @@ def _cell(day: Day, row: Row, today: date) -> DayCell:
     )
 
 
-def _off(days: Sequence[Day], calendar: WorkCalendar) -> str:
+def _off(days: Sequence[TimelineDay], calendar: WorkdayCalendar) -> str:
     """The days off by name, and where the calendar cannot know any."""
-    named = [f"{weekday_and_day(day.on)} {day.off}" for day in days if day.off not in ("", "weekend")]
+    named = [
+        f"{weekday_and_day(day.on)} {day.off_reason}" for day in days if day.off_reason not in ("", "weekend")
+    ]
     text = f"Not worked: {'; '.join(named)}." if named else ""
-    covers = calendar.covers
+    covers = calendar.covered_years
     missing = sorted({day.on.year for day in days if covers is not None and day.on.year not in covers})
     if missing:
         years = " and ".join(map(str, missing))
@@ -327,13 +329,13 @@ def _ends(row: Row) -> str:
     return f"It ends {end} in {city(deadline.zone)}."
 
 
-def _source(told: SetDeadline, reader: Reader) -> str:
+def _source(told: DeadlineVersion, reader: Reader) -> str:
     """Whose word the deadline is; policies loaded from a file have no author."""
     if told.agreed_at is not None:  # by whom and why is part of the explanation
         return f"Entered on {_on(told.agreed_at, reader)}"
-    by = f", set by {told.worded_by}" if told.worded_by else ", set"
-    on = f" on {_on(told.worded_at, reader)}" if told.worded_at else ""
-    return f"Policy “{told.policy}”, version {told.version}{by if on or told.worded_by else ''}{on}"
+    by = f", set by {told.policy_set_by}" if told.policy_set_by else ", set"
+    on = f" on {_on(told.policy_set_at, reader)}" if told.policy_set_at else ""
+    return f"Policy “{told.policy}”, version {told.version}{by if on or told.policy_set_by else ''}{on}"
 
 
 def _on(moment: datetime | None, reader: Reader) -> str:

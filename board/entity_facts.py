@@ -12,7 +12,7 @@ from board.rows import Reader
 from closing.calendar.days import full_date, local_date, weekday_and_day, zone_named
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.judging.states import Verdict, module_name, verdict
+from closing.judging.states import DerivedState, derive_state, module_name
 from closing.scoreboard.row import Row
 from entities.models import Connection
 
@@ -90,11 +90,11 @@ def facts_card(
 ) -> FactsCard:
     """The card of a row whose period is known."""
     assert row.span is not None
-    facts = row.native
+    facts = row.native_facts
     zone = zone_named(row.zone)
-    found: Verdict | None = None
+    found: DerivedState | None = None
     if facts is not None and row.read_at is not None:
-        found = verdict(
+        found = derive_state(
             row.span,
             facts,
             today=local_date(row.read_at, zone),
@@ -104,7 +104,7 @@ def facts_card(
     agrees = found is not None and found.state is row.state
     if found is not None and not agrees:
         told.append(
-            f"By the policy of today the same words would mean {words.STATES[found.state]}"
+            f"By the policy of today the same words would mean {words.STATE_LABELS[found.state]}"
             f" ({found.rule}); the next reading decides."
         )
     if facts is None:
@@ -117,7 +117,7 @@ def facts_card(
         status=_word(finops.status) if finops else "",
         modules=_modules(finops) if finops else (),
         window=_window(row, facts, as_of) if isinstance(facts, PostingWindowFacts) else None,
-        state=words.STATES[row.state],
+        state=words.STATE_LABELS[row.state],
         because=_sentence(row.because),
         rule=found.rule if found is not None and agrees else "",
         remarks=told,
@@ -125,7 +125,7 @@ def facts_card(
         read=words.clock(row.read_at, reader.zone, as_of) if row.read_at is not None else "",
         read_at=words.iso(row.read_at) or "",
         stale=not row.fresh,
-        trouble=row.trouble,
+        trouble=row.read_error,
     )
 
 

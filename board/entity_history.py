@@ -9,16 +9,23 @@ from datetime import datetime, tzinfo
 from board import words
 from board.entity_said import Form
 from board.rows import Reader
-from closing.calendar.days import ONE_DAY, WorkCalendar, full_date, start_of_day, weekday_and_day, zone_named
+from closing.calendar.days import (
+    ONE_DAY,
+    WorkdayCalendar,
+    full_date,
+    start_of_day,
+    weekday_and_day,
+    zone_named,
+)
 from closing.calendar.deadlines import city
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.period_remarks import REASONS, Remark, RemarkKind
+from closing.facts.period_remarks import OVERDUE_REASON_LABELS, PeriodRemark, RemarkKind
 from closing.judging.alert_line import crossings
-from closing.judging.standing import JudgePolicy, LatenessUnit, after_period_end
+from closing.judging.standing import JudgingPolicy, LatenessUnit, after_period_end
 from closing.judging.states import PeriodState, module_name
 from closing.scoreboard.row import Row
-from periods.snapshot.period_history import KnownPeriod, SeenChange, SetDeadline
+from periods.snapshot.period_history import ChangeWithFacts, DeadlineVersion, PeriodDetail
 
 SHOWN = 100  # events; the rest is a link away
 _QUIET = frozenset({PeriodState.UNKNOWN})
@@ -67,10 +74,10 @@ class Teller:
 
 
 def events(
-    period: KnownPeriod,
+    period: PeriodDetail,
     row: Row,
-    policy: JudgePolicy,
-    calendar: WorkCalendar | None,
+    policy: JudgingPolicy,
+    calendar: WorkdayCalendar | None,
     teller: Teller,
 ) -> list[Event]:
     """Everything that is known of a period, newest first."""
@@ -95,7 +102,7 @@ def _event(at: datetime, zone: tzinfo, teller: Teller, what: str, **beside: obje
     return Event(at, day, f"{there:%H:%M}{place}", what, iso=words.iso(at) or "", **beside)  # type: ignore[arg-type]
 
 
-def _ended(period: KnownPeriod, row: Row, teller: Teller) -> Iterator[Event]:
+def _ended(period: PeriodDetail, row: Row, teller: Teller) -> Iterator[Event]:
     zone = zone_named(row.zone)
     at = start_of_day(period.span.last + ONE_DAY, zone)
     if at <= teller.as_of:
@@ -104,20 +111,22 @@ def _ended(period: KnownPeriod, row: Row, teller: Teller) -> Iterator[Event]:
         )
 
 
-def _last_read(period: KnownPeriod, row: Row, teller: Teller) -> Iterator[Event]:
+def _last_read(period: PeriodDetail, row: Row, teller: Teller) -> Iterator[Event]:
     """The newest reading, where it brought nothing new."""
     if row.read_at is None or any(seen.change.seen_at >= row.read_at for seen in period.changes):
         return
     what, tone = ("Last read", "") if row.fresh else ("Last read before readings failed", "unsure")
-    yield _event(row.read_at, teller.reader.zone, teller, f"{what}: {words.STATES[row.state]}", tone=tone)
+    yield _event(
+        row.read_at, teller.reader.zone, teller, f"{what}: {words.STATE_LABELS[row.state]}", tone=tone
+    )
 
 
 # --- what was seen ------------------------------------------------------------------------------------------------
 
 
-def _changes(period: KnownPeriod, row: Row, policy: JudgePolicy, teller: Teller) -> Iterator[Event]:
+def _changes(period: PeriodDetail, row: Row, policy: JudgingPolicy, teller: Teller) -> Iterator[Event]:
     known: PeriodState | None = None  # the last state that was understood
-    before: SeenChange | None = None
+    before: ChangeWithFacts | None = None
     for seen in period.changes:
         change = seen.change
         what, tone = _what(seen, before, known, row, policy)
@@ -135,10 +144,14 @@ def _changes(period: KnownPeriod, row: Row, policy: JudgePolicy, teller: Teller)
 
 
 def _what(
-    seen: SeenChange, before: SeenChange | None, known: PeriodState | None, row: Row, policy: JudgePolicy
+    seen: ChangeWithFacts,
+    before: ChangeWithFacts | None,
+    known: PeriodState | None,
+    row: Row,
+    policy: JudgingPolicy,
 ) -> tuple[str, str]:
     change = seen.change
-    state = words.STATES[change.state]
+    state = words.STATE_LABELS[change.state]
     because = f": {change.because}" if change.because else ""
     if before is None:
         return f"First seen as {state}{because}", ""
@@ -162,7 +175,7 @@ def _what(
     return f"{state}{because}", ""
 
 
-def _difference(seen: SeenChange, before: SeenChange) -> str:
+def _difference(seen: ChangeWithFacts, before: ChangeWithFacts) -> str:
     """What the ERP said otherwise while the state stayed."""
     if isinstance(seen.facts, FinopsFacts) and isinstance(before.facts, FinopsFacts):
         return "; ".join(_access(seen.facts, before.facts))
@@ -198,7 +211,7 @@ def _window(now: PostingWindowFacts, then: PostingWindowFacts) -> Iterator[str]:
         yield f"Dates {'locked' if now.date_locked else 'unlocked'}"
 
 
-def _between(seen: SeenChange, teller: Teller) -> str:
+def _between(seen: ChangeWithFacts, teller: Teller) -> str:
     zone, change = teller.reader.zone, seen.change
     at = words.clock(change.seen_at, zone, change.seen_at)
     told = []
@@ -216,8 +229,8 @@ def _between(seen: SeenChange, teller: Teller) -> str:
 # --- deadlines ----------------------------------------------------------------------------------------------------
 
 
-def _deadlines(period: KnownPeriod, teller: Teller) -> Iterator[Event]:
-    before: SetDeadline | None = None
+def _deadlines(period: PeriodDetail, teller: Teller) -> Iterator[Event]:
+    before: DeadlineVersion | None = None
     for told in period.deadlines:
         due = f"{weekday_and_day(told.deadline.due_on)} {told.deadline.due_on.year}"
         if before is None:
@@ -230,14 +243,14 @@ def _deadlines(period: KnownPeriod, teller: Teller) -> Iterator[Event]:
         before = told
 
 
-def _whose(told: SetDeadline) -> str:
+def _whose(told: DeadlineVersion) -> str:
     if told.agreed_by:
         return f"agreed by {told.agreed_by}{f': {told.reason}' if told.reason else ''}"
     return f"policy “{told.policy}” version {told.version}"
 
 
 def _crossings(
-    period: KnownPeriod, row: Row, policy: JudgePolicy, calendar: WorkCalendar | None, teller: Teller
+    period: PeriodDetail, row: Row, policy: JudgingPolicy, calendar: WorkdayCalendar | None, teller: Teller
 ) -> Iterator[Event]:
     found = crossings(
         [seen.change for seen in period.changes],
@@ -252,17 +265,17 @@ def _crossings(
         due = weekday_and_day(crossing.deadline.due_on)
         what = (
             f"Over the {policy.alert_after_days}-{unit} line, counted from {due}"
-            if crossing.over
+            if crossing.alerting
             else f"Late: the deadline of {due} passed"
         )
         zone = zone_named(crossing.deadline.zone)
-        yield _event(crossing.at, zone, teller, what, tone="alert" if crossing.over else "late")
+        yield _event(crossing.at, zone, teller, what, tone="alert" if crossing.alerting else "late")
 
 
 # --- what was said ------------------------------------------------------------------------------------------------
 
 
-def _remarks(period: KnownPeriod, teller: Teller) -> Iterator[Event]:
+def _remarks(period: PeriodDetail, teller: Teller) -> Iterator[Event]:
     newer = {remark.replaces: remark for remark in period.remarks if remark.replaces is not None}
     by_id = {remark.id: remark for remark in period.remarks}
     for remark in period.remarks:
@@ -282,20 +295,26 @@ def _remarks(period: KnownPeriod, teller: Teller) -> Iterator[Event]:
         )
 
 
-def _verb(remark: Remark) -> str:
+def _verb(remark: PeriodRemark) -> str:
     match remark.kind:
         case RemarkKind.EXPECTED_CLOSE:
             on = remark.expected_on
             return f"expects to close on {weekday_and_day(on)} {on.year}" if on else "expects to close"
         case RemarkKind.OVERDUE_REASON:
-            return f"gave the overdue reason: {REASONS[remark.reason]}" if remark.reason else "gave a reason"
+            return (
+                f"gave the overdue reason: {OVERDUE_REASON_LABELS[remark.reason]}"
+                if remark.reason
+                else "gave a reason"
+            )
         case RemarkKind.ACKNOWLEDGEMENT:
             return "acknowledged that it is past its deadline"
         case RemarkKind.NOTE:
             return "wrote"
 
 
-def _note(first: Remark, newer: dict[int, Remark], by_id: dict[int, Remark], teller: Teller) -> Event:
+def _note(
+    first: PeriodRemark, newer: dict[int, PeriodRemark], by_id: dict[int, PeriodRemark], teller: Teller
+) -> Event:
     """A note where it was first written, in its newest wording, with the wordings before."""
     line = [first]
     while (following := newer.get(line[-1].id)) is not None:
@@ -303,7 +322,7 @@ def _note(first: Remark, newer: dict[int, Remark], by_id: dict[int, Remark], tel
     last = line[-1]
     zone = teller.reader.zone
 
-    def at(remark: Remark) -> str:
+    def at(remark: PeriodRemark) -> str:
         return f"{remark.by}, {words.clock(remark.at, zone, teller.as_of)}"
 
     wordings = [remark for remark in line if not remark.withdrawn]

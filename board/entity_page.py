@@ -20,7 +20,7 @@ from board.entity_said import SaidCard, Typed, said_card
 from board.entity_silence import SilenceCard, silence_card
 from board.question import FIRST_MONTH, Question
 from board.told import told_of_period
-from closing.calendar.days import DateSpan, WorkCalendar, month_and_year
+from closing.calendar.days import DateSpan, WorkdayCalendar, month_and_year
 from closing.calendar.deadlines import WorkdayRule
 from closing.calendar.months import month_of, next_month, previous_month
 from closing.judging.standing import LatenessUnit
@@ -30,8 +30,8 @@ from entities.calendars import work_calendars
 from entities.models import Connection, LegalEntity
 from periods.models import SyncAttempt
 from periods.policies import EffectivePolicy, effective_policies
-from periods.remarks import may_write, open_to
-from periods.snapshot.period_history import KnownPeriod, Tried, attempts_of, periods_of
+from periods.remarks import allowed_remark_kinds, may_write
+from periods.snapshot.period_history import AttemptSummary, PeriodDetail, newest_attempts, period_details
 from periods.snapshot.take import take_snapshots
 
 ATTEMPTS = 5
@@ -128,10 +128,10 @@ class _Known:
     board: Scoreboard
     row: Row | None
     rows: Sequence[tuple[date, Row]]
-    periods: Sequence[KnownPeriod]
+    periods: Sequence[PeriodDetail]
     policy: EffectivePolicy
-    calendar: WorkCalendar
-    attempts: Sequence[Tried]
+    calendar: WorkdayCalendar
+    attempts: Sequence[AttemptSummary]
     sees_all: bool  # how much a read brought tells of what else there is
     writes: bool
 
@@ -147,7 +147,7 @@ def entity_page(
     known = _read(entity, asked)
     row, period = known.row, _period_of(known)
     empty = _empty(known)
-    judge = known.policy.judge
+    judge = known.policy.judging
     first_is = _first_is(known.policy)
     usual = ""
     if row is not None and row.span is not None:
@@ -221,16 +221,16 @@ def _read(entity: LegalEntity, asked: Asked) -> _Known:
         board=boards[month],
         row=boards[month].rows[0] if boards[month].rows else None,
         rows=rows,
-        periods=periods_of(entity.pk, month, as_of),
+        periods=period_details(entity.pk, month, as_of),
         policy=effective_policies([(entity.pk, entity.group.path)], as_of=as_of)[entity.pk],
         calendar=work_calendars([entity.calendar_id], years)[entity.calendar_id],
-        attempts=attempts_of(entity.pk, entity.connection_id, as_of, newest=ATTEMPTS),
+        attempts=newest_attempts(entity.pk, entity.connection_id, as_of, newest=ATTEMPTS),
         sees_all=asked.person.is_superuser,
         writes=may_write(asked.person, entity.pk),
     )
 
 
-def _period_of(known: _Known) -> KnownPeriod | None:
+def _period_of(known: _Known) -> PeriodDetail | None:
     """The period that the row is about: of two in one month the one that holds the entity up."""
     if known.row is None:
         return None
@@ -241,18 +241,18 @@ def _first_is(policy: EffectivePolicy) -> int:
     return policy.rule.first_is if isinstance(policy.rule, WorkdayRule) else 1
 
 
-def _first_counted(period: KnownPeriod | None, first_is: int) -> int:
+def _first_counted(period: PeriodDetail | None, first_is: int) -> int:
     """The number of the first working day by the rule that gave this deadline, else by the policy in force."""
     newest = period.deadlines[-1] if period is not None and period.deadlines else None
     return newest.first_is if newest is not None and newest.first_is is not None else first_is
 
 
-def _version(known: _Known, period: KnownPeriod | None) -> str:
+def _version(known: _Known, period: PeriodDetail | None) -> str:
     if known.row is None or period is None:
         return "0"
     newest = max((remark.id for remark in period.remarks), default=0)
-    kinds = "".join(sorted(kind.value[0] for kind in open_to(known.row, known.asked.as_of)))
-    quiet = known.row.quiet
+    kinds = "".join(sorted(kind.value[0] for kind in allowed_remark_kinds(known.row, known.asked.as_of)))
+    quiet = known.row.silence
     silence = f"-{quiet.silence_id}" if quiet is not None else ""
     return f"{period.id}-{newest}-{len(period.changes)}-{kinds}{silence}"
 
@@ -292,7 +292,7 @@ def _head(known: _Known, path: str) -> Head:
         mailto=f"mailto:{owner.email}" if owner else "",
         deputy=(deputy.name or deputy.email) if deputy else "",
         deputy_url=reverse("deputy", args=[entity.code]) if may_name(asked.person, entity) else "",
-        state=words.STATES[row.state] if row is not None else "",
+        state=words.STATE_LABELS[row.state] if row is not None else "",
         kind=row.state.value if row is not None else "",
         notes=notes,
         reopened=row is not None and words.reopened(row),
@@ -347,11 +347,11 @@ def _empty(known: _Known) -> tuple[str, str] | None:
     if row.span is not None:
         return None
     if row.read_at is None:
-        why = row.trouble or "The first reading appears here when it is in."
+        why = row.read_error or "The first reading appears here when it is in."
         return f"{entity.name} has not been read yet", why
     return (
         f"The ERP lists no period for {month}",
-        f"{row.trouble} Periods appear here once the ERP has them and a reading brings them.".strip(),
+        f"{row.read_error} Periods appear here once the ERP has them and a reading brings them.".strip(),
     )
 
 
@@ -365,7 +365,7 @@ def _notices(known: _Known) -> list[str]:
         last = (
             words.clock(row.read_at, known.asked.reader.zone, known.asked.as_of) if row.read_at else "never"
         )
-        why = f" {row.trouble}" if row.trouble else ""
+        why = f" {row.read_error}" if row.read_error else ""
         told.append(f"Not confirmed: what follows is as of the last reading, {last}.{why}")
     elif row.span is not None and row.standing.unconfirmed:
         told.append(
@@ -398,10 +398,10 @@ def _closes(known: _Known, first_is: int, path: str) -> ClosesCard | None:
     return card if card.bars else None
 
 
-def _told(known: _Known, period: KnownPeriod | None, typed: Typed | None) -> list[Event]:
+def _told(known: _Known, period: PeriodDetail | None, typed: Typed | None) -> list[Event]:
     if period is None or known.row is None:
         return []
-    asked, judge = known.asked, known.policy.judge
+    asked, judge = known.asked, known.policy.judging
     teller = Teller(
         reader=asked.reader,
         as_of=asked.as_of,
@@ -413,7 +413,7 @@ def _told(known: _Known, period: KnownPeriod | None, typed: Typed | None) -> lis
     return events(period, known.row, judge, calendar, teller)
 
 
-def _attempt(tried: Tried, known: _Known) -> Attempt:
+def _attempt(tried: AttemptSummary, known: _Known) -> Attempt:
     asked = known.asked
     outcome, icon = _OUTCOMES[tried.outcome]
     took = ""

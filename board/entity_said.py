@@ -9,9 +9,9 @@ from datetime import timedelta
 from board import words
 from board.asked import Asked
 from closing.calendar.days import local_date, weekday_and_day, zone_named
-from closing.facts.period_remarks import LONGEST_TEXT, REASONS, RemarkKind
+from closing.facts.period_remarks import MAX_REMARK_LENGTH, OVERDUE_REASON_LABELS, RemarkKind
 from closing.scoreboard.row import Row
-from periods.remarks import FARTHEST_DAYS, open_to
+from periods.remarks import MAX_EXPECTED_CLOSE_DAYS, allowed_remark_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class SaidCard:
     reasons: Sequence[tuple[str, str]] = ()
     first_day: str = ""
     last_day: str = ""
-    longest: int = LONGEST_TEXT
+    longest: int = MAX_REMARK_LENGTH
     error: str = ""  # of no input in particular
 
     @property
@@ -87,7 +87,7 @@ def said_card(row: Row, asked: Asked, *, writes: bool, typed: Typed | None) -> S
     """What stands, and the forms that make sense for this row and reader; the past is only read."""
     said, zone = row.remarks, asked.reader.zone
     today = local_date(asked.as_of, zone_named(row.zone))
-    sensible = open_to(row, asked.as_of)
+    sensible = allowed_remark_kinds(row, asked.as_of)
     kinds = sensible if writes and not asked.past else frozenset()
 
     def by(name: str, at: object) -> str:
@@ -138,8 +138,8 @@ def said_card(row: Row, asked: Asked, *, writes: bool, typed: Typed | None) -> S
         give_reason=give_reason,
         acknowledge=acknowledge,
         note=note,
-        reasons=[(code.value, label) for code, label in REASONS.items()],
+        reasons=[(code.value, label) for code, label in OVERDUE_REASON_LABELS.items()],
         first_day=today.isoformat(),
-        last_day=(today + timedelta(days=FARTHEST_DAYS)).isoformat(),
+        last_day=(today + timedelta(days=MAX_EXPECTED_CLOSE_DAYS)).isoformat(),
         error=typed.error if typed is not None and typed.kind not in shown else "",
     )

@@ -40,7 +40,7 @@ class SilenceCard:
 
 def silence_card(row: Row, asked: Asked, entity: LegalEntity, *, writes: bool) -> SilenceCard:
     """The silence of a row at the moment asked for; nothing is asked of the database."""
-    quiet, may = row.quiet, writes and not asked.past
+    quiet, may = row.silence, writes and not asked.past
     own = quiet if quiet is not None and not quiet.group else None
     today = local_date(asked.as_of, zone_named(entity.zone))
     return SilenceCard(

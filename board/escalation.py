@@ -12,15 +12,15 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from alerts.models import DeliveryLine, Notice, Overrun
 from board.asked import Asked
 from board.narrow import narrowed
-from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.calendar.days import WorkdayCalendar, local_date, zone_named
 from closing.facts.readings import PeriodType
-from closing.judging.escalation import Escalated, escalated, first_alerting_day
-from closing.judging.notices import Kind
+from closing.judging.escalation import AlertingEntity, alerting_entities, first_alerting_day
+from closing.judging.notices import NoticeKind
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
-from entities.access import working_on
+from entities.access import writable_entities
 from entities.calendars import work_calendars
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange
 from periods.snapshot.take import take_snapshots
@@ -52,14 +52,14 @@ class Queue:
     left_out: int
 
     @cached_property
-    def everyone(self) -> list[Escalated]:
+    def everyone(self) -> list[AlertingEntity]:
         """Everybody over the line whom the person may see, whatever is filtered."""
-        return escalated([self.board, *self.older])
+        return alerting_entities([self.board, *self.older])
 
     @cached_property
-    def entities(self) -> list[Escalated]:
+    def entities(self) -> list[AlertingEntity]:
         """Who passes the filters, furthest behind first."""
-        return escalated(self._narrowed)
+        return alerting_entities(self._narrowed)
 
     @cached_property
     def on_watch(self) -> int:
@@ -125,7 +125,7 @@ class Known:
 
     owners: Mapping[str, Owner]
     writable: frozenset[str]
-    calendars: Mapping[int, WorkCalendar]
+    calendars: Mapping[int, WorkdayCalendar]
     crossed: Mapping[int, datetime]  # of reopened periods: when the episode that runs went over the line
     lonely: frozenset[int]  # periods whose alert found nobody to tell
 
@@ -140,7 +140,7 @@ class Known:
         return first_alerting_day(row, self.calendars.get(row.calendar_id or 0))
 
 
-def known_of(asked: Asked, entities: Sequence[Escalated]) -> Known:
+def known_of(asked: Asked, entities: Sequence[AlertingEntity]) -> Known:
     """What is to be known of these entities, in the same few queries however many they are."""
     rows = [row for each in entities for _, row in each.months]
     codes = {row.code for row in rows}
@@ -160,7 +160,7 @@ def known_of(asked: Asked, entities: Sequence[Escalated]) -> Known:
         writable=frozenset(
             ()
             if asked.past
-            else working_on(asked.person).filter(code__in=codes).values_list("code", flat=True)
+            else writable_entities(asked.person).filter(code__in=codes).values_list("code", flat=True)
         ),
         calendars=work_calendars(counted, range(min(years), asked.as_of.year + 2))
         if counted and years
@@ -173,7 +173,9 @@ def known_of(asked: Asked, entities: Sequence[Escalated]) -> Known:
 def _lonely(period_ids: Sequence[int | None], as_of: datetime) -> frozenset[int]:
     """The periods of which the newest alert has no message to anybody."""
     alerts = Notice.objects.filter(
-        period__in=period_ids, kind__in=[Kind.ALERT.value, Kind.UNCONFIRMED.value], raised_at__lte=as_of
+        period__in=period_ids,
+        kind__in=[NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value],
+        raised_at__lte=as_of,
     )
     newest = alerts.order_by("period", "-raised_at", "-pk").distinct("period")
     found = newest.annotate(heard=Exists(DeliveryLine.objects.filter(notice=OuterRef("pk"))))

@@ -121,7 +121,7 @@ def standing_values(row: Row, as_of: datetime) -> list[Value]:
         confirmed,
         row.read_at,
         row.because,
-        row.trouble,
+        row.read_error,
         deadline.due_on if deadline is not None else None,
         deadline.label if deadline is not None else "",
         words.against(row, as_of).text,
@@ -131,13 +131,13 @@ def standing_values(row: Row, as_of: datetime) -> list[Value]:
         standing.first_closed_on,
         standing.last_closed_on,
         standing.reopened,
-        words.silenced(row.quiet) if row.quiet is not None else "",
+        words.silenced(row.silence) if row.silence is not None else "",
     ]
 
 
 def state_in_words(row: Row) -> str:
     """ "Closed", or "Closed (not confirmed)"."""
-    state = words.STATES[row.state]
+    state = words.STATE_LABELS[row.state]
     return state if row.fresh or row.read_at is None else f"{state} (not confirmed)"
 
 
@@ -239,7 +239,7 @@ def _queue_rows(queue: Queue) -> Iterator[list[object]]:
                 row.connection,
             ),
             *(row.owner, known.owners[row.code].email if row.code in known.owners else ""),
-            *(row.state.value, row.because, row.trouble, row.fresh, row.read_at),
+            *(row.state.value, row.because, row.read_error, row.fresh, row.read_at),
             *(row.deadline.due_on if row.deadline is not None else None, row.standing.days_late),
             *(row.standing.unit.value, row.standing.level.value, known.since(row), row.standing.reopened),
             *(row.standing.unconfirmed, row.remarks.expected_on, row.remarks.reason_code or None),

@@ -107,10 +107,10 @@ def _empty(asked: Asked, whole: Scoreboard, shown: Scoreboard) -> tuple[str, str
 def _verdict(scope: Scoreboard, question: Question, groups: Sequence[GroupNode]) -> str:
     """The verdict; where only a part of what the reader may see is asked for, no group is said to be closed."""
     answer, chosen = headline_parts(scope), filters(_who(question), groups)
-    if not chosen or not answer.closed:
+    if not chosen or not answer.closed_phrase:
         return answer.verdict
     who = ", ".join(value if label == "Group" else f"{label}: {value}" for label, value in chosen)
-    return f"{who}: {answer.closed}"
+    return f"{who}: {answer.closed_phrase}"
 
 
 # --- the round ----------------------------------------------------------------------------------------------------

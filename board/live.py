@@ -63,7 +63,7 @@ def shown(screen: Screen) -> Shown:
     page = screen.page
     headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
     tracked = any(
-        row.track for row in screen.whole.rows
+        row.track_record for row in screen.whole.rows
     )  # else the table has no column for the months before
     picks = screen.once("picks", lambda: _picks(screen))
     return Shown(
@@ -82,7 +82,7 @@ def shown(screen: Screen) -> Shown:
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},
         places=places,
         # Not the counts in `kept.words`: they begin anew when a board was put away meanwhile.
-        words={key: screen.kept.digest_of(row) for key, row in rows.items()},
+        words={key: screen.kept.row_fingerprint(row) for key, row in rows.items()},
         readings=readings(screen.whole.rows),
         rows=rows,
         screen=screen,
@@ -203,7 +203,7 @@ def announcement(rows: Sequence[Row], as_of: datetime) -> str:
 
 
 def _told(row: Row, as_of: datetime) -> str:
-    state, text = words.STATES[row.state].lower(), words.against(row, as_of).text
+    state, text = words.STATE_LABELS[row.state].lower(), words.against(row, as_of).text
     told = text if text.startswith(state) else f"{state}, {text}"
     return told if row.fresh else f"{told}, not confirmed"
 

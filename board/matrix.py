@@ -15,7 +15,7 @@ from board.question import FIRST_MONTH, BadQuestion, Question
 from board.sections import MANY
 from board.words import reopened
 from closing.calendar.months import month_end, previous_month
-from closing.judging.on_time import OnTime, on_time
+from closing.judging.on_time import OnTimeRate, on_time_rate
 from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row
@@ -119,7 +119,7 @@ class Matrix:
 
     `board` is the last month with all that the person may see, before any filter. `entities` counts those that pass
     the filters. Where not all of them are loaded (`whole` is false) nobody has judged them all: `reopened` and
-    `on_time` are None.
+    `on_time_rate` are None.
     """
 
     months: Sequence[date]
@@ -130,7 +130,7 @@ class Matrix:
     entities: int
     whole: bool
     reopened: int | None
-    on_time: OnTime | None
+    on_time: OnTimeRate | None
 
     @property
     def lines(self) -> list[Line]:
@@ -253,7 +253,7 @@ def _whole(
         len(chosen),
         whole=True,
         reopened=sum(map(reopened, rows)),
-        on_time=on_time(rows, asked.as_of),
+        on_time=on_time_rate(rows, asked.as_of),
     )
 
 

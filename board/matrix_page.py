@@ -21,7 +21,7 @@ from board.sheet import sheet
 from board.toolbar import how_old, nobody, notes, toolbar
 from closing.calendar.days import month_and_year, short_month
 from closing.calendar.months import previous_month
-from closing.judging.on_time import ON_TIME_LINE, OnTime
+from closing.judging.on_time import ON_TIME_TARGET_PERCENT, OnTimeRate
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
@@ -191,24 +191,27 @@ def _sums(data: Matrix) -> list[str]:
     return said
 
 
-def _rate(found: OnTime | None) -> tuple[str, str]:
+def _rate(found: OnTimeRate | None) -> tuple[str, str]:
     """The on-time rate of all that was due in the window, and what is the matter with it."""
     if found is None:
         return f"on-time rate: counted for {MANY} entities or fewer", ""
     if found.permille is None:
         return "no deadline has passed", ""
     rate = f"on time {found.permille / 10:.1f}".removesuffix(".0") + _PERCENT
-    return f"{rate} of {found.due:,} due", f"below {ON_TIME_LINE}{_PERCENT}" if found.below else ""
+    return (
+        f"{rate} of {found.due:,} due",
+        f"below {ON_TIME_TARGET_PERCENT}{_PERCENT}" if found.below_target else "",
+    )
 
 
-def _left_out(found: OnTime | None) -> str:
+def _left_out(found: OnTimeRate | None) -> str:
     """What the rate leaves out, counted: nobody shall take a part for the whole."""
-    if found is None or not found.left_out:
+    if found is None or not found.excluded:
         return ""
     parts = (
-        (found.perhaps, "perhaps on time"),
+        (found.perhaps_on_time, "perhaps on time"),
         (found.date_unknown, "date unknown"),
-        (found.not_known, "not known"),
+        (found.unknown, "not known"),
         (found.no_deadline, "without a deadline"),
     )
     return "left out: " + ", ".join(f"{count:,} {name}" for count, name in parts if count)
@@ -351,7 +354,7 @@ def _full(row: Row, month: date, asked: Asked) -> str:
             )
     if row.span is None:
         text = row.because
-    parts = [words.STATES[row.state], text, said.detail]
+    parts = [words.STATE_LABELS[row.state], text, said.detail]
     parts += ["reopened"] if words.reopened(row) else []
     parts += ["counts as closed"] if row.state is PeriodState.ON_HOLD and row.counts_as_closed else []
     if row.fresh and standing.unconfirmed:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from board.question import SHOWS, Question
 from closing.judging.standing import Level
-from closing.scoreboard.board import GroupNode, Scoreboard, concerning
+from closing.scoreboard.board import GroupNode, Scoreboard, warnings_for
 from closing.scoreboard.row import Row, outstanding
 
 _LATE = frozenset({Level.LATE, Level.ALERTING})
@@ -49,7 +49,7 @@ def narrowed(board: Scoreboard, question: Question) -> Scoreboard:
     if not question.narrows and question.sort == "behind":
         return board
     rows = matching(board, question)
-    return Scoreboard(board.month, board.as_of, rows, board.groups, concerning(board.warnings, rows))
+    return Scoreboard(board.month, board.as_of, rows, board.groups, warnings_for(board.warnings, rows))
 
 
 def matching(board: Scoreboard, question: Question) -> list[Row]:

@@ -15,10 +15,10 @@ from closing.calendar.months import active_month, month_end, month_of, next_mont
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
-from closing.scoreboard.headline import Role, headline_parts
+from closing.scoreboard.headline import HeadlineRole, headline_parts
 from closing.scoreboard.row import Row
 
-_TONES = {Role.WHO: "strong", Role.HOW_LATE: "alert", Role.OTHER: ""}
+_TONES = {HeadlineRole.WHO: "strong", HeadlineRole.HOW_LATE: "alert", HeadlineRole.OTHER: ""}
 _LATE = {Level.LATE, Level.ALERTING}
 
 
@@ -175,7 +175,7 @@ def _notice(board: Scoreboard, reader: Reader, *, past: bool) -> str:
     if not rows:
         return ""
     reads = [row.read_at for row in rows if row.read_at is not None]
-    trouble = sorted({row.trouble for row in rows if row.trouble})
+    trouble = sorted({row.read_error for row in rows if row.read_error})
     why = f" {' '.join(trouble[:3])}" if trouble else ""
     if not reads and past:
         return "Nothing had been read by then."

@@ -22,13 +22,13 @@ from board.question_words import filters_in_words
 from board.rows import Line, Reader, line
 from board.sheet import sheet
 from board.toolbar import Toolbar, nobody, toolbar
-from closing.calendar.days import WorkCalendar, month_and_year
-from closing.judging.escalation import Escalated
+from closing.calendar.days import WorkdayCalendar, month_and_year
+from closing.judging.escalation import AlertingEntity
 from closing.phrasing import (
-    acknowledged,
-    confirmed,
-    expected,
-    reason_given,
+    acknowledgement_text,
+    expected_close_text,
+    is_confirmed,
+    overdue_reason_text,
     state_because,
     unconfirmed_because,
 )
@@ -131,7 +131,7 @@ def _bar(asked: Asked, board: Scoreboard, path: str) -> Toolbar:
     )
 
 
-def _calendars(board: Scoreboard) -> Mapping[int, WorkCalendar]:
+def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
     ids = {row.calendar_id for row in board.rows if row.calendar_id is not None}
     return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
 
@@ -145,7 +145,7 @@ def _answer(queue: Queue) -> Answer:
     by = words.days_in_words(worst.standing.days_late, worst.standing.unit)
     behind = f"{worst.name} is furthest behind: {by} late for {month_and_year(month)}."
     open_ = sum(row.remarks.acknowledged_at is None for row in rows)
-    unsure = sum(not confirmed(row) for row in rows)
+    unsure = sum(not is_confirmed(row) for row in rows)
     older = sum(month != queue.board.month for each in queue.entities for month, _ in each.months)
     return Answer(
         f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line",
@@ -174,8 +174,8 @@ def _nobody_past(queue: Queue) -> Answer:
 # --- one entity ---------------------------------------------------------------------------------------------------
 
 
-def _item(each: Escalated, known: Known, board: Scoreboard, asked: Asked) -> Item:
-    row, month = each.worst, each.months[0][0]
+def _item(each: AlertingEntity, known: Known, board: Scoreboard, asked: Asked) -> Item:
+    row, month = each.worst_row, each.months[0][0]
     owner = known.owners.get(row.code)
     names = {node.code: node.name for node in board.groups}
     place = [row.code, row.country, names.get(row.group, row.group), row.connection]
@@ -209,13 +209,13 @@ def _month(month: date, row: Row, known: Known, asked: Asked) -> Month:
         line=line(row, as_of, reader, query),
         late=f"+{words.days(standing.days_late, standing.unit)}",
         unit=words.days_in_words(standing.days_late, standing.unit) + " late",
-        confirmed=confirmed(row),
+        confirmed=is_confirmed(row),
         since=f"{line_of} since {words.short_day(since)}" if since is not None else line_of,
         reason=bool(row.remarks.reason),
         in_the_way=in_the_way(row, reader, as_of),
         lonely=row.period_id in known.lonely,
-        expected=expected(row, as_of),
-        acknowledged=acknowledged(row, lambda moment: words.clock(moment, reader.zone, as_of)),
+        expected=expected_close_text(row, as_of),
+        acknowledged=acknowledgement_text(row, lambda moment: words.clock(moment, reader.zone, as_of)),
         acknowledged_text=row.remarks.acknowledged_text,
     )
 
@@ -230,6 +230,6 @@ def in_the_way(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str
     found = [
         ("stale", unconfirmed_because(row, when)),
         (row.state.value, state_because(row)),
-        (reason, reason_given(row, when)),
+        (reason, overdue_reason_text(row, when)),
     ]
     return [(icon, told) for icon, told in found if told]

@@ -58,7 +58,7 @@ def _entity(row: Row) -> dict[str, object]:
         "group": row.group,
         "state": row.state.value,
         "because": row.because,
-        "native": facts_to_json(row.native) if row.native is not None else None,
+        "native": facts_to_json(row.native_facts) if row.native_facts is not None else None,
         "due_on": deadline.due_on.isoformat() if deadline is not None else None,
         "deadline_explanation": deadline.explanation if deadline is not None else None,
         "days_late": standing.days_late,
@@ -220,7 +220,7 @@ def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode:
 
 def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     mark = _MARKS[row.state][0 if unicode else 1]
-    state = f"{mark} {words.STATES[row.state]}"
+    state = f"{mark} {words.STATE_LABELS[row.state]}"
     if row.read_at is not None and not row.fresh:
         state += f" as of {words.clock(row.read_at, UTC, board.as_of)}"
     if words.reopened(row):

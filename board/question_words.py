@@ -17,7 +17,7 @@ def filters(question: Question, groups: Sequence[GroupNode]) -> list[tuple[str, 
     told = [
         ("Show", SHOWS[question.show] if question.show != "all" else ""),
         ("Search", f"“{question.q}”" if question.q else ""),
-        ("State", words.STATES[PeriodState(question.state)] if question.state else ""),
+        ("State", words.STATE_LABELS[PeriodState(question.state)] if question.state else ""),
         ("Against deadline", Level(question.level).value.replace("_", " ") if question.level else ""),
         ("Group", names.get(question.group, question.group)),
         ("Country", question.country),

@@ -111,15 +111,15 @@ def line(row: Row, as_of: datetime, reader: Reader, query: str) -> Line:
     """A row cell by cell; `query` goes behind the address of its entity's page."""
     said = words.against(row, as_of)
     because, more = _split(row.because)
-    if row.trouble and row.read_at is None:
-        because, more = row.trouble, ""  # says more than "no data yet", and names the next step
-    elif row.trouble and not row.fresh:
-        more = f"{more}. {row.trouble}".lstrip(". ")
+    if row.read_error and row.read_at is None:
+        because, more = row.read_error, ""  # says more than "no data yet", and names the next step
+    elif row.read_error and not row.fresh:
+        more = f"{more}. {row.read_error}".lstrip(". ")
     deadline = row.deadline
     return Line(
         row=row,
         kind=row.state.value,
-        state=words.STATES[row.state],
+        state=words.STATE_LABELS[row.state],
         state_notes=_state_notes(row, as_of, reader),
         reopened=words.reopened(row),
         due=words.short_day(deadline.due_on) if deadline is not None else "",
@@ -131,19 +131,19 @@ def line(row: Row, as_of: datetime, reader: Reader, query: str) -> Line:
         because=because,
         because_more=more,
         initials=words.initials(row.owner),
-        track=[(place * _TRACK_STEP, _TRACK_TONES[level]) for place, level in enumerate(row.track)],
+        track=[(place * _TRACK_STEP, _TRACK_TONES[level]) for place, level in enumerate(row.track_record)],
         track_words=_track_words(row),
         url=f"/entities/{row.code}/?{query}",
         said=_said(row),
-        silenced=words.silenced(row.quiet) if row.quiet is not None else "",
+        silenced=words.silenced(row.silence) if row.silence is not None else "",
     )
 
 
 def _track_words(row: Row) -> str:
     """ "Last 12 months: 9 on time, 2 late, 1 not known"; the months that cannot be told are told too."""
-    tones = Counter(_TRACK_TONES[level] for level in row.track)
+    tones = Counter(_TRACK_TONES[level] for level in row.track_record)
     told = [f"{tones[tone]} {label}" for tone, label in _TRACK_LABELS.items() if tones[tone]]
-    return f"Last {len(row.track)} months: {', '.join(told)}" if told else ""
+    return f"Last {len(row.track_record)} months: {', '.join(told)}" if told else ""
 
 
 def _said(row: Row) -> list[str]:

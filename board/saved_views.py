@@ -33,7 +33,7 @@ from board.words import short_day
 from closing.calendar.days import month_and_year
 from entities import services
 from entities.models import Person, SavedView
-from entities.services import LONGEST_VIEW_NAME, ViewNameTaken, ViewRefused
+from entities.services import MAX_VIEW_NAME_LENGTH, InvalidSavedView, ViewNameTaken
 
 _SAVED_WITH = (
     "screen",
@@ -72,7 +72,7 @@ class Menu:
     lines: Sequence[Line]
     month: str
     moment: str
-    longest_name: int = LONGEST_VIEW_NAME
+    longest_name: int = MAX_VIEW_NAME_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _page(request: HttpRequest, person: Person, refused: Refused | None = None) 
     told = {
         "lines": [_line(view, zone) for view in _views_of(person)],
         "refused": refused,
-        "longest_name": LONGEST_VIEW_NAME,
+        "longest_name": MAX_VIEW_NAME_LENGTH,
         "back": reverse("saved_views"),
         **shell(person, ""),
     }
@@ -184,7 +184,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
         )
     except BadQuestion as why:
         return _page(request, person, Refused(str(why), name))
-    except ViewRefused as why:
+    except InvalidSavedView as why:
         fields = [(each, posted[each]) for each in _SAVED_WITH if each in posted]
         taken = isinstance(why, ViewNameTaken)
         return _page(request, person, Refused(str(why), name, taken=taken, fields=fields))
@@ -214,7 +214,7 @@ def rename_view(request: HttpRequest, person: Person, view_id: int) -> HttpRespo
     name = request.POST.get("name", "")
     try:
         view = services.rename_view(person, view_id, name)
-    except ViewRefused as why:
+    except InvalidSavedView as why:
         return _page(request, person, Refused(str(why), name, view_id))
     messages.success(request, f"It is called “{view.name}” now.")
     return _back(request)
@@ -233,7 +233,7 @@ def restore_view(request: HttpRequest, person: Person, view_id: int) -> HttpResp
     """Bring back a view that was just deleted."""
     try:
         view = services.restore_view(person, view_id)
-    except ViewRefused as why:
+    except InvalidSavedView as why:
         messages.error(request, str(why))
     else:
         messages.success(request, f"“{view.name}” is back{', as your start page' if view.is_start else ''}.")
@@ -243,7 +243,7 @@ def restore_view(request: HttpRequest, person: Person, view_id: int) -> HttpResp
 @_of_mine
 def start_with_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
     """Make a view the start page (`start=yes`), or no longer."""
-    view = services.start_with(person, view_id, chosen=request.POST.get("start") == "yes")
+    view = services.set_start_view(person, view_id, chosen=request.POST.get("start") == "yes")
     told = f"You start with “{view.name}” now." if view.is_start else "You start with the board now."
     messages.success(request, told)
     return _back(request)

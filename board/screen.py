@@ -27,12 +27,12 @@ from board.question import Question
 from board.rows import Reader, line
 from board.sections import Folds, Section, sections
 from board.shell import past_the_line
-from closing.calendar.days import WorkCalendar
-from closing.scoreboard.board import Scoreboard, at_moment
-from closing.scoreboard.board_diff import differences
+from closing.calendar.days import WorkdayCalendar
+from closing.scoreboard.board import Scoreboard, with_as_of
+from closing.scoreboard.board_diff import diff_boards
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
-from periods.board_cache.cached_board import Kept, Scope
+from periods.board_cache.cached_board import CachedBoard, VisibleBoard
 
 _SHARED = 64  # parts of one board that are kept for others who ask the same
 _PARTS = 4096  # rendered parts, of a few hundred bytes each, that are kept whatever board they were made for
@@ -50,7 +50,7 @@ class Screen:
     whole: Scoreboard
     question: Question
     reader: Reader
-    kept: Kept | None = None
+    kept: CachedBoard | None = None
     version: str = ""
     calendars: Calendars = no_calendars
     shared: dict[object, Any] = field(default_factory=dict, repr=False)
@@ -183,7 +183,7 @@ class Screen:
     def _fragment(self, row: Row) -> tuple[bytes, bytes]:
         if self.kept is None:
             return self._made_anew(row)
-        said = self.kept.words[row.entity_id]
+        said = self.kept.revisions[row.entity_id]
         known = self._made.get(row.entity_id)
         if known is None or known[0] != said:
             known = self._made[row.entity_id] = said, self._made_anew(row)
@@ -222,10 +222,18 @@ def screen_of(asked: Asked) -> Screen:
         return Screen(board, asked.question, asked.reader, calendars=calendars_of(board))
     scope = asked.scope
     version = version_of(scope, asked.as_of, asked.reader)
-    return Screen(board, asked.question, asked.reader, scope.kept, version, calendars_of(board), scope.shared)
+    return Screen(
+        board,
+        asked.question,
+        asked.reader,
+        scope.cached_board,
+        version,
+        calendars_of(board),
+        scope.render_cache,
+    )
 
 
-def version_of(scope: Scope, as_of: datetime, reader: Reader) -> str:
+def version_of(scope: VisibleBoard, as_of: datetime, reader: Reader) -> str:
     """Names what a reader is shown now: what the board says, and their day, since it tells "since Tue 9 Jun"."""
     return f"{scope.version}{as_of.astimezone(reader.zone):%m%d}"
 
@@ -235,7 +243,7 @@ def calendars_of(board: Scoreboard) -> Calendars:
     return partial(_calendars, board)
 
 
-def _calendars(board: Scoreboard) -> Mapping[int, WorkCalendar]:
+def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
     ids = {row.calendar_id for row in board.rows if row.calendar_id is not None}
     return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
 
@@ -250,8 +258,8 @@ class Since:
 
 def since(asked: Asked, screen: Screen) -> Since:
     """The differences between the past board on the screen and the same question now."""
-    now = narrowed(at_moment(asked.scope.board, asked.now), asked.question.but(at=None))
-    found = differences(screen.board, now)
+    now = narrowed(with_as_of(asked.scope.board, asked.now), asked.question.but(at=None))
+    found = diff_boards(screen.board, now)
     summary = found.summary[:1].upper() + found.summary[1:]
     return Since(summary, [f"{each.name}: {each.words}" for each in found.items])
 

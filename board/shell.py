@@ -34,7 +34,7 @@ class Link:
 
 def past_the_line(board: Scoreboard) -> int:
     """Entities over the alert line, in the month shown or in one of those before that the rows tell of."""
-    return sum(row.standing.alerting or Level.ALERTING in row.track for row in board.rows)
+    return sum(row.standing.alerting or Level.ALERTING in row.track_record for row in board.rows)
 
 
 def shell(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:

@@ -33,7 +33,7 @@ from board.controls import page_number
 from board.saved_views import SeeOther
 from board.shell import shell
 from closing.calendar.days import full_date, local_date
-from entities.access import working_on
+from entities.access import writable_entities
 from entities.models import Group, LegalEntity
 
 SHOWN = 50  # silences that are over, on one page
@@ -205,7 +205,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     groups = list(groups_to_silence(asked.person))
-    entities = list(working_on(asked.person).select_related("group").order_by("name"))
+    entities = list(writable_entities(asked.person).select_related("group").order_by("name"))
     places: list[Place] = [*groups, *entities]
     may = {_key(each) for each in places}
     seen = silences_seen_by(asked.person)

@@ -33,10 +33,10 @@ from board.live import Shown, beat, message, shown
 from board.open_stream import Message, Receive, Send, Stream
 from board.screen import Screen, calendars_of, version_of
 from closing.calendar.months import active_month
-from closing.scoreboard.board import at_moment
-from entities.access import access_of, open_sessions
-from periods.board_cache.cache import KEEPER
-from periods.board_cache.change_feed import CHANNEL, unseen
+from closing.scoreboard.board import with_as_of
+from entities.access import access_fingerprints, open_sessions
+from periods.board_cache.cache import BOARD_CACHE
+from periods.board_cache.change_feed import WAKEUP_CHANNEL, changes_since
 
 BEAT = 20.0  # seconds between heartbeats; a browser that misses two says so
 SWEEP = 5.0  # seconds after which the hub looks for news although nobody nudged it
@@ -153,7 +153,7 @@ class Hub:
             ) as server,
             server.pubsub() as hearing,
         ):
-            await hearing.subscribe(CHANNEL)
+            await hearing.subscribe(WAKEUP_CHANNEL)
             async for _ in hearing.listen():
                 self._nudged.set()
 
@@ -167,7 +167,7 @@ class Hub:
         views = list(self._views.values())
         begun = self._loop.time()
         found = await in_thread(lambda: _looked(views))
-        if KEEPER.access_news != self._access_news:
+        if BOARD_CACHE.access_revision != self._access_news:
             await self._check_access()  # first: whoever was shut out before a change is not told of it
         for view, after in found:
             data = message(view.shown, after)
@@ -195,11 +195,11 @@ class Hub:
 
     async def _check_access(self) -> None:
         """End the streams of everybody whose access, session or account is not what it was when they opened."""
-        heard = KEEPER.access_news
+        heard = BOARD_CACHE.access_revision
         streams = self.streams
         people = {stream.person_id for stream in streams}
         keys = {stream.session_key for stream in streams}
-        held, known = await in_thread(lambda: (access_of(people), open_sessions(keys)))
+        held, known = await in_thread(lambda: (access_fingerprints(people), open_sessions(keys)))
         for stream in streams:
             access = held.get(stream.person_id)
             if (
@@ -278,7 +278,7 @@ def open_for(person_id: int, session_key: str, told: dict[str, str]) -> Opening 
 
     The access is read before what it lets them see: whatever changes in between is found by the next look at it.
     """
-    access = access_of([person_id]).get(person_id)
+    access = access_fingerprints([person_id]).get(person_id)
     person = DoorBackend().get_user(person_id)
     if access is None or person is None:
         return None
@@ -290,31 +290,39 @@ def open_for(person_id: int, session_key: str, told: dict[str, str]) -> Opening 
 
 
 def _screen(asked: Asked, ids: frozenset[int] | None) -> Screen:
-    scope = KEEPER.board(asked.month, asked.as_of).scope(ids)
-    board = at_moment(scope.board, asked.as_of)
+    scope = BOARD_CACHE.board(asked.month, asked.as_of).visible_board(ids)
+    board = with_as_of(scope.board, asked.as_of)
     version = version_of(scope, asked.as_of, asked.reader)
-    return Screen(board, asked.question, asked.reader, scope.kept, version, calendars_of(board), scope.shared)
+    return Screen(
+        board,
+        asked.question,
+        asked.reader,
+        scope.cached_board,
+        version,
+        calendars_of(board),
+        scope.render_cache,
+    )
 
 
 def _looked(views: list[View]) -> list[tuple[View, Shown]]:
     """The next screen of every view for which something is new."""
     as_of = door.now()
-    KEEPER.hear(*unseen(KEEPER.seen))
+    BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
     found = []
     for view in views:
         asked = view.asked
         month = asked.question.month or active_month(as_of.astimezone(asked.reader.zone).date())
         before = view.shown.screen
         assert before.kept is not None
-        kept = KEEPER.board(month, as_of)
+        kept = BOARD_CACHE.board(month, as_of)
         same_day = before.day == as_of.astimezone(asked.reader.zone).date()
         if same_day and (kept.month, kept.generation) == (before.kept.month, before.kept.generation):
             continue
         now = Asked(asked.person, asked.reader, asked.question, as_of, as_of, month, month)
         found.append((view, shown(_screen(now, view.ids))))
     if found:
-        KEEPER.hear(
-            *unseen(KEEPER.seen)
+        BOARD_CACHE.apply_changes(
+            *changes_since(BOARD_CACHE.snapshot_token)
         )  # whoever lost access before what was just read must not be told of it
     return found
 

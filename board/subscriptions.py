@@ -18,8 +18,8 @@ from board.asked import Asked, ask, asking
 from board.saved_views import SeeOther
 from board.shell import shell
 from board.subscriptions_page import Form, calendars_of, form_of, subscriptions_page
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import Rhythm, choices
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import Cadence, allowed_cadences
 from entities.models import WorkCalendar
 
 _CLOCKS = {"digest_at": "08:00", "quiet_from": "22:00", "quiet_until": "07:00"}
@@ -77,16 +77,16 @@ def _read(
     """What the form says, or what is wrong with it by field."""
     problems: dict[str, str] = {}
     rhythms = dict(now.rhythms)
-    for kind in Kind:
+    for kind in NoticeKind:
         text = typed.get(f"kind-{kind.value}")
         if text is None:
             continue  # it is locked, and so is what was chosen before
         try:
-            rhythm = Rhythm(text)
+            rhythm = Cadence(text)
         except ValueError:
             problems[f"kind-{kind.value}"] = "Choose one of these."
             continue
-        if rhythm not in choices(kind, in_digest=True):
+        if rhythm not in allowed_cadences(kind, in_digest=True):
             problems[f"kind-{kind.value}"] = "That cannot be chosen for these."
         rhythms[kind] = rhythm
     clocks = {name: _clock(typed, name, problems) for name in _CLOCKS}

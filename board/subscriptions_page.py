@@ -16,30 +16,37 @@ from board.alert_words import KINDS
 from board.alerts import visible_notices
 from board.asked import Asked
 from closing.calendar.days import local_date
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import PROMISED, USUAL, Rhythm, choices, due_at, in_force
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import (
+    DEFAULT_CADENCES,
+    MANDATORY_KINDS,
+    Cadence,
+    allowed_cadences,
+    effective_cadence,
+    next_send_at,
+)
 from closing.phrasing import day_and_clock
 from entities.models import WorkCalendar
 
 RHYTHMS = {
-    Rhythm.AT_ONCE: "At once",
-    Rhythm.DAILY: "Daily digest",
-    Rhythm.WEEKLY: "Weekly digest",
-    Rhythm.NEVER: "Never",
+    Cadence.IMMEDIATE: "At once",
+    Cadence.DAILY: "Daily digest",
+    Cadence.WEEKLY: "Weekly digest",
+    Cadence.NEVER: "Never",
 }
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 ABOUT = {
-    Kind.ALERT: "An entity is further past its deadline than its alert line allows.",
-    Kind.ESCALATION: "It still is not closed, and a step of its group's escalation has come.",
-    Kind.UNCONFIRMED: "An entity would be past its alert line, and nobody can tell, as it is not read.",
-    Kind.REOPENED: "A period that had been closed was opened again.",
-    Kind.CLEARED: "What you were told of as late has closed, and how late it was.",
-    Kind.DUE_SOON: "A deadline is a few working days ahead, and the entity is not closed yet.",
-    Kind.LATE: "What is past its deadline, told anew each day, so never at once.",
-    Kind.NO_DEADLINE: "A month has ended, and nobody has set a deadline for it.",
-    Kind.STALE: "Nothing has been read from an ERP for longer than is allowed.",
-    Kind.REFUSED: "An ERP turns us away. This goes to those who administer its entities.",
-    Kind.GROUP_CLOSED: "Every entity of a group that you work for has closed.",
+    NoticeKind.ALERT: "An entity is further past its deadline than its alert line allows.",
+    NoticeKind.ESCALATION: "It still is not closed, and a step of its group's escalation has come.",
+    NoticeKind.UNCONFIRMED: "An entity would be past its alert line, and nobody can tell, as it is not read.",
+    NoticeKind.REOPENED: "A period that had been closed was opened again.",
+    NoticeKind.CLEARED: "What you were told of as late has closed, and how late it was.",
+    NoticeKind.DUE_SOON: "A deadline is a few working days ahead, and the entity is not closed yet.",
+    NoticeKind.LATE: "What is past its deadline, told anew each day, so never at once.",
+    NoticeKind.NO_DEADLINE: "A month has ended, and nobody has set a deadline for it.",
+    NoticeKind.STALE: "Nothing has been read from an ERP for longer than is allowed.",
+    NoticeKind.REFUSED: "An ERP turns us away. This goes to those who administer its entities.",
+    NoticeKind.GROUP_CLOSED: "Every entity of a group that you work for has closed.",
 }
 _LOCKED = (
     "Always at once: everybody relies on this being read in time."
@@ -128,8 +135,8 @@ def subscriptions_page(
     values = form.values
     owned, deputised = _stand_ins(asked)
     return SubscriptionsPage(
-        promised=[choice for kind, choice in zip(KINDS, made, strict=True) if kind in PROMISED],
-        others=[choice for kind, choice in zip(KINDS, made, strict=True) if kind not in PROMISED],
+        promised=[choice for kind, choice in zip(KINDS, made, strict=True) if kind in MANDATORY_KINDS],
+        others=[choice for kind, choice in zip(KINDS, made, strict=True) if kind not in MANDATORY_KINDS],
         values=values,
         problems=form.problems,
         weekdays=[
@@ -148,18 +155,18 @@ def subscriptions_page(
     )
 
 
-def _choice(kind: Kind, form: Form, locked: str, *, in_digest: bool) -> Choice:
-    name, promised = f"kind-{kind.value}", kind in PROMISED
-    offered = choices(kind, in_digest=in_digest)
+def _choice(kind: NoticeKind, form: Form, locked: str, *, in_digest: bool) -> Choice:
+    name, promised = f"kind-{kind.value}", kind in MANDATORY_KINDS
+    offered = allowed_cadences(kind, in_digest=in_digest)
     typed = form.values.get(name, "")
-    chosen = Rhythm(typed) if typed in {each.value for each in Rhythm} else None
-    now = in_force(kind, chosen, in_digest=in_digest)
+    chosen = Cadence(typed) if typed in {each.value for each in Cadence} else None
+    now = effective_cadence(kind, chosen, in_digest=in_digest)
     return Choice(
         name=name,
         label=KINDS[kind],
         about=ABOUT[kind],
         options=[(each.value, RHYTHMS[each], each is now) for each in offered],
-        usual=RHYTHMS[USUAL[kind]],
+        usual=RHYTHMS[DEFAULT_CADENCES[kind]],
         locked=locked if promised else "",
         problem=form.problems.get(name, ""),
     )
@@ -191,9 +198,9 @@ def _listed(names: set[str]) -> str:
 
 def _next(asked: Asked, now: Arranged, *, in_digest: bool) -> list[str]:
     """When the next digests come and what waits in them, a sentence each; also of what is held back until then."""
-    rhythms = {in_force(kind, now.rhythms.get(kind), in_digest=in_digest) for kind in Kind}
+    rhythms = {effective_cadence(kind, now.rhythms.get(kind), in_digest=in_digest) for kind in NoticeKind}
     waiting = {
-        Rhythm(each.rhythm): each
+        Cadence(each.rhythm): each
         for each in Delivery.objects.filter(recipient=asked.person, state=Delivery.State.WAITING).order_by(
             "-due_at"
         )
@@ -201,19 +208,19 @@ def _next(asked: Asked, now: Arranged, *, in_digest: bool) -> list[str]:
     seen = visible_notices(asked)
     found = []
     hours = hours_of([asked.person.pk], asked.now)[asked.person.pk]
-    for rhythm, name in ((Rhythm.DAILY, "daily"), (Rhythm.WEEKLY, "weekly")):
+    for rhythm, name in ((Cadence.DAILY, "daily"), (Cadence.WEEKLY, "weekly")):
         message = waiting.get(rhythm)
         count = seen.filter(lines__delivery=message).distinct().count() if message is not None else 0
         if message is not None and count:
             things = "1 notice waits" if count == 1 else f"{count} notices wait"
             found.append(f"The next {name} digest comes {_when(message.due_at, asked)}; {things} in it.")
         elif rhythm in rhythms:
-            when = _when(due_at(rhythm, hours, asked.now), asked)
+            when = _when(next_send_at(rhythm, hours, asked.now), asked)
             found.append(f"The next {name} digest would come {when}; right now nothing waits in it.")
-    at_once = waiting.get(Rhythm.AT_ONCE)
+    at_once = waiting.get(Cadence.IMMEDIATE)
     if at_once is not None and at_once.due_at > asked.now:
         found.append(f"What is told at once waits until {_when(at_once.due_at, asked)}.")
-    elif (until := due_at(Rhythm.AT_ONCE, hours, asked.now)) > asked.now:
+    elif (until := next_send_at(Cadence.IMMEDIATE, hours, asked.now)) > asked.now:
         found.append(f"You rest now: what is told at once would wait until {_when(until, asked)}.")
     return found
 

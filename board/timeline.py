@@ -10,16 +10,16 @@ from datetime import date
 from board.asked import Asked
 from board.narrow import narrowed
 from board.sections import MANY, Section, sections
-from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.calendar.days import WorkdayCalendar, local_date, zone_named
 from closing.calendar.months import month_end
 from closing.judging.risk import at_risk, next_deadlines
-from closing.judging.timeline import Day, days_to_show, first_number, timeline
+from closing.judging.timeline import TimelineDay, days_to_show, first_workday_number, timeline
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row, ranked
 from entities.calendars import work_calendars
-from periods.reads import changes_of
+from periods.reads import changes_by_period
 
-_WEEKDAYS = WorkCalendar("Monday to Friday")
+_WEEKDAYS = WorkdayCalendar("Monday to Friday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Lane:
     """One entity's days."""
 
     row: Row
-    days: Sequence[Day]
+    days: Sequence[TimelineDay]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,14 @@ def close_by_day(asked: Asked, opened: Sequence[str] = ()) -> Timeline:
     parts = sections(Scoreboard(whole.month, whole.as_of, rows, whole.groups), asked.question.by)
     drawn = _drawn(parts, len(rows), opened)
     shown = [row for held in drawn.values() for row in held]
-    changes = changes_of(
+    changes = changes_by_period(
         [row.period_id for row in shown if row.standing.reopened and row.period_id is not None], asked.as_of
     )
     usual = _usual_first(rows, calendars)
 
     def lane(row: Row) -> Lane:
         calendar = _calendar(row, calendars)
-        first = first_number(row, calendar)
+        first = first_workday_number(row, calendar)
         return Lane(
             row,
             timeline(
@@ -141,18 +141,20 @@ def _drawn(parts: Sequence[Section], entities: int, opened: Sequence[str]) -> Ma
     return found
 
 
-def _calendar(row: Row, calendars: Mapping[int, WorkCalendar]) -> WorkCalendar:
+def _calendar(row: Row, calendars: Mapping[int, WorkdayCalendar]) -> WorkdayCalendar:
     return calendars.get(row.calendar_id, _WEEKDAYS) if row.calendar_id is not None else _WEEKDAYS
 
 
-def _usual_first(rows: Sequence[Row], calendars: Mapping[int, WorkCalendar]) -> int:
+def _usual_first(rows: Sequence[Row], calendars: Mapping[int, WorkdayCalendar]) -> int:
     """What most of these deadlines call the first working day, for those whose label does not tell."""
-    told = Counter(first_number(row, _calendar(row, calendars)) for row in rows)
+    told = Counter(first_workday_number(row, _calendar(row, calendars)) for row in rows)
     del told[None]
     return next((first for first, _ in told.most_common(1) if first is not None), 1)
 
 
-def _waiting(day: date, rows: Sequence[Row], asked: Asked, calendars: Mapping[int, WorkCalendar]) -> Waiting:
+def _waiting(
+    day: date, rows: Sequence[Row], asked: Asked, calendars: Mapping[int, WorkdayCalendar]
+) -> Waiting:
     risky = {
         row.code
         for row in rows

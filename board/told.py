@@ -11,7 +11,7 @@ from alerts.models import DeliveryLine, Notice
 from board.alert_words import Told, told
 from board.alerts import administered, lines_of, visible_notices
 from board.asked import Asked
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from closing.scoreboard.row import Row
 
 
@@ -44,8 +44,8 @@ def told_of_period(asked: Asked, entity_id: int, period_id: int | None, row: Row
     if period_id is None:
         return []
     own = visible_notices(asked).filter(period=period_id).select_related("policy_version__policy", "period")
-    newest = own.filter(kind=Kind.LATE.value).values("pk")[:1]
-    notices = list(own.exclude(~Q(pk__in=newest), kind=Kind.LATE.value))
+    newest = own.filter(kind=NoticeKind.LATE.value).values("pk")[:1]
+    notices = list(own.exclude(~Q(pk__in=newest), kind=NoticeKind.LATE.value))
     lines = lines_of(notices) if notices else {}
     teller = Teller(asked, lines, administered(asked, lines, [entity_id]))
     return [teller.notice(each, row, entity_id) for each in notices]

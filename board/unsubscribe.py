@@ -16,8 +16,8 @@ from alerts.mail.unsubscribe_links import NoSuchLink, read_token
 from alerts.routing.preference_updates import arrange, switch_off
 from alerts.routing.preferences import Arranged, arranged_by
 from board.alert_words import KINDS
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import USUAL, Rhythm, in_force
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, effective_cadence
 from entities.models import Person
 
 
@@ -31,18 +31,18 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, {"state": "unknown"}, status=404)
     told: dict[str, object] = {"kinds": _names(kinds)}
     if request.method != "POST":
-        off = all(rhythm is Rhythm.NEVER for rhythm in _in_force(person, kinds).values())
+        off = all(rhythm is Cadence.NEVER for rhythm in _in_force(person, kinds).values())
         return _page(request, {**told, "state": "off" if off else "asked"})
     undo = request.POST.get("undo", "")
     if undo:
         return _undo(request, person, kinds, undo, told)
     before = switch_off(person, kinds, now())
-    was_on = any(before.rhythms.get(kind) is not Rhythm.NEVER for kind in kinds)
+    was_on = any(before.rhythms.get(kind) is not Cadence.NEVER for kind in kinds)
     return _page(request, {**told, "state": "done", "undo": before.token(person) if was_on else ""})
 
 
 def _undo(
-    request: HttpRequest, person: Person, kinds: frozenset[Kind], undo: str, told: dict[str, object]
+    request: HttpRequest, person: Person, kinds: frozenset[NoticeKind], undo: str, told: dict[str, object]
 ) -> HttpResponse:
     try:
         before = Arranged.from_token(undo, person)
@@ -51,18 +51,18 @@ def _undo(
     current = arranged_by(person)
     rhythms = {
         **current.rhythms,
-        **{kind: before.rhythms.get(kind, USUAL[kind]) for kind in kinds},
+        **{kind: before.rhythms.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds},
     }
     arrange(person, replace(current, rhythms=rhythms), now())
     return _page(request, {**told, "state": "undone"})
 
 
-def _in_force(person: Person, kinds: frozenset[Kind]) -> dict[Kind, Rhythm]:
+def _in_force(person: Person, kinds: frozenset[NoticeKind]) -> dict[NoticeKind, Cadence]:
     chosen = arranged_by(person).rhythms
-    return {kind: in_force(kind, chosen.get(kind)) for kind in kinds}
+    return {kind: effective_cadence(kind, chosen.get(kind)) for kind in kinds}
 
 
-def _names(kinds: frozenset[Kind]) -> Sequence[str]:
+def _names(kinds: frozenset[NoticeKind]) -> Sequence[str]:
     return [name for kind, name in KINDS.items() if kind in kinds]
 
 

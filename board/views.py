@@ -88,7 +88,7 @@ def _shown(
         "chip_row": screen.chip_row(),
         "none": nothing_found(whole, question),
         "readings": readings(whole.rows),
-        "tracked": any(row.track for row in whole.rows),
+        "tracked": any(row.track_record for row in whole.rows),
         "past": asked.past,
         "since": since(asked, screen) if asked.past else None,
         "live": not asked.past,

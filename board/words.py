@@ -12,7 +12,7 @@ from closing.calendar.days import local_date, weekday_and_date, zone_named
 from closing.calendar.deadlines import city
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
-from closing.phrasing import STATES as STATES
+from closing.phrasing import STATE_LABELS as STATE_LABELS
 from closing.phrasing import age as age
 from closing.phrasing import between as between
 from closing.phrasing import clock as clock
@@ -23,7 +23,7 @@ from closing.phrasing import short_date as short_date
 from closing.phrasing import short_day as short_day
 from closing.phrasing import unit_explained as unit_explained
 from closing.phrasing import unit_in_words as unit_in_words
-from closing.scoreboard.row import Quiet, Row
+from closing.scoreboard.row import Row, RowSilence
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def furthest(row: Row) -> str:
     return f"+{days(standing.days_late, standing.unit)}" if standing.days_late else "late today"
 
 
-def silenced(quiet: Quiet) -> str:
+def silenced(quiet: RowSilence) -> str:
     """Until when an entity is silenced, by whom and why: "Silenced until Thu 18 Jun by Rosa: the auditors are in"."""
     whole = f" with all of {quiet.group}" if quiet.group else ""
     return f"Silenced{whole} until {short_day(quiet.last_day)} by {quiet.by}: {quiet.reason}"

@@ -15,9 +15,9 @@ from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
-When = Callable[[datetime], str]
+MomentFormatter = Callable[[datetime], str]
 
-STATES = {
+STATE_LABELS = {
     PeriodState.OPEN: "Open",
     PeriodState.ON_HOLD: "On hold",
     PeriodState.CLOSED: "Closed",
@@ -98,7 +98,7 @@ def between(first: date, last: date) -> str:
     return f"between {start} and {day_and_month(last)}"
 
 
-def confirmed(row: Row) -> bool:
+def is_confirmed(row: Row) -> bool:
     """Whether what the row says may be told as a fact."""
     return row.fresh and not row.standing.unconfirmed
 
@@ -106,37 +106,37 @@ def confirmed(row: Row) -> bool:
 # --- what is in the way, and what its people say ------------------------------------------------------------------
 
 
-def unconfirmed_because(row: Row, when: When) -> str:
+def unconfirmed_because(row: Row, when: MomentFormatter) -> str:
     """Why nobody can tell how the row stands now; empty where it is confirmed."""
     if row.missing_since is not None:
         return f"Unconfirmed: the ERP has not listed it since {when(row.missing_since)}."
-    if confirmed(row):
+    if is_confirmed(row):
         return ""
     last = f", last read {when(row.read_at)}" if row.read_at is not None else ""
-    return f"Unconfirmed{last}. {row.trouble}".rstrip()
+    return f"Unconfirmed{last}. {row.read_error}".rstrip()
 
 
 def state_because(row: Row) -> str:
     """The because with its state in front, unless it begins with that: "Open: ledger open"."""
     if not row.because:
         return ""
-    state = STATES[row.state]
+    state = STATE_LABELS[row.state]
     told = row.because[:1].upper() + row.because[1:]
     return told if told.startswith(state) else f"{state}: {row.because}"
 
 
-def reason_given(row: Row, when: When) -> str:
+def overdue_reason_text(row: Row, when: MomentFormatter) -> str:
     """Why the period is late as its own people say, or that they have said nothing."""
     said = row.remarks
     if said.reason:
         told = f"{said.reason}: “{said.reason_text}”" if said.reason_text else said.reason
-        return f"{told} ({said_by(said.reason_by, said.reason_at, when)})"
+        return f"{told} ({attribution(said.reason_by, said.reason_at, when)})"
     if row.reason_missing:
         return "No reason given, though its policy asks for one."
     return "Its people have given no reason."
 
 
-def expected(row: Row, as_of: datetime) -> str:
+def expected_close_text(row: Row, as_of: datetime) -> str:
     """When its people expect to close, and whether that day has passed in the entity's zone."""
     said = row.remarks
     if said.expected_on is None:
@@ -148,14 +148,16 @@ def expected(row: Row, as_of: datetime) -> str:
     return f"Expected {day} by {said.expected_by}{text}"
 
 
-def acknowledged(row: Row, when: When) -> str:
+def acknowledgement_text(row: Row, when: MomentFormatter) -> str:
     """Who has acknowledged it and when; empty where nobody has."""
     said = row.remarks
     return (
-        said_by(said.acknowledged_by, said.acknowledged_at, when) if said.acknowledged_at is not None else ""
+        attribution(said.acknowledged_by, said.acknowledged_at, when)
+        if said.acknowledged_at is not None
+        else ""
     )
 
 
-def said_by(name: str, at: datetime | None, when: When) -> str:
+def attribution(name: str, at: datetime | None, when: MomentFormatter) -> str:
     """ "Sanne de Wit, Thu 11 Jun 10:00"."""
     return f"{name}, {when(at)}" if at is not None else name

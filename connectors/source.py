@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from closing.calendar.days import DateSpan
-from closing.facts.readings import Harvest
+from closing.facts.readings import ReadResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class SourceSettings:
 class LedgerSource(Protocol):
     """One ERP environment that can be read."""
 
-    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> Harvest:
+    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> ReadResult:
         """Read the periods of the wanted companies that touch the span.
 
         Raises ServerUnavailable, AccessRefused or AnswerMisread when nothing at all can be believed; a company that
-        alone fails becomes a Gap of the Harvest.
+        alone fails becomes a ReadGap of the ReadResult.
         """
         ...

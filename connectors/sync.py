@@ -17,7 +17,7 @@ from django.db import connection as database
 
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
-from closing.facts.readings import Harvest
+from closing.facts.readings import ReadResult
 from connectors.pacing import LONGEST_PAUSE, REFUSED_PAUSE
 from connectors.registry import build
 from connectors.source import SourceSettings, Wanted
@@ -25,8 +25,8 @@ from entities.models import Connection
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed
 from infra.secrets import SecretUnreadable
 from periods.models import SyncAttempt
-from periods.recording.attempts import Finish, Outcome, begin_attempt, finish_attempt
-from periods.recording.store import OlderAttempt, record_readings, wanted_entities
+from periods.recording.attempts import AttemptResult, Outcome, begin_attempt, finish_attempt
+from periods.recording.store import LeaseLost, entities_to_read, record_readings
 
 log = structlog.get_logger(__name__)
 
@@ -80,12 +80,12 @@ def sync_connection(
     span = span_to_read(as_of.date())
     try:
         source = build(_settings_for(connection, budget))
-        entities = _patiently(lambda: wanted_entities(connection.pk, span.first))
+        entities = _patiently(lambda: entities_to_read(connection.pk, span.first))
         wanted = [Wanted(entity.erp_id, entity.erp_identity) for entity in entities]
         harvest = source.read(wanted, span)
         finish = _good_finish(harvest, finished_at(), (wall_clock or as_of) - as_of)
         recorded = _patiently(lambda: record_readings(attempt, harvest, span, finish))
-    except OlderAttempt as overtaken:
+    except LeaseLost as overtaken:
         log.warning("sync overtaken", connection=connection.name, attempt=attempt.pk, why=str(overtaken))
         attempt.refresh_from_db()
         return Synced(connection.name, attempt)
@@ -143,13 +143,13 @@ def _settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
     )
 
 
-def _good_finish(harvest: Harvest, finished_at: datetime, to_wall_clock: timedelta) -> Finish:
+def _good_finish(harvest: ReadResult, finished_at: datetime, to_wall_clock: timedelta) -> AttemptResult:
     server = harvest.server_clock
     skew = None if server is None else round((server - finished_at - to_wall_clock).total_seconds())
     told = [f"{gap.erp_id}: {gap.words}" for gap in harvest.gaps]
     if skew is not None and abs(skew) > SKEW_WARNING.total_seconds():
         told.append(f"The ERP's clock differs from ours by {skew} s; states are ordered by our own reads.")
-    return Finish(
+    return AttemptResult(
         Outcome.PARTIAL if harvest.gaps else Outcome.OK,
         finished_at,
         pages=harvest.pages,
@@ -159,7 +159,7 @@ def _good_finish(harvest: Harvest, finished_at: datetime, to_wall_clock: timedel
     )
 
 
-def _bad_finish(error: RequestFailed, as_of: datetime, finished_at: datetime) -> Finish:
+def _bad_finish(error: RequestFailed, as_of: datetime, finished_at: datetime) -> AttemptResult:
     retry_at = None
     if isinstance(error, AccessRefused):
         outcome, retry_at = Outcome.REFUSED, as_of + REFUSED_PAUSE
@@ -169,4 +169,4 @@ def _bad_finish(error: RequestFailed, as_of: datetime, finished_at: datetime) ->
         outcome = Outcome.UNAVAILABLE
         if error.retry_after is not None:
             retry_at = finished_at + min(timedelta(seconds=max(0.0, error.retry_after)), LONGEST_PAUSE)
-    return Finish(outcome, finished_at, http_status=error.status, words=error.words, retry_at=retry_at)
+    return AttemptResult(outcome, finished_at, http_status=error.status, words=error.words, retry_at=retry_at)

@@ -24,14 +24,14 @@ _WORKS = Q(role__in=[Role.FINANCE, Role.ADMINISTRATOR]) | Q(role=Role.OWNER, ent
 _ADMINISTERS = Q(role=Role.ADMINISTRATOR)
 
 
-def working_on(person: Person | AnonymousUser) -> LegalEntityQuerySet:
+def writable_entities(person: Person | AnonymousUser) -> LegalEntityQuerySet:
     """The entities on which the person may write: remarks, reasons, expected dates. Part of what they see."""
-    return LegalEntity.objects.held_by(person, _WORKS)
+    return LegalEntity.objects.through_memberships(person, _WORKS)
 
 
-def administering(person: Person | AnonymousUser) -> LegalEntityQuerySet:
+def administered_entities(person: Person | AnonymousUser) -> LegalEntityQuerySet:
     """The entities that the person administers; part of what they work on."""
-    return LegalEntity.objects.held_by(person, _ADMINISTERS)
+    return LegalEntity.objects.through_memberships(person, _ADMINISTERS)
 
 
 def administered_groups(person: Person | AnonymousUser) -> QuerySet[Group]:
@@ -64,7 +64,7 @@ def roles_on(person: Person | AnonymousUser, entity: LegalEntity) -> frozenset[R
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessFingerprint:
     """What somebody may see at one moment, to be compared with what they might a minute ago.
 
     `fingerprint` changes with: switched on or off, superuser, a membership, which entities stand below a group that
@@ -114,19 +114,22 @@ WHERE person.id = ANY(%(people)s)
 """
 
 
-def access_of(person_ids: Collection[int]) -> dict[int, Access]:
+def access_fingerprints(person_ids: Collection[int]) -> dict[int, AccessFingerprint]:
     """The access of each of these people at this moment, in one query; who no longer exists is left out."""
     if not person_ids:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_ACCESS, {"people": list(person_ids)})
-        return {person: Access(active, fingerprint) for person, active, fingerprint in cursor.fetchall()}
+        return {
+            person: AccessFingerprint(active, fingerprint)
+            for person, active, fingerprint in cursor.fetchall()
+        }
 
 
 def open_sessions(session_keys: Collection[str]) -> set[str]:
     """Which of these sessions still exist and have not run out, by the database's clock, in one query.
 
-    A changed password ends sessions at their next request only; until then `access_of` tells.
+    A changed password ends sessions at their next request only; until then `access_fingerprints` tells.
     """
     if not session_keys:
         return set()

@@ -10,11 +10,11 @@ from functools import lru_cache
 
 import holidays
 
-from closing.calendar.days import WorkCalendar
+from closing.calendar.days import WorkdayCalendar
 from entities import models
 
 
-def work_calendars(calendar_ids: Collection[int], years: Iterable[int]) -> dict[int, WorkCalendar]:
+def work_calendars(calendar_ids: Collection[int], years: Iterable[int]) -> dict[int, WorkdayCalendar]:
     """The calendars by id with the holidays of the asked years, in two queries whatever their number.
 
     A calendar covers those of the years that the library knows for its country; one without a country counts
@@ -35,12 +35,12 @@ def work_calendars(calendar_ids: Collection[int], years: Iterable[int]) -> dict[
             for year in covers:
                 off.update(_holidays_of(row.country, row.subdivision, year))
         off.update((day, name) for day, working, name in days[row.id] if not working)
-        built[row.id] = WorkCalendar(
+        built[row.id] = WorkdayCalendar(
             name=row.name,
             weekend=frozenset(row.weekend),
             days_off=off,
             extra_working=frozenset(day for day, working, _ in days[row.id] if working),
-            covers=covers,
+            covered_years=covers,
         )
     return built
 
@@ -67,7 +67,7 @@ def calendar_warnings(today: date) -> list[tuple[int, str]]:
     return told
 
 
-def place_problem(country: str, subdivision: str) -> str | None:
+def holiday_region_problem(country: str, subdivision: str) -> str | None:
     """Why no holidays are known for a place, in words, or None when they are; a blank country is no place to know."""
     if not country:
         return f"subdivision {subdivision!r} needs a country" if subdivision else None

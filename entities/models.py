@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Lower
 
-from infra.secrets import seal, unseal
+from infra.secrets import decrypt_secret, encrypt_secret
 
 CODE_PATTERN = r"^[A-Z0-9][A-Z0-9_-]*$"
 
@@ -80,7 +80,7 @@ def weekdays_off() -> list[int]:
     return [5, 6]
 
 
-def from_root(path: str) -> list[str]:
+def ancestor_paths(path: str) -> list[str]:
     """The path of every group on the way to one: "A/B/" gives "A/" and "A/B/"."""
     return [path[: at + 1] for at, letter in enumerate(path) if letter == "/"]
 
@@ -160,11 +160,11 @@ class Connection(models.Model):
     @property
     def secret(self) -> str:
         """The client secret in clear; raises SecretUnreadable when no key of the ring opens it."""
-        return unseal(bytes(self.sealed_secret), bound_to=f"connection/{self.uid}/secret")
+        return decrypt_secret(bytes(self.sealed_secret), bound_to=f"connection/{self.uid}/secret")
 
     @secret.setter
     def secret(self, clear: str) -> None:
-        self.sealed_secret = seal(clear, bound_to=f"connection/{self.uid}/secret")
+        self.sealed_secret = encrypt_secret(clear, bound_to=f"connection/{self.uid}/secret")
 
 
 class LegalEntityQuerySet(models.QuerySet["LegalEntity"]):
@@ -172,9 +172,9 @@ class LegalEntityQuerySet(models.QuerySet["LegalEntity"]):
 
     def visible_to(self, person: Person | AnonymousUser) -> LegalEntityQuerySet:
         """The entities a person holds a membership of, directly or through any group above; all for superusers."""
-        return self.held_by(person, Q())
+        return self.through_memberships(person, Q())
 
-    def held_by(self, person: Person | AnonymousUser, which: Q) -> LegalEntityQuerySet:
+    def through_memberships(self, person: Person | AnonymousUser, which: Q) -> LegalEntityQuerySet:
         """As `visible_to`, through those memberships only that pass `which`."""
         if not isinstance(person, Person) or not person.is_active:
             return self.none()

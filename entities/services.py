@@ -11,14 +11,14 @@ from django.db.models.functions import Concat, Lower, Substr
 
 from entities.models import Group, Person, SavedView
 
-LONGEST_PATH = 1000
-MOST_VIEWS = 50
-LONGEST_VIEW_NAME = 60
-LONGEST_VIEW_QUERY = 4000
+MAX_GROUP_PATH_LENGTH = 1000
+MAX_SAVED_VIEWS = 50
+MAX_VIEW_NAME_LENGTH = 60
+MAX_VIEW_QUERY_LENGTH = 4000
 _KEPT_FOR_UNDO = 10  # deleted views of one person that can still come back
 
 
-class GroupRefused(ValueError):
+class InvalidGroup(ValueError):
     """A place in the tree that a group cannot take; the text says why."""
 
 
@@ -26,15 +26,15 @@ class GroupRefused(ValueError):
 def save_group(code: str, name: str, parent: Group | None) -> Group:
     """Create or change the group with this code, and keep the paths of everything below it right.
 
-    Raises GroupRefused, and changes nothing, when the group would stand below itself or the tree grows too deep.
+    Raises InvalidGroup, and changes nothing, when the group would stand below itself or the tree grows too deep.
     """
     old = Group.objects.select_for_update().filter(code=code).first()
     above = Group.objects.only("path").get(pk=parent.pk).path if parent else ""
     if old and parent and above.startswith(old.path):
-        raise GroupRefused(f"group {code} cannot stand below {parent.code}, which stands below {code} itself")
+        raise InvalidGroup(f"group {code} cannot stand below {parent.code}, which stands below {code} itself")
     path = f"{above}{code}/"
-    if len(path) > LONGEST_PATH:
-        raise GroupRefused(f"group {code} stands too deep in the tree")
+    if len(path) > MAX_GROUP_PATH_LENGTH:
+        raise InvalidGroup(f"group {code} stands too deep in the tree")
     if old is None:
         return Group.objects.create(code=code, name=name, parent=parent, path=path)
     if old.path != path:
@@ -48,11 +48,11 @@ def save_group(code: str, name: str, parent: Group | None) -> Group:
 # --- saved views: each verb changes views of `person` only, and raises SavedView.DoesNotExist for any other ---------
 
 
-class ViewRefused(ValueError):
+class InvalidSavedView(ValueError):
     """A view that cannot be saved, named or brought back so; the text says why, and what to do."""
 
 
-class ViewNameTaken(ViewRefused):
+class ViewNameTaken(InvalidSavedView):
     """The person has a view of that name, whatever its case."""
 
 
@@ -62,17 +62,21 @@ def save_view(
 ) -> SavedView:
     """Keep a view under a name, with `replace` in the place of the one that has the name already.
 
-    `query` is canonical. Raises ViewRefused, and changes nothing.
+    `query` is canonical. Raises InvalidSavedView, and changes nothing.
     """
     _one_at_a_time(person)
     name = _view_name(name)
-    if len(query) > LONGEST_VIEW_QUERY:
-        raise ViewRefused("This view asks for too much to be saved. Shorten its search text and filters.")
+    if len(query) > MAX_VIEW_QUERY_LENGTH:
+        raise InvalidSavedView(
+            "This view asks for too much to be saved. Shorten its search text and filters."
+        )
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = _named(views, name)
     if view is None:
-        if views.count() >= MOST_VIEWS:
-            raise ViewRefused(f"You have {MOST_VIEWS} saved views, which is the most. Delete one first.")
+        if views.count() >= MAX_SAVED_VIEWS:
+            raise InvalidSavedView(
+                f"You have {MAX_SAVED_VIEWS} saved views, which is the most. Delete one first."
+            )
         view = SavedView(person=person)
     elif not replace:
         raise ViewNameTaken(f"You already have a view called “{view.name}”.")
@@ -86,7 +90,7 @@ def save_view(
 
 @transaction.atomic
 def rename_view(person: Person, view_id: int, name: str) -> SavedView:
-    """Give a view another name; raises ViewRefused, and changes nothing."""
+    """Give a view another name; raises InvalidSavedView, and changes nothing."""
     _one_at_a_time(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = views.get(pk=view_id)
@@ -112,14 +116,16 @@ def delete_view(person: Person, view_id: int, as_of: datetime) -> SavedView:
 
 @transaction.atomic
 def restore_view(person: Person, view_id: int) -> SavedView:
-    """Bring a deleted view back, as the start page if it was that and no other is now; raises ViewRefused."""
+    """Bring a deleted view back, as the start page if it was that and no other is now; raises InvalidSavedView."""
     _one_at_a_time(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = SavedView.objects.get(person=person, pk=view_id)
     if view.deleted_at is None:
         return view
-    if views.count() >= MOST_VIEWS:
-        raise ViewRefused(f"You have {MOST_VIEWS} saved views, which is the most. Delete one first.")
+    if views.count() >= MAX_SAVED_VIEWS:
+        raise InvalidSavedView(
+            f"You have {MAX_SAVED_VIEWS} saved views, which is the most. Delete one first."
+        )
     if other := _named(views, view.name):
         raise ViewNameTaken(f"You already have a view called “{other.name}” again. Rename that one first.")
     view.is_start = view.is_start and not views.filter(is_start=True).exists()
@@ -129,7 +135,7 @@ def restore_view(person: Person, view_id: int) -> SavedView:
 
 
 @transaction.atomic
-def start_with(person: Person, view_id: int, *, chosen: bool) -> SavedView:
+def set_start_view(person: Person, view_id: int, *, chosen: bool) -> SavedView:
     """Make a view the page that the person starts with, or no longer."""
     _one_at_a_time(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
@@ -152,11 +158,11 @@ def _named(views: QuerySet[SavedView], name: str) -> SavedView | None:
 
 
 def _view_name(text: str) -> str:
-    """A name as it is kept: no control characters, single spaces. Raises ViewRefused."""
+    """A name as it is kept: no control characters, single spaces. Raises InvalidSavedView."""
     plain = "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in text)
     name = " ".join(plain.split())
     if not name:
-        raise ViewRefused("A view needs a name, such as “EU late”.")
-    if len(name) > LONGEST_VIEW_NAME:
-        raise ViewRefused(f"The name is {len(name)} letters long; {LONGEST_VIEW_NAME} are the most.")
+        raise InvalidSavedView("A view needs a name, such as “EU late”.")
+    if len(name) > MAX_VIEW_NAME_LENGTH:
+        raise InvalidSavedView(f"The name is {len(name)} letters long; {MAX_VIEW_NAME_LENGTH} are the most.")
     return name

@@ -41,15 +41,15 @@ def key_ring() -> dict[str, AESGCM]:
     return ring
 
 
-def seal(clear: str, *, bound_to: str) -> bytes:
+def encrypt_secret(clear: str, *, bound_to: str) -> bytes:
     """Encrypt a secret so that it opens only for the same `bound_to`."""
     name, key = next(iter(key_ring().items()))
     nonce = os.urandom(_NONCE_BYTES)
     return name.encode() + b"." + nonce + key.encrypt(nonce, clear.encode(), bound_to.encode())
 
 
-def unseal(sealed: bytes, *, bound_to: str) -> str:
-    """Decrypt what `seal` made; raises SecretUnreadable when the key is gone or the row is another one."""
+def decrypt_secret(sealed: bytes, *, bound_to: str) -> str:
+    """Decrypt what `encrypt_secret` made; raises SecretUnreadable when the key is gone or the row is another one."""
     name, _, rest = sealed.partition(b".")
     key = key_ring().get(name.decode(errors="replace"))
     if key is None:

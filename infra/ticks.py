@@ -29,7 +29,7 @@ def claim_tick(name: str, every_seconds: int, as_of: datetime) -> bool:
         return bool(cursor.rowcount)
 
 
-def forget_old_ticks(as_of: datetime, *, keep: timedelta = timedelta(days=2)) -> int:
+def delete_old_ticks(as_of: datetime, *, keep: timedelta = timedelta(days=2)) -> int:
     """Delete claims that no late message can name any more."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM periods_claimedtick WHERE slot < %s", [as_of - keep])

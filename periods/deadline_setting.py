@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.db.models import FilteredRelation, Max, Min, Q, QuerySet
 
-from closing.calendar.days import CalendarUncovered, DateSpan, WorkCalendar
-from closing.calendar.deadlines import Deadline, FixedDate, Rule, deadline_for
+from closing.calendar.days import CalendarUncovered, DateSpan, WorkdayCalendar
+from closing.calendar.deadlines import Deadline, DeadlineRule, FixedDateRule, deadline_for
 from closing.calendar.months import is_quarter_end, is_year_end
 from closing.facts.readings import PeriodType
 from entities.calendars import work_calendars
@@ -26,7 +26,7 @@ BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class DeadlinesSet:
+class DeadlinesResult:
     """How many deadlines were set, and sentences about those that could not be worked out."""
 
     rows: int = 0
@@ -84,21 +84,21 @@ class _NewRow(NamedTuple):
 COLUMNS = ", ".join(_NewRow._fields)
 
 
-def hold_deadlines() -> None:
+def lock_deadlines() -> None:
     """Wait until nobody else sets deadlines, and keep it so until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 @transaction.atomic
-def set_deadlines(entity_ids: Collection[int] | None, as_of: datetime) -> DeadlinesSet:
+def set_deadlines(entity_ids: Collection[int] | None, as_of: datetime) -> DeadlinesResult:
     """Set the deadlines of the operating periods of these entities (None: of all) as agreed at `as_of`.
 
     A row is written where a period has none, or where another deadline has been agreed meanwhile and the one in
     force is not past; a past one gives way only to an agreed date that is newer than it (01-domain 1.4). What was
     set at a later moment than `as_of` stays. Rows are never edited; the newest is marked current.
     """
-    hold_deadlines()
+    lock_deadlines()
     work = _Work(entity_ids, as_of)
     new, replaced = [], []
     for period_id, entity_id, first_day, last_day, month, *current in work.periods():
@@ -111,7 +111,7 @@ def set_deadlines(entity_ids: Collection[int] | None, as_of: datetime) -> Deadli
             if current[0] is not None:
                 replaced.append(current[0])
     _write(new, replaced)
-    return DeadlinesSet(len(new), work.warnings())
+    return DeadlinesResult(len(new), work.warnings())
 
 
 class _Work:
@@ -169,9 +169,9 @@ class _Work:
             return None
         entity, policy = self.entities[entity_id], self.policies[entity_id]
         agreed = self.agreed.get((entity_id, month))
-        rule: Rule
+        rule: DeadlineRule
         if agreed:
-            rule, cut_off = FixedDate(agreed.due_on, agreed.reason, agreed.agreed_by), agreed.cut_off
+            rule, cut_off = FixedDateRule(agreed.due_on, agreed.reason, agreed.agreed_by), agreed.cut_off
         elif policy.rule:
             rule, cut_off = policy.rule, policy.cut_off
         else:
@@ -199,7 +199,7 @@ class _Work:
         )
 
     def _deadline(
-        self, rule: Rule, cut_off: time | None, entity: _Entity, days: DateSpan, month: date
+        self, rule: DeadlineRule, cut_off: time | None, entity: _Entity, days: DateSpan, month: date
     ) -> Deadline | str:
         """The deadline, or why there is none."""
         quarter_end, year_end = (
@@ -207,7 +207,7 @@ class _Work:
         )
         key = (rule, cut_off, entity.zone, entity.calendar_id, days, quarter_end, year_end)
         if key not in self.worked_out:
-            calendar: WorkCalendar = self.calendars[entity.calendar_id]
+            calendar: WorkdayCalendar = self.calendars[entity.calendar_id]
             try:
                 self.worked_out[key] = deadline_for(
                     rule,

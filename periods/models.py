@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-from closing.facts.period_remarks import LONGEST_TEXT, OverdueReason, RemarkKind
+from closing.facts.period_remarks import MAX_REMARK_LENGTH, OverdueReason, RemarkKind
 from closing.facts.readings import GapReason, PeriodType
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
@@ -35,7 +35,7 @@ class SyncAttempt(models.Model):
         MISREAD = "misread", "Not understood"
         ABANDONED = "abandoned", "Abandoned"
 
-    READ: ClassVar[list[str]] = [Outcome.OK.value, Outcome.PARTIAL.value]
+    READ_OUTCOMES: ClassVar[list[str]] = [Outcome.OK.value, Outcome.PARTIAL.value]
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attempts")
     started_at = models.DateTimeField()
@@ -383,7 +383,7 @@ class Remark(models.Model):
         FiscalPeriod, on_delete=models.PROTECT, related_name="remarks", db_index=False
     )  # remark_by_period begins with it
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in RemarkKind])
-    text = models.CharField(max_length=LONGEST_TEXT, blank=True)
+    text = models.CharField(max_length=MAX_REMARK_LENGTH, blank=True)
     reason = models.CharField(max_length=30, choices=[(r.value, r.value) for r in OverdueReason], blank=True)
     expected_on = models.DateField(null=True)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="remarks")

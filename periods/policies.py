@@ -9,12 +9,12 @@ from typing import NamedTuple, TypeVar
 
 from django.db.models import Q
 
-from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, Rule, WorkdayRule
-from closing.judging.standing import JudgePolicy, LatenessUnit
-from entities.models import from_root
+from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, DeadlineRule, WorkdayRule
+from closing.judging.standing import JudgingPolicy, LatenessUnit
+from entities.models import ancestor_paths
 from periods.models import PolicyVersion
 
-DEFAULTS = JudgePolicy()
+DEFAULT_JUDGING_POLICY = JudgingPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,20 @@ class EffectivePolicy:
     `rule` is None where nobody has said one; else `version_id`, `name` and `number` tell which wording gave it.
     """
 
-    rule: Rule | None = None
+    rule: DeadlineRule | None = None
     cut_off: time | None = None
     version_id: int | None = None
     name: str = ""
     number: int | None = None
-    judge: JudgePolicy = DEFAULTS
+    judging: JudgingPolicy = DEFAULT_JUDGING_POLICY
     ledger_restricted_means_on_hold: bool = False
     overdue_reason_required: bool = False
 
 
-NOTHING_AGREED = EffectivePolicy()
+NO_POLICY = EffectivePolicy()
 
 
-class Wording(NamedTuple):
+class PolicyFields(NamedTuple):
     """The fields of one policy version, in the order in which they are read."""
 
     version_id: int
@@ -56,7 +56,7 @@ class Wording(NamedTuple):
     overdue_reason_required: bool | None
 
 
-_FIELDS = ("id", "policy__name", *Wording._fields[2:])
+_FIELDS = ("id", "policy__name", *PolicyFields._fields[2:])
 _T = TypeVar("_T")
 
 
@@ -72,38 +72,40 @@ def effective_policies(
     if as_of is not None:
         versions = versions.filter(Q(set_at__lte=as_of) | Q(number=1))
     newest = versions.order_by("policy_id", "-number").distinct("policy_id")
-    of_entity: dict[int, Wording] = {}
-    of_group: dict[str, Wording] = {}
+    of_entity: dict[int, PolicyFields] = {}
+    of_group: dict[str, PolicyFields] = {}
     for entity_id, group_path, *fields in newest.values_list(
         "policy__entity_id", "policy__group__path", *_FIELDS
     ):
         if entity_id is None:
-            of_group[group_path] = Wording(*fields)
+            of_group[group_path] = PolicyFields(*fields)
         else:
-            of_entity[entity_id] = Wording(*fields)
+            of_entity[entity_id] = PolicyFields(*fields)
 
     by_path: dict[str, EffectivePolicy] = {}
     found: dict[int, EffectivePolicy] = {}
     for entity_id, path in entities:
         policy = by_path.get(path)
         if policy is None:
-            policy = by_path[path] = stack(of_group[above] for above in from_root(path) if above in of_group)
+            policy = by_path[path] = combine_policies(
+                of_group[above] for above in ancestor_paths(path) if above in of_group
+            )
         own = of_entity.get(entity_id)
         found[entity_id] = policy if own is None else _over(own, policy)
     return found
 
 
-def stack(wordings: Iterable[Wording]) -> EffectivePolicy:
+def combine_policies(wordings: Iterable[PolicyFields]) -> EffectivePolicy:
     """Lay wordings over each other, the furthest above first; what nobody says has the defaults of 01-domain."""
-    policy = NOTHING_AGREED
+    policy = NO_POLICY
     for wording in wordings:
         policy = _over(wording, policy)
     return policy
 
 
-def rule_of(
+def build_rule(
     kind: str, n: int, *, first_is: int | None, n_quarter_end: int | None, n_year_end: int | None
-) -> Rule:
+) -> DeadlineRule:
     """The rule that a version's fields stand for; raises ValueError for numbers that name no day."""
     match kind:
         case PolicyVersion.Rule.WORKDAY:
@@ -115,11 +117,11 @@ def rule_of(
     raise ValueError(f"no rule is called {kind!r}")
 
 
-def _over(own: Wording, above: EffectivePolicy) -> EffectivePolicy:
-    judge = JudgePolicy(
-        alert_after_days=_or(own.alert_after_days, above.judge.alert_after_days),
-        unit=above.judge.unit if own.lateness_unit is None else LatenessUnit(own.lateness_unit),
-        on_hold_counts_as_closed=_or(own.on_hold_counts_as_closed, above.judge.on_hold_counts_as_closed),
+def _over(own: PolicyFields, above: EffectivePolicy) -> EffectivePolicy:
+    judge = JudgingPolicy(
+        alert_after_days=_or(own.alert_after_days, above.judging.alert_after_days),
+        unit=above.judging.unit if own.lateness_unit is None else LatenessUnit(own.lateness_unit),
+        on_hold_counts_as_closed=_or(own.on_hold_counts_as_closed, above.judging.on_hold_counts_as_closed),
     )
     beside = (
         _or(own.ledger_restricted_means_on_hold, above.ledger_restricted_means_on_hold),
@@ -129,7 +131,7 @@ def _over(own: Wording, above: EffectivePolicy) -> EffectivePolicy:
         return EffectivePolicy(
             above.rule, above.cut_off, above.version_id, above.name, above.number, judge, *beside
         )
-    rule = rule_of(
+    rule = build_rule(
         own.rule, own.n, first_is=own.first_is, n_quarter_end=own.n_quarter_end, n_year_end=own.n_year_end
     )
     return EffectivePolicy(rule, own.cut_off, own.version_id, own.name, own.number, judge, *beside)

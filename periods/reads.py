@@ -6,16 +6,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from closing.facts.period_remarks import OverdueReason, Remark, RemarkKind
-from closing.judging.standing import Change
+from closing.facts.period_remarks import OverdueReason, PeriodRemark, RemarkKind
+from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState
-from infra.fast_cursor import big_read
+from infra.fast_cursor import fast_cursor
 
 
-def said_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Remark]]:
+def remarks_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[PeriodRemark]]:
     """The remarks of each period up to a moment, oldest first, in one query; periods without any are left out."""
-    found: dict[int, list[Remark]] = defaultdict(list)
-    with big_read() as cursor:
+    found: dict[int, list[PeriodRemark]] = defaultdict(list)
+    with fast_cursor() as cursor:
         cursor.execute(
             """
             SELECT r.period_id, r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason,
@@ -29,7 +29,7 @@ def said_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Remark
         for row in cursor.fetchall():
             period_id, pk, kind, by, at, text, reason, expected_on, replaces, withdrawn, by_id = row
             found[period_id].append(
-                Remark(
+                PeriodRemark(
                     id=pk,
                     kind=RemarkKind(kind),
                     by=by,
@@ -45,12 +45,12 @@ def said_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Remark
     return dict(found)
 
 
-def changes_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Change]]:
+def changes_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[ObservedChange]]:
     """The changes of each period up to a moment, oldest first, in one query; none at all for no periods."""
-    found: dict[int, list[Change]] = defaultdict(list)
+    found: dict[int, list[ObservedChange]] = defaultdict(list)
     if not period_ids:
         return found
-    with big_read() as cursor:
+    with fast_cursor() as cursor:
         cursor.execute(
             """
             SELECT period_id, state, seen_at, previous_read_at, because FROM periods_statechange
@@ -60,5 +60,5 @@ def changes_of(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[Cha
             {"ids": list(period_ids), "as_of": as_of},
         )
         for period_id, state, seen_at, previous_read_at, because in cursor.fetchall():
-            found[period_id].append(Change(PeriodState(state), seen_at, previous_read_at, because))
+            found[period_id].append(ObservedChange(PeriodState(state), seen_at, previous_read_at, because))
     return found

@@ -7,21 +7,21 @@ from datetime import date, datetime, timedelta
 from django.db import connection, transaction
 
 from closing.calendar.days import full_date, local_date, month_and_year, weekday_and_date, zone_named
-from closing.facts.period_remarks import LONGEST_TEXT, OverdueReason, RemarkKind
+from closing.facts.period_remarks import MAX_REMARK_LENGTH, OverdueReason, RemarkKind
 from closing.judging.standing import Level
 from closing.scoreboard.row import Row
-from entities.access import working_on
+from entities.access import writable_entities
 from entities.models import LegalEntity, Person
 from periods.board_cache.change_feed import nudge_after_commit
 from periods.models import Remark
 from periods.snapshot.take import take_snapshot
 
-FARTHEST_DAYS = 120  # a close expected later than that is a slip of the year
+MAX_EXPECTED_CLOSE_DAYS = 120  # a close expected later than that is a slip of the year
 _TWICE = timedelta(minutes=1)  # the same words again within it are a second click
 _LOCK = 0x72656D61  # any number of our own: one writer per period at a time
 
 
-class RemarkRefused(ValueError):
+class InvalidRemark(ValueError):
     """What was to be said makes no sense; the text says why, `field` which input it is about ("" for none)."""
 
     def __init__(self, field: str, words: str) -> None:
@@ -29,16 +29,16 @@ class RemarkRefused(ValueError):
         self.field = field
 
 
-class MayNotWrite(Exception):
+class RemarkNotAllowed(Exception):
     """The person sees the entity, and only reads it."""
 
 
 def may_write(person: Person, entity_id: int) -> bool:
-    """Whether a person may say something about an entity: the one rule, that of `entities.access.working_on`."""
-    return working_on(person).filter(pk=entity_id).exists()
+    """Whether a person may write remarks on an entity, by the one rule of `entities.access.writable_entities`."""
+    return writable_entities(person).filter(pk=entity_id).exists()
 
 
-def open_to(row: Row, at: datetime) -> frozenset[RemarkKind]:
+def allowed_remark_kinds(row: Row, at: datetime) -> frozenset[RemarkKind]:
     """What can sensibly be said about a row: nothing where no period is known.
 
     A reason is for what is past its deadline, or closed after it; an expected close and an acknowledgement are for
@@ -59,8 +59,8 @@ def open_to(row: Row, at: datetime) -> frozenset[RemarkKind]:
 def add_note(by: Person, code: str, month: date, text: str, at: datetime) -> Remark:
     """Write a note on an entity's period.
 
-    All functions here raise LegalEntity.DoesNotExist for an entity that the person does not see, MayNotWrite where
-    they only read, and RemarkRefused.
+    All functions here raise LegalEntity.DoesNotExist for an entity that the person does not see, RemarkNotAllowed
+    where they only read, and InvalidRemark.
     """
     row = _period(by, code, month, at)
     return _say(row, by, at, RemarkKind.NOTE, text=_text(text, required="Write the note first."))
@@ -71,7 +71,7 @@ def edit_note(by: Person, code: str, note_id: int, text: str, at: datetime) -> R
     """Word one's own note anew; the earlier wording stays in the history."""
     old = _standing_note(by, code, note_id)
     if old.by_id != by.pk:
-        raise RemarkRefused(
+        raise InvalidRemark(
             "text", f"Only {old.by.name or old.by.email} can edit this note. Write one of your own."
         )
     said = _text(text, required="A note needs words. To take it back, withdraw it.")
@@ -87,38 +87,39 @@ def withdraw_note(by: Person, code: str, note_id: int, at: datetime) -> Remark:
 
 
 @transaction.atomic
-def give_reason(by: Person, code: str, month: date, reason: str, text: str, at: datetime) -> Remark:
+def set_overdue_reason(by: Person, code: str, month: date, reason: str, text: str, at: datetime) -> Remark:
     """Say why a period is, or was closed, past its deadline; `reason` is a word of OverdueReason."""
     row = _period(by, code, month, at)
-    if RemarkKind.OVERDUE_REASON not in open_to(row, at):
-        raise RemarkRefused("reason", _why_no_reason(row, at))
+    if RemarkKind.OVERDUE_REASON not in allowed_remark_kinds(row, at):
+        raise InvalidRemark("reason", _why_no_reason(row, at))
     if reason not in set(OverdueReason):
-        raise RemarkRefused("reason", "Choose a reason from the list.")
+        raise InvalidRemark("reason", "Choose a reason from the list.")
     required = "Say in a few words what the other reason is." if reason == OverdueReason.OTHER else ""
     return _say(row, by, at, RemarkKind.OVERDUE_REASON, reason=reason, text=_text(text, required=required))
 
 
 @transaction.atomic
-def expect_close(
+def set_expected_close(
     by: Person, code: str, month: date, expected_on: date | None, text: str, at: datetime
 ) -> Remark:
     """Say on which day, in the entity's zone, a period that is not closed is expected to close."""
     row = _period(by, code, month, at)
-    if RemarkKind.EXPECTED_CLOSE not in open_to(row, at):
-        raise RemarkRefused("expected_on", "It is closed already.")
+    if RemarkKind.EXPECTED_CLOSE not in allowed_remark_kinds(row, at):
+        raise InvalidRemark("expected_on", "It is closed already.")
     if expected_on is None:
-        raise RemarkRefused("expected_on", "Choose the day on which you expect to close.")
+        raise InvalidRemark("expected_on", "Choose the day on which you expect to close.")
     today = local_date(at, zone_named(row.zone))
     if expected_on < today:
-        raise RemarkRefused("expected_on", f"{weekday_and_date(expected_on)} is past. Choose today or later.")
-    if (expected_on - today).days > FARTHEST_DAYS:
-        last = full_date(today + timedelta(days=FARTHEST_DAYS))
-        raise RemarkRefused(
-            "expected_on", f"That is more than {FARTHEST_DAYS} days ahead. Choose a day up to {last}."
+        raise InvalidRemark("expected_on", f"{weekday_and_date(expected_on)} is past. Choose today or later.")
+    if (expected_on - today).days > MAX_EXPECTED_CLOSE_DAYS:
+        last = full_date(today + timedelta(days=MAX_EXPECTED_CLOSE_DAYS))
+        raise InvalidRemark(
+            "expected_on",
+            f"That is more than {MAX_EXPECTED_CLOSE_DAYS} days ahead. Choose a day up to {last}.",
         )
     if row.span is not None and expected_on <= row.span.last:
         ends = weekday_and_date(row.span.last)
-        raise RemarkRefused("expected_on", f"The period ends on {ends}. Choose a later day.")
+        raise InvalidRemark("expected_on", f"The period ends on {ends}. Choose a later day.")
     return _say(row, by, at, RemarkKind.EXPECTED_CLOSE, expected_on=expected_on, text=_text(text))
 
 
@@ -126,8 +127,8 @@ def expect_close(
 def acknowledge(by: Person, code: str, month: date, text: str, at: datetime) -> Remark:
     """Say that somebody has seen that a period is past its deadline and looks after it."""
     row = _period(by, code, month, at)
-    if RemarkKind.ACKNOWLEDGEMENT not in open_to(row, at):
-        raise RemarkRefused("text", "It is not past its deadline, so there is nothing to acknowledge.")
+    if RemarkKind.ACKNOWLEDGEMENT not in allowed_remark_kinds(row, at):
+        raise InvalidRemark("text", "It is not past its deadline, so there is nothing to acknowledge.")
     return _say(row, by, at, RemarkKind.ACKNOWLEDGEMENT, text=_text(text))
 
 
@@ -142,7 +143,7 @@ def _why_no_reason(row: Row, at: datetime) -> str:
 def _entity(by: Person, code: str) -> LegalEntity:
     entity = LegalEntity.objects.visible_to(by).get(code=code)
     if not may_write(by, entity.pk):
-        raise MayNotWrite
+        raise RemarkNotAllowed
     return entity
 
 
@@ -151,7 +152,7 @@ def _period(by: Person, code: str, month: date, at: datetime) -> Row:
     entity = _entity(by, code)
     board = take_snapshot(LegalEntity.objects.filter(pk=entity.pk), month, at)
     if not board.rows or board.rows[0].period_id is None:
-        raise RemarkRefused(
+        raise InvalidRemark(
             "",
             f"No period of {entity.name} for {month_and_year(month)} is known yet,"
             " so nothing can be said about it.",
@@ -169,12 +170,12 @@ def _one_at_a_time(period_id: int | None) -> None:
 def _text(text: str, *, required: str = "") -> str:
     """The text as it is kept; browsers send line ends as two letters."""
     text = text.replace("\r\n", "\n").replace("\0", "").strip()
-    if len(text) > LONGEST_TEXT:
-        raise RemarkRefused(
-            "text", f"That is {len(text)} letters long; the longest text has {LONGEST_TEXT}. Shorten it."
+    if len(text) > MAX_REMARK_LENGTH:
+        raise InvalidRemark(
+            "text", f"That is {len(text)} letters long; the longest text has {MAX_REMARK_LENGTH}. Shorten it."
         )
     if required and not text:
-        raise RemarkRefused("text", required)
+        raise InvalidRemark("text", required)
     return text
 
 
@@ -194,13 +195,13 @@ def _standing_note(by: Person, code: str, note_id: int) -> Remark:
     notes = Remark.objects.filter(kind=RemarkKind.NOTE.value, period__entity=entity, withdrawn=False)
     period_id = notes.filter(pk=note_id).values_list("period_id", flat=True).first()
     if period_id is None:
-        raise RemarkRefused("", "There is no such note.")
+        raise InvalidRemark("", "There is no such note.")
     _one_at_a_time(period_id)
     note = notes.select_related("by").get(pk=note_id)
     newer = Remark.objects.filter(replaces=note).select_related("by").first()
     if newer is not None:
         what = "withdrawn" if newer.withdrawn else "edited"
-        raise RemarkRefused("text", f"Meanwhile {newer.by.name or newer.by.email} has {what} this note.")
+        raise InvalidRemark("text", f"Meanwhile {newer.by.name or newer.by.email} has {what} this note.")
     return note
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from infra.ticks import claim_tick, database_clock, forget_old_ticks
-from periods.board_cache.change_feed import forget_old_news
+from infra.ticks import claim_tick, database_clock, delete_old_ticks
+from periods.board_cache.change_feed import delete_old_events
 from periods.recording.attempts import abandon_expired
 
 
@@ -15,5 +15,5 @@ def housekeeping() -> None:
     as_of = database_clock()
     if claim_tick("housekeeping", 3600, as_of):
         abandon_expired(as_of)
-        forget_old_ticks(as_of)
-        forget_old_news(as_of)
+        delete_old_ticks(as_of)
+        delete_old_events(as_of)

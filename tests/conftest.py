@@ -28,9 +28,9 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
     """Each test has a database of its own making; a board kept for another one must not be shown."""
-    from periods.board_cache.cache import KEEPER  # noqa: PLC0415 - only once Django is set up
+    from periods.board_cache.cache import BOARD_CACHE  # noqa: PLC0415 - only once Django is set up
 
-    KEEPER.forget()
+    BOARD_CACHE.clear()
 
 
 @pytest.fixture(scope="session")

@@ -47,12 +47,12 @@ def in_use(name: str) -> Iterator[None]:
 
 
 def _use(name: str) -> None:
-    from periods.board_cache.cache import KEEPER  # noqa: PLC0415 - only once Django is set up
+    from periods.board_cache.cache import BOARD_CACHE  # noqa: PLC0415 - only once Django is set up
 
     connections.close_all()
     settings.DATABASES["default"]["NAME"] = name
     connection.settings_dict["NAME"] = name
-    KEEPER.forget()  # a board of another database must not be shown
+    BOARD_CACHE.clear()  # a board of another database must not be shown
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
-from closing.facts.base import NativeFacts
+from closing.facts.base import NativePeriodFacts
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.judging.standing import Change, JudgePolicy, fold, judge
-from closing.judging.states import verdict
-from closing.scoreboard.board import GroupNode, Scoreboard, Warning
+from closing.judging.standing import JudgingPolicy, ObservedChange, fold, judge
+from closing.judging.states import derive_state
+from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard
 from closing.scoreboard.row import Row, ranked
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, Who
 
@@ -27,7 +27,7 @@ RESTRICTED = FinopsFacts("Open", {"Ledger": "User", "Vend": "None"}, {"Ledger": 
 FROM_JUNE = PostingWindowFacts(allowed_from=date(2026, 6, 1), allowed_to=None)
 NO_LIMITS = PostingWindowFacts(allowed_from=None, allowed_to=None)
 
-Reads = Sequence[tuple[str, NativeFacts]]
+Reads = Sequence[tuple[str, NativePeriodFacts]]
 
 
 def utc(text: str) -> datetime:
@@ -45,9 +45,9 @@ def deadline(who: Who) -> Deadline:
 
 def row(
     who: Who,
-    *reads: tuple[str, NativeFacts],
+    *reads: tuple[str, NativePeriodFacts],
     as_of: datetime = WORKED_AT,
-    policy: JudgePolicy | None = None,
+    policy: JudgingPolicy | None = None,
     due: Deadline | str | None = "agreed",
     span: DateSpan = MAY_DAYS,
     read_at: str | None = None,
@@ -60,15 +60,15 @@ def row(
 
     Without `read_at` the last read was two minutes before `as_of`; without reads the entity was never read.
     """
-    policy = policy or JudgePolicy()
+    policy = policy or JudgingPolicy()
     by = deadline(who) if isinstance(due, str) else due
-    changes: list[Change] = []
+    changes: list[ObservedChange] = []
     previous: datetime | None = None
     for at, facts in reads:
         seen_at = utc(at)
-        said = verdict(span, facts, today=seen_at.date(), ledger_restricted_means_on_hold=False)
+        said = derive_state(span, facts, today=seen_at.date(), ledger_restricted_means_on_hold=False)
         if not changes or said.state is not changes[-1].state:
-            changes.append(Change(said.state, seen_at, previous, said.because))
+            changes.append(ObservedChange(said.state, seen_at, previous, said.because))
         previous = seen_at
     history = fold(changes, policy)
     last_read = (utc(read_at) if read_at else as_of - timedelta(minutes=2)) if reads else None
@@ -87,7 +87,7 @@ def row(
         connection="meridian-prod",
         state=history.state,
         because=newest.because if newest else "no data yet",
-        native=reads[-1][1] if reads else None,
+        native_facts=reads[-1][1] if reads else None,
         span=span if reads else None,
         period_name="Period 5" if reads else "",
         deadline=by,
@@ -98,7 +98,7 @@ def row(
         on_hold_counts=policy.on_hold_counts_as_closed,
         seen_between=(newest.previous_read_at, newest.seen_at) if newest else None,
         missing_since=missing_since,
-        trouble=trouble,
+        read_error=trouble,
         alert_after_days=policy.alert_after_days,
     )
 
@@ -109,13 +109,13 @@ def board(
     as_of: datetime = WORKED_AT,
     month: date = MAY,
     groups: Sequence[GroupNode] = GROUPS,
-    warnings: Sequence[Warning] = (),
+    warnings: Sequence[BoardWarning] = (),
 ) -> Scoreboard:
     """A scoreboard of these rows, ranked."""
     return Scoreboard(month, as_of, ranked(rows), groups, warnings)
 
 
-def story(who: Who, closes: NativeFacts | None, on: str = "") -> Reads:
+def story(who: Who, closes: NativePeriodFacts | None, on: str = "") -> Reads:
     """Reads every few hours from 1 June: Open until the read before `on`, then what it closes with."""
     began = (("2026-06-01 12:00", OPEN),)
     if closes is None:
@@ -125,7 +125,7 @@ def story(who: Who, closes: NativeFacts | None, on: str = "") -> Reads:
 
 
 def worked_example(
-    as_of: datetime = WORKED_AT, *, policy: JudgePolicy | None = None, nldt: Reads | None = None
+    as_of: datetime = WORKED_AT, *, policy: JudgingPolicy | None = None, nldt: Reads | None = None
 ) -> Scoreboard:
     """The group on 12 June 2026: both UK entities closed on time, US Retail on hold, EU DTC open (01-domain 1.8)."""
     stories = {

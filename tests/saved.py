@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from closing.calendar.days import DateSpan
-from closing.facts.base import NativeFacts
-from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading, PeriodType
+from closing.facts.base import NativePeriodFacts
+from closing.facts.readings import GapReason, PeriodReading, PeriodType, ReadGap, ReadResult
 from entities.models import Connection, Group, LegalEntity, Membership, Person, WorkCalendar
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, SyncAttempt
-from periods.recording.attempts import Finish, begin_attempt
+from periods.recording.attempts import AttemptResult, begin_attempt
 from periods.recording.store import record_readings
 from tests.cast import CAST, GROUPS, USRT, WIDER_CAST, Who
 from tests.make import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
@@ -31,10 +31,10 @@ class Meridian:
     def read(
         self,
         at: str | datetime,
-        said: Mapping[str, NativeFacts],
+        said: Mapping[str, NativePeriodFacts],
         *,
         span: DateSpan = MAY_DAYS,
-        gaps: Iterable[Gap] = (),
+        gaps: Iterable[ReadGap] = (),
     ) -> None:
         """Record one good read at a moment of what the ERP said about the period of each entity."""
         moment = utc(at) if isinstance(at, str) else at
@@ -56,7 +56,9 @@ class Meridian:
         )
         gaps = tuple(gaps)
         outcome = SyncAttempt.Outcome.PARTIAL if gaps else SyncAttempt.Outcome.OK
-        record_readings(attempt, Harvest(readings, gaps), span, Finish(outcome, moment, rows=len(readings)))
+        record_readings(
+            attempt, ReadResult(readings, gaps), span, AttemptResult(outcome, moment, rows=len(readings))
+        )
 
 
 def save_group(
@@ -144,7 +146,7 @@ def save_group(
 
 def play_the_worked_example(group: Meridian) -> None:
     """The reads of the worked example up to 12 June 2026 noon, every few hours where something happens."""
-    states: dict[str, NativeFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN)
+    states: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN)
     for at, code, facts in (
         ("2026-06-01 12:00", "", OPEN),
         ("2026-06-05 12:00", "", OPEN),
@@ -172,9 +174,9 @@ def save_a_busy_group() -> Meridian:
     group.read("2026-05-04 12:00", dict.fromkeys(codes, OPEN), span=april)
     group.read("2026-05-08 12:00", all_closed, span=april)
     group.read("2026-05-28 12:00", all_closed | {"FRSA": OPEN}, span=april)
-    said: dict[str, NativeFacts] = dict.fromkeys(codes, OPEN)
+    said: dict[str, NativePeriodFacts] = dict.fromkeys(codes, OPEN)
     del said["CALC"]  # its connection came late: its period was closed when it was first read
-    unread = [Gap("calc", GapReason.NO_ACCESS, "No access to this company.")]
+    unread = [ReadGap("calc", GapReason.NO_ACCESS, "No access to this company.")]
     for at, news in (
         ("2026-06-01 12:00", {}),
         ("2026-06-05 15:00", {"UKHC": CLOSED}),
@@ -194,8 +196,8 @@ def save_a_busy_group() -> Meridian:
         "2026-06-17 09:40",
         left | {"UKWS": NOT_UNDERSTOOD},
         gaps=[
-            Gap("ieop", GapReason.NO_ACCESS, "The ERP refused access to this company (403)."),
-            Gap("esib", GapReason.MISSING, "The ERP no longer lists this company."),
+            ReadGap("ieop", GapReason.NO_ACCESS, "The ERP refused access to this company (403)."),
+            ReadGap("esib", GapReason.MISSING, "The ERP no longer lists this company."),
         ],
     )
     return group

@@ -15,7 +15,7 @@ from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.models.delivery import REMOVED, SWITCHED_OFF
 from alerts.sanitize import one_line
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import Group, Person
 from infra.hosts import Target
 
@@ -166,7 +166,7 @@ def _name(wanted: Wanted) -> str:
 
 
 def _kinds(wanted: Wanted) -> list[str]:
-    return [kind.value for kind in Kind if kind.value in wanted.kinds]
+    return [kind.value for kind in NoticeKind if kind.value in wanted.kinds]
 
 
 def _shown(target: Target) -> str:

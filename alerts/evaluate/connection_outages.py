@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Subquery
 from alerts.evaluate.continuity import settled
 from alerts.models import Notice, Outage
 from closing.calendar.days import local_date, zone_named
-from closing.judging.notices import Kind
-from closing.judging.outages import GOES_ON_WITHIN, REASONS, Looked, in_trouble
+from closing.judging.notices import NoticeKind
+from closing.judging.outages import OUTAGE_REASONS, SAME_OUTAGE_WITHIN, OutageInputs, has_outage
 from entities.models import Connection, LegalEntity
 from periods.models import SyncAttempt
 from periods.snapshot.freshness import freshness
@@ -37,9 +37,9 @@ def raise_outages(as_of: datetime, since: datetime | None, silenced: Collection[
             kind=each.kind,
             connection_id=each.connection_id,
             episode=each.episode,
-            reason=REASONS[Kind(each.kind)].value,
+            reason=OUTAGE_REASONS[NoticeKind(each.kind)].value,
             raised_at=as_of,
-            read_at=looked[each.connection_id].oldest,
+            read_at=looked[each.connection_id].oldest_reading,
             fresh=False,
         )
         for each in untold
@@ -47,21 +47,21 @@ def raise_outages(as_of: datetime, since: datetime | None, silenced: Collection[
     )
 
 
-def _move(looked: Mapping[int, Looked], as_of: datetime) -> None:
+def _move(looked: Mapping[int, OutageInputs], as_of: datetime) -> None:
     last: dict[tuple[int, str], Outage] = {}
     for outage in Outage.objects.filter(connection__in=looked).order_by("episode"):
         last[outage.connection_id, outage.kind] = outage
     begun, moved = [], []
     for connection, how in looked.items():
-        for kind in (Kind.STALE, Kind.REFUSED):
-            before, now = last.get((connection, kind.value)), in_trouble(kind, how, as_of)
+        for kind in (NoticeKind.STALE, NoticeKind.REFUSED):
+            before, now = last.get((connection, kind.value)), has_outage(kind, how, as_of)
             is_open = before is not None and before.closed_at is None
             if now is None or now == is_open:
                 continue
             if before is not None and is_open:
                 before.closed_at = as_of
                 moved.append(before)
-            elif before is not None and before.closed_at and as_of - before.closed_at < GOES_ON_WITHIN:
+            elif before is not None and before.closed_at and as_of - before.closed_at < SAME_OUTAGE_WITHIN:
                 before.closed_at = None
                 moved.append(before)
             else:
@@ -73,7 +73,7 @@ def _move(looked: Mapping[int, Looked], as_of: datetime) -> None:
     Outage.objects.bulk_create(begun)
 
 
-def _looked(as_of: datetime, since: datetime | None) -> dict[int, Looked]:
+def _looked(as_of: datetime, since: datetime | None) -> dict[int, OutageInputs]:
     """Every connection that is meant to be read, by its id."""
     ended = SyncAttempt.objects.filter(connection=OuterRef("pk"), started_at__lte=as_of).exclude(
         outcome=Outcome.RUNNING
@@ -88,19 +88,19 @@ def _looked(as_of: datetime, since: datetime | None) -> dict[int, Looked]:
     readings: dict[int | None, list[datetime | None]] = defaultdict(list)
     for entity, reading in freshness(sorted(connection_of), as_of).items():
         if (
-            reading.read_at is not None or reading.trouble
+            reading.read_at is not None or reading.read_error
         ):  # else it is new, and its first reading is under way
             readings[connection_of[entity]].append(reading.read_at)
     found = {}
     for pk, seconds, newest, tried_since in rows:
         interval = timedelta(seconds=seconds)
-        found[pk] = Looked(
+        found[pk] = OutageInputs(
             interval,
             readings[pk],
             tried_since,
             refused=newest == Outcome.REFUSED,
-            read=newest in SyncAttempt.READ,
-            settled=settled(since, interval, as_of),
+            read_succeeded=newest in SyncAttempt.READ_OUTCOMES,
+            past_restart_grace=settled(since, interval, as_of),
         )
     return found
 

@@ -13,16 +13,16 @@ from django.db.models import Min
 from alerts.evaluate.continuity import settled
 from alerts.models import Notice
 from alerts.routing.alert_policy import alert_rules, escalations
-from closing.calendar.days import WorkCalendar, local_date, zone_named
+from closing.calendar.days import WorkdayCalendar, local_date, zone_named
 from closing.calendar.deadlines import Deadline
-from closing.facts.period_remarks import NOTHING_SAID, Remarks, standing_remarks
-from closing.judging.alert_line import over_the_line_on
-from closing.judging.notices import Case, Kind, Verdict, due_notices, is_due_soon
+from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
+from closing.judging.alert_line import alert_line_crossed_on
+from closing.judging.notices import NoticeDecision, NoticeInputs, NoticeKind, decide_notices, is_due_soon
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.models import ReadSpan
 from periods.policies import EffectivePolicy, effective_policies
-from periods.reads import said_of
+from periods.reads import remarks_by_period
 from periods.snapshot.freshness import Freshness, freshness
 
 A_CLOSE = timedelta(
@@ -83,7 +83,7 @@ class _Known:
 
     reading: Freshness
     policy: EffectivePolicy
-    calendar: WorkCalendar | None
+    calendar: WorkdayCalendar | None
     first_read_at: datetime | None
     settled: bool
     zone: str
@@ -97,8 +97,8 @@ class Judged:
 
     episode: Episode
     reading: Freshness
-    case: Case
-    verdicts: Sequence[Verdict]
+    case: NoticeInputs
+    verdicts: Sequence[NoticeDecision]
 
 
 def judge_episodes(
@@ -116,39 +116,41 @@ def judge_episodes(
     if not episodes:
         return []
     known = _known({each.entity for each in episodes}, as_of, since)
-    told: dict[tuple[int, int], set[tuple[Kind, int]]] = defaultdict(set)
+    told: dict[tuple[int, int], set[tuple[NoticeKind, int]]] = defaultdict(set)
     ids = {each.period for each in episodes}
     for period, episode, kind, step in Notice.objects.filter(period__in=ids).values_list(
         "period", "episode", "kind", "step"
     ):
-        told[period or 0, episode].add((Kind(kind), step))
-    said = {period: standing_remarks(remarks) for period, remarks in said_of(sorted(ids), as_of).items()}
+        told[period or 0, episode].add((NoticeKind(kind), step))
+    said = {
+        period: current_remarks(remarks) for period, remarks in remarks_by_period(sorted(ids), as_of).items()
+    }
     found = []
     for each in episodes:
         entity = known[each.entity]
-        remarks = said.get(each.period, NOTHING_SAID)
+        remarks = said.get(each.period, NO_REMARKS)
         before = told[each.period, each.number] | told[each.period, 0]
         case = _case(each, entity, remarks, as_of, since, before, silenced=each.entity in quiet)
-        found.append(Judged(each, entity.reading, case, due_notices(case, entity.escalate_after)))
+        found.append(Judged(each, entity.reading, case, decide_notices(case, entity.escalate_after)))
     return found
 
 
 def _case(
     each: Episode,
     entity: _Known,
-    remarks: Remarks,
+    remarks: CurrentRemarks,
     as_of: datetime,
     since: datetime | None,
-    told: set[tuple[Kind, int]],
+    told: set[tuple[NoticeKind, int]],
     *,
     silenced: bool,
-) -> Case:
+) -> NoticeInputs:
     reading, deadline = entity.reading, each.deadline
     past_line_now = promised = due_soon = False
     first, zone = entity.first_read_at, zone_named(entity.zone)
     watched = first is not None and local_date(first, zone) <= each.last_day + A_CLOSE
     if deadline is not None:
-        line = over_the_line_on(deadline, entity.policy.judge, entity.calendar)
+        line = alert_line_crossed_on(deadline, entity.policy.judging, entity.calendar)
         zone = zone_named(deadline.zone)
         past_line_now = line is not None and local_date(as_of, zone) >= line
         expected = remarks.expected_on
@@ -161,7 +163,7 @@ def _case(
         due_soon = is_due_soon(
             local_date(as_of, zone), deadline.due_on, entity.due_soon_days, entity.calendar
         )
-    return Case(
+    return NoticeInputs(
         days_late=each.days_late,
         past_line=each.level == "alerting",
         past_line_now=past_line_now,
@@ -169,14 +171,14 @@ def _case(
         and since is not None
         and reading.read_at is not None
         and reading.read_at >= since,
-        settled=entity.settled and not reading.fresh,
-        watched=watched,
+        past_restart_grace=entity.settled and not reading.fresh,
+        read_before_deadline=watched,
         closed_for=each.closed_for,
-        promised=promised,
+        close_expected=promised,
         due_soon=due_soon and each.level in _BEFORE_IT_IS_LATE,
         no_deadline=each.level == "no_deadline",
         silenced=silenced,
-        told=told,
+        already_notified=told,
     )
 
 

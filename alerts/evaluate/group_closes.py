@@ -11,11 +11,11 @@ from django.db.models import Count, Max
 from alerts.models import Destination, Notice
 from alerts.routing.recipients import HEAR_OF_THEIR_GROUP
 from closing.judging.group_close import last_to_close, working_days_to_close
-from closing.judging.notices import HOLD_DOWN, Kind, Reason
+from closing.judging.notices import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
-from entities.models import Group, LegalEntity, Membership, from_root
+from entities.models import Group, LegalEntity, Membership, ancestor_paths
 from periods.models import FiscalPeriod, StateChange
 from periods.snapshot.take import take_snapshots
 
@@ -62,7 +62,7 @@ def _listened_to() -> dict[int, str]:
     members = Membership.objects.filter(
         role__in=HEAR_OF_THEIR_GROUP, person__is_active=True, group__isnull=False
     )
-    places = Destination.objects.filter(enabled=True, kinds__contains=[Kind.GROUP_CLOSED.value])
+    places = Destination.objects.filter(enabled=True, kinds__contains=[NoticeKind.GROUP_CLOSED.value])
     ids = {*members.values_list("group", flat=True), *places.values_list("group", flat=True)}
     return dict(Group.objects.filter(pk__in=ids).values_list("pk", "path"))
 
@@ -74,7 +74,7 @@ def _closes(
     by_path = {path: group for group, path in paths.items()}
     last: dict[Close, datetime] = {}
     for (path, month), at in recent.items():
-        for above in from_root(path):
+        for above in ancestor_paths(path):
             if above in by_path:
                 close = by_path[above], month
                 last[close] = max(at, last.get(close, at))
@@ -84,7 +84,7 @@ def _closes(
     )
     held_up: dict[date, set[str]] = defaultdict(set)
     for path, month in undone.values_list("entity__group__path", "reporting_month").distinct():
-        held_up[month].update(from_root(path))
+        held_up[month].update(ancestor_paths(path))
     return {
         (group, month)
         for (group, month), at in last.items()
@@ -97,7 +97,7 @@ def _not_told(closes: Collection[Close], paths: Mapping[int, str]) -> dict[Close
     if not closes:
         return {}
     months = {month for _, month in closes}
-    told = Notice.objects.filter(kind=Kind.GROUP_CLOSED.value, month__in=months).order_by()
+    told = Notice.objects.filter(kind=NoticeKind.GROUP_CLOSED.value, month__in=months).order_by()
     last = {
         (group, month): (count, at)
         for group, month, count, at in told.values_list("group", "month").annotate(
@@ -105,11 +105,11 @@ def _not_told(closes: Collection[Close], paths: Mapping[int, str]) -> dict[Close
         )
     }
     reopened: dict[tuple[str, date], datetime] = {}
-    notices = Notice.objects.filter(kind=Kind.REOPENED.value, period__reporting_month__in=months)
+    notices = Notice.objects.filter(kind=NoticeKind.REOPENED.value, period__reporting_month__in=months)
     for path, month, at in notices.values_list(
         "period__entity__group__path", "period__reporting_month", "raised_at"
     ):
-        for above in from_root(path or ""):
+        for above in ancestor_paths(path or ""):
             reopened[above, month] = max(at, reopened.get((above, month), at))
     found = {}
     for group, month in sorted(closes):
@@ -146,11 +146,11 @@ def _notices(closes: Sequence[tuple[int, date, int, Sequence[Row]]], as_of: date
             days = working_days_to_close(month, row.standing.last_closed_on, calendar)
         found.append(
             Notice(
-                kind=Kind.GROUP_CLOSED.value,
+                kind=NoticeKind.GROUP_CLOSED.value,
                 group_id=group,
                 month=month,
                 episode=episode,
-                reason=Reason.EVERYBODY_CLOSED.value,
+                reason=NoticeReason.EVERYBODY_CLOSED.value,
                 raised_at=as_of,
                 days_late=days,
                 fresh=True,

@@ -15,14 +15,14 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from closing.calendar.days import CalendarUncovered, WorkCalendar, zone_named
+from closing.calendar.days import CalendarUncovered, WorkdayCalendar, zone_named
 from closing.judging.notices import HOLD_DOWN
 from closing.judging.standing import LatenessUnit, after_period_end
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.models import ConnectionClock
 from periods.policies import effective_policies
-from periods.recording.attempts import OutOfOrder
+from periods.recording.attempts import OutOfOrderRead
 from periods.snapshot.freshness import freshness
 
 _ONE_AT_A_TIME = 5_210_331  # advisory lock: evaluators queue up, and the second finds nothing left to write
@@ -52,14 +52,14 @@ def evaluate(as_of: datetime) -> Evaluated:
 
     The lateness rule is `closing.judging.standing.judge` in SQL, so that a set of any size takes one statement; a
     property test holds the two together. Stale entities are judged as of their last reading and periods whose state
-    is no longer known keep their flag (01-domain 1.6). Raises OutOfOrder for a moment before the newest read; one
+    is no longer known keep their flag (01-domain 1.6). Raises OutOfOrderRead for a moment before the newest read; one
     that is dated ahead of the database's clock does not count there.
     """
     with only_evaluator(), database.cursor() as cursor:
         read = ConnectionClock.objects.filter(read_at__lte=Now())
         newest = read.aggregate(at=Max("read_at"))["at"]
         if newest is not None and newest > as_of:
-            raise OutOfOrder(
+            raise OutOfOrderRead(
                 f"states were read for {newest:%Y-%m-%d %H:%M:%S} UTC; evaluate that moment or a later one"
             )
         flags = _write_flags(cursor, as_of)
@@ -146,7 +146,7 @@ def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, Any]:
         if (moment, zone) not in moments:
             moments[moment, zone] = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
         local_nows.append(moments[moment, zone])
-    judges = [policies[entity_id].judge for entity_id in ids]
+    judges = [policies[entity_id].judging for entity_id in ids]
     in_working_days = [judge.unit is LatenessUnit.WORKING_DAYS for judge in judges]
     used = {row[2] for row, working in zip(rows, in_working_days, strict=True) if working}
     calendar_ids, days, ordinals = _ordinals(cursor, used, as_of) if used else ([], [], [])
@@ -185,7 +185,7 @@ def _ordinals(
     calendar_column: list[int] = []
     day_column: list[date] = []
     ordinal_column: list[int] = []
-    calendars: dict[int, WorkCalendar] = work_calendars(calendar_ids, range(first.year, last.year + 1))
+    calendars: dict[int, WorkdayCalendar] = work_calendars(calendar_ids, range(first.year, last.year + 1))
     for calendar_id, calendar in calendars.items():
         passed, day = 0, first
         while day <= last:

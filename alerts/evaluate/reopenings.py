@@ -9,7 +9,7 @@ from django.db.models import Exists, F, OuterRef, Subquery
 from alerts.models import Notice
 from closing.calendar.days import zone_named
 from closing.facts.readings import PeriodType
-from closing.judging.notices import HOLD_DOWN, Kind, Reason
+from closing.judging.notices import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.judging.standing import after_period_end
 from closing.judging.states import PeriodState
 from periods.models import PeriodDeadline, StateChange
@@ -66,7 +66,7 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
     readings = freshness(sorted({row[2] for row in rows}), as_of)
     found = []
     for change, period, entity, _, was, became, state, days_late, due_on, version, *_ in rows:
-        closed = policies[entity].judge.counts_as_closed
+        closed = policies[entity].judging.counts_as_closed
         if (
             was is None
             or not closed(PeriodState(was))
@@ -76,10 +76,10 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
             continue
         found.append(
             Notice(
-                kind=Kind.REOPENED.value,
+                kind=NoticeKind.REOPENED.value,
                 period_id=period,
                 change_id=change,
-                reason=Reason.CLOSE_UNDONE.value,
+                reason=NoticeReason.CLOSE_UNDONE.value,
                 raised_at=as_of,
                 state=state,
                 days_late=days_late or 0,

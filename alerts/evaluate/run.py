@@ -22,10 +22,10 @@ from alerts.models import Notice
 from alerts.routing.router import address
 from alerts.routing.silenced_backlog import tell_what_was_set_aside
 from alerts.routing.silences import silenced
-from closing.judging.notices import Kind, Verdict
+from closing.judging.notices import NoticeDecision, NoticeKind
 from infra.ticks import claim_tick
 
-_BEFORE_AN_EPISODE = (Kind.DUE_SOON, Kind.NO_DEADLINE)
+_BEFORE_AN_EPISODE = (NoticeKind.DUE_SOON, NoticeKind.NO_DEADLINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Raised:
     """What one evaluation wrote: notices by kind, and messages that were made or that others were added to."""
 
     evaluated: Evaluated
-    notices: dict[Kind, int]
+    notices: dict[NoticeKind, int]
     deliveries: int
 
 
@@ -45,9 +45,9 @@ def evaluate_and_raise(as_of: datetime) -> Raised:
         notices = [*_of_episodes(as_of, since, quiet), *raise_reopenings(as_of)]
         notices += raise_outages(as_of, since, quiet)
         notices += raise_group_closes(as_of)
-        counts: dict[Kind, int] = defaultdict(int)
+        counts: dict[NoticeKind, int] = defaultdict(int)
         for notice in notices:
-            counts[Kind(notice.kind)] += 1
+            counts[NoticeKind(notice.kind)] += 1
         deliveries = address(notices, as_of)
         # Later than the ends of episodes are addressed: those go to whoever was told, and of this nobody was.
         deliveries += tell_what_was_set_aside(quiet, as_of)
@@ -81,7 +81,7 @@ def _of_episodes(as_of: datetime, since: datetime | None, quiet: Collection[int]
     )
 
 
-def _notice(judged: Judged, verdict: Verdict, as_of: datetime) -> Notice:
+def _notice(judged: Judged, verdict: NoticeDecision, as_of: datetime) -> Notice:
     each, reading = judged.episode, judged.reading
     return Notice(
         kind=verdict.kind.value,

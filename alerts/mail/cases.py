@@ -10,7 +10,7 @@ from enum import StrEnum
 from alerts.models import Notice
 from alerts.sanitize import one_line
 from closing import phrasing
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from closing.judging.standing import Level
 from closing.scoreboard.row import Row
 
@@ -81,33 +81,33 @@ class Case:
     @property
     def step(self) -> int:
         """The highest step of an escalation that it tells of; 0 for none."""
-        return max((each.step for each in self.notices if each.kind == Kind.ESCALATION), default=0)
+        return max((each.step for each in self.notices if each.kind == NoticeKind.ESCALATION), default=0)
 
     @property
     def part(self) -> Part:
         """Where it belongs as the row stands now, which the notice of a while ago cannot tell."""
-        kinds = {Kind(each.kind) for each in self.notices}
-        sure, standing = phrasing.confirmed(self.row), self.row.standing
-        if standing.alerting and (kinds & _OF_WHAT_IS_LATE or (sure and Kind.UNCONFIRMED in kinds)):
+        kinds = {NoticeKind(each.kind) for each in self.notices}
+        sure, standing = phrasing.is_confirmed(self.row), self.row.standing
+        if standing.alerting and (kinds & _OF_WHAT_IS_LATE or (sure and NoticeKind.UNCONFIRMED in kinds)):
             return Part.PAST
-        if Kind.UNCONFIRMED in kinds and not sure:
+        if NoticeKind.UNCONFIRMED in kinds and not sure:
             return Part.UNCONFIRMED
-        if Kind.REOPENED in kinds:
+        if NoticeKind.REOPENED in kinds:
             return Part.REOPENED
-        if Kind.NO_DEADLINE in kinds and self.row.deadline is None:
+        if NoticeKind.NO_DEADLINE in kinds and self.row.deadline is None:
             return Part.NO_DEADLINE
-        if kinds & {Kind.LATE, Kind.DUE_SOON} and standing.level in {Level.LATE, Level.ALERTING}:
+        if kinds & {NoticeKind.LATE, NoticeKind.DUE_SOON} and standing.level in {Level.LATE, Level.ALERTING}:
             return Part.LATE
-        if Kind.DUE_SOON in kinds:
+        if NoticeKind.DUE_SOON in kinds:
             return Part.DUE_SOON
-        return Part.CLEARED if kinds == {Kind.CLEARED} else Part.EASED
+        return Part.CLEARED if kinds == {NoticeKind.CLEARED} else Part.EASED
 
 
-_OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION, Kind.LATE}
+_OF_WHAT_IS_LATE = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
 _OF_EVENTS = {
-    Kind.REFUSED: Part.REFUSED,
-    Kind.STALE: Part.STALE,
-    Kind.GROUP_CLOSED: Part.GROUP_CLOSED,
+    NoticeKind.REFUSED: Part.REFUSED,
+    NoticeKind.STALE: Part.STALE,
+    NoticeKind.GROUP_CLOSED: Part.GROUP_CLOSED,
 }
 Cases = Sequence[Case]
 Events = Sequence[Event]
@@ -131,7 +131,7 @@ def parts_of(items: Sequence[Tellable]) -> Parts:
     events: dict[Part, list[Event]] = {}
     for item in items:
         if isinstance(item, Event):
-            events.setdefault(_OF_EVENTS[Kind(item.notice.kind)], []).append(item)
+            events.setdefault(_OF_EVENTS[NoticeKind(item.notice.kind)], []).append(item)
         else:
             together.setdefault((item.row.code, item.month), []).append(item)
     cases = [Case(own[0].row, own[0].month, [each.notice for each in own]) for own in together.values()]

@@ -22,12 +22,12 @@ from alerts.mail.trouble_notes import letter_of
 from alerts.mail.unsubscribe_links import unsubscribe_headers
 from alerts.models import Delivery, Notice, Overrun
 from alerts.sanitize import header_line
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import PROMISED, Rhythm
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import MANDATORY_KINDS, Cadence
 from entities.models import Person
 from periods.models import StateChange
 
-_DIGESTS = {Rhythm.DAILY: "Daily digest: ", Rhythm.WEEKLY: "Weekly digest: "}
+_DIGESTS = {Cadence.DAILY: "Daily digest: ", Cadence.WEEKLY: "Weekly digest: "}
 _PROMISED = "Alerts and reopenings cannot be switched off: everybody relies on somebody reading them."
 
 
@@ -65,10 +65,10 @@ def compose(
 
 def _to_a_person(said: Letter, delivery: Delivery, items: Sequence[Tellable]) -> Letter:
     """What only a person is told: that it is a digest, where to choose, and what cannot be switched off."""
-    promised = not PROMISED.isdisjoint(Kind(each.notice.kind) for each in items)
+    promised = not MANDATORY_KINDS.isdisjoint(NoticeKind(each.notice.kind) for each in items)
     return replace(
         said,
-        subject=_DIGESTS.get(Rhythm(delivery.rhythm), "") + said.subject,
+        subject=_DIGESTS.get(Cadence(delivery.rhythm), "") + said.subject,
         choose=Link("Choose what you get", f"{settings.PUBLIC_BASE_URL}/alerts/subscriptions/"),
         promised=_PROMISED if promised else "",
     )
@@ -95,7 +95,7 @@ def _headers(
         "List-Id": f"Closeboard alerts <alerts.{host}>",
     }
     if delivery.trouble is None:
-        headers |= unsubscribe_headers(delivery.person, {Kind(each.notice.kind) for each in items})
+        headers |= unsubscribe_headers(delivery.person, {NoticeKind(each.notice.kind) for each in items})
     if root := _thread(items, changes, host):
         headers |= {"In-Reply-To": root, "References": root}
     return headers

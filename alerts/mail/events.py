@@ -10,20 +10,20 @@ from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.days import month_and_year
 from closing.judging.group_close import last_to_close
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from closing.judging.standing import Level
-from closing.phrasing import When
+from closing.phrasing import MomentFormatter
 
 _NAMED = 10  # entities of one event
 
 
-def subject(part: Part, events: Events, when: When) -> str:
+def subject(part: Part, events: Events, when: MomentFormatter) -> str:
     """One event in a sentence, many as a count and the first of them."""
     event = events[0]
     name = _name(event)
     match part:
         case Part.GROUP_CLOSED:
-            sure = all(phrasing.confirmed(row) for row in event.rows)
+            sure = all(phrasing.is_confirmed(row) for row in event.rows)
             said = f"{name} {'has' if sure else 'had'} closed {month_and_year(event.month)}"
             said += "" if sure else " when last read"
             return f"{said}, {_took(event)}" if len(events) == 1 else f"{heading(part, events)}, {name}"
@@ -49,7 +49,9 @@ def heading(part: Part, events: Events) -> str:
 def note(part: Part, events: Events) -> str:
     """What the section means, and what to do about it."""
     match part:
-        case Part.GROUP_CLOSED if not all(phrasing.confirmed(row) for event in events for row in event.rows):
+        case Part.GROUP_CLOSED if not all(
+            phrasing.is_confirmed(row) for event in events for row in event.rows
+        ):
             return (
                 "Every entity counted as closed when it was last read; some of them cannot be confirmed now."
             )
@@ -65,7 +67,7 @@ def note(part: Part, events: Events) -> str:
 
 def told(event: Event, known: Known) -> Told:
     """One event with all that is known of it."""
-    if Kind(event.notice.kind) is Kind.GROUP_CLOSED:
+    if NoticeKind(event.notice.kind) is NoticeKind.GROUP_CLOSED:
         return _close(event, known)
     return _trouble(event, known)
 
@@ -75,7 +77,7 @@ def _close(event: Event, known: Known) -> Told:
     query = urlencode({"month": f"{event.month:%Y-%m}", "group": code})
     late = [row for row in event.rows if row.standing.level is Level.CLOSED_LATE]
     last = last_to_close(event.rows)
-    sure = all(phrasing.confirmed(row) for row in event.rows)
+    sure = all(phrasing.is_confirmed(row) for row in event.rows)
     return Told(
         title=Link(_name(event), f"{known.base_url}/?{query}"),
         place=f"{one_line(code, 40)}, {month_and_year(event.month)}",
@@ -98,11 +100,11 @@ def _on_time(count: int, late: int) -> str:
 
 
 def _trouble(event: Event, known: Known) -> Told:
-    refused = Kind(event.notice.kind) is Kind.REFUSED
+    refused = NoticeKind(event.notice.kind) is NoticeKind.REFUSED
     names = sorted(one_line(row.name) or row.code for row in event.rows)
     more = len(names) - _NAMED
     listed = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-    said = sorted({one_line(row.trouble, LONGEST_WORDS) for row in event.rows if row.trouble})
+    said = sorted({one_line(row.read_error, LONGEST_WORDS) for row in event.rows if row.read_error})
     read = [row.read_at for row in event.rows if row.read_at is not None]
     name = _name(event)
     asked = {"erp": name} if refused else {"erp": name, "show": "stale"}
@@ -147,6 +149,6 @@ def _entities(event: Event) -> str:
     return "1 entity" if count == 1 else f"{count} entities"
 
 
-def _since(event: Event, when: When) -> str:
+def _since(event: Event, when: MomentFormatter) -> str:
     read = [row.read_at for row in event.rows if row.read_at is not None]
     return f" since {when(min(read))}" if read else ""

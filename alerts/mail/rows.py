@@ -92,7 +92,7 @@ def told(case: Case, known: Known) -> Told:
         title=Link(case.name, url),
         place=f"{one_line(row.code, 40)}, {month_and_year(case.month)}",
         state=_state(row, known),
-        kind=row.state.value if phrasing.confirmed(row) else "unknown",
+        kind=row.state.value if phrasing.is_confirmed(row) else "unknown",
         late=late,
         unit=unit,
         tone=tone,
@@ -102,7 +102,7 @@ def told(case: Case, known: Known) -> Told:
 
 def _state(row: Row, known: Known) -> str:
     """The state in words; one that cannot be confirmed says so."""
-    state = phrasing.STATES[row.state]
+    state = phrasing.STATE_LABELS[row.state]
     if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
         state += ", counts as closed"
     if row.missing_since is not None:
@@ -115,7 +115,9 @@ def _state(row: Row, known: Known) -> str:
 def _lateness(row: Row) -> tuple[str, str]:
     """The number and what it counts: "+6", "calendar days late"; of what is unconfirmed, as it was when last read."""
     standing = row.standing
-    last = "" if row.counts_as_closed or phrasing.confirmed(row) or row.read_at is None else " when last read"
+    last = (
+        "" if row.counts_as_closed or phrasing.is_confirmed(row) or row.read_at is None else " when last read"
+    )
     match standing.level:
         case Level.LATE | Level.ALERTING | Level.CLOSED_LATE if standing.days_late:
             unit = phrasing.unit_in_words(standing.days_late, standing.unit)
@@ -149,14 +151,17 @@ def _facts(case: Case, known: Known) -> list[Fact]:
         Fact("Deadline", _deadline(row)),
         Fact("In the way", "" if closed else one_line(phrasing.state_because(row), LONGEST_WORDS)),
         Fact("Reason", _reason(row, known)),
-        Fact("Expected", "" if closed else one_line(phrasing.expected(row, known.as_of), LONGEST_WORDS)),
+        Fact(
+            "Expected",
+            "" if closed else one_line(phrasing.expected_close_text(row, known.as_of), LONGEST_WORDS),
+        ),
         Fact("Acknowledged", "" if closed else _acknowledged(row, known)),
         _owner(row, known),
     ]
 
 
 def _unconfirmed(row: Row, known: Known) -> str:
-    if phrasing.confirmed(row):
+    if phrasing.is_confirmed(row):
         return ""
     if row.missing_since is not None:
         said = f"The ERP has not listed it since {known.when(row.missing_since)}."
@@ -168,7 +173,7 @@ def _unconfirmed(row: Row, known: Known) -> str:
         )
     else:
         said = "What the ERP says now is not understood; it is judged as it was before."
-    return f"{said} {one_line(row.trouble, LONGEST_WORDS)}".rstrip()
+    return f"{said} {one_line(row.read_error, LONGEST_WORDS)}".rstrip()
 
 
 def _escalation(case: Case, known: Known) -> str:
@@ -220,12 +225,14 @@ def _reason(row: Row, known: Known) -> str:
     """Why it is late as its people say; that they have said nothing matters only while it is late."""
     late = row.standing.level in {Level.LATE, Level.ALERTING} and not row.counts_as_closed
     return (
-        one_line(phrasing.reason_given(row, known.when), LONGEST_WORDS) if late or row.remarks.reason else ""
+        one_line(phrasing.overdue_reason_text(row, known.when), LONGEST_WORDS)
+        if late or row.remarks.reason
+        else ""
     )
 
 
 def _acknowledged(row: Row, known: Known) -> str:
-    by, text = phrasing.acknowledged(row, known.when), row.remarks.acknowledged_text
+    by, text = phrasing.acknowledgement_text(row, known.when), row.remarks.acknowledged_text
     return one_line(f"By {by}: “{text}”" if text else f"By {by}", LONGEST_WORDS) if by else ""
 
 

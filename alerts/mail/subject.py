@@ -8,7 +8,7 @@ from closing import phrasing
 from closing.calendar.days import month_and_year
 from closing.judging.standing import LatenessUnit, Level
 from closing.judging.states import PeriodState
-from closing.phrasing import When
+from closing.phrasing import MomentFormatter
 from closing.scoreboard.row import Row
 
 _SHORT = {
@@ -22,13 +22,13 @@ _SHORT = {
 }
 
 
-def subject(parts: Parts, when: When) -> str:
+def subject(parts: Parts, when: MomentFormatter) -> str:
     """The count and the worst, whatever else there is as counts; a mail of one thing is told in a sentence."""
     worst, *others = parts.order
     return "; ".join([_first(worst, parts, when), *(_further(part, parts) for part in others)])
 
 
-def _first(part: Part, parts: Parts, when: When) -> str:
+def _first(part: Part, parts: Parts, when: MomentFormatter) -> str:
     if part in parts.events:
         return events.subject(part, parts.events[part], when)
     cases = parts.cases[part]
@@ -50,7 +50,7 @@ def heading(part: Part, cases: Cases) -> str:
 
 def _unsure(part: Part, cases: Cases) -> str:
     """How many of those counted nobody can confirm: a count must not tell them as a fact."""
-    unsure = _entities([case for case in cases if not phrasing.confirmed(case.row)])
+    unsure = _entities([case for case in cases if not phrasing.is_confirmed(case.row)])
     if part is Part.UNCONFIRMED or not unsure:
         return ""
     return " (unconfirmed)" if unsure == _entities(cases) else f" ({unsure} unconfirmed)"
@@ -59,7 +59,7 @@ def _unsure(part: Part, cases: Cases) -> str:
 def note(part: Part, cases: Cases) -> str:
     """What the section means, in a sentence that holds for each of its rows."""
     one = len(cases) == 1
-    sure = all(phrasing.confirmed(case.row) for case in cases)
+    sure = all(phrasing.is_confirmed(case.row) for case in cases)
     it = "It" if one else "Each"
     match part:
         case Part.PAST:
@@ -88,12 +88,12 @@ def note(part: Part, cases: Cases) -> str:
     raise ValueError(f"{part} is a section of events")
 
 
-def _about_one(part: Part, case: Case, when: When) -> str:
+def _about_one(part: Part, case: Case, when: MomentFormatter) -> str:
     row, name, month = case.row, case.short_name, month_and_year(case.month)
     match part:
         case Part.PAST:
             step = f"Escalation, step {case.step}: " if case.step else ""
-            if phrasing.confirmed(row):
+            if phrasing.is_confirmed(row):
                 return f"{step}{name} is {_days(row)} past its deadline for {month}"
             return f"{step}{name} was {_days(row)} past its deadline for {month} when last read"
         case Part.UNCONFIRMED:
@@ -104,7 +104,7 @@ def _about_one(part: Part, case: Case, when: When) -> str:
             return f"{name} has no deadline for {month}"
         case Part.LATE:
             late = f"is {_days(row)} late" if row.standing.days_late else "is late today"
-            return f"{name} {late if phrasing.confirmed(row) else 'was late when last read'} for {month}"
+            return f"{name} {late if phrasing.is_confirmed(row) else 'was late when last read'} for {month}"
         case Part.DUE_SOON:
             return f"{name} is due {_due(row)} for {month}"
         case Part.CLEARED:
@@ -114,7 +114,7 @@ def _about_one(part: Part, case: Case, when: When) -> str:
     raise ValueError(f"{part} is a section of events")
 
 
-def _about_many(part: Part, cases: Cases, when: When) -> str:
+def _about_many(part: Part, cases: Cases, when: MomentFormatter) -> str:
     row, name = cases[0].row, cases[0].short_name
     match part:
         case Part.PAST:
@@ -144,10 +144,10 @@ def _cleared(row: Row, name: str, month: str) -> str:
     ):  # a month may hold two periods (01-domain 1.1), and the row tells of the other one
         return f"{name} has closed one of its periods of {month}"
     late = row.standing.days_late if row.standing.level is Level.CLOSED_LATE else 0
-    has = "has" if phrasing.confirmed(row) else "had"
+    has = "has" if phrasing.is_confirmed(row) else "had"
     closed = f"put {month} on hold" if row.state is PeriodState.ON_HOLD else f"closed {month}"
     again = " again" if row.standing.reopened else ""
-    told = f"{name} {has} {closed}{again}{'' if phrasing.confirmed(row) else ' when last read'}"
+    told = f"{name} {has} {closed}{again}{'' if phrasing.is_confirmed(row) else ' when last read'}"
     return f"{told}, {_days(row)} late" if late else told
 
 
@@ -158,8 +158,8 @@ def _due(row: Row) -> str:
     return f"in {row.standing.due_in} {'day' if row.standing.due_in == 1 else 'days'}"
 
 
-def _last_known(row: Row, when: When) -> str:
-    state = phrasing.STATES[row.state]
+def _last_known(row: Row, when: MomentFormatter) -> str:
+    state = phrasing.STATE_LABELS[row.state]
     if row.missing_since is not None:
         return f"not listed by the ERP since {when(row.missing_since)}, then {state}"
     return f"last read {when(row.read_at)}, then {state}" if row.read_at is not None else "never read"

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from django.conf import settings
 from django.core import signing
 
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import PROMISED
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import MANDATORY_KINDS
 from entities.models import Person
 
 _SALT = "alerts.unsubscribe"
@@ -19,17 +19,17 @@ class NoSuchLink(Exception):
     """The link was not made by us, is too old, or its person is gone; which of these is nobody's business."""
 
 
-def token_for(person: Person, kinds: Collection[Kind]) -> str:
+def token_for(person: Person, kinds: Collection[NoticeKind]) -> str:
     """A signed text that stands for this person and these kinds; it holds no secret."""
     return signing.dumps([person.pk, sorted(kind.value for kind in kinds)], salt=_SALT)
 
 
-def read_token(token: str) -> tuple[Person, frozenset[Kind]]:
+def read_token(token: str) -> tuple[Person, frozenset[NoticeKind]]:
     """Whom and what a token stands for, without what may not be switched off; raises NoSuchLink."""
     try:
         pk, kinds = signing.loads(token, salt=_SALT, max_age=LASTS)
         person = Person.objects.filter(pk=pk, is_active=True).first()
-        found = frozenset(map(Kind, kinds)) - PROMISED
+        found = frozenset(map(NoticeKind, kinds)) - MANDATORY_KINDS
     except (signing.BadSignature, ValueError, TypeError):
         raise NoSuchLink from None
     if person is None or not found:
@@ -37,12 +37,12 @@ def read_token(token: str) -> tuple[Person, frozenset[Kind]]:
     return person, found
 
 
-def unsubscribe_headers(person: Person, kinds: Collection[Kind]) -> dict[str, str]:
+def unsubscribe_headers(person: Person, kinds: Collection[NoticeKind]) -> dict[str, str]:
     """The headers by which mail programs offer to switch these kinds off; none where one of them is promised.
 
     One click is offered over https only, as RFC 8058 has it.
     """
-    if not kinds or not PROMISED.isdisjoint(kinds):
+    if not kinds or not MANDATORY_KINDS.isdisjoint(kinds):
         return {}
     url = f"{settings.PUBLIC_BASE_URL.rstrip('/')}/alerts/unsubscribe/{token_for(person, kinds)}/"
     headers = {"List-Unsubscribe": f"<{url}>"}

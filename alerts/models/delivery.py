@@ -9,8 +9,8 @@ from django.db.models import Q
 
 from alerts.models.destination import Destination
 from alerts.models.notice import Notice
-from closing.judging.notices import Reason
-from closing.judging.notification_schedule import Rhythm
+from closing.judging.notices import NoticeReason
+from closing.judging.notification_schedule import Cadence
 from entities.models import Person
 
 EMAIL = "email"
@@ -64,7 +64,9 @@ class Delivery(models.Model):
     )
     channel = models.CharField(max_length=20, db_default=EMAIL)
     rhythm = models.CharField(
-        max_length=8, choices=[(each.value, each.value) for each in Rhythm], db_default=Rhythm.AT_ONCE.value
+        max_length=8,
+        choices=[(each.value, each.value) for each in Cadence],
+        db_default=Cadence.IMMEDIATE.value,
     )
     notices = models.ManyToManyField(Notice, through="DeliveryLine", related_name="deliveries")
     trouble = models.ForeignKey(Trouble, null=True, on_delete=models.CASCADE, related_name="deliveries")
@@ -146,12 +148,12 @@ class DeliveryLine(models.Model):
         indexes = [
             # What waits for the end of a silence: looked for by each evaluation, and nearly always nothing.
             models.Index(
-                fields=["notice"], condition=Q(left_out=Reason.SILENCED.value), name="line_set_aside"
+                fields=["notice"], condition=Q(left_out=NoticeReason.SILENCED.value), name="line_set_aside"
             ),
         ]
 
 
-SET_ASIDE = Reason.SILENCED.value  # why a line is left out that will be told once the silence is over
+SET_ASIDE = NoticeReason.SILENCED.value  # why a line is left out that will be told once the silence is over
 
 
 REACHING = Q(left_out="", delivery__state__in=Delivery.REACHES) | Q(left_out=SET_ASIDE)  # sooner or later

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from alerts.models.notice import NOTICE_KINDS
 from entities.models import Group, Person
-from infra.secrets import seal, unseal
+from infra.secrets import decrypt_secret, encrypt_secret
 
 
 class Destination(models.Model):
@@ -65,17 +65,17 @@ class Destination(models.Model):
     @property
     def url(self) -> str:
         """The address in clear; raises SecretUnreadable when no key of the ring opens it."""
-        return unseal(bytes(self.sealed_url), bound_to=f"destination/{self.uid}/url")
+        return decrypt_secret(bytes(self.sealed_url), bound_to=f"destination/{self.uid}/url")
 
     @url.setter
     def url(self, clear: str) -> None:
-        self.sealed_url = seal(clear, bound_to=f"destination/{self.uid}/url")
+        self.sealed_url = encrypt_secret(clear, bound_to=f"destination/{self.uid}/url")
 
     @property
     def secret(self) -> str:
         """The key that webhooks are signed with, in clear; raises SecretUnreadable."""
-        return unseal(bytes(self.sealed_secret), bound_to=f"destination/{self.uid}/secret")
+        return decrypt_secret(bytes(self.sealed_secret), bound_to=f"destination/{self.uid}/secret")
 
     @secret.setter
     def secret(self, clear: str) -> None:
-        self.sealed_secret = seal(clear, bound_to=f"destination/{self.uid}/secret")
+        self.sealed_secret = encrypt_secret(clear, bound_to=f"destination/{self.uid}/secret")

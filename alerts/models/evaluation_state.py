@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from closing.judging.standing import Level
 from entities.models import Connection
 from periods.models import FiscalPeriod
@@ -76,7 +76,7 @@ class Outage(models.Model):
     One that ended less than two hours ago goes on when the trouble comes back (closing.judging.outages).
     """
 
-    KINDS = (Kind.STALE.value, Kind.REFUSED.value)
+    KINDS = (NoticeKind.STALE.value, NoticeKind.REFUSED.value)
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="outages")
     kind = models.CharField(max_length=12, choices=[(kind, kind) for kind in KINDS])

@@ -5,17 +5,17 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import Connection, Group
 from periods.models import FiscalPeriod, PolicyVersion, StateChange
 
-NOTICE_KINDS = [(kind.value, kind.value) for kind in Kind]
+NOTICE_KINDS = [(kind.value, kind.value) for kind in NoticeKind]
 
 
-OF_CONNECTIONS = Q(kind__in=[Kind.STALE.value, Kind.REFUSED.value])
+OF_CONNECTIONS = Q(kind__in=[NoticeKind.STALE.value, NoticeKind.REFUSED.value])
 
 
-OF_GROUPS = Q(kind=Kind.GROUP_CLOSED.value)
+OF_GROUPS = Q(kind=NoticeKind.GROUP_CLOSED.value)
 
 
 class Notice(models.Model):
@@ -27,7 +27,7 @@ class Notice(models.Model):
     is how many working days it took from the end of the month.
     """
 
-    kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in Kind])
+    kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in NoticeKind])
     period = models.ForeignKey(FiscalPeriod, null=True, on_delete=models.CASCADE, related_name="notices")
     connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="notices")
     group = models.ForeignKey(Group, null=True, on_delete=models.CASCADE, related_name="notices")
@@ -49,15 +49,15 @@ class Notice(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["period", "kind", "episode", "step"],
-                condition=~Q(kind=Kind.REOPENED.value),
+                condition=~Q(kind=NoticeKind.REOPENED.value),
                 name="notice_once_an_episode",
             ),
             models.UniqueConstraint(
-                fields=["change"], condition=Q(kind=Kind.REOPENED.value), name="notice_once_a_reopening"
+                fields=["change"], condition=Q(kind=NoticeKind.REOPENED.value), name="notice_once_a_reopening"
             ),
             models.CheckConstraint(
-                condition=Q(kind=Kind.REOPENED.value, change__isnull=False)
-                | (~Q(kind=Kind.REOPENED.value) & Q(change=None)),
+                condition=Q(kind=NoticeKind.REOPENED.value, change__isnull=False)
+                | (~Q(kind=NoticeKind.REOPENED.value) & Q(change=None)),
                 name="notice_of_a_reopening_names_it",
             ),
             models.UniqueConstraint(fields=["connection", "kind", "episode"], name="notice_once_an_outage"),

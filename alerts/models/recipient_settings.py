@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from alerts.models.notice import NOTICE_KINDS
-from closing.judging.notification_schedule import Rhythm
+from closing.judging.notification_schedule import Cadence
 from entities.models import Group, Membership, Person, WorkCalendar
 
 DIGEST_AT = time(8)
@@ -20,7 +20,7 @@ class Subscription(models.Model):
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="subscriptions")
     kind = models.CharField(max_length=12, choices=NOTICE_KINDS)
-    rhythm = models.CharField(max_length=8, choices=[(each.value, each.value) for each in Rhythm])
+    rhythm = models.CharField(max_length=8, choices=[(each.value, each.value) for each in Cadence])
 
     class Meta:
         constraints = [

@@ -23,14 +23,19 @@ from alerts.models.delivery import (
 from alerts.outbox.send_context import Truth
 from alerts.routing.recipients import administrators_of
 from alerts.routing.silenced_backlog import is_silenced
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 from periods.models import FiscalPeriod
 
-_OF_WHAT_IS_LATE = {Kind.ALERT, Kind.ESCALATION, Kind.LATE}
-_OF_WHAT_IS_OPEN = _OF_WHAT_IS_LATE | {Kind.UNCONFIRMED, Kind.REOPENED, Kind.DUE_SOON, Kind.NO_DEADLINE}
+_OF_WHAT_IS_LATE = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
+_OF_WHAT_IS_OPEN = _OF_WHAT_IS_LATE | {
+    NoticeKind.UNCONFIRMED,
+    NoticeKind.REOPENED,
+    NoticeKind.DUE_SOON,
+    NoticeKind.NO_DEADLINE,
+}
 _NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
 
 
@@ -38,7 +43,7 @@ def still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Tellable], dic
     """What there is to tell, why lines are left out, by line, and the moment that all of it is of."""
     lines, places = list(delivery.lines.all()), truth.places(delivery)
     rows, as_of = truth.rows(frozenset().union(*places.values()), delivery.destination or delivery.person)
-    quiet = {row.entity_id for row in rows.values() if row.quiet is not None}
+    quiet = {row.entity_id for row in rows.values() if row.silence is not None}
     over = _outages_over([line.notice for line in lines])
     items: list[Tellable] = []
     left_out = {}
@@ -90,7 +95,7 @@ def _is_whole(notice: Notice, place: Destination | None) -> bool:
 
 def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:
     """Why a notice of a period is not to be told any more; empty while it is."""
-    kind = Kind(notice.kind)
+    kind = NoticeKind(notice.kind)
     if row.period_id in (None, period.pk):
         closed = row.counts_as_closed
     else:  # another period of the same month holds the entity up
@@ -99,14 +104,14 @@ def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:
         )
     if kind in _OF_WHAT_IS_OPEN and closed:
         return CLOSED_SINCE
-    if kind is Kind.CLEARED and not closed:
+    if kind is NoticeKind.CLEARED and not closed:
         return CLOSED_NO_MORE
     if kind in _OF_WHAT_IS_LATE and row.standing.level in _NOT_LATE:
         return NOT_LATE
-    if kind is Kind.NO_DEADLINE and row.deadline is not None:
+    if kind is NoticeKind.NO_DEADLINE and row.deadline is not None:
         return HAS_A_DEADLINE
     if (
-        kind is Kind.DUE_SOON
+        kind is NoticeKind.DUE_SOON
         and row.deadline is not None
         and row.deadline.due_on > (notice.due_on or row.deadline.due_on)
     ):
@@ -116,7 +121,7 @@ def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:
 
 def _of_many(notice: Notice, rows: Sequence[Row], *, is_over: bool) -> tuple[str, Sequence[Row]]:
     """Why a notice of a connection or a group is not to be told any more, and the rows that it tells of."""
-    if Kind(notice.kind) is Kind.GROUP_CLOSED:
+    if NoticeKind(notice.kind) is NoticeKind.GROUP_CLOSED:
         return ("" if all(row.counts_as_closed for row in rows) else CLOSED_NO_MORE), rows
     unread = [row for row in rows if not row.fresh]
     return (READ_AGAIN if is_over or not unread else ""), unread

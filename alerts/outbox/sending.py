@@ -33,7 +33,7 @@ from alerts.outbox.relevance import still_to_tell, why_not
 from alerts.outbox.restore_guard import hold_if_restored
 from alerts.outbox.send_context import Truth
 from alerts.routing.router import address
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 
 WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last one is stale"
 NO_ADDRESS = "its recipient has no mail address"
@@ -194,7 +194,7 @@ def _waits_for_a_reading(items: Collection[Tellable], truth: Truth) -> bool:
     """Whether a message speaks of what was read before we were away: it may have closed since (05-reliability 2I)."""
     doubtful = any(
         item.notice.fresh
-        and item.notice.kind != Kind.CLEARED.value
+        and item.notice.kind != NoticeKind.CLEARED.value
         and not all(row.fresh for row in item.rows)
         for item in items
     )
@@ -266,7 +266,9 @@ def _park(held: Claim, delivery: Delivery, words: str, truth: Truth) -> None:
 def _pass_on(notice_ids: Collection[int], as_of: datetime) -> None:
     """Nobody may be left without a word: notices that reach no other person go to administrators (A11)."""
     # Locked, so that of two senders that lose the last two recipients at once the later one sees it.
-    found = Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=Kind.CLEARED.value)
+    found = (
+        Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=NoticeKind.CLEARED.value)
+    )
     locked = [notice.pk for notice in found.order_by("pk")]
     told = DeliveryLine.objects.filter(REACHING, notice__in=locked, recipient__isnull=False)
     address(

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from alerts.models import AlertRules, EscalationStep
 from closing.judging.notices import DUE_SOON_DAYS, ESCALATE_AFTER
-from entities.models import Group, Membership, Person, from_root
+from entities.models import Group, Membership, Person, ancestor_paths
 
 Role = Membership.Role
 Entities = Iterable[tuple[int, str]]  # ids with the paths of their groups
@@ -105,7 +105,7 @@ def steps_by_path() -> dict[str, Sequence[Step]]:
 
 def nearest(of_group: Mapping[str, _T], path: str, usual: _T) -> _T:
     """What the nearest group on the way up has said, or what is usual."""
-    for above in reversed(from_root(path)):
+    for above in reversed(ancestor_paths(path)):
         if above in of_group:
             return of_group[above]
     return usual
@@ -148,7 +148,7 @@ def agreed_in_each(groups: Sequence[Group]) -> dict[int, Agreed]:
 
 def above(group: Group) -> Above:
     """What the groups above this one have agreed, the nearest first."""
-    paths = from_root(group.path)[:-1]
+    paths = ancestor_paths(group.path)[:-1]
     names = dict(Group.objects.filter(path__in=paths).values_list("path", "name"))
     rows = {
         row.group.path: row
@@ -172,7 +172,7 @@ def above(group: Group) -> Above:
 
 def may_be_named(group: Group) -> list[Person]:
     """The people who may see the whole group, by name: those whom a step may name."""
-    held = Membership.objects.filter(group__path__in=from_root(group.path), person__is_active=True)
+    held = Membership.objects.filter(group__path__in=ancestor_paths(group.path), person__is_active=True)
     people = Person.objects.filter(is_active=True)
     found = people.filter(pk__in=held.values("person")) | people.filter(is_superuser=True)
     return list(found.order_by("name", "email"))

@@ -12,11 +12,11 @@ from django.conf import settings
 
 from alerts.models import Delivery, Destination
 from alerts.routing.preferences import hours_of
-from closing.judging.notification_schedule import Hours, Rhythm, due_at
+from closing.judging.notification_schedule import Cadence, NotificationHours, next_send_at
 from entities.models import Person
 
 APART = timedelta(minutes=5)  # between two messages to one person or destination (05-reliability A8)
-Way = tuple[int, Rhythm]  # a person and how soon they are told
+Way = tuple[int, Cadence]  # a person and how soon they are told
 
 
 def messages(ways: Collection[Way], as_of: datetime) -> dict[Way, Delivery]:
@@ -32,7 +32,7 @@ def messages(ways: Collection[Way], as_of: datetime) -> dict[Way, Delivery]:
     )
     found: dict[Way, Delivery] = {}
     for each in waiting.select_related("recipient"):
-        found.setdefault((each.person.pk, Rhythm(each.rhythm)), each)
+        found.setdefault((each.person.pk, Cadence(each.rhythm)), each)
     new = sorted(way for way in ways if way not in found)
     made = _made(new, as_of) if new else []
     return found | dict(zip(new, Delivery.objects.bulk_create(made), strict=True))
@@ -53,7 +53,7 @@ def on_time(people: Collection[int], as_of: datetime) -> None:
     for each in waiting.order_by("rhythm", "due_at"):
         own = taken[each.recipient_id or 0]
         own.remove(each.due_at)
-        each.due_at = _free(Rhythm(each.rhythm), hours[each.recipient_id or 0], as_of, own)
+        each.due_at = _free(Cadence(each.rhythm), hours[each.recipient_id or 0], as_of, own)
         own.append(each.due_at)
         each.save(update_fields=["due_at"])
 
@@ -88,11 +88,13 @@ def _made(ways: Collection[Way], as_of: datetime) -> list[Delivery]:
     return made
 
 
-def _free(rhythm: Rhythm, hours: Hours, as_of: datetime, taken: Collection[datetime]) -> datetime:
+def _free(
+    rhythm: Cadence, hours: NotificationHours, as_of: datetime, taken: Collection[datetime]
+) -> datetime:
     """The first moment that suits the person and is APART from all that they get."""
-    wanted = due_at(rhythm, hours, as_of)
+    wanted = next_send_at(rhythm, hours, as_of)
     while (free := _after(taken, wanted)) != wanted:
-        wanted = due_at(Rhythm.AT_ONCE, hours, free)  # making room may have led into quiet hours
+        wanted = next_send_at(Cadence.IMMEDIATE, hours, free)  # making room may have led into quiet hours
     return wanted
 
 

@@ -11,8 +11,8 @@ from alerts.models import DeliveryLine, Habits, Subscription
 from alerts.routing.batching import on_time
 from alerts.routing.preferences import _HABITS, Arranged, arranged_by
 from alerts.routing.rerouting import readdress
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import USUAL, Rhythm
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence
 from entities.models import Person
 
 
@@ -25,7 +25,9 @@ def arrange(person: Person, wanted: Arranged, as_of: datetime) -> Arranged:
     """
     Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
     before = arranged_by(person)
-    rhythms = {kind: rhythm for kind, rhythm in wanted.rhythms.items() if rhythm is not USUAL[kind]}
+    rhythms = {
+        kind: rhythm for kind, rhythm in wanted.rhythms.items() if rhythm is not DEFAULT_CADENCES[kind]
+    }
     wanted = replace(wanted, rhythms=rhythms)
     Subscription.objects.filter(person=person).exclude(kind__in=[kind.value for kind in rhythms]).delete()
     for kind, rhythm in rhythms.items():
@@ -43,10 +45,10 @@ def arrange(person: Person, wanted: Arranged, as_of: datetime) -> Arranged:
     return before
 
 
-def switch_off(person: Person, kinds: frozenset[Kind], as_of: datetime) -> Arranged:
+def switch_off(person: Person, kinds: frozenset[NoticeKind], as_of: datetime) -> Arranged:
     """Tell the person of these kinds no more; returns what was arranged before."""
     with transaction.atomic():
         now = arranged_by(person)
         return arrange(
-            person, replace(now, rhythms={**now.rhythms, **dict.fromkeys(kinds, Rhythm.NEVER)}), as_of
+            person, replace(now, rhythms={**now.rhythms, **dict.fromkeys(kinds, Cadence.NEVER)}), as_of
         )

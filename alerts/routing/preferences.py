@@ -10,21 +10,21 @@ from typing import Any
 from django.core import signing
 
 from alerts.models import DIGEST_AT, Habits, Subscription
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import Hours, Rhythm
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import Cadence, NotificationHours
 from entities.calendars import work_calendars
 from entities.models import Person
 
-Chosen = dict[tuple[int, Kind], Rhythm]
+Chosen = dict[tuple[int, NoticeKind], Cadence]
 
 
 def chosen_by(people: Collection[int]) -> Chosen:
     """What these people have chosen otherwise than usual, by person and kind, in one query."""
     rows = Subscription.objects.filter(person__in=people).values_list("person", "kind", "rhythm")
-    return {(person, Kind(kind)): Rhythm(rhythm) for person, kind, rhythm in rows}
+    return {(person, NoticeKind(kind)): Cadence(rhythm) for person, kind, rhythm in rows}
 
 
-def hours_of(people: Collection[int], as_of: datetime) -> dict[int, Hours]:
+def hours_of(people: Collection[int], as_of: datetime) -> dict[int, NotificationHours]:
     """The hours of these people by id; three queries at most, whatever their number."""
     rows = list(
         Person.objects.filter(pk__in=people).values_list(
@@ -41,14 +41,14 @@ def hours_of(people: Collection[int], as_of: datetime) -> dict[int, Hours]:
     wanted = {calendar for *_, calendar, _ in rows if calendar is not None}
     calendars = work_calendars(wanted, range(as_of.year - 1, as_of.year + 2)) if wanted else {}
     return {
-        pk: Hours(
+        pk: NotificationHours(
             zone=zone,
             digest_at=at if at is not None else DIGEST_AT,
             digest_weekday=weekday or 0,
             quiet_from=begin,
             quiet_until=end,
             calendar=calendars.get(calendar),
-            rests=bool(rests),
+            defer_on_days_off=bool(rests),
         )
         for pk, zone, at, weekday, begin, end, calendar, rests in rows
     }
@@ -69,7 +69,7 @@ class Arranged:
     `calendar` is the id of a work calendar. Raises ArrangementRefused for what makes no sense.
     """
 
-    rhythms: Mapping[Kind, Rhythm] = field(default_factory=dict)
+    rhythms: Mapping[NoticeKind, Cadence] = field(default_factory=dict)
     digest_at: time = DIGEST_AT
     digest_weekday: int = 0
     quiet_from: time | None = None
@@ -95,18 +95,18 @@ class Arranged:
         if self.away_from is not None and self.away_until is not None and self.away_until < self.away_from:
             raise ArrangementRefused("away_until", "The last day away lies before the first one.")
 
-    def hours(self, zone: str, as_of: datetime) -> Hours:
+    def hours(self, zone: str, as_of: datetime) -> NotificationHours:
         """The hours that these come to for somebody in a zone."""
         years = range(as_of.year - 1, as_of.year + 2)
         calendars = work_calendars([self.calendar], years) if self.calendar is not None else {}
-        return Hours(
+        return NotificationHours(
             zone=zone,
             digest_at=self.digest_at,
             digest_weekday=self.digest_weekday,
             quiet_from=self.quiet_from,
             quiet_until=self.quiet_until,
             calendar=calendars.get(self.calendar or 0),
-            rests=self.rests_on_days_off,
+            defer_on_days_off=self.rests_on_days_off,
         )
 
     def token(self, person: Person) -> str:
@@ -120,7 +120,7 @@ class Arranged:
         """What was arranged when the token was made; raises signing.BadSignature for one of anybody else."""
         rhythms, said = _signer(person).unsign_object(token)
         return cls(
-            {Kind(kind): Rhythm(rhythm) for kind, rhythm in rhythms.items()},
+            {NoticeKind(kind): Cadence(rhythm) for kind, rhythm in rhythms.items()},
             digest_at=_clock(said["digest_at"]) or DIGEST_AT,
             digest_weekday=int(said["digest_weekday"]),
             quiet_from=_clock(said["quiet_from"]),
@@ -153,7 +153,7 @@ _HABITS = (
 def arranged_by(person: Person) -> Arranged:
     """What a person has arranged; two queries."""
     rhythms = {
-        Kind(kind): Rhythm(rhythm)
+        NoticeKind(kind): Cadence(rhythm)
         for kind, rhythm in Subscription.objects.filter(person=person).values_list("kind", "rhythm")
     }
     habits = Habits.objects.filter(person=person).first()

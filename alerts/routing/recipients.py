@@ -10,9 +10,9 @@ from datetime import date, datetime
 from alerts.models import Destination
 from alerts.routing.alert_policy import USUAL_STEPS, Step
 from closing.calendar.days import local_date
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from closing.phrasing import reader_zone
-from entities.models import LegalEntity, Membership, Person, from_root
+from entities.models import LegalEntity, Membership, Person, ancestor_paths
 
 Role = Membership.Role
 HEAR_OF_THEIR_GROUP = (Role.FINANCE, Role.ADMINISTRATOR, Role.OWNER)
@@ -87,7 +87,7 @@ def people_around(entity_ids: Collection[int]) -> dict[int, Around]:
     for pk, path, owner, deputy in _answering(entity_ids):
         found[pk] = around = Around(path, everywhere=everywhere)
         held = list(held_of_entity[pk])
-        for above in from_root(path):
+        for above in ancestor_paths(path):
             held += held_of_group.get(above, ())
         for person, role in held:
             around.holding[role].add(person)
@@ -118,7 +118,7 @@ def _answering(
 
 
 def recipients(
-    kind: Kind,
+    kind: NoticeKind,
     step: int,
     around: Around,
     as_of: datetime,
@@ -133,19 +133,19 @@ def recipients(
     connection hear its administrators, and finance where nothing is read; of a missing deadline also those who can
     set one.
     """
-    if kind is Kind.CLEARED:
+    if kind is NoticeKind.CLEARED:
         return set(told_before) & around.everybody
-    if kind is Kind.REFUSED:
+    if kind is NoticeKind.REFUSED:
         return set(around.holding[Role.ADMINISTRATOR])
     found = set(around.holding[Role.FINANCE])
-    if kind is Kind.STALE:
+    if kind is NoticeKind.STALE:
         return found | around.holding[Role.ADMINISTRATOR]
     answering = around.answering(as_of)
     if answering is not None:
         found.add(answering)
-    if kind is Kind.NO_DEADLINE:
+    if kind is NoticeKind.NO_DEADLINE:
         found |= around.holding[Role.ADMINISTRATOR]
-    if kind is Kind.ESCALATION:
+    if kind is NoticeKind.ESCALATION:
         for each in steps[: max(step, 1)]:
             found |= reached(each, around)
     return found or set(around.holding[Role.ADMINISTRATOR])
@@ -176,7 +176,7 @@ def administrators_of(place: Destination) -> list[Person]:
     """Who administers a destination's group, directly or through a group above; superusers where nobody does."""
     held = Membership.objects.filter(
         role=Membership.Role.ADMINISTRATOR,
-        group__path__in=from_root(place.group.path),
+        group__path__in=ancestor_paths(place.group.path),
         person__is_active=True,
     )
     found = list(Person.objects.filter(pk__in=held.values("person")).order_by("pk"))

@@ -15,8 +15,8 @@ from alerts.routing.batching import Way, message_id, messages
 from alerts.routing.notice_scope import entities_of
 from alerts.routing.preferences import chosen_by
 from alerts.routing.router import address
-from closing.judging.notices import GOOD_NEWS, Kind
-from closing.judging.notification_schedule import Rhythm, in_force
+from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
+from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import LegalEntity
 
 SWITCHED_OFF = "its recipient has switched this off"
@@ -31,7 +31,7 @@ def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
     waiting = Delivery.objects.select_for_update(skip_locked=True, of=("self",)).filter(
         state=Delivery.State.WAITING, attempts=0, pk__in=wanted.exclude(recipient=None).values("delivery")
     )
-    before = {each.pk: Rhythm(each.rhythm) for each in waiting}
+    before = {each.pk: Cadence(each.rhythm) for each in waiting}
     lines = list(wanted.filter(delivery__in=before).select_related("notice").order_by("pk"))
     if not lines:
         return
@@ -40,7 +40,7 @@ def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
     unwanted: dict[int, list[DeliveryLine]] = defaultdict(list)
     for line in lines:
         person, rhythm = line.recipient_id or 0, rhythms[line.pk]
-        if rhythm is Rhythm.NEVER:
+        if rhythm is Cadence.NEVER:
             unwanted[person].append(line)
         elif rhythm is not before[line.delivery_id]:
             moved[person, rhythm].append(line.pk)
@@ -56,7 +56,7 @@ def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
     _tell_somebody({line.notice_id for own in unwanted.values() for line in own}, as_of)
 
 
-def rhythms_of(lines: Collection[DeliveryLine]) -> dict[int, Rhythm]:
+def rhythms_of(lines: Collection[DeliveryLine]) -> dict[int, Cadence]:
     """How soon each line is to be told, by its id, by what is chosen and agreed now."""
     notices = {line.notice_id: line.notice for line in lines}
     about = entities_of(list(notices.values()))
@@ -65,9 +65,11 @@ def rhythms_of(lines: Collection[DeliveryLine]) -> dict[int, Rhythm]:
     chosen = chosen_by({line.recipient_id for line in lines if line.recipient_id is not None})
     found = {}
     for line in lines:
-        kind, own = Kind(line.notice.kind), about[line.notice_id]
+        kind, own = NoticeKind(line.notice.kind), about[line.notice_id]
         in_digest = bool(own) and all(rules[pk].alerts_in_digest for pk in own)
-        found[line.pk] = in_force(kind, chosen.get((line.recipient_id or 0, kind)), in_digest=in_digest)
+        found[line.pk] = effective_cadence(
+            kind, chosen.get((line.recipient_id or 0, kind)), in_digest=in_digest
+        )
     return found
 
 
@@ -95,4 +97,4 @@ def _tell_somebody(notice_ids: Collection[int], as_of: datetime) -> None:
         return
     told = DeliveryLine.objects.filter(REACHING, notice__in=notice_ids)
     left = Notice.objects.filter(pk__in=notice_ids).exclude(pk__in=told.values("notice"))
-    address(list(left.exclude(kind__in=[each.value for each in GOOD_NEWS])), as_of, fall_back=True)
+    address(list(left.exclude(kind__in=[each.value for each in INFORMATIONAL_KINDS])), as_of, fall_back=True)

@@ -15,8 +15,8 @@ from alerts.routing.batching import Way, messages, messages_to
 from alerts.routing.notice_scope import entities_of, places_of
 from alerts.routing.preferences import Chosen, chosen_by
 from alerts.routing.recipients import Around, administrators, members_of, people_around, recipients
-from closing.judging.notices import BAD_NEWS, GOOD_NEWS, Kind
-from closing.judging.notification_schedule import Rhythm, in_force
+from closing.judging.notices import INFORMATIONAL_KINDS, PROBLEM_KINDS, NoticeKind
+from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import LegalEntity, Membership
 
 
@@ -39,7 +39,7 @@ def address(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = Fal
     everywhere: Set[int] | None = None
     for each in notices:
         told = _rhythms(each, people[each.pk], [rules[pk] for pk in about[each.pk]], chosen)
-        if not told and each.kind not in GOOD_NEWS:
+        if not told and each.kind not in INFORMATIONAL_KINDS:
             # Nobody may see it, or everybody who may has switched it off: whoever is left is told, as usual.
             everywhere = administrators() if everywhere is None else everywhere
             told = _rhythms(each, people[each.pk] if fall_back else everywhere, [], {})
@@ -66,7 +66,7 @@ def _who(
     if fall_back:
         return _fall_back(notices, about, around)
     heard, found = _heard_before(notices), {}
-    escalated = {pk for each in notices if each.kind == Kind.ESCALATION.value for pk in about[each.pk]}
+    escalated = {pk for each in notices if each.kind == NoticeKind.ESCALATION.value for pk in about[each.pk]}
     steps = escalation_steps((pk, around[pk].path) for pk in escalated) if escalated else {}
     groups = {each.group_id for each in notices if each.group_id is not None}
     members = members_of(groups) if groups else {}
@@ -74,7 +74,7 @@ def _who(
         if each.group_id is not None:
             found[each.pk] = members[each.group_id]
             continue
-        kind, before = Kind(each.kind), heard[each.period_id]
+        kind, before = NoticeKind(each.kind), heard[each.period_id]
         found[each.pk] = {
             person
             for pk in about[each.pk]
@@ -105,23 +105,24 @@ def _fall_back(
 
 def _rhythms(
     notice: Notice, people: Collection[int], rules: Sequence[Rules], chosen: Chosen
-) -> dict[int, Rhythm]:
+) -> dict[int, Cadence]:
     """How soon each of these people is told of a notice, without those who have switched it off."""
-    kind, in_digest = Kind(notice.kind), bool(rules) and all(each.alerts_in_digest for each in rules)
+    kind, in_digest = NoticeKind(notice.kind), bool(rules) and all(each.alerts_in_digest for each in rules)
     found = {
-        person: in_force(kind, chosen.get((person, kind)), in_digest=in_digest) for person in sorted(people)
+        person: effective_cadence(kind, chosen.get((person, kind)), in_digest=in_digest)
+        for person in sorted(people)
     }
-    return {person: rhythm for person, rhythm in found.items() if rhythm is not Rhythm.NEVER}
+    return {person: rhythm for person, rhythm in found.items() if rhythm is not Cadence.NEVER}
 
 
 def _heard_before(notices: Sequence[Notice]) -> dict[int | None, set[int]]:
     """For each period whose end is to be told, who was told that it was late."""
     found: dict[int | None, set[int]] = defaultdict(set)
-    periods = {each.period_id for each in notices if each.kind == Kind.CLEARED.value}
+    periods = {each.period_id for each in notices if each.kind == NoticeKind.CLEARED.value}
     if periods:
         lines = DeliveryLine.objects.filter(
             notice__period__in=periods,
-            notice__kind__in=BAD_NEWS,
+            notice__kind__in=PROBLEM_KINDS,
             left_out="",
             delivery__state__in=Delivery.REACHES,
         )
@@ -162,7 +163,7 @@ def _hears(place: Destination, notice: Notice, paths: Collection[str], heard: se
     """Whether a notice is one of the destination's group: of an entity there, or of a group that is all there."""
     if notice.group is not None:
         return notice.group.path.startswith(place.group.path)
-    if notice.kind == Kind.CLEARED.value and (place.pk, notice.period_id or 0) not in heard:
+    if notice.kind == NoticeKind.CLEARED.value and (place.pk, notice.period_id or 0) not in heard:
         return False
     return any(path.startswith(place.group.path) for path in paths)
 
@@ -177,13 +178,13 @@ def _paths_of(notices: Sequence[Notice]) -> Mapping[int, set[str]]:
 
 def _destinations_told_before(notices: Sequence[Notice]) -> set[tuple[int, int]]:
     """Which destinations were told, or will be, that a period was late, of those whose end is to be told."""
-    periods = {each.period_id for each in notices if each.kind == Kind.CLEARED.value}
+    periods = {each.period_id for each in notices if each.kind == NoticeKind.CLEARED.value}
     if not periods:
         return set()
     lines = DeliveryLine.objects.filter(
         destination__isnull=False,
         notice__period__in=periods,
-        notice__kind__in=BAD_NEWS,
+        notice__kind__in=PROBLEM_KINDS,
         left_out="",
         delivery__state__in=Delivery.REACHES,
     )

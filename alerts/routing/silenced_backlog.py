@@ -16,15 +16,15 @@ from alerts.routing.batching import Way, messages, messages_to
 from alerts.routing.notice_scope import places_of
 from alerts.routing.recipients import people_around, sees
 from alerts.routing.rerouting import SWITCHED_OFF, rhythms_of
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import Rhythm
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import Cadence
 
-_TOLD_ALL_THE_SAME = {Kind.REOPENED, Kind.GROUP_CLOSED}
+_TOLD_ALL_THE_SAME = {NoticeKind.REOPENED, NoticeKind.GROUP_CLOSED}
 
 
 def is_silenced(notice: Notice, entities: Collection[int], silenced: Collection[int]) -> bool:
     """Whether nothing of a notice that tells of these entities is to be told while those are silenced."""
-    if Kind(notice.kind) in _TOLD_ALL_THE_SAME or not entities:
+    if NoticeKind(notice.kind) in _TOLD_ALL_THE_SAME or not entities:
         return False
     return all(entity in silenced for entity in entities)
 
@@ -62,7 +62,7 @@ def _to_people(lines: Sequence[DeliveryLine], as_of: datetime) -> int:
     rhythms, ways = rhythms_of(lines), defaultdict[Way, list[DeliveryLine]](list)
     unwanted = []
     for line in lines:
-        if rhythms[line.pk] is Rhythm.NEVER:
+        if rhythms[line.pk] is Cadence.NEVER:
             unwanted.append(line.pk)
         else:
             ways[line.recipient_id or 0, rhythms[line.pk]].append(line)

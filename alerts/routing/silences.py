@@ -19,8 +19,8 @@ from django.db.models.functions import StrIndex
 
 from alerts.models import Silence
 from closing.calendar.days import end_of_day, local_date, weekday_and_date, zone_named
-from closing.scoreboard.row import Quiet
-from entities.access import Role, working_on
+from closing.scoreboard.row import RowSilence
+from entities.access import Role, writable_entities
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.change_feed import nudge_after_commit
 
@@ -68,7 +68,7 @@ def may_silence(person: Person, place: Place) -> bool:
     """Whether a person may silence an entity that they work on, or a group (`groups_to_silence`)."""
     if isinstance(place, Group):
         return groups_to_silence(person).filter(pk=place.pk).exists()
-    return working_on(person).filter(pk=place.pk).exists()
+    return writable_entities(person).filter(pk=place.pk).exists()
 
 
 def silences_seen_by(person: Person) -> QuerySet[Silence]:
@@ -242,7 +242,7 @@ class _Covered:
 
 def silenced(
     ids: Collection[int] | None, as_of: datetime, ahead: timedelta = timedelta(0)
-) -> dict[int, Quiet]:
+) -> dict[int, RowSilence]:
     """The silence that each of these entities (None: of all) was under at a moment, in one query.
 
     Of several the one that ends last, since until then nothing is told. Those that were made within the time `ahead`
@@ -256,12 +256,12 @@ def silenced(
         if known is None or (known.last_day, known.made_at) < (each.last_day, each.made_at):
             found[each.entity] = each
     return {
-        pk: Quiet(each.id, each.last_day, each.by, each.reason, each.group, each.ends)
+        pk: RowSilence(each.id, each.last_day, each.by, each.reason, each.group, each.ends)
         for pk, each in found.items()
     }
 
 
-def silenced_on_boards(ids: Collection[int], as_of: datetime) -> dict[int, Quiet]:
+def silenced_on_boards(ids: Collection[int], as_of: datetime) -> dict[int, RowSilence]:
     """As `silenced`, also for a silence that somebody whose clock is a little ahead has just made.
 
     A kept board looks at an entity when it hears of it, and would not look again when our clock gets there.

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from closing.calendar.months import parse_month
 from entities.models import LegalEntity, Person
-from periods.board_cache.cache import KEEPER
+from periods.board_cache.cache import BOARD_CACHE
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange, SyncAttempt
 
 _WHOLE_ROWS = """
@@ -91,7 +91,7 @@ def naive(request: HttpRequest) -> HttpResponse:
 
 def forget(request: HttpRequest) -> HttpResponse:
     """Have this process forget its boards and rows, as if it had just been started."""
-    KEEPER.forget()
+    BOARD_CACHE.clear()
     return HttpResponse()
 
 

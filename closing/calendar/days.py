@@ -53,7 +53,7 @@ class DateSpan:
 
 
 @dataclass(frozen=True)
-class WorkCalendar:
+class WorkdayCalendar:
     """Which days are worked: weekend mask, named days off, extra working days.
 
     `covers` holds the years with known holidays; None means a blank calendar that counts weekdays only.
@@ -65,7 +65,7 @@ class WorkCalendar:
     weekend: frozenset[int] = frozenset({5, 6})  # Monday is 0
     days_off: Mapping[date, str] = field(default_factory=dict)
     extra_working: frozenset[date] = frozenset()
-    covers: frozenset[int] | None = None
+    covered_years: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         if not self.weekend < frozenset(range(7)):
@@ -111,7 +111,7 @@ class WorkCalendar:
         return count + bisect_right(extra, high) - bisect_right(extra, low)
 
     def _require(self, year: int) -> None:
-        if self.covers is not None and year not in self.covers:
+        if self.covered_years is not None and year not in self.covered_years:
             raise CalendarUncovered(f"the {self.name} calendar has no holidays for {year}")
 
     @cached_property

@@ -9,7 +9,7 @@ from functools import lru_cache
 from closing.calendar.days import (
     ONE_DAY,
     DateSpan,
-    WorkCalendar,
+    WorkdayCalendar,
     end_of_day,
     instant_at,
     local_date,
@@ -68,7 +68,7 @@ class DayOfMonthRule:
 
 
 @dataclass(frozen=True, slots=True)
-class FixedDate:
+class FixedDateRule:
     """An agreed date, with who agreed it and why where that is known."""
 
     on: date
@@ -76,7 +76,7 @@ class FixedDate:
     agreed_by: str = ""
 
 
-Rule = WorkdayRule | CalendarDayRule | DayOfMonthRule | FixedDate
+DeadlineRule = WorkdayRule | CalendarDayRule | DayOfMonthRule | FixedDateRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,9 @@ def _due_at(due_on: date, zone: str, cut_off: time | None) -> datetime:
 
 
 def deadline_for(
-    rule: Rule,
+    rule: DeadlineRule,
     period: DateSpan,
-    calendar: WorkCalendar,
+    calendar: WorkdayCalendar,
     zone: str,
     *,
     cut_off: time | None = None,
@@ -138,7 +138,7 @@ def deadline_for(
             due_on = _day_of_month(rule.day, period.last)
             how = f"the {ordinal(rule.day)} of the month after period end ({weekday_and_date(period.last)})"
             label, beside = ordinal(rule.day), ""
-        case FixedDate():
+        case FixedDateRule():
             due_on, how, label = rule.on, "agreed date", "agreed"
             beside = f", agreed by {rule.agreed_by}" if rule.agreed_by else ""
             beside += f" ({rule.reason})" if rule.reason else ""
@@ -173,7 +173,7 @@ def _number(rule: WorkdayRule | CalendarDayRule, quarter_end: bool, year_end: bo
 
 
 def _count_workdays(
-    n: int, kind: str, first_is: int, last: date, calendar: WorkCalendar
+    n: int, kind: str, first_is: int, last: date, calendar: WorkdayCalendar
 ) -> tuple[date, str, str]:
     one = calendar.nth_workday_after(last, 1)
     due_on = calendar.nth_workday_after(last, n - first_is + 1)
@@ -184,7 +184,7 @@ def _count_workdays(
     return due_on, how, _passed_over(last, due_on, calendar)
 
 
-def _passed_over(last: date, due_on: date, calendar: WorkCalendar) -> str:
+def _passed_over(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
     """The days on the way that a reader who counts weekdays on fingers would get wrong."""
     skipped, extra = [], []
     day = last

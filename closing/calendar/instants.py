@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 
 
-def moment(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """An aware instant from ISO text such as 2026-06-12T12:00:00Z; raises ArgumentTypeError with a sentence."""
     try:
         parsed = datetime.fromisoformat(text)

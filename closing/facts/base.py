@@ -9,10 +9,10 @@ from typing import TypeVar
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 
-NativeFacts = FinopsFacts | PostingWindowFacts
+NativePeriodFacts = FinopsFacts | PostingWindowFacts
 
 
-def facts_to_json(facts: NativeFacts) -> dict[str, object]:
+def facts_to_json(facts: NativePeriodFacts) -> dict[str, object]:
     """Native facts as plain JSON values, word for word; keys are in order, so equal facts give equal text."""
     if isinstance(facts, FinopsFacts):
         return {
@@ -31,7 +31,7 @@ def facts_to_json(facts: NativeFacts) -> dict[str, object]:
     }
 
 
-def facts_from_json(obj: Mapping[str, object]) -> NativeFacts:
+def facts_from_json(obj: Mapping[str, object]) -> NativePeriodFacts:
     """Native facts from what `facts_to_json` gave; ValueError says what is wrong with anything else."""
     match obj.get("kind"):
         case "finops":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-LONGEST_TEXT = 2000  # letters
+MAX_REMARK_LENGTH = 2000  # letters
 
 
 class RemarkKind(StrEnum):
@@ -32,7 +32,7 @@ class OverdueReason(StrEnum):
     OTHER = "other"
 
 
-REASONS = {
+OVERDUE_REASON_LABELS = {
     OverdueReason.WAITING_FOR_ANOTHER_ENTITY: "Waiting for another entity",
     OverdueReason.ERP_PROBLEM: "Problem in the ERP",
     OverdueReason.LATE_INVOICES: "Late invoices",
@@ -45,7 +45,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class PeriodRemark:
     """One thing that one person said about a period; `by` is their name, `by_id` tells who they are.
 
     `replaces` is the remark that this one edits, or takes back when `withdrawn`. `reason` stands for an overdue
@@ -65,7 +65,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Remarks:
+class CurrentRemarks:
     """What stands at a moment, each with who said it and when; an empty name means that nobody has.
 
     `reason` is the label of the overdue reason, `reason_code` its word in the API. `notes` counts the notes that
@@ -87,12 +87,12 @@ class Remarks:
     notes: int = 0
 
 
-NOTHING_SAID = Remarks()
+NO_REMARKS = CurrentRemarks()
 
 
-def standing_remarks(remarks: Iterable[Remark]) -> Remarks:
+def current_remarks(remarks: Iterable[PeriodRemark]) -> CurrentRemarks:
     """What stands of the remarks (oldest first): the newest of each kind, and the notes nobody replaced."""
-    newest: dict[RemarkKind, Remark] = {}
+    newest: dict[RemarkKind, PeriodRemark] = {}
     notes: set[int] = set()
     for remark in remarks:
         if remark.kind is not RemarkKind.NOTE:
@@ -105,12 +105,12 @@ def standing_remarks(remarks: Iterable[Remark]) -> Remarks:
     expected = newest.get(RemarkKind.EXPECTED_CLOSE)
     why = newest.get(RemarkKind.OVERDUE_REASON)
     seen = newest.get(RemarkKind.ACKNOWLEDGEMENT)
-    return Remarks(
+    return CurrentRemarks(
         expected_on=expected.expected_on if expected else None,
         expected_text=expected.text if expected else "",
         expected_by=expected.by if expected else "",
         expected_at=expected.at if expected else None,
-        reason=REASONS[why.reason] if why and why.reason else "",
+        reason=OVERDUE_REASON_LABELS[why.reason] if why and why.reason else "",
         reason_code=why.reason.value if why and why.reason else "",
         reason_text=why.text if why else "",
         reason_by=why.by if why else "",

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from closing.calendar.days import DateSpan
-from closing.facts.base import NativeFacts
+from closing.facts.base import NativePeriodFacts
 
 
 class PeriodType(StrEnum):
@@ -35,7 +35,7 @@ class PeriodReading:
     name: str
     span: DateSpan
     type: PeriodType
-    facts: NativeFacts
+    facts: NativePeriodFacts
     erp_changed_at: datetime | None = None
 
 
@@ -53,7 +53,7 @@ class GapReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class ReadGap:
     """A company that was asked for and not read in full: its last reading stays and ages."""
 
     erp_id: str
@@ -62,7 +62,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
+class ListedCompany:
     """A company that the ERP lists; `identity` is its lasting id there (a GUID), blank where it has none."""
 
     erp_id: str
@@ -71,15 +71,15 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True)
-class Harvest:
+class ReadResult:
     """All that one finished read brought home: complete for every wanted company that is not in `gaps`.
 
     `server_clock` is the ERP's own Date header, for a skew warning only.
     """
 
     readings: tuple[PeriodReading, ...]
-    gaps: tuple[Gap, ...] = ()
-    companies: tuple[Company, ...] = ()
+    gaps: tuple[ReadGap, ...] = ()
+    companies: tuple[ListedCompany, ...] = ()
     pages: int = 0
     rows: int = 0
     server_clock: datetime | None = None

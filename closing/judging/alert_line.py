@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from closing.calendar.days import ONE_DAY, WorkCalendar, start_of_day, zone_named
+from closing.calendar.days import ONE_DAY, WorkdayCalendar, start_of_day, zone_named
 from closing.calendar.deadlines import Deadline
-from closing.judging.standing import Change, JudgePolicy, LatenessUnit, fold, lateness
+from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange, fold, lateness
 from closing.judging.states import PeriodState
 
 _FURTHEST = timedelta(days=400)
@@ -19,18 +19,18 @@ class Crossing:
     """A moment at which a period that was known not to be closed became late, or alerting (`over`)."""
 
     at: datetime
-    over: bool
+    alerting: bool
     deadline: Deadline
 
 
 def crossings(
-    changes: Sequence[Change],
+    changes: Sequence[ObservedChange],
     deadlines: Sequence[tuple[datetime, Deadline]],
-    policy: JudgePolicy,
+    policy: JudgingPolicy,
     *,
     read_at: datetime | None,
     as_of: datetime,
-    calendar: WorkCalendar | None = None,
+    calendar: WorkdayCalendar | None = None,
 ) -> list[Crossing]:
     """The crossings up to a moment, oldest first; `deadlines` are pairs of when each was set and what it says.
 
@@ -40,18 +40,21 @@ def crossings(
     found: list[Crossing] = []
     for at, (set_at, deadline) in enumerate(deadlines):
         until = deadlines[at + 1][0] if at + 1 < len(deadlines) else as_of
-        for moment, over in ((deadline.due_at, False), (over_the_line_at(deadline, policy, calendar), True)):
+        for moment, over in (
+            (deadline.due_at, False),
+            (alert_line_crossed_at(deadline, policy, calendar), True),
+        ):
             # A deadline that was moved into the past is crossed when it is moved.
             crossed = max(moment, set_at) if at else moment
             # Crossed under the deadline before already, and so ever since: nothing new is crossed.
-            again = moment <= set_at and any(each.over is over and each.at < crossed for each in found)
+            again = moment <= set_at and any(each.alerting is over and each.at < crossed for each in found)
             if crossed <= until and not again and _known_not_closed(changes, crossed, policy, read_at):
                 found.append(Crossing(crossed, over, deadline))
-    return sorted(found, key=lambda each: (each.at, each.over))
+    return sorted(found, key=lambda each: (each.at, each.alerting))
 
 
-def over_the_line_on(
-    deadline: Deadline, policy: JudgePolicy, calendar: WorkCalendar | None = None
+def alert_line_crossed_on(
+    deadline: Deadline, policy: JudgingPolicy, calendar: WorkdayCalendar | None = None
 ) -> date | None:
     """The first day with more days late than the alert line allows; None when working days never come to it."""
     if policy.unit is LatenessUnit.CALENDAR_DAYS or calendar is None:
@@ -64,16 +67,16 @@ def over_the_line_on(
     return None
 
 
-def over_the_line_at(
-    deadline: Deadline, policy: JudgePolicy, calendar: WorkCalendar | None = None
+def alert_line_crossed_at(
+    deadline: Deadline, policy: JudgingPolicy, calendar: WorkdayCalendar | None = None
 ) -> datetime:
-    """The instant at which `over_the_line_on` begins where the entity is."""
-    day = over_the_line_on(deadline, policy, calendar)
+    """The instant at which `alert_line_crossed_on` begins where the entity is."""
+    day = alert_line_crossed_on(deadline, policy, calendar)
     return start_of_day(day or deadline.due_on + _FURTHEST, zone_named(deadline.zone))
 
 
 def _known_not_closed(
-    changes: Sequence[Change], moment: datetime, policy: JudgePolicy, read_at: datetime | None
+    changes: Sequence[ObservedChange], moment: datetime, policy: JudgingPolicy, read_at: datetime | None
 ) -> bool:
     before = fold([change for change in changes if change.seen_at <= moment], policy)
     if before.last_known is None or policy.counts_as_closed(before.last_known.state):

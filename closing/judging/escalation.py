@@ -6,25 +6,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from closing.calendar.days import WorkCalendar
-from closing.judging.alert_line import over_the_line_on
-from closing.judging.standing import JudgePolicy, LatenessUnit
+from closing.calendar.days import WorkdayCalendar
+from closing.judging.alert_line import alert_line_crossed_on
+from closing.judging.standing import JudgingPolicy, LatenessUnit
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Escalated:
+class AlertingEntity:
     """One entity's months that are over the alert line, the furthest behind first: (first of month, row)."""
 
     months: Sequence[tuple[date, Row]]
 
     @property
-    def worst(self) -> Row:
+    def worst_row(self) -> Row:
         return self.months[0][1]
 
 
-def escalated(boards: Iterable[Scoreboard]) -> list[Escalated]:
+def alerting_entities(boards: Iterable[Scoreboard]) -> list[AlertingEntity]:
     """The entities over their alert line on any of these boards, ranked by their worst month.
 
     A row that cannot be confirmed stays in the queue as it stood when last read (01-domain 1.6).
@@ -34,7 +34,7 @@ def escalated(boards: Iterable[Scoreboard]) -> list[Escalated]:
         for row in board.rows:
             if row.standing.alerting:
                 months.setdefault(row.code, []).append((board.month, row))
-    entities = [Escalated(sorted(own, key=_rank)) for own in months.values()]
+    entities = [AlertingEntity(sorted(own, key=_rank)) for own in months.values()]
     return sorted(entities, key=lambda each: _rank(each.months[0]))
 
 
@@ -43,7 +43,7 @@ def _rank(month_of: tuple[date, Row]) -> tuple[int, date, str, str]:
     return -row.standing.days_late, month, row.name.casefold(), row.code
 
 
-def first_alerting_day(row: Row, calendar: WorkCalendar | None = None) -> date | None:
+def first_alerting_day(row: Row, calendar: WorkdayCalendar | None = None) -> date | None:
     """The day in the entity's zone on which its row went over the alert line, unless it was closed that day.
 
     None for a row that is not over it, and for one whose lateness counts working days without its `calendar`.
@@ -53,4 +53,4 @@ def first_alerting_day(row: Row, calendar: WorkCalendar | None = None) -> date |
     standing = row.standing
     if standing.unit is LatenessUnit.WORKING_DAYS and calendar is None:
         return None
-    return over_the_line_on(row.deadline, JudgePolicy(row.alert_after_days, standing.unit), calendar)
+    return alert_line_crossed_on(row.deadline, JudgingPolicy(row.alert_after_days, standing.unit), calendar)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from closing.calendar.days import CalendarUncovered, WorkCalendar
+from closing.calendar.days import CalendarUncovered, WorkdayCalendar
 from closing.calendar.months import month_end
 from closing.scoreboard.row import Row
 
@@ -16,13 +16,13 @@ def last_to_close(rows: Sequence[Row]) -> Row | None:
     return min(known, key=lambda each: (-each[0].toordinal(), each[1].name.casefold()))[1] if known else None
 
 
-def working_days_to_close(month: date, closed_on: date, calendar: WorkCalendar | None) -> int:
+def working_days_to_close(month: date, closed_on: date, calendar: WorkdayCalendar | None) -> int:
     """Working days after the end of the month up to the day of the last close, that one included.
 
     0 for a close before the month ended. Weekdays are counted where the calendar does not cover these days.
     """
     end = month_end(month)
-    weekdays = WorkCalendar("weekdays")
+    weekdays = WorkdayCalendar("weekdays")
     try:
         return (calendar or weekdays).workdays_between(end, closed_on)
     except CalendarUncovered:

@@ -11,19 +11,19 @@ from zoneinfo import ZoneInfo
 from closing.calendar.days import (
     ONE_DAY,
     CalendarUncovered,
-    WorkCalendar,
+    WorkdayCalendar,
     instant_at,
     local_date,
     start_of_day,
     zone_named,
 )
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 
 
-class Rhythm(StrEnum):
+class Cadence(StrEnum):
     """How soon a person is told of a kind of notice."""
 
-    AT_ONCE = "at_once"
+    IMMEDIATE = "at_once"
     DAILY = "daily"
     WEEKLY = "weekly"
     NEVER = "never"
@@ -32,43 +32,45 @@ class Rhythm(StrEnum):
 # --- what may be chosen ---------------------------------------------------------------------------------------------
 
 # What the product promises to tell: nobody may switch it off for themselves.
-PROMISED = frozenset({Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED})
-USUAL: Mapping[Kind, Rhythm] = {
-    **dict.fromkeys(Kind, Rhythm.AT_ONCE),
-    **dict.fromkeys((Kind.DUE_SOON, Kind.LATE, Kind.NO_DEADLINE), Rhythm.DAILY),
+MANDATORY_KINDS = frozenset(
+    {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED}
+)
+DEFAULT_CADENCES: Mapping[NoticeKind, Cadence] = {
+    **dict.fromkeys(NoticeKind, Cadence.IMMEDIATE),
+    **dict.fromkeys((NoticeKind.DUE_SOON, NoticeKind.LATE, NoticeKind.NO_DEADLINE), Cadence.DAILY),
 }
 
 
-def choices(kind: Kind, *, in_digest: bool = False) -> tuple[Rhythm, ...]:
+def allowed_cadences(kind: NoticeKind, *, in_digest: bool = False) -> tuple[Cadence, ...]:
     """What a person may choose for a kind, the soonest first; `in_digest`: their group lets alerts wait for a digest.
 
     That something is late is told each day anew, so it never comes at once.
     """
-    if kind in PROMISED:
-        return (Rhythm.AT_ONCE, Rhythm.DAILY, Rhythm.WEEKLY) if in_digest else (Rhythm.AT_ONCE,)
-    return tuple(each for each in Rhythm if each is not Rhythm.AT_ONCE or kind is not Kind.LATE)
+    if kind in MANDATORY_KINDS:
+        return (Cadence.IMMEDIATE, Cadence.DAILY, Cadence.WEEKLY) if in_digest else (Cadence.IMMEDIATE,)
+    return tuple(each for each in Cadence if each is not Cadence.IMMEDIATE or kind is not NoticeKind.LATE)
 
 
-def in_force(kind: Kind, chosen: Rhythm | None, *, in_digest: bool = False) -> Rhythm:
+def effective_cadence(kind: NoticeKind, chosen: Cadence | None, *, in_digest: bool = False) -> Cadence:
     """The rhythm that counts: what was chosen, or the usual one where nothing was.
 
     A choice that is not allowed, because the group has taken back that alerts may wait, counts as the soonest that
     is: a mail too early costs a glance, one too late costs the close.
     """
     if chosen is None:
-        return USUAL[kind]
-    allowed = choices(kind, in_digest=in_digest)
+        return DEFAULT_CADENCES[kind]
+    allowed = allowed_cadences(kind, in_digest=in_digest)
     return chosen if chosen in allowed else allowed[0]
 
 
 # --- when a message is due ------------------------------------------------------------------------------------------
 
-MOST_DAYS = 4  # that what is no weekly digest may wait, by the dates where the person is: a long weekend
-MOST_DAYS_OF_WEEKLY = 7
+MAX_DELAY_DAYS = 4  # that what is no weekly digest may wait, by the dates where the person is: a long weekend
+MAX_WEEKLY_DELAY_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class NotificationHours:
     """When a person reads mail, by the clock of `zone`; an unknown zone counts as UTC.
 
     `digest_weekday` is that of the weekly digest, Monday 0. From `quiet_from` until `quiet_until` nothing is sent,
@@ -81,10 +83,10 @@ class Hours:
     digest_weekday: int = 0
     quiet_from: time | None = None
     quiet_until: time | None = None
-    calendar: WorkCalendar | None = None
-    rests: bool = False
+    calendar: WorkdayCalendar | None = None
+    defer_on_days_off: bool = False
 
-    def quiet_at(self, wall: time) -> bool:
+    def is_quiet_at(self, wall: time) -> bool:
         """Whether a time of the day lies in the quiet hours."""
         begin, end = self.quiet_from, self.quiet_until
         if begin is None or end is None or begin == end:
@@ -103,49 +105,49 @@ class Hours:
     @property
     def digest_time(self) -> time:
         """The time of the day of digests: once the quiet hours end where it would lie within them."""
-        return self.quiet_until if self.quiet_at(self.digest_at) and self.quiet_until else self.digest_at
+        return self.quiet_until if self.is_quiet_at(self.digest_at) and self.quiet_until else self.digest_at
 
 
-_WEEKDAYS = WorkCalendar("weekdays")
+_WEEKDAYS = WorkdayCalendar("weekdays")
 
 
-def due_at(rhythm: Rhythm, hours: Hours, as_of: datetime) -> datetime:
+def next_send_at(rhythm: Cadence, hours: NotificationHours, as_of: datetime) -> datetime:
     """When a message of this rhythm is due, in UTC; `as_of` itself for one at once outside of quiet hours.
 
     A digest comes at the first of its times after `as_of`. Whatever the settings, nothing waits for days off longer
-    than MOST_DAYS (weekly: MOST_DAYS_OF_WEEKLY): then it comes on one. Raises ValueError for NEVER.
+    than MAX_DELAY_DAYS (weekly: MAX_WEEKLY_DELAY_DAYS): then it comes on one. Raises ValueError for NEVER.
     """
     zone = _zone(hours.zone)
     match rhythm:
-        case Rhythm.AT_ONCE:
+        case Cadence.IMMEDIATE:
             return _at_once(hours, zone, as_of)
-        case Rhythm.DAILY:
+        case Cadence.DAILY:
             return _daily(hours, zone, as_of)
-        case Rhythm.WEEKLY:
+        case Cadence.WEEKLY:
             return _weekly(hours, zone, as_of)
     raise ValueError("what is never told is never due")
 
 
-def _at_once(hours: Hours, zone: ZoneInfo, as_of: datetime) -> datetime:
-    moment, last = as_of, local_date(as_of, zone) + MOST_DAYS * ONE_DAY
+def _at_once(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datetime:
+    moment, last = as_of, local_date(as_of, zone) + MAX_DELAY_DAYS * ONE_DAY
     while True:
         day = local_date(moment, zone)
-        if hours.rests and day < last and hours.is_off(day):
+        if hours.defer_on_days_off and day < last and hours.is_off(day):
             moment = start_of_day(day + ONE_DAY, zone)
-        elif hours.quiet_at(_wall(moment, zone)):
+        elif hours.is_quiet_at(_wall(moment, zone)):
             moment = _quiet_ends(hours, zone, moment)
         else:
             return moment.astimezone(UTC)
 
 
-def _daily(hours: Hours, zone: ZoneInfo, as_of: datetime) -> datetime:
-    digests = _digests(hours, zone, as_of, MOST_DAYS)
+def _daily(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datetime:
+    digests = _digests(hours, zone, as_of, MAX_DELAY_DAYS)
     return next((at for day, at in digests if not _skips(hours, day)), digests[-1][1])
 
 
-def _weekly(hours: Hours, zone: ZoneInfo, as_of: datetime) -> datetime:
+def _weekly(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datetime:
     """On the weekday of digests; where it is a day off on the next one that is not, or else on one before."""
-    digests = _digests(hours, zone, as_of, MOST_DAYS_OF_WEEKLY)
+    digests = _digests(hours, zone, as_of, MAX_WEEKLY_DELAY_DAYS)
     weekdays = [day.weekday() for day, _ in digests]
     wanted = hours.digest_weekday % 7
     place = weekdays.index(wanted) if wanted in weekdays else len(digests) - 1
@@ -153,7 +155,9 @@ def _weekly(hours: Hours, zone: ZoneInfo, as_of: datetime) -> datetime:
     return next((at for day, at in (*later, *sooner) if not _skips(hours, day)), digests[place][1])
 
 
-def _digests(hours: Hours, zone: ZoneInfo, as_of: datetime, ahead: int) -> list[tuple[date, datetime]]:
+def _digests(
+    hours: NotificationHours, zone: ZoneInfo, as_of: datetime, ahead: int
+) -> list[tuple[date, datetime]]:
     """The days until so many ahead and the moments of their digests, those that have not come yet; never none."""
     today = local_date(as_of, zone)
     days = [today + each * ONE_DAY for each in range(ahead + 1)]
@@ -161,24 +165,24 @@ def _digests(hours: Hours, zone: ZoneInfo, as_of: datetime, ahead: int) -> list[
     return [(day, at) for day, at in found if at > as_of and local_date(at, zone) <= days[-1]]
 
 
-def _skips(hours: Hours, day: date) -> bool:
-    return (hours.calendar is not None or hours.rests) and hours.is_off(day)
+def _skips(hours: NotificationHours, day: date) -> bool:
+    return (hours.calendar is not None or hours.defer_on_days_off) and hours.is_off(day)
 
 
-def _digest_on(day: date, hours: Hours, zone: ZoneInfo) -> datetime:
+def _digest_on(day: date, hours: NotificationHours, zone: ZoneInfo) -> datetime:
     """The moment of a day's digest; where the clocks skip it, after that and after the quiet hours there."""
     moment = instant_at(day, hours.digest_time, zone)
-    return _quiet_ends(hours, zone, moment) if hours.quiet_at(_wall(moment, zone)) else moment
+    return _quiet_ends(hours, zone, moment) if hours.is_quiet_at(_wall(moment, zone)) else moment
 
 
-def _quiet_ends(hours: Hours, zone: ZoneInfo, moment: datetime) -> datetime:
+def _quiet_ends(hours: NotificationHours, zone: ZoneInfo, moment: datetime) -> datetime:
     """When the quiet hours of a moment within them are over: the next time that the clock shows their end."""
     end, day = hours.quiet_until or time.min, local_date(moment, zone)
     found = []
     for each in (day, day + ONE_DAY, day + 2 * ONE_DAY):
         again = datetime.combine(each, end.replace(fold=1), tzinfo=zone).astimezone(UTC)
         found += [instant_at(each, end, zone), again]  # where clocks are set back the end may come twice
-    return min(at for at in found if at > moment and not hours.quiet_at(_wall(at, zone)))
+    return min(at for at in found if at > moment and not hours.is_quiet_at(_wall(at, zone)))
 
 
 def _wall(moment: datetime, zone: ZoneInfo) -> time:

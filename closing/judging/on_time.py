@@ -9,11 +9,11 @@ from datetime import datetime
 from closing.judging.standing import Level
 from closing.scoreboard.row import Row
 
-ON_TIME_LINE = 90  # percent; a rate below it is flagged
+ON_TIME_TARGET_PERCENT = 90  # percent; a rate below it is flagged
 
 
 @dataclass(frozen=True, slots=True)
-class OnTime:
+class OnTimeRate:
     """How many of the closes that were due by a moment were on time, by first closes.
 
     `missed` are closed late, or still open past their deadline. The rest is due as well but left out of the rate:
@@ -23,9 +23,9 @@ class OnTime:
 
     on_time: int = 0
     missed: int = 0
-    perhaps: int = 0
+    perhaps_on_time: int = 0
     date_unknown: int = 0
-    not_known: int = 0
+    unknown: int = 0
     no_deadline: int = 0
 
     @property
@@ -34,8 +34,8 @@ class OnTime:
         return self.on_time + self.missed
 
     @property
-    def left_out(self) -> int:
-        return self.perhaps + self.date_unknown + self.not_known + self.no_deadline
+    def excluded(self) -> int:
+        return self.perhaps_on_time + self.date_unknown + self.unknown + self.no_deadline
 
     @property
     def permille(self) -> int | None:
@@ -43,31 +43,33 @@ class OnTime:
         if not self.due:
             return None
         rounded = (2000 * self.on_time + self.due) // (2 * self.due)
-        return min(rounded, 10 * ON_TIME_LINE - 1) if self.below else rounded
+        return min(rounded, 10 * ON_TIME_TARGET_PERCENT - 1) if self.below_target else rounded
 
     @property
-    def below(self) -> bool:
+    def below_target(self) -> bool:
         """Whether the rate is below the line."""
-        return 100 * self.on_time < ON_TIME_LINE * self.due
+        return 100 * self.on_time < ON_TIME_TARGET_PERCENT * self.due
 
 
-def on_time(rows: Iterable[Row], as_of: datetime) -> OnTime:
+def on_time_rate(rows: Iterable[Row], as_of: datetime) -> OnTimeRate:
     """Count rows of any entities and months whose deadline had passed at a moment.
 
     A period that was closed before a deadline still ahead is not due yet. A row whose reading is older than its
     deadline is not known: it may have closed in time since.
     """
-    found = dict.fromkeys(("on_time", "missed", "perhaps", "date_unknown", "not_known", "no_deadline"), 0)
+    found = dict.fromkeys(
+        ("on_time", "missed", "perhaps_on_time", "date_unknown", "unknown", "no_deadline"), 0
+    )
     for row in rows:
         if (kind := _counts_as(row, as_of)) is not None:
             found[kind] += 1
-    return OnTime(**found)
+    return OnTimeRate(**found)
 
 
 def _counts_as(row: Row, as_of: datetime) -> str | None:
     standing = row.standing
     if row.span is None:
-        return "not_known"  # no period is known, so neither is a deadline
+        return "unknown"  # no period is known, so neither is a deadline
     if row.deadline is None:
         return "no_deadline" if standing.level is not Level.NOT_DUE else None  # running: nothing to be due
     if not row.deadline.passed(as_of):
@@ -78,7 +80,7 @@ def _counts_as(row: Row, as_of: datetime) -> str | None:
         case Level.CLOSED_LATE:
             return "missed"
         case Level.CLOSED_DATE_UNKNOWN:
-            return "date_unknown" if standing.closed_between is None else "perhaps"
+            return "date_unknown" if standing.closed_between is None else "perhaps_on_time"
     if standing.level in (Level.LATE, Level.ALERTING):
         return "missed"
-    return "date_unknown" if standing.closed else "not_known"
+    return "date_unknown" if standing.closed else "unknown"

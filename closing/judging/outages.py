@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from closing.judging.notices import Kind, Reason
+from closing.judging.notices import NoticeKind, NoticeReason
 
-SILENT_AFTER = timedelta(minutes=30)  # or three intervals, where a connection is read that seldom
-GOES_ON_WITHIN = timedelta(hours=2)  # trouble that comes back so soon is the same trouble
+OUTAGE_AFTER = timedelta(minutes=30)  # or three intervals, where a connection is read that seldom
+SAME_OUTAGE_WITHIN = timedelta(hours=2)  # trouble that comes back so soon is the same trouble
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class OutageInputs:
     """How reading a connection has gone.
 
     `readings` holds the last reading of each entity that counts, None for one that was never read, and `tried_since`
@@ -23,28 +23,28 @@ class Looked:
 
     interval: timedelta
     readings: Sequence[datetime | None]
-    tried_since: datetime | None
+    first_attempt_at: datetime | None
     refused: bool
-    read: bool
-    settled: bool
+    read_succeeded: bool
+    past_restart_grace: bool
 
     @property
-    def oldest(self) -> datetime | None:
+    def oldest_reading(self) -> datetime | None:
         """The oldest of the readings; None where one was never read, or there are none."""
         known = [each for each in self.readings if each is not None]
         return min(known) if known and len(known) == len(self.readings) else None
 
 
-def in_trouble(kind: Kind, looked: Looked, as_of: datetime) -> bool | None:
+def has_outage(kind: NoticeKind, looked: OutageInputs, as_of: datetime) -> bool | None:
     """Whether there is trouble of this kind now; None where nobody can tell, so that whatever was known stays."""
-    if kind is Kind.REFUSED:
-        return True if looked.refused else False if looked.read or not looked.readings else None
+    if kind is NoticeKind.REFUSED:
+        return True if looked.refused else False if looked.read_succeeded or not looked.readings else None
     if not looked.readings:
         return False
-    since = looked.tried_since if None in looked.readings else looked.oldest
-    if since is None or as_of - since <= max(SILENT_AFTER, 3 * looked.interval):
+    since = looked.first_attempt_at if None in looked.readings else looked.oldest_reading
+    if since is None or as_of - since <= max(OUTAGE_AFTER, 3 * looked.interval):
         return False
-    return True if looked.settled else None
+    return True if looked.past_restart_grace else None
 
 
-REASONS = {Kind.STALE: Reason.NO_READING, Kind.REFUSED: Reason.TURNED_AWAY}
+OUTAGE_REASONS = {NoticeKind.STALE: NoticeReason.NO_READING, NoticeKind.REFUSED: NoticeReason.ACCESS_REFUSED}

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
-from closing.calendar.days import CalendarUncovered, WorkCalendar
+from closing.calendar.days import CalendarUncovered, WorkdayCalendar
 from closing.scoreboard.row import Row, outstanding, ranked
 
-NEAR = 2  # working days before the deadline from which whoever is not closed is at risk
+AT_RISK_WORKDAYS = 2  # working days before the deadline from which whoever is not closed is at risk
 
 
-def at_risk(row: Row, calendar: WorkCalendar, today: date) -> bool:
+def at_risk(row: Row, calendar: WorkdayCalendar, today: date) -> bool:
     """Not closed, with the deadline still ahead and at most two working days of the entity's calendar away.
 
     `today` is the entity's local date. Only a period that has ended can be closed, so a running one is not at risk.
@@ -21,17 +21,17 @@ def at_risk(row: Row, calendar: WorkCalendar, today: date) -> bool:
     even once its due day has gone by, until a reading says late or closed.
     """
     deadline = row.deadline
-    if deadline is None or not waits(row) or row.span is None or today <= row.span.last:
+    if deadline is None or not awaits_deadline(row) or row.span is None or today <= row.span.last:
         return False
-    return workdays_until(deadline.due_on, calendar, today) <= NEAR
+    return workdays_until(deadline.due_on, calendar, today) <= AT_RISK_WORKDAYS
 
 
-def waits(row: Row) -> bool:
+def awaits_deadline(row: Row) -> bool:
     """Not known to be closed, and its deadline was still ahead when last judged."""
     return outstanding(row) and row.standing.due_in is not None
 
 
-def workdays_until(day: date, calendar: WorkCalendar, today: date) -> int:
+def workdays_until(day: date, calendar: WorkdayCalendar, today: date) -> int:
     """Working days after today up to and including a day; 0 when it has come.
 
     Where the calendar has no holidays for the year its weekdays are counted, as on a blank one: to say nothing would
@@ -40,13 +40,13 @@ def workdays_until(day: date, calendar: WorkCalendar, today: date) -> int:
     try:
         return calendar.workdays_between(today, day)
     except CalendarUncovered:
-        return replace(calendar, covers=None).workdays_between(today, day)
+        return replace(calendar, covered_years=None).workdays_between(today, day)
 
 
 def next_deadlines(rows: Iterable[Row]) -> list[tuple[date, list[Row]]]:
     """The deadlines ahead of rows that wait for theirs, by date; within a date in the order of the board."""
     due: defaultdict[date, list[Row]] = defaultdict(list)
     for row in rows:
-        if waits(row) and row.deadline is not None:
+        if awaits_deadline(row) and row.deadline is not None:
             due[row.deadline.due_on].append(row)
     return [(day, ranked(due[day])) for day in sorted(due)]

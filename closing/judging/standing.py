@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from closing.calendar.days import CalendarUncovered, DateSpan, WorkCalendar, local_date, zone_named
+from closing.calendar.days import CalendarUncovered, DateSpan, WorkdayCalendar, local_date, zone_named
 from closing.calendar.deadlines import Deadline
 from closing.judging.states import PeriodState
 
@@ -37,7 +37,7 @@ _CLOSED_LEVELS = frozenset({Level.CLOSED_ON_TIME, Level.CLOSED_LATE, Level.CLOSE
 
 
 @dataclass(frozen=True, slots=True)
-class JudgePolicy:
+class JudgingPolicy:
     """The agreed choices that judging depends on, each with the default of 01-domain."""
 
     alert_after_days: int = 5
@@ -50,7 +50,7 @@ class JudgePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ObservedChange:
     """One seen change of state: the read that saw it and the read before (None: we had never looked)."""
 
     state: PeriodState
@@ -60,7 +60,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class PeriodHistory:
     """A period's story up to a moment, folded from its changes under a policy.
 
     `first_close` is the change that first met the closed rule; `closed_when_first_seen` says that it already
@@ -74,31 +74,31 @@ class History:
     """
 
     state: PeriodState
-    since: Change | None
-    first_close: Change | None
+    since: ObservedChange | None
+    first_close: ObservedChange | None
     closed_when_first_seen: bool
     reopened_at: datetime | None
-    last_close: Change | None
-    last_known: Change | None = None
+    last_close: ObservedChange | None
+    last_known: ObservedChange | None = None
     unconfirmed_since: datetime | None = None
     confirmed_at: datetime | None = None
-    undone: tuple[tuple[Change, datetime], ...] = ()
+    undone_closes: tuple[tuple[ObservedChange, datetime], ...] = ()
 
 
-def fold(changes: list[Change], policy: JudgePolicy) -> History:
+def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
     """Fold changes (oldest first) into a history; an empty list gives UNKNOWN.
 
     A spell of UNKNOWN between two closed states neither reopens nor re-closes. A close that ends such a spell
     may have happened during it, so its `previous_read_at` becomes the last read that still confirmed the
     state before.
     """
-    known: Change | None = None  # the newest change that we understood
-    lost: Change | None = None  # the UNKNOWN change after it, if any
-    first: Change | None = None
-    last: Change | None = None
+    known: ObservedChange | None = None  # the newest change that we understood
+    lost: ObservedChange | None = None  # the UNKNOWN change after it, if any
+    first: ObservedChange | None = None
+    last: ObservedChange | None = None
     first_seen = False
     reopened_at: datetime | None = None
-    undone: tuple[tuple[Change, datetime], ...] = ()
+    undone: tuple[tuple[ObservedChange, datetime], ...] = ()
     on_hold_counts = policy.on_hold_counts_as_closed
     closed = False
     for change in changes:
@@ -122,16 +122,18 @@ def fold(changes: list[Change], policy: JudgePolicy) -> History:
             undone = (*undone, (last, reopened_at))
         closed, known, lost = counts, change, None
     if known is None:
-        return History(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None, None)
+        return PeriodHistory(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None, None)
     if lost is None:
-        return History(known.state, known, first, first_seen, reopened_at, last, known, None, None, undone)
+        return PeriodHistory(
+            known.state, known, first, first_seen, reopened_at, last, known, None, None, undone
+        )
     at = _confirmed(lost)
-    return History(
+    return PeriodHistory(
         PeriodState.UNKNOWN, lost, first, first_seen, reopened_at, last, known, lost.seen_at, at, undone
     )
 
 
-def _confirmed(lost: Change) -> datetime:
+def _confirmed(lost: ObservedChange) -> datetime:
     return lost.previous_read_at or lost.seen_at
 
 
@@ -171,13 +173,13 @@ class Standing:
 
 
 def judge(
-    history: History,
+    history: PeriodHistory,
     deadline: Deadline | None,
     *,
     as_of: datetime,
     period: DateSpan,
-    policy: JudgePolicy,
-    calendar: WorkCalendar | None = None,
+    policy: JudgingPolicy,
+    calendar: WorkdayCalendar | None = None,
     zone: str | None = None,
 ) -> Standing:
     """Judge one period at one moment (01-domain 1.3 to 1.7).
@@ -203,7 +205,7 @@ def judge(
     closed = policy.counts_as_closed(state)
 
     first, date_unknown, reopened = (
-        _lasting_close(history, period, tz) if history.undone else _only_close(history)
+        _lasting_close(history, period, tz) if history.undone_closes else _only_close(history)
     )
     first_level: Level | None = None
     first_on: date | None = None
@@ -232,8 +234,8 @@ def _judge_open(
     moment: datetime,
     today: date,
     period: DateSpan,
-    policy: JudgePolicy,
-    calendar: WorkCalendar | None,
+    policy: JudgingPolicy,
+    calendar: WorkdayCalendar | None,
 ) -> tuple[Level, int, LatenessUnit, int | None]:
     """Level, days late with their unit, and days until the deadline of a period that is not closed."""
     due_in = None
@@ -251,7 +253,7 @@ def _judge_open(
     return Level.ALERTING if days_late > policy.alert_after_days else Level.LATE, days_late, unit, None
 
 
-def _only_close(history: History) -> tuple[Change | None, bool, bool]:
+def _only_close(history: PeriodHistory) -> tuple[ObservedChange | None, bool, bool]:
     return history.first_close, history.closed_when_first_seen, history.reopened_at is not None
 
 
@@ -263,17 +265,19 @@ def after_period_end(moment: datetime, last_day: date, zone: ZoneInfo) -> bool:
     return local_date(moment, zone) > last_day
 
 
-def _lasting_close(history: History, period: DateSpan, tz: ZoneInfo) -> tuple[Change | None, bool, bool]:
+def _lasting_close(
+    history: PeriodHistory, period: DateSpan, tz: ZoneInfo
+) -> tuple[ObservedChange | None, bool, bool]:
     """The first close that stood when the period ended; whether its date is unknown, and it was undone."""
-    for close, undone_at in history.undone:
+    for close, undone_at in history.undone_closes:
         if after_period_end(undone_at, period.last, tz):
             return close, history.closed_when_first_seen and close is history.first_close, True
-    never_undone = history.last_close is not history.undone[-1][0]
+    never_undone = history.last_close is not history.undone_closes[-1][0]
     return history.last_close if never_undone else None, False, False
 
 
 def _judge_close(
-    close: Change, date_unknown: bool, deadline: Deadline | None, tz: ZoneInfo
+    close: ObservedChange, date_unknown: bool, deadline: Deadline | None, tz: ZoneInfo
 ) -> tuple[Level | None, date | None, tuple[date, date] | None]:
     """A close's level, its date where known, and otherwise the dates it lies between (01-domain 1.6)."""
     if date_unknown:
@@ -289,7 +293,7 @@ def _judge_close(
 
 
 def lateness(
-    deadline: Deadline, day: date, unit: LatenessUnit, calendar: WorkCalendar | None
+    deadline: Deadline, day: date, unit: LatenessUnit, calendar: WorkdayCalendar | None
 ) -> tuple[int, LatenessUnit]:
     """Days late on a day, counted from the deadline, and the unit they are really in.
 

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from closing.calendar.days import DateSpan, full_date
-from closing.facts.base import NativeFacts
+from closing.facts.base import NativePeriodFacts
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 
@@ -23,7 +23,7 @@ class PeriodState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DerivedState:
     """A state with its because and the rule that fired: table and row of 01-domain 1.2 ("F&O-2", "BC-1").
 
     Flags: restricted_modules, permanent (Finance & Operations); by_posting_range, future,
@@ -55,7 +55,7 @@ def module_name(prefix: str) -> str:
     return _MODULES.get(prefix, prefix)
 
 
-def from_finops(facts: FinopsFacts, *, ledger_restricted_means_on_hold: bool = False) -> Verdict:
+def from_finops(facts: FinopsFacts, *, ledger_restricted_means_on_hold: bool = False) -> DerivedState:
     """The state of a ledger period in Finance & Operations; words are matched exactly, case included.
 
     Module access narrows an open period only: it is neither read nor trusted for one on hold or closed.
@@ -64,16 +64,20 @@ def from_finops(facts: FinopsFacts, *, ledger_restricted_means_on_hold: bool = F
         case "Open":
             return _open_in_finops(facts, ledger_restricted_means_on_hold)
         case "OnHold":
-            return Verdict(PeriodState.ON_HOLD, "on hold: nobody can post, and it can be undone", "F&O-3")
+            return DerivedState(
+                PeriodState.ON_HOLD, "on hold: nobody can post, and it can be undone", "F&O-3"
+            )
         case "Closed":
-            return Verdict(PeriodState.CLOSED, "permanently closed", "F&O-4", ("permanent",))
+            return DerivedState(PeriodState.CLOSED, "permanently closed", "F&O-4", ("permanent",))
         case None:
-            return Verdict(PeriodState.UNKNOWN, "no status row for this ledger", "F&O-5")
+            return DerivedState(PeriodState.UNKNOWN, "no status row for this ledger", "F&O-5")
         case other:
-            return Verdict(PeriodState.UNKNOWN, f"the period status {_raw(other)} is not understood", "F&O-5")
+            return DerivedState(
+                PeriodState.UNKNOWN, f"the period status {_raw(other)} is not understood", "F&O-5"
+            )
 
 
-def _open_in_finops(facts: FinopsFacts, ledger_restricted_means_on_hold: bool) -> Verdict:
+def _open_in_finops(facts: FinopsFacts, ledger_restricted_means_on_hold: bool) -> DerivedState:
     restricted = []
     for prefix in sorted(facts.access, key=_ledger_first):
         match facts.access[prefix]:
@@ -88,20 +92,20 @@ def _open_in_finops(facts: FinopsFacts, ledger_restricted_means_on_hold: bool) -
                 )
             case other:
                 why = f"the access {_raw(other)} of module {module_name(prefix)} is not understood"
-                return Verdict(PeriodState.UNKNOWN, why, "F&O-5")
+                return DerivedState(PeriodState.UNKNOWN, why, "F&O-5")
     if not restricted:
-        return Verdict(PeriodState.OPEN, "posting allowed", "F&O-1")
+        return DerivedState(PeriodState.OPEN, "posting allowed", "F&O-1")
     flags = ("restricted_modules",)
     listed = ", ".join(restricted)
     if ledger_restricted_means_on_hold and facts.access.get("Ledger") in ("None", "User"):
         because = f"Open in the ERP with {listed}; by policy a restricted Ledger module means on hold"
-        return Verdict(PeriodState.ON_HOLD, because, "F&O-2 by policy", flags)
-    return Verdict(
+        return DerivedState(PeriodState.ON_HOLD, because, "F&O-2 by policy", flags)
+    return DerivedState(
         PeriodState.OPEN, f"posting allowed, {_modules(len(restricted))} restricted: {listed}", "F&O-2", flags
     )
 
 
-def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: date) -> Verdict:
+def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: date) -> DerivedState:
     """The state of a period against the company's allowed posting range in Business Central.
 
     A blank bound is no limit on its side. `today` is the entity's local date: it parts a period that the
@@ -115,39 +119,39 @@ def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: dat
         because, flags = f"{because}; year closed, still postable", (*flags, "year_closed_but_postable")
     if facts.assumed_end:
         flags = (*flags, "assumed_end")
-    return Verdict(found.state, because, found.rule, flags)
+    return DerivedState(found.state, because, found.rule, flags)
 
 
-def _place_in_window(span: DateSpan, lower: date | None, upper: date | None, today: date) -> Verdict:
+def _place_in_window(span: DateSpan, lower: date | None, upper: date | None, today: date) -> DerivedState:
     if lower is not None and upper is not None and lower > upper:
         # The product refuses such a range, so whatever this is, it is not something we may read a state from.
         why = f"the posting range ends on {full_date(upper)} before it begins on {full_date(lower)}"
-        return Verdict(PeriodState.UNKNOWN, why, "BC-8", ("window_reversed",))
+        return DerivedState(PeriodState.UNKNOWN, why, "BC-8", ("window_reversed",))
     if lower is not None and span.last < lower:
         why = f"posting allowed only from {full_date(lower)}"
-        return Verdict(PeriodState.CLOSED, why, "BC-1", ("by_posting_range",))
+        return DerivedState(PeriodState.CLOSED, why, "BC-1", ("by_posting_range",))
     if upper is not None and span.first > upper:
         why = f"posting allowed only to {full_date(upper)}"
         if span.first > today:
-            return Verdict(PeriodState.NOT_STARTED, f"not started: {why}", "BC-2", ("future",))
+            return DerivedState(PeriodState.NOT_STARTED, f"not started: {why}", "BC-2", ("future",))
         why = f"{why}: the window lies before the period"
-        return Verdict(PeriodState.CLOSED, why, "BC-3", ("by_posting_range", "window_before_period"))
+        return DerivedState(PeriodState.CLOSED, why, "BC-3", ("by_posting_range", "window_before_period"))
     if lower is None and upper is None:
         why = "no limit, or a date formula that the API hides"
-        return Verdict(PeriodState.OPEN, why, "BC-6", ("unrestricted_or_formula",))
+        return DerivedState(PeriodState.OPEN, why, "BC-6", ("unrestricted_or_formula",))
     first = span.first if lower is None else max(span.first, lower)
     last = span.last if upper is None else min(span.last, upper)
     if (first, last) == (span.first, span.last):
-        return Verdict(PeriodState.OPEN, f"posting allowed {_range(lower, upper)}", "BC-4")
+        return DerivedState(PeriodState.OPEN, f"posting allowed {_range(lower, upper)}", "BC-4")
     dates = f"{full_date(first)} to {full_date(last)}" if first < last else f"{full_date(first)} only"
-    return Verdict(
+    return DerivedState(
         PeriodState.ON_HOLD, f"some dates of the period are postable: {dates}", "BC-5", ("partial",)
     )
 
 
-def verdict(
-    span: DateSpan, facts: NativeFacts, *, today: date, ledger_restricted_means_on_hold: bool
-) -> Verdict:
+def derive_state(
+    span: DateSpan, facts: NativePeriodFacts, *, today: date, ledger_restricted_means_on_hold: bool
+) -> DerivedState:
     """The one door: picks the rule table by the kind of facts; `today` is the entity's local date."""
     if isinstance(facts, FinopsFacts):
         return from_finops(facts, ledger_restricted_means_on_hold=ledger_restricted_means_on_hold)

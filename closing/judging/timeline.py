@@ -7,19 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from closing.calendar.days import CalendarUncovered, WorkCalendar, local_date, zone_named
-from closing.judging.standing import Change, JudgePolicy, Level, after_period_end, fold, lateness
+from closing.calendar.days import CalendarUncovered, WorkdayCalendar, local_date, zone_named
+from closing.judging.standing import JudgingPolicy, Level, ObservedChange, after_period_end, fold, lateness
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
-LONGEST = 45  # days that a timeline shows at most
+MAX_TIMELINE_DAYS = 45  # days that a timeline shows at most
 _AFTER = 2  # days shown after the last thing that happens
 _WEEK = 7
 _WORKDAY = re.compile(r"WD(\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class ClosedSpan:
     """A time of being closed: from the day the close was first seen (None: unknown) to the day it was seen undone."""
 
     began: date | None
@@ -27,7 +27,7 @@ class Spell:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class TimelineDay:
     """One day of a close, in the entity's own zone and work calendar.
 
     `number` counts the working days after period end as the deadline counts them, `off` says why a day is
@@ -39,41 +39,41 @@ class Day:
 
     on: date
     number: int | None = None
-    off: str = ""
+    off_reason: str = ""
     running: bool = False
     due: bool = False
     late: int | None = None
-    over: bool = False
+    alerting: bool = False
     closed: bool = False
     closes: bool = False
-    perhaps: bool = False
+    maybe_closed: bool = False
     reopens: bool = False
     expected: bool = False
-    known: bool = True
-    ahead: bool = False
+    confirmed: bool = True
+    in_future: bool = False
 
 
-def spells(row: Row, changes: Sequence[Change] = ()) -> list[Spell]:
+def closed_spans(row: Row, changes: Sequence[ObservedChange] = ()) -> list[ClosedSpan]:
     """The times of being closed since the period ended; `changes` are needed of a period that was reopened."""
     standing = row.standing
     if not standing.reopened or row.span is None:
-        return [Spell(standing.first_closed_on)] if standing.closed else []
+        return [ClosedSpan(standing.first_closed_on)] if standing.closed else []
     zone = zone_named(row.zone)
-    policy = JudgePolicy(row.alert_after_days, standing.unit, row.on_hold_counts)
+    policy = JudgingPolicy(row.alert_after_days, standing.unit, row.on_hold_counts)
     history = fold(list(changes), policy)
     found = []
-    for close, undone_at in history.undone:
+    for close, undone_at in history.undone_closes:
         if after_period_end(undone_at, row.span.last, zone):
             unknown = history.closed_when_first_seen and close is history.first_close
             found.append(
-                Spell(None if unknown else local_date(close.seen_at, zone), local_date(undone_at, zone))
+                ClosedSpan(None if unknown else local_date(close.seen_at, zone), local_date(undone_at, zone))
             )
     if standing.closed:
-        found.append(Spell(standing.last_closed_on))
+        found.append(ClosedSpan(standing.last_closed_on))
     return found
 
 
-def first_number(row: Row, calendar: WorkCalendar) -> int | None:
+def first_workday_number(row: Row, calendar: WorkdayCalendar) -> int | None:
     """What the row's deadline calls the first working day, 0 or 1, as its label tells; None where it does not."""
     if row.deadline is None or row.span is None or not (label := _WORKDAY.fullmatch(row.deadline.label)):
         return None
@@ -81,7 +81,7 @@ def first_number(row: Row, calendar: WorkCalendar) -> int | None:
     return first if first in (0, 1) else None
 
 
-def known_until(row: Row, today: date) -> date | None:
+def last_confirmed_day(row: Row, today: date) -> date | None:
     """The local date of the newest reading that told the state, today while it is fresh; None: nobody ever knew."""
     standing, zone = row.standing, zone_named(row.zone)
     if row.read_at is None or (row.state is PeriodState.UNKNOWN and not standing.unconfirmed):
@@ -96,17 +96,17 @@ def known_until(row: Row, today: date) -> date | None:
 def timeline(
     row: Row,
     days: Iterable[date],
-    calendar: WorkCalendar,
+    calendar: WorkdayCalendar,
     *,
     today: date,
     first_is: int = 1,
-    changes: Sequence[Change] = (),
-) -> list[Day]:
+    changes: Sequence[ObservedChange] = (),
+) -> list[TimelineDay]:
     """The row day by day; `today` is the entity's local date, `first_is` the number of its first working day.
 
     What is said of a day agrees with the row's standing: nothing is judged anew (01-domain 1.5).
     """
-    until, closed = known_until(row, today), spells(row, changes)
+    until, closed = last_confirmed_day(row, today), closed_spans(row, changes)
     between = _perhaps(row, closed)
     return [_day(row, day, calendar, today, first_is, until, closed, between) for day in days]
 
@@ -114,13 +114,13 @@ def timeline(
 def _day(
     row: Row,
     on: date,
-    calendar: WorkCalendar,
+    calendar: WorkdayCalendar,
     today: date,
     first_is: int,
     until: date | None,
-    closed: Sequence[Spell],
+    closed: Sequence[ClosedSpan],
     between: tuple[date, date] | None,
-) -> Day:
+) -> TimelineDay:
     number, off = _worked(row, on, calendar, first_is)
     known = until is not None and on <= until
     perhaps = between is not None and between[0] <= on <= between[1]
@@ -130,25 +130,25 @@ def _day(
     reopens = any(spell.ended == on for spell in closed)
     told = known and (reopens or not perhaps)
     late = _late(row, on, calendar, closes=closes, shut=shut) if told else None
-    return Day(
+    return TimelineDay(
         on=on,
         number=number,
-        off=off,
+        off_reason=off,
         running=row.span is not None and on <= row.span.last,
         due=row.deadline is not None and row.deadline.due_on == on,
         late=late,
-        over=late is not None and late > row.alert_after_days,
+        alerting=late is not None and late > row.alert_after_days,
         closed=shut and known,
         closes=closes,
-        perhaps=perhaps,
+        maybe_closed=perhaps,
         reopens=reopens,
         expected=row.remarks.expected_on == on and not row.counts_as_closed,
-        known=known,
-        ahead=on > today,
+        confirmed=known,
+        in_future=on > today,
     )
 
 
-def _worked(row: Row, on: date, calendar: WorkCalendar, first_is: int) -> tuple[int | None, str]:
+def _worked(row: Row, on: date, calendar: WorkdayCalendar, first_is: int) -> tuple[int | None, str]:
     """The day's number among the working days after period end, or why it is not worked."""
     try:
         worked = calendar.is_workday(on)
@@ -162,14 +162,14 @@ def _worked(row: Row, on: date, calendar: WorkCalendar, first_is: int) -> tuple[
     return _workdays(calendar, row.span.last, on) + first_is - 1, ""
 
 
-def _workdays(calendar: WorkCalendar, after: date, upto: date) -> int:
+def _workdays(calendar: WorkdayCalendar, after: date, upto: date) -> int:
     try:
         return calendar.workdays_between(after, upto)
     except CalendarUncovered:
-        return replace(calendar, covers=None).workdays_between(after, upto)
+        return replace(calendar, covered_years=None).workdays_between(after, upto)
 
 
-def _late(row: Row, on: date, calendar: WorkCalendar, *, closes: bool, shut: bool) -> int | None:
+def _late(row: Row, on: date, calendar: WorkdayCalendar, *, closes: bool, shut: bool) -> int | None:
     """Days late on a day that is known; a close is late by the days up to it, and by none after a cut-off."""
     deadline, standing = row.deadline, row.standing
     if deadline is None or row.span is None or on < deadline.due_on:
@@ -184,7 +184,7 @@ def _late(row: Row, on: date, calendar: WorkCalendar, *, closes: bool, shut: boo
     return days
 
 
-def _perhaps(row: Row, closed: Sequence[Spell]) -> tuple[date, date] | None:
+def _perhaps(row: Row, closed: Sequence[ClosedSpan]) -> tuple[date, date] | None:
     """The days among which the close lies when its date is not known; by the last of them it was seen closed."""
     if row.standing.closed_between is not None:
         return row.standing.closed_between
@@ -202,8 +202,8 @@ def _perhaps(row: Row, closed: Sequence[Spell]) -> tuple[date, date] | None:
 def days_to_show(rows: Iterable[Row], month_end: date, today: date) -> list[date]:
     """The days of a month's close: from period end to the last deadline, close or expected day and a few more.
 
-    They reach today while somebody is not closed. The run of days is LONGEST at most; where it ends before today and
-    somebody is not closed or not confirmed, today stands alone behind it.
+    They reach today while somebody is not closed. The run of days is MAX_TIMELINE_DAYS at most; where it ends
+    before today and somebody is not closed or not confirmed, today stands alone behind it.
     """
     rows = list(rows)
     ends = [row.span.last for row in rows if row.span is not None]
@@ -213,7 +213,7 @@ def days_to_show(rows: Iterable[Row], month_end: date, today: date) -> list[date
     unsure = any(not row.fresh for row in rows)
     if unclosed or (unsure and (today - last).days <= _WEEK):
         last = max(last, today)
-    count = min((last - first).days + 1 + _AFTER, LONGEST)
+    count = min((last - first).days + 1 + _AFTER, MAX_TIMELINE_DAYS)
     days = [first + timedelta(days=n) for n in range(max(count, 7))]
     return [*days, today] if days[-1] < today and (unclosed or unsure) else days
 

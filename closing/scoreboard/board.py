@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
-from closing.scoreboard.row import Row, _closed, _held_as_closed, known
+from closing.scoreboard.row import Row, _closed, _held_as_closed, state_is_current
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class BoardWarning:
     """Something a reader must know beside the rows: an older month reopened, a calendar that runs out ...
 
     `entity` (a code) and `calendar_id` say whom it concerns; without either it concerns everybody.
@@ -67,7 +67,7 @@ class Scoreboard:
     as_of: datetime
     rows: Sequence[Row]  # furthest behind first (see `ranked`)
     groups: Sequence[GroupNode] = ()
-    warnings: Sequence[Warning] = ()
+    warnings: Sequence[BoardWarning] = ()
     counts: Counts = field(init=False)
     closed: bool | None = field(init=False)  # all closed and fresh; None: nobody can know
 
@@ -110,7 +110,7 @@ def group_closed(rows: Iterable[Row]) -> bool | None:
     """
     every: bool | None = None
     for row in rows:
-        if not known(row):
+        if not state_is_current(row):
             every = False
         elif not row.counts_as_closed:
             return False
@@ -119,7 +119,7 @@ def group_closed(rows: Iterable[Row]) -> bool | None:
     return every or None
 
 
-def concerning(warnings: Iterable[Warning], rows: Iterable[Row]) -> list[Warning]:
+def warnings_for(warnings: Iterable[BoardWarning], rows: Iterable[Row]) -> list[BoardWarning]:
     """The warnings about these rows' entities and calendars, and those that concern everybody.
 
     Whoever does not see an entity is not told of its calendar either: that would tell that it exists.
@@ -136,7 +136,7 @@ def concerning(warnings: Iterable[Warning], rows: Iterable[Row]) -> list[Warning
     ]
 
 
-def in_order(warnings: Iterable[Warning]) -> list[Warning]:
+def sort_warnings(warnings: Iterable[BoardWarning]) -> list[BoardWarning]:
     """Warnings by entity, then those of calendars; those of one entity stay in their order.
 
     A board that is put together from parts lists them as one made at once does: their order is part of what it says.
@@ -170,7 +170,7 @@ def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
             below[code].append(node)
     boards = {}
     for code in above:
-        warnings = concerning(board.warnings, rows[code])
+        warnings = warnings_for(board.warnings, rows[code])
         boards[code] = Scoreboard(board.month, board.as_of, rows[code], below[code], warnings)
     return boards
 
@@ -188,7 +188,7 @@ def groups_above(groups: Iterable[GroupNode], rows: Iterable[Row]) -> list[Group
     return [node for node in groups if node.code in wanted]
 
 
-def at_moment(board: Scoreboard, as_of: datetime) -> Scoreboard:
+def with_as_of(board: Scoreboard, as_of: datetime) -> Scoreboard:
     """The same board at a later moment up to which nothing has changed: it is neither counted nor judged again."""
     later = copy(board)
     object.__setattr__(later, "as_of", as_of)

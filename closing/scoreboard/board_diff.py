@@ -16,7 +16,7 @@ from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """In which way an entity's row differs, in the order in which a summary tells them.
 
     `STALE`, `CONFIRMED` say how sure the figures are, not that anything has changed.
@@ -43,53 +43,53 @@ class Kind(StrEnum):
     CONFIRMED = "confirmed"
 
 
-CONFIDENCE = frozenset({Kind.STALE, Kind.CONFIRMED})
+CONFIDENCE_KINDS = frozenset({ChangeKind.STALE, ChangeKind.CONFIRMED})
 
 # What stands behind a number in the summary: "3 closed".
 _TOLD = {
-    Kind.CLOSED: "closed",
-    Kind.REOPENED: "reopened",
-    Kind.CLOSED_AGAIN: "reopened and closed again",
-    Kind.OPENED: "opened",
-    Kind.ON_HOLD: "put on hold",
-    Kind.NOT_STARTED: "back to not started",
-    Kind.POLICY: "counted otherwise by policy",
-    Kind.OVER_THE_LINE: "now over the alert line",
-    Kind.LATE: "now late",
-    Kind.LESS_LATE: "less late",
-    Kind.DEADLINE: "with another deadline",
-    Kind.UNKNOWN: "not known any more",
-    Kind.KNOWN: "known now",
-    Kind.MISSING: "no longer listed by the ERP",
-    Kind.LISTED: "listed by the ERP again",
-    Kind.APPEARED: "new",
-    Kind.VANISHED: "gone from the board",
-    Kind.STALE: "no longer confirmed",
-    Kind.CONFIRMED: "confirmed again",
+    ChangeKind.CLOSED: "closed",
+    ChangeKind.REOPENED: "reopened",
+    ChangeKind.CLOSED_AGAIN: "reopened and closed again",
+    ChangeKind.OPENED: "opened",
+    ChangeKind.ON_HOLD: "put on hold",
+    ChangeKind.NOT_STARTED: "back to not started",
+    ChangeKind.POLICY: "counted otherwise by policy",
+    ChangeKind.OVER_THE_LINE: "now over the alert line",
+    ChangeKind.LATE: "now late",
+    ChangeKind.LESS_LATE: "less late",
+    ChangeKind.DEADLINE: "with another deadline",
+    ChangeKind.UNKNOWN: "not known any more",
+    ChangeKind.KNOWN: "known now",
+    ChangeKind.MISSING: "no longer listed by the ERP",
+    ChangeKind.LISTED: "listed by the ERP again",
+    ChangeKind.APPEARED: "new",
+    ChangeKind.VANISHED: "gone from the board",
+    ChangeKind.STALE: "no longer confirmed",
+    ChangeKind.CONFIRMED: "confirmed again",
 }
-_ORDER = {kind: place for place, kind in enumerate(Kind)}
+_ORDER = {kind: place for place, kind in enumerate(ChangeKind)}
 _BY_STATE = {
-    PeriodState.OPEN: Kind.OPENED,
-    PeriodState.ON_HOLD: Kind.ON_HOLD,
-    PeriodState.CLOSED: Kind.CLOSED,
-    PeriodState.NOT_STARTED: Kind.NOT_STARTED,
+    PeriodState.OPEN: ChangeKind.OPENED,
+    PeriodState.ON_HOLD: ChangeKind.ON_HOLD,
+    PeriodState.CLOSED: ChangeKind.CLOSED,
+    PeriodState.NOT_STARTED: ChangeKind.NOT_STARTED,
 }
 _HOW_LATE = {Level.LATE: 1, Level.ALERTING: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RowChange:
     """One way in which one entity's row differs; `seen_at` is the read that last told about it, where one did."""
 
     code: str
     name: str
-    kind: Kind
+    kind: ChangeKind
     words: str
     seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
+class BoardDiff:
     """Everything that differs, by kind and then furthest behind first; at most one of a kind for an entity.
 
     `unsure` is how many rows nobody can confirm now: about those no more is known than their last reading told.
@@ -97,30 +97,30 @@ class Differences:
 
     then: datetime
     now: datetime
-    items: Sequence[Difference]
-    unsure: int = 0
+    items: Sequence[RowChange]
+    unconfirmed_rows: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.items)
 
     @property
-    def counts(self) -> Mapping[Kind, int]:
+    def counts(self) -> Mapping[ChangeKind, int]:
         """How many entities differ in each way, without the ways in which none does."""
         return Counter(each.kind for each in self.items)
 
     @property
     def summary(self) -> str:
         """ "since then: 3 closed, 1 reopened"; what is only unconfirmed is never told as a change."""
-        if not self.items and self.unsure:
-            return f"no change seen since, {self.unsure} cannot be confirmed"
+        if not self.items and self.unconfirmed_rows:
+            return f"no change seen since, {self.unconfirmed_rows} cannot be confirmed"
         if not self.items:
             return "nothing has changed since"
         told = [f"{count} {_TOLD[kind]}" for kind, count in self.counts.items()]
-        seen = any(each.kind not in CONFIDENCE for each in self.items)
+        seen = any(each.kind not in CONFIDENCE_KINDS for each in self.items)
         return f"since then: {', '.join(told if seen else ['no change seen', *told])}"
 
 
-def differences(then: Scoreboard, now: Scoreboard) -> Differences:
+def diff_boards(then: Scoreboard, now: Scoreboard) -> BoardDiff:
     """What has changed on the board of one month from one moment to another.
 
     A row compares by what is known: a state that was last read too long ago is told as no longer confirmed, beside
@@ -132,41 +132,43 @@ def differences(then: Scoreboard, now: Scoreboard) -> Differences:
     after = {row.code for row in now.rows}
     found = [difference for row in now.rows for difference in _of(before.get(row.code), row, then.as_of)]
     found += [
-        Difference(row.code, row.name, Kind.VANISHED, "not on the board any more")
+        RowChange(row.code, row.name, ChangeKind.VANISHED, "not on the board any more")
         for row in then.rows
         if row.code not in after
     ]
     unsure = sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in now.rows)
-    return Differences(then.as_of, now.as_of, sorted(found, key=lambda each: _ORDER[each.kind]), unsure)
+    return BoardDiff(then.as_of, now.as_of, sorted(found, key=lambda each: _ORDER[each.kind]), unsure)
 
 
-def _of(then: Row | None, now: Row, then_at: datetime) -> Iterator[Difference]:
-    def told(kind: Kind, words: str, seen_at: datetime | None = None) -> Difference:
-        return Difference(now.code, now.name, kind, words, seen_at)
+def _of(then: Row | None, now: Row, then_at: datetime) -> Iterator[RowChange]:
+    def told(kind: ChangeKind, words: str, seen_at: datetime | None = None) -> RowChange:
+        return RowChange(now.code, now.name, kind, words, seen_at)
 
     if then is None:
-        yield told(Kind.APPEARED, f"new on the board: {_word(now)}", _seen_at(now))
+        yield told(ChangeKind.APPEARED, f"new on the board: {_word(now)}", _seen_at(now))
         return
     if state := _state(then, now):
         yield told(*state, _seen_at(now))
     if lateness := _lateness(then, now, then_at):
         yield told(*lateness)
     if _same_period(then, now) and then.deadline != now.deadline and (moved := _deadline(then, now)):
-        yield told(Kind.DEADLINE, moved)
+        yield told(ChangeKind.DEADLINE, moved)
     if (then.missing_since is None) is not (now.missing_since is None):
         missing = now.missing_since is not None
         words = "the ERP no longer lists it" if missing else "the ERP lists it again"
-        yield told(Kind.MISSING if missing else Kind.LISTED, words, now.missing_since or now.read_at)
+        yield told(
+            ChangeKind.MISSING if missing else ChangeKind.LISTED, words, now.missing_since or now.read_at
+        )
     if then.fresh and not now.fresh and now.read_at is not None:
-        yield told(Kind.STALE, f"{_word(now)} when last read, no longer confirmed", now.read_at)
+        yield told(ChangeKind.STALE, f"{_word(now)} when last read, no longer confirmed", now.read_at)
     elif now.fresh and not then.fresh and then.read_at is not None:
-        yield told(Kind.CONFIRMED, f"{_word(now)}, confirmed again", now.read_at)
+        yield told(ChangeKind.CONFIRMED, f"{_word(now)}, confirmed again", now.read_at)
 
 
 # --- the state ----------------------------------------------------------------------------------------------------
 
 
-def _state(then: Row, now: Row) -> tuple[Kind, str] | None:
+def _state(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
     if now.state is PeriodState.UNKNOWN:
         return _lost(then, now)
     if then.state is PeriodState.UNKNOWN:
@@ -176,50 +178,50 @@ def _state(then: Row, now: Row) -> tuple[Kind, str] | None:
     return _other_state(then, now)
 
 
-def _lost(then: Row, now: Row) -> tuple[Kind, str] | None:
+def _lost(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
     if then.state is PeriodState.UNKNOWN and then.standing.closed == now.standing.closed:
         return None
     if not now.standing.unconfirmed:
-        return Kind.UNKNOWN, "not known any more"
+        return ChangeKind.UNKNOWN, "not known any more"
     last = "closed" if now.standing.closed else "not closed"
-    return Kind.UNKNOWN, f"not known any more, {last} when last known"
+    return ChangeKind.UNKNOWN, f"not known any more, {last} when last known"
 
 
-def _found(then: Row, now: Row) -> tuple[Kind, str]:
+def _found(then: Row, now: Row) -> tuple[ChangeKind, str]:
     """A state that nobody knew then. What was closed at our first look may have been so for long (01-domain 1.6)."""
     was, standing = then.standing, now.standing
     if standing.closed:
         dated = standing.first_closed_on is not None or standing.closed_between is not None
         if not was.closed and (was.unconfirmed or dated):
-            return Kind.CLOSED, _closed(now)
+            return ChangeKind.CLOSED, _closed(now)
         if was.closed and _closed_anew(then, now):
-            return Kind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
+            return ChangeKind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
     elif reopened := _reopened(then, now):
-        return Kind.REOPENED, reopened
+        return ChangeKind.REOPENED, reopened
     elif was.closed:
         return _BY_STATE[now.state], f"{_word(now)}, it was closed when last known"
-    return Kind.KNOWN, f"{'known again' if was.unconfirmed else 'known now'}: {_word(now)}"
+    return ChangeKind.KNOWN, f"{'known again' if was.unconfirmed else 'known now'}: {_word(now)}"
 
 
-def _same_state(then: Row, now: Row) -> tuple[Kind, str] | None:
+def _same_state(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
     if then.standing.closed != now.standing.closed:
         rule = "counts" if now.standing.closed else "no longer counts"
-        return Kind.POLICY, f"{_word(now)}, which {rule} as closed by policy"
+        return ChangeKind.POLICY, f"{_word(now)}, which {rule} as closed by policy"
     if not _same_period(then, now) or _seen_at(then) == _seen_at(now):
         return None
     # The same word twice, but not the same spell: something came and went in between.
     if now.standing.closed and _closed_anew(then, now):
-        return Kind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
+        return ChangeKind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
     if not now.standing.closed and (reopened := _reopened(then, now)):
-        return Kind.REOPENED, reopened
+        return ChangeKind.REOPENED, reopened
     return _BY_STATE[now.state], f"{_word(now)} again, it had changed in between"
 
 
-def _other_state(then: Row, now: Row) -> tuple[Kind, str]:
+def _other_state(then: Row, now: Row) -> tuple[ChangeKind, str]:
     if now.standing.closed and not then.standing.closed:
-        return Kind.CLOSED, _closed(now)
+        return ChangeKind.CLOSED, _closed(now)
     if not now.standing.closed and (reopened := _reopened(then, now)):
-        return Kind.REOPENED, reopened
+        return ChangeKind.REOPENED, reopened
     return _BY_STATE[now.state], f"{_word(now)}, it was {_word(then)}"
 
 
@@ -263,7 +265,7 @@ def _closed(row: Row, *, again: bool = False) -> str:
 # --- against the deadline -----------------------------------------------------------------------------------------
 
 
-def _lateness(then: Row, now: Row, then_at: datetime) -> tuple[Kind, str] | None:
+def _lateness(then: Row, now: Row, then_at: datetime) -> tuple[ChangeKind, str] | None:
     """Become late, gone over the line, or neither any more; nothing where nobody knows how it stood."""
     if now.standing.closed or now.standing.level is Level.UNKNOWN:
         return None
@@ -272,10 +274,12 @@ def _lateness(then: Row, now: Row, then_at: datetime) -> tuple[Kind, str] | None
         return None
     if after < before:
         gone = "over the alert line" if after else "late"
-        return Kind.LESS_LATE, f"not {gone} any more"
+        return ChangeKind.LESS_LATE, f"not {gone} any more"
     late = _late(now.standing) if now.standing.days_late else "late, past its cut-off"
     late += "" if now.fresh and not now.standing.unconfirmed else " when last read"
-    return (Kind.OVER_THE_LINE, f"{late}, over the alert line") if after > 1 else (Kind.LATE, late)
+    return (
+        (ChangeKind.OVER_THE_LINE, f"{late}, over the alert line") if after > 1 else (ChangeKind.LATE, late)
+    )
 
 
 def _how_late(row: Row, deadline: Deadline | None, moment: datetime) -> int | None:

@@ -8,18 +8,18 @@ from collections.abc import Callable
 from dataclasses import astuple
 
 from closing.facts.base import facts_to_json
-from closing.facts.period_remarks import NOTHING_SAID
+from closing.facts.period_remarks import NO_REMARKS
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
 
-def digest(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str:
+def board_fingerprint(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str:
     """A short hash of what the board says, without "now": two boards that say the same have the same.
 
     The time of the last read counts only where it is shown as news: on a row that is no longer fresh. `of_row` may
-    remember `row_digest` for rows that have not changed.
+    remember `row_fingerprint` for rows that have not changed.
     """
-    of_row = of_row or row_digest
+    of_row = of_row or row_fingerprint
     said = [
         board.month,
         [of_row(row) for row in board.rows],
@@ -29,8 +29,8 @@ def digest(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str
     return _hashed(said)
 
 
-def row_digest(row: Row) -> str:
-    """A short hash of what one row says, by the rule of `digest`."""
+def row_fingerprint(row: Row) -> str:
+    """A short hash of what one row says, by the rule of `board_fingerprint`."""
     return _hashed(_said(row))
 
 
@@ -47,7 +47,7 @@ def _said(row: Row) -> list[object]:
             row.state,
             row.because,
             row.period_name,
-            facts_to_json(row.native) if row.native is not None else None,
+            facts_to_json(row.native_facts) if row.native_facts is not None else None,
         ],
         [span.first, span.last] if span is not None else None,
         [due.due_on, due.zone, due.cut_off, due.label, due.explanation] if due is not None else None,
@@ -57,7 +57,7 @@ def _said(row: Row) -> list[object]:
             *(standing.closed, standing.first_close_level),
         ],
         [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
-        [row.seen_between, row.missing_since, row.trouble, row.alert_after_days],
-        [row.reason_missing, row.track, None if row.remarks is NOTHING_SAID else astuple(row.remarks)],
-        *([astuple(row.quiet)] if row.quiet is not None else []),
+        [row.seen_between, row.missing_since, row.read_error, row.alert_after_days],
+        [row.reason_missing, row.track_record, None if row.remarks is NO_REMARKS else astuple(row.remarks)],
+        *([astuple(row.silence)] if row.silence is not None else []),
     ]

@@ -10,10 +10,10 @@ from closing.calendar.days import day_and_month
 from closing.judging.standing import LatenessUnit, Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
-from closing.scoreboard.row import Row, known, laggards, outstanding, ranked
+from closing.scoreboard.row import Row, laggards, outstanding, ranked, state_is_current
 
 
-class Role(Enum):
+class HeadlineRole(Enum):
     """What a piece of the headline says: who holds the group up, by how much, or anything else."""
 
     WHO = "who"
@@ -21,7 +21,7 @@ class Role(Enum):
     OTHER = "other"
 
 
-Pieces = list[tuple[Role, str]]
+HeadlinePieces = list[tuple[HeadlineRole, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Headline:
     """
 
     verdict: str
-    detail: Sequence[tuple[Role, str]] = ()
-    closed: str = ""
+    detail: Sequence[tuple[HeadlineRole, str]] = ()
+    closed_phrase: str = ""
 
     @property
     def text(self) -> str:
@@ -53,7 +53,7 @@ def headline_parts(board: Scoreboard) -> Headline:
     held = f" ({counts.closed_by_policy} on hold counted as closed)" if counts.closed_by_policy else ""
     if board.closed:
         closed = f"{_closed(board.rows)}{held}"
-        return Headline(f"Group {closed}", closed=closed)
+        return Headline(f"Group {closed}", closed_phrase=closed)
     if board.closed is None:
         stale = sum(not row.fresh and row.state is not PeriodState.UNKNOWN for row in board.rows)
         parts = [f"{stale} stale"] if stale else []
@@ -64,7 +64,9 @@ def headline_parts(board: Scoreboard) -> Headline:
     detail = _holding_up(board.rows) or _next_deadline(board.rows)
     stale_closed = sum(not outstanding(row) and not row.fresh for row in board.rows)
     if stale_closed:
-        detail.append((Role.OTHER, f"{' ' if detail else ''}{stale_closed} more cannot be confirmed."))
+        detail.append(
+            (HeadlineRole.OTHER, f"{' ' if detail else ''}{stale_closed} more cannot be confirmed.")
+        )
     return Headline(text, detail)
 
 
@@ -91,7 +93,7 @@ def _closed(rows: Sequence[Row]) -> str:
     return text
 
 
-def _holding_up(rows: Sequence[Row]) -> Pieces:
+def _holding_up(rows: Sequence[Row]) -> HeadlinePieces:
     """Who is furthest behind and by how much, as a further sentence; empty when nobody is late."""
     behind = laggards(rows)
     if not behind:
@@ -108,33 +110,33 @@ def _holding_up(rows: Sequence[Row]) -> Pieces:
     deadline = f"{whose} {day_and_month(dues.pop())} deadline" if len(dues) == 1 else f"{whose} deadlines"
     standing = first.standing
     by = (
-        (Role.HOW_LATE, f"{_days(standing.days_late, standing.unit)} past")
+        (HeadlineRole.HOW_LATE, f"{_days(standing.days_late, standing.unit)} past")
         if standing.days_late
-        else (Role.OTHER, "past")
+        else (HeadlineRole.OTHER, "past")
     )
-    read = "" if all(known(row) for row in behind) else " when last read"
+    read = "" if all(state_is_current(row) for row in behind) else " when last read"
     return [
-        (Role.WHO, first.name),
-        (Role.OTHER, f"{others} {verb} the group up, "),
+        (HeadlineRole.WHO, first.name),
+        (HeadlineRole.OTHER, f"{others} {verb} the group up, "),
         by,
-        (Role.OTHER, f" {deadline}{read}."),
+        (HeadlineRole.OTHER, f" {deadline}{read}."),
     ]
 
 
-def _next_deadline(rows: Sequence[Row]) -> Pieces:
+def _next_deadline(rows: Sequence[Row]) -> HeadlinePieces:
     """The nearest deadline still ahead of an outstanding row, or that none is set."""
     waiting = [row for row in rows if outstanding(row)]
     ahead = [(row.standing.due_in, row) for row in waiting if row.standing.due_in is not None]
     if not ahead:
         missing = sum(row.deadline is None for row in waiting)
-        return [(Role.OTHER, f"{missing} without a deadline.")] if missing else []
+        return [(HeadlineRole.OTHER, f"{missing} without a deadline.")] if missing else []
     due_in = min(days for days, _ in ahead)
     nearest = ranked(row for days, row in ahead if days == due_in)
     first = nearest[0]
     on = day_and_month(first.deadline.due_on) if first.deadline is not None else ""
     more = f" and {len(nearest) - 1} more" if len(nearest) > 1 else ""
     when = "today" if due_in == 0 else f"in {_days(due_in)}"
-    return [(Role.OTHER, f"Next deadline: {first.name}{more} on {on}, {when}.")]
+    return [(HeadlineRole.OTHER, f"Next deadline: {first.name}{more} on {on}, {when}.")]
 
 
 def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:

@@ -9,14 +9,14 @@ from operator import attrgetter
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
-from closing.facts.base import NativeFacts
-from closing.facts.period_remarks import NOTHING_SAID, Remarks
+from closing.facts.base import NativePeriodFacts
+from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks
 from closing.judging.standing import Level, Standing
 from closing.judging.states import PeriodState
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class RowSilence:
     """That nothing but reopenings is told of an entity up to and with a day there, who asked for it and why.
 
     `group` is the name of the group that is silenced as a whole, "" where it is the entity itself; `ends` is the
@@ -50,7 +50,7 @@ class Row:
     connection: str  # name, "" when none
     state: PeriodState
     because: str
-    native: NativeFacts | None
+    native_facts: NativePeriodFacts | None
     span: DateSpan | None
     period_name: str
     deadline: Deadline | None
@@ -61,16 +61,16 @@ class Row:
     on_hold_counts: bool = False  # the policy in force, printed where a number depends on it
     seen_between: tuple[datetime | None, datetime] | None = None
     missing_since: datetime | None = None
-    trouble: str = ""
+    read_error: str = ""
     alert_after_days: int = 5  # the policy's alert line: more days late than this is alerting
     stale_at: datetime | None = None  # when the reading is too old unless another comes; None when never read
     connection_id: int | None = None
     period_id: int | None = None
     calendar_id: int | None = None
-    remarks: Remarks = NOTHING_SAID
-    track: tuple[Level, ...] = ()  # how the months before went, oldest first, where that was asked for
+    remarks: CurrentRemarks = NO_REMARKS
+    track_record: tuple[Level, ...] = ()  # how the months before went, oldest first, where that was asked for
     reason_missing: bool = False  # late, and the policy asks its people for a reason that nobody has given
-    quiet: Quiet | None = None  # while it is silenced
+    silence: RowSilence | None = None  # while it is silenced
 
 
 _VALUES = attrgetter(*(each.name for each in fields(Row)))
@@ -82,7 +82,7 @@ _PUT = tuple(getattr(Row, each.name).__set__ for each in fields(Row))
 _PUT_READ_AT, _PUT_STALE_AT = (vars(Row)[name].__set__ for name in ("read_at", "stale_at"))
 
 
-def read_again(row: Row, read_at: datetime | None, stale_at: datetime | None) -> Row:
+def with_newer_reading(row: Row, read_at: datetime | None, stale_at: datetime | None) -> Row:
     """The same row with a younger reading.
 
     `dataclasses.replace` takes twice as long, and each read of an ERP makes thousands of rows younger at once.
@@ -128,7 +128,7 @@ def _held_as_closed(row: Row) -> bool:
     return row.state is PeriodState.ON_HOLD and row.counts_as_closed
 
 
-def known(row: Row) -> bool:
+def state_is_current(row: Row) -> bool:
     return row.fresh and row.state is not PeriodState.UNKNOWN
 
 

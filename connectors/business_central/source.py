@@ -17,7 +17,7 @@ from uuid import UUID
 from closing.calendar.days import DateSpan, month_and_year
 from closing.calendar.months import month_end, month_of, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType
+from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.odata.entra import TokenCache
 from connectors.odata.lists import BadRow, Service, flag, maybe_text, moment, plain_date, query, text
 from connectors.source import SourceSettings, Wanted
@@ -66,7 +66,7 @@ class BizCentralSource:
     tokens: TokenCache
     limits: Limits
 
-    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> Harvest:
+    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> ReadResult:
         """Read the periods of the wanted companies that touch the span; see LedgerSource.
 
         A company is named by its id or its name, without case; its identity is its id.
@@ -75,14 +75,14 @@ class BizCentralSource:
             root = self._root(service)
             companies = _companies(service.rows(root + query(select="id,name,displayName", orderby="name")))
             readings: list[PeriodReading] = []
-            gaps: list[Gap] = []
+            gaps: list[ReadGap] = []
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
                 asked: list[tuple[Wanted, Future[list[Any]], Future[list[Any]]]] = []
                 for one in {wish.erp_id.casefold(): wish for wish in wanted}.values():
                     try:
                         company = _find(one, companies)
                     except _Trouble as trouble:
-                        gaps.append(Gap(one.erp_id, trouble.reason, trouble.words))
+                        gaps.append(ReadGap(one.erp_id, trouble.reason, trouble.words))
                         continue
                     place = f"{root}({company.identity})"
                     asked.append(
@@ -99,11 +99,11 @@ class BizCentralSource:
                             beyond = not rows and self._has_periods(service, root, one, companies)
                             readings += _readings(one.erp_id, rows, window, span, beyond=beyond)
                         except _Trouble as trouble:
-                            gaps.append(Gap(one.erp_id, trouble.reason, trouble.words))
+                            gaps.append(ReadGap(one.erp_id, trouble.reason, trouble.words))
                 except BaseException:
                     pool.shutdown(wait=False, cancel_futures=True)  # ask nothing more of a source that fails
                     raise
-            return Harvest(
+            return ReadResult(
                 readings=tuple(readings),
                 gaps=tuple(gaps),
                 companies=tuple(companies.values()),
@@ -132,7 +132,7 @@ class BizCentralSource:
         return f"{service.base}/v2.0/{tenant}/{environment}/api/v2.0/companies"
 
     def _has_periods(
-        self, service: Service, root: str, one: Wanted, companies: Mapping[str, Company]
+        self, service: Service, root: str, one: Wanted, companies: Mapping[str, ListedCompany]
     ) -> bool:
         """Whether a company without periods around the span has any at all."""
         place = f"{root}({_find(one, companies).identity})"
@@ -176,13 +176,13 @@ def _of_one_company(wrong: RequestFailed) -> Exception:
     return wrong
 
 
-def _companies(rows: Sequence[Any]) -> dict[str, Company]:
+def _companies(rows: Sequence[Any]) -> dict[str, ListedCompany]:
     """The companies by id; a row that names none fails the read, since nobody could say whose row it was."""
-    found: dict[str, Company] = {}
+    found: dict[str, ListedCompany] = {}
     for row in rows:
         try:
             identity = str(UUID(text(row, "id")))
-            company = Company(erp_id=identity, name=text(row, "name"), identity=identity)
+            company = ListedCompany(erp_id=identity, name=text(row, "name"), identity=identity)
         except (BadRow, ValueError) as wrong:
             raise AnswerMisread(f"The list of companies has a row that cannot be read: {wrong}.") from None
         if found.setdefault(identity, company) != company:
@@ -190,7 +190,7 @@ def _companies(rows: Sequence[Any]) -> dict[str, Company]:
     return found
 
 
-def _find(wanted: Wanted, companies: Mapping[str, Company]) -> Company:
+def _find(wanted: Wanted, companies: Mapping[str, ListedCompany]) -> ListedCompany:
     asked, pinned = wanted.erp_id.casefold(), wanted.identity.lower()
     found = companies.get(asked) or next(
         (one for one in companies.values() if one.name.casefold() == asked), None

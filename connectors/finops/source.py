@@ -13,7 +13,7 @@ from typing import Any
 
 from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodReading, PeriodType
+from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.finops.period_status import Key, Statuses
 from connectors.odata.entra import TokenCache
 from connectors.odata.lists import BadRow, Service, any_of, maybe_text, noon_date, query, text
@@ -56,7 +56,7 @@ class FinopsSource:
     tokens: TokenCache
     limits: Limits
 
-    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> Harvest:
+    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> ReadResult:
         """Read the periods of the wanted legal entities that touch the span; see LedgerSource."""
         with Service(self.settings, self.tokens, self.limits) as service:
             data = f"{service.base}/data/"
@@ -84,7 +84,7 @@ class FinopsSource:
                 for rows in service.lists(url, big=True):
                     statuses.take(rows)
             readings, gaps = _assemble(wanted, companies, ledgers, calendars, statuses)
-            return Harvest(
+            return ReadResult(
                 readings=tuple(readings),
                 gaps=tuple(gaps),
                 companies=tuple(companies.values()),
@@ -125,16 +125,16 @@ def _status_set(document: Any) -> str:
     return chosen
 
 
-def _companies(rows: Iterable[Any]) -> dict[str, Company]:
+def _companies(rows: Iterable[Any]) -> dict[str, ListedCompany]:
     """The legal entities by id without case; a row without an id names nobody and is left out."""
-    found: dict[str, Company] = {}
+    found: dict[str, ListedCompany] = {}
     for row in rows:
         try:
             erp_id = text(row, "LegalEntityId")
             name = maybe_text(row, "Name") or erp_id
         except BadRow:
             continue
-        found.setdefault(erp_id.casefold(), Company(erp_id, name))
+        found.setdefault(erp_id.casefold(), ListedCompany(erp_id, name))
     return found
 
 
@@ -204,7 +204,7 @@ def _period(calendar: str, row: Mapping[str, Any]) -> _Period:
 
 def _status_filter(
     found: Sequence[str],
-    companies: Mapping[str, Company],
+    companies: Mapping[str, ListedCompany],
     ledgers: _Ledgers,
     calendars: Mapping[str, _Calendar],
 ) -> dict[str, str] | None:
@@ -230,20 +230,20 @@ NO_STATUS = FinopsFacts(status=None)
 
 def _assemble(
     wanted: Sequence[Wanted],
-    companies: Mapping[str, Company],
+    companies: Mapping[str, ListedCompany],
     ledgers: _Ledgers,
     calendars: Mapping[str, _Calendar],
     statuses: Statuses,
-) -> tuple[list[PeriodReading], list[Gap]]:
+) -> tuple[list[PeriodReading], list[ReadGap]]:
     readings: list[PeriodReading] = []
-    gaps: list[Gap] = []
+    gaps: list[ReadGap] = []
     some_status = any(status.facts for status in statuses.of.values())
     for erp_id in {one.erp_id.casefold(): one.erp_id for one in wanted}.values():
         company = erp_id.casefold()
         calendar = calendars.get(ledgers.calendar.get(company, ""), _Calendar())
         trouble = _trouble(company, companies, ledgers, calendar, statuses, some_status)
         if trouble:
-            gaps.append(Gap(erp_id, *trouble))
+            gaps.append(ReadGap(erp_id, *trouble))
             continue
         facts = statuses.of[company].facts
         # By position and with the calendar's own texts: 120,000 of these are made in one read of a big group.
@@ -265,7 +265,7 @@ def _assemble(
 
 def _trouble(
     company: str,
-    companies: Mapping[str, Company],
+    companies: Mapping[str, ListedCompany],
     ledgers: _Ledgers,
     calendar: _Calendar,
     statuses: Statuses,

@@ -19,23 +19,24 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 
-CHANNEL = "closeboard:news"
+WAKEUP_CHANNEL = "closeboard:news"
 log = structlog.get_logger(__name__)
 
-# The rows that a snapshot (given twice) has not seen, for a statement that also asks for the SNAPSHOT that has. Where
-# it is null nothing is unseen: whoever begins reads the tables themselves. What this very transaction writes is
-# always unseen: its snapshots do not list it as running, so they would pass for having seen all that it writes later.
-UNSEEN_NEWS = """
+# The rows that a snapshot (given twice) has not seen, for a statement that also asks for the SNAPSHOT_SQL that has.
+# Where it is null nothing is unseen: whoever begins reads the tables themselves. What this very transaction writes
+# is always unseen: its snapshots do not list it as running, so they would pass for having seen all that it writes
+# later.
+UNSEEN_EVENTS_SQL = """
     array(SELECT json_build_array(kind, ids)::text FROM periods_news
           WHERE txid >= pg_snapshot_xmin(%s::pg_snapshot)::text::bigint
             AND NOT pg_visible_in_snapshot(txid::text::xid8, %s::pg_snapshot)
             OR txid = pg_current_xact_id_if_assigned()::text::bigint)
 """
-SNAPSHOT = "pg_current_snapshot()::text"
+SNAPSHOT_SQL = "pg_current_snapshot()::text"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ChangeEvent:
     """One piece of news and whom it is about; None: everybody.
 
     Kinds: `rows` and `places` (entities; a place decides who may see them), `read` (connections), `access` (people).
@@ -45,20 +46,20 @@ class Piece:
     ids: tuple[int, ...] | None
 
 
-def unseen(seen: str | None) -> tuple[str, list[Piece], str | None]:
+def changes_since(seen: str | None) -> tuple[str, list[ChangeEvent], str | None]:
     """The snapshot that has seen all that is committed, the news since an earlier one, and that one, at once."""
     with database.cursor() as cursor:
-        cursor.execute(f"SELECT {SNAPSHOT}, {UNSEEN_NEWS}", [seen, seen])
+        cursor.execute(f"SELECT {SNAPSHOT_SQL}, {UNSEEN_EVENTS_SQL}", [seen, seen])
         snapshot, told = cursor.fetchone()
-    return snapshot, pieces(told), seen
+    return snapshot, parse_events(told), seen
 
 
-def pieces(told: Iterable[str]) -> list[Piece]:
+def parse_events(told: Iterable[str]) -> list[ChangeEvent]:
     """News from the texts that the database gives."""
     found = []
     for text in told:
         kind, ids = json.loads(text)
-        found.append(Piece(kind, None if ids is None else tuple(ids)))
+        found.append(ChangeEvent(kind, None if ids is None else tuple(ids)))
     return found
 
 
@@ -72,7 +73,7 @@ def nudge_after_commit() -> None:
 
 def _nudge() -> None:
     try:
-        _server(settings.REDIS_URL).publish(CHANNEL, "")
+        _server(settings.REDIS_URL).publish(WAKEUP_CHANNEL, "")
     except redis.RedisError as wrong:
         log.warning("no nudge sent", why=str(wrong))
 
@@ -82,7 +83,7 @@ def _server(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
 
 
-def forget_old_news(as_of: datetime, *, keep: timedelta = timedelta(days=1)) -> int:
+def delete_old_events(as_of: datetime, *, keep: timedelta = timedelta(days=1)) -> int:
     """Delete news that every reader has seen or will never ask for: who kept a board for so long makes it anew."""
     with database.cursor() as cursor:
         cursor.execute("DELETE FROM periods_news WHERE at < %s", [as_of - keep])

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.db import connection as database
 
 
-def next_dated_after(as_of: datetime, month: date, entity_ids: Collection[int] | None) -> datetime | None:
+def next_future_dated(as_of: datetime, month: date, entity_ids: Collection[int] | None) -> datetime | None:
     """The first moment after `as_of` at which a board of these entities (None: of all) shows more than at `as_of`.
 
     A snapshot shows what is dated up to its moment, so whoever keeps one must look again then. None where every clock

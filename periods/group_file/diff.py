@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import Model
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as a reader expects it."""
     if value is None or value in ("", []):
         return "nothing"
@@ -19,11 +19,11 @@ def shown(value: Any) -> str:
     if isinstance(value, time):
         return f"{value:%H:%M}"
     if isinstance(value, list):
-        return ", ".join(shown(one) for one in value)
+        return ", ".join(format_value(one) for one in value)
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def span(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """A length of time as the file writes it: 30s, 5m, 1h."""
     for unit, size in (("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:
@@ -31,17 +31,17 @@ def span(seconds: int) -> str:
     return f"{seconds}s"
 
 
-class Field(NamedTuple):
+class FieldValue(NamedTuple):
     """One key of the file, the attribute of the row that it sets, and how its values are shown."""
 
     key: str
     attribute: str
     value: Any
-    show: Callable[[Any], str] = shown
+    show: Callable[[Any], str] = format_value
 
 
 @dataclass(slots=True)
-class Diff:
+class GroupFileDiff:
     """Lines in the order in which things were done, and how many of each kind."""
 
     lines: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Diff:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def anything(self) -> bool:
+    def has_changes(self) -> bool:
         return bool(self.added or self.changed)
 
     def add(self, what: str) -> None:
@@ -69,7 +69,7 @@ class Diff:
         self.lines += [f"~ {what}", *(f"    {one}" for one in changes)]
 
 
-def set_fields(row: Model, fields: list[Field]) -> list[str]:
+def set_fields(row: Model, fields: list[FieldValue]) -> list[str]:
     """Set what differs on a row that is not saved yet, and say each as `key: old -> new`."""
     told = []
     for one in fields:

@@ -8,11 +8,11 @@ from datetime import date
 from entities.models import Connection, Group, LegalEntity, Person, WorkCalendar
 from periods.models import AgreedDate, DeadlinePolicy
 
-Owner = tuple[str, str]  # ("group" or "entity", code)
+PolicyOwner = tuple[str, str]  # ("group" or "entity", code)
 
 
 @dataclass(frozen=True, slots=True)
-class Existing:
+class ExistingRows:
     """Rows by code, name or e-mail; policies by whose they are; the newest agreed date per entity code and month."""
 
     groups: dict[str, Group]
@@ -20,14 +20,14 @@ class Existing:
     connections: dict[str, Connection]
     people: dict[str, Person]
     entities: dict[str, LegalEntity]
-    policies: dict[Owner, DeadlinePolicy]
+    policies: dict[PolicyOwner, DeadlinePolicy]
     agreed: dict[tuple[str, date], AgreedDate]
 
 
-def read_existing() -> Existing:
+def read_existing() -> ExistingRows:
     """Read it all, in one query per kind."""
     agreed = AgreedDate.objects.select_related("entity").order_by("set_at", "id")
-    return Existing(
+    return ExistingRows(
         groups={row.code: row for row in Group.objects.select_related("parent")},
         calendars={row.code: row for row in WorkCalendar.objects.all()},
         connections={row.name: row for row in Connection.objects.all()},
@@ -43,7 +43,7 @@ def read_existing() -> Existing:
     )
 
 
-def owner_of(policy: DeadlinePolicy) -> Owner:
+def owner_of(policy: DeadlinePolicy) -> PolicyOwner:
     """Whose policy it is."""
     if policy.group is not None:
         return ("group", policy.group.code)

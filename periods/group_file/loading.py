@@ -10,14 +10,21 @@ from django.db import transaction
 from closing.calendar.days import full_date, month_and_year
 from closing.calendar.deadlines import ordinal
 from entities.models import CalendarDay, Connection, LegalEntity, Membership, Person, WorkCalendar
-from entities.services import GroupRefused, save_group
+from entities.services import InvalidGroup, save_group
 from infra.secrets import SecretUnreadable
-from periods.deadline_setting import hold_deadlines, set_deadlines
-from periods.group_file.checking import Described, Entry, check, policy_code, policy_owner, wording
-from periods.group_file.diff import Diff, Field, set_fields, shown, span
-from periods.group_file.existing import Existing, Owner, read_existing
+from periods.deadline_setting import lock_deadlines, set_deadlines
+from periods.group_file.checking import (
+    CheckedFile,
+    FileEntry,
+    check_group_file,
+    policy_code,
+    policy_owner,
+    policy_version_fields,
+)
+from periods.group_file.diff import FieldValue, GroupFileDiff, format_duration, format_value, set_fields
+from periods.group_file.existing import ExistingRows, PolicyOwner, read_existing
 from periods.group_file.shape import (
-    UNITS,
+    LATENESS_UNITS,
     WEEKDAYS,
     CalendarItem,
     ConnectionItem,
@@ -25,28 +32,30 @@ from periods.group_file.shape import (
     PersonItem,
     PolicyItem,
 )
-from periods.group_file.tree import GroupFileRefused, Tree, read_tree
+from periods.group_file.tree import InvalidGroupFile, YamlTree, read_tree
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion
 
 
-def load_group(text: str, *, as_of: datetime, environ: Mapping[str, str], dry_run: bool = False) -> Diff:
-    """Make the database say what the file says, all or nothing; with `dry_run` nothing, but the Diff is the same.
+def load_group(
+    text: str, *, as_of: datetime, environ: Mapping[str, str], dry_run: bool = False
+) -> GroupFileDiff:
+    """Write what the file says, all of it or nothing; `dry_run` writes nothing and returns the same GroupFileDiff.
 
     What is there but not in the file is left alone and listed. A changed policy gets a new version, set at `as_of`,
-    and the deadlines of the periods are set anew as far as they are not past. Raises GroupFileRefused with every
+    and the deadlines of the periods are set anew as far as they are not past. Raises InvalidGroupFile with every
     problem of the file and its line.
     """
     tree = read_tree(text, environ)
     with transaction.atomic():
-        hold_deadlines()  # also keeps two loads apart
+        lock_deadlines()  # also keeps two loads apart
         existing = read_existing()
-        described = check(tree, existing, environ)
+        described = check_group_file(tree, existing, environ)
         if tree.problems:
-            raise GroupFileRefused(tree.problems)
+            raise InvalidGroupFile(tree.problems)
         diff = _Loading(existing, described, as_of, environ).run(tree)
         if tree.problems:
-            raise GroupFileRefused(tree.problems)
-        if diff.anything:
+            raise InvalidGroupFile(tree.problems)
+        if diff.has_changes:
             deadlines = set_deadlines(None, as_of)
             if deadlines.rows:
                 periods = "period" if deadlines.rows == 1 else "periods"
@@ -61,15 +70,15 @@ class _Loading:
     """One run: the rows by name, kept up to date while the sections are written, those needed by others first."""
 
     def __init__(
-        self, existing: Existing, described: Described, as_of: datetime, environ: Mapping[str, str]
+        self, existing: ExistingRows, described: CheckedFile, as_of: datetime, environ: Mapping[str, str]
     ) -> None:
         self.rows = existing
         self.file = described
         self.as_of = as_of
         self.environ = environ
-        self.diff = Diff()
+        self.diff = GroupFileDiff()
 
-    def run(self, tree: Tree) -> Diff:
+    def run(self, tree: YamlTree) -> GroupFileDiff:
         self._tell_what_is_not_in_the_file()
         self._groups(tree)
         if tree.problems:
@@ -114,7 +123,7 @@ class _Loading:
             for code, month in sorted(rows.agreed.keys() - agreed)
         ]
 
-    def _groups(self, tree: Tree) -> None:
+    def _groups(self, tree: YamlTree) -> None:
         for entry in self.file.groups:
             item, old = entry.item, self.rows.groups.get(entry.item.code)
             label = f"group {item.code}"
@@ -124,8 +133,8 @@ class _Loading:
                 continue
             try:
                 row = save_group(item.code, item.name, self.rows.groups[item.parent] if item.parent else None)
-            except GroupRefused as refused:
-                tree.add((*entry.path, "parent"), str(refused))
+            except InvalidGroup as refused:
+                tree.add_problem((*entry.path, "parent"), str(refused))
                 continue
             self.rows.groups[item.code] = row
             if before is None:
@@ -134,42 +143,53 @@ class _Loading:
                 now = (item.parent, item.name)
                 pairs = zip(("parent", "name"), before, now, strict=True)
                 self.diff.change(
-                    label, [f"{key}: {shown(was)} -> {shown(new)}" for key, was, new in pairs if was != new]
+                    label,
+                    [
+                        f"{key}: {format_value(was)} -> {format_value(new)}"
+                        for key, was, new in pairs
+                        if was != new
+                    ],
                 )
 
-    def _calendar(self, entry: Entry[CalendarItem]) -> None:
+    def _calendar(self, entry: FileEntry[CalendarItem]) -> None:
         item, old = entry.item, self.rows.calendars.get(entry.item.code)
         row = old or WorkCalendar(code=item.code)
-        fields = [Field("name", "name", item.name)]
+        fields = [FieldValue("name", "name", item.name)]
         fields += [
-            Field(key, key, getattr(item, key) or "") for key in ("country", "subdivision") if entry.says(key)
+            FieldValue(key, key, getattr(item, key) or "")
+            for key in ("country", "subdivision")
+            if entry.has_key(key)
         ]
-        if entry.says("weekend"):
-            show = lambda days: shown([WEEKDAYS[day] for day in days])  # noqa: E731
-            fields.append(Field("weekend", "weekend", sorted(item.weekend), show))
+        if entry.has_key("weekend"):
+            show = lambda days: format_value([WEEKDAYS[day] for day in days])  # noqa: E731
+            fields.append(FieldValue("weekend", "weekend", sorted(item.weekend), show))
         changes = set_fields(row, fields)
         if changes or old is None:
             row.save()
         self.rows.calendars[item.code] = row
         for key, working in (("days_off", False), ("working_days", True)):
-            if entry.says(key):
+            if entry.has_key(key):
                 changes += _set_days(row, key, working, entry)
         if old is None:
             self.diff.add(f"calendar {item.code}: {item.name}")
         else:
             self.diff.change(f"calendar {item.code}", changes)
 
-    def _connection(self, entry: Entry[ConnectionItem]) -> None:
+    def _connection(self, entry: FileEntry[ConnectionItem]) -> None:
         item, old = entry.item, self.rows.connections.get(entry.item.name)
         row = old or Connection(name=item.name)
-        fields = [Field(key, key, getattr(item, key)) for key in ("kind", "base_url", "tenant", "client_id")]
-        fields += [Field(key, key, getattr(item, key)) for key in ("authority", "paused") if entry.says(key)]
-        if entry.says("environment"):
-            fields.append(Field("environment", "environment", item.environment or ""))
-        if entry.says("interval"):
-            fields.append(Field("interval", "interval_seconds", item.interval, span))
-        if entry.says("stale_after"):
-            fields.append(Field("stale_after", "stale_after_seconds", item.stale_after, span))
+        fields = [
+            FieldValue(key, key, getattr(item, key)) for key in ("kind", "base_url", "tenant", "client_id")
+        ]
+        fields += [
+            FieldValue(key, key, getattr(item, key)) for key in ("authority", "paused") if entry.has_key(key)
+        ]
+        if entry.has_key("environment"):
+            fields.append(FieldValue("environment", "environment", item.environment or ""))
+        if entry.has_key("interval"):
+            fields.append(FieldValue("interval", "interval_seconds", item.interval, format_duration))
+        if entry.has_key("stale_after"):
+            fields.append(FieldValue("stale_after", "stale_after_seconds", item.stale_after, format_duration))
         changes = set_fields(row, fields)
         secret = self.environ[item.secret_env] if item.secret_env else item.secret
         if secret and (old is None or not _holds(row, secret)):
@@ -183,7 +203,7 @@ class _Loading:
         else:
             self.diff.change(f"connection {item.name}", changes)
 
-    def _person(self, entry: Entry[PersonItem]) -> None:
+    def _person(self, entry: FileEntry[PersonItem]) -> None:
         item, row = entry.item, self.rows.people.get(entry.item.email)
         if row is None:
             row = Person.objects.create_user(item.email, item.password, name=item.name, zone=item.zone)
@@ -192,8 +212,8 @@ class _Loading:
             self.diff.add(f"person {item.email}: {item.name}, {how}")
             return
         # A password is set once: loading the file again must not undo what the person has chosen since.
-        fields = [Field("name", "name", item.name)]
-        fields += [Field("zone", "zone", item.zone)] if entry.says("zone") else []
+        fields = [FieldValue("name", "name", item.name)]
+        fields += [FieldValue("zone", "zone", item.zone)] if entry.has_key("zone") else []
         changes = set_fields(row, fields)
         if changes:
             row.save()
@@ -224,25 +244,29 @@ class _Loading:
                 row.save()
             self.diff.change(f"entity {row.code}", changes)
 
-    def _entity_fields(self, entry: Entry[EntityItem]) -> list[Field]:
+    def _entity_fields(self, entry: FileEntry[EntityItem]) -> list[FieldValue]:
         item, rows = entry.item, self.rows
         code, name, email = (
             lambda row, key=key: getattr(row, key, "nothing") for key in ("code", "name", "email")
         )
-        fields = [Field(key, key, getattr(item, key)) for key in ("name", "country", "zone")]
-        fields.append(Field("group", "group", rows.groups[item.group], code))
-        fields.append(Field("calendar", "calendar", rows.calendars[item.calendar], code))
-        if entry.says("owner"):
-            fields.append(Field("owner", "owner", rows.people[item.owner] if item.owner else None, email))
-        if entry.says("deputy"):
-            fields.append(Field("deputy", "deputy", rows.people[item.deputy] if item.deputy else None, email))
-        if entry.says("connection"):
+        fields = [FieldValue(key, key, getattr(item, key)) for key in ("name", "country", "zone")]
+        fields.append(FieldValue("group", "group", rows.groups[item.group], code))
+        fields.append(FieldValue("calendar", "calendar", rows.calendars[item.calendar], code))
+        if entry.has_key("owner"):
+            fields.append(
+                FieldValue("owner", "owner", rows.people[item.owner] if item.owner else None, email)
+            )
+        if entry.has_key("deputy"):
+            fields.append(
+                FieldValue("deputy", "deputy", rows.people[item.deputy] if item.deputy else None, email)
+            )
+        if entry.has_key("connection"):
             source = rows.connections[item.connection] if item.connection else None
-            fields.append(Field("connection", "connection", source, name))
-        if entry.says("erp_id"):
-            fields.append(Field("erp_id", "erp_id", item.erp_id or ""))
+            fields.append(FieldValue("connection", "connection", source, name))
+        if entry.has_key("erp_id"):
+            fields.append(FieldValue("erp_id", "erp_id", item.erp_id or ""))
         keys = ("active_from", "active_to", "year_end_month")
-        return fields + [Field(key, key, getattr(item, key)) for key in keys if entry.says(key)]
+        return fields + [FieldValue(key, key, getattr(item, key)) for key in keys if entry.has_key(key)]
 
     def _roles(self) -> None:
         held = {
@@ -271,19 +295,19 @@ class _Loading:
         in_file = {entry.item.email for entry in self.file.people}
         self.diff.not_in_file += [_role_words(*key) for key in held if key not in asked and key[0] in in_file]
 
-    def _policy(self, entry: Entry[PolicyItem]) -> None:
+    def _policy(self, entry: FileEntry[PolicyItem]) -> None:
         item, owner = entry.item, policy_owner(entry.item)
         old = self.rows.policies.get(owner)
         of = self.rows.groups[owner[1]] if owner[0] == "group" else self.rows.entities[owner[1]]
         row = old or DeadlinePolicy(
             code=policy_code(item), name=item.name or f"{of.name} close", **{owner[0]: of}
         )
-        fields = [Field(key, key, getattr(item, key)) for key in ("code", "name") if getattr(item, key)]
+        fields = [FieldValue(key, key, getattr(item, key)) for key in ("code", "name") if getattr(item, key)]
         changes = set_fields(row, fields)
         if changes or old is None:
             row.save()
         newest = row.versions.order_by("-number").first() if old else None
-        said = wording(item)
+        said = policy_version_fields(item)
         version = PolicyVersion(
             policy=row, number=newest.number + 1 if newest else 1, set_at=self.as_of, **said
         )
@@ -309,7 +333,7 @@ class _Loading:
             old = self.rows.agreed.get((item.entity, item.month))
             said = {key: getattr(item, key) for key in ("due_on", "cut_off", "reason", "agreed_by")}
             changes = [
-                f"{key}: {shown(getattr(old, key))} -> {shown(value)}"
+                f"{key}: {format_value(getattr(old, key))} -> {format_value(value)}"
                 for key, value in said.items()
                 if old and getattr(old, key) != value
             ]
@@ -328,7 +352,7 @@ class _Loading:
                 self.diff.change(label, changes)
 
 
-def _set_days(row: WorkCalendar, key: str, working: bool, entry: Entry[CalendarItem]) -> list[str]:
+def _set_days(row: WorkCalendar, key: str, working: bool, entry: FileEntry[CalendarItem]) -> list[str]:
     """Make the days of one kind those of the file, and say which came and went."""
     told = []
     held = {day.day: day for day in row.days.all()}
@@ -358,13 +382,13 @@ def _role_words(email: str, role: str, group: str, entity: str) -> str:
     return f"role {role} of {email} for {f'group {group}' if group else f'entity {entity}'}"
 
 
-def _owner_words(owner: Owner) -> str:
+def _owner_words(owner: PolicyOwner) -> str:
     return " ".join(owner)
 
 
 def _choices(version: PolicyVersion) -> dict[str, str]:
     """What a version says, by the keys of the file; "as above" where it leaves the choice to the policy above."""
-    units = {unit: word for word, unit in UNITS.items()}
+    units = {unit: word for word, unit in LATENESS_UNITS.items()}
     plain = {
         "quarter_end": version.n_quarter_end,
         "year_end": version.n_year_end,
@@ -376,7 +400,7 @@ def _choices(version: PolicyVersion) -> dict[str, str]:
         "ledger_restricted_means_on_hold": version.ledger_restricted_means_on_hold,
         "overdue_reason_required": version.overdue_reason_required,
     }
-    said = {key: "as above" if value is None else shown(value) for key, value in plain.items()}
+    said = {key: "as above" if value is None else format_value(value) for key, value in plain.items()}
     return {"rule": _rule_words(version)} | said
 
 

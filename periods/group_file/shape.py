@@ -20,7 +20,7 @@ from periods.models import PolicyVersion
 
 _T = TypeVar("_T")
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-UNITS = {"calendar": LatenessUnit.CALENDAR_DAYS.value, "working": LatenessUnit.WORKING_DAYS.value}
+LATENESS_UNITS = {"calendar": LatenessUnit.CALENDAR_DAYS.value, "working": LatenessUnit.WORKING_DAYS.value}
 
 
 def _text(longest: int) -> Callable[[str], str]:
@@ -108,7 +108,7 @@ def _zone(text: str) -> str:
     if text in _zones():
         return text
     raise ValueError(
-        f"no time zone is called {text!r}; {near(text, _zones()) or 'they are named like Europe/London'}"
+        f"no time zone is called {text!r}; {did_you_mean(text, _zones()) or 'they are named like Europe/London'}"
     )
 
 
@@ -140,7 +140,7 @@ def _weekday(text: str) -> int:
 
 
 def _unit(text: str) -> str:
-    return UNITS[_one_of(*UNITS)(text)]
+    return LATENESS_UNITS[_one_of(*LATENESS_UNITS)(text)]
 
 
 def parse_rule(text: str) -> tuple[str, int]:
@@ -159,7 +159,7 @@ def parse_rule(text: str) -> tuple[str, int]:
     )
 
 
-def near(word: str, words: Any) -> str:
+def did_you_mean(word: str, words: Any) -> str:
     """ "did you mean ...?" with the nearest of the words, or "" when none is near."""
     by_case = {one.lower(): one for one in words}
     found = get_close_matches(word.lower(), by_case, n=1, cutoff=0.6)
@@ -194,8 +194,8 @@ def _maybe(read: Callable[[str], _T]) -> BeforeValidator:
 
 Code = Annotated[str, _given(_code)]
 Name = Annotated[str, _given(_text(200))]
-Short = Annotated[str, _given(_text(100))]
-Words = Annotated[str, _given(_text(2000))]
+ShortText = Annotated[str, _given(_text(100))]
+LongText = Annotated[str, _given(_text(2000))]
 Reference = Annotated[str, _given(_text(254))]
 MaybeCode = Annotated[str | None, _maybe(_code)]
 MaybeName = Annotated[str | None, _maybe(_text(200))]
@@ -210,27 +210,27 @@ Day = Annotated[date, _given(_day)]
 Month = Annotated[date, _given(_month)]
 Zone = Annotated[str, _given(_zone)]
 Seconds = Annotated[int, _given(_seconds)]
-Address = Annotated[str, _given(_address)]
+WebAddress = Annotated[str, _given(_address)]
 
 
-class Item(BaseModel):
+class GroupFileItem(BaseModel):
     """One item of a section; `model_fields_set` tells what the file says about it."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class GroupItem(Item):
+class GroupItem(GroupFileItem):
     code: Code
     name: Name
     parent: MaybeReference = None
 
 
-class DayItem(Item):
+class DayItem(GroupFileItem):
     day: Day
     name: MaybeName = None
 
 
-class CalendarItem(Item):
+class CalendarItem(GroupFileItem):
     code: Code
     name: Name
     country: Annotated[str | None, _maybe(_country)] = None
@@ -240,13 +240,13 @@ class CalendarItem(Item):
     working_days: list[DayItem] = []
 
 
-class ConnectionItem(Item):
+class ConnectionItem(GroupFileItem):
     name: Annotated[str, _given(_connection_name)]
     kind: Annotated[str, _given(_one_of("finops", "business_central"))]
-    base_url: Address
-    tenant: Short
-    client_id: Short
-    authority: Address = "https://login.microsoftonline.com"
+    base_url: WebAddress
+    tenant: ShortText
+    client_id: ShortText
+    authority: WebAddress = "https://login.microsoftonline.com"
     environment: MaybeShort = None
     secret: MaybeReference = None
     secret_env: MaybeShort = None
@@ -255,13 +255,13 @@ class ConnectionItem(Item):
     paused: Annotated[bool, _given(_yes_or_no)] = False
 
 
-class RoleItem(Item):
+class RoleItem(GroupFileItem):
     role: Annotated[str, _given(_one_of("owner", "finance", "administrator", "auditor"))]
     group: MaybeReference = None
     entity: MaybeReference = None
 
 
-class PersonItem(Item):
+class PersonItem(GroupFileItem):
     email: Annotated[str, _given(_email)]
     name: Name
     zone: Zone = "Europe/London"
@@ -269,7 +269,7 @@ class PersonItem(Item):
     roles: list[RoleItem] = []
 
 
-class EntityItem(Item):
+class EntityItem(GroupFileItem):
     code: Code
     name: Name
     country: Annotated[str, _given(_country)]
@@ -285,7 +285,7 @@ class EntityItem(Item):
     year_end_month: Annotated[int, _given(_whole(1, 12))] = 12
 
 
-class PolicyItem(Item):
+class PolicyItem(GroupFileItem):
     """A policy; what it leaves out is taken from the policy above."""
 
     group: MaybeReference = None
@@ -307,22 +307,22 @@ class PolicyItem(Item):
     overdue_reason_required: MaybeYesNo = None
 
 
-class AgreedItem(Item):
+class AgreedDateItem(GroupFileItem):
     entity: Reference
     month: Month
     due_on: Day
     cut_off: MaybeClock = None
-    reason: Words
+    reason: LongText
     agreed_by: Name
 
 
-Section = Literal["groups", "calendars", "connections", "people", "entities", "policies", "agreed_dates"]
-SECTIONS: dict[Section, type[Item]] = {
+SectionName = Literal["groups", "calendars", "connections", "people", "entities", "policies", "agreed_dates"]
+SECTIONS: dict[SectionName, type[GroupFileItem]] = {
     "groups": GroupItem,
     "calendars": CalendarItem,
     "connections": ConnectionItem,
     "people": PersonItem,
     "entities": EntityItem,
     "policies": PolicyItem,
-    "agreed_dates": AgreedItem,
+    "agreed_dates": AgreedDateItem,
 }

@@ -9,14 +9,14 @@ from typing import Any
 
 import yaml
 
-Path = tuple[str | int, ...]
+NodePath = tuple[str | int, ...]
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same loader in C, where the wheel brings it
 _PLACE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class FileProblem:
     """What is wrong with a group file, and on which line (the first is 1)."""
 
     line: int
@@ -26,60 +26,60 @@ class Problem:
         return f"line {self.line}: {self.words}"
 
 
-class GroupFileRefused(Exception):
+class InvalidGroupFile(Exception):
     """A group file with problems; all of them are listed, and nothing was changed."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[FileProblem]) -> None:
         super().__init__("\n".join(map(str, sorted(set(problems)))))
         self.problems = sorted(set(problems))
 
 
 @dataclass(slots=True)
-class Tree:
+class YamlTree:
     """The plain values of a file: every scalar is text, or None where it is empty, so that `NO` stays Norway.
 
     `lines` gives the line of each place, for an entry of a mapping that of its key.
     """
 
     root: Any = None
-    lines: dict[Path, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    lines: dict[NodePath, int] = field(default_factory=dict)
+    problems: list[FileProblem] = field(default_factory=list)
 
-    def line(self, path: Path) -> int:
+    def line(self, path: NodePath) -> int:
         """The line of a place, or of the nearest place around it that is in the file."""
         while path not in self.lines and path:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def add(self, path: Path, words: str) -> None:
+    def add_problem(self, path: NodePath, words: str) -> None:
         """Note a problem at a place."""
-        self.problems.append(Problem(self.line(path), words))
+        self.problems.append(FileProblem(self.line(path), words))
 
 
-def read_tree(text: str, environ: Mapping[str, str]) -> Tree:
+def read_tree(text: str, environ: Mapping[str, str]) -> YamlTree:
     """Read YAML with `${NAME}` and `${NAME:-default}` replaced from the environment; what is wrong is noted in it."""
-    tree = Tree()
+    tree = YamlTree()
     try:
         for event in yaml.parse(text, Loader=LOADER):
             if isinstance(event, yaml.AliasEvent):
                 line = _line(event.start_mark)
                 tree.problems.append(
-                    Problem(line, "anchors and aliases (& and *) are not used in a group file")
+                    FileProblem(line, "anchors and aliases (& and *) are not used in a group file")
                 )
         node = None if tree.problems else yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = ", ".join(filter(None, (error.context, error.problem)))
-        tree.problems.append(Problem(_line(mark), f"this is not readable as YAML: {why}"))
+        tree.problems.append(FileProblem(_line(mark), f"this is not readable as YAML: {why}"))
         return tree
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        tree.problems.append(Problem(line, f"this is not readable as YAML: {error.reason}"))
+        tree.problems.append(FileProblem(line, f"this is not readable as YAML: {error.reason}"))
         return tree
     if node is not None:
         tree.root = _plain(node, (), tree, environ)
     elif not tree.problems:
-        tree.problems.append(Problem(1, "the file is empty"))
+        tree.problems.append(FileProblem(1, "the file is empty"))
     return tree
 
 
@@ -87,7 +87,7 @@ def _line(mark: Any) -> int:
     return mark.line + 1 if mark else 1
 
 
-def _plain(node: yaml.Node, path: Path, tree: Tree, environ: Mapping[str, str]) -> Any:
+def _plain(node: yaml.Node, path: NodePath, tree: YamlTree, environ: Mapping[str, str]) -> Any:
     tree.lines.setdefault(path, _line(node.start_mark))
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, tree, environ)
@@ -96,29 +96,31 @@ def _plain(node: yaml.Node, path: Path, tree: Tree, environ: Mapping[str, str]) 
     if node.tag == "tag:yaml.org,2002:null":
         return None
     if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
-        tree.add(path, f"tags such as {node.tag} are not used in a group file")
+        tree.add_problem(path, f"tags such as {node.tag} are not used in a group file")
         return None
     return _filled_in(str(node.value), path, tree, environ)
 
 
-def _mapping(node: yaml.MappingNode, path: Path, tree: Tree, environ: Mapping[str, str]) -> dict[str, Any]:
+def _mapping(
+    node: yaml.MappingNode, path: NodePath, tree: YamlTree, environ: Mapping[str, str]
+) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = _line(key_node.start_mark)
         if not isinstance(key_node, yaml.ScalarNode):
-            tree.problems.append(Problem(line, "a key must be a word"))
+            tree.problems.append(FileProblem(line, "a key must be a word"))
             continue
         key = str(key_node.value)
         if key in plain:
             first = tree.lines[*path, key]
-            tree.problems.append(Problem(line, f"`{key}` stands here twice, first on line {first}"))
+            tree.problems.append(FileProblem(line, f"`{key}` stands here twice, first on line {first}"))
             continue
         tree.lines[*path, key] = line
         plain[key] = _plain(value_node, (*path, key), tree, environ)
     return plain
 
 
-def _filled_in(text: str, path: Path, tree: Tree, environ: Mapping[str, str]) -> str:
+def _filled_in(text: str, path: NodePath, tree: YamlTree, environ: Mapping[str, str]) -> str:
     """The text with its `${...}` replaced; `$${` stands for `${` itself."""
 
     def fill(found: re.Match[str]) -> str:
@@ -126,13 +128,15 @@ def _filled_in(text: str, path: Path, tree: Tree, environ: Mapping[str, str]) ->
             return "${"
         asked = _NAME.fullmatch(found[1])
         if asked is None:
-            tree.add(path, f"`{found[0]}` is not understood: write ${{NAME}} or ${{NAME:-default}}")
+            tree.add_problem(path, f"`{found[0]}` is not understood: write ${{NAME}} or ${{NAME:-default}}")
             return ""
         name, default = asked[1], asked[2]
         if default is not None:
             return environ.get(name) or default
         if name not in environ:
-            tree.add(path, f"the environment has no {name}; set it, or write a default: ${{{name}:-...}}")
+            tree.add_problem(
+                path, f"the environment has no {name}; set it, or write a default: ${{{name}:-...}}"
+            )
             return ""
         return environ[name]
 

@@ -16,12 +16,12 @@ from periods.models import SyncAttempt
 Outcome = SyncAttempt.Outcome
 
 
-class OutOfOrder(ValueError):
+class OutOfOrderRead(ValueError):
     """A read was asked for a moment before the newest one on record; states are only ever read forwards."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class AttemptResult:
     """How an attempt ended: outcome, what was fetched, and the trouble in a sentence."""
 
     outcome: SyncAttempt.Outcome
@@ -37,7 +37,7 @@ class Finish:
 def begin_attempt(connection_id: int, as_of: datetime, *, lease: timedelta) -> SyncAttempt | None:
     """Claim a connection for one read, or return None while another attempt holds its lease.
 
-    An attempt whose lease ran out (by the database's clock) is marked abandoned first. Raises OutOfOrder when the
+    An attempt whose lease ran out (by the database's clock) is marked abandoned first. Raises OutOfOrderRead when the
     connection was already read for a later moment than `as_of`. A read dated ahead of the database's clock, by a
     machine whose clock was wrong, does not count there: it would stop all reading until its moment has come.
     """
@@ -47,10 +47,10 @@ def begin_attempt(connection_id: int, as_of: datetime, *, lease: timedelta) -> S
         attempts = SyncAttempt.objects.filter(connection_id=connection_id)
         if attempts.filter(outcome=Outcome.RUNNING).exists():
             return None
-        read = attempts.filter(outcome__in=SyncAttempt.READ, started_at__lte=Now())
+        read = attempts.filter(outcome__in=SyncAttempt.READ_OUTCOMES, started_at__lte=Now())
         newest = read.order_by("-started_at").first()
         if newest is not None and newest.started_at > as_of:
-            raise OutOfOrder(
+            raise OutOfOrderRead(
                 f"this connection was already read for {newest.started_at:%Y-%m-%d %H:%M:%S} UTC, "
                 f"after {as_of:%Y-%m-%d %H:%M:%S} UTC; read for that moment or a later one"
             )
@@ -80,7 +80,7 @@ def abandon_expired(as_of: datetime, *, connection_id: int | None = None) -> int
     )
 
 
-def finish_attempt(attempt_id: int, finish: Finish, *, changes: int = 0) -> bool:
+def finish_attempt(attempt_id: int, finish: AttemptResult, *, changes: int = 0) -> bool:
     """Write down how an attempt ended; False when it had lost its lease and was marked abandoned meanwhile."""
     nudge_after_commit()
     return bool(

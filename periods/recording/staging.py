@@ -23,33 +23,33 @@ _TABLES = {
 
 # Rows of staged_period and staged_verdict, without their numbers.
 StagedPeriod = tuple[str, str, str, str, date, date, str, date]
-StagedVerdict = tuple[str, str, int, datetime | None]
+StagedState = tuple[str, str, int, datetime | None]
 
 
 @dataclass(slots=True)
-class Batch:
+class StagedBatch:
     """Readings as they are staged: `readings` holds a line of text for each, which names the others by number."""
 
     periods: dict[StagedPeriod, int] = field(default_factory=dict)
-    verdicts: dict[StagedVerdict, int] = field(default_factory=dict)
+    states: dict[StagedState, int] = field(default_factory=dict)
     readings: list[str] = field(default_factory=list)
 
-    def period(self, row: StagedPeriod) -> int:
+    def period_number(self, row: StagedPeriod) -> int:
         """The number of this period, given when it is first seen."""
         return self.periods.setdefault(row, len(self.periods))
 
-    def verdict(self, row: StagedVerdict) -> int:
+    def state_number(self, row: StagedState) -> int:
         """The number of this verdict, given when it is first seen."""
-        return self.verdicts.setdefault(row, len(self.verdicts))
+        return self.states.setdefault(row, len(self.states))
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class StagingResult:
     """What `apply` wrote: rows of history, new periods, and the entities with periods whose dates are new."""
 
     changes: int
     new_periods: int
-    redated: list[int]
+    redated_entity_ids: list[int]
 
 
 def prepare(cursor: CursorWrapper) -> None:
@@ -63,19 +63,19 @@ def prepare(cursor: CursorWrapper) -> None:
     cursor.execute("SET LOCAL jit = off")
 
 
-def fill(cursor: CursorWrapper, batch: Batch) -> None:
+def fill(cursor: CursorWrapper, batch: StagedBatch) -> None:
     """COPY a batch into staging."""
     # Django wraps the errors of statements only; a session that is lost in here must look like one lost elsewhere.
     with cursor.db.wrap_database_errors:
         _copy(cursor, batch)
 
 
-def _copy(cursor: CursorWrapper, batch: Batch) -> None:
+def _copy(cursor: CursorWrapper, batch: StagedBatch) -> None:
     with cursor.copy("COPY staged_period FROM STDIN") as copy:
         for period, number in batch.periods.items():
             copy.write_row((number, *period))
     with cursor.copy("COPY staged_verdict FROM STDIN") as copy:
-        for verdict, number in batch.verdicts.items():
+        for verdict, number in batch.states.items():
             copy.write_row((number, *verdict))
     with cursor.copy("COPY staged_reading FROM STDIN") as copy:
         copy.write("".join(batch.readings))
@@ -88,7 +88,7 @@ def apply(
     seen_at: datetime,
     covered: list[int],
     span: DateSpan,
-) -> Applied:
+) -> StagingResult:
     """Move what is distinct from staging into periods and their history.
 
     `covered` are the entities that were read in full; a period of theirs that touches `span` and is absent from
@@ -120,7 +120,7 @@ def apply(
     )
     touched = cursor.rowcount
     if not touched:
-        return Applied(0, 0, [])
+        return StagingResult(0, 0, [])
     cursor.execute(
         """
         WITH added AS (
@@ -170,4 +170,4 @@ def apply(
     )
     changes = cursor.rowcount
     cursor.execute("SELECT DISTINCT entity_id FROM changed_reading WHERE redated AND type = 'operating'")
-    return Applied(changes, new_periods, [entity_id for (entity_id,) in cursor.fetchall()])
+    return StagingResult(changes, new_periods, [entity_id for (entity_id,) in cursor.fetchall()])

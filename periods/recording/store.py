@@ -20,24 +20,24 @@ from closing.calendar.days import DateSpan, local_date
 from closing.calendar.months import reporting_month
 from closing.facts.base import facts_to_json
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading
-from closing.judging.states import verdict
+from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
+from closing.judging.states import derive_state
 from entities.models import LegalEntity
 from periods.deadline_setting import set_deadlines
 from periods.models import FiscalPeriod, SyncAttempt, SyncGap
 from periods.policies import effective_policies
 from periods.recording import staging
-from periods.recording.attempts import Finish, finish_attempt
+from periods.recording.attempts import AttemptResult, finish_attempt
 
 log = structlog.get_logger(__name__)
 
 
-class OlderAttempt(Exception):
+class LeaseLost(Exception):
     """An attempt that lost its lease tried to record: newer news may be in, so nothing of it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordingResult:
     """What one recording did: rows of history written, periods first seen, entities not covered."""
 
     changes: int
@@ -45,7 +45,7 @@ class Recorded:
     gaps: int
 
 
-class WantedEntity(NamedTuple):
+class EntityToRead(NamedTuple):
     """What reading and recording need of an entity: thousands of model objects would cost more than a COPY."""
 
     pk: int
@@ -55,29 +55,31 @@ class WantedEntity(NamedTuple):
     group_path: str
 
 
-def wanted_entities(connection_id: int, since: date) -> list[WantedEntity]:
+def entities_to_read(connection_id: int, since: date) -> list[EntityToRead]:
     """The entities that a read of this connection must bring: all but those disposed of before `since`."""
     connected = LegalEntity.objects.filter(
         Q(active_to=None) | Q(active_to__gte=since), connection_id=connection_id
     )
     rows = connected.order_by("pk").values_list("pk", "erp_id", "erp_identity", "zone", "group__path")
-    return [WantedEntity(*row) for row in rows]
+    return [EntityToRead(*row) for row in rows]
 
 
-def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, finish: Finish) -> Recorded:
+def record_readings(
+    attempt: SyncAttempt, harvest: ReadResult, span: DateSpan, finish: AttemptResult
+) -> RecordingResult:
     """Store what an attempt brought home, in one transaction, and finish the attempt.
 
     States move only here, and each move leaves one StateChange. An entity in a gap keeps its last state and ages;
     a period that the ERP no longer lists becomes Unknown. Recording the same again writes no period and no change.
-    Raises OlderAttempt, with nothing stored, when the attempt is no longer the running one of its connection.
+    Raises LeaseLost, with nothing stored, when the attempt is no longer the running one of its connection.
     """
     with transaction.atomic():
         running = SyncAttempt.objects.select_for_update().filter(
             pk=attempt.pk, outcome=SyncAttempt.Outcome.RUNNING
         )
         if not running.exists():
-            raise OlderAttempt(f"attempt {attempt.pk} lost its lease; a newer one has the word")
-        wanted = wanted_entities(attempt.connection_id, span.first)
+            raise LeaseLost(f"attempt {attempt.pk} lost its lease; a newer one has the word")
+        wanted = entities_to_read(attempt.connection_id, span.first)
         by_erp_id = {entity.erp_id.lower(): entity for entity in wanted}
         _pin_identities(harvest, by_erp_id)
         gaps = _gaps(harvest, by_erp_id)
@@ -95,14 +97,14 @@ def record_readings(attempt: SyncAttempt, harvest: Harvest, span: DateSpan, fini
             SyncGap(attempt=attempt, entity_id=pk, reason=gap.reason.value, words=gap.words)
             for pk, gap in gaps.items()
         )
-        if outcome.redated:
-            for told in set_deadlines(outcome.redated, attempt.started_at).warnings:
+        if outcome.redated_entity_ids:
+            for told in set_deadlines(outcome.redated_entity_ids, attempt.started_at).warnings:
                 log.warning("deadlines not set", connection=attempt.connection_id, why=told)
         finish_attempt(attempt.pk, _told_of(finish, harvest, gaps.values()), changes=outcome.changes)
-    return Recorded(outcome.changes, outcome.new_periods, len(gaps))
+    return RecordingResult(outcome.changes, outcome.new_periods, len(gaps))
 
 
-def _told_of(finish: Finish, harvest: Harvest, gaps: Iterable[Gap]) -> Finish:
+def _told_of(finish: AttemptResult, harvest: ReadResult, gaps: Iterable[ReadGap]) -> AttemptResult:
     """The finish with the gaps that only the recording found: an attempt with any is one that read in part."""
     found = [f"{gap.erp_id}: {gap.words}" for gap in gaps if gap not in harvest.gaps]
     if not found:
@@ -111,7 +113,7 @@ def _told_of(finish: Finish, harvest: Harvest, gaps: Iterable[Gap]) -> Finish:
     return replace(finish, outcome=SyncAttempt.Outcome.PARTIAL, words=words)
 
 
-def _pin_identities(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> None:
+def _pin_identities(harvest: ReadResult, by_erp_id: dict[str, EntityToRead]) -> None:
     """Remember a company's lasting id at the first read; a connector refuses another one from then on (E21).
 
     One statement, and so one piece of news, whatever the number of companies; of two that one entity may be, the
@@ -136,7 +138,7 @@ def _pin_identities(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> Non
         )
 
 
-def _gaps(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> dict[int, Gap]:
+def _gaps(harvest: ReadResult, by_erp_id: dict[str, EntityToRead]) -> dict[int, ReadGap]:
     """The gaps by entity; a wanted company of which nothing at all was said is one too: absence is never fine."""
     gaps = {by_erp_id[gap.erp_id.lower()].pk: gap for gap in harvest.gaps if gap.erp_id.lower() in by_erp_id}
     listed: dict[str, bool] = {}  # by company: did the ERP itself list any of its periods?
@@ -151,7 +153,7 @@ def _gaps(harvest: Harvest, by_erp_id: dict[str, WantedEntity]) -> dict[int, Gap
     )
     for erp_id, entity in by_erp_id.items():
         if entity.pk not in gaps and (erp_id not in listed or entity.pk in suspicious):
-            gaps[entity.pk] = Gap(erp_id, GapReason.EMPTY, "The ERP listed no periods for this company.")
+            gaps[entity.pk] = ReadGap(erp_id, GapReason.EMPTY, "The ERP listed no periods for this company.")
     return gaps
 
 
@@ -199,10 +201,10 @@ def _batch(
     cursor: CursorWrapper,
     attempt: SyncAttempt,
     readings: Sequence[PeriodReading],
-    covered: Sequence[WantedEntity],
-) -> staging.Batch:
+    covered: Sequence[EntityToRead],
+) -> staging.StagedBatch:
     """The readings of covered entities with their states worked out; what many readings share is worked out once."""
-    batch = staging.Batch()
+    batch = staging.StagedBatch()
     places = _places(attempt, covered)
     by_spelling = {spelling: places.get(spelling.lower()) for spelling in {one.erp_id for one in readings}}
     facts_ids = _keep_facts(cursor, readings)
@@ -219,10 +221,12 @@ def _batch(
         ending = endings.get(key)
         if ending is None:
             today, restricted = choice
-            said = verdict(span, facts, today=today, ledger_restricted_means_on_hold=restricted)
+            said = derive_state(span, facts, today=today, ledger_restricted_means_on_hold=restricted)
             staged = (said.state.value, said.because, facts_ids[id(facts)], reading.erp_changed_at)
             dates = (span.first, span.last, reading.type.value, reporting_month(span.last))
-            ending = endings[key] = f"\t{batch.period((*period[:4], *dates))}\t{batch.verdict(staged)}\n"
+            ending = endings[key] = (
+                f"\t{batch.period_number((*period[:4], *dates))}\t{batch.state_number(staged)}\n"
+            )
         batch.readings.append(beginning + ending)
     return batch
 
@@ -232,7 +236,7 @@ _Choice = tuple[
 ]  # what a verdict depends on besides the reading: local date, restricted means on hold
 
 
-def _places(attempt: SyncAttempt, covered: Sequence[WantedEntity]) -> dict[str, tuple[str, _Choice]]:
+def _places(attempt: SyncAttempt, covered: Sequence[EntityToRead]) -> dict[str, tuple[str, _Choice]]:
     """By the company's id in lower case: how its staged lines begin, and its choice; equal choices are one object."""
     policies = effective_policies((entity.pk, entity.group_path) for entity in covered)
     today = {

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
-from closing.scoreboard.row import Quiet
+from closing.scoreboard.row import RowSilence
 
-Silenced = Callable[[Collection[int], datetime], Mapping[int, Quiet]]
+SilenceSource = Callable[[Collection[int], datetime], Mapping[int, RowSilence]]
 
 
-def _nobody(ids: Collection[int], as_of: datetime) -> Mapping[int, Quiet]:
+def _nobody(ids: Collection[int], as_of: datetime) -> Mapping[int, RowSilence]:
     return {}
 
 
-_source: Silenced = _nobody
+_source: SilenceSource = _nobody
 
 
-def comes_from(source: Silenced) -> None:
+def set_silence_source(source: SilenceSource) -> None:
     """Let the silences of entities at a moment come from here; called once, when the programs start."""
     global _source  # noqa: PLW0603 - the one place where programs are put together
     _source = source
 
 
-def silenced(ids: Collection[int], as_of: datetime) -> Mapping[int, Quiet]:
+def row_silences(ids: Collection[int], as_of: datetime) -> Mapping[int, RowSilence]:
     """The silence that each of these entities was under at a moment; those that were under none are left out."""
     return _source(ids, as_of)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from closing.judging.states import PeriodState
-from infra.fast_cursor import big_read
+from infra.fast_cursor import fast_cursor
 from periods.policies import effective_policies
 from periods.snapshot.freshness import freshness
 
@@ -33,11 +33,11 @@ def closed_months(
     reads = freshness([pk for pk, _ in entities], as_of)
     closing: dict[str, list[int]] = {}
     for pk, _ in entities:
-        judge = policies[pk].judge
+        judge = policies[pk].judging
         states = ",".join(state.value for state in PeriodState if judge.counts_as_closed(state))
         closing.setdefault(states, []).append(pk)
     closed: dict[int, list[int]] = {}
-    with big_read() as cursor:
+    with fast_cursor() as cursor:
         cursor.execute(
             """
             SELECT entity_id, array_agg(array_position(%(months)s::date[], reporting_month) - 1)

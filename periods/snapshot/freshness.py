@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from infra.fast_cursor import big_read
+from infra.fast_cursor import fast_cursor
 from periods.models import SyncAttempt
 
 
@@ -20,7 +20,7 @@ class Freshness:
 
     read_at: datetime | None
     fresh: bool
-    trouble: str
+    read_error: str
     missing: bool
     stale_at: datetime | None = None
 
@@ -31,7 +31,7 @@ class Freshness:
 
 def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness]:
     """The freshness of entities at a moment, replayed exactly from read spans, in one query."""
-    with big_read() as cursor:
+    with fast_cursor() as cursor:
         cursor.execute(
             """
             WITH good AS MATERIALIZED (
@@ -73,7 +73,7 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
                 fresh=bool(covered)
                 and read_at is not None
                 and as_of - read_at <= timedelta(seconds=stale_after),
-                trouble=_trouble(stale_after is None, outcome, words, gap_words),
+                read_error=_trouble(stale_after is None, outcome, words, gap_words),
                 missing=gap == "missing",
                 stale_at=None
                 if read_at is None or stale_after is None
@@ -86,6 +86,6 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
 def _trouble(unconnected: bool, outcome: str | None, words: str | None, gap_words: str | None) -> str:
     if unconnected:
         return "Not connected to an ERP."
-    if outcome is not None and outcome not in SyncAttempt.READ:
+    if outcome is not None and outcome not in SyncAttempt.READ_OUTCOMES:
         return words or ""
     return gap_words or ""

@@ -10,26 +10,26 @@ from typing import Any
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
-from closing.facts.base import NativeFacts, facts_from_json
-from closing.facts.period_remarks import Remark
-from closing.judging.standing import Change
+from closing.facts.base import NativePeriodFacts, facts_from_json
+from closing.facts.period_remarks import PeriodRemark
+from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState
-from infra.fast_cursor import big_read
+from infra.fast_cursor import fast_cursor
 from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
-from periods.reads import said_of
+from periods.reads import remarks_by_period
 
 
 @dataclass(frozen=True, slots=True)
-class SeenChange:
+class ChangeWithFacts:
     """One change that we saw, with the native facts it came from (None: the ERP no longer said any)."""
 
-    change: Change
-    facts: NativeFacts | None
+    change: ObservedChange
+    facts: NativePeriodFacts | None
     erp_changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class SetDeadline:
+class DeadlineVersion:
     """A deadline from the moment it was set, and whose word it is: a policy's version, or an agreement by hand."""
 
     deadline: Deadline
@@ -37,15 +37,15 @@ class SetDeadline:
     policy: str = ""
     version: int | None = None
     first_is: int | None = None
-    worded_by: str = ""
-    worded_at: datetime | None = None
+    policy_set_by: str = ""
+    policy_set_at: datetime | None = None
     agreed_by: str = ""
     reason: str = ""
     agreed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class KnownPeriod:
+class PeriodDetail:
     """A fiscal period with all that is known of it, each list oldest first."""
 
     id: int
@@ -53,26 +53,26 @@ class KnownPeriod:
     year: str
     span: DateSpan
     month_set_by_hand: bool
-    changes: Sequence[SeenChange]
-    deadlines: Sequence[SetDeadline]
-    remarks: Sequence[Remark]
+    changes: Sequence[ChangeWithFacts]
+    deadlines: Sequence[DeadlineVersion]
+    remarks: Sequence[PeriodRemark]
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class AttemptSummary:
     """An attempt to read the entity's connection; `words` are about the connection or this entity, never others."""
 
     started_at: datetime
     finished_at: datetime | None
     outcome: SyncAttempt.Outcome
-    brought: bool
+    covered_entity: bool
     pages: int
     rows: int
     words: str
     retry_at: datetime | None
 
 
-def periods_of(entity_id: int, month: date, as_of: datetime) -> list[KnownPeriod]:
+def period_details(entity_id: int, month: date, as_of: datetime) -> list[PeriodDetail]:
     """The operating periods of an entity in a reporting month that had been seen by a moment; four queries."""
     rows = list(
         FiscalPeriod.objects.filter(entity=entity_id, reporting_month=month, type="operating")
@@ -80,9 +80,9 @@ def periods_of(entity_id: int, month: date, as_of: datetime) -> list[KnownPeriod
         .values_list("id", "name", "year", "first_day", "last_day", "month_set_by_hand")
     )
     ids = [row[0] for row in rows]
-    changes, deadlines, remarks = _changes(ids, as_of), _deadlines(ids, as_of), said_of(ids, as_of)
+    changes, deadlines, remarks = _changes(ids, as_of), _deadlines(ids, as_of), remarks_by_period(ids, as_of)
     return [
-        KnownPeriod(
+        PeriodDetail(
             pk,
             name,
             year,
@@ -97,9 +97,9 @@ def periods_of(entity_id: int, month: date, as_of: datetime) -> list[KnownPeriod
     ]
 
 
-def _changes(ids: list[int], as_of: datetime) -> dict[int, list[SeenChange]]:
-    found: dict[int, list[SeenChange]] = {}
-    with big_read() as cursor:
+def _changes(ids: list[int], as_of: datetime) -> dict[int, list[ChangeWithFacts]]:
+    found: dict[int, list[ChangeWithFacts]] = {}
+    with fast_cursor() as cursor:
         cursor.execute(
             """
             SELECT c.period_id, c.state, c.seen_at, c.previous_read_at, c.because, c.erp_changed_at, f.body
@@ -110,9 +110,9 @@ def _changes(ids: list[int], as_of: datetime) -> dict[int, list[SeenChange]]:
             [ids, as_of],
         )
         for pk, state, seen_at, previous_read_at, because, erp_changed_at, body in cursor.fetchall():
-            change = Change(PeriodState(state), seen_at, previous_read_at, because)
+            change = ObservedChange(PeriodState(state), seen_at, previous_read_at, because)
             facts = facts_from_json(_parsed(body)) if body is not None else None
-            found.setdefault(pk, []).append(SeenChange(change, facts, erp_changed_at))
+            found.setdefault(pk, []).append(ChangeWithFacts(change, facts, erp_changed_at))
     return found
 
 
@@ -121,24 +121,26 @@ def _parsed(body: Any) -> Any:
     return json.loads(body) if isinstance(body, str) else body
 
 
-def _deadlines(ids: list[int], as_of: datetime) -> dict[int, list[SetDeadline]]:
+def _deadlines(ids: list[int], as_of: datetime) -> dict[int, list[DeadlineVersion]]:
     rows = (
         PeriodDeadline.objects.filter(period__in=ids, set_at__lte=as_of)
         .select_related("policy_version__policy", "policy_version__set_by", "agreed_date")
         .order_by("period_id", "set_at")
     )
-    found: dict[int, list[SetDeadline]] = {}
+    found: dict[int, list[DeadlineVersion]] = {}
     for row in rows:
         version, agreed = row.policy_version, row.agreed_date
         found.setdefault(row.period_id, []).append(
-            SetDeadline(
+            DeadlineVersion(
                 Deadline(row.due_on, row.zone, row.cut_off, row.label, row.explanation),
                 row.set_at,
                 policy=version.policy.name if version else "",
                 version=version.number if version else None,
                 first_is=version.first_is if version and version.rule == "workday" else None,
-                worded_by=(version.set_by.name or version.set_by.email) if version and version.set_by else "",
-                worded_at=version.set_at if version else None,
+                policy_set_by=(version.set_by.name or version.set_by.email)
+                if version and version.set_by
+                else "",
+                policy_set_at=version.set_at if version else None,
                 agreed_by=agreed.agreed_by if agreed else "",
                 reason=agreed.reason if agreed else "",
                 agreed_at=agreed.set_at if agreed else None,
@@ -147,11 +149,13 @@ def _deadlines(ids: list[int], as_of: datetime) -> dict[int, list[SetDeadline]]:
     return found
 
 
-def attempts_of(entity_id: int, connection_id: int | None, as_of: datetime, *, newest: int) -> list[Tried]:
+def newest_attempts(
+    entity_id: int, connection_id: int | None, as_of: datetime, *, newest: int
+) -> list[AttemptSummary]:
     """The newest attempts to read an entity's connection as they stood at a moment, newest first; one query."""
     if connection_id is None:
         return []
-    with big_read() as cursor:
+    with fast_cursor() as cursor:
         cursor.execute(
             """
             SELECT a.started_at, a.finished_at, a.outcome, gap.id IS NULL, a.pages, a.rows, a.words, gap.words,
@@ -182,14 +186,14 @@ def _tried(
     gap_words: str | None,
     retry_at: datetime | None,
     as_of: datetime,
-) -> Tried:
+) -> AttemptSummary:
     """A read in part tells of every company that it did not bring: only this one's words are for its readers."""
     if finished_at is None or finished_at > as_of:
-        return Tried(started_at, None, SyncAttempt.Outcome.RUNNING, False, 0, 0, "", None)
-    read = outcome in SyncAttempt.READ
+        return AttemptSummary(started_at, None, SyncAttempt.Outcome.RUNNING, False, 0, 0, "", None)
+    read = outcome in SyncAttempt.READ_OUTCOMES
     if read and no_gap:
         outcome = SyncAttempt.Outcome.OK  # what others lack is not this entity's trouble
-    return Tried(
+    return AttemptSummary(
         started_at,
         finished_at,
         outcome,

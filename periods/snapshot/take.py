@@ -11,30 +11,30 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from closing.calendar.days import DateSpan, WorkCalendar, month_and_year, zone_named
+from closing.calendar.days import DateSpan, WorkdayCalendar, month_and_year, zone_named
 from closing.calendar.deadlines import Deadline
 from closing.calendar.months import month_end, previous_month
-from closing.facts.base import NativeFacts, facts_from_json
-from closing.facts.period_remarks import NOTHING_SAID, Remarks, standing_remarks
+from closing.facts.base import NativePeriodFacts, facts_from_json
+from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
 from closing.judging.standing import (
-    Change,
-    History,
     LatenessUnit,
     Level,
+    ObservedChange,
+    PeriodHistory,
     Standing,
     after_period_end,
     fold,
     judge,
 )
 from closing.judging.states import PeriodState
-from closing.scoreboard.board import GroupNode, Scoreboard, Warning, groups_above, in_order
-from closing.scoreboard.row import Quiet, Row, ranked
+from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, groups_above, sort_warnings
+from closing.scoreboard.row import Row, RowSilence, ranked
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
-from infra.fast_cursor import big_read
+from infra.fast_cursor import fast_cursor
 from periods.policies import EffectivePolicy, effective_policies
-from periods.reads import said_of
-from periods.snapshot.annotations import silenced
+from periods.reads import remarks_by_period
+from periods.snapshot.annotations import row_silences
 from periods.snapshot.freshness import Freshness, freshness
 
 _STATES = {state.value: state for state in PeriodState}
@@ -87,7 +87,7 @@ def take_snapshot(
     for earlier in reversed(before[1:]):
         for row in boards[earlier].rows:
             went[row.entity_id].append(_went(row.standing))
-    rows = [replace(row, track=tuple(went[row.entity_id])) for row in board.rows]
+    rows = [replace(row, track_record=tuple(went[row.entity_id])) for row in board.rows]
     return replace(board, rows=rows)
 
 
@@ -107,20 +107,20 @@ def take_snapshots(
     reads = freshness(ids, as_of)
     periods, changes, facts = _periods(ids, months, as_of)
     said = {
-        period_id: standing_remarks(remarks)
-        for period_id, remarks in said_of(
+        period_id: current_remarks(remarks)
+        for period_id, remarks in remarks_by_period(
             [period.id for own in periods.values() for period in own], as_of
         ).items()
     }
     calendars = _calendars(people, policies, months)
-    quiet = silenced(ids, as_of)
+    quiet = row_silences(ids, as_of)
     groups = _groups()
     last, used = max(months), {entity.calendar_id for entity in people}
-    warnings = in_order(
+    warnings = sort_warnings(
         [
             *_reopened_before(ids, last, as_of),
             *(
-                Warning("calendar", "", told, calendar_id=calendar_id)
+                BoardWarning("calendar", "", told, calendar_id=calendar_id)
                 for calendar_id, told in calendar_warnings(as_of.date())
                 if calendar_id in used
             ),
@@ -184,11 +184,15 @@ def _groups() -> list[GroupNode]:
 
 def _periods(
     ids: list[int], months: Sequence[date], as_of: datetime
-) -> tuple[dict[tuple[int, date], list[_Period]], dict[int, list[Change]], dict[int, NativeFacts | None]]:
+) -> tuple[
+    dict[tuple[int, date], list[_Period]],
+    dict[int, list[ObservedChange]],
+    dict[int, NativePeriodFacts | None],
+]:
     """Operating periods by entity and month, and the changes and newest facts of each period up to the moment."""
     periods: dict[tuple[int, date], list[_Period]] = defaultdict(list)
-    changes: dict[int, list[Change]] = defaultdict(list)
-    with big_read() as cursor:
+    changes: dict[int, list[ObservedChange]] = defaultdict(list)
+    with fast_cursor() as cursor:
         cursor.execute(
             """
             SELECT p.entity_id, p.reporting_month, p.id, p.name, p.first_day, p.last_day,
@@ -227,14 +231,14 @@ def _periods(
         )
         newest: dict[int, int | None] = {}
         for period_id, state, seen_at, previous_read_at, because, facts_id in cursor.fetchall():
-            changes[period_id].append(Change(_STATES[state], seen_at, previous_read_at, because))
+            changes[period_id].append(ObservedChange(_STATES[state], seen_at, previous_read_at, because))
             newest[period_id] = facts_id
         cursor.execute(
             "SELECT id, body FROM periods_nativefacts WHERE id = ANY(%s)",
             [list({pk for pk in newest.values() if pk})],
         )
         shared = {pk: facts_from_json(_parsed(body)) for pk, body in cursor.fetchall()}
-    facts: dict[int, NativeFacts | None] = {
+    facts: dict[int, NativePeriodFacts | None] = {
         period_id: shared[pk] if pk else None for period_id, pk in newest.items()
     }
     # A period that was first seen after the moment did not exist for anybody then.
@@ -249,9 +253,9 @@ def _parsed(body: Any) -> Any:
 
 def _calendars(
     people: Iterable[_Entity], policies: Mapping[int, EffectivePolicy], months: Sequence[date]
-) -> Mapping[int, WorkCalendar]:
+) -> Mapping[int, WorkdayCalendar]:
     """Work calendars of the entities whose lateness counts in working days."""
-    needed = {e.calendar_id for e in people if policies[e.id].judge.unit is LatenessUnit.WORKING_DAYS}
+    needed = {e.calendar_id for e in people if policies[e.id].judging.unit is LatenessUnit.WORKING_DAYS}
     return work_calendars(needed, range(min(months).year, max(months).year + 3)) if needed else {}
 
 
@@ -259,10 +263,10 @@ def _row(
     entity: _Entity,
     policy: EffectivePolicy,
     read: Freshness,
-    candidates: list[tuple[_Period, list[Change], NativeFacts | None]],
-    calendar: WorkCalendar | None,
-    said: Mapping[int, Remarks],
-    quiet: Quiet | None,
+    candidates: list[tuple[_Period, list[ObservedChange], NativePeriodFacts | None]],
+    calendar: WorkdayCalendar | None,
+    said: Mapping[int, CurrentRemarks],
+    quiet: RowSilence | None,
     *,
     month: date,
     as_of: datetime,
@@ -271,7 +275,7 @@ def _row(
     judged = [
         (period, history, facts, _judged(period, history, policy, moment, calendar, entity.zone), changes)
         for period, changes, facts in candidates
-        for history in (fold(changes, policy.judge),)
+        for history in (fold(changes, policy.judging),)
     ]
     common: dict[str, Any] = {
         "entity_id": entity.id,
@@ -287,11 +291,11 @@ def _row(
         "stale_at": read.stale_at,
         "fresh": read.fresh,
         "read_at": read.read_at,
-        "on_hold_counts": policy.judge.on_hold_counts_as_closed,
-        "alert_after_days": policy.judge.alert_after_days,
+        "on_hold_counts": policy.judging.on_hold_counts_as_closed,
+        "alert_after_days": policy.judging.alert_after_days,
         "missing_since": read.read_at if read.missing else None,
-        "trouble": read.trouble,
-        "quiet": quiet,
+        "read_error": read.read_error,
+        "silence": quiet,
     }
     if not judged:
         because = (
@@ -300,11 +304,11 @@ def _row(
         return Row(
             state=PeriodState.UNKNOWN,
             because=because,
-            native=None,
+            native_facts=None,
             span=None,
             period_name="",
             deadline=None,
-            standing=Standing(Level.UNKNOWN, 0, policy.judge.unit),
+            standing=Standing(Level.UNKNOWN, 0, policy.judging.unit),
             counts_as_closed=False,
             **common,
         )
@@ -312,23 +316,23 @@ def _row(
     period, history, facts, standing, changes = max(
         judged,
         key=lambda found: (
-            not policy.judge.counts_as_closed(found[1].state),
+            not policy.judging.counts_as_closed(found[1].state),
             found[3].days_late,
             found[0].span.last,
         ),
     )
     since = history.since
-    remarks = said.get(period.id, NOTHING_SAID)
+    remarks = said.get(period.id, NO_REMARKS)
     return Row(
         state=history.state,
         because=changes[-1].because,  # also where the ERP says otherwise without another state
-        native=facts,
+        native_facts=facts,
         span=period.span,
         period_name=period.name,
         period_id=period.id,
         deadline=period.deadline,
         standing=standing,
-        counts_as_closed=policy.judge.counts_as_closed(history.state),
+        counts_as_closed=policy.judging.counts_as_closed(history.state),
         seen_between=(since.previous_read_at, since.seen_at) if since else None,
         remarks=remarks,
         reason_missing=policy.overdue_reason_required
@@ -340,10 +344,10 @@ def _row(
 
 def _judged(
     period: _Period,
-    history: History,
+    history: PeriodHistory,
     policy: EffectivePolicy,
     moment: datetime,
-    calendar: WorkCalendar | None,
+    calendar: WorkdayCalendar | None,
     zone: str,
 ) -> Standing:
     return judge(
@@ -351,18 +355,18 @@ def _judged(
         period.deadline,
         as_of=moment,
         period=period.span,
-        policy=policy.judge,
+        policy=policy.judging,
         calendar=calendar,
         zone=zone,
     )
 
 
-def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warning]:
+def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[BoardWarning]:
     """Periods of older months that were closed and are open or on hold again at the moment.
 
     A close undone before the period had ended was no close (see `closing.judging.standing.judge`).
     """
-    with big_read() as cursor:
+    with fast_cursor() as cursor:
         cursor.execute(
             """
             WITH open_again AS MATERIALIZED (
@@ -386,7 +390,7 @@ def _reopened_before(ids: list[int], month: date, as_of: datetime) -> list[Warni
         )
         words = {"open": "open again", "on_hold": "on hold again"}
         return [
-            Warning("reopened", code, f"{name}, {month_and_year(reported)}, {words[state]}", since)
+            BoardWarning("reopened", code, f"{name}, {month_and_year(reported)}, {words[state]}", since)
             for code, name, reported, state, since, seen_at, last_day, zone in cursor.fetchall()
             if after_period_end(seen_at, last_day, zone_named(zone))
         ]

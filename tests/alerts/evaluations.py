@@ -8,15 +8,21 @@ from datetime import datetime, timedelta
 from alerts.evaluate.continuity import AWAY
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import DeliveryLine, EvaluationSpan, Notice
-from closing.facts.base import NativeFacts
-from closing.judging.notices import Kind
+from closing.facts.base import NativePeriodFacts
+from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.make import CLOSED, OPEN, utc
 from tests.saved import Meridian, save_group
 
 Role = Membership.Role
-OF_ALERTS = (Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED, Kind.CLEARED)
-ALL_CLOSED: dict[str, NativeFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), CLOSED)
+OF_ALERTS = (
+    NoticeKind.ALERT,
+    NoticeKind.ESCALATION,
+    NoticeKind.UNCONFIRMED,
+    NoticeKind.REOPENED,
+    NoticeKind.CLEARED,
+)
+ALL_CLOSED: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), CLOSED)
 
 
 def somebody(name: str, role: Role, place: Group | LegalEntity, **more: object) -> Person:
@@ -49,7 +55,11 @@ def watched(at: datetime, hours: int = 2) -> None:
 
 
 def evaluated(
-    group: Meridian, at: str | datetime, kinds: Collection[Kind] = OF_ALERTS, /, **said: NativeFacts
+    group: Meridian,
+    at: str | datetime,
+    kinds: Collection[NoticeKind] = OF_ALERTS,
+    /,
+    **said: NativePeriodFacts,
 ) -> list[str]:
     """Read and evaluate at a moment; the notices of these kinds that this brought, as `raised` has them."""
     moment = utc(at) if isinstance(at, str) else at
@@ -58,7 +68,7 @@ def evaluated(
     return raised(moment, kinds)
 
 
-def raised(moment: datetime, kinds: Collection[Kind] = OF_ALERTS) -> list[str]:
+def raised(moment: datetime, kinds: Collection[NoticeKind] = OF_ALERTS) -> list[str]:
     """What an evaluation raised of these kinds, as "kind entity"; of a connection or a group with its name."""
     before = set(Notice.objects.values_list("pk", flat=True))
     evaluate_and_raise(moment)

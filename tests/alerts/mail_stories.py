@@ -13,13 +13,13 @@ from alerts.mail.compose import compose
 from alerts.models import Delivery
 from alerts.outbox.relevance import still_to_tell
 from alerts.outbox.send_context import Truth
-from closing.facts.base import NativeFacts
-from closing.facts.readings import Gap, GapReason
+from closing.facts.base import NativePeriodFacts
+from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notices import HOLD_DOWN
-from closing.judging.notification_schedule import Rhythm
+from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
-from periods.remarks import acknowledge, expect_close, give_reason
+from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
 from tests.alerts.evaluations import watched
 from tests.cast import CAST, NLDT, WIDER_CAST, Who
 from tests.make import CLOSED, MAY, OPEN, RESTRICTED, utc
@@ -42,11 +42,11 @@ class Told:
         self.cast = tuple(cast)
         self.group = save_group(self.cast, own_n=own_n, policy=policy)
         self.rosa = person()
-        self.said: dict[str, NativeFacts] = {who.code: OPEN for who in self.cast}
+        self.said: dict[str, NativePeriodFacts] = {who.code: OPEN for who in self.cast}
         self.now = utc("2026-06-01 12:00")
         self.group.read(self.now, self.said)
 
-    def at(self, moment: str | datetime, gaps: Sequence[Gap] = (), **news: NativeFacts) -> None:
+    def at(self, moment: str | datetime, gaps: Sequence[ReadGap] = (), **news: NativePeriodFacts) -> None:
         """What every ERP says at a moment, evaluated then; evaluations ran each minute for a day before."""
         self._watch(moment)
         self.said |= news
@@ -79,7 +79,7 @@ class Told:
         Delivery.objects.update(state=Delivery.State.SENT, ended_at=self.now)
 
     def told(
-        self, who: Person | None = None, rhythm: Rhythm = Rhythm.AT_ONCE
+        self, who: Person | None = None, rhythm: Cadence = Cadence.IMMEDIATE
     ) -> tuple[Delivery, list[Tellable]]:
         """What somebody (Rosa) is about to be told, at once or in a digest."""
         waiting = Delivery.objects.select_related("recipient").filter(
@@ -90,7 +90,7 @@ class Told:
         delivery.message_id = MESSAGE_ID
         return delivery, items
 
-    def mail(self, who: Person | None = None, rhythm: Rhythm = Rhythm.AT_ONCE) -> EmailMultiAlternatives:
+    def mail(self, who: Person | None = None, rhythm: Cadence = Cadence.IMMEDIATE) -> EmailMultiAlternatives:
         delivery, items = self.told(who, rhythm)
         return compose(delivery, items, self.now)
 
@@ -125,8 +125,8 @@ def escalation() -> EmailMultiAlternatives:
         person=sanne, role=Membership.Role.OWNER, entity=LegalEntity.objects.get(code="NLDT")
     )
     at = utc("2026-06-16 09:30")
-    give_reason(sanne, "NLDT", MAY, "late_invoices", "Two carriers bill\nonly after the 15th.", at)
-    expect_close(sanne, "NLDT", MAY, date(2026, 6, 18), "", at)
+    set_overdue_reason(sanne, "NLDT", MAY, "late_invoices", "Two carriers bill\nonly after the 15th.", at)
+    set_expected_close(sanne, "NLDT", MAY, date(2026, 6, 18), "", at)
     acknowledge(story.rosa, "NLDT", MAY, "I call the carriers.", utc("2026-06-16 10:05"))
     story.at("2026-06-19 12:00")
     return story.mail(carl)
@@ -136,7 +136,7 @@ def unconfirmed() -> EmailMultiAlternatives:
     """EU DTC BV would be past its line, and its ERP refuses since the day before."""
     story = Told()
     story.at("2026-06-14 07:12", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    refused = Gap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    refused = ReadGap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     story.at("2026-06-14 08:00", gaps=[refused])
     story.sent()  # that it is not read any more
     story.at("2026-06-15 12:00", gaps=[refused])
@@ -167,7 +167,7 @@ def mixed() -> EmailMultiAlternatives:
     story = Told(WIDER_CAST, own_n={"FRSA": 15})  # so that it is opened again before its deadline
     story.said |= dict.fromkeys(("UKHC", "UKRT", "USHQ", "CALC", "MXCO", "ESIB", "IEOP", "FRSA"), CLOSED)
     story.at("2026-06-09 15:00")
-    refused = Gap("ukws", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    refused = ReadGap("ukws", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     story.at("2026-06-17 12:00", gaps=[refused])
     story.at("2026-06-18 08:00", gaps=[refused], DEVT=CLOSED, FRSA=OPEN)
     story.at(utc("2026-06-18 08:00") + HOLD_DOWN, gaps=[refused])
@@ -191,7 +191,7 @@ def many() -> EmailMultiAlternatives:
         for number in range(1, 302)
     )
     story.at("2026-06-14 15:00")
-    refused = Gap("e301", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    refused = ReadGap("e301", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     story.at("2026-06-14 16:00", gaps=[refused])
     story.sent()
     story.at("2026-06-15 12:00", gaps=[refused], E150=RESTRICTED)
@@ -208,7 +208,9 @@ def hostile() -> EmailMultiAlternatives:
     Person.objects.filter(pk=story.rosa.pk).update(name=f"Rosa\r\nBcc: x@meridian.test, {name[:40]}")
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     text = "As of today.\n\nYou get this as a joke.\n<b>Deadline:</b> never " + "blah " * 100
-    give_reason(Person.objects.get(pk=story.rosa.pk), "NLDT", MAY, "other", text, utc("2026-06-10 10:00"))
+    set_overdue_reason(
+        Person.objects.get(pk=story.rosa.pk), "NLDT", MAY, "other", text, utc("2026-06-10 10:00")
+    )
     story.at("2026-06-15 12:00")
     return story.mail()
 
@@ -217,7 +219,7 @@ def due_soon() -> EmailMultiAlternatives:
     """The digest two working days before the deadline: EU DTC BV and UK Retail Ltd are not closed yet."""
     story = Told()
     story.at("2026-06-05 10:00", UKHC=CLOSED)
-    return story.mail(rhythm=Rhythm.DAILY)
+    return story.mail(rhythm=Cadence.DAILY)
 
 
 def late() -> EmailMultiAlternatives:
@@ -225,14 +227,14 @@ def late() -> EmailMultiAlternatives:
     story = Told()
     story.at("2026-06-10 10:00", UKHC=CLOSED, USRT=CLOSED)
     story.at("2026-06-11 10:00", UKRT=CLOSED, NLDT=RESTRICTED)
-    return story.mail(rhythm=Rhythm.DAILY)
+    return story.mail(rhythm=Cadence.DAILY)
 
 
 def no_deadline() -> EmailMultiAlternatives:
     """Nobody has agreed a deadline for anything yet."""
     story = Told(policy=False)
     story.at("2026-06-02 10:00")
-    return story.mail(rhythm=Rhythm.DAILY)
+    return story.mail(rhythm=Cadence.DAILY)
 
 
 def stale() -> EmailMultiAlternatives:

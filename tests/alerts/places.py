@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from alerts.channels.webhook.payload import new_secret
 from alerts.models import Destination
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import Group, Person
 from tests.faults.http_sink import HttpSink
 
@@ -19,7 +19,7 @@ PATHS = {
     "slack": f"/services/T0001/B0001/{SECRET}",
     "webhook": f"/in/{SECRET}",
 }
-EVERY_KIND = tuple(kind.value for kind in Kind)
+EVERY_KIND = tuple(kind.value for kind in NoticeKind)
 
 
 def save_place(

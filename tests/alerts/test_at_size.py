@@ -16,11 +16,11 @@ from alerts.models import Delivery, Notice
 from alerts.outbox.sending import send_due
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, previous_month
-from closing.facts.base import NativeFacts
-from closing.facts.readings import Harvest, PeriodReading, PeriodType
+from closing.facts.base import NativePeriodFacts
+from closing.facts.readings import PeriodReading, PeriodType, ReadResult
 from entities.models import Group, Membership, Person
 from periods.models import FiscalPeriod, SyncAttempt
-from periods.recording.attempts import Finish, begin_attempt
+from periods.recording.attempts import AttemptResult, begin_attempt
 from periods.recording.store import record_readings
 from tests.alerts.evaluations import OF_ALERTS, Role, somebody, watched
 from tests.cast import NLDT
@@ -56,7 +56,9 @@ def months_before(count: int) -> list[DateSpan]:
     return found
 
 
-def read_all(group: Meridian, at: datetime, spans: list[DateSpan], facts: Mapping[str, NativeFacts]) -> None:
+def read_all(
+    group: Meridian, at: datetime, spans: list[DateSpan], facts: Mapping[str, NativePeriodFacts]
+) -> None:
     """One good reading of the whole connection."""
     attempt = begin_attempt(group.connection.pk, at, lease=timedelta(minutes=5))
     assert attempt is not None
@@ -76,7 +78,10 @@ def read_all(group: Meridian, at: datetime, spans: list[DateSpan], facts: Mappin
     )
     whole = DateSpan(spans[-1].first, spans[0].last)
     record_readings(
-        attempt, Harvest(readings, ()), whole, Finish(SyncAttempt.Outcome.OK, at, rows=len(readings))
+        attempt,
+        ReadResult(readings, ()),
+        whole,
+        AttemptResult(SyncAttempt.Outcome.OK, at, rows=len(readings)),
     )
 
 

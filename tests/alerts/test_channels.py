@@ -21,7 +21,7 @@ from alerts.models.delivery import CLOSED_SINCE, OUTSIDE, REMOVED, SWITCHED_OFF
 from alerts.outbox import queue as outbox
 from alerts.outbox.sending import post_due, send_due
 from alerts.routing.router import tell_destinations
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.alerts.evaluations import ALL_CLOSED, raised, save_watched_group, watched
 from tests.alerts.places import SECRET, save_place
@@ -51,7 +51,7 @@ def posted(**more: Any) -> int:
     return post_due(timezone.now(), **more)
 
 
-def tell(group: Meridian, code: str = "NLDT", kind: Kind = Kind.ALERT) -> Notice:
+def tell(group: Meridian, code: str = "NLDT", kind: NoticeKind = NoticeKind.ALERT) -> Notice:
     notice = raise_notice(group, code, kind)
     tell_destinations([notice], timezone.now())
     return notice
@@ -200,7 +200,7 @@ def test_words_never_hold_the_address(sink: HttpSink, group: Meridian, kind: str
     """The path of a Slack webhook and the `sig` of a workflow are credentials: nowhere but in the sealed column."""
     place = save_place(kind, sink)
     for answer in (404, 500, 400):
-        tell(group, kind={404: Kind.ALERT, 500: Kind.UNCONFIRMED, 400: Kind.LATE}[answer])
+        tell(group, kind={404: NoticeKind.ALERT, 500: NoticeKind.UNCONFIRMED, 400: NoticeKind.LATE}[answer])
         sink.judge = lambda came, status=answer: Reply(status, came.path.encode())  # type: ignore[misc]
         let_pass(timedelta(hours=2))
         posted()
@@ -334,7 +334,7 @@ def copy_of(notice: Notice, episode: int) -> dict[str, Any]:
 def test_one_destination_gets_one_post_a_second(sink: HttpSink, group: Meridian) -> None:
     place = save_place("webhook", sink)
     for number in range(3):
-        notice = raise_notice(group, kind=(Kind.ALERT, Kind.LATE, Kind.UNCONFIRMED)[number])
+        notice = raise_notice(group, kind=(NoticeKind.ALERT, NoticeKind.LATE, NoticeKind.UNCONFIRMED)[number])
         one = Delivery.objects.create(
             destination=place,
             channel=place.channel,
@@ -374,7 +374,7 @@ def test_a_mail_server_that_refuses_us_stops_no_post_and_a_dead_destination_no_m
     mail.sender_answer = "250 ok"
     let_pass(channel_state.PAUSE)
     sink.judge = lambda _: Reply(410)
-    tell(group, kind=Kind.LATE)
+    tell(group, kind=NoticeKind.LATE)
     let_pass(timedelta(minutes=5))
     assert posted() == 0
     assert send_due(timezone.now()) == 2
@@ -515,7 +515,7 @@ def test_good_news_goes_where_the_bad_went(sink: HttpSink, group: Meridian) -> N
     save_place("slack", sink, name="heard")
     tell(group)
     save_place("slack", sink, name="new since")
-    tell(group, kind=Kind.CLEARED)
+    tell(group, kind=NoticeKind.CLEARED)
     cleared = DeliveryLine.objects.filter(notice__kind="cleared")
     assert set(cleared.values_list("destination__name", flat=True)) == {"heard"}
 
@@ -524,13 +524,13 @@ def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
     sink: HttpSink, group: Meridian
 ) -> None:
     save_place("slack", sink)
-    notices = [raise_notice(group, kind=kind) for kind in (Kind.ALERT, Kind.LATE)]
+    notices = [raise_notice(group, kind=kind) for kind in (NoticeKind.ALERT, NoticeKind.LATE)]
     now = timezone.now()
     assert tell_destinations(notices, now) == 1
-    assert tell_destinations([raise_notice(group, kind=Kind.UNCONFIRMED)], now) == 1
+    assert tell_destinations([raise_notice(group, kind=NoticeKind.UNCONFIRMED)], now) == 1
     assert Delivery.objects.count() == 1
     posted()
-    tell(group, kind=Kind.NO_DEADLINE)
+    tell(group, kind=NoticeKind.NO_DEADLINE)
     newest = Delivery.objects.get(state="waiting")
     assert newest.due_at - now >= timedelta(minutes=5)
 
@@ -685,7 +685,7 @@ def test_a_connections_notice_is_of_the_month_that_its_entities_were_closing(
     group.read(moment - timedelta(minutes=40), ALL_CLOSED)
     save_place("webhook", sink)
     watched(moment)
-    assert raised(moment, [Kind.STALE]) == [f"stale {group.connection}"]
+    assert raised(moment, [NoticeKind.STALE]) == [f"stale {group.connection}"]
     assert post_due(moment) == 1
     (notice,) = json.loads(sink.seen[0].body)["data"]["notices"]
     assert notice["month"] == month

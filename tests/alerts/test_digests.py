@@ -20,8 +20,8 @@ from alerts.routing.alert_policy_updates import RulesRefused, agree
 from alerts.routing.preference_updates import arrange, switch_off
 from alerts.routing.preferences import Arranged
 from closing.calendar.days import zone_named
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import Rhythm
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import Cadence
 from entities.models import Group, Membership, Person
 from tests.alerts.mail_stories import Told
 from tests.make import CLOSED, RESTRICTED
@@ -64,7 +64,7 @@ def to_rosa(mails: list[EmailMultiAlternatives]) -> list[EmailMultiAlternatives]
     return [each for each in mails if "rosa.bell@meridian.test" in each.to[0]]
 
 
-def waiting(story: Told, rhythm: Rhythm) -> Delivery:
+def waiting(story: Told, rhythm: Cadence) -> Delivery:
     return Delivery.objects.get(recipient=story.rosa, rhythm=rhythm.value, state="waiting")
 
 
@@ -101,7 +101,7 @@ def test_one_digest_at_eight_of_all_that_is_true_and_none_when_everybody_has_clo
 
 def test_a_digest_with_nothing_true_in_it_is_cancelled_with_the_reason(story: Told) -> None:
     story.at(london("2026-06-10 10:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    assert waiting(story, Rhythm.DAILY).due_at == london("2026-06-11 08:00")
+    assert waiting(story, Cadence.DAILY).due_at == london("2026-06-11 08:00")
     story.at(london("2026-06-11 07:59"), NLDT=CLOSED)
     assert sent_by(london("2026-06-11 08:00")) == []
     ended = Delivery.objects.get(recipient=story.rosa, state="cancelled", rhythm="daily")
@@ -110,7 +110,7 @@ def test_a_digest_with_nothing_true_in_it_is_cancelled_with_the_reason(story: To
 
 
 def test_a_weekly_digest_gathers_a_week(story: Told) -> None:
-    weekly = dict.fromkeys((Kind.LATE, Kind.DUE_SOON), Rhythm.WEEKLY)
+    weekly = dict.fromkeys((NoticeKind.LATE, NoticeKind.DUE_SOON), Cadence.WEEKLY)
     arrange(story.rosa, Arranged(weekly, digest_weekday=3), london("2026-06-01 10:00"))
     for day in (5, 8, 10):
         story.at(london(f"2026-06-{day:02} 17:00"))
@@ -127,10 +127,12 @@ def test_an_alert_waits_for_the_end_of_the_night(story: Told) -> None:
     story.at(london("2026-06-08 15:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at(london("2026-06-14 22:00"))
     arrange(
-        story.rosa, replace(night, rhythms=dict.fromkeys((Kind.LATE, Kind.DUE_SOON), Rhythm.NEVER)), story.now
+        story.rosa,
+        replace(night, rhythms=dict.fromkeys((NoticeKind.LATE, NoticeKind.DUE_SOON), Cadence.NEVER)),
+        story.now,
     )
     story.at(london("2026-06-15 05:00"))
-    assert waiting(story, Rhythm.AT_ONCE).due_at == london("2026-06-15 07:00")
+    assert waiting(story, Cadence.IMMEDIATE).due_at == london("2026-06-15 07:00")
     assert to_rosa(sent_by(london("2026-06-15 05:00"))) == []
     story.at(london("2026-06-15 06:59"))
     (alert,) = to_rosa(sent_by(london("2026-06-15 07:00")))
@@ -139,7 +141,7 @@ def test_an_alert_waits_for_the_end_of_the_night(story: Told) -> None:
 
 def test_the_proof_does_not_call_a_digest_that_waits_for_its_hour_late(story: Told) -> None:
     agree(Group.objects.get(code="MERIDIAN"), Agreed(alerts_in_digest=True), london("2026-06-01 10:00"))
-    arrange(story.rosa, Arranged({Kind.ALERT: Rhythm.DAILY}), london("2026-06-01 10:00"))
+    arrange(story.rosa, Arranged({NoticeKind.ALERT: Cadence.DAILY}), london("2026-06-01 10:00"))
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.sent()
     story.at(london("2026-06-15 12:00"))
@@ -155,9 +157,9 @@ def test_what_waits_is_due_when_the_new_hours_say(story: Told) -> None:
     at = london("2026-06-10 10:00")
     story.at(at)
     arrange(story.rosa, Arranged(digest_at=time(18)), at)
-    assert waiting(story, Rhythm.DAILY).due_at == london("2026-06-10 18:00")
+    assert waiting(story, Cadence.DAILY).due_at == london("2026-06-10 18:00")
     arrange(story.rosa, Arranged(), at)
-    assert waiting(story, Rhythm.DAILY).due_at == london("2026-06-11 08:00")
+    assert waiting(story, Cadence.DAILY).due_at == london("2026-06-11 08:00")
 
 
 def test_what_waits_moves_to_the_rhythm_that_is_chosen_now(story: Told) -> None:
@@ -166,7 +168,7 @@ def test_what_waits_moves_to_the_rhythm_that_is_chosen_now(story: Told) -> None:
     late = DeliveryLine.objects.filter(recipient=story.rosa, notice__kind="late")
     count = late.count()
     assert count
-    before = arrange(story.rosa, Arranged({Kind.LATE: Rhythm.WEEKLY}), at)
+    before = arrange(story.rosa, Arranged({NoticeKind.LATE: Cadence.WEEKLY}), at)
     assert set(late.values_list("delivery__rhythm", "delivery__state")) == {("weekly", "waiting")}
     arrange(story.rosa, before, at)
     assert set(late.values_list("delivery__rhythm", "delivery__state")) == {("daily", "waiting")}
@@ -178,16 +180,16 @@ def test_what_nobody_else_hears_of_goes_to_administrators_when_it_is_switched_of
     root = Person.objects.create_superuser("root@meridian.test", name="Root")
     story.at(london("2026-06-10 10:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     assert not DeliveryLine.objects.filter(recipient=root).exists()
-    switch_off(story.rosa, frozenset({Kind.LATE}), london("2026-06-10 10:05"))
+    switch_off(story.rosa, frozenset({NoticeKind.LATE}), london("2026-06-10 10:05"))
     assert set(DeliveryLine.objects.filter(recipient=root).values_list("notice__kind", flat=True)) == {"late"}
-    switch_off(story.rosa, frozenset({Kind.LATE}), london("2026-06-10 10:06"))
+    switch_off(story.rosa, frozenset({NoticeKind.LATE}), london("2026-06-10 10:06"))
     assert DeliveryLine.objects.filter(recipient=root).count() == 1
 
 
 def test_alerts_leave_at_once_when_the_group_allows_no_digest_any_more(story: Told) -> None:
     top, at = Group.objects.get(code="MERIDIAN"), london("2026-06-15 13:00")
     agree(top, Agreed(alerts_in_digest=True), london("2026-06-01 10:00"))
-    arrange(story.rosa, Arranged({Kind.ALERT: Rhythm.WEEKLY}), london("2026-06-01 10:00"))
+    arrange(story.rosa, Arranged({NoticeKind.ALERT: Cadence.WEEKLY}), london("2026-06-01 10:00"))
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at(at)
     alert = DeliveryLine.objects.get(recipient=story.rosa, notice__kind="alert")

@@ -19,7 +19,7 @@ from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity, WorkCalendar
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
-from periods.recording.attempts import OutOfOrder
+from periods.recording.attempts import OutOfOrderRead
 from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
 from tests.periods.places import meridian, policy
@@ -118,7 +118,7 @@ def test_a_later_deadline_ends_the_overrun() -> None:
 def test_evaluating_goes_forward_only() -> None:
     source, _ = connected_cast()
     read(source, "2026-06-12 12:00", everybody())
-    with pytest.raises(OutOfOrder, match="states were read for 2026-06-12 12:00:00 UTC"):
+    with pytest.raises(OutOfOrderRead, match="states were read for 2026-06-12 12:00:00 UTC"):
         evaluate(utc("2026-06-12 11:00"))
 
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from alerts.models import Silence
 from entities.models import Person
-from periods.remarks import acknowledge, expect_close
+from periods.remarks import acknowledge, set_expected_close
 from tests.alerts.evaluations import evaluated, save_watched_group, watched
 from tests.make import MAY, OPEN, utc
 from tests.saved import Meridian
@@ -66,7 +66,7 @@ def test_what_waits_says_for_what(meridian: Meridian, clock: Clock) -> None:
     evaluated(meridian, "2026-06-20 12:05", NLDT=OPEN)
     rosa, at = Person.objects.get(name="Rosa"), utc("2026-06-20 12:10")
     acknowledge(rosa, "NLDT", MAY, "Working on it", at)
-    expect_close(rosa, "NLDT", MAY, date(2026, 6, 30), "", at)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 30), "", at)
     promised = "waits: somebody looks after it, and the day on which they expect the close has not passed"
     assert f"  escalation 1: not due, {promised}" not in explained(clock, "2026-06-20 12:11")  # told before
     evaluated(meridian, "2026-06-25 12:00", NLDT=OPEN)

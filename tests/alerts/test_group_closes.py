@@ -13,9 +13,9 @@ from alerts.models import Delivery, Notice
 from alerts.models.delivery import CLOSED_NO_MORE
 from alerts.outbox.relevance import still_to_tell
 from alerts.outbox.send_context import Truth
-from closing.calendar.days import WorkCalendar
+from closing.calendar.days import WorkdayCalendar
 from closing.judging.group_close import working_days_to_close
-from closing.judging.notices import HOLD_DOWN, Kind
+from closing.judging.notices import HOLD_DOWN, NoticeKind
 from entities.models import Group
 from tests.alerts.evaluations import (
     ALL_CLOSED,
@@ -32,7 +32,7 @@ from tests.make import MAY, ON_HOLD, OPEN, utc
 from tests.saved import Meridian
 
 pytestmark = pytest.mark.django_db
-NEWS = (Kind.GROUP_CLOSED,)
+NEWS = (NoticeKind.GROUP_CLOSED,)
 CLOSED_AT = utc("2026-06-09 12:00")
 
 
@@ -125,7 +125,7 @@ def test_statements_do_not_grow_with_groups() -> None:
             group.read(at, ALL_CLOSED)
             with CaptureQueriesContext(connection) as counted:
                 found = evaluate_and_raise(at).notices
-            assert found[Kind.GROUP_CLOSED] >= len(codes)
+            assert found[NoticeKind.GROUP_CLOSED] >= len(codes)
             counts.append(len(counted))
             transaction.set_rollback(True)
     assert counts[1] == counts[0]
@@ -138,10 +138,10 @@ def test_statements_do_not_grow_with_groups() -> None:
         (date(2026, 6, 6), ENGLAND, 5),
         (date(2026, 5, 29), ENGLAND, 0),
         (date(2026, 6, 8), None, 6),
-        (date(2031, 6, 9), WorkCalendar("empty", covers=frozenset()), 1305 + 6),
+        (date(2031, 6, 9), WorkdayCalendar("empty", covered_years=frozenset()), 1305 + 6),
     ],
 )
-def test_working_days_to_close(day: date, calendar: WorkCalendar | None, days: int) -> None:
+def test_working_days_to_close(day: date, calendar: WorkdayCalendar | None, days: int) -> None:
     counted = working_days_to_close(MAY, day, calendar)
     if day.year > 2026:
         assert counted > 1_000  # beyond the holidays weekdays are counted

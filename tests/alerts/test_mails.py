@@ -28,9 +28,9 @@ from alerts.models import Delivery, EscalationStep, Notice
 from alerts.sanitize import header_line, one_line
 from board.narrow import matching
 from board.question import parse_question
-from closing.facts.base import NativeFacts
-from closing.judging.notices import Kind
-from closing.judging.standing import JudgePolicy, LatenessUnit
+from closing.facts.base import NativePeriodFacts
+from closing.judging.notices import NoticeKind
+from closing.judging.standing import JudgingPolicy, LatenessUnit
 from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.snapshot.take import take_snapshot
@@ -99,7 +99,7 @@ def _words(text: str) -> str:
     return " ".join(re.sub(r": (https?://)", r" \1", text).replace("·", " ").split())
 
 
-def some_item(told: Row, kind: Kind = Kind.ALERT, **more: int) -> Item:
+def some_item(told: Row, kind: NoticeKind = NoticeKind.ALERT, **more: int) -> Item:
     return Item(Notice(kind=kind.value, period_id=told.entity_id, episode=1, **more), told, MAY)
 
 
@@ -193,7 +193,7 @@ def test_three_hundred_entities_stay_readable() -> None:
 @pytest.mark.django_db
 def test_mails_of_one_episode_answer_to_one_root() -> None:
     story = Told()
-    fine: dict[str, NativeFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
+    fine: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
     roots = []
     for moment, news in (
         ("2026-06-15 12:00", fine),
@@ -229,8 +229,8 @@ def test_one_click_switches_a_mail_off_unless_something_in_it_is_promised(name: 
         whose, kinds = read_token(found[1])
         assert whose.email in mail["To"]
         waits = Notice.objects.filter(deliveries__recipient=whose, deliveries__state="waiting")
-        assert kinds <= {Kind(each) for each in waits.values_list("kind", flat=True)}
-        assert Kind(name) in kinds
+        assert kinds <= {NoticeKind(each) for each in waits.values_list("kind", flat=True)}
+        assert NoticeKind(name) in kinds
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert "cannot be switched off" not in text
     else:
@@ -360,13 +360,13 @@ def test_what_cannot_be_confirmed_is_no_fact() -> None:
     assert "Open as of Mon 15 Jun 10:12" in as_text(said)
     assert "Last read Mon 15 Jun 10:12, 2 h before this mail." in as_text(said)
     closed = row(NLDT, *story(NLDT, CLOSED, "2026-06-14 12:00"), as_of=NOON, read_at="2026-06-15 09:12")
-    said = letter([some_item(closed, Kind.CLEARED)], known())
+    said = letter([some_item(closed, NoticeKind.CLEARED)], known())
     assert said.subject == "EU DTC BV had closed May 2026 when last read, 5 days late"
     assert said.sections[0].rows[0].kind == "unknown"
 
 
 def test_what_was_unconfirmed_and_was_read_since_is_told_as_it_is() -> None:
-    said = letter([some_item(late(), Kind.UNCONFIRMED)], known())
+    said = letter([some_item(late(), NoticeKind.UNCONFIRMED)], known())
     assert said.subject == "EU DTC BV is 6 days past its deadline for May 2026"
 
 
@@ -378,13 +378,13 @@ def test_who_is_not_past_the_line_any_more_is_not_said_to_be() -> None:
 
 def test_two_notices_of_one_period_are_one_row() -> None:
     told = late("2026-06-20 12:00")
-    said = letter([some_item(told), some_item(told, Kind.ESCALATION, step=1)], known())
+    said = letter([some_item(told), some_item(told, NoticeKind.ESCALATION, step=1)], known())
     assert said.subject == "Escalation, step 1: EU DTC BV is 11 days past its deadline for May 2026"
     assert [len(section.rows) for section in said.sections] == [1]
 
 
 def test_lines_that_differ_are_not_given_one_number() -> None:
-    other = row(UKRT, *story(UKRT, None), as_of=NOON, policy=JudgePolicy(alert_after_days=3))
+    other = row(UKRT, *story(UKRT, None), as_of=NOON, policy=JudgingPolicy(alert_after_days=3))
     said = letter([some_item(late()), some_item(other)], known())
     assert said.subject == "2 entities past their alert line, EU DTC BV +6d"
 
@@ -392,7 +392,7 @@ def test_lines_that_differ_are_not_given_one_number() -> None:
 def test_a_count_says_how_many_of_it_are_unconfirmed() -> None:
     unread = row(UKRT, *story(UKRT, None), as_of=NOON, read_at="2026-06-15 09:12")
     closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON, read_at="2026-06-15 09:12")
-    items = [some_item(late()), some_item(unread), some_item(closed, Kind.CLEARED)]
+    items = [some_item(late()), some_item(unread), some_item(closed, NoticeKind.CLEARED)]
     said = letter(items, known())
     assert (
         said.subject
@@ -432,7 +432,7 @@ def test_what_was_opened_again_and_is_past_the_line_is_one_row_that_says_both() 
 
 
 def test_one_of_two_periods_of_a_month_is_not_told_as_the_month() -> None:
-    said = letter([some_item(late(), Kind.CLEARED)], known())
+    said = letter([some_item(late(), NoticeKind.CLEARED)], known())
     assert said.subject == "EU DTC BV has closed one of its periods of May 2026"
     assert said.sections[0].rows[0].state == "Open"
 
@@ -441,16 +441,16 @@ def test_no_section_pushes_another_out() -> None:
     rows = [replace(late(), code=f"E{number}", name=f"E{number}") for number in range(60)]
     closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON)
     gone = [replace(closed, code=f"C{number}", name=f"C{number}") for number in range(9)]
-    items = [*map(some_item, rows), *(some_item(each, Kind.CLEARED) for each in gone)]
+    items = [*map(some_item, rows), *(some_item(each, NoticeKind.CLEARED) for each in gone)]
     said = letter(items, known())
     assert [len(section.rows) for section in said.sections] == [SHOWN - KEPT, KEPT]
     assert [section.more.text for section in said.sections if section.more] == ["and 15 more", "and 4 more"]
 
 
 def test_on_hold_that_counts_as_closed_says_so() -> None:
-    policy = JudgePolicy(on_hold_counts_as_closed=True)
+    policy = JudgingPolicy(on_hold_counts_as_closed=True)
     told = row(USRT, *story(USRT, ON_HOLD, "2026-06-14 12:00"), as_of=NOON, policy=policy)
-    said = letter([some_item(told, Kind.CLEARED)], known())
+    said = letter([some_item(told, NoticeKind.CLEARED)], known())
     assert said.subject == "US Retail Inc has put May 2026 on hold, 3 days late"
     assert "On hold, counts as closed" in as_text(said)
 
@@ -498,7 +498,7 @@ def test_a_line_is_one_line(text: str, longest: int) -> None:
 @given(ANY, ANY)
 @examples(300)
 def test_any_name_gives_a_mail_with_one_subject_and_no_other_header(name: str, person: str) -> None:
-    told = replace(late(), name=name, owner=name, because=name, trouble=name)
+    told = replace(late(), name=name, owner=name, because=name, read_error=name)
     said = letter([some_item(told)], replace(known(), owners={0: Owner(name, "sanne@meridian.test")}))
     to = address_of(Person(email="rosa@meridian.test", name=person))
     mail = EmailMultiAlternatives(header_line(said.subject), as_text(said), to=[to])

@@ -14,9 +14,9 @@ from alerts.models import DeliveryLine, Notice, Outage
 from alerts.models.delivery import READ_AGAIN
 from alerts.outbox.relevance import still_to_tell
 from alerts.outbox.send_context import Truth
-from closing.facts.readings import Gap, GapReason
-from closing.judging.notices import Kind
-from closing.judging.outages import SILENT_AFTER, Looked, in_trouble
+from closing.facts.readings import GapReason, ReadGap
+from closing.judging.notices import NoticeKind
+from closing.judging.outages import OUTAGE_AFTER, OutageInputs, has_outage
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import (
@@ -33,7 +33,7 @@ from tests.make import OPEN, utc
 from tests.saved import Meridian
 
 pytestmark = pytest.mark.django_db
-OF_CONNECTIONS = (Kind.STALE, Kind.REFUSED)
+OF_CONNECTIONS = (NoticeKind.STALE, NoticeKind.REFUSED)
 READ_AT = utc("2026-06-09 08:00")
 MINUTE = timedelta(minutes=1)
 
@@ -99,7 +99,7 @@ def test_read_again_before_it_was_sent_nobody_is_told(meridian: Meridian) -> Non
 
 
 def test_one_entity_that_is_not_brought_is_told_of_too(meridian: Meridian) -> None:
-    gap = Gap("usrt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    gap = ReadGap("usrt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     others = {code: OPEN for code in ALL_CLOSED if code != "USRT"}
     for minute in range(5, 40, 5):
         meridian.read(READ_AT + minute * MINUTE, others, gaps=[gap])
@@ -182,25 +182,29 @@ _MOMENTS = st.integers(0, 600).map(lambda minutes: READ_AT + minutes * MINUTE)
 
 @given(
     st.builds(
-        Looked,
+        OutageInputs,
         interval=st.integers(1, 30).map(lambda minutes: minutes * MINUTE),
         readings=st.lists(st.none() | _MOMENTS, max_size=4),
-        tried_since=st.none() | _MOMENTS,
+        first_attempt_at=st.none() | _MOMENTS,
         refused=st.booleans(),
-        read=st.booleans(),
-        settled=st.booleans(),
+        read_succeeded=st.booleans(),
+        past_restart_grace=st.booleans(),
     )
 )
-def test_for_any_connection(looked: Looked) -> None:
+def test_for_any_connection(looked: OutageInputs) -> None:
     at = READ_AT + timedelta(hours=10)
-    silent = in_trouble(Kind.STALE, looked, at)
+    silent = has_outage(NoticeKind.STALE, looked, at)
     if silent:
-        assert looked.settled
+        assert looked.past_restart_grace
         assert looked.readings
-    if looked.readings and all(each is not None and at - each <= SILENT_AFTER for each in looked.readings):
+    if looked.readings and all(each is not None and at - each <= OUTAGE_AFTER for each in looked.readings):
         assert silent is False
-    oldest = looked.oldest
-    if looked.settled and oldest is not None and at - oldest > max(SILENT_AFTER, 3 * looked.interval):
+    oldest = looked.oldest_reading
+    if (
+        looked.past_restart_grace
+        and oldest is not None
+        and at - oldest > max(OUTAGE_AFTER, 3 * looked.interval)
+    ):
         assert silent
 
 
@@ -223,4 +227,4 @@ def test_an_entity_counts_from_its_own_first_day_to_its_own_last(
     LegalEntity.objects.filter(code="NLDT").update(zone=zone, **active)
     group.read(at - 40 * MINUTE, {"NLDT": OPEN})
     watched(at)
-    assert raised(at, [Kind.STALE]) == ([f"stale {group.connection}"] if counts else [])
+    assert raised(at, [NoticeKind.STALE]) == ([f"stale {group.connection}"] if counts else [])

@@ -26,7 +26,7 @@ from alerts.mail.sections import Letter, letter
 from alerts.models import Delivery, Destination, Notice
 from alerts.outbox.queue import LEASE
 from alerts.sanitize import APART, defused
-from closing.judging.notices import Kind, Reason
+from closing.judging.notices import NoticeKind, NoticeReason
 from closing.phrasing import reader_zone
 from entities.models import Group
 from tests.alerts import mail_stories
@@ -49,13 +49,13 @@ def _address(settings: Settings) -> None:
     settings.PUBLIC_BASE_URL = BASE_URL
 
 
-def a_notice(number: int, kind: Kind = Kind.ALERT) -> Notice:
+def a_notice(number: int, kind: NoticeKind = NoticeKind.ALERT) -> Notice:
     return Notice(
         pk=number,
         kind=kind.value,
         period_id=number,
         episode=1,
-        reason=Reason.PAST_THE_LINE.value,
+        reason=NoticeReason.PAST_THE_LINE.value,
         raised_at=NOON,
         state="open",
         days_late=6,
@@ -117,7 +117,7 @@ def test_a_slack_message_keeps_to_its_limits(count: int) -> None:
 
 
 def long_words() -> dict[str, Any]:
-    return {"because": "waits for the bank, " * 40, "trouble": "no answer " * 40}
+    return {"because": "waits for the bank, " * 40, "read_error": "no answer " * 40}
 
 
 def test_a_webhook_tells_of_all() -> None:
@@ -195,7 +195,7 @@ def test_what_a_webhook_says_of_an_entity() -> None:
 
 
 def hostile() -> Letter:
-    return said_of(items(2, HOSTILE, owner=HOSTILE, because=HOSTILE, trouble=HOSTILE))
+    return said_of(items(2, HOSTILE, owner=HOSTILE, because=HOSTILE, read_error=HOSTILE))
 
 
 def strings(found: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -18,8 +18,8 @@ from alerts.outbox.sending import send_due
 from alerts.reconciliation import Proof, prove, prove_and_keep
 from alerts.routing.silences import lift_silence, make_silence, silenced
 from closing.calendar.days import zone_named
-from closing.facts.base import NativeFacts
-from closing.judging.notices import Kind
+from closing.facts.base import NativePeriodFacts
+from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Person
 from periods.models import FiscalPeriod
 from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group, watched
@@ -103,7 +103,7 @@ _steps = st.lists(st.tuples(st.sampled_from([OPEN, CLOSED]), st.integers(1, 60))
 @examples(8)
 @given(_steps)
 def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
-    steps: list[tuple[NativeFacts, int]],
+    steps: list[tuple[NativePeriodFacts, int]],
 ) -> None:
     """Reads at any distance from the line, evaluated every other minute: raising and the proof name the same."""
     with transaction.atomic():
@@ -117,7 +117,7 @@ def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
         Delivery.objects.update(state="sent", ended_at=at)
         found = prove(at)
         assert words(found) == []
-        assert found.expected <= Notice.objects.filter(kind=Kind.ALERT).count()
+        assert found.expected <= Notice.objects.filter(kind=NoticeKind.ALERT).count()
         transaction.set_rollback(True)
 
 
@@ -146,7 +146,7 @@ _SILENT = st.lists(
 )
 @given(_SILENT)
 def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is_lost(
-    leaves: None, steps: list[tuple[str, NativeFacts, int]]
+    leaves: None, steps: list[tuple[str, NativePeriodFacts, int]]
 ) -> None:
     """Silences, lifts, closes and reopenings in any order, evaluated every other minute and sent now and then."""
     with transaction.atomic():
@@ -179,7 +179,7 @@ def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is
         assert not DeliveryLine.objects.filter(left_out=SET_ASIDE).exists()
         assert words(prove(at)) == []
         if group_state(nldt) is OPEN:
-            told = DeliveryLine.objects.filter(notice__kind=Kind.ALERT, recipient=rosa, left_out="")
+            told = DeliveryLine.objects.filter(notice__kind=NoticeKind.ALERT, recipient=rosa, left_out="")
             assert told.filter(delivery__state="sent").exists()
         transaction.set_rollback(True)
 
@@ -201,7 +201,7 @@ def _on(group: Meridian, at: datetime, minutes: int) -> datetime:
     return at
 
 
-def group_state(entity: LegalEntity) -> NativeFacts:
+def group_state(entity: LegalEntity) -> NativePeriodFacts:
     """What the ERP said last of May."""
     period = FiscalPeriod.objects.get(entity=entity, reporting_month=MAY)
     return CLOSED if period.state == "closed" else OPEN

@@ -15,10 +15,10 @@ from alerts.models import Delivery, Notice
 from alerts.outbox.relevance import still_to_tell
 from alerts.outbox.send_context import Truth
 from alerts.routing.batching import APART
-from closing.facts.base import NativeFacts
-from closing.judging.notices import HOLD_DOWN, Kind
+from closing.facts.base import NativePeriodFacts
+from closing.judging.notices import HOLD_DOWN, NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.remarks import acknowledge, expect_close
+from periods.remarks import acknowledge, set_expected_close
 from tests.alerts.evaluations import (
     ALL_CLOSED,
     OF_ALERTS,
@@ -76,7 +76,7 @@ def test_the_end_and_the_reopening_are_told_to_whoever_heard_of_it(meridian: Mer
 def test_flapping_brings_no_mail_beyond_the_first(meridian: Meridian) -> None:
     evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
     at = utc("2026-06-15 12:00")
-    of_periods = set(Kind) - {Kind.GROUP_CLOSED}
+    of_periods = set(NoticeKind) - {NoticeKind.GROUP_CLOSED}
     for turn in range(1, 21):
         state = CLOSED if turn % 2 else OPEN
         assert evaluated(meridian, at + timedelta(minutes=3 * turn), of_periods, NLDT=state) == []
@@ -105,7 +105,7 @@ def test_an_acknowledgement_with_a_date_holds_the_next_step_back_until_that_day_
     at = utc("2026-06-16 12:00")
     evaluated(meridian, at, NLDT=OPEN)
     acknowledge(rosa, "NLDT", MAY, "Working on it", at)
-    expect_close(rosa, "NLDT", MAY, date(2026, 6, 20), "", at)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 20), "", at)
     assert evaluated(meridian, "2026-06-19 12:00", NLDT=OPEN) == []
     assert evaluated(meridian, "2026-06-20 12:00", NLDT=OPEN) == []
     assert evaluated(meridian, "2026-06-21 12:00", NLDT=OPEN) == ["escalation NLDT"]
@@ -183,7 +183,7 @@ def test_an_owner_who_may_not_see_the_entity_is_not_told(meridian: Meridian) -> 
     assert told("alert") == {"Rosa"}
 
 
-def _open(codes: Iterable[str]) -> dict[str, NativeFacts]:
+def _open(codes: Iterable[str]) -> dict[str, NativePeriodFacts]:
     return dict.fromkeys(codes, OPEN)
 
 
@@ -244,7 +244,9 @@ def test_statements_do_not_grow_with_what_is_late(first: list[str]) -> None:
             group.read(at, ALL_CLOSED | _open(late))
             with CaptureQueriesContext(connection) as counted:
                 kinds = set(evaluate_and_raise(at).notices) & set(OF_ALERTS)
-            assert kinds == {Kind.ALERT, Kind.ESCALATION} | ({Kind.REOPENED} if first else set())
+            assert kinds == {NoticeKind.ALERT, NoticeKind.ESCALATION} | (
+                {NoticeKind.REOPENED} if first else set()
+            )
             counts.append(len(counted))
             transaction.set_rollback(True)
     assert counts[1] == counts[0]

@@ -10,17 +10,17 @@ from alerts.models import Notice
 from alerts.models.delivery import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON
 from alerts.outbox.relevance import still_to_tell
 from alerts.outbox.send_context import Truth
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Person
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
-from periods.remarks import acknowledge, expect_close
+from periods.remarks import acknowledge, set_expected_close
 from tests.alerts.evaluations import Role, evaluated, save_watched_group, somebody, told
 from tests.make import MAY, OPEN, utc
 from tests.saved import Meridian
 
 pytestmark = pytest.mark.django_db
-REMINDERS = (Kind.DUE_SOON, Kind.LATE, Kind.NO_DEADLINE)
+REMINDERS = (NoticeKind.DUE_SOON, NoticeKind.LATE, NoticeKind.NO_DEADLINE)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_promise_keeps_reminders_quiet_until_its_day_has_passed(meridian: Meri
     assert evaluated(meridian, "2026-06-10 12:00", REMINDERS, NLDT=OPEN) == ["late NLDT"]
     rosa, at = Person.objects.get(name="Rosa"), utc("2026-06-10 13:00")
     acknowledge(rosa, "NLDT", MAY, "Working on it", at)
-    expect_close(rosa, "NLDT", MAY, date(2026, 6, 12), "", at)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 12), "", at)
     assert evaluated(meridian, "2026-06-11 12:00", REMINDERS, NLDT=OPEN) == []
     assert evaluated(meridian, "2026-06-12 12:00", REMINDERS, NLDT=OPEN) == []
     assert evaluated(meridian, "2026-06-13 12:00", REMINDERS, NLDT=OPEN) == ["late NLDT"]

@@ -9,10 +9,10 @@ from django.test import Client
 
 from alerts.models import Overrun
 from closing.calendar.days import zone_named
-from closing.judging.notices import Kind
-from closing.judging.timeline import spells
+from closing.judging.notices import NoticeKind
+from closing.judging.timeline import closed_spans
 from entities.models import LegalEntity, Person
-from periods.snapshot.period_history import periods_of
+from periods.snapshot.period_history import period_details
 from periods.snapshot.take import take_snapshot
 from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group
 from tests.make import CLOSED, MAY, OPEN, utc
@@ -21,7 +21,7 @@ from tests.saved import Meridian
 pytestmark = pytest.mark.django_db
 JUNE = date(2026, 6, 1)
 NONE_CLOSED = dict.fromkeys(ALL_CLOSED, OPEN)
-REOPENED = {Kind.REOPENED}
+REOPENED = {NoticeKind.REOPENED}
 # When EU DTC BV is seen closed and open again, by its own clock, and whether May had ended there by then.
 REOPENINGS = {
     "New York, 22:00 on 31 May": ("America/New_York", "2026-05-31 16:00", "2026-05-31 22:00", False),
@@ -64,9 +64,9 @@ def test_board_episodes_warnings_timeline_and_history_agree_with_the_notice(
     evaluated(group, late, **NONE_CLOSED)
     entities = LegalEntity.objects.filter(code="NLDT")
     (row,) = take_snapshot(entities, MAY, late).rows
-    (period,) = periods_of(row.entity_id, MAY, late)
+    (period,) = period_details(row.entity_id, MAY, late)
     assert row.standing.reopened is ended
-    assert bool(spells(row, [seen.change for seen in period.changes])) is ended
+    assert bool(closed_spans(row, [seen.change for seen in period.changes])) is ended
     assert Overrun.objects.get(period__entity__code="NLDT").after_reopening is ended
     assert [each.code for each in take_snapshot(entities, JUNE, late).warnings] == ["reopened"] * ended
     client.force_login(Person.objects.get(name="Rosa"))

@@ -25,7 +25,7 @@ from alerts.routing.silences import (
     silences_over,
     silences_seen_by,
 )
-from closing.judging.notices import HOLD_DOWN, Kind
+from closing.judging.notices import HOLD_DOWN, NoticeKind
 from entities.models import Group, LegalEntity, Person
 from tests.alerts.evaluations import (
     ALL_CLOSED,
@@ -190,7 +190,7 @@ class TestWhomItCovers:
             make_silence(rosa, entity, date(2026, 6, 18), WHY, at)
 
 
-def minutes_of(meridian: Meridian, start: str, count: int, kinds: set[Kind]) -> list[tuple[int, str]]:
+def minutes_of(meridian: Meridian, start: str, count: int, kinds: set[NoticeKind]) -> list[tuple[int, str]]:
     """What each of so many evaluations, a minute apart, raised while EU DTC BV stays open."""
     found = []
     for minute in range(count):
@@ -201,7 +201,7 @@ def minutes_of(meridian: Meridian, start: str, count: int, kinds: set[Kind]) -> 
     return found
 
 
-EVERY_KIND = set(Kind) - {Kind.GROUP_CLOSED}  # the United Kingdom has closed
+EVERY_KIND = set(NoticeKind) - {NoticeKind.GROUP_CLOSED}  # the United Kingdom has closed
 
 
 class TestNothingIsRaised:
@@ -212,7 +212,7 @@ class TestNothingIsRaised:
         make_silence(rosa, nldt, date(2026, 6, 16), WHY, utc("2026-06-08 12:00"))
         for day in range(9, 17):  # late, past the line, day by day
             assert evaluated(meridian, f"2026-06-{day:02} 12:00", EVERY_KIND, NLDT=OPEN) == []
-        found = minutes_of(meridian, "2026-06-16 21:58", 4, EVERY_KIND - {Kind.LATE})
+        found = minutes_of(meridian, "2026-06-16 21:58", 4, EVERY_KIND - {NoticeKind.LATE})
         assert found == [(2, "alert NLDT")]  # 22:00 UTC is midnight in Amsterdam
 
     def test_lifted_early_it_is_told_by_the_next_evaluation(self, meridian: Meridian, rosa: Person) -> None:
@@ -247,7 +247,7 @@ class TestNothingIsRaised:
     def test_a_connection_is_silent_where_all_that_it_reads_is(
         self, meridian: Meridian, rosa: Person
     ) -> None:
-        trouble = {Kind.STALE, Kind.UNCONFIRMED}
+        trouble = {NoticeKind.STALE, NoticeKind.UNCONFIRMED}
         evaluated(meridian, "2026-06-12 08:00", NLDT=OPEN)
         of_all = make_silence(rosa, root(), date(2026, 6, 20), WHY, utc("2026-06-12 09:00"))
         watched(utc("2026-06-16 12:00"))

@@ -17,7 +17,7 @@ from alerts.evaluate.continuity import AWAY, note_evaluation, watching_since
 from alerts.evaluate.run import evaluate_and_raise
 from alerts.models import Notice, OverdueFlag
 from closeboard.celery import app
-from infra.ticks import forget_old_ticks
+from infra.ticks import delete_old_ticks
 from tests.alerts.evaluations import save_watched_group, watched
 from tests.make import OPEN, utc
 from tests.saved import Meridian
@@ -147,7 +147,7 @@ def test_a_gap_begins_a_new_span_and_past_moments_stay_explained() -> None:
     note_evaluation(back)
     note_evaluation(back + MINUTE)
     note_evaluation(back + MINUTE - timedelta(seconds=3))  # the clock was put back a little
-    forget_old_ticks(first + timedelta(days=90))
+    delete_old_ticks(first + timedelta(days=90))
     assert watching_since(first - MINUTE) is None
     assert watching_since(first + 5 * MINUTE) == first
     assert watching_since(first + 8 * MINUTE + AWAY) == first

@@ -7,14 +7,21 @@ from datetime import date, datetime, time, timedelta
 
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
-from closing.facts.base import NativeFacts
+from closing.facts.base import NativePeriodFacts
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import Gap, GapReason
+from closing.facts.readings import GapReason, ReadGap
 from entities.models import CalendarDay, Connection, LegalEntity, Person, WorkCalendar
 from periods.models import PolicyVersion, SyncAttempt
-from periods.recording.attempts import Finish, begin_attempt, finish_attempt
-from periods.remarks import acknowledge, add_note, edit_note, expect_close, give_reason, withdraw_note
+from periods.recording.attempts import AttemptResult, begin_attempt, finish_attempt
+from periods.remarks import (
+    acknowledge,
+    add_note,
+    edit_note,
+    set_expected_close,
+    set_overdue_reason,
+    withdraw_note,
+)
 from tests.cast import NLDT, UKHC, USRT
 from tests.make import CLOSED, FROM_JUNE, MAY, NO_LIMITS, NOT_UNDERSTOOD, ON_HOLD, OPEN, WORKED_AT, utc
 from tests.saved import Meridian, person, save_group
@@ -42,7 +49,11 @@ def rosa() -> Person:
 
 
 def read(
-    group: Meridian, at: str | datetime, facts: NativeFacts, code: str = "NLDT", span: DateSpan | None = None
+    group: Meridian,
+    at: str | datetime,
+    facts: NativePeriodFacts,
+    code: str = "NLDT",
+    span: DateSpan | None = None,
 ) -> None:
     """One read of one entity's period, of May 2026 unless told otherwise."""
     group.read(at, {code: facts}, span=span or DateSpan(MAY, month_end(MAY)))
@@ -92,10 +103,10 @@ def over_the_line() -> datetime:
     )
     gone = add_note(sanne, "NLDT", MAY, "Wrong entity, sorry.", utc("2026-06-11 10:00"))
     withdraw_note(sanne, "NLDT", gone.pk, utc("2026-06-11 10:02"))
-    give_reason(
+    set_overdue_reason(
         sanne, "NLDT", MAY, "waiting_for_another_entity", "IC with US Retail", utc("2026-06-15 07:25")
     )
-    expect_close(
+    set_expected_close(
         sanne,
         "NLDT",
         MAY,
@@ -204,7 +215,7 @@ def stale() -> datetime:
         words = "The ERP does not answer (HTTP 503). It is tried again."
         finish_attempt(
             attempt.pk,
-            Finish(
+            AttemptResult(
                 SyncAttempt.Outcome.UNAVAILABLE, utc(at) + timedelta(seconds=31), http_status=503, words=words
             ),
         )
@@ -226,7 +237,7 @@ def missing() -> datetime:
     group.read(
         "2026-06-12 11:58",
         {"UKHC": OPEN},
-        gaps=[Gap("nldt", GapReason.MISSING, "The ERP no longer lists this company.")],
+        gaps=[ReadGap("nldt", GapReason.MISSING, "The ERP no longer lists this company.")],
     )
     return WORKED_AT
 

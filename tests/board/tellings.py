@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 
 from alerts.evaluate.run import Raised, evaluate_minute
 from alerts.models import Delivery, DeliveryLine
-from closing.facts.base import NativeFacts
+from closing.facts.base import NativePeriodFacts
 from entities.models import Membership
 from tests.make import CLOSED, ON_HOLD, OPEN, utc
 from tests.saved import Meridian, person, play_the_worked_example, save_group
 
 # On 15 June EU DTC BV is 6 days late; US Retail Inc is on hold, and on the 17th over the line as well.
 TOLD_AT = utc("2026-06-15 12:00")
-SAID: dict[str, NativeFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
+SAID: dict[str, NativePeriodFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
 MINUTE = timedelta(minutes=1)
 
 
@@ -25,7 +25,7 @@ def watch(at: datetime) -> Raised:
     return raised
 
 
-def read_and_watch(group: Meridian, at: datetime, said: Mapping[str, NativeFacts] = SAID) -> Raised:
+def read_and_watch(group: Meridian, at: datetime, said: Mapping[str, NativePeriodFacts] = SAID) -> Raised:
     """Watch, read, and watch again at the moment, so that the reading is one that may be told of."""
     watch(at - 2 * MINUTE)
     group.read(at - MINUTE, said)

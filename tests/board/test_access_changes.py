@@ -14,7 +14,7 @@ from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
 
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.board_cache.change_feed import unseen
+from periods.board_cache.change_feed import changes_since
 from tests.board import worlds
 from tests.board.test_access_matrix import AN_ENTITY, STREAMS, TABLE, Entry
 from tests.board.worlds import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, World
@@ -187,13 +187,13 @@ def test_a_stream_opens_for_who_is_signed_in_and_for_a_question_that_means_somet
 @pytest.mark.django_db
 def test_what_a_transaction_writes_is_news_to_itself_also_when_others_end_meanwhile() -> None:
     save_group()
-    seen = unseen(None)[0]
+    seen = changes_since(None)[0]
     for code in ("UKHC", "UKRT"):
         with own_connection() as other:
             other.execute("SELECT pg_current_xact_id()")
-        seen = unseen(seen)[0]
+        seen = changes_since(seen)[0]
         LegalEntity.objects.filter(code=code).update(group=Group.objects.get(code="AMERICAS"))
-        assert "places" in {piece.kind for piece in unseen(seen)[1]}
+        assert "places" in {piece.kind for piece in changes_since(seen)[1]}
 
 
 def own_connection() -> psycopg.Connection[tuple[object, ...]]:

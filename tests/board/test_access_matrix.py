@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from alerts.mail.unsubscribe_links import token_for
 from alerts.routing.preferences import Arranged
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from tests.board import worlds
 from tests.board.worlds import (
     ADMINISTRATOR,
@@ -109,8 +109,8 @@ BEFORE = Place(
     {"token": "x"},
 )
 FROM_A_MAIL = Place(
-    lambda world, _: {"token": token_for(world.people[worlds.CURIOUS], [Kind.LATE])},
-    lambda world, _: {"token": token_for(world.people[worlds.SWITCHED_OFF], [Kind.LATE])},
+    lambda world, _: {"token": token_for(world.people[worlds.CURIOUS], [NoticeKind.LATE])},
+    lambda world, _: {"token": token_for(world.people[worlds.SWITCHED_OFF], [NoticeKind.LATE])},
     {"token": "x"},
 )
 MADE_AT_RANDOM = frozenset({"rotate_destination"})

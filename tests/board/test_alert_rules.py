@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from alerts.models import AlertRules, EscalationStep
 from alerts.routing.alert_policy import Agreed, Step, agreed_in
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.board_cache.cache import KEEPER
+from periods.board_cache.cache import BOARD_CACHE
 from tests.cast import WIDER_CAST
 from tests.make import WORKED_AT
 from tests.saved import person, save_group
@@ -206,7 +206,7 @@ def test_the_page_costs_the_same_however_many_stand_below() -> None:
                 assert client.get("/alerts/rules/MERIDIAN/").status_code == 200
             counts.append(len(queries))
             transaction.set_rollback(True)
-        KEEPER.forget()
+        BOARD_CACHE.clear()
     assert counts[0] == counts[1]
 
 

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from entities.models import CalendarDay, LegalEntity, Membership, WorkCalendar
 from periods.models import PeriodDeadline
-from periods.remarks import expect_close
+from periods.remarks import set_expected_close
 from tests.board.calendars import ahead, days, entities, heads, page
 from tests.board.matrices import text_of
 from tests.board.year import YEAR_AT, a_year_to_share
@@ -137,7 +137,7 @@ def test_a_deadline_with_a_cut_off_says_so(rosa: Client) -> None:
 
 def test_an_expected_day_is_marked_with_who_said_so(rosa: Client) -> None:
     dana = person("dana@meridian.test", "Dana", role=Membership.Role.FINANCE)
-    expect_close(dana, "NLDT", MAY, date(2026, 6, 19), "bank file", YEAR_AT)
+    set_expected_close(dana, "NLDT", MAY, date(2026, 6, 19), "bank file", YEAR_AT)
     looks, mark, words = days(page(rosa), "NLDT")[18]
     assert looks >= {"expected", "to-come"}
     assert (mark, words) == ("◇", "Fri 19 June: expected to close, says Dana")

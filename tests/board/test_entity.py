@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import Gap, GapReason
+from closing.facts.readings import GapReason, ReadGap
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion, Remark
 from periods.remarks import add_note
@@ -85,7 +85,7 @@ def test_a_reading_tells_nothing_of_the_other_companies_that_it_brought(meridian
     meridian.read(
         "2026-06-12 11:59",
         {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": OPEN},
-        gaps=[Gap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")],
+        gaps=[ReadGap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")],
     )
     uma = shown(signed_in("uma.x@meridian.test", group="UK").get("/entities/UKHC/"))
     assert "nldt" not in uma.lower()

@@ -18,10 +18,10 @@ from board.rows import Reader
 from board.screen import Screen
 from board.sections import Folds
 from closing.judging.standing import Level
-from closing.scoreboard.board import GroupNode, Warning, at_moment
+from closing.scoreboard.board import BoardWarning, GroupNode, with_as_of
 from closing.scoreboard.row import Row
 from periods.board_cache.cache import _merged
-from periods.board_cache.cached_board import Kept
+from periods.board_cache.cached_board import CachedBoard
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST, Who
 from tests.make import (
     CLOSED,
@@ -47,27 +47,27 @@ _GENERATIONS = count(1)
 
 def kept(
     rows: Iterable[Row],
-    before: Kept | None = None,
+    before: CachedBoard | None = None,
     *,
     groups: Sequence[GroupNode] = TREE,
-    warnings: Sequence[Warning] = (),
+    warnings: Sequence[BoardWarning] = (),
     month: date = MAY,
     as_of: datetime = WORKED_AT,
-) -> Kept:
+) -> CachedBoard:
     """What a process keeps of these rows after `before`, counting new words as the keeper does."""
-    known, words = (before.rows, before.words) if before is not None else ({}, {})
+    known, words = (before.rows, before.revisions) if before is not None else ({}, {})
     merged, told = _merged(known, words, rows)
-    made = Kept(month, as_of, merged, told, {}, tuple(groups), tuple(warnings), next(_GENERATIONS))
+    made = CachedBoard(month, as_of, merged, told, {}, tuple(groups), tuple(warnings), next(_GENERATIONS))
     if before is not None:
-        made.hashes, made.made = before.hashes, before.made
+        made.row_fingerprints, made.fragment_sets = before.row_fingerprints, before.fragment_sets
     return made
 
 
-def seen(board: Kept, question: Question | None = None) -> Shown:
+def seen(board: CachedBoard, question: Question | None = None) -> Shown:
     """What somebody in London who may see everything has on the screen."""
-    scope = board.scope(None)
+    scope = board.visible_board(None)
     asked = question or Question()
-    return shown(Screen(at_moment(scope.board, board.as_of), asked, LONDON, board, scope.version))
+    return shown(Screen(with_as_of(scope.board, board.as_of), asked, LONDON, board, scope.version))
 
 
 def of(
@@ -119,7 +119,7 @@ def read_again(known: Row) -> Row:
 
 
 @st.composite
-def two_boards(draw: st.DrawFn) -> tuple[Kept, Kept]:
+def two_boards(draw: st.DrawFn) -> tuple[CachedBoard, CachedBoard]:
     """A board and the next one: entities changed, came, went, moved to another group, or were only read again."""
     before, after = [], []
     happens = draw(
@@ -134,7 +134,7 @@ def two_boards(draw: st.DrawFn) -> tuple[Kept, Kept]:
                 draw(a_row(who)) if what == "changed" else read_again(then) if what == "read" else then
             )
     warned = draw(st.booleans())
-    warnings = [Warning("reopened", "", "April of “Ibérica” & others was reopened")] if warned else []
+    warnings = [BoardWarning("reopened", "", "April of “Ibérica” & others was reopened")] if warned else []
     first = kept(before)
     return first, kept(after, first, warnings=warnings, as_of=WORKED_AT + timedelta(seconds=40))
 
@@ -275,7 +275,7 @@ def listed(found: Shown) -> dict[int, tuple[str, str]]:
 @examples(150)
 @given(two_boards(), questions(), st.data())
 def test_what_is_told_makes_the_next_screen(
-    boards: tuple[Kept, Kept], question: Question, data: st.DataObject
+    boards: tuple[CachedBoard, CachedBoard], question: Question, data: st.DataObject
 ) -> None:
     before, after = (seen(each, question) for each in boards)
     folded = frozenset(data.draw(st.sets(st.sampled_from(sorted(before.sums)))) if before.sums else ())
@@ -522,7 +522,7 @@ def test_other_headings_are_fetched(what: str) -> None:
 
 
 def tracked(known: Row) -> Row:
-    return replace(known, track=(Level.CLOSED_ON_TIME,) * 12)
+    return replace(known, track_record=(Level.CLOSED_ON_TIME,) * 12)
 
 
 FRAMES_OF_ROWS = {

@@ -14,9 +14,9 @@ from board.rows import Line, Reader, line
 from board.screen import Screen, read_cell
 from board.sections import Folds, Section, sections
 from closing.calendar.deadlines import Deadline
-from closing.judging.standing import JudgePolicy, LatenessUnit
-from closing.scoreboard.board import GroupNode, Scoreboard, Warning
-from closing.scoreboard.fingerprints import digest
+from closing.judging.standing import JudgingPolicy, LatenessUnit
+from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard
+from closing.scoreboard.fingerprints import board_fingerprint
 from closing.scoreboard.row import Row
 from tests.cast import AMERICAS, EUROPE, MERIDIAN, NLDT, UK, UKHC, UKRT, USRT
 from tests.golden_files import assert_golden
@@ -151,7 +151,7 @@ def test_a_closed_group_is_a_success() -> None:
 
 
 def test_on_hold_counting_as_closed_is_printed_wherever_a_number_depends_on_it() -> None:
-    policy = JudgePolicy(on_hold_counts_as_closed=True)
+    policy = JudgingPolicy(on_hold_counts_as_closed=True)
     counting = worked_example(policy=policy)
     of = shown(counting)
     assert of.verdict == "Not closed: 1 of 4 outstanding (1 on hold counted as closed)"
@@ -202,7 +202,7 @@ def test_groups_in_a_ring_do_no_harm() -> None:
 
 
 def test_the_bar_has_its_tick_at_the_alert_line() -> None:
-    def bar(at: str, **more: JudgePolicy) -> tuple[int, int, str]:
+    def bar(at: str, **more: JudgingPolicy) -> tuple[int, int, str]:
         moment = utc(at)
         one = row(NLDT, (at, OPEN), as_of=moment, read_at=at, **more)  # type: ignore[arg-type]
         found = lines(board([one], as_of=moment))[0].bar
@@ -213,7 +213,7 @@ def test_the_bar_has_its_tick_at_the_alert_line() -> None:
     assert bar("2026-06-14 12:00") == (60, 60, "late")
     assert bar("2026-06-15 12:00") == (72, 60, "alert")
     assert bar("2026-07-30 12:00") == (120, 60, "alert")
-    assert bar("2026-06-12 12:00", policy=JudgePolicy(alert_after_days=0)) == (120, 0, "alert")
+    assert bar("2026-06-12 12:00", policy=JudgingPolicy(alert_after_days=0)) == (120, 0, "alert")
 
 
 WORDS = [
@@ -293,7 +293,7 @@ def test_a_missing_entity_says_since_when() -> None:
 
 
 def test_warnings_stand_with_their_moment() -> None:
-    warning = Warning("reopened", "NLDT", "EU DTC BV, March 2026, open again", utc("2026-06-11 14:30"))
+    warning = BoardWarning("reopened", "NLDT", "EU DTC BV, March 2026, open again", utc("2026-06-11 14:30"))
     of = shown(board([row(NLDT, ("2026-06-01 12:00", OPEN))], warnings=[warning]))
     assert of.warnings == ["EU DTC BV, March 2026, open again since Thu 11 Jun 15:30"]
 
@@ -309,12 +309,12 @@ def test_a_tag_names_what_is_said_to_whom_and_in_which_minute() -> None:
     def tag(seconds: int = 0, zone: str = "Europe/London", **asked: str) -> str:
         moment = datetime(2026, 6, 12, 12, 0, seconds, tzinfo=UTC)
         board = replace(worked_example(), as_of=moment)
-        return Screen(board, Question(**asked), Reader.in_zone(zone), version=digest(board)).tag  # type: ignore[arg-type]
+        return Screen(board, Question(**asked), Reader.in_zone(zone), version=board_fingerprint(board)).tag  # type: ignore[arg-type]
 
     assert tag() == tag(59)
     assert len({tag(), tag(60 - 1, q="uk"), tag(zone="America/New_York"), tag(show="late")}) == 4
     news = worked_example(nldt=story(NLDT, CLOSED, "2026-06-12 11:00"))
-    assert digest(news) != digest(worked_example())
+    assert board_fingerprint(news) != board_fingerprint(worked_example())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from alerts.evaluate.overdue import evaluate
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion
-from periods.remarks import acknowledge, expect_close, give_reason
+from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
 from tests.cast import Who
 from tests.make import CLOSED, MAY, ON_HOLD, OPEN, utc
 from tests.saved import (
@@ -179,8 +179,8 @@ def test_what_is_in_the_way_is_what_is_known(meridian: Meridian, rosa: Client, c
     sanne = person("sanne@meridian.test", "Sanne de Wit")
     assert "Its people have given no reason." in page(rosa)
     at = utc("2026-06-15 08:30")
-    give_reason(sanne, "NLDT", MAY, "bank_or_statement_missing", "ING sends it tonight", at)
-    expect_close(sanne, "NLDT", MAY, date(2026, 6, 16), "", at)
+    set_overdue_reason(sanne, "NLDT", MAY, "bank_or_statement_missing", "ING sends it tonight", at)
+    set_expected_close(sanne, "NLDT", MAY, date(2026, 6, 16), "", at)
     text = page(rosa)
     assert "Open: posting allowed" in text
     assert "Bank file or statement missing: “ING sends it tonight” (Sanne de Wit, 09:30)" in text

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board.presenters import COUNTS, as_csv, as_json, as_table
-from closing.judging.standing import JudgePolicy
+from closing.judging.standing import JudgingPolicy
 from tests.cast import NLDT, UKHC, UKRT, USRT
 from tests.golden_files import assert_golden
 from tests.make import (
@@ -143,7 +143,7 @@ def test_colour_only_when_asked() -> None:
 
 
 def test_on_hold_counting_as_closed_is_printed() -> None:
-    policy = JudgePolicy(on_hold_counts_as_closed=True)
+    policy = JudgingPolicy(on_hold_counts_as_closed=True)
     assert "On hold counts as closed." in as_table(worked_example(policy=policy), 120)
     assert "On hold counts as closed" not in as_table(worked_example(), 120)
 

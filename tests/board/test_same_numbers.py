@@ -28,7 +28,7 @@ from board.question import Question
 from board.rows import Reader
 from board.screen import Screen
 from board.stream import open_for
-from closing.judging.standing import JudgePolicy
+from closing.judging.standing import JudgingPolicy
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.headline import headline
@@ -40,7 +40,7 @@ from tests.properties import examples
 from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
 
 LONDON = ZoneInfo("Europe/London")
-STATES = {text: state.value for state, text in words.STATES.items()}
+STATES = {text: state.value for state, text in words.STATE_LABELS.items()}
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ def anybody(draw: st.DrawFn, number: int) -> Made:
     made = row(
         who,
         *reads,
-        policy=JudgePolicy(on_hold_counts_as_closed=counts),
+        policy=JudgingPolicy(on_hold_counts_as_closed=counts),
         read_at=f"{WORKED_AT - timedelta(minutes=age):%Y-%m-%d %H:%M}",
         due=draw(st.sampled_from(("agreed", "agreed", None))),
         entity_id=number + 1,

@@ -17,7 +17,7 @@ from board.asked import ask
 from board.controls import Pairs
 from board.saved_views import Menu, views_menu
 from entities.models import Membership, Person, SavedView
-from entities.services import MOST_VIEWS, save_view
+from entities.services import MAX_SAVED_VIEWS, save_view
 from tests.make import WORKED_AT
 from tests.saved import PASSWORD, person, save_group
 
@@ -152,7 +152,7 @@ def test_a_name_that_is_taken_can_be_replaced_but_never_by_accident(rosa: Client
 
 def test_fifty_views_are_enough(rosa: Client) -> None:
     rosa_bell = Person.objects.get(email="rosa.bell@meridian.test")
-    for n in range(MOST_VIEWS):
+    for n in range(MAX_SAVED_VIEWS):
         save_view(rosa_bell, f"view {n}", "board", "")
     answer = save(rosa)
     assert answer.status_code == 400
@@ -164,7 +164,7 @@ def test_fifty_views_are_enough(rosa: Client) -> None:
     save(rosa)
     undone = rosa.post(f"/views/{doomed}/restore/")
     assert told(undone) == "You have 50 saved views, which is the most. Delete one first."
-    assert len(names()) == MOST_VIEWS
+    assert len(names()) == MAX_SAVED_VIEWS
 
 
 def test_each_screen_keeps_what_is_its_own(rosa: Client) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from board.question import GROUPINGS
 from board.sections import MANY, Folds, Section, sections
-from closing.judging.standing import JudgePolicy
+from closing.judging.standing import JudgingPolicy
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row
 from tests.cast import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST
@@ -61,7 +61,7 @@ def test_a_group_that_only_holds_another_one_is_named_in_it() -> None:
 def test_what_is_not_confirmed_is_not_counted_as_closed() -> None:
     stale = row(UKHC, *story(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
     held = row(
-        UKRT, *story(UKRT, ON_HOLD, "2026-06-05 16:00"), policy=JudgePolicy(on_hold_counts_as_closed=True)
+        UKRT, *story(UKRT, ON_HOLD, "2026-06-05 16:00"), policy=JudgingPolicy(on_hold_counts_as_closed=True)
     )
     other = row(USRT, ("2026-06-12 11:00", OPEN))
     found = {each.key: each for each in sections(board([stale, held, other]), "group")}

@@ -13,10 +13,10 @@ from alerts.models import Silence
 from alerts.routing.silences import Place, lift_silence, make_silence
 from board import asked as door
 from board.exports import standing_values
-from closing.scoreboard.row import Quiet
+from closing.scoreboard.row import RowSilence
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.board_cache.cache import KEEPER, Keeper
-from periods.board_cache.change_feed import unseen
+from periods.board_cache.cache import BOARD_CACHE, BoardCache
+from periods.board_cache.change_feed import changes_since
 from periods.snapshot.take import take_snapshot
 from tests.make import MAY, WORKED_AT
 from tests.saved import Meridian, play_the_worked_example, save_group
@@ -29,7 +29,7 @@ UNTIL = date(2026, 6, 18)
 
 @pytest.fixture
 def meridian(monkeypatch: pytest.MonkeyPatch) -> Meridian:
-    KEEPER.forget()
+    BOARD_CACHE.clear()
     monkeypatch.setattr(door, "now", lambda: WORKED_AT)
     group = save_group()
     play_the_worked_example(group)
@@ -100,12 +100,12 @@ def nldt_policy_line(entity: LegalEntity) -> None:
 
 
 def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: Meridian, rosa: Person) -> None:
-    keeper, pk = Keeper(), meridian.entities["NLDT"].pk
+    keeper, pk = BoardCache(), meridian.entities["NLDT"].pk
     keeper.board(MAY, WORKED_AT)
 
-    def quiet(at: datetime = WORKED_AT) -> Quiet | None:
-        keeper.hear(*unseen(keeper.seen))
-        return keeper.board(MAY, at).rows[pk].quiet
+    def quiet(at: datetime = WORKED_AT) -> RowSilence | None:
+        keeper.apply_changes(*changes_since(keeper.snapshot_token))
+        return keeper.board(MAY, at).rows[pk].silence
 
     assert quiet() is None
     made = make_silence(rosa, Group.objects.get(code="MERIDIAN"), UNTIL, WHY, WORKED_AT)
@@ -114,7 +114,7 @@ def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: Meridian, 
     assert found.group == Group.objects.get(code="MERIDIAN").name
     assert quiet(found.ends - timedelta(seconds=1)) is not None
     assert quiet(found.ends) is None
-    keeper.forget()
+    keeper.clear()
     assert quiet() is not None
     lift_silence(rosa, made, WORKED_AT)
     assert quiet() is None

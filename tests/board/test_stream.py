@@ -13,9 +13,9 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from board import open_stream, stream
 from board.stream import Hub, Opening, open_for
-from entities.access import access_of
+from entities.access import access_fingerprints
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.board_cache.cache import KEEPER
+from periods.board_cache.cache import BOARD_CACHE
 from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
 from tests.saved import Meridian, person, play_the_worked_example, save_group
 
@@ -32,7 +32,7 @@ def meridian(
         group = save_group()
         play_the_worked_example(group)
         yield group
-        KEEPER.forget()
+        BOARD_CACHE.clear()
 
 
 def session() -> str:
@@ -127,13 +127,13 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
     when: str, meridian: Meridian, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request has read the memberships already; the stream must not outlive them for all that."""
-    real = access_of
+    real = access_fingerprints
 
     def take_away() -> None:
         LegalEntity.objects.filter(code="NLDT").update(group=Group.objects.get(code="UK"))
 
     def meanwhile(people: Any) -> Any:
-        monkeypatch.setattr(stream, "access_of", real)
+        monkeypatch.setattr(stream, "access_fingerprints", real)
         if when == "before":
             take_away()
         found = real(people)
@@ -144,7 +144,7 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
         uma = await in_thread(lambda: person("uma@meridian.test", "Uma", group="EUROPE"))
         await in_thread(lambda: opened(uma))  # so that what she may see is known already
-        monkeypatch.setattr(stream, "access_of", meanwhile)
+        monkeypatch.setattr(stream, "access_fingerprints", meanwhile)
         listener = Listener(await in_thread(lambda: opened(uma)))
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
@@ -235,7 +235,7 @@ def test_nobody_is_let_in_while_the_server_goes_down(meridian: Meridian) -> None
 
 def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database goes away between hearing and reading; the next look tells it."""
-    real = access_of
+    real = access_fingerprints
     failed: list[int] = []
 
     def once(people: Any) -> Any:
@@ -249,7 +249,7 @@ def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest
         listener = Listener(await in_thread(lambda: opened(rosa)))
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
-        monkeypatch.setattr(stream, "access_of", once)
+        monkeypatch.setattr(stream, "access_fingerprints", once)
 
         def change() -> None:
             LegalEntity.objects.filter(code="NLDT").update(name="Renamed BV")
@@ -273,8 +273,8 @@ def test_a_board_that_was_put_away_hides_no_change(meridian: Meridian) -> None:
         await until(lambda: listener.told, "she is greeted")
 
         def change() -> None:
-            with KEEPER._lock:  # so that nobody looks in between
-                KEEPER.forget()
+            with BOARD_CACHE._lock:  # so that nobody looks in between
+                BOARD_CACHE.clear()
                 meridian.read(WORKED_AT, WORKED | {"NLDT": CLOSED})
 
         await in_thread(change)

@@ -17,10 +17,10 @@ from alerts.mail.unsubscribe_links import token_for
 from alerts.models import AlertRules, Delivery, DeliveryLine, Habits, Subscription
 from alerts.routing.preference_updates import arrange
 from alerts.routing.preferences import Arranged, arranged_by
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import Rhythm
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
-from periods.board_cache.cache import KEEPER
+from periods.board_cache.cache import BOARD_CACHE
 from tests.board.tellings import tell_of_eu_dtc
 from tests.cast import WIDER_CAST
 from tests.make import WORKED_AT, utc
@@ -184,7 +184,11 @@ def test_everything_is_kept_and_shown_again(rosa: Client) -> None:
     )
     assert (answer.status_code, answer["Location"]) == (303, PAGE)
     assert arranged_by(herself()) == Arranged(
-        {Kind.DUE_SOON: Rhythm.NEVER, Kind.LATE: Rhythm.WEEKLY, Kind.CLEARED: Rhythm.DAILY},
+        {
+            NoticeKind.DUE_SOON: Cadence.NEVER,
+            NoticeKind.LATE: Cadence.WEEKLY,
+            NoticeKind.CLEARED: Cadence.DAILY,
+        },
         time(7, 30),
         4,
         time(22),
@@ -211,9 +215,9 @@ def test_a_change_can_be_undone_and_so_can_the_undoing(rosa: Client) -> None:
     choose(rosa, kind_late="weekly")
     answer = choose(rosa, kind_late="never", digest_at="09:00")
     undone = rosa.post(last_message(answer).extra_tags)
-    assert arranged_by(herself()) == Arranged({Kind.LATE: Rhythm.WEEKLY})
+    assert arranged_by(herself()) == Arranged({NoticeKind.LATE: Cadence.WEEKLY})
     rosa.post(last_message(undone).extra_tags)
-    assert arranged_by(herself()) == Arranged({Kind.LATE: Rhythm.NEVER}, time(9))
+    assert arranged_by(herself()) == Arranged({NoticeKind.LATE: Cadence.NEVER}, time(9))
 
 
 def test_back_to_the_usual(rosa: Client) -> None:
@@ -226,10 +230,10 @@ def test_back_to_the_usual(rosa: Client) -> None:
 
 def test_nobody_undoes_for_somebody_else(rosa: Client) -> None:
     choose(rosa, kind_late="weekly")
-    stolen = Arranged({Kind.LATE: Rhythm.NEVER}).token(person("uma@meridian.test", "Uma"))
+    stolen = Arranged({NoticeKind.LATE: Cadence.NEVER}).token(person("uma@meridian.test", "Uma"))
     assert rosa.post(f"{PAGE}back/{stolen}/").status_code == 404
     assert rosa.post(f"{PAGE}back/nonsense/").status_code == 404
-    assert arranged_by(herself()) == Arranged({Kind.LATE: Rhythm.WEEKLY})
+    assert arranged_by(herself()) == Arranged({NoticeKind.LATE: Cadence.WEEKLY})
 
 
 @pytest.mark.parametrize(
@@ -272,7 +276,7 @@ def test_the_page_costs_the_same_however_much_one_sees() -> None:
                 page(client)
             counts.append(len(queries))
             transaction.set_rollback(True)
-        KEEPER.forget()
+        BOARD_CACHE.clear()
     assert counts[0] == counts[1]
     assert counts[0] <= 25
 
@@ -280,12 +284,12 @@ def test_the_page_costs_the_same_however_much_one_sees() -> None:
 # --- switching off from a mail --------------------------------------------------------------------------------------
 
 
-def link(*kinds: Kind) -> str:
+def link(*kinds: NoticeKind) -> str:
     return f"/alerts/unsubscribe/{token_for(herself(), kinds)}/"
 
 
 def test_looking_at_the_link_changes_nothing_and_one_click_does(rosa: Client) -> None:
-    mail_program, where = Client(enforce_csrf_checks=True), link(Kind.DUE_SOON, Kind.LATE)
+    mail_program, where = Client(enforce_csrf_checks=True), link(NoticeKind.DUE_SOON, NoticeKind.LATE)
     looked = mail_program.get(where)
     assert "Switch these mails off?" in text_of(looked)
     assert "Due soon Late" in text_of(looked)
@@ -293,20 +297,26 @@ def test_looking_at_the_link_changes_nothing_and_one_click_does(rosa: Client) ->
     clicked = mail_program.post(where, {"List-Unsubscribe": "One-Click"})
     assert clicked.status_code == 200
     assert "Switched off You do not get these any more: Due soon Late" in text_of(clicked)
-    assert arranged_by(herself()).rhythms == {Kind.DUE_SOON: Rhythm.NEVER, Kind.LATE: Rhythm.NEVER}
+    assert arranged_by(herself()).rhythms == {
+        NoticeKind.DUE_SOON: Cadence.NEVER,
+        NoticeKind.LATE: Cadence.NEVER,
+    }
     assert "These are switched off already" in text_of(mail_program.get(where))
     assert not mail_program.cookies.get("sessionid")
 
 
 def test_switching_off_can_be_undone_without_signing_in(rosa: Client) -> None:
     choose(rosa, kind_late="weekly", kind_stale="never")
-    mail_program, where = Client(enforce_csrf_checks=True), link(Kind.DUE_SOON, Kind.LATE)
+    mail_program, where = Client(enforce_csrf_checks=True), link(NoticeKind.DUE_SOON, NoticeKind.LATE)
     html = mail_program.post(where).content.decode()
     undo = re.search(r'name="undo" value="([^"]+)"', html)
     assert undo is not None
     choose(rosa, kind_late="never", kind_due_soon="never", kind_stale="daily")  # since then
     assert "Switched on again" in text_of(mail_program.post(where, {"undo": undo[1]}))
-    assert arranged_by(herself()).rhythms == {Kind.LATE: Rhythm.WEEKLY, Kind.STALE: Rhythm.DAILY}
+    assert arranged_by(herself()).rhythms == {
+        NoticeKind.LATE: Cadence.WEEKLY,
+        NoticeKind.STALE: Cadence.DAILY,
+    }
     assert 'name="undo"' in mail_program.post(where).content.decode()
     assert (
         'name="undo"' not in mail_program.post(where).content.decode()
@@ -318,7 +328,7 @@ def test_what_waits_is_taken_out_at_once() -> None:
     late = DeliveryLine.objects.filter(recipient=herself(), notice__kind="late")
     assert set(late.values_list("delivery__state", "delivery__rhythm")) == {("waiting", "daily")}
     others = DeliveryLine.objects.filter(recipient=herself()).exclude(notice__kind="late").count()
-    Client().post(link(Kind.LATE))
+    Client().post(link(NoticeKind.LATE))
     assert set(late.values_list("delivery__state", "left_out")) == {
         ("cancelled", "its recipient has switched this off")
     }
@@ -327,17 +337,19 @@ def test_what_waits_is_taken_out_at_once() -> None:
     assert not Delivery.objects.filter(state="waiting", lines=None).exists()
 
 
-@pytest.mark.parametrize("kinds", [(Kind.ALERT,), (Kind.REOPENED, Kind.ESCALATION)])
-def test_what_is_promised_cannot_be_switched_off_by_any_link(rosa: Client, kinds: tuple[Kind, ...]) -> None:
+@pytest.mark.parametrize("kinds", [(NoticeKind.ALERT,), (NoticeKind.REOPENED, NoticeKind.ESCALATION)])
+def test_what_is_promised_cannot_be_switched_off_by_any_link(
+    rosa: Client, kinds: tuple[NoticeKind, ...]
+) -> None:
     assert Client().post(link(*kinds)).status_code == 404
-    Client().post(link(*kinds, Kind.LATE))
-    assert arranged_by(herself()).rhythms == {Kind.LATE: Rhythm.NEVER}
+    Client().post(link(*kinds, NoticeKind.LATE))
+    assert arranged_by(herself()).rhythms == {NoticeKind.LATE: Cadence.NEVER}
 
 
 def test_a_link_that_is_wrong_old_or_of_nobody_says_the_same(
     rosa: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = link(Kind.LATE)
+    good = link(NoticeKind.LATE)
     wrong = Client().get(good[:-3] + "x/")
     with monkeypatch.context() as patch:
         patch.setattr("django.core.signing.time.time", lambda: 4e9)

@@ -26,13 +26,13 @@ from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
 from alerts.routing.recipients import people_around
 from closing.calendar.days import DateSpan
-from closing.facts.readings import Gap, GapReason
-from closing.judging.notices import Kind, Reason
+from closing.facts.readings import GapReason, ReadGap
+from closing.judging.notices import NoticeKind, NoticeReason
 from entities.models import Connection, Group, LegalEntity, Membership, Person, SavedView, WorkCalendar
 from entities.services import save_view
-from periods.board_cache.cache import KEEPER
+from periods.board_cache.cache import BOARD_CACHE
 from periods.models import FiscalPeriod
-from periods.remarks import add_note, expect_close, give_reason
+from periods.remarks import add_note, set_expected_close, set_overdue_reason
 from tests.cast import NLDT, UKHC, UKRT, USRT, Who
 from tests.make import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, WORKED_AT
 from tests.periods.happenings import own_copy
@@ -164,7 +164,7 @@ def _make_places() -> None:
             name=f"{group.name} close",
             kind=Destination.Kind.WEBHOOK,
             group=group,
-            kinds=[Kind.ALERT.value],
+            kinds=[NoticeKind.ALERT.value],
             host="127.0.0.1:9",
             made_at=WORKED_AT,
         )
@@ -214,7 +214,9 @@ def _read(world: World) -> None:
         ("2026-06-12 11:58", "UKHC", CLOSED),
     ):
         said = {each: facts if each == code else before for each, before in said.items()}
-        missing = [Gap("lktx", GapReason.NO_ACCESS, "Lanka Textiles refuses us.")] if "LKTX" in said else []
+        missing = (
+            [ReadGap("lktx", GapReason.NO_ACCESS, "Lanka Textiles refuses us.")] if "LKTX" in said else []
+        )
         seen = {each: facts for each, facts in said.items() if each != "LKTX" or at < "2026-06-10"}
         world.group.read(at, seen, gaps=missing if len(seen) < len(said) else [])
 
@@ -223,10 +225,10 @@ def _tell() -> None:
     """Everybody who may see them was told of each entity's May, in one message each, which cannot be sent."""
     for period in FiscalPeriod.objects.filter(reporting_month=MAY).order_by("pk"):
         notice = Notice.objects.create(
-            kind=Kind.ALERT.value,
+            kind=NoticeKind.ALERT.value,
             period=period,
             episode=1,
-            reason=Reason.PAST_THE_LINE.value,
+            reason=NoticeReason.PAST_THE_LINE.value,
             raised_at=WORKED_AT,
             state=period.state,
             days_late=6,
@@ -257,8 +259,8 @@ def _make_foreign_trouble(world: World) -> None:
         client_id="simulator",
     )
     by = world.people[OF_ALL]
-    expect_close(by, "NLDT", MAY, date(2026, 6, 19), "Dutch secret", WORKED_AT)
-    give_reason(by, "NLDT", MAY, "late_invoices", "Dutch secret", WORKED_AT)
+    set_expected_close(by, "NLDT", MAY, date(2026, 6, 19), "Dutch secret", WORKED_AT)
+    set_overdue_reason(by, "NLDT", MAY, "late_invoices", "Dutch secret", WORKED_AT)
     world.foreign_note = add_note(by, "NLDT", MAY, "Dutch secret", WORKED_AT).pk
     LegalEntity.objects.filter(code="NLDT").update(connection=lowlands)
 
@@ -305,7 +307,7 @@ def send(client: Client, url: str, data: Mapping[str, str], *, token: bool) -> A
     with transaction.atomic():
         answer = _asked(lambda: client.post(url, data))
         transaction.set_rollback(True)
-    KEEPER.forget()  # it may have heard of what is undone now
+    BOARD_CACHE.clear()  # it may have heard of what is undone now
     return answer
 
 
@@ -335,7 +337,7 @@ def world(name: str, template: str) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, own_copy(template):
         patch.setattr("board.asked.now", lambda: WORKED_AT)
         cache.clear()
-        KEEPER.forget()
+        BOARD_CACHE.clear()
         yield build(name)
-    KEEPER.forget()
+    BOARD_CACHE.clear()
     cache.clear()

@@ -11,8 +11,8 @@ from django.db import transaction
 
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, next_month
-from closing.facts.base import NativeFacts
-from closing.facts.readings import Gap, GapReason
+from closing.facts.base import NativePeriodFacts
+from closing.facts.readings import GapReason, ReadGap
 from periods.models import PeriodDeadline
 from tests.cast import WIDER_CAST
 from tests.make import CLOSED, ON_HOLD, OPEN, utc
@@ -65,7 +65,7 @@ def a_year_to_share() -> Iterator[Meridian]:
 def _close(group: Meridian, month: date) -> None:
     """Read the first day after the month, then around each close, an hour before and when it was seen."""
     span = DateSpan(month, month_end(month))
-    said: dict[str, NativeFacts] = dict.fromkeys(CODES, OPEN)
+    said: dict[str, NativePeriodFacts] = dict.fromkeys(CODES, OPEN)
     group.read(_noon(span.last + timedelta(days=1)), said, span=span)
     due = dict(
         PeriodDeadline.objects.filter(period__reporting_month=month, current=True).values_list(
@@ -84,7 +84,7 @@ def _close(group: Meridian, month: date) -> None:
 def _may(group: Meridian) -> None:
     march = DateSpan(date(2026, 3, 1), date(2026, 3, 31))
     group.read("2026-05-28 12:00", dict.fromkeys(CODES, CLOSED) | {"FRSA": OPEN}, span=march)
-    said: dict[str, NativeFacts] = dict.fromkeys(CODES, OPEN)
+    said: dict[str, NativePeriodFacts] = dict.fromkeys(CODES, OPEN)
     for at, news in (
         ("2026-06-01 12:00", {}),
         ("2026-06-05 15:00", {"UKHC": CLOSED}),
@@ -96,7 +96,7 @@ def _may(group: Meridian) -> None:
     ):
         said |= news
         group.read(at, said)
-    gone = Gap("esib", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    gone = ReadGap("esib", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     group.read(
         "2026-06-17 09:40", {code: facts for code, facts in said.items() if code != "ESIB"}, gaps=[gone]
     )

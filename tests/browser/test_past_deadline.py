@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from entities.models import LegalEntity, Membership
-from periods.remarks import acknowledge, expect_close, give_reason
+from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
 from tests.browser.reader import Database, NewReader, Reader, every_look
 from tests.browser.test_board import no_entities, nothing_read, worked
 from tests.make import CLOSED, MAY, OPEN, utc
@@ -25,10 +25,14 @@ def busy() -> datetime:
     save_a_busy_group()
     nadia = person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
     said = utc("2026-06-16 09:30")
-    give_reason(nadia, "NLDT", MAY, "bank_or_statement_missing", "IC balance with US Retail open", said)
-    expect_close(nadia, "NLDT", MAY, utc("2026-06-18 00:00").date(), "once the bank file is in", said)
+    set_overdue_reason(
+        nadia, "NLDT", MAY, "bank_or_statement_missing", "IC balance with US Retail open", said
+    )
+    set_expected_close(nadia, "NLDT", MAY, utc("2026-06-18 00:00").date(), "once the bank file is in", said)
     acknowledge(nadia, "NLDT", MAY, "Called Sanne: the bank resends the file tonight.", said)
-    expect_close(nadia, "FRSA", utc("2026-04-01 00:00").date(), utc("2026-06-16 00:00").date(), "", said)
+    set_expected_close(
+        nadia, "FRSA", utc("2026-04-01 00:00").date(), utc("2026-06-16 00:00").date(), "", said
+    )
     LegalEntity.objects.filter(code="DEVT").update(owner=None)
     return BUSY_AT
 

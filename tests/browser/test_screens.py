@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import expect
 from pytest_django import Settings
 
-from closing.facts.readings import Gap, GapReason
+from closing.facts.readings import GapReason, ReadGap
 from entities.models import Connection, LegalEntity, Membership
 from tests.board.tellings import sent, watch
 from tests.board.year import CODES
@@ -46,7 +46,7 @@ def tell() -> datetime:
     said = dict.fromkeys(CODES, OPEN) | closed | {"USRT": ON_HOLD, "UKWS": ON_HOLD}
     del said["ESIB"]
     watch(utc("2026-06-17 09:43"))
-    gone = Gap("esib", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    gone = ReadGap("esib", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     group.read("2026-06-17 09:44", said, gaps=[gone])
     watch(utc("2026-06-17 09:45"))
     sent(utc("2026-06-17 09:46"))

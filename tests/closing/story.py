@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from closing.calendar.days import DateSpan, WorkCalendar
+from closing.calendar.days import DateSpan, WorkdayCalendar
 from closing.calendar.deadlines import Deadline
-from closing.judging.standing import Change, JudgePolicy, fold, judge
+from closing.judging.standing import JudgingPolicy, ObservedChange, fold, judge
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row, ranked
@@ -17,10 +17,10 @@ OPEN, ON_HOLD, CLOSED = PeriodState.OPEN, PeriodState.ON_HOLD, PeriodState.CLOSE
 UNKNOWN, NOT_STARTED = PeriodState.UNKNOWN, PeriodState.NOT_STARTED
 
 MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
-DEFAULT = JudgePolicy()
-ON_HOLD_COUNTS = JudgePolicy(on_hold_counts_as_closed=True)
+DEFAULT = JudgingPolicy()
+ON_HOLD_COUNTS = JudgingPolicy(on_hold_counts_as_closed=True)
 
-ENGLAND = WorkCalendar(
+ENGLAND = WorkdayCalendar(
     "England",
     days_off={
         date(2026, 1, 1): "New Year's Day",
@@ -32,9 +32,9 @@ ENGLAND = WorkCalendar(
         date(2026, 12, 25): "Christmas Day",
         date(2026, 12, 28): "Boxing Day (observed)",
     },
-    covers=frozenset({2026}),
+    covered_years=frozenset({2026}),
 )
-IRELAND = WorkCalendar(
+IRELAND = WorkdayCalendar(
     "Ireland",
     days_off={
         date(2026, 1, 1): "New Year's Day",
@@ -45,7 +45,7 @@ IRELAND = WorkCalendar(
         date(2026, 10, 26): "October holiday",
         date(2026, 12, 25): "Christmas Day",
     },
-    covers=frozenset({2026}),
+    covered_years=frozenset({2026}),
 )
 
 
@@ -80,18 +80,18 @@ def due(on: str, zone: str = "Europe/London", cut_off: time | None = None) -> De
     return Deadline(date.fromisoformat(on), zone, cut_off)
 
 
-def seen(state: PeriodState, at: str, after: str | None = None) -> Change:
+def seen(state: PeriodState, at: str, after: str | None = None) -> ObservedChange:
     """A state seen by the read at one time; the read before it was `after` (None: we had never looked)."""
-    return Change(state, utc(at), utc(after) if after else None)
+    return ObservedChange(state, utc(at), utc(after) if after else None)
 
 
 def row(
     entity: Entity,
-    changes: list[Change],
+    changes: list[ObservedChange],
     deadline: Deadline | None,
     as_of: str,
     *,
-    policy: JudgePolicy = DEFAULT,
+    policy: JudgingPolicy = DEFAULT,
     **other: Any,
 ) -> Row:
     """An entity's row as a snapshot would build it."""
@@ -108,7 +108,7 @@ def row(
         "connection": "simulated",
         "state": history.state,
         "because": "",
-        "native": None,
+        "native_facts": None,
         "span": MAY,
         "period_name": "May 2026",
         "deadline": deadline,
@@ -141,7 +141,7 @@ US_RETAIL_STORY = [
 EU_DTC_STORY = [seen(OPEN, "2026-06-01 09:00")]
 
 
-def worked_example(as_of: str = "2026-06-12 12:00", *, policy: JudgePolicy = DEFAULT) -> Scoreboard:
+def worked_example(as_of: str = "2026-06-12 12:00", *, policy: JudgingPolicy = DEFAULT) -> Scoreboard:
     """The board of the worked example at a moment, with everything that had been seen by then."""
     moment = utc(as_of)
     told = [

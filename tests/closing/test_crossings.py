@@ -6,10 +6,10 @@ from datetime import date, datetime
 
 import pytest
 
-from closing.calendar.days import WorkCalendar
+from closing.calendar.days import WorkdayCalendar
 from closing.calendar.deadlines import Deadline
-from closing.judging.alert_line import Crossing, crossings, over_the_line_on
-from closing.judging.standing import Change, JudgePolicy, LatenessUnit
+from closing.judging.alert_line import Crossing, alert_line_crossed_on, crossings
+from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange
 from closing.judging.states import PeriodState
 from tests.make import utc
 
@@ -21,29 +21,29 @@ OPEN, CLOSED, UNKNOWN, ON_HOLD = (
 )
 DUE = Deadline(date(2026, 6, 9), "Europe/Amsterdam")
 LATE_AT, OVER_AT = utc("2026-06-09 22:00"), utc("2026-06-14 22:00")  # midnights in Amsterdam
-WEEKDAYS = WorkCalendar("Weekdays")
+WEEKDAYS = WorkdayCalendar("Weekdays")
 
 
-def seen(state: PeriodState, at: str, before: str | None) -> Change:
-    return Change(state, utc(at), utc(before) if before else None)
+def seen(state: PeriodState, at: str, before: str | None) -> ObservedChange:
+    return ObservedChange(state, utc(at), utc(before) if before else None)
 
 
 def told(
-    *changes: Change,
+    *changes: ObservedChange,
     read_at: str | None,
     as_of: str = "2026-06-20 12:00",
     deadlines: tuple[tuple[str, Deadline], ...] = (("2026-06-01 12:00", DUE),),
-    policy: JudgePolicy | None = None,
+    policy: JudgingPolicy | None = None,
 ) -> list[tuple[datetime, bool]]:
     found: list[Crossing] = crossings(
         changes,
         [(utc(at), deadline) for at, deadline in deadlines],
-        policy or JudgePolicy(),
+        policy or JudgingPolicy(),
         read_at=utc(read_at) if read_at else None,
         as_of=utc(as_of),
         calendar=WEEKDAYS,
     )
-    return [(each.at, each.over) for each in found]
+    return [(each.at, each.alerting) for each in found]
 
 
 FIRST = seen(OPEN, "2026-06-01 12:00", None)
@@ -79,7 +79,7 @@ def test_a_close_between_reads_on_both_sides_of_the_deadline_leaves_it_open() ->
     ],
 )
 def test_what_went_dark_over_the_deadline_is_late_only_when_seen_not_closed_again(
-    after: Change, is_late: bool
+    after: ObservedChange, is_late: bool
 ) -> None:
     dark = seen(UNKNOWN, "2026-06-08 12:00", "2026-06-07 12:00")
     assert told(FIRST, dark, read_at="2026-06-11 11:58", as_of="2026-06-11 12:00") == []
@@ -93,7 +93,7 @@ def test_what_was_confirmed_after_the_deadline_and_then_went_dark_was_late() -> 
 
 def test_on_hold_is_not_late_where_it_counts_as_closed() -> None:
     held = seen(ON_HOLD, "2026-06-08 12:00", "2026-06-08 11:00")
-    counts = JudgePolicy(on_hold_counts_as_closed=True)
+    counts = JudgingPolicy(on_hold_counts_as_closed=True)
     assert told(FIRST, held, read_at="2026-06-20 11:58", policy=counts) == []
     assert len(told(FIRST, held, read_at="2026-06-20 11:58")) == 2
 
@@ -130,7 +130,7 @@ def test_a_deadline_that_was_moved_is_crossed_where_it_was_in_force() -> None:
 
 
 def test_the_line_counts_in_the_unit_of_the_policy() -> None:
-    assert over_the_line_on(DUE, JudgePolicy()) == date(2026, 6, 15)
-    working = JudgePolicy(unit=LatenessUnit.WORKING_DAYS)
-    assert over_the_line_on(DUE, working, WEEKDAYS) == date(2026, 6, 17)
-    assert over_the_line_on(DUE, JudgePolicy(alert_after_days=0)) == date(2026, 6, 10)
+    assert alert_line_crossed_on(DUE, JudgingPolicy()) == date(2026, 6, 15)
+    working = JudgingPolicy(unit=LatenessUnit.WORKING_DAYS)
+    assert alert_line_crossed_on(DUE, working, WEEKDAYS) == date(2026, 6, 17)
+    assert alert_line_crossed_on(DUE, JudgingPolicy(alert_after_days=0)) == date(2026, 6, 10)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from closing.calendar.days import (
     CalendarUncovered,
     DateSpan,
-    WorkCalendar,
+    WorkdayCalendar,
     end_of_day,
     full_date,
     instant_at,
@@ -27,7 +27,7 @@ from tests.properties import examples
 DAYS = st.dates(date(2000, 1, 1), date(2040, 12, 31))
 ZONES = st.sampled_from(sorted(zoneinfo.available_timezones())).map(zone_named)
 CALENDARS = st.builds(
-    WorkCalendar,
+    WorkdayCalendar,
     name=st.just("Drawn"),
     weekend=st.frozensets(st.integers(0, 6), max_size=6),
     days_off=st.dictionaries(st.dates(date(2026, 1, 1), date(2026, 12, 31)), st.just("day off"), max_size=40),
@@ -49,13 +49,13 @@ def test_sixth_working_day_of_june_2026_is_the_8th_in_england_and_the_9th_in_ire
 
 
 def test_weekend_of_friday_and_saturday() -> None:
-    dubai = WorkCalendar("Gulf", weekend=frozenset({4, 5}))
+    dubai = WorkdayCalendar("Gulf", weekend=frozenset({4, 5}))
     assert [dubai.nth_workday_after(date(2026, 6, 3), n).day for n in (1, 2, 3)] == [4, 7, 8]
 
 
 def test_an_extra_working_day_beats_weekend_and_holiday() -> None:
     saturday, holiday = date(2026, 6, 6), date(2026, 6, 1)
-    worked = WorkCalendar(
+    worked = WorkdayCalendar(
         "Made up", days_off={holiday: "Holiday"}, extra_working=frozenset({saturday, holiday})
     )
     assert worked.is_workday(saturday)
@@ -69,13 +69,13 @@ def test_a_year_without_holiday_data_is_never_a_year_without_holidays() -> None:
     with pytest.raises(CalendarUncovered):
         ENGLAND.workdays_between(date(2026, 12, 30), date(2027, 1, 2))
     assert ENGLAND.workdays_between(date(2025, 12, 31), date(2026, 12, 31)) == 253
-    assert WorkCalendar("Blank").nth_workday_after(date(2026, 12, 31), 1) == date(2027, 1, 1)
+    assert WorkdayCalendar("Blank").nth_workday_after(date(2026, 12, 31), 1) == date(2027, 1, 1)
 
 
 @pytest.mark.parametrize("weekend", [frozenset(range(7)), frozenset({7}), frozenset({-1, 5})])
 def test_a_weekend_that_leaves_no_day_or_names_none_is_refused(weekend: frozenset[int]) -> None:
     with pytest.raises(ValueError, match="weekend"):
-        WorkCalendar("Never", weekend=weekend)
+        WorkdayCalendar("Never", weekend=weekend)
 
 
 def test_there_is_no_working_day_number_zero_after_a_day() -> None:
@@ -84,14 +84,14 @@ def test_there_is_no_working_day_number_zero_after_a_day() -> None:
 
 
 @given(CALENDARS, IN_2026, st.integers(1, 20))
-def test_nth_working_day_rises_strictly_with_n(calendar: WorkCalendar, day: date, n: int) -> None:
+def test_nth_working_day_rises_strictly_with_n(calendar: WorkdayCalendar, day: date, n: int) -> None:
     nth, following = calendar.nth_workday_after(day, n), calendar.nth_workday_after(day, n + 1)
     assert day < nth < following
     assert calendar.is_workday(nth)
 
 
 @given(CALENDARS, IN_2026, st.integers(1, 20))
-def test_counting_and_walking_agree(calendar: WorkCalendar, day: date, n: int) -> None:
+def test_counting_and_walking_agree(calendar: WorkdayCalendar, day: date, n: int) -> None:
     nth = calendar.nth_workday_after(day, n)
     assert calendar.workdays_between(day, nth) == n
     assert calendar.workdays_between(day, nth - timedelta(days=1)) == n - 1
@@ -99,7 +99,7 @@ def test_counting_and_walking_agree(calendar: WorkCalendar, day: date, n: int) -
 
 @given(CALENDARS, IN_2026, st.integers(-5, 400))
 def test_working_days_between_are_those_one_would_count(
-    calendar: WorkCalendar, after: date, days: int
+    calendar: WorkdayCalendar, after: date, days: int
 ) -> None:
     upto = after + timedelta(days=days)
     counted = sum(calendar.is_workday(after + timedelta(days=step)) for step in range(1, days + 1))
@@ -108,9 +108,9 @@ def test_working_days_between_are_those_one_would_count(
 
 @given(CALENDARS, IN_2026, st.integers(1, 20), IN_2026)
 def test_a_holiday_never_brings_a_working_day_forward(
-    calendar: WorkCalendar, day: date, n: int, off: date
+    calendar: WorkdayCalendar, day: date, n: int, off: date
 ) -> None:
-    more = WorkCalendar(
+    more = WorkdayCalendar(
         calendar.name, calendar.weekend, {**calendar.days_off, off: "one more"}, calendar.extra_working
     )
     assert more.nth_workday_after(day, n) >= calendar.nth_workday_after(day, n)

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from closing.calendar.days import CalendarUncovered, DateSpan, WorkCalendar, instant_at, zone_named
+from closing.calendar.days import CalendarUncovered, DateSpan, WorkdayCalendar, instant_at, zone_named
 from closing.calendar.deadlines import (
     CalendarDayRule,
     DayOfMonthRule,
-    FixedDate,
-    Rule,
+    DeadlineRule,
+    FixedDateRule,
     WorkdayRule,
     deadline_for,
     ordinal,
 )
 from tests.closing.story import ENGLAND, IRELAND, MAY, TWENTY_ZONES, due, utc
 
-BLANK = WorkCalendar("Monday to Friday")
+BLANK = WorkdayCalendar("Monday to Friday")
 WD6 = WorkdayRule(6)
 
 
@@ -44,7 +44,7 @@ def ending(day: str) -> DateSpan:
     ],
 )
 def test_the_sixth_working_day_of_june_2026_is_the_8th(country: str, days_off: dict[date, str]) -> None:
-    calendar = WorkCalendar(country, days_off=days_off, covers=frozenset({2026}))
+    calendar = WorkdayCalendar(country, days_off=days_off, covered_years=frozenset({2026}))
     deadline = deadline_for(WD6, MAY, calendar, "Europe/London")
     assert (deadline.due_on, deadline.label) == (date(2026, 6, 8), "WD6")
     assert deadline.explanation == (
@@ -78,7 +78,7 @@ def test_every_holiday_passed_over_is_named() -> None:
 
 
 def test_an_extra_working_day_is_named_too() -> None:
-    calendar = WorkCalendar("Swap", extra_working=frozenset({date(2026, 6, 6)}))
+    calendar = WorkdayCalendar("Swap", extra_working=frozenset({date(2026, 6, 6)}))
     deadline = deadline_for(WD6, MAY, calendar, "Europe/London")
     assert deadline.due_on == date(2026, 6, 6)
     assert deadline.explanation.endswith("Sat 6 June 2026 (Sat 6 June counted as worked)")
@@ -132,11 +132,11 @@ def test_a_day_of_the_month_in_words() -> None:
 
 
 def test_an_agreed_date_says_who_agreed_it_and_why() -> None:
-    rule = FixedDate(date(2026, 6, 11), "auditors on site", "Dana Reed")
+    rule = FixedDateRule(date(2026, 6, 11), "auditors on site", "Dana Reed")
     deadline = deadline_for(rule, MAY, ENGLAND, "America/New_York")
     assert (deadline.due_on, deadline.label) == (date(2026, 6, 11), "agreed")
     assert deadline.explanation == "agreed date: Thu 11 June 2026, agreed by Dana Reed (auditors on site)"
-    bare = deadline_for(FixedDate(date(2026, 6, 11)), MAY, ENGLAND, "America/New_York")
+    bare = deadline_for(FixedDateRule(date(2026, 6, 11)), MAY, ENGLAND, "America/New_York")
     assert bare.explanation == "agreed date: Thu 11 June 2026"
 
 
@@ -178,7 +178,7 @@ def test_a_year_end_without_its_own_number_is_a_quarter_end() -> None:
         lambda: DayOfMonthRule(32),
     ],
 )
-def test_a_rule_that_names_no_day_is_refused(make: Callable[[], Rule]) -> None:
+def test_a_rule_that_names_no_day_is_refused(make: Callable[[], DeadlineRule]) -> None:
     with pytest.raises(ValueError):
         make()
 
@@ -232,8 +232,8 @@ def test_a_holiday_never_brings_a_deadline_forward(
     rule: WorkdayRule, last: date, days_off: set[date], one_more: date
 ) -> None:
     period = DateSpan(last, last)
-    few = deadline_for(rule, period, WorkCalendar("Few", days_off=dict.fromkeys(days_off, "off")), "UTC")
-    many = WorkCalendar("Many", days_off=dict.fromkeys({*days_off, one_more}, "off"))
+    few = deadline_for(rule, period, WorkdayCalendar("Few", days_off=dict.fromkeys(days_off, "off")), "UTC")
+    many = WorkdayCalendar("Many", days_off=dict.fromkeys({*days_off, one_more}, "off"))
     assert deadline_for(rule, period, many, "UTC").due_on >= few.due_on
 
 
@@ -248,7 +248,7 @@ def test_a_higher_number_is_a_later_deadline(n: int, first_is: int, last: date) 
     assert zero == deadline_for(WorkdayRule(n + 1, 1), period, ENGLAND_ALWAYS, "UTC").due_on
 
 
-ENGLAND_ALWAYS = WorkCalendar("England", days_off=ENGLAND.days_off)
+ENGLAND_ALWAYS = WorkdayCalendar("England", days_off=ENGLAND.days_off)
 
 
 @given(st.integers(1, 31), st.dates(date(2000, 1, 1), date(2040, 12, 31)))

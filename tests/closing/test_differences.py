@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.calendar.deadlines import Deadline
-from closing.judging.standing import Change, JudgePolicy, Level
+from closing.judging.standing import JudgingPolicy, Level, ObservedChange
 from closing.scoreboard.board import Scoreboard
-from closing.scoreboard.board_diff import CONFIDENCE, Difference, Differences, Kind, differences
+from closing.scoreboard.board_diff import CONFIDENCE_KINDS, BoardDiff, ChangeKind, RowChange, diff_boards
 from closing.scoreboard.row import Row, ranked
 from tests.closing.story import (
     CLOSED,
@@ -41,7 +41,7 @@ from tests.closing.story import (
 THEN, NOW = "2026-06-09 12:00", "2026-06-16 12:00"
 
 
-def told(entity: Entity, story: list[Change], as_of: str, **other: Any) -> Row:
+def told(entity: Entity, story: list[ObservedChange], as_of: str, **other: Any) -> Row:
     """The row at a moment, with what had been seen by then."""
     by = other.pop("deadline", due("2026-06-09", entity.zone))
     known = [change for change in story if change.seen_at <= utc(as_of)]
@@ -51,19 +51,19 @@ def told(entity: Entity, story: list[Change], as_of: str, **other: Any) -> Row:
 
 
 def between(
-    story: list[Change],
+    story: list[ObservedChange],
     then: dict[str, Any] | None = None,
     now: dict[str, Any] | None = None,
     *,
     moments: tuple[str, str] = (THEN, NOW),
     **both: Any,
-) -> list[tuple[Kind, str]]:
+) -> list[tuple[ChangeKind, str]]:
     """The differences of one entity whose story is told at two moments."""
     boards = [
         board(told(EU_DTC, story, at, **{**both, **(other or {})}), as_of=at)
         for at, other in zip(moments, (then, now), strict=True)
     ]
-    found = differences(*boards)
+    found = diff_boards(*boards)
     assert {(each.code, each.name) for each in found.items} <= {("NLDT", "EU DTC BV")}
     return [(each.kind, each.words) for each in found.items]
 
@@ -75,26 +75,26 @@ FIRST = seen(OPEN, "2026-06-01 09:00")
 
 
 def test_the_worked_example_from_the_8th_to_the_15th() -> None:
-    found = differences(worked_example("2026-06-08 16:00"), worked_example("2026-06-15 12:00"))
+    found = diff_boards(worked_example("2026-06-08 16:00"), worked_example("2026-06-15 12:00"))
     assert [(each.code, each.kind, each.words) for each in found.items] == [
-        ("UKRT", Kind.CLOSED, "closed on 8 June, on time"),
-        ("USRT", Kind.ON_HOLD, "on hold, it was open"),
-        ("NLDT", Kind.OVER_THE_LINE, "6 days late, over the alert line"),
-        ("USRT", Kind.LATE, "4 days late"),
+        ("UKRT", ChangeKind.CLOSED, "closed on 8 June, on time"),
+        ("USRT", ChangeKind.ON_HOLD, "on hold, it was open"),
+        ("NLDT", ChangeKind.OVER_THE_LINE, "6 days late, over the alert line"),
+        ("USRT", ChangeKind.LATE, "4 days late"),
     ]
     assert found.summary == "since then: 1 closed, 1 put on hold, 1 now over the alert line, 1 now late"
     assert (found.then, found.now) == (utc("2026-06-08 16:00"), utc("2026-06-15 12:00"))
 
 
 def test_nothing_has_changed() -> None:
-    found = differences(worked_example("2026-06-12 12:00"), worked_example("2026-06-12 13:00"))
+    found = diff_boards(worked_example("2026-06-12 12:00"), worked_example("2026-06-12 13:00"))
     assert not found
     assert found.summary == "nothing has changed since"
 
 
 def test_what_cannot_be_confirmed_is_never_told_as_unchanged() -> None:
     then, now = (told(EU_DTC, [FIRST], at, fresh=False) for at in ("2026-06-09 12:00", "2026-06-09 13:00"))
-    found = differences(board(then, as_of="2026-06-09 12:00"), board(now, as_of="2026-06-09 13:00"))
+    found = diff_boards(board(then, as_of="2026-06-09 12:00"), board(now, as_of="2026-06-09 13:00"))
     assert not found
     assert found.summary == "no change seen since, 1 cannot be confirmed"
 
@@ -103,10 +103,14 @@ def test_what_is_only_stale_now_has_not_changed() -> None:
     closed = [FIRST, seen(CLOSED, "2026-06-05 18:00", after="2026-06-05 12:00")]
     read_at = utc("2026-06-15 09:12")
     then, now = told(EU_DTC, closed, THEN), told(EU_DTC, closed, NOW, fresh=False, read_at=read_at)
-    found = differences(board(then, as_of=THEN), board(now, as_of=NOW))
+    found = diff_boards(board(then, as_of=THEN), board(now, as_of=NOW))
     assert list(found.items) == [
-        Difference(
-            "NLDT", "EU DTC BV", Kind.STALE, "closed when last read, no longer confirmed", seen_at=read_at
+        RowChange(
+            "NLDT",
+            "EU DTC BV",
+            ChangeKind.STALE,
+            "closed when last read, no longer confirmed",
+            seen_at=read_at,
         )
     ]
     assert found.summary == "since then: no change seen, 1 no longer confirmed"
@@ -116,7 +120,7 @@ def test_a_month_is_compared_with_itself_only() -> None:
     may = worked_example()
     april = Scoreboard(date(2026, 4, 1), may.as_of, may.rows, GROUPS)
     with pytest.raises(ValueError, match="2026-04 and 2026-05 cannot be compared"):
-        differences(april, may)
+        diff_boards(april, may)
 
 
 # --- every kind in its words
@@ -126,31 +130,31 @@ def test_closed_late_reopened_and_closed_again() -> None:
     closed = seen(CLOSED, "2026-06-11 12:00", after="2026-06-11 11:00")
     opened = seen(OPEN, "2026-06-12 12:00", after="2026-06-12 11:00")
     again = seen(CLOSED, "2026-06-15 12:00", after="2026-06-15 11:00")
-    assert between([FIRST, closed]) == [(Kind.CLOSED, "closed on 11 June, 2 days late")]
+    assert between([FIRST, closed]) == [(ChangeKind.CLOSED, "closed on 11 June, 2 days late")]
     assert between([FIRST, closed, opened]) == [
-        (Kind.REOPENED, "closed and reopened in between, open now"),
-        (Kind.OVER_THE_LINE, "7 days late, over the alert line"),
+        (ChangeKind.REOPENED, "closed and reopened in between, open now"),
+        (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
     ]
     after_close = ("2026-06-11 18:00", NOW)
     assert between([FIRST, closed, opened], moments=after_close) == [
-        (Kind.REOPENED, "reopened, open now"),
-        (Kind.OVER_THE_LINE, "7 days late, over the alert line"),
+        (ChangeKind.REOPENED, "reopened, open now"),
+        (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
     ]
     assert between([FIRST, closed, opened, again], moments=after_close) == [
-        (Kind.CLOSED_AGAIN, "reopened, and closed again on 15 June")
+        (ChangeKind.CLOSED_AGAIN, "reopened, and closed again on 15 June")
     ]
     # Open both times, though it had been closed and reopened before and went on hold for an hour in between.
     spell = [seen(ON_HOLD, "2026-06-13 12:00"), seen(OPEN, "2026-06-13 13:00")]
     reopened = [FIRST, closed, opened, *spell]
     assert between(reopened, moments=("2026-06-12 18:00", "2026-06-13 18:00")) == [
-        (Kind.OPENED, "open again, it had changed in between")
+        (ChangeKind.OPENED, "open again, it had changed in between")
     ]
 
 
 def test_a_close_between_two_reads_on_both_sides_of_the_deadline() -> None:
     closed = seen(CLOSED, "2026-06-11 12:00", after="2026-06-08 12:00")
     assert between([FIRST, closed], moments=("2026-06-08 12:00", NOW)) == [
-        (Kind.CLOSED, "closed between 8 June and 11 June")
+        (ChangeKind.CLOSED, "closed between 8 June and 11 June")
     ]
 
 
@@ -159,63 +163,65 @@ def test_a_close_after_the_cut_off_of_its_day() -> None:
     closed = seen(CLOSED, "2026-06-09 16:00", after="2026-06-09 15:00")
     moments = ("2026-06-09 08:00", "2026-06-09 18:00")
     assert between([FIRST, closed], moments=moments, deadline=at_noon) == [
-        (Kind.CLOSED, "closed on 9 June, after the cut-off")
+        (ChangeKind.CLOSED, "closed on 9 June, after the cut-off")
     ]
-    assert between([FIRST], moments=moments, deadline=at_noon) == [(Kind.LATE, "late, past its cut-off")]
+    assert between([FIRST], moments=moments, deadline=at_noon) == [
+        (ChangeKind.LATE, "late, past its cut-off")
+    ]
 
 
 def test_a_window_that_had_not_reached_a_new_period_was_no_close() -> None:
     before = seen(CLOSED, "2026-05-02 12:00")
     reached = seen(OPEN, "2026-05-20 12:00", after="2026-05-20 11:00")
     assert between([before, reached], moments=("2026-05-10 12:00", "2026-05-21 12:00")) == [
-        (Kind.OPENED, "open, it was closed")
+        (ChangeKind.OPENED, "open, it was closed")
     ]
 
 
 def test_on_hold_that_counts_as_closed_says_so() -> None:
     held = seen(ON_HOLD, "2026-06-09 16:00", after="2026-06-09 15:00")
     assert between([FIRST, held], policy=ON_HOLD_COUNTS) == [
-        (Kind.CLOSED, "on hold, which counts as closed, on 9 June, on time")
+        (ChangeKind.CLOSED, "on hold, which counts as closed, on 9 June, on time")
     ]
     closed = seen(CLOSED, "2026-06-12 16:00", after="2026-06-12 15:00")
     later = ("2026-06-10 12:00", NOW)
     assert between([FIRST, held, closed], moments=later, policy=ON_HOLD_COUNTS) == [
-        (Kind.CLOSED, "closed, it was on hold")
+        (ChangeKind.CLOSED, "closed, it was on hold")
     ]
 
 
 def test_a_policy_that_changes_what_counts() -> None:
     held = seen(ON_HOLD, "2026-06-05 16:00", after="2026-06-05 15:00")
     assert between([FIRST, held], then={"policy": DEFAULT}, now={"policy": ON_HOLD_COUNTS}) == [
-        (Kind.POLICY, "on hold, which counts as closed by policy")
+        (ChangeKind.POLICY, "on hold, which counts as closed by policy")
     ]
     assert between([FIRST, held], then={"policy": ON_HOLD_COUNTS}, now={"policy": DEFAULT})[0] == (
-        Kind.POLICY,
+        ChangeKind.POLICY,
         "on hold, which no longer counts as closed by policy",
     )
 
 
 def test_another_deadline() -> None:
     later = due("2026-06-19", EU_DTC.zone)
-    moved = [(Kind.DEADLINE, "deadline Fri 19 June, it was Tue 9 June")]
+    moved = [(ChangeKind.DEADLINE, "deadline Fri 19 June, it was Tue 9 June")]
     assert between([FIRST], now={"deadline": later}) == moved
     assert between([FIRST], now={"deadline": later}, moments=("2026-06-12 12:00", NOW)) == [
-        (Kind.LESS_LATE, "not late any more"),
+        (ChangeKind.LESS_LATE, "not late any more"),
         *moved,
     ]
-    assert between([FIRST], now={"policy": JudgePolicy(10)}, moments=("2026-06-15 12:00", NOW)) == [
-        (Kind.LESS_LATE, "not over the alert line any more")
+    assert between([FIRST], now={"policy": JudgingPolicy(10)}, moments=("2026-06-15 12:00", NOW)) == [
+        (ChangeKind.LESS_LATE, "not over the alert line any more")
     ]
     assert between([FIRST], then={"deadline": None}) == [
-        (Kind.OVER_THE_LINE, "7 days late, over the alert line"),
-        (Kind.DEADLINE, "deadline set: Tue 9 June"),
+        (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
+        (ChangeKind.DEADLINE, "deadline set: Tue 9 June"),
     ]
-    assert between([FIRST], now={"deadline": None}) == [(Kind.DEADLINE, "no deadline any more")]
+    assert between([FIRST], now={"deadline": None}) == [(ChangeKind.DEADLINE, "no deadline any more")]
     worded = replace(due("2026-06-09", EU_DTC.zone), explanation="in other words")
     assert not between([FIRST], now={"deadline": worded}, moments=(THEN, "2026-06-09 13:00"))
     there = due("2026-06-19", "Europe/London")
     assert between([FIRST], then={"deadline": later}, now={"deadline": there}) == [
-        (Kind.DEADLINE, "deadline Fri 19 June in London, it was Fri 19 June in Amsterdam")
+        (ChangeKind.DEADLINE, "deadline Fri 19 June in London, it was Fri 19 June in Amsterdam")
     ]
 
 
@@ -231,71 +237,73 @@ def test_another_period_of_the_month_brings_its_own_deadline() -> None:
 def test_not_known_any_more_is_neither_open_nor_closed() -> None:
     lost = seen(UNKNOWN, "2026-06-10 12:00", after="2026-06-10 11:00")
     assert between([FIRST, lost]) == [
-        (Kind.LATE, "1 day late when last read"),
-        (Kind.UNKNOWN, "not known any more, not closed when last known"),
+        (ChangeKind.LATE, "1 day late when last read"),
+        (ChangeKind.UNKNOWN, "not known any more, not closed when last known"),
     ]
     closed = seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
     assert between([FIRST, closed, lost]) == [
-        (Kind.UNKNOWN, "not known any more, closed when last known")
+        (ChangeKind.UNKNOWN, "not known any more, closed when last known")
     ]  # not "1 closed": nobody knows whether it still is
 
 
 def test_known_again() -> None:
     lost = seen(UNKNOWN, "2026-06-08 12:00", after="2026-06-08 11:00")
     back = seen(OPEN, "2026-06-10 12:00", after="2026-06-10 11:00")
-    assert (Kind.KNOWN, "known again: open") in between([FIRST, lost, back])
+    assert (ChangeKind.KNOWN, "known again: open") in between([FIRST, lost, back])
     closed = seen(CLOSED, "2026-06-10 12:00", after="2026-06-10 11:00")
     # Somewhere in the dark spell, hence between the reads around it.
-    assert between([FIRST, lost, closed]) == [(Kind.CLOSED, "closed between 8 June and 10 June")]
+    assert between([FIRST, lost, closed]) == [(ChangeKind.CLOSED, "closed between 8 June and 10 June")]
     was_closed = seen(CLOSED, "2026-06-05 12:00", after="2026-06-05 11:00")
-    assert between([FIRST, was_closed, lost, back])[0] == (Kind.REOPENED, "reopened, open now")
-    assert between([FIRST, was_closed, lost, closed]) == [(Kind.KNOWN, "known again: closed")]
+    assert between([FIRST, was_closed, lost, back])[0] == (ChangeKind.REOPENED, "reopened, open now")
+    assert between([FIRST, was_closed, lost, closed]) == [(ChangeKind.KNOWN, "known again: closed")]
     again = seen(CLOSED, "2026-06-11 12:00", after="2026-06-11 11:00")
     assert between([FIRST, was_closed, lost, back, again]) == [
-        (Kind.CLOSED_AGAIN, "reopened, and closed again on 11 June")
+        (ChangeKind.CLOSED_AGAIN, "reopened, and closed again on 11 June")
     ]
 
 
 def test_what_was_closed_at_our_first_look_has_not_closed_since() -> None:
     moments = ("2026-06-01 08:00", NOW)
-    assert between([seen(CLOSED, "2026-06-09 18:00")], moments=moments) == [(Kind.KNOWN, "known now: closed")]
+    assert between([seen(CLOSED, "2026-06-09 18:00")], moments=moments) == [
+        (ChangeKind.KNOWN, "known now: closed")
+    ]
     closed = seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
-    assert between([FIRST, closed], moments=moments) == [(Kind.CLOSED, "closed on 9 June, on time")]
+    assert between([FIRST, closed], moments=moments) == [(ChangeKind.CLOSED, "closed on 9 June, on time")]
 
 
 def test_late_at_our_first_look_is_late_since_only_if_it_was_not_due_then() -> None:
     looked = seen(OPEN, "2026-06-12 09:00")
     assert between([looked], moments=("2026-06-08 08:00", NOW)) == [
-        (Kind.OVER_THE_LINE, "7 days late, over the alert line"),
-        (Kind.KNOWN, "known now: open"),
+        (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
+        (ChangeKind.KNOWN, "known now: open"),
     ]
-    assert between([looked], moments=("2026-06-11 08:00", NOW)) == [(Kind.KNOWN, "known now: open")]
+    assert between([looked], moments=("2026-06-11 08:00", NOW)) == [(ChangeKind.KNOWN, "known now: open")]
 
 
 def test_missing_and_listed_again() -> None:
     gone = utc("2026-06-09 11:00")
     moments = (THEN, "2026-06-09 13:00")
     assert between([FIRST], now={"missing_since": gone}, moments=moments) == [
-        (Kind.MISSING, "the ERP no longer lists it")
+        (ChangeKind.MISSING, "the ERP no longer lists it")
     ]
     assert between([FIRST], then={"missing_since": gone}, moments=moments) == [
-        (Kind.LISTED, "the ERP lists it again")
+        (ChangeKind.LISTED, "the ERP lists it again")
     ]
 
 
 def test_confirmed_again() -> None:
     moments = (THEN, "2026-06-09 13:00")
     assert between([FIRST], then={"fresh": False}, moments=moments) == [
-        (Kind.CONFIRMED, "open, confirmed again")
+        (ChangeKind.CONFIRMED, "open, confirmed again")
     ]
 
 
 def test_who_appears_and_who_vanishes() -> None:
     uk, eu = told(UK_HOLDCO, [FIRST], THEN), told(EU_DTC, [FIRST], THEN)
-    found = differences(board(uk), board(eu))
+    found = diff_boards(board(uk), board(eu))
     assert [(each.code, each.kind, each.words) for each in found.items] == [
-        ("NLDT", Kind.APPEARED, "new on the board: open"),
-        ("UKHC", Kind.VANISHED, "not on the board any more"),
+        ("NLDT", ChangeKind.APPEARED, "new on the board: open"),
+        ("UKHC", ChangeKind.VANISHED, "not on the board any more"),
     ]
     assert found.summary == "since then: 1 new, 1 gone from the board"
 
@@ -314,7 +322,7 @@ DEADLINES = st.builds(
     st.just("Europe/Amsterdam"),
     st.none() | st.times(),
 )
-POLICIES = st.builds(JudgePolicy, st.integers(0, 8), on_hold_counts_as_closed=st.booleans())
+POLICIES = st.builds(JudgingPolicy, st.integers(0, 8), on_hold_counts_as_closed=st.booleans())
 WHO = (UK_HOLDCO, UK_RETAIL, US_RETAIL, EU_DTC)
 
 
@@ -325,7 +333,7 @@ def two_boards(draw: st.DrawFn) -> tuple[Scoreboard, Scoreboard]:
     rows: tuple[list[Row], list[Row]] = ([], [])
     for entity in WHO:
         times = sorted(draw(st.lists(MOMENTS, max_size=6, unique=True)))
-        story = [Change(draw(STATES), at, times[n - 1] if n else None) for n, at in enumerate(times)]
+        story = [ObservedChange(draw(STATES), at, times[n - 1] if n else None) for n, at in enumerate(times)]
         for at, side in zip(moments, rows, strict=True):
             if draw(st.integers(0, 9)):
                 known = [change for change in story if change.seen_at <= at]
@@ -344,8 +352,8 @@ def two_boards(draw: st.DrawFn) -> tuple[Scoreboard, Scoreboard]:
     return then, now
 
 
-def kinds(found: Differences) -> dict[str, set[Kind]]:
-    by_code: dict[str, set[Kind]] = {}
+def kinds(found: BoardDiff) -> dict[str, set[ChangeKind]]:
+    by_code: dict[str, set[ChangeKind]] = {}
     for each in found.items:
         by_code.setdefault(each.code, set()).add(each.kind)
     return by_code
@@ -354,33 +362,33 @@ def kinds(found: Differences) -> dict[str, set[Kind]]:
 @given(two_boards())
 def test_a_board_does_not_differ_from_itself(boards: tuple[Scoreboard, Scoreboard]) -> None:
     for each in boards:
-        assert not differences(each, each)
+        assert not diff_boards(each, each)
 
 
 @given(two_boards())
 def test_the_numbers_are_those_of_the_lists(boards: tuple[Scoreboard, Scoreboard]) -> None:
-    found = differences(*boards)
+    found = diff_boards(*boards)
     assert found.counts == Counter(each.kind for each in found.items)
     assert len({(each.code, each.kind) for each in found.items}) == len(found.items)
     assert all(each.words and each.name for each in found.items)
     numbers = [int(word) for word in found.summary.replace(",", "").split() if word.isdigit()]
-    assert sum(numbers) == len(found.items) or (not found and numbers == [found.unsure])
-    assert ("nothing has changed" in found.summary) <= (not found and not found.unsure)
+    assert sum(numbers) == len(found.items) or (not found and numbers == [found.unconfirmed_rows])
+    assert ("nothing has changed" in found.summary) <= (not found and not found.unconfirmed_rows)
 
 
 @given(two_boards())
 def test_whatever_differs_is_told(boards: tuple[Scoreboard, Scoreboard]) -> None:
     """An entity of which nothing is told says the same at both moments."""
     then, now = ({each.code: each for each in side.rows} for side in boards)
-    found = kinds(differences(*boards))
+    found = kinds(diff_boards(*boards))
     assert found.keys() <= then.keys() | now.keys()
     late = {Level.LATE, Level.ALERTING}
     for code in then.keys() | now.keys():
         one, other = then.get(code), now.get(code)
         if one is None or other is None:
-            assert found[code] == {Kind.VANISHED if other is None else Kind.APPEARED}
+            assert found[code] == {ChangeKind.VANISHED if other is None else ChangeKind.APPEARED}
             continue
-        if not found.get(code, set()) - CONFIDENCE:
+        if not found.get(code, set()) - CONFIDENCE_KINDS:
             assert one.state is other.state
             assert one.standing.closed == other.standing.closed
             assert (one.missing_since is None) == (other.missing_since is None)
@@ -393,17 +401,17 @@ def test_whatever_differs_is_told(boards: tuple[Scoreboard, Scoreboard]) -> None
 
 @given(two_boards())
 def test_looking_back_tells_the_opposite(boards: tuple[Scoreboard, Scoreboard]) -> None:
-    forth, back = kinds(differences(*boards)), kinds(differences(*boards[::-1]))
+    forth, back = kinds(diff_boards(*boards)), kinds(diff_boards(*boards[::-1]))
 
-    def who(found: dict[str, set[Kind]], kind: Kind) -> set[str]:
+    def who(found: dict[str, set[ChangeKind]], kind: ChangeKind) -> set[str]:
         return {code for code, those in found.items() if kind in those}
 
-    assert who(forth, Kind.DEADLINE) == who(back, Kind.DEADLINE)
+    assert who(forth, ChangeKind.DEADLINE) == who(back, ChangeKind.DEADLINE)
     for one, opposite in (
-        (Kind.APPEARED, Kind.VANISHED),
-        (Kind.MISSING, Kind.LISTED),
-        (Kind.STALE, Kind.CONFIRMED),
-        (Kind.POLICY, Kind.POLICY),
+        (ChangeKind.APPEARED, ChangeKind.VANISHED),
+        (ChangeKind.MISSING, ChangeKind.LISTED),
+        (ChangeKind.STALE, ChangeKind.CONFIRMED),
+        (ChangeKind.POLICY, ChangeKind.POLICY),
     ):
         assert who(forth, one) == who(back, opposite)
         assert who(forth, opposite) == who(back, one)
@@ -412,16 +420,16 @@ def test_looking_back_tells_the_opposite(boards: tuple[Scoreboard, Scoreboard]) 
 @given(two_boards())
 def test_closed_is_only_told_of_what_is_closed(boards: tuple[Scoreboard, Scoreboard]) -> None:
     now = {each.code: each for each in boards[1].rows}
-    for each in differences(*boards).items:
+    for each in diff_boards(*boards).items:
         shown = now.get(each.code)
-        if each.kind in {Kind.CLOSED, Kind.CLOSED_AGAIN}:
+        if each.kind in {ChangeKind.CLOSED, ChangeKind.CLOSED_AGAIN}:
             assert shown is not None
             assert shown.counts_as_closed
             assert shown.state is not UNKNOWN
-        elif each.kind in {Kind.REOPENED, Kind.OVER_THE_LINE, Kind.LATE}:
+        elif each.kind in {ChangeKind.REOPENED, ChangeKind.OVER_THE_LINE, ChangeKind.LATE}:
             assert shown is not None
             assert not shown.standing.closed
-        elif each.kind is Kind.STALE:
+        elif each.kind is ChangeKind.STALE:
             assert shown is not None
             assert not shown.fresh
 
@@ -430,6 +438,8 @@ def test_closed_is_only_told_of_what_is_closed(boards: tuple[Scoreboard, Scorebo
 def test_the_worked_example_never_changes_its_mind(later: timedelta) -> None:
     """Nothing that closed on the way is told as reopened, whatever the second moment."""
     moment = utc("2026-06-05 18:00") + later
-    found = differences(worked_example("2026-06-05 18:00"), worked_example(moment.isoformat()))
-    assert not {Kind.REOPENED, Kind.LESS_LATE, Kind.DEADLINE, Kind.KNOWN} & set(found.counts)
-    assert found.counts.get(Kind.CLOSED, 0) == (moment >= utc("2026-06-08 18:00"))
+    found = diff_boards(worked_example("2026-06-05 18:00"), worked_example(moment.isoformat()))
+    assert not {ChangeKind.REOPENED, ChangeKind.LESS_LATE, ChangeKind.DEADLINE, ChangeKind.KNOWN} & set(
+        found.counts
+    )
+    assert found.counts.get(ChangeKind.CLOSED, 0) == (moment >= utc("2026-06-08 18:00"))

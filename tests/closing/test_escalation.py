@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.calendar.deadlines import Deadline
-from closing.judging.escalation import escalated, first_alerting_day
-from closing.judging.standing import JudgePolicy, LatenessUnit, fold, judge
+from closing.judging.escalation import alerting_entities, first_alerting_day
+from closing.judging.standing import JudgingPolicy, LatenessUnit, fold, judge
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 from tests.closing.story import (
@@ -35,12 +35,12 @@ TEMPLATE = row(EU_DTC, EU_DTC_STORY, due("2026-06-09"), "2026-06-15 12:00")
 
 
 def test_nobody_is_in_the_queue_of_the_worked_example_until_the_15th() -> None:
-    assert escalated([worked_example("2026-06-14 12:00")]) == []
-    (only,) = escalated([worked_example("2026-06-15 12:00")])
+    assert alerting_entities([worked_example("2026-06-14 12:00")]) == []
+    (only,) = alerting_entities([worked_example("2026-06-15 12:00")])
     assert [(month, each.code, each.standing.days_late) for month, each in only.months] == [
         (date(2026, 5, 1), "NLDT", 6)
     ]
-    assert first_alerting_day(only.worst) == date(2026, 6, 15)
+    assert first_alerting_day(only.worst_row) == date(2026, 6, 15)
 
 
 def test_months_of_one_entity_stand_together_where_its_worst_month_ranks() -> None:
@@ -51,22 +51,22 @@ def test_months_of_one_entity_stand_together_where_its_worst_month_ranks() -> No
     may = board(late(EU_DTC, "2026-06-12"), late(US_RETAIL, "2026-06-08"), late(UK_HOLDCO, "2026-06-18"))
     told = [
         [(f"{month:%B}", each.code, each.standing.days_late) for month, each in entity.months]
-        for entity in escalated([may, april])
+        for entity in alerting_entities([may, april])
     ]
     assert told == [[("April", "NLDT", 43), ("May", "NLDT", 8)], [("May", "USRT", 12)]]
 
 
 def test_who_cannot_be_confirmed_stays_in_the_queue() -> None:
     stale = replace(worked_example("2026-06-15 12:00").rows[0], fresh=False)
-    (only,) = escalated([board(stale)])
-    assert only.worst is stale
+    (only,) = alerting_entities([board(stale)])
+    assert only.worst_row is stale
 
 
 @given(st.dates(date(2026, 6, 1), date(2026, 9, 1)), st.integers(0, 12), st.sampled_from(LatenessUnit))
 def test_over_the_line_from_that_day_on_and_not_the_day_before(
     due_on: date, line: int, unit: LatenessUnit
 ) -> None:
-    policy = JudgePolicy(line, unit)
+    policy = JudgingPolicy(line, unit)
     deadline = Deadline(due_on, "UTC")
 
     def on(day: date) -> Row:

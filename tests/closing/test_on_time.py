@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.judging.on_time import OnTime, on_time
+from closing.judging.on_time import OnTimeRate, on_time_rate
 from closing.scoreboard.row import Row
 from tests.closing.story import (
     CLOSED,
@@ -42,21 +42,21 @@ TOO_LATE = closed("2026-06-10 16:00", "2026-06-10 15:45")
 
 def counted(each: Row, at: str = AT) -> str | None:
     """What one row counts as."""
-    found = on_time([each], utc(at))
+    found = on_time_rate([each], utc(at))
     return next(
-        (name for name in OnTime.__dataclass_fields__ if getattr(found, name)), None
+        (name for name in OnTimeRate.__dataclass_fields__ if getattr(found, name)), None
     )  # fields of a dataclass with slots
 
 
 def test_the_worked_example() -> None:
-    found = on_time(worked_example().rows, utc(AT))
-    assert (found.on_time, found.missed, found.left_out) == (2, 2, 0)
+    found = on_time_rate(worked_example().rows, utc(AT))
+    assert (found.on_time, found.missed, found.excluded) == (2, 2, 0)
     assert found.permille == 500
 
 
 def test_36_closes_with_4_missed_are_88_9_percent_and_below_the_line() -> None:
-    found = on_time([IN_TIME] * 32 + [TOO_LATE] * 4, utc(AT))
-    assert (found.permille, found.below) == (889, True)
+    found = on_time_rate([IN_TIME] * 32 + [TOO_LATE] * 4, utc(AT))
+    assert (found.permille, found.below_target) == (889, True)
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_36_closes_with_4_missed_are_88_9_percent_and_below_the_line() -> None:
 def test_the_line_is_90_percent_and_rounding_does_not_cross_it(
     on_time_closes: int, missed: int, permille: int, below: bool
 ) -> None:
-    found = OnTime(on_time_closes, missed)
-    assert (found.permille, found.below) == (permille, below)
+    found = OnTimeRate(on_time_closes, missed)
+    assert (found.permille, found.below_target) == (permille, below)
 
 
 def test_nothing_due_gives_no_rate() -> None:
-    assert (OnTime().permille, OnTime().below) == (None, False)
-    assert OnTime(perhaps=2).permille is None
+    assert (OnTimeRate().permille, OnTimeRate().below_target) == (None, False)
+    assert OnTimeRate(perhaps_on_time=2).permille is None
 
 
 def test_what_each_row_counts_as() -> None:
@@ -96,10 +96,10 @@ def test_what_each_row_counts_as() -> None:
         "late": "missed",
         "open past its deadline": "missed",
         "closed when first read": "date_unknown",
-        "between two reads around the deadline": "perhaps",
+        "between two reads around the deadline": "perhaps_on_time",
         "no deadline": "no_deadline",
-        "not understood": "not_known",
-        "no period": "not_known",
+        "not understood": "unknown",
+        "no period": "unknown",
     }
 
 
@@ -122,7 +122,7 @@ def test_the_first_close_counts_though_it_was_undone() -> None:
 
 def test_a_reading_older_than_the_deadline_says_nothing_about_it() -> None:
     stale = replace(row(UK_HOLDCO, [BEGAN], NINTH, "2026-06-08 12:00"), fresh=False)
-    assert counted(stale) == "not_known"
+    assert counted(stale) == "unknown"
     known_late = replace(row(UK_HOLDCO, [BEGAN], NINTH, "2026-06-10 12:00"), fresh=False)
     assert counted(known_late) == "missed"  # a later reading cannot undo that
 
@@ -163,8 +163,8 @@ def test_every_row_counts_once_at_most(drawn: list[tuple[object, object, date | 
         )
         for first, then, due_on, fresh in drawn
     ]
-    found = on_time(rows, utc(AT))
+    found = on_time_rate(rows, utc(AT))
     ahead = sum(each.deadline is not None and not each.deadline.passed(utc(AT)) for each in rows)
-    assert found.due + found.left_out == len(rows) - ahead
+    assert found.due + found.excluded == len(rows) - ahead
     assert found.on_time <= sum(each.standing.first_closed_on is not None for each in rows)
     assert found.permille is None or 0 <= found.permille <= 1000

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.facts.base import NativeFacts, facts_from_json, facts_to_json
+from closing.facts.base import NativePeriodFacts, facts_from_json, facts_to_json
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 
@@ -35,7 +35,7 @@ WINDOWS_WITH_FLAGS = st.builds(
 
 
 @given(FINOPS | WINDOWS | WINDOWS_WITH_FLAGS)
-def test_facts_come_back_as_they_went(facts: NativeFacts) -> None:
+def test_facts_come_back_as_they_went(facts: NativePeriodFacts) -> None:
     assert facts_from_json(json.loads(json.dumps(facts_to_json(facts)))) == facts
 
 

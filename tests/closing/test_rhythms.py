@@ -9,41 +9,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.calendar.days import WorkCalendar, local_date, zone_named
-from closing.judging.notices import Kind
+from closing.calendar.days import WorkdayCalendar, local_date, zone_named
+from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import (
-    MOST_DAYS,
-    MOST_DAYS_OF_WEEKLY,
-    PROMISED,
-    USUAL,
-    Hours,
-    Rhythm,
-    choices,
-    due_at,
-    in_force,
+    DEFAULT_CADENCES,
+    MANDATORY_KINDS,
+    MAX_DELAY_DAYS,
+    MAX_WEEKLY_DELAY_DAYS,
+    Cadence,
+    NotificationHours,
+    allowed_cadences,
+    effective_cadence,
+    next_send_at,
 )
 
-AT_ONCE, DAILY, WEEKLY, NEVER = Rhythm
+AT_ONCE, DAILY, WEEKLY, NEVER = Cadence
 LONDON, NEW_YORK = "Europe/London", "America/New_York"
-ENGLAND = WorkCalendar(
+ENGLAND = WorkdayCalendar(
     "England",
     days_off={
         date(2026, 12, 25): "Christmas Day",
         date(2026, 12, 28): "Boxing Day",
         date(2026, 6, 15): "Fair",
     },
-    covers=frozenset({2026}),
+    covered_years=frozenset({2026}),
 )
-RESTS = Hours(LONDON, quiet_from=time(20), quiet_until=time(7), calendar=ENGLAND, rests=True)
+RESTS = NotificationHours(
+    LONDON, quiet_from=time(20), quiet_until=time(7), calendar=ENGLAND, defer_on_days_off=True
+)
 
 
 def there(text: str, zone: str = LONDON) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=zone_named(zone)).astimezone(UTC)
 
 
-def due(rhythm: Rhythm, hours: Hours, at: str, zone: str = LONDON) -> str:
+def due(rhythm: Cadence, hours: NotificationHours, at: str, zone: str = LONDON) -> str:
     """When it is due, by the clock of the person."""
-    found = due_at(rhythm, hours, there(at, zone))
+    found = next_send_at(rhythm, hours, there(at, zone))
     assert found.tzinfo is UTC
     return f"{found.astimezone(zone_named(zone)):%a %Y-%m-%d %H:%M}"
 
@@ -52,38 +54,41 @@ def due(rhythm: Rhythm, hours: Hours, at: str, zone: str = LONDON) -> str:
 
 
 def test_the_usual_rhythms() -> None:
-    at_once = {kind for kind, rhythm in USUAL.items() if rhythm is AT_ONCE}
-    assert at_once == set(Kind) - {Kind.DUE_SOON, Kind.LATE, Kind.NO_DEADLINE}
-    assert {USUAL[kind] for kind in set(Kind) - at_once} == {DAILY}
+    at_once = {kind for kind, rhythm in DEFAULT_CADENCES.items() if rhythm is AT_ONCE}
+    assert at_once == set(NoticeKind) - {NoticeKind.DUE_SOON, NoticeKind.LATE, NoticeKind.NO_DEADLINE}
+    assert {DEFAULT_CADENCES[kind] for kind in set(NoticeKind) - at_once} == {DAILY}
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_what_a_person_may_choose(kind: Kind) -> None:
-    fixed = {Kind.ALERT, Kind.ESCALATION, Kind.UNCONFIRMED, Kind.REOPENED}
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_what_a_person_may_choose(kind: NoticeKind) -> None:
+    fixed = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED}
     if kind in fixed:
-        assert choices(kind) == (AT_ONCE,)
-        assert choices(kind, in_digest=True) == (AT_ONCE, DAILY, WEEKLY)
+        assert allowed_cadences(kind) == (AT_ONCE,)
+        assert allowed_cadences(kind, in_digest=True) == (AT_ONCE, DAILY, WEEKLY)
     else:
-        free = (DAILY, WEEKLY, NEVER) if kind is Kind.LATE else (AT_ONCE, DAILY, WEEKLY, NEVER)
-        assert choices(kind) == choices(kind, in_digest=True) == free
+        free = (DAILY, WEEKLY, NEVER) if kind is NoticeKind.LATE else (AT_ONCE, DAILY, WEEKLY, NEVER)
+        assert allowed_cadences(kind) == allowed_cadences(kind, in_digest=True) == free
 
 
 @pytest.mark.parametrize("in_digest", [False, True])
-@pytest.mark.parametrize("chosen", [None, *Rhythm])
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("chosen", [None, *Cadence])
+@pytest.mark.parametrize("kind", NoticeKind)
 def test_a_choice_that_is_not_allowed_counts_as_the_soonest_that_is(
-    kind: Kind, chosen: Rhythm | None, in_digest: bool
+    kind: NoticeKind, chosen: Cadence | None, in_digest: bool
 ) -> None:
-    allowed, found = choices(kind, in_digest=in_digest), in_force(kind, chosen, in_digest=in_digest)
+    allowed, found = (
+        allowed_cadences(kind, in_digest=in_digest),
+        effective_cadence(kind, chosen, in_digest=in_digest),
+    )
     assert found in allowed
     if chosen is None:
-        assert found is USUAL[kind]
+        assert found is DEFAULT_CADENCES[kind]
     else:
         assert found is (chosen if chosen in allowed else allowed[0])
-    if kind in PROMISED:
+    if kind in MANDATORY_KINDS:
         assert found is not NEVER
         assert in_digest or found is AT_ONCE
-    if kind is Kind.LATE:
+    if kind is NoticeKind.LATE:
         assert found is not AT_ONCE
 
 
@@ -100,7 +105,7 @@ def test_a_choice_that_is_not_allowed_counts_as_the_soonest_that_is(
         ("2026-06-12 19:59", "Fri 2026-06-12 19:59"),
         ("2026-06-12 20:00", "Tue 2026-06-16 07:00"),  # the weekend, and Monday is a day off
         ("2026-06-13 12:00", "Tue 2026-06-16 07:00"),
-        ("2026-12-24 21:00", "Mon 2026-12-28 07:00"),  # MOST_DAYS are over although Boxing Day is off
+        ("2026-12-24 21:00", "Mon 2026-12-28 07:00"),  # MAX_DELAY_DAYS are over although Boxing Day is off
         ("2027-01-01 12:00", "Fri 2027-01-01 12:00"),  # no holidays are known of that year
         ("2027-01-02 12:00", "Mon 2027-01-04 07:00"),  # but weekends are
     ],
@@ -111,11 +116,11 @@ def test_at_once_waits_for_quiet_hours_and_days_off(at: str, comes: str) -> None
 
 def test_at_once_means_now_for_who_neither_rests_nor_has_quiet_hours() -> None:
     now = there("2026-06-13 03:00:07")
-    assert due_at(AT_ONCE, Hours(LONDON, calendar=ENGLAND), now) == now
+    assert next_send_at(AT_ONCE, NotificationHours(LONDON, calendar=ENGLAND), now) == now
 
 
 def test_quiet_hours_in_the_middle_of_the_day() -> None:
-    hours = Hours(LONDON, quiet_from=time(12), quiet_until=time(13, 30))
+    hours = NotificationHours(LONDON, quiet_from=time(12), quiet_until=time(13, 30))
     assert due(AT_ONCE, hours, "2026-06-17 12:20") == "Wed 2026-06-17 13:30"
     assert due(AT_ONCE, hours, "2026-06-17 13:30") == "Wed 2026-06-17 13:30"
 
@@ -131,12 +136,17 @@ def test_quiet_hours_in_the_middle_of_the_day() -> None:
 )
 def test_the_daily_digest(at: str, comes: str) -> None:
     assert due(DAILY, RESTS, at) == comes
-    assert due(DAILY, Hours(LONDON, calendar=ENGLAND), at) == comes  # of digests days off are always off
+    assert (
+        due(DAILY, NotificationHours(LONDON, calendar=ENGLAND), at) == comes
+    )  # of digests days off are always off
 
 
 def test_without_a_calendar_digests_come_every_day_unless_one_rests() -> None:
-    assert due(DAILY, Hours(LONDON), "2026-06-12 09:00") == "Sat 2026-06-13 08:00"
-    assert due(DAILY, Hours(LONDON, rests=True), "2026-06-12 09:00") == "Mon 2026-06-15 08:00"
+    assert due(DAILY, NotificationHours(LONDON), "2026-06-12 09:00") == "Sat 2026-06-13 08:00"
+    assert (
+        due(DAILY, NotificationHours(LONDON, defer_on_days_off=True), "2026-06-12 09:00")
+        == "Mon 2026-06-15 08:00"
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,59 +161,59 @@ def test_without_a_calendar_digests_come_every_day_unless_one_rests() -> None:
     ],
 )
 def test_the_weekly_digest(weekday: int, at: str, comes: str) -> None:
-    assert due(WEEKLY, Hours(LONDON, digest_weekday=weekday, calendar=ENGLAND), at) == comes
+    assert due(WEEKLY, NotificationHours(LONDON, digest_weekday=weekday, calendar=ENGLAND), at) == comes
 
 
 def test_a_digest_within_quiet_hours_comes_when_they_end() -> None:
-    hours = Hours(LONDON, digest_at=time(6), quiet_from=time(20), quiet_until=time(7))
+    hours = NotificationHours(LONDON, digest_at=time(6), quiet_from=time(20), quiet_until=time(7))
     assert due(DAILY, hours, "2026-06-17 05:00") == "Wed 2026-06-17 07:00"
-    late = Hours(LONDON, digest_at=time(23), quiet_from=time(20), quiet_until=time(7))
+    late = NotificationHours(LONDON, digest_at=time(23), quiet_from=time(20), quiet_until=time(7))
     assert due(DAILY, late, "2026-06-17 12:00") == "Thu 2026-06-18 07:00"
 
 
 def test_where_the_clocks_skip_the_digest_it_comes_right_after() -> None:
-    hours = Hours(NEW_YORK, digest_at=time(2, 30))
+    hours = NotificationHours(NEW_YORK, digest_at=time(2, 30))
     assert due(DAILY, hours, "2026-03-08 01:00", NEW_YORK) == "Sun 2026-03-08 03:00"
     assert due(DAILY, hours, "2026-03-08 03:00", NEW_YORK) == "Mon 2026-03-09 02:30"
-    quiet = Hours(NEW_YORK, digest_at=time(2, 30), quiet_from=time(3), quiet_until=time(5))
+    quiet = NotificationHours(NEW_YORK, digest_at=time(2, 30), quiet_from=time(3), quiet_until=time(5))
     assert due(DAILY, quiet, "2026-03-08 01:00", NEW_YORK) == "Sun 2026-03-08 05:00"
 
 
 def test_where_the_clocks_show_the_hour_of_the_digest_twice_it_comes_once() -> None:
-    hours = Hours(NEW_YORK, digest_at=time(1, 30))
-    first = due_at(DAILY, hours, there("2026-11-01 00:00", NEW_YORK))
+    hours = NotificationHours(NEW_YORK, digest_at=time(1, 30))
+    first = next_send_at(DAILY, hours, there("2026-11-01 00:00", NEW_YORK))
     assert first == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
-    again = due_at(DAILY, hours, first)
+    again = next_send_at(DAILY, hours, first)
     assert again == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
     assert (
-        due_at(DAILY, hours, first + timedelta(minutes=45)) == again
+        next_send_at(DAILY, hours, first + timedelta(minutes=45)) == again
     )  # 01:15 by the clock, for the second time
 
 
 def test_quiet_hours_last_until_the_clock_shows_their_end_next() -> None:
-    hours = Hours(NEW_YORK, quiet_from=time(22), quiet_until=time(1, 30))
+    hours = NotificationHours(NEW_YORK, quiet_from=time(22), quiet_until=time(1, 30))
     second = datetime(2026, 11, 1, 6, 10, tzinfo=UTC)  # 01:10 again
-    assert due_at(AT_ONCE, hours, second) == datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
-    gap = Hours(NEW_YORK, quiet_from=time(22), quiet_until=time(2, 30))
+    assert next_send_at(AT_ONCE, hours, second) == datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+    gap = NotificationHours(NEW_YORK, quiet_from=time(22), quiet_until=time(2, 30))
     assert due(AT_ONCE, gap, "2026-03-08 01:00", NEW_YORK) == "Sun 2026-03-08 03:00"
 
 
 def test_each_hears_by_the_clock_where_they_are() -> None:
     at = there("2026-06-17 12:00")
-    assert due_at(DAILY, Hours(NEW_YORK), at) == there("2026-06-17 08:00", NEW_YORK)
-    assert due_at(DAILY, Hours("Asia/Tokyo"), at) == there("2026-06-18 08:00", "Asia/Tokyo")
+    assert next_send_at(DAILY, NotificationHours(NEW_YORK), at) == there("2026-06-17 08:00", NEW_YORK)
+    assert next_send_at(DAILY, NotificationHours("Asia/Tokyo"), at) == there("2026-06-18 08:00", "Asia/Tokyo")
 
 
 @pytest.mark.parametrize("zone", ["", "Europe", "Nowhere/Land", "../etc/passwd", "UTC\x00"])
 def test_a_zone_that_is_none_counts_as_utc(zone: str) -> None:
-    assert due_at(DAILY, Hours(zone), datetime(2026, 6, 17, 9, tzinfo=UTC)) == datetime(
+    assert next_send_at(DAILY, NotificationHours(zone), datetime(2026, 6, 17, 9, tzinfo=UTC)) == datetime(
         2026, 6, 18, 8, tzinfo=UTC
     )
 
 
 def test_what_is_never_told_is_never_due() -> None:
     with pytest.raises(ValueError, match="never due"):
-        due_at(NEVER, Hours(), datetime(2026, 6, 17, tzinfo=UTC))
+        next_send_at(NEVER, NotificationHours(), datetime(2026, 6, 17, tzinfo=UTC))
 
 
 # --- whatever the settings ------------------------------------------------------------------------------------------
@@ -218,7 +228,7 @@ ZONES = (
     "Nowhere",
 )
 CALENDARS = st.none() | st.builds(
-    WorkCalendar,
+    WorkdayCalendar,
     st.just("any"),
     st.frozensets(st.integers(0, 6), max_size=6),
     st.dictionaries(st.dates(date(2026, 1, 1), date(2026, 12, 31)), st.just("off"), max_size=20),
@@ -226,7 +236,7 @@ CALENDARS = st.none() | st.builds(
     st.sampled_from([None, frozenset({2026}), frozenset[int]()]),
 )
 HOURS = st.builds(
-    Hours,
+    NotificationHours,
     st.sampled_from(ZONES),
     st.times(),
     st.integers(0, 6),
@@ -244,32 +254,34 @@ MOMENTS = st.datetimes(
 
 @given(st.sampled_from([AT_ONCE, DAILY, WEEKLY]), HOURS, MOMENTS)
 def test_a_message_comes_neither_in_quiet_hours_nor_too_late(
-    rhythm: Rhythm, hours: Hours, as_of: datetime
+    rhythm: Cadence, hours: NotificationHours, as_of: datetime
 ) -> None:
-    found = due_at(rhythm, hours, as_of)
+    found = next_send_at(rhythm, hours, as_of)
     zone = zone_named(hours.zone if hours.zone != "Nowhere" else "UTC")
     assert found >= as_of if rhythm is AT_ONCE else found > as_of
-    assert not hours.quiet_at(found.astimezone(zone).time())
+    assert not hours.is_quiet_at(found.astimezone(zone).time())
     waited = (local_date(found, zone) - local_date(as_of, zone)).days
-    assert waited <= {AT_ONCE: MOST_DAYS + 1, DAILY: MOST_DAYS, WEEKLY: MOST_DAYS_OF_WEEKLY}[rhythm]
-    if hours.rests and waited < MOST_DAYS:
+    assert (
+        waited <= {AT_ONCE: MAX_DELAY_DAYS + 1, DAILY: MAX_DELAY_DAYS, WEEKLY: MAX_WEEKLY_DELAY_DAYS}[rhythm]
+    )
+    if hours.defer_on_days_off and waited < MAX_DELAY_DAYS:
         assert not hours.is_off(local_date(found, zone))
 
 
 @given(HOURS, MOMENTS)
-def test_what_is_due_at_once_is_due_at_once_then(hours: Hours, as_of: datetime) -> None:
+def test_what_is_due_at_once_is_due_at_once_then(hours: NotificationHours, as_of: datetime) -> None:
     """To ask again when it is due moves nothing, unless it came on a day off because it could not wait longer."""
-    found = due_at(AT_ONCE, hours, as_of)
-    again = due_at(AT_ONCE, hours, found)
+    found = next_send_at(AT_ONCE, hours, as_of)
+    again = next_send_at(AT_ONCE, hours, found)
     zone = zone_named(hours.zone if hours.zone != "Nowhere" else "UTC")
-    assert again == found or (hours.rests and hours.is_off(local_date(found, zone)))
+    assert again == found or (hours.defer_on_days_off and hours.is_off(local_date(found, zone)))
 
 
 @given(st.sampled_from([DAILY, WEEKLY]), HOURS, MOMENTS, st.floats(0, 0.999))
 def test_until_a_digest_comes_it_is_the_next_one(
-    rhythm: Rhythm, hours: Hours, as_of: datetime, part: float
+    rhythm: Cadence, hours: NotificationHours, as_of: datetime, part: float
 ) -> None:
     """So that all that is raised until then is told in it, where no day off moves it."""
-    hours = replace(hours, calendar=None, rests=False)
-    found = due_at(rhythm, hours, as_of)
-    assert due_at(rhythm, hours, as_of + (found - as_of) * part) == found
+    hours = replace(hours, calendar=None, defer_on_days_off=False)
+    found = next_send_at(rhythm, hours, as_of)
+    assert next_send_at(rhythm, hours, as_of + (found - as_of) * part) == found

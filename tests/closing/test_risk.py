@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.calendar.days import ONE_DAY, DateSpan, WorkCalendar, local_date, zone_named
+from closing.calendar.days import ONE_DAY, DateSpan, WorkdayCalendar, local_date, zone_named
 from closing.judging.risk import at_risk, next_deadlines, workdays_until
-from closing.judging.standing import Change, Level
+from closing.judging.standing import Level, ObservedChange
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row, outstanding
 from tests.closing.story import (
@@ -32,7 +32,7 @@ from tests.closing.story import (
 )
 from tests.closing.test_days import CALENDARS
 
-WEEKDAYS = WorkCalendar("Weekdays")
+WEEKDAYS = WorkdayCalendar("Weekdays")
 STILL_OPEN = [seen(OPEN, "2026-06-01 09:00")]
 NINTH = due("2026-06-09")  # a Tuesday
 
@@ -122,7 +122,7 @@ def test_past_the_holiday_data_weekdays_count() -> None:
 
 @given(CALENDARS, st.dates(date(2026, 6, 1), date(2026, 11, 30)), st.integers(0, 20))
 def test_risk_begins_two_working_days_before_and_lasts_until_the_deadline(
-    calendar: WorkCalendar, due_on: date, before: int
+    calendar: WorkdayCalendar, due_on: date, before: int
 ) -> None:
     today = due_on - timedelta(days=before)
     noon = datetime.combine(today, time(12)).isoformat(sep=" ")
@@ -145,7 +145,7 @@ def test_at_risk_means_waiting_and_neither_late_nor_closed(
 ) -> None:
     changes = [
         seen(first, "2026-05-02 09:00"),
-        Change(then, utc("2026-06-03 09:00"), utc("2026-06-02 09:00")),
+        ObservedChange(then, utc("2026-06-03 09:00"), utc("2026-06-02 09:00")),
     ]
     as_of = datetime.combine(today, time(12)).isoformat(sep=" ")
     told = [change for change in changes if change.seen_at <= utc(as_of)]

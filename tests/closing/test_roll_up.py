@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from closing.facts.finops_facts import FinopsFacts
-from closing.scoreboard.board import GroupNode, Scoreboard, Warning, roll_up
-from closing.scoreboard.fingerprints import digest
+from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, roll_up
+from closing.scoreboard.fingerprints import board_fingerprint
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
 from tests.closing.story import (
@@ -82,8 +82,8 @@ def test_a_row_of_a_group_nobody_described_still_has_its_board() -> None:
 
 def test_warnings_follow_their_entity() -> None:
     example = worked_example()
-    reopened = Warning("reopened", "UKHC", "April 2026 is open again")
-    general = Warning("calendar", "", "the England calendar ends in 30 days")
+    reopened = BoardWarning("reopened", "UKHC", "April 2026 is open again")
+    general = BoardWarning("calendar", "", "the England calendar ends in 30 days")
     boards = roll_up(replace_board(example, warnings=(reopened, general)))
     assert list(boards["UK"].warnings) == [reopened, general]
     assert list(boards["US"].warnings) == [general]
@@ -101,21 +101,23 @@ def test_the_digest_does_not_know_what_time_it_is() -> None:
     # The same is said at noon and at one o'clock, though everything has been read again.
     noon, one = worked_example("2026-06-12 12:00"), worked_example("2026-06-12 13:00")
     assert noon.rows[0].read_at != one.rows[0].read_at
-    assert digest(noon) == digest(one)
-    assert digest(noon) != digest(worked_example("2026-06-13 12:00"))
-    assert len(digest(noon)) == 16
+    assert board_fingerprint(noon) == board_fingerprint(one)
+    assert board_fingerprint(noon) != board_fingerprint(worked_example("2026-06-13 12:00"))
+    assert len(board_fingerprint(noon)) == 16
 
 
 def test_the_digest_does_not_depend_on_the_order_of_a_mapping() -> None:
     facts = FinopsFacts("Open", {"Ledger": "All", "Vend": "None"})
     turned = FinopsFacts("Open", {"Vend": "None", "Ledger": "All"})
-    assert digest(board(replace(TEMPLATE, native=facts))) == digest(board(replace(TEMPLATE, native=turned)))
+    assert board_fingerprint(board(replace(TEMPLATE, native_facts=facts))) == board_fingerprint(
+        board(replace(TEMPLATE, native_facts=turned))
+    )
 
 
 def test_the_digest_tells_when_an_old_reading_was_made() -> None:
     stale = replace(TEMPLATE, fresh=False)
     again = replace(stale, read_at=utc("2026-06-12 11:00"))
-    assert digest(board(stale)) != digest(board(again))
+    assert board_fingerprint(board(stale)) != board_fingerprint(board(again))
 
 
 @pytest.mark.parametrize(
@@ -130,10 +132,10 @@ def test_the_digest_tells_when_an_old_reading_was_made() -> None:
         {"standing": replace(TEMPLATE.standing, days_late=4)},
         {"standing": replace(TEMPLATE.standing, reopened=True)},
         {"standing": replace(TEMPLATE.standing, unconfirmed=True)},
-        {"native": FinopsFacts("Open")},
+        {"native_facts": FinopsFacts("Open")},
         {"owner": "Sam Vos"},
         {"alert_after_days": 3},
-        {"trouble": "no access to this company"},
+        {"read_error": "no access to this company"},
         {"missing_since": utc("2026-06-11 12:00")},
         {"seen_between": (None, utc("2026-06-11 12:00"))},
         {"name": "EU DTC B.V."},
@@ -142,11 +144,13 @@ def test_the_digest_tells_when_an_old_reading_was_made() -> None:
     ],
 )
 def test_the_digest_changes_with_whatever_the_board_says(change: dict[str, Any]) -> None:
-    assert digest(board(TEMPLATE)) != digest(board(replace(TEMPLATE, **change)))
+    assert board_fingerprint(board(TEMPLATE)) != board_fingerprint(board(replace(TEMPLATE, **change)))
 
 
 def test_the_digest_knows_warnings_groups_and_month() -> None:
     example = worked_example()
-    assert digest(example) != digest(replace_board(example, warnings=(Warning("reopened", "UKHC", "April"),)))
-    assert digest(example) != digest(replace_board(example, groups=()))
-    assert digest(example) != digest(replace_board(example, month=date(2026, 4, 1)))
+    assert board_fingerprint(example) != board_fingerprint(
+        replace_board(example, warnings=(BoardWarning("reopened", "UKHC", "April"),))
+    )
+    assert board_fingerprint(example) != board_fingerprint(replace_board(example, groups=()))
+    assert board_fingerprint(example) != board_fingerprint(replace_board(example, month=date(2026, 4, 1)))

@@ -6,9 +6,9 @@ from datetime import date, time
 
 import pytest
 
-from closing.calendar.days import DateSpan, WorkCalendar, instant_at, zone_named
+from closing.calendar.days import DateSpan, WorkdayCalendar, instant_at, zone_named
 from closing.calendar.deadlines import Deadline, WorkdayRule, deadline_for
-from closing.judging.standing import Change, JudgePolicy, LatenessUnit, Level, Standing, fold, judge
+from closing.judging.standing import JudgingPolicy, LatenessUnit, Level, ObservedChange, Standing, fold, judge
 from tests.closing.story import (
     CLOSED,
     DEFAULT,
@@ -29,16 +29,16 @@ from tests.closing.story import (
 )
 
 NINTH = due("2026-06-09", "Europe/Amsterdam")
-WORKING_DAYS = JudgePolicy(unit=LatenessUnit.WORKING_DAYS)
+WORKING_DAYS = JudgingPolicy(unit=LatenessUnit.WORKING_DAYS)
 
 
 def stands(
-    changes: list[Change],
+    changes: list[ObservedChange],
     deadline: Deadline | None,
     as_of: str,
     *,
-    policy: JudgePolicy = DEFAULT,
-    calendar: WorkCalendar | None = None,
+    policy: JudgingPolicy = DEFAULT,
+    calendar: WorkdayCalendar | None = None,
     period: DateSpan = MAY,
 ) -> Standing:
     history = fold(changes, policy)
@@ -98,7 +98,7 @@ def test_us_retail_on_hold_is_on_time_where_a_policy_counts_it_as_closed() -> No
 
 
 def test_the_alert_line_is_crossed_strictly() -> None:
-    strict = JudgePolicy(alert_after_days=0)
+    strict = JudgingPolicy(alert_after_days=0)
     assert stands(EU_DTC_STORY, NINTH, "2026-06-10 12:00", policy=strict).level is Level.ALERTING
     assert stands(EU_DTC_STORY, due("2026-06-10"), "2026-06-10 12:00", policy=strict).level is Level.DUE_TODAY
 

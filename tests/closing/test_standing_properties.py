@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from closing.calendar.deadlines import Deadline
-from closing.judging.standing import Change, JudgePolicy, LatenessUnit, Level, fold, judge
+from closing.judging.standing import JudgingPolicy, LatenessUnit, Level, ObservedChange, fold, judge
 from tests.closing.story import (
     CLOSED,
     DEFAULT,
@@ -33,18 +33,18 @@ DEADLINES = st.builds(
     Deadline, st.dates(date(2026, 5, 20), date(2026, 7, 20)), STORY_ZONES, st.none() | st.times()
 )
 STATES = st.sampled_from([OPEN, ON_HOLD, CLOSED, UNKNOWN, NOT_STARTED])
-POLICIES = st.builds(JudgePolicy, st.integers(0, 8), st.sampled_from(LatenessUnit), st.booleans())
+POLICIES = st.builds(JudgingPolicy, st.integers(0, 8), st.sampled_from(LatenessUnit), st.booleans())
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> list[Change]:
+def stories(draw: st.DrawFn) -> list[ObservedChange]:
     """Changes in order, each read after the one before, without two of the same state in a row."""
     times = sorted(draw(st.lists(MOMENTS, min_size=1, max_size=14, unique=True)))
-    changes: list[Change] = []
+    changes: list[ObservedChange] = []
     for n, at in enumerate(times):
         state = draw(STATES)
         if not changes or changes[-1].state is not state:
-            changes.append(Change(state, at, times[n - 1] if n else None))
+            changes.append(ObservedChange(state, at, times[n - 1] if n else None))
     return changes
 
 
@@ -58,9 +58,9 @@ def stories(draw: st.DrawFn) -> list[Change]:
 def test_days_late_never_falls_while_nothing_closes(
     deadline: Deadline, moment: datetime, pause: timedelta, states: list[str], unit: LatenessUnit
 ) -> None:
-    policy = JudgePolicy(unit=unit)
+    policy = JudgingPolicy(unit=unit)
     story = [seen(OPEN, "2026-04-01 09:00")]
-    story += [Change(state, utc(f"2026-04-0{n + 2} 09:00"), None) for n, state in enumerate(states)]  # type: ignore[arg-type]
+    story += [ObservedChange(state, utc(f"2026-04-0{n + 2} 09:00"), None) for n, state in enumerate(states)]  # type: ignore[arg-type]
     history = fold(story, policy)
     earlier, later = (
         judge(history, deadline, as_of=at, period=MAY, policy=policy, calendar=ENGLAND)
@@ -74,7 +74,7 @@ def test_days_late_never_falls_while_nothing_closes(
 @examples(300)
 @given(stories(), DEADLINES | st.none(), MOMENTS, POLICIES)
 def test_any_story_has_one_standing_that_agrees_with_itself(
-    story: list[Change], deadline: Deadline | None, moment: datetime, policy: JudgePolicy
+    story: list[ObservedChange], deadline: Deadline | None, moment: datetime, policy: JudgingPolicy
 ) -> None:
     told = [change for change in story if change.seen_at <= moment]
     history = fold(told, policy)
@@ -98,7 +98,7 @@ def test_any_story_has_one_standing_that_agrees_with_itself(
 @examples(200)
 @given(stories(), DEADLINES, MOMENTS, MOMENTS)
 def test_what_is_seen_later_does_not_change_a_first_close(
-    story: list[Change], deadline: Deadline, one: datetime, other: datetime
+    story: list[ObservedChange], deadline: Deadline, one: datetime, other: datetime
 ) -> None:
     """Once the period has ended, the level of the first close stands for good."""
     moment, later = max(min(one, other), utc("2026-06-01 12:00")), max(one, other, utc("2026-06-01 12:00"))
@@ -119,13 +119,15 @@ def test_what_is_seen_later_does_not_change_a_first_close(
 
 
 @given(stories(), st.integers(0, 13))
-def test_a_dark_spell_within_a_state_changes_nothing_but_certainty(story: list[Change], where: int) -> None:
+def test_a_dark_spell_within_a_state_changes_nothing_but_certainty(
+    story: list[ObservedChange], where: int
+) -> None:
     known = [change for change in story if change.state is not UNKNOWN]
     assume(known)
     at = where % len(known)
     seconds = timedelta(seconds=1)
-    dark = Change(UNKNOWN, known[at].seen_at + seconds, known[at].seen_at)
-    back = Change(known[at].state, known[at].seen_at + 2 * seconds, dark.seen_at)
+    dark = ObservedChange(UNKNOWN, known[at].seen_at + seconds, known[at].seen_at)
+    back = ObservedChange(known[at].state, known[at].seen_at + 2 * seconds, dark.seen_at)
     later = known[at + 1 :]
     assume(not later or later[0].seen_at > back.seen_at)
     assert fold([*known[: at + 1], dark, back, *later], DEFAULT) == fold(known, DEFAULT)

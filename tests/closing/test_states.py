@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from closing.calendar.days import DateSpan
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.judging.states import PeriodState, Verdict, from_finops, from_posting_window, verdict
+from closing.judging.states import DerivedState, PeriodState, derive_state, from_finops, from_posting_window
 from tests.closing.story import CLOSED, MAY, NOT_STARTED, ON_HOLD, OPEN, UNKNOWN
 from tests.properties import examples
 
@@ -30,7 +30,7 @@ ALL_OPEN: dict[str, str | None] = dict.fromkeys(MODULES.split(), "All")
 
 @pytest.mark.parametrize("access", [{}, ALL_OPEN, {**ALL_OPEN, "Ledger": None}])
 def test_open_with_all_modules_is_open(access: dict[str, str | None]) -> None:
-    assert from_finops(FinopsFacts("Open", access)) == Verdict(OPEN, "posting allowed", "F&O-1")
+    assert from_finops(FinopsFacts("Open", access)) == DerivedState(OPEN, "posting allowed", "F&O-1")
 
 
 def test_open_with_ledger_for_a_group_and_vendor_for_nobody_is_open_with_two_modules_restricted() -> None:
@@ -81,7 +81,7 @@ def test_on_hold_and_closed_are_not_widened_by_module_access(access: dict[str, s
 
 
 def test_no_status_row_is_unknown() -> None:
-    assert from_finops(FinopsFacts(None)) == Verdict(UNKNOWN, "no status row for this ledger", "F&O-5")
+    assert from_finops(FinopsFacts(None)) == DerivedState(UNKNOWN, "no status row for this ledger", "F&O-5")
 
 
 @pytest.mark.parametrize("status", ["open", "Frozen", "", " Open", "CLOSED", "Onhold", "1", 1, True])
@@ -126,12 +126,14 @@ def window(lower: str, upper: str, **flags: bool) -> PostingWindowFacts:
 
 def test_may_against_from_1_june_is_closed() -> None:
     found = from_posting_window(MAY, window("2026-06-01", ""), today=TODAY)
-    assert found == Verdict(CLOSED, "posting allowed only from 1 June 2026", "BC-1", ("by_posting_range",))
+    assert found == DerivedState(
+        CLOSED, "posting allowed only from 1 June 2026", "BC-1", ("by_posting_range",)
+    )
 
 
 def test_both_bounds_blank_is_open_and_flagged() -> None:
     found = from_posting_window(MAY, window("", ""), today=TODAY)
-    assert found == Verdict(
+    assert found == DerivedState(
         OPEN, "no limit, or a date formula that the API hides", "BC-6", ("unrestricted_or_formula",)
     )
 
@@ -248,6 +250,6 @@ def test_the_table_never_raises_not_even_at_the_ends_of_time(
 def test_the_one_door_picks_the_table_by_the_kind_of_facts() -> None:
     restricted = FinopsFacts("Open", {"Ledger": "None"})
     shut = window("2026-06-01", "")
-    assert verdict(MAY, restricted, today=TODAY, ledger_restricted_means_on_hold=True).state is ON_HOLD
-    assert verdict(MAY, restricted, today=TODAY, ledger_restricted_means_on_hold=False).state is OPEN
-    assert verdict(MAY, shut, today=TODAY, ledger_restricted_means_on_hold=True).rule == "BC-1"
+    assert derive_state(MAY, restricted, today=TODAY, ledger_restricted_means_on_hold=True).state is ON_HOLD
+    assert derive_state(MAY, restricted, today=TODAY, ledger_restricted_means_on_hold=False).state is OPEN
+    assert derive_state(MAY, shut, today=TODAY, ledger_restricted_means_on_hold=True).rule == "BC-1"

@@ -9,7 +9,7 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from closing.calendar.days import DateSpan
-from closing.facts.readings import Gap, GapReason, Harvest, PeriodReading
+from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
 from connectors.odata.entra import TokenCache
 from connectors.registry import build
 from connectors.source import LedgerSource, SourceSettings, Wanted
@@ -58,21 +58,21 @@ def wanted(kind: str) -> list[Wanted]:
     return [Wanted(erp_id) for erp_id in CAST[kind]]
 
 
-def gaps(harvest: Harvest) -> dict[str, GapReason]:
+def gaps(harvest: ReadResult) -> dict[str, GapReason]:
     return {gap.erp_id: gap.reason for gap in harvest.gaps}
 
 
-def gap(harvest: Harvest) -> Gap:
+def gap(harvest: ReadResult) -> ReadGap:
     """The only gap."""
     [one] = harvest.gaps
     return one
 
 
-def of(harvest: Harvest, erp_id: str) -> list[PeriodReading]:
+def of(harvest: ReadResult, erp_id: str) -> list[PeriodReading]:
     return [reading for reading in harvest.readings if reading.erp_id == erp_id]
 
 
-def seen(harvest: Harvest) -> set[str]:
+def seen(harvest: ReadResult) -> set[str]:
     return {reading.erp_id for reading in harvest.readings}
 
 

@@ -11,7 +11,7 @@ import pytest
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.readings import GapReason, Harvest
+from closing.facts.readings import GapReason, ReadResult
 from connectors.source import Wanted
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
@@ -20,7 +20,7 @@ from tests.connectors.rig import CAST, IBERICA, MAY, SPRING, gap, gaps, of, seen
 YEARS = DateSpan(date(2024, 1, 1), date(2027, 12, 31))
 
 
-def facts(harvest: Harvest, erp_id: str, place: int = 0) -> PostingWindowFacts:
+def facts(harvest: ReadResult, erp_id: str, place: int = 0) -> PostingWindowFacts:
     told = of(harvest, erp_id)[place].facts
     assert isinstance(told, PostingWindowFacts)
     return told

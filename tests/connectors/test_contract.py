@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from closing.calendar.days import DateSpan
-from closing.facts.readings import GapReason, Harvest, PeriodType
+from closing.facts.readings import GapReason, PeriodType, ReadResult
 from connectors.odata.entra import TokenCache
 from connectors.registry import build
 from connectors.source import Wanted
@@ -35,7 +35,7 @@ from tests.connectors.rig import (
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
-def may(kind: str, sim: Running, **changes: Any) -> Harvest:
+def may(kind: str, sim: Running, **changes: Any) -> ReadResult:
     return source(kind, sim.url, **changes).read(wanted(kind), MAY)
 
 

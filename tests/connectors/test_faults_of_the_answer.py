@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from closing.facts.readings import Harvest
+from closing.facts.readings import ReadResult
 from infra.outbound.errors import AnswerMisread, ServerUnavailable
 from infra.outbound.requests import Limits
 from simulator.run import Running
@@ -17,7 +17,7 @@ from tests.connectors.rig import CAST, KINDS, MAY, SPRING, STATES, seen, sockets
 both = pytest.mark.parametrize("kind", KINDS)
 
 
-def read(kind: str, sim: Running, **changes: Any) -> Harvest:
+def read(kind: str, sim: Running, **changes: Any) -> ReadResult:
     return source(kind, sim.url, **changes).read(wanted(kind), MAY)
 
 

@@ -10,7 +10,7 @@ import pytest
 from closing.calendar.days import DateSpan
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import GapReason, Harvest
+from closing.facts.readings import GapReason, ReadResult
 from connectors.odata.lists import BadRow, maybe_text
 from connectors.source import Wanted
 from infra.outbound.errors import AnswerMisread, ServerUnavailable
@@ -25,11 +25,11 @@ ONE = {
 }  # as we, as the simulator calls it
 
 
-def read(kind: str, sim: Running, span: DateSpan = MAY, **changes: Any) -> Harvest:
+def read(kind: str, sim: Running, span: DateSpan = MAY, **changes: Any) -> ReadResult:
     return source(kind, sim.url, **changes).read(wanted(kind), span)
 
 
-def spoiled(kind: str, sim: Running, fault: str, **options: Any) -> Harvest:
+def spoiled(kind: str, sim: Running, fault: str, **options: Any) -> ReadResult:
     """A read while one company's row is spoiled; the others must be as they were."""
     erp_id, code = ONE[kind]
     healthy = read(kind, sim)
@@ -41,13 +41,13 @@ def spoiled(kind: str, sim: Running, fault: str, **options: Any) -> Harvest:
     return harvest
 
 
-def status(harvest: Harvest, erp_id: str) -> str | None:
+def status(harvest: ReadResult, erp_id: str) -> str | None:
     [reading] = of(harvest, erp_id)
     assert isinstance(reading.facts, FinopsFacts)
     return reading.facts.status
 
 
-def window(harvest: Harvest, erp_id: str) -> PostingWindowFacts:
+def window(harvest: ReadResult, erp_id: str) -> PostingWindowFacts:
     [reading] = of(harvest, erp_id)
     assert isinstance(reading.facts, PostingWindowFacts)
     return reading.facts

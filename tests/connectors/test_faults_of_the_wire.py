@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from closing.facts.readings import GapReason, Harvest
+from closing.facts.readings import GapReason, ReadResult
 from connectors.odata.entra import TokenCache
 from connectors.source import Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
@@ -42,7 +42,7 @@ class Watch:
         return self.seconds
 
 
-def read(kind: str, sim: Running, **changes: Any) -> Harvest:
+def read(kind: str, sim: Running, **changes: Any) -> ReadResult:
     return source(kind, sim.url, **changes).read(wanted(kind), MAY)
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from closing.facts.readings import Harvest
+from closing.facts.readings import ReadResult
 from connectors.odata.entra import Credentials, TokenCache
 from connectors.source import Wanted
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
@@ -105,7 +105,7 @@ def finops(answers: Callable[[str], bytes | Iterator[bytes]]) -> Callable[[str],
     )
 
 
-def read(server: Server, **changes: object) -> Harvest:
+def read(server: Server, **changes: object) -> ReadResult:
     return source("finops", server.url, **changes).read([Wanted("UKHC")], MAY)  # type: ignore[arg-type]
 
 

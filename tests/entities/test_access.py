@@ -16,7 +16,14 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entities.access import Role, access_of, administering, open_sessions, roles_on, working_on
+from entities.access import (
+    Role,
+    access_fingerprints,
+    administered_entities,
+    open_sessions,
+    roles_on,
+    writable_entities,
+)
 from entities.models import Group, LegalEntity, Membership, Person
 from entities.services import save_group
 from tests.cast import NLDT, UKHC, UKRT
@@ -58,8 +65,8 @@ def test_a_role_for_a_group_counts_for_all_below_and_nothing_else(
     rosa = somebody()
     give(rosa, role, cast["UKHC"].group)
     assert codes(LegalEntity.objects.visible_to(rosa)) == reads
-    assert codes(working_on(rosa)) == works
-    assert codes(administering(rosa)) == runs
+    assert codes(writable_entities(rosa)) == works
+    assert codes(administered_entities(rosa)) == runs
     assert roles_on(rosa, cast["UKRT"]) == {role}
     assert roles_on(rosa, cast["NLDT"]) == frozenset()
 
@@ -71,8 +78,8 @@ def test_who_owns_one_entity_writes_there_and_only_reads_the_rest() -> None:
     give(rosa, Role.OWNER, cast["NLDT"])
     give(rosa, Role.AUDITOR, cast["USRT"])
     assert codes(LegalEntity.objects.visible_to(rosa)) == EVERYTHING
-    assert codes(working_on(rosa)) == {"NLDT"}
-    assert codes(administering(rosa)) == set()
+    assert codes(writable_entities(rosa)) == {"NLDT"}
+    assert codes(administered_entities(rosa)) == set()
     assert roles_on(rosa, cast["USRT"]) == {Role.OWNER, Role.AUDITOR}
 
 
@@ -81,12 +88,12 @@ def test_superusers_may_all_and_who_is_switched_off_or_signed_out_nothing() -> N
     root, off = somebody("root@meridian.test", is_superuser=True), somebody("off@meridian.test")
     give(off, Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
     off.is_active = False
-    assert codes(working_on(root)) == codes(administering(root)) == EVERYTHING
+    assert codes(writable_entities(root)) == codes(administered_entities(root)) == EVERYTHING
     assert roles_on(root, cast["NLDT"]) == {Role.ADMINISTRATOR}
     for nobody in (off, AnonymousUser(), somebody("new@meridian.test")):
         assert not LegalEntity.objects.visible_to(nobody)
-        assert not working_on(nobody)
-        assert not administering(nobody)
+        assert not writable_entities(nobody)
+        assert not administered_entities(nobody)
         assert roles_on(nobody, cast["NLDT"]) == frozenset()
 
 
@@ -97,7 +104,7 @@ def test_codes_that_begin_alike_are_not_below() -> None:
     give(rosa, Role.FINANCE, uk)
     give(rosa, Role.FINANCE, export)
     entity(UKHC, uk), entity(NLDT, ukx), entity(UKRT, export)
-    assert codes(working_on(rosa)) == codes(LegalEntity.objects.visible_to(rosa)) == {"UKHC", "UKRT"}
+    assert codes(writable_entities(rosa)) == codes(LegalEntity.objects.visible_to(rosa)) == {"UKHC", "UKRT"}
 
 
 def test_each_answer_is_one_statement() -> None:
@@ -106,8 +113,8 @@ def test_each_answer_is_one_statement() -> None:
     give(rosa, Role.FINANCE, Group.objects.get(code="MERIDIAN"))
     plain = LegalEntity.objects.get(pk=cast["NLDT"].pk)
     for ask in (
-        lambda: list(working_on(rosa)),
-        lambda: list(administering(rosa)),
+        lambda: list(writable_entities(rosa)),
+        lambda: list(administered_entities(rosa)),
         lambda: roles_on(rosa, plain),
     ):
         with CaptureQueriesContext(connection) as ran:
@@ -168,7 +175,7 @@ def test_any_memberships_in_any_tree(memberships: frozenset[Held]) -> None:
         roles = {code: roles_by_rule(memberships, code) for code in TREE}
         assert {code: set(roles_on(rosa, entities[code])) for code in TREE} == roles
         seen = codes(LegalEntity.objects.visible_to(rosa))
-        works, runs = codes(working_on(rosa)), codes(administering(rosa))
+        works, runs = codes(writable_entities(rosa)), codes(administered_entities(rosa))
         assert seen == {f"E-{code}" for code in TREE if roles[code]}
         assert works == {f"E-{code}" for code in TREE if works_by_rule(memberships, code)}
         assert runs == {f"E-{code}" for code in TREE if Role.ADMINISTRATOR in roles[code]}
@@ -238,10 +245,10 @@ def test_whatever_changes_what_somebody_may_see_changes_their_fingerprint_alone(
     give(rosa, Role.FINANCE, cast["UKHC"].group)
     give(dana, Role.FINANCE, cast["USRT"].group)
     people = [rosa.pk, dana.pk]
-    before = access_of(people)
-    assert access_of(people) == before
+    before = access_fingerprints(people)
+    assert access_fingerprints(people) == before
     change(rosa, cast)
-    after = access_of(people)
+    after = access_fingerprints(people)
     assert after[rosa.pk] != before[rosa.pk]
     assert after[dana.pk] == before[dana.pk]
     assert after[rosa.pk].active is (change is not turned_off)
@@ -252,26 +259,26 @@ def test_what_changes_elsewhere_or_in_looks_only_is_no_change_of_access() -> Non
     rosa = somebody()
     give(rosa, Role.FINANCE, cast["UKHC"].group)
     give(rosa, Role.OWNER, cast["USRT"])
-    before = access_of([rosa.pk])
+    before = access_fingerprints([rosa.pk])
     LegalEntity.objects.update(name="renamed")
     LegalEntity.objects.filter(code="NLDT").update(group=cast["USRT"].group)
     give(somebody("new@meridian.test"), Role.AUDITOR, cast["UKHC"])
     rosa.last_login = now()
     rosa.save()
-    assert access_of([rosa.pk]) == before
+    assert access_fingerprints([rosa.pk]) == before
 
 
 def test_a_superuser_is_told_of_every_new_entity_and_the_gone_are_left_out() -> None:
     cast = cast_in_place()
     root, gone = somebody("root@meridian.test", is_superuser=True), somebody("gone@meridian.test")
     pk = gone.pk
-    before = access_of([root.pk, pk])
+    before = access_fingerprints([root.pk, pk])
     gone.delete()
     entity(UKHC, cast["UKHC"].group, code="NEW")
-    after = access_of([root.pk, pk])
+    after = access_fingerprints([root.pk, pk])
     assert set(after) == {root.pk}
     assert after[root.pk] != before[root.pk]
-    assert access_of([]) == {}
+    assert access_fingerprints([]) == {}
 
 
 def test_the_access_of_any_number_of_people_is_one_statement() -> None:
@@ -282,7 +289,7 @@ def test_the_access_of_any_number_of_people_is_one_statement() -> None:
     )
     for some in (people[:1], people):
         with CaptureQueriesContext(connection) as ran:
-            assert len(access_of(some)) == len(some)
+            assert len(access_fingerprints(some)) == len(some)
         assert len(ran) == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from closing.calendar.days import CalendarUncovered
-from entities.calendars import calendar_warnings, place_problem, work_calendars
+from entities.calendars import calendar_warnings, holiday_region_problem, work_calendars
 from entities.models import CalendarDay, Group, LegalEntity, WorkCalendar
 
 pytestmark = pytest.mark.django_db
@@ -99,8 +99,8 @@ def test_two_queries_however_many(django_assert_num_queries: DjangoAssertNumQuer
 def test_a_calendar_covers_the_years_that_are_known() -> None:
     gone, plain = place("LK"), place("")
     calendars = work_calendars([gone.id, plain.id], [2026, 2027])
-    assert calendars[gone.id].covers == frozenset({2026})
-    assert calendars[plain.id].covers is None
+    assert calendars[gone.id].covered_years == frozenset({2026})
+    assert calendars[plain.id].covered_years is None
     with pytest.raises(CalendarUncovered):
         calendars[gone.id].nth_workday_after(date(2026, 12, 31), 6)
 
@@ -133,4 +133,4 @@ def test_a_calendar_that_runs_out_is_told_while_somebody_uses_it() -> None:
     ],
 )
 def test_places(country: str, subdivision: str, words: str | None) -> None:
-    assert place_problem(country, subdivision) == words
+    assert holiday_region_problem(country, subdivision) == words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from entities.models import Group
-from entities.services import GroupRefused, save_group
+from entities.services import InvalidGroup, save_group
 
 pytestmark = pytest.mark.django_db
 
@@ -47,10 +47,10 @@ def test_no_group_stands_below_itself() -> None:
     uk = save_group("UK", "United Kingdom", meridian)
     england = save_group("ENGLAND", "England", uk)
     with pytest.raises(
-        GroupRefused, match="group UK cannot stand below ENGLAND, which stands below UK itself"
+        InvalidGroup, match="group UK cannot stand below ENGLAND, which stands below UK itself"
     ):
         save_group("UK", "United Kingdom", england)
-    with pytest.raises(GroupRefused):
+    with pytest.raises(InvalidGroup):
         save_group("UK", "United Kingdom", uk)
     assert "MERIDIAN/UK/ENGLAND/" in paths()
 
@@ -59,5 +59,5 @@ def test_a_tree_has_a_bottom() -> None:
     group = None
     for depth in range(24):
         group = save_group(f"{'DEEP' * 9}{depth:04}", "deeper", group)
-    with pytest.raises(GroupRefused, match="too deep"):
+    with pytest.raises(InvalidGroup, match="too deep"):
         save_group("DEEPEST-OF-ALL-GROUPS", "too deep", group)

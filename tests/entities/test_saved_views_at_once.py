@@ -7,14 +7,14 @@ from threading import Barrier, Thread
 from django.db import connections
 
 from entities.models import Person, SavedView
-from entities.services import MOST_VIEWS, ViewRefused, save_view
+from entities.services import MAX_SAVED_VIEWS, InvalidSavedView, save_view
 
 
 def test_two_clicks_at_once_break_no_rule(live_database: str) -> None:
     rosa_bell = Person.objects.create_user(
         "rosa.bell@meridian.test", "a long enough password", name="Rosa Bell"
     )
-    for n in range(MOST_VIEWS - 1):
+    for n in range(MAX_SAVED_VIEWS - 1):
         save_view(rosa_bell, f"view {n}", "board", "")
     together, refused = Barrier(2), []
 
@@ -22,7 +22,7 @@ def test_two_clicks_at_once_break_no_rule(live_database: str) -> None:
         try:
             together.wait(10)
             save_view(rosa_bell, name, "board", "", as_start=True)
-        except ViewRefused as why:
+        except InvalidSavedView as why:
             refused.append(str(why))
         finally:
             connections.close_all()
@@ -33,5 +33,5 @@ def test_two_clicks_at_once_break_no_rule(live_database: str) -> None:
     for each in clicks:
         each.join(30)
     assert refused == ["You have 50 saved views, which is the most. Delete one first."]
-    assert SavedView.objects.filter(deleted_at=None).count() == MOST_VIEWS
+    assert SavedView.objects.filter(deleted_at=None).count() == MAX_SAVED_VIEWS
     assert SavedView.objects.filter(is_start=True).count() == 1

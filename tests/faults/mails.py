@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from alerts.models import Delivery, DeliveryLine, Notice
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, previous_month
-from closing.judging.notices import Kind, Reason
+from closing.judging.notices import NoticeKind, NoticeReason
 from entities.models import Group, Membership, Person
 from periods.models import FiscalPeriod
 from tests.faults.smtp_sink import Sink
@@ -52,14 +52,16 @@ def save_late_group(codes: tuple[str, ...] = (WHO,)) -> Meridian:
     return group
 
 
-def raise_notice(group: Meridian, code: str = WHO, kind: Kind = Kind.ALERT, *, fresh: bool = True) -> Notice:
+def raise_notice(
+    group: Meridian, code: str = WHO, kind: NoticeKind = NoticeKind.ALERT, *, fresh: bool = True
+) -> Notice:
     """A notice of an entity, as an evaluation writes it."""
     period = FiscalPeriod.objects.get(entity=group.entities[code])
     return Notice.objects.create(
         kind=kind.value,
         period=period,
         episode=1,
-        reason=Reason.PAST_THE_LINE.value,
+        reason=NoticeReason.PAST_THE_LINE.value,
         raised_at=timezone.now(),
         state=period.state,
         days_late=20,

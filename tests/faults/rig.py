@@ -151,7 +151,7 @@ def read_since(attempt_id: int, connections: int = 1) -> Callable[[], bool]:
     """A condition: so many connections had a good read that began after that attempt."""
 
     def said() -> bool:
-        later = SyncAttempt.objects.filter(pk__gt=attempt_id, outcome__in=SyncAttempt.READ)
+        later = SyncAttempt.objects.filter(pk__gt=attempt_id, outcome__in=SyncAttempt.READ_OUTCOMES)
         return later.values("connection_id").distinct().count() >= connections
 
     return said

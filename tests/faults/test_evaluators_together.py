@@ -20,7 +20,7 @@ from pytest_django import DjangoDbBlocker
 
 from alerts.models import Delivery, DeliveryLine, Notice, Outage
 from closeboard.ops.children import tie_to_us
-from closing.facts.base import NativeFacts
+from closing.facts.base import NativePeriodFacts
 from entities.models import Group
 from tests.alerts.evaluations import Role, somebody, watched
 from tests.cast import NLDT, WIDER_CAST
@@ -102,13 +102,13 @@ def environment(url: str, mail_url: str = "") -> dict[str, str]:
     }
 
 
-def story() -> list[tuple[datetime, dict[str, NativeFacts] | None]]:
+def story() -> list[tuple[datetime, dict[str, NativePeriodFacts] | None]]:
     """What the ERP says at each reading, entities opening and closing at random but each time the same ones.
 
     None in its silence.
     """
     chance, said = random.Random(20_260_614), {who.code: OPEN for who in CAST}
-    found: list[tuple[datetime, dict[str, NativeFacts] | None]] = []
+    found: list[tuple[datetime, dict[str, NativePeriodFacts] | None]] = []
     at = BEGIN
     while at <= BEGIN + timedelta(hours=HOURS):
         for code in said:

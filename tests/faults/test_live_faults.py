@@ -23,7 +23,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from closeboard.ops.children import Child, last_lines, spawn, stop, wait_until
-from closing.facts.base import NativeFacts
+from closing.facts.base import NativePeriodFacts
 from entities.models import Group, Membership, Person
 from tests.closeboard.processes import PROJECT
 from tests.faults.stack import Valkey
@@ -170,10 +170,10 @@ def meridian(live_database: str) -> Meridian:
     return group
 
 
-_STATES: dict[str, NativeFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
+_STATES: dict[str, NativePeriodFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
 
 
-def says(group: Meridian, **changed: NativeFacts) -> None:
+def says(group: Meridian, **changed: NativePeriodFacts) -> None:
     """The connection is read now, by this process: no server is told but through the database and Redis."""
     group.read(timezone.now(), _STATES | changed)
 

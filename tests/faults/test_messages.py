@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from alerts.models import EvaluationSpan
 from connectors.pacing import due_connections
-from periods.recording.attempts import Finish, Outcome, begin_attempt, finish_attempt
+from periods.recording.attempts import AttemptResult, Outcome, begin_attempt, finish_attempt
 from simulator.run import Running
 from tests.closeboard.processes import until
 from tests.faults.rig import (
@@ -161,7 +161,7 @@ def test_five_looks_are_an_interval_and_not_six(fleet_sim: Running) -> None:
     attempt = begin_attempt(fleet.only.pk, begun, lease=timedelta(minutes=3))
     assert attempt is not None
     assert due_connections(look + 2 * INTERVAL) == []  # somebody reads it
-    finish_attempt(attempt.pk, Finish(Outcome.OK, begun))
+    finish_attempt(attempt.pk, AttemptResult(Outcome.OK, begun))
     assert due_connections(look + timedelta(seconds=240)) == []
     assert due_connections(look + INTERVAL) == [fleet.only.pk]
 
@@ -174,6 +174,8 @@ def test_a_pause_that_was_asked_for_is_kept_to_the_moment(fleet_sim: Running) ->
     attempt = begin_attempt(fleet.only.pk, now, lease=timedelta(minutes=3))
     assert attempt is not None
     asked = now + timedelta(minutes=10)
-    finish_attempt(attempt.pk, Finish(Outcome.UNAVAILABLE, now, words="Asked to wait.", retry_at=asked))
+    finish_attempt(
+        attempt.pk, AttemptResult(Outcome.UNAVAILABLE, now, words="Asked to wait.", retry_at=asked)
+    )
     assert due_connections(asked - timedelta(seconds=1)) == []
     assert due_connections(asked) == [fleet.only.pk]

@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from alerts.models import Delivery, DeliveryLine, Notice
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from tests.alerts.places import save_place
 from tests.closeboard.processes import until
 from tests.faults.http_sink import TAKEN, Arrival, HttpSink, Reply
@@ -74,7 +74,7 @@ def put_posts_due(sink: HttpSink) -> int:
     notices = [alert]
     for number in range(1, EACH):
         twin = Notice.objects.get(pk=alert.pk)
-        twin.pk, twin.episode, twin.kind = None, number + 1, Kind.ALERT.value
+        twin.pk, twin.episode, twin.kind = None, number + 1, NoticeKind.ALERT.value
         twin.save()
         notices.append(twin)
     for number in range(PLACES):

@@ -90,7 +90,7 @@ class Read:
 
     def troubles(self) -> dict[str, str]:
         standing = freshness([entity.pk for entity in self.entities.values()], THEN)
-        return {code: standing[entity.pk].trouble for code, entity in self.entities.items()}
+        return {code: standing[entity.pk].read_error for code, entity in self.entities.items()}
 
 
 def connected(sim: Running, kind: str, tenant: str, name: str, companies: dict[str, str]) -> Read:

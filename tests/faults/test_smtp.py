@@ -24,7 +24,7 @@ from alerts.outbox import sending
 from alerts.outbox.queue import LEASE
 from alerts.outbox.send_context import Truth
 from alerts.outbox.sending import ENDS_ITS_SENDER, send_due
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import watched
@@ -500,7 +500,7 @@ def test_nothing_read_before_an_outage_is_told_right_after_it(sink: Sink, alert:
 
 
 def test_good_news_that_is_none_any_more(sink: Sink, group: Meridian) -> None:
-    [message] = put_due(raise_notice(group, kind=Kind.CLEARED), 1)
+    [message] = put_due(raise_notice(group, kind=NoticeKind.CLEARED), 1)
     assert sweep() == 0
     assert reload(message).state == "cancelled"
 

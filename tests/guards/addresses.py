@@ -8,7 +8,7 @@ from typing import Any
 
 from alerts.mail.unsubscribe_links import token_for
 from alerts.routing.preferences import Arranged
-from closing.judging.notices import Kind
+from closing.judging.notices import NoticeKind
 from entities.models import SavedView
 from periods.models import Remark
 from tests.guards.full_story import FullStory, destination_uid
@@ -73,7 +73,7 @@ def of_view(story: FullStory) -> Mapping[str, object]:
 
 
 def of_token(story: FullStory) -> Mapping[str, object]:
-    return {"token": token_for(story.finance, [Kind.LATE, Kind.STALE])}
+    return {"token": token_for(story.finance, [NoticeKind.LATE, NoticeKind.STALE])}
 
 
 def of_before(story: FullStory) -> Mapping[str, object]:

@@ -34,7 +34,7 @@ from openpyxl import load_workbook
 
 from board import screen
 from entities.models import Person
-from periods.board_cache.cache import KEEPER
+from periods.board_cache.cache import BOARD_CACHE
 from tests.golden_files import GOLDEN, assert_golden
 
 FOLDER, TEMPLATES_FOLDER = "bytes", "templates"
@@ -124,7 +124,7 @@ def own_story() -> Iterator[None]:
 
 def forget_what_is_kept() -> None:
     """Forget boards, rendered parts and what stands in Redis, all of which belong to another database."""
-    KEEPER.forget()
+    BOARD_CACHE.clear()
     screen._RENDERED.clear()
     cache.clear()
 
@@ -159,7 +159,7 @@ class Answers:
             self.record(who, "POST", f"{path}{note and '#'}{note}", response)
             transaction.set_rollback(True)
         if response.status_code < 400:
-            KEEPER.forget()  # it may have read what is undone now
+            BOARD_CACHE.clear()  # it may have read what is undone now
 
     def record(self, who: str, method: str, path: str, response: Any) -> None:
         """Record a response with its headers; of a workbook its cells."""

@@ -23,13 +23,20 @@ from alerts.models import (
     Subscription,
     Trouble,
 )
-from closing.judging.notices import Kind
-from closing.judging.notification_schedule import Rhythm
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import Cadence
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Membership, Person, WorkCalendar
 from entities.services import save_view
 from periods.models import ClaimedTick, SyncAttempt
-from periods.recording.attempts import Finish, begin_attempt, finish_attempt
-from periods.remarks import acknowledge, add_note, edit_note, expect_close, give_reason, withdraw_note
+from periods.recording.attempts import AttemptResult, begin_attempt, finish_attempt
+from periods.remarks import (
+    acknowledge,
+    add_note,
+    edit_note,
+    set_expected_close,
+    set_overdue_reason,
+    withdraw_note,
+)
 from tests.board.tellings import watch
 from tests.make import CLOSED, FROM_JUNE, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.saved import Meridian, person, save_a_busy_group
@@ -113,10 +120,10 @@ def _write_remarks(story: FullStory) -> None:
     )
     wrong = add_note(sanne, "NLDT", MAY, "Wrong entity, sorry.", utc("2026-06-11 10:00"))
     withdraw_note(sanne, "NLDT", wrong.pk, utc("2026-06-11 10:02"))
-    give_reason(
+    set_overdue_reason(
         sanne, "NLDT", MAY, "waiting_for_another_entity", "IC <b>US Retail</b>", utc("2026-06-15 07:25")
     )
-    expect_close(sanne, "NLDT", MAY, date(2026, 6, 19), "IC balance open", utc("2026-06-15 07:30"))
+    set_expected_close(sanne, "NLDT", MAY, date(2026, 6, 19), "IC balance open", utc("2026-06-15 07:30"))
     acknowledge(rosa, "NLDT", MAY, "Called Sanne.", utc("2026-06-16 09:00"))
     add_note(rosa, "UKHC", MAY, "Closed & checked.", utc("2026-06-09 08:00"))
 
@@ -124,8 +131,8 @@ def _write_remarks(story: FullStory) -> None:
 def _arrange(story: FullStory) -> None:
     at = utc("2026-06-15 09:00")
     europe, uk = Group.objects.get(code="EUROPE"), Group.objects.get(code="UK")
-    Subscription.objects.create(person=story.finance, kind=Kind.LATE.value, rhythm=Rhythm.WEEKLY.value)
-    Subscription.objects.create(person=story.owner, kind=Kind.LATE.value, rhythm=Rhythm.NEVER.value)
+    Subscription.objects.create(person=story.finance, kind=NoticeKind.LATE.value, rhythm=Cadence.WEEKLY.value)
+    Subscription.objects.create(person=story.owner, kind=NoticeKind.LATE.value, rhythm=Cadence.NEVER.value)
     Habits.objects.create(
         person=story.finance,
         digest_at=time(7, 30),
@@ -149,7 +156,7 @@ def _arrange(story: FullStory) -> None:
             name=f"{group.name} {kind}",
             kind=kind,
             group=group,
-            kinds=[Kind.ALERT.value, Kind.REOPENED.value, Kind.CLEARED.value],
+            kinds=[NoticeKind.ALERT.value, NoticeKind.REOPENED.value, NoticeKind.CLEARED.value],
             host="127.0.0.1:9",
             made_by=story.administrator,
             made_at=at,
@@ -209,7 +216,7 @@ def _read_a_second_erp() -> None:
         attempt = begin_attempt(lowlands.pk, at, lease=timedelta(minutes=5))
         assert attempt is not None
         finish_attempt(
-            attempt.pk, Finish(outcome, at + timedelta(seconds=31), http_status=status, words=words)
+            attempt.pk, AttemptResult(outcome, at + timedelta(seconds=31), http_status=status, words=words)
         )
 
 

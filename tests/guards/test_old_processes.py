@@ -211,7 +211,7 @@ def test_the_old_tasks_run_on_the_new_schema(old: Old, simulator: Running) -> No
     done = subprocess.run(words, cwd=old.code, env=old.env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
-    assert SyncAttempt.objects.get(connection=source).outcome in SyncAttempt.READ
+    assert SyncAttempt.objects.get(connection=source).outcome in SyncAttempt.READ_OUTCOMES
     assert FiscalPeriod.objects.filter(entity__code="E00001").exists()
     names = {"evaluate", "sync", "prove", "housekeeping"}
     assert set(ClaimedTick.objects.filter(claimed_at__gte=begun).values_list("name", flat=True)) == names

@@ -11,21 +11,21 @@ from uuid import uuid4
 from django.db import connection
 
 from closing.calendar.days import DateSpan
-from closing.facts.base import NativeFacts
-from closing.facts.readings import Gap, GapReason
+from closing.facts.base import NativePeriodFacts
+from closing.facts.readings import GapReason, ReadGap
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Person
-from entities.services import GroupRefused
+from entities.services import InvalidGroup
 from entities.services import save_group as place_group
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, Remark, SyncAttempt
-from periods.recording.attempts import Finish, OutOfOrder, begin_attempt, finish_attempt
+from periods.recording.attempts import AttemptResult, OutOfOrderRead, begin_attempt, finish_attempt
 from periods.remarks import (
-    RemarkRefused,
+    InvalidRemark,
     acknowledge,
     add_note,
     edit_note,
-    expect_close,
-    give_reason,
+    set_expected_close,
+    set_overdue_reason,
     withdraw_note,
 )
 from tests.cast import WIDER_CAST
@@ -35,7 +35,7 @@ from tests.saved import Meridian, person, save_group
 
 APRIL = date(2026, 4, 1)
 DAYS = {APRIL: DateSpan(date(2026, 4, 1), date(2026, 4, 30)), MAY: MAY_DAYS}
-FACTS: tuple[NativeFacts, ...] = (OPEN, ON_HOLD, CLOSED, RESTRICTED, NOT_UNDERSTOOD)
+FACTS: tuple[NativePeriodFacts, ...] = (OPEN, ON_HOLD, CLOSED, RESTRICTED, NOT_UNDERSTOOD)
 GROUPS = ("MERIDIAN", "UK", "EUROPE", "AMERICAS")
 
 
@@ -66,8 +66,8 @@ class World:
             name="lowlands", kind="business_central", base_url="https://bc.test", tenant="l", client_id="x"
         )
         self.speakers = [person(), person("uma@meridian.test", "Uma Reyes")]
-        self.said: dict[str, NativeFacts] = dict.fromkeys(self.codes, OPEN)
-        self.april: dict[str, NativeFacts] = dict.fromkeys(self.codes, CLOSED)
+        self.said: dict[str, NativePeriodFacts] = dict.fromkeys(self.codes, OPEN)
+        self.april: dict[str, NativePeriodFacts] = dict.fromkeys(self.codes, CLOSED)
         self.read({}, APRIL)
         self.read({}, MAY)
 
@@ -81,7 +81,7 @@ class World:
 
     def read(
         self,
-        news: dict[str, NativeFacts],
+        news: dict[str, NativePeriodFacts],
         month: date = MAY,
         *,
         ahead: float = 0,
@@ -92,22 +92,22 @@ class World:
         said.update(news)
         gaps = {code: reason for code, reason in (unread or {}).items() if self._reads(code)}
         told = {code: facts for code, facts in said.items() if code not in gaps and self._reads(code)}
-        words = [Gap(code.lower(), reason, f"{code} is not there.") for code, reason in gaps.items()]
-        with suppress(OutOfOrder):
+        words = [ReadGap(code.lower(), reason, f"{code} is not there.") for code, reason in gaps.items()]
+        with suppress(OutOfOrderRead):
             self.group.read(self.now + timedelta(seconds=ahead), told, span=DAYS[month], gaps=words)
 
     def _reads(self, code: str) -> bool:
         return self.entity(code).connection_id == self.group.connection.pk
 
     def fail(self, words: str = "The ERP does not answer.") -> None:
-        with suppress(OutOfOrder):
+        with suppress(OutOfOrderRead):
             attempt = begin_attempt(self.group.connection.pk, self.now, lease=timedelta(minutes=3))
             assert attempt is not None
-            finish_attempt(attempt.pk, Finish(SyncAttempt.Outcome.UNAVAILABLE, self.now, words=words))
+            finish_attempt(attempt.pk, AttemptResult(SyncAttempt.Outcome.UNAVAILABLE, self.now, words=words))
 
     def begin_and_leave(self) -> None:
         """An attempt that begins and is given up."""
-        with suppress(OutOfOrder):
+        with suppress(OutOfOrderRead):
             attempt = begin_attempt(self.group.connection.pk, self.now, lease=timedelta(minutes=3))
             assert attempt is not None
             SyncAttempt.objects.filter(pk=attempt.pk).update(
@@ -150,14 +150,14 @@ class World:
 
     def speak(self, who: int, code: str, verb: str) -> None:
         by = self.speakers[who]
-        with suppress(RemarkRefused, LegalEntity.DoesNotExist):
+        with suppress(InvalidRemark, LegalEntity.DoesNotExist):
             match verb:
                 case "note":
                     add_note(by, code, MAY, f"A note at {self.now:%d %H:%M}.", self.now)
                 case "reason":
-                    give_reason(by, code, MAY, "people_away", "", self.now)
+                    set_overdue_reason(by, code, MAY, "people_away", "", self.now)
                 case "expect":
-                    expect_close(by, code, MAY, self.now.date() + timedelta(days=3), "", self.now)
+                    set_expected_close(by, code, MAY, self.now.date() + timedelta(days=3), "", self.now)
                 case "acknowledge":
                     acknowledge(by, code, MAY, "Called them.", self.now)
                 case "edit" | "withdraw":
@@ -194,7 +194,7 @@ class World:
 
     def place(self, code: str, name: str, parent: str) -> None:
         """Rename a group and put it below another one, where that is possible."""
-        with suppress(GroupRefused):
+        with suppress(InvalidGroup):
             place_group(code, name, Group.objects.get(code=parent) if parent else None)
 
     def switch(self, code: str, *, on: bool) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from closing.calendar.days import DateSpan
-from closing.facts.base import NativeFacts
+from closing.facts.base import NativePeriodFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import Company, Gap, Harvest, PeriodReading, PeriodType
+from closing.facts.readings import ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
 from entities.models import Connection, LegalEntity
 from periods.models import SyncAttempt
-from periods.recording.attempts import Finish, Outcome, begin_attempt
-from periods.recording.store import Recorded, record_readings
+from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
+from periods.recording.store import RecordingResult, record_readings
 from tests.make import CLOSED, MAY_DAYS, OPEN, utc
 from tests.periods.places import cast_in_place, meridian, policy, workday
 
@@ -39,7 +39,7 @@ def connected_cast() -> tuple[Connection, dict[str, LegalEntity]]:
 
 
 def reading(
-    code: str, facts: NativeFacts, span: DateSpan = MAY_DAYS, type: PeriodType = PeriodType.OPERATING
+    code: str, facts: NativePeriodFacts, span: DateSpan = MAY_DAYS, type: PeriodType = PeriodType.OPERATING
 ) -> PeriodReading:
     """One period of one company."""
     name = f"Period {span.last.month}"
@@ -47,15 +47,17 @@ def reading(
     return PeriodReading(code.lower(), key, "Fiscal", str(span.last.year), name, span, type, facts)
 
 
-def harvest(said: Mapping[str, NativeFacts], *gaps: Gap, april: NativeFacts = CLOSED) -> Harvest:
+def harvest(
+    said: Mapping[str, NativePeriodFacts], *gaps: ReadGap, april: NativePeriodFacts = CLOSED
+) -> ReadResult:
     """What each company's May came to, with an April beside it."""
     readings = []
     for code, facts in said.items():
         readings += [reading(code, april, APRIL_DAYS), reading(code, facts)]
-    return Harvest(
+    return ReadResult(
         tuple(readings),
         gaps,
-        tuple(Company(code.lower(), code) for code in said),
+        tuple(ListedCompany(code.lower(), code) for code in said),
         pages=1,
         rows=len(readings),
     )
@@ -68,17 +70,21 @@ def begin(source: Connection, at: str | datetime) -> SyncAttempt:
     return attempt
 
 
-def record(attempt: SyncAttempt, brought: Harvest) -> Recorded:
+def record(attempt: SyncAttempt, brought: ReadResult) -> RecordingResult:
     """Record a harvest as the sync service does."""
     outcome = Outcome.PARTIAL if brought.gaps else Outcome.OK
-    return record_readings(attempt, brought, SPAN, Finish(outcome, attempt.started_at + timedelta(seconds=1)))
+    return record_readings(
+        attempt, brought, SPAN, AttemptResult(outcome, attempt.started_at + timedelta(seconds=1))
+    )
 
 
-def read(source: Connection, at: str | datetime, said: Mapping[str, NativeFacts] | Harvest) -> Recorded:
+def read(
+    source: Connection, at: str | datetime, said: Mapping[str, NativePeriodFacts] | ReadResult
+) -> RecordingResult:
     """One whole read at a moment."""
-    return record(begin(source, at), said if isinstance(said, Harvest) else harvest(said))
+    return record(begin(source, at), said if isinstance(said, ReadResult) else harvest(said))
 
 
-def everybody(**other: FinopsFacts) -> dict[str, NativeFacts]:
+def everybody(**other: FinopsFacts) -> dict[str, NativePeriodFacts]:
     """All four companies open but for those named."""
     return {code: other.get(code, OPEN) for code in ("UKHC", "UKRT", "USRT", "NLDT")}

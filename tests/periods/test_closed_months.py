@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from closing.calendar.days import DateSpan
-from closing.facts.readings import Gap, GapReason
+from closing.facts.readings import GapReason, ReadGap
 from entities.models import LegalEntity
 from periods.models import FiscalPeriod, PolicyVersion
 from periods.snapshot.closed_months import closed_months
@@ -97,7 +97,7 @@ def test_of_two_periods_in_a_month_both_must_be_closed() -> None:
 def test_what_is_missing_not_understood_or_stale_is_not_closed() -> None:
     group = save_group()
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, CLOSED))
-    gap = Gap("nldt", GapReason.MISSING, "The ERP no longer lists this company.")
+    gap = ReadGap("nldt", GapReason.MISSING, "The ERP no longer lists this company.")
     group.read("2026-06-08 12:10", {"UKHC": CLOSED, "UKRT": NOT_UNDERSTOOD, "USRT": CLOSED}, gaps=[gap])
     closed = counted("2026-06-08 12:11")
     assert {code for (code, _), each in closed.items() if each} == {"UKHC", "USRT"}

@@ -16,12 +16,12 @@ from alerts.evaluate.run import evaluate_and_raise
 from connectors.pacing import due_connections
 from entities.models import Connection
 from infra.ticks import database_clock
-from periods.board_cache.future_dated import next_dated_after
+from periods.board_cache.future_dated import next_future_dated
 from periods.models import ConnectionClock, SyncAttempt
 from periods.recording.attempts import (
-    Finish,
+    AttemptResult,
     Outcome,
-    OutOfOrder,
+    OutOfOrderRead,
     abandon_expired,
     begin_attempt,
     finish_attempt,
@@ -50,10 +50,10 @@ def by_attempts(connection_id: int) -> Clock:
     attempts = list(SyncAttempt.objects.filter(connection=connection_id).order_by("-pk"))
     failed = 0
     for attempt in attempts:
-        if attempt.outcome in SyncAttempt.READ or failed == 12:
+        if attempt.outcome in SyncAttempt.READ_OUTCOMES or failed == 12:
             break
         failed += attempt.outcome != Outcome.RUNNING
-    good = [attempt.started_at for attempt in attempts if attempt.outcome in SyncAttempt.READ]
+    good = [attempt.started_at for attempt in attempts if attempt.outcome in SyncAttempt.READ_OUTCOMES]
     newest = attempts[0] if attempts else None
     return Clock(
         newest.started_at if newest is not None else None,
@@ -89,7 +89,7 @@ class Story:
 
     def begin(self, connection: int) -> None:
         lease = self.chance.choice([LEASE, -LEASE])
-        with suppress(OutOfOrder):
+        with suppress(OutOfOrderRead):
             begin_attempt(connection, self.now, lease=lease)
 
     def finish(self, connection: int) -> None:
@@ -99,7 +99,7 @@ class Story:
                 [Outcome.OK, Outcome.PARTIAL, *[Outcome.UNAVAILABLE, Outcome.REFUSED] * 3]
             )
             retry_at = self.chance.choice([None, self.now + 15 * MINUTE])
-            finish_attempt(running.pk, Finish(outcome, self.now, words="x", retry_at=retry_at))
+            finish_attempt(running.pk, AttemptResult(outcome, self.now, words="x", retry_at=retry_at))
 
     def read(self, connection: int) -> None:
         first = self.group.connection.pk
@@ -107,7 +107,7 @@ class Story:
             connection == first
             and not SyncAttempt.objects.filter(connection=first, outcome="running").exists()
         ):
-            with suppress(OutOfOrder):
+            with suppress(OutOfOrderRead):
                 self.group.read(
                     self.now, dict.fromkeys(self.group.entities, self.chance.choice([OPEN, CLOSED]))
                 )
@@ -218,7 +218,7 @@ def _looked_at() -> int:
 def begin_and_fail(connection: Connection) -> None:
     attempt = begin_attempt(connection.pk, AS_OF, lease=LEASE)
     assert attempt is not None
-    assert finish_attempt(attempt.pk, Finish(Outcome.UNAVAILABLE, AS_OF, words="x"))
+    assert finish_attempt(attempt.pk, AttemptResult(Outcome.UNAVAILABLE, AS_OF, words="x"))
 
 
 DOORS: dict[str, Callable[[list[Connection], list[int]], object]] = {
@@ -229,7 +229,7 @@ DOORS: dict[str, Callable[[list[Connection], list[int]], object]] = {
     "a board of a past moment": lambda connections, entities: freshness(
         entities, AS_OF - timedelta(hours=10)
     ),
-    "what is dated ahead": lambda connections, entities: next_dated_after(AS_OF, date(2026, 5, 1), None),
+    "what is dated ahead": lambda connections, entities: next_future_dated(AS_OF, date(2026, 5, 1), None),
     "an attempt of one that is read": lambda connections, entities: begin_and_fail(connections[0]),
     "an attempt of one that fails": lambda connections, entities: begin_and_fail(connections[1]),
 }

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from entities.models import LegalEntity
-from periods.deadline_setting import DeadlinesSet, set_deadlines
+from periods.deadline_setting import DeadlinesResult, set_deadlines
 from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline
 from tests import cast
 from tests.make import utc
@@ -39,7 +39,7 @@ def agree(
 def test_the_worked_example(entities: dict[str, LegalEntity]) -> None:
     agree(entities["USRT"], date(2026, 6, 11), datetime(2026, 11, 20, tzinfo=UTC))
     may = {code: months(one, MAY, MAY)[0] for code, one in entities.items()}
-    assert set_deadlines(None, FIRST_READ) == DeadlinesSet(4, [])
+    assert set_deadlines(None, FIRST_READ) == DeadlinesResult(4, [])
     for who in cast.CAST:
         row = in_force(may[who.code])
         assert (row.due_on.isoformat(), row.label, row.explanation) == (
@@ -154,7 +154,7 @@ def test_quarter_and_year_ends_by_the_entity_s_own_year(entities: dict[str, Lega
 def test_no_rule_no_deadline(entities: dict[str, LegalEntity]) -> None:
     meridian().policy.delete()
     months(entities["UKHC"], MAY, MAY)
-    assert set_deadlines(None, FIRST_READ) == DeadlinesSet(0, [])
+    assert set_deadlines(None, FIRST_READ) == DeadlinesResult(0, [])
 
 
 def test_a_calendar_that_runs_out_is_told_and_nothing_is_guessed(entities: dict[str, LegalEntity]) -> None:

@@ -6,11 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from closing.facts.readings import Gap, GapReason
+from closing.facts.readings import GapReason, ReadGap
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate, SyncAttempt
-from periods.recording.attempts import Finish, begin_attempt, finish_attempt
-from periods.snapshot.period_history import attempts_of, periods_of
+from periods.recording.attempts import AttemptResult, begin_attempt, finish_attempt
+from periods.snapshot.period_history import newest_attempts, period_details
 from tests.make import CLOSED, MAY, OPEN, RESTRICTED, utc
 from tests.saved import Meridian, save_group
 
@@ -33,10 +33,10 @@ def meridian() -> Meridian:
 
 def test_a_month_is_known_as_it_was_at_a_moment(meridian: Meridian) -> None:
     pk = meridian.entities["NLDT"].pk
-    assert periods_of(pk, MAY, utc("2026-05-31 12:00")) == []
-    [early] = periods_of(pk, MAY, utc("2026-06-03 11:59"))
+    assert period_details(pk, MAY, utc("2026-05-31 12:00")) == []
+    [early] = period_details(pk, MAY, utc("2026-06-03 11:59"))
     assert [seen.facts for seen in early.changes] == [OPEN]
-    [late] = periods_of(pk, MAY, utc("2026-06-08 12:00"))
+    [late] = period_details(pk, MAY, utc("2026-06-08 12:00"))
     assert [(seen.change.state.value, seen.facts) for seen in late.changes] == [
         ("open", OPEN),
         ("open", RESTRICTED),
@@ -56,7 +56,7 @@ def test_whose_word_each_deadline_is(meridian: Meridian) -> None:
         set_at=utc("2026-06-04 09:00"),
     )
     set_deadlines([nldt.pk], utc("2026-06-04 10:00"))
-    [period] = periods_of(nldt.pk, MAY, utc("2026-06-05 12:00"))
+    [period] = period_details(nldt.pk, MAY, utc("2026-06-05 12:00"))
     first, second = period.deadlines
     assert (first.deadline.due_on, first.policy, first.version, first.first_is) == (
         date(2026, 6, 9),
@@ -70,25 +70,27 @@ def test_whose_word_each_deadline_is(meridian: Meridian) -> None:
         "new bank",
         "",
     )
-    [before] = periods_of(nldt.pk, MAY, utc("2026-06-04 09:59"))
+    [before] = period_details(nldt.pk, MAY, utc("2026-06-04 09:59"))
     assert before.deadlines == [first]
 
 
 def test_attempts_speak_of_this_entity_alone(meridian: Meridian) -> None:
     said = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
     meridian.read(
-        "2026-06-09 12:00", said, gaps=[Gap("nldt", GapReason.NO_ACCESS, "No access to this company.")]
+        "2026-06-09 12:00", said, gaps=[ReadGap("nldt", GapReason.NO_ACCESS, "No access to this company.")]
     )
     failed = begin_attempt(meridian.connection.pk, utc("2026-06-09 13:00"), lease=timedelta(minutes=5))
     assert failed is not None
     finish_attempt(
         failed.pk,
-        Finish(Outcome.UNAVAILABLE, utc("2026-06-09 13:01"), words="The ERP does not answer (HTTP 503)."),
+        AttemptResult(
+            Outcome.UNAVAILABLE, utc("2026-06-09 13:01"), words="The ERP does not answer (HTTP 503)."
+        ),
     )
 
     def told(code: str, at: str) -> list[tuple[str, bool, str]]:
-        tried = attempts_of(meridian.entities[code].pk, meridian.connection.pk, utc(at), newest=3)
-        return [(each.outcome.value, each.brought, each.words) for each in tried]
+        tried = newest_attempts(meridian.entities[code].pk, meridian.connection.pk, utc(at), newest=3)
+        return [(each.outcome.value, each.covered_entity, each.words) for each in tried]
 
     assert told("NLDT", "2026-06-09 14:00") == [
         ("unavailable", False, "The ERP does not answer (HTTP 503)."),
@@ -98,4 +100,4 @@ def test_attempts_speak_of_this_entity_alone(meridian: Meridian) -> None:
     assert told("UKHC", "2026-06-09 14:00")[1] == ("ok", True, "")
     assert told("UKHC", "2026-06-09 13:00")[0] == ("running", False, "")  # as it stood then
     assert told("UKHC", "2026-06-09 12:59")[0] == ("ok", True, "")
-    assert attempts_of(meridian.entities["NLDT"].pk, None, utc("2026-06-09 14:00"), newest=3) == []
+    assert newest_attempts(meridian.entities["NLDT"].pk, None, utc("2026-06-09 14:00"), newest=3) == []

@@ -28,13 +28,13 @@ from board.screen import Screen
 from board.sections import Folds
 from closing.facts.readings import GapReason
 from closing.judging.states import PeriodState
-from closing.scoreboard.board import Scoreboard, at_moment
-from closing.scoreboard.fingerprints import digest
+from closing.scoreboard.board import Scoreboard, with_as_of
+from closing.scoreboard.fingerprints import board_fingerprint
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
-from periods.board_cache.cache import Keeper
-from periods.board_cache.cached_board import Kept, Scope, months_told
-from periods.board_cache.change_feed import unseen
+from periods.board_cache.cache import BoardCache
+from periods.board_cache.cached_board import CachedBoard, VisibleBoard, track_record_length
+from periods.board_cache.change_feed import changes_since
 from periods.models import News
 from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY, OPEN
@@ -48,25 +48,25 @@ names = some(("Alpha Ltd", "Omega BV", "Ümlaut & Söhne", "<b>Bold</b>"))
 PASS = some((1, 30, 300, 901, 3600, 6 * 3600, 13 * 3600, 26 * 3600, 5 * 24 * 3600))
 
 
-def told_by(keeper: Keeper, month: date, world: World, ids: frozenset[int] | None) -> Scope:
+def told_by(keeper: BoardCache, month: date, world: World, ids: frozenset[int] | None) -> VisibleBoard:
     """What a door does: hear what is new, then ask for the board."""
-    keeper.hear(*unseen(keeper.seen))
-    return keeper.board(month, world.now).scope(ids)
+    keeper.apply_changes(*changes_since(keeper.snapshot_token))
+    return keeper.board(month, world.now).visible_board(ids)
 
 
 def made_anew(month: date, world: World, ids: frozenset[int] | None) -> Scoreboard:
     everybody = LegalEntity.objects.all()
-    track = months_told(everybody.count())
+    track = track_record_length(everybody.count())
     some_of_them = everybody if ids is None else everybody.filter(pk__in=ids)
     return take_snapshot(some_of_them, month, world.now, track=track)
 
 
-def rows_as_shown(board: Scoreboard, world: World, kept: Kept | None = None) -> str:
-    return Screen(at_moment(board, world.now), Question(), LONDON, kept).rows(Folds())
+def rows_as_shown(board: Scoreboard, world: World, kept: CachedBoard | None = None) -> str:
+    return Screen(with_as_of(board, world.now), Question(), LONDON, kept).rows(Folds())
 
 
 def assert_the_same(
-    keeper: Keeper, world: World, ids: frozenset[int] | None = None, months: Sequence[date] = (MAY, APRIL)
+    keeper: BoardCache, world: World, ids: frozenset[int] | None = None, months: Sequence[date] = (MAY, APRIL)
 ) -> None:
     for month in months:
         scope, anew = told_by(keeper, month, world, ids), made_anew(month, world, ids)
@@ -77,8 +77,8 @@ def assert_the_same(
         assert list(kept.groups) == list(anew.groups)
         assert list(kept.warnings) == list(anew.warnings)
         assert (kept.counts, kept.closed) == (anew.counts, anew.closed)
-        assert scope.version == digest(anew)
-        assert rows_as_shown(kept, world, scope.kept) == rows_as_shown(anew, world)
+        assert scope.version == board_fingerprint(anew)
+        assert rows_as_shown(kept, world, scope.cached_board) == rows_as_shown(anew, world)
 
 
 class KeptBoards(RuleBasedStateMachine):
@@ -91,7 +91,7 @@ class KeptBoards(RuleBasedStateMachine):
         self.copy = own_copy(self.template)
         self.copy.__enter__()
         self.world = World()
-        self.awake, self.sleepy = Keeper(), Keeper()
+        self.awake, self.sleepy = BoardCache(), BoardCache()
         self.ids = frozenset(
             LegalEntity.objects.filter(code__in=["UKHC", "NLDT", "DEVT"]).values_list("pk", flat=True)
         )
@@ -252,29 +252,29 @@ def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterato
         yield World()
 
 
-def row_of(keeper: Keeper, code: str, world: World) -> Row:
+def row_of(keeper: BoardCache, code: str, world: World) -> Row:
     scope = told_by(keeper, MAY, world, None)
     return next(row for row in scope.board.rows if row.code == code)
 
 
 def test_two_who_begin_at_once_miss_nothing_of_what_comes_between(world: World) -> None:
     """Both ask while nothing is kept; the slower one's snapshot has seen a change of which nobody was told."""
-    keeper = Keeper()
-    slow = keeper.seen
+    keeper = BoardCache()
+    slow = keeper.snapshot_token
     assert_the_same(keeper, world)
     world.rename_entity("NLDT", "Changed between")
-    keeper.hear(*unseen(slow))
+    keeper.apply_changes(*changes_since(slow))
     assert_the_same(keeper, world)
     assert row_of(keeper, "NLDT", world).name == "Changed between"
 
 
 def test_who_was_slower_takes_nothing_back(world: World) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     assert_the_same(keeper, world)
-    slow = unseen(keeper.seen)
+    slow = changes_since(keeper.snapshot_token)
     world.rename_entity("NLDT", "Heard by the faster one")
     assert_the_same(keeper, world)
-    keeper.hear(*slow)
+    keeper.apply_changes(*slow)
     world.rename_entity("UKHC", "Next")
     assert_the_same(keeper, world)
 
@@ -283,7 +283,7 @@ def test_who_was_slower_takes_nothing_back(world: World) -> None:
 def test_what_a_worker_whose_clock_is_ahead_has_read_is_shown_when_our_clock_is_there(
     ahead: float, world: World
 ) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     assert_the_same(keeper, world)
     world.pass_time(60)
     world.read({"NLDT": CLOSED}, ahead=ahead)
@@ -295,7 +295,7 @@ def test_what_a_worker_whose_clock_is_ahead_has_read_is_shown_when_our_clock_is_
 
 
 def test_remarks_and_policies_may_be_dated_ahead_too(world: World) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     here = world.now
     assert_the_same(keeper, world)
     world.pass_time(20)
@@ -312,7 +312,7 @@ def test_remarks_and_policies_may_be_dated_ahead_too(world: World) -> None:
 
 def test_a_company_that_comes_back_is_shown_as_it_is_now(world: World) -> None:
     """It is gone while the board is made anew for another reason; what was made of its row is not shown again."""
-    keeper = Keeper()
+    keeper = BoardCache()
     assert_the_same(keeper, world)
     world.switch("NLDT", on=False)
     assert_the_same(keeper, world)
@@ -324,7 +324,7 @@ def test_a_company_that_comes_back_is_shown_as_it_is_now(world: World) -> None:
 
 
 def test_whoever_said_something_is_named_as_they_are_called_now(world: World) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     world.pass_time(3 * 24 * 3600)
     world.read({})
     world.speak(1, "NLDT", "acknowledge")
@@ -338,7 +338,7 @@ def test_whoever_said_something_is_named_as_they_are_called_now(world: World) ->
 
 def test_warnings_come_in_the_order_of_a_board_made_at_once(world: World) -> None:
     """Two processes that heard of the same in another order agree on what it says."""
-    keeper = Keeper()
+    keeper = BoardCache()
     for code in ("UKHC", "DEVT", "NLDT"):
         world.pass_time(60)
         world.read({code: OPEN}, APRIL)
@@ -356,7 +356,7 @@ def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was heard when the reading failed is not taken for seen."""
-    keeper = Keeper()
+    keeper = BoardCache()
     assert_the_same(keeper, world)
     world.pass_time(60)
     world.read({"NLDT": CLOSED})
@@ -373,7 +373,7 @@ def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
 
 
 def test_a_month_that_was_put_away_comes_back_right(world: World) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     assert_the_same(keeper, world)
     for month in range(1, 5):
         told_by(keeper, date(2025, month, 1), world, None)
@@ -386,31 +386,31 @@ def test_a_process_that_heard_nothing_for_hours_looks_up_access_anew(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """News is deleted after a day: who was idle for longer must not show by an access of before."""
-    keeper, idle = Keeper(), [0.0]
+    keeper, idle = BoardCache(), [0.0]
     monkeypatch.setattr("periods.board_cache.cache.monotonic", lambda: monotonic() + idle[0])
     told_by(keeper, MAY, world, None)
-    assert keeper.visible("UK", lambda: [1, 2]) == {1, 2}
+    assert keeper.visible_entities("UK", lambda: [1, 2]) == {1, 2}
     world.rename_entity("NLDT", "Moved while nobody listened")
     with transaction.atomic():
         News.objects.all().delete()
     idle[0] = 25 * 3600
-    keeper.hear(*unseen(keeper.seen))
-    assert keeper.visible("UK", lambda: [1]) == {1}
-    rows = keeper.board(MAY, world.now).scope(None).board.rows
+    keeper.apply_changes(*changes_since(keeper.snapshot_token))
+    assert keeper.visible_entities("UK", lambda: [1]) == {1}
+    rows = keeper.board(MAY, world.now).visible_board(None).board.rows
     assert "Moved while nobody listened" in [row.name for row in rows]
 
 
 def test_a_board_that_nobody_looked_at_for_hours_is_made_anew(world: World) -> None:
-    keeper = Keeper()
-    before = told_by(keeper, MAY, world, None).kept
+    keeper = BoardCache()
+    before = told_by(keeper, MAY, world, None).cached_board
     world.pass_time(7 * 3600)
-    after = told_by(keeper, MAY, world, None).kept
+    after = told_by(keeper, MAY, world, None).cached_board
     assert after.generation != before.generation
     assert_the_same(keeper, world)
 
 
 def test_nothing_new_costs_one_statement_and_keeps_the_very_board(world: World) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     before = told_by(keeper, MAY, world, None)
     world.pass_time(30)
     with CaptureQueriesContext(connection) as asked:
@@ -420,17 +420,17 @@ def test_nothing_new_costs_one_statement_and_keeps_the_very_board(world: World) 
 
 
 def test_news_that_change_nothing_on_the_board_are_no_new_board(world: World) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     before = told_by(keeper, MAY, world, None)
     world.rename_entity("UKHC", "UK HoldCo")
     world.group.connection.save()
     after = told_by(keeper, MAY, world, None)
-    assert (after.version, after.kept.generation) == (before.version, before.kept.generation)
+    assert (after.version, after.cached_board.generation) == (before.version, before.cached_board.generation)
     world.pass_time(60)
     world.read({})
     younger = told_by(keeper, MAY, world, None)
     assert younger.version == before.version
-    assert younger.kept.generation != before.kept.generation
+    assert younger.cached_board.generation != before.cached_board.generation
     assert younger.board.rows[0].read_at == world.now
 
 

@@ -16,9 +16,14 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
-from periods.board_cache.cache import MONTHS, Keeper
-from periods.board_cache.cached_board import FRAGMENTS, SCOPES, Kept, months_told
-from periods.board_cache.change_feed import unseen
+from periods.board_cache.cache import MAX_CACHED_MONTHS, BoardCache
+from periods.board_cache.cached_board import (
+    MAX_FRAGMENT_SETS,
+    MAX_VISIBLE_BOARDS,
+    CachedBoard,
+    track_record_length,
+)
+from periods.board_cache.change_feed import changes_since
 from periods.deadline_setting import set_deadlines
 from periods.models import DeadlinePolicy, PolicyVersion
 from periods.snapshot.take import take_snapshot
@@ -79,20 +84,20 @@ def held_back(month: date) -> Iterator[Held]:
             held.go_on.set()
 
 
-def named(kept: Kept, world: World, code: str) -> str:
+def named(kept: CachedBoard, world: World, code: str) -> str:
     return kept.rows[world.group.entities[code].pk].name
 
 
 def test_who_reads_one_month_waits_for_no_other(world: World) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     told_by(keeper, MAY, world, None)
     with held_back(APRIL) as held:
         april = held.begin(partial(told_by, keeper, APRIL, world, None))
         assert held.has_read.wait(PATIENCE)
         world.rename_entity("NLDT", "Renamed meanwhile")
         may = held.meanwhile(partial(told_by, keeper, MAY, world, None))
-        assert named(may.kept, world, "NLDT") == "Renamed meanwhile"
-        assert held.meanwhile(lambda: keeper.visible("UK", lambda: [1])) == {1}
+        assert named(may.cached_board, world, "NLDT") == "Renamed meanwhile"
+        assert held.meanwhile(lambda: keeper.visible_entities("UK", lambda: [1])) == {1}
         assert not april.done()
         held.go_on.set()
         april.result(PATIENCE)
@@ -101,12 +106,12 @@ def test_who_reads_one_month_waits_for_no_other(world: World) -> None:
 
 def test_news_heard_while_a_month_is_first_read_is_applied_to_it(world: World) -> None:
     """Somebody who wants the same month waits, and sees what they have written."""
-    keeper = Keeper()
+    keeper = BoardCache()
     with held_back(APRIL) as held:
         april = held.begin(partial(told_by, keeper, APRIL, world, None))
         assert held.has_read.wait(PATIENCE)
         world.rename_entity("UKHC", "Heard while April was read")
-        held.meanwhile(lambda: keeper.hear(*unseen(keeper.seen)))
+        held.meanwhile(lambda: keeper.apply_changes(*changes_since(keeper.snapshot_token)))
         after = held.begin(partial(keeper.board, APRIL, world.now))
         held.go_on.set()
         assert named(after.result(PATIENCE), world, "UKHC") == "Heard while April was read"
@@ -114,21 +119,21 @@ def test_news_heard_while_a_month_is_first_read_is_applied_to_it(world: World) -
     assert_the_same(keeper, world)
 
 
-def _forget(keeper: Keeper, world: World) -> None:
-    keeper.forget()
+def _forget(keeper: BoardCache, world: World) -> None:
+    keeper.clear()
 
 
-def _read_other_months(keeper: Keeper, world: World) -> None:
-    for month in range(1, MONTHS + 1):
+def _read_other_months(keeper: BoardCache, world: World) -> None:
+    for month in range(1, MAX_CACHED_MONTHS + 1):
         keeper.board(date(2025, month, 1), world.now)
 
 
 @pytest.mark.parametrize("put_away", [_forget, _read_other_months])
 def test_a_month_put_away_while_it_is_read_is_not_kept(
-    put_away: Callable[[Keeper, World], None], world: World
+    put_away: Callable[[BoardCache, World], None], world: World
 ) -> None:
     """It no longer collects news, so what was read may be old; who read it has heard of nothing newer."""
-    keeper = Keeper()
+    keeper = BoardCache()
     with held_back(APRIL) as held:
         april = held.begin(partial(told_by, keeper, APRIL, world, None))
         held.meanwhile(partial(put_away, keeper, world))
@@ -137,16 +142,16 @@ def test_a_month_put_away_while_it_is_read_is_not_kept(
         held.meanwhile(partial(told_by, keeper, MAY, world, None))  # hears of it, or begins after it
         held.go_on.set()
         april.result(PATIENCE)
-    assert named(told_by(keeper, APRIL, world, None).kept, world, "USRT") == name
+    assert named(told_by(keeper, APRIL, world, None).cached_board, world, "USRT") == name
     assert_the_same(keeper, world)
 
 
 def test_a_read_that_fails_costs_no_other_month_its_board(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper = Keeper()
+    keeper = BoardCache()
     assert_the_same(keeper, world)
-    before = told_by(keeper, MAY, world, None).kept
+    before = told_by(keeper, MAY, world, None).cached_board
     world.speak(0, "IEOP", "note")  # about May
 
     def broken(*_: object, **__: object) -> None:
@@ -156,24 +161,24 @@ def test_a_read_that_fails_costs_no_other_month_its_board(
         patch.setattr("periods.board_cache.cache.take_snapshot", broken)
         with pytest.raises(OperationalError):
             told_by(keeper, APRIL, world, None)
-    after = told_by(keeper, MAY, world, None).kept
-    assert after.made is before.made  # what was rendered of the rows serves on
+    after = told_by(keeper, MAY, world, None).cached_board
+    assert after.fragment_sets is before.fragment_sets  # what was rendered of the rows serves on
     assert_the_same(keeper, world)
 
 
 def test_who_asked_when_nothing_was_kept_sees_their_own_writes(world: World) -> None:
     """Another thread keeps boards between the question and the answer, which tells of no news."""
-    keeper = Keeper()
-    nothing = keeper.seen
+    keeper = BoardCache()
+    nothing = keeper.snapshot_token
     told_by(keeper, MAY, world, None)
     world.rename_entity("DEVT", "Written by the slower one")
-    keeper.hear(*unseen(nothing))
+    keeper.apply_changes(*changes_since(nothing))
     assert named(keeper.board(MAY, world.now), world, "DEVT") == "Written by the slower one"
 
 
 def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(world: World) -> None:
-    keeper, entity = Keeper(), world.group.entities["FRSA"]
-    keeper.hear(*unseen(keeper.seen))
+    keeper, entity = BoardCache(), world.group.entities["FRSA"]
+    keeper.apply_changes(*changes_since(keeper.snapshot_token))
 
     def look_up() -> list[int]:
         return list(LegalEntity.objects.filter(group__code="UK").values_list("pk", flat=True))
@@ -181,31 +186,31 @@ def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(world: Worl
     def overtaken() -> list[int]:
         before = look_up()
         world.move("FRSA", "UK")
-        keeper.hear(*unseen(keeper.seen))
+        keeper.apply_changes(*changes_since(keeper.snapshot_token))
         return before
 
-    assert entity.pk not in keeper.visible("UK", overtaken)
-    assert entity.pk in keeper.visible("UK", look_up)
+    assert entity.pk not in keeper.visible_entities("UK", overtaken)
+    assert entity.pk in keeper.visible_entities("UK", look_up)
 
 
 def test_an_access_looked_up_while_all_is_forgotten_is_not_kept(world: World) -> None:
-    keeper = Keeper()
-    keeper.hear(*unseen(keeper.seen))
+    keeper = BoardCache()
+    keeper.apply_changes(*changes_since(keeper.snapshot_token))
 
     def overtaken() -> list[int]:
-        keeper.forget()
-        keeper.hear(*unseen(keeper.seen))  # begins after whatever has changed
+        keeper.clear()
+        keeper.apply_changes(*changes_since(keeper.snapshot_token))  # begins after whatever has changed
         return [1]
 
-    assert keeper.visible("UK", overtaken) == {1}
-    assert keeper.visible("UK", lambda: [2]) == {2}
-    keeper.forget()
-    assert keeper.visible("UK", lambda: [3]) == {3}  # nobody hears of what changes from now on
-    assert keeper.visible("UK", lambda: [4]) == {4}
+    assert keeper.visible_entities("UK", overtaken) == {1}
+    assert keeper.visible_entities("UK", lambda: [2]) == {2}
+    keeper.clear()
+    assert keeper.visible_entities("UK", lambda: [3]) == {3}  # nobody hears of what changes from now on
+    assert keeper.visible_entities("UK", lambda: [4]) == {4}
 
 
 def test_who_looks_up_an_access_holds_up_nobody(world: World) -> None:
-    keeper, looking, go_on = Keeper(), Event(), Event()
+    keeper, looking, go_on = BoardCache(), Event(), Event()
     told_by(keeper, MAY, world, None)
 
     def slowly() -> list[int]:
@@ -216,7 +221,7 @@ def test_who_looks_up_an_access_holds_up_nobody(world: World) -> None:
     with ThreadPoolExecutor(2) as threads:
         held = Held(threads)
         held.has_read = looking
-        slow = held.begin(partial(keeper.visible, "UK", slowly))
+        slow = held.begin(partial(keeper.visible_entities, "UK", slowly))
         try:
             held.meanwhile(partial(told_by, keeper, MAY, world, None))
         finally:
@@ -226,25 +231,25 @@ def test_who_looks_up_an_access_holds_up_nobody(world: World) -> None:
 
 def test_threads_that_show_successive_boards_share_what_was_made_of_them(world: World) -> None:
     """A board and the next share fragments and scopes; either may put away what the other one looks for."""
-    keeper = Keeper()
-    first = told_by(keeper, MAY, world, None).kept
+    keeper = BoardCache()
+    first = told_by(keeper, MAY, world, None).cached_board
     world.group.connection.save()  # news that change nothing on the board
-    keeper.hear(*unseen(keeper.seen))
+    keeper.apply_changes(*changes_since(keeper.snapshot_token))
     second = keeper.board(MAY, world.now)
     assert first is not second
-    assert first.made is second.made
-    assert first.scopes is second.scopes
-    seen_by = [frozenset({-number}) for number in range(1, SCOPES + 8)]
+    assert first.fragment_sets is second.fragment_sets
+    assert first.visible_boards is second.visible_boards
+    seen_by = [frozenset({-number}) for number in range(1, MAX_VISIBLE_BOARDS + 8)]
 
-    def show(kept: Kept) -> None:
+    def show(kept: CachedBoard) -> None:
         for turn in range(4_000):
-            kept.fragments(("row", turn % (FRAGMENTS + 3)))
+            kept.fragments(("row", turn % (MAX_FRAGMENT_SETS + 3)))
             if turn % 10 == 0:
-                assert kept.scope(seen_by[turn // 10 % len(seen_by)]).board.rows == []
+                assert kept.visible_board(seen_by[turn // 10 % len(seen_by)]).board.rows == []
 
     with eager_threads():
         at_once(*[partial(show, kept) for kept in (first, second) * 4])
-    assert (len(first.made), len(first.scopes)) == (FRAGMENTS, SCOPES)
+    assert (len(first.fragment_sets), len(first.visible_boards)) == (MAX_FRAGMENT_SETS, MAX_VISIBLE_BOARDS)
 
 
 def _agree(world: World, number: int) -> None:
@@ -261,8 +266,8 @@ def _agree(world: World, number: int) -> None:
 
 def test_threads_that_write_hear_and_read_see_their_own_writes_in_every_month(world: World) -> None:
     """Each writes of its own entities; the keeper's rows of those are what the tables say, at any moment."""
-    keeper = Keeper()
-    track = months_told(LegalEntity.objects.count())
+    keeper = BoardCache()
+    track = track_record_length(LegalEntity.objects.count())
     _agree(world, 100)
     set_deadlines(None, world.now)
     changes: list[dict[str, object]] = [
@@ -291,7 +296,7 @@ def test_threads_that_write_hear_and_read_see_their_own_writes_in_every_month(wo
             _agree(world, 100 + turn)
             keeper.board(date(2025, turn, 1), world.now)
             if turn == 4:
-                keeper.forget()
+                keeper.clear()
 
     with eager_threads():
         at_once(partial(work, "UKHC", "UKRT"), partial(work, "USRT", "NLDT"), unsettle)

@@ -17,9 +17,9 @@ from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 
 from closing.facts.readings import GapReason
-from entities.access import access_of
+from entities.access import access_fingerprints
 from entities.models import LegalEntity, Membership, Person
-from periods.board_cache.change_feed import Piece, forget_old_news, unseen
+from periods.board_cache.change_feed import ChangeEvent, changes_since, delete_old_events
 from periods.models import News, SyncAttempt
 from periods.recording.attempts import begin_attempt
 from periods.snapshot.take import take_snapshot
@@ -52,11 +52,11 @@ def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterato
         yield World()
 
 
-def heard(work: Callable[[], object]) -> list[Piece]:
+def heard(work: Callable[[], object]) -> list[ChangeEvent]:
     """What is told of some work."""
-    seen, _, _ = unseen(None)
+    seen, _, _ = changes_since(None)
     work()
-    return unseen(seen)[1]
+    return changes_since(seen)[1]
 
 
 def kinds(work: Callable[[], object]) -> set[str]:
@@ -110,7 +110,7 @@ def test_every_table_that_a_board_reads_tells(world: World) -> None:
 
 def test_every_table_that_decides_who_sees_what_tells(world: World) -> None:
     """The session is looked at by itself, and a superuser's row tells of access."""
-    read = touched(lambda: access_of([each.pk for each in world.speakers]))
+    read = touched(lambda: access_fingerprints([each.pk for each in world.speakers]))
     read |= touched(lambda: list(LegalEntity.objects.visible_to(world.speakers[0])))
     told = triggers()
     assert read == {"entities_legalentity", "entities_group", "entities_membership", "entities_person"}
@@ -123,12 +123,12 @@ def test_what_has_no_trigger_is_told_with_what_has(world: World) -> None:
     ids = tuple(sorted(each.pk for each in world.group.entities.values()))
     world.pass_time(60)
     told = heard(lambda: world.read({}, unread={"NLDT": GapReason.NO_ACCESS}))
-    assert Piece("read", (world.group.connection.pk,)) in told
+    assert ChangeEvent("read", (world.group.connection.pk,)) in told
     world.pass_time(60)
     told = heard(lambda: world.read({"NLDT": CLOSED}))
-    assert Piece("rows", (world.group.entities["NLDT"].pk,)) in told
+    assert ChangeEvent("rows", (world.group.entities["NLDT"].pk,)) in told
     world.pass_time(60)
-    assert heard(lambda: world.read({})) == [Piece("read", (world.group.connection.pk,))]
+    assert heard(lambda: world.read({})) == [ChangeEvent("read", (world.group.connection.pk,))]
     assert ids  # an uneventful read names no entity
 
 
@@ -171,11 +171,11 @@ def test_what_no_board_shows_is_no_news(world: World) -> None:
 
 def test_news_say_whom_they_are_about(world: World) -> None:
     nldt, rosa = world.group.entities["NLDT"].pk, world.speakers[0].pk
-    assert heard(lambda: world.rename_entity("NLDT", "Another name")) == [Piece("places", (nldt,))]
-    assert heard(lambda: Membership.objects.filter(person=rosa).delete()) == [Piece("access", (rosa,))]
+    assert heard(lambda: world.rename_entity("NLDT", "Another name")) == [ChangeEvent("places", (nldt,))]
+    assert heard(lambda: Membership.objects.filter(person=rosa).delete()) == [ChangeEvent("access", (rosa,))]
     sanne = Person.objects.filter(name="Sanne de Wit")
-    assert heard(lambda: sanne.update(name="S. de Wit")) == [Piece("rows", (nldt,))]
-    assert Piece("rows", None) in heard(lambda: world.agree_policy("", rule="workday", n=7, first_is=1))
+    assert heard(lambda: sanne.update(name="S. de Wit")) == [ChangeEvent("rows", (nldt,))]
+    assert ChangeEvent("rows", None) in heard(lambda: world.agree_policy("", rule="workday", n=7, first_is=1))
 
 
 # --- in whatever order ----------------------------------------------------------------------------------------------
@@ -194,32 +194,32 @@ def test_what_commits_late_is_seen_late_and_once(world: World) -> None:
     """A transaction that began first and commits last: a counter would have been passed already."""
     pk = {code: each.pk for code, each in world.group.entities.items()}
     with another_session() as slow, another_session() as fast:
-        start, _, _ = unseen(None)
+        start, _, _ = changes_since(None)
         slow.execute(RENAME, ["UKHC"])
         fast.execute(RENAME, ["NLDT"])
         fast.commit()
-        between, told, _ = unseen(start)
-        assert told == [Piece("places", (pk["NLDT"],))]
+        between, told, _ = changes_since(start)
+        assert told == [ChangeEvent("places", (pk["NLDT"],))]
         slow.commit()
-        end, told, _ = unseen(between)
-        assert told == [Piece("places", (pk["UKHC"],))]
-        assert unseen(end)[1] == []
-        assert {piece.ids for piece in unseen(start)[1]} == {(pk["NLDT"],), (pk["UKHC"],)}
+        end, told, _ = changes_since(between)
+        assert told == [ChangeEvent("places", (pk["UKHC"],))]
+        assert changes_since(end)[1] == []
+        assert {piece.ids for piece in changes_since(start)[1]} == {(pk["NLDT"],), (pk["UKHC"],)}
 
 
 def test_nothing_is_heard_of_what_was_taken_back(world: World) -> None:
     pk = world.group.entities["NLDT"].pk
-    start, _, _ = unseen(None)
+    start, _, _ = changes_since(None)
     with another_session() as session:
         session.execute(RENAME, ["UKHC"])
-        assert unseen(start)[1] == []
+        assert changes_since(start)[1] == []
         session.rollback()
         session.execute(RENAME, ["NLDT"])
         session.execute("SAVEPOINT here")
         session.execute(RENAME, ["UKHC"])
         session.execute("ROLLBACK TO here")
         session.commit()
-    assert unseen(start)[1] == [Piece("places", (pk,))]
+    assert changes_since(start)[1] == [ChangeEvent("places", (pk,))]
 
 
 STEPS = st.lists(
@@ -243,7 +243,7 @@ def test_every_order_of_three_writers_is_heard_exactly(world: World) -> None:
     @given(STEPS)
     def play(steps: list[tuple[int, str]]) -> None:
         sessions = [another_session() for _ in codes]
-        seen, _, _ = unseen(None)
+        seen, _, _ = changes_since(None)
         waiting = [0, 0, 0]  # statements of each writer that are not committed
         committed: list[int] = []
         try:
@@ -268,7 +268,7 @@ def test_every_order_of_three_writers_is_heard_exactly(world: World) -> None:
                         session.rollback()
                         waiting[who] = 0
                     case _:
-                        seen, told, _ = unseen(seen)
+                        seen, told, _ = changes_since(seen)
                         assert sorted(one for piece in told for one in piece.ids or ()) == sorted(committed)
                         committed = []
         finally:
@@ -279,19 +279,19 @@ def test_every_order_of_three_writers_is_heard_exactly(world: World) -> None:
 
 
 def test_who_begins_hears_nothing_but_knows_from_where_on(world: World) -> None:
-    snapshot, told, since = unseen(None)
+    snapshot, told, since = changes_since(None)
     assert (told, since) == ([], None)
     world.rename_entity("NLDT", "Later")
-    assert len(unseen(snapshot)[1]) == 1
+    assert len(changes_since(snapshot)[1]) == 1
 
 
 def test_old_news_are_forgotten_and_young_ones_stay(world: World) -> None:
-    seen, _, _ = unseen(None)
+    seen, _, _ = changes_since(None)
     world.rename_entity("NLDT", "Young")
     now = timezone.now()
-    assert forget_old_news(now) == 0
-    assert len(unseen(seen)[1]) == 1
+    assert delete_old_events(now) == 0
+    assert len(changes_since(seen)[1]) == 1
     with transaction.atomic():
         News.objects.update(at=now - timedelta(days=2))
     kept = News.objects.count()
-    assert forget_old_news(now) == kept > 0
+    assert delete_old_events(now) == kept > 0

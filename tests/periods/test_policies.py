@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, WorkdayRule
-from closing.judging.standing import JudgePolicy, LatenessUnit
+from closing.judging.standing import JudgingPolicy, LatenessUnit
 from entities.models import LegalEntity
-from periods.policies import NOTHING_AGREED, EffectivePolicy, Wording, effective_policies, stack
+from periods.policies import NO_POLICY, EffectivePolicy, PolicyFields, combine_policies, effective_policies
 from tests.periods.places import cast_in_place, meridian, policy, workday
 
 
@@ -25,8 +25,8 @@ def in_force(*entities: LegalEntity, as_of: datetime | None = None) -> list[Effe
 @pytest.mark.django_db
 def test_where_nobody_says_anything() -> None:
     [ukhc] = in_force(cast_in_place()["UKHC"])
-    assert ukhc == NOTHING_AGREED
-    assert (ukhc.rule, ukhc.judge) == (None, JudgePolicy(5, LatenessUnit.CALENDAR_DAYS, False))
+    assert ukhc == NO_POLICY
+    assert (ukhc.rule, ukhc.judging) == (None, JudgingPolicy(5, LatenessUnit.CALENDAR_DAYS, False))
 
 
 @pytest.mark.django_db
@@ -45,14 +45,14 @@ def test_entity_over_group_over_parent_group() -> None:
         "Meridian Group close",
         1,
     )
-    assert plain.judge == JudgePolicy(4, LatenessUnit.CALENDAR_DAYS, False)
+    assert plain.judging == JudgingPolicy(4, LatenessUnit.CALENDAR_DAYS, False)
     # a group below that says nothing about the rule takes it whole from above
     assert (american.rule, american.version_id) == (plain.rule, top.id)
-    assert american.judge == JudgePolicy(4, LatenessUnit.WORKING_DAYS, False)
+    assert american.judging == JudgingPolicy(4, LatenessUnit.WORKING_DAYS, False)
     assert american.ledger_restricted_means_on_hold
     # a rule of one's own brings its own cut-off, also none; the rest still comes from above
     assert (dutch.rule, dutch.cut_off, dutch.version_id) == (DayOfMonthRule(15), None, own.id)
-    assert dutch.judge == JudgePolicy(4, LatenessUnit.CALENDAR_DAYS, True)
+    assert dutch.judging == JudgingPolicy(4, LatenessUnit.CALENDAR_DAYS, True)
 
 
 @pytest.mark.django_db
@@ -72,7 +72,7 @@ def test_one_query_however_many(django_assert_num_queries: DjangoAssertNumQuerie
         policy(one, alert_after_days=3)
     with django_assert_num_queries(1):
         found = effective_policies([(one.id, one.group.path) for one in cast.values()] * 100)
-    assert {one.judge.alert_after_days for one in found.values()} == {3}
+    assert {one.judging.alert_after_days for one in found.values()} == {3}
 
 
 said: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -91,7 +91,7 @@ said: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 @given(st.lists(said, max_size=4))
 def test_each_choice_is_that_of_the_nearest_who_made_it(levels: list[dict[str, Any]]) -> None:
     wordings = [
-        Wording(
+        PolicyFields(
             version_id=at,
             name=str(at),
             number=1,
@@ -103,14 +103,14 @@ def test_each_choice_is_that_of_the_nearest_who_made_it(levels: list[dict[str, A
         )
         for at, words in enumerate(levels)
     ]
-    policy_in_force = stack(wordings)
+    policy_in_force = combine_policies(wordings)
 
     def nearest(choice: str, default: object) -> object:
         return next((words[choice] for words in reversed(levels) if words[choice] is not None), default)
 
-    assert policy_in_force.judge.alert_after_days == nearest("alert_after_days", 5)
-    assert policy_in_force.judge.unit == nearest("lateness_unit", "calendar_days")
-    assert policy_in_force.judge.on_hold_counts_as_closed == nearest("on_hold_counts_as_closed", False)
+    assert policy_in_force.judging.alert_after_days == nearest("alert_after_days", 5)
+    assert policy_in_force.judging.unit == nearest("lateness_unit", "calendar_days")
+    assert policy_in_force.judging.on_hold_counts_as_closed == nearest("on_hold_counts_as_closed", False)
     assert policy_in_force.ledger_restricted_means_on_hold == nearest(
         "ledger_restricted_means_on_hold", False
     )

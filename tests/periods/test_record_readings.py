@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.readings import Company, Gap, GapReason, Harvest, PeriodType
+from closing.facts.readings import GapReason, ListedCompany, PeriodType, ReadGap, ReadResult
 from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity
 from periods.models import (
@@ -26,8 +26,8 @@ from periods.models import (
     SyncAttempt,
     SyncGap,
 )
-from periods.recording.attempts import Finish, Outcome, OutOfOrder, begin_attempt, finish_attempt
-from periods.recording.store import OlderAttempt
+from periods.recording.attempts import AttemptResult, Outcome, OutOfOrderRead, begin_attempt, finish_attempt
+from periods.recording.store import LeaseLost
 from periods.snapshot.freshness import freshness
 from periods.snapshot.take import take_snapshot
 from tests.make import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
@@ -109,7 +109,7 @@ def test_a_gap_keeps_the_last_state_and_only_ages() -> None:
     source, entities = connected_cast()
     read(source, "2026-06-08 12:00", everybody())
     others = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
-    gap = Gap("nldt", GapReason.NO_ACCESS, "no access to this company")
+    gap = ReadGap("nldt", GapReason.NO_ACCESS, "no access to this company")
     recorded = read(source, "2026-06-08 12:05", harvest(others, gap))
     assert recorded.gaps == 1
     assert story("NLDT") == ["open"]
@@ -134,7 +134,7 @@ def test_e16_a_company_whose_periods_vanish_is_a_gap_but_one_that_never_had_any_
     ours = PostingWindowFacts(date(2026, 5, 1), None, assumed_end=True)
     read(source, "2026-06-08 12:00", everybody() | {"NLDT": window, "UKHC": ours})
     assert SyncGap.objects.count() == 0
-    bare = Harvest(tuple(reading(code, ours) for code in everybody()), pages=1)
+    bare = ReadResult(tuple(reading(code, ours) for code in everybody()), pages=1)
     recorded = read(source, "2026-06-08 12:05", bare)
     assert {gap.entity.code: gap.reason for gap in SyncGap.objects.all()} == {"NLDT": "empty"}
     assert (recorded.gaps, story("NLDT")) == (1, ["open"])
@@ -143,7 +143,7 @@ def test_e16_a_company_whose_periods_vanish_is_a_gap_but_one_that_never_had_any_
 def test_a_period_that_leaves_the_answer_becomes_unknown_and_comes_back() -> None:
     source, _ = connected_cast()
     read(source, "2026-06-08 12:00", everybody(UKHC=CLOSED))
-    only_april = Harvest(tuple(reading(code, CLOSED, APRIL_DAYS) for code in everybody()), pages=1)
+    only_april = ReadResult(tuple(reading(code, CLOSED, APRIL_DAYS) for code in everybody()), pages=1)
     read(source, "2026-06-08 12:05", only_april)
     assert may("UKHC").state == PeriodState.UNKNOWN.value
     read(source, "2026-06-08 12:10", everybody(UKHC=CLOSED))
@@ -165,7 +165,7 @@ def test_two_periods_of_the_same_days_stand_side_by_side() -> None:
     source, _ = connected_cast()
     brought = harvest(everybody())
     closing = reading("UKHC", OPEN, type=PeriodType.CLOSING)
-    read(source, "2026-06-08 12:00", Harvest((*brought.readings, closing), pages=1))
+    read(source, "2026-06-08 12:00", ReadResult((*brought.readings, closing), pages=1))
     assert FiscalPeriod.objects.filter(entity__code="UKHC", reporting_month=MAY).count() == 2
     assert not PeriodDeadline.objects.filter(period__type="closing").exists()
 
@@ -173,9 +173,9 @@ def test_two_periods_of_the_same_days_stand_side_by_side() -> None:
 def test_an_identity_is_pinned_at_the_first_read_and_kept() -> None:
     source, entities = connected_cast()
     brought = harvest(everybody())
-    named = Harvest(brought.readings, (), (Company("ukhc", "UK HoldCo", "guid-1"),), pages=1)
+    named = ReadResult(brought.readings, (), (ListedCompany("ukhc", "UK HoldCo", "guid-1"),), pages=1)
     read(source, "2026-06-08 12:00", named)
-    again = Harvest(brought.readings, (), (Company("ukhc", "UK HoldCo", "guid-2"),), pages=1)
+    again = ReadResult(brought.readings, (), (ListedCompany("ukhc", "UK HoldCo", "guid-2"),), pages=1)
     read(source, "2026-06-08 12:05", again)
     assert LegalEntity.objects.get(pk=entities["UKHC"].pk).erp_identity == "guid-1"
 
@@ -184,11 +184,11 @@ def test_of_two_companies_that_one_entity_may_be_the_first_is_pinned() -> None:
     source, entities = connected_cast()
     brought = harvest(everybody())
     companies = (
-        Company("first", "UKHC", "guid-1"),
-        Company("UKHC", "UK HoldCo", "guid-2"),
-        Company("nldt", "NLDT"),
+        ListedCompany("first", "UKHC", "guid-1"),
+        ListedCompany("UKHC", "UK HoldCo", "guid-2"),
+        ListedCompany("nldt", "NLDT"),
     )
-    read(source, "2026-06-08 12:00", Harvest(brought.readings, (), companies, pages=1))
+    read(source, "2026-06-08 12:00", ReadResult(brought.readings, (), companies, pages=1))
     pinned = dict(LegalEntity.objects.values_list("code", "erp_identity"))
     assert pinned == dict.fromkeys(entities, "") | {"UKHC": "guid-1"}
 
@@ -198,7 +198,7 @@ def test_only_one_attempt_at_a_time_and_never_backwards() -> None:
     attempt = begin(source, "2026-06-08 12:00")
     assert begin_attempt(source.pk, utc("2026-06-08 12:01"), lease=LEASE) is None
     record(attempt, harvest(everybody()))
-    with pytest.raises(OutOfOrder, match="already read for 2026-06-08 12:00:00 UTC"):
+    with pytest.raises(OutOfOrderRead, match="already read for 2026-06-08 12:00:00 UTC"):
         begin_attempt(source.pk, utc("2026-06-08 11:59"), lease=LEASE)
 
 
@@ -227,10 +227,10 @@ def test_e18_an_attempt_that_lost_its_lease_stores_nothing() -> None:
     newer = begin(source, "2026-06-08 12:10")
     assert SyncAttempt.objects.get(pk=slow.pk).outcome == "abandoned"
     record(newer, harvest(everybody(UKHC=CLOSED)))
-    with pytest.raises(OlderAttempt):
+    with pytest.raises(LeaseLost):
         record(slow, harvest(everybody(UKHC=ON_HOLD)))
     assert story("UKHC") == ["open", "closed"]
-    assert not finish_attempt(slow.pk, Finish(Outcome.OK, utc("2026-06-08 12:11")))
+    assert not finish_attempt(slow.pk, AttemptResult(Outcome.OK, utc("2026-06-08 12:11")))
 
 
 @examples(60)
@@ -251,7 +251,7 @@ def test_e18_whatever_the_order_of_finishing_the_newest_start_wins(order: list[i
             try:
                 record(begun[position], harvest(everybody(UKHC=said[position])))
                 won.append(position)
-            except OlderAttempt:
+            except LeaseLost:
                 pass
         assert won == [3]
         assert story("UKHC") == [
@@ -307,8 +307,8 @@ def _first_read(source: Connection, codes: list[str], at: str) -> tuple[list[str
             erp_id=code.lower(),
         )
     said = harvest(dict.fromkeys(codes, OPEN))
-    companies = tuple(Company(code.lower(), code, f"guid-{code}") for code in codes)
-    gaps = tuple(Gap(code.lower(), GapReason.NO_ACCESS, "No access.") for code in codes[::3])
+    companies = tuple(ListedCompany(code.lower(), code, f"guid-{code}") for code in codes)
+    gaps = tuple(ReadGap(code.lower(), GapReason.NO_ACCESS, "No access.") for code in codes[::3])
     attempt, before = begin(source, at), News.objects.count()
     with CaptureQueriesContext(connection) as ran:
         record(attempt, replace(said, companies=companies, gaps=gaps))

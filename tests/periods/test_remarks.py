@@ -9,19 +9,19 @@ import pytest
 from django.db import Error, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from closing.facts.period_remarks import REASONS, OverdueReason
-from closing.scoreboard.fingerprints import digest
+from closing.facts.period_remarks import OVERDUE_REASON_LABELS, OverdueReason
+from closing.scoreboard.fingerprints import board_fingerprint
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Membership, Person
 from periods.models import FiscalPeriod, PolicyVersion, Remark
 from periods.remarks import (
-    MayNotWrite,
-    RemarkRefused,
+    InvalidRemark,
+    RemarkNotAllowed,
     acknowledge,
     add_note,
     edit_note,
-    expect_close,
-    give_reason,
+    set_expected_close,
+    set_overdue_reason,
     withdraw_note,
 )
 from periods.snapshot.take import take_snapshot
@@ -78,9 +78,9 @@ def test_a_note_is_edited_and_withdrawn_by_saying_so(rosa: Person) -> None:
 
 
 def test_the_newest_reason_date_and_acknowledgement_stand(rosa: Person) -> None:
-    expect_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_AT)
-    expect_close(rosa, "NLDT", MAY, date(2026, 6, 18), "IC balance open", LATER)
-    give_reason(rosa, "NLDT", MAY, "bank_or_statement_missing", "ING", LATER)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_AT)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 18), "IC balance open", LATER)
+    set_overdue_reason(rosa, "NLDT", MAY, "bank_or_statement_missing", "ING", LATER)
     acknowledge(rosa, "NLDT", MAY, "Sanne is on it", LATER)
     said = row().remarks
     assert (said.expected_on, said.expected_text, said.expected_by, said.expected_at) == (
@@ -99,8 +99,8 @@ def test_the_newest_reason_date_and_acknowledgement_stand(rosa: Person) -> None:
 
 
 def test_a_past_moment_knows_only_what_had_been_said_by_then(rosa: Person) -> None:
-    expect_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_AT)
-    expect_close(rosa, "NLDT", MAY, date(2026, 6, 18), "", LATER)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_AT)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 18), "", LATER)
     assert row(at="2026-06-12 11:59").remarks.expected_on is None
     assert row(at="2026-06-12 12:30").remarks.expected_on == date(2026, 6, 15)
     assert row(at="2026-06-12 13:30").remarks.expected_on == date(2026, 6, 18)
@@ -108,7 +108,7 @@ def test_a_past_moment_knows_only_what_had_been_said_by_then(rosa: Person) -> No
 
 def test_a_remark_is_news_to_who_watches(rosa: Person) -> None:
     def version() -> str:
-        return digest(take_snapshot(LegalEntity.objects.all(), MAY, LATER))
+        return board_fingerprint(take_snapshot(LegalEntity.objects.all(), MAY, LATER))
 
     before = version()
     add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_AT)
@@ -137,7 +137,7 @@ def test_a_policy_may_ask_for_the_reason(rosa: Person) -> None:
         "NLDT": True,
     }
     assert not row(at="2026-06-09 15:00").reason_missing  # not late yet
-    give_reason(rosa, "NLDT", MAY, "people_away", "", WORKED_AT)
+    set_overdue_reason(rosa, "NLDT", MAY, "people_away", "", WORKED_AT)
     assert not row().reason_missing
     assert row("USRT").reason_missing
 
@@ -165,8 +165,8 @@ def test_who_may_say_something(
     rosas = add_note(person(), "NLDT", MAY, "Rosa's", WORKED_AT)
     verbs: tuple[Callable[[], Remark], ...] = (
         lambda: add_note(who, "NLDT", MAY, "Bank file missing.", WORKED_AT),
-        lambda: give_reason(who, "NLDT", MAY, "erp_problem", "", WORKED_AT),
-        lambda: expect_close(who, "NLDT", MAY, date(2026, 6, 18), "", WORKED_AT),
+        lambda: set_overdue_reason(who, "NLDT", MAY, "erp_problem", "", WORKED_AT),
+        lambda: set_expected_close(who, "NLDT", MAY, date(2026, 6, 18), "", WORKED_AT),
         lambda: acknowledge(who, "NLDT", MAY, "", WORKED_AT),
         lambda: withdraw_note(who, "NLDT", rosas.pk, WORKED_AT),
     )
@@ -174,7 +174,7 @@ def test_who_may_say_something(
         if may:
             assert say().by == who
         else:
-            with pytest.raises(MayNotWrite):
+            with pytest.raises(RemarkNotAllowed):
                 say()
     assert Remark.objects.count() == (6 if may else 1)
 
@@ -190,17 +190,17 @@ def test_who_works_elsewhere_does_not_even_learn_that_the_entity_exists(meridian
     for say in foreign:
         with pytest.raises(LegalEntity.DoesNotExist):
             say()
-    with pytest.raises(RemarkRefused, match="no such note"):  # nor can it be reached through one's own entity
+    with pytest.raises(InvalidRemark, match="no such note"):  # nor can it be reached through one's own entity
         withdraw_note(uma, "UKHC", note.pk, WORKED_AT)
 
 
 def test_words_are_edited_only_by_who_said_them(rosa: Person) -> None:
     note = add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_AT)
     kim = somebody("kim@meridian.test", Membership.Role.FINANCE, group="EUROPE")
-    with pytest.raises(RemarkRefused, match="Only Rosa Bell can edit this note"):
+    with pytest.raises(InvalidRemark, match="Only Rosa Bell can edit this note"):
         edit_note(kim, "NLDT", note.pk, "All fine.", LATER)
     assert withdraw_note(kim, "NLDT", note.pk, LATER).by == kim
-    with pytest.raises(RemarkRefused, match="Meanwhile Kim has withdrawn this note"):
+    with pytest.raises(InvalidRemark, match="Meanwhile Kim has withdrawn this note"):
         edit_note(rosa, "NLDT", note.pk, "Bank file is in.", LATER)
 
 
@@ -216,30 +216,30 @@ def test_words_are_edited_only_by_who_said_them(rosa: Person) -> None:
     ],
 )
 def test_a_day_that_cannot_be_meant(rosa: Person, on: date | None, words: str) -> None:
-    with pytest.raises(RemarkRefused, match=words) as refused:
-        expect_close(rosa, "NLDT", MAY, on, "", WORKED_AT)
+    with pytest.raises(InvalidRemark, match=words) as refused:
+        set_expected_close(rosa, "NLDT", MAY, on, "", WORKED_AT)
     assert refused.value.field == "expected_on"
 
 
 def test_days_are_those_of_the_entity(rosa: Person) -> None:
     """At 03:00 in London it is still the day before in New York."""
     at = utc("2026-06-13 02:00")
-    assert expect_close(rosa, "USRT", MAY, date(2026, 6, 12), "", at).expected_on == date(2026, 6, 12)
-    with pytest.raises(RemarkRefused, match="is past"):
-        expect_close(rosa, "NLDT", MAY, date(2026, 6, 12), "", at)
+    assert set_expected_close(rosa, "USRT", MAY, date(2026, 6, 12), "", at).expected_on == date(2026, 6, 12)
+    with pytest.raises(InvalidRemark, match="is past"):
+        set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 12), "", at)
 
 
 def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
     senseless: tuple[tuple[Callable[[], Remark], str], ...] = (
-        (lambda: expect_close(rosa, "UKHC", MAY, date(2026, 6, 15), "", WORKED_AT), "closed already"),
-        (lambda: give_reason(rosa, "UKHC", MAY, "erp_problem", "", WORKED_AT), "closed on time"),
+        (lambda: set_expected_close(rosa, "UKHC", MAY, date(2026, 6, 15), "", WORKED_AT), "closed already"),
+        (lambda: set_overdue_reason(rosa, "UKHC", MAY, "erp_problem", "", WORKED_AT), "closed on time"),
         (lambda: acknowledge(rosa, "UKHC", MAY, "", WORKED_AT), "not past its deadline"),
         (
-            lambda: give_reason(rosa, "NLDT", MAY, "erp_problem", "", utc("2026-06-09 12:00")),
+            lambda: set_overdue_reason(rosa, "NLDT", MAY, "erp_problem", "", utc("2026-06-09 12:00")),
             "not overdue: the deadline is Tue 9 June 2026",
         ),
-        (lambda: give_reason(rosa, "NLDT", MAY, "mood", "", WORKED_AT), "from the list"),
-        (lambda: give_reason(rosa, "NLDT", MAY, "other", " ", WORKED_AT), "what the other reason is"),
+        (lambda: set_overdue_reason(rosa, "NLDT", MAY, "mood", "", WORKED_AT), "from the list"),
+        (lambda: set_overdue_reason(rosa, "NLDT", MAY, "other", " ", WORKED_AT), "what the other reason is"),
         (lambda: add_note(rosa, "NLDT", MAY, " \n", WORKED_AT), "Write the note first"),
         (lambda: add_note(rosa, "NLDT", MAY, "x" * 2001, WORKED_AT), "2001 letters long"),
         (
@@ -248,7 +248,7 @@ def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
         ),
     )
     for say, words in senseless:
-        with pytest.raises(RemarkRefused, match=words):
+        with pytest.raises(InvalidRemark, match=words):
             say()
     assert not Remark.objects.exists()
     assert add_note(rosa, "NLDT", MAY, "x" * 2000, WORKED_AT)
@@ -258,12 +258,12 @@ def test_a_reason_can_still_be_given_when_the_late_period_has_closed(
     rosa: Person, meridian: Meridian
 ) -> None:
     meridian.read("2026-06-15 12:00", dict.fromkeys(meridian.entities, CLOSED))
-    give_reason(rosa, "NLDT", MAY, "late_invoices", "", utc("2026-06-15 12:05"))
+    set_overdue_reason(rosa, "NLDT", MAY, "late_invoices", "", utc("2026-06-15 12:05"))
     assert row(at="2026-06-15 12:10").remarks.reason == "Late invoices"
 
 
 def test_every_reason_has_words() -> None:
-    assert set(REASONS) == set(OverdueReason)
+    assert set(OVERDUE_REASON_LABELS) == set(OverdueReason)
 
 
 # --- kept for ever ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from closing.facts.readings import Gap, GapReason
+from closing.facts.readings import GapReason, ReadGap
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
@@ -120,10 +120,10 @@ def test_the_group_is_closed_only_while_all_are_closed_and_fresh() -> None:
 def test_an_entity_in_a_gap_is_not_fresh_at_once_and_says_why() -> None:
     source, _ = connected_cast()
     read(source, "2026-06-09 12:00", dict.fromkeys(everybody(), CLOSED))
-    gap = Gap("nldt", GapReason.MISSING, "not in the ERP's list of companies")
+    gap = ReadGap("nldt", GapReason.MISSING, "not in the ERP's list of companies")
     read(source, "2026-06-09 12:05", harvest(dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED), gap))
     found = row("NLDT", "2026-06-09 12:06")
-    assert (found.fresh, found.missing_since, found.trouble) == (
+    assert (found.fresh, found.missing_since, found.read_error) == (
         False,
         utc("2026-06-09 12:00"),
         "not in the ERP's list of companies",
@@ -240,6 +240,6 @@ def test_the_because_is_that_of_the_newest_words() -> None:
     read(source, "2026-06-08 12:00", everybody())
     read(source, "2026-06-08 13:00", everybody(NLDT=RESTRICTED))
     found = row("NLDT", "2026-06-08 13:01")
-    assert (found.native, found.state) == (RESTRICTED, "open")
+    assert (found.native_facts, found.state) == (RESTRICTED, "open")
     assert found.because.startswith("posting allowed, two modules restricted")
     assert row("NLDT", "2026-06-08 12:59").because == "posting allowed"

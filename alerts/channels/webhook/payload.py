@@ -119,7 +119,7 @@ def _entity(row: Row, month: date) -> Json:
         "country": row.country,
         "owner": one_line(row.owner) or None,
         "state": row.state.value,
-        "confirmed": phrasing.confirmed(row),
+        "confirmed": phrasing.is_confirmed(row),
         "counts_as_closed": row.counts_as_closed,
         "read_at": _moment(row.read_at) if row.read_at is not None else None,
         "level": standing.level.value,

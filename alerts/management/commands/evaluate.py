@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from alerts.evaluate.overdue import evaluate
-from closing.calendar.instants import moment
+from closing.calendar.instants import parse_instant
 from infra.ticks import database_clock
-from periods.recording.attempts import OutOfOrder
+from periods.recording.attempts import OutOfOrderRead
 
 
 class Command(BaseCommand):
@@ -18,12 +18,14 @@ class Command(BaseCommand):
     help = "Evaluate which periods are overdue; the notices are raised by the workers."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--as-of", type=moment, help="the moment to judge at, like 2026-06-12T12:00:00Z")
+        parser.add_argument(
+            "--as-of", type=parse_instant, help="the moment to judge at, like 2026-06-12T12:00:00Z"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             done = evaluate(options["as_of"] or database_clock())
-        except OutOfOrder as refused:
+        except OutOfOrderRead as refused:
             raise CommandError(f"{refused}.") from None
         self.stdout.write(
             f"{done.flags} flags written; overruns: {done.opened} opened ({done.reopened} after a reopening), "

@@ -12,7 +12,7 @@ from alerts.evaluate.episodes import Judged, judge_episodes
 from alerts.routing.silences import silenced
 from closing.calendar.days import month_and_year, weekday_and_date
 from closing.calendar.months import parse_month
-from closing.judging.notices import Verdict
+from closing.judging.notices import NoticeDecision
 from entities.models import LegalEntity
 from periods.models import FiscalPeriod, PolicyVersion
 
@@ -66,6 +66,6 @@ class Command(BaseCommand):
             self.stdout.write(f"  {_told(verdict)}")
 
 
-def _told(verdict: Verdict) -> str:
+def _told(verdict: NoticeDecision) -> str:
     step = f" {verdict.step}" if verdict.step else ""
     return f"{verdict.kind.replace('_', ' ')}{step}: {'due' if verdict.due else 'not due'}, {verdict.reason}"

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from alerts.reconciliation import prove
-from closing.calendar.instants import moment
+from closing.calendar.instants import parse_instant
 from closing.calendar.months import parse_month
 
 
@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--month", help="one reporting month, for example 2026-05; default: all")
-        parser.add_argument("--as-of", type=moment, help="the moment to prove, like 2026-06-12T12:00:00Z")
+        parser.add_argument(
+            "--as-of", type=parse_instant, help="the moment to prove, like 2026-06-12T12:00:00Z"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = prove(options["as_of"] or timezone.now(), _month(options["month"]))

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from board.presenters import as_csv, as_json, as_table
-from closing.calendar.instants import moment
+from closing.calendar.instants import parse_instant
 from closing.calendar.months import active_month, parse_month
 from entities.models import Group, LegalEntity
 from periods.snapshot.take import take_snapshot
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--as-of",
-            type=moment,
+            type=parse_instant,
             help="a moment such as 2026-06-12T12:00:00Z: the board as it was known then",
         )
         parser.add_argument("--format", choices=["table", "json", "csv"], default="table")

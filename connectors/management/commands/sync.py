@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from closing.calendar.instants import moment
+from closing.calendar.instants import parse_instant
 from connectors.sync import Synced, sync_connection
 from entities.models import Connection
 from infra.ticks import database_clock
 from periods.models import SyncAttempt
-from periods.recording.attempts import OutOfOrder
+from periods.recording.attempts import OutOfOrderRead
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("names", nargs="*", metavar="NAME", help="connections to read; all unless named")
         parser.add_argument(
-            "--as-of", type=moment, help="the moment the reading speaks for, like 2026-06-12T12:00:00Z"
+            "--as-of", type=parse_instant, help="the moment the reading speaks for, like 2026-06-12T12:00:00Z"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,12 +32,12 @@ class Command(BaseCommand):
         for connection in _chosen(options["names"]):
             try:
                 synced = sync_connection(connection, as_of, wall_clock=wall_clock)
-            except OutOfOrder as refused:
+            except OutOfOrderRead as refused:
                 failed.append(connection.name)
                 self.stderr.write(f"{connection.name}: {refused}.")
                 continue
             self.stdout.write(_line(synced))
-            if synced.attempt is None or synced.attempt.outcome not in SyncAttempt.READ:
+            if synced.attempt is None or synced.attempt.outcome not in SyncAttempt.READ_OUTCOMES:
                 failed.append(connection.name)
         if failed:
             raise CommandError(
@@ -66,7 +66,7 @@ def _line(synced: Synced) -> str:
     if attempt is None:
         return f"{synced.connection}: being read by another process; nothing done."
     told = f"{synced.connection}: {attempt.get_outcome_display().lower()}"
-    if attempt.outcome in SyncAttempt.READ:
+    if attempt.outcome in SyncAttempt.READ_OUTCOMES:
         told += f", {attempt.rows} rows in {attempt.pages} pages, {_many(synced.changes, 'change')}"
     return f"{told}. {attempt.words}".rstrip()
 

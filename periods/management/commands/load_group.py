@@ -10,9 +10,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from periods.group_file.diff import Diff
+from periods.group_file.diff import GroupFileDiff
 from periods.group_file.loading import load_group
-from periods.group_file.tree import GroupFileRefused
+from periods.group_file.tree import InvalidGroupFile
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: line {line}: this is not text in UTF-8.") from None
         try:
             diff = load_group(text, as_of=datetime.now(UTC), environ=os.environ, dry_run=dry_run)
-        except GroupFileRefused as refused:
+        except InvalidGroupFile as refused:
             count = len(refused.problems)
             listed = "\n".join(f"{file}: {problem}" for problem in refused.problems)
             raise CommandError(
@@ -48,10 +48,10 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Nothing was changed.") from None
         self._print(diff, dry_run)
 
-    def _print(self, diff: Diff, dry_run: bool) -> None:
+    def _print(self, diff: GroupFileDiff, dry_run: bool) -> None:
         for line in diff.lines:
             self.stdout.write(line)
-        if diff.anything:
+        if diff.has_changes:
             counts = f"{diff.added} added, {diff.changed} changed, {diff.unchanged} unchanged"
             self.stdout.write(f"{counts}." + (" Dry run: nothing was written." if dry_run else ""))
         else:
