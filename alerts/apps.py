@@ -7,7 +7,7 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         # Not before the models are there, which both of these need.
-        from alerts.routing.silences import silenced_on_boards  # noqa: PLC0415
+        from alerts.routing.silences import silences_for_boards  # noqa: PLC0415
         from periods.snapshot.annotations import set_silence_source  # noqa: PLC0415
 
-        set_silence_source(silenced_on_boards)
+        set_silence_source(silences_for_boards)

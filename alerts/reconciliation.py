@@ -14,8 +14,8 @@ from datetime import date, datetime, timedelta
 import structlog
 from django.db.models import Min
 
-from alerts.models import SET_ASIDE, Delivery, Notice, ProofRun
-from alerts.routing.silences import Span, silences_over
+from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, Notice, ProofRun
+from alerts.routing.silences import SilenceSpan, silence_spans
 from closing.calendar.days import WorkdayCalendar, local_date, month_and_year, zone_named
 from closing.calendar.deadlines import Deadline
 from closing.judging.alert_line import alert_line_crossed_at, crossings
@@ -29,14 +29,16 @@ from periods.policies import effective_policies
 from periods.snapshot.freshness import freshness
 
 GRACE = timedelta(minutes=5)  # until an alert that had to be raised counts as missing
-PATIENCE = timedelta(hours=1)  # until a message that waits is worth a word
-AT_ONCE = timedelta(minutes=1)  # an evaluation may have begun before a silence that was made meanwhile
+DELIVERY_GRACE = timedelta(hours=1)  # until a message that waits is worth a word
+EVALUATION_GRACE = timedelta(
+    minutes=1
+)  # an evaluation may have begun before a silence that was made meanwhile
 State = Delivery.State
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class AlertMismatch:
     """One thing that is not as the history says it had to be."""
 
     entity: str
@@ -44,19 +46,19 @@ class Difference:
     at: datetime
     words: str
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """One line."""
         return f"{self.entity}, {month_and_year(self.month)}: {self.words} ({self.at:%Y-%m-%d %H:%M} UTC)"
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ReconciliationReport:
     """What was compared at a moment: periods looked at, alerts that had to be, and every difference."""
 
     as_of: datetime
     periods: int
     expected: int
-    differences: Sequence[Difference]
+    differences: Sequence[AlertMismatch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,11 @@ class _Story:
     calendar: WorkdayCalendar | None
     first_read_at: datetime | None
     read_at: datetime | None
-    silences: Sequence[Span] = ()
+    silences: Sequence[SilenceSpan] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class ExpectedAlert:
     """An alert of a new episode that has a cause from one moment on, and had to exist by another.
 
     They differ where the entity was silenced in between.
@@ -85,7 +87,7 @@ class Due:
     by: datetime
 
 
-def prove(as_of: datetime, month: date | None = None) -> Proof:
+def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationReport:
     """Compare one reporting month, or all, in as many queries whatever their number."""
     stories = _stories(as_of, month)
     alerts: dict[int, list[Notice]] = defaultdict(list)
@@ -93,24 +95,24 @@ def prove(as_of: datetime, month: date | None = None) -> Proof:
     for notice in told.order_by("raised_at").prefetch_related("lines__delivery"):
         alerts[notice.period_id or 0].append(notice)
     expected = 0
-    found: list[Difference] = []
+    found: list[AlertMismatch] = []
     for period, story in stories.items():
-        due = had_to_alert(story, as_of)
+        due = expected_alerts(story, as_of)
         expected += len(due)
         found += _compared(story, due, alerts[period])
         found += [each for notice in alerts[period] for each in _delivered(story, notice, as_of)]
-    return Proof(as_of, len(stories), expected, found)
+    return ReconciliationReport(as_of, len(stories), expected, found)
 
 
-def prove_and_keep(as_of: datetime) -> Proof:
-    """As `prove` for all months, and keep what it found for whoever looks in the morning."""
-    found = prove(as_of)
+def reconcile_and_record(as_of: datetime) -> ReconciliationReport:
+    """As `reconcile` for all months, and keep what it found for whoever looks in the morning."""
+    found = reconcile(as_of)
     ProofRun.objects.update_or_create(
         as_of=as_of,
         defaults={
             "periods": found.periods,
             "expected": found.expected,
-            "differences": [each.told() for each in found.differences],
+            "differences": [each.describe() for each in found.differences],
         },
     )
     if found.differences:
@@ -118,7 +120,7 @@ def prove_and_keep(as_of: datetime) -> Proof:
     return found
 
 
-def had_to_alert(story: _Story, as_of: datetime) -> list[Due]:
+def expected_alerts(story: _Story, as_of: datetime) -> list[ExpectedAlert]:
     """The alerts of new episodes that had to exist, oldest first."""
     if not story.deadlines or story.first_read_at is None or story.read_at is None:
         return []
@@ -147,20 +149,20 @@ def had_to_alert(story: _Story, as_of: datetime) -> list[Due]:
     return sorted((due for due in found if due.by <= until), key=lambda due: due.at)
 
 
-def _heard(story: _Story, at: datetime, as_of: datetime) -> Due | None:
+def _heard(story: _Story, at: datetime, as_of: datetime) -> ExpectedAlert | None:
     """When the alert of a moment had to be told: at once, or after a silence if it was still true then."""
     by = at
     for begins, ends in story.silences:
         if begins < by + GRACE and ends > by:
             by = ends
     if by == at:
-        return Due(at, by) if _lasted(story, at, as_of) else None
+        return ExpectedAlert(at, by) if _lasted(story, at, as_of) else None
     # Whether it was still open at the end of the silence is known only where it was read afterwards.
     still = [
         each for each in story.changes if each.seen_at > at and story.policy.counts_as_closed(each.state)
     ]
     known_until = min((each.previous_read_at or each.seen_at for each in still), default=as_of)
-    return Due(at, by) if known_until - by >= GRACE and _was_past_the_line(story, by) else None
+    return ExpectedAlert(at, by) if known_until - by >= GRACE and _was_past_the_line(story, by) else None
 
 
 def _silenced(story: _Story, at: datetime) -> bool:
@@ -190,7 +192,9 @@ def _opened_again(story: _Story, as_of: datetime) -> list[datetime]:
     return found
 
 
-def _compared(story: _Story, due: Sequence[Due], alerts: Sequence[Notice]) -> Iterable[Difference]:
+def _compared(
+    story: _Story, due: Sequence[ExpectedAlert], alerts: Sequence[Notice]
+) -> Iterable[AlertMismatch]:
     left = list(alerts)
     for place, one in enumerate(due):
         until = due[place + 1].at if place + 1 < len(due) else None
@@ -200,16 +204,16 @@ def _compared(story: _Story, due: Sequence[Due], alerts: Sequence[Notice]) -> It
         if mine:
             left.remove(mine[0])
         else:
-            yield Difference(
+            yield AlertMismatch(
                 story.entity, story.month, one.by, "an alert had to exist from here on, and does not"
             )
     for notice in alerts:
-        if any(begins + AT_ONCE <= notice.raised_at < ends for begins, ends in story.silences):
+        if any(begins + EVALUATION_GRACE <= notice.raised_at < ends for begins, ends in story.silences):
             words = "an alert was raised although the entity was silenced"
-            yield Difference(story.entity, story.month, notice.raised_at, words)
+            yield AlertMismatch(story.entity, story.month, notice.raised_at, words)
     for notice in left:
         if not _was_past_the_line(story, notice.raised_at):
-            yield Difference(
+            yield AlertMismatch(
                 story.entity,
                 story.month,
                 notice.raised_at,
@@ -227,15 +231,15 @@ def _was_past_the_line(story: _Story, at: datetime) -> bool:
     )
 
 
-def _delivered(story: _Story, notice: Notice, as_of: datetime) -> Iterable[Difference]:
+def _delivered(story: _Story, notice: Notice, as_of: datetime) -> Iterable[AlertMismatch]:
     lines = list(notice.lines.all())
     states = {line.delivery.state for line in lines if not line.left_out}
 
-    def differs(words: str) -> Difference:
-        return Difference(story.entity, story.month, notice.raised_at, words)
+    def differs(words: str) -> AlertMismatch:
+        return AlertMismatch(story.entity, story.month, notice.raised_at, words)
 
-    quiet = any(begins <= as_of and ends > as_of - PATIENCE for begins, ends in story.silences)
-    if not quiet and any(line.left_out == SET_ASIDE for line in lines):
+    quiet = any(begins <= as_of and ends > as_of - DELIVERY_GRACE for begins, ends in story.silences)
+    if not quiet and any(line.left_out == LEFT_OUT_BY_SILENCE for line in lines):
         yield differs("its alert is still set aside for a silence that is over")
     if not lines:
         yield differs("its alert was for nobody: there is nobody to notify")
@@ -244,7 +248,7 @@ def _delivered(story: _Story, notice: Notice, as_of: datetime) -> Iterable[Diffe
     elif states & {State.WAITING, State.SENDING}:
         # Until its reader's hours or digest nobody has tried, and nothing is wrong.
         since = [line.delivery.due_at for line in lines if not line.delivery.attempts]
-        if as_of - max(notice.raised_at, min(since, default=notice.raised_at)) > PATIENCE:
+        if as_of - max(notice.raised_at, min(since, default=notice.raised_at)) > DELIVERY_GRACE:
             yield differs("its alert still waits to be sent")
     else:
         yield differs("its alert has reached nobody: no message could be sent")
@@ -285,7 +289,7 @@ def _stories(as_of: datetime, month: date | None) -> dict[int, _Story]:
         .values_list("period", "state", "seen_at", "previous_read_at")
     ):
         changes[pk].append(ObservedChange(PeriodState(state), seen_at, previous))
-    quiet = silences_over(None, as_of)
+    quiet = silence_spans(None, as_of)
     deadlines: dict[int, list[tuple[datetime, Deadline]]] = defaultdict(list)
     for row in PeriodDeadline.objects.filter(period__in=ids, set_at__lte=as_of).order_by(
         "period_id", "set_at"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from closeboard.ops.children import tie_to_us
+from closeboard.ops.children import die_with_parent
 from closeboard.up import PROJECT
 
 
@@ -46,7 +46,7 @@ def crowd(port: int, path: str, cookies: Sequence[str]) -> Iterator[Crowd]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=tie_to_us(),  # noqa: PLW1509 - one thread only
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 - one thread only
     )
     try:
         assert process.stdin is not None

@@ -9,14 +9,14 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Mod
 
-from alerts.evaluate.overdue import evaluate
+from alerts.evaluate.overdue import evaluate_overdue
 from alerts.models import OverdueFlag
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, execute, number, settle, written
 
 SAMPLE = 40  # the ways that write everything do every fortieth row, or a full run would take half an hour
-OURS = "alerts.evaluate.overdue.evaluate"
+OURS = "alerts.evaluate.overdue.evaluate_overdue"
 SELECT = "the calculating SELECT"
 CHANGED_ONLY = "loop, save() what changed"
 UPDATE = "one UPDATE of what is distinct"
@@ -26,7 +26,7 @@ def measure(small: bool) -> Iterator[Table]:
     entities = 500 if small else 5_000
     with database("p4"):
         fleet.seed(entities, months=24)
-        evaluate(fleet.AS_OF)
+        evaluate_overdue(fleet.AS_OF)
         # As after some years: every period was open for a while after its end, so each has a flag.
         execute(
             "INSERT INTO alerts_overdueflag (period_id, level, days_late, since) SELECT id, 'closed', 0, %(at)s"
@@ -49,7 +49,9 @@ def _table(periods: int, changed: int) -> Table:
     table = Table("P4", f"evaluate {periods:,} stored periods, {what}")
     table.figures = alternate(
         [
-            Contender(OURS, "ours", lambda: evaluate(fleet.AS_OF), prepare, note="flags and overruns"),
+            Contender(
+                OURS, "ours", lambda: evaluate_overdue(fleet.AS_OF), prepare, note="flags and overruns"
+            ),
             Contender(SELECT, "limit", _select, prepare, note="all periods, one date, no write, no overruns"),
             Contender(UPDATE, "limit", _update, prepare, note="all periods, one date, flags only"),
             Contender(CHANGED_ONLY, "baseline", _loop_changed_only, prepare, note="model objects"),
@@ -78,7 +80,7 @@ def _table(periods: int, changed: int) -> Table:
         table.goal("ours over the SELECT", OURS, SELECT, 5)
     prepare()
     before = written("alerts_overdueflag")
-    outcome = evaluate(fleet.AS_OF)
+    outcome = evaluate_overdue(fleet.AS_OF)
     rows = written("alerts_overdueflag") - before
     distinct = number(
         "SELECT count(*) FROM alerts_overdueflag f JOIN base_flag b USING (period_id)"

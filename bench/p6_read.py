@@ -15,17 +15,17 @@ from closing.calendar.days import DateSpan
 from closing.facts.readings import ReadResult
 from connectors.business_central.source import RESOURCE
 from connectors.odata.entra import TokenCache
-from connectors.registry import build
-from connectors.source import LedgerSource, SourceSettings, Wanted
-from infra.outbound.requests import Limits
+from connectors.registry import build_source
+from connectors.source import CompanyRef, LedgerSource, SourceSettings
+from infra.outbound.requests import RequestLimits
 from simulator.run import Running, running
 
 LATENCY_MS = 20
 CLOCK = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SPAN = DateSpan(date(2024, 11, 1), date(2026, 12, 31))
 PORTS = iter(range(9250, 9280))
-PATIENT = Limits(operation_seconds=120)  # the simulator's first pages of a big fleet take it a while
-OURS = "connectors.registry.build(...).read"
+PATIENT = RequestLimits(operation_seconds=120)  # the simulator's first pages of a big fleet take it a while
+OURS = "connectors.registry.build_source(...).read"
 RAW = "fetch and json.loads the same pages"
 
 
@@ -42,7 +42,7 @@ def _finops(count: int) -> Table:
     )
     with running(f"fleet:{count}", CLOCK, port=next(PORTS), latency_ms=LATENCY_MS) as sim:
         source = _source("finops", sim)
-        wanted = [Wanted(f"E{number:05}") for number in range(1, count + 1)]
+        wanted = [CompanyRef(f"E{number:05}") for number in range(1, count + 1)]
         harvest, urls = _look(source, wanted, sim)
         sample = min(count, 25)
         crowd = min(count, 200)
@@ -83,7 +83,7 @@ def _central(count: int) -> Table:
     table = Table("P6", f"read Business Central, {count:,} companies, {LATENCY_MS} ms latency, 3 at once")
     with running(f"fleet-bc:{count}", CLOCK, port=next(PORTS), latency_ms=LATENCY_MS) as sim:
         source = _source("business_central", sim)
-        wanted = [Wanted(f"Company {number}") for number in range(1, count + 1)]
+        wanted = [CompanyRef(f"Company {number}") for number in range(1, count + 1)]
         harvest, urls = _look(source, wanted, sim)
         with _Client(sim, RESOURCE) as client:
             sample = urls[: min(len(urls), 41)]
@@ -121,10 +121,10 @@ def _source(kind: str, sim: Running) -> LedgerSource:
         allowed_hosts=(urlsplit(sim.url).netloc,),
         budget_seconds=600,
     )
-    return build(settings, tokens=TokenCache(), limits=PATIENT)
+    return build_source(settings, tokens=TokenCache(), limits=PATIENT)
 
 
-def _look(source: LedgerSource, wanted: Sequence[Wanted], sim: Running) -> tuple[ReadResult, list[str]]:
+def _look(source: LedgerSource, wanted: Sequence[CompanyRef], sim: Running) -> tuple[ReadResult, list[str]]:
     """One read before the measuring, and the addresses that it asked for."""
     source.read(wanted, SPAN)
     sim.call("DELETE", "requests")
@@ -133,7 +133,7 @@ def _look(source: LedgerSource, wanted: Sequence[Wanted], sim: Running) -> tuple
     return harvest, [f"{sim.url}{quote(entry['path'])}?{entry['query']}" for entry in asked]
 
 
-def _of_one(sim: Running, one: Wanted) -> str:
+def _of_one(sim: Running, one: CompanyRef) -> str:
     return f"{sim.url}/data/LedgerFiscalPeriodsV2?cross-company=true&$filter=LegalEntityId eq '{one.erp_id}'".replace(
         " ", "%20"
     )

@@ -11,19 +11,19 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
-from alerts.evaluate.run import evaluate_and_raise
-from alerts.mail.compose import compose
-from alerts.mail.lookups import about
+from alerts.evaluate.run import run_evaluation
+from alerts.mail.compose import compose_mail
+from alerts.mail.lookups import load_lookups
 from alerts.models import Delivery
-from alerts.outbox.relevance import still_to_tell
-from alerts.outbox.send_context import Truth
-from alerts.outbox.sending import send_due
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
+from alerts.outbox.sending import send_due_mails
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, execute, number, settle
 from closeboard.up import PROJECT
 
-OURS = "alerts.outbox.sending.send_due"
+OURS = "alerts.outbox.sending.send_due_mails"
 REUSED = "Django, one reused connection, one constant mail"
 SAME_MAIL = "Django, one reused connection, a mail of ours"
 MIME = "building the MIME only, a mail of ours"
@@ -102,11 +102,7 @@ def _seed(entities: int) -> None:
 def _raising(entities: int) -> Table:
     table = Table("P7", f"evaluate {entities:,} entities that cross the line at once, and write who is told")
     table.figures = alternate(
-        [
-            Contender(
-                "alerts.evaluate.run.evaluate_and_raise", "ours", lambda: evaluate_and_raise(AS_OF), _forget
-            )
-        ]
+        [Contender("alerts.evaluate.run.run_evaluation", "ours", lambda: run_evaluation(AS_OF), _forget)]
     )
     table.remarks.append(
         f"{number('SELECT count(*) FROM alerts_notice'):,} notices,"
@@ -124,9 +120,9 @@ def _forget() -> None:
 def _sending(entities: int) -> Table:
     count = number("SELECT count(*) FROM alerts_delivery")
     sample = Delivery.objects.select_related("recipient").order_by("pk")[0]
-    items, _, _ = still_to_tell(sample, Truth(AS_OF))
-    known = about({row.entity_id for item in items for row in item.rows}, [sample.person.pk])
-    ours = compose(sample, items, AS_OF, known)
+    items, _, _ = relevant_items(sample, SendContext(AS_OF))
+    known = load_lookups({row.entity_id for item in items for row in item.rows}, [sample.person.pk])
+    ours = compose_mail(sample, items, AS_OF, known)
 
     def all_again() -> None:
         execute(
@@ -138,12 +134,12 @@ def _sending(entities: int) -> Table:
 
     def composed() -> None:
         for _ in range(count):
-            compose(sample, items, AS_OF, known).message().as_bytes()
+            compose_mail(sample, items, AS_OF, known).message().as_bytes()
 
     table = Table("P7", f"send {count:,} messages that are due at once, each to one person")
     table.figures = alternate(
         [
-            Contender(OURS, "ours", lambda: send_due(AS_OF, run=LONG), all_again, note="one process"),
+            Contender(OURS, "ours", lambda: send_due_mails(AS_OF, run=LONG), all_again, note="one process"),
             Contender(
                 REUSED, "baseline", _reusing(count, lambda: _constant("Three words here")), note="3 words"
             ),

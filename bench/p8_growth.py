@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from alerts.evaluate.overdue import evaluate
+from alerts.evaluate.overdue import evaluate_overdue
 from bench import fleet
 from bench.measure import Contender, Table, alternate
 from bench.places import database, number, settle, use
@@ -27,7 +27,7 @@ def measure(small: bool) -> Iterator[Table]:
         def seeded(entities: int, months: int) -> BaseDatabaseWrapper:
             place = places.enter_context(database(f"p8_{entities}_{months}"))
             fleet.seed(entities, months)
-            evaluate(fleet.AS_OF)
+            evaluate_overdue(fleet.AS_OF)
             settle("alerts_overdueflag", "alerts_overrun")
             return place
 
@@ -78,8 +78,8 @@ def _history(size: int, two_years: BaseDatabaseWrapper, ten_years: BaseDatabaseW
             Contender(
                 past, "beside", lambda: _board(THEN), _in(ten_years), note="May 2024 as of 12 June 2024"
             ),
-            Contender(long_run, "beside", lambda: evaluate(fleet.AS_OF), _in(ten_years)),
-            Contender(short_run, "beside", lambda: evaluate(fleet.AS_OF), _in(two_years)),
+            Contender(long_run, "beside", lambda: evaluate_overdue(fleet.AS_OF), _in(ten_years)),
+            Contender(short_run, "beside", lambda: evaluate_overdue(fleet.AS_OF), _in(two_years)),
         ]
     )
     table.goal("current month with 10 years over 2 years", current, short, 1.2)

@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from alerts.routing.alert_policy import Agreed, Step, agreed_in
-from alerts.routing.alert_policy_updates import RulesRefused, agree
+from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
+from alerts.routing.alert_policy_updates import InvalidAlertPolicy, update_alert_policy
 from board.alert_rules_page import TypedStep, groups_page, people_of, rules_page, typed_of
 from board.asked import Asked, ask, asking
 from board.saved_views import SeeOther
@@ -41,13 +41,13 @@ def alert_rules_of(request: HttpRequest, asked: Asked, code: str) -> HttpRespons
     if group is None:
         raise Http404
     if request.method != "POST":
-        return _page(request, asked, group, typed_of(agreed_in(group), people_of(group)), {})
+        return _page(request, asked, group, typed_of(own_policy(group), people_of(group)), {})
     typed, steps = request.POST.dict(), _steps(request.POST)
     wanted, problems = _read(typed, steps)
     if wanted is not None:
         try:
-            agree(group, wanted, asked.now)
-        except RulesRefused as refused:
+            update_alert_policy(group, wanted, asked.now)
+        except InvalidAlertPolicy as refused:
             problems = {_as_typed(refused.field, steps): str(refused)}
     if problems:
         return _page(request, asked, group, (typed, steps), problems, status=422)
@@ -77,7 +77,9 @@ def _is_days(name: str) -> bool:
     return name == f"step-{number}-days" and number.isascii() and number.isdigit() and len(number) < 3
 
 
-def _read(typed: Mapping[str, str], steps: Sequence[TypedStep]) -> tuple[Agreed | None, dict[str, str]]:
+def _read(
+    typed: Mapping[str, str], steps: Sequence[TypedStep]
+) -> tuple[GroupAlertPolicy | None, dict[str, str]]:
     problems: dict[str, str] = {}
     days = typed.get("due_soon_days", "").strip()
     if days and not _number(days):
@@ -92,14 +94,14 @@ def _read(typed: Mapping[str, str], steps: Sequence[TypedStep]) -> tuple[Agreed 
             problems[f"step-{step.number}-days"] = words
         else:
             people = tuple(ids.get(email, 0) for email in step.people)  # 0 is nobody, and is refused
-            made.append(Step(int(step.days), step.roles, people))
+            made.append(EscalationStepRule(int(step.days), step.roles, people))
     digest = typed.get("alerts_in_digest", "")
     if digest not in {"", "yes", "no"}:
         problems["alerts_in_digest"] = "Choose one of these."
     if problems:
         return None, problems
     in_digest = {"yes": True, "no": False}.get(digest)
-    return Agreed(int(days) if days else None, in_digest, made), {}
+    return GroupAlertPolicy(int(days) if days else None, in_digest, made), {}
 
 
 def _number(text: str) -> bool:

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alerts.routing.alert_policy import (
-    Above,
-    Agreed,
-    Step,
-    above,
-    agreed_in,
-    agreed_in_each,
-    escalation_steps,
-    may_be_named,
+    EscalationStepRule,
+    GroupAlertPolicy,
+    InheritedAlertPolicy,
+    effective_steps,
+    inherited_policy,
+    own_policies,
+    own_policy,
+    people_for_steps,
 )
 from alerts.routing.alert_policy_updates import MOST_STEPS
-from alerts.routing.recipients import people_around, recipients
+from alerts.routing.recipients import load_audiences, recipients
 from board.asked import Asked
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
@@ -104,13 +104,13 @@ class Named:
 
 def people_of(group: Group) -> Named:
     """The people whom the steps of a group may name, and those of them who may not see it any more."""
-    seeing = may_be_named(group)
+    seeing = people_for_steps(group)
     ids = {each.pk for each in seeing}
-    gone = Person.objects.filter(pk__in={pk for step in agreed_in(group).steps for pk in step.people} - ids)
+    gone = Person.objects.filter(pk__in={pk for step in own_policy(group).steps for pk in step.people} - ids)
     return Named({each.pk: each for each in [*seeing, *gone.order_by("name")]}, frozenset(ids))
 
 
-def typed_of(agreed: Agreed, named: Named) -> tuple[Mapping[str, str], Sequence[TypedStep]]:
+def typed_of(agreed: GroupAlertPolicy, named: Named) -> tuple[Mapping[str, str], Sequence[TypedStep]]:
     """The form of what is agreed."""
     digest = {None: "", True: "yes", False: "no"}[agreed.alerts_in_digest]
     days = "" if agreed.due_soon_days is None else str(agreed.due_soon_days)
@@ -125,14 +125,14 @@ def typed_of(agreed: Agreed, named: Named) -> tuple[Mapping[str, str], Sequence[
 
 def groups_page(groups: Sequence[Group]) -> list[GroupLine]:
     """The groups in the order of their tree, each with what it says itself."""
-    top, agreed = min(each.path.count("/") for each in groups), agreed_in_each(groups)
+    top, agreed = min(each.path.count("/") for each in groups), own_policies(groups)
     return [
         GroupLine(each.code, each.name, min(each.path.count("/") - top, 6), _in_a_line(agreed[each.pk]))
         for each in groups
     ]
 
 
-def _in_a_line(agreed: Agreed) -> list[str]:
+def _in_a_line(agreed: GroupAlertPolicy) -> list[str]:
     found = []
     if agreed.due_soon_days is not None:
         found.append(f"due soon {_ahead(agreed.due_soon_days)}")
@@ -151,7 +151,7 @@ def rules_page(
     problems: Mapping[str, str],
 ) -> RulesPage:
     """The page with this form; the preview tells what is kept, not what is typed."""
-    inherited, named = above(group), people_of(group)
+    inherited, named = inherited_policy(group), people_of(group)
     options = [(each.email, named.name(pk)) for pk, each in named.people.items()]
     reaches, left = _reaches(asked, group)
     forms = [_step(each, place, options, problems) for place, each in enumerate(steps, start=1)]
@@ -184,7 +184,7 @@ def _from(name: str) -> str:
     return f"from {name}" if name else _USUAL
 
 
-def _digest(value: str, inherited: Above) -> list[tuple[str, str, bool]]:
+def _digest(value: str, inherited: InheritedAlertPolicy) -> list[tuple[str, str, bool]]:
     told = "may wait for a digest" if inherited.rules.alerts_in_digest else "always at once"
     return [
         ("", f"As above: {told} ({_from(inherited.in_digest_from)})", value == ""),
@@ -216,7 +216,7 @@ def _step(
     )
 
 
-def _told(step: Step, named: Named) -> str:
+def _told(step: EscalationStepRule, named: Named) -> str:
     """A step in a few words: "+10 administrators, Rosa Bell"."""
     labels = dict(_ROLES)
     whom = [_PLURALS.get(role, labels.get(role, role)) for role in step.roles]
@@ -236,8 +236,8 @@ def _reaches(asked: Asked, group: Group) -> tuple[list[Reach], int]:
     """Whom the steps that are agreed tell, for the first entities below; and how many more there are."""
     below = asked.entities().filter(group__path__startswith=group.path).order_by("name", "code")
     shown = list(below.select_related("group")[:SHOWN])
-    around = people_around([each.pk for each in shown])
-    steps = escalation_steps((each.pk, each.group.path) for each in shown)
+    around = load_audiences([each.pk for each in shown])
+    steps = effective_steps((each.pk, each.group.path) for each in shown)
     told = {
         each.pk: [
             recipients(NoticeKind.ESCALATION, number, around[each.pk], asked.now, steps=steps[each.pk])
@@ -255,7 +255,10 @@ def _reaches(asked: Asked, group: Group) -> tuple[list[Reach], int]:
 
 
 def _reach(
-    entity: LegalEntity, steps: Sequence[Step], told: Sequence[set[int]], names: Mapping[int, str]
+    entity: LegalEntity,
+    steps: Sequence[EscalationStepRule],
+    told: Sequence[set[int]],
+    names: Mapping[int, str],
 ) -> Reach:
     return Reach(
         entity.name,

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from alerts.routing.recipients import people_around
+from alerts.routing.recipients import load_audiences
 from board.asked import Asked, ask, asking
 from board.door import memberships_of
 from board.saved_views import SeeOther
@@ -58,8 +58,8 @@ def deputy(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
 
 def _options(entity: LegalEntity) -> list[Person]:
     """Those who may see the entity, but for its owner."""
-    around = people_around([entity.pk])[entity.pk]
-    people = Person.objects.filter(pk__in=around.everybody | around.everywhere, is_active=True)
+    around = load_audiences([entity.pk])[entity.pk]
+    people = Person.objects.filter(pk__in=around.members | around.superusers, is_active=True)
     return list(people.exclude(pk=entity.owner_id or 0).order_by("name", "email"))
 
 

@@ -20,17 +20,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from redis import RedisError
 
 from alerts.channels.destinations import (
-    PlaceRefused,
-    Wanted,
-    add_place,
-    change_place,
-    remove_place,
+    DestinationSpec,
+    InvalidDestination,
+    add_destination,
+    remove_destination,
     rotate_secret,
-    switch_place,
+    set_destination_enabled,
+    update_destination,
 )
-from alerts.channels.errors import Misconfigured, Permanent, Temporary
+from alerts.channels.errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
 from alerts.channels.post_transport import send_post
-from alerts.channels.posts import made, trial
+from alerts.channels.posts import build_test_post, render_post
 from alerts.models import Destination
 from board.asked import Asked, ask, asking
 from board.destinations_page import USUAL, form, lines
@@ -83,15 +83,15 @@ def destinations(request: HttpRequest, asked: Asked, groups: Sequence[Group]) ->
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @_administering
-def add_destination(request: HttpRequest, asked: Asked, groups: Sequence[Group]) -> HttpResponse:
+def destination_add(request: HttpRequest, asked: Asked, groups: Sequence[Group]) -> HttpResponse:
     """The form of a new destination; a POST makes it, and shows the secret of a webhook once."""
     if request.method != "POST":
         values = {"kind": Destination.Kind.TEAMS.value, "group": groups[0].code}
         return _form(request, asked, groups, values, [each.value for each in USUAL], {})
     wanted = _wanted(request, groups)
     try:
-        place, secret = add_place(wanted, asked.person, asked.now)
-    except PlaceRefused as refused:
+        place, secret = add_destination(wanted, asked.person, asked.now)
+    except InvalidDestination as refused:
         return _form(request, asked, groups, _typed(request), wanted.kinds, refused.problems, status=422)
     if secret:
         return _shown_once(request, asked, place, secret, new=True)
@@ -110,8 +110,8 @@ def destination(
         return _form(request, asked, groups, values, place.kinds, {}, place)
     wanted = _wanted(request, groups, place.kind)
     try:
-        change_place(place, wanted)
-    except PlaceRefused as refused:
+        update_destination(place, wanted)
+    except InvalidDestination as refused:
         place.refresh_from_db()
         return _form(
             request, asked, groups, _typed(request), wanted.kinds, refused.problems, place, status=422
@@ -138,7 +138,7 @@ def switch_destination(
 ) -> HttpResponse:
     """Switch a destination off or on."""
     on = request.POST.get("on") == "yes"
-    switch_place(place, on=on)
+    set_destination_enabled(place, on=on)
     done = "is switched on" if on else "is switched off, and what waits for it is not posted any more"
     messages.success(request, f"“{place.name}” {done}.")
     return SeeOther(reverse("destinations"))
@@ -146,11 +146,11 @@ def switch_destination(
 
 @require_POST
 @_administering
-def remove_destination(
+def destination_remove(
     request: HttpRequest, asked: Asked, _: Sequence[Group], place: Destination
 ) -> HttpResponse:
     """Remove a destination for good; the form has asked whether that is meant."""
-    remove_place(place, asked.now)
+    remove_destination(place, asked.now)
     messages.success(request, f"“{place.name}” is removed, and its address is forgotten.")
     return SeeOther(reverse("destinations"))
 
@@ -178,9 +178,9 @@ def _shown_once(
     return render(request, "board/destination_secret.html", told)
 
 
-def _wanted(request: HttpRequest, groups: Sequence[Group], kind: str = "") -> Wanted:
+def _wanted(request: HttpRequest, groups: Sequence[Group], kind: str = "") -> DestinationSpec:
     posted = request.POST
-    return Wanted(
+    return DestinationSpec(
         name=posted.get("name", ""),
         kind=kind or posted.get("kind", ""),
         group=next((each for each in groups if each.code == posted.get("group")), None),
@@ -225,14 +225,14 @@ def _may_now(request: HttpRequest, place: Destination) -> bool:
 
 
 def _try(request: HttpRequest, asked: Asked, place: Destination) -> None:
-    said = trial(place, asked.person.name or asked.person.email, asked.now)
+    said = build_test_post(place, asked.person.name or asked.person.email, asked.now)
     try:
-        send_post(place, made(place, f"msg_{uuid4().hex}", said, [], asked.now))
-    except Misconfigured as wrong:
+        send_post(place, render_post(place, f"msg_{uuid4().hex}", said, [], asked.now))
+    except ChannelMisconfigured as wrong:
         messages.error(request, f"“{place.name}” does not want our posts. {wrong}")
-    except Permanent as wrong:
+    except PermanentFailure as wrong:
         messages.error(request, f"“{place.name}” cannot use what we post. {wrong}")
-    except Temporary as wrong:
+    except TemporaryFailure as wrong:
         messages.error(request, f"“{place.name}” could not take it just now. {wrong}")
     else:
         arrives = " Look whether it has arrived." if place.kind == Destination.Kind.TEAMS else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Max, Q
 
 from alerts.models import Channel, Delivery, Destination, Trouble
-from alerts.outbox.stats import Way, ways
+from alerts.outbox.stats import ChannelStats, channel_stats
 from board import words
 from board.alert_words import KINDS
 from board.asked import Asked
@@ -95,13 +95,13 @@ class Form:
 
 def lines(asked: Asked, places: Sequence[Destination]) -> list[Line]:
     """The destinations with their health; the same four queries whatever their number."""
-    known, sent = ways(), _sent(places)
+    known, sent = channel_stats(), _sent(places)
     channels = {each.name: each for each in Channel.objects.all()}
     troubles = {each.channel: each for each in Trouble.objects.filter(destination__in=places, ended_at=None)}
     held = any(each.held for each in channels.values())
     found = []
     for place in places:
-        way = known.get(place.channel, Way(place.channel))
+        way = known.get(place.channel, ChannelStats(place.channel))
         health = _health(
             asked,
             place,
@@ -139,7 +139,7 @@ def _sent(places: Sequence[Destination]) -> dict[int, Mapping[str, object]]:
 def _health(
     asked: Asked,
     place: Destination,
-    way: Way,
+    way: ChannelStats,
     channel: Channel | None,
     trouble: Trouble | None,
     sent: Mapping[str, object] | None,
@@ -156,7 +156,7 @@ def _health(
         f"{way.waiting} {'message waits' if way.waiting == 1 else 'messages wait'}." if way.waiting else ""
     )
     parked = (
-        f"{way.parked} {'message' if way.parked == 1 else 'messages'} cannot be sent." if way.parked else ""
+        f"{way.failed} {'message' if way.failed == 1 else 'messages'} cannot be sent." if way.failed else ""
     )
     if not place.enabled:
         return Health("not_started", "Switched off", "quiet", [last, *filter(None, [parked])])

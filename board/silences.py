@@ -17,15 +17,15 @@ from alerts.models import Silence
 from alerts.routing.silences import (
     LONGEST_REASON,
     MOST_DAYS,
-    MayNotSilence,
-    Place,
-    SilenceRefused,
-    groups_to_silence,
+    InvalidSilence,
+    SilenceNotAllowed,
+    SilenceTarget,
+    create_silence,
     lift_silence,
-    make_silence,
-    place_of,
-    silences_seen_by,
+    silence_target,
+    silenceable_groups,
     still_in_force,
+    visible_silences,
 )
 from board import words
 from board.asked import Asked, ask, asking
@@ -78,19 +78,19 @@ def silences(request: HttpRequest, asked: Asked) -> HttpResponse:
         return _page(request, asked, {"place": request.GET.get("place", "")})
     typed = request.POST.dict()
     try:
-        made = make_silence(
+        made = create_silence(
             asked.person,
             _place(typed.get("place", ""), asked),
             _day(typed.get("last_day", "")),
             typed.get("reason", ""),
             asked.now,
         )
-    except SilenceRefused as refused:
+    except InvalidSilence as refused:
         return _page(request, asked, typed, {refused.field: str(refused)}, status=422)
-    except MayNotSilence:
+    except SilenceNotAllowed:
         problem = "You see this, and only its finance staff and administrators may silence it."
         return _page(request, asked, typed, {"place": problem}, status=403)
-    said = f"{_name(place_of(made))} is silenced until {words.short_day(made.last_day)}."
+    said = f"{_name(silence_target(made))} is silenced until {words.short_day(made.last_day)}."
     messages.success(request, said, extra_tags=reverse("lift_silence", args=[made.pk]))
     return _back(request)
 
@@ -102,9 +102,9 @@ def lift(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
     silence = _silence(asked, pk)
     try:
         lifted = lift_silence(asked.person, silence, asked.now)
-    except MayNotSilence:
+    except SilenceNotAllowed:
         return _refused(request, asked, silence)
-    name = _name(place_of(silence))
+    name = _name(silence_target(silence))
     if lifted:
         again = reverse("silence_again", args=[silence.pk])
         messages.success(request, f"The silence of {name} is lifted.", extra_tags=again)
@@ -118,12 +118,12 @@ def lift(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
 def again(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
     """Silence the same again, until the same day and with the same words."""
     silence = _silence(asked, pk)
-    place = place_of(silence)
+    place = silence_target(silence)
     try:
-        made = make_silence(asked.person, place, silence.last_day, silence.reason, asked.now)
-    except MayNotSilence:
+        made = create_silence(asked.person, place, silence.last_day, silence.reason, asked.now)
+    except SilenceNotAllowed:
         return _refused(request, asked, silence)
-    except SilenceRefused as refused:
+    except InvalidSilence as refused:
         typed = {"place": _key(place), "last_day": str(silence.last_day), "reason": silence.reason}
         return _page(
             request, ask(asked.person, {}, asked.now), typed, {refused.field: str(refused)}, status=422
@@ -136,11 +136,11 @@ def again(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
 # --- what a form says ---------------------------------------------------------------------------------------------
 
 
-def _place(key: str, asked: Asked) -> Place:
-    """What is meant, 404 for what the person does not see; raises SilenceRefused where nothing is chosen."""
+def _place(key: str, asked: Asked) -> SilenceTarget:
+    """What is meant, 404 for what the person does not see; raises InvalidSilence where nothing is chosen."""
     kind, _, code = key.partition(":")
     if not code:
-        raise SilenceRefused("place", "Choose what to silence: an entity or a whole group.")
+        raise InvalidSilence("place", "Choose what to silence: an entity or a whole group.")
     if kind == "entity":
         entity = asked.entities().filter(code=code).first()
         if entity is not None:
@@ -154,7 +154,7 @@ def _place(key: str, asked: Asked) -> Place:
 
 def _sees(asked: Asked, group: Group) -> bool:
     return (
-        groups_to_silence(asked.person).filter(pk=group.pk).exists()
+        silenceable_groups(asked.person).filter(pk=group.pk).exists()
         or asked.entities().filter(group__path__startswith=group.path).exists()
     )
 
@@ -165,11 +165,11 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise SilenceRefused("last_day", f"“{text[:20]}” is no day. Write it like 2026-06-18.") from None
+        raise InvalidSilence("last_day", f"“{text[:20]}” is no day. Write it like 2026-06-18.") from None
 
 
 def _silence(asked: Asked, pk: int) -> Silence:
-    found = silences_seen_by(asked.person).filter(pk=pk).first()
+    found = visible_silences(asked.person).filter(pk=pk).first()
     if found is None:
         raise Http404
     return found
@@ -187,7 +187,7 @@ def _back(request: HttpRequest) -> HttpResponse:
 def _refused(request: HttpRequest, asked: Asked, silence: Silence) -> HttpResponse:
     told = {
         **shell(asked.person, "alerts", asked.board()),
-        "name": _name(place_of(silence)),
+        "name": _name(silence_target(silence)),
         "back": reverse("silences"),
     }
     return render(request, "board/entity_refused.html", told, status=403)
@@ -204,15 +204,15 @@ def _page(
     *,
     status: int = 200,
 ) -> HttpResponse:
-    groups = list(groups_to_silence(asked.person))
+    groups = list(silenceable_groups(asked.person))
     entities = list(writable_entities(asked.person).select_related("group").order_by("name"))
-    places: list[Place] = [*groups, *entities]
+    places: list[SilenceTarget] = [*groups, *entities]
     may = {_key(each) for each in places}
-    seen = silences_seen_by(asked.person)
+    seen = visible_silences(asked.person)
     # Three days more than any zone needs, so that one query finds all that may still be in force.
     open_ = seen.filter(lifted_at=None, last_day__gte=asked.now.date() - timedelta(days=3))
     in_force = still_in_force(list(open_), asked.now)
-    quiet = {_key(place_of(each)) for each in in_force}
+    quiet = {_key(silence_target(each)) for each in in_force}
     over = seen.exclude(pk__in=[each.pk for each in in_force])
     pages = max(1, -(-over.count() // SHOWN))
     number = page_number(request.GET.get("page", ""), pages)
@@ -250,7 +250,7 @@ def _form(
 
 
 def _line(silence: Silence, asked: Asked, may: set[str], *, over: bool) -> Line:
-    place, now = place_of(silence), asked.now
+    place, now = silence_target(silence), asked.now
     key = _key(place)
     own = isinstance(place, LegalEntity)
     may_again = over and key in may and silence.last_day >= local_date(now, asked.reader.zone)
@@ -285,9 +285,9 @@ def _who(name: str, email: str) -> str:
     return name or email
 
 
-def _name(place: Place) -> str:
+def _name(place: SilenceTarget) -> str:
     return place.name
 
 
-def _key(place: Place) -> str:
+def _key(place: SilenceTarget) -> str:
     return f"{'entity' if isinstance(place, LegalEntity) else 'group'}:{place.code}"

@@ -12,8 +12,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from alerts.routing.preference_updates import arrange
-from alerts.routing.preferences import Arranged, ArrangementRefused, arranged_by
+from alerts.routing.preference_updates import update_preferences
+from alerts.routing.preferences import InvalidPreferences, NotificationPreferences, load_preferences
 from board.asked import Asked, ask, asking
 from board.saved_views import SeeOther
 from board.shell import shell
@@ -30,7 +30,7 @@ _CLOCKS = {"digest_at": "08:00", "quiet_from": "22:00", "quiet_until": "07:00"}
 def subscriptions(request: HttpRequest, asked: Asked) -> HttpResponse:
     """Show what the person has arranged, and keep what they change."""
     asked = ask(asked.person, {}, asked.now)  # a question of a board means nothing here
-    now = arranged_by(asked.person)
+    now = load_preferences(asked.person)
     calendars = calendars_of(asked, now)
     if request.method != "POST":
         return _page(request, asked, form_of(now, calendars), now, calendars)
@@ -46,7 +46,7 @@ def subscriptions(request: HttpRequest, asked: Asked) -> HttpResponse:
 @asking
 def subscriptions_usual(request: HttpRequest, asked: Asked) -> HttpResponse:
     """Let everything be as usual again."""
-    _arrange(request, asked, Arranged(), "Everything is as usual again.")
+    _arrange(request, asked, NotificationPreferences(), "Everything is as usual again.")
     return SeeOther(reverse("subscriptions"))
 
 
@@ -55,16 +55,16 @@ def subscriptions_usual(request: HttpRequest, asked: Asked) -> HttpResponse:
 def subscriptions_back(request: HttpRequest, asked: Asked, token: str) -> HttpResponse:
     """Let everything be as it was before the last change."""
     try:
-        before = Arranged.from_token(token, asked.person)
+        before = NotificationPreferences.from_token(token, asked.person)
     except signing.BadSignature:
         raise Http404 from None
     _arrange(request, asked, before, "It is as it was before.")
     return SeeOther(reverse("subscriptions"))
 
 
-def _arrange(request: HttpRequest, asked: Asked, wanted: Arranged, done: str) -> None:
-    before = arrange(asked.person, wanted, asked.now)
-    if arranged_by(asked.person) == before:
+def _arrange(request: HttpRequest, asked: Asked, wanted: NotificationPreferences, done: str) -> None:
+    before = update_preferences(asked.person, wanted, asked.now)
+    if load_preferences(asked.person) == before:
         messages.info(request, "Nothing has changed.")
         return
     back = reverse("subscriptions_back", args=[before.token(asked.person)])
@@ -72,11 +72,11 @@ def _arrange(request: HttpRequest, asked: Asked, wanted: Arranged, done: str) ->
 
 
 def _read(
-    typed: Mapping[str, str], now: Arranged, calendars: Sequence[WorkCalendar]
-) -> tuple[Arranged | None, dict[str, str]]:
+    typed: Mapping[str, str], now: NotificationPreferences, calendars: Sequence[WorkCalendar]
+) -> tuple[NotificationPreferences | None, dict[str, str]]:
     """What the form says, or what is wrong with it by field."""
     problems: dict[str, str] = {}
-    rhythms = dict(now.rhythms)
+    rhythms = dict(now.cadences)
     for kind in NoticeKind:
         text = typed.get(f"kind-{kind.value}")
         if text is None:
@@ -102,7 +102,7 @@ def _read(
     if problems:
         return None, problems
     try:
-        wanted = Arranged(
+        wanted = NotificationPreferences(
             rhythms,
             digest_at=clocks["digest_at"] or now.digest_at,
             digest_weekday=int(weekday),
@@ -113,7 +113,7 @@ def _read(
             away_from=days["away_from"],
             away_until=days["away_until"],
         )
-    except ArrangementRefused as refused:
+    except InvalidPreferences as refused:
         return None, {refused.field: str(refused)}
     return wanted, {}
 
@@ -144,7 +144,7 @@ def _page(
     request: HttpRequest,
     asked: Asked,
     form: Form,
-    now: Arranged,
+    now: NotificationPreferences,
     calendars: Sequence[WorkCalendar],
     *,
     status: int = 200,

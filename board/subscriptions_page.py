@@ -9,8 +9,8 @@ from datetime import datetime
 from django.db.models import Q
 
 from alerts.models import Delivery
-from alerts.routing.alert_policy import alert_rules
-from alerts.routing.preferences import Arranged, hours_of
+from alerts.routing.alert_policy import effective_alert_rules
+from alerts.routing.preferences import NotificationPreferences, notification_hours_of
 from board import words
 from board.alert_words import KINDS
 from board.alerts import visible_notices
@@ -103,13 +103,13 @@ class SubscriptionsPage:
     as_usual: bool
 
 
-def form_of(now: Arranged, calendars: Sequence[WorkCalendar]) -> Form:
+def form_of(now: NotificationPreferences, calendars: Sequence[WorkCalendar]) -> Form:
     """The form as it stands for what is arranged; `calendars` are those that may be chosen."""
 
     def text(value: object) -> str:
         return "" if value is None else f"{value}"[:5] if hasattr(value, "hour") else str(value)
 
-    values = {f"kind-{kind.value}": rhythm.value for kind, rhythm in now.rhythms.items()}
+    values = {f"kind-{kind.value}": rhythm.value for kind, rhythm in now.cadences.items()}
     for name in ("digest_at", "quiet_from", "quiet_until", "away_from", "away_until"):
         values[name] = text(getattr(now, name))
     values["calendar"] = next((each.code for each in calendars if each.pk == now.calendar), "")
@@ -118,7 +118,7 @@ def form_of(now: Arranged, calendars: Sequence[WorkCalendar]) -> Form:
     return Form(values)
 
 
-def calendars_of(asked: Asked, now: Arranged) -> list[WorkCalendar]:
+def calendars_of(asked: Asked, now: NotificationPreferences) -> list[WorkCalendar]:
     """The calendars that somebody may go by: those of the entities they see, and the one they have."""
     found = WorkCalendar.objects.filter(
         Q(pk__in=asked.entities().values("calendar")) | Q(pk=now.calendar or 0)
@@ -127,7 +127,7 @@ def calendars_of(asked: Asked, now: Arranged) -> list[WorkCalendar]:
 
 
 def subscriptions_page(
-    asked: Asked, form: Form, now: Arranged, calendars: Sequence[WorkCalendar]
+    asked: Asked, form: Form, now: NotificationPreferences, calendars: Sequence[WorkCalendar]
 ) -> SubscriptionsPage:
     """The page for the person who asks, who has arranged `now`; the same few queries whatever they see."""
     locked, in_digest = _locked(asked)
@@ -151,7 +151,7 @@ def subscriptions_page(
         away=_away(asked, now),
         deputies=owned,
         stands_in=deputised,
-        as_usual=now == Arranged(),
+        as_usual=now == NotificationPreferences(),
     )
 
 
@@ -175,7 +175,7 @@ def _choice(kind: NoticeKind, form: Form, locked: str, *, in_digest: bool) -> Ch
 def _locked(asked: Asked) -> tuple[str, bool]:
     """What is said of the kinds that are promised, and whether any of the person's groups lets them wait."""
     rows = list(asked.entities().values_list("pk", "group__path", "group__name"))
-    rules = alert_rules((pk, path) for pk, path, _ in rows)
+    rules = effective_alert_rules((pk, path) for pk, path, _ in rows)
     free = {name for pk, _, name in rows if rules[pk].alerts_in_digest}
     bound = {name for pk, _, name in rows if not rules[pk].alerts_in_digest}
     if not free:
@@ -196,9 +196,9 @@ def _listed(names: set[str]) -> str:
 # --- what comes next ------------------------------------------------------------------------------------------------
 
 
-def _next(asked: Asked, now: Arranged, *, in_digest: bool) -> list[str]:
+def _next(asked: Asked, now: NotificationPreferences, *, in_digest: bool) -> list[str]:
     """When the next digests come and what waits in them, a sentence each; also of what is held back until then."""
-    rhythms = {effective_cadence(kind, now.rhythms.get(kind), in_digest=in_digest) for kind in NoticeKind}
+    rhythms = {effective_cadence(kind, now.cadences.get(kind), in_digest=in_digest) for kind in NoticeKind}
     waiting = {
         Cadence(each.rhythm): each
         for each in Delivery.objects.filter(recipient=asked.person, state=Delivery.State.WAITING).order_by(
@@ -207,7 +207,7 @@ def _next(asked: Asked, now: Arranged, *, in_digest: bool) -> list[str]:
     }
     seen = visible_notices(asked)
     found = []
-    hours = hours_of([asked.person.pk], asked.now)[asked.person.pk]
+    hours = notification_hours_of([asked.person.pk], asked.now)[asked.person.pk]
     for rhythm, name in ((Cadence.DAILY, "daily"), (Cadence.WEEKLY, "weekly")):
         message = waiting.get(rhythm)
         count = seen.filter(lines__delivery=message).distinct().count() if message is not None else 0
@@ -237,7 +237,7 @@ def _when(moment: datetime, asked: Asked) -> str:
 # --- being away -----------------------------------------------------------------------------------------------------
 
 
-def _away(asked: Asked, now: Arranged) -> str:
+def _away(asked: Asked, now: NotificationPreferences) -> str:
     today = local_date(asked.now, asked.reader.zone)
     first, last = now.away_from, now.away_until
     if first is None or (last is not None and last < today):

@@ -17,8 +17,8 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 from redis import RedisError
 
-from alerts.channels.email.transport import mail_server, send
-from alerts.channels.errors import Misconfigured, Permanent, Temporary
+from alerts.channels.email.transport import mail_connection, send_mail
+from alerts.channels.errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
 from board import words
 from board.door import memberships_of
 from board.people import signed_in
@@ -85,13 +85,13 @@ def _try(request: HttpRequest, person: Person) -> None:
         headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
     )
     try:
-        with mail_server() as server:
-            send(mail, server)
-    except Misconfigured as wrong:
+        with mail_connection() as server:
+            send_mail(mail, server)
+    except ChannelMisconfigured as wrong:
         messages.error(request, f"The mail server refuses us. {wrong}")
-    except Permanent as wrong:
+    except PermanentFailure as wrong:
         messages.error(request, f"The message to {person.email} cannot be sent. {wrong}")
-    except Temporary as wrong:
+    except TemporaryFailure as wrong:
         messages.error(request, f"It could not be sent just now. {wrong}")
     else:
         taken = "has been written to the folder of mails" if folder() else "has been taken by the mail server"

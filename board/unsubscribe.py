@@ -12,9 +12,9 @@ from django.utils.timezone import now
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from alerts.mail.unsubscribe_links import NoSuchLink, read_token
-from alerts.routing.preference_updates import arrange, switch_off
-from alerts.routing.preferences import Arranged, arranged_by
+from alerts.mail.unsubscribe_links import InvalidUnsubscribeLink, read_unsubscribe_token
+from alerts.routing.preference_updates import unsubscribe, update_preferences
+from alerts.routing.preferences import NotificationPreferences, load_preferences
 from board.alert_words import KINDS
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, effective_cadence
@@ -23,11 +23,11 @@ from entities.models import Person
 
 @csrf_exempt  # a mail program has neither a session nor our token; the signed address says all there is to say
 @require_http_methods(["GET", "HEAD", "POST"])
-def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     """Ask on GET, switch off on POST; with `undo` in the form it is as before again."""
     try:
-        person, kinds = read_token(token)
-    except NoSuchLink:
+        person, kinds = read_unsubscribe_token(token)
+    except InvalidUnsubscribeLink:
         return _page(request, {"state": "unknown"}, status=404)
     told: dict[str, object] = {"kinds": _names(kinds)}
     if request.method != "POST":
@@ -36,8 +36,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     undo = request.POST.get("undo", "")
     if undo:
         return _undo(request, person, kinds, undo, told)
-    before = switch_off(person, kinds, now())
-    was_on = any(before.rhythms.get(kind) is not Cadence.NEVER for kind in kinds)
+    before = unsubscribe(person, kinds, now())
+    was_on = any(before.cadences.get(kind) is not Cadence.NEVER for kind in kinds)
     return _page(request, {**told, "state": "done", "undo": before.token(person) if was_on else ""})
 
 
@@ -45,20 +45,20 @@ def _undo(
     request: HttpRequest, person: Person, kinds: frozenset[NoticeKind], undo: str, told: dict[str, object]
 ) -> HttpResponse:
     try:
-        before = Arranged.from_token(undo, person)
+        before = NotificationPreferences.from_token(undo, person)
     except signing.BadSignature:
         return _page(request, {"state": "unknown"}, status=404)
-    current = arranged_by(person)
+    current = load_preferences(person)
     rhythms = {
-        **current.rhythms,
-        **{kind: before.rhythms.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds},
+        **current.cadences,
+        **{kind: before.cadences.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds},
     }
-    arrange(person, replace(current, rhythms=rhythms), now())
+    update_preferences(person, replace(current, cadences=rhythms), now())
     return _page(request, {**told, "state": "undone"})
 
 
 def _in_force(person: Person, kinds: frozenset[NoticeKind]) -> dict[NoticeKind, Cadence]:
-    chosen = arranged_by(person).rhythms
+    chosen = load_preferences(person).cadences
     return {kind: effective_cadence(kind, chosen.get(kind)) for kind in kinds}
 
 

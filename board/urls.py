@@ -17,7 +17,7 @@ from board.past_deadline import past_deadline
 from board.sent_mails import sent_mail_html, sent_mails
 from board.subscriptions import subscriptions, subscriptions_back, subscriptions_usual
 from board.trial_message import trial_message
-from board.unsubscribe import unsubscribe
+from board.unsubscribe import unsubscribe_page
 
 urlpatterns = [
     path("", views.scoreboard, name="scoreboard"),
@@ -28,14 +28,14 @@ urlpatterns = [
     path("alerts/", alerts, name="alerts"),
     path("alerts/try/", trial_message, name="trial_message"),
     path("alerts/destinations/", destinations.destinations, name="destinations"),
-    path("alerts/destinations/add/", destinations.add_destination, name="add_destination"),
+    path("alerts/destinations/add/", destinations.destination_add, name="add_destination"),
     path("alerts/destinations/<uuid:uid>/", destinations.destination, name="destination"),
     path("alerts/destinations/<uuid:uid>/try/", destinations.try_destination, name="try_destination"),
     path(
         "alerts/destinations/<uuid:uid>/switch/", destinations.switch_destination, name="switch_destination"
     ),
     path(
-        "alerts/destinations/<uuid:uid>/remove/", destinations.remove_destination, name="remove_destination"
+        "alerts/destinations/<uuid:uid>/remove/", destinations.destination_remove, name="remove_destination"
     ),
     path(
         "alerts/destinations/<uuid:uid>/secret/", destinations.rotate_destination, name="rotate_destination"
@@ -46,7 +46,7 @@ urlpatterns = [
     path("alerts/subscriptions/", subscriptions, name="subscriptions"),
     path("alerts/subscriptions/usual/", subscriptions_usual, name="subscriptions_usual"),
     path("alerts/subscriptions/back/<str:token>/", subscriptions_back, name="subscriptions_back"),
-    path("alerts/unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
+    path("alerts/unsubscribe/<str:token>/", unsubscribe_page, name="unsubscribe"),
     path("alerts/rules/", alert_rules, name="alert_rules"),
     path("alerts/rules/<str:code>/", alert_rules_of, name="alert_rules_of"),
     path("mail/", sent_mails, name="sent_mails"),

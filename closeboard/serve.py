@@ -19,7 +19,7 @@ MANY_FILES = 16_384  # every open browser is an open file
 on_exit: list[Callable[[], None]] = []
 
 
-class Server(uvicorn.Server):
+class WebServer(uvicorn.Server):
     """A uvicorn that calls `on_exit` when it is told to stop."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -28,7 +28,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def server(*, host: str, port: int, trusted_proxies: str = "") -> Server:
+def make_server(*, host: str, port: int, trusted_proxies: str = "") -> WebServer:
     """The server for closeboard.asgi.
 
     `trusted_proxies` are the addresses, with commas, whose X-Forwarded headers are believed; none are by default.
@@ -45,7 +45,7 @@ def server(*, host: str, port: int, trusted_proxies: str = "") -> Server:
         forwarded_allow_ips=trusted_proxies or None,
         timeout_graceful_shutdown=10,
     )
-    return Server(config)
+    return WebServer(config)
 
 
 def allow_many_files() -> None:
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     words = parser.parse_args(argv)
     allow_many_files()
-    server(host=words.host, port=words.port, trusted_proxies=words.trust_proxy).run()
+    make_server(host=words.host, port=words.port, trusted_proxies=words.trust_proxy).run()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings
 
 from closeboard import logs
 from closeboard.schedule import beat_schedule
-from infra.hosts import HostRules
+from infra.hosts import HostAllowlist
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -139,7 +139,7 @@ def _hosts(name: str, text: str) -> tuple[str, ...]:
     """The hosts of a setting, each of which is one."""
     found = tuple(host.strip() for host in text.split(",") if host.strip())
     try:
-        HostRules(found)
+        HostAllowlist(found)
     except ValueError as wrong:
         told = Environment.model_fields[name].description
         raise ImproperlyConfigured(f"Set {name.upper()} in the environment: {told} ({wrong}).") from None

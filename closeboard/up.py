@@ -27,24 +27,24 @@ from closeboard.ops.children import (
     Child,
     ServiceError,
     adopt_orphans,
+    die_with_parent,
     end_orphans,
     last_lines,
     spawn,
     stop,
-    tie_to_us,
 )
 from closeboard.ops.demo_state import (
-    EVERYWHERE,
+    ALL_INTERFACES,
     OUR_OWN,
-    Memory,
+    DemoState,
     demo_env,
     fingerprint_of_migrations,
-    listens,
-    taken,
+    port_is_open,
+    port_is_taken,
     write_private,
 )
 
-ASKED_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROJECT = Path(__file__).resolve().parent.parent
 # The people of demo/group.yaml; the demo listens on this machine only.
 LOGINS = ("finance", "owner", "administrator", "auditor")
@@ -127,8 +127,8 @@ class Progress:
 
 def demo(folder: Path, host: str, port: int) -> int:
     """Bring the whole product up with its demo group and keep it up; returns the exit code."""
-    if taken(host, port):
-        other = next((n for n in range(port + 1, port + 100) if not taken(host, n)), port + 1)
+    if port_is_taken(host, port):
+        other = next((n for n in range(port + 1, port + 100) if not port_is_taken(host, n)), port + 1)
         print(f"Port {port} is taken by another program: run `make demo PORT={other}`.", file=sys.stderr)
         return 2
     progress = Progress()
@@ -137,7 +137,7 @@ def demo(folder: Path, host: str, port: int) -> int:
     adopt_orphans()
     try:
         state = backing_services.open_state(folder)
-        with only_one(state), contextlib.ExitStack() as undo:
+        with exclusive_lock(state), contextlib.ExitStack() as undo:
             log = state / "log"
             log.mkdir(exist_ok=True)
             (state / "mails").mkdir(mode=0o700, exist_ok=True)
@@ -167,11 +167,11 @@ def demo(folder: Path, host: str, port: int) -> int:
 def _bring_up(
     stack: Stack, state: Path, host: str, port: int, progress: Progress, undo: contextlib.ExitStack
 ) -> None:
-    memory = Memory(state / "demo.json")
-    where = memory.database(os.environ)
-    first_time = not memory.knows("loaded", where)
+    memory = DemoState(state / "demo.json")
+    where = memory.database_fingerprint(os.environ)
+    first_time = not memory.matches("loaded", where)
     if first_time and where == OUR_OWN:
-        backing_services.start_afresh(state)  # a first load that was cut short is repeated from the beginning
+        backing_services.reset_state(state)  # a first load that was cut short is repeated from the beginning
         memory.forget("migrated")
 
     env = demo_env(state, host, port)
@@ -193,24 +193,24 @@ def _bring_up(
     undo.callback((state / "environment").unlink, missing_ok=True)
 
     migrations = fingerprint_of_migrations(PROJECT)
-    if where != OUR_OWN or not memory.knows("migrated", migrations):
+    if where != OUR_OWN or not memory.matches("migrated", migrations):
         progress.say("Preparing the database")
         _step(stack, progress, "migrate", [python, "manage.py", "migrate", "--no-input"], env)
-        memory.note("migrated", migrations)
+        memory.remember("migrated", migrations)
 
     serve = [python, "-m", "closeboard.serve", "--host", host, "--port", str(port)]
     web = stack.start("web", serve, env | {"DATABASE_POOL": "true"})
-    if first_time or memory.knows("simulator moved", "yes"):
+    if first_time or memory.matches("simulator moved", "yes"):
         progress.say("Loading the demo group and playing its last months (the first time only)")
-        stack.wait_for(lambda: listens(simulator_port), simulating)
+        stack.wait_for(lambda: port_is_open(simulator_port), simulating)
         _step(stack, progress, "load_demo", [python, "manage.py", "load_demo", "--simulator", simulator], env)
-        memory.note("loaded", where)
-        memory.note("simulator moved", "no")
+        memory.remember("loaded", where)
+        memory.remember("simulator moved", "no")
 
     progress.say("Waiting for the board to answer")
-    local = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    local = "127.0.0.1" if host in ALL_INTERFACES else f"[{host}]" if ":" in host else host
     local = f"http://{local}:{port}"
-    stack.wait_for(lambda: answers(f"{local}/readyz") and answers(f"{local}/login/"), web)
+    stack.wait_for(lambda: responds(f"{local}/readyz") and responds(f"{local}/login/"), web)
     progress.say("The board answers")
 
     # Only now: on two cores its start would make the first page wait.
@@ -234,9 +234,9 @@ def _bring_up(
 
 
 @contextlib.contextmanager
-def _services_first(stack: Stack, state: Path) -> Iterator[backing_services.Services]:
+def _services_first(stack: Stack, state: Path) -> Iterator[backing_services.BackingServices]:
     """The services as watched children that are stopped after all others."""
-    with backing_services.running(state, "demo") as running:
+    with backing_services.run_services(state, "demo") as running:
         stack.children += running.children
         try:
             yield running
@@ -275,7 +275,7 @@ def run(command: list[str], profile: str) -> int:
     adopt_orphans()
     state = backing_services.new_state(in_memory=profile == "test")
     try:
-        with only_one(state), backing_services.running(state, profile) as running:
+        with exclusive_lock(state), backing_services.run_services(state, profile) as running:
             process: subprocess.Popen[bytes] | None = None
             early: list[int] = []
 
@@ -286,12 +286,12 @@ def run(command: list[str], profile: str) -> int:
                 elif number != signal.SIGINT:
                     process.send_signal(signal.SIGTERM)
 
-            for number in ASKED_TO_STOP:
+            for number in STOP_SIGNALS:
                 signal.signal(number, forward)
             process = subprocess.Popen(
                 command,
                 env=dict(os.environ) | running.env,
-                preexec_fn=tie_to_us(),  # noqa: PLW1509 - we have one thread
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - we have one thread
             )
             if early:
                 process.send_signal(signal.SIGTERM)
@@ -304,7 +304,7 @@ def run(command: list[str], profile: str) -> int:
         return 1
     finally:
         end_orphans()
-        backing_services.remove(state)
+        backing_services.remove_state(state)
 
 
 def reset(folder: Path) -> int:
@@ -313,8 +313,8 @@ def reset(folder: Path) -> int:
         print("There is nothing to reset.")
         return 0
     try:
-        with only_one(backing_services.open_state(folder)):
-            backing_services.remove(folder)
+        with exclusive_lock(backing_services.open_state(folder)):
+            backing_services.remove_state(folder)
     except ServiceError as error:
         print(error, file=sys.stderr)
         return 2
@@ -332,18 +332,18 @@ def stop_on_signals() -> None:
         ignore_signals()
         raise Stopped
 
-    for number in ASKED_TO_STOP:
+    for number in STOP_SIGNALS:
         signal.signal(number, handle)
 
 
 def ignore_signals() -> None:
     """From here on we are stopping already."""
-    for number in ASKED_TO_STOP:
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
-def only_one(state: Path) -> Iterator[None]:
+def exclusive_lock(state: Path) -> Iterator[None]:
     """Hold the state folder for ourselves; raises ServiceError if another supervisor has it."""
     with open(state / "lock", "a") as lock:
         try:
@@ -355,7 +355,7 @@ def only_one(state: Path) -> Iterator[None]:
         yield
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     """True if a GET of the address gives 200; no proxy is asked."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from connectors.business_central.source import BizCentralSource
+from connectors.business_central.source import BusinessCentralSource
 from connectors.finops.source import FinopsSource
 from connectors.odata.entra import TokenCache
 from connectors.source import LedgerSource, SourceSettings
-from infra.outbound.requests import Limits
+from infra.outbound.requests import RequestLimits
 
-Builder = Callable[[SourceSettings, TokenCache, Limits], LedgerSource]
+SourceFactory = Callable[[SourceSettings, TokenCache, RequestLimits], LedgerSource]
 
-KINDS: Mapping[str, Builder] = {"finops": FinopsSource, "business_central": BizCentralSource}
+SOURCE_FACTORIES: Mapping[str, SourceFactory] = {
+    "finops": FinopsSource,
+    "business_central": BusinessCentralSource,
+}
 
 _TOKENS = TokenCache()  # one per process: every connection of a principal shares its token and its refusals
 
 
-def build(
-    settings: SourceSettings, *, tokens: TokenCache | None = None, limits: Limits | None = None
+def build_source(
+    settings: SourceSettings, *, tokens: TokenCache | None = None, limits: RequestLimits | None = None
 ) -> LedgerSource:
     """The connector for these settings; raises ValueError for a kind that none is written for."""
-    builder = KINDS.get(settings.kind)
+    builder = SOURCE_FACTORIES.get(settings.kind)
     if builder is None:
         raise ValueError(
-            f"There is no connector of kind {settings.kind!r}; there are: {', '.join(sorted(KINDS))}."
+            f"There is no connector of kind {settings.kind!r}; there are: {', '.join(sorted(SOURCE_FACTORIES))}."
         )
-    return builder(settings, tokens or _TOKENS, limits or Limits())
+    return builder(settings, tokens or _TOKENS, limits or RequestLimits())

@@ -11,7 +11,7 @@ from closing.facts.readings import ReadResult
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CompanyRef:
     """A company to read: its id in the ERP and, once pinned, the identity it must still have there."""
 
     erp_id: str
@@ -41,7 +41,7 @@ class SourceSettings:
 class LedgerSource(Protocol):
     """One ERP environment that can be read."""
 
-    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> ReadResult:
+    def read(self, wanted: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
         """Read the periods of the wanted companies that touch the span.
 
         Raises ServerUnavailable, AccessRefused or AnswerMisread when nothing at all can be believed; a company that

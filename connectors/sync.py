@@ -19,8 +19,8 @@ from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.readings import ReadResult
 from connectors.pacing import LONGEST_PAUSE, REFUSED_PAUSE
-from connectors.registry import build
-from connectors.source import SourceSettings, Wanted
+from connectors.registry import build_source
+from connectors.source import CompanyRef, SourceSettings
 from entities.models import Connection
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed
 from infra.secrets import SecretUnreadable
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
+class SyncResult:
     """How one sync of a connection went; `attempt` is None when another attempt held its lease."""
 
     connection: str
@@ -63,15 +63,15 @@ def sync_connection(
     *,
     budget: timedelta = READ_BUDGET,
     wall_clock: datetime | None = None,
-) -> Synced:
+) -> SyncResult:
     """Read one connection as of a moment and record what it says; the outcome is a row, never an exception.
 
     `wall_clock` is the real time when `as_of` is another moment: the ERP's clock is compared with it.
-    Raises OutOfOrder when the connection was already read for a later moment.
+    Raises OutOfOrderRead when the connection was already read for a later moment.
     """
     attempt = begin_attempt(connection.pk, as_of, lease=budget + (LEASE - READ_BUDGET))
     if attempt is None:
-        return Synced(connection.name, None)
+        return SyncResult(connection.name, None)
     began = time.monotonic()
 
     def finished_at() -> datetime:
@@ -79,16 +79,16 @@ def sync_connection(
 
     span = span_to_read(as_of.date())
     try:
-        source = build(_settings_for(connection, budget))
+        source = build_source(_settings_for(connection, budget))
         entities = _patiently(lambda: entities_to_read(connection.pk, span.first))
-        wanted = [Wanted(entity.erp_id, entity.erp_identity) for entity in entities]
+        wanted = [CompanyRef(entity.erp_id, entity.erp_identity) for entity in entities]
         harvest = source.read(wanted, span)
         finish = _good_finish(harvest, finished_at(), (wall_clock or as_of) - as_of)
         recorded = _patiently(lambda: record_readings(attempt, harvest, span, finish))
     except LeaseLost as overtaken:
         log.warning("sync overtaken", connection=connection.name, attempt=attempt.pk, why=str(overtaken))
         attempt.refresh_from_db()
-        return Synced(connection.name, attempt)
+        return SyncResult(connection.name, attempt)
     except RequestFailed as error:
         bad = _bad_finish(error, as_of, finished_at())
     except (SecretUnreadable, ImproperlyConfigured) as error:
@@ -103,13 +103,13 @@ def sync_connection(
         bad = _bad_finish(mistake, as_of, finished_at())
     else:
         attempt.refresh_from_db()
-        return Synced(connection.name, attempt, recorded.changes, recorded.gaps)
+        return SyncResult(connection.name, attempt, recorded.changes, recorded.gaps)
     _patiently(lambda: finish_attempt(attempt.pk, bad))
     attempt.refresh_from_db()
     log.warning(
         "sync brought nothing", connection=connection.name, outcome=attempt.outcome, words=attempt.words
     )
-    return Synced(connection.name, attempt)
+    return SyncResult(connection.name, attempt)
 
 
 def _patiently(work: Callable[[], T]) -> T:

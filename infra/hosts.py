@@ -39,7 +39,7 @@ class ForbiddenAddress(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class UrlParts:
     """A checked URL in parts; `path` begins with a slash and holds the query, byte for byte as it was given."""
 
     scheme: str
@@ -57,7 +57,7 @@ class Target:
         return host if self.port == _DEFAULT_PORT[self.scheme] else f"{host}:{self.port}"
 
     @property
-    def place(self) -> str:
+    def without_query(self) -> str:
         """Host and path without the query: what may be said in an error or a log."""
         return self.netloc + self.path.partition("?")[0]
 
@@ -65,7 +65,7 @@ class Target:
 _DEFAULT_PORT = {"https": 443, "http": 80}
 
 
-def parse_url(url: str) -> Target:
+def parse_url(url: str) -> UrlParts:
     """Take an absolute URL apart, strictly; raises ForbiddenAddress.
 
     Refuses what different parsers read differently: user names, fragments, backslashes, blanks, control and
@@ -78,7 +78,7 @@ def parse_url(url: str) -> Target:
     port = int(port_text) if port_text else _DEFAULT_PORT[scheme]
     if not 0 < port < 65_536:
         raise ForbiddenAddress(f"port {port} does not exist")
-    return Target(scheme, _normal_host(host), port, path or "/")
+    return UrlParts(scheme, _normal_host(host), port, path or "/")
 
 
 def _normal_host(text: str) -> str:
@@ -100,7 +100,7 @@ def _normal_host(text: str) -> str:
     return host
 
 
-def literal(host: str) -> Address | None:
+def ip_literal(host: str) -> Address | None:
     """The host as an address when it is one written out, else None."""
     try:
         return ip_address(host)
@@ -108,7 +108,7 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def embedded(address: Address) -> tuple[IPv4Address, ...]:
+def embedded_ipv4(address: Address) -> tuple[IPv4Address, ...]:
     """The IPv4 addresses hidden in an IPv6 address: mapped, 6to4, NAT64, Teredo (server and client)."""
     if isinstance(address, IPv4Address):
         return ()
@@ -123,16 +123,19 @@ def embedded(address: Address) -> tuple[IPv4Address, ...]:
     return ()
 
 
-def is_never(address: Address) -> bool:
+def is_always_blocked(address: Address) -> bool:
     """True for link-local and cloud metadata addresses, in whatever clothes they come."""
     return any(
-        one in net for one in (address, *embedded(address)) for net in _NEVER if net.version == one.version
+        one in net
+        for one in (address, *embedded_ipv4(address))
+        for net in _NEVER
+        if net.version == one.version
     )
 
 
 def is_public(address: Address) -> bool:
     """True when the address, and every address hidden in it, belongs to the public internet."""
-    hidden = embedded(address)
+    hidden = embedded_ipv4(address)
     if hidden:
         return all(is_public(one) for one in hidden)
     if any(address in net for net in (*_NOT_PUBLIC, *_NEVER) if net.version == address.version):
@@ -146,14 +149,14 @@ class _Entry:
     port: int | None  # None: the scheme's own
     suffix: bool
 
-    def covers(self, target: Target) -> bool:
+    def covers(self, target: UrlParts) -> bool:
         any_port = self.port is None and _is_loopback(self.host)  # on this machine the ports are ours
         if not any_port and target.port != (self.port or _DEFAULT_PORT[target.scheme]):
             return False
         return target.host.endswith(self.host) if self.suffix else target.host == self.host
 
 
-class HostRules:
+class HostAllowlist:
     """The list of hosts that one connection may contact; an empty list allows nothing.
 
     Entries: "host", "host:port", "[v6]:port", "*.suffix" (one label or more in front), "*.suffix:port"; without a
@@ -163,15 +166,15 @@ class HostRules:
     def __init__(self, allowed: Sequence[str]) -> None:
         self._entries = tuple(_entry(text) for text in allowed)
 
-    def check(self, url: str) -> Target:
+    def check(self, url: str) -> UrlParts:
         """The URL in parts when it may be contacted; raises ForbiddenAddress. Opens nothing, resolves nothing."""
         target = parse_url(url)
         covering = [entry for entry in self._entries if entry.covers(target)]
         if not covering:
             raise ForbiddenAddress(f"{target.netloc} is not among the allowed hosts of this connection")
         exact = any(not entry.suffix for entry in covering)
-        address = literal(target.host)
-        if address is not None and (is_never(address) or not exact):
+        address = ip_literal(target.host)
+        if address is not None and (is_always_blocked(address) or not exact):
             raise ForbiddenAddress(f"{target.netloc} is an address that is never contacted")
         if target.scheme != "https" and not (exact and _is_loopback(target.host)):
             raise ForbiddenAddress(f"{target.netloc} must be asked over https")
@@ -185,7 +188,7 @@ class HostRules:
         addresses = list(dict.fromkeys(text.partition("%")[0] for text in found))
         if not addresses:
             raise ForbiddenAddress(f"{host} has no address")
-        if literal(host) is not None:
+        if ip_literal(host) is not None:
             return addresses  # written out and listed; `check` has refused those that are never contacted
         fits = (lambda one: one.is_loopback) if host == "localhost" else is_public
         for text in addresses:
@@ -195,7 +198,7 @@ class HostRules:
 
 
 def _is_loopback(host: str) -> bool:
-    address = literal(host)
+    address = ip_literal(host)
     return host == "localhost" if address is None else address.is_loopback
 
 
@@ -211,7 +214,7 @@ def _entry(text: str) -> _Entry:
     if (
         target.path != "/"
         or bare.endswith("/")
-        or (suffix and (literal(target.host) or "." not in target.host))
+        or (suffix and (ip_literal(target.host) or "." not in target.host))
     ):
         raise ValueError(f"allowed host {text!r}: write host, host:port or *.suffix.example")
     explicit = re.search(r":(\d+)$", bare if "]" not in bare else bare.rpartition("]")[2])

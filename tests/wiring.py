@@ -20,8 +20,8 @@ def _start_services() -> None:
     undo = contextlib.ExitStack()
     atexit.register(undo.close)
     state = backing_services.new_state(in_memory=True)
-    undo.callback(backing_services.remove, state)
-    os.environ.update(undo.enter_context(backing_services.running(state, "test")).env)
+    undo.callback(backing_services.remove_state, state)
+    os.environ.update(undo.enter_context(backing_services.run_services(state, "test")).env)
 
 
 def _redis_url_of_this_process(url: str) -> str:

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alerts.mail.rows import Fact, Link, Told
-from alerts.mail.sections import Letter, Section
+from alerts.mail.rows import MessageDetail, MessageRow, TextLink
+from alerts.mail.sections import MessageContent, MessageSection
 
-ROWS = (10, 8, 6, 4, 2, 1)  # of a post, as many as there is room for; the board shows all
+ROW_LIMITS = (10, 8, 6, 4, 2, 1)  # of a post, as many as there is room for; the board shows all
 _TOLD = ("Unconfirmed", "Opened again", "Closed", "Deadline", "In the way", "Reason", "Expected")
 _TOLD_OF_EVENTS = ("Last read", "Entities", "Last to close", "What was said")
-LONGEST_FACT = 200
+LONGEST_DETAIL = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PostSection:
     """One section of a post: its heading, sentence and links, the rows that are told, and how many are not."""
 
     heading: str
     note: str
-    links: Sequence[Link]
-    rows: Sequence[Told]
-    left: int
+    links: Sequence[TextLink]
+    rows: Sequence[MessageRow]
+    omitted: int
 
 
-def pieces(said: Letter, most: int) -> list[Piece]:
+def post_sections(said: MessageContent, most: int) -> list[PostSection]:
     """The sections with `most` rows of all together, each with one at least."""
     found, room = [], most
     for place, section in enumerate(said.sections, start=1):
@@ -36,37 +36,43 @@ def pieces(said: Letter, most: int) -> list[Piece]:
     return found
 
 
-def _piece(section: Section, shown: int) -> Piece:
-    left = len(section.rows) - shown + section.left
+def _piece(section: MessageSection, shown: int) -> PostSection:
+    left = len(section.rows) - shown + section.omitted
     links = [*section.links]
-    if section.more is not None and not section.left:  # where there are more, the links before lead to them
+    if (
+        section.more is not None and not section.omitted
+    ):  # where there are more, the links before lead to them
         links.append(section.more)
-    return Piece(section.heading, section.note, links, section.rows[:shown], left)
+    return PostSection(section.heading, section.note, links, section.rows[:shown], left)
 
 
-def facts_of(row: Told) -> list[Fact]:
+def post_details(row: MessageRow) -> list[MessageDetail]:
     """What a chat is told of a row: what holds it up, and who answers for it, by name and not by address."""
-    wanted = [fact for fact in row.facts if fact.name in (*_TOLD, *_TOLD_OF_EVENTS) and fact.text]
-    owner = [Fact("Owner", fact.text.rstrip(",")) for fact in row.facts if fact.name == "Owner" and fact.text]
+    wanted = [fact for fact in row.details if fact.name in (*_TOLD, *_TOLD_OF_EVENTS) and fact.text]
+    owner = [
+        MessageDetail("Owner", fact.text.rstrip(","))
+        for fact in row.details
+        if fact.name == "Owner" and fact.text
+    ]
     return [
-        Fact(fact.name, _short(fact.text.replace("before this mail.", "before this post.")))
+        MessageDetail(fact.name, _short(fact.text.replace("before this mail.", "before this post.")))
         for fact in (*wanted, *owner)
     ]
 
 
-def lateness(row: Told) -> str:
+def lateness(row: MessageRow) -> str:
     """ "+6 calendar days late"."""
     return " ".join(filter(None, [row.late, row.unit]))
 
 
-def more(piece: Piece) -> str:
+def remainder_text(piece: PostSection) -> str:
     """ "and 288 more"; empty where all is told."""
-    return f"and {piece.left} more" if piece.left else ""
+    return f"and {piece.omitted} more" if piece.omitted else ""
 
 
-def fitting(make: Callable[[int], bytes], most: int) -> bytes:
+def fit_to_size(make: Callable[[int], bytes], most: int) -> bytes:
     """What `make` brings of as many rows as keep it within `most` bytes; of one row where none do."""
-    for rows in ROWS:
+    for rows in ROW_LIMITS:
         body = make(rows)
         if len(body) <= most:
             break
@@ -74,4 +80,4 @@ def fitting(make: Callable[[int], bytes], most: int) -> bytes:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_FACT else text[: LONGEST_FACT - 1].rstrip() + "…"
+    return text if len(text) <= LONGEST_DETAIL else text[: LONGEST_DETAIL - 1].rstrip() + "…"

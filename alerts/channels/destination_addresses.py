@@ -7,29 +7,29 @@ from collections.abc import Mapping
 from django.conf import settings
 
 from alerts.models import Destination
-from infra.hosts import ForbiddenAddress, HostRules, Target, literal, parse_url
+from infra.hosts import ForbiddenAddress, HostAllowlist, UrlParts, ip_literal, parse_url
 
-Kind = Destination.Kind
+DestinationKind = Destination.Kind
 
 
 _HOSTS: Mapping[str, tuple[str, ...]] = {
-    Kind.TEAMS: ("*.logic.azure.com", "*.environment.api.powerplatform.com"),
-    Kind.SLACK: ("hooks.slack.com",),
-    Kind.WEBHOOK: (),
+    DestinationKind.TEAMS: ("*.logic.azure.com", "*.environment.api.powerplatform.com"),
+    DestinationKind.SLACK: ("hooks.slack.com",),
+    DestinationKind.WEBHOOK: (),
 }
 
 
 _OLD_TEAMS = ("webhook.office.com", "outlook.office.com", "outlook.office365.com")
 
 
-class AddressRefused(ValueError):
+class InvalidAddress(ValueError):
     """An address that no post may go to; the text says why and what to do, for whoever has typed it."""
 
 
 def allowed_hosts(kind: str) -> tuple[str, ...]:
     """Where posts of a kind may go. This machine is open to every kind where the operator has listed it."""
     listed = settings.WEBHOOK_ALLOWED_HOSTS
-    if kind == Kind.WEBHOOK:
+    if kind == DestinationKind.WEBHOOK:
         return listed
     return (*_HOSTS[kind], *(each for each in listed if _is_this_machine(each)))
 
@@ -39,29 +39,29 @@ def _is_this_machine(entry: str) -> bool:
         host = parse_url(f"https://{entry}").host
     except ForbiddenAddress:
         return False
-    address = literal(host)
+    address = ip_literal(host)
     return host == "localhost" if address is None else address.is_loopback
 
 
-def check_address(kind: str, url: str) -> Target:
-    """The address in parts where a destination of this kind may have it; raises AddressRefused. Opens nothing."""
+def check_address(kind: str, url: str) -> UrlParts:
+    """The address in parts where a destination of this kind may have it; raises InvalidAddress. Opens nothing."""
     try:
         host = parse_url(url).host
     except ForbiddenAddress:
-        raise AddressRefused("This is no address. Paste the whole of it; it begins with https://.") from None
-    if kind == Kind.TEAMS and any(host == old or host.endswith(f".{old}") for old in _OLD_TEAMS):
-        raise AddressRefused(
+        raise InvalidAddress("This is no address. Paste the whole of it; it begins with https://.") from None
+    if kind == DestinationKind.TEAMS and any(host == old or host.endswith(f".{old}") for old in _OLD_TEAMS):
+        raise InvalidAddress(
             "This is the address of an Office 365 connector, and Microsoft has retired those. In Teams, open"
             " Workflows, choose “Send webhook alerts to a channel”, and paste the address that it gives."
         )
     try:
-        target = HostRules(allowed_hosts(kind)).check(url)
+        target = HostAllowlist(allowed_hosts(kind)).check(url)
     except ForbiddenAddress as wrong:
-        raise AddressRefused(_instead(kind, host, str(wrong))) from None
-    if kind == Kind.TEAMS and not target.path.partition("?")[2] and target.scheme == "https":
-        raise AddressRefused("The end of the address is missing: it has to have everything behind the “?”.")
-    if kind == Kind.SLACK and not target.path.startswith("/services/"):
-        raise AddressRefused(
+        raise InvalidAddress(_instead(kind, host, str(wrong))) from None
+    if kind == DestinationKind.TEAMS and not target.path.partition("?")[2] and target.scheme == "https":
+        raise InvalidAddress("The end of the address is missing: it has to have everything behind the “?”.")
+    if kind == DestinationKind.SLACK and not target.path.startswith("/services/"):
+        raise InvalidAddress(
             "A Slack webhook is written https://hooks.slack.com/services/ and three more parts."
         )
     return target
@@ -71,12 +71,12 @@ def _instead(kind: str, host: str, why: str) -> str:
     if "https" in why:
         return "Only addresses that begin with https:// can be used: what is posted would be readable on its way."
     match kind:
-        case Kind.TEAMS:
+        case DestinationKind.TEAMS:
             return (
                 f"{host} is not where Teams workflows are. Their addresses end in logic.azure.com or"
                 " environment.api.powerplatform.com."
             )
-        case Kind.SLACK:
+        case DestinationKind.SLACK:
             return f"{host} is not where Slack takes posts. Its webhooks begin with https://hooks.slack.com/services/."
         case _:
             return (

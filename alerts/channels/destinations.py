@@ -10,14 +10,14 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from alerts.channels import state as channel_state
-from alerts.channels.destination_addresses import AddressRefused, check_address
+from alerts.channels.destination_addresses import InvalidAddress, check_address
 from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination
-from alerts.models.delivery import REMOVED, SWITCHED_OFF
+from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
 from alerts.sanitize import one_line
 from closing.judging.notices import NoticeKind
 from entities.models import Group, Person
-from infra.hosts import Target
+from infra.hosts import UrlParts
 
 LONGEST_NAME = 80
 _LONGEST_LABEL = (
@@ -26,7 +26,7 @@ _LONGEST_LABEL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DestinationSpec:
     """What a destination is to be; an empty `url` leaves the address as it is."""
 
     name: str
@@ -36,7 +36,7 @@ class Wanted:
     url: str
 
 
-class PlaceRefused(ValueError):
+class InvalidDestination(ValueError):
     """A destination that cannot be as wanted: what is wrong with each field, in words."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
@@ -44,16 +44,16 @@ class PlaceRefused(ValueError):
         self.problems = dict(problems)
 
 
-def add_place(wanted: Wanted, by: Person, as_of: datetime) -> tuple[Destination, str]:
+def add_destination(wanted: DestinationSpec, by: Person, as_of: datetime) -> tuple[Destination, str]:
     """Make a destination; returns it with the key that its webhooks are signed with, which nobody can read again.
 
-    Raises PlaceRefused.
+    Raises InvalidDestination.
     """
     problems, target = _problems(wanted, None)
     if not wanted.url and "url" not in problems:
         problems["url"] = "Paste the address that posts go to."
     if problems or wanted.group is None or target is None:
-        raise PlaceRefused(problems)
+        raise InvalidDestination(problems)
     secret = new_secret() if wanted.kind == Destination.Kind.WEBHOOK else ""
     place = Destination(
         name=_name(wanted),
@@ -71,36 +71,36 @@ def add_place(wanted: Wanted, by: Person, as_of: datetime) -> tuple[Destination,
     return place, secret
 
 
-def change_place(place: Destination, wanted: Wanted) -> None:
-    """Give a destination another name, group, address or other kinds. Raises PlaceRefused."""
+def update_destination(place: Destination, wanted: DestinationSpec) -> None:
+    """Give a destination another name, group, address or other kinds. Raises InvalidDestination."""
     problems, target = _problems(wanted, place)
     if problems or wanted.group is None:
-        raise PlaceRefused(problems)
+        raise InvalidDestination(problems)
     place.name, place.group, place.kinds = _name(wanted), wanted.group, _kinds(wanted)
     if target is not None:
         place.url, place.host = wanted.url, _shown(target)
     _save(place)
     if target is not None:
-        channel_state.start_afresh(place.channel)
+        channel_state.reset_channel(place.channel)
 
 
-def switch_place(place: Destination, *, on: bool) -> None:
+def set_destination_enabled(place: Destination, *, on: bool) -> None:
     """Let posts go to a destination again, or none any more; what waits for it then is not needed any more."""
     with transaction.atomic():
         place.enabled = on
         place.save(update_fields=["enabled"])
-        channel_state.start_afresh(place.channel)
+        channel_state.reset_channel(place.channel)
         if not on:
-            _leave_out(place, SWITCHED_OFF)
+            _leave_out(place, DESTINATION_DISABLED)
 
 
-def remove_place(place: Destination, as_of: datetime) -> None:
+def remove_destination(place: Destination, as_of: datetime) -> None:
     """Take a destination away for good, with address and secret; what it was told stays in the history."""
     with transaction.atomic():
         place.enabled, place.removed_at, place.sealed_url, place.sealed_secret = False, as_of, b"", b""
         place.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
-        channel_state.start_afresh(place.channel)
-        _leave_out(place, REMOVED)
+        channel_state.reset_channel(place.channel)
+        _leave_out(place, DESTINATION_REMOVED)
 
 
 def _leave_out(place: Destination, why: str) -> None:
@@ -122,7 +122,7 @@ def rotate_secret(place: Destination) -> str:
     return made
 
 
-def _problems(wanted: Wanted, place: Destination | None) -> tuple[dict[str, str], Target | None]:
+def _problems(wanted: DestinationSpec, place: Destination | None) -> tuple[dict[str, str], UrlParts | None]:
     problems: dict[str, str] = {}
     name = _name(wanted)
     if not name:
@@ -139,7 +139,7 @@ def _problems(wanted: Wanted, place: Destination | None) -> tuple[dict[str, str]
     if wanted.url and "kind" not in problems:
         try:
             target = check_address(wanted.kind, wanted.url)
-        except AddressRefused as wrong:
+        except InvalidAddress as wrong:
             problems["url"] = str(wrong)
     if name and wanted.group is not None:
         twins = Destination.objects.filter(group=wanted.group, name=name, removed_at=None)
@@ -158,18 +158,18 @@ def _save(place: Destination) -> None:
     except IntegrityError as wrong:  # somebody else has taken the name in this moment
         if "destination_name_once_in_a_group" not in str(wrong):
             raise
-        raise PlaceRefused({"name": _TAKEN}) from None
+        raise InvalidDestination({"name": _TAKEN}) from None
 
 
-def _name(wanted: Wanted) -> str:
+def _name(wanted: DestinationSpec) -> str:
     return one_line(wanted.name, LONGEST_NAME)
 
 
-def _kinds(wanted: Wanted) -> list[str]:
+def _kinds(wanted: DestinationSpec) -> list[str]:
     return [kind.value for kind in NoticeKind if kind.value in wanted.kinds]
 
 
-def _shown(target: Target) -> str:
+def _shown(target: UrlParts) -> str:
     """The part of an address that may be shown."""
     first, dot, rest = target.netloc.partition(".")
     return f"{first[:_LONGEST_LABEL]}…{dot}{rest}" if len(first) > _LONGEST_LABEL else target.netloc

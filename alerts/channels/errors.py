@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 
-class Temporary(Exception):
+class TemporaryFailure(Exception):
     """It may go through later; not before `wait`, where the server says so."""
 
     def __init__(self, words: str, wait: timedelta = timedelta(0)) -> None:
@@ -13,13 +13,13 @@ class Temporary(Exception):
         self.wait = wait
 
 
-class Unreachable(Temporary):
+class ChannelUnreachable(TemporaryFailure):
     """No server answers where it should: no message would go through now."""
 
 
-class Permanent(Exception):
+class PermanentFailure(Exception):
     """This message to this address never will."""
 
 
-class Misconfigured(Exception):
+class ChannelMisconfigured(Exception):
     """The server does not want us at all: no fault of any message (05-reliability D4)."""

@@ -7,77 +7,89 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.channels.errors import Misconfigured
+from alerts.channels.errors import ChannelMisconfigured
 from alerts.channels.post_transport import Post
 from alerts.channels.slack.payload import slack_body
 from alerts.channels.teams.payload import teams_body
-from alerts.channels.webhook.payload import headers_of, id_of, webhook_body
-from alerts.mail.cases import Tellable
-from alerts.mail.lookups import About, about, changes_of, known_of
-from alerts.mail.rows import Link
-from alerts.mail.sections import Letter, Section, letter
-from alerts.mail.trouble_notes import letter_of
+from alerts.channels.webhook.payload import request_headers, webhook_body, webhook_id
+from alerts.mail.cases import DeliverableNotice
+from alerts.mail.lookups import MessageLookups, load_lookups, message_context, reopening_changes
+from alerts.mail.rows import TextLink
+from alerts.mail.sections import MessageContent, MessageSection, build_content
+from alerts.mail.trouble_notes import trouble_content
 from alerts.models import Delivery, Destination
 from alerts.sanitize import one_line
 from closing.calendar.days import weekday_and_date
 from closing.phrasing import reader_zone
 from infra.secrets import SecretUnreadable
 
-Kind = Destination.Kind
+DestinationKind = Destination.Kind
 
 
-def compose(
-    delivery: Delivery, items: Sequence[Tellable], as_of: datetime, known: About | None = None
+def compose_post(
+    delivery: Delivery,
+    items: Sequence[DeliverableNotice],
+    as_of: datetime,
+    known: MessageLookups | None = None,
 ) -> Post:
-    """The post of a message; `items` is empty where it tells of our own trouble. Raises Misconfigured."""
+    """The post of a message; `items` is empty where it tells of our own trouble. Raises ChannelMisconfigured."""
     place = destination_of(delivery)
     if delivery.trouble is not None:
-        said = letter_of(delivery.trouble, as_of, zone_of(place))
+        said = trouble_content(delivery.trouble, as_of, destination_zone(place))
     else:
         ids = {row.entity_id for each in items for row in each.rows}
         if known is None or not known.entities.keys() >= ids:
-            known = about(ids, [])
+            known = load_lookups(ids, [])
         why = f"Posted here because “{one_line(place.name)}” hears of the entities of {one_line(place.group.name)}."
-        said = letter(items, known_of(items, changes_of(items), as_of, known, zone=zone_of(place), why=why))
-    return made(place, id_of(delivery), said, items, as_of)
+        said = build_content(
+            items,
+            message_context(
+                items, reopening_changes(items), as_of, known, zone=destination_zone(place), why=why
+            ),
+        )
+    return render_post(place, webhook_id(delivery), said, items, as_of)
 
 
-def made(
-    place: Destination, message_id: str, said: Letter, items: Sequence[Tellable], as_of: datetime
+def render_post(
+    place: Destination,
+    message_id: str,
+    said: MessageContent,
+    items: Sequence[DeliverableNotice],
+    as_of: datetime,
 ) -> Post:
-    """A letter as the destination's program wants it. Raises Misconfigured."""
+    """A letter as the destination's program wants it. Raises ChannelMisconfigured."""
     match place.kind:
-        case Kind.TEAMS:
+        case DestinationKind.TEAMS:
             return Post(teams_body(said))
-        case Kind.SLACK:
+        case DestinationKind.SLACK:
             return Post(slack_body(said))
     body = webhook_body(message_id, place, said, items, as_of)
     try:
-        return Post(body, headers_of(place, message_id, as_of, body))
+        return Post(body, request_headers(place, message_id, as_of, body))
     except SecretUnreadable:
-        raise Misconfigured(
+        raise ChannelMisconfigured(
             "Its secret cannot be read any more: the key it was stored with is gone."
         ) from None
 
 
-def trial(place: Destination, by: str, as_of: datetime) -> Letter:
+def build_test_post(place: Destination, by: str, as_of: datetime) -> MessageContent:
     """What a test post says."""
-    there, zone_name = reader_zone(zone_of(place))
+    there, zone_name = reader_zone(destination_zone(place))
     now = as_of.astimezone(there)
     note = (
         f"{one_line(by)} has sent this to see whether posts arrive. Alerts of {one_line(place.group.name)} are posted"
         " here."
     )
-    return Letter(
+    return MessageContent(
         subject="Closeboard: a test post",
-        sections=[Section(heading="", note=note, links=[], rows=[], more=None)],
+        sections=[MessageSection(heading="", note=note, links=[], rows=[], more=None)],
         as_of=f"As of {weekday_and_date(now.date())}, {now:%H:%M} {zone_name} time.",
         why=f"Posted here because somebody who administers {one_line(place.group.name)} asked for it.",
-        home=Link("Closeboard", f"{settings.PUBLIC_BASE_URL}/"),
+        home=TextLink("Closeboard", f"{settings.PUBLIC_BASE_URL}/"),
     )
 
 
-def zone_of(place: Destination) -> str:
+def destination_zone(place: Destination) -> str:
     """The zone that its posts tell times in: that of whoever made it."""
     return place.made_by.zone if place.made_by is not None else "UTC"
 

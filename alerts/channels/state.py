@@ -8,26 +8,25 @@ from datetime import timedelta
 from django.db import connection as database
 from django.db import transaction
 
+from alerts.models import EMAIL
+
 PAUSE = timedelta(minutes=5)  # of the channel when the server refuses us and not a message
 
 
 LONGEST_PAUSE = timedelta(hours=1)  # of a destination that has refused us for long
 
 
-MAIL = "email"
+SqlValue = str | int | list[str] | None  # what a statement is told
 
 
-Told = str | int | list[str] | None  # what a statement is told
-
-
-def _pause_of(channel: str, began: timedelta) -> timedelta:
+def pause_span(channel: str, began: timedelta) -> timedelta:
     """Mail is looked for every five minutes; an address that is no more less and less often."""
-    return PAUSE if channel == MAIL else min(max(PAUSE, began / 4), LONGEST_PAUSE)
+    return PAUSE if channel == EMAIL else min(max(PAUSE, began / 4), LONGEST_PAUSE)
 
 
 def pause(channel: str, words: str, span: timedelta) -> None:
     """Send nothing by a channel for so long; nothing changes while it is held."""
-    _say(
+    run_statement(
         """
         INSERT INTO alerts_channel (name, held, paused_until, words)
         VALUES (%(channel)s, false, clock_timestamp() + %(pause)s::interval, %(words)s)
@@ -38,11 +37,11 @@ def pause(channel: str, words: str, span: timedelta) -> None:
     )
 
 
-def away(words: str, channel: str = MAIL, destination_id: int | None = None) -> None:
+def mark_unreachable(words: str, channel: str = EMAIL, destination_id: int | None = None) -> None:
     """No server answers. Whoever sends next tries again; what is wrong can be read in the channel."""
     with transaction.atomic():
-        _trouble(channel, destination_id, words, refused=False)
-        _say(
+        record_trouble(channel, destination_id, words, refused=False)
+        run_statement(
             """
             INSERT INTO alerts_channel (name, held, words) VALUES (%(channel)s, false, %(words)s)
             ON CONFLICT (name) DO UPDATE SET words = excluded.words WHERE NOT alerts_channel.held
@@ -51,7 +50,7 @@ def away(words: str, channel: str = MAIL, destination_id: int | None = None) -> 
         )
 
 
-def _trouble(channel: str, destination_id: int | None, words: str, *, refused: bool) -> timedelta:
+def record_trouble(channel: str, destination_id: int | None, words: str, *, refused: bool) -> timedelta:
     """Keep that a channel is in trouble; returns for how long it has been."""
     with database.cursor() as cursor:
         cursor.execute(
@@ -68,7 +67,7 @@ def _trouble(channel: str, destination_id: int | None, words: str, *, refused: b
     return span
 
 
-def waits_for_the_server() -> bool:
+def has_mails_to_retry() -> bool:
     """Whether mails wait for another try while no server answers, so that it is worth looking for one."""
     with database.cursor() as cursor:
         cursor.execute(
@@ -80,7 +79,7 @@ def waits_for_the_server() -> bool:
     return bool(found)
 
 
-def works_again(channel: str = MAIL) -> bool:
+def mark_recovered(channel: str = EMAIL) -> bool:
     """What was wrong with a channel is over: what waits for another try is due now. False when nothing was."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(
@@ -99,7 +98,7 @@ def works_again(channel: str = MAIL) -> bool:
     return True
 
 
-def start_afresh(channel: str) -> None:
+def reset_channel(channel: str) -> None:
     """Somebody has given a channel another address, or switched it: nothing is known against it any more."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(
@@ -116,7 +115,7 @@ def start_afresh(channel: str) -> None:
 
 def hold(words: str) -> None:
     """Send nothing until `release`, by any channel: a restored database holds what has gone out already (C7)."""
-    _say(
+    run_statement(
         "INSERT INTO alerts_channel (name, held, words) VALUES ('email', true, %(words)s)"
         " ON CONFLICT (name) DO UPDATE SET held = true, words = excluded.words",
         {"words": words},
@@ -126,18 +125,18 @@ def hold(words: str) -> None:
 def release() -> None:
     """Send again what waits, by every channel."""
     with transaction.atomic():
-        _say("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
-        _say("UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL", {})
+        run_statement("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
+        run_statement("UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL", {})
 
 
 def _end_troubles(channel: str) -> None:
-    _say(
+    run_statement(
         "UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL AND channel = %(channel)s",
         {"channel": channel},
     )
 
 
-def _say(statement: str, values: Mapping[str, Told]) -> bool:
+def run_statement(statement: str, values: Mapping[str, SqlValue]) -> bool:
     with database.cursor() as cursor:
         cursor.execute(statement, values)
         return bool(cursor.rowcount)

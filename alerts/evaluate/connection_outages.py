@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Subquery
 
-from alerts.evaluate.continuity import settled
+from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import Notice, Outage
 from closing.calendar.days import local_date, zone_named
 from closing.judging.notices import NoticeKind
@@ -100,7 +100,7 @@ def _looked(as_of: datetime, since: datetime | None) -> dict[int, OutageInputs]:
             tried_since,
             refused=newest == Outcome.REFUSED,
             read_succeeded=newest in SyncAttempt.READ_OUTCOMES,
-            past_restart_grace=settled(since, interval, as_of),
+            past_restart_grace=is_past_restart_grace(since, interval, as_of),
         )
     return found
 

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 
 from alerts.models import EvaluationSpan
 
-AWAY = timedelta(minutes=5)  # without an evaluation: then we were away, and what we know is from before
+MAX_EVALUATION_GAP = timedelta(
+    minutes=5
+)  # without an evaluation: then we were away, and what we know is from before
 
 
-def watching_since(as_of: datetime) -> datetime | None:
+def evaluating_since(as_of: datetime) -> datetime | None:
     """When the evaluations began that went on until `as_of` without a gap; None where there was none lately."""
     span = _newest_span(as_of)
-    return span.first if span is not None and as_of - span.last <= AWAY else None
+    return span.first if span is not None and as_of - span.last <= MAX_EVALUATION_GAP else None
 
 
 def evaluated_this_minute(as_of: datetime) -> bool:
@@ -21,10 +23,10 @@ def evaluated_this_minute(as_of: datetime) -> bool:
     return span is not None and _minute(span.last) == _minute(as_of)
 
 
-def note_evaluation(as_of: datetime) -> None:
+def record_evaluation(as_of: datetime) -> None:
     """Record that an evaluation has finished; to be called in its own transaction, and with the database's clock."""
     span = _newest_span(as_of)
-    if span is None or as_of - span.last > AWAY:
+    if span is None or as_of - span.last > MAX_EVALUATION_GAP:
         EvaluationSpan.objects.create(first=as_of, last=as_of)
     elif as_of > span.last:
         EvaluationSpan.objects.filter(pk=span.pk).update(last=as_of)
@@ -38,6 +40,6 @@ def _minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-def settled(since: datetime | None, interval: timedelta, as_of: datetime) -> bool:
+def is_past_restart_grace(since: datetime | None, interval: timedelta, as_of: datetime) -> bool:
     """Whether we have been back for so long that a connection read this often would have brought something."""
-    return since is not None and as_of >= since + max(AWAY, 2 * interval)
+    return since is not None and as_of >= since + max(MAX_EVALUATION_GAP, 2 * interval)

@@ -10,9 +10,9 @@ from datetime import date, datetime, time, timedelta
 from django.db import connection as database
 from django.db.models import Min
 
-from alerts.evaluate.continuity import settled
+from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import Notice
-from alerts.routing.alert_policy import alert_rules, escalations
+from alerts.routing.alert_policy import effective_alert_rules, effective_step_days
 from closing.calendar.days import WorkdayCalendar, local_date, zone_named
 from closing.calendar.deadlines import Deadline
 from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
@@ -25,7 +25,7 @@ from periods.policies import EffectivePolicy, effective_policies
 from periods.reads import remarks_by_period
 from periods.snapshot.freshness import Freshness, freshness
 
-A_CLOSE = timedelta(
+LONGEST_CLOSE = timedelta(
     days=31
 )  # a period that ended no longer ago when it was first read was still to be closed
 _BEFORE_IT_IS_LATE = ("not_due", "due_today")
@@ -92,18 +92,18 @@ class _Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class EpisodeDecisions:
     """An episode, how fresh its reading is, what is known of it, and the verdict on each notice of it."""
 
     episode: Episode
     reading: Freshness
     case: NoticeInputs
-    verdicts: Sequence[NoticeDecision]
+    decisions: Sequence[NoticeDecision]
 
 
 def judge_episodes(
     as_of: datetime, since: datetime | None, quiet: Collection[int], periods: Collection[int] | None = None
-) -> list[Judged]:
+) -> list[EpisodeDecisions]:
     """Every episode that may bring a notice (None), or those of some periods, as last evaluated.
 
     `since` is when the evaluations began that have gone on until now; `quiet` are the silenced entities. Reads only,
@@ -131,7 +131,9 @@ def judge_episodes(
         remarks = said.get(each.period, NO_REMARKS)
         before = told[each.period, each.number] | told[each.period, 0]
         case = _case(each, entity, remarks, as_of, since, before, silenced=each.entity in quiet)
-        found.append(Judged(each, entity.reading, case, decide_notices(case, entity.escalate_after)))
+        found.append(
+            EpisodeDecisions(each, entity.reading, case, decide_notices(case, entity.escalate_after))
+        )
     return found
 
 
@@ -148,7 +150,7 @@ def _case(
     reading, deadline = entity.reading, each.deadline
     past_line_now = promised = due_soon = False
     first, zone = entity.first_read_at, zone_named(entity.zone)
-    watched = first is not None and local_date(first, zone) <= each.last_day + A_CLOSE
+    watched = first is not None and local_date(first, zone) <= each.last_day + LONGEST_CLOSE
     if deadline is not None:
         line = alert_line_crossed_on(deadline, entity.policy.judging, entity.calendar)
         zone = zone_named(deadline.zone)
@@ -191,8 +193,8 @@ def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dic
     policies = effective_policies((pk, path) for pk, path, *_ in rows)
     readings = freshness(ids, as_of)
     rules, steps = (
-        alert_rules((pk, path) for pk, path, *_ in rows),
-        escalations((pk, path) for pk, path, *_ in rows),
+        effective_alert_rules((pk, path) for pk, path, *_ in rows),
+        effective_step_days((pk, path) for pk, path, *_ in rows),
     )
     calendars = work_calendars(
         {calendar for _, _, calendar, *_ in rows}, range(as_of.year - 1, as_of.year + 2)
@@ -209,7 +211,7 @@ def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dic
             policies[pk],
             calendars.get(calendar),
             first_reads.get(pk),
-            interval is not None and settled(since, timedelta(seconds=interval), as_of),
+            interval is not None and is_past_restart_grace(since, timedelta(seconds=interval), as_of),
             zone,
             rules[pk].due_soon_days,
             steps[pk],

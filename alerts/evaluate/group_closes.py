@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import Count, Max
 
 from alerts.models import Destination, Notice
-from alerts.routing.recipients import HEAR_OF_THEIR_GROUP
+from alerts.routing.recipients import GROUP_CLOSE_ROLES
 from closing.judging.group_close import last_to_close, working_days_to_close
 from closing.judging.notices import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.scoreboard.board import group_closed
@@ -22,7 +22,7 @@ from periods.snapshot.take import take_snapshots
 LOOKS_BACK = timedelta(days=2)  # a close older than this is no news
 _CLOSES = ["closed", "on_hold"]
 
-Close = tuple[int, date]  # a group and a reporting month
+GroupMonth = tuple[int, date]  # a group and a reporting month
 
 
 def raise_group_closes(as_of: datetime) -> list[Notice]:
@@ -60,7 +60,7 @@ def _recent_closes(as_of: datetime) -> dict[tuple[str, date], datetime]:
 
 def _listened_to() -> dict[int, str]:
     members = Membership.objects.filter(
-        role__in=HEAR_OF_THEIR_GROUP, person__is_active=True, group__isnull=False
+        role__in=GROUP_CLOSE_ROLES, person__is_active=True, group__isnull=False
     )
     places = Destination.objects.filter(enabled=True, kinds__contains=[NoticeKind.GROUP_CLOSED.value])
     ids = {*members.values_list("group", flat=True), *places.values_list("group", flat=True)}
@@ -69,10 +69,10 @@ def _listened_to() -> dict[int, str]:
 
 def _closes(
     recent: Mapping[tuple[str, date], datetime], paths: Mapping[int, str], as_of: datetime
-) -> set[Close]:
+) -> set[GroupMonth]:
     """Months whose last close has lasted, of groups in which nobody is known to be open."""
     by_path = {path: group for group, path in paths.items()}
-    last: dict[Close, datetime] = {}
+    last: dict[GroupMonth, datetime] = {}
     for (path, month), at in recent.items():
         for above in ancestor_paths(path):
             if above in by_path:
@@ -92,7 +92,7 @@ def _closes(
     }
 
 
-def _not_told(closes: Collection[Close], paths: Mapping[int, str]) -> dict[Close, int]:
+def _not_told(closes: Collection[GroupMonth], paths: Mapping[int, str]) -> dict[GroupMonth, int]:
     """Those of the closes that nobody was told of since the last reopening, with the number of each."""
     if not closes:
         return {}

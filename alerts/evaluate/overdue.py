@@ -29,7 +29,7 @@ _ONE_AT_A_TIME = 5_210_331  # advisory lock: evaluators queue up, and the second
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class OverdueChanges:
     """What one evaluation changed: flags written, overruns opened (again), over the alert line, ended."""
 
     flags: int
@@ -40,14 +40,14 @@ class Evaluated:
 
 
 @contextmanager
-def only_evaluator() -> Iterator[None]:
+def evaluator_lock() -> Iterator[None]:
     """A transaction in which nobody else evaluates: other evaluators wait until it ends. May be nested."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
         yield
 
 
-def evaluate(as_of: datetime) -> Evaluated:
+def evaluate_overdue(as_of: datetime) -> OverdueChanges:
     """Judge every period that has ended, as of a moment, and write down only what differs from before.
 
     The lateness rule is `closing.judging.standing.judge` in SQL, so that a set of any size takes one statement; a
@@ -55,7 +55,7 @@ def evaluate(as_of: datetime) -> Evaluated:
     is no longer known keep their flag (01-domain 1.6). Raises OutOfOrderRead for a moment before the newest read; one
     that is dated ahead of the database's clock does not count there.
     """
-    with only_evaluator(), database.cursor() as cursor:
+    with evaluator_lock(), database.cursor() as cursor:
         read = ConnectionClock.objects.filter(read_at__lte=Now())
         newest = read.aggregate(at=Max("read_at"))["at"]
         if newest is not None and newest > as_of:
@@ -63,7 +63,7 @@ def evaluate(as_of: datetime) -> Evaluated:
                 f"states were read for {newest:%Y-%m-%d %H:%M:%S} UTC; evaluate that moment or a later one"
             )
         flags = _write_flags(cursor, as_of)
-        return Evaluated(flags, *_move_overruns(cursor, as_of))
+        return OverdueChanges(flags, *_move_overruns(cursor, as_of))
 
 
 # The lateness rule as a set: `judged` has a row per ended operating period that is not closed, or was not when last

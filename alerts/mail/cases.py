@@ -18,7 +18,7 @@ SHORT_NAME = 60  # letters of a name in a header
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class EntityNotice:
     """One notice to tell of, with the row of its entity as the board has it at this moment, and its month."""
 
     notice: Notice
@@ -31,7 +31,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class MultiEntityNotice:
     """A notice of a connection or of a group's month, with the rows of it that its reader may see; never none.
 
     Of a connection these are the ones that are not read.
@@ -42,10 +42,10 @@ class Event:
     month: date
 
 
-Tellable = Item | Event
+DeliverableNotice = EntityNotice | MultiEntityNotice
 
 
-class Part(StrEnum):
+class SectionKind(StrEnum):
     """The sections of a mail, the worst first."""
 
     PAST = "past"  # alerts and steps of an escalation
@@ -62,7 +62,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class EntityMonth:
     """One entity's month with every notice of it in this mail."""
 
     row: Row
@@ -84,61 +84,65 @@ class Case:
         return max((each.step for each in self.notices if each.kind == NoticeKind.ESCALATION), default=0)
 
     @property
-    def part(self) -> Part:
+    def section_kind(self) -> SectionKind:
         """Where it belongs as the row stands now, which the notice of a while ago cannot tell."""
         kinds = {NoticeKind(each.kind) for each in self.notices}
         sure, standing = phrasing.is_confirmed(self.row), self.row.standing
         if standing.alerting and (kinds & _OF_WHAT_IS_LATE or (sure and NoticeKind.UNCONFIRMED in kinds)):
-            return Part.PAST
+            return SectionKind.PAST
         if NoticeKind.UNCONFIRMED in kinds and not sure:
-            return Part.UNCONFIRMED
+            return SectionKind.UNCONFIRMED
         if NoticeKind.REOPENED in kinds:
-            return Part.REOPENED
+            return SectionKind.REOPENED
         if NoticeKind.NO_DEADLINE in kinds and self.row.deadline is None:
-            return Part.NO_DEADLINE
+            return SectionKind.NO_DEADLINE
         if kinds & {NoticeKind.LATE, NoticeKind.DUE_SOON} and standing.level in {Level.LATE, Level.ALERTING}:
-            return Part.LATE
+            return SectionKind.LATE
         if NoticeKind.DUE_SOON in kinds:
-            return Part.DUE_SOON
-        return Part.CLEARED if kinds == {NoticeKind.CLEARED} else Part.EASED
+            return SectionKind.DUE_SOON
+        return SectionKind.CLEARED if kinds == {NoticeKind.CLEARED} else SectionKind.EASED
 
 
 _OF_WHAT_IS_LATE = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
 _OF_EVENTS = {
-    NoticeKind.REFUSED: Part.REFUSED,
-    NoticeKind.STALE: Part.STALE,
-    NoticeKind.GROUP_CLOSED: Part.GROUP_CLOSED,
+    NoticeKind.REFUSED: SectionKind.REFUSED,
+    NoticeKind.STALE: SectionKind.STALE,
+    NoticeKind.GROUP_CLOSED: SectionKind.GROUP_CLOSED,
 }
-Cases = Sequence[Case]
-Events = Sequence[Event]
+EntityMonths = Sequence[EntityMonth]
+MultiEntityNotices = Sequence[MultiEntityNotice]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class NoticeSections:
     """The sections of a mail by part, the worst first, none of them empty: cases of entities, and events."""
 
-    cases: Mapping[Part, Cases]
-    events: Mapping[Part, Events]
+    entity_months: Mapping[SectionKind, EntityMonths]
+    multi_entity_notices: Mapping[SectionKind, MultiEntityNotices]
 
     @property
-    def order(self) -> list[Part]:
-        return [part for part in Part if part in self.cases or part in self.events]
+    def order(self) -> list[SectionKind]:
+        return [
+            part for part in SectionKind if part in self.entity_months or part in self.multi_entity_notices
+        ]
 
 
-def parts_of(items: Sequence[Tellable]) -> Parts:
+def group_into_sections(items: Sequence[DeliverableNotice]) -> NoticeSections:
     """The worst section first, and in each of them who is furthest behind first, or began first."""
-    together: dict[tuple[str, date], list[Item]] = {}
-    events: dict[Part, list[Event]] = {}
+    together: dict[tuple[str, date], list[EntityNotice]] = {}
+    events: dict[SectionKind, list[MultiEntityNotice]] = {}
     for item in items:
-        if isinstance(item, Event):
+        if isinstance(item, MultiEntityNotice):
             events.setdefault(_OF_EVENTS[NoticeKind(item.notice.kind)], []).append(item)
         else:
             together.setdefault((item.row.code, item.month), []).append(item)
-    cases = [Case(own[0].row, own[0].month, [each.notice for each in own]) for own in together.values()]
+    cases = [
+        EntityMonth(own[0].row, own[0].month, [each.notice for each in own]) for own in together.values()
+    ]
     cases.sort(key=_rank)
-    found = {part: [case for case in cases if case.part is part] for part in Part}
-    return Parts({part: own for part, own in found.items() if own}, events)
+    found = {part: [case for case in cases if case.section_kind is part] for part in SectionKind}
+    return NoticeSections({part: own for part, own in found.items() if own}, events)
 
 
-def _rank(case: Case) -> tuple[int, date, str, str]:
+def _rank(case: EntityMonth) -> tuple[int, date, str, str]:
     return -case.row.standing.days_late, case.month, case.row.name.casefold(), case.row.code

@@ -13,12 +13,11 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from alerts.mail.cases import SHORT_NAME, Tellable
-from alerts.mail.cases import Item as Item
-from alerts.mail.lookups import About, _why, about, changes_of, known_of
-from alerts.mail.rows import Link
-from alerts.mail.sections import Letter, as_text, letter
-from alerts.mail.trouble_notes import letter_of
+from alerts.mail.cases import SHORT_NAME, DeliverableNotice, EntityNotice
+from alerts.mail.lookups import MessageLookups, _why, load_lookups, message_context, reopening_changes
+from alerts.mail.rows import TextLink
+from alerts.mail.sections import MessageContent, build_content, render_text
+from alerts.mail.trouble_notes import trouble_content
 from alerts.mail.unsubscribe_links import unsubscribe_headers
 from alerts.models import Delivery, Notice, Overrun
 from alerts.sanitize import header_line
@@ -31,50 +30,55 @@ _DIGESTS = {Cadence.DAILY: "Daily digest: ", Cadence.WEEKLY: "Weekly digest: "}
 _PROMISED = "Alerts and reopenings cannot be switched off: everybody relies on somebody reading them."
 
 
-def compose(
-    delivery: Delivery, items: Sequence[Tellable], as_of: datetime, known: About | None = None
+def compose_mail(
+    delivery: Delivery,
+    items: Sequence[DeliverableNotice],
+    as_of: datetime,
+    known: MessageLookups | None = None,
 ) -> EmailMultiAlternatives:
     """The mail that tells one person of these; `items` is not empty. The same few queries whatever it tells of.
 
     `known` may bring what was looked up for many mails at once; what it does not cover is looked up here.
     """
     person = delivery.person
-    changes = changes_of(items)
+    changes = reopening_changes(items)
     if delivery.trouble is not None:
-        said = letter_of(delivery.trouble, as_of, person.zone)
+        said = trouble_content(delivery.trouble, as_of, person.zone)
     else:
         ids = {row.entity_id for each in items for row in each.rows}
         if known is None or not known.covers(ids, person.pk):
-            known = about(ids, [person.pk])
+            known = load_lookups(ids, [person.pk])
         owned = {pk for pk in ids if known.entities[pk].owner == person.pk}
         deputised = {pk for pk in ids if known.entities[pk].deputy == person.pk} - owned
         paths = {pk: known.entities[pk].path for pk in ids}
-        why = _why(items, owned, deputised, paths, known.held[person.pk])
-        said = letter(items, known_of(items, changes, as_of, known, zone=person.zone, why=why))
+        why = _why(items, owned, deputised, paths, known.roles_by_person[person.pk])
+        said = build_content(items, message_context(items, changes, as_of, known, zone=person.zone, why=why))
         said = _to_a_person(said, delivery, items)
     mail = EmailMultiAlternatives(
         subject=header_line(said.subject),
-        body=as_text(said),
+        body=render_text(said),
         from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[address_of(person)],
+        to=[recipient_header(person)],
         headers=_headers(delivery, items, changes, as_of),
     )
-    mail.attach_alternative(as_html(said), "text/html")
+    mail.attach_alternative(render_html(said), "text/html")
     return mail
 
 
-def _to_a_person(said: Letter, delivery: Delivery, items: Sequence[Tellable]) -> Letter:
+def _to_a_person(
+    said: MessageContent, delivery: Delivery, items: Sequence[DeliverableNotice]
+) -> MessageContent:
     """What only a person is told: that it is a digest, where to choose, and what cannot be switched off."""
     promised = not MANDATORY_KINDS.isdisjoint(NoticeKind(each.notice.kind) for each in items)
     return replace(
         said,
         subject=_DIGESTS.get(Cadence(delivery.rhythm), "") + said.subject,
-        choose=Link("Choose what you get", f"{settings.PUBLIC_BASE_URL}/alerts/subscriptions/"),
-        promised=_PROMISED if promised else "",
+        preferences_link=TextLink("Choose what you get", f"{settings.PUBLIC_BASE_URL}/alerts/subscriptions/"),
+        mandatory_note=_PROMISED if promised else "",
     )
 
 
-def as_html(said: Letter) -> str:
+def render_html(said: MessageContent) -> str:
     """The same words as HTML, without the template's indents: a mail of 100 KB is cut off by mailboxes."""
     lines = render_to_string("mail/letter.html", {"letter": said}).splitlines()
     return "\n".join(line.strip() for line in lines if line.strip()) + "\n"
@@ -84,7 +88,10 @@ def as_html(said: Letter) -> str:
 
 
 def _headers(
-    delivery: Delivery, items: Sequence[Tellable], changes: Mapping[int, StateChange], as_of: datetime
+    delivery: Delivery,
+    items: Sequence[DeliverableNotice],
+    changes: Mapping[int, StateChange],
+    as_of: datetime,
 ) -> dict[str, str]:
     host = urlsplit(settings.PUBLIC_BASE_URL).hostname or "localhost"
     headers = {
@@ -101,9 +108,11 @@ def _headers(
     return headers
 
 
-def _thread(items: Sequence[Tellable], changes: Mapping[int, StateChange], host: str) -> str:
+def _thread(items: Sequence[DeliverableNotice], changes: Mapping[int, StateChange], host: str) -> str:
     """The id that all mails of one episode answer to, for a mail that is about one; nobody ever sends that one."""
-    of_entities = [each for each in items if isinstance(each, Item)]  # a group's close ends nobody's thread
+    of_entities = [
+        each for each in items if isinstance(each, EntityNotice)
+    ]  # a group's close ends nobody's thread
     episodes = {_episode(each.notice, changes) for each in of_entities or items}
     return f"<{episodes.pop()}@{host}>" if len(episodes) == 1 else ""
 
@@ -121,7 +130,7 @@ def _episode(notice: Notice, changes: Mapping[int, StateChange]) -> str:
     return f"period-{notice.period_id}-{episode}"
 
 
-def address_of(person: Person) -> str:
+def recipient_header(person: Person) -> str:
     """Name and address for a header; the address alone where that is all that a header can hold."""
     name = header_line(person.name, SHORT_NAME)
     if not name or not person.email.isascii():

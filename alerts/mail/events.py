@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from alerts.mail.cases import SHORT_NAME, Event, Events, Part
-from alerts.mail.rows import LONGEST_WORDS, Fact, Known, Link, Told
+from alerts.mail.cases import SHORT_NAME, MultiEntityNotice, MultiEntityNotices, SectionKind
+from alerts.mail.rows import LONGEST_WORDS, MessageContext, MessageDetail, MessageRow, TextLink
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.days import month_and_year
@@ -17,47 +17,47 @@ from closing.phrasing import MomentFormatter
 _NAMED = 10  # entities of one event
 
 
-def subject(part: Part, events: Events, when: MomentFormatter) -> str:
+def subject(part: SectionKind, events: MultiEntityNotices, when: MomentFormatter) -> str:
     """One event in a sentence, many as a count and the first of them."""
     event = events[0]
     name = _name(event)
     match part:
-        case Part.GROUP_CLOSED:
+        case SectionKind.GROUP_CLOSED:
             sure = all(phrasing.is_confirmed(row) for row in event.rows)
             said = f"{name} {'has' if sure else 'had'} closed {month_and_year(event.month)}"
             said += "" if sure else " when last read"
             return f"{said}, {_took(event)}" if len(events) == 1 else f"{heading(part, events)}, {name}"
-        case Part.REFUSED:
+        case SectionKind.REFUSED:
             said = f"{name} refuses us, so {_entities(event)} cannot be read"
         case _:
             said = f"No reading from {name}{_since(event, when)}: {_entities(event)} cannot be confirmed"
     return said if len(events) == 1 else f"{heading(part, events)}, {name} for {_entities(event)}"
 
 
-def heading(part: Part, events: Events) -> str:
+def heading(part: SectionKind, events: MultiEntityNotices) -> str:
     """ "2 connections refuse us"."""
     one = len(events) == 1
     match part:
-        case Part.GROUP_CLOSED:
+        case SectionKind.GROUP_CLOSED:
             return "1 group has closed" if one else f"{len(events)} groups have closed"
-        case Part.REFUSED:
+        case SectionKind.REFUSED:
             return "1 connection refuses us" if one else f"{len(events)} connections refuse us"
         case _:
             return "1 connection brings no reading" if one else f"{len(events)} connections bring no reading"
 
 
-def note(part: Part, events: Events) -> str:
+def note(part: SectionKind, events: MultiEntityNotices) -> str:
     """What the section means, and what to do about it."""
     match part:
-        case Part.GROUP_CLOSED if not all(
+        case SectionKind.GROUP_CLOSED if not all(
             phrasing.is_confirmed(row) for event in events for row in event.rows
         ):
             return (
                 "Every entity counted as closed when it was last read; some of them cannot be confirmed now."
             )
-        case Part.GROUP_CLOSED:
+        case SectionKind.GROUP_CLOSED:
             return "Every entity of the group counts as closed."
-        case Part.REFUSED:
+        case SectionKind.REFUSED:
             return "Until somebody renews what Closeboard signs in with, nobody can tell whether anything has closed."
         case _:
             return (
@@ -65,30 +65,30 @@ def note(part: Part, events: Events) -> str:
             )
 
 
-def told(event: Event, known: Known) -> Told:
+def multi_entity_row(event: MultiEntityNotice, known: MessageContext) -> MessageRow:
     """One event with all that is known of it."""
     if NoticeKind(event.notice.kind) is NoticeKind.GROUP_CLOSED:
         return _close(event, known)
     return _trouble(event, known)
 
 
-def _close(event: Event, known: Known) -> Told:
+def _close(event: MultiEntityNotice, known: MessageContext) -> MessageRow:
     code = event.notice.group.code if event.notice.group is not None else ""
     query = urlencode({"month": f"{event.month:%Y-%m}", "group": code})
     late = [row for row in event.rows if row.standing.level is Level.CLOSED_LATE]
     last = last_to_close(event.rows)
     sure = all(phrasing.is_confirmed(row) for row in event.rows)
-    return Told(
-        title=Link(_name(event), f"{known.base_url}/?{query}"),
-        place=f"{one_line(code, 40)}, {month_and_year(event.month)}",
+    return MessageRow(
+        title=TextLink(_name(event), f"{known.base_url}/?{query}"),
+        subtitle=f"{one_line(code, 40)}, {month_and_year(event.month)}",
         state="Closed" if sure else "Closed when last read",
         kind="closed" if sure else "unknown",
         late=str(event.notice.days_late or ""),
         unit=_working_days(event),
         tone="none",
-        facts=[
-            Fact("Entities", f"{len(event.rows)}, {_on_time(len(event.rows), len(late))}."),
-            *([Fact("Last to close", one_line(last.name))] if last is not None else []),
+        details=[
+            MessageDetail("Entities", f"{len(event.rows)}, {_on_time(len(event.rows), len(late))}."),
+            *([MessageDetail("Last to close", one_line(last.name))] if last is not None else []),
         ],
     )
 
@@ -99,7 +99,7 @@ def _on_time(count: int, late: int) -> str:
     return f"{late} of them late" if late < count else "all of them late"
 
 
-def _trouble(event: Event, known: Known) -> Told:
+def _trouble(event: MultiEntityNotice, known: MessageContext) -> MessageRow:
     refused = NoticeKind(event.notice.kind) is NoticeKind.REFUSED
     names = sorted(one_line(row.name) or row.code for row in event.rows)
     more = len(names) - _NAMED
@@ -108,33 +108,33 @@ def _trouble(event: Event, known: Known) -> Told:
     read = [row.read_at for row in event.rows if row.read_at is not None]
     name = _name(event)
     asked = {"erp": name} if refused else {"erp": name, "show": "stale"}
-    return Told(
-        title=Link(name, f"{known.base_url}/?{urlencode(asked)}"),
-        place="Connection to an ERP",
+    return MessageRow(
+        title=TextLink(name, f"{known.base_url}/?{urlencode(asked)}"),
+        subtitle="Connection to an ERP",
         state="Refused" if refused else "No reading",
         kind="unknown",
         late=str(len(event.rows)),
         unit="entity not read" if len(event.rows) == 1 else "entities not read",
         tone="late",
-        facts=[
-            Fact("Last read", known.when(min(read)) if read else "Never."),
-            Fact("Entities", listed),
-            *(Fact("What was said", each) for each in said[:3]),
+        details=[
+            MessageDetail("Last read", known.when(min(read)) if read else "Never."),
+            MessageDetail("Entities", listed),
+            *(MessageDetail("What was said", each) for each in said[:3]),
         ],
     )
 
 
-def _name(event: Event) -> str:
+def _name(event: MultiEntityNotice) -> str:
     if event.notice.connection is not None:
         return one_line(event.notice.connection.name, SHORT_NAME)
     return one_line(event.notice.group.name, SHORT_NAME) if event.notice.group is not None else ""
 
 
-def _took(event: Event) -> str:
+def _took(event: MultiEntityNotice) -> str:
     return " ".join(filter(None, [str(event.notice.days_late or ""), _working_days(event)]))
 
 
-def _working_days(event: Event) -> str:
+def _working_days(event: MultiEntityNotice) -> str:
     match event.notice.days_late:
         case 0:
             return "before the month had ended"
@@ -144,11 +144,11 @@ def _working_days(event: Event) -> str:
             return "working days after the end of the month"
 
 
-def _entities(event: Event) -> str:
+def _entities(event: MultiEntityNotice) -> str:
     count = len(event.rows)
     return "1 entity" if count == 1 else f"{count} entities"
 
 
-def _since(event: Event, when: MomentFormatter) -> str:
+def _since(event: MultiEntityNotice, when: MomentFormatter) -> str:
     read = [row.read_at for row in event.rows if row.read_at is not None]
     return f" since {when(min(read))}" if read else ""

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from alerts.mail.cases import Item as Item
-from alerts.mail.cases import Tellable
-from alerts.mail.rows import Known, Owner
-from alerts.routing.alert_policy import escalations
+from alerts.mail.cases import DeliverableNotice
+from alerts.mail.rows import MessageContext, OwnerContact
+from alerts.routing.alert_policy import effective_step_days
 from alerts.sanitize import one_line
 from closing.judging.notices import ESCALATE_AFTER
 from closing.phrasing import reader_zone
@@ -20,7 +19,7 @@ from entities.models import LegalEntity, Membership
 from periods.models import StateChange
 
 
-class Looked(NamedTuple):
+class EntityLookup(NamedTuple):
     """An entity's owner, the path of its group, the owner's deputy, and the days late of each escalation step."""
 
     owner: int | None
@@ -31,7 +30,7 @@ class Looked(NamedTuple):
     steps: tuple[int, ...] = ESCALATE_AFTER
 
 
-class Held(NamedTuple):
+class HeldRole(NamedTuple):
     """A role that somebody has, of an entity or of a group and all below it."""
 
     role: str
@@ -42,35 +41,35 @@ class Held(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class MessageLookups:
     """Entities by id, and what each person holds, by person."""
 
-    entities: Mapping[int, Looked]
-    held: Mapping[int, list[Held]]
+    entities: Mapping[int, EntityLookup]
+    roles_by_person: Mapping[int, list[HeldRole]]
 
     def covers(self, entity_ids: Collection[int], person: int) -> bool:
-        return person in self.held and self.entities.keys() >= set(entity_ids)
+        return person in self.roles_by_person and self.entities.keys() >= set(entity_ids)
 
 
-def about(entity_ids: Collection[int], people: Collection[int]) -> About:
+def load_lookups(entity_ids: Collection[int], people: Collection[int]) -> MessageLookups:
     """Look up these entities and what these people hold; at most four queries whatever their number."""
     rows = list(
         LegalEntity.objects.filter(pk__in=entity_ids).values_list(
             "pk", "owner", "owner__name", "owner__email", "group__path", "deputy"
         )
     )
-    steps = escalations((pk, path) for pk, *_, path, _ in rows)
+    steps = effective_step_days((pk, path) for pk, *_, path, _ in rows)
     entities = {
-        pk: Looked(owner, name or "", email or "", path, deputy, steps[pk])
+        pk: EntityLookup(owner, name or "", email or "", path, deputy, steps[pk])
         for pk, owner, name, email, path, deputy in rows
     }
-    held: dict[int, list[Held]] = {person: [] for person in people}
+    held: dict[int, list[HeldRole]] = {person: [] for person in people}
     memberships = Membership.objects.filter(person__in=people).order_by("pk")
     for person, role, entity, *names in memberships.values_list(
         "person", "role", "entity", "entity__name", "group__path", "group__name"
     ):
-        held[person].append(Held(role, entity, *(name or "" for name in names)))
-    return About(entities, held)
+        held[person].append(HeldRole(role, entity, *(name or "" for name in names)))
+    return MessageLookups(entities, held)
 
 
 _MOST_REASONS = 3  # why somebody is told of it, in so many places at most
@@ -84,34 +83,34 @@ _ROLES = (
 )
 
 
-def changes_of(items: Sequence[Tellable]) -> dict[int, StateChange]:
+def reopening_changes(items: Sequence[DeliverableNotice]) -> dict[int, StateChange]:
     """The changes that undid a close, by id."""
     wanted = {each.notice.change_id for each in items if each.notice.change_id is not None}
     return StateChange.objects.in_bulk(wanted) if wanted else {}
 
 
-def known_of(
-    items: Sequence[Tellable],
+def message_context(
+    items: Sequence[DeliverableNotice],
     changes: Mapping[int, StateChange],
     as_of: datetime,
-    known: About,
+    known: MessageLookups,
     *,
     zone: str,
     why: str,
-) -> Known:
+) -> MessageContext:
     """What the words of a message need; `known` covers its entities."""
     there, zone_name = reader_zone(zone)
     entities = {pk: known.entities[pk] for pk in {row.entity_id for each in items for row in each.rows}}
-    return Known(
+    return MessageContext(
         as_of=as_of,
         zone=there,
         zone_name=zone_name,
         base_url=settings.PUBLIC_BASE_URL,
         why=why,
-        owners={pk: Owner(each.owner_name, each.owner_email) for pk, each in entities.items()},
+        owners={pk: OwnerContact(each.owner_name, each.owner_email) for pk, each in entities.items()},
         groups={pk: each.path.strip("/").split("/") for pk, each in entities.items()},
         steps={pk: each.steps for pk, each in entities.items()},
-        undone={
+        reopened_at={
             each.notice.pk: change.seen_at
             for each in items
             if (change := changes.get(each.notice.change_id or 0)) is not None
@@ -120,11 +119,11 @@ def known_of(
 
 
 def _why(
-    items: Sequence[Tellable],
+    items: Sequence[DeliverableNotice],
     owned: set[int],
     deputised: set[int],
     paths: Mapping[int, str],
-    memberships: Sequence[Held],
+    memberships: Sequence[HeldRole],
 ) -> str:
     """Why this person is told: as owner, as finance, as deputy, or by the role that reaches what those do not."""
     names = {row.entity_id: one_line(row.name) or row.code for each in items for row in each.rows}

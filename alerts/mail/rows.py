@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from alerts.mail.cases import Case
+from alerts.mail.cases import EntityMonth
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.days import day_and_month, month_and_year, weekday_and_date
@@ -21,7 +21,7 @@ LONGEST_WORDS = 300  # letters of what somebody wrote
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class OwnerContact:
     """Who answers for an entity, and how to reach them."""
 
     name: str
@@ -29,7 +29,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class MessageContext:
     """What the words need beside the items: the reader's zone and why they are told, and the moment of all of it.
 
     `owners`, `groups` (codes from the root down) and `steps` (days late of each) are by entity; `undone` holds by
@@ -41,9 +41,9 @@ class Known:
     zone_name: str
     base_url: str
     why: str
-    owners: Mapping[int, Owner] = field(default_factory=dict)
+    owners: Mapping[int, OwnerContact] = field(default_factory=dict)
     groups: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    undone: Mapping[int, datetime] = field(default_factory=dict)
+    reopened_at: Mapping[int, datetime] = field(default_factory=dict)
     steps: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     def when(self, moment: datetime) -> str:
@@ -52,7 +52,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class TextLink:
     """Words that lead somewhere; with an empty address they lead nowhere."""
 
     text: str
@@ -60,47 +60,47 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class MessageDetail:
     """One thing known of a row: what it is called, what it is, and an address to write to."""
 
     name: str
     text: str
-    mail: Link | None = None
+    mail: TextLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MessageRow:
     """A row in words. `tone` colours its lateness and `kind` its state; neither says what the words do not."""
 
-    title: Link
-    place: str
+    title: TextLink
+    subtitle: str
     state: str
     kind: str
     late: str
     unit: str
     tone: str
-    facts: Sequence[Fact]
+    details: Sequence[MessageDetail]
 
 
-def told(case: Case, known: Known) -> Told:
+def entity_row(case: EntityMonth, known: MessageContext) -> MessageRow:
     """A row with all that is known of it; a fact that there is nothing to say of is left out."""
     row = case.row
     late, unit = _lateness(row)
     tone = "was" if row.counts_as_closed else "alert" if row.standing.alerting else "late" if late else "none"
     url = f"{known.base_url}/entities/{quote(row.code, safe='')}/?month={case.month:%Y-%m}"
-    return Told(
-        title=Link(case.name, url),
-        place=f"{one_line(row.code, 40)}, {month_and_year(case.month)}",
+    return MessageRow(
+        title=TextLink(case.name, url),
+        subtitle=f"{one_line(row.code, 40)}, {month_and_year(case.month)}",
         state=_state(row, known),
         kind=row.state.value if phrasing.is_confirmed(row) else "unknown",
         late=late,
         unit=unit,
         tone=tone,
-        facts=[fact for fact in _facts(case, known) if fact.text or fact.mail],
+        details=[fact for fact in _facts(case, known) if fact.text or fact.mail],
     )
 
 
-def _state(row: Row, known: Known) -> str:
+def _state(row: Row, known: MessageContext) -> str:
     """The state in words; one that cannot be confirmed says so."""
     state = phrasing.STATE_LABELS[row.state]
     if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
@@ -141,26 +141,26 @@ _WITHOUT_NUMBER = {
 }
 
 
-def _facts(case: Case, known: Known) -> list[Fact]:
+def _facts(case: EntityMonth, known: MessageContext) -> list[MessageDetail]:
     row, closed = case.row, case.row.counts_as_closed
     return [
-        Fact("Unconfirmed", _unconfirmed(row, known)),
-        Fact("Escalation", _escalation(case, known)),
-        Fact("Opened again", "" if closed else _reopened(case, known)),
-        Fact("Closed", _closed(row) if closed else ""),
-        Fact("Deadline", _deadline(row)),
-        Fact("In the way", "" if closed else one_line(phrasing.state_because(row), LONGEST_WORDS)),
-        Fact("Reason", _reason(row, known)),
-        Fact(
+        MessageDetail("Unconfirmed", _unconfirmed(row, known)),
+        MessageDetail("Escalation", _escalation(case, known)),
+        MessageDetail("Opened again", "" if closed else _reopened(case, known)),
+        MessageDetail("Closed", _closed(row) if closed else ""),
+        MessageDetail("Deadline", _deadline(row)),
+        MessageDetail("In the way", "" if closed else one_line(phrasing.state_because(row), LONGEST_WORDS)),
+        MessageDetail("Reason", _reason(row, known)),
+        MessageDetail(
             "Expected",
             "" if closed else one_line(phrasing.expected_close_text(row, known.as_of), LONGEST_WORDS),
         ),
-        Fact("Acknowledged", "" if closed else _acknowledged(row, known)),
+        MessageDetail("Acknowledged", "" if closed else _acknowledged(row, known)),
         _owner(row, known),
     ]
 
 
-def _unconfirmed(row: Row, known: Known) -> str:
+def _unconfirmed(row: Row, known: MessageContext) -> str:
     if phrasing.is_confirmed(row):
         return ""
     if row.missing_since is not None:
@@ -176,7 +176,7 @@ def _unconfirmed(row: Row, known: Known) -> str:
     return f"{said} {one_line(row.read_error, LONGEST_WORDS)}".rstrip()
 
 
-def _escalation(case: Case, known: Known) -> str:
+def _escalation(case: EntityMonth, known: MessageContext) -> str:
     """The step that was reached, as the group's steps are now; a step that is agreed no more has its number only."""
     if not case.step:
         return ""
@@ -187,10 +187,10 @@ def _escalation(case: Case, known: Known) -> str:
     return f"Step {case.step} of {len(steps)}, due at {days} late."
 
 
-def _reopened(case: Case, known: Known) -> str:
+def _reopened(case: EntityMonth, known: MessageContext) -> str:
     if not case.row.standing.reopened:
         return ""
-    seen = [known.undone[each.pk] for each in case.notices if each.pk in known.undone]
+    seen = [known.reopened_at[each.pk] for each in case.notices if each.pk in known.reopened_at]
     when = f"Seen {known.when(max(seen))}. " if seen else ""
     on = case.row.standing.first_closed_on
     return f"{when}It had been closed{f' on {weekday_and_date(on)}' if on is not None else ''}."
@@ -221,7 +221,7 @@ def _deadline(row: Row) -> str:
     return one_line(f"{day}{label}. {how[:1].upper()}{how[1:]}".removesuffix(". "), 2 * LONGEST_WORDS)
 
 
-def _reason(row: Row, known: Known) -> str:
+def _reason(row: Row, known: MessageContext) -> str:
     """Why it is late as its people say; that they have said nothing matters only while it is late."""
     late = row.standing.level in {Level.LATE, Level.ALERTING} and not row.counts_as_closed
     return (
@@ -231,16 +231,18 @@ def _reason(row: Row, known: Known) -> str:
     )
 
 
-def _acknowledged(row: Row, known: Known) -> str:
+def _acknowledged(row: Row, known: MessageContext) -> str:
     by, text = phrasing.acknowledgement_text(row, known.when), row.remarks.acknowledged_text
     return one_line(f"By {by}: “{text}”" if text else f"By {by}", LONGEST_WORDS) if by else ""
 
 
-def _owner(row: Row, known: Known) -> Fact:
-    owner = known.owners.get(row.entity_id, Owner(row.owner, ""))
+def _owner(row: Row, known: MessageContext) -> MessageDetail:
+    owner = known.owners.get(row.entity_id, OwnerContact(row.owner, ""))
     name, email = one_line(owner.name), one_line(owner.email, 254)
     if not name and not email:
-        return Fact("Owner", "Nobody owns it.")
+        return MessageDetail("Owner", "Nobody owns it.")
     if not email:
-        return Fact("Owner", name)
-    return Fact("Owner", f"{name}," if name else "", Link(email, f"mailto:{quote(email, safe='@')}"))
+        return MessageDetail("Owner", name)
+    return MessageDetail(
+        "Owner", f"{name}," if name else "", TextLink(email, f"mailto:{quote(email, safe='@')}")
+    )

@@ -13,21 +13,27 @@ from textwrap import wrap
 from urllib.parse import urlencode
 
 from alerts.mail import events as mail_events
-from alerts.mail.cases import Cases, Events, Part, Tellable, parts_of
-from alerts.mail.rows import Known, Link, Told, told
+from alerts.mail.cases import (
+    DeliverableNotice,
+    EntityMonths,
+    MultiEntityNotices,
+    SectionKind,
+    group_into_sections,
+)
+from alerts.mail.rows import MessageContext, MessageRow, TextLink, entity_row
 from alerts.mail.subject import heading, note, subject
 from alerts.sanitize import one_line
 from closing.calendar.days import month_and_year, weekday_and_date
 from closing.scoreboard.row import Row
 
-SHOWN = 50  # rows of one mail told in full; mailboxes cut off what is longer than 100 KB
-KEPT = 5  # of them for each section, however long those before it are
+MAX_ROWS = 50  # rows of one mail told in full; mailboxes cut off what is longer than 100 KB
+MIN_ROWS_A_SECTION = 5  # of them for each section, however long those before it are
 MONTHS_LINKED = 3
 _WIDE = 76  # columns of plain text
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class MessageSection:
     """What belongs together: a heading, where there are several, a sentence, rows, and where to see all of them.
 
     Links to many rows come before them, so that nobody has to scroll to the end; that to a single one comes behind.
@@ -36,49 +42,49 @@ class Section:
 
     heading: str
     note: str
-    links: Sequence[Link]
-    rows: Sequence[Told]
-    more: Link | None
-    left: int = 0
+    links: Sequence[TextLink]
+    rows: Sequence[MessageRow]
+    more: TextLink | None
+    omitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class MessageContent:
     """A whole mail in words; its subject is its heading as well."""
 
     subject: str
-    sections: Sequence[Section]
+    sections: Sequence[MessageSection]
     as_of: str
     why: str
-    home: Link
-    choose: Link | None = None  # where its reader says what they get
-    promised: str = ""  # why they cannot switch it off
+    home: TextLink
+    preferences_link: TextLink | None = None  # where its reader says what they get
+    mandatory_note: str = ""  # why they cannot switch it off
 
 
-def letter(items: Sequence[Tellable], known: Known) -> Letter:
+def build_content(items: Sequence[DeliverableNotice], known: MessageContext) -> MessageContent:
     """Everything that a mail says of these; `items` is not empty."""
-    parts = parts_of(items)
+    parts = group_into_sections(items)
     alone = len(parts.order) == 1
-    kept = [min(len(cases), KEPT) for cases in parts.cases.values()]
-    room, found = SHOWN, {}
-    for place, (part, cases) in enumerate(parts.cases.items(), start=1):
+    kept = [min(len(cases), MIN_ROWS_A_SECTION) for cases in parts.entity_months.values()]
+    room, found = MAX_ROWS, {}
+    for place, (part, cases) in enumerate(parts.entity_months.items(), start=1):
         shown = min(len(cases), room - sum(kept[place:]))
         room -= shown
         found[part] = _section(part, cases, shown, known, alone=alone)
-    for part, events in parts.events.items():
+    for part, events in parts.multi_entity_notices.items():
         found[part] = _of_events(part, events, known, alone=alone)
     sections = [found[part] for part in parts.order]
     there = known.as_of.astimezone(known.zone)
-    return Letter(
+    return MessageContent(
         subject=subject(parts, known.when),
         sections=sections,
         as_of=f"As of {weekday_and_date(there.date())}, {there:%H:%M} {known.zone_name} time.",
         why=known.why,
-        home=Link("Closeboard", f"{known.base_url}/"),
+        home=TextLink("Closeboard", f"{known.base_url}/"),
     )
 
 
-def as_text(said: Letter) -> str:
+def render_text(said: MessageContent) -> str:
     """The mail as plain text; what others wrote stands behind our own words on a line, never at its beginning."""
     lines = [said.subject, ""]
     for section in said.sections:
@@ -88,16 +94,16 @@ def as_text(said: Letter) -> str:
         for row in section.rows:
             lines += _row(row)
         lines += [_link(section.more), ""] if section.more is not None else []
-    lines += [said.as_of, *_wrapped(said.why), *_wrapped(said.promised)]
-    lines += [_link(each) for each in (said.choose, said.home) if each is not None]
+    lines += [said.as_of, *_wrapped(said.why), *_wrapped(said.mandatory_note)]
+    lines += [_link(each) for each in (said.preferences_link, said.home) if each is not None]
     return "\n".join([*lines, ""])
 
 
-def _row(row: Told) -> list[str]:
+def _row(row: MessageRow) -> list[str]:
     lines = [f"* {row.title.text}", *([f"  {row.title.url}"] if row.title.url else [])]
     late = " ".join(filter(None, [row.late, row.unit]))
-    lines += _wrapped(f"{row.place} · {row.state} · {late}", "  ")
-    for fact in row.facts:
+    lines += _wrapped(f"{row.subtitle} · {row.state} · {late}", "  ")
+    for fact in row.details:
         mail = fact.mail.text if fact.mail is not None else ""
         lines += _wrapped(" ".join(filter(None, [f"{fact.name}:", fact.text, mail])), "  ")
     return [*lines, ""]
@@ -115,37 +121,41 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
     )
 
 
-def _link(link: Link) -> str:
+def _link(link: TextLink) -> str:
     return f"{link.text}: {link.url}"
 
 
-def _section(part: Part, cases: Cases, shown: int, known: Known, *, alone: bool) -> Section:
-    links, rows = _links(part, cases, known), [told(case, known) for case in cases[:shown]]
+def _section(
+    part: SectionKind, cases: EntityMonths, shown: int, known: MessageContext, *, alone: bool
+) -> MessageSection:
+    links, rows = _links(part, cases, known), [entity_row(case, known) for case in cases[:shown]]
     left = len(cases) - shown
     if alone and len(cases) == 1:
         page = rows[0].title
-        rows = [replace(rows[0], title=Link(page.text, ""))]  # the one link of the mail leads there
-        more: Link | None = Link(f"See {cases[0].short_name} in Closeboard", page.url)
+        rows = [replace(rows[0], title=TextLink(page.text, ""))]  # the one link of the mail leads there
+        more: TextLink | None = TextLink(f"See {cases[0].short_name} in Closeboard", page.url)
     else:
-        more = Link(f"and {left} more", links[0].url) if left else None
-    return Section(
+        more = TextLink(f"and {left} more", links[0].url) if left else None
+    return MessageSection(
         heading="" if alone else heading(part, cases),
         note=note(part, cases),
         links=links,
         rows=rows,
         more=more,
-        left=left,
+        omitted=left,
     )
 
 
-def _of_events(part: Part, events: Events, known: Known, *, alone: bool) -> Section:
-    rows = [mail_events.told(event, known) for event in events]
+def _of_events(
+    part: SectionKind, events: MultiEntityNotices, known: MessageContext, *, alone: bool
+) -> MessageSection:
+    rows = [mail_events.multi_entity_row(event, known) for event in events]
     more = None
     if alone and len(rows) == 1:
         title = rows[0].title
-        rows = [replace(rows[0], title=Link(title.text, ""))]  # the one link of the mail leads there
-        more = Link(f"See {title.text} in Closeboard", title.url)
-    return Section(
+        rows = [replace(rows[0], title=TextLink(title.text, ""))]  # the one link of the mail leads there
+        more = TextLink(f"See {title.text} in Closeboard", title.url)
+    return MessageSection(
         heading="" if alone else mail_events.heading(part, events),
         note=mail_events.note(part, events),
         links=[],
@@ -154,25 +164,25 @@ def _of_events(part: Part, events: Events, known: Known, *, alone: bool) -> Sect
     )
 
 
-def _links(part: Part, cases: Cases, known: Known) -> list[Link]:
+def _links(part: SectionKind, cases: EntityMonths, known: MessageContext) -> list[TextLink]:
     """The board with what the section lists, a month each; none for a single row, whose name leads to it."""
     if len(cases) == 1:
         return []
     months = sorted({case.month for case in cases}, reverse=True)
     links = [
-        Link(
+        TextLink(
             f"See them on the board of {month_and_year(month)}",
             _board(part, month, [case.row for case in cases if case.month == month], known),
         )
         for month in months[:MONTHS_LINKED]
     ]
-    if part is Part.PAST:
-        everybody = Link("See all who are past the alert line", f"{known.base_url}/past-deadline/")
+    if part is SectionKind.PAST:
+        everybody = TextLink("See all who are past the alert line", f"{known.base_url}/past-deadline/")
         links.insert(0 if len(months) > 1 else 1, everybody)
     return links
 
 
-def _board(part: Part, month: date, rows: Sequence[Row], known: Known) -> str:
+def _board(part: SectionKind, month: date, rows: Sequence[Row], known: MessageContext) -> str:
     """The address of a board that shows these rows and as few others as its filters can tell apart."""
     asked = {"month": f"{month:%Y-%m}"} | _filter(part, rows)
     common = ""
@@ -188,15 +198,15 @@ def _board(part: Part, month: date, rows: Sequence[Row], known: Known) -> str:
     return f"{known.base_url}/?{urlencode(asked)}"
 
 
-def _filter(part: Part, rows: Sequence[Row]) -> dict[str, str]:
+def _filter(part: SectionKind, rows: Sequence[Row]) -> dict[str, str]:
     match part:
-        case Part.PAST:
+        case SectionKind.PAST:
             return {"show": "alerting"}
-        case Part.UNCONFIRMED if not any(row.fresh for row in rows):
+        case SectionKind.UNCONFIRMED if not any(row.fresh for row in rows):
             return {"show": "stale"}
-        case Part.REOPENED:
+        case SectionKind.REOPENED:
             return {"show": "outstanding"}
-        case Part.LATE:
+        case SectionKind.LATE:
             return {"show": "late"}
     levels = {row.standing.level.value for row in rows}
     states = {row.state.value for row in rows}

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.mail.rows import Link
-from alerts.mail.sections import Letter, Section
+from alerts.mail.rows import TextLink
+from alerts.mail.sections import MessageContent, MessageSection
 from alerts.models import Destination, Trouble
 from alerts.sanitize import one_line
 from closing import phrasing
@@ -17,7 +17,7 @@ from closing.phrasing import reader_zone
 _LONGEST_WORDS = 300
 
 
-def letter_of(trouble: Trouble, as_of: datetime, zone: str) -> Letter:
+def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageContent:
     """Everything that a message about a trouble says; what a mail server said is told to administrators only."""
     there, zone_name = reader_zone(zone)
     since = phrasing.day_and_clock(trouble.began_at, there, as_of)
@@ -28,26 +28,26 @@ def letter_of(trouble: Trouble, as_of: datetime, zone: str) -> Letter:
         subject, note, helps = _of_posts(trouble.destination, since, trouble)
         why = f"You get this as administrator of {one_line(trouble.destination.group.name)}."
     now = as_of.astimezone(there)
-    return Letter(
+    return MessageContent(
         subject=subject,
-        sections=[Section(heading="", note=note, links=[helps], rows=[], more=None)],
+        sections=[MessageSection(heading="", note=note, links=[helps], rows=[], more=None)],
         as_of=f"As of {weekday_and_date(now.date())}, {now:%H:%M} {zone_name} time.",
         why=why,
-        home=Link("Closeboard", f"{settings.PUBLIC_BASE_URL}/"),
+        home=TextLink("Closeboard", f"{settings.PUBLIC_BASE_URL}/"),
     )
 
 
-def _of_mail(since: str, *, refused: bool) -> tuple[str, str, Link]:
+def _of_mail(since: str, *, refused: bool) -> tuple[str, str, TextLink]:
     what = "the mail server refuses us" if refused else "no mail server answers"
     helps = "The settings of the server have to be looked at." if refused else "They leave once it answers."
     return (
         f"Mails cannot leave: {what}",
         f"Since {since} {what}. Alerts wait, and none of them is lost. {helps}",
-        Link("See what waits", f"{settings.PUBLIC_BASE_URL}/alerts/"),
+        TextLink("See what waits", f"{settings.PUBLIC_BASE_URL}/alerts/"),
     )
 
 
-def _of_posts(place: Destination, since: str, trouble: Trouble) -> tuple[str, str, Link]:
+def _of_posts(place: Destination, since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
     name = one_line(place.name)
     said = one_line(trouble.words, _LONGEST_WORDS)
     what = "does not take our posts" if trouble.refused else "cannot be reached"
@@ -58,5 +58,5 @@ def _of_posts(place: Destination, since: str, trouble: Trouble) -> tuple[str, st
         f"The {place.get_kind_display()} destination “{name}” {what} since {since}. {said} "
         f"What was to be posted there waits, and none of it is lost. {helps}"
     )
-    link = Link("See the destinations", f"{settings.PUBLIC_BASE_URL}/alerts/destinations/")
+    link = TextLink("See the destinations", f"{settings.PUBLIC_BASE_URL}/alerts/destinations/")
     return f"“{name}” {what}", note, link

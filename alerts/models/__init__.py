@@ -1,21 +1,36 @@
 """Overdue flags, notices, the outbox, and what people and groups have set about notifications."""
 
-from alerts.models.delivery import EMAIL, REACHING, SET_ASIDE, Channel, Delivery, DeliveryLine, Home, Trouble
+from alerts.models.delivery import (
+    EMAIL,
+    LEFT_OUT_BY_SILENCE,
+    REACHES_RECIPIENT,
+    Channel,
+    Delivery,
+    DeliveryLine,
+    Home,
+    Trouble,
+)
 from alerts.models.destination import Destination
 from alerts.models.evaluation_state import FLAG_LEVELS, EvaluationSpan, Outage, OverdueFlag, Overrun
-from alerts.models.notice import NOTICE_KINDS, OF_CONNECTIONS, OF_GROUPS, Notice, ProofRun
-from alerts.models.recipient_settings import DIGEST_AT, AlertRules, EscalationStep, Habits, Subscription
+from alerts.models.notice import CONNECTION_NOTICES, GROUP_NOTICES, NOTICE_KINDS, Notice, ProofRun
+from alerts.models.recipient_settings import (
+    DEFAULT_DIGEST_TIME,
+    AlertRules,
+    EscalationStep,
+    Habits,
+    Subscription,
+)
 from alerts.models.silence import Silence
 
 __all__ = [
-    "DIGEST_AT",
+    "CONNECTION_NOTICES",
+    "DEFAULT_DIGEST_TIME",
     "EMAIL",
     "FLAG_LEVELS",
+    "GROUP_NOTICES",
+    "LEFT_OUT_BY_SILENCE",
     "NOTICE_KINDS",
-    "OF_CONNECTIONS",
-    "OF_GROUPS",
-    "REACHING",
-    "SET_ASIDE",
+    "REACHES_RECIPIENT",
     "AlertRules",
     "Channel",
     "Delivery",

@@ -42,10 +42,10 @@ class Trouble(models.Model):
 class Delivery(models.Model):
     """One message to one person or destination, which tells of notices, or of our own `trouble` with a channel.
 
-    It waits until `due_at`, is claimed until `lease_until` by one sender, whose `fence` no later claim shares, and is
-    sent, cancelled because nothing in it was true any more, or parked because it cannot be sent. `channel` is the
-    way that it takes (Channel), and `rhythm` says whether it is a digest.
-    `message_id` is fixed when the row is made: each copy that a crash may cause on the wire is known for the same.
+    It waits until `due_at`, is claimed until `lease_until` by one sender, whose `fence` no later claim
+    shares, and is sent, cancelled because nothing in it was true any more, or parked because it cannot be sent.
+    `channel` is the way that it takes (Channel), and `rhythm` says whether it is a digest. `message_id` is fixed
+    when the row is made: each copy that a crash may cause on the wire is known for the same.
     """
 
     class State(models.TextChoices):
@@ -55,7 +55,11 @@ class Delivery(models.Model):
         CANCELLED = "cancelled", "Not needed any more"
         PARKED = "parked", "Cannot be sent"
 
-    REACHES = (State.WAITING.value, State.SENDING.value, State.SENT.value)  # its recipient, sooner or later
+    REACHING_STATES = (
+        State.WAITING.value,
+        State.SENDING.value,
+        State.SENT.value,
+    )  # its recipient, sooner or later
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     recipient = models.ForeignKey(Person, null=True, on_delete=models.CASCADE, related_name="deliveries")
@@ -153,10 +157,14 @@ class DeliveryLine(models.Model):
         ]
 
 
-SET_ASIDE = NoticeReason.SILENCED.value  # why a line is left out that will be told once the silence is over
+LEFT_OUT_BY_SILENCE = (
+    NoticeReason.SILENCED.value
+)  # why a line is left out that will be told once the silence is over
 
 
-REACHING = Q(left_out="", delivery__state__in=Delivery.REACHES) | Q(left_out=SET_ASIDE)  # sooner or later
+REACHES_RECIPIENT = Q(left_out="", delivery__state__in=Delivery.REACHING_STATES) | Q(
+    left_out=LEFT_OUT_BY_SILENCE
+)  # sooner or later
 
 
 class Channel(models.Model):
@@ -181,13 +189,13 @@ class Home(models.Model):
 
 # Why a line is left out of its message, as the column keeps it.
 NOT_VISIBLE = "its recipient may not see the entity any more"
-OUTSIDE = "its destination does not hear of the entity any more"
-SWITCHED_OFF = "its destination was switched off before it was sent"
-REMOVED = "its destination was removed before it was sent"
+OUTSIDE_GROUP = "its destination does not hear of the entity any more"
+DESTINATION_DISABLED = "its destination was switched off before it was sent"
+DESTINATION_REMOVED = "its destination was removed before it was sent"
 CLOSED_SINCE = "closed before it was sent"
 CLOSED_NO_MORE = "not closed any more when it was to be sent"
 NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
 NOT_SOON = "not due soon any more when it was to be sent: its deadline was moved"
 HAS_A_DEADLINE = "a deadline was set before it was sent"
 READ_AGAIN = "read again before it was sent"
-OVER = "over before it was told"
+TROUBLE_OVER = "over before it was told"

@@ -12,10 +12,10 @@ from periods.models import FiscalPeriod, PolicyVersion, StateChange
 NOTICE_KINDS = [(kind.value, kind.value) for kind in NoticeKind]
 
 
-OF_CONNECTIONS = Q(kind__in=[NoticeKind.STALE.value, NoticeKind.REFUSED.value])
+CONNECTION_NOTICES = Q(kind__in=[NoticeKind.STALE.value, NoticeKind.REFUSED.value])
 
 
-OF_GROUPS = Q(kind=NoticeKind.GROUP_CLOSED.value)
+GROUP_NOTICES = Q(kind=NoticeKind.GROUP_CLOSED.value)
 
 
 class Notice(models.Model):
@@ -65,10 +65,12 @@ class Notice(models.Model):
                 fields=["group", "month", "kind", "episode"], name="notice_once_a_close_of_a_group"
             ),
             models.CheckConstraint(
-                condition=(OF_CONNECTIONS & Q(connection__isnull=False, period=None, group=None, month=None))
-                | (OF_GROUPS & Q(connection=None, period=None, group__isnull=False, month__isnull=False))
+                condition=(
+                    CONNECTION_NOTICES & Q(connection__isnull=False, period=None, group=None, month=None)
+                )
+                | (GROUP_NOTICES & Q(connection=None, period=None, group__isnull=False, month__isnull=False))
                 | (
-                    ~(OF_CONNECTIONS | OF_GROUPS)
+                    ~(CONNECTION_NOTICES | GROUP_NOTICES)
                     & Q(connection=None, period__isnull=False, group=None, month=None)
                 ),
                 name="notice_is_about_one_thing",

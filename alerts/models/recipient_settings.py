@@ -12,7 +12,7 @@ from alerts.models.notice import NOTICE_KINDS
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, Membership, Person, WorkCalendar
 
-DIGEST_AT = time(8)
+DEFAULT_DIGEST_TIME = time(8)
 
 
 class Subscription(models.Model):
@@ -37,7 +37,7 @@ class Habits(models.Model):
     """
 
     person = models.OneToOneField(Person, on_delete=models.CASCADE, primary_key=True, related_name="habits")
-    digest_at = models.TimeField(default=DIGEST_AT)
+    digest_at = models.TimeField(default=DEFAULT_DIGEST_TIME)
     digest_weekday = models.PositiveSmallIntegerField(default=0)
     quiet_from = models.TimeField(null=True)
     quiet_until = models.TimeField(null=True)

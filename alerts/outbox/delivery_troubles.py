@@ -10,16 +10,16 @@ from django.db.models import Q
 
 from alerts.models import Delivery, Destination, Trouble
 from alerts.routing.batching import new_delivery
-from alerts.routing.recipients import administrators_of
+from alerts.routing.recipients import destination_administrators
 
-TOLD_AFTER = timedelta(
+NOTIFY_AFTER = timedelta(
     minutes=30
 )  # of a server that does not answer, which most do again; a refusal is told at once
 
 
-def tell_troubles(as_of: datetime) -> int:
+def notify_troubles(as_of: datetime) -> int:
     """Make a message of each trouble that is due to be told; returns how many messages that are."""
-    due = Q(refused=True) | Q(began_at__lte=as_of - TOLD_AFTER)
+    due = Q(refused=True) | Q(began_at__lte=as_of - NOTIFY_AFTER)
     with transaction.atomic():
         troubles = Trouble.objects.select_for_update(of=("self",), skip_locked=True).select_related(
             "destination__group"
@@ -38,5 +38,5 @@ def _messages(trouble: Trouble, as_of: datetime) -> Sequence[Delivery]:
         return [new_delivery(as_of, as_of, place=each, trouble=trouble) for each in places]
     if not trouble.destination.enabled:
         return []
-    people = administrators_of(trouble.destination)
+    people = destination_administrators(trouble.destination)
     return [new_delivery(as_of, as_of, person=each, trouble=trouble) for each in people]

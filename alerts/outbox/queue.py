@@ -18,7 +18,8 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 
-from alerts.channels.state import MAIL, Told, _pause_of, _say, _trouble, pause
+from alerts.channels.state import SqlValue, pause, pause_span, record_trouble, run_statement
+from alerts.models import EMAIL
 
 LEASE = timedelta(
     minutes=5
@@ -50,11 +51,11 @@ class Claim:
     age: timedelta = timedelta(0)
     abandoned: int = 0
     lines: int = 0
-    channel: str = MAIL
+    channel: str = EMAIL
     destination_id: int | None = None
 
     @property
-    def spent(self) -> bool:
+    def retries_exhausted(self) -> bool:
         """It was tried for two days, and often enough."""
         return self.age > GIVE_UP_AFTER and self.attempts > len(RETRY_AFTER) + 1
 
@@ -99,7 +100,7 @@ AND NOT EXISTS (SELECT FROM alerts_delivery other
 """
 
 
-def claim(lease: timedelta = LEASE) -> Claim | None:
+def claim_mail(lease: timedelta = LEASE) -> Claim | None:
     """The next mail that is due and nobody's.
 
     None when there is none, when the channel is paused or held, when the server was given as many as it may be in a
@@ -121,11 +122,11 @@ def claim_post(
     None when there is none, when its channel is paused, when all is held, and while its destination has another one
     in hand or had one less than `apart` ago.
     """
-    told: dict[str, Told] = {"lease": str(lease), "but_not": list(but_not), "apart": str(apart)}
+    told: dict[str, SqlValue] = {"lease": str(lease), "but_not": list(but_not), "apart": str(apart)}
     return _claim(_FREE_DESTINATION, told, lock=_ONE_POST_AT_A_TIME)
 
 
-def posts_are_due(but_not: Collection[str] = ()) -> bool:
+def has_due_posts(but_not: Collection[str] = ()) -> bool:
     """Whether a message to a destination is due that could be claimed in a moment: its destination is busy."""
     with database.cursor() as cursor:
         cursor.execute(
@@ -142,7 +143,7 @@ def posts_are_due(but_not: Collection[str] = ()) -> bool:
     return bool(found)
 
 
-def _claim(there_is_room: str, told: Mapping[str, Told], lock: int = 0) -> Claim | None:
+def _claim(there_is_room: str, told: Mapping[str, SqlValue], lock: int = 0) -> Claim | None:
     with transaction.atomic() if lock else nullcontext(), database.cursor() as cursor:
         if lock:
             # Before the statement that counts, so that it sees what the one before us claimed.
@@ -162,7 +163,7 @@ def mark_cancelled(held: Claim, words: str) -> bool:
     return _end(held, "cancelled", words)
 
 
-def mark_parked(held: Claim, words: str) -> bool:
+def mark_failed(held: Claim, words: str) -> bool:
     """It cannot be sent, now or later; it stays until somebody looks at it."""
     return _end(held, "parked", words)
 
@@ -181,18 +182,18 @@ def postpone(held: Claim, words: str) -> bool:
     return _wait(held, words, timedelta(minutes=1), counts=False)
 
 
-def give_back(held: Claim, words: str, *, refused: bool = True) -> bool:
+def pause_and_requeue(held: Claim, words: str, *, refused: bool = True) -> bool:
     """It was no fault of the message: it waits as if nobody had tried, and its channel pauses for everybody.
 
     It goes to the end of the queue, in case it was the message's fault after all. Not `refused`: nobody answered.
     """
     with transaction.atomic():
-        began = _trouble(held.channel, held.destination_id, words, refused=refused)
-        pause(held.channel, words, _pause_of(held.channel, began))
+        began = record_trouble(held.channel, held.destination_id, words, refused=refused)
+        pause(held.channel, words, pause_span(held.channel, began))
         return _wait(held, words, timedelta(0), counts=False)
 
 
-def retry_parked() -> int:
+def retry_failed() -> int:
     """Whatever made them fail was mended: parked messages wait again as if nobody had tried; returns how many."""
     with database.cursor() as cursor:
         cursor.execute(
@@ -203,7 +204,7 @@ def retry_parked() -> int:
 
 
 def _wait(held: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
-    return _say(
+    return run_statement(
         """
         UPDATE alerts_delivery
         SET state = 'waiting', due_at = clock_timestamp() + %(after)s::interval, lease_until = NULL,
@@ -221,7 +222,7 @@ def _wait(held: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
 
 
 def _end(held: Claim, state: str, words: str) -> bool:
-    return _say(
+    return run_statement(
         """
         UPDATE alerts_delivery
         SET state = %(state)s, ended_at = clock_timestamp(), lease_until = NULL, words = %(words)s

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from alerts.mail.cases import Event, Item, Tellable
-from alerts.models import OF_CONNECTIONS, SET_ASIDE, Delivery, Destination, Notice, Outage
+from alerts.mail.cases import DeliverableNotice, EntityNotice, MultiEntityNotice
+from alerts.models import CONNECTION_NOTICES, LEFT_OUT_BY_SILENCE, Delivery, Destination, Notice, Outage
 from alerts.models.delivery import (
     CLOSED_NO_MORE,
     CLOSED_SINCE,
+    DESTINATION_DISABLED,
+    DESTINATION_REMOVED,
     HAS_A_DEADLINE,
     NOT_LATE,
     NOT_SOON,
     NOT_VISIBLE,
-    OUTSIDE,
-    OVER,
+    OUTSIDE_GROUP,
     READ_AGAIN,
-    REMOVED,
-    SWITCHED_OFF,
+    TROUBLE_OVER,
 )
-from alerts.outbox.send_context import Truth
-from alerts.routing.recipients import administrators_of
+from alerts.outbox.send_context import SendContext
+from alerts.routing.recipients import destination_administrators
 from alerts.routing.silenced_backlog import is_silenced
 from closing.judging.notices import NoticeKind
 from closing.judging.standing import Level
@@ -39,53 +39,55 @@ _OF_WHAT_IS_OPEN = _OF_WHAT_IS_LATE | {
 _NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
 
 
-def still_to_tell(delivery: Delivery, truth: Truth) -> tuple[list[Tellable], dict[int, str], datetime]:
+def relevant_items(
+    delivery: Delivery, truth: SendContext
+) -> tuple[list[DeliverableNotice], dict[int, str], datetime]:
     """What there is to tell, why lines are left out, by line, and the moment that all of it is of."""
-    lines, places = list(delivery.lines.all()), truth.places(delivery)
+    lines, places = list(delivery.lines.all()), truth.row_keys(delivery)
     rows, as_of = truth.rows(frozenset().union(*places.values()), delivery.destination or delivery.person)
     quiet = {row.entity_id for row in rows.values() if row.silence is not None}
     over = _outages_over([line.notice for line in lines])
-    items: list[Tellable] = []
+    items: list[DeliverableNotice] = []
     left_out = {}
     for line in lines:
         notice, own = line.notice, [rows[place] for place in sorted(places[line.notice_id]) if place in rows]
         if not own or not _is_whole(notice, delivery.destination):
             why = _unseen(delivery.destination)
         elif is_silenced(notice, {row.entity_id for row in own}, quiet):
-            why = SET_ASIDE
+            why = LEFT_OUT_BY_SILENCE
         elif notice.period is not None:
             why = _untrue(notice, notice.period, own[0])
-            items += [] if why else [Item(notice, own[0], notice.period.reporting_month)]
+            items += [] if why else [EntityNotice(notice, own[0], notice.period.reporting_month)]
         else:
             heard = [row for row in own if row.entity_id not in quiet] if notice.connection else own
             why, told = _of_many(notice, heard, is_over=notice.pk in over)
             month = min(month for _, month in places[line.notice_id])
-            items += [] if why else [Event(notice, told, month)]
+            items += [] if why else [MultiEntityNotice(notice, told, month)]
         if why:
             left_out[line.pk] = why
     return items, left_out, as_of
 
 
-def why_not(delivery: Delivery) -> str:
+def trouble_cancel_reason(delivery: Delivery) -> str:
     """Why a message about our own trouble is not to be told any more; empty while it is."""
     trouble, place = delivery.trouble, delivery.destination
     if trouble is None:
         raise ValueError("it tells of notices")
     if trouble.ended_at is not None:
-        return OVER
+        return TROUBLE_OVER
     if place is not None:
         return "" if place.enabled else _unseen(place)
     if trouble.destination is None or not trouble.destination.enabled:
-        return SWITCHED_OFF
-    return "" if delivery.person in administrators_of(trouble.destination) else NOT_VISIBLE
+        return DESTINATION_DISABLED
+    return "" if delivery.person in destination_administrators(trouble.destination) else NOT_VISIBLE
 
 
 def _unseen(place: Destination | None) -> str:
     if place is None:
         return NOT_VISIBLE
     if place.removed_at is not None:
-        return REMOVED
-    return OUTSIDE if place.enabled else SWITCHED_OFF
+        return DESTINATION_REMOVED
+    return OUTSIDE_GROUP if place.enabled else DESTINATION_DISABLED
 
 
 def _is_whole(notice: Notice, place: Destination | None) -> bool:
@@ -132,7 +134,7 @@ def _outages_over(notices: Sequence[Notice]) -> set[int]:
     asked = [each.pk for each in notices if each.connection_id is not None]
     if not asked:
         return set()
-    notices_of_trouble = Notice.objects.filter(OF_CONNECTIONS, pk__in=asked)
+    notices_of_trouble = Notice.objects.filter(CONNECTION_NOTICES, pk__in=asked)
     still = set(Outage.objects.filter(closed_at=None).values_list("connection", "kind", "episode"))
     return {
         each.pk for each in notices_of_trouble if (each.connection_id, each.kind, each.episode) not in still

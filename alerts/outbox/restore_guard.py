@@ -44,7 +44,7 @@ def hold_if_restored(as_of: datetime) -> bool:
     return True
 
 
-def adopt(as_of: datetime) -> None:
+def accept_database(as_of: datetime) -> None:
     """Somebody has looked: messages may leave from here as it is now."""
     place = _place()
     Home.objects.update_or_create(pk=1, defaults={"fingerprint": place, "since": as_of})

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.db import connection as database
 
-from alerts.channels.state import MAIL
+from alerts.models import EMAIL
 
 _CHANNELS = """
 WITH used AS (
@@ -27,7 +27,7 @@ FROM alerts_channel FULL JOIN counted USING (name) ORDER BY name <> 'email', nam
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ChannelStats:
     """One channel: whether it is paused, what was last wrong with it, and how many messages wait or are parked."""
 
     name: str
@@ -35,11 +35,11 @@ class Way:
     paused_for: timedelta | None = None
     words: str = ""
     waiting: int = 0
-    parked: int = 0
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class OutboxStats:
     """What the outbox holds: messages by state, how long the oldest that is due has been due, and each channel.
 
     `held`, `paused_for` and `words` are of the mails; what holds them holds every channel.
@@ -50,10 +50,10 @@ class Stock:
     held: bool
     paused_for: timedelta | None
     words: str
-    ways: Sequence[Way] = ()
+    channels: Sequence[ChannelStats] = ()
 
 
-def stock() -> Stock:
+def outbox_stats() -> OutboxStats:
     """What is in the outbox, and whether messages may leave."""
     with database.cursor() as cursor:
         cursor.execute("SELECT state, count(*) FROM alerts_delivery GROUP BY state")
@@ -63,13 +63,13 @@ def stock() -> Stock:
             " WHERE state IN ('waiting', 'sending') AND due_at <= clock_timestamp()"
         )
         (oldest,) = cursor.fetchone()
-    known = ways()
-    mail = known.get(MAIL, Way(MAIL))
-    return Stock(by_state, oldest, mail.held, mail.paused_for, mail.words, list(known.values()))
+    known = channel_stats()
+    mail = known.get(EMAIL, ChannelStats(EMAIL))
+    return OutboxStats(by_state, oldest, mail.held, mail.paused_for, mail.words, list(known.values()))
 
 
-def ways() -> Mapping[str, Way]:
+def channel_stats() -> Mapping[str, ChannelStats]:
     """Each channel that was ever in trouble or has messages that are not sent, by name, mail first."""
     with database.cursor() as cursor:
         cursor.execute(_CHANNELS)
-        return {row[0]: Way(*row) for row in cursor.fetchall()}
+        return {row[0]: ChannelStats(*row) for row in cursor.fetchall()}

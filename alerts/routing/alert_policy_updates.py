@@ -8,11 +8,11 @@ from django.db import transaction
 
 from alerts.models import AlertRules, DeliveryLine, EscalationStep
 from alerts.routing.alert_policy import (
-    Agreed,
-    agreed_in,
-    may_be_named,
+    GroupAlertPolicy,
+    own_policy,
+    people_for_steps,
 )
-from alerts.routing.rerouting import readdress
+from alerts.routing.rerouting import reroute_waiting
 from entities.models import Group, Membership
 
 MOST_DAYS_AHEAD = 20
@@ -21,7 +21,7 @@ MOST_STEPS = 9
 Role = Membership.Role
 
 
-class RulesRefused(ValueError):
+class InvalidAlertPolicy(ValueError):
     """What cannot be agreed so; `field` is the input that it is about ("step-2-days"), the text says why."""
 
     def __init__(self, field: str, words: str) -> None:
@@ -30,13 +30,13 @@ class RulesRefused(ValueError):
 
 
 @transaction.atomic
-def agree(group: Group, wanted: Agreed, as_of: datetime) -> Agreed:
-    """Let the group have agreed this; returns what it had before. Raises RulesRefused, and changes nothing.
+def update_alert_policy(group: Group, wanted: GroupAlertPolicy, as_of: datetime) -> GroupAlertPolicy:
+    """Let the group have agreed this; returns what it had before. Raises InvalidAlertPolicy, and changes nothing.
 
     Alerts that wait in digests which the group allows no more leave at once.
     """
     Group.objects.select_for_update(no_key=True).values("pk").get(pk=group.pk)
-    before = agreed_in(group)
+    before = own_policy(group)
     _check(group, wanted, before)
     if wanted.due_soon_days is None and wanted.alerts_in_digest is None:
         AlertRules.objects.filter(group=group).delete()
@@ -55,30 +55,32 @@ def agree(group: Group, wanted: Agreed, as_of: datetime) -> Agreed:
             group=group, step=number, after_days=each.after_days, roles=list(each.roles)
         )
         made.people.set(each.people)
-    readdress(DeliveryLine.objects.filter(notice__period__entity__group__path__startswith=group.path), as_of)
+    reroute_waiting(
+        DeliveryLine.objects.filter(notice__period__entity__group__path__startswith=group.path), as_of
+    )
     return before
 
 
-def _check(group: Group, wanted: Agreed, before: Agreed) -> None:
+def _check(group: Group, wanted: GroupAlertPolicy, before: GroupAlertPolicy) -> None:
     if wanted.due_soon_days is not None and not 0 <= wanted.due_soon_days <= MOST_DAYS_AHEAD:
-        raise RulesRefused("due_soon_days", f"Between 0 and {MOST_DAYS_AHEAD} working days ahead.")
+        raise InvalidAlertPolicy("due_soon_days", f"Between 0 and {MOST_DAYS_AHEAD} working days ahead.")
     if len(wanted.steps) > MOST_STEPS:
-        raise RulesRefused("steps", f"An escalation has at most {MOST_STEPS} steps.")
-    known = {each.pk for each in may_be_named(group)}
+        raise InvalidAlertPolicy("steps", f"An escalation has at most {MOST_STEPS} steps.")
+    known = {each.pk for each in people_for_steps(group)}
     known |= {person for step in before.steps for person in step.people}
     days: set[int] = set()
     for number, step in enumerate(wanted.steps, start=1):
         if not 1 <= step.after_days <= MOST_DAYS_LATE:
-            raise RulesRefused(f"step-{number}-days", f"Between 1 and {MOST_DAYS_LATE} days late.")
+            raise InvalidAlertPolicy(f"step-{number}-days", f"Between 1 and {MOST_DAYS_LATE} days late.")
         if step.after_days in days:
             words = f"Another step already comes {step.after_days} days late. Put both into one."
-            raise RulesRefused(f"step-{number}-days", words)
+            raise InvalidAlertPolicy(f"step-{number}-days", words)
         days.add(step.after_days)
         if not step.roles and not step.people:
-            raise RulesRefused(
+            raise InvalidAlertPolicy(
                 f"step-{number}-roles", "Say whom this step tells: a role, or somebody by name."
             )
         if set(step.roles) - {role.value for role in Role}:
-            raise RulesRefused(f"step-{number}-roles", "There is no such role.")
+            raise InvalidAlertPolicy(f"step-{number}-roles", "There is no such role.")
         if set(step.people) - known:
-            raise RulesRefused(f"step-{number}-people", "Choose among those who may see the group.")
+            raise InvalidAlertPolicy(f"step-{number}-people", "Choose among those who may see the group.")

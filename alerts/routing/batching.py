@@ -11,18 +11,21 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from alerts.models import Delivery, Destination
-from alerts.routing.preferences import hours_of
+from alerts.routing.preferences import notification_hours_of
 from closing.judging.notification_schedule import Cadence, NotificationHours, next_send_at
 from entities.models import Person
 
-APART = timedelta(minutes=5)  # between two messages to one person or destination (05-reliability A8)
-Way = tuple[int, Cadence]  # a person and how soon they are told
+MIN_MESSAGE_SPACING = timedelta(
+    minutes=5
+)  # between two messages to one person or destination (05-reliability A8)
+PersonCadence = tuple[int, Cadence]  # a person and how soon they are told
 
 
-def messages(ways: Collection[Way], as_of: datetime) -> dict[Way, Delivery]:
+def open_person_messages(ways: Collection[PersonCadence], as_of: datetime) -> dict[PersonCadence, Delivery]:
     """The message of each person and rhythm that takes more lines: one that nobody has begun to send, or a new one.
 
-    A new one is due when its rhythm and the hours of its person say, and APART from every other message to them.
+    A new one is due when its rhythm and the hours of its person say, and MIN_MESSAGE_SPACING from every other
+    message to them.
     """
     people = {person for person, _ in ways}
     waiting = (
@@ -30,7 +33,7 @@ def messages(ways: Collection[Way], as_of: datetime) -> dict[Way, Delivery]:
         .filter(recipient__in=people, state=Delivery.State.WAITING, attempts=0, trouble=None)
         .order_by("due_at", "pk")
     )
-    found: dict[Way, Delivery] = {}
+    found: dict[PersonCadence, Delivery] = {}
     for each in waiting.select_related("recipient"):
         found.setdefault((each.person.pk, Cadence(each.rhythm)), each)
     new = sorted(way for way in ways if way not in found)
@@ -43,12 +46,12 @@ def message_id(uid: UUID) -> str:
     return f"<{uid}@{urlsplit(settings.PUBLIC_BASE_URL).hostname}>"
 
 
-def on_time(people: Collection[int], as_of: datetime) -> None:
+def reschedule_waiting(people: Collection[int], as_of: datetime) -> None:
     """Let what waits for these people be due when their hours of now say, which may have changed."""
     waiting = Delivery.objects.select_for_update(skip_locked=True).filter(
         recipient__in=people, state=Delivery.State.WAITING, attempts=0, due_at__gt=as_of
     )
-    hours = hours_of(people, as_of)
+    hours = notification_hours_of(people, as_of)
     taken = _taken(people, as_of)
     for each in waiting.order_by("rhythm", "due_at"):
         own = taken[each.recipient_id or 0]
@@ -61,16 +64,16 @@ def on_time(people: Collection[int], as_of: datetime) -> None:
 def _taken(people: Collection[int], as_of: datetime) -> dict[int, list[datetime]]:
     """When these people get, or have just got, other messages."""
     found: dict[int, list[datetime]] = defaultdict(list)
-    others = Delivery.objects.filter(recipient__in=people, due_at__gt=as_of - APART)
+    others = Delivery.objects.filter(recipient__in=people, due_at__gt=as_of - MIN_MESSAGE_SPACING)
     for person, moment in others.exclude(state=Delivery.State.CANCELLED).values_list("recipient", "due_at"):
         if person is not None:
             found[person].append(moment)
     return found
 
 
-def _made(ways: Collection[Way], as_of: datetime) -> list[Delivery]:
+def _made(ways: Collection[PersonCadence], as_of: datetime) -> list[Delivery]:
     people = {person for person, _ in ways}
-    hours, taken = hours_of(people, as_of), _taken(people, as_of)
+    hours, taken = notification_hours_of(people, as_of), _taken(people, as_of)
     made = []
     for person, rhythm in ways:
         due, uid = _free(rhythm, hours[person], as_of, taken[person]), uuid4()
@@ -91,7 +94,7 @@ def _made(ways: Collection[Way], as_of: datetime) -> list[Delivery]:
 def _free(
     rhythm: Cadence, hours: NotificationHours, as_of: datetime, taken: Collection[datetime]
 ) -> datetime:
-    """The first moment that suits the person and is APART from all that they get."""
+    """The first moment that suits the person and is MIN_MESSAGE_SPACING from all that they get."""
     wanted = next_send_at(rhythm, hours, as_of)
     while (free := _after(taken, wanted)) != wanted:
         wanted = next_send_at(Cadence.IMMEDIATE, hours, free)  # making room may have led into quiet hours
@@ -100,13 +103,13 @@ def _free(
 
 def _after(taken: Collection[datetime], moment: datetime) -> datetime:
     for other in sorted(taken):
-        if abs(other - moment) < APART:
-            moment = other + APART
+        if abs(other - moment) < MIN_MESSAGE_SPACING:
+            moment = other + MIN_MESSAGE_SPACING
     return moment
 
 
-def messages_to(places: Sequence[Destination], as_of: datetime) -> dict[int, Delivery]:
-    """The message of each destination that takes more lines: one that waits, or a new one APART from the last."""
+def open_destination_messages(places: Sequence[Destination], as_of: datetime) -> dict[int, Delivery]:
+    """The message of each destination that takes more lines: one that waits, or a new one (MIN_MESSAGE_SPACING)."""
     waiting = (
         Delivery.objects.select_for_update(of=("self",), skip_locked=True)
         .filter(destination__in=places, state=Delivery.State.WAITING, attempts=0, trouble=None)
@@ -121,10 +124,15 @@ def messages_to(places: Sequence[Destination], as_of: datetime) -> dict[int, Del
 
 def _new(places: Sequence[Destination], as_of: datetime) -> list[Delivery]:
     last: dict[int, datetime] = {}
-    others = Delivery.objects.filter(destination__in=places, trouble=None, due_at__gt=as_of - APART)
+    others = Delivery.objects.filter(
+        destination__in=places, trouble=None, due_at__gt=as_of - MIN_MESSAGE_SPACING
+    )
     for place, due in others.exclude(state=Delivery.State.CANCELLED).values_list("destination", "due_at"):
         last[place or 0] = max(due, last.get(place or 0, due))
-    due_at = {place.pk: max(as_of, last[place.pk] + APART) if place.pk in last else as_of for place in places}
+    due_at = {
+        place.pk: max(as_of, last[place.pk] + MIN_MESSAGE_SPACING) if place.pk in last else as_of
+        for place in places
+    }
     return Delivery.objects.bulk_create(
         new_delivery(as_of, due_at[place.pk], place=place) for place in places
     )

@@ -13,11 +13,11 @@ from closing.calendar.months import active_month
 from entities.models import Group, LegalEntity
 from periods.models import FiscalPeriod
 
-Place = tuple[int, date]  # an entity and a reporting month
-Places = Mapping[int, frozenset[Place]]  # what each notice tells of, by its id
+RowKey = tuple[int, date]  # an entity and a reporting month
+RowKeysByNotice = Mapping[int, frozenset[RowKey]]  # what each notice tells of, by its id
 
 
-def places_of(notices: Iterable[Notice]) -> dict[int, frozenset[Place]]:
+def row_keys_by_notice(notices: Iterable[Notice]) -> dict[int, frozenset[RowKey]]:
     """What notices tell of, by their ids: a period's own place, or all that a connection reads or a group holds.
 
     A connection's are of the month that was being closed when it was raised, by the latest local day among its
@@ -47,11 +47,11 @@ def places_of(notices: Iterable[Notice]) -> dict[int, frozenset[Place]]:
     return found
 
 
-def entities_of(notices: Collection[Notice]) -> dict[int, list[int]]:
+def entities_by_notice(notices: Collection[Notice]) -> dict[int, list[int]]:
     """The entities that each notice is about, by the notice's id."""
     periods = FiscalPeriod.objects.filter(pk__in={each.period_id for each in notices if each.period_id})
     entity_of = dict(periods.values_list("pk", "entity"))
-    many = places_of(each for each in notices if each.period_id is None)
+    many = row_keys_by_notice(each for each in notices if each.period_id is None)
     return {
         each.pk: [entity_of[each.period_id]] if each.period_id else sorted({pk for pk, _ in many[each.pk]})
         for each in notices

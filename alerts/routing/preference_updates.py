@@ -8,47 +8,49 @@ from datetime import datetime
 from django.db import transaction
 
 from alerts.models import DeliveryLine, Habits, Subscription
-from alerts.routing.batching import on_time
-from alerts.routing.preferences import _HABITS, Arranged, arranged_by
-from alerts.routing.rerouting import readdress
+from alerts.routing.batching import reschedule_waiting
+from alerts.routing.preferences import _HABITS, NotificationPreferences, load_preferences
+from alerts.routing.rerouting import reroute_waiting
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence
 from entities.models import Person
 
 
 @transaction.atomic
-def arrange(person: Person, wanted: Arranged, as_of: datetime) -> Arranged:
+def update_preferences(
+    person: Person, wanted: NotificationPreferences, as_of: datetime
+) -> NotificationPreferences:
     """Make it so; returns what was arranged before.
 
     What waits to be sent follows: messages are due when the new hours say, and what is switched off is taken out of
     them. Where that leaves nobody to hear of it, administrators are told.
     """
     Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
-    before = arranged_by(person)
+    before = load_preferences(person)
     rhythms = {
-        kind: rhythm for kind, rhythm in wanted.rhythms.items() if rhythm is not DEFAULT_CADENCES[kind]
+        kind: rhythm for kind, rhythm in wanted.cadences.items() if rhythm is not DEFAULT_CADENCES[kind]
     }
-    wanted = replace(wanted, rhythms=rhythms)
+    wanted = replace(wanted, cadences=rhythms)
     Subscription.objects.filter(person=person).exclude(kind__in=[kind.value for kind in rhythms]).delete()
     for kind, rhythm in rhythms.items():
         Subscription.objects.update_or_create(
             person=person, kind=kind.value, defaults={"rhythm": rhythm.value}
         )
-    if replace(wanted, rhythms={}) == Arranged():
+    if replace(wanted, cadences={}) == NotificationPreferences():
         Habits.objects.filter(person=person).delete()
     else:
         fields = {name: getattr(wanted, name) for name in _HABITS}
         Habits.objects.update_or_create(person=person, defaults={**fields, "calendar_id": wanted.calendar})
     if wanted != before:
-        on_time([person.pk], as_of)
-        readdress(DeliveryLine.objects.filter(recipient=person), as_of)
+        reschedule_waiting([person.pk], as_of)
+        reroute_waiting(DeliveryLine.objects.filter(recipient=person), as_of)
     return before
 
 
-def switch_off(person: Person, kinds: frozenset[NoticeKind], as_of: datetime) -> Arranged:
+def unsubscribe(person: Person, kinds: frozenset[NoticeKind], as_of: datetime) -> NotificationPreferences:
     """Tell the person of these kinds no more; returns what was arranged before."""
     with transaction.atomic():
-        now = arranged_by(person)
-        return arrange(
-            person, replace(now, rhythms={**now.rhythms, **dict.fromkeys(kinds, Cadence.NEVER)}), as_of
+        now = load_preferences(person)
+        return update_preferences(
+            person, replace(now, cadences={**now.cadences, **dict.fromkeys(kinds, Cadence.NEVER)}), as_of
         )

@@ -9,22 +9,22 @@ from typing import Any
 
 from django.core import signing
 
-from alerts.models import DIGEST_AT, Habits, Subscription
+from alerts.models import DEFAULT_DIGEST_TIME, Habits, Subscription
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence, NotificationHours
 from entities.calendars import work_calendars
 from entities.models import Person
 
-Chosen = dict[tuple[int, NoticeKind], Cadence]
+CadenceChoices = dict[tuple[int, NoticeKind], Cadence]
 
 
-def chosen_by(people: Collection[int]) -> Chosen:
+def chosen_cadences(people: Collection[int]) -> CadenceChoices:
     """What these people have chosen otherwise than usual, by person and kind, in one query."""
     rows = Subscription.objects.filter(person__in=people).values_list("person", "kind", "rhythm")
     return {(person, NoticeKind(kind)): Cadence(rhythm) for person, kind, rhythm in rows}
 
 
-def hours_of(people: Collection[int], as_of: datetime) -> dict[int, NotificationHours]:
+def notification_hours_of(people: Collection[int], as_of: datetime) -> dict[int, NotificationHours]:
     """The hours of these people by id; three queries at most, whatever their number."""
     rows = list(
         Person.objects.filter(pk__in=people).values_list(
@@ -43,7 +43,7 @@ def hours_of(people: Collection[int], as_of: datetime) -> dict[int, Notification
     return {
         pk: NotificationHours(
             zone=zone,
-            digest_at=at if at is not None else DIGEST_AT,
+            digest_at=at if at is not None else DEFAULT_DIGEST_TIME,
             digest_weekday=weekday or 0,
             quiet_from=begin,
             quiet_until=end,
@@ -54,7 +54,7 @@ def hours_of(people: Collection[int], as_of: datetime) -> dict[int, Notification
     }
 
 
-class ArrangementRefused(ValueError):
+class InvalidPreferences(ValueError):
     """What cannot be arranged so; `field` is the input that it is about, the text says why and what to do."""
 
     def __init__(self, field: str, words: str) -> None:
@@ -63,14 +63,14 @@ class ArrangementRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Arranged:
+class NotificationPreferences:
     """All that a person has arranged: rhythms that differ from the usual ones, hours, and when they are away.
 
-    `calendar` is the id of a work calendar. Raises ArrangementRefused for what makes no sense.
+    `calendar` is the id of a work calendar. Raises InvalidPreferences for what makes no sense.
     """
 
-    rhythms: Mapping[NoticeKind, Cadence] = field(default_factory=dict)
-    digest_at: time = DIGEST_AT
+    cadences: Mapping[NoticeKind, Cadence] = field(default_factory=dict)
+    digest_at: time = DEFAULT_DIGEST_TIME
     digest_weekday: int = 0
     quiet_from: time | None = None
     quiet_until: time | None = None
@@ -81,19 +81,19 @@ class Arranged:
 
     def __post_init__(self) -> None:
         if not 0 <= self.digest_weekday <= 6:
-            raise ArrangementRefused("digest_weekday", "Choose a day of the week.")
+            raise InvalidPreferences("digest_weekday", "Choose a day of the week.")
         if (self.quiet_from is None) is not (self.quiet_until is None):
             missing = "quiet_until" if self.quiet_until is None else "quiet_from"
             words = "Quiet hours need a beginning and an end. Clear both to have none."
-            raise ArrangementRefused(missing, words)
+            raise InvalidPreferences(missing, words)
         if self.quiet_from is not None and self.quiet_from == self.quiet_until:
-            raise ArrangementRefused(
+            raise InvalidPreferences(
                 "quiet_until", "Quiet hours cannot end when they begin: nothing would ever be sent."
             )
         if self.away_until is not None and self.away_from is None:
-            raise ArrangementRefused("away_from", "Say from which day on you are away.")
+            raise InvalidPreferences("away_from", "Say from which day on you are away.")
         if self.away_from is not None and self.away_until is not None and self.away_until < self.away_from:
-            raise ArrangementRefused("away_until", "The last day away lies before the first one.")
+            raise InvalidPreferences("away_until", "The last day away lies before the first one.")
 
     def hours(self, zone: str, as_of: datetime) -> NotificationHours:
         """The hours that these come to for somebody in a zone."""
@@ -113,15 +113,15 @@ class Arranged:
         """A signed text that `from_token` makes the same of, for this person only."""
         told = {name: value for name, value in asdict(self).items() if name != "rhythms"}
         said: dict[str, Any] = {name: None if value is None else str(value) for name, value in told.items()}
-        return _signer(person).sign_object([dict(self.rhythms), said], compress=True)
+        return _signer(person).sign_object([dict(self.cadences), said], compress=True)
 
     @classmethod
-    def from_token(cls, token: str, person: Person) -> Arranged:
+    def from_token(cls, token: str, person: Person) -> NotificationPreferences:
         """What was arranged when the token was made; raises signing.BadSignature for one of anybody else."""
         rhythms, said = _signer(person).unsign_object(token)
         return cls(
             {NoticeKind(kind): Cadence(rhythm) for kind, rhythm in rhythms.items()},
-            digest_at=_clock(said["digest_at"]) or DIGEST_AT,
+            digest_at=_clock(said["digest_at"]) or DEFAULT_DIGEST_TIME,
             digest_weekday=int(said["digest_weekday"]),
             quiet_from=_clock(said["quiet_from"]),
             quiet_until=_clock(said["quiet_until"]),
@@ -150,7 +150,7 @@ _HABITS = (
 )
 
 
-def arranged_by(person: Person) -> Arranged:
+def load_preferences(person: Person) -> NotificationPreferences:
     """What a person has arranged; two queries."""
     rhythms = {
         NoticeKind(kind): Cadence(rhythm)
@@ -158,5 +158,7 @@ def arranged_by(person: Person) -> Arranged:
     }
     habits = Habits.objects.filter(person=person).first()
     if habits is None:
-        return Arranged(rhythms)
-    return Arranged(rhythms, calendar=habits.calendar_id, **{name: getattr(habits, name) for name in _HABITS})
+        return NotificationPreferences(rhythms)
+    return NotificationPreferences(
+        rhythms, calendar=habits.calendar_id, **{name: getattr(habits, name) for name in _HABITS}
+    )

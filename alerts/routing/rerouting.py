@@ -9,21 +9,21 @@ from uuid import uuid4
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from alerts.models import REACHING, Delivery, DeliveryLine, Notice
-from alerts.routing.alert_policy import alert_rules
-from alerts.routing.batching import Way, message_id, messages
-from alerts.routing.notice_scope import entities_of
-from alerts.routing.preferences import chosen_by
-from alerts.routing.router import address
+from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, Notice
+from alerts.routing.alert_policy import effective_alert_rules
+from alerts.routing.batching import PersonCadence, message_id, open_person_messages
+from alerts.routing.notice_scope import entities_by_notice
+from alerts.routing.preferences import chosen_cadences
+from alerts.routing.router import route_notices
 from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import LegalEntity
 
-SWITCHED_OFF = "its recipient has switched this off"
+RECIPIENT_UNSUBSCRIBED = "its recipient has switched this off"
 MOVED = "what it held is told in another message"
 
 
-def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
+def reroute_waiting(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
     """Put each of these lines into the message of the rhythm that counts now, and leave out what is switched off.
 
     Only lines to people count, in messages that nobody has begun to send. Runs in the transaction of the change.
@@ -35,8 +35,8 @@ def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
     lines = list(wanted.filter(delivery__in=before).select_related("notice").order_by("pk"))
     if not lines:
         return
-    rhythms = rhythms_of(lines)
-    moved: dict[Way, list[int]] = defaultdict(list)
+    rhythms = current_cadences(lines)
+    moved: dict[PersonCadence, list[int]] = defaultdict(list)
     unwanted: dict[int, list[DeliveryLine]] = defaultdict(list)
     for line in lines:
         person, rhythm = line.recipient_id or 0, rhythms[line.pk]
@@ -45,7 +45,7 @@ def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
         elif rhythm is not before[line.delivery_id]:
             moved[person, rhythm].append(line.pk)
     if moved:
-        for way, message in messages(moved.keys(), as_of).items():
+        for way, message in open_person_messages(moved.keys(), as_of).items():
             DeliveryLine.objects.filter(pk__in=moved[way]).update(delivery=message)
     for person, own in unwanted.items():
         _leave_out(person, own, as_of)
@@ -56,13 +56,13 @@ def readdress(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
     _tell_somebody({line.notice_id for own in unwanted.values() for line in own}, as_of)
 
 
-def rhythms_of(lines: Collection[DeliveryLine]) -> dict[int, Cadence]:
+def current_cadences(lines: Collection[DeliveryLine]) -> dict[int, Cadence]:
     """How soon each line is to be told, by its id, by what is chosen and agreed now."""
     notices = {line.notice_id: line.notice for line in lines}
-    about = entities_of(list(notices.values()))
+    about = entities_by_notice(list(notices.values()))
     ids = {pk for own in about.values() for pk in own}
-    rules = alert_rules(LegalEntity.objects.filter(pk__in=ids).values_list("pk", "group__path"))
-    chosen = chosen_by({line.recipient_id for line in lines if line.recipient_id is not None})
+    rules = effective_alert_rules(LegalEntity.objects.filter(pk__in=ids).values_list("pk", "group__path"))
+    chosen = chosen_cadences({line.recipient_id for line in lines if line.recipient_id is not None})
     found = {}
     for line in lines:
         kind, own = NoticeKind(line.notice.kind), about[line.notice_id]
@@ -84,10 +84,10 @@ def _leave_out(person: int, lines: Collection[DeliveryLine], as_of: datetime) ->
         due_at=as_of,
         ended_at=as_of,
         message_id=message_id(uid),
-        words=SWITCHED_OFF,
+        words=RECIPIENT_UNSUBSCRIBED,
     )
     DeliveryLine.objects.filter(pk__in=[line.pk for line in lines]).update(
-        delivery=ended, left_out=SWITCHED_OFF
+        delivery=ended, left_out=RECIPIENT_UNSUBSCRIBED
     )
 
 
@@ -95,6 +95,8 @@ def _tell_somebody(notice_ids: Collection[int], as_of: datetime) -> None:
     """What nobody is left to hear of goes to administrators, unless it is good news."""
     if not notice_ids:
         return
-    told = DeliveryLine.objects.filter(REACHING, notice__in=notice_ids)
+    told = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=notice_ids)
     left = Notice.objects.filter(pk__in=notice_ids).exclude(pk__in=told.values("notice"))
-    address(list(left.exclude(kind__in=[each.value for each in INFORMATIONAL_KINDS])), as_of, fall_back=True)
+    route_notices(
+        list(left.exclude(kind__in=[each.value for each in INFORMATIONAL_KINDS])), as_of, fall_back=True
+    )

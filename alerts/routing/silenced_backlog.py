@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice
-from alerts.routing.batching import Way, messages, messages_to
-from alerts.routing.notice_scope import places_of
-from alerts.routing.recipients import people_around, sees
-from alerts.routing.rerouting import SWITCHED_OFF, rhythms_of
+from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice
+from alerts.routing.batching import PersonCadence, open_destination_messages, open_person_messages
+from alerts.routing.notice_scope import row_keys_by_notice
+from alerts.routing.recipients import can_see, load_audiences
+from alerts.routing.rerouting import RECIPIENT_UNSUBSCRIBED, current_cadences
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence
 
@@ -29,45 +29,47 @@ def is_silenced(notice: Notice, entities: Collection[int], silenced: Collection[
     return all(entity in silenced for entity in entities)
 
 
-def tell_what_was_set_aside(silenced: Collection[int], as_of: datetime) -> int:
+def requeue_after_silence(silenced: Collection[int], as_of: datetime) -> int:
     """Put each line whose silence is over into a message; returns how many messages that touched.
 
     `silenced` are the entities that still are. Runs in the transaction of an evaluation.
     """
-    aside = DeliveryLine.objects.filter(left_out=SET_ASIDE).select_related(
+    aside = DeliveryLine.objects.filter(left_out=LEFT_OUT_BY_SILENCE).select_related(
         "recipient", "destination__group", "notice__period", "notice__connection", "notice__group"
     )
     lines = list(aside.order_by("pk"))
     if not lines:
         return 0
-    places = places_of(line.notice for line in lines)
-    around = people_around({entity for own in places.values() for entity, _ in own})
+    places = row_keys_by_notice(line.notice for line in lines)
+    around = load_audiences({entity for own in places.values() for entity, _ in own})
     over = []
     for line in lines:
         reader = line.destination or line.recipient
         # As it was when it was set aside: of a connection everybody hears of what they see.
-        seen = {entity for entity, _ in places[line.notice_id] if reader and sees(reader, around[entity])}
+        seen = {entity for entity, _ in places[line.notice_id] if reader and can_see(reader, around[entity])}
         if not is_silenced(line.notice, seen, silenced):
             over.append(line)
     to_people = [line for line in over if line.recipient_id is not None]
     touched = _to_people(to_people, as_of) if to_people else 0
     to_places = {line.destination.pk: line.destination for line in over if line.destination is not None}
-    for pk, message in messages_to(list(to_places.values()), as_of).items() if to_places else ():
+    for pk, message in (
+        open_destination_messages(list(to_places.values()), as_of).items() if to_places else ()
+    ):
         _move([line for line in over if line.destination_id == pk], message)
         touched += 1
     return touched
 
 
 def _to_people(lines: Sequence[DeliveryLine], as_of: datetime) -> int:
-    rhythms, ways = rhythms_of(lines), defaultdict[Way, list[DeliveryLine]](list)
+    rhythms, ways = current_cadences(lines), defaultdict[PersonCadence, list[DeliveryLine]](list)
     unwanted = []
     for line in lines:
         if rhythms[line.pk] is Cadence.NEVER:
             unwanted.append(line.pk)
         else:
             ways[line.recipient_id or 0, rhythms[line.pk]].append(line)
-    DeliveryLine.objects.filter(pk__in=unwanted).update(left_out=SWITCHED_OFF)
-    for way, message in messages(ways.keys(), as_of).items():
+    DeliveryLine.objects.filter(pk__in=unwanted).update(left_out=RECIPIENT_UNSUBSCRIBED)
+    for way, message in open_person_messages(ways.keys(), as_of).items():
         _move(ways[way], message)
     return len(ways)
 

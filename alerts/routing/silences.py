@@ -27,11 +27,11 @@ from periods.board_cache.change_feed import nudge_after_commit
 MOST_DAYS = 31  # ahead: a silence cannot be forgotten for ever (05-reliability A9)
 LONGEST_REASON = 500  # letters
 CLOCKS_DIFFER = timedelta(seconds=5)
-Place = LegalEntity | Group
-Span = tuple[datetime, datetime]  # from the first moment until the one that is not in it any more
+SilenceTarget = LegalEntity | Group
+SilenceSpan = tuple[datetime, datetime]  # from the first moment until the one that is not in it any more
 
 
-class SilenceRefused(ValueError):
+class InvalidSilence(ValueError):
     """What cannot be silenced so; `field` is the input that it is about ("" for none), the text says what to do."""
 
     def __init__(self, field: str, words: str) -> None:
@@ -39,14 +39,14 @@ class SilenceRefused(ValueError):
         self.field = field
 
 
-class MayNotSilence(Exception):
+class SilenceNotAllowed(Exception):
     """The person sees it, and only reads it."""
 
 
 # --- who may ------------------------------------------------------------------------------------------------------
 
 
-def groups_to_silence(person: Person) -> QuerySet[Group]:
+def silenceable_groups(person: Person) -> QuerySet[Group]:
     """The groups that a person may silence: those they work on as finance or administrator, in the order of the tree.
 
     Its finance staff too, and not administrators alone: who promises a close is who knows that reminders are of no
@@ -64,14 +64,14 @@ def groups_to_silence(person: Person) -> QuerySet[Group]:
     return groups.filter(Exists(held.alias(below=path).filter(below__startswith=F("group__path"))))
 
 
-def may_silence(person: Person, place: Place) -> bool:
-    """Whether a person may silence an entity that they work on, or a group (`groups_to_silence`)."""
+def may_silence(person: Person, place: SilenceTarget) -> bool:
+    """Whether a person may silence an entity that they work on, or a group (`silenceable_groups`)."""
     if isinstance(place, Group):
-        return groups_to_silence(person).filter(pk=place.pk).exists()
+        return silenceable_groups(person).filter(pk=place.pk).exists()
     return writable_entities(person).filter(pk=place.pk).exists()
 
 
-def silences_seen_by(person: Person) -> QuerySet[Silence]:
+def visible_silences(person: Person) -> QuerySet[Silence]:
     """Every silence, in force or past, of an entity that the person sees or of a group above one, newest first."""
     seen = LegalEntity.objects.visible_to(person)
     below = seen.alias(at=StrIndex(F("group__path"), OuterRef("group__path"))).filter(at=1)
@@ -82,7 +82,7 @@ def silences_seen_by(person: Person) -> QuerySet[Silence]:
 # --- making and lifting -------------------------------------------------------------------------------------------
 
 
-def today_of(place: Place, at: datetime) -> date:
+def today_of(place: SilenceTarget, at: datetime) -> date:
     """Which day it is there; in a group, where it is earliest."""
     if isinstance(place, LegalEntity):
         return local_date(at, zone_named(place.zone))
@@ -92,19 +92,21 @@ def today_of(place: Place, at: datetime) -> date:
 
 
 @transaction.atomic
-def make_silence(by: Person, place: Place, last_day: date | None, reason: str, at: datetime) -> Silence:
+def create_silence(
+    by: Person, place: SilenceTarget, last_day: date | None, reason: str, at: datetime
+) -> Silence:
     """Silence an entity or a group up to and with a day; one that is in force there ends in favour of this one.
 
-    The same again changes nothing. Raises MayNotSilence and SilenceRefused.
+    The same again changes nothing. Raises SilenceNotAllowed and InvalidSilence.
     """
     if not may_silence(by, place):
-        raise MayNotSilence
+        raise SilenceNotAllowed
     wanted = _checked(place, last_day, at)
     words = " ".join(reason.replace("\0", "").split())
     if not words:
-        raise SilenceRefused("reason", "Say why in a few words: whoever misses a reminder will ask.")
+        raise InvalidSilence("reason", "Say why in a few words: whoever misses a reminder will ask.")
     if len(words) > LONGEST_REASON:
-        raise SilenceRefused("reason", f"That is {len(words)} letters long; the longest is {LONGEST_REASON}.")
+        raise InvalidSilence("reason", f"That is {len(words)} letters long; the longest is {LONGEST_REASON}.")
     before = _in_force_of(_locked(place), at)
     if before is not None and (before.last_day, before.reason) == (wanted, words):
         return before
@@ -118,10 +120,10 @@ def make_silence(by: Person, place: Place, last_day: date | None, reason: str, a
 
 @transaction.atomic
 def lift_silence(by: Person, silence: Silence, at: datetime) -> bool:
-    """End it now; False where it has ended already. Raises MayNotSilence."""
-    place = place_of(silence)
+    """End it now; False where it has ended already. Raises SilenceNotAllowed."""
+    place = silence_target(silence)
     if not may_silence(by, place):
-        raise MayNotSilence
+        raise SilenceNotAllowed
     _locked(place)
     now = Silence.objects.select_for_update(of=("self",)).get(pk=silence.pk)
     if is_over(now, at):
@@ -133,7 +135,7 @@ def lift_silence(by: Person, silence: Silence, at: datetime) -> bool:
 
 def is_over(silence: Silence, at: datetime) -> bool:
     """Whether it has been lifted, or its last day is over everywhere in what it silences."""
-    return silence.lifted_at is not None or silence.last_day < today_of(place_of(silence), at)
+    return silence.lifted_at is not None or silence.last_day < today_of(silence_target(silence), at)
 
 
 def still_in_force(silences: Sequence[Silence], at: datetime) -> list[Silence]:
@@ -154,27 +156,27 @@ def still_in_force(silences: Sequence[Silence], at: datetime) -> list[Silence]:
     return found
 
 
-def place_of(silence: Silence) -> Place:
+def silence_target(silence: Silence) -> SilenceTarget:
     """What it silences."""
     place = silence.entity or silence.group
     assert place is not None  # a constraint of the table
     return place
 
 
-def in_force_of(place: Place, at: datetime) -> Silence | None:
+def current_silence(place: SilenceTarget, at: datetime) -> Silence | None:
     """The silence of exactly this entity or group that is in force."""
     return _in_force_of(place, at)
 
 
-def _checked(place: Place, last_day: date | None, at: datetime) -> date:
+def _checked(place: SilenceTarget, last_day: date | None, at: datetime) -> date:
     if last_day is None:
-        raise SilenceRefused("last_day", "Choose the last day of the silence.")
+        raise InvalidSilence("last_day", "Choose the last day of the silence.")
     today = today_of(place, at)
     if last_day < today:
-        raise SilenceRefused("last_day", f"{weekday_and_date(last_day)} is past. Choose today or later.")
+        raise InvalidSilence("last_day", f"{weekday_and_date(last_day)} is past. Choose today or later.")
     farthest = today + timedelta(days=MOST_DAYS)
     if last_day > farthest:
-        raise SilenceRefused(
+        raise InvalidSilence(
             "last_day",
             f"A silence lasts {MOST_DAYS} days at most. Choose a day up to {weekday_and_date(farthest)};"
             " it can be made longer later.",
@@ -182,14 +184,14 @@ def _checked(place: Place, last_day: date | None, at: datetime) -> date:
     return last_day
 
 
-def _locked(place: Place) -> Place:
+def _locked(place: SilenceTarget) -> SilenceTarget:
     """Nobody else silences it until this transaction ends."""
     model = Group if isinstance(place, Group) else LegalEntity
     model._default_manager.select_for_update(no_key=True).values("pk").get(pk=place.pk)
     return place
 
 
-def _in_force_of(place: Place, at: datetime) -> Silence | None:
+def _in_force_of(place: SilenceTarget, at: datetime) -> Silence | None:
     own = Q(group=place) if isinstance(place, Group) else Q(entity=place)
     return Silence.objects.filter(own, lifted_at=None, last_day__gte=today_of(place, at)).first()
 
@@ -240,7 +242,7 @@ class _Covered:
         return over if self.lifted_at is None else min(over, self.lifted_at)
 
 
-def silenced(
+def silences_by_entity(
     ids: Collection[int] | None, as_of: datetime, ahead: timedelta = timedelta(0)
 ) -> dict[int, RowSilence]:
     """The silence that each of these entities (None: of all) was under at a moment, in one query.
@@ -261,17 +263,17 @@ def silenced(
     }
 
 
-def silenced_on_boards(ids: Collection[int], as_of: datetime) -> dict[int, RowSilence]:
-    """As `silenced`, also for a silence that somebody whose clock is a little ahead has just made.
+def silences_for_boards(ids: Collection[int], as_of: datetime) -> dict[int, RowSilence]:
+    """As `silences_by_entity`, also for a silence that somebody whose clock is a little ahead has just made.
 
     A kept board looks at an entity when it hears of it, and would not look again when our clock gets there.
     """
-    return silenced(ids, as_of, CLOCKS_DIFFER)
+    return silences_by_entity(ids, as_of, CLOCKS_DIFFER)
 
 
-def silences_over(ids: Collection[int] | None, as_of: datetime) -> dict[int, list[Span]]:
+def silence_spans(ids: Collection[int] | None, as_of: datetime) -> dict[int, list[SilenceSpan]]:
     """When each of these entities (None: of all) was silenced up to a moment, in one query; spans do not touch."""
-    spans: dict[int, list[Span]] = defaultdict(list)
+    spans: dict[int, list[SilenceSpan]] = defaultdict(list)
     for each in _covered(ids, as_of, "", made_by=as_of):
         if each.ends > each.made_at:
             spans[each.entity].append((each.made_at, each.ends))
@@ -287,8 +289,8 @@ def _covered(
         return [_Covered(*row) for row in cursor.fetchall()]
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    found: list[Span] = []
+def _joined(spans: Iterable[SilenceSpan]) -> list[SilenceSpan]:
+    found: list[SilenceSpan] = []
     for begins, ends in sorted(spans):
         if found and begins <= found[-1][1]:
             found[-1] = found[-1][0], max(ends, found[-1][1])

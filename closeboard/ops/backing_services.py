@@ -20,7 +20,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from closeboard.ops import postgres
-from closeboard.ops.children import Child, ServiceError, clear_stale, package_folder, spawn, stop, wait_until
+from closeboard.ops.children import (
+    Child,
+    ServiceError,
+    kill_stale_server,
+    package_folder,
+    spawn,
+    stop,
+    wait_until,
+)
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 ROOM = 2 * 1024**3  # bytes; a run of the tests takes up less than half of it
@@ -28,7 +36,7 @@ LONGEST_SOCKET_FOLDER = 85  # a unix socket's path may have 107 bytes; what foll
 
 
 @dataclass
-class Services:
+class BackingServices:
     """What runs: the environment that reaches it, and the children that we started ourselves."""
 
     env: dict[str, str] = field(default_factory=dict)
@@ -36,12 +44,14 @@ class Services:
 
 
 @contextlib.contextmanager
-def running(state: Path, profile: str, environ: Mapping[str, str] = os.environ) -> Iterator[Services]:
+def run_services(
+    state: Path, profile: str, environ: Mapping[str, str] = os.environ
+) -> Iterator[BackingServices]:
     """Run PostgreSQL and Valkey with their data in `state` for the length of a with block.
 
-    `profile` names a row of PROFILES. Raises ServiceError. Services whose URL is in `environ` are left alone.
+    `profile` names a row of PROFILES. Raises ServiceError. BackingServices whose URL is in `environ` are left alone.
     """
-    services = Services()
+    services = BackingServices()
     sockets = _socket_folder(state)
     log = state / "log"
     log.mkdir(exist_ok=True)
@@ -69,19 +79,19 @@ def running(state: Path, profile: str, environ: Mapping[str, str] = os.environ) 
         shutil.rmtree(sockets, ignore_errors=True)
 
 
-def remove(state: Path) -> None:
+def remove_state(state: Path) -> None:
     """Delete a state folder and what root had to keep elsewhere for it."""
-    start_afresh(state)
+    reset_state(state)
     for folder in (postgres.home_of(state), state):
         if folder.exists():
             shutil.rmtree(folder)
 
 
-def start_afresh(state: Path) -> None:
+def reset_state(state: Path) -> None:
     """Forget the data in a state folder, and end the servers that a killed supervisor left there."""
     home = postgres.home_of(state)
-    clear_stale(home / "data" / "postmaster.pid", home / "data", signal.SIGINT)
-    clear_stale(state / "valkey" / "valkey.pid", state / "valkey", signal.SIGTERM)
+    kill_stale_server(home / "data" / "postmaster.pid", home / "data", signal.SIGINT)
+    kill_stale_server(state / "valkey" / "valkey.pid", state / "valkey", signal.SIGTERM)
     for folder in (home / "data", state / "valkey"):
         shutil.rmtree(folder, ignore_errors=True)
     _forget_sockets(state)
@@ -147,7 +157,7 @@ def _start_valkey(
     program = find_valkey(environ)
     home = state / "valkey"
     home.mkdir(mode=0o700, exist_ok=True)
-    clear_stale(home / "valkey.pid", home, signal.SIGTERM)
+    kill_stale_server(home / "valkey.pid", home, signal.SIGTERM)
     path = sockets / "valkey.sock"
     settings = {
         "port": "0",

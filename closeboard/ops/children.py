@@ -47,7 +47,7 @@ class Child:
         return self.process.poll() is not None
 
 
-def tie_to_us(stop_with: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+def die_with_parent(stop_with: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
     """What a child must do between fork and exec so that the kernel signals it when we die."""
     parent = os.getpid()
 
@@ -91,7 +91,7 @@ def spawn(
             user=None if owner is None else owner[0],
             group=None if owner is None else owner[1],
             extra_groups=None if owner is None else [],
-            preexec_fn=tie_to_us(stop_with),  # noqa: PLW1509 - one thread only, see the first lines
+            preexec_fn=die_with_parent(stop_with),  # noqa: PLW1509 - one thread only, see the first lines
         )
     return Child(name, process, log, stop_with, grace)
 
@@ -146,7 +146,7 @@ def last_lines(log: Path, count: int = 20) -> str:
         return ""
 
 
-def clear_stale(pid_file: Path, folder: Path, stop_with: signal.Signals) -> None:
+def kill_stale_server(pid_file: Path, folder: Path, stop_with: signal.Signals) -> None:
     """End the server that a killed supervisor left in `folder`, and drop its pid file.
 
     A process counts as that server only if it works in `folder`: the id alone may belong to another by now.

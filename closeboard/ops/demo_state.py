@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OUR_OWN = "our own"
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not chosen
-THIS_MACHINE = ("127.0.0.1", "localhost", "::1", *EVERYWHERE)
+ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - recognised, not chosen
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1", *ALL_INTERFACES)
 
 
 def demo_env(state: Path, host: str, port: int) -> dict[str, str]:
@@ -46,7 +46,7 @@ def demo_env(state: Path, host: str, port: int) -> dict[str, str]:
 
 
 @dataclass
-class Memory:
+class DemoState:
     """What the demo remembers between two runs, in a small JSON file."""
 
     path: Path
@@ -58,16 +58,16 @@ class Memory:
             return {}
         return read
 
-    def knows(self, name: str, value: str) -> bool:
+    def matches(self, name: str, value: str) -> bool:
         return self._read().get(name) == value
 
-    def note(self, name: str, value: str) -> None:
+    def remember(self, name: str, value: str) -> None:
         write_private(self.path, json.dumps(self._read() | {name: value}))
 
     def forget(self, name: str) -> None:
         write_private(self.path, json.dumps({k: v for k, v in self._read().items() if k != name}))
 
-    def database(self, environ: Mapping[str, str]) -> str:
+    def database_fingerprint(self, environ: Mapping[str, str]) -> str:
         """Which database the notes are about: ours, or a fingerprint of somebody's DATABASE_URL."""
         url = environ.get("DATABASE_URL")
         return hashlib.sha256(url.encode()).hexdigest() if url else OUR_OWN
@@ -75,14 +75,14 @@ class Memory:
     def simulator_port(self) -> int:
         """The simulator's port: the same as last time, for the demo's connections know it, unless it is taken."""
         before = int(self._read().get("simulator port", "0"))
-        if before and not taken("127.0.0.1", before):
+        if before and not port_is_taken("127.0.0.1", before):
             return before
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = int(free.getsockname()[1])
         if before:
-            self.note("simulator moved", "yes")
-        self.note("simulator port", str(port))
+            self.remember("simulator moved", "yes")
+        self.remember("simulator port", str(port))
         return port
 
 
@@ -94,14 +94,14 @@ def fingerprint_of_migrations(project: Path) -> str:
     return total.hexdigest()
 
 
-def listens(port: int, address: str = "127.0.0.1") -> bool:
+def port_is_open(port: int, address: str = "127.0.0.1") -> bool:
     """True if something on this machine accepts connections there."""
     with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
         return True
     return False
 
 
-def taken(host: str, port: int) -> bool:
+def port_is_taken(host: str, port: int) -> bool:
     """True if we could not listen there, or if the browser's `localhost` would reach somebody else over IPv6."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as ours:
@@ -110,7 +110,7 @@ def taken(host: str, port: int) -> bool:
             ours.bind((host, port))
         except OSError:
             return True
-    return host in ("127.0.0.1", "localhost") and listens(port, "::1")
+    return host in ("127.0.0.1", "localhost") and port_is_open(port, "::1")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from closeboard.ops.children import Child, ServiceError, clear_stale, last_lines, package_folder, spawn
+from closeboard.ops.children import Child, ServiceError, kill_stale_server, last_lines, package_folder, spawn
 
 OLDEST = 15
 DEBIANS = Path("/usr/lib/postgresql")
@@ -79,7 +79,7 @@ def start(
     if owner is not None and package is not None:
         programs = _copy_of(package, home)
     version = _version(programs)
-    clear_stale(data / "postmaster.pid", data, signal.SIGINT)
+    kill_stale_server(data / "postmaster.pid", data, signal.SIGINT)
     folder = sockets / "postgres"
     folder.mkdir(mode=0o700)
     if owner is not None:

@@ -18,7 +18,7 @@ class OnTimeRate:
 
     `missed` are closed late, or still open past their deadline. The rest is due as well but left out of the rate:
     `perhaps` was closed between two reads on both sides of its deadline, `date_unknown` already closed when first
-    read, `not_known` has no state that the deadline can be held against. `no_deadline` is never due.
+    read, `unknown` has no state that the deadline can be held against. `no_deadline` is never due.
     """
 
     on_time: int = 0

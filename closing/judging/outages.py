@@ -16,9 +16,9 @@ SAME_OUTAGE_WITHIN = timedelta(hours=2)  # trouble that comes back so soon is th
 class OutageInputs:
     """How reading a connection has gone.
 
-    `readings` holds the last reading of each entity that counts, None for one that was never read, and `tried_since`
-    the first attempt. `refused` says that the newest attempt that ended was turned away, `read` that it brought
-    something. `settled` says that we have been back for long enough to say that no reading comes.
+    `readings` holds the last reading of each entity that counts, None for one that was never read, and
+    `first_attempt_at` the first attempt. `refused` says that the newest attempt that ended was turned away, `read`
+    that it brought something. `settled` says that we have been back for long enough to say that no reading comes.
     """
 
     interval: timedelta

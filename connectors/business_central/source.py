@@ -19,10 +19,19 @@ from closing.calendar.months import month_end, month_of, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.odata.entra import TokenCache
-from connectors.odata.lists import BadRow, Service, flag, maybe_text, moment, plain_date, query, text
-from connectors.source import SourceSettings, Wanted
+from connectors.odata.lists import (
+    InvalidRow,
+    ODataClient,
+    bool_field,
+    date_field,
+    datetime_field,
+    odata_query,
+    optional_text_field,
+    text_field,
+)
+from connectors.source import CompanyRef, SourceSettings
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
-from infra.outbound.requests import Limits
+from infra.outbound.requests import RequestLimits
 
 AT_ONCE = 3
 RESOURCE = "https://api.businesscentral.dynamics.com"
@@ -59,25 +68,27 @@ class _Trouble(Exception):
 
 
 @dataclass(frozen=True)
-class BizCentralSource:
+class BusinessCentralSource:
     """One Business Central environment (LedgerSource)."""
 
     settings: SourceSettings
     tokens: TokenCache
-    limits: Limits
+    limits: RequestLimits
 
-    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> ReadResult:
+    def read(self, wanted: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
         """Read the periods of the wanted companies that touch the span; see LedgerSource.
 
         A company is named by its id or its name, without case; its identity is its id.
         """
         with self._service() as service:
             root = self._root(service)
-            companies = _companies(service.rows(root + query(select="id,name,displayName", orderby="name")))
+            companies = _companies(
+                service.rows(root + odata_query(select="id,name,displayName", orderby="name"))
+            )
             readings: list[PeriodReading] = []
             gaps: list[ReadGap] = []
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-                asked: list[tuple[Wanted, Future[list[Any]], Future[list[Any]]]] = []
+                asked: list[tuple[CompanyRef, Future[list[Any]], Future[list[Any]]]] = []
                 for one in {wish.erp_id.casefold(): wish for wish in wanted}.values():
                     try:
                         company = _find(one, companies)
@@ -112,10 +123,10 @@ class BizCentralSource:
                 server_clock=service.server_clock,
             )
 
-    def _service(self) -> Service:
+    def _service(self) -> ODataClient:
         # Tokens are issued for the product, not for the address: only a sovereign cloud's own host names another.
         own = self.settings.base_url.lower().startswith("https://api.businesscentral.")
-        return Service(
+        return ODataClient(
             self.settings,
             self.tokens,
             self.limits,
@@ -123,7 +134,7 @@ class BizCentralSource:
             headers={"Data-Access-Intent": "ReadOnly"},
         )
 
-    def _root(self, service: Service) -> str:
+    def _root(self, service: ODataClient) -> str:
         tenant, environment = (
             quote(part, safe="") for part in (self.settings.tenant, self.settings.environment)
         )
@@ -132,12 +143,14 @@ class BizCentralSource:
         return f"{service.base}/v2.0/{tenant}/{environment}/api/v2.0/companies"
 
     def _has_periods(
-        self, service: Service, root: str, one: Wanted, companies: Mapping[str, ListedCompany]
+        self, service: ODataClient, root: str, one: CompanyRef, companies: Mapping[str, ListedCompany]
     ) -> bool:
         """Whether a company without periods around the span has any at all."""
         place = f"{root}({_find(one, companies).identity})"
         try:
-            return bool(service.rows(f"{place}/accountingPeriods" + query(select="id,startingDate", top="1")))
+            return bool(
+                service.rows(f"{place}/accountingPeriods" + odata_query(select="id,startingDate", top="1"))
+            )
         except RequestFailed as wrong:
             raise _of_one_company(wrong) from None
 
@@ -145,7 +158,7 @@ class BizCentralSource:
 def _around(span: DateSpan) -> str:
     first = max(span.first - BEFORE, date(1753, 1, 1)) if span.first > date(1755, 1, 1) else date(1753, 1, 1)
     last = span.last + AFTER if span.last < date(9998, 1, 1) else span.last
-    return query(filter=f"startingDate ge {first} and startingDate le {last}", orderby="startingDate")
+    return odata_query(filter=f"startingDate ge {first} and startingDate le {last}", orderby="startingDate")
 
 
 def _answered(future: Future[list[Any]]) -> list[Any]:
@@ -181,16 +194,16 @@ def _companies(rows: Sequence[Any]) -> dict[str, ListedCompany]:
     found: dict[str, ListedCompany] = {}
     for row in rows:
         try:
-            identity = str(UUID(text(row, "id")))
-            company = ListedCompany(erp_id=identity, name=text(row, "name"), identity=identity)
-        except (BadRow, ValueError) as wrong:
+            identity = str(UUID(text_field(row, "id")))
+            company = ListedCompany(erp_id=identity, name=text_field(row, "name"), identity=identity)
+        except (InvalidRow, ValueError) as wrong:
             raise AnswerMisread(f"The list of companies has a row that cannot be read: {wrong}.") from None
         if found.setdefault(identity, company) != company:
             raise AnswerMisread(f"The list of companies names {identity} twice with different names.")
     return found
 
 
-def _find(wanted: Wanted, companies: Mapping[str, ListedCompany]) -> ListedCompany:
+def _find(wanted: CompanyRef, companies: Mapping[str, ListedCompany]) -> ListedCompany:
     asked, pinned = wanted.erp_id.casefold(), wanted.identity.lower()
     found = companies.get(asked) or next(
         (one for one in companies.values() if one.name.casefold() == asked), None
@@ -220,11 +233,11 @@ def _window(rows: Sequence[Any]) -> _Window:
         raise _Trouble(GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one.")
     try:
         return _Window(
-            allowed_from=plain_date(rows[0], "allowPostingFrom"),
-            allowed_to=plain_date(rows[0], "allowPostingTo"),
-            changed_at=moment(rows[0], "lastModifiedDateTime"),
+            allowed_from=date_field(rows[0], "allowPostingFrom"),
+            allowed_to=date_field(rows[0], "allowPostingTo"),
+            changed_at=datetime_field(rows[0], "lastModifiedDateTime"),
         )
-    except BadRow as wrong:
+    except InvalidRow as wrong:
         raise _Trouble(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {wrong}.") from None
 
 
@@ -232,19 +245,19 @@ def _starts(rows: Sequence[Any]) -> list[_Start]:
     found: dict[date, _Start] = {}
     for row in rows:
         try:
-            first = plain_date(row, "startingDate")
+            first = date_field(row, "startingDate")
             if first is None:
-                raise BadRow("startingDate is blank")
+                raise InvalidRow("startingDate is blank")
             if first.year > 9000:
-                raise BadRow(f"startingDate is {first}")
+                raise InvalidRow(f"startingDate is {first}")
             start = _Start(
                 first,
-                maybe_text(row, "name") or "",
-                flag(row, "newFiscalYear"),
-                flag(row, "closed"),
-                flag(row, "dateLocked"),
+                optional_text_field(row, "name") or "",
+                bool_field(row, "newFiscalYear"),
+                bool_field(row, "closed"),
+                bool_field(row, "dateLocked"),
             )
-        except BadRow as wrong:
+        except InvalidRow as wrong:
             raise _Trouble(GapReason.BAD_ROW, f"An accounting period cannot be read: {wrong}.") from None
         if found.setdefault(first, start) != start:
             raise _Trouble(

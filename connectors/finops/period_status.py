@@ -9,19 +9,19 @@ from typing import Any
 
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason
-from connectors.odata.lists import BadRow, maybe_text, text
+from connectors.odata.lists import InvalidRow, optional_text_field, text_field
 
-Key = tuple[str, str, str]  # calendar, year, period name, each without case
+StatusKey = tuple[str, str, str]  # calendar, year, period name, each without case
 
 
 @dataclass(slots=True)
-class Status:
+class CompanyStatus:
     """What the status entity says about one wanted company."""
 
-    facts: dict[Key, FinopsFacts] = field(default_factory=dict)
+    facts: dict[StatusKey, FinopsFacts] = field(default_factory=dict)
     trouble: tuple[GapReason, str] | None = None
 
-    def add(self, key: Key, facts: FinopsFacts) -> None:
+    def add(self, key: StatusKey, facts: FinopsFacts) -> None:
         before = self.facts.setdefault(key, facts)
         if before is not facts and before != facts and self.trouble is None:
             words = f"Period {key[2]!r} of {key[1]} came twice with different values. The next read decides."
@@ -45,12 +45,12 @@ class _Columns:
 
     def facts(self, row: Mapping[str, Any]) -> FinopsFacts:
         if not self.complete:
-            raise BadRow("PeriodStatus is missing")
+            raise InvalidRow("PeriodStatus is missing")
         values = self._take(row)
         try:
             known = self._known.get(values)
         except TypeError:
-            raise BadRow("a status or access level is a list or an object") from None
+            raise InvalidRow("a status or access level is a list or an object") from None
         if known is None:
             known = self._known[values] = self._facts(values)
         return known
@@ -72,22 +72,22 @@ def _word(value: Any, name: str) -> str | None:
     """The wire's own word; a bare number is kept as its digits, for the rules to find unknown (E15)."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return maybe_text({name: value}, name)
+    return optional_text_field({name: value}, name)
 
 
-class Statuses:
+class StatusCollector:
     """Sorts the rows of the status entity to the wanted companies. This is the hot loop: 120,000 rows in one read."""
 
-    def __init__(self, wanted: Iterable[str], owners: Mapping[str, str], keys: Iterable[Key]) -> None:
-        self.of = {company: Status() for company in wanted}
-        self.strays = 0  # rows that name no company at all
+    def __init__(self, wanted: Iterable[str], owners: Mapping[str, str], keys: Iterable[StatusKey]) -> None:
+        self.by_company = {company: CompanyStatus() for company in wanted}
+        self.unattributed_rows = 0  # rows that name no company at all
         self._owners = owners  # ledger name -> company, for rows that name no company
         self._keys = frozenset(keys)
         self._columns: dict[tuple[str, ...], _Columns] = {}
-        self._by_id: dict[str, Status | None] = {}  # as the wire writes it
-        self._by_place: dict[tuple[str, str, str], Key | None] = {}
+        self._by_id: dict[str, CompanyStatus | None] = {}  # as the wire writes it
+        self._by_place: dict[tuple[str, str, str], StatusKey | None] = {}
 
-    def take(self, rows: Iterable[Any]) -> None:
+    def add_rows(self, rows: Iterable[Any]) -> None:
         where = itemgetter("LegalEntityId", "Calendar", "YearName", "PeriodName")
         for row in rows:
             try:
@@ -104,31 +104,31 @@ class Statuses:
                 if columns is None:
                     columns = self._columns[names] = _Columns(names)
                 status.add(key, columns.facts(row))
-            except BadRow as wrong:
+            except InvalidRow as wrong:
                 status.trouble = (
                     GapReason.BAD_ROW,
                     f"Its status of {name!r} {year} cannot be read: {wrong}.",
                 )
 
-    def _slowly(self, row: Any) -> tuple[Status | None, Key | None]:
+    def _slowly(self, row: Any) -> tuple[CompanyStatus | None, StatusKey | None]:
         """The same for a row that is seen in this form for the first time, or is bad."""
         try:
-            company = maybe_text(row, "LegalEntityId")
-        except BadRow:
+            company = optional_text_field(row, "LegalEntityId")
+        except InvalidRow:
             company = None
         try:
-            owner = (company or "").casefold() or self._owners[text(row, "LedgerName").casefold()]
-        except (BadRow, KeyError):
-            self.strays += 1
+            owner = (company or "").casefold() or self._owners[text_field(row, "LedgerName").casefold()]
+        except (InvalidRow, KeyError):
+            self.unattributed_rows += 1
             return None, None
-        status = self.of.get(owner)
+        status = self.by_company.get(owner)
         if company:
             self._by_id[company] = status
         if status is None:
             return None, None
         try:
-            place = (text(row, "Calendar"), text(row, "YearName"), text(row, "PeriodName"))
-        except BadRow as wrong:
+            place = (text_field(row, "Calendar"), text_field(row, "YearName"), text_field(row, "PeriodName"))
+        except InvalidRow as wrong:
             status.trouble = (GapReason.BAD_ROW, f"A status row cannot be read: {wrong}.")
             return None, None
         folded = (place[0].casefold(), place[1].casefold(), place[2].casefold())

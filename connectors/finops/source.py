@@ -14,12 +14,20 @@ from typing import Any
 from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
-from connectors.finops.period_status import Key, Statuses
+from connectors.finops.period_status import StatusCollector, StatusKey
 from connectors.odata.entra import TokenCache
-from connectors.odata.lists import BadRow, Service, any_of, maybe_text, noon_date, query, text
-from connectors.source import SourceSettings, Wanted
+from connectors.odata.lists import (
+    InvalidRow,
+    ODataClient,
+    noon_date_field,
+    odata_query,
+    optional_text_field,
+    or_filter,
+    text_field,
+)
+from connectors.source import CompanyRef, SourceSettings
 from infra.outbound.errors import AccessRefused, AnswerMisread
-from infra.outbound.requests import Limits
+from infra.outbound.requests import RequestLimits
 
 STATUS_SETS = (
     "LedgerFiscalPeriodsV2",
@@ -44,7 +52,7 @@ class _Period:
 
 @dataclass(slots=True)
 class _Calendar:
-    periods: dict[Key, _Period] = field(default_factory=dict)
+    periods: dict[StatusKey, _Period] = field(default_factory=dict)
     trouble: tuple[GapReason, str] | None = None
 
 
@@ -54,17 +62,17 @@ class FinopsSource:
 
     settings: SourceSettings
     tokens: TokenCache
-    limits: Limits
+    limits: RequestLimits
 
-    def read(self, wanted: Sequence[Wanted], span: DateSpan) -> ReadResult:
+    def read(self, wanted: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
         """Read the periods of the wanted legal entities that touch the span; see LedgerSource."""
-        with Service(self.settings, self.tokens, self.limits) as service:
+        with ODataClient(self.settings, self.tokens, self.limits) as service:
             data = f"{service.base}/data/"
             with ThreadPoolExecutor(max_workers=4) as pool:
                 document = pool.submit(service.get, data)
                 lists = [
                     pool.submit(
-                        service.rows, data + name + query(cross_company="true", **options, count="true")
+                        service.rows, data + name + odata_query(cross_company="true", **options, count="true")
                     )
                     for name, options in _lists(span).items()
                 ]
@@ -76,13 +84,13 @@ class FinopsSource:
             calendars = _calendars(period_rows, span)
             found = {one.erp_id.casefold(): one for one in wanted if one.erp_id.casefold() in companies}
             options = _status_filter(list(found), companies, ledgers, calendars)
-            statuses = Statuses(
+            statuses = StatusCollector(
                 found, ledgers.owner, [key for one in calendars.values() for key in one.periods]
             )
             if options is not None:
-                url = data + status_set + query(cross_company="true", **options, count="true")
-                for rows in service.lists(url, big=True):
-                    statuses.take(rows)
+                url = data + status_set + odata_query(cross_company="true", **options, count="true")
+                for rows in service.pages(url, big=True):
+                    statuses.add_rows(rows)
             readings, gaps = _assemble(wanted, companies, ledgers, calendars, statuses)
             return ReadResult(
                 readings=tuple(readings),
@@ -130,9 +138,9 @@ def _companies(rows: Iterable[Any]) -> dict[str, ListedCompany]:
     found: dict[str, ListedCompany] = {}
     for row in rows:
         try:
-            erp_id = text(row, "LegalEntityId")
-            name = maybe_text(row, "Name") or erp_id
-        except BadRow:
+            erp_id = text_field(row, "LegalEntityId")
+            name = optional_text_field(row, "Name") or erp_id
+        except InvalidRow:
             continue
         found.setdefault(erp_id.casefold(), ListedCompany(erp_id, name))
     return found
@@ -147,18 +155,18 @@ class _Ledgers:
         self.trouble: dict[str, tuple[GapReason, str]] = {}
         for row in rows:
             try:
-                company = text(row, "LegalEntityId").casefold()
-            except BadRow:
+                company = text_field(row, "LegalEntityId").casefold()
+            except InvalidRow:
                 continue
             try:
-                calendar = text(row, "FiscalCalendar").casefold()
+                calendar = text_field(row, "FiscalCalendar").casefold()
                 if self.calendar.setdefault(company, calendar) != calendar:
                     self.trouble[company] = (
                         GapReason.CONFLICT,
                         "Two ledgers with different fiscal calendars came.",
                     )
-                self.owner[text(row, "Name").casefold()] = company
-            except BadRow as wrong:
+                self.owner[text_field(row, "Name").casefold()] = company
+            except InvalidRow as wrong:
                 if company not in self.calendar:
                     self.trouble[company] = (
                         GapReason.BAD_ROW,
@@ -171,13 +179,13 @@ def _calendars(rows: Iterable[Any], span: DateSpan) -> dict[str, _Calendar]:
     found: dict[str, _Calendar] = {}
     for row in rows:
         try:
-            name = text(row, "Calendar")
-        except BadRow as wrong:
+            name = text_field(row, "Calendar")
+        except InvalidRow as wrong:
             raise AnswerMisread(f"FiscalPeriods: a row names no calendar: {wrong}.") from None
         calendar = found.setdefault(name.casefold(), _Calendar())
         try:
             period = _period(name, row)
-        except BadRow as wrong:
+        except InvalidRow as wrong:
             calendar.trouble = (GapReason.BAD_ROW, f"A period of calendar {name} cannot be read: {wrong}.")
             continue
         if period.span.last < span.first or period.span.first > span.last:
@@ -192,13 +200,13 @@ def _calendars(rows: Iterable[Any], span: DateSpan) -> dict[str, _Calendar]:
 
 
 def _period(calendar: str, row: Mapping[str, Any]) -> _Period:
-    kind = maybe_text(row, "Type")
+    kind = optional_text_field(row, "Type")
     if kind not in TYPES:
-        raise BadRow(f"Type is {str(kind)[:40]!r}, not one of {', '.join(TYPES)}")
-    first, last = noon_date(row, "StartDate"), noon_date(row, "EndDate")
+        raise InvalidRow(f"Type is {str(kind)[:40]!r}, not one of {', '.join(TYPES)}")
+    first, last = noon_date_field(row, "StartDate"), noon_date_field(row, "EndDate")
     if last < first:
-        raise BadRow(f"it ends ({last}) before it begins ({first})")
-    year, name = text(row, "FiscalYear"), text(row, "PeriodName")
+        raise InvalidRow(f"it ends ({last}) before it begins ({first})")
+    year, name = text_field(row, "FiscalYear"), text_field(row, "PeriodName")
     return _Period(f"{calendar}|{year}|{name}", calendar, year, name, DateSpan(first, last), TYPES[kind])
 
 
@@ -215,11 +223,11 @@ def _status_filter(
     )
     if not years:
         return None
-    chains = [any_of("YearName", years)] if len(years) <= LONGEST_CHAIN else []
+    chains = [or_filter("YearName", years)] if len(years) <= LONGEST_CHAIN else []
     if len(found) <= FEW and len(companies) > 4 * len(found):
         # Nobody knows how the status entity writes the ids (03-erp-contracts 11.10), so each is asked in all cases.
         spellings = {form for one in found for form in (one, one.upper(), companies[one].erp_id)}
-        chains.append(any_of("LegalEntityId", sorted(spellings)))
+        chains.append(or_filter("LegalEntityId", sorted(spellings)))
     options = {"orderby": "LedgerName,Calendar,YearName,PeriodName"}
     # No $select: 37 of the 40 properties are needed, and naming one that an older version lacks is a 400.
     return {"filter": " and ".join(chains), **options} if chains else options
@@ -229,15 +237,15 @@ NO_STATUS = FinopsFacts(status=None)
 
 
 def _assemble(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[CompanyRef],
     companies: Mapping[str, ListedCompany],
     ledgers: _Ledgers,
     calendars: Mapping[str, _Calendar],
-    statuses: Statuses,
+    statuses: StatusCollector,
 ) -> tuple[list[PeriodReading], list[ReadGap]]:
     readings: list[PeriodReading] = []
     gaps: list[ReadGap] = []
-    some_status = any(status.facts for status in statuses.of.values())
+    some_status = any(status.facts for status in statuses.by_company.values())
     for erp_id in {one.erp_id.casefold(): one.erp_id for one in wanted}.values():
         company = erp_id.casefold()
         calendar = calendars.get(ledgers.calendar.get(company, ""), _Calendar())
@@ -245,7 +253,7 @@ def _assemble(
         if trouble:
             gaps.append(ReadGap(erp_id, *trouble))
             continue
-        facts = statuses.of[company].facts
+        facts = statuses.by_company[company].facts
         # By position and with the calendar's own texts: 120,000 of these are made in one read of a big group.
         readings += [
             PeriodReading(
@@ -268,7 +276,7 @@ def _trouble(
     companies: Mapping[str, ListedCompany],
     ledgers: _Ledgers,
     calendar: _Calendar,
-    statuses: Statuses,
+    statuses: StatusCollector,
     some_status: bool,
 ) -> tuple[GapReason, str] | None:
     """Why this company's periods cannot be believed, if so."""
@@ -291,7 +299,7 @@ def _trouble(
             GapReason.EMPTY,
             "Its fiscal calendar has no period in these months. Create the fiscal year there.",
         )
-    status = statuses.of[company]
+    status = statuses.by_company[company]
     if status.trouble:
         return status.trouble
     own = sum(key in status.facts for key in calendar.periods)
@@ -302,6 +310,6 @@ def _trouble(
         )
     if not own:
         return GapReason.EMPTY, "No period status came at all, which is suspicious. The last reading is kept."
-    if own < len(calendar.periods) and statuses.strays:
+    if own < len(calendar.periods) and statuses.unattributed_rows:
         return GapReason.BAD_ROW, "Some status rows name no company, and this one lacks some."
     return None

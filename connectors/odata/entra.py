@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
-from infra.outbound.requests import Answer, Wire
+from infra.outbound.requests import OutboundResponse, OutboundSession
 
 EARLY = 300.0  # seconds before its expiry at which a token is no longer used
 REFUSAL_KEPT = 900.0  # a definite refusal is not asked about again for this long (05-reliability E2)
@@ -23,7 +23,7 @@ FORCED_GAP = 60.0  # at most one forced refresh in this many seconds (E1)
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class ClientCredentials:
     """As whom to ask for what; `scope` is the resource with "/.default"."""
 
     authority: str
@@ -55,16 +55,16 @@ class TokenCache:
         self._lock = threading.Lock()
         self._salt = secrets.token_bytes(16)
 
-    def token(self, wire: Wire, who: Credentials) -> str:
+    def token(self, wire: OutboundSession, who: ClientCredentials) -> str:
         """A token that is good for some minutes; raises AccessRefused, also from memory, or ServerUnavailable."""
         entry = self._entry(who)
         with _Held(entry.lock, wire):
             if entry.token and self._clock() < entry.good_until:
-                wire.hide(entry.token)
+                wire.register_secrets(entry.token)
                 return entry.token
             return self._fetch(wire, who, entry)
 
-    def renew(self, wire: Wire, who: Credentials, refused: str) -> str:
+    def renew(self, wire: OutboundSession, who: ClientCredentials, refused: str) -> str:
         """A token other than the refused one: whatever another thread fetched meanwhile, else one forced refresh.
 
         Raises AccessRefused when the refused token is itself the fruit of a recent forced refresh.
@@ -82,13 +82,13 @@ class TokenCache:
             entry.token = ""
             return self._fetch(wire, who, entry)
 
-    def _entry(self, who: Credentials) -> _Entry:
+    def _entry(self, who: ClientCredentials) -> _Entry:
         digest = hashlib.blake2b(who.secret.encode(), key=self._salt).hexdigest()
         key = (who.authority, who.tenant, who.client_id, who.scope, digest)
         with self._lock:
             return self._entries.setdefault(key, _Entry())
 
-    def _fetch(self, wire: Wire, who: Credentials, entry: _Entry) -> str:
+    def _fetch(self, wire: OutboundSession, who: ClientCredentials, entry: _Entry) -> str:
         now = self._clock()
         if entry.refusal is not None and now < entry.refused_until:
             raise AccessRefused(
@@ -115,20 +115,20 @@ NOT_ACCEPTED = (
 class _Held:
     """Holds the lock, waiting for another thread's refresh no longer than this attempt may last."""
 
-    def __init__(self, lock: threading.Lock, wire: Wire) -> None:
+    def __init__(self, lock: threading.Lock, wire: OutboundSession) -> None:
         self._lock, self._wire = lock, wire
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=self._wire.deadline.cap(None)):
-            raise self._wire.deadline.passed()
+            raise self._wire.deadline.exceeded()
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
 
-def _ask(wire: Wire, who: Credentials) -> tuple[str, float]:
+def _ask(wire: OutboundSession, who: ClientCredentials) -> tuple[str, float]:
     """One request for a token, with its lifetime in seconds."""
-    wire.hide(who.secret)
+    wire.register_secrets(who.secret)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", who.tenant):
         raise AccessRefused("The tenant must be its id or its domain name. Correct the connection's tenant.")
     url = f"{who.authority.rstrip('/')}/{who.tenant}/oauth2/v2.0/token"
@@ -154,7 +154,7 @@ def _ask(wire: Wire, who: Credentials) -> tuple[str, float]:
         raise AnswerMisread(
             "The token endpoint answered without a usable token. Check the connection's authority."
         )
-    wire.hide(token)
+    wire.register_secrets(token)
     kind, lifetime = found.get("token_type"), found.get("expires_in")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise AnswerMisread("The token endpoint answered with a token that is not a bearer token.")
@@ -183,7 +183,7 @@ _CODES = {
 }
 
 
-def _refusal(wire: Wire, answer: Answer) -> RequestFailed:
+def _refusal(wire: OutboundSession, answer: OutboundResponse) -> RequestFailed:
     if 300 <= answer.status < 400:
         return AnswerMisread(
             "The token endpoint redirects elsewhere. Check the authority.", status=answer.status

@@ -9,19 +9,19 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
-from connectors.odata.entra import NOT_ACCEPTED, Credentials, TokenCache
+from connectors.odata.entra import NOT_ACCEPTED, ClientCredentials, TokenCache
 from connectors.source import SourceSettings
 from infra.hosts import ForbiddenAddress, parse_url
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
-from infra.outbound.host_limits import Deadline
-from infra.outbound.requests import Answer, Limits, Wire
+from infra.outbound.host_limits import TimeBudget
+from infra.outbound.requests import OutboundResponse, OutboundSession, RequestLimits
 
 
-class BadRow(Exception):
+class InvalidRow(Exception):
     """One row is not what the contract says; the text says which field, never more than its beginning."""
 
 
-class Service:
+class ODataClient:
     """One ERP environment during one attempt: knows its origin, its token and how much was read.
 
     The token is asked for `resource`, by default the environment itself. Use it as a context manager: entering it
@@ -32,7 +32,7 @@ class Service:
         self,
         settings: SourceSettings,
         tokens: TokenCache,
-        limits: Limits,
+        limits: RequestLimits,
         *,
         resource: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -55,7 +55,7 @@ class Service:
             ) from None
         self.base = f"{target.scheme}://{target.netloc}"  # lower case, no slash: what Entra wants as audience
         self._origin = target.origin
-        self._who = Credentials(
+        self._who = ClientCredentials(
             settings.authority,
             settings.tenant,
             settings.client_id,
@@ -63,39 +63,41 @@ class Service:
             settings.secret,
         )
         try:
-            self.wire = Wire(settings.allowed_hosts, Deadline(settings.budget_seconds), limits)
+            self.session = OutboundSession(
+                settings.allowed_hosts, TimeBudget(settings.budget_seconds), limits
+            )
         except ValueError as wrong:
             raise AccessRefused(f"The connection's allowed hosts cannot be used: {wrong}.") from None
-        self.wire.hide(settings.secret)
-        self.wire.check(self.base)  # before a token is asked for: no socket at all for a forbidden address
+        self.session.register_secrets(settings.secret)
+        self.session.check(self.base)  # before a token is asked for: no socket at all for a forbidden address
 
-    def __enter__(self) -> Service:
-        self.wire.__enter__()
+    def __enter__(self) -> ODataClient:
+        self.session.__enter__()
         try:
             # Before any thread asks: a token endpoint in trouble is met once, not by each of them in turn.
-            self._tokens.token(self.wire, self._who)
+            self._tokens.token(self.session, self._who)
         except BaseException:
-            self.wire.__exit__(None, None, None)
+            self.session.__exit__(None, None, None)
             raise
         return self
 
     def __exit__(self, *raised: Any) -> None:
-        self.wire.__exit__(*raised)
+        self.session.__exit__(*raised)
 
-    def get(self, url: str, *, big: bool = False) -> Answer:
+    def get(self, url: str, *, big: bool = False) -> OutboundResponse:
         """GET a document of this environment; raises AccessRefused (401, 403, 404) or AnswerMisread."""
         self._pin(url)
-        token = self._tokens.token(self.wire, self._who)
+        token = self._tokens.token(self.session, self._who)
         answer = self._get(url, token, big)
         if answer.status == 401:
-            answer = self._get(url, self._tokens.renew(self.wire, self._who, token), big)
+            answer = self._get(url, self._tokens.renew(self.session, self._who, token), big)
         if 200 <= answer.status < 300:
             with self._lock:
                 self.server_clock = answer.server_clock or self.server_clock
             return answer
         raise self._error(answer)
 
-    def lists(self, url: str, *, big: bool = False) -> Iterator[list[Any]]:
+    def pages(self, url: str, *, big: bool = False) -> Iterator[list[Any]]:
         """The pages of one list, each as its rows; `big` pages have the larger cap.
 
         Raises AnswerMisread for a link that loops, leaves or never ends, ServerUnavailable when fewer rows came than
@@ -122,22 +124,22 @@ class Service:
             url = _on_the_line(link)
             if url in seen:
                 raise AnswerMisread(
-                    f"{answer.target.place}: the link to the next page leads to one already read."
+                    f"{answer.target.without_query}: the link to the next page leads to one already read."
                 )
             self._pin(url)
         if 0 < came < counted:  # nothing at all is for the connectors to judge
             raise ServerUnavailable(
-                f"{answer.target.place}: {came} of {counted} rows came; the list changed while it was read. "
+                f"{answer.target.without_query}: {came} of {counted} rows came; the list changed while it was read. "
                 "It is read again at the next sync."
             )
 
     def rows(self, url: str) -> list[Any]:
         """All rows of one list."""
-        return [row for page in self.lists(url) for row in page]
+        return [row for page in self.pages(url) for row in page]
 
-    def _get(self, url: str, token: str, big: bool) -> Answer:
+    def _get(self, url: str, token: str, big: bool) -> OutboundResponse:
         cap = self._limits.page_bytes if big else self._limits.small_page_bytes
-        return self.wire.get(url, {**self._headers, "Authorization": f"Bearer {token}"}, cap=cap)
+        return self.session.get(url, {**self._headers, "Authorization": f"Bearer {token}"}, cap=cap)
 
     def _pin(self, url: str) -> None:
         try:
@@ -147,14 +149,14 @@ class Service:
         if not same:
             # The bearer token must not travel there, and what would come back is not this ERP's word.
             raise AnswerMisread(
-                f"The ERP's answer links to another place ({self.wire.scrub(url.partition('?')[0])[:99]}) instead of "
-                f"{self.base}; it is not followed. Check what stands between us and the ERP."
+                f"The ERP's answer links to another place ({self.session.scrub(url.partition('?')[0])[:99]}) instead "
+                f"of {self.base}; it is not followed. Check what stands between us and the ERP."
             )
 
-    def _error(self, answer: Answer) -> AccessRefused | AnswerMisread:
+    def _error(self, answer: OutboundResponse) -> AccessRefused | AnswerMisread:
         said = _said(answer)
-        told = f" It says: {self.wire.scrub(said)[:200]}" if said else ""
-        place, status = answer.target.place, answer.status
+        told = f" It says: {self.session.scrub(said)[:200]}" if said else ""
+        place, status = answer.target.without_query, answer.status
         if status == 401:
             return AccessRefused(f"{NOT_ACCEPTED}{told}", status=status)
         if status == 403:
@@ -180,7 +182,7 @@ class Service:
 SAFE = "(),:'"
 
 
-def query(**options: str) -> str:
+def odata_query(**options: str) -> str:
     """A query string of OData options: keyword `filter` becomes $filter; `cross_company` stays without the mark."""
     parts = []
     for name, value in options.items():
@@ -193,14 +195,14 @@ def text_literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def any_of(name: str, values: Iterable[str]) -> str:
+def or_filter(name: str, values: Iterable[str]) -> str:
     """A chain of `or`, because neither product understands `in` everywhere."""
     return "(" + " or ".join(f"{name} eq {text_literal(value)}" for value in values) + ")"
 
 
-def _envelope(answer: Answer) -> tuple[list[Any], str | None, int]:
+def _envelope(answer: OutboundResponse) -> tuple[list[Any], str | None, int]:
     """Rows, link to the next page and the count of the whole list (0 where none is told)."""
-    found, place, status = answer.document, answer.target.place, answer.status
+    found, place, status = answer.document, answer.target.without_query, answer.status
     rows = found.get("value") if isinstance(found, dict) else None
     if not isinstance(rows, list):
         raise AnswerMisread(f"{place}: the answer is JSON but holds no list of values.", status=status)
@@ -217,7 +219,7 @@ def _on_the_line(link: str) -> str:
     return re.sub(r"[^!$-;=?-\[\]-~#\\]", lambda mark: quote(mark[0], safe=""), link)
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: OutboundResponse) -> str:
     """What an error answer says: F&O puts the business text into innererror, Business Central into message."""
     error = (answer.problem or {}).get("error")
     if isinstance(error, dict):
@@ -227,71 +229,73 @@ def _said(answer: Answer) -> str:
             error.get("message"),
             error.get("code"),
         )
-        return next((text for text in texts if isinstance(text, str) and text.strip()), "")
+        return next(
+            (text_field for text_field in texts if isinstance(text_field, str) and text_field.strip()), ""
+        )
     return answer.sample
 
 
-# Strict fields of one row. Each raises BadRow and shows no more of a wrong value than its beginning.
+# Strict fields of one row. Each raises InvalidRow and shows no more of a wrong value than its beginning.
 
 
-def text(row: Mapping[str, Any], name: str) -> str:
+def text_field(row: Mapping[str, Any], name: str) -> str:
     """A text that is there and not blank."""
-    value = maybe_text(row, name)
+    value = optional_text_field(row, name)
     if not value:
-        raise BadRow(f"{name} is empty")
+        raise InvalidRow(f"{name} is empty")
     return value
 
 
-def maybe_text(row: Mapping[str, Any], name: str) -> str | None:
+def optional_text_field(row: Mapping[str, Any], name: str) -> str | None:
     """A text or null; a missing property is an error, since the contract has it."""
     value = _there(row, name)
     if value is None:
         return None
     if not isinstance(value, str) or not _storable(value):
-        raise BadRow(f"{name} is not a text: {_shown(value)}")
+        raise InvalidRow(f"{name} is not a text: {_shown(value)}")
     return value
 
 
-def flag(row: Mapping[str, Any], name: str) -> bool:
+def bool_field(row: Mapping[str, Any], name: str) -> bool:
     value = _there(row, name)
     if not isinstance(value, bool):
-        raise BadRow(f"{name} is not true or false: {_shown(value)}")
+        raise InvalidRow(f"{name} is not true or false: {_shown(value)}")
     return value
 
 
-def plain_date(row: Mapping[str, Any], name: str) -> date | None:
+def date_field(row: Mapping[str, Any], name: str) -> date | None:
     """Business Central's date: yyyy-MM-dd, where 0001-01-01 (or null) means blank (03-erp-contracts fact 8)."""
     value = _there(row, name)
     if value is None:
         return None
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise BadRow(f"{name} is not a date: {_shown(value)}")
+        raise InvalidRow(f"{name} is not a date: {_shown(value)}")
     found = _real_date(value, name)
     return None if found == date.min else found
 
 
-def noon_date(row: Mapping[str, Any], name: str) -> date:
+def noon_date_field(row: Mapping[str, Any], name: str) -> date:
     """Finance & Operations' date, "2026-05-31T12:00:00Z": the date part as written, no zone shift; 1900 is blank."""
     value = _there(row, name)
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-        raise BadRow(f"{name} is not a date: {_shown(value)}")
+        raise InvalidRow(f"{name} is not a date: {_shown(value)}")
     found = _real_date(value[:10], name)
     if found == date(1900, 1, 1):
-        raise BadRow(f"{name} is blank")
+        raise InvalidRow(f"{name} is blank")
     return found
 
 
-def moment(row: Mapping[str, Any], name: str) -> datetime | None:
+def datetime_field(row: Mapping[str, Any], name: str) -> datetime | None:
     """An instant with its zone; null and the year 1 mean blank."""
     value = _there(row, name)
     if value is None:
         return None
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-        raise BadRow(f"{name} is not a moment: {_shown(value)}")
+        raise InvalidRow(f"{name} is not a moment: {_shown(value)}")
     try:
         found = datetime.fromisoformat(value)
     except ValueError:
-        raise BadRow(f"{name} is not a moment: {_shown(value)}") from None
+        raise InvalidRow(f"{name} is not a moment: {_shown(value)}") from None
     return None if found.year == 1 else found
 
 
@@ -304,16 +308,16 @@ def _real_date(value: str, name: str) -> date:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise BadRow(f"{name} is not a date: {_shown(value)}") from None
+        raise InvalidRow(f"{name} is not a date: {_shown(value)}") from None
 
 
 def _there(row: Mapping[str, Any], name: str) -> Any:
     if not isinstance(row, dict):
-        raise BadRow("the row is not an object")
+        raise InvalidRow("the row is not an object")
     try:
         return row[name]
     except KeyError:
-        raise BadRow(f"{name} is missing") from None
+        raise InvalidRow(f"{name} is missing") from None
 
 
 def _storable(value: str) -> bool:

@@ -13,11 +13,11 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from infra.hosts import HostRules, literal
+from infra.hosts import HostAllowlist, ip_literal
 from infra.outbound.errors import ServerUnavailable
 
 
-class Deadline:
+class TimeBudget:
     """The instant at which an attempt must end, on the monotonic clock."""
 
     def __init__(self, seconds: float) -> None:
@@ -31,10 +31,10 @@ class Deadline:
         """What one operation may take; raises ServerUnavailable when nothing is left."""
         left = self.remaining()
         if left <= 0:
-            raise self.passed()
+            raise self.exceeded()
         return left if seconds is None else min(seconds, left)
 
-    def passed(self) -> ServerUnavailable:
+    def exceeded(self) -> ServerUnavailable:
         return ServerUnavailable(
             f"The read did not finish within its {self.budget:g} seconds. It is tried again at the next sync; "
             "if this happens often, the ERP is slow or the connection's time budget too small."
@@ -46,13 +46,13 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)  # 20 ms to build: once per process
 
 
-class Transport(httpx2.HTTPTransport):
+class GuardedTransport(httpx2.HTTPTransport):
     """httpx2's transport over a pool that connects through our door.
 
     The pool is set the way the base class does it, because httpx2 offers no parameter for a network backend.
     """
 
-    def __init__(self, rules: HostRules, deadline: Deadline) -> None:
+    def __init__(self, rules: HostAllowlist, deadline: TimeBudget) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=_tls(),
             max_connections=10,
@@ -64,7 +64,7 @@ class Transport(httpx2.HTTPTransport):
 class _Door(httpcore2.NetworkBackend):
     """Resolves once, checks every address, connects to a checked one; SNI and Host stay the name's."""
 
-    def __init__(self, rules: HostRules, deadline: Deadline) -> None:
+    def __init__(self, rules: HostAllowlist, deadline: TimeBudget) -> None:
         self._rules = rules
         self._deadline = deadline
         self._tcp = httpcore2.SyncBackend()
@@ -88,7 +88,7 @@ class _Door(httpcore2.NetworkBackend):
         raise AssertionError("check_addresses never returns an empty list")
 
     def _resolve(self, host: str, port: int) -> list[str]:
-        if literal(host) is not None:
+        if ip_literal(host) is not None:
             return [host]
         found: list[str] = []
         trouble: list[OSError] = []
@@ -115,7 +115,7 @@ class _Door(httpcore2.NetworkBackend):
 class _Stream(httpcore2.NetworkStream):
     """A connection whose every operation ends with the attempt: a drip of bytes cannot prolong it."""
 
-    def __init__(self, inner: httpcore2.NetworkStream, deadline: Deadline) -> None:
+    def __init__(self, inner: httpcore2.NetworkStream, deadline: TimeBudget) -> None:
         self._inner = inner
         self._deadline = deadline
 

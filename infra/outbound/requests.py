@@ -1,6 +1,7 @@
 """The one HTTP door of connectors and channels: host rules, one deadline, byte caps, patience, strict JSON.
 
-Nothing else in this package opens a connection. A `Wire` lives for one attempt and is safe to share between threads.
+Nothing else in this package opens a connection. A `OutboundSession` lives for one attempt and is safe to share
+between threads.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from urllib.parse import quote_plus, urlencode
 
 import httpx2
 
-from infra.hosts import ForbiddenAddress, HostRules, Target
+from infra.hosts import ForbiddenAddress, HostAllowlist, UrlParts
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
-from infra.outbound.host_limits import Deadline, Transport
-from infra.outbound.strict_json import NotStrict, read_json
+from infra.outbound.host_limits import GuardedTransport, TimeBudget
+from infra.outbound.strict_json import InvalidJson, parse_strict_json
 
 LONGEST_WAIT = 900.0  # seconds; a source that asks for more is asked again after this (05-reliability E5)
-AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 ERROR_BYTES = 65_536
 SAMPLE = 200
 
@@ -37,7 +38,7 @@ for _name in ("httpx2", "httpcore2"):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """How much one attempt may take.
 
     A page of Finance & Operations holds 10,000 rows of about 1.2 kB, so 12 MB; 20 MB leaves room for long names.
@@ -56,10 +57,10 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutboundResponse:
     """One answer: `document` is the strict JSON of a 2xx, `sample` the beginning of any other body, scrubbed."""
 
-    target: Target
+    target: UrlParts
     status: int
     headers: httpx2.Headers
     document: Any = None
@@ -81,22 +82,22 @@ class _Again(Exception):
         self.words, self.status, self.wait, self.reached = words, status, wait, reached
 
 
-class Wire:
+class OutboundSession:
     """A door to the hosts of one connection for one attempt.
 
     `hide` names texts (secrets, tokens) that never appear in a sample or an error.
     """
 
-    def __init__(self, allowed_hosts: Iterable[str], deadline: Deadline, limits: Limits) -> None:
+    def __init__(self, allowed_hosts: Iterable[str], deadline: TimeBudget, limits: RequestLimits) -> None:
         self.deadline = deadline
         self.limits = limits
-        self._rules = HostRules(tuple(allowed_hosts))
+        self._rules = HostAllowlist(tuple(allowed_hosts))
         self._hidden: set[str] = set()
         self._lock = threading.Lock()
         self._bytes = 0
         self._not_before = 0.0
         self._client = httpx2.Client(
-            transport=Transport(self._rules, deadline),
+            transport=GuardedTransport(self._rules, deadline),
             follow_redirects=False,
             trust_env=False,
             headers={
@@ -114,7 +115,7 @@ class Wire:
     ) -> None:
         self._client.close()
 
-    def hide(self, *texts: str) -> None:
+    def register_secrets(self, *texts: str) -> None:
         self._hidden.update(form for text in texts if text for form in (text, quote_plus(text)))
 
     def scrub(self, text: str) -> str:
@@ -124,7 +125,7 @@ class Wire:
         text = _TOKENISH.sub("***", text)
         return "".join(mark if mark.isprintable() else " " for mark in text)
 
-    def check(self, url: str) -> Target:
+    def check(self, url: str) -> UrlParts:
         """The URL in parts when this connection may contact it; raises AccessRefused."""
         try:
             return self._rules.check(url)
@@ -134,22 +135,22 @@ class Wire:
                 "Correct the connection's address or its list of allowed hosts."
             ) from None
 
-    def get(self, url: str, headers: Mapping[str, str], *, cap: int) -> Answer:
+    def get(self, url: str, headers: Mapping[str, str], *, cap: int) -> OutboundResponse:
         """GET up to `cap` bytes, with patience; a status that no patience helps is returned. Raises RequestFailed."""
         return self._ask("GET", url, headers, None, cap)
 
-    def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
+    def post_form(self, url: str, form: Mapping[str, str]) -> OutboundResponse:
         """POST a form, as the token endpoint wants it; otherwise like `get`."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", url, headers, urlencode(form).encode(), ERROR_BYTES)
 
-    def post_json(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+    def post_json(self, url: str, headers: Mapping[str, str], content: bytes) -> OutboundResponse:
         """POST JSON whose answer's body nobody wants: of any 2xx only the status counts. Otherwise like `get`."""
         return self._ask("POST", url, {"Content-Type": "application/json", **headers}, content, 0)
 
     def _ask(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, cap: int
-    ) -> Answer:
+    ) -> OutboundResponse:
         # Not stamina: waits must follow Retry-After, slow every thread of this principal, never outlast the budget
         # and hand an overlong wait to the caller, who keeps the countdown in SQL.
         target = self.check(url)
@@ -159,13 +160,13 @@ class Wire:
                 return self._once(method, target, headers, content, cap)
             except _Again as again:
                 if self.deadline.remaining() <= 0:
-                    raise self.deadline.passed() from None
+                    raise self.deadline.exceeded() from None
                 wait = min(again.wait or 0.0, LONGEST_WAIT)
                 delay = self._delay(wait, turn)
                 if turn == self.limits.retries or delay >= self.deadline.remaining():
                     raise ServerUnavailable(
-                        f"{target.place}: {again.words}. It is tried again later; nothing needs to be done unless "
-                        "it stays so.",
+                        f"{target.without_query}: {again.words}. It is tried again later; nothing needs to be done "
+                        "unless it stays so.",
                         status=again.status,
                         retry_after=wait or None,
                         reached=again.reached,
@@ -194,8 +195,8 @@ class Wire:
             time.sleep(delay)
 
     def _once(
-        self, method: str, target: Target, headers: Mapping[str, str], content: bytes | None, cap: int
-    ) -> Answer:
+        self, method: str, target: UrlParts, headers: Mapping[str, str], content: bytes | None, cap: int
+    ) -> OutboundResponse:
         seconds = self.deadline.cap(self.limits.operation_seconds)
         request = self._client.build_request(
             method,
@@ -234,57 +235,57 @@ class Wire:
         except httpx2.TransportError as wrong:
             raise _Again(f"the connection broke ({type(wrong).__name__})") from None
 
-    def _read(self, target: Target, response: httpx2.Response, cap: int) -> Answer:
+    def _read(self, target: UrlParts, response: httpx2.Response, cap: int) -> OutboundResponse:
         status, headers = response.status_code, response.headers
         if not 200 <= status < 300:
             return self._read_problem(target, response)
         if not cap:
-            return Answer(target, status, headers)
+            return OutboundResponse(target, status, headers)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         encoding = headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip", "deflate"}:
             raise AnswerMisread(
-                f"{target.place} answered in an encoding that was not asked for ({encoding[:20]})."
+                f"{target.without_query} answered in an encoding that was not asked for ({encoding[:20]})."
             )
         if kind != "application/json":
             sample = self.scrub(
                 self._body(target, response, ERROR_BYTES, whole=False).decode("utf-8", "replace")
             )
             raise AnswerMisread(
-                f"{target.place} answered {kind or 'something without a type'} instead of JSON: usually a login page "
-                f"or a proxy between us and the ERP. It begins: {sample[:SAMPLE]}",
+                f"{target.without_query} answered {kind or 'something without a type'} instead of JSON: usually a "
+                f"login page or a proxy between us and the ERP. It begins: {sample[:SAMPLE]}",
                 status=status,
             )
         body = self._body(target, response, cap)
         try:
-            return Answer(target, status, headers, document=read_json(body))
-        except NotStrict as wrong:
+            return OutboundResponse(target, status, headers, document=parse_strict_json(body))
+        except InvalidJson as wrong:
             if wrong.cut_short:
                 raise _Again(f"the answer ends before its end ({wrong})", status) from None
             sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
             raise AnswerMisread(
-                f"{target.place} answered JSON that cannot be trusted: {self.scrub(str(wrong))[:SAMPLE]}. "
+                f"{target.without_query} answered JSON that cannot be trusted: {self.scrub(str(wrong))[:SAMPLE]}. "
                 f"It begins: {sample}",
                 status=status,
             ) from None
 
-    def _read_problem(self, target: Target, response: httpx2.Response) -> Answer:
+    def _read_problem(self, target: UrlParts, response: httpx2.Response) -> OutboundResponse:
         status, headers = response.status_code, response.headers
         body = self._body(target, response, ERROR_BYTES, whole=False)
         sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
-        if status in AGAIN:
+        if status in RETRY_STATUSES:
             wait = _retry_after(headers)
             asked = f" and asked to wait {min(wait, LONGEST_WAIT):.0f} seconds" if wait else ""
             raise _Again(f"answered {status}{asked}" + (f": {sample}" if sample else ""), status, wait)
         try:
-            problem = read_json(body)
-        except NotStrict:
+            problem = parse_strict_json(body)
+        except InvalidJson:
             problem = None
-        return Answer(
+        return OutboundResponse(
             target, status, headers, sample=sample, problem=problem if isinstance(problem, dict) else None
         )
 
-    def _body(self, target: Target, response: httpx2.Response, cap: int, *, whole: bool = True) -> bytes:
+    def _body(self, target: UrlParts, response: httpx2.Response, cap: int, *, whole: bool = True) -> bytes:
         """Read a body up to the cap; a longer one is an error, or is cut off when it is not wanted whole."""
         chunks: list[bytes] = []
         size = 0
@@ -300,7 +301,7 @@ class Wire:
                     "Split the connection into several with fewer companies."
                 )
             if size > cap and whole:
-                raise AnswerMisread(f"{target.place} sent more than {cap / 1e6:g} MB in one answer.")
+                raise AnswerMisread(f"{target.without_query} sent more than {cap / 1e6:g} MB in one answer.")
             chunks.append(chunk)
             if size > cap:
                 break

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 
-class NotStrict(ValueError):
+class InvalidJson(ValueError):
     """A text that is not JSON as the standard means it; `cut_short` when it merely seems to end too early."""
 
     def __init__(self, words: str, *, cut_short: bool = False) -> None:
@@ -20,24 +20,24 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        raise NotStrict(f"the key {next(name for name in names if names.count(name) > 1)!r} comes twice")
+        raise InvalidJson(f"the key {next(name for name in names if names.count(name) > 1)!r} comes twice")
     return found
 
 
 def _constant(name: str) -> Any:
-    raise NotStrict(f"{name} is not JSON")
+    raise InvalidJson(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
 
 
-def read_json(body: bytes) -> Any:
-    """Decode one JSON document from UTF-8 bytes; raises NotStrict."""
+def parse_strict_json(body: bytes) -> Any:
+    """Decode one JSON document from UTF-8 bytes; raises InvalidJson."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as wrong:
         cut_short = wrong.reason == "unexpected end of data"
-        raise NotStrict("the text is not UTF-8", cut_short=cut_short) from None
+        raise InvalidJson("the text is not UTF-8", cut_short=cut_short) from None
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as wrong:
@@ -46,8 +46,8 @@ def read_json(body: bytes) -> Any:
         at_the_end = wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated")
         unfinished = wrong.msg != "Extra data" and (at_the_end or held[-1:] not in {"}", "]"})
         cut_short = not held or (held[0] in "{[" and unfinished)
-        raise NotStrict(f"{wrong.msg} at character {wrong.pos}", cut_short=cut_short) from None
+        raise InvalidJson(f"{wrong.msg} at character {wrong.pos}", cut_short=cut_short) from None
     except (RecursionError, ValueError) as wrong:
-        if isinstance(wrong, NotStrict):
+        if isinstance(wrong, InvalidJson):
             raise
-        raise NotStrict("nested too deeply, or a number too long") from None
+        raise InvalidJson("nested too deeply, or a number too long") from None

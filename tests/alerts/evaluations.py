@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from alerts.evaluate.continuity import AWAY
-from alerts.evaluate.run import evaluate_and_raise
+from alerts.evaluate.continuity import MAX_EVALUATION_GAP
+from alerts.evaluate.run import run_evaluation
 from alerts.models import DeliveryLine, EvaluationSpan, Notice
 from closing.facts.base import NativePeriodFacts
 from closing.judging.notices import NoticeKind
@@ -48,7 +48,7 @@ def save_watched_group(*, policy: bool = True, read: bool = True) -> Meridian:
 def watched(at: datetime, hours: int = 2) -> None:
     """Evaluations have finished every minute for so long, the last one at this moment."""
     first = at - timedelta(hours=hours)
-    spans = EvaluationSpan.objects.filter(first__lte=at, last__gte=first - AWAY)
+    spans = EvaluationSpan.objects.filter(first__lte=at, last__gte=first - MAX_EVALUATION_GAP)
     found = list(spans.values_list("first", flat=True))
     spans.delete()
     EvaluationSpan.objects.create(first=min([first, *found]), last=at)
@@ -71,7 +71,7 @@ def evaluated(
 def raised(moment: datetime, kinds: Collection[NoticeKind] = OF_ALERTS) -> list[str]:
     """What an evaluation raised of these kinds, as "kind entity"; of a connection or a group with its name."""
     before = set(Notice.objects.values_list("pk", flat=True))
-    evaluate_and_raise(moment)
+    run_evaluation(moment)
     new = Notice.objects.exclude(pk__in=before).filter(kind__in=kinds).order_by("pk")
     return [f"{each.kind} {about(each)}" for each in new]
 

@@ -7,12 +7,12 @@ from datetime import date, datetime
 
 from django.core.mail import EmailMultiAlternatives
 
-from alerts.evaluate.run import evaluate_and_raise
-from alerts.mail.cases import Tellable
-from alerts.mail.compose import compose
+from alerts.evaluate.run import run_evaluation
+from alerts.mail.cases import DeliverableNotice
+from alerts.mail.compose import compose_mail
 from alerts.models import Delivery
-from alerts.outbox.relevance import still_to_tell
-from alerts.outbox.send_context import Truth
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
 from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notices import HOLD_DOWN
@@ -53,7 +53,7 @@ class Told:
         unread = {gap.erp_id.upper() for gap in gaps}
         read = {code: facts for code, facts in self.said.items() if code not in unread}
         self.group.read(self.now, read, gaps=gaps)
-        evaluate_and_raise(self.now)
+        run_evaluation(self.now)
 
     def unread(self, moment: str | datetime, *, refused: str = "") -> None:
         """A moment at which nothing was read, evaluated: the ERP was silent, or `refused` us with these words."""
@@ -68,7 +68,7 @@ class Told:
                 http_status=401,
                 words=refused,
             )
-        evaluate_and_raise(self.now)
+        run_evaluation(self.now)
 
     def _watch(self, moment: str | datetime) -> None:
         self.now = utc(moment) if isinstance(moment, str) else moment
@@ -80,19 +80,19 @@ class Told:
 
     def told(
         self, who: Person | None = None, rhythm: Cadence = Cadence.IMMEDIATE
-    ) -> tuple[Delivery, list[Tellable]]:
+    ) -> tuple[Delivery, list[DeliverableNotice]]:
         """What somebody (Rosa) is about to be told, at once or in a digest."""
         waiting = Delivery.objects.select_related("recipient").filter(
             state=Delivery.State.WAITING, rhythm=rhythm
         )
         delivery = waiting.get(recipient=who or self.rosa)
-        items, _, _ = still_to_tell(delivery, Truth(self.now))
+        items, _, _ = relevant_items(delivery, SendContext(self.now))
         delivery.message_id = MESSAGE_ID
         return delivery, items
 
     def mail(self, who: Person | None = None, rhythm: Cadence = Cadence.IMMEDIATE) -> EmailMultiAlternatives:
         delivery, items = self.told(who, rhythm)
-        return compose(delivery, items, self.now)
+        return compose_mail(delivery, items, self.now)
 
 
 def _carl() -> Person:

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep, Habits, Notice, Subscription
-from alerts.routing.batching import APART
-from alerts.routing.router import address
+from alerts.routing.batching import MIN_MESSAGE_SPACING
+from alerts.routing.router import route_notices
 from closing.calendar.days import zone_named
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import MANDATORY_KINDS, Cadence, effective_cadence
@@ -73,7 +73,7 @@ def notice(kind: NoticeKind, code: str = "NLDT", *, step: int = 0) -> Notice:
 
 def tell(*notices: Notice, at: datetime = AT) -> dict[str, Cadence]:
     """Address these; who is told of the first of them, and how soon."""
-    address(notices, at)
+    route_notices(notices, at)
     return told(notices[0])
 
 
@@ -316,9 +316,11 @@ def test_digests_come_by_the_clock_of_each(meridian: Meridian) -> None:
 
 def test_a_line_joins_the_message_of_its_rhythm(meridian: Meridian) -> None:
     late, alert = notice(NoticeKind.LATE), notice(NoticeKind.ALERT)
-    assert address([late, alert], AT) == 4
-    address([notice(NoticeKind.DUE_SOON, "UKRT"), notice(NoticeKind.LATE, "UKHC")], AT + timedelta(hours=5))
-    address([notice(NoticeKind.ALERT, "UKHC")], AT + timedelta(minutes=1))
+    assert route_notices([late, alert], AT) == 4
+    route_notices(
+        [notice(NoticeKind.DUE_SOON, "UKRT"), notice(NoticeKind.LATE, "UKHC")], AT + timedelta(hours=5)
+    )
+    route_notices([notice(NoticeKind.ALERT, "UKHC")], AT + timedelta(minutes=1))
     mine = Delivery.objects.filter(recipient__name="Rosa")
     assert {each.rhythm: each.notices.count() for each in mine} == {"daily": 3, "at_once": 2}
 
@@ -349,12 +351,12 @@ def test_what_is_told_at_once_and_a_digest_keep_apart(meridian: Meridian, minute
     tell(notice(NoticeKind.LATE))
     digest = due("Rosa", Cadence.DAILY)
     tell(notice(NoticeKind.ALERT), at=digest + timedelta(minutes=minutes))
-    assert due("Rosa") == digest + APART
+    assert due("Rosa") == digest + MIN_MESSAGE_SPACING
     choose("Rosa", Cadence.WEEKLY, NoticeKind.DUE_SOON)
     habits("Rosa", digest_weekday=1)
     tell(notice(NoticeKind.DUE_SOON))
-    assert due("Rosa", Cadence.WEEKLY) == digest + 2 * APART
-    assert min(gaps("Rosa")) >= APART
+    assert due("Rosa", Cadence.WEEKLY) == digest + 2 * MIN_MESSAGE_SPACING
+    assert min(gaps("Rosa")) >= MIN_MESSAGE_SPACING
 
 
 def test_room_is_made_outside_of_quiet_hours(meridian: Meridian) -> None:
@@ -424,7 +426,7 @@ def test_the_number_of_queries_grows_neither_with_people_nor_with_notices() -> N
             notice(kind, code, step=int(kind is NoticeKind.ESCALATION)) for code in codes for kind in kinds
         ]
         with CaptureQueriesContext(connection) as queries:
-            assert address(new, AT + timedelta(days=many)) >= many
+            assert route_notices(new, AT + timedelta(days=many)) >= many
         counts.append(len(queries))
     assert counts[0] == counts[1]
     assert counts[0] <= 22

@@ -11,9 +11,9 @@ import pytest
 from django.core import mail
 from pytest_django.fixtures import Settings
 
-from alerts.evaluate.run import evaluate_and_raise
+from alerts.evaluate.run import run_evaluation
 from alerts.models import Delivery, Notice
-from alerts.outbox.sending import send_due
+from alerts.outbox.sending import send_due_mails
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, previous_month
 from closing.facts.base import NativePeriodFacts
@@ -88,7 +88,7 @@ def read_all(
 def evaluated(at: datetime) -> Counter[str]:
     """What one evaluation raised, by kind."""
     watched(at, hours=0)
-    return Counter({kind.value: count for kind, count in evaluate_and_raise(at).notices.items()})
+    return Counter({kind.value: count for kind, count in run_evaluation(at).notices.items()})
 
 
 @pytest.mark.timeout(300)
@@ -136,11 +136,11 @@ def test_200_that_closed_during_six_dark_hours_are_not_called_late(
             watched(at, hours=1)
             found = evaluated(at)
             assert not set(found) - {"stale", "unconfirmed"}, found
-            send_due(at)
+            send_due_mails(at)
         assert not [each for each in mail.outbox if "past the 5-day line" in each.subject]
     told_before = len(mail.outbox)
     assert evaluated(back) == {}  # the newest reading is of yesterday evening
-    send_due(back)
+    send_due_mails(back)
     assert len(mail.outbox) == told_before
 
     reading = back + MINUTE
@@ -151,7 +151,7 @@ def test_200_that_closed_during_six_dark_hours_are_not_called_late(
         evaluated(back + minute * MINUTE)
     alerts = Notice.objects.filter(kind="alert").values_list("period__entity__code", flat=True)
     assert set(alerts) == still_open
-    send_due(back + 6 * MINUTE)
+    send_due_mails(back + 6 * MINUTE)
     new = [each for each in mail.outbox[told_before:] if "past the 5-day line" in each.subject]
     for each in new:  # the alert, and the digest of the day
         assert each.subject.removeprefix("Daily digest: ").startswith("100 entities past the 5-day line")

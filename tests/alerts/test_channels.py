@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from alerts.channels import state as channel_state
 from alerts.models import Channel, Delivery, DeliveryLine, Destination, Notice, Trouble
-from alerts.models.delivery import CLOSED_SINCE, OUTSIDE, REMOVED, SWITCHED_OFF
+from alerts.models.delivery import CLOSED_SINCE, DESTINATION_DISABLED, DESTINATION_REMOVED, OUTSIDE_GROUP
 from alerts.outbox import queue as outbox
-from alerts.outbox.sending import post_due, send_due
-from alerts.routing.router import tell_destinations
+from alerts.outbox.sending import send_due_mails, send_due_posts
+from alerts.routing.router import route_to_destinations
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.alerts.evaluations import ALL_CLOSED, raised, save_watched_group, watched
@@ -48,12 +48,12 @@ def group() -> Meridian:
 
 
 def posted(**more: Any) -> int:
-    return post_due(timezone.now(), **more)
+    return send_due_posts(timezone.now(), **more)
 
 
 def tell(group: Meridian, code: str = "NLDT", kind: NoticeKind = NoticeKind.ALERT) -> Notice:
     notice = raise_notice(group, code, kind)
-    tell_destinations([notice], timezone.now())
+    route_to_destinations([notice], timezone.now())
     return notice
 
 
@@ -237,9 +237,9 @@ def test_one_that_hangs_stops_no_other_and_no_mail(
     sink: HttpSink, group: Meridian, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alerts.channels import post_transport  # noqa: PLC0415 - patched here only
-    from infra.outbound.requests import Limits  # noqa: PLC0415
+    from infra.outbound.requests import RequestLimits  # noqa: PLC0415
 
-    monkeypatch.setattr(post_transport, "LIMITS", Limits(retries=0, operation_seconds=0.5))
+    monkeypatch.setattr(post_transport, "LIMITS", RequestLimits(retries=0, operation_seconds=0.5))
     hanging = save_place("slack", sink, name="hangs")
     fine = save_place("webhook", sink, name="fine")
     tell(group)
@@ -369,7 +369,7 @@ def test_a_mail_server_that_refuses_us_stops_no_post_and_a_dead_destination_no_m
     notice = tell(group)
     put_due(notice, 2)
     mail.sender_answer = "550 5.7.60 not you"
-    assert send_due(timezone.now()) == 0
+    assert send_due_mails(timezone.now()) == 0
     assert posted() == 2  # the alert, and that mails cannot leave
     mail.sender_answer = "250 ok"
     let_pass(channel_state.PAUSE)
@@ -377,7 +377,7 @@ def test_a_mail_server_that_refuses_us_stops_no_post_and_a_dead_destination_no_m
     tell(group, kind=NoticeKind.LATE)
     let_pass(timedelta(minutes=5))
     assert posted() == 0
-    assert send_due(timezone.now()) == 2
+    assert send_due_mails(timezone.now()) == 2
 
 
 def test_a_hold_holds_posts_as_well(sink: HttpSink, group: Meridian) -> None:
@@ -412,14 +412,14 @@ def test_that_mails_cannot_leave_is_posted_once_to_each_destination(
     mail.login = ("closeboard", "the right one")
     mail.sender_answer = "535 5.7.8 wrong password"
     for _ in range(4):
-        send_due(timezone.now())
+        send_due_mails(timezone.now())
         posted()
         let_pass(channel_state.PAUSE)
     assert len(sink.taken) == 3
     assert all("Mails cannot leave" in each.body.decode() for each in sink.taken)
     assert all("wrong password" not in each.body.decode() for each in sink.taken)
     mail.login, mail.sender_answer = None, "250 ok"
-    assert send_due(timezone.now()) == 3
+    assert send_due_mails(timezone.now()) == 3
     assert Trouble.objects.get().ended_at is not None
 
 
@@ -430,7 +430,7 @@ def test_a_mail_server_that_is_away_is_told_of_after_half_an_hour(
     save_place("teams", sink)
     put_due(raise_notice(group), 1)
     mail.stop()
-    send_due(timezone.now())
+    send_due_mails(timezone.now())
     posted()
     assert not sink.taken
     Trouble.objects.update(began_at=timezone.now() - timedelta(minutes=31))
@@ -444,13 +444,13 @@ def test_trouble_that_is_over_is_not_told_any_more(sink: HttpSink, mail: Sink, g
     save_place("teams", sink)
     put_due(raise_notice(group), 1)
     mail.stop()
-    send_due(timezone.now())
+    send_due_mails(timezone.now())
     Trouble.objects.update(began_at=timezone.now() - timedelta(minutes=31))
     sink.judge = lambda _: Reply(500)
     posted()
     mail.start()
     let_pass(timedelta(minutes=5))
-    send_due(timezone.now())
+    send_due_mails(timezone.now())
     sink.judge = lambda _: Reply(200)
     posted()
     assert not sink.taken
@@ -475,7 +475,7 @@ def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
     sink.judge = lambda _: Reply(404, b"no_service")
     for _ in range(3):
         posted()
-        send_due(timezone.now())
+        send_due_mails(timezone.now())
         let_pass(timedelta(minutes=5))
     assert sorted(copy.recipient for copy in mail.copies) == ["ada@meridian.test", "top@meridian.test"]
     text = mail.copies[0].mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
@@ -526,8 +526,8 @@ def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
     save_place("slack", sink)
     notices = [raise_notice(group, kind=kind) for kind in (NoticeKind.ALERT, NoticeKind.LATE)]
     now = timezone.now()
-    assert tell_destinations(notices, now) == 1
-    assert tell_destinations([raise_notice(group, kind=NoticeKind.UNCONFIRMED)], now) == 1
+    assert route_to_destinations(notices, now) == 1
+    assert route_to_destinations([raise_notice(group, kind=NoticeKind.UNCONFIRMED)], now) == 1
     assert Delivery.objects.count() == 1
     posted()
     tell(group, kind=NoticeKind.NO_DEADLINE)
@@ -538,9 +538,9 @@ def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"enabled": False}, SWITCHED_OFF),
-        ({"enabled": False, "removed_at": timezone.now()}, REMOVED),
-        ({"group": "UK"}, OUTSIDE),
+        ({"enabled": False}, DESTINATION_DISABLED),
+        ({"enabled": False, "removed_at": timezone.now()}, DESTINATION_REMOVED),
+        ({"group": "UK"}, OUTSIDE_GROUP),
     ],
 )
 def test_what_it_may_not_be_told_any_more_is_left_out(
@@ -564,7 +564,7 @@ def test_an_entity_that_moves_away_is_not_told_of(sink: HttpSink, group: Meridia
     entity.save()
     posted()
     assert not sink.seen
-    assert only().lines.get().left_out == OUTSIDE
+    assert only().lines.get().left_out == OUTSIDE_GROUP
 
 
 def test_what_has_closed_is_not_told(sink: HttpSink, group: Meridian) -> None:
@@ -686,7 +686,7 @@ def test_a_connections_notice_is_of_the_month_that_its_entities_were_closing(
     save_place("webhook", sink)
     watched(moment)
     assert raised(moment, [NoticeKind.STALE]) == [f"stale {group.connection}"]
-    assert post_due(moment) == 1
+    assert send_due_posts(moment) == 1
     (notice,) = json.loads(sink.seen[0].body)["data"]["notices"]
     assert notice["month"] == month
     assert {each["code"] for each in notice["entities"]} == set(ALL_CLOSED)

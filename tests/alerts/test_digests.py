@@ -13,12 +13,12 @@ from django.core.mail import EmailMultiAlternatives
 from pytest_django import Settings
 
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep
-from alerts.outbox.sending import send_due
-from alerts.reconciliation import prove
-from alerts.routing.alert_policy import Agreed, Step, agreed_in
-from alerts.routing.alert_policy_updates import RulesRefused, agree
-from alerts.routing.preference_updates import arrange, switch_off
-from alerts.routing.preferences import Arranged
+from alerts.outbox.sending import send_due_mails
+from alerts.reconciliation import reconcile
+from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
+from alerts.routing.alert_policy_updates import InvalidAlertPolicy, update_alert_policy
+from alerts.routing.preference_updates import unsubscribe, update_preferences
+from alerts.routing.preferences import NotificationPreferences
 from closing.calendar.days import zone_named
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence
@@ -56,7 +56,7 @@ def sent_by(moment: datetime) -> list[EmailMultiAlternatives]:
     """The mails that leave until a moment of the story."""
     before = len(mail.outbox)
     with until(moment):
-        send_due(moment)
+        send_due_mails(moment)
     return [each for each in mail.outbox[before:] if isinstance(each, EmailMultiAlternatives)]
 
 
@@ -111,7 +111,9 @@ def test_a_digest_with_nothing_true_in_it_is_cancelled_with_the_reason(story: To
 
 def test_a_weekly_digest_gathers_a_week(story: Told) -> None:
     weekly = dict.fromkeys((NoticeKind.LATE, NoticeKind.DUE_SOON), Cadence.WEEKLY)
-    arrange(story.rosa, Arranged(weekly, digest_weekday=3), london("2026-06-01 10:00"))
+    update_preferences(
+        story.rosa, NotificationPreferences(weekly, digest_weekday=3), london("2026-06-01 10:00")
+    )
     for day in (5, 8, 10):
         story.at(london(f"2026-06-{day:02} 17:00"))
         assert to_rosa(sent_by(london(f"2026-06-{day:02} 20:00"))) == []
@@ -122,13 +124,13 @@ def test_a_weekly_digest_gathers_a_week(story: Told) -> None:
 
 
 def test_an_alert_waits_for_the_end_of_the_night(story: Told) -> None:
-    night = Arranged(quiet_from=time(20), quiet_until=time(7))
-    arrange(story.rosa, night, london("2026-06-01 10:00"))
+    night = NotificationPreferences(quiet_from=time(20), quiet_until=time(7))
+    update_preferences(story.rosa, night, london("2026-06-01 10:00"))
     story.at(london("2026-06-08 15:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at(london("2026-06-14 22:00"))
-    arrange(
+    update_preferences(
         story.rosa,
-        replace(night, rhythms=dict.fromkeys((NoticeKind.LATE, NoticeKind.DUE_SOON), Cadence.NEVER)),
+        replace(night, cadences=dict.fromkeys((NoticeKind.LATE, NoticeKind.DUE_SOON), Cadence.NEVER)),
         story.now,
     )
     story.at(london("2026-06-15 05:00"))
@@ -140,13 +142,19 @@ def test_an_alert_waits_for_the_end_of_the_night(story: Told) -> None:
 
 
 def test_the_proof_does_not_call_a_digest_that_waits_for_its_hour_late(story: Told) -> None:
-    agree(Group.objects.get(code="MERIDIAN"), Agreed(alerts_in_digest=True), london("2026-06-01 10:00"))
-    arrange(story.rosa, Arranged({NoticeKind.ALERT: Cadence.DAILY}), london("2026-06-01 10:00"))
+    update_alert_policy(
+        Group.objects.get(code="MERIDIAN"),
+        GroupAlertPolicy(alerts_in_digest=True),
+        london("2026-06-01 10:00"),
+    )
+    update_preferences(
+        story.rosa, NotificationPreferences({NoticeKind.ALERT: Cadence.DAILY}), london("2026-06-01 10:00")
+    )
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.sent()
     story.at(london("2026-06-15 12:00"))
-    assert not prove(london("2026-06-16 08:30")).differences
-    words = {each.words for each in prove(london("2026-06-16 09:30")).differences}
+    assert not reconcile(london("2026-06-16 08:30")).differences
+    words = {each.words for each in reconcile(london("2026-06-16 09:30")).differences}
     assert words == {"its alert still waits to be sent"}
 
 
@@ -156,9 +164,9 @@ def test_the_proof_does_not_call_a_digest_that_waits_for_its_hour_late(story: To
 def test_what_waits_is_due_when_the_new_hours_say(story: Told) -> None:
     at = london("2026-06-10 10:00")
     story.at(at)
-    arrange(story.rosa, Arranged(digest_at=time(18)), at)
+    update_preferences(story.rosa, NotificationPreferences(digest_at=time(18)), at)
     assert waiting(story, Cadence.DAILY).due_at == london("2026-06-10 18:00")
-    arrange(story.rosa, Arranged(), at)
+    update_preferences(story.rosa, NotificationPreferences(), at)
     assert waiting(story, Cadence.DAILY).due_at == london("2026-06-11 08:00")
 
 
@@ -168,9 +176,9 @@ def test_what_waits_moves_to_the_rhythm_that_is_chosen_now(story: Told) -> None:
     late = DeliveryLine.objects.filter(recipient=story.rosa, notice__kind="late")
     count = late.count()
     assert count
-    before = arrange(story.rosa, Arranged({NoticeKind.LATE: Cadence.WEEKLY}), at)
+    before = update_preferences(story.rosa, NotificationPreferences({NoticeKind.LATE: Cadence.WEEKLY}), at)
     assert set(late.values_list("delivery__rhythm", "delivery__state")) == {("weekly", "waiting")}
-    arrange(story.rosa, before, at)
+    update_preferences(story.rosa, before, at)
     assert set(late.values_list("delivery__rhythm", "delivery__state")) == {("daily", "waiting")}
     assert late.count() == count
     assert not Delivery.objects.filter(lines=None, state="waiting").exists()
@@ -180,24 +188,26 @@ def test_what_nobody_else_hears_of_goes_to_administrators_when_it_is_switched_of
     root = Person.objects.create_superuser("root@meridian.test", name="Root")
     story.at(london("2026-06-10 10:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     assert not DeliveryLine.objects.filter(recipient=root).exists()
-    switch_off(story.rosa, frozenset({NoticeKind.LATE}), london("2026-06-10 10:05"))
+    unsubscribe(story.rosa, frozenset({NoticeKind.LATE}), london("2026-06-10 10:05"))
     assert set(DeliveryLine.objects.filter(recipient=root).values_list("notice__kind", flat=True)) == {"late"}
-    switch_off(story.rosa, frozenset({NoticeKind.LATE}), london("2026-06-10 10:06"))
+    unsubscribe(story.rosa, frozenset({NoticeKind.LATE}), london("2026-06-10 10:06"))
     assert DeliveryLine.objects.filter(recipient=root).count() == 1
 
 
 def test_alerts_leave_at_once_when_the_group_allows_no_digest_any_more(story: Told) -> None:
     top, at = Group.objects.get(code="MERIDIAN"), london("2026-06-15 13:00")
-    agree(top, Agreed(alerts_in_digest=True), london("2026-06-01 10:00"))
-    arrange(story.rosa, Arranged({NoticeKind.ALERT: Cadence.WEEKLY}), london("2026-06-01 10:00"))
+    update_alert_policy(top, GroupAlertPolicy(alerts_in_digest=True), london("2026-06-01 10:00"))
+    update_preferences(
+        story.rosa, NotificationPreferences({NoticeKind.ALERT: Cadence.WEEKLY}), london("2026-06-01 10:00")
+    )
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at(at)
     alert = DeliveryLine.objects.get(recipient=story.rosa, notice__kind="alert")
     assert alert.delivery.rhythm == "weekly"
-    agree(Group.objects.get(code="UK"), Agreed(alerts_in_digest=False), at)
+    update_alert_policy(Group.objects.get(code="UK"), GroupAlertPolicy(alerts_in_digest=False), at)
     alert.refresh_from_db()
     assert alert.delivery.rhythm == "weekly"  # that is another group
-    agree(top, Agreed(), at)
+    update_alert_policy(top, GroupAlertPolicy(), at)
     alert = DeliveryLine.objects.get(pk=alert.pk)
     assert (alert.delivery.rhythm, alert.delivery.due_at) == ("at_once", at)
 
@@ -208,12 +218,16 @@ def test_alerts_leave_at_once_when_the_group_allows_no_digest_any_more(story: To
 @pytest.mark.usefixtures("story")
 def test_what_is_agreed_is_kept_as_a_whole() -> None:
     europe, rosa = Group.objects.get(code="EUROPE"), Person.objects.get(name="Rosa Bell")
-    wanted = Agreed(0, True, (Step(12, ("owner",)), Step(7, (), (rosa.pk,))))
-    assert agree(europe, wanted, london("2026-06-01 10:00")) == Agreed()
-    kept = agreed_in(europe)
-    assert kept == Agreed(0, True, (Step(7, (), (rosa.pk,)), Step(12, ("owner",))))
+    wanted = GroupAlertPolicy(
+        0, True, (EscalationStepRule(12, ("owner",)), EscalationStepRule(7, (), (rosa.pk,)))
+    )
+    assert update_alert_policy(europe, wanted, london("2026-06-01 10:00")) == GroupAlertPolicy()
+    kept = own_policy(europe)
+    assert kept == GroupAlertPolicy(
+        0, True, (EscalationStepRule(7, (), (rosa.pk,)), EscalationStepRule(12, ("owner",)))
+    )
     assert list(EscalationStep.objects.values_list("step", "after_days")) == [(1, 7), (2, 12)]
-    assert agree(europe, Agreed(), london("2026-06-01 11:00")) == kept
+    assert update_alert_policy(europe, GroupAlertPolicy(), london("2026-06-01 11:00")) == kept
     assert not AlertRules.objects.exists()
     assert not EscalationStep.objects.exists()
 
@@ -222,22 +236,28 @@ def test_what_is_agreed_is_kept_as_a_whole() -> None:
 @pytest.mark.parametrize(
     ("wanted", "field"),
     [
-        (Agreed(due_soon_days=21), "due_soon_days"),
-        (Agreed(steps=(Step(0, ("owner",)),)), "step-1-days"),
-        (Agreed(steps=(Step(366, ("owner",)),)), "step-1-days"),
-        (Agreed(steps=(Step(7, ("owner",)), Step(7, ("finance",)))), "step-2-days"),
-        (Agreed(steps=(Step(7, ()),)), "step-1-roles"),
-        (Agreed(steps=(Step(7, ("king",)),)), "step-1-roles"),
-        (Agreed(steps=(Step(7, (), (0,)),)), "step-1-people"),
-        (Agreed(steps=tuple(Step(days, ("owner",)) for days in range(1, 11))), "steps"),
+        (GroupAlertPolicy(due_soon_days=21), "due_soon_days"),
+        (GroupAlertPolicy(steps=(EscalationStepRule(0, ("owner",)),)), "step-1-days"),
+        (GroupAlertPolicy(steps=(EscalationStepRule(366, ("owner",)),)), "step-1-days"),
+        (
+            GroupAlertPolicy(steps=(EscalationStepRule(7, ("owner",)), EscalationStepRule(7, ("finance",)))),
+            "step-2-days",
+        ),
+        (GroupAlertPolicy(steps=(EscalationStepRule(7, ()),)), "step-1-roles"),
+        (GroupAlertPolicy(steps=(EscalationStepRule(7, ("king",)),)), "step-1-roles"),
+        (GroupAlertPolicy(steps=(EscalationStepRule(7, (), (0,)),)), "step-1-people"),
+        (
+            GroupAlertPolicy(steps=tuple(EscalationStepRule(days, ("owner",)) for days in range(1, 11))),
+            "steps",
+        ),
     ],
 )
-def test_what_makes_no_sense_is_not_agreed(wanted: Agreed, field: str) -> None:
+def test_what_makes_no_sense_is_not_agreed(wanted: GroupAlertPolicy, field: str) -> None:
     europe = Group.objects.get(code="EUROPE")
-    with pytest.raises(RulesRefused) as refused:
-        agree(europe, wanted, london("2026-06-01 10:00"))
+    with pytest.raises(InvalidAlertPolicy) as refused:
+        update_alert_policy(europe, wanted, london("2026-06-01 10:00"))
     assert refused.value.field == field
-    assert agreed_in(europe) == Agreed()
+    assert own_policy(europe) == GroupAlertPolicy()
 
 
 def test_only_who_may_see_the_group_can_be_named(story: Told) -> None:
@@ -245,11 +265,16 @@ def test_only_who_may_see_the_group_can_be_named(story: Told) -> None:
     held = Membership.objects.create(
         person=paul, role=Membership.Role.FINANCE, group=Group.objects.get(code="UK")
     )
-    europe, wanted = Group.objects.get(code="EUROPE"), Agreed(steps=(Step(7, (), (paul.pk,)),))
-    with pytest.raises(RulesRefused, match="those who may see the group"):
-        agree(europe, wanted, london("2026-06-01 10:00"))
+    europe, wanted = (
+        Group.objects.get(code="EUROPE"),
+        GroupAlertPolicy(steps=(EscalationStepRule(7, (), (paul.pk,)),)),
+    )
+    with pytest.raises(InvalidAlertPolicy, match="those who may see the group"):
+        update_alert_policy(europe, wanted, london("2026-06-01 10:00"))
     held.group = europe
     held.save()
-    agree(europe, wanted, london("2026-06-01 10:00"))
+    update_alert_policy(europe, wanted, london("2026-06-01 10:00"))
     held.delete()
-    agree(europe, wanted, london("2026-06-02 10:00"))  # who was named before need not be taken out at once
+    update_alert_policy(
+        europe, wanted, london("2026-06-02 10:00")
+    )  # who was named before need not be taken out at once

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.evaluate.overdue import Evaluated, evaluate
+from alerts.evaluate.overdue import OverdueChanges, evaluate_overdue
 from alerts.models import OverdueFlag, Overrun
 from closing.calendar.days import local_date
 from closing.facts.finops_facts import FinopsFacts
@@ -26,7 +26,7 @@ from tests.periods.places import meridian, policy
 from tests.periods.reads import connected_cast, everybody, harvest, read
 from tests.properties import examples
 
-NOTHING = Evaluated(0, 0, 0, 0, 0)
+NOTHING = OverdueChanges(0, 0, 0, 0, 0)
 
 
 def flag(code: str) -> tuple[str, int]:
@@ -45,8 +45,8 @@ def test_the_story_of_eu_dtc() -> None:
     for day in (5, 9, 10, 14, 15):
         at = utc(f"2026-06-{day:02} 12:00")
         read(source, at, others | {"NLDT": OPEN})
-        done = evaluate(at)
-        assert evaluate(at + timedelta(minutes=1)) == NOTHING
+        done = evaluate_overdue(at)
+        assert evaluate_overdue(at + timedelta(minutes=1)) == NOTHING
         expected = {
             5: ("not_due", 0),
             9: ("due_today", 0),
@@ -60,11 +60,11 @@ def test_the_story_of_eu_dtc() -> None:
     assert overrun.opened_at == utc("2026-06-10 12:00")
     assert overrun.crossed_line_at == utc("2026-06-15 12:00")
     read(source, "2026-06-18 16:00", others | {"NLDT": CLOSED})
-    assert evaluate(utc("2026-06-18 16:00")).ended == 1
+    assert evaluate_overdue(utc("2026-06-18 16:00")).ended == 1
     (overrun,) = overruns("NLDT")
     assert (overrun.closed_at, overrun.worst_days_late) == (utc("2026-06-18 16:00"), 6)
     read(source, "2026-06-20 16:00", everybody() | {"NLDT": OPEN})
-    done = evaluate(utc("2026-06-20 16:00"))
+    done = evaluate_overdue(utc("2026-06-20 16:00"))
     assert flag("NLDT") == ("alerting", 11)
     first, second = overruns("NLDT")
     assert first.closed_at is not None
@@ -76,12 +76,12 @@ def test_the_story_of_eu_dtc() -> None:
 def test_stale_neither_clears_nor_escalates() -> None:
     source, _ = connected_cast()
     read(source, "2026-06-12 12:00", everybody())
-    evaluate(utc("2026-06-12 12:00"))
+    evaluate_overdue(utc("2026-06-12 12:00"))
     assert flag("NLDT") == ("late", 3)
-    assert evaluate(utc("2026-06-20 12:00")) == NOTHING
+    assert evaluate_overdue(utc("2026-06-20 12:00")) == NOTHING
     assert flag("NLDT") == ("late", 3)
     read(source, "2026-06-20 12:05", everybody())
-    evaluate(utc("2026-06-20 12:05"))
+    evaluate_overdue(utc("2026-06-20 12:05"))
     assert flag("NLDT") == ("alerting", 11)
 
 
@@ -89,10 +89,10 @@ def test_stale_neither_clears_nor_escalates() -> None:
 def test_not_understood_keeps_the_flag_and_never_known_is_unknown() -> None:
     source, _ = connected_cast()
     read(source, "2026-06-12 12:00", everybody(UKHC=NOT_UNDERSTOOD))
-    evaluate(utc("2026-06-12 12:00"))
+    evaluate_overdue(utc("2026-06-12 12:00"))
     assert flag("UKHC") == ("unknown", 0)
     read(source, "2026-06-16 12:00", everybody(NLDT=NOT_UNDERSTOOD))
-    evaluate(utc("2026-06-16 12:00"))
+    evaluate_overdue(utc("2026-06-16 12:00"))
     assert flag("NLDT") == ("late", 3)
     assert flag("UKHC") == ("alerting", 7)
 
@@ -101,7 +101,7 @@ def test_not_understood_keeps_the_flag_and_never_known_is_unknown() -> None:
 def test_a_later_deadline_ends_the_overrun() -> None:
     source, entities = connected_cast()
     read(source, "2026-06-12 12:00", everybody())
-    evaluate(utc("2026-06-12 12:00"))
+    evaluate_overdue(utc("2026-06-12 12:00"))
     AgreedDate.objects.create(
         entity=entities["NLDT"],
         reporting_month=MAY,
@@ -111,7 +111,7 @@ def test_a_later_deadline_ends_the_overrun() -> None:
         set_at=utc("2026-06-12 12:30"),
     )
     set_deadlines(None, utc("2026-06-12 12:30"))
-    assert evaluate(utc("2026-06-12 12:31")).ended == 1
+    assert evaluate_overdue(utc("2026-06-12 12:31")).ended == 1
 
 
 @pytest.mark.django_db
@@ -119,19 +119,19 @@ def test_evaluating_goes_forward_only() -> None:
     source, _ = connected_cast()
     read(source, "2026-06-12 12:00", everybody())
     with pytest.raises(OutOfOrderRead, match="states were read for 2026-06-12 12:00:00 UTC"):
-        evaluate(utc("2026-06-12 11:00"))
+        evaluate_overdue(utc("2026-06-12 11:00"))
 
 
 def test_a3_evaluators_at_once_write_what_one_writes(live_database: str) -> None:
     source, _ = connected_cast()
     read(source, "2026-06-16 12:00", harvest(everybody(), april=OPEN))
     barrier = threading.Barrier(4)
-    results: list[Evaluated] = []
+    results: list[OverdueChanges] = []
 
     def run() -> None:
         barrier.wait()
         try:
-            results.append(evaluate(utc("2026-06-16 12:00")))
+            results.append(evaluate_overdue(utc("2026-06-16 12:00")))
         finally:
             connection.close()
 
@@ -190,7 +190,7 @@ def test_the_evaluator_in_sql_says_what_judge_says(
         at = utc(f"2026-06-{day:02} {hour:02}:00")
         read(source, at, dict(zip(everybody(), (_FACTS[state] for state in states), strict=True)))
         later: datetime = at + timedelta(days=3) if stale else at
-        evaluate(later)
+        evaluate_overdue(later)
         for row in take_snapshot(LegalEntity.objects.all(), MAY, later).rows:
             said = "closed" if row.standing.closed else row.standing.level.value
             days = 0 if row.standing.closed else row.standing.days_late
@@ -211,7 +211,7 @@ def test_working_days_beyond_the_calendars_holidays_count_calendar_days() -> Non
     WorkCalendar.objects.filter(code="NL").update(country="LK", subdivision="")  # known until 2026 only
     read(source, "2026-06-12 12:00", everybody())
     read(source, "2027-01-08 12:00", everybody())
-    evaluate(utc("2027-01-08 12:00"))
+    evaluate_overdue(utc("2027-01-08 12:00"))
     assert flag("NLDT") == ("alerting", (date(2027, 1, 8) - date(2026, 6, 9)).days)
     rows = take_snapshot(LegalEntity.objects.all(), MAY, utc("2027-01-08 12:00")).rows
     assert {row.code: flag(row.code)[1] for row in rows} == {row.code: row.standing.days_late for row in rows}

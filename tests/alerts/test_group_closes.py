@@ -8,11 +8,11 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from alerts.evaluate.run import evaluate_and_raise
+from alerts.evaluate.run import run_evaluation
 from alerts.models import Delivery, Notice
 from alerts.models.delivery import CLOSED_NO_MORE
-from alerts.outbox.relevance import still_to_tell
-from alerts.outbox.send_context import Truth
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
 from closing.calendar.days import WorkdayCalendar
 from closing.judging.group_close import working_days_to_close
 from closing.judging.notices import HOLD_DOWN, NoticeKind
@@ -105,11 +105,11 @@ def test_opened_again_before_it_was_sent(meridian: Meridian) -> None:
     evaluated(meridian, CLOSED_AT + HOLD_DOWN, NEWS)
     rosa = Delivery.objects.get(recipient__name="Rosa", notices__kind="group_closed")
     at = CLOSED_AT + HOLD_DOWN + timedelta(minutes=1)
-    items, _, _ = still_to_tell(rosa, Truth(at))
+    items, _, _ = relevant_items(rosa, SendContext(at))
     assert [len(item.rows) for item in items if item.notice.kind == "group_closed"] == [4]
     meridian.read(at, ALL_CLOSED | {"USRT": OPEN})
     line = rosa.lines.get(notice__kind="group_closed")
-    assert still_to_tell(rosa, Truth(at + timedelta(seconds=1)))[1][line.pk] == CLOSED_NO_MORE
+    assert relevant_items(rosa, SendContext(at + timedelta(seconds=1)))[1][line.pk] == CLOSED_NO_MORE
 
 
 def test_statements_do_not_grow_with_groups() -> None:
@@ -124,7 +124,7 @@ def test_statements_do_not_grow_with_groups() -> None:
             watched(at)
             group.read(at, ALL_CLOSED)
             with CaptureQueriesContext(connection) as counted:
-                found = evaluate_and_raise(at).notices
+                found = run_evaluation(at).notices
             assert found[NoticeKind.GROUP_CLOSED] >= len(codes)
             counts.append(len(counted))
             transaction.set_rollback(True)

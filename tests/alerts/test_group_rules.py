@@ -7,7 +7,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import AlertRules, EscalationStep
-from alerts.routing.alert_policy import USUAL_STEPS, Rules, Step, alert_rules, escalation_steps, escalations
+from alerts.routing.alert_policy import (
+    DEFAULT_STEPS,
+    EffectiveAlertRules,
+    EscalationStepRule,
+    effective_alert_rules,
+    effective_step_days,
+    effective_steps,
+)
 from closing.judging.notices import ESCALATE_AFTER
 from entities.models import Group, LegalEntity
 from tests.cast import WIDER_CAST
@@ -29,9 +36,11 @@ def step(group: str, number: int, after: int, *roles: str) -> EscalationStep:
 def test_where_nobody_has_agreed_anything_the_usual_holds() -> None:
     group = save_group()
     eu = group.entities["NLDT"].pk
-    assert alert_rules(entities())[eu] == Rules(due_soon_days=2, alerts_in_digest=False)
-    assert escalations(entities())[eu] == ESCALATE_AFTER
-    assert escalation_steps(entities())[eu] == USUAL_STEPS
+    assert effective_alert_rules(entities())[eu] == EffectiveAlertRules(
+        due_soon_days=2, alerts_in_digest=False
+    )
+    assert effective_step_days(entities())[eu] == ESCALATE_AFTER
+    assert effective_steps(entities())[eu] == DEFAULT_STEPS
 
 
 def test_each_rule_comes_from_the_nearest_group_that_says_it() -> None:
@@ -41,10 +50,10 @@ def test_each_rule_comes_from_the_nearest_group_that_says_it() -> None:
     )
     AlertRules.objects.create(group=Group.objects.get(code="EUROPE"), due_soon_days=0)
     AlertRules.objects.create(group=Group.objects.get(code="UK"), alerts_in_digest=False)
-    found = alert_rules(entities())
-    assert found[group.entities["NLDT"].pk] == Rules(0, alerts_in_digest=True)
-    assert found[group.entities["UKHC"].pk] == Rules(4, alerts_in_digest=False)
-    assert found[group.entities["USRT"].pk] == Rules(4, alerts_in_digest=True)
+    found = effective_alert_rules(entities())
+    assert found[group.entities["NLDT"].pk] == EffectiveAlertRules(0, alerts_in_digest=True)
+    assert found[group.entities["UKHC"].pk] == EffectiveAlertRules(4, alerts_in_digest=False)
+    assert found[group.entities["USRT"].pk] == EffectiveAlertRules(4, alerts_in_digest=True)
 
 
 def test_the_steps_of_the_nearest_group_replace_those_above_as_a_whole() -> None:
@@ -53,17 +62,20 @@ def test_the_steps_of_the_nearest_group_replace_those_above_as_a_whole() -> None
     step("MERIDIAN", 1, 8, "administrator")
     step("MERIDIAN", 2, 20, "owner")
     step("EUROPE", 1, 7).people.add(rosa)
-    found = escalation_steps(entities())
-    assert found[group.entities["NLDT"].pk] == (Step(7, (), (rosa.pk,)),)
-    assert found[group.entities["UKRT"].pk] == (Step(8, ("administrator",)), Step(20, ("owner",)))
-    assert escalations(entities())[group.entities["UKRT"].pk] == (8, 20)
+    found = effective_steps(entities())
+    assert found[group.entities["NLDT"].pk] == (EscalationStepRule(7, (), (rosa.pk,)),)
+    assert found[group.entities["UKRT"].pk] == (
+        EscalationStepRule(8, ("administrator",)),
+        EscalationStepRule(20, ("owner",)),
+    )
+    assert effective_step_days(entities())[group.entities["UKRT"].pk] == (8, 20)
 
 
 def test_steps_come_in_the_order_of_their_days() -> None:
     group = save_group()
     step("MERIDIAN", 1, 12)
     step("MERIDIAN", 2, 9)
-    assert escalations(entities())[group.entities["NLDT"].pk] == (9, 12)
+    assert effective_step_days(entities())[group.entities["NLDT"].pk] == (9, 12)
 
 
 def test_the_rules_of_many_cost_as_many_queries_as_those_of_one() -> None:
@@ -74,5 +86,5 @@ def test_the_rules_of_many_cost_as_many_queries_as_those_of_one() -> None:
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            assert len(alert_rules(asked)) == len(escalations(asked)) == len(asked)
+            assert len(effective_alert_rules(asked)) == len(effective_step_days(asked)) == len(asked)
         assert len(queries) == 3

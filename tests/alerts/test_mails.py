@@ -20,10 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alerts.mail.compose import Item, address_of, as_html, compose
-from alerts.mail.rows import Known, Owner
-from alerts.mail.sections import KEPT, SHOWN, as_text, letter
-from alerts.mail.unsubscribe_links import read_token
+from alerts.mail.cases import EntityNotice
+from alerts.mail.compose import compose_mail, recipient_header, render_html
+from alerts.mail.rows import MessageContext, OwnerContact
+from alerts.mail.sections import MAX_ROWS, MIN_ROWS_A_SECTION, build_content, render_text
+from alerts.mail.unsubscribe_links import read_unsubscribe_token
 from alerts.models import Delivery, EscalationStep, Notice
 from alerts.sanitize import header_line, one_line
 from board.narrow import matching
@@ -99,12 +100,12 @@ def _words(text: str) -> str:
     return " ".join(re.sub(r": (https?://)", r" \1", text).replace("·", " ").split())
 
 
-def some_item(told: Row, kind: NoticeKind = NoticeKind.ALERT, **more: int) -> Item:
-    return Item(Notice(kind=kind.value, period_id=told.entity_id, episode=1, **more), told, MAY)
+def some_item(told: Row, kind: NoticeKind = NoticeKind.ALERT, **more: int) -> EntityNotice:
+    return EntityNotice(Notice(kind=kind.value, period_id=told.entity_id, episode=1, **more), told, MAY)
 
 
-def known(why: str = "You get this as finance of Meridian Group.") -> Known:
-    return Known(NOON, ZoneInfo("Europe/London"), "London", BASE_URL, why)
+def known(why: str = "You get this as finance of Meridian Group.") -> MessageContext:
+    return MessageContext(NOON, ZoneInfo("Europe/London"), "London", BASE_URL, why)
 
 
 def late(as_of: str = "2026-06-15 12:00") -> Row:
@@ -182,9 +183,9 @@ def test_the_worst_section_comes_first_and_each_is_ranked() -> None:
 def test_three_hundred_entities_stay_readable() -> None:
     text = part(received(mail_of("many")), "plain")
     past, unread = text.split("1 entity cannot be confirmed\n")
-    assert past.count("\n* ") == SHOWN - 1
+    assert past.count("\n* ") == MAX_ROWS - 1
     assert unread.count("\n* ") == 1
-    assert f"and {300 - (SHOWN - 1)} more: {BASE_URL}/?" in past
+    assert f"and {300 - (MAX_ROWS - 1)} more: {BASE_URL}/?" in past
 
 
 # --- headers ------------------------------------------------------------------------------------------------------
@@ -226,7 +227,7 @@ def test_one_click_switches_a_mail_off_unless_something_in_it_is_promised(name: 
         link = mail["List-Unsubscribe"].strip()  # it is long, and so it stands on the next line
         found = re.fullmatch(rf"<{BASE_URL}/alerts/unsubscribe/([^/>]+)/>", link)
         assert found is not None
-        whose, kinds = read_token(found[1])
+        whose, kinds = read_unsubscribe_token(found[1])
         assert whose.email in mail["To"]
         waits = Notice.objects.filter(deliveries__recipient=whose, deliveries__state="waiting")
         assert kinds <= {NoticeKind(each) for each in waits.values_list("kind", flat=True)}
@@ -293,7 +294,7 @@ def test_statements_do_not_grow_with_what_is_told() -> None:
     counts = []
     for some in (items[:2], items):
         with CaptureQueriesContext(connection) as counted:
-            compose(delivery, some, story.now)
+            compose_mail(delivery, some, story.now)
         counts.append(len(counted))
     assert counts == [3, 3]
 
@@ -314,7 +315,7 @@ def test_each_hears_why_they_are_told() -> None:
     assert "\nYou get this as owner of EU DTC BV.\n" in str(story.mail(sanne).body)
     delivery, items = story.told()
     delivery.recipient = root
-    assert "\nYou get this as administrator of Closeboard.\n" in str(compose(delivery, items, NOON).body)
+    assert "\nYou get this as administrator of Closeboard.\n" in str(compose_mail(delivery, items, NOON).body)
 
 
 @pytest.mark.django_db
@@ -347,45 +348,45 @@ def test_the_link_leads_to_exactly_what_is_listed() -> None:
 def test_working_days_are_called_so() -> None:
     told = late()
     told = replace(told, standing=replace(told.standing, unit=LatenessUnit.WORKING_DAYS), alert_after_days=3)
-    said = letter([some_item(told)], known())
+    said = build_content([some_item(told)], known())
     assert said.subject == "EU DTC BV is 6 working days past its deadline for May 2026"
-    assert "+6 working days late" in as_text(said)
-    assert "more than 3 working days past its deadline" in as_text(said)
+    assert "+6 working days late" in render_text(said)
+    assert "more than 3 working days past its deadline" in render_text(said)
 
 
 def test_what_cannot_be_confirmed_is_no_fact() -> None:
     told = row(NLDT, *story(NLDT, None), as_of=NOON, read_at="2026-06-15 09:12")
-    said = letter([some_item(told)], known())
+    said = build_content([some_item(told)], known())
     assert said.subject == "EU DTC BV was 6 days past its deadline for May 2026 when last read"
-    assert "Open as of Mon 15 Jun 10:12" in as_text(said)
-    assert "Last read Mon 15 Jun 10:12, 2 h before this mail." in as_text(said)
+    assert "Open as of Mon 15 Jun 10:12" in render_text(said)
+    assert "Last read Mon 15 Jun 10:12, 2 h before this mail." in render_text(said)
     closed = row(NLDT, *story(NLDT, CLOSED, "2026-06-14 12:00"), as_of=NOON, read_at="2026-06-15 09:12")
-    said = letter([some_item(closed, NoticeKind.CLEARED)], known())
+    said = build_content([some_item(closed, NoticeKind.CLEARED)], known())
     assert said.subject == "EU DTC BV had closed May 2026 when last read, 5 days late"
     assert said.sections[0].rows[0].kind == "unknown"
 
 
 def test_what_was_unconfirmed_and_was_read_since_is_told_as_it_is() -> None:
-    said = letter([some_item(late(), NoticeKind.UNCONFIRMED)], known())
+    said = build_content([some_item(late(), NoticeKind.UNCONFIRMED)], known())
     assert said.subject == "EU DTC BV is 6 days past its deadline for May 2026"
 
 
 def test_who_is_not_past_the_line_any_more_is_not_said_to_be() -> None:
     another = replace(deadline(NLDT), due_on=date(2026, 6, 14))
-    said = letter([some_item(row(NLDT, *story(NLDT, None), as_of=NOON, due=another))], known())
+    said = build_content([some_item(row(NLDT, *story(NLDT, None), as_of=NOON, due=another))], known())
     assert said.subject == "EU DTC BV is not past its alert line for May 2026 any more"
 
 
 def test_two_notices_of_one_period_are_one_row() -> None:
     told = late("2026-06-20 12:00")
-    said = letter([some_item(told), some_item(told, NoticeKind.ESCALATION, step=1)], known())
+    said = build_content([some_item(told), some_item(told, NoticeKind.ESCALATION, step=1)], known())
     assert said.subject == "Escalation, step 1: EU DTC BV is 11 days past its deadline for May 2026"
     assert [len(section.rows) for section in said.sections] == [1]
 
 
 def test_lines_that_differ_are_not_given_one_number() -> None:
     other = row(UKRT, *story(UKRT, None), as_of=NOON, policy=JudgingPolicy(alert_after_days=3))
-    said = letter([some_item(late()), some_item(other)], known())
+    said = build_content([some_item(late()), some_item(other)], known())
     assert said.subject == "2 entities past their alert line, EU DTC BV +6d"
 
 
@@ -393,7 +394,7 @@ def test_a_count_says_how_many_of_it_are_unconfirmed() -> None:
     unread = row(UKRT, *story(UKRT, None), as_of=NOON, read_at="2026-06-15 09:12")
     closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON, read_at="2026-06-15 09:12")
     items = [some_item(late()), some_item(unread), some_item(closed, NoticeKind.CLEARED)]
-    said = letter(items, known())
+    said = build_content(items, known())
     assert (
         said.subject
         == "2 entities past the 5-day line (1 unconfirmed), EU DTC BV +6d; 1 closed (unconfirmed)"
@@ -406,13 +407,17 @@ def test_an_older_month_comes_with_a_board_of_its_own() -> None:
     other = row(UKRT, *story(UKRT, None), as_of=NOON)
     items = [
         some_item(late()),
-        Item(Notice(kind="alert", period_id=7, episode=1), april, date(2026, 4, 1)),
+        EntityNotice(Notice(kind="alert", period_id=7, episode=1), april, date(2026, 4, 1)),
         some_item(other),
     ]
-    said = letter(items, known())
+    said = build_content(items, known())
     assert said.subject == "2 entities past the 5-day line, EU DTC BV +36d"
     (section,) = said.sections
-    assert [each.place for each in section.rows] == ["NLDT, April 2026", "NLDT, May 2026", "UKRT, May 2026"]
+    assert [each.subtitle for each in section.rows] == [
+        "NLDT, April 2026",
+        "NLDT, May 2026",
+        "UKRT, May 2026",
+    ]
     assert [each.url.removeprefix(BASE_URL) for each in section.links] == [
         "/past-deadline/",
         "/?month=2026-05&show=alerting",
@@ -424,15 +429,15 @@ def test_what_was_opened_again_and_is_past_the_line_is_one_row_that_says_both() 
     reads = (*story(NLDT, CLOSED, "2026-06-08 12:00"), ("2026-06-15 11:00", OPEN))
     told = row(NLDT, *reads, as_of=NOON)
     notice = Notice(pk=5, kind="reopened", period_id=0, change_id=1)
-    undone = replace(known(), undone={5: utc("2026-06-15 11:00")})
-    said = letter([Item(notice, told, MAY), some_item(told)], undone)
+    undone = replace(known(), reopened_at={5: utc("2026-06-15 11:00")})
+    said = build_content([EntityNotice(notice, told, MAY), some_item(told)], undone)
     assert said.subject == "EU DTC BV is 6 days past its deadline for May 2026"
-    facts = {fact.name: fact.text for fact in said.sections[0].rows[0].facts}
+    facts = {fact.name: fact.text for fact in said.sections[0].rows[0].details}
     assert facts["Opened again"] == "Seen Mon 15 Jun 12:00. It had been closed on Mon 8 June 2026."
 
 
 def test_one_of_two_periods_of_a_month_is_not_told_as_the_month() -> None:
-    said = letter([some_item(late(), NoticeKind.CLEARED)], known())
+    said = build_content([some_item(late(), NoticeKind.CLEARED)], known())
     assert said.subject == "EU DTC BV has closed one of its periods of May 2026"
     assert said.sections[0].rows[0].state == "Open"
 
@@ -442,17 +447,20 @@ def test_no_section_pushes_another_out() -> None:
     closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON)
     gone = [replace(closed, code=f"C{number}", name=f"C{number}") for number in range(9)]
     items = [*map(some_item, rows), *(some_item(each, NoticeKind.CLEARED) for each in gone)]
-    said = letter(items, known())
-    assert [len(section.rows) for section in said.sections] == [SHOWN - KEPT, KEPT]
+    said = build_content(items, known())
+    assert [len(section.rows) for section in said.sections] == [
+        MAX_ROWS - MIN_ROWS_A_SECTION,
+        MIN_ROWS_A_SECTION,
+    ]
     assert [section.more.text for section in said.sections if section.more] == ["and 15 more", "and 4 more"]
 
 
 def test_on_hold_that_counts_as_closed_says_so() -> None:
     policy = JudgingPolicy(on_hold_counts_as_closed=True)
     told = row(USRT, *story(USRT, ON_HOLD, "2026-06-14 12:00"), as_of=NOON, policy=policy)
-    said = letter([some_item(told, NoticeKind.CLEARED)], known())
+    said = build_content([some_item(told, NoticeKind.CLEARED)], known())
     assert said.subject == "US Retail Inc has put May 2026 on hold, 3 days late"
-    assert "On hold, counts as closed" in as_text(said)
+    assert "On hold, counts as closed" in render_text(said)
 
 
 TAGS = {
@@ -499,10 +507,12 @@ def test_a_line_is_one_line(text: str, longest: int) -> None:
 @examples(300)
 def test_any_name_gives_a_mail_with_one_subject_and_no_other_header(name: str, person: str) -> None:
     told = replace(late(), name=name, owner=name, because=name, read_error=name)
-    said = letter([some_item(told)], replace(known(), owners={0: Owner(name, "sanne@meridian.test")}))
-    to = address_of(Person(email="rosa@meridian.test", name=person))
-    mail = EmailMultiAlternatives(header_line(said.subject), as_text(said), to=[to])
-    mail.attach_alternative(as_html(said), "text/html")
+    said = build_content(
+        [some_item(told)], replace(known(), owners={0: OwnerContact(name, "sanne@meridian.test")})
+    )
+    to = recipient_header(Person(email="rosa@meridian.test", name=person))
+    mail = EmailMultiAlternatives(header_line(said.subject), render_text(said), to=[to])
+    mail.attach_alternative(render_html(said), "text/html")
     found = received(mail)
     assert sorted(found.keys()) == [
         "Content-Type",
@@ -542,6 +552,6 @@ def test_any_name_gives_a_mail_with_one_subject_and_no_other_header(name: str, p
 
 
 def test_the_hostile_name_in_a_subject() -> None:
-    said = letter([some_item(replace(late(), name=HOSTILE))], known())
+    said = build_content([some_item(replace(late(), name=HOSTILE))], known())
     assert said.subject.startswith("Évil Bcc: all@meridian.test Owner: nobody gnirts<script>")
     assert "=?" not in header_line(said.subject)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from alerts.models import DeliveryLine, Notice, Outage
 from alerts.models.delivery import READ_AGAIN
-from alerts.outbox.relevance import still_to_tell
-from alerts.outbox.send_context import Truth
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
 from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notices import NoticeKind
 from closing.judging.outages import OUTAGE_AFTER, OutageInputs, has_outage
@@ -33,7 +33,7 @@ from tests.make import OPEN, utc
 from tests.saved import Meridian
 
 pytestmark = pytest.mark.django_db
-OF_CONNECTIONS = (NoticeKind.STALE, NoticeKind.REFUSED)
+CONNECTION_NOTICES = (NoticeKind.STALE, NoticeKind.REFUSED)
 READ_AT = utc("2026-06-09 08:00")
 MINUTE = timedelta(minutes=1)
 
@@ -42,7 +42,7 @@ MINUTE = timedelta(minutes=1)
 def meridian() -> Meridian:
     group = save_watched_group()
     somebody("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
-    assert evaluated(group, READ_AT, OF_CONNECTIONS, NLDT=OPEN) == []
+    assert evaluated(group, READ_AT, CONNECTION_NOTICES, NLDT=OPEN) == []
     return group
 
 
@@ -64,7 +64,7 @@ def minutes_on(minutes: float) -> list[str]:
     """What an evaluation so many minutes after the last reading raised."""
     at = READ_AT + minutes * MINUTE
     watched(at)
-    return raised(at, OF_CONNECTIONS)
+    return raised(at, CONNECTION_NOTICES)
 
 
 def test_silence_of_a_connection_is_one_notice_within_35_minutes(meridian: Meridian) -> None:
@@ -81,7 +81,7 @@ def test_silence_of_a_connection_is_one_notice_within_35_minutes(meridian: Merid
 def told_of(name: str, minute: int) -> tuple[set[str], str]:
     """The entities that somebody's message tells of as not read, or why it does not tell of them."""
     line = DeliveryLine.objects.get(recipient__name=name, notice__kind="stale")
-    items, left_out, _ = still_to_tell(line.delivery, Truth(READ_AT + minute * MINUTE))
+    items, left_out, _ = relevant_items(line.delivery, SendContext(READ_AT + minute * MINUTE))
     rows = [row for item in items if item.notice == line.notice for row in item.rows]
     return {row.code for row in rows}, left_out.get(line.pk, "")
 
@@ -124,12 +124,12 @@ def test_trouble_that_comes_back_within_two_hours_goes_on(meridian: Meridian) ->
 def test_back_from_an_outage_of_our_own_we_look_before_we_complain(meridian: Meridian) -> None:
     at = READ_AT + timedelta(hours=6)
     watched(at, hours=0)
-    assert raised(at, OF_CONNECTIONS) == []
+    assert raised(at, CONNECTION_NOTICES) == []
     for minute in range(1, 10):
         watched(at + minute * MINUTE, hours=0)
-        assert raised(at + minute * MINUTE, OF_CONNECTIONS) == []
+        assert raised(at + minute * MINUTE, CONNECTION_NOTICES) == []
     watched(at + 10 * MINUTE, hours=0)
-    assert raised(at + 10 * MINUTE, OF_CONNECTIONS) == [f"stale {meridian.connection}"]
+    assert raised(at + 10 * MINUTE, CONNECTION_NOTICES) == [f"stale {meridian.connection}"]
 
 
 def test_refused_is_told_to_administrators_at_once_and_to_nobody_else(meridian: Meridian) -> None:

@@ -23,7 +23,7 @@ def claimed_by(threads: int) -> list[int]:
     def run() -> None:
         try:
             start.wait()
-            while held := outbox.claim():
+            while held := outbox.claim_mail():
                 found.append(held.delivery_id)
         finally:
             connection.close()

@@ -14,18 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alerts.channels.destination_addresses import AddressRefused, allowed_hosts, check_address
+from alerts.channels.destination_addresses import InvalidAddress, allowed_hosts, check_address
 from alerts.channels.post_transport import LONGEST_POST
-from alerts.channels.posts import compose, trial
+from alerts.channels.posts import build_test_post, compose_post
 from alerts.channels.slack.payload import slack_body
 from alerts.channels.teams.payload import MOST_BYTES, teams_body
 from alerts.channels.webhook.payload import VERSION, webhook_body
-from alerts.mail.cases import Item
-from alerts.mail.rows import Known
-from alerts.mail.sections import Letter, letter
+from alerts.mail.cases import EntityNotice
+from alerts.mail.rows import MessageContext
+from alerts.mail.sections import MessageContent, build_content
 from alerts.models import Delivery, Destination, Notice
 from alerts.outbox.queue import LEASE
-from alerts.sanitize import APART, defused
+from alerts.sanitize import WORD_JOINER, neutralize_markup
 from closing.judging.notices import NoticeKind, NoticeReason
 from closing.phrasing import reader_zone
 from entities.models import Group
@@ -63,7 +63,7 @@ def a_notice(number: int, kind: NoticeKind = NoticeKind.ALERT) -> Notice:
     )
 
 
-def items(count: int, name: str = "", **more: Any) -> list[Item]:
+def items(count: int, name: str = "", **more: Any) -> list[EntityNotice]:
     made = []
     for number in range(count):
         one = replace(
@@ -73,13 +73,15 @@ def items(count: int, name: str = "", **more: Any) -> list[Item]:
             name=name or f"Entity {number:03} with a name of some length Ltd",
             **more,
         )
-        made.append(Item(a_notice(number), one, MAY))
+        made.append(EntityNotice(a_notice(number), one, MAY))
     return made
 
 
-def said_of(told: list[Item]) -> Letter:
+def said_of(told: list[EntityNotice]) -> MessageContent:
     zone, zone_name = reader_zone("Europe/London")
-    return letter(told, Known(NOON, zone, zone_name, BASE_URL, "Posted here because “X” hears of it."))
+    return build_content(
+        told, MessageContext(NOON, zone, zone_name, BASE_URL, "Posted here because “X” hears of it.")
+    )
 
 
 def place(kind: str = "webhook", name: str = "Close") -> Destination:
@@ -150,10 +152,10 @@ def posted_of(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
     def instead(delivery: Delivery, told: Any, as_of: Any, known: Any = None) -> Any:
         where = save_place(kind, "https://hooks.slack.com/services/x", name="Close team")
         other = Delivery(destination=where, channel=where.channel)
-        kept.append(compose(other, told, as_of).body)
+        kept.append(compose_post(other, told, as_of).body)
         raise Kept
 
-    monkeypatch.setattr(mail_stories, "compose", instead)
+    monkeypatch.setattr(mail_stories, "compose_mail", instead)
     with pytest.raises(Kept):
         mail_stories.STORIES[name]()
     return kept[0]
@@ -194,8 +196,8 @@ def test_what_a_webhook_says_of_an_entity() -> None:
 # names that want to do something ------------------------------------------------------------------------------------
 
 
-def hostile() -> Letter:
-    return said_of(items(2, HOSTILE, owner=HOSTILE, because=HOSTILE, read_error=HOSTILE))
+def hostile() -> MessageContent:
+    return said_of(items(2, HOSTILE, owner=HOSTILE, because=HOSTILE, trouble=HOSTILE))
 
 
 def strings(found: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -265,17 +267,17 @@ def test_g6_names_are_data_in_a_webhook() -> None:
 @given(st.text())
 @examples(300)
 def test_defused_text_looks_the_same_and_does_nothing(text: str) -> None:
-    made = defused(text)
+    made = neutralize_markup(text)
     assert not re.search(r"[*`~]|\]\(|!\[|\{\{|\$\{|(?<![\w.+-])@\w", made)
-    assert defused(made) == made
-    assert len(made.replace(APART, "")) == len(text.replace(APART, ""))
+    assert neutralize_markup(made) == made
+    assert len(made.replace(WORD_JOINER, "")) == len(text.replace(WORD_JOINER, ""))
 
 
 @pytest.mark.parametrize(
     "text", ["UK_RT", "UK Retail Ltd", "sanne@meridian.test", "12:30", "A & B", "Müller GmbH", "(50%)"]
 )
 def test_usual_names_stay_as_they_are(text: str) -> None:
-    assert defused(text) == text
+    assert neutralize_markup(text) == text
 
 
 # addresses ----------------------------------------------------------------------------------------------------------
@@ -330,7 +332,7 @@ def test_g3_where_posts_may_go(kind: str, url: str, settings: Settings) -> None:
 )
 def test_g3_g7_where_posts_may_not_go(kind: str, url: str, said: str, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("hooks.meridian.test", "127.0.0.1")
-    with pytest.raises(AddressRefused, match=re.escape(said)):
+    with pytest.raises(InvalidAddress, match=re.escape(said)):
         check_address(kind, url)
 
 
@@ -341,6 +343,6 @@ def test_nothing_is_allowed_to_webhooks_unless_the_operator_says_so(settings: Se
 
 
 def test_a_test_post_says_who_asked() -> None:
-    said = trial(place("slack"), "Rosa <!channel>", NOON)
+    said = build_test_post(place("slack"), "Rosa <!channel>", NOON)
     assert b"<!channel>" not in slack_body(said)
     assert "a test post" in slack_body(said).decode()

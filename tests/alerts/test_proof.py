@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from alerts.evaluate.run import evaluate_and_raise
-from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, ProofRun, Silence
-from alerts.outbox.sending import send_due
-from alerts.reconciliation import Proof, prove, prove_and_keep
-from alerts.routing.silences import lift_silence, make_silence, silenced
+from alerts.evaluate.run import run_evaluation
+from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, ProofRun, Silence
+from alerts.outbox.sending import send_due_mails
+from alerts.reconciliation import ReconciliationReport, reconcile, reconcile_and_record
+from alerts.routing.silences import create_silence, lift_silence, silences_by_entity
 from closing.calendar.days import zone_named
 from closing.facts.base import NativePeriodFacts
 from closing.judging.notices import NoticeKind
@@ -43,20 +43,20 @@ def alerted(meridian: Meridian) -> Meridian:
     return meridian
 
 
-def words(found: Proof) -> list[str]:
+def words(found: ReconciliationReport) -> list[str]:
     return [f"{each.entity}: {each.words}" for each in found.differences]
 
 
 def test_all_is_as_the_history_says(alerted: Meridian) -> None:
-    found = prove(utc("2026-06-15 13:00"))
+    found = reconcile(utc("2026-06-15 13:00"))
     assert (found.expected, words(found)) == (1, [])
-    assert prove(utc("2026-06-15 13:00"), MAY).expected == 1
-    assert prove(utc("2026-06-14 13:00")).expected == 0
+    assert reconcile(utc("2026-06-15 13:00"), MAY).expected == 1
+    assert reconcile(utc("2026-06-14 13:00")).expected == 0
 
 
 def test_an_alert_that_is_lost_is_named(alerted: Meridian) -> None:
     Notice.objects.all().delete()
-    assert words(prove(utc("2026-06-15 13:00"))) == [
+    assert words(reconcile(utc("2026-06-15 13:00"))) == [
         "EU DTC BV: an alert had to exist from here on, and does not"
     ]
 
@@ -64,20 +64,20 @@ def test_an_alert_that_is_lost_is_named(alerted: Meridian) -> None:
 def test_an_alert_without_a_cause_is_named(alerted: Meridian) -> None:
     Notice.objects.update(raised_at=utc("2026-06-14 12:00"))
     assert "an alert exists, and the history has no cause for it" in " ".join(
-        words(prove(utc("2026-06-15 13:00")))
+        words(reconcile(utc("2026-06-15 13:00")))
     )
 
 
 def test_messages_that_reached_nobody_are_named(alerted: Meridian) -> None:
     later = utc("2026-06-15 13:30")
     Delivery.objects.update(state="parked")
-    assert words(prove(later)) == ["EU DTC BV: its alert has reached nobody: no message could be sent"]
+    assert words(reconcile(later)) == ["EU DTC BV: its alert has reached nobody: no message could be sent"]
     Delivery.objects.update(state="waiting", ended_at=None)
-    assert words(prove(later)) == ["EU DTC BV: its alert still waits to be sent"]
+    assert words(reconcile(later)) == ["EU DTC BV: its alert still waits to be sent"]
     Delivery.objects.filter(recipient__name="Rosa").update(state="sent", ended_at=later)
-    assert words(prove(later)) == []
+    assert words(reconcile(later)) == []
     DeliveryLine.objects.all().delete()
-    assert words(prove(later)) == ["EU DTC BV: its alert was for nobody: there is nobody to notify"]
+    assert words(reconcile(later)) == ["EU DTC BV: its alert was for nobody: there is nobody to notify"]
 
 
 def test_the_command_and_the_nightly_run_say_the_same(alerted: Meridian) -> None:
@@ -89,7 +89,7 @@ def test_the_command_and_the_nightly_run_say_the_same(alerted: Meridian) -> None
     with pytest.raises(SystemExit) as ended:
         call_command("prove_alerts", "--month", "2026-05", "--as-of", "2026-06-15T13:00:00Z", stdout=out)
     assert ended.value.code == 1
-    prove_and_keep(at)
+    reconcile_and_record(at)
     (kept,) = ProofRun.objects.all()
     assert (kept.expected, len(kept.differences)) == (1, 1)
     assert kept.differences[0] in out.getvalue()
@@ -115,7 +115,7 @@ def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
             group.read(at, ALL_CLOSED | {"NLDT": state})
         at = _minutes(group, at, 40)
         Delivery.objects.update(state="sent", ended_at=at)
-        found = prove(at)
+        found = reconcile(at)
         assert words(found) == []
         assert found.expected <= Notice.objects.filter(kind=NoticeKind.ALERT).count()
         transaction.set_rollback(True)
@@ -161,9 +161,9 @@ def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is
                 case "read":
                     group.read(at, ALL_CLOSED | {"NLDT": state})
                 case "silence":
-                    make_silence(rosa, nldt, today + timedelta(days=minutes % 3), "an audit", at)
+                    create_silence(rosa, nldt, today + timedelta(days=minutes % 3), "an audit", at)
                 case "silence all":
-                    make_silence(rosa, Group.objects.get(code="MERIDIAN"), today, "a strike", at)
+                    create_silence(rosa, Group.objects.get(code="MERIDIAN"), today, "a strike", at)
                 case "lift":
                     for silence in Silence.objects.filter(lifted_at=None):
                         lift_silence(rosa, silence, at)
@@ -176,8 +176,8 @@ def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is
         group.read(at, ALL_CLOSED | {"NLDT": group_state(nldt)})
         at = _on(group, at, 4)
         _send_and_look(at)
-        assert not DeliveryLine.objects.filter(left_out=SET_ASIDE).exists()
-        assert words(prove(at)) == []
+        assert not DeliveryLine.objects.filter(left_out=LEFT_OUT_BY_SILENCE).exists()
+        assert words(reconcile(at)) == []
         if group_state(nldt) is OPEN:
             told = DeliveryLine.objects.filter(notice__kind=NoticeKind.ALERT, recipient=rosa, left_out="")
             assert told.filter(delivery__state="sent").exists()
@@ -197,7 +197,7 @@ def _on(group: Meridian, at: datetime, minutes: int) -> datetime:
     for _ in range(minutes // 240):
         at += timedelta(hours=4)
         watched(at, hours=1)
-        evaluate_and_raise(at)
+        run_evaluation(at)
     return at
 
 
@@ -212,8 +212,8 @@ def _send_and_look(at: datetime) -> None:
     before = set(_sent())
     # The outbox goes by the clock of the database, which is not that of the story.
     Delivery.objects.filter(state="waiting").update(due_at=at)
-    send_due(at)
-    quiet = silenced(None, at)
+    send_due_mails(at)
+    quiet = silences_by_entity(None, at)
     for pk, entity, kind in set(_sent()) - before:
         assert kind in ("reopened", "group_closed") or entity not in quiet, (pk, kind, at)
 
@@ -226,26 +226,26 @@ def _sent() -> list[tuple[int, int, str]]:
 def test_a_silence_excuses_an_alert_only_while_it_lasts(meridian: Meridian) -> None:
     rosa = Person.objects.get(name="Rosa")
     evaluated(meridian, "2026-06-14 12:00", NLDT=OPEN)
-    make_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 16), "an audit", utc("2026-06-14 12:30"))
+    create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 16), "an audit", utc("2026-06-14 12:30"))
     for at in ("2026-06-15 12:00", "2026-06-16 12:00", "2026-06-16 21:59"):
         assert evaluated(meridian, at, NLDT=OPEN) == []
-        assert (prove(utc(at)).expected, words(prove(utc(at)))) == (0, [])
+        assert (reconcile(utc(at)).expected, words(reconcile(utc(at)))) == (0, [])
     watched(utc("2026-06-16 22:30"))
     meridian.read("2026-06-16 22:20", ALL_CLOSED | {"NLDT": OPEN})
-    lost = prove(utc("2026-06-16 22:30"))
+    lost = reconcile(utc("2026-06-16 22:30"))
     assert words(lost) == ["EU DTC BV: an alert had to exist from here on, and does not"]
     assert lost.differences[0].at == utc("2026-06-16 22:00")
-    evaluate_and_raise(utc("2026-06-16 22:30"))
-    assert words(prove(utc("2026-06-16 22:31"))) == []
+    run_evaluation(utc("2026-06-16 22:30"))
+    assert words(reconcile(utc("2026-06-16 22:31"))) == []
     Notice.objects.filter(kind="alert").update(raised_at=utc("2026-06-16 21:00"))
     assert "an alert was raised although the entity was silenced" in " ".join(
-        words(prove(utc("2026-06-16 22:31")))
+        words(reconcile(utc("2026-06-16 22:31")))
     )
 
 
 def test_what_stays_set_aside_after_the_silence_is_named(alerted: Meridian) -> None:
-    DeliveryLine.objects.filter(notice__kind="alert").update(left_out=SET_ASIDE)
-    assert words(prove(utc("2026-06-15 13:00"))) == [
+    DeliveryLine.objects.filter(notice__kind="alert").update(left_out=LEFT_OUT_BY_SILENCE)
+    assert words(reconcile(utc("2026-06-15 13:00"))) == [
         "EU DTC BV: its alert is still set aside for a silence that is over"
     ]
 
@@ -255,7 +255,7 @@ def _minutes(group: Meridian, at: datetime, minutes: int) -> datetime:
     until = at + timedelta(minutes=minutes)
     while at < until:
         watched(at, hours=12 if at.minute == 30 else 0)
-        evaluate_and_raise(at)
+        run_evaluation(at)
         at += timedelta(minutes=2)
     return until
 
@@ -267,4 +267,4 @@ def test_a_period_is_proved_as_soon_as_it_has_ended_in_its_own_zone() -> None:
     policy(group.entities["NLDT"], rule="calendar_day", n=0, alert_after_days=0)
     group.read("2026-05-30 12:00", ALL_CLOSED | {"NLDT": OPEN})
     assert evaluated(group, "2026-05-31 12:10", NLDT=OPEN) == ["alert NLDT"]
-    assert prove(utc("2026-05-31 13:00")).expected == 1
+    assert reconcile(utc("2026-05-31 13:00")).expected == 1

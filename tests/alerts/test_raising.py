@@ -9,12 +9,12 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from alerts.evaluate.continuity import watching_since
-from alerts.evaluate.run import evaluate_and_raise
+from alerts.evaluate.continuity import evaluating_since
+from alerts.evaluate.run import run_evaluation
 from alerts.models import Delivery, Notice
-from alerts.outbox.relevance import still_to_tell
-from alerts.outbox.send_context import Truth
-from alerts.routing.batching import APART
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
+from alerts.routing.batching import MIN_MESSAGE_SPACING
 from closing.facts.base import NativePeriodFacts
 from closing.judging.notices import HOLD_DOWN, NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
@@ -136,7 +136,7 @@ def test_after_an_outage_nothing_is_judged_before_a_reading(meridian: Meridian) 
     evaluated(meridian, "2026-06-14 20:00", NLDT=OPEN)
     back = utc("2026-06-15 12:00")
     watched(back, hours=0)
-    assert watching_since(back) == back
+    assert evaluating_since(back) == back
     assert raised(back) == []  # the last reading is from before
     assert evaluated(meridian, back + timedelta(minutes=2)) == []
     assert not Notice.objects.filter(kind__in=OF_ALERTS).exists()
@@ -191,7 +191,7 @@ def test_all_that_is_late_at_once_is_one_message_for_each_person(meridian: Merid
     assert len(evaluated(meridian, "2026-06-25 12:00", **_open(ALL_CLOSED))) > 4
     rosa = Delivery.objects.get(recipient__name="Rosa", rhythm="at_once")
     assert rosa.notices.filter(kind="alert").count() == 4
-    items, left_out, _ = still_to_tell(rosa, Truth(utc("2026-06-25 12:00")))
+    items, left_out, _ = relevant_items(rosa, SendContext(utc("2026-06-25 12:00")))
     assert len(items) == rosa.notices.count()
     assert left_out == {}
 
@@ -202,7 +202,7 @@ def test_nobody_gets_two_messages_within_five_minutes(meridian: Meridian) -> Non
     Delivery.objects.update(state="sent", ended_at=at)
     evaluated(meridian, at + timedelta(minutes=2), NLDT=OPEN, UKRT=OPEN)
     later = Delivery.objects.get(recipient__name="Rosa", state="waiting", rhythm="at_once")
-    assert later.due_at == at + APART
+    assert later.due_at == at + MIN_MESSAGE_SPACING
     evaluated(meridian, at + timedelta(minutes=3), NLDT=OPEN, UKRT=OPEN, UKHC=OPEN)
     later.refresh_from_db()
     assert Delivery.objects.get(recipient__name="Rosa", state="waiting", rhythm="at_once") == later
@@ -212,8 +212,8 @@ def test_nobody_gets_two_messages_within_five_minutes(meridian: Meridian) -> Non
 def test_what_has_closed_meanwhile_is_left_out(meridian: Meridian) -> None:
     evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
     evaluated(meridian, "2026-06-15 12:05")
-    items, left_out, _ = still_to_tell(
-        Delivery.objects.get(recipient__name="Rosa", rhythm="at_once"), Truth(utc("2026-06-15 12:06"))
+    items, left_out, _ = relevant_items(
+        Delivery.objects.get(recipient__name="Rosa", rhythm="at_once"), SendContext(utc("2026-06-15 12:06"))
     )
     assert items == []
     assert set(left_out.values()) == {"closed before it was sent"}
@@ -222,8 +222,8 @@ def test_what_has_closed_meanwhile_is_left_out(meridian: Meridian) -> None:
 def test_who_lost_the_entity_is_not_told_of_it(meridian: Meridian) -> None:
     evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
     Membership.objects.filter(person__name="Rosa").delete()
-    items, left_out, _ = still_to_tell(
-        Delivery.objects.get(recipient__name="Rosa", rhythm="at_once"), Truth(utc("2026-06-15 12:01"))
+    items, left_out, _ = relevant_items(
+        Delivery.objects.get(recipient__name="Rosa", rhythm="at_once"), SendContext(utc("2026-06-15 12:01"))
     )
     assert items == []
     assert set(left_out.values()) == {"its recipient may not see the entity any more"}
@@ -243,7 +243,7 @@ def test_statements_do_not_grow_with_what_is_late(first: list[str]) -> None:
             watched(at)
             group.read(at, ALL_CLOSED | _open(late))
             with CaptureQueriesContext(connection) as counted:
-                kinds = set(evaluate_and_raise(at).notices) & set(OF_ALERTS)
+                kinds = set(run_evaluation(at).notices) & set(OF_ALERTS)
             assert kinds == {NoticeKind.ALERT, NoticeKind.ESCALATION} | (
                 {NoticeKind.REOPENED} if first else set()
             )

@@ -8,8 +8,8 @@ import pytest
 
 from alerts.models import Notice
 from alerts.models.delivery import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON
-from alerts.outbox.relevance import still_to_tell
-from alerts.outbox.send_context import Truth
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Person
 from periods.deadline_setting import set_deadlines
@@ -123,5 +123,5 @@ def agreed(group: Meridian, due_on: date, at: datetime) -> None:
 def why_not(notice: Notice, at: datetime) -> str:
     """Why Rosa's message leaves the notice out; empty where it does not."""
     line = notice.lines.get(recipient__name="Rosa")
-    _, left_out, _ = still_to_tell(line.delivery, Truth(at))
+    _, left_out, _ = relevant_items(line.delivery, SendContext(at))
     return left_out.get(line.pk, "")

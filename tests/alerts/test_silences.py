@@ -9,21 +9,21 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from alerts.evaluate.run import evaluate_and_raise
-from alerts.models import SET_ASIDE, Delivery, DeliveryLine, Notice, Silence
-from alerts.outbox.sending import send_due
+from alerts.evaluate.run import run_evaluation
+from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, Silence
+from alerts.outbox.sending import send_due_mails
 from alerts.routing.silences import (
     LONGEST_REASON,
     MOST_DAYS,
-    MayNotSilence,
-    SilenceRefused,
-    groups_to_silence,
-    in_force_of,
+    InvalidSilence,
+    SilenceNotAllowed,
+    create_silence,
+    current_silence,
     lift_silence,
-    make_silence,
-    silenced,
-    silences_over,
-    silences_seen_by,
+    silence_spans,
+    silenceable_groups,
+    silences_by_entity,
+    visible_silences,
 )
 from closing.judging.notices import HOLD_DOWN, NoticeKind
 from entities.models import Group, LegalEntity, Person
@@ -60,8 +60,8 @@ def root() -> Group:
 class TestMaking:
     def test_a_second_click_makes_no_second_one(self, meridian: Meridian, rosa: Person) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
-        made = make_silence(rosa, nldt, date(2026, 6, 18), f"  {WHY}\n", at)
-        again = make_silence(rosa, nldt, date(2026, 6, 18), WHY, at + timedelta(seconds=2))
+        made = create_silence(rosa, nldt, date(2026, 6, 18), f"  {WHY}\n", at)
+        again = create_silence(rosa, nldt, date(2026, 6, 18), WHY, at + timedelta(seconds=2))
         assert again == made
         assert (made.reason, made.by, made.last_day) == (WHY, rosa, date(2026, 6, 18))
 
@@ -71,23 +71,25 @@ class TestMaking:
     ) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
         for well in (0, MOST_DAYS):
-            assert make_silence(rosa, nldt, date(2026, 6, 12) + timedelta(days=well), WHY, at)
+            assert create_silence(rosa, nldt, date(2026, 6, 12) + timedelta(days=well), WHY, at)
         day = None if days is None else date(2026, 6, 12) + timedelta(days=days)
-        with pytest.raises(SilenceRefused) as refused:
-            make_silence(rosa, nldt, day, WHY, at)
+        with pytest.raises(InvalidSilence) as refused:
+            create_silence(rosa, nldt, day, WHY, at)
         assert refused.value.field == "last_day"
 
     def test_its_days_are_those_of_the_entity(self, meridian: Meridian, rosa: Person) -> None:
         late = utc("2026-06-12 23:00")  # 13 June in Amsterdam, 12 June in New York
-        with pytest.raises(SilenceRefused):
-            make_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 12), WHY, late)
-        assert make_silence(rosa, meridian.entities["USRT"], date(2026, 6, 12), WHY, late)
-        assert make_silence(rosa, root(), date(2026, 6, 12), WHY, late)  # it is still that day somewhere
+        with pytest.raises(InvalidSilence):
+            create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 12), WHY, late)
+        assert create_silence(rosa, meridian.entities["USRT"], date(2026, 6, 12), WHY, late)
+        assert create_silence(rosa, root(), date(2026, 6, 12), WHY, late)  # it is still that day somewhere
 
     @pytest.mark.parametrize("reason", ["", " \n ", "x" * (LONGEST_REASON + 1)])
     def test_a_reason_is_asked_for(self, meridian: Meridian, rosa: Person, reason: str) -> None:
-        with pytest.raises(SilenceRefused) as refused:
-            make_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 18), reason, utc("2026-06-12 12:00"))
+        with pytest.raises(InvalidSilence) as refused:
+            create_silence(
+                rosa, meridian.entities["NLDT"], date(2026, 6, 18), reason, utc("2026-06-12 12:00")
+            )
         assert refused.value.field == "reason"
 
     def test_who_may(self, meridian: Meridian, rosa: Person) -> None:
@@ -97,10 +99,10 @@ class TestMaking:
         of_entity = nldt.owner
         assert of_entity is not None
         uk = Group.objects.get(code="UK")
-        assert [each.code for each in groups_to_silence(paul)] == ["UK"]
-        assert {each.code for each in groups_to_silence(rosa)} >= {"MERIDIAN", "UK"}
-        make_silence(paul, uk, day, WHY, at)
-        make_silence(of_entity, nldt, day, WHY, at)
+        assert [each.code for each in silenceable_groups(paul)] == ["UK"]
+        assert {each.code for each in silenceable_groups(rosa)} >= {"MERIDIAN", "UK"}
+        create_silence(paul, uk, day, WHY, at)
+        create_silence(of_entity, nldt, day, WHY, at)
         for person, place in (
             (paul, nldt),
             (paul, root()),
@@ -108,36 +110,36 @@ class TestMaking:
             (auditor, root()),
             (of_entity, uk),
         ):
-            with pytest.raises(MayNotSilence):
-                make_silence(person, place, day, WHY, at)
-        silence = in_force_of(uk, at)
+            with pytest.raises(SilenceNotAllowed):
+                create_silence(person, place, day, WHY, at)
+        silence = current_silence(uk, at)
         assert silence is not None
-        with pytest.raises(MayNotSilence):
+        with pytest.raises(SilenceNotAllowed):
             lift_silence(owner, silence, at)
 
     def test_who_sees_it(self, meridian: Meridian, rosa: Person) -> None:
         at, day = utc("2026-06-12 12:00"), date(2026, 6, 18)
-        of_all = make_silence(rosa, root(), day, WHY, at)
-        of_one = make_silence(rosa, meridian.entities["NLDT"], day, WHY, at)
+        of_all = create_silence(rosa, root(), day, WHY, at)
+        of_one = create_silence(rosa, meridian.entities["NLDT"], day, WHY, at)
         paul = Person.objects.get(name="Paul")
-        assert set(silences_seen_by(paul)) == {of_all}
-        assert set(silences_seen_by(rosa)) == {of_all, of_one}
-        assert not silences_seen_by(Person.objects.create(email="nobody@meridian.test", name="Nobody"))
+        assert set(visible_silences(paul)) == {of_all}
+        assert set(visible_silences(rosa)) == {of_all, of_one}
+        assert not visible_silences(Person.objects.create(email="nobody@meridian.test", name="Nobody"))
 
     def test_longer_shorter_and_lifted_leave_the_history_as_it_was(
         self, meridian: Meridian, rosa: Person
     ) -> None:
         nldt = meridian.entities["NLDT"]
-        first = make_silence(rosa, nldt, date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
-        longer = make_silence(rosa, nldt, date(2026, 6, 20), WHY, utc("2026-06-13 12:00"))
+        first = create_silence(rosa, nldt, date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
+        longer = create_silence(rosa, nldt, date(2026, 6, 20), WHY, utc("2026-06-13 12:00"))
         first.refresh_from_db()
         assert (first.last_day, first.lifted_at) == (date(2026, 6, 18), longer.made_at)
         assert lift_silence(rosa, longer, utc("2026-06-14 12:00"))
         assert not lift_silence(rosa, longer, utc("2026-06-14 12:01"))
         for at, until in (("12 11:59", None), ("12 12:00", 18), ("13 12:00", 20), ("14 12:00", None)):
-            found = silenced([nldt.pk], utc(f"2026-06-{at}"))
+            found = silences_by_entity([nldt.pk], utc(f"2026-06-{at}"))
             assert (found[nldt.pk].last_day.day if found else None) == until, at
-        assert silences_over(None, utc("2026-06-30 12:00")) == {
+        assert silence_spans(None, utc("2026-06-30 12:00")) == {
             nldt.pk: [(utc("2026-06-12 12:00"), utc("2026-06-14 12:00"))]
         }
 
@@ -146,15 +148,15 @@ class TestWhomItCovers:
     def test_a_group_covers_all_below_it_each_until_its_own_midnight(
         self, meridian: Meridian, rosa: Person
     ) -> None:
-        make_silence(rosa, root(), date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
+        create_silence(rosa, root(), date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
         of = {code: entity.pk for code, entity in meridian.entities.items()}
-        everybody = silenced(None, utc("2026-06-18 21:59"))
+        everybody = silences_by_entity(None, utc("2026-06-18 21:59"))
         assert set(everybody) == set(of.values())
         assert everybody[of["NLDT"]].group == root().name
         assert everybody[of["NLDT"]].ends == utc("2026-06-18 22:00")
-        assert set(silenced(None, utc("2026-06-18 22:00"))) == set(of.values()) - {of["NLDT"]}
-        assert set(silenced(None, utc("2026-06-19 03:59"))) == {of["USRT"]}
-        assert silenced(None, utc("2026-06-19 04:00")) == {}
+        assert set(silences_by_entity(None, utc("2026-06-18 22:00"))) == set(of.values()) - {of["NLDT"]}
+        assert set(silences_by_entity(None, utc("2026-06-19 03:59"))) == {of["USRT"]}
+        assert silences_by_entity(None, utc("2026-06-19 04:00")) == {}
 
     def test_the_last_day_is_over_at_its_own_end_where_clocks_change(
         self, meridian: Meridian, rosa: Person
@@ -167,17 +169,17 @@ class TestWhomItCovers:
             (cairo, date(2026, 4, 23), "2026-04-01 12:00", "2026-04-23 21:59"),
             (nldt, date(2026, 10, 25), "2026-10-01 12:00", "2026-10-25 22:59"),  # 25 hours long
         ):
-            make_silence(rosa, entity, day, WHY, utc(made))
-            assert silenced([entity.pk], utc(last))
-            assert not silenced([entity.pk], utc(last) + timedelta(minutes=1))
+            create_silence(rosa, entity, day, WHY, utc(made))
+            assert silences_by_entity([entity.pk], utc(last))
+            assert not silences_by_entity([entity.pk], utc(last) + timedelta(minutes=1))
 
     def test_of_two_the_one_that_ends_last_counts(self, meridian: Meridian, rosa: Person) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
-        own = make_silence(rosa, nldt, date(2026, 6, 14), WHY, at)
-        of_all = make_silence(rosa, root(), date(2026, 6, 18), "a strike", at)
-        assert silenced([nldt.pk], at)[nldt.pk].reason == "a strike"
+        own = create_silence(rosa, nldt, date(2026, 6, 14), WHY, at)
+        of_all = create_silence(rosa, root(), date(2026, 6, 18), "a strike", at)
+        assert silences_by_entity([nldt.pk], at)[nldt.pk].reason == "a strike"
         lift_silence(rosa, of_all, at)
-        assert silenced([nldt.pk], at)[nldt.pk].reason == own.reason
+        assert silences_by_entity([nldt.pk], at)[nldt.pk].reason == own.reason
 
     def test_it_is_one_query_however_many_there_are(self, meridian: Meridian, rosa: Person) -> None:
         at = utc("2026-06-12 12:00")
@@ -185,9 +187,9 @@ class TestWhomItCovers:
             with CaptureQueriesContext(
                 connection,
             ) as queries:
-                silenced(None, at)
+                silences_by_entity(None, at)
             assert len(queries) == 1
-            make_silence(rosa, entity, date(2026, 6, 18), WHY, at)
+            create_silence(rosa, entity, date(2026, 6, 18), WHY, at)
 
 
 def minutes_of(meridian: Meridian, start: str, count: int, kinds: set[NoticeKind]) -> list[tuple[int, str]]:
@@ -209,14 +211,14 @@ class TestNothingIsRaised:
         self, meridian: Meridian, rosa: Person
     ) -> None:
         nldt = meridian.entities["NLDT"]
-        make_silence(rosa, nldt, date(2026, 6, 16), WHY, utc("2026-06-08 12:00"))
+        create_silence(rosa, nldt, date(2026, 6, 16), WHY, utc("2026-06-08 12:00"))
         for day in range(9, 17):  # late, past the line, day by day
             assert evaluated(meridian, f"2026-06-{day:02} 12:00", EVERY_KIND, NLDT=OPEN) == []
         found = minutes_of(meridian, "2026-06-16 21:58", 4, EVERY_KIND - {NoticeKind.LATE})
         assert found == [(2, "alert NLDT")]  # 22:00 UTC is midnight in Amsterdam
 
     def test_lifted_early_it_is_told_by_the_next_evaluation(self, meridian: Meridian, rosa: Person) -> None:
-        silence = make_silence(
+        silence = create_silence(
             rosa, meridian.entities["NLDT"], date(2026, 7, 1), WHY, utc("2026-06-12 12:00")
         )
         assert evaluated(meridian, "2026-06-25 12:00", EVERY_KIND, NLDT=OPEN) == []
@@ -225,14 +227,14 @@ class TestNothingIsRaised:
         assert found == ["alert NLDT", "escalation NLDT", "escalation NLDT"]
 
     def test_what_closed_meanwhile_is_not_told_of(self, meridian: Meridian, rosa: Person) -> None:
-        make_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
+        create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
         assert evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN) == []
         assert evaluated(meridian, "2026-06-16 12:00") == []
         assert evaluated(meridian, "2026-06-19 12:00") == []
 
     def test_the_end_of_what_was_told_before_is_told_after(self, meridian: Meridian, rosa: Person) -> None:
         assert evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN) == ["alert NLDT"]
-        make_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 18), WHY, utc("2026-06-15 13:00"))
+        create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 18), WHY, utc("2026-06-15 13:00"))
         evaluated(meridian, "2026-06-16 12:00")
         assert evaluated(meridian, utc("2026-06-16 12:00") + HOLD_DOWN) == []
         assert evaluated(meridian, "2026-06-18 22:00") == ["cleared NLDT"]
@@ -240,7 +242,7 @@ class TestNothingIsRaised:
     def test_a_reopening_is_told_all_the_same(self, meridian: Meridian, rosa: Person) -> None:
         evaluated(meridian, "2026-06-08 12:00", NLDT=OPEN)
         evaluated(meridian, "2026-06-09 12:00")
-        make_silence(rosa, root(), date(2026, 6, 20), WHY, utc("2026-06-15 12:00"))
+        create_silence(rosa, root(), date(2026, 6, 20), WHY, utc("2026-06-15 12:00"))
         assert evaluated(meridian, "2026-06-16 12:00", NLDT=OPEN) == ["reopened NLDT"]
         assert evaluated(meridian, "2026-06-20 22:00", NLDT=OPEN) == ["alert NLDT", "escalation NLDT"]
 
@@ -249,7 +251,7 @@ class TestNothingIsRaised:
     ) -> None:
         trouble = {NoticeKind.STALE, NoticeKind.UNCONFIRMED}
         evaluated(meridian, "2026-06-12 08:00", NLDT=OPEN)
-        of_all = make_silence(rosa, root(), date(2026, 6, 20), WHY, utc("2026-06-12 09:00"))
+        of_all = create_silence(rosa, root(), date(2026, 6, 20), WHY, utc("2026-06-12 09:00"))
         watched(utc("2026-06-16 12:00"))
         assert raised(utc("2026-06-16 12:00"), trouble) == []
         lift_silence(rosa, of_all, utc("2026-06-16 12:00"))
@@ -259,7 +261,7 @@ class TestNothingIsRaised:
 def send_all(at: datetime) -> dict[str, list[str]]:
     """Send what is due; what each person was told, as kinds."""
     before = set(sent_lines())
-    send_due(at)
+    send_due_mails(at)
     told: dict[str, list[str]] = {}
     for who, kind, _ in sorted(set(sent_lines()) - before):
         told.setdefault(who, []).append(kind)
@@ -282,10 +284,10 @@ class TestWhatHadNotLeft:
         self, meridian: Meridian, rosa: Person
     ) -> None:
         evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
-        make_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 16), WHY, utc("2026-06-15 12:01"))
+        create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 16), WHY, utc("2026-06-15 12:01"))
         assert send_all(utc("2026-06-15 12:02")) == {}
         aside = Delivery.objects.filter(notices__kind="alert")
-        assert {(each.state, each.words) for each in aside} == {("cancelled", SET_ASIDE)}
+        assert {(each.state, each.words) for each in aside} == {("cancelled", LEFT_OUT_BY_SILENCE)}
         evaluated(meridian, "2026-06-16 12:00", NLDT=OPEN)
         assert send_all(utc("2026-06-16 12:01")) == {}
         evaluated(meridian, "2026-06-16 22:00", NLDT=OPEN)
@@ -299,7 +301,7 @@ class TestWhatHadNotLeft:
     ) -> None:
         evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN, USRT=OPEN)
         evaluated(meridian, "2026-06-18 12:00", NLDT=OPEN, USRT=OPEN)
-        silence = make_silence(rosa, root(), date(2026, 6, 30), WHY, utc("2026-06-18 12:01"))
+        silence = create_silence(rosa, root(), date(2026, 6, 30), WHY, utc("2026-06-18 12:01"))
         assert send_all(utc("2026-06-18 12:02")) == {}
         evaluated(meridian, "2026-06-19 12:00", NLDT=OPEN)  # US Retail Inc has closed
         lift_silence(rosa, silence, utc("2026-06-19 12:00:30"))
@@ -311,23 +313,23 @@ class TestWhatHadNotLeft:
 
     def test_a_mail_goes_without_what_is_silenced(self, meridian: Meridian, rosa: Person) -> None:
         evaluated(meridian, "2026-06-18 12:00", NLDT=OPEN, USRT=OPEN)
-        make_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 30), WHY, utc("2026-06-18 12:01"))
+        create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 30), WHY, utc("2026-06-18 12:01"))
         told = send_all(utc("2026-06-18 12:02"))
         assert told["Rosa"].count("alert") == 1
         lines = DeliveryLine.objects.filter(notice__kind="alert", recipient=rosa)
         assert dict(lines.values_list("notice__period__entity__code", "left_out")) == {
-            "NLDT": SET_ASIDE,
+            "NLDT": LEFT_OUT_BY_SILENCE,
             "USRT": "",
         }
 
 
 def test_silencing_is_undone_and_done_again_with_the_same_words(meridian: Meridian, rosa: Person) -> None:
     at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
-    first = make_silence(rosa, nldt, date(2026, 6, 18), WHY, at)
+    first = create_silence(rosa, nldt, date(2026, 6, 18), WHY, at)
     lift_silence(rosa, first, at + timedelta(minutes=1))
-    again = make_silence(rosa, nldt, first.last_day, first.reason, at + timedelta(minutes=2))
+    again = create_silence(rosa, nldt, first.last_day, first.reason, at + timedelta(minutes=2))
     assert again != first
     assert Silence.objects.count() == 2
-    assert silences_over([nldt.pk], at + timedelta(minutes=3))[nldt.pk][0] == (at, at + timedelta(minutes=1))
+    assert silence_spans([nldt.pk], at + timedelta(minutes=3))[nldt.pk][0] == (at, at + timedelta(minutes=1))
     assert LegalEntity.objects.count() == 4
-    evaluate_and_raise(at + timedelta(minutes=3))
+    run_evaluation(at + timedelta(minutes=3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from alerts.evaluate.run import Raised, evaluate_minute
+from alerts.evaluate.run import EvaluationResult, run_evaluation_once_a_minute
 from alerts.models import Delivery, DeliveryLine
 from closing.facts.base import NativePeriodFacts
 from entities.models import Membership
@@ -18,14 +18,16 @@ SAID: dict[str, NativePeriodFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON
 MINUTE = timedelta(minutes=1)
 
 
-def watch(at: datetime) -> Raised:
+def watch(at: datetime) -> EvaluationResult:
     """One evaluation as the worker does it each minute."""
-    raised = evaluate_minute(at)
+    raised = run_evaluation_once_a_minute(at)
     assert raised is not None
     return raised
 
 
-def read_and_watch(group: Meridian, at: datetime, said: Mapping[str, NativePeriodFacts] = SAID) -> Raised:
+def read_and_watch(
+    group: Meridian, at: datetime, said: Mapping[str, NativePeriodFacts] = SAID
+) -> EvaluationResult:
     """Watch, read, and watch again at the moment, so that the reading is one that may be told of."""
     watch(at - 2 * MINUTE)
     group.read(at - MINUTE, said)

@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django.plugin import DjangoDbBlocker
 
-from alerts.mail.unsubscribe_links import token_for
-from alerts.routing.preferences import Arranged
+from alerts.mail.unsubscribe_links import unsubscribe_token
+from alerts.routing.preferences import NotificationPreferences
 from closing.judging.notices import NoticeKind
 from tests.board import worlds
 from tests.board.worlds import (
@@ -104,13 +104,17 @@ A_PLACE = Place(
 A_SILENCE = Place(lambda _, __: {"pk": 1}, lambda _, __: {"pk": 2}, {"pk": 10**12})
 SILENCED = {"last_day": "2026-06-18", "reason": "the auditors are in"}
 BEFORE = Place(
-    lambda world, who: {"token": Arranged().token(world.people.get(who, world.people[NO_ROLE]))},
-    lambda world, who: {"token": Arranged().token(world.people[SUPERUSER if who != SUPERUSER else NO_ROLE])},
+    lambda world, who: {
+        "token": NotificationPreferences().token(world.people.get(who, world.people[NO_ROLE]))
+    },
+    lambda world, who: {
+        "token": NotificationPreferences().token(world.people[SUPERUSER if who != SUPERUSER else NO_ROLE])
+    },
     {"token": "x"},
 )
 FROM_A_MAIL = Place(
-    lambda world, _: {"token": token_for(world.people[worlds.CURIOUS], [NoticeKind.LATE])},
-    lambda world, _: {"token": token_for(world.people[worlds.SWITCHED_OFF], [NoticeKind.LATE])},
+    lambda world, _: {"token": unsubscribe_token(world.people[worlds.CURIOUS], [NoticeKind.LATE])},
+    lambda world, _: {"token": unsubscribe_token(world.people[worlds.SWITCHED_OFF], [NoticeKind.LATE])},
     {"token": "x"},
 )
 MADE_AT_RANDOM = frozenset({"rotate_destination"})

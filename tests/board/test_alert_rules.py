@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import AlertRules, EscalationStep
-from alerts.routing.alert_policy import Agreed, Step, agreed_in
+from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
 from tests.cast import WIDER_CAST
@@ -46,8 +46,8 @@ def text_of(answer: Any) -> str:
     return " ".join(unescape(re.sub(r"<(?!input|option)[^>]*>", " ", content.decode())).split())
 
 
-def agreed(code: str = "EUROPE") -> Agreed:
-    return agreed_in(Group.objects.get(code=code))
+def agreed(code: str = "EUROPE") -> GroupAlertPolicy:
+    return own_policy(Group.objects.get(code=code))
 
 
 def test_the_groups_that_somebody_administers_and_what_each_says(nadia: Client) -> None:
@@ -70,7 +70,7 @@ def test_nobody_else_has_these_pages(nadia: Client, role: Role) -> None:
     assert client.get("/alerts/rules/").status_code == 404
     assert client.get(EUROPE).status_code == 404
     assert client.post(EUROPE, {"due_soon_days": "1"}).status_code == 404
-    assert agreed() == Agreed()
+    assert agreed() == GroupAlertPolicy()
 
 
 def test_who_administers_an_entity_alone_agrees_nothing_for_its_group(nadia: Client) -> None:
@@ -107,16 +107,18 @@ def test_rules_are_kept_changed_and_taken_back(nadia: Client) -> None:
         "step-3-days": "",
     }
     assert nadia.post(EUROPE, form).status_code == 303
-    assert agreed() == Agreed(3, False, (Step(7, (), (rosa.pk,)), Step(12, ("owner", "auditor"))))
+    assert agreed() == GroupAlertPolicy(
+        3, False, (EscalationStepRule(7, (), (rosa.pk,)), EscalationStepRule(12, ("owner", "auditor")))
+    )
     text = text_of(nadia.get(EUROPE))
     assert 'name="step-1-days" maxlength="4" value="7"' in text
     assert f'name="step-1-people" value="{rosa.email}" checked' in text
     assert "These replace the steps above (+10 administrators; +15 owners, the usual)." in text
     removed = {"step-1-days": "7", "step-1-people": [rosa.email], "step-2-days": "12", "step-2-remove": "on"}
     nadia.post(EUROPE, removed)
-    assert agreed() == Agreed(steps=(Step(7, (), (rosa.pk,)),))
+    assert agreed() == GroupAlertPolicy(steps=(EscalationStepRule(7, (), (rosa.pk,)),))
     nadia.post(EUROPE, {})
-    assert agreed() == Agreed()
+    assert agreed() == GroupAlertPolicy()
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_what_makes_no_sense_is_refused_with_what_was_typed(
     assert "Paul" not in text
     typed = form.get("due_soon_days") or next((form[key] for key in form if key.endswith("-days")), "")
     assert f'value="{typed}"' in text
-    assert agreed() == Agreed()
+    assert agreed() == GroupAlertPolicy()
 
 
 def test_the_preview_tells_whom_each_step_reaches_today(nadia: Client) -> None:

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 
 from alerts.channels import state as channel_state
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
-from alerts.reconciliation import prove_and_keep
+from alerts.reconciliation import reconcile_and_record
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from tests.board.tellings import (
@@ -541,13 +541,13 @@ def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing(
 def test_the_proof_of_last_night_is_for_who_sees_everything(client: Client) -> None:
     tell_of_eu_dtc()
     Person.objects.create_superuser("root@meridian.test", "x", name="Root")
-    prove_and_keep(TOLD_AT)
+    reconcile_and_record(TOLD_AT)
     client.force_login(Person.objects.get(email=ROSA))
     assert "Proof of the alerts" not in client.get(PATH).content.decode()
     client.force_login(Person.objects.get(email="root@meridian.test"))
     assert "1 alert had to exist, and all is as it says" in client.get(PATH).content.decode()
     Delivery.objects.update(state="parked", ended_at=TOLD_AT)
-    prove_and_keep(TOLD_AT + MINUTE)
+    reconcile_and_record(TOLD_AT + MINUTE)
     page = client.get(PATH).content.decode()
     assert "1 is not as the history says" in page
     assert "EU DTC BV, May 2026: its alert has reached nobody" in page

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from alerts.channels import state as channel_state
 from alerts.models import Delivery, Destination
-from alerts.models.delivery import REMOVED, SWITCHED_OFF
-from alerts.outbox.sending import post_due
-from alerts.routing.router import tell_destinations
+from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
+from alerts.outbox.sending import send_due_posts
+from alerts.routing.router import route_to_destinations
 from entities.models import Group, Membership, Person
 from tests.alerts.places import PATHS, SECRET, save_place
 from tests.faults.http_sink import HttpSink, Reply
@@ -131,9 +131,9 @@ def test_a_secret_is_shown_once(group: Meridian, sink: HttpSink) -> None:
 
 def test_another_address_is_tried_at_once_with_what_waited(group: Meridian, sink: HttpSink) -> None:
     place = save_place("slack", sink, "EUROPE")
-    tell_destinations([raise_notice(group)], timezone.now())
+    route_to_destinations([raise_notice(group)], timezone.now())
     sink.judge = lambda came: Reply(404 if SECRET in came.path else 200)
-    post_due(timezone.now())
+    send_due_posts(timezone.now())
     assert not sink.taken
     client = administrator_of("EUROPE")
     url = sink.url("/services/T1/B1/another")
@@ -142,21 +142,23 @@ def test_another_address_is_tried_at_once_with_what_waited(group: Meridian, sink
         {"name": place.name, "group": "EUROPE", "kinds": ["alert"], "url": url},
     )
     assert answer.status_code == 303
-    assert post_due(timezone.now()) == 1
+    assert send_due_posts(timezone.now()) == 1
     assert sink.taken[0].path == "/services/T1/B1/another"
 
 
-@pytest.mark.parametrize(("verb", "reason"), [("switch", SWITCHED_OFF), ("remove", REMOVED)])
+@pytest.mark.parametrize(
+    ("verb", "reason"), [("switch", DESTINATION_DISABLED), ("remove", DESTINATION_REMOVED)]
+)
 def test_what_waits_for_one_that_is_off_or_gone_is_let_go_of(
     group: Meridian, sink: HttpSink, verb: str, reason: str
 ) -> None:
     place = save_place("slack", sink, "EUROPE")
-    tell_destinations([raise_notice(group)], timezone.now())
+    route_to_destinations([raise_notice(group)], timezone.now())
     client = administrator_of("EUROPE")
     client.post(f"/alerts/destinations/{place.uid}/{verb}/", {"on": "no"})
     waiting = Delivery.objects.get()
     assert (waiting.state, waiting.lines.get().left_out) == ("cancelled", reason)
-    assert post_due(timezone.now()) == 0
+    assert send_due_posts(timezone.now()) == 0
     if verb == "switch":
         client.post(f"/alerts/destinations/{place.uid}/switch/", {"on": "yes"})
         assert Destination.objects.get().enabled
@@ -203,23 +205,23 @@ def test_the_list_takes_as_many_queries_for_many_as_for_one(group: Meridian, sin
     few = asked()
     for number in range(12):
         save_place("webhook", sink, "EUROPE", name=f"{number}")
-    tell_destinations([raise_notice(group)], timezone.now())
-    post_due(timezone.now(), apart=timedelta(0))
+    route_to_destinations([raise_notice(group)], timezone.now())
+    send_due_posts(timezone.now(), apart=timedelta(0))
     assert asked() == few
 
 
 def test_the_command_shows_destinations(group: Meridian, sink: HttpSink) -> None:
     save_place("slack", sink, name="#close")
-    tell_destinations([raise_notice(group)], timezone.now())
+    route_to_destinations([raise_notice(group)], timezone.now())
     sink.judge = lambda _: Reply(410)
-    post_due(timezone.now())
+    send_due_posts(timezone.now())
     out = StringIO()
     call_command("mails", "show", stdout=out)
     assert "To #close: 1 message waits, 0 cannot be sent, paused for " in out.getvalue()
     assert "answered 410" in out.getvalue()
     assert SECRET not in out.getvalue()
     sink.judge = lambda _: Reply(400)
-    channel_state.start_afresh(Destination.objects.get().channel)
-    post_due(timezone.now())
+    channel_state.reset_channel(Destination.objects.get().channel)
+    send_due_posts(timezone.now())
     call_command("mails", "show", stdout=out)
     assert "Cannot be sent to #close:" in out.getvalue()

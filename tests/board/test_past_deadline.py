@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.evaluate.overdue import evaluate
+from alerts.evaluate.overdue import evaluate_overdue
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion
@@ -216,7 +216,7 @@ def test_over_the_line_since_a_reopening_is_when_that_episode_went_over(
     clock.at = utc("2026-06-20 12:01")
     client = signed_in(person())
     assert "over the 5-day line<" in page(client)  # nobody evaluated, so nobody can tell since when
-    evaluate(utc("2026-06-20 12:01"))
+    evaluate_overdue(utc("2026-06-20 12:01"))
     clock.at = utc("2026-06-22 12:00")
     meridian.read("2026-06-22 11:58", states | {"NLDT": OPEN})
     text = page(client)

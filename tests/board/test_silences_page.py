@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Silence
-from alerts.routing.silences import Place, lift_silence, make_silence
+from alerts.routing.silences import SilenceTarget, create_silence, lift_silence
 from board import asked as door
 from board.exports import standing_values
 from closing.scoreboard.row import RowSilence
@@ -70,7 +70,7 @@ def test_every_screen_that_shows_the_entity_says_so(meridian: Meridian, rosa: Pe
         assert "Silenced" not in text_of(client, url)
     nldt = meridian.entities["NLDT"]
     nldt_policy_line(nldt)
-    made = make_silence(rosa, nldt, UNTIL, WHY, WORKED_AT - timedelta(hours=1))
+    made = create_silence(rosa, nldt, UNTIL, WHY, WORKED_AT - timedelta(hours=1))
     for url in screens:
         assert MARK in text_of(client, url), url
     row = take_snapshot(LegalEntity.objects.filter(code="NLDT"), MAY, WORKED_AT).rows[0]
@@ -108,7 +108,7 @@ def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: Meridian, 
         return keeper.board(MAY, at).rows[pk].silence
 
     assert quiet() is None
-    made = make_silence(rosa, Group.objects.get(code="MERIDIAN"), UNTIL, WHY, WORKED_AT)
+    made = create_silence(rosa, Group.objects.get(code="MERIDIAN"), UNTIL, WHY, WORKED_AT)
     found = quiet()
     assert found is not None
     assert found.group == Group.objects.get(code="MERIDIAN").name
@@ -185,7 +185,7 @@ def test_a_group_is_silenced_by_who_works_on_all_of_it(
 
 
 def test_who_reads_sees_them_and_no_form(meridian: Meridian, rosa: Person, client: Client) -> None:
-    made = make_silence(rosa, meridian.entities["NLDT"], UNTIL, WHY, WORKED_AT)
+    made = create_silence(rosa, meridian.entities["NLDT"], UNTIL, WHY, WORKED_AT)
     client.force_login(person("ada", Role.AUDITOR))
     page = text_of(client, "/alerts/silences/")
     assert WHY in page
@@ -208,10 +208,10 @@ def test_the_page_asks_as_much_of_the_database_however_many_there_are(
             client.get("/alerts/silences/")
         return len(asked)
 
-    make_silence(rosa, Group.objects.get(code="UK"), UNTIL, WHY, WORKED_AT)
+    create_silence(rosa, Group.objects.get(code="UK"), UNTIL, WHY, WORKED_AT)
     few = queries()
-    places: list[Place] = [*meridian.entities.values(), *Group.objects.all()]
+    places: list[SilenceTarget] = [*meridian.entities.values(), *Group.objects.all()]
     for day, place in enumerate(places):
         for more in range(2):
-            make_silence(rosa, place, UNTIL + timedelta(days=more), f"{WHY} {day}", WORKED_AT)
+            create_silence(rosa, place, UNTIL + timedelta(days=more), f"{WHY} {day}", WORKED_AT)
     assert queries() == few

@@ -13,10 +13,10 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.mail.unsubscribe_links import token_for
+from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.models import AlertRules, Delivery, DeliveryLine, Habits, Subscription
-from alerts.routing.preference_updates import arrange
-from alerts.routing.preferences import Arranged, arranged_by
+from alerts.routing.preference_updates import update_preferences
+from alerts.routing.preferences import NotificationPreferences, load_preferences
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
@@ -154,7 +154,7 @@ def test_the_page_of_alerts_says_in_which_digest_something_is_told(monkeypatch: 
     at = utc("2026-06-15 12:05")
     monkeypatch.setattr("board.asked.now", lambda: at)
     client = signed_in(herself())
-    arrange(herself(), Arranged(quiet_from=time(10), quiet_until=time(17)), at)
+    update_preferences(herself(), NotificationPreferences(quiet_from=time(10), quiet_until=time(17)), at)
     alert = DeliveryLine.objects.get(recipient=herself(), notice__kind="alert").delivery
     Delivery.objects.filter(pk=alert.pk).update(due_at=utc("2026-06-15 16:00"))
     text = text_of(client.get("/entities/NLDT/?month=2026-05"))
@@ -183,7 +183,7 @@ def test_everything_is_kept_and_shown_again(rosa: Client) -> None:
         away_until="2026-07-14",
     )
     assert (answer.status_code, answer["Location"]) == (303, PAGE)
-    assert arranged_by(herself()) == Arranged(
+    assert load_preferences(herself()) == NotificationPreferences(
         {
             NoticeKind.DUE_SOON: Cadence.NEVER,
             NoticeKind.LATE: Cadence.WEEKLY,
@@ -215,25 +215,27 @@ def test_a_change_can_be_undone_and_so_can_the_undoing(rosa: Client) -> None:
     choose(rosa, kind_late="weekly")
     answer = choose(rosa, kind_late="never", digest_at="09:00")
     undone = rosa.post(last_message(answer).extra_tags)
-    assert arranged_by(herself()) == Arranged({NoticeKind.LATE: Cadence.WEEKLY})
+    assert load_preferences(herself()) == NotificationPreferences({NoticeKind.LATE: Cadence.WEEKLY})
     rosa.post(last_message(undone).extra_tags)
-    assert arranged_by(herself()) == Arranged({NoticeKind.LATE: Cadence.NEVER}, time(9))
+    assert load_preferences(herself()) == NotificationPreferences({NoticeKind.LATE: Cadence.NEVER}, time(9))
 
 
 def test_back_to_the_usual(rosa: Client) -> None:
     choose(rosa, kind_late="weekly", quiet_from="22:00", quiet_until="06:30")
     assert "Back to the usual" in page(rosa)
     answer = rosa.post(f"{PAGE}usual/")
-    assert arranged_by(herself()) == Arranged()
+    assert load_preferences(herself()) == NotificationPreferences()
     assert last_message(answer).message == "Everything is as usual again."
 
 
 def test_nobody_undoes_for_somebody_else(rosa: Client) -> None:
     choose(rosa, kind_late="weekly")
-    stolen = Arranged({NoticeKind.LATE: Cadence.NEVER}).token(person("uma@meridian.test", "Uma"))
+    stolen = NotificationPreferences({NoticeKind.LATE: Cadence.NEVER}).token(
+        person("uma@meridian.test", "Uma")
+    )
     assert rosa.post(f"{PAGE}back/{stolen}/").status_code == 404
     assert rosa.post(f"{PAGE}back/nonsense/").status_code == 404
-    assert arranged_by(herself()) == Arranged({NoticeKind.LATE: Cadence.WEEKLY})
+    assert load_preferences(herself()) == NotificationPreferences({NoticeKind.LATE: Cadence.WEEKLY})
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,7 @@ def test_what_makes_no_sense_is_refused_beside_its_input(
     assert words in unescape(html)
     assert f'id="{field}-problem"' in html or not field
     assert 'name="kind-cleared" value="weekly" checked' in html  # what was typed is not lost
-    assert arranged_by(herself()) == Arranged()
+    assert load_preferences(herself()) == NotificationPreferences()
 
 
 def test_the_page_costs_the_same_however_much_one_sees() -> None:
@@ -285,7 +287,7 @@ def test_the_page_costs_the_same_however_much_one_sees() -> None:
 
 
 def link(*kinds: NoticeKind) -> str:
-    return f"/alerts/unsubscribe/{token_for(herself(), kinds)}/"
+    return f"/alerts/unsubscribe/{unsubscribe_token(herself(), kinds)}/"
 
 
 def test_looking_at_the_link_changes_nothing_and_one_click_does(rosa: Client) -> None:
@@ -297,7 +299,7 @@ def test_looking_at_the_link_changes_nothing_and_one_click_does(rosa: Client) ->
     clicked = mail_program.post(where, {"List-Unsubscribe": "One-Click"})
     assert clicked.status_code == 200
     assert "Switched off You do not get these any more: Due soon Late" in text_of(clicked)
-    assert arranged_by(herself()).rhythms == {
+    assert load_preferences(herself()).cadences == {
         NoticeKind.DUE_SOON: Cadence.NEVER,
         NoticeKind.LATE: Cadence.NEVER,
     }
@@ -313,7 +315,7 @@ def test_switching_off_can_be_undone_without_signing_in(rosa: Client) -> None:
     assert undo is not None
     choose(rosa, kind_late="never", kind_due_soon="never", kind_stale="daily")  # since then
     assert "Switched on again" in text_of(mail_program.post(where, {"undo": undo[1]}))
-    assert arranged_by(herself()).rhythms == {
+    assert load_preferences(herself()).cadences == {
         NoticeKind.LATE: Cadence.WEEKLY,
         NoticeKind.STALE: Cadence.DAILY,
     }
@@ -343,7 +345,7 @@ def test_what_is_promised_cannot_be_switched_off_by_any_link(
 ) -> None:
     assert Client().post(link(*kinds)).status_code == 404
     Client().post(link(*kinds, NoticeKind.LATE))
-    assert arranged_by(herself()).rhythms == {NoticeKind.LATE: Cadence.NEVER}
+    assert load_preferences(herself()).cadences == {NoticeKind.LATE: Cadence.NEVER}
 
 
 def test_a_link_that_is_wrong_old_or_of_nobody_says_the_same(

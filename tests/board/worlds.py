@@ -24,7 +24,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
-from alerts.routing.recipients import people_around
+from alerts.routing.recipients import load_audiences
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notices import NoticeKind, NoticeReason
@@ -234,7 +234,7 @@ def _tell() -> None:
             days_late=6,
             fresh=True,
         )
-        told = people_around([period.entity_id])[period.entity_id].everybody
+        told = load_audiences([period.entity_id])[period.entity_id].members
         for person in Person.objects.filter(pk__in=told).order_by("pk"):
             delivery = Delivery.objects.filter(recipient=person).first() or Delivery.objects.create(
                 recipient=person,

@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from board.stream import Hub
-from closeboard.serve import Server, on_exit, server
+from closeboard.serve import WebServer, make_server, on_exit
 from tests.browser.reader import Database, Look, NewReader, Reader
 from tests.browser_binary import FLAGS, ensure
 from tests.make import WORKED_AT
@@ -125,7 +125,7 @@ class Serving:
 
     def __init__(self) -> None:
         self.port = 0  # any free one, and ever after the same
-        self._server: Server | None = None
+        self._server: WebServer | None = None
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._workers = ThreadPoolExecutor()
@@ -136,7 +136,7 @@ class Serving:
 
     def start(self) -> None:
         """Serve, and return once requests are answered."""
-        made = server(host="127.0.0.1", port=0)
+        made = make_server(host="127.0.0.1", port=0)
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self.port))

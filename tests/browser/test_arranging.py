@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from alerts.mail.unsubscribe_links import token_for
+from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.models import AlertRules, EscalationStep, Subscription
-from alerts.routing.preferences import arranged_by
+from alerts.routing.preferences import load_preferences
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person
@@ -65,11 +65,14 @@ def test_a_person_says_what_they_get(rosa: Person, new_reader: NewReader, javasc
     expect(page.locator(".coming")).to_contain_text(
         "The next weekly digest comes Mon 22 Jun 08:00 London time"
     )
-    assert arranged_by(rosa).rhythms == {NoticeKind.LATE: Cadence.WEEKLY, NoticeKind.DUE_SOON: Cadence.NEVER}
+    assert load_preferences(rosa).cadences == {
+        NoticeKind.LATE: Cadence.WEEKLY,
+        NoticeKind.DUE_SOON: Cadence.NEVER,
+    }
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".message")).to_contain_text("It is as it was before.")
     expect(page.get_by_role("button", name="Back to the usual")).to_have_count(0)
-    assert arranged_by(rosa).rhythms == {}
+    assert load_preferences(rosa).cadences == {}
     reader.forgive("422")
 
 
@@ -109,7 +112,7 @@ def test_it_can_be_done_by_keyboard(rosa: Person, new_reader: NewReader) -> None
     expect(page.get_by_role("group", name="Late", exact=True).get_by_label("Weekly digest")).to_be_checked()
     page.keyboard.press("Enter")
     expect(page.locator(".message")).to_contain_text("It is kept.")
-    assert arranged_by(rosa).rhythms == {NoticeKind.LATE: Cadence.WEEKLY}
+    assert load_preferences(rosa).cadences == {NoticeKind.LATE: Cadence.WEEKLY}
 
 
 @with_and_without_scripts
@@ -181,16 +184,19 @@ def test_a_deputy_is_named_and_shown_beside_the_owner(nadia: Person, new_reader:
 
 def test_a_mail_is_switched_off_by_whoever_holds_its_link(rosa: Person, new_reader: NewReader) -> None:
     reader = new_reader(javascript=False)
-    reader.open(f"/alerts/unsubscribe/{token_for(rosa, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/")
+    reader.open(f"/alerts/unsubscribe/{unsubscribe_token(rosa, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/")
     page = reader.page
     reader_sees = page.get_by_role("heading")
     expect(reader_sees).to_have_text("Switch these mails off?")
     page.get_by_role("button", name="Switch them off").click()
     expect(reader_sees).to_have_text("Switched off")
-    assert arranged_by(rosa).rhythms == {NoticeKind.DUE_SOON: Cadence.NEVER, NoticeKind.LATE: Cadence.NEVER}
+    assert load_preferences(rosa).cadences == {
+        NoticeKind.DUE_SOON: Cadence.NEVER,
+        NoticeKind.LATE: Cadence.NEVER,
+    }
     page.get_by_role("button", name="Undo: send them again").click()
     expect(reader_sees).to_have_text("Switched on again")
-    assert arranged_by(rosa).rhythms == {}
+    assert load_preferences(rosa).cadences == {}
     page.get_by_role("link", name="Choose what you get, and when").click()
     reader.type_log_in(rosa.email)
     expect(page.get_by_role("heading", name="What you get, and when")).to_be_visible()
@@ -199,7 +205,7 @@ def test_a_mail_is_switched_off_by_whoever_holds_its_link(rosa: Person, new_read
 @every_look
 def test_the_pages_behind_a_link_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
     reader = new_reader()
-    reader.open(f"/alerts/unsubscribe/{token_for(rosa, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/")
+    reader.open(f"/alerts/unsubscribe/{unsubscribe_token(rosa, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/")
     reader.look_from_everywhere("unsubscribe-asked")
     reader.page.get_by_role("button", name="Switch them off").click()
     expect(reader.page.get_by_role("heading")).to_have_text("Switched off")

@@ -10,8 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from alerts.models import Destination
-from alerts.outbox.sending import post_due
-from alerts.routing.router import tell_destinations
+from alerts.outbox.sending import send_due_posts
+from alerts.routing.router import route_to_destinations
 from entities.models import Group, Membership, Person
 from tests.alerts.places import PATHS, SECRET
 from tests.browser.reader import EVERY_LOOK, WIDE_BY_DAY, NewReader, Reader
@@ -92,9 +92,9 @@ def test_a_destination_from_its_first_to_its_last_day(
     assert secret not in page.content()
 
     with transaction.atomic():
-        tell_destinations([raise_notice(group)], timezone.now())
+        route_to_destinations([raise_notice(group)], timezone.now())
     sink.judge = lambda came: Reply(404, b"no_service") if "services" in came.path else Reply(200)
-    post_due(timezone.now())
+    send_due_posts(timezone.now())
     reader.open("/alerts/destinations/")
     expect(page.get_by_text("Refuses our posts")).to_be_visible()
     expect(page.get_by_text("answered 404: no_service.")).to_be_visible()

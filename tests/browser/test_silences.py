@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from alerts.models import Silence
-from alerts.routing.silences import make_silence
+from alerts.routing.silences import create_silence
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.board.tellings import tell_of_eu_dtc
 from tests.browser.reader import Database, NewReader, Reader, every_look, with_and_without_scripts
@@ -85,9 +85,11 @@ def test_silences_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
     reader = enter(new_reader(), "/alerts/silences/")
     reader.look_from_everywhere("silences-empty")
     nldt = LegalEntity.objects.get(code="NLDT")
-    make_silence(rosa, nldt, AT.date().replace(day=17), "Bank holiday", AT)
-    make_silence(rosa, nldt, AT.date().replace(day=18), WHY, AT)
-    make_silence(rosa, Group.objects.get(code="UK"), AT.date().replace(day=30), "Moving to a new ledger", AT)
+    create_silence(rosa, nldt, AT.date().replace(day=17), "Bank holiday", AT)
+    create_silence(rosa, nldt, AT.date().replace(day=18), WHY, AT)
+    create_silence(
+        rosa, Group.objects.get(code="UK"), AT.date().replace(day=30), "Moving to a new ledger", AT
+    )
     for where, name in (
         ("/alerts/silences/", "silences"),
         ("/?month=2026-05", "silences-board"),
@@ -108,7 +110,7 @@ def test_silences_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
 @every_look
 def test_an_auditor_reads(rosa: Person, new_reader: NewReader) -> None:
     person("ada@meridian.test", "Ada", role=Membership.Role.AUDITOR)
-    make_silence(rosa, LegalEntity.objects.get(code="NLDT"), AT.date().replace(day=18), WHY, AT)
+    create_silence(rosa, LegalEntity.objects.get(code="NLDT"), AT.date().replace(day=18), WHY, AT)
     reader = enter(new_reader(), "/alerts/silences/", "ada@meridian.test")
     expect(reader.page.get_by_text("You only read")).to_be_visible()
     expect(reader.page.get_by_role("button", name="Lift")).to_have_count(0)

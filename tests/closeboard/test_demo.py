@@ -24,7 +24,7 @@ from tests.closeboard.test_up import free_port
 def state() -> Iterator[Path]:
     folder = backing_services.new_state()
     yield folder
-    backing_services.remove(folder)
+    backing_services.remove_state(folder)
 
 
 class Demo:

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from closeboard.serve import server
+from closeboard.serve import make_server
 from tests.closeboard.processes import python, until
 
 STREAMING = """
@@ -26,7 +26,7 @@ async def app(scope, receive, send):
     await ending.wait()
     await send({"type": "http.response.body", "body": b"event: bye\\n\\n"})
 
-made = serve.server(host="127.0.0.1", port=int(sys.argv[1]))
+made = serve.make_server(host="127.0.0.1", port=int(sys.argv[1]))
 made.config.app = app
 made.config.timeout_graceful_shutdown = None
 made.run()
@@ -57,7 +57,7 @@ def test_an_open_stream_is_ended_when_the_server_is_told_to_stop() -> None:
 
 
 def test_forwarded_headers_are_believed_only_from_named_proxies() -> None:
-    assert server(host="127.0.0.1", port=8000).config.proxy_headers is False
-    behind = server(host="127.0.0.1", port=8000, trusted_proxies="10.0.0.1").config
+    assert make_server(host="127.0.0.1", port=8000).config.proxy_headers is False
+    behind = make_server(host="127.0.0.1", port=8000, trusted_proxies="10.0.0.1").config
     assert behind.proxy_headers is True
     assert behind.forwarded_allow_ips == "10.0.0.1"

@@ -24,7 +24,7 @@ NOTHING_SET: dict[str, str] = {"PATH": "/nowhere"}
 def state() -> Iterator[Path]:
     folder = backing_services.new_state()
     yield folder
-    backing_services.remove(folder)
+    backing_services.remove_state(folder)
 
 
 def ask(url: str, question: str) -> object:
@@ -34,7 +34,7 @@ def ask(url: str, question: str) -> object:
 
 
 def test_both_run_in_utc_with_utf8_and_only_on_sockets(state: Path) -> None:
-    with backing_services.running(state, "test", {}) as running:
+    with backing_services.run_services(state, "test", {}) as running:
         url = running.env["DATABASE_URL"]
         assert ask(url, "SELECT current_database()") == "closeboard"
         assert ask(url, "SHOW server_encoding") == "UTF8"
@@ -49,14 +49,14 @@ def test_both_run_in_utc_with_utf8_and_only_on_sockets(state: Path) -> None:
 
 @pytest.mark.slow
 def test_data_outlives_a_stop_and_the_sockets_do_not(state: Path) -> None:
-    with backing_services.running(state, "demo", {}) as running:
+    with backing_services.run_services(state, "demo", {}) as running:
         with psycopg.connect(running.env["DATABASE_URL"]) as connection:
             connection.execute("CREATE TABLE kept (word text)")
             connection.execute("INSERT INTO kept VALUES ('UKHC')")
         redis.Redis.from_url(running.env["REDIS_URL"]).set("signed in", "yes")
     sockets = Path((state / "sockets").read_text().strip())
     assert not sockets.exists()
-    with backing_services.running(state, "demo", {}) as running:
+    with backing_services.run_services(state, "demo", {}) as running:
         assert ask(running.env["DATABASE_URL"], "SELECT word FROM kept") == "UKHC"
         assert redis.Redis.from_url(running.env["REDIS_URL"]).get("signed in") == b"yes"
 
@@ -65,30 +65,30 @@ def test_data_outlives_a_stop_and_the_sockets_do_not(state: Path) -> None:
 def test_the_folder_may_have_spaces_in_its_name(tmp_path: Path) -> None:
     state = backing_services.open_state(tmp_path / "month end close")
     try:
-        with backing_services.running(state, "test", {}) as running:
+        with backing_services.run_services(state, "test", {}) as running:
             assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
     finally:
-        backing_services.remove(state)
+        backing_services.remove_state(state)
     assert not state.exists()
 
 
 def test_what_is_set_in_the_environment_is_used_and_nothing_started(state: Path) -> None:
     given = {"DATABASE_URL": "postgresql://db.example/closeboard", "REDIS_URL": "redis://cache.example/0"}
-    with backing_services.running(state, "demo", given) as running:
+    with backing_services.run_services(state, "demo", given) as running:
         assert running.env == given
         assert running.children == []
 
 
 @pytest.mark.slow
 def test_a_stale_pid_file_with_the_id_of_a_stranger_harms_nobody(state: Path) -> None:
-    with backing_services.running(state, "test", {}):
+    with backing_services.run_services(state, "test", {}):
         pass
     stranger = subprocess.Popen(["sleep", "600"])
     try:
         data = postgres.home_of(state) / "data"
         (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n")
         (state / "valkey" / "valkey.pid").write_text(f"{stranger.pid}\n")
-        with backing_services.running(state, "test", {}) as running:
+        with backing_services.run_services(state, "test", {}) as running:
             assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
         assert stranger.poll() is None
     finally:
@@ -99,7 +99,7 @@ def test_a_stale_pid_file_with_the_id_of_a_stranger_harms_nobody(state: Path) ->
 SUPERVISOR = """
 import pathlib, sys, time
 from closeboard.ops import backing_services
-with backing_services.running(pathlib.Path(sys.argv[1]), "test", {}) as running:
+with backing_services.run_services(pathlib.Path(sys.argv[1]), "test", {}) as running:
     print(running.env["DATABASE_URL"])
     time.sleep(600)
 """
@@ -118,7 +118,7 @@ def test_a_killed_supervisor_leaves_no_server_behind(state: Path) -> None:
     until(lambda: not mentioning(state), 20, f"servers {servers} end with their supervisor")
     left = Path((state / "sockets").read_text().strip())
     assert left.exists()
-    with backing_services.running(state, "test", {}) as running:
+    with backing_services.run_services(state, "test", {}) as running:
         assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
     assert not left.exists()
 
@@ -132,7 +132,7 @@ def test_removing_the_state_of_a_killed_supervisor_removes_its_sockets_too(state
     supervisor.kill()
     supervisor.communicate()
     left = Path((state / "sockets").read_text().strip())
-    backing_services.remove(state)
+    backing_services.remove_state(state)
     assert not left.exists()
     assert mentioning(state) == {}
 
@@ -144,9 +144,9 @@ def test_a_server_that_was_orphaned_all_the_same_is_ended_first(
 ) -> None:
     with monkeypatch.context() as without_the_kernels_help:
         without_the_kernels_help.setattr(children, "_LIBC", None)
-        undo = backing_services.running(state, "test", {})
+        undo = backing_services.run_services(state, "test", {})
         orphans = undo.__enter__().children
-    with backing_services.running(state, "test", {}) as running:
+    with backing_services.run_services(state, "test", {}) as running:
         assert all(orphan.ended() for orphan in orphans)
         assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
     undo.__exit__(None, None, None)
@@ -159,7 +159,7 @@ def test_a_service_that_cannot_start_shows_the_end_of_its_log(state: Path) -> No
     broken.chmod(0o755)
     with (
         pytest.raises(ServiceError, match=r"valkey ended.*\n.*the disk is full"),
-        backing_services.running(state, "test", {"CLOSEBOARD_VALKEY_BIN": str(broken)}),
+        backing_services.run_services(state, "test", {"CLOSEBOARD_VALKEY_BIN": str(broken)}),
     ):
         pass
     assert mentioning(state) == {}
@@ -167,13 +167,13 @@ def test_a_service_that_cannot_start_shows_the_end_of_its_log(state: Path) -> No
 
 @pytest.mark.slow
 def test_data_of_another_postgresql_version_is_named_not_touched(state: Path) -> None:
-    with backing_services.running(state, "test", {}):
+    with backing_services.run_services(state, "test", {}):
         pass
     version = postgres.home_of(state) / "data" / "PG_VERSION"
     version.write_text("14\n")
     with (
         pytest.raises(ServiceError, match=r"made by PostgreSQL 14.*make reset"),
-        backing_services.running(state, "test", {}),
+        backing_services.run_services(state, "test", {}),
     ):
         pass
     assert version.read_text() == "14\n"
@@ -233,11 +233,11 @@ def test_roots_closed_folder_gets_a_home_for_the_data_that_postgresql_can_reach(
         return
     assert home.parent == Path("/var/tmp")
     try:
-        with backing_services.running(state, "test", {}) as running:
+        with backing_services.run_services(state, "test", {}) as running:
             assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
             assert stat.S_IMODE((home / "data").stat().st_mode) == 0o700
     finally:
-        backing_services.remove(state)
+        backing_services.remove_state(state)
     assert not home.exists()
 
 
@@ -265,7 +265,7 @@ def test_a_run_of_tests_lives_in_memory_where_there_is_room(
     monkeypatch.setattr(backing_services, "ROOM", room)
     folder = backing_services.new_state(in_memory=True)
     assert (folder.parent == tmp_path.resolve()) is there
-    backing_services.remove(folder)
+    backing_services.remove_state(folder)
 
 
 def test_a_machine_without_such_a_memory_uses_its_disk(
@@ -274,4 +274,4 @@ def test_a_machine_without_such_a_memory_uses_its_disk(
     monkeypatch.setattr(backing_services, "MEMORY", tmp_path / "missing")
     folder = backing_services.new_state(in_memory=True)
     assert folder.exists()
-    backing_services.remove(folder)
+    backing_services.remove_state(folder)

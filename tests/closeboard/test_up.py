@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from closeboard.ops import backing_services
-from closeboard.ops.demo_state import OUR_OWN, Memory, demo_env, fingerprint_of_migrations
+from closeboard.ops.demo_state import OUR_OWN, DemoState, demo_env, fingerprint_of_migrations
 from tests.closeboard.processes import mentioning, python, until
 
 
@@ -21,7 +21,7 @@ from tests.closeboard.processes import mentioning, python, until
 def state() -> Iterator[Path]:
     folder = backing_services.new_state()
     yield folder
-    backing_services.remove(folder)
+    backing_services.remove_state(folder)
 
 
 def free_port() -> int:
@@ -182,7 +182,7 @@ def test_children_do_not_outlive_a_killed_supervisor(state: Path) -> None:
 
 @pytest.mark.slow
 def test_reset_forgets_the_data_and_says_so(state: Path) -> None:
-    with backing_services.running(state, "test", {}):
+    with backing_services.run_services(state, "test", {}):
         pass
     process = up("reset", state=state)
     out, _ = process.communicate(timeout=30)
@@ -222,28 +222,28 @@ def test_what_is_set_outside_wins_over_the_demos_defaults(
 
 
 def test_the_simulator_keeps_its_port_unless_another_took_it(state: Path) -> None:
-    memory = Memory(state / "demo.json")
+    memory = DemoState(state / "demo.json")
     port = memory.simulator_port()
     assert memory.simulator_port() == port
-    assert not memory.knows("simulator moved", "yes")
+    assert not memory.matches("simulator moved", "yes")
     with socket.socket() as other_program:
         other_program.bind(("127.0.0.1", port))
         other_program.listen()
         assert memory.simulator_port() != port
-    assert memory.knows("simulator moved", "yes")
+    assert memory.matches("simulator moved", "yes")
 
 
 def test_notes_are_about_one_database(state: Path) -> None:
-    memory = Memory(state / "demo.json")
-    theirs = memory.database({"DATABASE_URL": "postgresql://db.example/closeboard"})
-    assert memory.database({}) == OUR_OWN != theirs
-    memory.note("loaded", OUR_OWN)
-    assert not memory.knows("loaded", theirs)
+    memory = DemoState(state / "demo.json")
+    theirs = memory.database_fingerprint({"DATABASE_URL": "postgresql://db.example/closeboard"})
+    assert memory.database_fingerprint({}) == OUR_OWN != theirs
+    memory.remember("loaded", OUR_OWN)
+    assert not memory.matches("loaded", theirs)
     memory.forget("loaded")
-    assert not memory.knows("loaded", OUR_OWN)
+    assert not memory.matches("loaded", OUR_OWN)
     (state / "demo.json").write_text("{ torn")
-    assert not memory.knows("loaded", OUR_OWN)
-    memory.note("migrated", "x")
+    assert not memory.matches("loaded", OUR_OWN)
+    memory.remember("migrated", "x")
     assert json.loads((state / "demo.json").read_text()) == {"migrated": "x"}
 
 

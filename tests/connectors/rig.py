@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
 from connectors.odata.entra import TokenCache
-from connectors.registry import build
-from connectors.source import LedgerSource, SourceSettings, Wanted
-from infra.hosts import literal
-from infra.outbound.requests import Limits
+from connectors.registry import build_source
+from connectors.source import CompanyRef, LedgerSource, SourceSettings
+from infra.hosts import ip_literal
+from infra.outbound.requests import RequestLimits
 
 MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
 SPRING = DateSpan(date(2026, 4, 1), date(2026, 6, 30))
@@ -25,7 +25,9 @@ STATES = {
     "business_central": "generalLedgerSetup",
 }  # the lists that tell states
 IBERICA = "11111111-2222-3333-4444-555555555555"
-QUICK = Limits(first_pause=0.02)  # own pauses of 20, 40 and 80 ms: the rule is tested, not our patience
+QUICK = RequestLimits(
+    first_pause=0.02
+)  # own pauses of 20, 40 and 80 ms: the rule is tested, not our patience
 
 
 def settings(kind: str, url: str, **changes: object) -> SourceSettings:
@@ -48,14 +50,14 @@ def settings(kind: str, url: str, **changes: object) -> SourceSettings:
 
 
 def source(
-    kind: str, url: str, *, limits: Limits = QUICK, tokens: TokenCache | None = None, **changes: object
+    kind: str, url: str, *, limits: RequestLimits = QUICK, tokens: TokenCache | None = None, **changes: object
 ) -> LedgerSource:
     """A connector with tokens of its own unless it is given some."""
-    return build(settings(kind, url, **changes), tokens=tokens or TokenCache(), limits=limits)
+    return build_source(settings(kind, url, **changes), tokens=tokens or TokenCache(), limits=limits)
 
 
-def wanted(kind: str) -> list[Wanted]:
-    return [Wanted(erp_id) for erp_id in CAST[kind]]
+def wanted(kind: str) -> list[CompanyRef]:
+    return [CompanyRef(erp_id) for erp_id in CAST[kind]]
 
 
 def gaps(harvest: ReadResult) -> dict[str, GapReason]:
@@ -84,7 +86,9 @@ def _hear(event: str, given: tuple[object, ...]) -> None:
         return
     if event == "socket.connect":
         _COUNTING[-1].append(f"{event} {given[-1]}")
-    elif event == "socket.getaddrinfo" and literal(str(given[0])) is None:  # an address needs no looking up
+    elif (
+        event == "socket.getaddrinfo" and ip_literal(str(given[0])) is None
+    ):  # an address needs no looking up
         _COUNTING[-1].append(f"{event} {given[0]}")
 
 

@@ -12,7 +12,7 @@ from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, ReadResult
-from connectors.source import Wanted
+from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
 from tests.connectors.rig import CAST, IBERICA, MAY, SPRING, gap, gaps, of, seen, source, wanted
@@ -41,14 +41,14 @@ def test_the_posting_range_of_the_worked_example(sim: Running) -> None:
 
 def test_a_company_is_found_by_its_id_and_by_its_name_and_pinned_by_its_id(sim: Running) -> None:
     for asked in (IBERICA, IBERICA.upper(), "ibérica sl"):
-        harvest = source("business_central", sim.url).read([Wanted(asked, IBERICA.upper())], MAY)
+        harvest = source("business_central", sim.url).read([CompanyRef(asked, IBERICA.upper())], MAY)
         assert seen(harvest) == {asked}
     assert {one.name: one.identity for one in harvest.companies}["Ibérica SL"] == IBERICA
 
 
 def test_a_closed_year_is_told_as_flags_and_nothing_is_concluded(sim: Running) -> None:
     harvest = source("business_central", sim.url).read(
-        [Wanted("Ibérica SL")], DateSpan(date(2025, 12, 1), MAY.last)
+        [CompanyRef("Ibérica SL")], DateSpan(date(2025, 12, 1), MAY.last)
     )
     december, january, february, *_ = (facts(harvest, "Ibérica SL", place) for place in range(4))
     assert (december.year_closed, december.date_locked) == (True, True)
@@ -58,7 +58,8 @@ def test_a_closed_year_is_told_as_flags_and_nothing_is_concluded(sim: Running) -
 
 def test_each_period_ends_the_day_before_the_next_and_the_last_one_is_assumed(sim: Running) -> None:
     readings = of(
-        source("business_central", sim.url).read([Wanted("Ireland Operations")], YEARS), "Ireland Operations"
+        source("business_central", sim.url).read([CompanyRef("Ireland Operations")], YEARS),
+        "Ireland Operations",
     )
     assert [one.span.first for one in readings] == [date(2025 + n // 12, n % 12 + 1, 1) for n in range(25)]
     assert all(one.span.last == month_end(one.span.first) for one in readings)
@@ -131,7 +132,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_a_company_that_keeps_no_periods_is_read_by_calendar_months(odd: Running) -> None:
     harvest = source("business_central", odd.url).read(
-        [Wanted("No Periods Ltd")], DateSpan(date(2026, 4, 15), MAY.last)
+        [CompanyRef("No Periods Ltd")], DateSpan(date(2026, 4, 15), MAY.last)
     )
     assert [(one.name, one.span) for one in harvest.readings] == [
         ("April 2026", DateSpan(date(2026, 4, 1), date(2026, 4, 30))),
@@ -142,7 +143,7 @@ def test_a_company_that_keeps_no_periods_is_read_by_calendar_months(odd: Running
 
 def test_a_year_bears_the_calendar_year_it_begins_in(odd: Running) -> None:
     harvest = source("business_central", odd.url).read(
-        [Wanted("April Year BV")], DateSpan(date(2026, 1, 1), MAY.last)
+        [CompanyRef("April Year BV")], DateSpan(date(2026, 1, 1), MAY.last)
     )
     assert [(one.name, one.year) for one in harvest.readings] == [
         ("January", "2025"),
@@ -154,14 +155,14 @@ def test_a_year_bears_the_calendar_year_it_begins_in(odd: Running) -> None:
 
 
 def test_periods_that_end_before_the_span_are_a_gap_and_no_guess(odd: Running) -> None:
-    harvest = source("business_central", odd.url).read([Wanted("Old Periods Ltd")], MAY)
+    harvest = source("business_central", odd.url).read([CompanyRef("Old Periods Ltd")], MAY)
     assert gaps(harvest) == {"Old Periods Ltd": GapReason.EMPTY}
     assert "Create the fiscal year" in gap(harvest).words
 
 
 def test_a_span_of_long_ago_is_asked_for_in_dates_that_the_erp_knows(odd: Running) -> None:
     span = DateSpan(date.min, date(1, 1, 31))
-    harvest = source("business_central", odd.url).read([Wanted("No Periods Ltd")], span)
+    harvest = source("business_central", odd.url).read([CompanyRef("No Periods Ltd")], span)
     assert [one.span for one in harvest.readings] == [span]
     assert "0001" not in odd.requests("accountingPeriods")[-2]["query"]
 

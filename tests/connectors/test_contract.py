@@ -12,10 +12,10 @@ import pytest
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, PeriodType, ReadResult
 from connectors.odata.entra import TokenCache
-from connectors.registry import build
-from connectors.source import Wanted
+from connectors.registry import build_source
+from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
-from infra.outbound.requests import Limits
+from infra.outbound.requests import RequestLimits
 from simulator.run import Running
 from tests.connectors.rig import (
     CAST,
@@ -63,7 +63,7 @@ def test_reads_the_periods_that_touch_the_span(kind: str, sim: Running) -> None:
 
 
 def test_companies_are_named_without_case_and_answered_as_asked(kind: str, sim: Running) -> None:
-    asked = [Wanted(erp_id.swapcase()) for erp_id in CAST[kind]]
+    asked = [CompanyRef(erp_id.swapcase()) for erp_id in CAST[kind]]
     harvest = source(kind, sim.url).read(asked, MAY)
     assert seen(harvest) == {one.erp_id for one in asked}
     assert {one.name.casefold() for one in harvest.companies} >= {"uk holdco"} or kind == "business_central"
@@ -71,7 +71,7 @@ def test_companies_are_named_without_case_and_answered_as_asked(kind: str, sim: 
 
 def test_a_company_asked_for_twice_is_read_once(kind: str, sim: Running) -> None:
     name = CAST[kind][0]
-    harvest = source(kind, sim.url).read([Wanted(name), Wanted(name.lower()), Wanted(name)], MAY)
+    harvest = source(kind, sim.url).read([CompanyRef(name), CompanyRef(name.lower()), CompanyRef(name)], MAY)
     assert len(harvest.readings) == 1
 
 
@@ -101,7 +101,7 @@ def test_counts_its_work_and_tells_the_servers_clock(kind: str, sim: Running) ->
 def test_e17_a_company_the_erp_does_not_list_is_a_gap_and_the_others_are_read(
     kind: str, sim: Running
 ) -> None:
-    harvest = source(kind, sim.url).read([*wanted(kind), Wanted("Nobody Ltd")], MAY)
+    harvest = source(kind, sim.url).read([*wanted(kind), CompanyRef("Nobody Ltd")], MAY)
     assert gaps(harvest) == {"Nobody Ltd": GapReason.MISSING}
     assert seen(harvest) == set(CAST[kind])
     assert gap(harvest).words.endswith((".", "company."))
@@ -119,7 +119,7 @@ def test_pages_however_small_bring_the_same_readings(kind: str, sim: Running) ->
 def test_more_pages_than_the_cap_are_a_misread(kind: str, sim: Running) -> None:
     sim.set_profile(finops_page_size=1, bc_page_size=1)
     with pytest.raises(AnswerMisread, match="more than 5 pages"):
-        source(kind, sim.url, limits=Limits(pages=5)).read(wanted(kind), SPRING)
+        source(kind, sim.url, limits=RequestLimits(pages=5)).read(wanted(kind), SPRING)
 
 
 def test_one_token_serves_many_reads_of_many_connections(kind: str, sim: Running) -> None:
@@ -144,7 +144,7 @@ def test_a_wrong_secret_is_refused_in_words_for_people_and_never_told(
     with pytest.raises(AccessRefused, match="client secret is wrong") as refused:
         may(kind, sim, secret=secret)
     given = settings(kind, sim.url, secret=secret)
-    told = [str(refused.value), repr(refused.value), repr(given), repr(build(given)), caplog.text]
+    told = [str(refused.value), repr(refused.value), repr(given), repr(build_source(given)), caplog.text]
     assert not [text for text in told if "s3cret" in text]
     assert refused.value.status in {400, 401}
 
@@ -180,4 +180,4 @@ def test_settings_are_plain_values_and_the_connector_holds_no_state(kind: str, s
 
 def test_an_unknown_kind_is_named(kind: str, sim: Running) -> None:
     with pytest.raises(ValueError, match="There is no connector of kind 'sap'"):
-        build(dataclasses.replace(settings(kind, sim.url), kind="sap"))
+        build_source(dataclasses.replace(settings(kind, sim.url), kind="sap"))

@@ -10,7 +10,7 @@ import pytest
 
 from closing.facts.readings import ReadResult
 from infra.outbound.errors import AnswerMisread, ServerUnavailable
-from infra.outbound.requests import Limits
+from infra.outbound.requests import RequestLimits
 from simulator.run import Running
 from tests.connectors.rig import CAST, KINDS, MAY, SPRING, STATES, seen, sockets_opened, source, wanted
 
@@ -140,4 +140,4 @@ def test_e14_a_huge_page_is_a_misread(kind: str, sim: Running) -> None:
 @both
 def test_e14_all_pages_together_have_a_cap_too(kind: str, sim: Running) -> None:
     with pytest.raises(AnswerMisread, match="in one attempt"):
-        source(kind, sim.url, limits=Limits(attempt_bytes=2_000)).read(wanted(kind), SPRING)
+        source(kind, sim.url, limits=RequestLimits(attempt_bytes=2_000)).read(wanted(kind), SPRING)

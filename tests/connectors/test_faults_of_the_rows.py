@@ -11,10 +11,10 @@ from closing.calendar.days import DateSpan
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, ReadResult
-from connectors.odata.lists import BadRow, maybe_text
-from connectors.source import Wanted
+from connectors.odata.lists import InvalidRow, optional_text_field
+from connectors.source import CompanyRef
 from infra.outbound.errors import AnswerMisread, ServerUnavailable
-from infra.outbound.strict_json import read_json
+from infra.outbound.strict_json import parse_strict_json
 from simulator.run import Running, running
 from tests.connectors.rig import CAST, IBERICA, KINDS, MAY, SPRING, gap, gaps, of, seen, source, wanted
 
@@ -79,7 +79,7 @@ def in_may(kind: str) -> dict[str, str]:
 
 def test_e10_one_bad_row_among_five_hundred_companies_leaves_499(sim: Running) -> None:
     with running("fleet:500", clock="2026-06-12T12:00:00Z") as fleet:
-        names = [Wanted(f"E{number:05}") for number in range(1, 501)]
+        names = [CompanyRef(f"E{number:05}") for number in range(1, 501)]
         fleet.fault("wrong_type", company="E00250", where={"PeriodName": "Period 5", "YearName": "2026"})
         harvest = source("finops", fleet.url).read(names, MAY)
         assert gaps(harvest) == {"E00250": GapReason.BAD_ROW}
@@ -162,8 +162,8 @@ def test_e10_flags_are_true_or_false_and_no_text(field: str, sim: Running) -> No
 def test_e10_text_that_no_database_holds_is_a_bad_row(sim: Running) -> None:
     harvest = spoiled("finops", sim, "unknown_enum", value="Clo\x00sed", where=in_may("finops"))
     assert gaps(harvest) == {"NLDT": GapReason.BAD_ROW}
-    with pytest.raises(BadRow):
-        maybe_text(read_json(b'{"Name":"\\ud800"}'), "Name")
+    with pytest.raises(InvalidRow):
+        optional_text_field(parse_strict_json(b'{"Name":"\\ud800"}'), "Name")
 
 
 # E11, E12: twice
@@ -326,7 +326,7 @@ def test_e19_a_wait_until_a_date_follows_the_servers_own_clock(sim: Running) -> 
 
 
 def test_e21_another_company_under_the_old_name_is_not_read(sim: Running) -> None:
-    pinned = [Wanted("Ibérica SL", IBERICA), Wanted("Ireland Operations")]
+    pinned = [CompanyRef("Ibérica SL", IBERICA), CompanyRef("Ireland Operations")]
     assert source("business_central", sim.url).read(pinned, MAY).gaps == ()
     sim.fault("identity_changed", company="ESIB")
     harvest = source("business_central", sim.url).read(pinned, MAY)
@@ -336,7 +336,7 @@ def test_e21_another_company_under_the_old_name_is_not_read(sim: Running) -> Non
 
 
 def test_e21_a_renamed_company_is_told_by_its_new_name(sim: Running) -> None:
-    harvest = source("business_central", sim.url).read([Wanted("Iberia SL", IBERICA)], MAY)
+    harvest = source("business_central", sim.url).read([CompanyRef("Iberia SL", IBERICA)], MAY)
     assert gap(harvest).reason is GapReason.MISSING
     assert "now called 'Ibérica SL'" in gap(harvest).words
 

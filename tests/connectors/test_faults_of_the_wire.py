@@ -12,9 +12,9 @@ import pytest
 
 from closing.facts.readings import GapReason, ReadResult
 from connectors.odata.entra import TokenCache
-from connectors.source import Wanted
+from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
-from infra.outbound.requests import Limits
+from infra.outbound.requests import RequestLimits
 from simulator.run import Running, running
 from tests.connectors.rig import (
     CAST,
@@ -95,7 +95,7 @@ def test_e01_fifty_companies_and_eight_threads_share_one_refresh(sim: Running) -
         source("business_central", fleet.url, tokens=tokens).read([], MAY)
         fleet.set_profile(bc_queue=1_000, bc_concurrent=50)
         fleet.fault("expired_token")
-        names = [Wanted(f"Company {number}") for number in range(1, 51)]
+        names = [CompanyRef(f"Company {number}") for number in range(1, 51)]
         reads = [
             pool.submit(source("business_central", fleet.url, tokens=tokens).read, names, MAY)
             for _ in range(8)
@@ -153,7 +153,7 @@ def test_e03_one_of_twenty_companies_without_access_leaves_nineteen_read(twenty:
     twenty.reset()
     twenty.fault("forbidden", company="B00007")
     harvest = source("business_central", twenty.url).read(
-        [Wanted(f"Company {number}") for number in range(1, 21)], MAY
+        [CompanyRef(f"Company {number}") for number in range(1, 21)], MAY
     )
     assert gaps(harvest) == {"Company 7": GapReason.NO_ACCESS}
     assert len(seen(harvest)) == 19
@@ -244,7 +244,7 @@ def test_e05_without_a_sensible_wait_our_own_pauses_apply(kind: str, asked: str 
 def test_e05_throttling_slows_the_whole_principal_and_not_one_request(twenty: Running) -> None:
     twenty.reset()
     twenty.fault("throttled", retry_after=1, times=1, after=10)
-    source("business_central", twenty.url).read([Wanted(f"Company {n}") for n in range(1, 21)], MAY)
+    source("business_central", twenty.url).read([CompanyRef(f"Company {n}") for n in range(1, 21)], MAY)
     log = twenty.requests("/companies")
     [stopped] = [entry for entry in log if entry["status"] == 429]
     told = began(stopped) + stopped["milliseconds"] / 1000
@@ -256,7 +256,9 @@ def test_e05_throttling_slows_the_whole_principal_and_not_one_request(twenty: Ru
 def test_e05_business_central_never_has_more_than_three_requests_under_way(twenty: Running) -> None:
     twenty.reset()
     twenty.set_latency(10)
-    harvest = source("business_central", twenty.url).read([Wanted(f"Company {n}") for n in range(1, 21)], MAY)
+    harvest = source("business_central", twenty.url).read(
+        [CompanyRef(f"Company {n}") for n in range(1, 21)], MAY
+    )
     log = twenty.log()
     assert (harvest.pages, log["max_concurrent"]) == (41, 3)
     reads = [entry for entry in log["requests"] if "/companies" in entry["path"]]
@@ -334,5 +336,5 @@ def test_e07_a_server_that_never_accepts_ends_with_the_budget(kind: str, sim: Ru
 @both
 def test_e07_one_slow_operation_is_tried_again_within_the_budget(kind: str, sim: Running) -> None:
     sim.fault("delay", seconds=3, times=1, match=STATES[kind])
-    quick = Limits(operation_seconds=0.5, first_pause=0.02)
+    quick = RequestLimits(operation_seconds=0.5, first_pause=0.02)
     assert seen(read(kind, sim, limits=quick, budget_seconds=10)) == set(CAST[kind])

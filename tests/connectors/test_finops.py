@@ -11,7 +11,7 @@ import pytest
 from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, PeriodReading, PeriodType
-from connectors.source import Wanted
+from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
 from tests.connectors.rig import CAST, MAY, SPRING, gap, of, seen, source, wanted
@@ -61,11 +61,13 @@ def test_a_reading_says_which_period_it_is_in_the_erps_own_words(sim: Running) -
 
 def test_closing_periods_share_the_last_days_and_keep_their_own_key(sim: Running) -> None:
     december = source("finops", sim.url).read(
-        [Wanted("NLDT")], DateSpan(date(2026, 12, 31), date(2026, 12, 31))
+        [CompanyRef("NLDT")], DateSpan(date(2026, 12, 31), date(2026, 12, 31))
     )
     assert {one.type for one in december.readings} == {PeriodType.OPERATING, PeriodType.CLOSING}
     assert len({one.erp_key for one in december.readings}) == len(december.readings) == 2
-    january = source("finops", sim.url).read([Wanted("NLDT")], DateSpan(date(2026, 1, 1), date(2026, 1, 1)))
+    january = source("finops", sim.url).read(
+        [CompanyRef("NLDT")], DateSpan(date(2026, 1, 1), date(2026, 1, 1))
+    )
     assert {one.type for one in january.readings} == {PeriodType.OPERATING, PeriodType.OPENING}
 
 
@@ -125,7 +127,7 @@ def test_few_companies_of_many_are_asked_for_by_name_and_year(sim: Running) -> N
     with running("fleet:500", clock="2026-06-12T12:00:00Z") as fleet:
         for switches in ({}, {"entity_id_case": "upper", "finops_texts": "exact"}):
             fleet.set_profile(**switches)
-            harvest = source("finops", fleet.url).read([Wanted("e00007"), Wanted("E00400")], MAY)
+            harvest = source("finops", fleet.url).read([CompanyRef("e00007"), CompanyRef("E00400")], MAY)
             assert seen(harvest) == {"e00007", "E00400"}
             assert harvest.gaps == ()
         assert harvest.rows < 1_100  # two lists of 500 companies, and of the status only what was asked for
@@ -143,7 +145,9 @@ def test_all_companies_of_a_year_are_asked_for_at_once(sim: Running) -> None:
 
 
 def test_a_span_outside_every_calendar_asks_for_no_status_and_is_a_gap(sim: Running) -> None:
-    harvest = source("finops", sim.url).read([Wanted("UKHC")], DateSpan(date(1990, 1, 1), date(1990, 12, 31)))
+    harvest = source("finops", sim.url).read(
+        [CompanyRef("UKHC")], DateSpan(date(1990, 1, 1), date(1990, 12, 31))
+    )
     assert gap(harvest).reason is GapReason.EMPTY
     assert sim.requests("LedgerFiscalPeriods") == []
 
@@ -172,7 +176,9 @@ def test_calendars_of_other_shapes_and_names_with_marks(tmp_path: Path) -> None:
     story = tmp_path / "story.yaml"
     story.write_text(STORY, encoding="utf-8")
     with running(story, clock="2026-06-12T12:00:00Z") as erp:
-        harvest = source("finops", erp.url).read([Wanted("UKHC"), Wanted("NLDT"), Wanted("USRT")], SPRING)
+        harvest = source("finops", erp.url).read(
+            [CompanyRef("UKHC"), CompanyRef("NLDT"), CompanyRef("USRT")], SPRING
+        )
     assert {one.erp_key for one in of(harvest, "NLDT")} >= {"O'Brien & Söhne|2026|Period 5"}
     weeks = {(one.span.last - one.span.first).days + 1 for one in of(harvest, "UKHC")}
     assert weeks <= {28, 35}

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from infra.hosts import ForbiddenAddress, HostRules, is_public, parse_url
+from infra.hosts import ForbiddenAddress, HostAllowlist, is_public, parse_url
 from infra.outbound.errors import AccessRefused, ServerUnavailable
 from tests.connectors.rig import MAY, sockets_opened, source, wanted
 
@@ -112,7 +112,7 @@ def test_the_corpus_holds_at_least_sixty_addresses() -> None:
 @pytest.mark.parametrize("url", HOSTILE)
 def test_a_hostile_address_is_refused_before_any_socket(url: str) -> None:
     with pytest.raises(ForbiddenAddress):
-        HostRules(REAL_HOSTS).check(url)
+        HostAllowlist(REAL_HOSTS).check(url)
 
 
 @pytest.mark.parametrize("kind", ["finops", "business_central"])
@@ -163,7 +163,7 @@ def test_a_name_that_leads_into_our_own_network_is_looked_up_but_never_connected
     ],
 )
 def test_listed_hosts_may_be_contacted(entry: str, url: str) -> None:
-    assert HostRules([entry]).check(url).origin == parse_url(url).origin
+    assert HostAllowlist([entry]).check(url).origin == parse_url(url).origin
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_listed_hosts_may_be_contacted(entry: str, url: str) -> None:
 )
 def test_a_list_allows_no_more_than_it_says(entry: str, url: str) -> None:
     with pytest.raises(ForbiddenAddress):
-        HostRules([entry]).check(url)
+        HostAllowlist([entry]).check(url)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_list_allows_no_more_than_it_says(entry: str, url: str) -> None:
 )
 def test_a_bad_entry_of_the_list_is_named(entry: str) -> None:
     with pytest.raises(ValueError, match="allowed host"):
-        HostRules([entry])
+        HostAllowlist([entry])
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_addresses_that_are_public(address: str) -> None:
 
 
 def test_one_private_address_among_public_ones_spoils_the_name() -> None:
-    rules = HostRules(["erp.example"])
+    rules = HostAllowlist(["erp.example"])
     assert rules.check_addresses("erp.example", ["20.190.160.1", "2603:1030::1"]) == [
         "20.190.160.1",
         "2603:1030::1",
@@ -252,7 +252,7 @@ def test_one_private_address_among_public_ones_spoils_the_name() -> None:
     with pytest.raises(ForbiddenAddress, match=r"10\.0\.0\.1"):
         rules.check_addresses("erp.example", ["20.190.160.1", "10.0.0.1"])
     with pytest.raises(ForbiddenAddress):
-        HostRules(["localhost"]).check_addresses("localhost", ["20.190.160.1"])
+        HostAllowlist(["localhost"]).check_addresses("localhost", ["20.190.160.1"])
 
 
 def test_a_host_that_goes_by_two_names_is_still_one_origin() -> None:

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.outbound.strict_json import NotStrict, read_json
+from infra.outbound.strict_json import InvalidJson, parse_strict_json
 
 PAGE = b'{"value":[{"PeriodStatus":"Closed","name":"P\\u00e9riode 5"}],"@odata.nextLink":null}'
 
 
 def test_a_plain_page_is_read() -> None:
-    assert read_json(PAGE) == {
+    assert parse_strict_json(PAGE) == {
         "value": [{"PeriodStatus": "Closed", "name": "Période 5"}],
         "@odata.nextLink": None,
     }
@@ -41,14 +41,14 @@ def test_a_plain_page_is_read() -> None:
     ],
 )
 def test_lenient_readings_are_refused(body: bytes) -> None:
-    with pytest.raises(NotStrict) as refused:
-        read_json(body)
+    with pytest.raises(InvalidJson) as refused:
+        parse_strict_json(body)
     assert not refused.value.cut_short
     assert len(str(refused.value)) < 200
 
 
 @given(st.integers(min_value=0, max_value=len(PAGE) - 1))
 def test_e08_a_page_cut_anywhere_is_known_to_be_cut(length: int) -> None:
-    with pytest.raises(NotStrict) as refused:
-        read_json(PAGE[:length])
+    with pytest.raises(InvalidJson) as refused:
+        parse_strict_json(PAGE[:length])
     assert refused.value.cut_short

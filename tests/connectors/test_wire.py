@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from closing.facts.readings import ReadResult
-from connectors.odata.entra import Credentials, TokenCache
-from connectors.source import Wanted
+from connectors.odata.entra import ClientCredentials, TokenCache
+from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
-from infra.outbound.host_limits import Deadline
-from infra.outbound.requests import Limits, Wire
+from infra.outbound.host_limits import TimeBudget
+from infra.outbound.requests import OutboundSession, RequestLimits
 from tests.connectors.rig import MAY, QUICK, source
 
 TOKEN = "eyJ0eXAiOiJKV1Qi.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"  # in the form of a JWT, good for nothing
@@ -106,11 +106,11 @@ def finops(answers: Callable[[str], bytes | Iterator[bytes]]) -> Callable[[str],
 
 
 def read(server: Server, **changes: object) -> ReadResult:
-    return source("finops", server.url, **changes).read([Wanted("UKHC")], MAY)  # type: ignore[arg-type]
+    return source("finops", server.url, **changes).read([CompanyRef("UKHC")], MAY)  # type: ignore[arg-type]
 
 
-def wire(server: Server, limits: Limits = QUICK, seconds: float = 5.0) -> Wire:
-    return Wire([server.url.partition("//")[2]], Deadline(seconds), limits)
+def wire(server: Server, limits: RequestLimits = QUICK, seconds: float = 5.0) -> OutboundSession:
+    return OutboundSession([server.url.partition("//")[2]], TimeBudget(seconds), limits)
 
 
 def test_an_opaque_link_goes_out_byte_for_byte() -> None:
@@ -267,7 +267,7 @@ def test_a_short_lived_token_is_used_for_half_its_life() -> None:
     tokens = TokenCache(clock=lambda: now[0])
     body = '{"access_token":"abc","token_type":"bearer","expires_in":"60"}'
     with serving(lambda _: reply(body)) as server:
-        who = Credentials(server.url, "meridian.example", "app", "https://x/.default", "secret")
+        who = ClientCredentials(server.url, "meridian.example", "app", "https://x/.default", "secret")
         for now[0], asked in ((0.0, 1), (29.0, 1), (31.0, 2)):
             with wire(server) as door:
                 assert tokens.token(door, who) == "abc"
@@ -280,7 +280,7 @@ def test_e02_every_thread_of_a_refused_refresh_hears_why() -> None:
     answers = iter([reply(GOOD_TOKEN), reply(expired, 401)])
     tokens = TokenCache()
     with serving(lambda _: next(answers)) as server:
-        who = Credentials(server.url, "meridian.example", "app", "https://x/.default", "secret")
+        who = ClientCredentials(server.url, "meridian.example", "app", "https://x/.default", "secret")
         with wire(server) as door:
             token = tokens.token(door, who)
             for _ in range(2):  # the thread that refreshed, and one that had sent the same token
@@ -325,5 +325,5 @@ def test_the_name_of_the_host_is_kept_for_the_handshake_at_a_checked_address(tmp
     with serving(finops(lambda _: reply("{}")), certificate(tmp_path, "localhost")) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         with pytest.raises(AccessRefused, match="does not prove its identity"):
-            source("finops", url).read([Wanted("UKHC")], MAY)
+            source("finops", url).read([CompanyRef("UKHC")], MAY)
         assert server.names[0] == "localhost"

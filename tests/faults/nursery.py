@@ -1,9 +1,10 @@
 """Gives birth to processes that a test will kill: all is imported once, then each line on standard input forks one.
 
-`python -m tests.faults.nursery LOG`; the answer to each line is a process id. `worker WORDS` is a Celery worker with
-these command-line words: it takes four seconds to start from nothing and a moment from here, and from the fork on it
-is the same program. `sender LEASE` calls `send_due` again and again, with leases of so many seconds, so that a test
-need not wait five minutes for what a killed one held. `poster LEASE` does the same with `post_due`.
+`python -m tests.faults.nursery LOG`; the answer to each line is a process id. `worker WORDS` is a Celery worker
+with these command-line words: it takes four seconds to start from nothing and a moment from here, and from the fork
+on it is the same program. `sender LEASE` calls `send_due_mails` again and again, with leases of so many seconds, so
+that a test need not wait five minutes for what a killed one held. `poster LEASE` does the same with
+`send_due_posts`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from closeboard.celery import app
-from closeboard.ops.children import tie_to_us
+from closeboard.ops.children import die_with_parent
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries our children
     for line in sys.stdin:
-        follow_parent = tie_to_us(signal.SIGKILL)
+        follow_parent = die_with_parent(signal.SIGKILL)
         pid = os.fork()
         if pid == 0:
             os.setsid()
@@ -44,14 +45,14 @@ def main() -> None:
 
 
 def send_for_ever(what: str, lease: timedelta) -> None:
-    from alerts.outbox.sending import post_due, send_due  # noqa: PLC0415 - only once Django is set up
+    from alerts.outbox.sending import send_due_mails, send_due_posts  # noqa: PLC0415 - only once Django is set up
 
     while True:
         try:
             if what == "sender":
-                send_due(timezone.now(), lease=lease)
+                send_due_mails(timezone.now(), lease=lease)
             else:
-                post_due(timezone.now(), lease=lease, apart=timedelta(0))
+                send_due_posts(timezone.now(), lease=lease, apart=timedelta(0))
         except Exception as wrong:  # as a Celery worker does: the task fails, the worker goes on
             print(f"{type(wrong).__name__}: {wrong}", flush=True)
             connection.close()

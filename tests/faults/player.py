@@ -16,8 +16,8 @@ import django
 def main() -> None:
     django.setup()
 
-    from alerts.evaluate.run import evaluate_and_raise, evaluate_minute  # noqa: PLC0415 - only once Django is set up
-    from alerts.outbox.sending import send_due  # noqa: PLC0415
+    from alerts.evaluate.run import run_evaluation, run_evaluation_once_a_minute  # noqa: PLC0415 - only once Django is set up
+    from alerts.outbox.sending import send_due_mails  # noqa: PLC0415
 
     print("ready", flush=True)
     for line in sys.stdin:
@@ -25,11 +25,11 @@ def main() -> None:
         as_of = datetime.fromisoformat(moment)
         try:
             if what == "send":
-                answer = send_due(as_of)
+                answer = send_due_mails(as_of)
             elif what == "evaluate":
-                answer = evaluate_and_raise(as_of).deliveries
+                answer = run_evaluation(as_of).deliveries
             else:
-                raised = evaluate_minute(as_of)
+                raised = run_evaluation_once_a_minute(as_of)
                 answer = 0 if raised is None else raised.deliveries
         except Exception as wrong:  # the test looks for it
             print(f"{type(wrong).__name__}: {wrong}".replace("\n", " "), flush=True)

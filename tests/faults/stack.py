@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from closeboard.celery import app
 from closeboard.ops import backing_services
-from closeboard.ops.children import Child, last_lines, spawn, stop, tie_to_us, wait_until
+from closeboard.ops.children import Child, die_with_parent, last_lines, spawn, stop, wait_until
 from tests.closeboard.processes import PROJECT
 
 _NUMBERS = itertools.count(1)
@@ -84,7 +84,7 @@ class Nursery:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=tie_to_us(signal.SIGKILL),  # noqa: PLW1509 - from the main thread, see closeboard.ops.children
+            preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 - from the main thread, see closeboard.ops.children
         )
         self.living: list[int] = []
 

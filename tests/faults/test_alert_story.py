@@ -13,9 +13,9 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from alerts.evaluate.run import evaluate_and_raise
+from alerts.evaluate.run import run_evaluation
 from alerts.models import Delivery, Notice
-from alerts.reconciliation import prove
+from alerts.reconciliation import reconcile
 from closing.calendar.days import local_date, zone_named
 from closing.judging.notices import HOLD_DOWN
 from entities.models import Group, LegalEntity, Membership, Person
@@ -65,7 +65,7 @@ class Story:
         before = set(Notice.objects.values_list("pk", flat=True))
         watched(timezone.now(), hours=1)
         for _ in range(times):
-            evaluate_and_raise(timezone.now())
+            run_evaluation(timezone.now())
         # Five minutes between two mails to one person is what people want, and longer than a test should take.
         at_once = Delivery.objects.filter(state="waiting", rhythm="at_once")
         at_once.update(due_at=timezone.now())
@@ -141,8 +141,8 @@ def test_eu_dtc_from_plus_five_to_its_close_and_reopening(
 
         at_once = Delivery.objects.filter(rhythm="at_once")
         until(lambda: not at_once.exclude(state="sent").exists(), 20, "every message is marked")
-        found = prove(timezone.now())
-        assert [each.told() for each in found.differences] == []
+        found = reconcile(timezone.now())
+        assert [each.describe() for each in found.differences] == []
         assert len(story.sink.ids) == at_once.count() == 6
         assert story.sink.extra == 0
 

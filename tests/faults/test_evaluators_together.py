@@ -19,7 +19,7 @@ from django.db.models import Q
 from pytest_django import DjangoDbBlocker
 
 from alerts.models import Delivery, DeliveryLine, Notice, Outage
-from closeboard.ops.children import tie_to_us
+from closeboard.ops.children import die_with_parent
 from closing.facts.base import NativePeriodFacts
 from entities.models import Group
 from tests.alerts.evaluations import Role, somebody, watched
@@ -51,7 +51,7 @@ class Player:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=tie_to_us(),  # noqa: PLW1509 - from the main thread, see closeboard.ops.children
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 - from the main thread, see closeboard.ops.children
         )
 
     def __enter__(self) -> Self:

@@ -136,9 +136,9 @@ def count_evaluations() -> None:
         cursor.execute(
             """
             CREATE TABLE evaluation (at timestamptz DEFAULT clock_timestamp());
-            CREATE FUNCTION note_evaluation() RETURNS trigger LANGUAGE plpgsql AS
+            CREATE FUNCTION record_evaluation() RETURNS trigger LANGUAGE plpgsql AS
                 'BEGIN INSERT INTO evaluation DEFAULT VALUES; RETURN NULL; END';
-            CREATE TRIGGER note AFTER INSERT ON alerts_overdueflag EXECUTE FUNCTION note_evaluation()
+            CREATE TRIGGER note AFTER INSERT ON alerts_overdueflag EXECUTE FUNCTION record_evaluation()
             """
         )
 

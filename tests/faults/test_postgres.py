@@ -58,7 +58,7 @@ RECORDING = """
 class Postgres:
     """A PostgreSQL of the test's own that can be stopped the hard way and started again on the same data."""
 
-    def __init__(self, started: backing_services.Services) -> None:
+    def __init__(self, started: backing_services.BackingServices) -> None:
         self.env = started.env
         self._services = started
         [self.child] = started.children
@@ -106,14 +106,16 @@ def postgres(
     state = backing_services.new_state()
     try:
         # The profile of benchmarks writes to disk as production does; the tests' own would lose the last commits.
-        with backing_services.running(state, "bench", {"REDIS_URL": live_stack_env["REDIS_URL"]}) as started:
+        with backing_services.run_services(
+            state, "bench", {"REDIS_URL": live_stack_env["REDIS_URL"]}
+        ) as started:
             server = Postgres(started)
             migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
             subprocess.run(migrate, cwd=PROJECT, env=live_stack_env | server.env, check=True)
             with django_db_blocker.unblock(), speaking_to(server.env["DATABASE_URL"]):
                 yield server
     finally:
-        backing_services.remove(state)
+        backing_services.remove_state(state)
 
 
 @pytest.mark.timeout(240)

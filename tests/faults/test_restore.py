@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 
 from alerts.models import Channel, Delivery, Notice
 from alerts.outbox.restore_guard import RESTORED, _key, _place
-from alerts.outbox.sending import post_due, send_due
+from alerts.outbox.sending import send_due_mails, send_due_posts
 from closeboard.ops import postgres
 from tests.faults.mails import put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
@@ -82,11 +82,11 @@ def test_c7_what_was_sent_after_the_backup_is_not_sent_again(
     put_due(raise_notice(save_late_group()), 5)
     send_nothing_yet(sink)
     dump = backed_up(live_database, tmp_path)
-    assert send_due(timezone.now()) == 5
+    assert send_due_mails(timezone.now()) == 5
     restored(live_database, dump, elsewhere)
     assert Delivery.objects.filter(state="waiting").count() == 5
     for _ in range(3):
-        assert send_due(timezone.now()) == post_due(timezone.now()) == 0
+        assert send_due_mails(timezone.now()) == send_due_posts(timezone.now()) == 0
     assert len(sink.copies) == 5
     assert held() == RESTORED
     out = StringIO()
@@ -94,8 +94,8 @@ def test_c7_what_was_sent_after_the_backup_is_not_sent_again(
     assert RESTORED in out.getvalue()
     call_command("mails", "release", stdout=StringIO())
     assert held() == ""
-    assert send_due(timezone.now()) == 5
-    assert send_due(timezone.now()) == 0
+    assert send_due_mails(timezone.now()) == 5
+    assert send_due_mails(timezone.now()) == 0
     assert held() == ""
     assert sink.extra == 5  # the same Message-IDs, now that somebody wanted it so
 
@@ -103,7 +103,7 @@ def test_c7_what_was_sent_after_the_backup_is_not_sent_again(
 def send_nothing_yet(sink: Sink) -> None:
     """A look at the outbox while no mail leaves, as every start makes one: the place is known from then on."""
     call_command("mails", "hold", stdout=StringIO())
-    assert send_due(timezone.now()) == 0
+    assert send_due_mails(timezone.now()) == 0
     call_command("mails", "release", stdout=StringIO())
     assert sink.copies == []
 
@@ -111,21 +111,21 @@ def send_nothing_yet(sink: Sink) -> None:
 def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, sink: Sink) -> None:
     """A volume put back has the same ids, but its newest message is older than the one that we remember."""
     put_due(raise_notice(save_late_group()), 3)
-    assert send_due(timezone.now()) == 3
+    assert send_due_mails(timezone.now()) == 3
     cache.set(_key(_place()), 1_000_000, None)
     put_due(Notice.objects.get(), 2, first=10)
-    assert send_due(timezone.now()) == 0
+    assert send_due_mails(timezone.now()) == 0
     assert held() == RESTORED
     call_command("mails", "release", stdout=StringIO())
-    assert send_due(timezone.now()) == 2
+    assert send_due_mails(timezone.now()) == 2
 
 
 def test_c7_a_first_start_and_a_flushed_redis_hold_nothing(live_database: str, sink: Sink) -> None:
     put_due(raise_notice(save_late_group()), 2)
-    assert send_due(timezone.now()) == 2
+    assert send_due_mails(timezone.now()) == 2
     cache.clear()
     put_due(Notice.objects.get(), 2, first=10)
-    assert send_due(timezone.now()) == 2
+    assert send_due_mails(timezone.now()) == 2
     assert held() == ""
 
 
@@ -133,5 +133,5 @@ def test_c7_a_hold_by_hand_keeps_its_words(live_database: str, sink: Sink) -> No
     put_due(raise_notice(save_late_group()), 1)
     call_command("mails", "hold", "--because", "we move tonight", stdout=StringIO())
     cache.set(_key(_place()), 1_000_000, None)
-    assert send_due(timezone.now()) == 0
+    assert send_due_mails(timezone.now()) == 0
     assert held() == "we move tonight"

@@ -16,14 +16,14 @@ from pytest_django.fixtures import Settings
 
 from alerts.channels import state as channel_state
 from alerts.channels.email import transport
-from alerts.mail.compose import compose
+from alerts.mail.compose import compose_mail
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
 from alerts.models.delivery import CLOSED_SINCE, NOT_VISIBLE
 from alerts.outbox import queue as outbox
 from alerts.outbox import sending
 from alerts.outbox.queue import LEASE
-from alerts.outbox.send_context import Truth
-from alerts.outbox.sending import ENDS_ITS_SENDER, send_due
+from alerts.outbox.send_context import SendContext
+from alerts.outbox.sending import ENDS_ITS_SENDER, send_due_mails
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
@@ -67,7 +67,7 @@ def alert(group: Meridian) -> Notice:
 
 def sweep() -> int:
     """What beat asks for every 30 seconds."""
-    return send_due(timezone.now())
+    return send_due_mails(timezone.now())
 
 
 def reload(message: Delivery) -> Delivery:
@@ -383,10 +383,10 @@ def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow
     def poisoned(delivery: Delivery, *rest: object) -> object:
         if delivery.pk == poison.pk:
             raise ZeroDivisionError("a template went wrong")
-        return compose(delivery, *rest)  # type: ignore[arg-type]
+        return compose_mail(delivery, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sending, "compose", poisoned)
-    assert send_due(timezone.now(), run=timedelta(minutes=2)) == 999
+    monkeypatch.setattr(sending, "compose_mail", poisoned)
+    assert send_due_mails(timezone.now(), run=timedelta(minutes=2)) == 999
     tries = 1
     while reload(poison).state == "waiting":
         let_pass(HOUR)
@@ -400,7 +400,7 @@ def test_a5_a_message_that_ends_whoever_sends_it_is_parked(sink: Sink, alert: No
     """Each sender died with it: after six of them it is given up, and others flow."""
     poison, _other = put_due(alert, 2)
     for _ in range(7):
-        held = outbox.claim()
+        held = outbox.claim_mail()
         assert held is not None
         assert held.delivery_id == poison.pk
         let_pass(LEASE)
@@ -429,7 +429,7 @@ def test_a6_closed_while_others_are_being_sent(
         return TAKEN
 
     sink.judge = judge
-    real: Callable[..., object] = transport.send
+    real: Callable[..., object] = transport.send_mail
 
     def send(*given: object) -> None:
         real(*given)
@@ -547,7 +547,7 @@ def test_whom_a_look_lets_see_is_whom_the_board_lets_see(group: Meridian, alert:
     people += [boss(), Person.objects.create(email="none@meridian.test", name="None")]
     month = late_span(timezone.now()).first
     every = {(each.pk, month) for each in group.entities.values()}
-    truth = Truth(timezone.now())
+    truth = SendContext(timezone.now())
     for person in people:
         seen, _ = truth.rows(every, person)
         visible = LegalEntity.objects.visible_to(person).values_list("pk", flat=True)

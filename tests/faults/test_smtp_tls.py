@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from alerts.models import Channel, Delivery
-from alerts.outbox.sending import send_due
+from alerts.outbox.sending import send_due_mails
 from tests.faults.mails import put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 
@@ -88,7 +88,7 @@ def test_a_server_we_can_trust_gets_the_mail(
     public, whole = certificate(tmp_path, "localhost")
     speak_tls(sink, whole)
     monkeypatch.setenv("SSL_CERT_FILE", str(public))
-    assert send_due(timezone.now()) == 1
+    assert send_due_mails(timezone.now()) == 1
     assert state(message) == ("sent", "")
     assert [copy.recipient for copy in sink.copies] == [message.person.email]
 
@@ -102,19 +102,19 @@ def test_a_server_that_cannot_prove_who_it_is_gets_neither_mail_nor_password(
     speak_tls(sink, whole)
     if names != ("localhost",):
         monkeypatch.setenv("SSL_CERT_FILE", str(public))
-    assert send_due(timezone.now()) == 0
+    assert send_due_mails(timezone.now()) == 0
     kept, words = state(message)
     assert kept == "waiting"
     assert "certificate verify failed" in words
     assert sink.copies == []
     assert sink.commands["AUTH"] == 0
-    assert send_due(timezone.now()) == 0  # and waits its five minutes
+    assert send_due_mails(timezone.now()) == 0  # and waits its five minutes
     assert sink.commands["CONNECT"] <= 1
 
 
 def test_a_server_that_offers_no_tls_gets_no_password(sink: Sink, message: Delivery) -> None:
     sink.tls_from_the_start, sink.tls = False, None
-    assert send_due(timezone.now()) == 0
+    assert send_due_mails(timezone.now()) == 0
     kept, words = state(message)
     assert kept == "waiting"
     assert words

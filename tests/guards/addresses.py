@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.mail.unsubscribe_links import token_for
-from alerts.routing.preferences import Arranged
+from alerts.mail.unsubscribe_links import unsubscribe_token
+from alerts.routing.preferences import NotificationPreferences
 from closing.judging.notices import NoticeKind
 from entities.models import SavedView
 from periods.models import Remark
@@ -73,11 +73,11 @@ def of_view(story: FullStory) -> Mapping[str, object]:
 
 
 def of_token(story: FullStory) -> Mapping[str, object]:
-    return {"token": token_for(story.finance, [NoticeKind.LATE, NoticeKind.STALE])}
+    return {"token": unsubscribe_token(story.finance, [NoticeKind.LATE, NoticeKind.STALE])}
 
 
 def of_before(story: FullStory) -> Mapping[str, object]:
-    return {"token": Arranged().token(story.finance)}
+    return {"token": NotificationPreferences().token(story.finance)}
 
 
 def of_note(**data: str) -> Callable[[FullStory], Mapping[str, Any]]:
@@ -198,7 +198,7 @@ FORMS: dict[str, Sequence[Form]] = {
     "subscriptions_back": [Form({}, arguments=of_before), Form({}, arguments={"token": "x"})],
     "unsubscribe": [
         Form({}, (SIGNED_OUT,), of_token),
-        Form(lambda story: {"undo": Arranged().token(story.finance)}, (SIGNED_OUT,), of_token),
+        Form(lambda story: {"undo": NotificationPreferences().token(story.finance)}, (SIGNED_OUT,), of_token),
         Form({"undo": "x"}, (SIGNED_OUT,), of_token),
     ],
     "alert_rules_of": [

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMultiAlternatives
 
-from alerts.channels.posts import compose as compose_post
-from alerts.mail.cases import Tellable
-from alerts.mail.compose import compose
+from alerts.channels.posts import compose_post as compose_post
+from alerts.mail.cases import DeliverableNotice
+from alerts.mail.compose import compose_mail
 from alerts.models import Delivery
 from tests.alerts import mail_stories
 from tests.alerts.places import save_place
@@ -29,16 +29,18 @@ def test_the_bytes_of_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     stop_the_clock(monkeypatch, WORKED_AT)
     answers = Answers("messages", tmp_path)
 
-    def compose_all(delivery: Delivery, items: Sequence[Tellable], as_of: datetime) -> EmailMultiAlternatives:
+    def compose_all(
+        delivery: Delivery, items: Sequence[DeliverableNotice], as_of: datetime
+    ) -> EmailMultiAlternatives:
         move_the_clock(as_of)
         for kind in ("teams", "slack", "webhook"):
             place = save_place(kind, ADDRESS, name="Close team")
             post: Any = compose_post(Delivery(destination=place, channel=place.channel), items, as_of)
             answers.add(f"{name} {kind}", "post application/json", bytes(post.body))
             place.delete()
-        return compose(delivery, items, as_of)
+        return compose_mail(delivery, items, as_of)
 
-    monkeypatch.setattr(mail_stories, "compose", compose_all)
+    monkeypatch.setattr(mail_stories, "compose_mail", compose_all)
     for name, story in mail_stories.STORIES.items():
         with own_story(), answers.recording_templates():
             answers.add(f"{name} mail", "mail message/rfc822", story().message().as_bytes())

@@ -23,7 +23,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 from django.utils import timezone
 
-from alerts.evaluate.run import evaluate_and_raise
+from alerts.evaluate.run import run_evaluation
 from alerts.models import Delivery, Habits, Home, Silence
 from closeboard.ops.children import spawn, wait_until
 from entities.models import Connection, Group, LegalEntity, Person, SavedView, WorkCalendar
@@ -152,7 +152,7 @@ def test_an_old_web_process_serves_the_new_schema(old: Old) -> None:
         assert "MXCO" in rosa.page("/export/board.csv?month=2026-05&state=closed")
         add_note(old.story.finance, "NLDT", MAY, "Written by the new code.", timezone.now())
         assert "Written by the new code." in rosa.page("/entities/NLDT/?month=2026-05")
-        evaluate_and_raise(timezone.now())
+        run_evaluation(timezone.now())
         rosa.page("/alerts/?kind=escalation")
 
         entity = "/entities/NLDT/?month=2026-05"
@@ -219,4 +219,4 @@ def test_the_old_tasks_run_on_the_new_schema(old: Old, simulator: Running) -> No
         channel="email", state__in=["sent", "cancelled"], ended_at__gte=begun
     ).exists()
     # The new code goes on from what the old tasks wrote.
-    evaluate_and_raise(timezone.now())
+    run_evaluation(timezone.now())

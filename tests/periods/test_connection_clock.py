@@ -12,7 +12,7 @@ import pytest
 from django.db import connection as database
 from django.db.migrations.executor import MigrationExecutor
 
-from alerts.evaluate.run import evaluate_and_raise
+from alerts.evaluate.run import run_evaluation
 from connectors.pacing import due_connections
 from entities.models import Connection
 from infra.ticks import database_clock
@@ -224,7 +224,7 @@ def begin_and_fail(connection: Connection) -> None:
 DOORS: dict[str, Callable[[list[Connection], list[int]], object]] = {
     "look for what is due": lambda connections, entities: due_connections(AS_OF),
     "give up dead attempts": lambda connections, entities: abandon_expired(AS_OF),
-    "evaluate and raise": lambda connections, entities: evaluate_and_raise(AS_OF),
+    "evaluate and raise": lambda connections, entities: run_evaluation(AS_OF),
     "a board of now": lambda connections, entities: freshness(entities, AS_OF),
     "a board of a past moment": lambda connections, entities: freshness(
         entities, AS_OF - timedelta(hours=10)

@@ -20,7 +20,12 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
-from alerts.channels.errors import Misconfigured, Permanent, Temporary, Unreachable
+from alerts.channels.errors import (
+    ChannelMisconfigured,
+    ChannelUnreachable,
+    PermanentFailure,
+    TemporaryFailure,
+)
 
 LONGEST_SEND = timedelta(seconds=90)  # from the first word to the last; a lease is longer (05-reliability D6)
 LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
@@ -71,7 +76,7 @@ class SmtpBackend(smtp.EmailBackend):
 
 
 @contextmanager
-def mail_server() -> Iterator[BaseEmailBackend]:
+def mail_connection() -> Iterator[BaseEmailBackend]:
     """One connection for many messages, opened by the first."""
     server, over = get_connection(), threading.Event()
     if isinstance(server, SmtpBackend):
@@ -83,8 +88,8 @@ def mail_server() -> Iterator[BaseEmailBackend]:
         over.set()
 
 
-def reach(server: BaseEmailBackend) -> None:
-    """Have a connection that messages can be handed over. Raises Unreachable or Misconfigured; it is closed then."""
+def open_connection(server: BaseEmailBackend) -> None:
+    """Open the connection. Raises ChannelUnreachable or ChannelMisconfigured, and closes it then."""
     try:
         with _at_most(LONGEST_SEND.total_seconds(), server):
             server.open()
@@ -93,17 +98,18 @@ def reach(server: BaseEmailBackend) -> None:
         raise _fault_at_the_door(wrong) from wrong
 
 
-def send(mail: EmailMultiAlternatives, server: BaseEmailBackend) -> None:
+def send_mail(mail: EmailMultiAlternatives, server: BaseEmailBackend) -> None:
     """Hand one mail to the server.
 
-    Raises Temporary, Unreachable, Permanent or Misconfigured; the connection is closed then. Takes LONGEST_SEND at
-    most, but for looking up the server's name. What is no fault of mail or server is raised as it is.
+    Raises TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured; the connection is closed
+    then. Takes LONGEST_SEND at most, but for looking up the server's name. What is no fault of mail or server is
+    raised as it is.
     """
     with _at_most(LONGEST_SEND.total_seconds(), server):
-        reach(server)
+        open_connection(server)
         try:
             if server.send_messages([mail]) != 1:
-                raise Permanent("The message has no address to go to.")
+                raise PermanentFailure("The message has no address to go to.")
         except (OSError, ValueError, MessageError) as wrong:  # SMTPException is an OSError
             _drop(server)
             raise _fault(wrong) from wrong
@@ -148,44 +154,46 @@ def _drop(server: BaseEmailBackend) -> None:
             server.close()
 
 
-def _fault_at_the_door(wrong: OSError) -> Unreachable | Misconfigured:
+def _fault_at_the_door(wrong: OSError) -> ChannelUnreachable | ChannelMisconfigured:
     """What it means that no connection was made: no message has any part in it."""
     match wrong:
         case smtplib.SMTPResponseException() if wrong.smtp_code >= PERMANENT:
-            return Misconfigured(_words(wrong.smtp_code, wrong.smtp_error))
+            return ChannelMisconfigured(_words(wrong.smtp_code, wrong.smtp_error))
         case smtplib.SMTPResponseException():
-            return Unreachable(_words(wrong.smtp_code, wrong.smtp_error))
+            return ChannelUnreachable(_words(wrong.smtp_code, wrong.smtp_error))
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return Unreachable(f"The mail server hung up: {wrong}")
+            return ChannelUnreachable(f"The mail server hung up: {wrong}")
         case smtplib.SMTPNotSupportedError() | ssl.SSLError():
-            return Misconfigured(f"The mail server and our settings do not fit: {wrong}")
+            return ChannelMisconfigured(f"The mail server and our settings do not fit: {wrong}")
         case _:
-            return Unreachable(f"The mail server does not answer: {wrong}")
+            return ChannelUnreachable(f"The mail server does not answer: {wrong}")
 
 
-def _fault(wrong: OSError | ValueError | MessageError) -> Temporary | Permanent | Misconfigured:
+def _fault(
+    wrong: OSError | ValueError | MessageError,
+) -> TemporaryFailure | PermanentFailure | ChannelMisconfigured:
     """Whose fault it is that a message was not taken over a connection that had been made."""
     match wrong:
         case smtplib.SMTPRecipientsRefused():
             code, said = next(iter(wrong.recipients.values()))
             if code in SIGN_IN_FIRST:
-                return Misconfigured(_words(code, said))
-            return (Permanent if code >= PERMANENT else Temporary)(_words(code, said))
+                return ChannelMisconfigured(_words(code, said))
+            return (PermanentFailure if code >= PERMANENT else TemporaryFailure)(_words(code, said))
         case smtplib.SMTPSenderRefused() if wrong.smtp_code == TOO_BIG:
-            return Permanent(_words(wrong.smtp_code, wrong.smtp_error))
+            return PermanentFailure(_words(wrong.smtp_code, wrong.smtp_error))
         case smtplib.SMTPSenderRefused() if wrong.smtp_code >= PERMANENT:
-            return Misconfigured(_words(wrong.smtp_code, wrong.smtp_error))
+            return ChannelMisconfigured(_words(wrong.smtp_code, wrong.smtp_error))
         case smtplib.SMTPDataError() if wrong.smtp_code >= PERMANENT:
             words = _words(wrong.smtp_code, wrong.smtp_error)
-            return (Misconfigured if OF_THE_ACCOUNT.search(words) else Permanent)(words)
+            return (ChannelMisconfigured if OF_THE_ACCOUNT.search(words) else PermanentFailure)(words)
         case smtplib.SMTPResponseException():
-            return Temporary(_words(wrong.smtp_code, wrong.smtp_error))
+            return TemporaryFailure(_words(wrong.smtp_code, wrong.smtp_error))
         case smtplib.SMTPServerDisconnected():
-            return Temporary("The mail server hung up before it had taken the message.")
+            return TemporaryFailure("The mail server hung up before it had taken the message.")
         case OSError():
-            return Temporary(f"The mail server does not answer: {wrong}")
+            return TemporaryFailure(f"The mail server does not answer: {wrong}")
         case _:
-            return Permanent(f"The message cannot be made: {type(wrong).__name__}: {wrong}")
+            return PermanentFailure(f"The message cannot be made: {type(wrong).__name__}: {wrong}")
 
 
 def _words(code: int, said: bytes | str) -> str:

@@ -10,25 +10,32 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alerts.channels.chat_sections import Piece, facts_of, fitting, lateness, more, pieces
-from alerts.mail.rows import Link, Told
-from alerts.mail.sections import Letter
-from alerts.sanitize import defused
+from alerts.channels.chat_sections import (
+    PostSection,
+    fit_to_size,
+    lateness,
+    post_details,
+    post_sections,
+    remainder_text,
+)
+from alerts.mail.rows import MessageRow, TextLink
+from alerts.mail.sections import MessageContent
+from alerts.sanitize import neutralize_markup
 
 MOST_BYTES = 24_000  # Teams refuses more than about 28 kB (05-reliability G4)
 _TONES = {"alert": "attention", "late": "warning", "was": "default", "none": "default"}
 Element = dict[str, Any]
 
 
-def teams_body(said: Letter) -> bytes:
+def teams_body(said: MessageContent) -> bytes:
     """The request's body."""
-    return fitting(lambda rows: json.dumps(_message(said, rows), ensure_ascii=False).encode(), MOST_BYTES)
+    return fit_to_size(lambda rows: json.dumps(_message(said, rows), ensure_ascii=False).encode(), MOST_BYTES)
 
 
-def _message(said: Letter, rows: int) -> Element:
+def _message(said: MessageContent, rows: int) -> Element:
     body = [
         _text([_run(said.subject, size="Medium", weight="Bolder")]),
-        *(each for piece in pieces(said, rows) for each in _piece(piece)),
+        *(each for piece in post_sections(said, rows) for each in _piece(piece)),
         _text(
             [_run(f"{said.as_of} {said.why}", size="Small", isSubtle=True)], separator=True, spacing="Medium"
         ),
@@ -37,10 +44,10 @@ def _message(said: Letter, rows: int) -> Element:
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": defused(said.subject),
+        "fallbackText": neutralize_markup(said.subject),
         "msteams": {"width": "Full"},
         "body": body,
-        "actions": [_open(Link("Open Closeboard", said.home.url))],
+        "actions": [_open(TextLink("Open Closeboard", said.home.url))],
     }
     attachment = {
         "contentType": "application/vnd.microsoft.card.adaptive",
@@ -50,48 +57,48 @@ def _message(said: Letter, rows: int) -> Element:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _piece(piece: Piece) -> list[Element]:
+def _piece(piece: PostSection) -> list[Element]:
     found = []
     if piece.heading:
         found.append(_text([_run(piece.heading, weight="Bolder")], separator=True, spacing="Medium"))
     found.append(_text([_run(piece.note, isSubtle=True)], spacing="Small"))
     found += [_row(row) for row in piece.rows]
     last = [_linked(link) for link in piece.links]
-    if piece.left:
-        last.insert(0, _run(more(piece)))
+    if piece.omitted:
+        last.insert(0, _run(remainder_text(piece)))
     if last:
         between = [run for each in last for run in (_run(" · "), each)]
         found.append(_text(between[1:], spacing="Medium"))
     return found
 
 
-def _row(row: Told) -> Element:
+def _row(row: MessageRow) -> Element:
     late = lateness(row)
     title = _linked(row.title, weight="Bolder") if row.title.url else _run(row.title.text, weight="Bolder")
-    where = [_run(f"{row.place} · {row.state}", isSubtle=True)]
+    where = [_run(f"{row.subtitle} · {row.state}", isSubtle=True)]
     if late:
         where.append(_run(" · ", isSubtle=True))
         where.append(_run(late, weight="Bolder", color=_TONES.get(row.tone, "default")))
     items = [_text([title]), _text(where, spacing="None")]
     items += [
         _text([_run(f"{fact.name}: ", isSubtle=True), _run(fact.text)], spacing="None")
-        for fact in facts_of(row)
+        for fact in post_details(row)
     ]
     return {"type": "Container", "spacing": "Medium", "items": items}
 
 
-def _text(inlines: Sequence[Element], **more: Any) -> Element:
-    return {"type": "RichTextBlock", "inlines": list(inlines), **more}
+def _text(inlines: Sequence[Element], **remainder_text: Any) -> Element:
+    return {"type": "RichTextBlock", "inlines": list(inlines), **remainder_text}
 
 
-def _run(text: str, **more: Any) -> Element:
-    return {"type": "TextRun", "text": defused(text), **more}
+def _run(text: str, **remainder_text: Any) -> Element:
+    return {"type": "TextRun", "text": neutralize_markup(text), **remainder_text}
 
 
-def _linked(link: Link, **more: Any) -> Element:
-    return _run(link.text, **more) | {"selectAction": _open(Link("", link.url))}
+def _linked(link: TextLink, **remainder_text: Any) -> Element:
+    return _run(link.text, **remainder_text) | {"selectAction": _open(TextLink("", link.url))}
 
 
-def _open(link: Link) -> Mapping[str, str]:
+def _open(link: TextLink) -> Mapping[str, str]:
     titled = {"title": link.text} if link.text else {}
     return {"type": "Action.OpenUrl", "url": link.url, **titled}

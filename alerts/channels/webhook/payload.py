@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from alerts.mail.cases import Event, Tellable
-from alerts.mail.sections import Letter
+from alerts.mail.cases import DeliverableNotice, MultiEntityNotice
+from alerts.mail.sections import MessageContent
 from alerts.models import Delivery, Destination, Notice
 from alerts.sanitize import one_line
 from closing import phrasing
@@ -37,7 +37,7 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
-def signed(message_id: str, moment: datetime, body: bytes, keys: str) -> dict[str, str]:
+def signature_headers(message_id: str, moment: datetime, body: bytes, keys: str) -> dict[str, str]:
     """The headers; `keys` are one or several with blanks between, each of which signs."""
     timestamp = str(int(moment.timestamp()))
     content = b".".join([message_id.encode(), timestamp.encode(), body])
@@ -53,13 +53,17 @@ def _signature(key: str, content: bytes) -> str:
     return f"v1,{base64.b64encode(made).decode()}"
 
 
-def id_of(delivery: Delivery) -> str:
+def webhook_id(delivery: Delivery) -> str:
     """The webhook-id of a message."""
     return f"msg_{delivery.uid.hex}"
 
 
 def webhook_body(
-    message_id: str, place: Destination, said: Letter, items: Sequence[Tellable], as_of: datetime
+    message_id: str,
+    place: Destination,
+    said: MessageContent,
+    items: Sequence[DeliverableNotice],
+    as_of: datetime,
 ) -> bytes:
     """The request's body; without items it tells of our own trouble, or is a test."""
     data: Json = {
@@ -69,7 +73,7 @@ def webhook_body(
         "group": {"code": place.group.code, "name": one_line(place.group.name)},
         "url": said.home.url,
         "notices": [
-            _event(each) if isinstance(each, Event) else _item(each.notice, each.row, each.month)
+            _event(each) if isinstance(each, MultiEntityNotice) else _item(each.notice, each.row, each.month)
             for each in items
         ],
     }
@@ -88,7 +92,7 @@ def _item(notice: Notice, row: Row, month: date) -> Json:
     return _notice(notice) | {"month": f"{month:%Y-%m}", "entity": _entity(row, month)}
 
 
-def _event(event: Event) -> Json:
+def _event(event: MultiEntityNotice) -> Json:
     told = _notice(event.notice) | {
         "month": f"{event.month:%Y-%m}",
         "entities": [_entity(row, event.month) for row in event.rows],
@@ -138,6 +142,6 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def headers_of(place: Destination, message_id: str, moment: datetime, body: bytes) -> Mapping[str, str]:
+def request_headers(place: Destination, message_id: str, moment: datetime, body: bytes) -> Mapping[str, str]:
     """The headers of a webhook's request. Raises SecretUnreadable."""
-    return signed(message_id, moment, body, place.secret)
+    return signature_headers(message_id, moment, body, place.secret)

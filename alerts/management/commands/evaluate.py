@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from alerts.evaluate.overdue import evaluate
+from alerts.evaluate.overdue import evaluate_overdue
 from closing.calendar.instants import parse_instant
 from infra.ticks import database_clock
 from periods.recording.attempts import OutOfOrderRead
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = evaluate(options["as_of"] or database_clock())
+            done = evaluate_overdue(options["as_of"] or database_clock())
         except OutOfOrderRead as refused:
             raise CommandError(f"{refused}.") from None
         self.stdout.write(

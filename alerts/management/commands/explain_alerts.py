@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from alerts.evaluate.continuity import watching_since
-from alerts.evaluate.episodes import Judged, judge_episodes
-from alerts.routing.silences import silenced
+from alerts.evaluate.continuity import evaluating_since
+from alerts.evaluate.episodes import EpisodeDecisions, judge_episodes
+from alerts.routing.silences import silences_by_entity
 from closing.calendar.days import month_and_year, weekday_and_date
 from closing.calendar.months import parse_month
 from closing.judging.notices import NoticeDecision
@@ -41,10 +41,10 @@ class Command(BaseCommand):
                 raise CommandError(f"No such month: {month}. A month is written like 2026-05.") from None
         months = dict(periods.values_list("pk", "reporting_month"))
         now = timezone.now()
-        since = watching_since(now)
+        since = evaluating_since(now)
         if since is None:
             self.stdout.write("No evaluation has run lately, so nothing is told before the next ones.")
-        found = judge_episodes(now, since, silenced([entity.pk], now), months)
+        found = judge_episodes(now, since, silences_by_entity([entity.pk], now), months)
         for judged in found:
             self._explain(entity, month_and_year(months[judged.episode.period]), judged)
         if not found:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
                 f"{entity.name}: nothing that has ended is open, and no end is left to be told."
             )
 
-    def _explain(self, entity: LegalEntity, month: str, judged: Judged) -> None:
+    def _explain(self, entity: LegalEntity, month: str, judged: EpisodeDecisions) -> None:
         each, reading = judged.episode, judged.reading
         late = f", {each.days_late} days late" if each.days_late else ""
         self.stdout.write(f"{entity.name}, {month}: {each.state}, {each.level.replace('_', ' ')}{late}")
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         self.stdout.write(f"  Deadline: {due}; {policy}")
         read = f"{reading.read_at:%Y-%m-%d %H:%M} UTC" if reading.read_at is not None else "never"
         self.stdout.write(f"  Last read: {read}, {'fresh' if reading.fresh else 'stale'}")
-        for verdict in judged.verdicts:
+        for verdict in judged.decisions:
             self.stdout.write(f"  {_told(verdict)}")
 
 

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Max
 
-from alerts.evaluate.overdue import evaluate
+from alerts.evaluate.overdue import evaluate_overdue
 from closing.calendar.months import active_month, month_end, previous_month
 from connectors.sync import sync_connection
 from entities.models import Connection, Person
@@ -52,7 +52,7 @@ class Command(BaseCommand):
                         f"{connection.name} is being read by another process, or one that died within the last"
                         " three minutes; run this again then."
                     )
-            evaluate(moment)
+            evaluate_overdue(moment)
             self.stdout.write(
                 f"reading the past: {moment:%a %d %b %Y}, {number} of {len(moments) + 1}", ending="\n"
             )

@@ -13,7 +13,7 @@ from alerts.channels import state as channel_state
 from alerts.models import Delivery, Destination
 from alerts.outbox import queue as outbox
 from alerts.outbox import restore_guard
-from alerts.outbox.stats import Stock, stock
+from alerts.outbox.stats import OutboxStats, outbox_stats
 
 BY_HAND = "held by `manage.py mails hold`"
 
@@ -39,15 +39,15 @@ class Command(BaseCommand):
                 channel_state.hold(because)
                 self.stdout.write("No mail and no post leaves until `manage.py mails release`.")
             case "release":
-                restore_guard.adopt(timezone.now())
+                restore_guard.accept_database(timezone.now())
                 channel_state.release()
                 self.stdout.write("Mails and posts leave again; what waits is sent within 30 seconds.")
             case "retry":
-                self.stdout.write(f"{_wait(outbox.retry_parked())} for another try.")
+                self.stdout.write(f"{_wait(outbox.retry_failed())} for another try.")
         self._show()
 
     def _show(self) -> None:
-        found = stock()
+        found = outbox_stats()
         told = [f"{found.by_state[state]} {Delivery.State(state).label.lower()}" for state in found.by_state]
         self.stdout.write(f"Messages: {', '.join(sorted(told)) or 'none'}.")
         if found.oldest_due is not None:
@@ -65,13 +65,13 @@ class Command(BaseCommand):
             to = parked.to if parked.recipient is None else parked.recipient.email
             self.stdout.write(f"Cannot be sent to {to}: {parked.words}")
 
-    def _show_posts(self, found: Stock) -> None:
+    def _show_posts(self, found: OutboxStats) -> None:
         places = {place.channel: place for place in Destination.objects.all()}
-        for way in found.ways:
-            if way.name in places and (way.words or way.waiting or way.parked):
+        for way in found.channels:
+            if way.name in places and (way.words or way.waiting or way.failed):
                 paused = f", paused for {_span(way.paused_for)} more" if way.paused_for is not None else ""
                 said = f": {way.words}" if way.words else ""
-                counts = f"{_wait(way.waiting)}, {way.parked} cannot be sent"
+                counts = f"{_wait(way.waiting)}, {way.failed} cannot be sent"
                 self.stdout.write(f"To {places[way.name]}: {counts}{paused}{said}")
 
 

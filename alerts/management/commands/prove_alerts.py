@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from alerts.reconciliation import prove
+from alerts.reconciliation import reconcile
 from closing.calendar.instants import parse_instant
 from closing.calendar.months import parse_month
 
@@ -26,9 +26,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = prove(options["as_of"] or timezone.now(), _month(options["month"]))
+        found = reconcile(options["as_of"] or timezone.now(), _month(options["month"]))
         for each in found.differences:
-            self.stdout.write(each.told())
+            self.stdout.write(each.describe())
         self.stdout.write(
             f"{found.periods:,} periods looked at, {found.expected:,} alerts had to exist: "
             + (f"{len(found.differences):,} differences." if found.differences else "all of them do.")

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from closing.calendar.instants import parse_instant
-from connectors.sync import Synced, sync_connection
+from connectors.sync import SyncResult, sync_connection
 from entities.models import Connection
 from infra.ticks import database_clock
 from periods.models import SyncAttempt
@@ -61,7 +61,7 @@ def _chosen(names: list[str]) -> list[Connection]:
     return found
 
 
-def _line(synced: Synced) -> str:
+def _line(synced: SyncResult) -> str:
     attempt = synced.attempt
     if attempt is None:
         return f"{synced.connection}: being read by another process; nothing done."
