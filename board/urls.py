@@ -4,45 +4,57 @@ from __future__ import annotations
 
 from django.urls import path
 
-from board import destinations, exports, health, saved_views, silences, views
-from board.alert_rules import alert_rules, alert_rules_of
-from board.alerts_page import alerts
-from board.calendar_page import calendar_page
-from board.deputy import deputy
-from board.entity import entity, remark
-from board.kiosk import wall
-from board.matrix_export import matrix_csv, matrix_xlsx
-from board.matrix_page import matrix_page
-from board.past_deadline import past_deadline
-from board.sent_mails import sent_mail_html, sent_mails
-from board.subscriptions import subscriptions, subscriptions_back, subscriptions_usual
-from board.trial_message import trial_message
-from board.unsubscribe import unsubscribe_page
+from board.accounts import saved_views
+from board.accounts.views import Login, Logout
+from board.entity.deputy import deputy
+from board.entity.views import entity, remark
+from board.live.views import live
+from board.notifications import destinations_views, silences_page
+from board.notifications.alert_rules_views import alert_rules, alert_rules_of
+from board.notifications.alerts_page import alerts
+from board.notifications.mail_preview import sent_mail_html, sent_mails
+from board.notifications.send_test_mail import trial_message
+from board.notifications.subscriptions_views import subscriptions, subscriptions_back, subscriptions_usual
+from board.notifications.unsubscribe import unsubscribe_page
+from board.reports import exports
+from board.reports.calendar_page import calendar_page
+from board.reports.matrix_export import matrix_csv, matrix_xlsx
+from board.reports.matrix_page import matrix_page
+from board.reports.overdue_page import past_deadline
+from board.scoreboard.views import scoreboard
+from board.scoreboard.wall import wall
+from board.web import health
 
 urlpatterns = [
-    path("", views.scoreboard, name="scoreboard"),
-    path("live/", views.live, name="live"),
+    path("", scoreboard, name="scoreboard"),
+    path("live/", live, name="live"),
     path("matrix/", matrix_page, name="matrix"),
     path("calendar/", calendar_page, name="calendar"),
     path("past-deadline/", past_deadline, name="past_deadline"),
     path("alerts/", alerts, name="alerts"),
     path("alerts/try/", trial_message, name="trial_message"),
-    path("alerts/destinations/", destinations.destinations, name="destinations"),
-    path("alerts/destinations/add/", destinations.destination_add, name="add_destination"),
-    path("alerts/destinations/<uuid:uid>/", destinations.destination, name="destination"),
-    path("alerts/destinations/<uuid:uid>/try/", destinations.try_destination, name="try_destination"),
+    path("alerts/destinations/", destinations_views.destinations, name="destinations"),
+    path("alerts/destinations/add/", destinations_views.destination_add, name="add_destination"),
+    path("alerts/destinations/<uuid:uid>/", destinations_views.destination, name="destination"),
+    path("alerts/destinations/<uuid:uid>/try/", destinations_views.try_destination, name="try_destination"),
     path(
-        "alerts/destinations/<uuid:uid>/switch/", destinations.switch_destination, name="switch_destination"
+        "alerts/destinations/<uuid:uid>/switch/",
+        destinations_views.switch_destination,
+        name="switch_destination",
     ),
     path(
-        "alerts/destinations/<uuid:uid>/remove/", destinations.destination_remove, name="remove_destination"
+        "alerts/destinations/<uuid:uid>/remove/",
+        destinations_views.destination_remove,
+        name="remove_destination",
     ),
     path(
-        "alerts/destinations/<uuid:uid>/secret/", destinations.rotate_destination, name="rotate_destination"
+        "alerts/destinations/<uuid:uid>/secret/",
+        destinations_views.rotate_destination,
+        name="rotate_destination",
     ),
-    path("alerts/silences/", silences.silences, name="silences"),
-    path("alerts/silences/<int:pk>/lift/", silences.lift, name="lift_silence"),
-    path("alerts/silences/<int:pk>/again/", silences.again, name="silence_again"),
+    path("alerts/silences/", silences_page.silences, name="silences"),
+    path("alerts/silences/<int:pk>/lift/", silences_page.lift, name="lift_silence"),
+    path("alerts/silences/<int:pk>/again/", silences_page.again, name="silence_again"),
     path("alerts/subscriptions/", subscriptions, name="subscriptions"),
     path("alerts/subscriptions/usual/", subscriptions_usual, name="subscriptions_usual"),
     path("alerts/subscriptions/back/<str:token>/", subscriptions_back, name="subscriptions_back"),
@@ -68,8 +80,8 @@ urlpatterns = [
     path("views/<int:view_id>/delete/", saved_views.delete_view, name="delete_view"),
     path("views/<int:view_id>/restore/", saved_views.restore_view, name="restore_view"),
     path("views/<int:view_id>/start/", saved_views.start_with_view, name="start_with_view"),
-    path("login/", views.Login.as_view(), name="login"),
-    path("logout/", views.Logout.as_view(), name="logout"),
+    path("login/", Login.as_view(), name="login"),
+    path("logout/", Logout.as_view(), name="logout"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -9,7 +9,8 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "closeboard.settings")
 django.setup(set_prefix=False)
 
-from board.stream import Hub, LiveHandler  # noqa: E402 - needs the applications that Django has just loaded
+from board.live.asgi_handler import LiveHandler  # noqa: E402 - the models are only there once Django is set up
+from board.live.hub import Hub  # noqa: E402
 from closeboard.serve import on_exit  # noqa: E402
 
 on_exit.append(Hub.end_all)

@@ -66,7 +66,7 @@ def parse_events(told: Iterable[str]) -> list[ChangeEvent]:
 def nudge_after_commit() -> None:
     """Tell everybody who waits that there is news, once this transaction is in; a Redis that is away loses nothing.
 
-    Whoever misses the nudge looks by itself within seconds (board.stream).
+    Whoever misses the nudge looks by itself within seconds (board.live.hub).
     """
     transaction.on_commit(_nudge, robust=True)
 

@@ -27,8 +27,8 @@ from alerts.mail.sections import MAX_ROWS, MIN_ROWS_A_SECTION, build_content, re
 from alerts.mail.unsubscribe_links import read_unsubscribe_token
 from alerts.models import Delivery, EscalationStep, Notice
 from alerts.sanitize import header_line, one_line
-from board.narrow import matching
-from board.question import parse_question
+from board.web.board_query import parse_question
+from board.web.filters import matching
 from closing.facts.base import NativePeriodFacts
 from closing.judging.notices import NoticeKind
 from closing.judging.standing import JudgingPolicy, LatenessUnit

@@ -26,7 +26,7 @@ EUROPE = "/alerts/rules/EUROPE/"
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.asked.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ SILENT_AT = CLOSED_AT + HOLD_DOWN + timedelta(minutes=35)
 def told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The United Kingdom and then everybody has closed; half an hour later the ERP falls silent."""
     cache.clear()
-    monkeypatch.setattr("board.asked.now", lambda: SILENT_AT + timedelta(minutes=1))
+    monkeypatch.setattr("board.web.board_request.now", lambda: SILENT_AT + timedelta(minutes=1))
     group = save_watched_group()
     evaluated(group, CLOSED_AT)
     evaluated(group, CLOSED_AT + HOLD_DOWN)

@@ -35,7 +35,7 @@ def year(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator
 def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
     """The moment that the door reads from the clock, to be changed in place."""
     moment = [YEAR_AT]
-    monkeypatch.setattr("board.asked.now", lambda: moment[0])
+    monkeypatch.setattr("board.web.board_request.now", lambda: moment[0])
     cache.clear()
     yield moment
     cache.clear()
@@ -238,8 +238,8 @@ def test_when_everybody_is_closed_nobody_waits(rosa: Client) -> None:
 
 def test_above_the_limit_only_open_headings_are_drawn(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = days(page(rosa), "UKHC")
-    monkeypatch.setattr("board.timeline.MANY", 4)
-    monkeypatch.setattr("board.calendar_page.MANY", 4)
+    monkeypatch.setattr("board.reports.close_calendar.MANY", 4)
+    monkeypatch.setattr("board.reports.calendar_page.MANY", 4)
     shut = page(rosa)
     assert entities(shut) == []
     assert "More than 4 entities" in shut

@@ -31,7 +31,7 @@ def clock_at(monkeypatch: pytest.MonkeyPatch) -> ClockAt:
     """Sets what the door reads from the clock; noon of 12 June 2026 unless told otherwise."""
 
     def set_to(moment: datetime) -> None:
-        monkeypatch.setattr("board.asked.now", lambda: moment)
+        monkeypatch.setattr("board.web.board_request.now", lambda: moment)
 
     set_to(WORKED_AT)
     return set_to

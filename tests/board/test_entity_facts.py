@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from board.entity_facts import erp_link, facts_card
-from board.rows import Reader
+from board.entity.native_facts import erp_link, facts_card
+from board.web.readers import Reader
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from entities.models import Connection

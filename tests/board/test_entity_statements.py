@@ -27,7 +27,7 @@ def statements(client: Client, address: str) -> list[str]:
 def test_the_statements_do_not_grow_with_history_or_entities(
     live_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("board.asked.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
     meridian = save_group()
     play_the_worked_example(meridian)
     rosa = Client()
@@ -54,7 +54,7 @@ def test_the_statements_do_not_grow_with_history_or_entities(
             connection=like.connection,
             erp_id=f"x{number}",
         )
-    monkeypatch.setattr("board.asked.now", lambda: WORKED_AT + timedelta(hours=2))
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT + timedelta(hours=2))
     many = statements(rosa, "/entities/NLDT/?month=2026-05")
     assert len(many) == len(few)
     answer = rosa.get("/entities/NLDT/?month=2026-05")

@@ -24,10 +24,11 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
-from board.asked import ask
-from board.matrix import Window, matrix
-from board.presenters import risky
-from board.spreadsheet import Column, Sheet, write_workbook
+from board.reports.matrix import matrix
+from board.reports.spreadsheet import Column, Sheet, write_workbook
+from board.scoreboard.serializers import risky
+from board.web.board_request import ask
+from board.web.params import Window
 from closing.calendar.days import month_and_year
 from entities.models import LegalEntity, Membership, Person
 from tests.make import WORKED_AT, utc
@@ -68,7 +69,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("board.asked.now", clock)
+    monkeypatch.setattr("board.web.board_request.now", clock)
     return clock
 
 
@@ -374,7 +375,7 @@ def test_above_many_entities_the_matrix_comes_month_by_month_and_says_the_same(
     busy: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = sheets(busy, "/export/matrix.xlsx?sort=name"), body(busy, "/export/matrix.csv")
-    monkeypatch.setattr("board.matrix_export.MANY", 3)
+    monkeypatch.setattr("board.reports.matrix_export.MANY", 3)
     assert (sheets(busy, "/export/matrix.xlsx?sort=name"), body(busy, "/export/matrix.csv")) == few
 
 
@@ -421,8 +422,8 @@ import resource
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from zoneinfo import ZoneInfo
-from board.presenters import csv_lines
-from board.spreadsheet import Column, Sheet, write_workbook
+from board.scoreboard.serializers import csv_lines
+from board.reports.spreadsheet import Column, Sheet, write_workbook
 
 def rows(count):
     for n in range(count):

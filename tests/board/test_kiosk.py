@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from board.kiosk import MOST, ROOM
+from board.scoreboard.wall import MOST, ROOM
 from entities.models import LegalEntity, Membership, Person
 from tests.cast import Who
 from tests.make import CLOSED, OPEN, WORKED_AT
@@ -33,7 +33,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("board.asked.now", clock)
+    monkeypatch.setattr("board.web.board_request.now", clock)
     return clock
 
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.live import MOST, Shown, announcement, beat, message, shown
-from board.question import GROUPINGS, ORDERS, SHOWS, Question
-from board.rows import Reader
-from board.screen import Screen
-from board.sections import Folds
+from board.live.screen_diff import MOST, Shown, announcement, beat, message, shown
+from board.scoreboard.screen import Screen
+from board.scoreboard.table_sections import Folds
+from board.web.board_query import GROUPINGS, ORDERS, SHOWS, Question
+from board.web.readers import Reader
 from closing.judging.standing import Level
 from closing.scoreboard.board import BoardWarning, GroupNode, with_as_of
 from closing.scoreboard.row import Row

@@ -12,8 +12,9 @@ from django.http import QueryDict
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
-from board.asked import Asked, ask
-from board.matrix import Fraction, Matrix, Window, matrix, months_until
+from board.reports.matrix import Fraction, Matrix, matrix, months_until
+from board.web.board_request import Asked, ask
+from board.web.params import Window
 from entities.models import Connection, LegalEntity, Membership
 from tests.board.matrices import cells, entities, fractions, page
 from tests.board.year import YEAR_AT, a_year_to_share
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
     """The moment that the door reads from the clock, to be changed in place."""
     moment = [WORKED_AT]
-    monkeypatch.setattr("board.asked.now", lambda: moment[0])
+    monkeypatch.setattr("board.web.board_request.now", lambda: moment[0])
     cache.clear()
     yield moment
     cache.clear()
@@ -258,7 +259,7 @@ def test_fractions_counted_in_the_database_are_those_of_the_rows(
     LegalEntity.objects.filter(code="UKWS").update(active_to="2026-02-28")
     question = asked({"by": by}, utc(moment))
     loaded = matrix(question)
-    monkeypatch.setattr("board.matrix.MANY", 0)
+    monkeypatch.setattr("board.reports.matrix.MANY", 0)
     counted = matrix(question)
     assert (loaded.whole, counted.whole) == (True, False)
     assert shares(loaded) == shares(counted)
@@ -271,8 +272,8 @@ def test_an_open_heading_loads_its_entities_and_no_more_than_there_is_room_for(
     rosa: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = {code: cells(page(rosa), code) for code in ("UKHC", "UKRT", "NLDT")}
-    monkeypatch.setattr("board.matrix.MANY", 4)
-    monkeypatch.setattr("board.matrix_page.MANY", 4)
+    monkeypatch.setattr("board.reports.matrix.MANY", 4)
+    monkeypatch.setattr("board.reports.matrix_page.MANY", 4)
     shut = page(rosa, "?months=12")
     assert entities(shut) == []
     assert "More than 4 entities" in shut
@@ -296,7 +297,7 @@ def test_an_open_heading_loads_its_entities_and_no_more_than_there_is_room_for(
 
 
 def test_an_open_heading_that_is_none_is_left_alone(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.matrix.MANY", 4)
+    monkeypatch.setattr("board.reports.matrix.MANY", 4)
     assert entities(page(rosa, "?open=NOWHERE&open=%00&open=" + "x" * 500)) == []
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.narrow import chips, matching, narrowed
-from board.question import ORDERS, SHOWS, Question
-from board.sections import Folds, sections
+from board.scoreboard.table_sections import Folds, sections
+from board.web.board_query import ORDERS, SHOWS, Question
+from board.web.filters import chips, matching, narrowed
 from closing.scoreboard.board import Scoreboard
 from tests.cast import NLDT, UKHC, UKRT
 from tests.make import CLOSED, OPEN, board, row, story, worked_example

@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from board import words
-from board.page import Page, page
-from board.question import Question
-from board.rows import Line, Reader, line
-from board.screen import Screen, read_cell
-from board.sections import Folds, Section, sections
+from board.scoreboard.row_cells import Line, line
+from board.scoreboard.screen import Screen, read_cell
+from board.scoreboard.summary import Page, page
+from board.scoreboard.table_sections import Folds, Section, sections
+from board.web import labels
+from board.web.board_query import Question
+from board.web.readers import Reader
 from closing.calendar.deadlines import Deadline
 from closing.judging.standing import JudgingPolicy, LatenessUnit
 from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard
@@ -242,20 +243,20 @@ WORDS = [
 
 @pytest.mark.parametrize(("one", "text", "detail", "tone"), WORDS)
 def test_against_the_deadline(one: Row, text: str, detail: str, tone: str) -> None:
-    assert words.against(one, WORKED_AT) == words.Against(text, detail, tone)
+    assert labels.against(one, WORKED_AT) == labels.Against(text, detail, tone)
 
 
 def test_words_before_the_deadline_and_on_its_day() -> None:
-    def said(at: str, due: Deadline | str | None = "agreed") -> words.Against:
+    def said(at: str, due: Deadline | str | None = "agreed") -> labels.Against:
         moment = utc(at)
-        return words.against(row(NLDT, (at, OPEN), as_of=moment, read_at=at, due=due), moment)
+        return labels.against(row(NLDT, (at, OPEN), as_of=moment, read_at=at, due=due), moment)
 
-    assert said("2026-05-20 12:00") == words.Against("not ended", "ends 31 May", "due")
-    assert said("2026-06-07 12:00") == words.Against("due in 2d", "", "due")
-    assert said("2026-06-09 12:00") == words.Against("due today", "", "today")
+    assert said("2026-05-20 12:00") == labels.Against("not ended", "ends 31 May", "due")
+    assert said("2026-06-07 12:00") == labels.Against("due in 2d", "", "due")
+    assert said("2026-06-09 12:00") == labels.Against("due today", "", "today")
     at_six = Deadline(date(2026, 6, 9), "Europe/Amsterdam", time(18))
-    assert said("2026-06-09 12:00", at_six) == words.Against("due today", "by 18:00 Amsterdam", "today")
-    assert said("2026-06-09 17:00", at_six) == words.Against("late today", "by 18:00 Amsterdam", "late")
+    assert said("2026-06-09 12:00", at_six) == labels.Against("due today", "by 18:00 Amsterdam", "today")
+    assert said("2026-06-09 17:00", at_six) == labels.Against("late today", "by 18:00 Amsterdam", "late")
 
 
 def test_working_days_are_printed_as_such() -> None:
@@ -335,12 +336,12 @@ def test_a_zone_that_is_none_becomes_utc(zone: str, called: str) -> None:
     ],
 )
 def test_ages(since: str, text: str) -> None:
-    assert words.age(utc(since), WORKED_AT) == text
+    assert labels.age(utc(since), WORKED_AT) == text
 
 
 def test_moments_name_their_day_when_it_is_not_today() -> None:
     zone = LONDON.zone
-    assert words.clock(utc("2026-06-12 08:12"), zone, WORKED_AT) == "09:12"
-    assert words.clock(utc("2026-06-09 08:12"), zone, WORKED_AT) == "Tue 9 Jun 09:12"
-    assert words.clock(utc("2025-12-30 09:12"), zone, WORKED_AT) == "Tue 30 Dec 2025 09:12"
-    assert words.between(date(2026, 5, 30), date(2026, 6, 2)) == "between 30 May and 2 June"
+    assert labels.clock(utc("2026-06-12 08:12"), zone, WORKED_AT) == "09:12"
+    assert labels.clock(utc("2026-06-09 08:12"), zone, WORKED_AT) == "Tue 9 Jun 09:12"
+    assert labels.clock(utc("2025-12-30 09:12"), zone, WORKED_AT) == "Tue 30 Dec 2025 09:12"
+    assert labels.between(date(2026, 5, 30), date(2026, 6, 2)) == "between 30 May and 2 June"

@@ -46,7 +46,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Noon of 15 June unless a test says otherwise: EU DTC BV is 6 days late and over the line."""
     clock = Clock()
-    monkeypatch.setattr("board.asked.now", clock)
+    monkeypatch.setattr("board.web.board_request.now", clock)
     return clock
 
 
@@ -164,7 +164,7 @@ def test_a_past_moment_knows_what_was_open_then() -> None:
 
 
 def test_only_so_many_older_months_are_looked_at(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.escalation.OLDER_MONTHS", 1)
+    monkeypatch.setattr("board.reports.overdue_queue.OLDER_MONTHS", 1)
     march = DateSpan(date(2026, 3, 1), date(2026, 3, 31))
     for span in (march, APRIL_DAYS):
         meridian.read("2026-06-15 11:59", {"UKRT": OPEN}, span=span)
@@ -352,7 +352,7 @@ def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing()
 
 
 def test_a_long_queue_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.past_deadline.SHOWN", 2)
+    monkeypatch.setattr("board.reports.overdue_page.SHOWN", 2)
     many(5)
     client = signed_in(person())
     assert len(queued(page(client))) == 2

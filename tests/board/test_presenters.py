@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.presenters import COUNTS, as_csv, as_json, as_table
+from board.scoreboard.serializers import COUNTS, as_csv, as_json, as_table
 from closing.judging.standing import JudgingPolicy
 from tests.cast import NLDT, UKHC, UKRT, USRT
 from tests.golden_files import assert_golden

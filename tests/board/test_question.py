@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.question import GROUPINGS, ORDERS, SHOWS, BadQuestion, Question, moment_of, parse_question
+from board.web.board_query import GROUPINGS, ORDERS, SHOWS, BadQuestion, Question, moment_of, parse_question
 from closing.calendar.days import zone_named
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState

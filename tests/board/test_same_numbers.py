@@ -21,13 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from board import words
-from board.kiosk import _verdict
-from board.presenters import as_json
-from board.question import Question
-from board.rows import Reader
-from board.screen import Screen
-from board.stream import open_for
+from board.live.hub import open_for
+from board.scoreboard.screen import Screen
+from board.scoreboard.serializers import as_json
+from board.scoreboard.wall import _verdict
+from board.web import labels
+from board.web.board_query import Question
+from board.web.readers import Reader
 from closing.judging.standing import JudgingPolicy
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import group_closed
@@ -40,7 +40,7 @@ from tests.properties import examples
 from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
 
 LONDON = ZoneInfo("Europe/London")
-STATES = {text: state.value for state, text in words.STATE_LABELS.items()}
+STATES = {text: state.value for state, text in labels.STATE_LABELS.items()}
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def excel_at(client: Client, query: str) -> tuple[dict[str, Told], dict[str, str
 
 
 def utc_of(there: datetime | None) -> str:
-    return "" if there is None else words.iso(there.replace(tzinfo=LONDON).astimezone(UTC)) or ""
+    return "" if there is None else labels.iso(there.replace(tzinfo=LONDON).astimezone(UTC)) or ""
 
 
 def command(as_of: datetime, *more: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def test_every_door_tells_the_same(
     group: Callable[[], datetime], query: str, moment: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = group()
-    monkeypatch.setattr("board.asked.now", lambda: now)
+    monkeypatch.setattr("board.web.board_request.now", lambda: now)
     rosa, client = person(), Client()
     client.force_login(rosa)
     as_of = now
@@ -208,16 +208,16 @@ def test_every_door_tells_the_same(
     assert of_csv == {
         code: replace(each, against=None, days_late=late[code]) for code, each in page.rows.items()
     }
-    assert {each["as_of"] for each in lines} <= {words.iso(as_of)}
+    assert {each["as_of"] for each in lines} <= {labels.iso(as_of)}
 
     rows, about, moments = excel_at(client, query)
     assert list(rows) == list(page.rows)
     assert but(rows, "days_late") == page.rows
     assert but(rows, "against") == of_csv
-    assert moments <= {words.iso(as_of) or ""}
+    assert moments <= {labels.iso(as_of) or ""}
 
     whole = command(as_of)
-    assert whole["as_of"] == words.iso(as_of)
+    assert whole["as_of"] == labels.iso(as_of)
     everybody = {each["code"]: as_told(each) for each in whole["entities"]}
     assert of_csv == {code: everybody[code] for code in of_csv}
     assert about["Headline, of all that you see"] == whole["headline"]

@@ -13,9 +13,9 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from board.asked import ask
-from board.controls import Pairs
-from board.saved_views import Menu, views_menu
+from board.accounts.saved_views_menu import Menu, views_menu
+from board.web.board_request import ask
+from board.web.controls import Pairs
 from entities.models import Membership, Person, SavedView
 from entities.services import MAX_SAVED_VIEWS, save_view
 from tests.make import WORKED_AT

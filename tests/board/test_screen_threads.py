@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from board.question import Question
-from board.rows import Reader
-from board.screen import _SHARED, Screen, _rendered_once
+from board.scoreboard.screen import _SHARED, Screen, _rendered_once
+from board.web.board_query import Question
+from board.web.readers import Reader
 from tests.make import board
 from tests.threads import PATIENCE, at_once, eager_threads
 
@@ -67,8 +67,8 @@ def test_many_threads_share_more_parts_than_are_kept() -> None:
 
 def test_many_threads_share_more_rendered_parts_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: dict[Any, Any] = {}
-    monkeypatch.setattr("board.screen._RENDERED", rendered)
-    monkeypatch.setattr("board.screen._PARTS", 16)
+    monkeypatch.setattr("board.scoreboard.screen._RENDERED", rendered)
+    monkeypatch.setattr("board.scoreboard.screen._PARTS", 16)
 
     def ask() -> None:
         for _ in range(4):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.question import GROUPINGS
-from board.sections import MANY, Folds, Section, sections
+from board.scoreboard.table_sections import MANY, Folds, Section, sections
+from board.web.board_query import GROUPINGS
 from closing.judging.standing import JudgingPolicy
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Silence
 from alerts.routing.silences import SilenceTarget, create_silence, lift_silence
-from board import asked as door
-from board.exports import standing_values
+from board.reports.exports import standing_values
+from board.web import board_request as door
 from closing.scoreboard.row import RowSilence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE, BoardCache

@@ -14,7 +14,7 @@ from tests.saved import Meridian, person, save_group
 
 @pytest.fixture(autouse=True)
 def _at_noon_of_12_june(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.asked.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
 
 
 def many(count: int) -> Meridian:

@@ -11,8 +11,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from pytest_django.plugin import DjangoDbBlocker
 
-from board import open_stream, stream
-from board.stream import Hub, Opening, open_for
+from board.live import browser_connection
+from board.live import hub as stream
+from board.live.hub import Hub, Opening, open_for
 from entities.access import access_fingerprints
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
@@ -26,7 +27,7 @@ WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
 def meridian(
     live_database: str, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Meridian]:
-    monkeypatch.setattr("board.asked.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
     monkeypatch.setattr(stream, "SWEEP", 0.05)  # whatever nobody nudged about is found at once
     with django_db_blocker.unblock():
         group = save_group()
@@ -200,12 +201,12 @@ def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(merid
         tasks = [asyncio.create_task(each.listen()) for each in (slow, quick)]
         await until(lambda: slow.told and quick.told, "both are greeted")
         greeting = slow.told
-        for number in range(open_stream.WAITING + 2):  # one of them is on its way already
+        for number in range(browser_connection.WAITING + 2):  # one of them is on its way already
             for each in (one, other):
                 each.stream.put(b"%d," % number)
         assert one.stream.ended
         assert not other.stream.ended
-        assert quick.told.endswith(b"%d," % (open_stream.WAITING + 1))
+        assert quick.told.endswith(b"%d," % (browser_connection.WAITING + 1))
         assert slow.told == greeting
         slow.left.set()
         await tasks[0]
@@ -294,14 +295,14 @@ def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
     evening, night = utc("2026-06-12 22:58"), utc("2026-06-12 23:01")
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
-        monkeypatch.setattr("board.asked.now", lambda: evening)
+        monkeypatch.setattr("board.web.board_request.now", lambda: evening)
         rosa = await in_thread(person)
         opening = await in_thread(lambda: opened(rosa))
         assert "12 days" in (await in_thread(lambda: opening.shown)).parts["verdict"]
         listener = Listener(opening)
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
-        monkeypatch.setattr("board.asked.now", lambda: night)
+        monkeypatch.setattr("board.web.board_request.now", lambda: night)
         await until(lambda: b"13 days" in listener.told, "it is Saturday")
         assert b"as of Fri 12 Jun 12:58" in listener.told
         assert opening.shown.version.encode() + b":" in listener.told

@@ -33,8 +33,8 @@ USUAL = {"digest_at": "08:00", "digest_weekday": "0"}
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.asked.now", lambda: WORKED_AT)
-    monkeypatch.setattr("board.unsubscribe.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.notifications.unsubscribe.now", lambda: WORKED_AT)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_each_is_told_of_their_own_hours(rosa: Client) -> None:
 def test_what_waits_in_a_digest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     group = tell_of_eu_dtc()
     at = utc("2026-06-15 12:05")
-    monkeypatch.setattr("board.asked.now", lambda: at)
+    monkeypatch.setattr("board.web.board_request.now", lambda: at)
     client = signed_in(herself())
     assert "The next daily digest comes tomorrow 08:00 London time; 2 notices wait in it." in page(client)
     Membership.objects.filter(person=herself()).delete()
@@ -152,7 +152,7 @@ def test_who_stands_in_for_whom(rosa: Client) -> None:
 def test_the_page_of_alerts_says_in_which_digest_something_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     tell_of_eu_dtc()
     at = utc("2026-06-15 12:05")
-    monkeypatch.setattr("board.asked.now", lambda: at)
+    monkeypatch.setattr("board.web.board_request.now", lambda: at)
     client = signed_in(herself())
     update_preferences(herself(), NotificationPreferences(quiet_from=time(10), quiet_until=time(17)), at)
     alert = DeliveryLine.objects.get(recipient=herself(), notice__kind="alert").delivery

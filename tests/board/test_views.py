@@ -25,7 +25,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _at_noon_of_12_june(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("board.asked.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
     cache.clear()
     yield
     cache.clear()
@@ -275,7 +275,7 @@ def test_a_fault_of_ours_has_a_page_that_needs_nothing(rosa: Client, monkeypatch
     def broken() -> None:
         raise RuntimeError("the clock fell off the wall")
 
-    monkeypatch.setattr("board.asked.now", broken)
+    monkeypatch.setattr("board.web.board_request.now", broken)
     rosa.raise_request_exception = False
     answer = rosa.get("/")
     assert answer.status_code == 500

@@ -335,7 +335,7 @@ def _body(response: Any) -> str:
 def world(name: str, template: str) -> Iterator[World]:
     """A world in a database of its own, which is gone afterwards, at noon of 12 June 2026."""
     with pytest.MonkeyPatch.context() as patch, own_copy(template):
-        patch.setattr("board.asked.now", lambda: WORKED_AT)
+        patch.setattr("board.web.board_request.now", lambda: WORKED_AT)
         cache.clear()
         BOARD_CACHE.clear()
         yield build(name)

@@ -24,7 +24,7 @@ from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
-from board.stream import Hub
+from board.live.hub import Hub
 from closeboard.serve import WebServer, make_server, on_exit
 from tests.browser.reader import Database, Look, NewReader, Reader
 from tests.browser_binary import FLAGS, ensure
@@ -233,7 +233,7 @@ def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """Sets what the view's door reads from the clock; the worked example's noon unless a story says otherwise."""
 
     def set_to(moment: datetime) -> None:
-        monkeypatch.setattr("board.asked.now", lambda: moment)
+        monkeypatch.setattr("board.web.board_request.now", lambda: moment)
 
     set_to(WORKED_AT)
     return set_to

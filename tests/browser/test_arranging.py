@@ -24,7 +24,7 @@ AT = utc("2026-06-15 12:05")
 def told(site: str, story: Database, clock_at: ClockAt, monkeypatch: pytest.MonkeyPatch) -> None:
     story(tell_of_eu_dtc)
     clock_at(AT)
-    monkeypatch.setattr("board.unsubscribe.now", lambda: AT)
+    monkeypatch.setattr("board.notifications.unsubscribe.now", lambda: AT)
 
 
 @pytest.fixture

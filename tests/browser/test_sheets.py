@@ -158,7 +158,7 @@ def test_an_error_leaves_what_was_shown_and_is_said(
     page = opened(reader, path)
     title = page.title()
     with monkeypatch.context() as broken:
-        broken.setattr("board.sheet.render", None)
+        broken.setattr("board.reports.report_page.render", None)
         for _ in range(2):
             with page.expect_response(re.compile(path)) as answer:
                 page.clock.fast_forward(MINUTE)
@@ -170,7 +170,7 @@ def test_an_error_leaves_what_was_shown_and_is_said(
     page.clock.fast_forward(MINUTE)
     expect(page.get_by_text("Live updates lost at")).to_be_hidden()
     with monkeypatch.context() as broken:
-        broken.setattr("board.sheet.render", None)
+        broken.setattr("board.reports.report_page.render", None)
         page.get_by_label("Find an entity or owner").press_sequentially("DTC")
         expect(
             page.get_by_text("Live updates lost at")

@@ -20,7 +20,7 @@ from django.db import connection as database
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
-from board.stream import BEAT, SWEEP
+from board.live.hub import BEAT, SWEEP
 from closeboard.ops import backing_services
 from closeboard.ops.children import spawn, wait_until
 from connectors.sync import sync_connection

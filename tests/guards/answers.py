@@ -32,7 +32,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from board import screen
+from board.scoreboard import screen
 from entities.models import Person
 from periods.board_cache.cache import BOARD_CACHE
 from tests.golden_files import GOLDEN, assert_golden

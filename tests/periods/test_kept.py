@@ -22,10 +22,10 @@ from hypothesis.stateful import (
 )
 from pytest_django.plugin import DjangoDbBlocker
 
-from board.question import Question
-from board.rows import Reader
-from board.screen import Screen
-from board.sections import Folds
+from board.scoreboard.screen import Screen
+from board.scoreboard.table_sections import Folds
+from board.web.board_query import Question
+from board.web.readers import Reader
 from closing.facts.readings import GapReason
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard, with_as_of

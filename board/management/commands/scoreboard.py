@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from board.presenters import as_csv, as_json, as_table
+from board.scoreboard.serializers import as_csv, as_json, as_table
 from closing.calendar.instants import parse_instant
 from closing.calendar.months import active_month, parse_month
 from entities.models import Group, LegalEntity

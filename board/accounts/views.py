@@ -1,0 +1,31 @@
+"""The way in and out."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+)
+
+from board.accounts.forms import LoginForm
+
+
+class Login(LoginView):
+    """E-mail and password; only addresses of our own are followed afterwards."""
+
+    template_name = "login.html"
+    authentication_form = LoginForm
+    redirect_authenticated_user = True
+
+
+class Logout(LogoutView):
+    """Ends the session (POST only) and has the browser forget what it kept of us."""
+
+    next_page = str(settings.LOGOUT_REDIRECT_URL)
+
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        response["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+        return response

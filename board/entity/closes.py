@@ -1,0 +1,235 @@
+"""The last twelve closes of an entity: working day of each close, how late, and the on-time rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from board.web import labels
+from closing.calendar.days import (
+    CalendarUncovered,
+    WorkdayCalendar,
+    local_date,
+    month_and_year,
+    weekday_and_day,
+    zone_named,
+)
+from closing.judging.on_time import ON_TIME_TARGET_PERCENT, OnTimeRate, on_time_rate
+from closing.judging.standing import LatenessUnit, Level, lateness
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
+
+MONTHS = 12
+_TALL = 62  # height of the tallest bar, in the drawing's units
+_FLOOR = 106  # where the bars stand
+_LATE = frozenset({Level.LATE, Level.ALERTING})
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One month: x positions in percent, height and top in units; `kind` is ok, late, over, open, unsure or none."""
+
+    url: str
+    x: str
+    width: str
+    middle: str
+    top: int
+    height: int
+    kind: str
+    label: str  # the number of the working day, or a mark
+    late: str  # "+2d" above the bar
+    month_letter: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosesCard:
+    """The bars with their caption; no bars where no month before is known."""
+
+    title: str
+    bars: Sequence[Bar]
+    rate: str
+    below: bool
+    line: str
+    left_out: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    month: date
+    row: Row
+    number: int | None  # of the working day on which it closed, None when not known
+    late: int  # days late of the first close, in the standing's unit
+
+
+def closes_card(
+    rows: Sequence[tuple[date, Row]],
+    as_of: datetime,
+    calendar: WorkdayCalendar,
+    first_is: int,
+    url_of: Callable[[date], str],
+) -> ClosesCard:
+    """The card of up to twelve months, oldest first; `rows` may hold one more."""
+    closes = [_close(month, row, as_of, calendar, first_is) for month, row in rows if _counts(row, as_of)]
+    closes = closes[-MONTHS:]
+    known = sum(close.row.span is not None for close in closes)
+    if not known:
+        return ClosesCard("", (), "", below=False, line="", left_out="", unit="")
+    rate = on_time_rate([close.row for close in closes if close.row.span is not None], as_of)
+    return ClosesCard(
+        title=f"Last {MONTHS} closes" if known == MONTHS else f"Closes of the last {MONTHS} months",
+        bars=_bars(closes, url_of),
+        rate=_rate(rate),
+        below=bool(rate.due) and rate.below_target,
+        line=f"{ON_TIME_TARGET_PERCENT} %",
+        left_out=_left_out(rate),
+        unit=_unit(first_is, closes[-1].row),
+    )
+
+
+def _unit(first_is: int, row: Row) -> str:
+    late = "working days" if row.standing.unit is LatenessUnit.WORKING_DAYS else "calendar days"
+    return f"Number of the working day of the close; the first has number {first_is}. +n is {late} late."
+
+
+def usual_close(
+    rows: Sequence[tuple[date, Row]], as_of: datetime, calendar: WorkdayCalendar, first_is: int
+) -> str:
+    """ "Usual close is working day 8 (last 12: 6 to 11)."; "" where fewer than three closes are known."""
+    known = [
+        close.number
+        for month, row in rows[-MONTHS:]
+        for close in (_close(month, row, as_of, calendar, first_is),)
+        if close.number is not None
+    ]
+    if len(known) < 3:
+        return ""
+    middle = sorted(known)[(len(known) - 1) // 2]
+    low, high = min(known), max(known)
+    spread = f"always {low}" if low == high else f"{low} to {high}"
+    return f"Usual close is working day {middle} (last {len(known)}: {spread})."
+
+
+def _counts(row: Row, as_of: datetime) -> bool:
+    """Whether a month belongs among the last closes: it is closed, or its deadline has come."""
+    if row.span is None:
+        return True
+    if row.counts_as_closed:
+        return True
+    if row.deadline is not None:
+        return row.deadline.passed(as_of)
+    return local_date(as_of, zone_named(row.zone)) > row.span.last
+
+
+def _close(month: date, row: Row, as_of: datetime, calendar: WorkdayCalendar, first_is: int) -> _Close:
+    closed_on, deadline = row.standing.first_closed_on, row.deadline
+    if row.span is None or closed_on is None:
+        return _Close(month, row, None, 0)
+    late = lateness(deadline, closed_on, row.standing.unit, calendar)[0] if deadline is not None else 0
+    return _Close(month, row, _working_day(row.span.last, closed_on, calendar, first_is), late)
+
+
+def _working_day(after: date, day: date, calendar: WorkdayCalendar, first_is: int) -> int | None:
+    """The number of the newest working day that had begun on a day; None where the calendar does not know."""
+    try:
+        return calendar.workdays_between(after, day) + first_is - 1
+    except CalendarUncovered:
+        return None
+
+
+def _bars(closes: Sequence[_Close], url_of: Callable[[date], str]) -> list[Bar]:
+    tallest = max((close.number or 0 for close in closes), default=0) or 1
+    slot = 100 / MONTHS
+    bars = []
+    for at, close in enumerate(closes, start=MONTHS - len(closes)):
+        kind, label, late, told = _said(close)
+        if kind == "none":
+            height = 2
+        elif close.number is not None:
+            height = max(4, round(_TALL * max(close.number, 0) / tallest))
+        else:
+            height = _TALL if kind == "open" else _TALL // 2
+        bars.append(
+            Bar(
+                url_of(close.month),
+                f"{at * slot + slot * 0.08:.2f}%",
+                f"{slot * 0.84:.2f}%",
+                f"{at * slot + slot / 2:.2f}%",
+                _FLOOR - height,
+                height,
+                kind,
+                label,
+                late,
+                month_and_year(close.month)[:1],
+                f"{month_and_year(close.month)}: {told}",
+            )
+        )
+    return bars
+
+
+def _said(close: _Close) -> tuple[str, str, str, str]:
+    """Kind, label, lateness and the whole in words."""
+    row, number = close.row, close.number
+    standing = row.standing
+    if row.span is None:
+        return "none", "", "", "nothing known"
+    level = standing.first_close_level
+    on = weekday_and_day(standing.first_closed_on) if standing.first_closed_on else ""
+    day = str(number) if number is not None else "–"
+    worked = f" (working day {number})" if number is not None else ""
+    again = "; reopened since" if standing.reopened else ""
+    match level:
+        case Level.CLOSED_ON_TIME:
+            return "ok", day, "", f"closed on {on}{worked}, on time{again}"
+        case Level.CLOSED_LATE:
+            over = close.late > row.alert_after_days
+            by = labels.days(close.late, standing.unit) if close.late else "cut-off"
+            return (
+                "over" if over else "late",
+                day,
+                f"+{by}" if close.late else by,
+                f"closed on {on}{worked}, {f'{by} late' if close.late else 'after the cut-off'}{again}",
+            )
+        case Level.CLOSED_DATE_UNKNOWN:
+            if standing.closed_between is not None:
+                return (
+                    "unsure",
+                    "?",
+                    "",
+                    f"closed {labels.between(*standing.closed_between)}, perhaps on time{again}",
+                )
+            return "unsure", "?", "", f"closed, date unknown{again}"
+    if standing.closed:
+        return (
+            ("ok" if number is not None else "unsure"),
+            day if number is not None else "?",
+            "",
+            (f"closed{f' on {on}' if on else ''}{worked}, no deadline was set"),
+        )
+    if standing.level in _LATE:
+        by = labels.days(standing.days_late, standing.unit)
+        when = "" if row.fresh and not standing.unconfirmed else " when last read"
+        return "open", "open", f"+{by}", f"not closed, {by} late{when}"
+    if row.state is PeriodState.UNKNOWN or not row.fresh:
+        return "unsure", "?", "", "not known"
+    return "open", "open", "", "not closed"
+
+
+def _rate(rate: OnTimeRate) -> str:
+    permille = rate.permille
+    if permille is None:
+        return "No close can be counted" if rate.excluded else "No close was due yet"
+    return f"{rate.on_time} of {rate.due} on time, {permille / 10:.1f} %"
+
+
+def _left_out(rate: OnTimeRate) -> str:
+    parts = [
+        (rate.perhaps_on_time, "perhaps on time"),
+        (rate.date_unknown, "closed at an unknown date"),
+        (rate.unknown, "not known"),
+        (rate.no_deadline, "without a deadline"),
+    ]
+    told = [f"{count} {what}" for count, what in parts if count]
+    return f"Left out: {', '.join(told)}." if told else ""

@@ -1,0 +1,207 @@
+"""How an entity's period stands, in a sentence, and its deadline counted day by day: values for the template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from board.entity.standing_sentence import Pieces, _days, beside, standing_sentence
+from board.web import labels
+from board.web.readers import Reader
+from closing.calendar.days import (
+    WorkdayCalendar,
+    full_date,
+    local_date,
+    weekday_and_date,
+    weekday_and_day,
+    weekday_name,
+    zone_named,
+)
+from closing.calendar.deadlines import city
+from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange
+from closing.judging.timeline import TimelineDay, timeline
+from closing.scoreboard.row import Row
+from periods.snapshot.period_history import DeadlineVersion
+
+LONGEST = 45  # days shown before the middle is folded away
+_HEAD, _TAIL = 28, 10  # days shown before and after the fold
+_AHEAD = timedelta(days=14)  # an expected close not later than that after the last day is shown too
+
+
+@dataclass(frozen=True, slots=True)
+class DayCell:
+    """One day of the strip; `kind` lists its classes, `heard` says all of it in words.
+
+    A cell without a weekday stands for the days that are folded away.
+    """
+
+    kind: str
+    weekday: str
+    number: str
+    below: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineCard:
+    """The standing in a sentence, what is beside it, the strip, and where the deadline comes from."""
+
+    sentence: Pieces
+    beside: Sequence[str]
+    strip: Sequence[DayCell]
+    first_column: int  # of the first day in a week that begins on Monday: 1 to 7
+    off: str  # the days off by name
+    explanation: str
+    source: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the card needs of the history: who set the deadline, all changes, and the usual close in words."""
+
+    set_by: DeadlineVersion | None = None
+    changes: Sequence[ObservedChange] = ()
+    usual: str = ""
+
+
+def deadline_card(
+    row: Row,
+    as_of: datetime,
+    policy: JudgingPolicy,
+    calendar: WorkdayCalendar,
+    first_is: int,
+    told: Told,
+    reader: Reader,
+) -> DeadlineCard:
+    """Everything of the card, for a row whose period is known; `first_is` is the number of the first working day."""
+    assert row.span is not None
+    today = local_date(as_of, zone_named(row.zone))
+    shown = _days_shown(row, today)
+    days = timeline(row, shown, calendar, today=today, first_is=first_is, changes=told.changes)
+    cells = _folded([_cell(day, row, today) for day in days])
+    return DeadlineCard(
+        sentence=standing_sentence(row, as_of),
+        beside=beside(row, as_of, policy, calendar, told.usual),
+        strip=cells,
+        first_column=shown[0].isoweekday() if shown else 1,
+        off=_off(days, calendar),
+        explanation=_explanation(row),
+        source=_source(told.set_by, reader) if told.set_by is not None else "",
+        unit="+n counts working days"
+        if row.standing.unit is LatenessUnit.WORKING_DAYS
+        else "+n counts calendar days",
+    )
+
+
+def _days_shown(row: Row, today: date) -> list[date]:
+    """From the day after period end up to the deadline and to today, or to the close, whichever is later."""
+    assert row.span is not None
+    standing = row.standing
+    ends = [row.deadline.due_on] if row.deadline is not None else []
+    if row.counts_as_closed:
+        between = standing.closed_between
+        closed_on = standing.last_closed_on or standing.first_closed_on or (between[1] if between else None)
+        ends += [closed_on] if closed_on is not None else []
+    else:
+        ends.append(today)
+    last = max(ends, default=row.span.last)
+    expected = row.remarks.expected_on
+    if not row.counts_as_closed and expected is not None and last < expected <= last + _AHEAD:
+        last = expected
+    return [row.span.last + timedelta(days=n) for n in range(1, (last - row.span.last).days + 1)]
+
+
+def _cell(day: TimelineDay, row: Row, today: date) -> DayCell:
+    kinds, heard = [], [weekday_and_date(day.on)]
+    if day.off_reason:
+        kinds.append("off")
+        heard.append(day.off_reason)
+    if day.number is not None:
+        heard.append(f"working day {day.number}")
+    below = "·" if day.number is None else str(day.number)
+    if day.late:
+        kinds.append("over" if day.alerting else "late")
+        below = f"+{day.late}"
+        over = ", over the alert line" if day.alerting else ""
+        heard.append(f"{_days(day.late, row.standing.unit)} late{over}")
+    elif not day.confirmed and not day.in_future:
+        kinds.append("unsure")
+        below = "?" if row.deadline is None or day.on > row.deadline.due_on else below
+        heard.append("not known")
+    if day.due:
+        kinds.append("due")
+        below = f"{below} due" if below != "·" else "due"
+        heard.append("due")
+    if day.closes or day.maybe_closed:
+        kinds.append("closed" if day.closes else "perhaps")
+        below = ("due, " if day.due else "") + ("closed" if day.closes else "closed?")
+        heard.append("closed" if day.closes else "perhaps closed")
+    if day.reopens:
+        kinds.append("reopens")
+        below = "reopened"
+        heard.append("seen reopened")
+    if day.expected:
+        kinds.append("expected")
+        below = "expected"
+        heard.append("expected to close")
+    if day.on == today:
+        kinds.append("today")
+        heard.append("today")
+    elif day.in_future:
+        kinds.append("ahead")
+    first = row.span is not None and (day.on - row.span.last).days == 1
+    shown = labels.short_date(day.on) if first or day.on.day == 1 else str(day.on.day)
+    return DayCell(
+        " ".join(f"is-{kind}" for kind in kinds), weekday_name(day.on), shown, below, ", ".join(heard)
+    )
+
+
+def _off(days: Sequence[TimelineDay], calendar: WorkdayCalendar) -> str:
+    """The days off by name, and where the calendar cannot know any."""
+    named = [
+        f"{weekday_and_day(day.on)} {day.off_reason}" for day in days if day.off_reason not in ("", "weekend")
+    ]
+    text = f"Not worked: {'; '.join(named)}." if named else ""
+    covers = calendar.covered_years
+    missing = sorted({day.on.year for day in days if covers is not None and day.on.year not in covers})
+    if missing:
+        years = " and ".join(map(str, missing))
+        text += f" The {calendar.name} calendar has no holidays for {years}: only weekends are left out."
+    return text.strip()
+
+
+def _explanation(row: Row) -> str:
+    if row.deadline is None:
+        return ""
+    text = row.deadline.explanation
+    return f"{text[:1].upper()}{text[1:]}. {_ends(row)}"
+
+
+def _folded(cells: list[DayCell]) -> list[DayCell]:
+    if len(cells) <= LONGEST:
+        return cells
+    hidden = len(cells) - _HEAD - _TAIL
+    gap = DayCell("is-gap", "", f"{hidden}", "days", f"{hidden} more days")
+    return [*cells[:_HEAD], gap, *cells[-_TAIL:]]
+
+
+def _ends(row: Row) -> str:
+    deadline = row.deadline
+    assert deadline is not None
+    end = f"at {deadline.cut_off:%H:%M}" if deadline.cut_off is not None else "at the end of the day"
+    return f"It ends {end} in {city(deadline.zone)}."
+
+
+def _source(told: DeadlineVersion, reader: Reader) -> str:
+    """Whose word the deadline is; policies loaded from a file have no author."""
+    if told.agreed_at is not None:  # by whom and why is part of the explanation
+        return f"Entered on {_on(told.agreed_at, reader)}"
+    by = f", set by {told.policy_set_by}" if told.policy_set_by else ", set"
+    on = f" on {_on(told.policy_set_at, reader)}" if told.policy_set_at else ""
+    return f"Policy “{told.policy}”, version {told.version}{by if on or told.policy_set_by else ''}{on}"
+
+
+def _on(moment: datetime | None, reader: Reader) -> str:
+    return full_date(moment.astimezone(reader.zone).date()) if moment is not None else ""

@@ -1,0 +1,264 @@
+"""What the ERP says about a period, word for word, and the rule that made a state of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from urllib.parse import quote, urlencode, urlsplit
+
+from board.web import labels
+from board.web.readers import Reader
+from closing.calendar.days import full_date, local_date, weekday_and_day, zone_named
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.judging.states import DerivedState, derive_state, module_name
+from closing.scoreboard.row import Row
+from entities.models import Connection
+
+# The modules of the product in the order of its own form; others that an environment has come after them.
+MODULES = (
+    *("Ledger", "Tax", "Bank", "Cust", "Vend", "Sales", "Purch", "Invent"),
+    *("Prod", "Project", "FixedAssets", "Payroll", "Expense", "FixedAssets_RU", "Retail", "ITM"),
+)
+_AROUND = timedelta(days=62)  # how much of the time around a period the drawing shows
+_FAR = timedelta(days=200)  # a bound farther away runs out of the drawing
+_MICROSOFT = ("dynamics.com", "dynamics.cn", "microsoftdynamics.us", "microsoftdynamics.de")
+_FLAGS = {
+    "permanent": "The product cannot undo this.",
+    "window_before_period": "Posting is not even allowed in the period yet: check the range.",
+    "unrestricted_or_formula": "If a date formula is in force, the API does not show it.",
+    "window_reversed": "The product refuses such a range, so nothing is read from it.",
+    "assumed_end": "The ERP gives no end for this period; its last day is assumed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module's access: the ERP's word, the user group, and a kind (all, user, none, strange, untold)."""
+
+    name: str
+    word: str
+    group: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A bar of the drawing in percent of its width; an open end runs to the edge."""
+
+    x: str
+    width: str
+    open_left: bool = False
+    open_right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The posting range drawn against the period; `allowed` is None where the range lies outside of the drawing."""
+
+    period: Span
+    allowed: Span | None
+    today: str  # percent, "" when outside of the drawing
+    period_words: str
+    allowed_words: str
+    facts: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class FactsCard:
+    """Everything of the card; `modules` or `window` by the kind of ERP, neither when nothing was said."""
+
+    period: str
+    days: str
+    status: str
+    modules: Sequence[Module]
+    window: Window | None
+    state: str
+    because: str
+    rule: str
+    remarks: Sequence[str]
+    seen: str
+    read: str
+    read_at: str
+    stale: bool
+    trouble: str
+
+
+def facts_card(
+    row: Row, year: str, as_of: datetime, reader: Reader, *, ledger_restricted_means_on_hold: bool
+) -> FactsCard:
+    """The card of a row whose period is known."""
+    assert row.span is not None
+    facts = row.native_facts
+    zone = zone_named(row.zone)
+    found: DerivedState | None = None
+    if facts is not None and row.read_at is not None:
+        found = derive_state(
+            row.span,
+            facts,
+            today=local_date(row.read_at, zone),
+            ledger_restricted_means_on_hold=ledger_restricted_means_on_hold,
+        )
+    told = [_FLAGS[flag] for flag in (found.flags if found else ()) if flag in _FLAGS]
+    agrees = found is not None and found.state is row.state
+    if found is not None and not agrees:
+        told.append(
+            f"By the policy of today the same words would mean {labels.STATE_LABELS[found.state]}"
+            f" ({found.rule}); the next reading decides."
+        )
+    if facts is None:
+        told.append("The ERP no longer says anything about this period.")
+    name = row.period_name if year and year in row.period_name else f"{row.period_name}, {year}".rstrip(", ")
+    finops = facts if isinstance(facts, FinopsFacts) else None
+    return FactsCard(
+        period=name,
+        days=_days_of(row.span.first, row.span.last),
+        status=_word(finops.status) if finops else "",
+        modules=_modules(finops) if finops else (),
+        window=_window(row, facts, as_of) if isinstance(facts, PostingWindowFacts) else None,
+        state=labels.STATE_LABELS[row.state],
+        because=_sentence(row.because),
+        rule=found.rule if found is not None and agrees else "",
+        remarks=told,
+        seen=_seen(row, as_of, reader),
+        read=labels.clock(row.read_at, reader.zone, as_of) if row.read_at is not None else "",
+        read_at=labels.iso(row.read_at) or "",
+        stale=not row.fresh,
+        trouble=row.read_error,
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+
+
+def _days_of(first: date, last: date) -> str:
+    start = (
+        labels.short_date(first) if first.year == last.year else f"{labels.short_date(first)} {first.year}"
+    )
+    return f"{start} – {labels.short_date(last)} {last.year}"
+
+
+def _word(word: str | None) -> str:
+    """The ERP's own word; quoted where it would not be seen otherwise."""
+    if word is None:
+        return "no status row"
+    return word if word.strip() == word and word else f'"{word}"'
+
+
+def _seen(row: Row, as_of: datetime, reader: Reader) -> str:
+    """Between which reads this state began."""
+    if row.seen_between is None:
+        return ""
+    before, seen = row.seen_between
+    at = labels.clock(seen, reader.zone, as_of)
+    if before is None:
+        return f"It was so when it was first read, {at}."
+    return f"Seen between {labels.clock(before, reader.zone, as_of)} and {at}."
+
+
+def _modules(facts: FinopsFacts) -> list[Module]:
+    names = [*MODULES, *sorted(set(facts.access) - set(MODULES))]
+    return [_module(name, facts) for name in names]
+
+
+def _module(name: str, facts: FinopsFacts) -> Module:
+    label, group = module_name(name), facts.user_groups.get(name, "")
+    if name not in facts.access:
+        return Module(label, "not told", "", "untold")
+    match facts.access[name]:
+        case None:
+            return Module(label, "blank", "as All", "all")
+        case "All":
+            return Module(label, "All", "", "all")
+        case "None":
+            return Module(label, "None", "", "none")
+        case "User":
+            return Module(label, "User", group or "group not named", "user")
+        case other:
+            return Module(label, _word(other), "not understood", "strange")
+
+
+# --- the posting window -------------------------------------------------------------------------------------------
+
+
+def _window(row: Row, facts: PostingWindowFacts, as_of: datetime) -> Window:
+    assert row.span is not None
+    first, last = row.span.first, row.span.last
+    lower, upper = facts.allowed_from, facts.allowed_to
+    near = [day for day in (lower, upper) if day is not None and first - _FAR <= day <= last + _FAR]
+    left = min([first - _AROUND, *(day - timedelta(days=14) for day in near)])
+    right = max([last + _AROUND, *(day + timedelta(days=14) for day in near)])
+    width = (right - left).days
+
+    def at(day: date) -> float:
+        return round(100 * min(max((day - left).days, 0), width) / width, 2)
+
+    def bar(begin: date | None, end: date | None) -> Span | None:
+        x = 0.0 if begin is None else at(begin)
+        to = 100.0 if end is None else at(end + timedelta(days=1))
+        if to <= x:
+            return None
+        return Span(f"{x:g}%", f"{to - x:g}%", begin is None or begin < left, end is None or end > right)
+
+    period = bar(first, last)
+    assert period is not None
+    today = local_date(as_of, zone_named(row.zone))
+    return Window(
+        period=period,
+        allowed=bar(lower, upper),
+        today=f"{at(today):g}%" if left <= today <= right else "",
+        period_words=_days_of(first, last),
+        allowed_words=_range(lower, upper),
+        facts=[
+            ("Allow Posting From", _bound(lower)),
+            ("Allow Posting To", _bound(upper)),
+            ("Fiscal year closed", "yes" if facts.year_closed else "no"),
+            ("Date locked", "yes" if facts.date_locked else "no"),
+        ],
+    )
+
+
+def _bound(day: date | None) -> str:
+    return f"{weekday_and_day(day)} {day.year}" if day is not None else "blank"
+
+
+def _range(lower: date | None, upper: date | None) -> str:
+    if lower is None and upper is None:
+        return "without limits"
+    told = [f"from {full_date(lower)}"] if lower is not None else []
+    told += [f"to {full_date(upper)}"] if upper is not None else []
+    return " ".join(told)
+
+
+# --- the way into the ERP -----------------------------------------------------------------------------------------
+
+
+def erp_link(connection: Connection | None, erp_id: str) -> str:
+    """Where a person changes the period in the ERP itself; "" where that is not known to be safe.
+
+    Only https, and only to a host of the maker, or to the one that the connection reads.
+    """
+    if connection is None or not erp_id:
+        return ""
+    try:
+        base = urlsplit(connection.base_url)
+        host = base.hostname or ""
+        port = base.port
+    except ValueError:
+        return ""
+    if base.scheme != "https" or not host or base.username is not None:
+        return ""
+    if connection.kind == Connection.Kind.FINOPS:
+        place = host if port is None else f"{host}:{port}"
+        return f"https://{place}/?{urlencode({'cmp': erp_id, 'mi': 'LedgerFiscalCalendar'})}"
+    if not of_the_maker(host) or not connection.tenant:
+        return ""
+    path = "/".join(quote(part, safe="") for part in (connection.tenant, connection.environment) if part)
+    return f"https://businesscentral.dynamics.com/{path}?{urlencode({'company': erp_id}, quote_via=quote)}"
+
+
+def of_the_maker(host: str) -> bool:
+    """Whether a host is one of Microsoft's own for these products."""
+    return any(host == name or host.endswith(f".{name}") for name in _MICROSOFT)

@@ -1,0 +1,82 @@
+"""What the page of an entity reads, once for all its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from board.entity.closes import MONTHS
+from board.web.board_query import FIRST_MONTH
+from board.web.board_request import Asked
+from closing.calendar.days import WorkdayCalendar
+from closing.calendar.deadlines import WorkdayRule
+from closing.calendar.months import previous_month
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
+from entities.calendars import work_calendars
+from entities.models import LegalEntity
+from periods.policies import EffectivePolicy, effective_policies
+from periods.remarks import may_write
+from periods.snapshot.period_history import AttemptSummary, PeriodDetail, newest_attempts, period_details
+from periods.snapshot.take import take_snapshots
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Everything that was read for the page."""
+
+    entity: LegalEntity
+    asked: Asked
+    board: Scoreboard
+    row: Row | None
+    rows: Sequence[tuple[date, Row]]
+    periods: Sequence[PeriodDetail]
+    policy: EffectivePolicy
+    calendar: WorkdayCalendar
+    attempts: Sequence[AttemptSummary]
+    sees_all: bool  # how much a read brought tells of what else there is
+    writes: bool
+
+
+def _read(entity: LegalEntity, asked: Asked) -> _Known:
+    month, as_of = asked.month, asked.as_of
+    months = [month]
+    while len(months) <= MONTHS and months[0] > FIRST_MONTH:
+        months.insert(0, previous_month(months[0]))
+    one = LegalEntity.objects.filter(pk=entity.pk)
+    boards = take_snapshots(one, months, as_of)
+    rows = [(each, boards[each].rows[0]) for each in months if boards[each].rows]
+    years = range(months[0].year, max(month.year, as_of.year) + 2)
+    return _Known(
+        entity=entity,
+        asked=asked,
+        board=boards[month],
+        row=boards[month].rows[0] if boards[month].rows else None,
+        rows=rows,
+        periods=period_details(entity.pk, month, as_of),
+        policy=effective_policies([(entity.pk, entity.group.path)], as_of=as_of)[entity.pk],
+        calendar=work_calendars([entity.calendar_id], years)[entity.calendar_id],
+        attempts=newest_attempts(entity.pk, entity.connection_id, as_of, newest=ATTEMPTS),
+        sees_all=asked.person.is_superuser,
+        writes=may_write(asked.person, entity.pk),
+    )
+
+
+def _period_of(known: _Known) -> PeriodDetail | None:
+    """The period that the row is about: of two in one month the one that holds the entity up."""
+    if known.row is None:
+        return None
+    return next((period for period in known.periods if period.id == known.row.period_id), None)
+
+
+def _first_is(policy: EffectivePolicy) -> int:
+    return policy.rule.first_is if isinstance(policy.rule, WorkdayRule) else 1
+
+
+def _first_counted(period: PeriodDetail | None, first_is: int) -> int:
+    """The number of the first working day by the rule that gave this deadline, else by the policy in force."""
+    newest = period.deadlines[-1] if period is not None and period.deadlines else None
+    return newest.first_is if newest is not None and newest.first_is is not None else first_is

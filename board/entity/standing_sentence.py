@@ -1,0 +1,154 @@
+"""How an entity's period stands, in one sentence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from board.web import labels
+from closing.calendar.days import (
+    WorkdayCalendar,
+    local_date,
+    weekday_and_day,
+    zone_named,
+)
+from closing.calendar.deadlines import city
+from closing.judging.alert_line import alert_line_crossed_on
+from closing.judging.standing import JudgingPolicy, LatenessUnit, Level
+from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
+
+_LATE = frozenset({Level.LATE, Level.ALERTING})
+
+
+Pieces = list[tuple[str, str]]  # (tone, text): strong, alert, late, ok or "" for plain
+
+
+def standing_sentence(row: Row, as_of: datetime) -> Pieces:
+    """How the row stands against its deadline, in pieces with a tone; "when last read" where it is not known now."""
+    standing, deadline = row.standing, row.deadline
+    unsure = not row.fresh or standing.unconfirmed
+    if unsure and deadline is not None and standing.level in (Level.NOT_DUE, Level.DUE_TODAY):
+        due = weekday_and_day(deadline.due_on)  # how far ahead it lies was judged when it was last read
+        if deadline.passed(as_of):
+            return [
+                ("strong", "Not closed"),
+                ("", f" when last read; its deadline of {due} has passed since"),
+            ]
+        return [("strong", "Not closed"), ("", f" when last read; its deadline is {due}{_at(row)}")]
+    pieces = _standing(row, as_of)
+    if deadline is not None and standing.level in _LATE and unsure:
+        pieces.append(("", " when last read"))
+    return pieces
+
+
+def _standing(row: Row, as_of: datetime) -> Pieces:
+    standing, deadline = row.standing, row.deadline
+    due = weekday_and_day(deadline.due_on) if deadline is not None else ""
+    match standing.level:
+        case Level.ALERTING | Level.LATE:
+            tone = "alert" if standing.alerting else "late"
+            if not standing.days_late:
+                return [(tone, "Past its cut-off"), ("", f" of today, {due}{_at(row)}")]
+            return [
+                (tone, f"{_days(standing.days_late, standing.unit)} past"),
+                ("", f" its deadline of {due}{_at(row)}"),
+            ]
+        case Level.DUE_TODAY:
+            return [("late", "Due today"), ("", f", {due}{_at(row)}")]
+        case Level.NOT_DUE:
+            return _not_due(row, as_of, due)
+        case Level.CLOSED_ON_TIME:
+            return [("ok", f"{_closed(row)} on time"), ("", _closed_beside(row))]
+        case Level.CLOSED_LATE:
+            by = _days(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
+            past = (
+                f", {by} past its deadline of {due}{_at(row)}"
+                if standing.days_late
+                else f", {by} of {due}{_at(row)}"
+            )
+            on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
+            return [("late", f"{_closed(row)} late"), ("", f"{on}{past}")]
+        case Level.CLOSED_DATE_UNKNOWN:
+            if standing.closed_between is not None:
+                between = labels.between(*standing.closed_between)
+                return [
+                    (
+                        "",
+                        f"{_closed(row)} {between}: on time or not cannot be told, the deadline is {due}{_at(row)}",
+                    )
+                ]
+            return [("", f"{_closed(row)}, date unknown: it already was when it was first read")]
+        case Level.NO_DEADLINE:
+            if standing.closed:
+                on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
+                return [("", f"{_closed(row)}{on}; no deadline is set")]
+            return [("late", "No deadline is set")]
+        case Level.UNKNOWN:
+            ahead = f", and due on {due}{_at(row)}" if deadline is not None else ""
+            return [("", f"Not known whether it is closed{ahead}")]
+
+
+def _not_due(row: Row, as_of: datetime, due: str) -> Pieces:
+    today = local_date(as_of, zone_named(row.zone))
+    if row.span is not None and today <= row.span.last:
+        then = f", due on {due}{_at(row)}" if due else ""
+        return [("", f"Still running: ends on {weekday_and_day(row.span.last)}{then}")]
+    if row.standing.due_in is None:
+        return [("", "Not due")]
+    return [("strong", f"Due in {_days(row.standing.due_in)}"), ("", f", on {due}{_at(row)}")]
+
+
+def _closed(row: Row) -> str:
+    return "On hold, which counts as closed," if row.state is PeriodState.ON_HOLD else "Closed"
+
+
+def _closed_beside(row: Row) -> str:
+    standing, deadline = row.standing, row.deadline
+    if standing.first_closed_on is None or deadline is None:
+        return ""
+    days = (deadline.due_on - standing.first_closed_on).days
+    early = f"{_days(days)} before" if days > 0 else "on the day of"
+    first, last = standing.first_closed_on, standing.last_closed_on
+    text = f" on {weekday_and_day(first)}, {early} its deadline of {weekday_and_day(deadline.due_on)}"
+    if standing.reopened and last is not None and last != first:
+        text += f"; reopened and closed again on {weekday_and_day(last)}"
+    return text
+
+
+def _at(row: Row) -> str:
+    if row.deadline is None or row.deadline.cut_off is None:
+        return ""
+    return f" at {row.deadline.cut_off:%H:%M} {city(row.deadline.zone)}"
+
+
+def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:
+    kind = "working " if unit is LatenessUnit.WORKING_DAYS else ""
+    return f"{count} {kind}{'day' if count == 1 else 'days'}"
+
+
+def beside(
+    row: Row, as_of: datetime, policy: JudgingPolicy, calendar: WorkdayCalendar | None, usual: str
+) -> list[str]:
+    """What else a reader wants to know at once: the alert line, the reopening, the expected close, the usual one."""
+    standing, deadline, said = row.standing, row.deadline, row.remarks
+    told = []
+    if labels.reopened(row):
+        on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
+        told.append(f"It had been closed{on} and was reopened.")
+    if deadline is not None and standing.level in _LATE:
+        kind = "working-day" if standing.unit is LatenessUnit.WORKING_DAYS else "day"
+        line = f"{policy.alert_after_days}-{kind} line"
+        over_on = alert_line_crossed_on(deadline, policy, calendar)
+        if standing.alerting and over_on is not None:
+            told.append(f"Over the {line} since {weekday_and_day(over_on)}.")
+        elif over_on is not None:
+            told.append(f"Not over the {line} before {weekday_and_day(over_on)}.")
+    if said.expected_on is not None and not row.counts_as_closed:
+        past = said.expected_on < local_date(as_of, zone_named(row.zone))
+        verb = "Was expected" if past else "Expected"
+        told.append(f"{verb} on {weekday_and_day(said.expected_on)}, says {said.expected_by}.")
+    if row.reason_missing:
+        told.append("The overdue reason is missing.")
+    if usual:
+        told.append(usual)
+    return told

@@ -1,0 +1,1 @@
+"""The live stream: hub, differences of two screens, open browsers."""

@@ -1,0 +1,40 @@
+"""The address of the live stream."""
+
+from __future__ import annotations
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+)
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_GET
+
+from board.live.asgi_handler import LiveAnswer
+from board.live.hub import Hub, Opening, in_thread, open_for
+from board.web.board_query import BadQuestion
+
+
+@require_GET
+async def live(request: HttpRequest) -> HttpResponseBase:
+    """The stream that keeps a board live (board.live.hub); 401 for who is not signed in, for it is no page."""
+    opening = await in_thread(lambda: _opening(request))
+    if not isinstance(opening, Opening):
+        return opening
+    return LiveAnswer(await Hub.here().view_of(opening), opening.stream)
+
+
+def _opening(request: HttpRequest) -> Opening | HttpResponse:
+    status, refusal = 401, "You are not signed in any more."
+    if not request.user.is_authenticated or request.session.session_key is None:
+        pass
+    elif "at" in request.GET:
+        status, refusal = 400, "The past does not change: only the board of now is live."
+    else:
+        try:
+            if opening := open_for(request.user.pk, request.session.session_key, request.GET.dict()):
+                return opening
+        except BadQuestion as bad:
+            status, refusal = 400, str(bad)
+    answer = HttpResponse(refusal, content_type="text/plain; charset=utf-8", status=status)
+    answer["Cache-Control"] = "no-store"
+    return answer

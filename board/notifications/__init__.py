@@ -1,0 +1,1 @@
+"""Alerts that were raised, and who is notified, how and where."""

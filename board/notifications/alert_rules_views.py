@@ -1,0 +1,129 @@
+"""The rules of being told: the groups that somebody administers, and the page on which they agree those of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
+from alerts.routing.alert_policy_updates import InvalidAlertPolicy, update_alert_policy
+from board.notifications.alert_rules_page import TypedStep, groups_page, people_of, rules_page, typed_of
+from board.web.board_request import Asked, ask, asking
+from board.web.layout import shell
+from board.web.redirects import SeeOther
+from entities.access import administered_groups
+from entities.models import Group, Person
+
+
+@require_safe
+@asking
+def alert_rules(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """The groups that the person administers, each with its rules in a line; for nobody else this exists."""
+    asked = ask(asked.person, {}, asked.now)
+    groups = list(administered_groups(asked.person))
+    if not groups:
+        raise Http404
+    told = {**shell(asked.person, "alerts", asked.board()), "groups": groups_page(groups)}
+    return render(request, "board/alert_rules.html", told)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@asking
+def alert_rules_of(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
+    """The rules of one group; a POST agrees what its form says."""
+    asked = ask(asked.person, {}, asked.now)
+    group = administered_groups(asked.person).filter(code=code).first()
+    if group is None:
+        raise Http404
+    if request.method != "POST":
+        return _page(request, asked, group, typed_of(own_policy(group), people_of(group)), {})
+    typed, steps = request.POST.dict(), _steps(request.POST)
+    wanted, problems = _read(typed, steps)
+    if wanted is not None:
+        try:
+            update_alert_policy(group, wanted, asked.now)
+        except InvalidAlertPolicy as refused:
+            problems = {_as_typed(refused.field, steps): str(refused)}
+    if problems:
+        return _page(request, asked, group, (typed, steps), problems, status=422)
+    messages.success(request, f"The rules of {group.name} are kept.")
+    return SeeOther(reverse("alert_rules_of", args=[group.code]))
+
+
+def _steps(form: QueryDict) -> list[TypedStep]:
+    """The steps that the form holds, in its order, without those that were emptied or are to be removed."""
+    numbers = sorted({int(name[5:-5]) for name in form if _is_days(name)})
+    found = []
+    for number in numbers:
+        step = TypedStep(
+            number,
+            form.get(f"step-{number}-days", "").strip(),
+            tuple(form.getlist(f"step-{number}-roles")),
+            tuple(form.getlist(f"step-{number}-people")),
+        )
+        empty = not (step.days or step.roles or step.people)
+        if not empty and not form.get(f"step-{number}-remove"):
+            found.append(step)
+    return found
+
+
+def _is_days(name: str) -> bool:
+    number = name.removeprefix("step-").removesuffix("-days")
+    return name == f"step-{number}-days" and number.isascii() and number.isdigit() and len(number) < 3
+
+
+def _read(
+    typed: Mapping[str, str], steps: Sequence[TypedStep]
+) -> tuple[GroupAlertPolicy | None, dict[str, str]]:
+    problems: dict[str, str] = {}
+    days = typed.get("due_soon_days", "").strip()
+    if days and not _number(days):
+        problems["due_soon_days"] = f"“{days[:20]}” is no number of days."
+    made, emails = [], {email for step in steps for email in step.people}
+    ids = dict(Person.objects.filter(email__in=emails).values_list("email", "pk")) if emails else {}
+    for step in steps:
+        if not _number(step.days):
+            words = (
+                "After how many days late?" if not step.days else f"“{step.days[:20]}” is no number of days."
+            )
+            problems[f"step-{step.number}-days"] = words
+        else:
+            people = tuple(ids.get(email, 0) for email in step.people)  # 0 is nobody, and is refused
+            made.append(EscalationStepRule(int(step.days), step.roles, people))
+    digest = typed.get("alerts_in_digest", "")
+    if digest not in {"", "yes", "no"}:
+        problems["alerts_in_digest"] = "Choose one of these."
+    if problems:
+        return None, problems
+    in_digest = {"yes": True, "no": False}.get(digest)
+    return GroupAlertPolicy(int(days) if days else None, in_digest, made), {}
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 4
+
+
+def _as_typed(field: str, steps: Sequence[TypedStep]) -> str:
+    """The input that a refusal is about: its steps are counted without those that were left empty."""
+    what, _, rest = field.partition("-")
+    number, _, name = rest.partition("-")
+    return f"step-{steps[int(number) - 1].number}-{name}" if what == "step" else field
+
+
+def _page(
+    request: HttpRequest,
+    asked: Asked,
+    group: Group,
+    typed: tuple[Mapping[str, str], Sequence[TypedStep]],
+    problems: Mapping[str, str],
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    page = rules_page(asked, group, *typed, problems)
+    told = {**shell(asked.person, "alerts", asked.board()), "page": page}
+    return render(request, "board/alert_rules_of.html", told, status=status)

@@ -1,0 +1,84 @@
+"""A message to oneself, sent at once: whether the mail server takes what we give it."""
+
+from __future__ import annotations
+
+from email.utils import formataddr
+from typing import cast
+
+import structlog
+from django.conf import settings
+from django.contrib import messages
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.core.mail import EmailMultiAlternatives
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST
+from redis import RedisError
+
+from alerts.channels.email.transport import mail_connection, send_mail
+from alerts.channels.errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
+from board.notifications.mail_preview import folder
+from board.web import labels
+from board.web.readers import Reader, may_try, signed_in
+from board.web.redirects import SeeOther
+from entities.models import Person
+
+APART = 60  # seconds between two of one person
+
+log = structlog.get_logger(__name__)
+
+
+@require_POST
+@signed_in
+def trial_message(request: HttpRequest) -> HttpResponse:
+    """Send a message to the person themself and say what the mail server answered."""
+    person = cast("Person", request.user)
+    if not may_try(person):
+        raise PermissionDenied
+    back = SeeOther(reverse("alerts"))
+    if not settings.MAILS_LEAVE:
+        messages.error(request, "No mail server is named: set MAIL_URL in the environment and start again.")
+    elif _may_now(request, person):
+        _try(request, person)
+    return back
+
+
+def _may_now(request: HttpRequest, person: Person) -> bool:
+    """Whether the person has sent none in the last minute; says why not."""
+    try:
+        if cache.add(f"trial-message-{person.pk}", 1, APART):
+            return True
+    except RedisError:
+        messages.error(request, "Redis does not answer, so nothing was sent. Try again in a minute.")
+        return False
+    messages.warning(request, "You have just sent one. Try again in a minute.")
+    return False
+
+
+def _try(request: HttpRequest, person: Person) -> None:
+    zone = Reader.in_zone(person.zone)
+    when = f"{labels.moment_in_full(now(), zone.zone)} {zone.zone_name}"
+    mail = EmailMultiAlternatives(
+        subject="Closeboard: a test message",
+        body=f"You asked for this message on {when}. Alerts of Closeboard reach you at this address.\n\n"
+        f"{settings.PUBLIC_BASE_URL.rstrip('/')}{reverse('alerts')}\n",
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[formataddr((person.name, person.email))],
+        headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
+    )
+    try:
+        with mail_connection() as server:
+            send_mail(mail, server)
+    except ChannelMisconfigured as wrong:
+        messages.error(request, f"The mail server refuses us. {wrong}")
+    except PermanentFailure as wrong:
+        messages.error(request, f"The message to {person.email} cannot be sent. {wrong}")
+    except TemporaryFailure as wrong:
+        messages.error(request, f"It could not be sent just now. {wrong}")
+    else:
+        taken = "has been written to the folder of mails" if folder() else "has been taken by the mail server"
+        messages.success(request, f"A message to {person.email} {taken}.")
+        return
+    log.warning("trial message not sent", person=person.pk)

@@ -1,0 +1,72 @@
+"""The page behind the link with which a mail is switched off: looking changes nothing, one click does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import now
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from alerts.mail.unsubscribe_links import InvalidUnsubscribeLink, read_unsubscribe_token
+from alerts.routing.preference_updates import unsubscribe, update_preferences
+from alerts.routing.preferences import NotificationPreferences, load_preferences
+from board.notifications.notice_phrasing import KINDS
+from closing.judging.notices import NoticeKind
+from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, effective_cadence
+from entities.models import Person
+
+
+@csrf_exempt  # a mail program has neither a session nor our token; the signed address says all there is to say
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask on GET, switch off on POST; with `undo` in the form it is as before again."""
+    try:
+        person, kinds = read_unsubscribe_token(token)
+    except InvalidUnsubscribeLink:
+        return _page(request, {"state": "unknown"}, status=404)
+    told: dict[str, object] = {"kinds": _names(kinds)}
+    if request.method != "POST":
+        off = all(rhythm is Cadence.NEVER for rhythm in _in_force(person, kinds).values())
+        return _page(request, {**told, "state": "off" if off else "asked"})
+    undo = request.POST.get("undo", "")
+    if undo:
+        return _undo(request, person, kinds, undo, told)
+    before = unsubscribe(person, kinds, now())
+    was_on = any(before.cadences.get(kind) is not Cadence.NEVER for kind in kinds)
+    return _page(request, {**told, "state": "done", "undo": before.token(person) if was_on else ""})
+
+
+def _undo(
+    request: HttpRequest, person: Person, kinds: frozenset[NoticeKind], undo: str, told: dict[str, object]
+) -> HttpResponse:
+    try:
+        before = NotificationPreferences.from_token(undo, person)
+    except signing.BadSignature:
+        return _page(request, {"state": "unknown"}, status=404)
+    current = load_preferences(person)
+    rhythms = {
+        **current.cadences,
+        **{kind: before.cadences.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds},
+    }
+    update_preferences(person, replace(current, cadences=rhythms), now())
+    return _page(request, {**told, "state": "undone"})
+
+
+def _in_force(person: Person, kinds: frozenset[NoticeKind]) -> dict[NoticeKind, Cadence]:
+    chosen = load_preferences(person).cadences
+    return {kind: effective_cadence(kind, chosen.get(kind)) for kind in kinds}
+
+
+def _names(kinds: frozenset[NoticeKind]) -> Sequence[str]:
+    return [name for kind, name in KINDS.items() if kind in kinds]
+
+
+def _page(request: HttpRequest, told: dict[str, object], *, status: int = 200) -> HttpResponse:
+    answer = render(request, "board/unsubscribe.html", {"undo": "", **told}, status=status)
+    answer["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,1 @@
+"""Matrix, calendar, overdue, and files of all of them."""

@@ -1,0 +1,115 @@
+"""One day of one entity in the calendar: its mark, and the same in full words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from board.web import labels
+from closing.calendar.days import weekday_and_day
+from closing.calendar.deadlines import city
+from closing.judging.timeline import TimelineDay
+from closing.scoreboard.row import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One day of one entity: class names, an icon or few letters, and full words where there is something to say."""
+
+    looks: str
+    icon: str = ""
+    text: str = ""
+    note: str = ""
+    full: str = ""
+
+
+def cell(day: TimelineDay, row: Row, today: date) -> Cell:
+    """One day as it is drawn, and in words where there is more to it than its date."""
+    marks = (
+        (_tone(day), True),
+        ("off", day.off_reason or day.running),
+        ("due", day.due),
+        ("closes", day.closes),
+        ("to-come", day.in_future),
+        ("today", day.on == today),
+    )
+    icon, text = _mark(day, row)
+    said = _said(day, row)
+    note = "due" if day.due else "hol" if _holiday(day) and not icon and not text else ""
+    full = f"{weekday_and_day(day.on)}: {', '.join(said)}" if said else ""
+    return Cell(" ".join(name for name, there in marks if name and there), icon, text, note, full)
+
+
+def _tone(day: TimelineDay) -> str:
+    """What colours the day; what is worse comes first, and a day that nobody can vouch for is dark."""
+    if day.reopens:
+        return "reopens"
+    if day.late is not None:
+        return "alert" if day.alerting else "late"
+    if day.maybe_closed:
+        return "perhaps"
+    if day.closed:
+        return "closed"
+    if not day.confirmed and not day.in_future and not day.running:
+        return "dark"
+    return "expected" if day.expected else ""
+
+
+def _holiday(day: TimelineDay) -> bool:
+    return day.off_reason not in ("", "weekend")
+
+
+def _mark(day: TimelineDay, row: Row) -> tuple[str, str]:
+    """An icon, and a few letters: how late, or the number of the working day."""
+    late = ""
+    if day.late is not None:
+        late = f"+{day.late}" if day.late else "late"
+    if day.reopens:
+        return "reopened", late
+    if day.closes:
+        return "closed", late
+    if late:
+        return "", late
+    if day.maybe_closed:
+        return "", "?"
+    if day.expected:
+        return "", "◇"
+    if day.number is not None and not day.closed and not _over_with(day, row):
+        return "", str(day.number)
+    return "", ""
+
+
+def _over_with(day: TimelineDay, row: Row) -> bool:
+    """A day to come on which nothing is counted any more: the period is closed, or its deadline lies before."""
+    return day.in_future and (
+        row.counts_as_closed or (row.deadline is not None and day.on > row.deadline.due_on)
+    )
+
+
+def _said(day: TimelineDay, row: Row) -> list[str]:
+    said = [day.off_reason] if _holiday(day) else []
+    if day.due and row.deadline is not None:
+        said.append(f"deadline {row.deadline.label}".strip())
+        if row.deadline.cut_off is not None:
+            said.append(f"by {row.deadline.cut_off:%H:%M} in {city(row.deadline.zone)}")
+    if day.reopens:
+        said.append("seen open again")
+    if day.closes:
+        said.append("close first seen" if not row.standing.reopened else "close seen")
+    if day.late is not None:
+        over = "over" if day.alerting else "not over"
+        late = labels.days_in_words(day.late, row.standing.unit)
+        said.append(
+            f"{late} late, {over} the alert line of {row.alert_after_days}"
+            if day.late
+            else "after the cut-off"
+        )
+    elif day.maybe_closed:
+        said.append("closed on one of these days")
+    if day.expected:
+        said.append(
+            f"expected to close, says {row.remarks.expected_by}"
+            if row.remarks.expected_by
+            else "expected to close"
+        )
+    return said

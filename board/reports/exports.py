@@ -1,0 +1,246 @@
+"""What is on a screen as a file: CSV for programs, Excel for people; the same rows, order, month and moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from board.reports.download import about_sheet, asked_by, asked_for, csv_file, notes, xlsx_file
+from board.reports.overdue_queue import Queue, in_the_way, known_of, queue_of
+from board.reports.spreadsheet import Column, Sheet, Value
+from board.scoreboard.serializers import board_csv_lines, counts_line, csv_lines
+from board.scoreboard.table_sections import sections
+from board.web import labels
+from board.web.board_query import Question
+from board.web.board_request import Asked, asking
+from board.web.filters import narrowed
+from board.web.query_phrasing import order_in_words
+from closing.calendar.days import month_and_year
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row
+
+# --- the board ----------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@asking
+def board_csv(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """The rows of the board from top to bottom, one line each."""
+    return csv_file(request, asked, "board", board_csv_lines(_as_shown(asked.board(), asked.question)))
+
+
+@require_safe
+@asking
+def board_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """The rows of the board from top to bottom, and a sheet that says what they are."""
+    whole = asked.board()
+    shown = _as_shown(whole, asked.question)
+    names = {node.code: node.name for node in whole.groups}
+    rows = (
+        [*entity_values(row, names), *standing_values(row, shown.as_of), *_said(row)] for row in shown.rows
+    )
+    stamp = ([f"{shown.month:%Y-%m}", shown.as_of, *values] for values in rows)
+    columns = [*stamp_columns(asked), *ENTITY, *standing_columns(asked), *_SAID]
+    told = [
+        ("Board of", month_and_year(asked.month)),
+        *asked_for(asked, whole),
+        ("Order", order_in_words(asked.question)),
+        ("Headline, of all that you see", headline(whole)),
+        ("In this file", counts_line(shown) if shown.rows else "no entity"),
+        *notes(shown.rows),
+        *asked_by(asked),
+    ]
+    return xlsx_file(request, asked, "board", [Sheet("Board", columns, stamp), about_sheet(told)])
+
+
+def _as_shown(board: Scoreboard, question: Question) -> Scoreboard:
+    """The board with the rows that pass the filters, in the order in which they stand on the screen."""
+    shown = narrowed(board, question)
+    rows = [row for section in sections(shown, question.by) for row in section.rows]
+    return Scoreboard(shown.month, shown.as_of, rows, shown.groups, shown.warnings)
+
+
+def stamp_columns(asked: Asked) -> list[Column]:
+    """The month and the moment that a row speaks for."""
+    return [Column("Month", 9), Column(f"As of ({asked.reader.zone_name} time)", 22)]
+
+
+ENTITY = (
+    Column("Code", 10),
+    Column("Entity", 28),
+    Column("Group", 22),
+    Column("Country", 8),
+    Column("ERP", 18),
+    Column("Owner", 20),
+)
+
+
+def entity_values(row: Row, groups: Mapping[str, str]) -> list[Value]:
+    """Who an entity is, as `ENTITY` heads it; `groups` are names by code."""
+    return [row.code, row.name, groups.get(row.group, row.group), row.country, row.connection, row.owner]
+
+
+def standing_columns(asked: Asked) -> list[Column]:
+    """The headings of `standing_values`."""
+    return [
+        Column("State", 22),
+        Column("Confirmed", 10),
+        Column(f"Last read ({asked.reader.zone_name} time)", 22),
+        Column("Because", 44),
+        Column("Trouble", 30),
+        Column("Deadline", 17),
+        Column("Rule", 8),
+        Column("Against deadline", 20),
+        Column("Days late", 9),
+        Column("Days are", 14),
+        Column("Alert line, days", 10),
+        Column("First closed", 17),
+        Column("Last closed", 17),
+        Column("Reopened", 10),
+        Column("Silenced", 30),
+    ]
+
+
+def standing_values(row: Row, as_of: datetime) -> list[Value]:
+    """How a row stands; a state that cannot be confirmed says so in its own words."""
+    standing, deadline = row.standing, row.deadline
+    confirmed = row.fresh and not standing.unconfirmed
+    return [
+        state_in_words(row),
+        confirmed,
+        row.read_at,
+        row.because,
+        row.read_error,
+        deadline.due_on if deadline is not None else None,
+        deadline.label if deadline is not None else "",
+        labels.against(row, as_of).text,
+        standing.days_late,
+        labels.unit_in_words(2, standing.unit),
+        row.alert_after_days,
+        standing.first_closed_on,
+        standing.last_closed_on,
+        standing.reopened,
+        labels.silenced(row.silence) if row.silence is not None else "",
+    ]
+
+
+def state_in_words(row: Row) -> str:
+    """ "Closed", or "Closed (not confirmed)"."""
+    state = labels.STATE_LABELS[row.state]
+    return state if row.fresh or row.read_at is None else f"{state} (not confirmed)"
+
+
+_SAID = (
+    Column("Expected close", 17),
+    Column("Overdue reason", 26),
+    Column("In their words", 32),
+    Column("Acknowledged by", 20),
+    Column("Acknowledged at", 22),
+    Column("Acknowledgement", 32),
+)
+
+
+def _said(row: Row) -> list[Value]:
+    remarks = row.remarks
+    return [
+        remarks.expected_on,
+        remarks.reason,
+        remarks.reason_text,
+        remarks.acknowledged_by,
+        remarks.acknowledged_at,
+        remarks.acknowledged_text,
+    ]
+
+
+# --- the escalation queue -----------------------------------------------------------------------------------------
+
+
+@require_safe
+@asking
+def past_deadline_csv(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """Who is over the alert line, one line for each month of an entity."""
+    queue = queue_of(asked)
+    return csv_file(request, asked, "past-deadline", csv_lines(_QUEUE_NAMES, _queue_rows(queue)))
+
+
+@require_safe
+@asking
+def past_deadline_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """Who is over the alert line, and a sheet that says what they are."""
+    queue = queue_of(asked)
+    names = {node.code: node.name for node in queue.board.groups}
+    known = known_of(asked, queue.entities)
+
+    def rows() -> Iterator[list[Value]]:
+        for month, row in _queued(queue):
+            yield [
+                f"{month:%Y-%m}",
+                asked.as_of,
+                *entity_values(row, names),
+                known.owners[row.code].email if row.code in known.owners else "",
+                *standing_values(row, asked.as_of),
+                known.since(row),
+                "; ".join(text for _, text in in_the_way(row, asked.reader, asked.as_of)),
+                *_said(row),
+            ]
+
+    columns = [
+        *stamp_columns(asked),
+        *ENTITY,
+        Column("Owner's e-mail", 30),
+        *standing_columns(asked),
+        Column("Over the line since", 17),
+        Column("In the way", 60),
+        *_SAID,
+    ]
+    told = [
+        ("Past deadline", f"{month_and_year(asked.month)} and before"),
+        *asked_for(asked, queue.board),
+        ("Order", "Furthest behind first"),
+        ("In this file", f"{len(queue.entities)} of {len(queue.everyone)} entities past the alert line"),
+        *notes([row for _, row in _queued(queue)]),
+        *asked_by(asked),
+    ]
+    return xlsx_file(
+        request, asked, "past-deadline", [Sheet("Past deadline", columns, rows()), about_sheet(told)]
+    )
+
+
+_QUEUE_NAMES = (
+    *("month", "as_of", "code", "name", "group", "country", "connection", "owner", "owner_email"),
+    *("state", "because", "trouble", "fresh", "read_at", "due_on", "days_late", "lateness_unit", "level"),
+    *("over_line_since", "reopened", "unconfirmed", "expected_on", "overdue_reason", "overdue_reason_text"),
+    *("acknowledged_by", "acknowledged_at", "acknowledgement"),
+)
+
+
+def _queue_rows(queue: Queue) -> Iterator[list[object]]:
+    known = known_of(queue.asked, queue.entities)
+    for month, row in _queued(queue):
+        yield [
+            *(
+                f"{month:%Y-%m}",
+                queue.asked.as_of,
+                row.code,
+                row.name,
+                row.group,
+                row.country,
+                row.connection,
+            ),
+            *(row.owner, known.owners[row.code].email if row.code in known.owners else ""),
+            *(row.state.value, row.because, row.read_error, row.fresh, row.read_at),
+            *(row.deadline.due_on if row.deadline is not None else None, row.standing.days_late),
+            *(row.standing.unit.value, row.standing.level.value, known.since(row), row.standing.reopened),
+            *(row.standing.unconfirmed, row.remarks.expected_on, row.remarks.reason_code or None),
+            *(row.remarks.reason_text, row.remarks.acknowledged_by, row.remarks.acknowledged_at),
+            row.remarks.acknowledged_text,
+        ]
+
+
+def _queued(queue: Queue) -> Iterator[tuple[date, Row]]:
+    for each in queue.entities:
+        yield from each.months

@@ -1,0 +1,217 @@
+"""Past deadline: the escalation queue as a page, with who to talk to and what is known to be in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from board.reports.overdue_queue import Known, Owner, Queue, in_the_way, known_of, queue_of
+from board.reports.report_page import sheet
+from board.scoreboard.row_cells import Line, line
+from board.scoreboard.summary import page
+from board.scoreboard.upcoming import deadlines_ahead
+from board.web import labels
+from board.web.board_query import Question
+from board.web.board_request import Asked, asking
+from board.web.controls import page_number, turns
+from board.web.query_phrasing import filters_in_words
+from board.web.toolbar import Toolbar, nobody, toolbar
+from closing.calendar.days import WorkdayCalendar, month_and_year
+from closing.judging.escalation import AlertingEntity
+from closing.phrasing import (
+    acknowledgement_text,
+    expected_close_text,
+    is_confirmed,
+)
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row
+from entities.calendars import work_calendars
+
+SHOWN = 50  # entities on a page
+_FILES = (("CSV", "export_past_deadline_csv"), ("Excel", "export_past_deadline_xlsx"))
+_PICKED = ("group", "country", "erp", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month of an entity in the queue, in the reader's words."""
+
+    key: str
+    name: str
+    line: Line
+    late: str
+    unit: str
+    confirmed: bool
+    since: str
+    in_the_way: Sequence[tuple[str, str]]  # (icon, words)
+    reason: bool  # its people have given one
+    expected: str
+    acknowledged: str
+    acknowledged_text: str
+    lonely: bool  # its alert found nobody to tell
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entity in the queue: its months, the furthest behind first, and who to talk to."""
+
+    code: str
+    name: str
+    place: str
+    owner: Owner | None
+    initials: str
+    mailto: str
+    remark_url: str  # empty for who may not acknowledge
+    months: Sequence[Month]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the head of the page says: a sentence, what belongs to it, a tone, and whether nothing is left to do."""
+
+    text: str
+    details: Sequence[str]
+    tone: str
+    done: bool = False
+
+
+@require_safe
+@asking
+def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """The escalation queue, furthest behind first, a page of entities at a time."""
+    path, queue = reverse("past_deadline"), queue_of(asked)
+    board, entities, question = queue.board, queue.entities, asked.question
+    pages = max(1, -(-len(entities) // SHOWN))
+    number = page_number(request.GET.get("page", ""), pages)
+    shown = entities[(number - 1) * SHOWN : number * SHOWN]
+    known = known_of(asked, shown)
+    answer = _answer(queue)
+    empty = None
+    if not board.rows and not queue.everyone:
+        empty = nobody(asked.person, asked.entities().count(), month_and_year(asked.month))
+    told = {
+        "title": empty[0] if empty else answer.text,
+        "page": page(board, asked.reader, past=asked.past),
+        "bar": _bar(asked, board, path),
+        "empty": empty,
+        "answer": answer,
+        "only": filters_in_words(question, board.groups),
+        "everyone": len(queue.everyone),
+        "items": [_item(each, known, queue.board, asked) for each in shown],
+        "deadlines": [] if shown or empty else deadlines_ahead(board, lambda: _calendars(board)),
+        "late_url": question.url(reverse("scoreboard"), show="late"),
+        "left_out": queue.left_out,
+        "turn": turns(question.url(path), number, pages),
+        "exports": [(label, question.url(reverse(name))) for label, name in _FILES],
+    }
+    own = [("page", str(number))] if number > 1 else []
+    return sheet(request, asked, "past_deadline", board, told, own=own)
+
+
+def _bar(asked: Asked, board: Scoreboard, path: str) -> Toolbar:
+    """The toolbar with what a queue can be narrowed by: no chips, no grouping, no order of one's own."""
+    question, bar = asked.question, toolbar(asked, board, path)
+    return replace(
+        bar,
+        chips=[],
+        first=[],
+        more=[pick for pick in (*bar.first, *bar.more) if pick.name in _PICKED],
+        used=sum(bool(getattr(question, name)) for name in _PICKED),
+        clear=Question(month=question.month, at=question.at).url(path),
+    )
+
+
+def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
+    ids = {row.calendar_id for row in board.rows if row.calendar_id is not None}
+    return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
+
+
+def _answer(queue: Queue) -> Answer:
+    count, rows = len(queue.entities), [row for each in queue.entities for _, row in each.months]
+    watch = f"{queue.on_watch} more late, on watch." if queue.on_watch else ""
+    if not count:
+        return _nobody_past(queue)
+    month, worst = queue.entities[0].months[0]
+    by = labels.days_in_words(worst.standing.days_late, worst.standing.unit)
+    behind = f"{worst.name} is furthest behind: {by} late for {month_and_year(month)}."
+    open_ = sum(row.remarks.acknowledged_at is None for row in rows)
+    unsure = sum(not is_confirmed(row) for row in rows)
+    older = sum(month != queue.board.month for each in queue.entities for month, _ in each.months)
+    return Answer(
+        f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line",
+        [
+            behind,
+            f"{open_} not acknowledged." if open_ else "All acknowledged.",
+            f"{older} of an older month." if older else "",
+            watch,
+            f"{unsure} unconfirmed, as when last read." if unsure else "",
+        ],
+        "alert",
+    )
+
+
+def _nobody_past(queue: Queue) -> Answer:
+    here = " here" if queue.everyone else ""
+    known = " known to be" if queue.unconfirmed else ""
+    watch = f"{queue.on_watch} late, on watch." if queue.on_watch else "Nobody is late."
+    unsure = f"{queue.unconfirmed} cannot be confirmed, so there may be more." if queue.unconfirmed else ""
+    done = queue.board.closed is True and not here
+    tone = "closed" if done else "unsure" if queue.unconfirmed else "open"
+    closed = f"{month_and_year(queue.board.month)}: {headline(queue.board)}" if done else ""
+    return Answer(f"Nobody{here} is{known} past the alert line", [closed or watch, unsure], tone, done)
+
+
+# --- one entity ---------------------------------------------------------------------------------------------------
+
+
+def _item(each: AlertingEntity, known: Known, board: Scoreboard, asked: Asked) -> Item:
+    row, month = each.worst_row, each.months[0][0]
+    owner = known.owners.get(row.code)
+    names = {node.code: node.name for node in board.groups}
+    place = [row.code, row.country, names.get(row.group, row.group), row.connection]
+    return Item(
+        code=row.code,
+        name=row.name,
+        place=" · ".join(filter(None, place)),
+        owner=owner if owner is not None and owner.name + owner.email else None,
+        initials=labels.initials(owner.name if owner is not None else ""),
+        mailto=_mailto(owner, row, month) if owner is not None and owner.email else "",
+        remark_url=reverse("remark", args=[row.code]) if row.code in known.writable else "",
+        months=[_month(month, row, known, asked) for month, row in each.months],
+    )
+
+
+def _mailto(owner: Owner, row: Row, month: date) -> str:
+    """A mail to the owner about their worst month; names from an ERP stay text in it."""
+    late = labels.days_in_words(row.standing.days_late, row.standing.unit)
+    subject = f"{row.name}, {month_and_year(month)}: {late} past the deadline"
+    return f"mailto:{quote(owner.email, safe='@')}?subject={quote(subject, safe='')}"
+
+
+def _month(month: date, row: Row, known: Known, asked: Asked) -> Month:
+    reader, as_of, standing = asked.reader, asked.as_of, row.standing
+    query = Question(month=month, at=asked.question.at).query()
+    since = known.since(row)
+    line_of = f"over the {row.alert_after_days}-day line"
+    return Month(
+        key=f"{month:%Y-%m}",
+        name=month_and_year(month),
+        line=line(row, as_of, reader, query),
+        late=f"+{labels.days(standing.days_late, standing.unit)}",
+        unit=labels.days_in_words(standing.days_late, standing.unit) + " late",
+        confirmed=is_confirmed(row),
+        since=f"{line_of} since {labels.short_day(since)}" if since is not None else line_of,
+        reason=bool(row.remarks.reason),
+        in_the_way=in_the_way(row, reader, as_of),
+        lonely=row.period_id in known.lonely,
+        expected=expected_close_text(row, as_of),
+        acknowledged=acknowledgement_text(row, lambda moment: labels.clock(moment, reader.zone, as_of)),
+        acknowledged_text=row.remarks.acknowledged_text,
+    )

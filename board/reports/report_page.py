@@ -1,0 +1,45 @@
+"""What the matrix, the calendar and the queue share: a page that asks again, and is answered with its sheet."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from board.accounts.saved_views_menu import views_menu
+from board.web.board_request import Asked
+from board.web.controls import Pairs, address
+from board.web.layout import shell
+from board.web.readers import wants_fragment
+from closing.scoreboard.board import Scoreboard
+
+
+def sheet(
+    request: HttpRequest,
+    asked: Asked,
+    screen: str,
+    board: Scoreboard,
+    told: dict[str, object],
+    *,
+    own: Pairs = (),
+    kept: Pairs = (),
+) -> HttpResponse:
+    """The page of a screen, or for htmx only its sheet with the counts in the navigation.
+
+    `own` are the screen's own parameters in its address, `kept` those of them that a saved view keeps. `board` is
+    what the person may see before any filter.
+    """
+    fragment = wants_fragment(request)
+    here = address(request.path, asked.question, own)
+    known = {
+        "frame": "board/_sheet_again.html" if fragment else "signed_in.html",
+        "here": here,
+        "past": asked.past,
+        **views_menu(asked, screen, kept),
+        **shell(asked.person, screen, None if asked.past else board),
+    }
+    # A screen need not have files, links beside its heading, or words for its filters.
+    optional = {"exports": (), "links": None, "only": ()}
+    answer = render(request, f"board/{screen}.html", {**optional, **told, **known})
+    if fragment:
+        answer["HX-Replace-Url"] = here
+    return answer

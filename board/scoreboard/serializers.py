@@ -1,0 +1,285 @@
+"""One scoreboard told as the public JSON, as CSV and as a table for a terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from itertools import chain
+
+from board.web import labels
+from closing.calendar.days import month_and_year
+from closing.facts.base import facts_to_json
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.headline import headline
+from closing.scoreboard.row import Row, furthest_behind
+
+COUNTS = (
+    "entities",
+    "closed",
+    "on_hold",
+    "open",
+    "unknown",
+    "not_started",
+    "late",
+    "alerting",
+    "stale",
+    "no_deadline",
+)
+
+
+def as_json(board: Scoreboard) -> dict[str, object]:
+    """The public shape, as plain JSON values; entities are furthest behind first.
+
+    `counts.late` is the watch level alone: who is over the alert line is counted in `alerting`. `native` is what
+    the ERP said, word for word; `read_at` and `as_of` are UTC.
+    """
+    behind = furthest_behind(board.rows)
+    return {
+        "month": f"{board.month:%Y-%m}",
+        "as_of": labels.iso(board.as_of),
+        "group_closed": board.closed,
+        "headline": headline(board),
+        "furthest_behind": behind and {"code": behind.code, "days_late": behind.standing.days_late},
+        "counts": {name: getattr(board.counts, name) for name in COUNTS},
+        "entities": [_entity(row) for row in board.rows],
+    }
+
+
+def _entity(row: Row) -> dict[str, object]:
+    standing, deadline = row.standing, row.deadline
+    first_closed, expected_on = standing.first_closed_on, row.remarks.expected_on
+    return {
+        "code": row.code,
+        "name": row.name,
+        "group": row.group,
+        "state": row.state.value,
+        "because": row.because,
+        "native": facts_to_json(row.native_facts) if row.native_facts is not None else None,
+        "due_on": deadline.due_on.isoformat() if deadline is not None else None,
+        "deadline_explanation": deadline.explanation if deadline is not None else None,
+        "days_late": standing.days_late,
+        "lateness_unit": standing.unit.value,
+        "level": standing.level.value,
+        "first_closed_on": first_closed.isoformat() if first_closed is not None else None,
+        "reopened": standing.reopened,
+        "fresh": row.fresh,
+        "read_at": labels.iso(row.read_at),
+        "expected_on": expected_on.isoformat() if expected_on is not None else None,
+        "overdue_reason": row.remarks.reason_code or None,
+        "reason_missing": row.reason_missing,
+        "acknowledged": row.remarks.acknowledged_at is not None,
+    }
+
+
+# --- CSV ----------------------------------------------------------------------------------------------------------
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_UNSEEN = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\u2060\ufeff"
+_COLUMNS = (
+    "month",
+    "as_of",
+    "code",
+    "name",
+    "group",
+    "country",
+    "owner",
+    "state",
+    "because",
+    "due_on",
+    "deadline_explanation",
+    "days_late",
+    "lateness_unit",
+    "level",
+    "first_closed_on",
+    "reopened",
+    "fresh",
+    "read_at",
+    "expected_on",
+    "overdue_reason",
+    "reason_missing",
+    "acknowledged",
+)
+
+
+def as_csv(board: Scoreboard) -> str:
+    """One line per entity under a line of names; see `csv_lines`."""
+    return "".join(board_csv_lines(board))
+
+
+def board_csv_lines(board: Scoreboard) -> Iterator[str]:
+    """The lines of `as_csv`, one at a time."""
+    return csv_lines(_COLUMNS, _values(board))
+
+
+def _values(board: Scoreboard) -> Iterator[list[object]]:
+    for row in board.rows:
+        beside = {
+            "month": f"{board.month:%Y-%m}",
+            "as_of": labels.iso(board.as_of),
+            "country": row.country,
+            "owner": row.owner,
+        }
+        told = _entity(row) | beside
+        yield [told[name] for name in _COLUMNS]
+
+
+def csv_lines(names: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """A line of names and one line for each row, as RFC 4180 has it, harmless to open in a spreadsheet.
+
+    A text that a spreadsheet might run as a formula gets an apostrophe in front (05-reliability 5.2, ASVS 1.2.10).
+    """
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\r\n")
+    for values in chain([names], rows):
+        lines.writerow([_cell(value) for value in values])
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
+
+
+def risky(text: str) -> bool:
+    """Whether a spreadsheet might take a text for a formula; blanks in front do not keep all from looking further."""
+    return text.startswith(_FORMULA) or text.lstrip(_UNSEEN).startswith(_FORMULA)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return labels.iso(value) or ""
+        case date():
+            return value.isoformat()
+        case str():
+            return f"'{value}" if risky(value) else value
+        case _:
+            return str(value)
+
+
+# --- terminal -----------------------------------------------------------------------------------------------------
+
+_MARKS = {
+    PeriodState.CLOSED: ("✓", "*"),
+    PeriodState.ON_HOLD: ("‖", "="),
+    PeriodState.OPEN: ("○", "o"),
+    PeriodState.UNKNOWN: ("?", "?"),
+    PeriodState.NOT_STARTED: ("·", "."),
+}
+_ASCII = str.maketrans({"·": "|", "…": "~", "–": "-", "’": "'", "“": '"', "”": '"', "×": "x"})
+_STYLES = {"alert": "1;31", "late": "33", "today": "33", "ok": "32", "bold": "1", "dim": "2", "none": "33"}
+_HEADS = ("Entity", "State", "Deadline", "Against deadline", "Read", "Because")
+_ROOM = (40, 26, 20, 40, 16)  # at most, in columns; what is left is for the because
+_LEAST = 24  # columns below which the because goes to a line of its own
+
+
+def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode: bool = True) -> str:
+    """The board for a terminal: headline, counts, one line per entity with columns aligned by display width.
+
+    `width` is in columns. Without `unicode` only ASCII marks are used (entity names stay as they are). Times are UTC.
+    """
+
+    def style(text: str, name: str) -> str:
+        return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if colour and text.strip() and name in _STYLES else text
+
+    def plain(text: str) -> str:
+        return _printable(text if unicode else text.translate(_ASCII))
+
+    cells = [[plain(cell) for cell in _cells(row, board, unicode)] for row in board.rows]
+    widths = _widths([list(_HEADS), *cells])
+    indent = "  "
+    rest = width - sum(widths) - len(indent) * len(widths)
+    alone = rest < _LEAST and bool(cells)
+    lines = [
+        style(plain(f"{month_and_year(board.month)} · {labels.moment_in_full(board.as_of, UTC)} UTC"), "dim"),
+        style(plain(headline(board)), "bold"),
+        plain(counts_line(board)),
+    ]
+    if note := labels.on_hold_note(list(board.rows)):
+        lines.append(style(plain(note + "."), "dim"))
+    lines += [style(plain(f"! {warning.text}"), "late") for warning in board.warnings]
+    if cells:
+        heads = [_pad(head, size) for head, size in zip(_HEADS, widths, strict=False)]
+        lines += ["", style(indent.join([*heads, "" if alone else _HEADS[-1]]).rstrip(), "dim")]
+    for row, texts in zip(board.rows, cells, strict=True):
+        tone = labels.against(row, board.as_of).tone
+        padded = [_pad(text, size, unicode) for text, size in zip(texts, widths, strict=False)]
+        padded[3] = style(padded[3], tone if row.fresh or tone in {"alert", "late"} else "dim")
+        padded[1] = style(padded[1], "dim" if not row.fresh else "ok" if row.counts_as_closed else "")
+        padded[4] = style(padded[4], "" if row.fresh else "late")
+        lines.append(indent.join([*padded, "" if alone else _cut(texts[-1], rest, unicode)]).rstrip())
+        if alone and texts[-1]:
+            lines.append(style(f"    {_cut(texts[-1], max(width - 4, _LEAST), unicode)}", "dim"))
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
+    mark = _MARKS[row.state][0 if unicode else 1]
+    state = f"{mark} {labels.STATE_LABELS[row.state]}"
+    if row.read_at is not None and not row.fresh:
+        state += f" as of {labels.clock(row.read_at, UTC, board.as_of)}"
+    if labels.reopened(row):
+        state += ", reopened"
+    deadline = row.deadline
+    due = f"{labels.short_day(deadline.due_on)} {deadline.label}".rstrip() if deadline is not None else "-"
+    said = labels.against(row, board.as_of)
+    detail = f" · {said.detail}" if said.detail else ""
+    read = "never" if row.read_at is None else labels.age(row.read_at, board.as_of)
+    read += "" if row.fresh or row.read_at is None else " stale"
+    return f"{row.code}  {row.name}", state, due, said.text + detail, read, row.because
+
+
+def counts_line(board: Scoreboard) -> str:
+    """ "2 closed · 1 on hold · 1 open · 0 alerting · 2 on watch"."""
+    counts = board.counts
+    states = [
+        (counts.closed, "closed"),
+        (counts.on_hold, "on hold"),
+        (counts.open, "open"),
+        (counts.unknown, "unknown"),
+        (counts.not_started, "not started"),
+    ]
+    said = [f"{count} {name}" for count, name in states if count]
+    said += [f"{counts.alerting} alerting", f"{counts.late} on watch"]
+    beside = [(counts.stale, "not confirmed"), (counts.no_deadline, "without a deadline")]
+    said += [f"{count} {name}" for count, name in beside if count]
+    return " · ".join(said)
+
+
+def _widths(table: Iterable[Sequence[str]]) -> list[int]:
+    columns = list(zip(*table, strict=True))[: len(_ROOM)]
+    return [min(room, max(map(_columns, column))) for room, column in zip(_ROOM, columns, strict=True)]
+
+
+def _printable(text: str) -> str:
+    """Without control and invisible formatting characters: an ERP's name must not steer the terminal."""
+    return "".join(" " if unicodedata.category(each) in {"Cc", "Cf", "Zl", "Zp"} else each for each in text)
+
+
+def _columns(text: str) -> int:
+    """How many terminal columns a text takes: wide characters take two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        for each in text
+    )
+
+
+def _cut(text: str, room: int, unicode: bool = True) -> str:
+    if _columns(text) <= room:
+        return text
+    kept = ""
+    for each in text:
+        if _columns(kept + each) > room - 1:
+            break
+        kept += each
+    return kept.rstrip() + ("…" if unicode else "~")
+
+
+def _pad(text: str, room: int, unicode: bool = True) -> str:
+    short = _cut(text, room, unicode)
+    return short + " " * (room - _columns(short))

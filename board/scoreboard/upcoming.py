@@ -1,0 +1,65 @@
+"""What lies ahead while nobody is late: the next deadlines, who waits for them, and who may miss theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from board.web import labels
+from closing.calendar.days import WorkdayCalendar, local_date, zone_named
+from closing.judging.risk import at_risk, next_deadlines
+from closing.judging.standing import Level
+from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
+
+SHOWN = 3  # deadlines; a list of all is the calendar's
+_NAMED = 3  # entities of one deadline that are named
+
+Calendars = Callable[[], Mapping[int, WorkdayCalendar]]
+
+
+def no_calendars() -> Mapping[int, WorkdayCalendar]:
+    """Nobody can be said to be at risk without a calendar."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """One deadline: its day, how far off it is, who waits for it, and how many of them may miss it."""
+
+    day: str
+    when: str
+    who: str
+    at_risk: str
+
+
+def deadlines_ahead(board: Scoreboard, calendars: Calendars) -> list[Ahead]:
+    """The next deadlines; none when somebody is late already, who then holds the group up, or all are closed."""
+    if any(row.standing.level in (Level.LATE, Level.ALERTING) for row in board.rows):
+        return []
+    dates = next_deadlines(board.rows)[:SHOWN]
+    known = calendars() if dates else {}
+    return [
+        Ahead(labels.short_day(day), _when(rows), _who(rows), _risk(rows, board, known))
+        for day, rows in dates
+    ]
+
+
+def _when(rows: list[Row]) -> str:
+    due_in = min(row.standing.due_in or 0 for row in rows)
+    return "today" if not due_in else f"in {due_in}d"
+
+
+def _who(rows: list[Row]) -> str:
+    names = [row.name for row in rows[:_NAMED]]
+    more = len(rows) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _risk(rows: list[Row], board: Scoreboard, calendars: Mapping[int, WorkdayCalendar]) -> str:
+    count = sum(
+        at_risk(row, calendar, local_date(board.as_of, zone_named(row.zone)))
+        for row in rows
+        if row.calendar_id is not None and (calendar := calendars.get(row.calendar_id)) is not None
+    )
+    return f"{count} at risk: due within 2 working days and not closed" if count else ""

@@ -1,0 +1,157 @@
+"""The wall screen: the answer in large type without any control, turning its pages by itself, without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from board.scoreboard.row_cells import Line, line
+from board.scoreboard.summary import page
+from board.scoreboard.table_sections import Section, sections
+from board.web.board_query import Question
+from board.web.board_request import Asked, asking
+from board.web.filters import narrowed
+from board.web.query_phrasing import filters, filters_in_words
+from board.web.readers import Reader
+from board.web.toolbar import nobody
+from closing.calendar.days import month_and_year, weekday_and_date
+from closing.scoreboard.board import GroupNode, Scoreboard
+from closing.scoreboard.headline import headline_parts
+from closing.scoreboard.row import Row
+
+PATH = "/wall/"
+SECONDS = 20  # until the next screen, or the same one with newer figures
+ROOM = (
+    8  # rows and headings that fit on one screen: the style sheet gives each an eighth of the height it has
+)
+MOST = 12  # screens in a round of four minutes; what finds no place in it is counted
+
+
+@dataclass(slots=True)
+class Block:
+    """A heading and the rows below it; on the first screen, and where all rows fit, there is no section."""
+
+    section: Section | None
+    lines: list[Line]
+    continued: bool = False
+
+
+@dataclass(slots=True)
+class Screen:
+    """What fits on one screen."""
+
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+    taken: int = 0
+
+
+@require_safe
+@asking
+def wall(request: HttpRequest, asked: Asked) -> HttpResponse:
+    """One screen of the round; the answer names the next one in a Refresh header, with all filters kept."""
+    question = asked.question
+    whole = asked.board()
+    scope = narrowed(whole, _who(question))  # a filter on states must not make a verdict of its own
+    shown = narrowed(scope, question)
+    answer = page(scope, asked.reader, past=asked.past)
+    only = filters_in_words(question, whole.groups)
+    round_, left = _round(shown, question, asked.reader)
+    number = _number(request.GET.get("screen", ""), len(round_))
+    empty = _empty(asked, whole, shown)
+    there = asked.as_of.astimezone(asked.reader.zone)
+    told = {
+        "page": answer,
+        "verdict": _verdict(scope, question, whole.groups),
+        "closed": scope.closed is True and not empty,
+        "scope": "" if only else answer.scope,
+        "only": only,
+        "clock": f"{there:%H:%M}",
+        "day": weekday_and_date(there.date()),
+        "screen": round_[number - 1],
+        "number": number,
+        "screens": len(round_),
+        "left": left,
+        "seconds": SECONDS,
+        "past": asked.past,
+        "empty": empty,
+    }
+    response = render(request, "board/kiosk.html", told)
+    next_ = number % len(round_) + 1
+    url = question.url(PATH)
+    to = url if next_ == 1 else f"{url}{'&' if '?' in url else '?'}screen={next_}"
+    response["Refresh"] = f"{SECONDS}; url={to}"
+    return response
+
+
+def _who(question: Question) -> Question:
+    """Only the filters on who is meant."""
+    return replace(question, show="all", state="", level="", sort="behind")
+
+
+def _number(text: str, screens: int) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
+    return number if 1 <= number <= screens else 1
+
+
+def _empty(asked: Asked, whole: Scoreboard, shown: Scoreboard) -> tuple[str, str] | None:
+    if not whole.rows:
+        return nobody(asked.person, asked.entities().count(), month_and_year(asked.month))
+    if not shown.rows:
+        return "Nobody to show", "No entity passes these filters."
+    return None
+
+
+def _verdict(scope: Scoreboard, question: Question, groups: Sequence[GroupNode]) -> str:
+    """The verdict; where only a part of what the reader may see is asked for, no group is said to be closed."""
+    answer, chosen = headline_parts(scope), filters(_who(question), groups)
+    if not chosen or not answer.closed_phrase:
+        return answer.verdict
+    who = ", ".join(value if label == "Group" else f"{label}: {value}" for label, value in chosen)
+    return f"{who}: {answer.closed_phrase}"
+
+
+# --- the round ----------------------------------------------------------------------------------------------------
+
+
+def _round(board: Scoreboard, question: Question, reader: Reader) -> tuple[list[Screen], int]:
+    """The screens, at least one, and how many rows found no place.
+
+    Where not all rows fit on one, those furthest behind come first, then each heading with whoever is not closed and
+    confirmed: the others are in its fraction.
+    """
+
+    def told(rows: Sequence[Row]) -> list[Line]:
+        return [line(row, board.as_of, reader, "") for row in rows]
+
+    if len(board.rows) <= ROOM:
+        return [Screen("", [Block(None, told(board.rows))], len(board.rows))], 0
+    behind = [row for row in board.rows if _waited_for(row)][:ROOM]
+    screens = [Screen("Furthest behind", [Block(None, told(behind))], ROOM)] if behind else []
+    left = 0
+    for section, rows, continued in _parts(sections(board, question.by)):
+        if not screens or screens[-1].taken + 1 + len(rows) > ROOM:
+            if len(screens) == MOST:
+                left += len(rows)
+                continue
+            screens.append(Screen(""))
+        screens[-1].blocks.append(Block(section, told(rows), continued))
+        screens[-1].taken += 1 + len(rows)
+    return screens, left
+
+
+def _parts(found: Sequence[Section]) -> Iterator[tuple[Section, Sequence[Row], bool]]:
+    """Each section with the rows to show below it, in parts that fit under a heading on one screen."""
+    for section in found:
+        rows = [row for row in section.rows if _waited_for(row)]
+        if section.rows:
+            yield section, rows[: ROOM - 1], False
+        for at in range(ROOM - 1, len(rows), ROOM - 1):
+            yield section, rows[at : at + ROOM - 1], True
+
+
+def _waited_for(row: Row) -> bool:
+    return not (row.fresh and row.counts_as_closed)

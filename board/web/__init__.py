@@ -1,0 +1,1 @@
+"""What every screen needs: the request, filters, labels, the frame around a page."""

@@ -1,0 +1,47 @@
+"""What stands around every screen: the way to the other screens, and the person's menu."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from board.web.readers import someone
+from closing.judging.standing import Level
+from closing.scoreboard.board import Scoreboard
+from entities.models import Person
+
+# key: (label, name of the address)
+SCREENS = {
+    "board": ("Board", "scoreboard"),
+    "matrix": ("Matrix", "matrix"),
+    "calendar": ("Calendar", "calendar"),
+    "past_deadline": ("Past deadline", "past_deadline"),
+    "alerts": ("Alerts", "alerts"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One screen in the navigation; `count` says how many there wait for somebody, None where nobody counts."""
+
+    key: str
+    label: str
+    url: str
+    here: bool
+    count: int | None = None
+
+
+def past_the_line(board: Scoreboard) -> int:
+    """Entities over the alert line, in the month shown or in one of those before that the rows tell of."""
+    return sum(row.standing.alerting or Level.ALERTING in row.track_record for row in board.rows)
+
+
+def shell(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
+    """The template variables `person` and `nav` of a screen; `board` is the person's own, for the counts."""
+    counts = {"past_deadline": past_the_line(board)} if board is not None else {}
+    nav = [
+        Link(key, label, reverse(name), key == here, counts.get(key))
+        for key, (label, name) in SCREENS.items()
+    ]
+    return {"person": someone(person), "nav": nav}
