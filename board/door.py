@@ -85,7 +85,7 @@ def visible_ids(person: Person) -> frozenset[int] | None:
     )
 
 
-def scope_of(person: Person, month: date, as_of: datetime) -> VisibleBoard:
+def visible_board_of(person: Person, month: date, as_of: datetime) -> VisibleBoard:
     """The board of now as a person sees it, up to date with all that was committed before they were at the door."""
     if not hasattr(person, "news"):
         BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))

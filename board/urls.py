@@ -10,11 +10,11 @@ from board.entity.deputy import deputy
 from board.entity.views import entity, remark
 from board.live.views import live
 from board.notifications import destinations_views, silences_page
-from board.notifications.alert_rules_views import alert_rules, alert_rules_of
+from board.notifications.alert_rules_views import alert_rules, group_alert_rules
 from board.notifications.alerts_page import alerts
 from board.notifications.mail_preview import sent_mail_html, sent_mails
-from board.notifications.send_test_mail import trial_message
-from board.notifications.subscriptions_views import subscriptions, subscriptions_back, subscriptions_usual
+from board.notifications.send_test_mail import send_test_message
+from board.notifications.subscriptions_views import subscriptions, subscriptions_reset, subscriptions_undo
 from board.notifications.unsubscribe import unsubscribe_page
 from board.reports import exports
 from board.reports.calendar_page import calendar_page
@@ -32,14 +32,18 @@ urlpatterns = [
     path("calendar/", calendar_page, name="calendar"),
     path("past-deadline/", past_deadline, name="past_deadline"),
     path("alerts/", alerts, name="alerts"),
-    path("alerts/try/", trial_message, name="trial_message"),
-    path("alerts/destinations/", destinations_views.destinations, name="destinations"),
+    path("alerts/try/", send_test_message, name="trial_message"),
+    path("alerts/destinations/", destinations_views.destination_list, name="destinations"),
     path("alerts/destinations/add/", destinations_views.destination_add, name="add_destination"),
-    path("alerts/destinations/<uuid:uid>/", destinations_views.destination, name="destination"),
-    path("alerts/destinations/<uuid:uid>/try/", destinations_views.try_destination, name="try_destination"),
+    path("alerts/destinations/<uuid:uid>/", destinations_views.destination_edit, name="destination"),
+    path(
+        "alerts/destinations/<uuid:uid>/try/",
+        destinations_views.destination_send_test,
+        name="try_destination",
+    ),
     path(
         "alerts/destinations/<uuid:uid>/switch/",
-        destinations_views.switch_destination,
+        destinations_views.destination_switch,
         name="switch_destination",
     ),
     path(
@@ -49,18 +53,18 @@ urlpatterns = [
     ),
     path(
         "alerts/destinations/<uuid:uid>/secret/",
-        destinations_views.rotate_destination,
+        destinations_views.destination_rotate_secret,
         name="rotate_destination",
     ),
     path("alerts/silences/", silences_page.silences, name="silences"),
     path("alerts/silences/<int:pk>/lift/", silences_page.lift, name="lift_silence"),
     path("alerts/silences/<int:pk>/again/", silences_page.again, name="silence_again"),
     path("alerts/subscriptions/", subscriptions, name="subscriptions"),
-    path("alerts/subscriptions/usual/", subscriptions_usual, name="subscriptions_usual"),
-    path("alerts/subscriptions/back/<str:token>/", subscriptions_back, name="subscriptions_back"),
+    path("alerts/subscriptions/usual/", subscriptions_reset, name="subscriptions_usual"),
+    path("alerts/subscriptions/back/<str:token>/", subscriptions_undo, name="subscriptions_back"),
     path("alerts/unsubscribe/<str:token>/", unsubscribe_page, name="unsubscribe"),
     path("alerts/rules/", alert_rules, name="alert_rules"),
-    path("alerts/rules/<str:code>/", alert_rules_of, name="alert_rules_of"),
+    path("alerts/rules/<str:code>/", group_alert_rules, name="alert_rules_of"),
     path("mail/", sent_mails, name="sent_mails"),
     path("mail/<slug:key>/", sent_mail_html, name="sent_mail_html"),
     path("entities/<str:code>/", entity, name="entity"),

@@ -14,7 +14,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from alerts.mail.cases import SHORT_NAME, DeliverableNotice, EntityNotice
-from alerts.mail.lookups import MessageLookups, _why, load_lookups, message_context, reopening_changes
+from alerts.mail.lookups import MessageLookups, load_lookups, message_context, reopening_changes, why_received
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, build_content, render_text
 from alerts.mail.trouble_notes import trouble_content
@@ -51,7 +51,7 @@ def compose_mail(
         owned = {pk for pk in ids if known.entities[pk].owner == person.pk}
         deputised = {pk for pk in ids if known.entities[pk].deputy == person.pk} - owned
         paths = {pk: known.entities[pk].path for pk in ids}
-        why = _why(items, owned, deputised, paths, known.roles_by_person[person.pk])
+        why = why_received(items, owned, deputised, paths, known.roles_by_person[person.pk])
         said = build_content(items, message_context(items, changes, as_of, known, zone=person.zone, why=why))
         said = _to_a_person(said, delivery, items)
     mail = EmailMultiAlternatives(

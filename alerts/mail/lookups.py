@@ -118,7 +118,7 @@ def message_context(
     )
 
 
-def _why(
+def why_received(
     items: Sequence[DeliverableNotice],
     owned: set[int],
     deputised: set[int],

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from alerts.models import DeliveryLine, Habits, Subscription
 from alerts.routing.batching import reschedule_waiting
-from alerts.routing.preferences import _HABITS, NotificationPreferences, load_preferences
+from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences, load_preferences
 from alerts.routing.rerouting import reroute_waiting
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence
@@ -39,7 +39,7 @@ def update_preferences(
     if replace(wanted, cadences={}) == NotificationPreferences():
         Habits.objects.filter(person=person).delete()
     else:
-        fields = {name: getattr(wanted, name) for name in _HABITS}
+        fields = {name: getattr(wanted, name) for name in HABIT_FIELDS}
         Habits.objects.update_or_create(person=person, defaults={**fields, "calendar_id": wanted.calendar})
     if wanted != before:
         reschedule_waiting([person.pk], as_of)

@@ -144,7 +144,7 @@ def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-_HABITS = (
+HABIT_FIELDS = (
     *("digest_at", "digest_weekday", "quiet_from", "quiet_until"),
     *("rests_on_days_off", "away_from", "away_until"),
 )
@@ -160,5 +160,5 @@ def load_preferences(person: Person) -> NotificationPreferences:
     if habits is None:
         return NotificationPreferences(rhythms)
     return NotificationPreferences(
-        rhythms, calendar=habits.calendar_id, **{name: getattr(habits, name) for name in _HABITS}
+        rhythms, calendar=habits.calendar_id, **{name: getattr(habits, name) for name in HABIT_FIELDS}
     )

@@ -16,9 +16,16 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from board.accounts.saved_views_menu import _line, _own, _query, _question, _url, _views_of
-from board.web.board_query import BadQuestion
-from board.web.layout import SCREENS, shell
+from board.accounts.saved_views_menu import (
+    own_parameters,
+    view_line,
+    view_query,
+    view_querystring,
+    view_url,
+    views_of,
+)
+from board.web.board_query import InvalidQuery
+from board.web.layout import SCREENS, layout_context
 from board.web.readers import Reader, signed_in
 from board.web.redirects import SeeOther
 from entities import services
@@ -36,7 +43,7 @@ _SAVED_WITH = (
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RejectedView:
     """What could not be done and what had been typed, to be shown again where it was typed.
 
     `view_id` is the view that was to be renamed, 0 where a new one was to be saved; `taken`: another has the name.
@@ -62,8 +69,8 @@ def start(request: HttpRequest) -> HttpResponse:
     if view is None or view.screen not in SCREENS:
         return redirect("scoreboard")
     try:
-        return redirect(_url(view, Reader.in_zone(person.zone).zone))
-    except BadQuestion:
+        return redirect(view_url(view, Reader.in_zone(person.zone).zone))
+    except InvalidQuery:
         messages.warning(
             request, f"Your start page “{view.name}” asks for something that is no more: here is the board."
         )
@@ -77,14 +84,14 @@ def saved_views(request: HttpRequest) -> HttpResponse:
     return _page(request, cast("Person", request.user))
 
 
-def _page(request: HttpRequest, person: Person, refused: Refused | None = None) -> HttpResponse:
+def _page(request: HttpRequest, person: Person, refused: RejectedView | None = None) -> HttpResponse:
     zone = Reader.in_zone(person.zone).zone
     told = {
-        "lines": [_line(view, zone) for view in _views_of(person)],
+        "lines": [view_line(view, zone) for view in views_of(person)],
         "refused": refused,
         "longest_name": MAX_VIEW_NAME_LENGTH,
         "back": reverse("saved_views"),
-        **shell(person, ""),
+        **layout_context(person, ""),
     }
     return render(request, "board/saved_views.html", told, status=400 if refused else 200)
 
@@ -103,23 +110,28 @@ def save_view(request: HttpRequest) -> HttpResponse:
         raise Http404
     try:
         query = posted.get("query", "")
-        question, own = _question(query, zone), _own(screen, query)
-        kept = question.but(
+        question, own = view_query(query, zone), own_parameters(screen, query)
+        kept = question.replace(
             month=question.month if "keep_month" in posted else None,
             at=question.at if "keep_moment" in posted else None,
         )
         view = services.save_view(
-            person, name, screen, _query(kept, own), as_start="start" in posted, replace="replace" in posted
+            person,
+            name,
+            screen,
+            view_querystring(kept, own),
+            as_start="start" in posted,
+            replace="replace" in posted,
         )
-    except BadQuestion as why:
-        return _page(request, person, Refused(str(why), name))
+    except InvalidQuery as why:
+        return _page(request, person, RejectedView(str(why), name))
     except InvalidSavedView as why:
         fields = [(each, posted[each]) for each in _SAVED_WITH if each in posted]
         taken = isinstance(why, ViewNameTaken)
-        return _page(request, person, Refused(str(why), name, taken=taken, fields=fields))
+        return _page(request, person, RejectedView(str(why), name, taken=taken, fields=fields))
     done = "Replaced" if "replace" in posted else "Saved"
     messages.success(request, f"{done} “{view.name}”{'. It is your start page' if view.is_start else ''}.")
-    return _back(request, _url(view, zone))
+    return _back(request, view_url(view, zone))
 
 
 def _of_mine(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -144,7 +156,7 @@ def rename_view(request: HttpRequest, person: Person, view_id: int) -> HttpRespo
     try:
         view = services.rename_view(person, view_id, name)
     except InvalidSavedView as why:
-        return _page(request, person, Refused(str(why), name, view_id))
+        return _page(request, person, RejectedView(str(why), name, view_id))
     messages.success(request, f"It is called “{view.name}” now.")
     return _back(request)
 

@@ -13,20 +13,20 @@ from django.db.models.functions import Lower
 from django.http import QueryDict
 from django.urls import reverse
 
-from board.web.board_query import GROUPINGS, ORDERS, BadQuestion, Question, parse_question
-from board.web.board_request import Asked
-from board.web.controls import Pairs, address
+from board.web.board_query import GROUPINGS, ORDERS, BoardQuery, InvalidQuery, parse_query
+from board.web.board_request import BoardRequest
+from board.web.controls import Pairs, build_url
 from board.web.labels import short_day
 from board.web.layout import SCREENS
-from board.web.params import Sought, Window
-from board.web.query_phrasing import filters_in_words
+from board.web.params import MatrixWindow, NoticeFilter
+from board.web.query_phrasing import describe_filters
 from closing.calendar.days import month_and_year
 from entities.models import Person, SavedView
 from entities.services import MAX_VIEW_NAME_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SavedViewLine:
     """One saved view as it is listed; `words` says what it asks for, `screen` is the screen's label."""
 
     id: int
@@ -49,20 +49,20 @@ class Menu:
     screen: str
     url: str
     here: str
-    lines: Sequence[Line]
+    lines: Sequence[SavedViewLine]
     month: str
     moment: str
     longest_name: int = MAX_VIEW_NAME_LENGTH
 
 
-def views_menu(asked: Asked, screen: str, own: Pairs = ()) -> dict[str, object]:
+def views_menu(asked: BoardRequest, screen: str, own: Pairs = ()) -> dict[str, object]:
     """The template variables `views` and `here_query` of `board/_views_menu.html` on a screen, in one query.
 
-    `own` are the screen's own parameters beside the question, as `_own` knows them.
+    `own` are the screen's own parameters beside the question, as `own_parameters` knows them.
     """
-    question, zone, views = asked.question, asked.reader.zone, _views_of(asked.person)
+    question, zone, views = asked.query, asked.reader.zone, views_of(asked.person)
     asking_so = [
-        _query(question.but(month=month, at=at), own)
+        view_querystring(question.replace(month=month, at=at), own)
         for month in (question.month, None)
         for at in (question.at, None)
     ]
@@ -71,64 +71,64 @@ def views_menu(asked: Asked, screen: str, own: Pairs = ()) -> dict[str, object]:
     )
     menu = Menu(
         screen=screen,
-        url=address(reverse(SCREENS[screen][1]), question, own),
+        url=build_url(reverse(SCREENS[screen][1]), question, own),
         here=here.name if here else "",
-        lines=[_line(view, zone, here=view is here) for view in views],
+        lines=[view_line(view, zone, here=view is here) for view in views],
         month=month_and_year(question.month) if question.month else "",
         moment=_moment(question.at, zone) if question.at else "",
     )
-    return {"views": menu, "here_query": _query(question, own)}
+    return {"views": menu, "here_query": view_querystring(question, own)}
 
 
-def _views_of(person: Person) -> list[SavedView]:
+def views_of(person: Person) -> list[SavedView]:
     views = SavedView.objects.filter(person=person, deleted_at=None)
     return [view for view in views.order_by(Lower("name"), F("pk")) if view.screen in SCREENS]
 
 
-def _question(query: str, zone: ZoneInfo) -> Question:
-    """The question of a query string, the last of repeated parameters, as for an address; raises BadQuestion."""
+def view_query(query: str, zone: ZoneInfo) -> BoardQuery:
+    """The question of a query string, the last of repeated parameters, as for an address; raises InvalidQuery."""
     try:
         told = {name: values[-1] for name, values in parse_qs(query, max_num_fields=100).items()}
     except ValueError:
-        raise BadQuestion("This view asks for more than can be understood.") from None
-    return parse_question(told, zone)
+        raise InvalidQuery("This view asks for more than can be understood.") from None
+    return parse_query(told, zone)
 
 
-def _own(screen: str, query: str) -> Pairs:
-    """The parameters of a query string that only this screen has, without defaults; raises BadQuestion."""
+def own_parameters(screen: str, query: str) -> Pairs:
+    """The parameters of a query string that only this screen has, without defaults; raises InvalidQuery."""
     if screen == "alerts":
-        return Sought.of(QueryDict(query), Question()).pairs()
+        return NoticeFilter.of(QueryDict(query), BoardQuery()).pairs()
     if screen != "matrix":
         return []
-    months = Window.of(QueryDict(query)).months
-    return [("months", str(months))] if months != Window().months else []
+    months = MatrixWindow.of(QueryDict(query)).months
+    return [("months", str(months))] if months != MatrixWindow().months else []
 
 
-def _query(question: Question, own: Pairs) -> str:
+def view_querystring(question: BoardQuery, own: Pairs) -> str:
     return urlencode([*question.pairs(), *own])
 
 
-def _url(view: SavedView, zone: ZoneInfo) -> str:
+def view_url(view: SavedView, zone: ZoneInfo) -> str:
     path = reverse(SCREENS[view.screen][1])
-    return address(path, _question(view.query, zone), _own(view.screen, view.query))
+    return build_url(path, view_query(view.query, zone), own_parameters(view.screen, view.query))
 
 
-def _line(view: SavedView, zone: ZoneInfo, *, here: bool = False) -> Line:
+def view_line(view: SavedView, zone: ZoneInfo, *, here: bool = False) -> SavedViewLine:
     label, name = SCREENS[view.screen]
     try:
         words, url = (
-            in_words(_question(view.query, zone), _own(view.screen, view.query), zone),
-            _url(view, zone),
+            describe_view(view_query(view.query, zone), own_parameters(view.screen, view.query), zone),
+            view_url(view, zone),
         )
-    except BadQuestion as why:
+    except InvalidQuery as why:
         words, url = str(why), reverse(name)
-    return Line(view.pk, view.name, label, url, words, view.is_start, here)
+    return SavedViewLine(view.pk, view.name, label, url, words, view.is_start, here)
 
 
-def in_words(question: Question, own: Pairs, zone: ZoneInfo) -> str:
+def describe_view(question: BoardQuery, own: Pairs, zone: ZoneInfo) -> str:
     """What a view asks for: "Show: Late · Country: NL · by ERP · April 2026"; "everything" when for nothing."""
     parts = [
-        *filters_in_words(question, ()),
+        *describe_filters(question, ()),
         f"by {_lower(GROUPINGS[question.by])}" if question.by != "group" else "",
         f"in the order of {_lower(ORDERS[question.sort])}" if question.sort != "behind" else "",
         month_and_year(question.month) if question.month else "",

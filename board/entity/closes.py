@@ -27,7 +27,7 @@ _LATE = frozenset({Level.LATE, Level.ALERTING})
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class CloseBar:
     """One month: x positions in percent, height and top in units; `kind` is ok, late, over, open, unsure or none."""
 
     url: str
@@ -40,7 +40,7 @@ class Bar:
     label: str  # the number of the working day, or a mark
     late: str  # "+2d" above the bar
     month_letter: str
-    heard: str
+    spoken_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ClosesCard:
     """The bars with their caption; no bars where no month before is known."""
 
     title: str
-    bars: Sequence[Bar]
+    bars: Sequence[CloseBar]
     rate: str
     below: bool
     line: str
@@ -94,7 +94,7 @@ def _unit(first_is: int, row: Row) -> str:
     return f"Number of the working day of the close; the first has number {first_is}. +n is {late} late."
 
 
-def usual_close(
+def typical_close(
     rows: Sequence[tuple[date, Row]], as_of: datetime, calendar: WorkdayCalendar, first_is: int
 ) -> str:
     """ "Usual close is working day 8 (last 12: 6 to 11)."; "" where fewer than three closes are known."""
@@ -139,7 +139,7 @@ def _working_day(after: date, day: date, calendar: WorkdayCalendar, first_is: in
         return None
 
 
-def _bars(closes: Sequence[_Close], url_of: Callable[[date], str]) -> list[Bar]:
+def _bars(closes: Sequence[_Close], url_of: Callable[[date], str]) -> list[CloseBar]:
     tallest = max((close.number or 0 for close in closes), default=0) or 1
     slot = 100 / MONTHS
     bars = []
@@ -152,7 +152,7 @@ def _bars(closes: Sequence[_Close], url_of: Callable[[date], str]) -> list[Bar]:
         else:
             height = _TALL if kind == "open" else _TALL // 2
         bars.append(
-            Bar(
+            CloseBar(
                 url_of(close.month),
                 f"{at * slot + slot * 0.08:.2f}%",
                 f"{slot * 0.84:.2f}%",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from board.entity.standing_sentence import Pieces, _days, beside, standing_sentence
+from board.entity.standing_sentence import Pieces, days_phrase, side_notes, standing_sentence
 from board.web import labels
 from board.web.readers import Reader
 from closing.calendar.days import (
@@ -40,7 +40,7 @@ class DayCell:
     weekday: str
     number: str
     below: str
-    heard: str
+    spoken_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DeadlineCard:
     """The standing in a sentence, what is beside it, the strip, and where the deadline comes from."""
 
     sentence: Pieces
-    beside: Sequence[str]
+    side_notes: Sequence[str]
     strip: Sequence[DayCell]
     first_column: int  # of the first day in a week that begins on Monday: 1 to 7
     off: str  # the days off by name
@@ -58,12 +58,12 @@ class DeadlineCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DeadlineHistory:
     """What the card needs of the history: who set the deadline, all changes, and the usual close in words."""
 
     set_by: DeadlineVersion | None = None
     changes: Sequence[ObservedChange] = ()
-    usual: str = ""
+    typical_close: str = ""
 
 
 def deadline_card(
@@ -72,7 +72,7 @@ def deadline_card(
     policy: JudgingPolicy,
     calendar: WorkdayCalendar,
     first_is: int,
-    told: Told,
+    told: DeadlineHistory,
     reader: Reader,
 ) -> DeadlineCard:
     """Everything of the card, for a row whose period is known; `first_is` is the number of the first working day."""
@@ -83,7 +83,7 @@ def deadline_card(
     cells = _folded([_cell(day, row, today) for day in days])
     return DeadlineCard(
         sentence=standing_sentence(row, as_of),
-        beside=beside(row, as_of, policy, calendar, told.usual),
+        side_notes=side_notes(row, as_of, policy, calendar, told.typical_close),
         strip=cells,
         first_column=shown[0].isoweekday() if shown else 1,
         off=_off(days, calendar),
@@ -125,7 +125,7 @@ def _cell(day: TimelineDay, row: Row, today: date) -> DayCell:
         kinds.append("over" if day.alerting else "late")
         below = f"+{day.late}"
         over = ", over the alert line" if day.alerting else ""
-        heard.append(f"{_days(day.late, row.standing.unit)} late{over}")
+        heard.append(f"{days_phrase(day.late, row.standing.unit)} late{over}")
     elif not day.confirmed and not day.in_future:
         kinds.append("unsure")
         below = "?" if row.deadline is None or day.on > row.deadline.due_on else below

@@ -10,14 +10,14 @@ from django.views.decorators.http import require_http_methods
 
 from alerts.routing.recipients import load_audiences
 from board.door import memberships_of
-from board.web.board_request import Asked, ask, asking
-from board.web.layout import shell
+from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from entities.access import administered_entities
 from entities.models import LegalEntity, Membership, Person
 
 
-def may_name(person: Person, entity: LegalEntity) -> bool:
+def may_appoint_deputy(person: Person, entity: LegalEntity) -> bool:
     """Whether somebody administers an entity, by what the door knows of them; asks nothing of the database."""
     for held in memberships_of(person):
         role, path, of_entity = held.split(":")
@@ -29,10 +29,10 @@ def may_name(person: Person, entity: LegalEntity) -> bool:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@asking
-def deputy(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
+@board_view
+def deputy(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse:
     """Ask who the deputy is to be, and keep it; 404 for who does not administer the entity."""
-    asked = ask(asked.person, {}, asked.now)
+    asked = resolve_request(asked.person, {}, asked.now)
     found = (
         administered_entities(asked.person)
         .select_related("owner", "deputy", "group")
@@ -65,7 +65,7 @@ def _options(entity: LegalEntity) -> list[Person]:
 
 def _page(
     request: HttpRequest,
-    asked: Asked,
+    asked: BoardRequest,
     entity: LegalEntity,
     options: list[Person],
     *,
@@ -74,7 +74,7 @@ def _page(
 ) -> HttpResponse:
     owner = entity.owner
     told = {
-        **shell(asked.person, "board", asked.board()),
+        **layout_context(asked.person, "board", asked.board()),
         "name": entity.name,
         "back": reverse("entity", args=[entity.code]),
         "owner": (owner.name or owner.email) if owner else "",

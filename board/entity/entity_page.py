@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from board.entity.closes import ClosesCard, closes_card, usual_close
-from board.entity.deadline_card import DeadlineCard, Told, deadline_card
-from board.entity.header import Head, _head
+from board.entity.closes import ClosesCard, closes_card, typical_close
+from board.entity.deadline_card import DeadlineCard, DeadlineHistory, deadline_card
+from board.entity.header import EntityHeader, entity_header
 from board.entity.native_facts import FactsCard, facts_card
-from board.entity.page_data import _first_counted, _first_is, _Known, _period_of, _read
-from board.entity.period_timeline import SHOWN, Event, Teller, events
-from board.entity.read_attempts import Attempt, _attempt, _connection
-from board.entity.remark_forms import SaidCard, Typed, said_card
+from board.entity.page_data import PageData, first_counted_day, first_day_number, period_of, read_page_data
+from board.entity.period_timeline import SHOWN, TimelineEvent, TimelineViewer, events
+from board.entity.read_attempts import Attempt, connection_summary, read_attempt
+from board.entity.remark_forms import RejectedRemark, RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
 from board.entity.standing_sentence import Pieces, standing_sentence
-from board.notifications.notice_history import told_of_period
-from board.notifications.notice_phrasing import Told as ToldNotice
+from board.notifications.notice_history import notices_of_period
+from board.notifications.notice_phrasing import NoticeSummary as ToldNotice
 from board.web import labels
-from board.web.board_request import Asked
+from board.web.board_request import BoardRequest
 from closing.calendar.days import DateSpan, month_and_year
 from closing.judging.standing import LatenessUnit
 from closing.scoreboard.board import Scoreboard
@@ -32,7 +32,7 @@ from periods.snapshot.period_history import PeriodDetail
 class EntityPage:
     """The whole page; cards are None where there is nothing to show yet, and `empty` then says why."""
 
-    head: Head
+    head: EntityHeader
     title: str
     moment: str
     moment_iso: str
@@ -40,14 +40,14 @@ class EntityPage:
     here: str
     version: str  # of what is not shown anew while the page stays open: what people said, and which forms make sense
     empty: tuple[str, str] | None
-    notices: Sequence[str]
+    banners: Sequence[str]
     deadline: DeadlineCard | None
     facts: FactsCard | None
     closes: ClosesCard | None
-    said: SaidCard | None
+    remarks: RemarksCard | None
     silence: SilenceCard | None
-    told: Sequence[ToldNotice]  # who was told of this period, newest first
-    events: Sequence[Event]
+    notice_history: Sequence[ToldNotice]  # who was told of this period, newest first
+    events: Sequence[TimelineEvent]
     more_events: int
     all_url: str
     attempts: Sequence[Attempt]
@@ -61,43 +61,48 @@ class EntityPage:
 
 
 def entity_page(
-    entity: LegalEntity, asked: Asked, path: str, *, typed: Typed | None = None, whole: bool = False
+    entity: LegalEntity,
+    asked: BoardRequest,
+    path: str,
+    *,
+    typed: RejectedRemark | None = None,
+    whole: bool = False,
 ) -> tuple[EntityPage, Scoreboard]:
     """The page of a month and the board of the entity alone, in a fixed number of queries.
 
     `typed` is what a refused form held; `whole` shows all of the history. `entity` comes with its group, calendar,
     connection and owner.
     """
-    known = _read(entity, asked)
-    row, period = known.row, _period_of(known)
+    known = read_page_data(entity, asked)
+    row, period = known.row, period_of(known)
     empty = _empty(known)
     judge = known.policy.judging
-    first_is = _first_is(known.policy)
+    first_is = first_day_number(known.policy)
     usual = ""
     if row is not None and row.span is not None:
         before = [(month, each) for month, each in known.rows if month < asked.month]
-        usual = usual_close(before, asked.as_of, known.calendar, first_is)
+        usual = typical_close(before, asked.as_of, known.calendar, first_is)
     told = _told(known, period, typed)
     shown = told if whole else told[:SHOWN]
-    if any(event.said is not None and event.said.form is not None for event in told):
+    if any(event.remark is not None and event.remark.form is not None for event in told):
         typed = None  # it comes back with the note that was to be edited
     page = EntityPage(
-        head=_head(known, path),
+        head=entity_header(known, path),
         title=_title(known),
         moment=labels.moment_in_full(asked.as_of, asked.reader.zone),
         moment_iso=labels.iso(asked.as_of) or "",
         zone=asked.reader.zone_name,
-        here=asked.question.url(path),
+        here=asked.query.url(path),
         version=_version(known, period),
         empty=empty,
-        notices=_notices(known),
+        banners=_notices(known),
         deadline=deadline_card(
             row,
             asked.as_of,
             judge,
             known.calendar,
-            _first_counted(period, first_is),
-            Told(
+            first_counted_day(period, first_is),
+            DeadlineHistory(
                 period.deadlines[-1] if period.deadlines else None,
                 [seen.change for seen in period.changes],
                 usual,
@@ -116,21 +121,23 @@ def entity_page(
         if row is not None and period is not None
         else None,
         closes=_closes(known, first_is, path),
-        said=said_card(row, asked, writes=known.writes, typed=typed) if row is not None and period else None,
+        remarks=remarks_card(row, asked, writes=known.writes, typed=typed)
+        if row is not None and period
+        else None,
         silence=silence_card(row, asked, entity, writes=known.writes) if row is not None else None,
-        told=told_of_period(asked, entity.pk, row.period_id if row is not None else None, row),
+        notice_history=notices_of_period(asked, entity.pk, row.period_id if row is not None else None, row),
         events=shown,
         more_events=len(told) - len(shown),
-        all_url=f"{asked.question.url(path)}{'&' if asked.question.query() else '?'}history=all#history",
-        attempts=[_attempt(tried, known) for tried in known.attempts],
+        all_url=f"{asked.query.url(path)}{'&' if asked.query.querystring() else '?'}history=all#history",
+        attempts=[read_attempt(tried, known) for tried in known.attempts],
         counts_rows=known.sees_all,
-        connection=_connection(entity.connection),
+        connection=connection_summary(entity.connection),
         reads_only=not known.writes,
     )
     return page, known.board
 
 
-def _version(known: _Known, period: PeriodDetail | None) -> str:
+def _version(known: PageData, period: PeriodDetail | None) -> str:
     if known.row is None or period is None:
         return "0"
     newest = max((remark.id for remark in period.remarks), default=0)
@@ -140,7 +147,7 @@ def _version(known: _Known, period: PeriodDetail | None) -> str:
     return f"{period.id}-{newest}-{len(period.changes)}-{kinds}{silence}"
 
 
-def _title(known: _Known) -> str:
+def _title(known: PageData) -> str:
     row, month = known.row, month_and_year(known.asked.month)
     if row is None or row.span is None:
         return f"{known.entity.name} · {month}"
@@ -151,7 +158,7 @@ def _title(known: _Known) -> str:
 # --- the head -----------------------------------------------------------------------------------------------------
 
 
-def _empty(known: _Known) -> tuple[str, str] | None:
+def _empty(known: PageData) -> tuple[str, str] | None:
     """Why there is nothing to judge, and what happens next."""
     entity, row, month = known.entity, known.row, month_and_year(known.asked.month)
     if row is None:
@@ -175,7 +182,7 @@ def _empty(known: _Known) -> tuple[str, str] | None:
     )
 
 
-def _notices(known: _Known) -> list[str]:
+def _notices(known: PageData) -> list[str]:
     """What a reader must know before trusting the rest."""
     row = known.row
     told: list[str] = []
@@ -195,7 +202,7 @@ def _notices(known: _Known) -> list[str]:
     if others:
         names = ", ".join(f"{period.name} ({_span(period.span)})" for period in others)
         told.append(f"This month also has {names}; shown is the period that holds the entity up.")
-    shown = _period_of(known)
+    shown = period_of(known)
     if shown is not None and shown.month_set_by_hand:
         told.append(f"An administrator has put this period into {month_and_year(known.asked.month)}.")
     return told
@@ -208,21 +215,21 @@ def _span(span: DateSpan) -> str:
 # --- the cards ----------------------------------------------------------------------------------------------------
 
 
-def _closes(known: _Known, first_is: int, path: str) -> ClosesCard | None:
+def _closes(known: PageData, first_is: int, path: str) -> ClosesCard | None:
     asked = known.asked
 
     def url_of(month: date) -> str:
-        return asked.question.url(path, month=month)
+        return asked.query.url(path, month=month)
 
     card = closes_card(known.rows, asked.as_of, known.calendar, first_is, url_of)
     return card if card.bars else None
 
 
-def _told(known: _Known, period: PeriodDetail | None, typed: Typed | None) -> list[Event]:
+def _told(known: PageData, period: PeriodDetail | None, typed: RejectedRemark | None) -> list[TimelineEvent]:
     if period is None or known.row is None:
         return []
     asked, judge = known.asked, known.policy.judging
-    teller = Teller(
+    teller = TimelineViewer(
         reader=asked.reader,
         as_of=asked.as_of,
         person_id=asked.person.pk,

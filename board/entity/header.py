@@ -8,19 +8,19 @@ from datetime import date
 
 from django.urls import reverse
 
-from board.entity.deputy import may_name
+from board.entity.deputy import may_appoint_deputy
 from board.entity.native_facts import erp_link
-from board.entity.page_data import _Known
+from board.entity.page_data import PageData
 from board.web import labels
-from board.web.board_query import FIRST_MONTH, Question
-from board.web.board_request import Asked
+from board.web.board_query import FIRST_MONTH, BoardQuery
+from board.web.board_request import BoardRequest
 from closing.calendar.days import month_and_year
 from closing.calendar.months import month_of, next_month, previous_month
 from closing.scoreboard.row import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class EntityHeader:
     """Who the entity is, and the ways from here."""
 
     name: str
@@ -46,9 +46,9 @@ class Head:
     latest: tuple[str, str] | None
 
 
-def _head(known: _Known, path: str) -> Head:
+def entity_header(known: PageData, path: str) -> EntityHeader:
     entity, asked, row = known.entity, known.asked, known.row
-    seen = Question(month=asked.question.month, at=asked.question.at)
+    seen = BoardQuery(month=asked.query.month, at=asked.query.at)
     connection, owner, deputy = entity.connection, entity.owner, entity.deputy
     sub = [entity.code, entity.country]
     sub.append(
@@ -58,7 +58,7 @@ def _head(known: _Known, path: str) -> Head:
     notes: list[str] = []
     if row is not None:
         notes = _state_notes(row, asked)
-    return Head(
+    return EntityHeader(
         name=entity.name,
         code=entity.code,
         group=entity.group.name,
@@ -69,31 +69,31 @@ def _head(known: _Known, path: str) -> Head:
         owner_email=owner.email if owner else "",
         mailto=f"mailto:{owner.email}" if owner else "",
         deputy=(deputy.name or deputy.email) if deputy else "",
-        deputy_url=reverse("deputy", args=[entity.code]) if may_name(asked.person, entity) else "",
+        deputy_url=reverse("deputy", args=[entity.code]) if may_appoint_deputy(asked.person, entity) else "",
         state=labels.STATE_LABELS[row.state] if row is not None else "",
         kind=row.state.value if row is not None else "",
         notes=notes,
-        reopened=row is not None and labels.reopened(row),
+        reopened=row is not None and labels.is_reopened(row),
         stale=row is not None and not row.fresh,
         erp_url=erp_link(connection, entity.erp_id),
         month=month_and_year(asked.month),
         previous=_month_link(asked, path, previous_month(asked.month)) if asked.month > FIRST_MONTH else None,
         next=_month_link(asked, path, next_month(asked.month)) if asked.month < _running(asked) else None,
-        latest=(asked.question.url(path, month=None), month_and_year(asked.latest))
-        if asked.month != asked.latest
+        latest=(asked.query.url(path, month=None), month_and_year(asked.latest_month))
+        if asked.month != asked.latest_month
         else None,
     )
 
 
-def _month_link(asked: Asked, path: str, month: date) -> tuple[str, str]:
-    return asked.question.url(path, month=month), month_and_year(month)
+def _month_link(asked: BoardRequest, path: str, month: date) -> tuple[str, str]:
+    return asked.query.url(path, month=month), month_and_year(month)
 
 
-def _running(asked: Asked) -> date:
+def _running(asked: BoardRequest) -> date:
     return month_of(asked.as_of.astimezone(asked.reader.zone).date())
 
 
-def _state_notes(row: Row, asked: Asked) -> list[str]:
+def _state_notes(row: Row, asked: BoardRequest) -> list[str]:
     zone, as_of = asked.reader.zone, asked.as_of
     notes = []
     if row.missing_since is not None:

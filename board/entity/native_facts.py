@@ -34,7 +34,7 @@ _FLAGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
+class ModuleAccess:
     """One module's access: the ERP's word, the user group, and a kind (all, user, none, strange, untold)."""
 
     name: str
@@ -44,7 +44,7 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DrawnRange:
     """A bar of the drawing in percent of its width; an open end runs to the edge."""
 
     x: str
@@ -54,11 +54,11 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PostingWindowDrawing:
     """The posting range drawn against the period; `allowed` is None where the range lies outside of the drawing."""
 
-    period: Span
-    allowed: Span | None
+    period: DrawnRange
+    allowed: DrawnRange | None
     today: str  # percent, "" when outside of the drawing
     period_words: str
     allowed_words: str
@@ -72,12 +72,12 @@ class FactsCard:
     period: str
     days: str
     status: str
-    modules: Sequence[Module]
-    window: Window | None
+    modules: Sequence[ModuleAccess]
+    window: PostingWindowDrawing | None
     state: str
     because: str
     rule: str
-    remarks: Sequence[str]
+    explanations: Sequence[str]
     seen: str
     read: str
     read_at: str
@@ -120,7 +120,7 @@ def facts_card(
         state=labels.STATE_LABELS[row.state],
         because=_sentence(row.because),
         rule=found.rule if found is not None and agrees else "",
-        remarks=told,
+        explanations=told,
         seen=_seen(row, as_of, reader),
         read=labels.clock(row.read_at, reader.zone, as_of) if row.read_at is not None else "",
         read_at=labels.iso(row.read_at) or "",
@@ -158,32 +158,32 @@ def _seen(row: Row, as_of: datetime, reader: Reader) -> str:
     return f"Seen between {labels.clock(before, reader.zone, as_of)} and {at}."
 
 
-def _modules(facts: FinopsFacts) -> list[Module]:
+def _modules(facts: FinopsFacts) -> list[ModuleAccess]:
     names = [*MODULES, *sorted(set(facts.access) - set(MODULES))]
     return [_module(name, facts) for name in names]
 
 
-def _module(name: str, facts: FinopsFacts) -> Module:
+def _module(name: str, facts: FinopsFacts) -> ModuleAccess:
     label, group = module_name(name), facts.user_groups.get(name, "")
     if name not in facts.access:
-        return Module(label, "not told", "", "untold")
+        return ModuleAccess(label, "not told", "", "untold")
     match facts.access[name]:
         case None:
-            return Module(label, "blank", "as All", "all")
+            return ModuleAccess(label, "blank", "as All", "all")
         case "All":
-            return Module(label, "All", "", "all")
+            return ModuleAccess(label, "All", "", "all")
         case "None":
-            return Module(label, "None", "", "none")
+            return ModuleAccess(label, "None", "", "none")
         case "User":
-            return Module(label, "User", group or "group not named", "user")
+            return ModuleAccess(label, "User", group or "group not named", "user")
         case other:
-            return Module(label, _word(other), "not understood", "strange")
+            return ModuleAccess(label, _word(other), "not understood", "strange")
 
 
 # --- the posting window -------------------------------------------------------------------------------------------
 
 
-def _window(row: Row, facts: PostingWindowFacts, as_of: datetime) -> Window:
+def _window(row: Row, facts: PostingWindowFacts, as_of: datetime) -> PostingWindowDrawing:
     assert row.span is not None
     first, last = row.span.first, row.span.last
     lower, upper = facts.allowed_from, facts.allowed_to
@@ -195,17 +195,19 @@ def _window(row: Row, facts: PostingWindowFacts, as_of: datetime) -> Window:
     def at(day: date) -> float:
         return round(100 * min(max((day - left).days, 0), width) / width, 2)
 
-    def bar(begin: date | None, end: date | None) -> Span | None:
+    def bar(begin: date | None, end: date | None) -> DrawnRange | None:
         x = 0.0 if begin is None else at(begin)
         to = 100.0 if end is None else at(end + timedelta(days=1))
         if to <= x:
             return None
-        return Span(f"{x:g}%", f"{to - x:g}%", begin is None or begin < left, end is None or end > right)
+        return DrawnRange(
+            f"{x:g}%", f"{to - x:g}%", begin is None or begin < left, end is None or end > right
+        )
 
     period = bar(first, last)
     assert period is not None
     today = local_date(as_of, zone_named(row.zone))
-    return Window(
+    return PostingWindowDrawing(
         period=period,
         allowed=bar(lower, upper),
         today=f"{at(today):g}%" if left <= today <= right else "",
@@ -253,12 +255,12 @@ def erp_link(connection: Connection | None, erp_id: str) -> str:
     if connection.kind == Connection.Kind.FINOPS:
         place = host if port is None else f"{host}:{port}"
         return f"https://{place}/?{urlencode({'cmp': erp_id, 'mi': 'LedgerFiscalCalendar'})}"
-    if not of_the_maker(host) or not connection.tenant:
+    if not is_microsoft_host(host) or not connection.tenant:
         return ""
     path = "/".join(quote(part, safe="") for part in (connection.tenant, connection.environment) if part)
     return f"https://businesscentral.dynamics.com/{path}?{urlencode({'company': erp_id}, quote_via=quote)}"
 
 
-def of_the_maker(host: str) -> bool:
+def is_microsoft_host(host: str) -> bool:
     """Whether a host is one of Microsoft's own for these products."""
     return any(host == name or host.endswith(f".{name}") for name in _MICROSOFT)

@@ -8,7 +8,7 @@ from datetime import date
 
 from board.entity.closes import MONTHS
 from board.web.board_query import FIRST_MONTH
-from board.web.board_request import Asked
+from board.web.board_request import BoardRequest
 from closing.calendar.days import WorkdayCalendar
 from closing.calendar.deadlines import WorkdayRule
 from closing.calendar.months import previous_month
@@ -25,11 +25,11 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class PageData:
     """Everything that was read for the page."""
 
     entity: LegalEntity
-    asked: Asked
+    asked: BoardRequest
     board: Scoreboard
     row: Row | None
     rows: Sequence[tuple[date, Row]]
@@ -41,7 +41,7 @@ class _Known:
     writes: bool
 
 
-def _read(entity: LegalEntity, asked: Asked) -> _Known:
+def read_page_data(entity: LegalEntity, asked: BoardRequest) -> PageData:
     month, as_of = asked.month, asked.as_of
     months = [month]
     while len(months) <= MONTHS and months[0] > FIRST_MONTH:
@@ -50,7 +50,7 @@ def _read(entity: LegalEntity, asked: Asked) -> _Known:
     boards = take_snapshots(one, months, as_of)
     rows = [(each, boards[each].rows[0]) for each in months if boards[each].rows]
     years = range(months[0].year, max(month.year, as_of.year) + 2)
-    return _Known(
+    return PageData(
         entity=entity,
         asked=asked,
         board=boards[month],
@@ -65,18 +65,18 @@ def _read(entity: LegalEntity, asked: Asked) -> _Known:
     )
 
 
-def _period_of(known: _Known) -> PeriodDetail | None:
+def period_of(known: PageData) -> PeriodDetail | None:
     """The period that the row is about: of two in one month the one that holds the entity up."""
     if known.row is None:
         return None
     return next((period for period in known.periods if period.id == known.row.period_id), None)
 
 
-def _first_is(policy: EffectivePolicy) -> int:
+def first_day_number(policy: EffectivePolicy) -> int:
     return policy.rule.first_is if isinstance(policy.rule, WorkdayRule) else 1
 
 
-def _first_counted(period: PeriodDetail | None, first_is: int) -> int:
+def first_counted_day(period: PeriodDetail | None, first_is: int) -> int:
     """The number of the first working day by the rule that gave this deadline, else by the policy in force."""
     newest = period.deadlines[-1] if period is not None and period.deadlines else None
     return newest.first_is if newest is not None and newest.first_is is not None else first_is

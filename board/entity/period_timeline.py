@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from board.entity.remark_forms import Form
+from board.entity.remark_forms import RemarkForm
 from board.web import labels
 from board.web.readers import Reader
 from closing.calendar.days import (
@@ -32,7 +32,7 @@ _QUIET = frozenset({PeriodState.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RemarkEntry:
     """A remark as the timeline shows it, and what the reader may do with it."""
 
     id: int
@@ -43,11 +43,11 @@ class Said:
     withdrawn: str = ""
     may_edit: bool = False
     may_withdraw: bool = False
-    form: Form | None = None  # what an edit held that was refused
+    form: RemarkForm | None = None  # what an edit held that was refused
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TimelineEvent:
     """One entry: when (day, time, a note such as "between 16:30 and 16:45"), what, more, and a tone for its mark."""
 
     at: datetime
@@ -57,20 +57,20 @@ class Event:
     more: str = ""
     tone: str = ""
     who: str = ""
-    said: Said | None = None
+    remark: RemarkEntry | None = None
     iso: str = ""
     key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class TimelineViewer:
     """Who is told, as of when, and what they may do."""
 
     reader: Reader
     as_of: datetime
     person_id: int | None = None
     may_write: bool = False
-    refused: tuple[int, Form] | None = None  # the note whose edit was refused, and what it held
+    refused: tuple[int, RemarkForm] | None = None  # the note whose edit was refused, and what it held
 
 
 def events(
@@ -78,8 +78,8 @@ def events(
     row: Row,
     policy: JudgingPolicy,
     calendar: WorkdayCalendar | None,
-    teller: Teller,
-) -> list[Event]:
+    teller: TimelineViewer,
+) -> list[TimelineEvent]:
     """Everything that is known of a period, newest first."""
     found = [
         *_ended(period, row, teller),
@@ -94,15 +94,15 @@ def events(
     ]
 
 
-def _event(at: datetime, zone: tzinfo, teller: Teller, what: str, **beside: object) -> Event:
+def _event(at: datetime, zone: tzinfo, teller: TimelineViewer, what: str, **beside: object) -> TimelineEvent:
     there = at.astimezone(zone)
     year = "" if there.year == teller.as_of.astimezone(zone).year else f" {there.year}"
     place = "" if zone is teller.reader.zone else f" {city(str(zone))}"
     day = f"{labels.short_day(there.date())}{year}"
-    return Event(at, day, f"{there:%H:%M}{place}", what, iso=labels.iso(at) or "", **beside)  # type: ignore[arg-type]
+    return TimelineEvent(at, day, f"{there:%H:%M}{place}", what, iso=labels.iso(at) or "", **beside)  # type: ignore[arg-type]
 
 
-def _ended(period: PeriodDetail, row: Row, teller: Teller) -> Iterator[Event]:
+def _ended(period: PeriodDetail, row: Row, teller: TimelineViewer) -> Iterator[TimelineEvent]:
     zone = zone_named(row.zone)
     at = start_of_day(period.span.last + ONE_DAY, zone)
     if at <= teller.as_of:
@@ -111,7 +111,7 @@ def _ended(period: PeriodDetail, row: Row, teller: Teller) -> Iterator[Event]:
         )
 
 
-def _last_read(period: PeriodDetail, row: Row, teller: Teller) -> Iterator[Event]:
+def _last_read(period: PeriodDetail, row: Row, teller: TimelineViewer) -> Iterator[TimelineEvent]:
     """The newest reading, where it brought nothing new."""
     if row.read_at is None or any(seen.change.seen_at >= row.read_at for seen in period.changes):
         return
@@ -124,7 +124,9 @@ def _last_read(period: PeriodDetail, row: Row, teller: Teller) -> Iterator[Event
 # --- what was seen ------------------------------------------------------------------------------------------------
 
 
-def _changes(period: PeriodDetail, row: Row, policy: JudgingPolicy, teller: Teller) -> Iterator[Event]:
+def _changes(
+    period: PeriodDetail, row: Row, policy: JudgingPolicy, teller: TimelineViewer
+) -> Iterator[TimelineEvent]:
     known: PeriodState | None = None  # the last state that was understood
     before: ChangeWithFacts | None = None
     for seen in period.changes:
@@ -211,7 +213,7 @@ def _window(now: PostingWindowFacts, then: PostingWindowFacts) -> Iterator[str]:
         yield f"Dates {'locked' if now.date_locked else 'unlocked'}"
 
 
-def _between(seen: ChangeWithFacts, teller: Teller) -> str:
+def _between(seen: ChangeWithFacts, teller: TimelineViewer) -> str:
     zone, change = teller.reader.zone, seen.change
     at = labels.clock(change.seen_at, zone, change.seen_at)
     told = []
@@ -229,7 +231,7 @@ def _between(seen: ChangeWithFacts, teller: Teller) -> str:
 # --- deadlines ----------------------------------------------------------------------------------------------------
 
 
-def _deadlines(period: PeriodDetail, teller: Teller) -> Iterator[Event]:
+def _deadlines(period: PeriodDetail, teller: TimelineViewer) -> Iterator[TimelineEvent]:
     before: DeadlineVersion | None = None
     for told in period.deadlines:
         due = f"{weekday_and_day(told.deadline.due_on)} {told.deadline.due_on.year}"
@@ -250,8 +252,12 @@ def _whose(told: DeadlineVersion) -> str:
 
 
 def _crossings(
-    period: PeriodDetail, row: Row, policy: JudgingPolicy, calendar: WorkdayCalendar | None, teller: Teller
-) -> Iterator[Event]:
+    period: PeriodDetail,
+    row: Row,
+    policy: JudgingPolicy,
+    calendar: WorkdayCalendar | None,
+    teller: TimelineViewer,
+) -> Iterator[TimelineEvent]:
     found = crossings(
         [seen.change for seen in period.changes],
         [(told.set_at, told.deadline) for told in period.deadlines],
@@ -275,7 +281,7 @@ def _crossings(
 # --- what was said ------------------------------------------------------------------------------------------------
 
 
-def _remarks(period: PeriodDetail, teller: Teller) -> Iterator[Event]:
+def _remarks(period: PeriodDetail, teller: TimelineViewer) -> Iterator[TimelineEvent]:
     newer = {remark.replaces: remark for remark in period.remarks if remark.replaces is not None}
     by_id = {remark.id: remark for remark in period.remarks}
     for remark in period.remarks:
@@ -289,7 +295,7 @@ def _remarks(period: PeriodDetail, teller: Teller) -> Iterator[Event]:
             teller,
             _verb(remark),
             who=remark.by,
-            said=Said(remark.id, remark.text, remark.by),
+            remark=RemarkEntry(remark.id, remark.text, remark.by),
             tone="said",
             key=f"remark-{remark.id}",
         )
@@ -313,8 +319,11 @@ def _verb(remark: PeriodRemark) -> str:
 
 
 def _note(
-    first: PeriodRemark, newer: dict[int, PeriodRemark], by_id: dict[int, PeriodRemark], teller: Teller
-) -> Event:
+    first: PeriodRemark,
+    newer: dict[int, PeriodRemark],
+    by_id: dict[int, PeriodRemark],
+    teller: TimelineViewer,
+) -> TimelineEvent:
     """A note where it was first written, in its newest wording, with the wordings before."""
     line = [first]
     while (following := newer.get(line[-1].id)) is not None:
@@ -328,7 +337,7 @@ def _note(
     wordings = [remark for remark in line if not remark.withdrawn]
     shown = wordings[-1]
     mine = shown.by_id == teller.person_id
-    said = Said(
+    said = RemarkEntry(
         shown.id,
         "" if last.withdrawn else shown.text,
         first.by,
@@ -343,5 +352,5 @@ def _note(
     )
     what = "wrote a note, withdrawn since" if last.withdrawn else "wrote"
     return _event(
-        first.at, zone, teller, what, who=first.by, said=said, tone="said", key=f"remark-{shown.id}"
+        first.at, zone, teller, what, who=first.by, remark=said, tone="said", key=f"remark-{shown.id}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from board.entity.page_data import _Known
+from board.entity.page_data import PageData
 from board.web import labels
 from entities.models import Connection
 from periods.models import SyncAttempt
@@ -32,10 +32,10 @@ class Attempt:
     took: str
     pages: str  # "" for who does not see all entities of the connection, likewise rows
     rows: str
-    labels: str
+    words: str
 
 
-def _attempt(tried: AttemptSummary, known: _Known) -> Attempt:
+def read_attempt(tried: AttemptSummary, known: PageData) -> Attempt:
     asked = known.asked
     outcome, icon = _OUTCOMES[tried.outcome]
     took = ""
@@ -59,7 +59,7 @@ def _attempt(tried: AttemptSummary, known: _Known) -> Attempt:
     )
 
 
-def _connection(connection: Connection | None) -> str:
+def connection_summary(connection: Connection | None) -> str:
     if connection is None:
         return ""
     minutes = connection.interval_seconds / 60

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from board.web import labels
-from board.web.board_request import Asked
+from board.web.board_request import BoardRequest
 from closing.calendar.days import local_date, weekday_and_day, zone_named
 from closing.facts.period_remarks import MAX_REMARK_LENGTH, OVERDUE_REASON_LABELS, RemarkKind
 from closing.scoreboard.row import Row
@@ -15,7 +15,7 @@ from periods.remarks import MAX_EXPECTED_CLOSE_DAYS, allowed_remark_kinds
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class RejectedRemark:
     """What a form held when it was refused, and why; `field` is the input that it is about."""
 
     kind: str
@@ -24,17 +24,17 @@ class Typed:
     field: str
 
     @property
-    def edit(self) -> tuple[int, Form] | None:
+    def edit(self) -> tuple[int, RemarkForm] | None:
         """The note that was to be edited, and the form that comes back."""
         replaces = self.values.get("replaces", "")
         if not (replaces.isascii() and replaces.isdigit()):
             return None
-        form = Form("note", self.values.get("text", ""), error=self.error, field=self.field, open=True)
+        form = RemarkForm("note", self.values.get("text", ""), error=self.error, field=self.field, open=True)
         return int(replaces), form
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class RemarkForm:
     """One form: its kind, what it holds, and what is wrong with it."""
 
     kind: str
@@ -47,7 +47,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentRemark:
     """One thing that stands: what, more words, and who said it when."""
 
     what: str
@@ -56,21 +56,21 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class SaidCard:
+class RemarksCard:
     """The card; a form is None where it makes no sense or the reader may not write."""
 
-    expected: Standing | None
+    expected: CurrentRemark | None
     expected_past: bool
-    reason: Standing | None
-    expects: bool  # whether an expected close is worth a line; likewise a reason
-    reasons_asked: bool
+    reason: CurrentRemark | None
+    shows_expected_close: bool  # whether an expected close is worth a line; likewise a reason
+    shows_reason: bool
     reason_missing: bool
-    acknowledged: Standing | None
+    acknowledged: CurrentRemark | None
     notes: int
-    expect: Form | None
-    give_reason: Form | None
-    acknowledge: Form | None
-    note: Form | None
+    expect: RemarkForm | None
+    give_reason: RemarkForm | None
+    acknowledge: RemarkForm | None
+    note: RemarkForm | None
     reasons: Sequence[tuple[str, str]] = ()
     first_day: str = ""
     last_day: str = ""
@@ -78,12 +78,18 @@ class SaidCard:
     error: str = ""  # of no input in particular
 
     @property
-    def anything(self) -> bool:
+    def has_content(self) -> bool:
         """Whether there is anything to show at all."""
-        return bool(self.expects or self.reasons_asked or self.acknowledged or self.acknowledge or self.error)
+        return bool(
+            self.shows_expected_close
+            or self.shows_reason
+            or self.acknowledged
+            or self.acknowledge
+            or self.error
+        )
 
 
-def said_card(row: Row, asked: Asked, *, writes: bool, typed: Typed | None) -> SaidCard:
+def remarks_card(row: Row, asked: BoardRequest, *, writes: bool, typed: RejectedRemark | None) -> RemarksCard:
     """What stands, and the forms that make sense for this row and reader; the past is only read."""
     said, zone = row.remarks, asked.reader.zone
     today = local_date(asked.as_of, zone_named(row.zone))
@@ -95,12 +101,12 @@ def said_card(row: Row, asked: Asked, *, writes: bool, typed: Typed | None) -> S
 
     def form(
         kind: RemarkKind, *, reason: str = "", expected_on: str = "", open_: bool = False
-    ) -> Form | None:
+    ) -> RemarkForm | None:
         if kind not in kinds:
             return None
         if typed is not None and typed.kind == kind.value:
             held = typed.values
-            return Form(
+            return RemarkForm(
                 kind.value,
                 held.get("text", ""),
                 held.get("reason", ""),
@@ -109,7 +115,7 @@ def said_card(row: Row, asked: Asked, *, writes: bool, typed: Typed | None) -> S
                 typed.field,
                 open=True,
             )
-        return Form(kind.value, reason=reason, expected_on=expected_on)
+        return RemarkForm(kind.value, reason=reason, expected_on=expected_on)
 
     expected_on = said.expected_on.isoformat() if said.expected_on and said.expected_on >= today else ""
     expect = form(RemarkKind.EXPECTED_CLOSE, expected_on=expected_on)
@@ -117,20 +123,20 @@ def said_card(row: Row, asked: Asked, *, writes: bool, typed: Typed | None) -> S
     acknowledge = form(RemarkKind.ACKNOWLEDGEMENT)
     note = form(RemarkKind.NOTE)
     shown = {each.kind for each in (expect, give_reason, acknowledge, note) if each is not None}
-    return SaidCard(
-        expected=Standing(
+    return RemarksCard(
+        expected=CurrentRemark(
             weekday_and_day(said.expected_on), said.expected_text, by(said.expected_by, said.expected_at)
         )
         if said.expected_on is not None
         else None,
         expected_past=said.expected_on is not None and said.expected_on < today and not row.counts_as_closed,
-        reason=Standing(said.reason, said.reason_text, by(said.reason_by, said.reason_at))
+        reason=CurrentRemark(said.reason, said.reason_text, by(said.reason_by, said.reason_at))
         if said.reason
         else None,
-        expects=said.expected_on is not None or RemarkKind.EXPECTED_CLOSE in sensible,
-        reasons_asked=bool(said.reason) or RemarkKind.OVERDUE_REASON in sensible,
+        shows_expected_close=said.expected_on is not None or RemarkKind.EXPECTED_CLOSE in sensible,
+        shows_reason=bool(said.reason) or RemarkKind.OVERDUE_REASON in sensible,
         reason_missing=row.reason_missing,
-        acknowledged=Standing("", said.acknowledged_text, by(said.acknowledged_by, said.acknowledged_at))
+        acknowledged=CurrentRemark("", said.acknowledged_text, by(said.acknowledged_by, said.acknowledged_at))
         if said.acknowledged_at is not None
         else None,
         notes=said.notes,

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from alerts.routing.silences import LONGEST_REASON, MOST_DAYS
 from board.web import labels
-from board.web.board_request import Asked
+from board.web.board_request import BoardRequest
 from closing.calendar.days import local_date, zone_named
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity
@@ -22,9 +22,9 @@ class SilenceCard:
     `lift_url` is empty where there is nothing to lift here: a group's silence is lifted as a whole, on `all_url`.
     """
 
-    told: str
+    label: str
     of_group: bool
-    place: str
+    target: str
     lift_url: str
     all_url: str
     first_day: str
@@ -34,19 +34,19 @@ class SilenceCard:
     longest: int = LONGEST_REASON
 
     @property
-    def anything(self) -> bool:
-        return bool(self.told or self.place)
+    def has_content(self) -> bool:
+        return bool(self.label or self.target)
 
 
-def silence_card(row: Row, asked: Asked, entity: LegalEntity, *, writes: bool) -> SilenceCard:
+def silence_card(row: Row, asked: BoardRequest, entity: LegalEntity, *, writes: bool) -> SilenceCard:
     """The silence of a row at the moment asked for; nothing is asked of the database."""
     quiet, may = row.silence, writes and not asked.past
     own = quiet if quiet is not None and not quiet.group else None
     today = local_date(asked.as_of, zone_named(entity.zone))
     return SilenceCard(
-        told=labels.silenced(quiet) if quiet is not None else "",
+        label=labels.silenced(quiet) if quiet is not None else "",
         of_group=quiet is not None and own is None,
-        place=f"entity:{entity.code}" if may else "",
+        target=f"entity:{entity.code}" if may else "",
         lift_url=reverse("lift_silence", args=[own.silence_id]) if own is not None and may else "",
         all_url=reverse("silences"),
         first_day=today.isoformat(),

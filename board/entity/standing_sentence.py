@@ -50,7 +50,7 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
             if not standing.days_late:
                 return [(tone, "Past its cut-off"), ("", f" of today, {due}{_at(row)}")]
             return [
-                (tone, f"{_days(standing.days_late, standing.unit)} past"),
+                (tone, f"{days_phrase(standing.days_late, standing.unit)} past"),
                 ("", f" its deadline of {due}{_at(row)}"),
             ]
         case Level.DUE_TODAY:
@@ -60,7 +60,7 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
         case Level.CLOSED_ON_TIME:
             return [("ok", f"{_closed(row)} on time"), ("", _closed_beside(row))]
         case Level.CLOSED_LATE:
-            by = _days(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
+            by = days_phrase(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
             past = (
                 f", {by} past its deadline of {due}{_at(row)}"
                 if standing.days_late
@@ -95,7 +95,7 @@ def _not_due(row: Row, as_of: datetime, due: str) -> Pieces:
         return [("", f"Still running: ends on {weekday_and_day(row.span.last)}{then}")]
     if row.standing.due_in is None:
         return [("", "Not due")]
-    return [("strong", f"Due in {_days(row.standing.due_in)}"), ("", f", on {due}{_at(row)}")]
+    return [("strong", f"Due in {days_phrase(row.standing.due_in)}"), ("", f", on {due}{_at(row)}")]
 
 
 def _closed(row: Row) -> str:
@@ -107,7 +107,7 @@ def _closed_beside(row: Row) -> str:
     if standing.first_closed_on is None or deadline is None:
         return ""
     days = (deadline.due_on - standing.first_closed_on).days
-    early = f"{_days(days)} before" if days > 0 else "on the day of"
+    early = f"{days_phrase(days)} before" if days > 0 else "on the day of"
     first, last = standing.first_closed_on, standing.last_closed_on
     text = f" on {weekday_and_day(first)}, {early} its deadline of {weekday_and_day(deadline.due_on)}"
     if standing.reopened and last is not None and last != first:
@@ -121,18 +121,18 @@ def _at(row: Row) -> str:
     return f" at {row.deadline.cut_off:%H:%M} {city(row.deadline.zone)}"
 
 
-def _days(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:
+def days_phrase(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> str:
     kind = "working " if unit is LatenessUnit.WORKING_DAYS else ""
     return f"{count} {kind}{'day' if count == 1 else 'days'}"
 
 
-def beside(
+def side_notes(
     row: Row, as_of: datetime, policy: JudgingPolicy, calendar: WorkdayCalendar | None, usual: str
 ) -> list[str]:
     """What else a reader wants to know at once: the alert line, the reopening, the expected close, the usual one."""
     standing, deadline, said = row.standing, row.deadline, row.remarks
     told = []
-    if labels.reopened(row):
+    if labels.is_reopened(row):
         on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
         told.append(f"It had been closed{on} and was reopened.")
     if deadline is not None and standing.level in _LATE:

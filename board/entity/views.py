@@ -13,11 +13,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from board.door import scope_of
+from board.door import visible_board_of
 from board.entity.entity_page import EntityPage, entity_page
-from board.entity.remark_forms import Typed
-from board.web.board_request import Asked, ask, asking
-from board.web.layout import shell
+from board.entity.remark_forms import RejectedRemark
+from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.layout import layout_context
 from board.web.readers import wants_fragment
 from board.web.redirects import SeeOther
 from board.web.toolbar import toolbar
@@ -45,8 +45,8 @@ _DONE = {
 
 
 @require_safe
-@asking
-def entity(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
+@board_view
+def entity(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse:
     """The page of one entity in one month at one moment."""
     found = _visible(asked, code)
     seen = request.GET.get("seen")
@@ -55,7 +55,7 @@ def entity(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
     return _page(request, asked, found)
 
 
-def _again(request: HttpRequest, asked: Asked, found: LegalEntity, seen: str) -> HttpResponse:
+def _again(request: HttpRequest, asked: BoardRequest, found: LegalEntity, seen: str) -> HttpResponse:
     """For a page that stays open: all that has no form in it, and word of what else is new.
 
     Where the page had nothing to show and now has, or the other way round, it is loaded as a whole.
@@ -70,10 +70,12 @@ def _again(request: HttpRequest, asked: Asked, found: LegalEntity, seen: str) ->
 
 
 @require_POST
-@asking
-def remark(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
+@board_view
+def remark(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse:
     """Takes one thing that a person says about a period; a refused form comes back as it was typed."""
-    asked = ask(asked.person, {"month": request.POST.get("month", f"{asked.latest:%Y-%m}")}, asked.now)
+    asked = resolve_request(
+        asked.person, {"month": request.POST.get("month", f"{asked.latest_month:%Y-%m}")}, asked.now
+    )
     found = _visible(asked, code)
     kind = request.POST.get("kind", "")
     try:
@@ -82,15 +84,15 @@ def remark(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
         told = {**_shell(asked), "name": found.name, "back": _path(found.code)}
         return render(request, "board/entity_refused.html", told, status=403)
     except InvalidRemark as refused:
-        typed = Typed(kind, {**request.POST.dict()}, str(refused), refused.field)
+        typed = RejectedRemark(kind, {**request.POST.dict()}, str(refused), refused.field)
         return _page(request, asked, found, typed=typed, status=422)
     messages.success(request, "The note is withdrawn." if kept.withdrawn else _DONE[kept.kind])
-    own = f"{asked.question.url(_path(code))}#remark-{kept.pk}"
+    own = f"{asked.query.url(_path(code))}#remark-{kept.pk}"
     wanted = request.POST.get("next", "")
     return SeeOther(wanted if _ours(wanted) else own)
 
 
-def _say(request: HttpRequest, asked: Asked, code: str) -> Remark:
+def _say(request: HttpRequest, asked: BoardRequest, code: str) -> Remark:
     form, by, at, month = request.POST, asked.person, asked.now, asked.month
     text, replaces = form.get("text", ""), form.get("replaces", "")
     match form.get("kind"):
@@ -119,7 +121,7 @@ def _day(text: str) -> date | None:
         raise InvalidRemark("expected_on", f"“{text[:40]}” is no day. Write it like 2026-06-18.") from None
 
 
-def _visible(asked: Asked, code: str) -> LegalEntity:
+def _visible(asked: BoardRequest, code: str) -> LegalEntity:
     """The entity, 404 for one that the person does not see, as for one that does not exist."""
     seen = asked.entities().select_related("group", "calendar", "connection", "owner", "deputy")
     found = seen.filter(code=code).first()
@@ -129,18 +131,23 @@ def _visible(asked: Asked, code: str) -> LegalEntity:
 
 
 def _page(
-    request: HttpRequest, asked: Asked, found: LegalEntity, *, typed: Typed | None = None, status: int = 200
+    request: HttpRequest,
+    asked: BoardRequest,
+    found: LegalEntity,
+    *,
+    typed: RejectedRemark | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     told = _told(asked, found, typed=typed, whole=request.GET.get("history") == "all")
     return render(request, "board/entity.html", {**_shell(asked), **told}, status=status)
 
 
 def _told(
-    asked: Asked, found: LegalEntity, *, typed: Typed | None = None, whole: bool = False
+    asked: BoardRequest, found: LegalEntity, *, typed: RejectedRemark | None = None, whole: bool = False
 ) -> dict[str, object]:
     path = _path(found.code)
     page, board = entity_page(found, asked, path, typed=typed, whole=whole)
-    query = urlencode([*asked.question.pairs(), ("seen", page.version)])
+    query = urlencode([*asked.query.pairs(), ("seen", page.version)])
     return {
         "page": page,
         "title": page.title,
@@ -152,10 +159,10 @@ def _told(
     }
 
 
-def _shell(asked: Asked) -> dict[str, object]:
+def _shell(asked: BoardRequest) -> dict[str, object]:
     """The counts are those of now, of the month that a reader sees without asking: what the links lead to."""
     latest = active_month(asked.now.astimezone(asked.reader.zone).date())
-    return shell(asked.person, "board", scope_of(asked.person, latest, asked.now).board)
+    return layout_context(asked.person, "board", visible_board_of(asked.person, latest, asked.now).board)
 
 
 def _path(code: str) -> str:

@@ -10,15 +10,15 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from board.live.browser_connection import Message, Receive, Send, Stream
-from board.live.hub import Hub, View
+from board.live.hub import Hub, SharedScreen
 
 
-class LiveAnswer(StreamingHttpResponse):
+class StreamResponse(StreamingHttpResponse):
     """Says yes to a browser that wants to listen; `LiveHandler` goes on where Django ends."""
 
-    def __init__(self, view: View, stream: Stream) -> None:
+    def __init__(self, view: SharedScreen, stream: Stream) -> None:
         super().__init__(_nothing(), content_type="text/event-stream")
-        self.view, self.stream = view, stream
+        self.shared_screen, self.stream = view, stream
         self["Cache-Control"] = "no-store"
         self["X-Accel-Buffering"] = "no"  # a proxy must not gather what is told
 
@@ -33,7 +33,7 @@ class _Sender:
 
     def __init__(self, send: Send) -> None:
         self.send = send
-        self.opened: tuple[View, Stream] | None = None
+        self.opened: tuple[SharedScreen, Stream] | None = None
 
     async def __call__(self, message: Message) -> None:
         if self.opened is None or message["type"] == "http.response.start":
@@ -51,9 +51,9 @@ class LiveHandler(ASGIHandler):
         if opened is not None:
             view, stream = opened
             stream.send = send
-            await Hub.here().hold(view, stream, receive)
+            await Hub.for_running_loop().hold(view, stream, receive)
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
-        if isinstance(response, LiveAnswer) and isinstance(send, _Sender):
-            send.opened = response.view, response.stream
+        if isinstance(response, StreamResponse) and isinstance(send, _Sender):
+            send.opened = response.shared_screen, response.stream
         await super().send_response(response, send)

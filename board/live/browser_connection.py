@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-WAITING = 64  # messages that a slow browser may be behind before its stream is ended
+MAX_QUEUED_MESSAGES = 64  # messages that a slow browser may be behind before its stream is ended
 log = structlog.get_logger(__name__)
 
 Message = Mapping[str, Any]
@@ -34,7 +34,7 @@ class Stream:
         """Hand over without waiting; whoever reads too slowly is ended and fetches anew."""
         if self.ended:
             return
-        if data is not None and len(self._waiting) < WAITING:
+        if data is not None and len(self._waiting) < MAX_QUEUED_MESSAGES:
             self._waiting.append(data)
         else:
             self.ended = True

@@ -2,8 +2,9 @@
 
 Browsers that ask the same question and see the same entities share a view: what they must be told is made once.
 Django judges who may listen; then the request is let go of, and what stays of a stream is a few small objects.
-Redis only says that there is something to look for; what it loses, the hub finds by itself within seconds (`SWEEP`).
-A stream is bound to one person, session and access; when any of them changes it ends, and the browser is judged anew.
+Redis only says that there is something to look for; what it loses, the hub finds by itself within seconds
+(`POLL_SECONDS`). A stream is bound to one person, session and access; when any of them changes it ends, and the
+browser is judged anew.
 """
 
 from __future__ import annotations
@@ -24,37 +25,37 @@ from django.db import DatabaseError, connections
 
 from board.door import DoorBackend, visible_ids
 from board.live.browser_connection import Receive, Stream
-from board.live.screen_diff import Shown, beat, message, shown
-from board.scoreboard.screen import Screen, calendars_of, version_of
+from board.live.screen_diff import ScreenState, diff_event, heartbeat, screen_state
+from board.scoreboard.screen import BoardScreen, calendars_of, version_of
 from board.web import board_request as door
 from board.web import labels
-from board.web.board_request import Asked, ask
+from board.web.board_request import BoardRequest, resolve_request
 from closing.calendar.months import active_month
 from closing.scoreboard.board import with_as_of
 from entities.access import access_fingerprints, open_sessions
 from periods.board_cache.cache import BOARD_CACHE
 from periods.board_cache.change_feed import WAKEUP_CHANNEL, changes_since
 
-BEAT = 20.0  # seconds between heartbeats; a browser that misses two says so
-SWEEP = 5.0  # seconds after which the hub looks for news although nobody nudged it
-GATHER = 0.03  # seconds after a look in which a burst of nudges becomes the next one
-ACCESS = (
+HEARTBEAT_SECONDS = 20.0  # seconds between heartbeats; a browser that misses two says so
+POLL_SECONDS = 5.0  # seconds after which the hub looks for news although nobody nudged it
+DEBOUNCE_SECONDS = 0.03  # seconds after a look in which a burst of nudges becomes the next one
+ACCESS_CHECK_SECONDS = (
     15.0  # seconds between looks at whether everybody may still see what they see (05-reliability 4.9: 60)
 )
-RETRY = (1000, 5000)  # milliseconds, at random: browsers do not come back all at once
+RETRY_MILLISECONDS = (1000, 5000)  # milliseconds, at random: browsers do not come back all at once
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
 @dataclass(eq=False)
-class View:
+class SharedScreen:
     """What several streams show alike: a question, asked by people of one zone who see the same entities."""
 
     key: object
-    asked: Asked
+    board_request: BoardRequest
     ids: frozenset[int] | None
-    shown: Shown
+    state: ScreenState
     streams: set[Stream] = field(default_factory=set)
 
 
@@ -64,7 +65,7 @@ class Hub:
     _of: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
     @classmethod
-    def here(cls) -> Hub:
+    def for_running_loop(cls) -> Hub:
         """The hub of the running loop, made when first asked for."""
         loop = asyncio.get_running_loop()
         if (hub := cls._of.get(loop)) is None:
@@ -73,7 +74,7 @@ class Hub:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._views: dict[object, View] = {}
+        self._views: dict[object, SharedScreen] = {}
         self._making = asyncio.Lock()
         self._nudged = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -86,15 +87,15 @@ class Hub:
         """Every open stream."""
         return [stream for view in self._views.values() for stream in view.streams]
 
-    async def view_of(self, opening: Opening) -> View:
+    async def shared_screen(self, opening: StreamOpening) -> SharedScreen:
         """The view that a browser shares or is the first of; its screen is made once, however many come at once."""
         async with self._making:
             if (view := self._views.get(opening.key)) is None:
-                first = await in_thread(lambda: opening.shown)
-                view = View(opening.key, opening.asked, opening.ids, first)
+                first = await in_thread(lambda: opening.first_state)
+                view = SharedScreen(opening.key, opening.board_request, opening.ids, first)
             return self._views.setdefault(view.key, view)
 
-    async def hold(self, view: View, stream: Stream, receive: Receive) -> None:
+    async def hold(self, view: SharedScreen, stream: Stream, receive: Receive) -> None:
         """Keep a stream open, from the greeting until the browser leaves or the stream is ended."""
         view = self._views.setdefault(view.key, view)
         view.streams.add(stream)
@@ -103,7 +104,7 @@ class Hub:
                 stream.put(None)
             else:
                 # The browser compares the version with its page’s: whatever came between is fetched, not missed.
-                stream.put(beat(view.shown.version, _now(), retry=random.randint(*RETRY)))  # noqa: S311 - no secret
+                stream.put(heartbeat(view.state.version, _now(), retry=random.randint(*RETRY_MILLISECONDS)))  # noqa: S311 - no secret
                 self._start()
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -157,7 +158,7 @@ class Hub:
     async def _tell(self) -> None:
         """Look for what is new, and tell every view what has changed for it."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._nudged.wait(), SWEEP)
+            await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
         self._nudged.clear()
         for view in [view for view in self._views.values() if not view.streams]:
             del self._views[view.key]  # its browsers left before they were held
@@ -167,27 +168,27 @@ class Hub:
         if BOARD_CACHE.access_revision != self._access_news:
             await self._check_access()  # first: whoever was shut out before a change is not told of it
         for view, after in found:
-            data = message(view.shown, after)
-            view.shown = after
+            data = diff_event(view.state, after)
+            view.state = after
             if data is not None:
                 for stream in list(view.streams):
                     stream.put(data)
         self._looked_at = begun
-        await asyncio.sleep(GATHER)
+        await asyncio.sleep(DEBOUNCE_SECONDS)
 
     async def _beat(self) -> None:
         """Say that all is told; whoever cannot look into the database says nothing, and browsers say that (70 s)."""
-        await asyncio.sleep(BEAT)
-        if self._loop.time() - self._looked_at > 2 * SWEEP:
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+        if self._loop.time() - self._looked_at > 2 * POLL_SECONDS:
             return
         now = _now()
         for view in list(self._views.values()):
-            data = beat(view.shown.version, now)
+            data = heartbeat(view.state.version, now)
             for stream in list(view.streams):
                 stream.put(data)
 
     async def _guard(self) -> None:
-        await asyncio.sleep(ACCESS)
+        await asyncio.sleep(ACCESS_CHECK_SECONDS)
         await self._check_access()
 
     async def _check_access(self) -> None:
@@ -210,22 +211,22 @@ class Hub:
 
 
 @dataclass(frozen=True)
-class Opening:
+class StreamOpening:
     """What was found at the door for a browser that wants to listen."""
 
     key: object
-    asked: Asked
+    board_request: BoardRequest
     ids: frozenset[int] | None
     stream: Stream
 
     @cached_property
-    def shown(self) -> Shown:
+    def first_state(self) -> ScreenState:
         """The first screen; asked for only where nobody shares the view yet."""
-        return shown(_screen(self.asked, self.ids))
+        return screen_state(_screen(self.board_request, self.ids))
 
 
-def open_for(person_id: int, session_key: str, told: dict[str, str]) -> Opening | None:
-    """Judge who wants to listen to what; None for who may not any more. Raises BadQuestion.
+def authorize_stream(person_id: int, session_key: str, told: dict[str, str]) -> StreamOpening | None:
+    """Judge who wants to listen to what; None for who may not any more. Raises InvalidQuery.
 
     The access is read before what it lets them see: whatever changes in between is found by the next look at it.
     """
@@ -233,20 +234,20 @@ def open_for(person_id: int, session_key: str, told: dict[str, str]) -> Opening 
     person = DoorBackend().get_user(person_id)
     if access is None or person is None:
         return None
-    asked = ask(person, told, door.now())
+    asked = resolve_request(person, told, door.now())
     ids = visible_ids(person)
-    question = asked.question.but(month=asked.month if asked.question.month is not None else None)
-    key = (ids, asked.reader.zone_name, question.query())
-    return Opening(key, asked, ids, Stream(person.pk, session_key, access.fingerprint))
+    question = asked.query.replace(month=asked.month if asked.query.month is not None else None)
+    key = (ids, asked.reader.zone_name, question.querystring())
+    return StreamOpening(key, asked, ids, Stream(person.pk, session_key, access.fingerprint))
 
 
-def _screen(asked: Asked, ids: frozenset[int] | None) -> Screen:
+def _screen(asked: BoardRequest, ids: frozenset[int] | None) -> BoardScreen:
     scope = BOARD_CACHE.board(asked.month, asked.as_of).visible_board(ids)
     board = with_as_of(scope.board, asked.as_of)
     version = version_of(scope, asked.as_of, asked.reader)
-    return Screen(
+    return BoardScreen(
         board,
-        asked.question,
+        asked.query,
         asked.reader,
         scope.cached_board,
         version,
@@ -255,22 +256,25 @@ def _screen(asked: Asked, ids: frozenset[int] | None) -> Screen:
     )
 
 
-def _looked(views: list[View]) -> list[tuple[View, Shown]]:
+def _looked(views: list[SharedScreen]) -> list[tuple[SharedScreen, ScreenState]]:
     """The next screen of every view for which something is new."""
     as_of = door.now()
     BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
     found = []
     for view in views:
-        asked = view.asked
-        month = asked.question.month or active_month(as_of.astimezone(asked.reader.zone).date())
-        before = view.shown.screen
-        assert before.kept is not None
+        asked = view.board_request
+        month = asked.query.month or active_month(as_of.astimezone(asked.reader.zone).date())
+        before = view.state.screen
+        assert before.cached_board is not None
         kept = BOARD_CACHE.board(month, as_of)
         same_day = before.day == as_of.astimezone(asked.reader.zone).date()
-        if same_day and (kept.month, kept.generation) == (before.kept.month, before.kept.generation):
+        if same_day and (kept.month, kept.generation) == (
+            before.cached_board.month,
+            before.cached_board.generation,
+        ):
             continue
-        now = Asked(asked.person, asked.reader, asked.question, as_of, as_of, month, month)
-        found.append((view, shown(_screen(now, view.ids))))
+        now = BoardRequest(asked.person, asked.reader, asked.query, as_of, as_of, month, month)
+        found.append((view, screen_state(_screen(now, view.ids))))
     if found:
         BOARD_CACHE.apply_changes(
             *changes_since(BOARD_CACHE.snapshot_token)

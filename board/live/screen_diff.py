@@ -14,17 +14,17 @@ from datetime import datetime
 
 from django.utils.html import escape
 
-from board.scoreboard.screen import Screen, readings
+from board.scoreboard.screen import BoardScreen, reading_times
 from board.web import labels
-from board.web.controls import filters
+from board.web.controls import filter_form
 from closing.scoreboard.row import Row
 
-MOST = 60  # changed rows that are worth pushing; for more every browser fetches its own page anew
+MAX_PUSHED_ROWS = 60  # changed rows that are worth pushing; for more every browser fetches its own page anew
 _NAMED = 3  # rows that the announcement names
 
 
 @dataclass(frozen=True)
-class Place:
+class TablePosition:
     """One line of the table: a heading or a row, with the keys of the headings it stands under, the nearest last."""
 
     id: str
@@ -32,7 +32,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ScreenState:
     """All that a browser shows of one screen, ready to be compared with the next."""
 
     frame: object  # what stands on the page and is in none of the parts
@@ -40,39 +40,39 @@ class Shown:
     title: str
     parts: Mapping[str, str]  # html by the id of the element that it is
     sums: Mapping[str, str]  # what stands behind the name in each heading, by key
-    places: Sequence[Place]
-    words: Mapping[str, str]  # for each row on the screen, a hash of what it says
+    positions: Sequence[TablePosition]
+    row_digests: Mapping[str, str]  # for each row on the screen, a hash of what it says
     readings: Mapping[int, tuple[str, str]]
     rows: Mapping[str, Row]
-    screen: Screen
+    screen: BoardScreen
 
 
-def shown(screen: Screen) -> Shown:
+def screen_state(screen: BoardScreen) -> ScreenState:
     """Everything of a live screen that may change."""
-    assert screen.kept is not None
-    places: list[Place] = []
+    assert screen.cached_board is not None
+    places: list[TablePosition] = []
     rows: dict[str, Row] = {}
     for section in screen.sections:
         if section.name:
-            places.append(Place(f"group-{section.key}", section.above))
+            places.append(TablePosition(f"group-{section.key}", section.above))
         under = (*section.above, section.key) if section.name else section.above
         for row in section.rows:
             key = f"row-{row.code}"
             rows[key] = row
-            places.append(Place(key, under))
+            places.append(TablePosition(key, under))
     page = screen.page
     headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
     tracked = any(
-        row.track_record for row in screen.whole.rows
+        row.track_record for row in screen.unfiltered.rows
     )  # else the table has no column for the months before
     picks = screen.once("picks", lambda: _picks(screen))
-    return Shown(
+    return ScreenState(
         frame=(page.month_key, headings, bool(rows), tracked, page.scope, page.rule, page.notes),
         version=screen.version,
         title=f"{page.title} · Closeboard",
         parts={
             "verdict": screen.verdict(),
-            "ahead": screen.ahead(),
+            "ahead": screen.upcoming(),
             "warnings": screen.warnings(),
             "chips": screen.chip_row(),
             "freshness": screen.freshness(),
@@ -80,22 +80,22 @@ def shown(screen: Screen) -> Shown:
             **picks,
         },
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},
-        places=places,
+        positions=places,
         # Not the counts in `kept.words`: they begin anew when a board was put away meanwhile.
-        words={key: screen.kept.row_fingerprint(row) for key, row in rows.items()},
-        readings=readings(screen.whole.rows),
+        row_digests={key: screen.cached_board.row_fingerprint(row) for key, row in rows.items()},
+        readings=reading_times(screen.unfiltered.rows),
         rows=rows,
         screen=screen,
     )
 
 
-def _picks(screen: Screen) -> dict[str, str]:
+def _picks(screen: BoardScreen) -> dict[str, str]:
     """The fields of the form that offer what the rows have: a new owner or country is found in them."""
-    found = filters(screen.whole, screen.question)
-    return {f"pick-{pick.name}": screen.pick(pick) for pick in (*found.first, *found.more)}
+    found = filter_form(screen.unfiltered, screen.query)
+    return {f"pick-{pick.name}": screen.select_field(pick) for pick in (*found.first, *found.more)}
 
 
-def message(before: Shown, after: Shown) -> bytes | None:
+def diff_event(before: ScreenState, after: ScreenState) -> bytes | None:
     """The event that takes a browser from one screen to the other; None where it would change nothing.
 
     An event `refetch` where telling each change would cost more than a page (another month, other headings, many
@@ -105,19 +105,19 @@ def message(before: Shown, after: Shown) -> bytes | None:
     again = after.readings != before.readings
     if before.version == after.version:
         return _event(_readings(after.readings), f"{after.version}:{after.version}") if again else None
-    moved = _moved(before.places, after.places)
-    said = [key for key, words_said in after.words.items() if before.words.get(key) != words_said]
+    moved = _moved(before.positions, after.positions)
+    said = [key for key, words_said in after.row_digests.items() if before.row_digests.get(key) != words_said]
     dated = _dated_anew(before, after)
-    text = announcement([after.rows[key] for key in said], after.screen.whole.as_of)
-    if before.screen.whole.month != after.screen.whole.month:
+    text = announcement([after.rows[key] for key in said], after.screen.unfiltered.as_of)
+    if before.screen.unfiltered.month != after.screen.unfiltered.month:
         text = f"The board shows {after.screen.page.month} now."
-    if before.frame != after.frame or len(said) + len(moved) + len(dated) > MOST:
+    if before.frame != after.frame or len(said) + len(moved) + len(dated) > MAX_PUSHED_ROWS:
         return event("refetch", " ".join(text.split()))  # no name may end the line, and the event with it
     html = [f"<title>{escape(after.title)}</title>"]
     for key, part in after.parts.items():
         if before.parts.get(key) != part:
             html.append(_partial(key, part))
-    gone = before.words.keys() - after.words.keys()
+    gone = before.row_digests.keys() - after.row_digests.keys()
     html += [f'<hx-partial hx-target="#{key}" hx-swap="delete"></hx-partial>' for key in sorted(gone)]
     html += _placed(after, moved, [*said, *dated])
     for key, part in after.sums.items():
@@ -130,21 +130,23 @@ def message(before: Shown, after: Shown) -> bytes | None:
     return _event("".join(html), f"{before.version}:{after.version}")
 
 
-def _dated_anew(before: Shown, after: Shown) -> list[str]:
+def _dated_anew(before: ScreenState, after: ScreenState) -> list[str]:
     """Rows that say the same on another day: after midnight "as of 23:50" is "as of Thu 11 Jun 23:50"."""
     if before.screen.day == after.screen.day:
         return []
     return [
-        key for key, row in after.rows.items() if not row.fresh and before.words.get(key) == after.words[key]
+        key
+        for key, row in after.rows.items()
+        if not row.fresh and before.row_digests.get(key) == after.row_digests[key]
     ]
 
 
-def _placed(after: Shown, moved: set[str], said: Sequence[str]) -> list[str]:
+def _placed(after: ScreenState, moved: set[str], said: Sequence[str]) -> list[str]:
     """Rows that say something new, and whatever stands elsewhere now, in the order of the table."""
     wanted = moved | set(said)
     html = []
-    before: Place | None = None
-    for place in after.places:
+    before: TablePosition | None = None
+    for place in after.positions:
         if place.id in wanted:
             style = f"place what:{place.id}"
             if place.id in moved:
@@ -160,7 +162,7 @@ def _placed(after: Shown, moved: set[str], said: Sequence[str]) -> list[str]:
     return html
 
 
-def _moved(before: Sequence[Place], after: Sequence[Place]) -> set[str]:
+def _moved(before: Sequence[TablePosition], after: Sequence[TablePosition]) -> set[str]:
     """The fewest lines to move, or put in, so that one order becomes the other."""
     where = {place.id: at for at, place in enumerate(before)}
     under = {place.id: place.under for place in before}
@@ -203,7 +205,7 @@ def announcement(rows: Sequence[Row], as_of: datetime) -> str:
 
 
 def _told(row: Row, as_of: datetime) -> str:
-    state, text = labels.STATE_LABELS[row.state].lower(), labels.against(row, as_of).text
+    state, text = labels.STATE_LABELS[row.state].lower(), labels.deadline_status(row, as_of).text
     told = text if text.startswith(state) else f"{state}, {text}"
     return told if row.fresh else f"{told}, not confirmed"
 
@@ -231,6 +233,6 @@ def event(name: str, data: str, **fields: object) -> bytes:
     return f"{more}event: {name}\ndata: {data}\n\n".encode()
 
 
-def beat(version: str, now: str, **fields: object) -> bytes:
+def heartbeat(version: str, now: str, **fields: object) -> bytes:
     """The heartbeat: which version a browser should show by now, and the server's time."""
     return event("beat", json.dumps({"version": version, "now": now}), **fields)

@@ -9,21 +9,21 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
-from board.live.asgi_handler import LiveAnswer
-from board.live.hub import Hub, Opening, in_thread, open_for
-from board.web.board_query import BadQuestion
+from board.live.asgi_handler import StreamResponse
+from board.live.hub import Hub, StreamOpening, authorize_stream, in_thread
+from board.web.board_query import InvalidQuery
 
 
 @require_GET
 async def live(request: HttpRequest) -> HttpResponseBase:
     """The stream that keeps a board live (board.live.hub); 401 for who is not signed in, for it is no page."""
     opening = await in_thread(lambda: _opening(request))
-    if not isinstance(opening, Opening):
+    if not isinstance(opening, StreamOpening):
         return opening
-    return LiveAnswer(await Hub.here().view_of(opening), opening.stream)
+    return StreamResponse(await Hub.for_running_loop().shared_screen(opening), opening.stream)
 
 
-def _opening(request: HttpRequest) -> Opening | HttpResponse:
+def _opening(request: HttpRequest) -> StreamOpening | HttpResponse:
     status, refusal = 401, "You are not signed in any more."
     if not request.user.is_authenticated or request.session.session_key is None:
         pass
@@ -31,9 +31,9 @@ def _opening(request: HttpRequest) -> Opening | HttpResponse:
         status, refusal = 400, "The past does not change: only the board of now is live."
     else:
         try:
-            if opening := open_for(request.user.pk, request.session.session_key, request.GET.dict()):
+            if opening := authorize_stream(request.user.pk, request.session.session_key, request.GET.dict()):
                 return opening
-        except BadQuestion as bad:
+        except InvalidQuery as bad:
             status, refusal = 400, str(bad)
     answer = HttpResponse(refusal, content_type="text/plain; charset=utf-8", status=status)
     answer["Cache-Control"] = "no-store"

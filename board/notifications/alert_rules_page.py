@@ -17,7 +17,7 @@ from alerts.routing.alert_policy import (
 )
 from alerts.routing.alert_policy_updates import MOST_STEPS
 from alerts.routing.recipients import load_audiences, recipients
-from board.web.board_request import Asked
+from board.web.board_request import BoardRequest
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 
@@ -27,7 +27,7 @@ _ROLES = tuple((role.value, role.label) for role in Membership.Role)
 
 
 @dataclass(frozen=True, slots=True)
-class TypedStep:
+class StepInput:
     """One step as the form holds it."""
 
     number: int
@@ -62,7 +62,7 @@ class StepForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class EscalationPreview:
     """Whom each step of an entity's escalation tells as things are: "+10: Rosa Bell, Sanne de Wit"."""
 
     name: str
@@ -84,38 +84,42 @@ class RulesPage:
     own_steps: bool
     steps_above: str
     steps_from: str
-    reaches: Sequence[Reach]
+    previews: Sequence[EscalationPreview]
     left: int
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class EligiblePeople:
     """The people whom the steps of a group may name, or name already, by id."""
 
     people: Mapping[int, Person]
-    seeing: frozenset[int]
+    with_access: frozenset[int]
 
     def name(self, pk: int) -> str:
         person = self.people.get(pk)
         if person is None:
             return "somebody who may not see it"
-        return (person.name or person.email) + ("" if pk in self.seeing else " (may not see it any more)")
+        return (person.name or person.email) + (
+            "" if pk in self.with_access else " (may not see it any more)"
+        )
 
 
-def people_of(group: Group) -> Named:
+def eligible_people(group: Group) -> EligiblePeople:
     """The people whom the steps of a group may name, and those of them who may not see it any more."""
     seeing = people_for_steps(group)
     ids = {each.pk for each in seeing}
     gone = Person.objects.filter(pk__in={pk for step in own_policy(group).steps for pk in step.people} - ids)
-    return Named({each.pk: each for each in [*seeing, *gone.order_by("name")]}, frozenset(ids))
+    return EligiblePeople({each.pk: each for each in [*seeing, *gone.order_by("name")]}, frozenset(ids))
 
 
-def typed_of(agreed: GroupAlertPolicy, named: Named) -> tuple[Mapping[str, str], Sequence[TypedStep]]:
+def initial_form_data(
+    agreed: GroupAlertPolicy, named: EligiblePeople
+) -> tuple[Mapping[str, str], Sequence[StepInput]]:
     """The form of what is agreed."""
     digest = {None: "", True: "yes", False: "no"}[agreed.alerts_in_digest]
     days = "" if agreed.due_soon_days is None else str(agreed.due_soon_days)
     steps = [
-        TypedStep(
+        StepInput(
             number, str(step.after_days), step.roles, tuple(named.people[pk].email for pk in step.people)
         )
         for number, step in enumerate(agreed.steps, start=1)
@@ -144,20 +148,20 @@ def _in_a_line(agreed: GroupAlertPolicy) -> list[str]:
 
 
 def rules_page(
-    asked: Asked,
+    asked: BoardRequest,
     group: Group,
     values: Mapping[str, str],
-    steps: Sequence[TypedStep],
+    steps: Sequence[StepInput],
     problems: Mapping[str, str],
 ) -> RulesPage:
     """The page with this form; the preview tells what is kept, not what is typed."""
-    inherited, named = inherited_policy(group), people_of(group)
+    inherited, named = inherited_policy(group), eligible_people(group)
     options = [(each.email, named.name(pk)) for pk, each in named.people.items()]
     reaches, left = _reaches(asked, group)
     forms = [_step(each, place, options, problems) for place, each in enumerate(steps, start=1)]
     if len(steps) < MOST_STEPS:
         number = max((each.number for each in steps), default=0) + 1
-        forms.append(_step(TypedStep(number), len(steps) + 1, options, problems, new=True))
+        forms.append(_step(StepInput(number), len(steps) + 1, options, problems, new=True))
     return RulesPage(
         code=group.code,
         name=group.name,
@@ -169,7 +173,7 @@ def rules_page(
         own_steps=bool(steps),
         steps_above="; ".join(_told(step, named) for step in inherited.steps),
         steps_from=_from(inherited.steps_from),
-        reaches=reaches,
+        previews=reaches,
         left=left,
     )
 
@@ -194,7 +198,7 @@ def _digest(value: str, inherited: InheritedAlertPolicy) -> list[tuple[str, str,
 
 
 def _step(
-    typed: TypedStep,
+    typed: StepInput,
     place: int,
     options: Sequence[tuple[str, str]],
     problems: Mapping[str, str],
@@ -216,7 +220,7 @@ def _step(
     )
 
 
-def _told(step: EscalationStepRule, named: Named) -> str:
+def _told(step: EscalationStepRule, named: EligiblePeople) -> str:
     """A step in a few words: "+10 administrators, Rosa Bell"."""
     labels = dict(_ROLES)
     whom = [_PLURALS.get(role, labels.get(role, role)) for role in step.roles]
@@ -232,7 +236,7 @@ _PLURALS = {
 }
 
 
-def _reaches(asked: Asked, group: Group) -> tuple[list[Reach], int]:
+def _reaches(asked: BoardRequest, group: Group) -> tuple[list[EscalationPreview], int]:
     """Whom the steps that are agreed tell, for the first entities below; and how many more there are."""
     below = asked.entities().filter(group__path__startswith=group.path).order_by("name", "code")
     shown = list(below.select_related("group")[:SHOWN])
@@ -259,8 +263,8 @@ def _reach(
     steps: Sequence[EscalationStepRule],
     told: Sequence[set[int]],
     names: Mapping[int, str],
-) -> Reach:
-    return Reach(
+) -> EscalationPreview:
+    return EscalationPreview(
         entity.name,
         entity.code,
         [

@@ -12,36 +12,42 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
 from alerts.routing.alert_policy_updates import InvalidAlertPolicy, update_alert_policy
-from board.notifications.alert_rules_page import TypedStep, groups_page, people_of, rules_page, typed_of
-from board.web.board_request import Asked, ask, asking
-from board.web.layout import shell
+from board.notifications.alert_rules_page import (
+    StepInput,
+    eligible_people,
+    groups_page,
+    initial_form_data,
+    rules_page,
+)
+from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from entities.access import administered_groups
 from entities.models import Group, Person
 
 
 @require_safe
-@asking
-def alert_rules(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def alert_rules(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """The groups that the person administers, each with its rules in a line; for nobody else this exists."""
-    asked = ask(asked.person, {}, asked.now)
+    asked = resolve_request(asked.person, {}, asked.now)
     groups = list(administered_groups(asked.person))
     if not groups:
         raise Http404
-    told = {**shell(asked.person, "alerts", asked.board()), "groups": groups_page(groups)}
+    told = {**layout_context(asked.person, "alerts", asked.board()), "groups": groups_page(groups)}
     return render(request, "board/alert_rules.html", told)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@asking
-def alert_rules_of(request: HttpRequest, asked: Asked, code: str) -> HttpResponse:
+@board_view
+def group_alert_rules(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse:
     """The rules of one group; a POST agrees what its form says."""
-    asked = ask(asked.person, {}, asked.now)
+    asked = resolve_request(asked.person, {}, asked.now)
     group = administered_groups(asked.person).filter(code=code).first()
     if group is None:
         raise Http404
     if request.method != "POST":
-        return _page(request, asked, group, typed_of(own_policy(group), people_of(group)), {})
+        return _page(request, asked, group, initial_form_data(own_policy(group), eligible_people(group)), {})
     typed, steps = request.POST.dict(), _steps(request.POST)
     wanted, problems = _read(typed, steps)
     if wanted is not None:
@@ -55,12 +61,12 @@ def alert_rules_of(request: HttpRequest, asked: Asked, code: str) -> HttpRespons
     return SeeOther(reverse("alert_rules_of", args=[group.code]))
 
 
-def _steps(form: QueryDict) -> list[TypedStep]:
+def _steps(form: QueryDict) -> list[StepInput]:
     """The steps that the form holds, in its order, without those that were emptied or are to be removed."""
     numbers = sorted({int(name[5:-5]) for name in form if _is_days(name)})
     found = []
     for number in numbers:
-        step = TypedStep(
+        step = StepInput(
             number,
             form.get(f"step-{number}-days", "").strip(),
             tuple(form.getlist(f"step-{number}-roles")),
@@ -78,7 +84,7 @@ def _is_days(name: str) -> bool:
 
 
 def _read(
-    typed: Mapping[str, str], steps: Sequence[TypedStep]
+    typed: Mapping[str, str], steps: Sequence[StepInput]
 ) -> tuple[GroupAlertPolicy | None, dict[str, str]]:
     problems: dict[str, str] = {}
     days = typed.get("due_soon_days", "").strip()
@@ -108,7 +114,7 @@ def _number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 4
 
 
-def _as_typed(field: str, steps: Sequence[TypedStep]) -> str:
+def _as_typed(field: str, steps: Sequence[StepInput]) -> str:
     """The input that a refusal is about: its steps are counted without those that were left empty."""
     what, _, rest = field.partition("-")
     number, _, name = rest.partition("-")
@@ -117,13 +123,13 @@ def _as_typed(field: str, steps: Sequence[TypedStep]) -> str:
 
 def _page(
     request: HttpRequest,
-    asked: Asked,
+    asked: BoardRequest,
     group: Group,
-    typed: tuple[Mapping[str, str], Sequence[TypedStep]],
+    typed: tuple[Mapping[str, str], Sequence[StepInput]],
     problems: Mapping[str, str],
     *,
     status: int = 200,
 ) -> HttpResponse:
     page = rules_page(asked, group, *typed, problems)
-    told = {**shell(asked.person, "alerts", asked.board()), "page": page}
+    told = {**layout_context(asked.person, "alerts", asked.board()), "page": page}
     return render(request, "board/alert_rules_of.html", told, status=status)

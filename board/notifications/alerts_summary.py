@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from alerts.channels.state import PAUSE
-from alerts.models import Channel, Delivery
-from board.notifications.open_alerts import Known
+from alerts.models import Channel
+from board.notifications.notice_phrasing import DeliveryState
+from board.notifications.open_alerts import OpenAlerts
 from board.web import labels
-from board.web.board_request import Asked
-from board.web.readers import may_try
+from board.web.board_request import BoardRequest
+from board.web.readers import may_send_test
 from closing.calendar.days import month_and_year
-
-State = Delivery.State
 
 _RELEASE = "Once you are sure that nothing goes out twice, release it: manage.py mails release"
 
@@ -24,7 +23,7 @@ _RETRY = "What could not be sent is tried again by: manage.py mails retry"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AlertsSummary:
     """What the head of the page says: a sentence, what belongs to it, and a tone."""
 
     text: str
@@ -32,24 +31,24 @@ class Answer:
     tone: str
 
 
-def _answer(asked: Asked, found: Known) -> Answer:
+def alerts_summary(asked: BoardRequest, found: OpenAlerts) -> AlertsSummary:
     """What there is to do: a mail server that takes nothing first, then who has not been told, then the good news."""
     past_line, details = _past_the_line(found)
     if asked.past:
-        return Answer(past_line, details, "alert" if found.alerting else "open")
+        return AlertsSummary(past_line, details, "alert" if found.alerting else "open")
     stopped = _stopped(asked)
     if stopped is not None:
         waits = _waiting(found)
-        return Answer(
+        return AlertsSummary(
             stopped[0], [stopped[1], waits, f"{past_line}.", *details], "alert" if waits else "unsure"
         )
     qualified, tone = _qualified(found)
-    if found.messages.get(State.PARKED) and may_try(asked.person):
+    if found.messages.get(DeliveryState.PARKED) and may_send_test(asked.person):
         details = [*details, _RETRY]
-    return Answer(f"{past_line}{qualified}", details, tone)
+    return AlertsSummary(f"{past_line}{qualified}", details, tone)
 
 
-def _past_the_line(found: Known) -> tuple[str, list[str]]:
+def _past_the_line(found: OpenAlerts) -> tuple[str, list[str]]:
     count = len({each.row.code for each in found.alerting})
     if count:
         one = found.alerting[0]
@@ -67,15 +66,15 @@ def _past_the_line(found: Known) -> tuple[str, list[str]]:
     return f"Nobody is{' known to be' if unsure else ''} past the alert line", details
 
 
-def _waiting(found: Known) -> str:
-    count = found.messages.get(State.WAITING, 0) + found.messages.get(State.SENDING, 0)
+def _waiting(found: OpenAlerts) -> str:
+    count = found.messages.get(DeliveryState.WAITING, 0) + found.messages.get(DeliveryState.SENDING, 0)
     return f"{count} {'message waits' if count == 1 else 'messages wait'}." if count else ""
 
 
-def _qualified(found: Known) -> tuple[str, str]:
+def _qualified(found: OpenAlerts) -> tuple[str, str]:
     """What follows "2 entities are past the alert line", and the tone."""
-    lonely = sum(each.nobody for each in found.open)
-    parked = found.messages.get(State.PARKED, 0)
+    lonely = sum(each.lacks_recipient for each in found.open)
+    parked = found.messages.get(DeliveryState.PARKED, 0)
     waits = _waiting(found)
     untold = sum(not each.notices for each in found.alerting)
     if lonely:
@@ -88,14 +87,14 @@ def _qualified(found: Known) -> tuple[str, str]:
         return f", nobody has been told of {'it' if untold == 1 else 'them'}", "unsure"
     if untold:
         return f"; {untold} {'has' if untold == 1 else 'have'} not been told of", "unsure"
-    if found.alerting and all(each.told for each in found.alerting):
+    if found.alerting and all(each.all_sent for each in found.alerting):
         return ", everybody has been told", "alert"
     return "", "unsure" if found.queue.unconfirmed else "alert" if found.alerting else "open"
 
 
-def _stopped(asked: Asked) -> tuple[str, str] | None:
+def _stopped(asked: BoardRequest) -> tuple[str, str] | None:
     """Why no message leaves at all and what helps; None while they do."""
-    administers = may_try(asked.person)
+    administers = may_send_test(asked.person)
     if not settings.MAILS_LEAVE:
         helps = (
             "Set MAIL_URL in the environment and start again."
@@ -121,10 +120,10 @@ def _stopped(asked: Asked) -> tuple[str, str] | None:
     )
 
 
-def _nothing_yet(found: Known) -> str:
+def nothing_yet_message(found: OpenAlerts) -> str:
     lines = sorted({row.alert_after_days for row in found.board.rows}) or [5]
     over = " or ".join(map(str, lines))
     text = f"A message goes out when an entity is more than {over} days past its deadline."
-    if all(each.watched for each in found.open):
+    if all(each.read_before_deadline for each in found.open):
         return text
     return f"{text} What was past its deadline before it was first read is not told of."

@@ -9,14 +9,13 @@ from django.db.models import Count, Max, Q
 
 from alerts.models import Channel, Delivery, Destination, Trouble
 from alerts.outbox.stats import ChannelStats, channel_stats
-from board.notifications.notice_phrasing import KINDS
+from board.notifications.notice_phrasing import NOTICE_KIND_LABELS, DeliveryState
 from board.web import labels
-from board.web.board_request import Asked
+from board.web.board_request import BoardRequest
 from closing.judging.notices import NoticeKind
 from entities.models import Group
 
-State = Delivery.State
-USUAL = (
+DEFAULT_KINDS = (
     *(
         NoticeKind.ALERT,
         NoticeKind.ESCALATION,
@@ -56,7 +55,7 @@ _HELP = {
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class DestinationHealth:
     """Whether posts arrive: a word with its icon and tone, and sentences that say more."""
 
     icon: str
@@ -66,7 +65,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DestinationLine:
     """One destination of the list."""
 
     uid: str
@@ -78,22 +77,22 @@ class Line:
     enabled: bool
     signed: bool
     waiting: int
-    health: Health
+    health: DestinationHealth
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class DestinationForm:
     """The form of one destination, as typed, with what is wrong with each field. The address is never in it."""
 
     values: Mapping[str, str]
     kinds: Sequence[tuple[str, str, str, bool]]
-    ways: Sequence[tuple[str, str, str, bool]]
+    channel_options: Sequence[tuple[str, str, str, bool]]
     groups: Sequence[tuple[str, str, bool]]
     problems: Mapping[str, str]
-    place: Destination | None
+    destination: Destination | None
 
 
-def lines(asked: Asked, places: Sequence[Destination]) -> list[Line]:
+def lines(asked: BoardRequest, places: Sequence[Destination]) -> list[DestinationLine]:
     """The destinations with their health; the same four queries whatever their number."""
     known, sent = channel_stats(), _sent(places)
     channels = {each.name: each for each in Channel.objects.all()}
@@ -112,13 +111,13 @@ def lines(asked: Asked, places: Sequence[Destination]) -> list[Line]:
             held=held,
         )
         found.append(
-            Line(
+            DestinationLine(
                 uid=str(place.uid),
                 name=place.name,
                 kind=place.get_kind_display(),
                 group=place.group.name,
                 host=f"{place.host}/…",
-                kinds=", ".join(KINDS[NoticeKind(each)] for each in place.kinds),
+                kinds=", ".join(NOTICE_KIND_LABELS[NoticeKind(each)] for each in place.kinds),
                 enabled=place.enabled,
                 signed=place.kind == Destination.Kind.WEBHOOK,
                 waiting=way.waiting,
@@ -129,7 +128,7 @@ def lines(asked: Asked, places: Sequence[Destination]) -> list[Line]:
 
 
 def _sent(places: Sequence[Destination]) -> dict[int, Mapping[str, object]]:
-    taken = Delivery.objects.filter(destination__in=places, state=State.SENT).order_by()
+    taken = Delivery.objects.filter(destination__in=places, state=DeliveryState.SENT).order_by()
     counted = taken.values("destination").annotate(
         last=Max("ended_at"), count=Count("pk", filter=Q(trouble=None))
     )
@@ -137,7 +136,7 @@ def _sent(places: Sequence[Destination]) -> dict[int, Mapping[str, object]]:
 
 
 def _health(
-    asked: Asked,
+    asked: BoardRequest,
     place: Destination,
     way: ChannelStats,
     channel: Channel | None,
@@ -145,7 +144,7 @@ def _health(
     sent: Mapping[str, object] | None,
     *,
     held: bool,
-) -> Health:
+) -> DestinationHealth:
     zone, now = asked.reader.zone, asked.now
 
     def clock(moment: object) -> str:
@@ -159,9 +158,11 @@ def _health(
         f"{way.failed} {'message' if way.failed == 1 else 'messages'} cannot be sent." if way.failed else ""
     )
     if not place.enabled:
-        return Health("not_started", "Switched off", "quiet", [last, *filter(None, [parked])])
+        return DestinationHealth("not_started", "Switched off", "quiet", [last, *filter(None, [parked])])
     if held:
-        return Health("warning", "Sending is on hold", "waits", [*filter(None, [waits, parked]), last])
+        return DestinationHealth(
+            "warning", "Sending is on hold", "waits", [*filter(None, [waits, parked]), last]
+        )
     if channel is not None and channel.words:
         text = "Refuses our posts" if trouble is not None and trouble.refused else "Does not take posts now"
         since = f"So since {clock(trouble.began_at)}." if trouble is not None else ""
@@ -173,12 +174,14 @@ def _health(
         )
         said = f"{channel.words.rstrip('.')}."
         more = " ".join(filter(None, [since, again])), " ".join(filter(None, [waits, parked, last]))
-        return Health("warning", text, "alert", [said, *more])
+        return DestinationHealth("warning", text, "alert", [said, *more])
     if parked:
-        return Health("warning", "Some posts were refused", "alert", [parked, *filter(None, [waits]), last])
+        return DestinationHealth(
+            "warning", "Some posts were refused", "alert", [parked, *filter(None, [waits]), last]
+        )
     if not sent:
-        return Health("info", "Not tried yet", "quiet", [last, *filter(None, [waits])])
-    return Health("closed", "Works", "ok", [last, *filter(None, [waits])])
+        return DestinationHealth("info", "Not tried yet", "quiet", [last, *filter(None, [waits])])
+    return DestinationHealth("closed", "Works", "ok", [last, *filter(None, [waits])])
 
 
 def form(
@@ -187,18 +190,22 @@ def form(
     groups: Sequence[Group],
     problems: Mapping[str, str],
     place: Destination | None = None,
-) -> Form:
+) -> DestinationForm:
     """The form of a destination that is to be made, or of `place`."""
     kind = place.kind if place is not None else values.get("kind", "")
-    return Form(
+    return DestinationForm(
         values=values,
-        kinds=[(each.value, KINDS[each], _ABOUT[each], each.value in kinds) for each in NoticeKind],
-        ways=[(each.value, each.label, _HELP[each], each.value == kind) for each in Destination.Kind],
+        kinds=[
+            (each.value, NOTICE_KIND_LABELS[each], _ABOUT[each], each.value in kinds) for each in NoticeKind
+        ],
+        channel_options=[
+            (each.value, each.label, _HELP[each], each.value == kind) for each in Destination.Kind
+        ],
         groups=[
             (each.code, _indented(each, groups), each.code == values.get("group", "")) for each in groups
         ],
         problems=problems,
-        place=place,
+        destination=place,
     )
 
 

@@ -32,15 +32,15 @@ from alerts.channels.errors import ChannelMisconfigured, PermanentFailure, Tempo
 from alerts.channels.post_transport import send_post
 from alerts.channels.posts import build_test_post, render_post
 from alerts.models import Destination
-from board.notifications.destinations_page import USUAL, form, lines
-from board.web.board_request import Asked, ask, asking
-from board.web.layout import shell
+from board.notifications.destinations_page import DEFAULT_KINDS, form, lines
+from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from entities.access import administered_groups
 from entities.models import Group
 from infra.secrets import SecretUnreadable
 
-APART = 10  # seconds between two test posts to one destination
+TEST_POST_INTERVAL = 10  # seconds between two test posts to one destination
 
 log = structlog.get_logger(__name__)
 View = Callable[..., HttpResponse]
@@ -49,10 +49,10 @@ View = Callable[..., HttpResponse]
 def _administering(view: View) -> View:
     """Lets in who administers a group, with those groups; and finds the destination that the address names."""
 
-    @asking
+    @board_view
     @wraps(view)
-    def door(request: HttpRequest, asked: Asked, uid: UUID | None = None) -> HttpResponse:
-        asked = ask(asked.person, {}, asked.now)
+    def door(request: HttpRequest, asked: BoardRequest, uid: UUID | None = None) -> HttpResponse:
+        asked = resolve_request(asked.person, {}, asked.now)
         groups = list(administered_groups(asked.person))
         if not groups:
             raise Http404
@@ -74,20 +74,23 @@ def _places(groups: Sequence[Group]):  # type: ignore[no-untyped-def]
 
 @require_safe
 @_administering
-def destinations(request: HttpRequest, asked: Asked, groups: Sequence[Group]) -> HttpResponse:
+def destination_list(request: HttpRequest, asked: BoardRequest, groups: Sequence[Group]) -> HttpResponse:
     """Every destination of the groups that the person administers, with its health."""
-    told = {**shell(asked.person, "alerts", asked.board()), "lines": lines(asked, list(_places(groups)))}
+    told = {
+        **layout_context(asked.person, "alerts", asked.board()),
+        "lines": lines(asked, list(_places(groups))),
+    }
     told["zone"] = asked.reader.zone_name
     return render(request, "board/destinations.html", told)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @_administering
-def destination_add(request: HttpRequest, asked: Asked, groups: Sequence[Group]) -> HttpResponse:
+def destination_add(request: HttpRequest, asked: BoardRequest, groups: Sequence[Group]) -> HttpResponse:
     """The form of a new destination; a POST makes it, and shows the secret of a webhook once."""
     if request.method != "POST":
         values = {"kind": Destination.Kind.TEAMS.value, "group": groups[0].code}
-        return _form(request, asked, groups, values, [each.value for each in USUAL], {})
+        return _form(request, asked, groups, values, [each.value for each in DEFAULT_KINDS], {})
     wanted = _wanted(request, groups)
     try:
         place, secret = add_destination(wanted, asked.person, asked.now)
@@ -101,8 +104,8 @@ def destination_add(request: HttpRequest, asked: Asked, groups: Sequence[Group])
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @_administering
-def destination(
-    request: HttpRequest, asked: Asked, groups: Sequence[Group], place: Destination
+def destination_edit(
+    request: HttpRequest, asked: BoardRequest, groups: Sequence[Group], place: Destination
 ) -> HttpResponse:
     """The form of one destination; an address that is left empty stays as it is."""
     if request.method != "POST":
@@ -122,8 +125,8 @@ def destination(
 
 @require_POST
 @_administering
-def try_destination(
-    request: HttpRequest, asked: Asked, _: Sequence[Group], place: Destination
+def destination_send_test(
+    request: HttpRequest, asked: BoardRequest, _: Sequence[Group], place: Destination
 ) -> HttpResponse:
     """Post a test at once and say what was answered."""
     if _may_now(request, place):
@@ -133,8 +136,8 @@ def try_destination(
 
 @require_POST
 @_administering
-def switch_destination(
-    request: HttpRequest, asked: Asked, _: Sequence[Group], place: Destination
+def destination_switch(
+    request: HttpRequest, asked: BoardRequest, _: Sequence[Group], place: Destination
 ) -> HttpResponse:
     """Switch a destination off or on."""
     on = request.POST.get("on") == "yes"
@@ -147,7 +150,7 @@ def switch_destination(
 @require_POST
 @_administering
 def destination_remove(
-    request: HttpRequest, asked: Asked, _: Sequence[Group], place: Destination
+    request: HttpRequest, asked: BoardRequest, _: Sequence[Group], place: Destination
 ) -> HttpResponse:
     """Remove a destination for good; the form has asked whether that is meant."""
     remove_destination(place, asked.now)
@@ -157,8 +160,8 @@ def destination_remove(
 
 @require_POST
 @_administering
-def rotate_destination(
-    request: HttpRequest, asked: Asked, _: Sequence[Group], place: Destination
+def destination_rotate_secret(
+    request: HttpRequest, asked: BoardRequest, _: Sequence[Group], place: Destination
 ) -> HttpResponse:
     """Make another secret for a webhook and show it once."""
     if place.kind != Destination.Kind.WEBHOOK:
@@ -172,9 +175,14 @@ def rotate_destination(
 
 
 def _shown_once(
-    request: HttpRequest, asked: Asked, place: Destination, secret: str, *, new: bool
+    request: HttpRequest, asked: BoardRequest, place: Destination, secret: str, *, new: bool
 ) -> HttpResponse:
-    told = {"place": place, "secret": secret, "new": new, **shell(asked.person, "alerts", asked.board())}
+    told = {
+        "place": place,
+        "secret": secret,
+        "new": new,
+        **layout_context(asked.person, "alerts", asked.board()),
+    }
     return render(request, "board/destination_secret.html", told)
 
 
@@ -196,7 +204,7 @@ def _typed(request: HttpRequest) -> Mapping[str, str]:
 
 def _form(
     request: HttpRequest,
-    asked: Asked,
+    asked: BoardRequest,
     groups: Sequence[Group],
     values: Mapping[str, str],
     kinds: Sequence[str],
@@ -206,7 +214,7 @@ def _form(
     status: int = 200,
 ) -> HttpResponse:
     told = {
-        **shell(asked.person, "alerts", asked.board()),
+        **layout_context(asked.person, "alerts", asked.board()),
         "form": form(values, kinds, groups, problems, place),
         "typed_url": bool(request.POST.get("url")),
     }
@@ -215,16 +223,16 @@ def _form(
 
 def _may_now(request: HttpRequest, place: Destination) -> bool:
     try:
-        if cache.add(f"trial-post-{place.pk}", 1, APART):
+        if cache.add(f"trial-post-{place.pk}", 1, TEST_POST_INTERVAL):
             return True
     except RedisError:
         messages.error(request, "Redis does not answer, so nothing was posted. Try again in a minute.")
         return False
-    messages.warning(request, f"“{place.name}” has just had one. Try again in {APART} seconds.")
+    messages.warning(request, f"“{place.name}” has just had one. Try again in {TEST_POST_INTERVAL} seconds.")
     return False
 
 
-def _try(request: HttpRequest, asked: Asked, place: Destination) -> None:
+def _try(request: HttpRequest, asked: BoardRequest, place: Destination) -> None:
     said = build_test_post(place, asked.person.name or asked.person.email, asked.now)
     try:
         send_post(place, render_post(place, f"msg_{uuid4().hex}", said, [], asked.now))

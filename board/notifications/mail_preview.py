@@ -21,7 +21,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
 from board.web import labels
-from board.web.layout import shell
+from board.web.layout import layout_context
 from board.web.readers import Reader, signed_in
 from entities.models import Person
 
@@ -54,7 +54,7 @@ class Mail:
     html_url: str
 
 
-def folder() -> Path | None:
+def mail_folder() -> Path | None:
     """Where mails are written instead of sent; None where they are sent."""
     if settings.EMAIL_BACKEND != _FOLDER_BACKEND:
         return None
@@ -69,7 +69,7 @@ def sent_mails(request: HttpRequest) -> HttpResponse:
     reader = Reader.in_zone(person.zone)
     found = [_mail(key, message, reader) for key, message in _newest(where, SHOWN + 1)]
     told = {"mails": found[:SHOWN], "more": len(found) > SHOWN, "shown": SHOWN, "zone": reader.zone_name}
-    return render(request, "board/sent_mails.html", {**told, **shell(person, "alerts")})
+    return render(request, "board/sent_mails.html", {**told, **layout_context(person, "alerts")})
 
 
 @require_safe
@@ -88,7 +88,7 @@ def sent_mail_html(request: HttpRequest, key: str) -> HttpResponse:
 
 def _door(request: HttpRequest) -> tuple[Person, Path]:
     """The person and the folder; to everybody but superusers it is not there."""
-    person, where = cast("Person", request.user), folder()
+    person, where = cast("Person", request.user), mail_folder()
     if where is None or not person.is_superuser:
         raise Http404
     return person, where

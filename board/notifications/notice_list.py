@@ -7,20 +7,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
-from alerts.models import Delivery, DeliveryLine, Notice
-from board.web.board_request import Asked
-from board.web.filters import within
-from board.web.params import EVERY_KIND, Sought
+from alerts.models import DeliveryLine, Notice
+from board.notifications.notice_phrasing import DeliveryState
+from board.web.board_request import BoardRequest
+from board.web.filters import group_and_descendants
+from board.web.params import EVERY_KIND, NoticeFilter
 from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
 from entities.access import administered_entities
 from entities.models import Membership
 
-State = Delivery.State
-OF_DIGESTS = [NoticeKind.LATE.value, NoticeKind.DUE_SOON.value, NoticeKind.NO_DEADLINE.value]
+DIGEST_ONLY_KINDS = [NoticeKind.LATE.value, NoticeKind.DUE_SOON.value, NoticeKind.NO_DEADLINE.value]
 
 
-def visible_notices(asked: Asked) -> QuerySet[Notice]:
+def visible_notices(asked: BoardRequest) -> QuerySet[Notice]:
     """Every notice of what the person may see, as of the moment asked for, newest first.
 
     Of connections that read an entity of theirs, and of groups that they see as a whole.
@@ -36,9 +36,9 @@ def visible_notices(asked: Asked) -> QuerySet[Notice]:
     )
 
 
-def sought_notices(asked: Asked, sought: Sought, board: Scoreboard) -> QuerySet[Notice]:
+def filtered_notices(asked: BoardRequest, sought: NoticeFilter, board: Scoreboard) -> QuerySet[Notice]:
     """The notices that pass every filter, newest first, with all that tells of them."""
-    question, found = asked.question, visible_notices(asked)
+    question, found = asked.query, visible_notices(asked)
     if question.q:
         text = question.q
         found = found.filter(
@@ -46,7 +46,7 @@ def sought_notices(asked: Asked, sought: Sought, board: Scoreboard) -> QuerySet[
             | Q(period__entity__code__icontains=text)
             | Q(period__entity__owner__name__icontains=text)
         )
-    if (groups := within(board.groups, question.group)) is not None:
+    if (groups := group_and_descendants(board.groups, question.group)) is not None:
         found = found.filter(period__entity__group__code__in=groups)
     if question.owner:
         found = found.filter(period__entity__owner__name=question.owner)
@@ -55,7 +55,7 @@ def sought_notices(asked: Asked, sought: Sought, board: Scoreboard) -> QuerySet[
     if question.erp:
         found = found.filter(period__entity__connection__name=question.erp)
     if not sought.kind:
-        found = found.exclude(kind__in=OF_DIGESTS)
+        found = found.exclude(kind__in=DIGEST_ONLY_KINDS)
     elif sought.kind != EVERY_KIND:
         found = found.filter(kind=sought.kind)
     if sought.month is not None:
@@ -71,14 +71,14 @@ def _with_message(message: str) -> Q:
         case "nobody":
             return ~Q(Exists(lines)) & ~Q(kind__in=INFORMATIONAL_KINDS)
         case "cancelled":
-            return Q(Exists(lines.filter(Q(delivery__state=State.CANCELLED) | ~Q(left_out=""))))
+            return Q(Exists(lines.filter(Q(delivery__state=DeliveryState.CANCELLED) | ~Q(left_out=""))))
         case "waiting":
-            return Q(Exists(lines.filter(delivery__state__in=[State.WAITING, State.SENDING])))
+            return Q(Exists(lines.filter(delivery__state__in=[DeliveryState.WAITING, DeliveryState.SENDING])))
         case _:
             return Q(Exists(lines.filter(delivery__state=message, left_out="")))
 
 
-def lines_of(notices: Iterable[Notice]) -> dict[int, list[DeliveryLine]]:
+def delivery_lines_by_notice(notices: Iterable[Notice]) -> dict[int, list[DeliveryLine]]:
     """The messages of these notices by notice, each with its recipient, in one query."""
     found: dict[int, list[DeliveryLine]] = defaultdict(list)
     lines = DeliveryLine.objects.filter(notice__in=[each.pk for each in notices])
@@ -87,9 +87,11 @@ def lines_of(notices: Iterable[Notice]) -> dict[int, list[DeliveryLine]]:
     return found
 
 
-def administered(asked: Asked, lines: Mapping[int, Sequence[DeliveryLine]], ids: Collection[int]) -> set[int]:
+def administered_entity_ids(
+    asked: BoardRequest, lines: Mapping[int, Sequence[DeliveryLine]], ids: Collection[int]
+) -> set[int]:
     """Those of the entities whose servers' words the person may read; asked only where a server said something."""
-    said = {State.WAITING, State.SENDING, State.PARKED}
+    said = {DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.PARKED}
     if not any(line.delivery.words and line.delivery.state in said for own in lines.values() for line in own):
         return set()
     return set(administered_entities(asked.person).filter(pk__in=ids).values_list("pk", flat=True))

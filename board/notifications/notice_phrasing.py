@@ -14,9 +14,9 @@ from closing.judging.notification_schedule import Cadence
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 
-State = Delivery.State
+DeliveryState = Delivery.State
 
-KINDS = {
+NOTICE_KIND_LABELS = {
     NoticeKind.ALERT: "Alert",
     NoticeKind.ESCALATION: "Escalation",
     NoticeKind.UNCONFIRMED: "Cannot be confirmed",
@@ -64,7 +64,7 @@ _NAMED = 4  # people that are named at once; the others fold away
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class DeliverySummary:
     """People whose messages about one notice stand alike; `tone` is ok, waits, quiet or alert.
 
     `rest` are those beyond the first few. `detail` says more: the next try, and what the server said for whom may
@@ -80,7 +80,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NoticeSummary:
     """One notice: what it was, when, why, what was known when it was decided, and its messages."""
 
     kind: str
@@ -89,11 +89,11 @@ class Told:
     when: str
     iso: str
     reason: str
-    known: Sequence[str]
-    messages: Sequence[Message]
+    recorded_facts: Sequence[str]
+    messages: Sequence[DeliverySummary]
 
 
-def told(
+def summarize_notice(
     notice: Notice,
     lines: Iterable[DeliveryLine],
     reader: Reader,
@@ -102,7 +102,7 @@ def told(
     past: bool = False,
     unit: LatenessUnit | None = None,
     to_administrators: bool = False,
-) -> Told:
+) -> NoticeSummary:
     """A notice in the reader's words; it comes with its policy version, each line with its delivery and recipient.
 
     `past`: messages stand as they stood at `as_of`. `unit` is what the entity's lateness counts now, for notices
@@ -110,15 +110,15 @@ def told(
     addresses.
     """
     kind = NoticeKind(notice.kind)
-    name = KINDS[kind] + (f", step {notice.step}" if kind is NoticeKind.ESCALATION else "")
-    return Told(
+    name = NOTICE_KIND_LABELS[kind] + (f", step {notice.step}" if kind is NoticeKind.ESCALATION else "")
+    return NoticeSummary(
         kind=name,
         icon=_ICONS[kind],
         tone=_TONES[kind],
         when=labels.clock(notice.raised_at, reader.zone, as_of),
         iso=labels.iso(notice.raised_at) or "",
         reason=notice.reason[:1].upper() + notice.reason[1:],
-        known=_known(notice, reader, as_of, unit),
+        recorded_facts=_known(notice, reader, as_of, unit),
         messages=_messages(notice, lines, reader, as_of, past=past, to_administrators=to_administrators),
     )
 
@@ -161,24 +161,30 @@ def _messages(
     *,
     past: bool,
     to_administrators: bool,
-) -> list[Message]:
-    alike: dict[Message, list[str]] = {}
+) -> list[DeliverySummary]:
+    alike: dict[DeliverySummary, list[str]] = {}
     for line in lines:
         if not past or line.delivery.made_at <= as_of:
             message = _message(notice, line, reader, as_of, past=past, to_administrators=to_administrators)
             alike.setdefault(message, []).append(line.delivery.to)
     if not alike:
         if notice.kind == NoticeKind.CLEARED.value:
-            return [Message("info", "Nobody had been told that it was late, so nobody is told", "quiet")]
+            return [
+                DeliverySummary("info", "Nobody had been told that it was late, so nobody is told", "quiet")
+            ]
         if notice.kind in INFORMATIONAL_KINDS:
-            return [Message("info", "Nobody has a role for the group itself, so nobody is told", "quiet")]
-        return [Message("warning", NOBODY, "alert", detail=_WHY_NOBODY)]
+            return [
+                DeliverySummary("info", "Nobody has a role for the group itself, so nobody is told", "quiet")
+            ]
+        return [DeliverySummary("warning", NOBODY, "alert", detail=_WHY_NOBODY)]
     found = []
     for message, people in sorted(alike.items(), key=lambda each: _FIRST.index(each[0].tone)):
         names = sorted(people, key=str.casefold)
         shown = names if len(names) <= _NAMED + 1 else names[:_NAMED]
         found.append(
-            Message(message.icon, message.text, message.tone, shown, names[len(shown) :], message.detail)
+            DeliverySummary(
+                message.icon, message.text, message.tone, shown, names[len(shown) :], message.detail
+            )
         )
     return found
 
@@ -191,33 +197,33 @@ def _message(
     *,
     past: bool,
     to_administrators: bool,
-) -> Message:
+) -> DeliverySummary:
     delivery = line.delivery
     ended = delivery.ended_at
-    state = State(delivery.state)
+    state = DeliveryState(delivery.state)
     if past and (ended is None or ended > as_of):
-        state = State.WAITING
+        state = DeliveryState.WAITING
     said = delivery.words if to_administrators and not past else ""
-    if state is State.CANCELLED or (line.left_out and state is State.SENT):
+    if state is DeliveryState.CANCELLED or (line.left_out and state is DeliveryState.SENT):
         why = f": {line.left_out}" if line.left_out else ""
-        return Message("not_started", f"{State.CANCELLED.label}{why}", "quiet")
-    if state is State.SENT and ended is not None:
-        return Message("closed", f"Sent {labels.clock(ended, reader.zone, as_of)}", "ok")
-    if state is State.PARKED:
+        return DeliverySummary("not_started", f"{DeliveryState.CANCELLED.label}{why}", "quiet")
+    if state is DeliveryState.SENT and ended is not None:
+        return DeliverySummary("closed", f"Sent {labels.clock(ended, reader.zone, as_of)}", "ok")
+    if state is DeliveryState.PARKED:
         detail = said if to_administrators else "An administrator can see why."
-        return Message("warning", State.PARKED.label, "alert", detail=detail)
-    if state is State.SENDING:
-        return Message("mail", State.SENDING.label, "waits")
+        return DeliverySummary("warning", DeliveryState.PARKED.label, "alert", detail=detail)
+    if state is DeliveryState.SENDING:
+        return DeliverySummary("mail", DeliveryState.SENDING.label, "waits")
     if not past and not delivery.attempts and delivery.due_at > as_of:
         comes = labels.clock(delivery.due_at, reader.zone, as_of)
         if (name := _DIGESTS.get(delivery.rhythm)) is not None:
-            return Message("mail", f"In the {name} digest of {comes}", "quiet")
+            return DeliverySummary("mail", f"In the {name} digest of {comes}", "quiet")
         if delivery.due_at > as_of + _A_WHILE:
-            return Message("stale", f"Waits until {comes}, as its reader rests", "waits")
+            return DeliverySummary("stale", f"Waits until {comes}, as its reader rests", "waits")
     since = labels.clock(notice.raised_at, reader.zone, as_of)
     tried = "" if past else _tried(delivery, reader, as_of)
     detail = " ".join(filter(None, [tried, said]))
-    return Message("stale", f"Waiting since {since}", "waits", detail=detail)
+    return DeliverySummary("stale", f"Waiting since {since}", "waits", detail=detail)
 
 
 def _tried(delivery: Delivery, reader: Reader, as_of: datetime) -> str:

@@ -11,10 +11,11 @@ from functools import cached_property
 from django.db.models import Count, Min
 
 from alerts.models import DeliveryLine, Notice, Overrun
-from board.notifications.notice_list import OF_DIGESTS, State, visible_notices
-from board.reports.overdue_queue import Queue, queue_of
-from board.web.board_query import Question
-from board.web.board_request import Asked
+from board.notifications.notice_list import DIGEST_ONLY_KINDS, visible_notices
+from board.notifications.notice_phrasing import DeliveryState
+from board.reports.overdue_queue import OverdueQueue, overdue_queue
+from board.web.board_query import BoardQuery
+from board.web.board_request import BoardRequest
 from closing.calendar.days import local_date, zone_named
 from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
@@ -26,7 +27,7 @@ _TELLS_OF_OPEN = [NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value, NoticeKi
 
 
 @dataclass(frozen=True)
-class Open:
+class OpenAlert:
     """One month of an entity that is past the alert line, or of which somebody was told and which is not closed.
 
     `notices` are those of the episode that runs, oldest first; `states` the states of their messages that count.
@@ -37,31 +38,33 @@ class Open:
     row: Row
     notices: Sequence[Notice]
     states: Mapping[int, frozenset[str]]
-    watched: bool = True
+    read_before_deadline: bool = True
 
     @property
     def alerting(self) -> bool:
         return self.row.standing.alerting
 
     @cached_property
-    def nobody(self) -> bool:
+    def lacks_recipient(self) -> bool:
         """Whether there is a notice that no person could be found for."""
         return any(
             each.pk not in self.states for each in self.notices if each.kind not in INFORMATIONAL_KINDS
         )
 
     @cached_property
-    def told(self) -> bool:
+    def all_sent(self) -> bool:
         """Whether the mail server has taken at least one message of each notice."""
-        return bool(self.notices) and all(State.SENT in self.states.get(each.pk, ()) for each in self.notices)
+        return bool(self.notices) and all(
+            DeliveryState.SENT in self.states.get(each.pk, ()) for each in self.notices
+        )
 
 
 @dataclass(frozen=True)
-class Known:
+class OpenAlerts:
     """Everything open, furthest behind first, and how many of their messages stand how."""
 
-    queue: Queue
-    open: Sequence[Open]
+    queue: OverdueQueue
+    open: Sequence[OpenAlert]
     messages: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -69,15 +72,15 @@ class Known:
         return self.queue.board
 
     @cached_property
-    def alerting(self) -> list[Open]:
+    def alerting(self) -> list[OpenAlert]:
         return [each for each in self.open if each.alerting]
 
 
-def known(asked: Asked) -> Known:
+def open_alerts(asked: BoardRequest) -> OpenAlerts:
     """What is open at the moment asked for, of all that the person may see; the snapshot says how late it is."""
-    latest = replace(asked, question=Question(at=asked.question.at), month=asked.latest)
-    queue = queue_of(latest)
-    rows = {(row.entity_id, month): row for each in queue.everyone for month, row in each.months}
+    latest = replace(asked, query=BoardQuery(at=asked.query.at), month=asked.latest_month)
+    queue = overdue_queue(latest)
+    rows = {(row.entity_id, month): row for each in queue.unfiltered for month, row in each.months}
     rows |= _noticed(latest, queue, rows.keys())
     by_period = {row.period_id: row for row in rows.values() if row.period_id is not None}
     notices = _of_the_episode(by_period.keys(), asked.as_of)
@@ -91,13 +94,15 @@ def known(asked: Asked) -> Known:
         own = notices.get(row.period_id or 0, [])
         if row.standing.alerting or (own and not row.counts_as_closed):
             states_of_own = {each.pk: states[each.pk] for each in own if each.pk in states}
-            found.append(Open(month, row, own, states_of_own, _watched(row, first_reads)))
+            found.append(OpenAlert(month, row, own, states_of_own, _watched(row, first_reads)))
     found.sort(key=lambda each: (-each.row.standing.days_late, each.month, each.row.name.casefold()))
     counts = DeliveryLine.objects.filter(notice__in=ids, left_out="").values_list("delivery__state")
-    return Known(queue, found, dict(counts.annotate(Count("delivery", distinct=True))))
+    return OpenAlerts(queue, found, dict(counts.annotate(Count("delivery", distinct=True))))
 
 
-def _noticed(asked: Asked, queue: Queue, have: Collection[tuple[int, date]]) -> dict[tuple[int, date], Row]:
+def _noticed(
+    asked: BoardRequest, queue: OverdueQueue, have: Collection[tuple[int, date]]
+) -> dict[tuple[int, date], Row]:
     """Rows of periods that somebody was told of and that are not closed, though not past the line."""
     told_of = visible_notices(asked).filter(kind__in=_TELLS_OF_OPEN)
     if not asked.past:
@@ -127,7 +132,9 @@ def _of_the_episode(period_ids: Collection[int], as_of: datetime) -> dict[int, l
         if closed_at is not None:
             past[period].append(closed_at)
     found: dict[int, list[Notice]] = defaultdict(list)
-    notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of).exclude(kind__in=OF_DIGESTS)
+    notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of).exclude(
+        kind__in=DIGEST_ONLY_KINDS
+    )
     for each in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
         period = each.period_id or 0
         before = past[period]
@@ -145,7 +152,7 @@ def _states(notice_ids: Collection[int]) -> dict[int, frozenset[str]]:
     found: dict[int, set[str]] = defaultdict(set)
     lines = DeliveryLine.objects.filter(notice__in=notice_ids).order_by()
     for notice, state, left_out in lines.values_list("notice", "delivery__state", "left_out").distinct():
-        found[notice].add(State.CANCELLED if left_out else state)
+        found[notice].add(DeliveryState.CANCELLED if left_out else state)
     return {notice: frozenset(states) for notice, states in found.items()}
 
 

@@ -19,23 +19,23 @@ from redis import RedisError
 
 from alerts.channels.email.transport import mail_connection, send_mail
 from alerts.channels.errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
-from board.notifications.mail_preview import folder
+from board.notifications.mail_preview import mail_folder
 from board.web import labels
-from board.web.readers import Reader, may_try, signed_in
+from board.web.readers import Reader, may_send_test, signed_in
 from board.web.redirects import SeeOther
 from entities.models import Person
 
-APART = 60  # seconds between two of one person
+TEST_MESSAGE_INTERVAL = 60  # seconds between two of one person
 
 log = structlog.get_logger(__name__)
 
 
 @require_POST
 @signed_in
-def trial_message(request: HttpRequest) -> HttpResponse:
+def send_test_message(request: HttpRequest) -> HttpResponse:
     """Send a message to the person themself and say what the mail server answered."""
     person = cast("Person", request.user)
-    if not may_try(person):
+    if not may_send_test(person):
         raise PermissionDenied
     back = SeeOther(reverse("alerts"))
     if not settings.MAILS_LEAVE:
@@ -48,7 +48,7 @@ def trial_message(request: HttpRequest) -> HttpResponse:
 def _may_now(request: HttpRequest, person: Person) -> bool:
     """Whether the person has sent none in the last minute; says why not."""
     try:
-        if cache.add(f"trial-message-{person.pk}", 1, APART):
+        if cache.add(f"trial-message-{person.pk}", 1, TEST_MESSAGE_INTERVAL):
             return True
     except RedisError:
         messages.error(request, "Redis does not answer, so nothing was sent. Try again in a minute.")
@@ -78,7 +78,11 @@ def _try(request: HttpRequest, person: Person) -> None:
     except TemporaryFailure as wrong:
         messages.error(request, f"It could not be sent just now. {wrong}")
     else:
-        taken = "has been written to the folder of mails" if folder() else "has been taken by the mail server"
+        taken = (
+            "has been written to the folder of mails"
+            if mail_folder()
+            else "has been taken by the mail server"
+        )
         messages.success(request, f"A message to {person.email} {taken}.")
         return
     log.warning("trial message not sent", person=person.pk)

@@ -28,19 +28,19 @@ from alerts.routing.silences import (
     visible_silences,
 )
 from board.web import labels
-from board.web.board_request import Asked, ask, asking
+from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.controls import page_number
-from board.web.layout import shell
+from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from closing.calendar.days import full_date, local_date
 from entities.access import writable_entities
 from entities.models import Group, LegalEntity
 
-SHOWN = 50  # silences that are over, on one page
+PAGE_SIZE = 50  # silences that are over, on one page
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SilenceLine:
     """One silence as the page lists it; `lift_url` is empty for who may not lift it, and for one that is over."""
 
     what: str
@@ -56,7 +56,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class SilenceForm:
     """The form: what can be chosen, what it holds and what is wrong with it, by field."""
 
     groups: Sequence[tuple[str, str]]
@@ -70,10 +70,10 @@ class Form:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@asking
-def silences(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def silences(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """Those in force, those that are over, and the form that makes one."""
-    asked = ask(asked.person, {}, asked.now)  # a question of a board means nothing here
+    asked = resolve_request(asked.person, {}, asked.now)  # a question of a board means nothing here
     if request.method != "POST":
         return _page(request, asked, {"place": request.GET.get("place", "")})
     typed = request.POST.dict()
@@ -96,8 +96,8 @@ def silences(request: HttpRequest, asked: Asked) -> HttpResponse:
 
 
 @require_POST
-@asking
-def lift(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
+@board_view
+def lift(request: HttpRequest, asked: BoardRequest, pk: int) -> HttpResponse:
     """End a silence now."""
     silence = _silence(asked, pk)
     try:
@@ -114,8 +114,8 @@ def lift(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
 
 
 @require_POST
-@asking
-def again(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
+@board_view
+def again(request: HttpRequest, asked: BoardRequest, pk: int) -> HttpResponse:
     """Silence the same again, until the same day and with the same words."""
     silence = _silence(asked, pk)
     place = silence_target(silence)
@@ -126,7 +126,11 @@ def again(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
     except InvalidSilence as refused:
         typed = {"place": _key(place), "last_day": str(silence.last_day), "reason": silence.reason}
         return _page(
-            request, ask(asked.person, {}, asked.now), typed, {refused.field: str(refused)}, status=422
+            request,
+            resolve_request(asked.person, {}, asked.now),
+            typed,
+            {refused.field: str(refused)},
+            status=422,
         )
     said = f"{_name(place)} is silenced again until {labels.short_day(made.last_day)}."
     messages.success(request, said, extra_tags=reverse("lift_silence", args=[made.pk]))
@@ -136,7 +140,7 @@ def again(request: HttpRequest, asked: Asked, pk: int) -> HttpResponse:
 # --- what a form says ---------------------------------------------------------------------------------------------
 
 
-def _place(key: str, asked: Asked) -> SilenceTarget:
+def _place(key: str, asked: BoardRequest) -> SilenceTarget:
     """What is meant, 404 for what the person does not see; raises InvalidSilence where nothing is chosen."""
     kind, _, code = key.partition(":")
     if not code:
@@ -152,7 +156,7 @@ def _place(key: str, asked: Asked) -> SilenceTarget:
     raise Http404
 
 
-def _sees(asked: Asked, group: Group) -> bool:
+def _sees(asked: BoardRequest, group: Group) -> bool:
     return (
         silenceable_groups(asked.person).filter(pk=group.pk).exists()
         or asked.entities().filter(group__path__startswith=group.path).exists()
@@ -168,7 +172,7 @@ def _day(text: str) -> date | None:
         raise InvalidSilence("last_day", f"“{text[:20]}” is no day. Write it like 2026-06-18.") from None
 
 
-def _silence(asked: Asked, pk: int) -> Silence:
+def _silence(asked: BoardRequest, pk: int) -> Silence:
     found = visible_silences(asked.person).filter(pk=pk).first()
     if found is None:
         raise Http404
@@ -184,9 +188,9 @@ def _back(request: HttpRequest) -> HttpResponse:
     return SeeOther(reverse("silences"))
 
 
-def _refused(request: HttpRequest, asked: Asked, silence: Silence) -> HttpResponse:
+def _refused(request: HttpRequest, asked: BoardRequest, silence: Silence) -> HttpResponse:
     told = {
-        **shell(asked.person, "alerts", asked.board()),
+        **layout_context(asked.person, "alerts", asked.board()),
         "name": _name(silence_target(silence)),
         "back": reverse("silences"),
     }
@@ -198,7 +202,7 @@ def _refused(request: HttpRequest, asked: Asked, silence: Silence) -> HttpRespon
 
 def _page(
     request: HttpRequest,
-    asked: Asked,
+    asked: BoardRequest,
     typed: Mapping[str, str],
     problems: Mapping[str, str] | None = None,
     *,
@@ -214,14 +218,15 @@ def _page(
     in_force = still_in_force(list(open_), asked.now)
     quiet = {_key(silence_target(each)) for each in in_force}
     over = seen.exclude(pk__in=[each.pk for each in in_force])
-    pages = max(1, -(-over.count() // SHOWN))
+    pages = max(1, -(-over.count() // PAGE_SIZE))
     number = page_number(request.GET.get("page", ""), pages)
     path = reverse("silences")
     told = {
-        **shell(asked.person, "alerts", asked.board()),
+        **layout_context(asked.person, "alerts", asked.board()),
         "in_force": [_line(each, asked, may, over=False) for each in in_force],
         "over": [
-            _line(each, asked, may - quiet, over=True) for each in over[(number - 1) * SHOWN : number * SHOWN]
+            _line(each, asked, may - quiet, over=True)
+            for each in over[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         ],
         "form": _form(groups, entities, asked, typed, problems or {}) if may or problems else None,
         "older": f"{path}?page={number + 1}" if number < pages else "",
@@ -234,12 +239,12 @@ def _page(
 def _form(
     groups: Sequence[Group],
     entities: Sequence[LegalEntity],
-    asked: Asked,
+    asked: BoardRequest,
     typed: Mapping[str, str],
     problems: Mapping[str, str],
-) -> Form:
+) -> SilenceForm:
     today = local_date(asked.now, asked.reader.zone)
-    return Form(
+    return SilenceForm(
         [(_key(each), f"{each.name} and all below it") for each in groups],
         [(_key(each), f"{each.name} ({each.code})") for each in entities],
         today.isoformat(),
@@ -249,12 +254,12 @@ def _form(
     )
 
 
-def _line(silence: Silence, asked: Asked, may: set[str], *, over: bool) -> Line:
+def _line(silence: Silence, asked: BoardRequest, may: set[str], *, over: bool) -> SilenceLine:
     place, now = silence_target(silence), asked.now
     key = _key(place)
     own = isinstance(place, LegalEntity)
     may_again = over and key in may and silence.last_day >= local_date(now, asked.reader.zone)
-    return Line(
+    return SilenceLine(
         what=_name(place),
         about=place.code if own else "all of the group",
         url=reverse("entity", args=[place.code]) if own else f"{reverse('scoreboard')}?group={place.code}",
@@ -270,14 +275,14 @@ def _line(silence: Silence, asked: Asked, may: set[str], *, over: bool) -> Line:
     )
 
 
-def _ended(silence: Silence, asked: Asked) -> str:
+def _ended(silence: Silence, asked: BoardRequest) -> str:
     if silence.lifted_at is None or silence.lifted_by is None:
         return "ended with its last day"
     by = _who(silence.lifted_by.name, silence.lifted_by.email)
     return f"lifted by {by}, {_clock(silence.lifted_at, asked)}"
 
 
-def _clock(moment: datetime, asked: Asked) -> str:
+def _clock(moment: datetime, asked: BoardRequest) -> str:
     return labels.clock(moment, asked.reader.zone, asked.now)
 
 

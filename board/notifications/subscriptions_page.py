@@ -12,9 +12,9 @@ from alerts.models import Delivery
 from alerts.routing.alert_policy import effective_alert_rules
 from alerts.routing.preferences import NotificationPreferences, notification_hours_of
 from board.notifications.notice_list import visible_notices
-from board.notifications.notice_phrasing import KINDS
+from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from board.web import labels
-from board.web.board_request import Asked
+from board.web.board_request import BoardRequest
 from closing.calendar.days import local_date
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import (
@@ -28,14 +28,14 @@ from closing.judging.notification_schedule import (
 from closing.phrasing import day_and_clock
 from entities.models import WorkCalendar
 
-RHYTHMS = {
+CADENCE_LABELS = {
     Cadence.IMMEDIATE: "At once",
     Cadence.DAILY: "Daily digest",
     Cadence.WEEKLY: "Weekly digest",
     Cadence.NEVER: "Never",
 }
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-ABOUT = {
+NOTICE_KIND_HELP = {
     NoticeKind.ALERT: "An entity is further past its deadline than its alert line allows.",
     NoticeKind.ESCALATION: "It still is not closed, and a step of its group's escalation has come.",
     NoticeKind.UNCONFIRMED: "An entity would be past its alert line, and nobody can tell, as it is not read.",
@@ -56,7 +56,7 @@ _NAMED = 3  # groups that a sentence names
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class PreferencesForm:
     """What the form holds, by the names of its inputs, and what is wrong with it, by the same names."""
 
     values: Mapping[str, str]
@@ -64,20 +64,20 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CadenceChoice:
     """One kind of notice: what it is, what may be chosen, and why no more where it is less."""
 
     name: str
     label: str
     about: str
     options: Sequence[tuple[str, str, bool]]  # value, text, chosen
-    usual: str
+    default: str
     locked: str
     problem: str
 
 
 @dataclass(frozen=True, slots=True)
-class StandsIn:
+class DeputyAssignment:
     """An entity and who is told in whose place."""
 
     entity: str
@@ -89,8 +89,8 @@ class StandsIn:
 class SubscriptionsPage:
     """Everything on the page, in words."""
 
-    promised: Sequence[Choice]
-    others: Sequence[Choice]
+    mandatory: Sequence[CadenceChoice]
+    optional: Sequence[CadenceChoice]
     values: Mapping[str, str]
     problems: Mapping[str, str]
     weekdays: Sequence[tuple[str, str, bool]]
@@ -98,12 +98,12 @@ class SubscriptionsPage:
     zone: str
     next: Sequence[str]
     away: str
-    deputies: Sequence[StandsIn]
-    stands_in: Sequence[StandsIn]
-    as_usual: bool
+    deputies: Sequence[DeputyAssignment]
+    deputy_for: Sequence[DeputyAssignment]
+    is_default: bool
 
 
-def form_of(now: NotificationPreferences, calendars: Sequence[WorkCalendar]) -> Form:
+def form_of(now: NotificationPreferences, calendars: Sequence[WorkCalendar]) -> PreferencesForm:
     """The form as it stands for what is arranged; `calendars` are those that may be chosen."""
 
     def text(value: object) -> str:
@@ -115,10 +115,10 @@ def form_of(now: NotificationPreferences, calendars: Sequence[WorkCalendar]) -> 
     values["calendar"] = next((each.code for each in calendars if each.pk == now.calendar), "")
     values["digest_weekday"] = str(now.digest_weekday)
     values["rests_on_days_off"] = "on" if now.rests_on_days_off else ""
-    return Form(values)
+    return PreferencesForm(values)
 
 
-def calendars_of(asked: Asked, now: NotificationPreferences) -> list[WorkCalendar]:
+def calendars_of(asked: BoardRequest, now: NotificationPreferences) -> list[WorkCalendar]:
     """The calendars that somebody may go by: those of the entities they see, and the one they have."""
     found = WorkCalendar.objects.filter(
         Q(pk__in=asked.entities().values("calendar")) | Q(pk=now.calendar or 0)
@@ -127,16 +127,25 @@ def calendars_of(asked: Asked, now: NotificationPreferences) -> list[WorkCalenda
 
 
 def subscriptions_page(
-    asked: Asked, form: Form, now: NotificationPreferences, calendars: Sequence[WorkCalendar]
+    asked: BoardRequest,
+    form: PreferencesForm,
+    now: NotificationPreferences,
+    calendars: Sequence[WorkCalendar],
 ) -> SubscriptionsPage:
     """The page for the person who asks, who has arranged `now`; the same few queries whatever they see."""
     locked, in_digest = _locked(asked)
-    made = [_choice(kind, form, locked, in_digest=in_digest) for kind in KINDS]
+    made = [_choice(kind, form, locked, in_digest=in_digest) for kind in NOTICE_KIND_LABELS]
     values = form.values
     owned, deputised = _stand_ins(asked)
     return SubscriptionsPage(
-        promised=[choice for kind, choice in zip(KINDS, made, strict=True) if kind in MANDATORY_KINDS],
-        others=[choice for kind, choice in zip(KINDS, made, strict=True) if kind not in MANDATORY_KINDS],
+        mandatory=[
+            choice for kind, choice in zip(NOTICE_KIND_LABELS, made, strict=True) if kind in MANDATORY_KINDS
+        ],
+        optional=[
+            choice
+            for kind, choice in zip(NOTICE_KIND_LABELS, made, strict=True)
+            if kind not in MANDATORY_KINDS
+        ],
         values=values,
         problems=form.problems,
         weekdays=[
@@ -150,29 +159,29 @@ def subscriptions_page(
         next=_next(asked, now, in_digest=in_digest),
         away=_away(asked, now),
         deputies=owned,
-        stands_in=deputised,
-        as_usual=now == NotificationPreferences(),
+        deputy_for=deputised,
+        is_default=now == NotificationPreferences(),
     )
 
 
-def _choice(kind: NoticeKind, form: Form, locked: str, *, in_digest: bool) -> Choice:
+def _choice(kind: NoticeKind, form: PreferencesForm, locked: str, *, in_digest: bool) -> CadenceChoice:
     name, promised = f"kind-{kind.value}", kind in MANDATORY_KINDS
     offered = allowed_cadences(kind, in_digest=in_digest)
     typed = form.values.get(name, "")
     chosen = Cadence(typed) if typed in {each.value for each in Cadence} else None
     now = effective_cadence(kind, chosen, in_digest=in_digest)
-    return Choice(
+    return CadenceChoice(
         name=name,
-        label=KINDS[kind],
-        about=ABOUT[kind],
-        options=[(each.value, RHYTHMS[each], each is now) for each in offered],
-        usual=RHYTHMS[DEFAULT_CADENCES[kind]],
+        label=NOTICE_KIND_LABELS[kind],
+        about=NOTICE_KIND_HELP[kind],
+        options=[(each.value, CADENCE_LABELS[each], each is now) for each in offered],
+        default=CADENCE_LABELS[DEFAULT_CADENCES[kind]],
         locked=locked if promised else "",
         problem=form.problems.get(name, ""),
     )
 
 
-def _locked(asked: Asked) -> tuple[str, bool]:
+def _locked(asked: BoardRequest) -> tuple[str, bool]:
     """What is said of the kinds that are promised, and whether any of the person's groups lets them wait."""
     rows = list(asked.entities().values_list("pk", "group__path", "group__name"))
     rules = effective_alert_rules((pk, path) for pk, path, _ in rows)
@@ -196,7 +205,7 @@ def _listed(names: set[str]) -> str:
 # --- what comes next ------------------------------------------------------------------------------------------------
 
 
-def _next(asked: Asked, now: NotificationPreferences, *, in_digest: bool) -> list[str]:
+def _next(asked: BoardRequest, now: NotificationPreferences, *, in_digest: bool) -> list[str]:
     """When the next digests come and what waits in them, a sentence each; also of what is held back until then."""
     rhythms = {effective_cadence(kind, now.cadences.get(kind), in_digest=in_digest) for kind in NoticeKind}
     waiting = {
@@ -225,7 +234,7 @@ def _next(asked: Asked, now: NotificationPreferences, *, in_digest: bool) -> lis
     return found
 
 
-def _when(moment: datetime, asked: Asked) -> str:
+def _when(moment: datetime, asked: BoardRequest) -> str:
     zone = asked.reader.zone
     there = day_and_clock(moment, zone, asked.now)
     day = local_date(moment, zone)
@@ -237,7 +246,7 @@ def _when(moment: datetime, asked: Asked) -> str:
 # --- being away -----------------------------------------------------------------------------------------------------
 
 
-def _away(asked: Asked, now: NotificationPreferences) -> str:
+def _away(asked: BoardRequest, now: NotificationPreferences) -> str:
     today = local_date(asked.now, asked.reader.zone)
     first, last = now.away_from, now.away_until
     if first is None or (last is not None and last < today):
@@ -248,16 +257,16 @@ def _away(asked: Asked, now: NotificationPreferences) -> str:
     return f"You are away{until}{'' if until else ', without an end'}."
 
 
-def _stand_ins(asked: Asked) -> tuple[list[StandsIn], list[StandsIn]]:
+def _stand_ins(asked: BoardRequest) -> tuple[list[DeputyAssignment], list[DeputyAssignment]]:
     """The entities that the person owns with who stands in for them, and those where they stand in themself."""
     mine = Q(owner=asked.person) | Q(deputy=asked.person)
     rows = asked.entities().filter(mine).order_by("name").select_related("owner", "deputy")
     owned, deputised = [], []
     for each in rows:
         if each.owner_id == asked.person.pk:
-            owned.append(StandsIn(each.name, each.code, _name(each.deputy)))
+            owned.append(DeputyAssignment(each.name, each.code, _name(each.deputy)))
         if each.deputy_id == asked.person.pk and each.owner_id != asked.person.pk:
-            deputised.append(StandsIn(each.name, each.code, _name(each.owner)))
+            deputised.append(DeputyAssignment(each.name, each.code, _name(each.owner)))
     return owned, deputised
 
 

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from alerts.routing.preference_updates import update_preferences
 from alerts.routing.preferences import InvalidPreferences, NotificationPreferences, load_preferences
-from board.notifications.subscriptions_page import Form, calendars_of, form_of, subscriptions_page
-from board.web.board_request import Asked, ask, asking
-from board.web.layout import shell
+from board.notifications.subscriptions_page import PreferencesForm, calendars_of, form_of, subscriptions_page
+from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence, allowed_cadences
@@ -26,10 +26,10 @@ _CLOCKS = {"digest_at": "08:00", "quiet_from": "22:00", "quiet_until": "07:00"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@asking
-def subscriptions(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def subscriptions(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """Show what the person has arranged, and keep what they change."""
-    asked = ask(asked.person, {}, asked.now)  # a question of a board means nothing here
+    asked = resolve_request(asked.person, {}, asked.now)  # a question of a board means nothing here
     now = load_preferences(asked.person)
     calendars = calendars_of(asked, now)
     if request.method != "POST":
@@ -37,22 +37,22 @@ def subscriptions(request: HttpRequest, asked: Asked) -> HttpResponse:
     typed = request.POST.dict()
     wanted, problems = _read(typed, now, calendars)
     if wanted is None:
-        return _page(request, asked, Form(typed, problems), now, calendars, status=422)
+        return _page(request, asked, PreferencesForm(typed, problems), now, calendars, status=422)
     _arrange(request, asked, wanted, "It is kept.")
     return SeeOther(reverse("subscriptions"))
 
 
 @require_POST
-@asking
-def subscriptions_usual(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def subscriptions_reset(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """Let everything be as usual again."""
     _arrange(request, asked, NotificationPreferences(), "Everything is as usual again.")
     return SeeOther(reverse("subscriptions"))
 
 
 @require_POST
-@asking
-def subscriptions_back(request: HttpRequest, asked: Asked, token: str) -> HttpResponse:
+@board_view
+def subscriptions_undo(request: HttpRequest, asked: BoardRequest, token: str) -> HttpResponse:
     """Let everything be as it was before the last change."""
     try:
         before = NotificationPreferences.from_token(token, asked.person)
@@ -62,7 +62,7 @@ def subscriptions_back(request: HttpRequest, asked: Asked, token: str) -> HttpRe
     return SeeOther(reverse("subscriptions"))
 
 
-def _arrange(request: HttpRequest, asked: Asked, wanted: NotificationPreferences, done: str) -> None:
+def _arrange(request: HttpRequest, asked: BoardRequest, wanted: NotificationPreferences, done: str) -> None:
     before = update_preferences(asked.person, wanted, asked.now)
     if load_preferences(asked.person) == before:
         messages.info(request, "Nothing has changed.")
@@ -142,13 +142,13 @@ def _day(typed: Mapping[str, str], name: str, problems: dict[str, str]) -> date 
 
 def _page(
     request: HttpRequest,
-    asked: Asked,
-    form: Form,
+    asked: BoardRequest,
+    form: PreferencesForm,
     now: NotificationPreferences,
     calendars: Sequence[WorkCalendar],
     *,
     status: int = 200,
 ) -> HttpResponse:
     page = subscriptions_page(asked, form, now, calendars)
-    told = {**shell(asked.person, "alerts", asked.board()), "page": page}
+    told = {**layout_context(asked.person, "alerts", asked.board()), "page": page}
     return render(request, "board/subscriptions.html", told, status=status)

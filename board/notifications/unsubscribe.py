@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from alerts.mail.unsubscribe_links import InvalidUnsubscribeLink, read_unsubscribe_token
 from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences, load_preferences
-from board.notifications.notice_phrasing import KINDS
+from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, effective_cadence
 from entities.models import Person
@@ -63,7 +63,7 @@ def _in_force(person: Person, kinds: frozenset[NoticeKind]) -> dict[NoticeKind, 
 
 
 def _names(kinds: frozenset[NoticeKind]) -> Sequence[str]:
-    return [name for kind, name in KINDS.items() if kind in kinds]
+    return [name for kind, name in NOTICE_KIND_LABELS.items() if kind in kinds]
 
 
 def _page(request: HttpRequest, told: dict[str, object], *, status: int = 200) -> HttpResponse:

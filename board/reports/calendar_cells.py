@@ -13,17 +13,17 @@ from closing.scoreboard.row import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class CalendarCell:
     """One day of one entity: class names, an icon or few letters, and full words where there is something to say."""
 
-    looks: str
+    css_classes: str
     icon: str = ""
     text: str = ""
     note: str = ""
     full: str = ""
 
 
-def cell(day: TimelineDay, row: Row, today: date) -> Cell:
+def cell(day: TimelineDay, row: Row, today: date) -> CalendarCell:
     """One day as it is drawn, and in words where there is more to it than its date."""
     marks = (
         (_tone(day), True),
@@ -37,7 +37,7 @@ def cell(day: TimelineDay, row: Row, today: date) -> Cell:
     said = _said(day, row)
     note = "due" if day.due else "hol" if _holiday(day) and not icon and not text else ""
     full = f"{weekday_and_day(day.on)}: {', '.join(said)}" if said else ""
-    return Cell(" ".join(name for name, there in marks if name and there), icon, text, note, full)
+    return CalendarCell(" ".join(name for name, there in marks if name and there), icon, text, note, full)
 
 
 def _tone(day: TimelineDay) -> str:

@@ -10,17 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from board.reports.calendar_cells import Cell, cell
-from board.reports.close_calendar import Lane, Part, Timeline, Waiting, close_by_day
-from board.reports.report_page import sheet
-from board.scoreboard.summary import Page, page
-from board.scoreboard.table_sections import MANY
+from board.reports.calendar_cells import CalendarCell, cell
+from board.reports.close_calendar import CalendarSection, CloseCalendar, Lane, PendingDeadline, close_calendar
+from board.reports.report_page import render_report
+from board.scoreboard.summary import BoardSummary, board_summary
+from board.scoreboard.table_sections import FOLD_THRESHOLD
 from board.web import labels
-from board.web.board_query import Question
-from board.web.board_request import Asked, asking
-from board.web.controls import address, nothing_found
-from board.web.params import opened_in
-from board.web.toolbar import how_old, nobody, notes, toolbar
+from board.web.board_query import BoardQuery
+from board.web.board_request import BoardRequest, board_view
+from board.web.controls import build_url, no_match_message
+from board.web.params import opened_headings
+from board.web.toolbar import footnotes, no_entities_message, staleness_note, toolbar
 from closing.calendar.days import month_and_year, short_month, weekday_and_day, weekday_name
 from closing.calendar.deadlines import city
 from closing.calendar.months import next_month, previous_month
@@ -34,7 +34,7 @@ _LATE = {Level.LATE, Level.ALERTING}
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class DayHeading:
     """A day above the table; `month` is said where a month begins, `gap` that days before it are left out."""
 
     month: str
@@ -46,7 +46,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CalendarTableRow:
     """One entity: who it is, how it stands, when it was due, and its days."""
 
     code: str
@@ -57,14 +57,14 @@ class Line:
     kind: str
     state: str
     reopened: bool
-    against: labels.Against
+    deadline_status: labels.DeadlineStatus
     due: str
     due_label: str
-    cells: Sequence[Cell]
+    cells: Sequence[CalendarCell]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CalendarTableSection:
     """A heading with its roll-up and lines; `turn` is where a tap on it leads, "" where all are drawn."""
 
     key: str
@@ -76,13 +76,13 @@ class Group:
     behind: str
     tone: str
     open: bool
-    lines: Sequence[Line]
-    turn: str
+    lines: Sequence[CalendarTableRow]
+    toggle_url: str
     left: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class DeadlineBox:
     """One deadline ahead, or all those passed: who is not closed, each (name, address, whether it matters most)."""
 
     day: str
@@ -94,51 +94,51 @@ class Ahead:
 
 
 @require_safe
-@asking
-def calendar_page(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def calendar_page(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """The close of one month as a time line, with the deadlines ahead above it."""
-    opened = opened_in(request.GET)
-    data = close_by_day(asked, opened)
+    opened = opened_headings(request.GET)
+    data = close_calendar(asked, opened)
     path = reverse("calendar")
-    board, question = data.board, asked.question
+    board, question = data.board, asked.query
     own = [("open", key) for key in opened]
-    answer = page(board, asked.reader, past=asked.past)
+    answer = board_summary(board, asked.reader, past=asked.past)
     month = month_and_year(asked.month)
-    empty = None if board.rows else nobody(asked.person, asked.entities().count(), month)
+    empty = None if board.rows else no_entities_message(asked.person, asked.entities().count(), month)
     told = {
         "title": empty[0] if empty else f"{month} · Calendar",
         "heading": month,
         "turned": "Reporting month",
         "page": answer,
-        "notes": notes(board, asked.reader),
+        "notes": footnotes(board, asked.reader),
         "links": _links(asked, answer, path, own),
         "bar": toolbar(asked, board, path, own),
         "sums": _sums(data),
-        "ahead": [_ahead(each, data.today, asked) for each in data.waiting[:_DATES]],
-        "later": len(data.waiting[_DATES:]),
+        "ahead": [_ahead(each, data.today, asked) for each in data.pending_deadlines[:_DATES]],
+        "later": len(data.pending_deadlines[_DATES:]),
         "nobody_waits": _nobody_waits(data),
         "behind": _behind(data, asked),
         "heads": _heads(data),
         "groups": [_group(part, data, asked, opened, path) for part in data.parts],
-        "whole": data.whole,
-        "many": MANY,
+        "whole": data.all_drawn,
+        "many": FOLD_THRESHOLD,
         "legend": _legend(data),
-        "none": nothing_found(board, question),
+        "none": no_match_message(board, question),
         "empty": empty,
     }
-    return sheet(request, asked, "calendar", board, told, own=own)
+    return render_report(request, asked, "calendar", board, told, own=own)
 
 
 # --- above the table ----------------------------------------------------------------------------------------------
 
 
 def _links(
-    asked: Asked, answer: Page, path: str, own: Sequence[tuple[str, str]]
+    asked: BoardRequest, answer: BoardSummary, path: str, own: Sequence[tuple[str, str]]
 ) -> dict[str, tuple[str, str] | None]:
     """The months before and after, and the latest one: each an address and its name, None where there is none."""
 
     def to(month: date | None, link: tuple[str, str] | None) -> tuple[str, str] | None:
-        return (address(path, asked.question.but(month=month), own), link[1]) if link else None
+        return (build_url(path, asked.query.replace(month=month), own), link[1]) if link else None
 
     return {
         "previous": to(previous_month(asked.month), answer.previous),
@@ -147,13 +147,13 @@ def _links(
     }
 
 
-def _sums(data: Timeline) -> list[str]:
+def _sums(data: CloseCalendar) -> list[str]:
     """How many there are, and from when to when the days run."""
     everyone = "1 entity" if len(data.rows) == 1 else f"{len(data.rows):,} entities"
     return [everyone, f"{labels.short_day(data.days[0])} – {labels.short_day(data.days[-1])}"]
 
 
-def _ahead(waiting: Waiting, today: date, asked: Asked) -> Ahead:
+def _ahead(waiting: PendingDeadline, today: date, asked: BoardRequest) -> DeadlineBox:
     count = len(waiting.rows)
     days = (waiting.day - today).days
     if days < 0:  # only of readings that are older than the day
@@ -161,7 +161,7 @@ def _ahead(waiting: Waiting, today: date, asked: Asked) -> Ahead:
     else:
         when = "today" if not days else "tomorrow" if days == 1 else f"in {days} days"
     risky = waiting.at_risk
-    return Ahead(
+    return DeadlineBox(
         labels.short_day(waiting.day),
         when,
         f"{count:,} not closed",
@@ -171,7 +171,7 @@ def _ahead(waiting: Waiting, today: date, asked: Asked) -> Ahead:
     )
 
 
-def _nobody_waits(data: Timeline) -> str:
+def _nobody_waits(data: CloseCalendar) -> str:
     """Why no deadline is ahead of anybody."""
     if not data.rows:
         return "No entity passes the filters."
@@ -182,32 +182,32 @@ def _nobody_waits(data: Timeline) -> str:
     return "No deadline is ahead of anybody who is not closed."
 
 
-def _behind(data: Timeline, asked: Asked) -> Ahead | None:
+def _behind(data: CloseCalendar, asked: BoardRequest) -> DeadlineBox | None:
     """Who is past their deadline already, the furthest behind first; None when nobody is."""
     rows = [row for row in ranked(data.rows) if row.standing.level in _LATE]
     if not rows:
         return None
     alerting = sum(row.standing.alerting for row in rows)
     unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
-    return Ahead(
+    return DeadlineBox(
         "Past deadline",
         f"{'' if unsure == len(rows) else f'{unsure:,} '}when last read" if unsure else "",
         f"{len(rows):,} late",
         f"{alerting:,} over the alert line" if alerting else "",
         [
-            (f"{row.name} {labels.furthest(row)}", _url(row, asked), row.standing.alerting)
+            (f"{row.name} {labels.lateness_label(row)}", _url(row, asked), row.standing.alerting)
             for row in rows[:_NAMES]
         ],
         max(0, len(rows) - _NAMES),
     )
 
 
-def _heads(data: Timeline) -> list[Head]:
+def _heads(data: CloseCalendar) -> list[DayHeading]:
     heads = []
     for before, day in zip([None, *data.days], data.days, strict=False):
         gap = before is not None and (day - before).days > 1
         heads.append(
-            Head(
+            DayHeading(
                 short_month(day) if before is None or gap or day.day == 1 else "",
                 weekday_name(day)[:2],
                 day.day,
@@ -219,7 +219,7 @@ def _heads(data: Timeline) -> list[Head]:
     return heads
 
 
-def _legend(data: Timeline) -> list[tuple[str, str, str, str]]:
+def _legend(data: CloseCalendar) -> list[tuple[str, str, str, str]]:
     """Each mark: class names, icon, text, and what it means."""
     lines = {row.alert_after_days for row in data.board.rows}
     over = f"more than {next(iter(lines))} days late" if len(lines) == 1 else "over the alert line"
@@ -240,20 +240,23 @@ def _legend(data: Timeline) -> list[tuple[str, str, str, str]]:
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
-def _group(part: Part, data: Timeline, asked: Asked, opened: Sequence[str], path: str) -> Group:
+def _group(
+    part: CalendarSection, data: CloseCalendar, asked: BoardRequest, opened: Sequence[str], path: str
+) -> CalendarTableSection:
     section = part.section
     turn = left = ""
-    if not data.whole and section.rows:
+    if not data.all_drawn and section.rows:
         others = [key for key in opened if key != section.key]
         keys = others if part.open else [*others, section.key]
-        turn = address(path, asked.question, [("open", key) for key in keys]) + f"#part-{section.key}"
+        turn = build_url(path, asked.query, [("open", key) for key in keys]) + f"#part-{section.key}"
     if part.left:
         left = (
-            f"{part.left:,} more: no more than {MANY} entities are shown at once. Filter, or fold a heading."
+            f"{part.left:,} more: no more than {FOLD_THRESHOLD} entities are shown at once."
+            " Filter, or fold a heading."
         )
-    return Group(
+    return CalendarTableSection(
         section.key,
-        section.name or ("" if data.whole else "All entities"),
+        section.name or ("" if data.all_drawn else "All entities"),
         section.depth,
         section.closed,
         section.entities,
@@ -267,25 +270,25 @@ def _group(part: Part, data: Timeline, asked: Asked, opened: Sequence[str], path
     )
 
 
-def _url(row: Row, asked: Asked) -> str:
-    return Question(month=asked.month, at=asked.question.at).url(reverse("entity", args=[row.code]))
+def _url(row: Row, asked: BoardRequest) -> str:
+    return BoardQuery(month=asked.month, at=asked.query.at).url(reverse("entity", args=[row.code]))
 
 
-def _line(lane: Lane, data: Timeline, asked: Asked) -> Line:
+def _line(lane: Lane, data: CloseCalendar, asked: BoardRequest) -> CalendarTableRow:
     row, deadline = lane.row, lane.row.deadline
     label = deadline.label if deadline is not None else ""
     if deadline is not None and deadline.cut_off is not None:
         label = f"{label} by {deadline.cut_off:%H:%M} {city(deadline.zone)}".strip()
-    return Line(
+    return CalendarTableRow(
         row.code,
         row.name,
         _url(row, asked),
-        how_old(row, asked.reader, asked.as_of),
+        staleness_note(row, asked.reader, asked.as_of),
         not row.fresh,
         row.state.value,
         labels.STATE_LABELS[row.state],
-        labels.reopened(row),
-        labels.against(row, asked.as_of),
+        labels.is_reopened(row),
+        labels.deadline_status(row, asked.as_of),
         labels.short_day(deadline.due_on) if deadline is not None else "",
         label,
         [cell(day, row, data.today) for day in lane.days],

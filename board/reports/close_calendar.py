@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from board.scoreboard.table_sections import MANY, Section, sections
-from board.web.board_request import Asked
-from board.web.filters import narrowed
+from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection, sections
+from board.web.board_request import BoardRequest
+from board.web.filters import filter_board
 from closing.calendar.days import WorkdayCalendar, local_date, zone_named
 from closing.calendar.months import month_end
 from closing.judging.risk import at_risk, next_deadlines
@@ -31,17 +31,17 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CalendarSection:
     """A heading with the lanes directly below it; `left` is how many found no room, where it is open."""
 
-    section: Section
+    section: BoardSection
     lanes: Sequence[Lane]
     open: bool = True
     left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingDeadline:
     """A deadline ahead: who waits for it, those at risk first."""
 
     day: date
@@ -50,7 +50,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class CloseCalendar:
     """A month's close as days by entities, and the deadlines ahead.
 
     `board` is the month with all that the person may see, before any filter; `rows` are those that pass the filters,
@@ -61,26 +61,26 @@ class Timeline:
     rows: Sequence[Row]
     today: date
     days: Sequence[date]
-    parts: Sequence[Part]
-    waiting: Sequence[Waiting]
-    whole: bool
+    parts: Sequence[CalendarSection]
+    pending_deadlines: Sequence[PendingDeadline]
+    all_drawn: bool
 
 
-def close_by_day(asked: Asked, opened: Sequence[str] = ()) -> Timeline:
+def close_calendar(asked: BoardRequest, opened: Sequence[str] = ()) -> CloseCalendar:
     """The timeline of the month that a question asks for, with its filters and grouping; the earliest deadline first.
 
-    Above MANY entities only those under open headings are drawn, MANY at most. The number of queries does not depend
-    on the number of entities.
+    Above FOLD_THRESHOLD entities only those under open headings are drawn, FOLD_THRESHOLD at most. The number of
+    queries does not depend on the number of entities.
     """
     whole = asked.board()
-    rows = _in_order(narrowed(whole, asked.question).rows, asked.question.sort)
+    rows = _in_order(filter_board(whole, asked.query).rows, asked.query.sort)
     today = local_date(asked.as_of, asked.reader.zone)
     days = days_to_show(rows, month_end(asked.month), today)
     calendars = work_calendars(
         {row.calendar_id for row in rows if row.calendar_id is not None},
         range(days[0].year, days[-1].year + 2),
     )
-    parts = sections(Scoreboard(whole.month, whole.as_of, rows, whole.groups), asked.question.by)
+    parts = sections(Scoreboard(whole.month, whole.as_of, rows, whole.groups), asked.query.by)
     drawn = _drawn(parts, len(rows), opened)
     shown = [row for held in drawn.values() for row in held]
     changes = changes_by_period(
@@ -103,13 +103,13 @@ def close_by_day(asked: Asked, opened: Sequence[str] = ()) -> Timeline:
             ),
         )
 
-    return Timeline(
+    return CloseCalendar(
         whole,
         rows,
         today,
         days,
         [
-            Part(
+            CalendarSection(
                 part,
                 [lane(row) for row in drawn.get(part.key, ())],
                 part.key in drawn,
@@ -118,7 +118,7 @@ def close_by_day(asked: Asked, opened: Sequence[str] = ()) -> Timeline:
             for part in parts
         ],
         [_waiting(day, held, asked, calendars) for day, held in next_deadlines(rows)],
-        whole=len(rows) <= MANY,
+        all_drawn=len(rows) <= FOLD_THRESHOLD,
     )
 
 
@@ -129,11 +129,13 @@ def _in_order(rows: Sequence[Row], order: str) -> Sequence[Row]:
     return sorted(ranked(rows), key=lambda row: row.deadline.due_on if row.deadline is not None else date.max)
 
 
-def _drawn(parts: Sequence[Section], entities: int, opened: Sequence[str]) -> Mapping[str, Sequence[Row]]:
+def _drawn(
+    parts: Sequence[BoardSection], entities: int, opened: Sequence[str]
+) -> Mapping[str, Sequence[Row]]:
     """The rows to draw by the key of their heading."""
-    if entities <= MANY:
+    if entities <= FOLD_THRESHOLD:
         return {part.key: part.rows for part in parts}
-    room, found = MANY, dict[str, Sequence[Row]]()
+    room, found = FOLD_THRESHOLD, dict[str, Sequence[Row]]()
     for part in parts:
         if part.key in opened:
             found[part.key] = part.rows[:room]
@@ -153,11 +155,11 @@ def _usual_first(rows: Sequence[Row], calendars: Mapping[int, WorkdayCalendar]) 
 
 
 def _waiting(
-    day: date, rows: Sequence[Row], asked: Asked, calendars: Mapping[int, WorkdayCalendar]
-) -> Waiting:
+    day: date, rows: Sequence[Row], asked: BoardRequest, calendars: Mapping[int, WorkdayCalendar]
+) -> PendingDeadline:
     risky = {
         row.code
         for row in rows
         if at_risk(row, _calendar(row, calendars), local_date(asked.as_of, zone_named(row.zone)))
     }
-    return Waiting(day, sorted(rows, key=lambda row: row.code not in risky), len(risky))
+    return PendingDeadline(day, sorted(rows, key=lambda row: row.code not in risky), len(risky))

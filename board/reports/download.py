@@ -12,10 +12,10 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-from board.reports.spreadsheet import CONTENT_TYPE, Column, Sheet, write_workbook
+from board.reports.spreadsheet import CONTENT_TYPE, SheetColumn, Worksheet, write_workbook
 from board.web import labels
-from board.web.board_request import Asked
-from board.web.query_phrasing import filters_in_words
+from board.web.board_request import BoardRequest
+from board.web.query_phrasing import describe_filters
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
@@ -24,22 +24,22 @@ _MARK = "\ufeff"  # without it Excel takes a CSV for one in the Windows alphabet
 _CHUNK = 64 * 1024
 
 
-def about_sheet(told: Sequence[tuple[str, str]]) -> Sheet:
+def about_sheet(told: Sequence[tuple[str, str]]) -> Worksheet:
     """The sheet that says what the others are."""
-    return Sheet("About", [Column("About this file", 32), Column("", 100)], told)
+    return Worksheet("About", [SheetColumn("About this file", 32), SheetColumn("", 100)], told)
 
 
-def asked_for(asked: Asked, board: Scoreboard) -> list[tuple[str, str]]:
+def request_details(asked: BoardRequest, board: Scoreboard) -> list[tuple[str, str]]:
     """The moment and the filters, in words."""
     moment = f"{labels.moment_in_full(asked.as_of, asked.reader.zone)} {asked.reader.zone_name}"
-    filters = filters_in_words(asked.question, board.groups)
+    filters = describe_filters(asked.query, board.groups)
     return [
         ("As known at", f"{moment} ({labels.iso(asked.as_of)})"),
         ("Filters", "; ".join(filters) if filters else "none: everything that you may see"),
     ]
 
 
-def notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def export_notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """What a reader of these rows must know beside them."""
     unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
     said = [labels.on_hold_note(list(rows))]
@@ -47,7 +47,7 @@ def notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     return [("Note", note) for note in said if note]
 
 
-def asked_by(asked: Asked) -> list[tuple[str, str]]:
+def requester_details(asked: BoardRequest) -> list[tuple[str, str]]:
     """Who asked, and when."""
     person = asked.person
     made = f"{labels.moment_in_full(asked.now, asked.reader.zone)} {asked.reader.zone_name}"
@@ -58,7 +58,7 @@ def asked_by(asked: Asked) -> list[tuple[str, str]]:
 # --- sending ------------------------------------------------------------------------------------------------------
 
 
-def csv_file(request: HttpRequest, asked: Asked, what: str, lines: Iterable[str]) -> HttpResponse:
+def csv_file(request: HttpRequest, asked: BoardRequest, what: str, lines: Iterable[str]) -> HttpResponse:
     """Lines as a file to be saved."""
 
     def write(file: IO[bytes]) -> None:
@@ -68,7 +68,9 @@ def csv_file(request: HttpRequest, asked: Asked, what: str, lines: Iterable[str]
     return _file(request, _named(asked, what, "csv"), CSV_TYPE, write)
 
 
-def xlsx_file(request: HttpRequest, asked: Asked, what: str, sheets: Sequence[Sheet]) -> HttpResponse:
+def xlsx_file(
+    request: HttpRequest, asked: BoardRequest, what: str, sheets: Sequence[Worksheet]
+) -> HttpResponse:
     """Sheets as a workbook to be saved."""
 
     def write(file: IO[bytes]) -> None:
@@ -77,7 +79,7 @@ def xlsx_file(request: HttpRequest, asked: Asked, what: str, sheets: Sequence[Sh
     return _file(request, _named(asked, what, "xlsx"), CONTENT_TYPE, write)
 
 
-def _named(asked: Asked, what: str, ending: str) -> str:
+def _named(asked: BoardRequest, what: str, ending: str) -> str:
     """A file name of our own making: no word of an ERP or a reader is in it."""
     return f"closeboard-{asked.month:%Y-%m}-{what}-{asked.as_of.astimezone(UTC):%Y%m%dT%H%MZ}.{ending}"
 

@@ -8,16 +8,23 @@ from datetime import date, datetime
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from board.reports.download import about_sheet, asked_by, asked_for, csv_file, notes, xlsx_file
-from board.reports.overdue_queue import Queue, in_the_way, known_of, queue_of
-from board.reports.spreadsheet import Column, Sheet, Value
+from board.reports.download import (
+    about_sheet,
+    csv_file,
+    export_notes,
+    request_details,
+    requester_details,
+    xlsx_file,
+)
+from board.reports.overdue_queue import OverdueQueue, obstacles, overdue_queue, queue_details
+from board.reports.spreadsheet import SheetColumn, Value, Worksheet
 from board.scoreboard.serializers import board_csv_lines, counts_line, csv_lines
 from board.scoreboard.table_sections import sections
 from board.web import labels
-from board.web.board_query import Question
-from board.web.board_request import Asked, asking
-from board.web.filters import narrowed
-from board.web.query_phrasing import order_in_words
+from board.web.board_query import BoardQuery
+from board.web.board_request import BoardRequest, board_view
+from board.web.filters import filter_board
+from board.web.query_phrasing import describe_order
 from closing.calendar.days import month_and_year
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
@@ -27,81 +34,81 @@ from closing.scoreboard.row import Row
 
 
 @require_safe
-@asking
-def board_csv(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def board_csv(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """The rows of the board from top to bottom, one line each."""
-    return csv_file(request, asked, "board", board_csv_lines(_as_shown(asked.board(), asked.question)))
+    return csv_file(request, asked, "board", board_csv_lines(_as_shown(asked.board(), asked.query)))
 
 
 @require_safe
-@asking
-def board_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def board_xlsx(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """The rows of the board from top to bottom, and a sheet that says what they are."""
     whole = asked.board()
-    shown = _as_shown(whole, asked.question)
+    shown = _as_shown(whole, asked.query)
     names = {node.code: node.name for node in whole.groups}
     rows = (
         [*entity_values(row, names), *standing_values(row, shown.as_of), *_said(row)] for row in shown.rows
     )
     stamp = ([f"{shown.month:%Y-%m}", shown.as_of, *values] for values in rows)
-    columns = [*stamp_columns(asked), *ENTITY, *standing_columns(asked), *_SAID]
+    columns = [*stamp_columns(asked), *ENTITY_COLUMNS, *standing_columns(asked), *_SAID]
     told = [
         ("Board of", month_and_year(asked.month)),
-        *asked_for(asked, whole),
-        ("Order", order_in_words(asked.question)),
+        *request_details(asked, whole),
+        ("Order", describe_order(asked.query)),
         ("Headline, of all that you see", headline(whole)),
         ("In this file", counts_line(shown) if shown.rows else "no entity"),
-        *notes(shown.rows),
-        *asked_by(asked),
+        *export_notes(shown.rows),
+        *requester_details(asked),
     ]
-    return xlsx_file(request, asked, "board", [Sheet("Board", columns, stamp), about_sheet(told)])
+    return xlsx_file(request, asked, "board", [Worksheet("Board", columns, stamp), about_sheet(told)])
 
 
-def _as_shown(board: Scoreboard, question: Question) -> Scoreboard:
+def _as_shown(board: Scoreboard, question: BoardQuery) -> Scoreboard:
     """The board with the rows that pass the filters, in the order in which they stand on the screen."""
-    shown = narrowed(board, question)
+    shown = filter_board(board, question)
     rows = [row for section in sections(shown, question.by) for row in section.rows]
     return Scoreboard(shown.month, shown.as_of, rows, shown.groups, shown.warnings)
 
 
-def stamp_columns(asked: Asked) -> list[Column]:
+def stamp_columns(asked: BoardRequest) -> list[SheetColumn]:
     """The month and the moment that a row speaks for."""
-    return [Column("Month", 9), Column(f"As of ({asked.reader.zone_name} time)", 22)]
+    return [SheetColumn("Month", 9), SheetColumn(f"As of ({asked.reader.zone_name} time)", 22)]
 
 
-ENTITY = (
-    Column("Code", 10),
-    Column("Entity", 28),
-    Column("Group", 22),
-    Column("Country", 8),
-    Column("ERP", 18),
-    Column("Owner", 20),
+ENTITY_COLUMNS = (
+    SheetColumn("Code", 10),
+    SheetColumn("Entity", 28),
+    SheetColumn("Group", 22),
+    SheetColumn("Country", 8),
+    SheetColumn("ERP", 18),
+    SheetColumn("Owner", 20),
 )
 
 
 def entity_values(row: Row, groups: Mapping[str, str]) -> list[Value]:
-    """Who an entity is, as `ENTITY` heads it; `groups` are names by code."""
+    """Who an entity is, as `ENTITY_COLUMNS` heads it; `groups` are names by code."""
     return [row.code, row.name, groups.get(row.group, row.group), row.country, row.connection, row.owner]
 
 
-def standing_columns(asked: Asked) -> list[Column]:
+def standing_columns(asked: BoardRequest) -> list[SheetColumn]:
     """The headings of `standing_values`."""
     return [
-        Column("State", 22),
-        Column("Confirmed", 10),
-        Column(f"Last read ({asked.reader.zone_name} time)", 22),
-        Column("Because", 44),
-        Column("Trouble", 30),
-        Column("Deadline", 17),
-        Column("Rule", 8),
-        Column("Against deadline", 20),
-        Column("Days late", 9),
-        Column("Days are", 14),
-        Column("Alert line, days", 10),
-        Column("First closed", 17),
-        Column("Last closed", 17),
-        Column("Reopened", 10),
-        Column("Silenced", 30),
+        SheetColumn("State", 22),
+        SheetColumn("Confirmed", 10),
+        SheetColumn(f"Last read ({asked.reader.zone_name} time)", 22),
+        SheetColumn("Because", 44),
+        SheetColumn("Trouble", 30),
+        SheetColumn("Deadline", 17),
+        SheetColumn("Rule", 8),
+        SheetColumn("Against deadline", 20),
+        SheetColumn("Days late", 9),
+        SheetColumn("Days are", 14),
+        SheetColumn("Alert line, days", 10),
+        SheetColumn("First closed", 17),
+        SheetColumn("Last closed", 17),
+        SheetColumn("Reopened", 10),
+        SheetColumn("Silenced", 30),
     ]
 
 
@@ -117,7 +124,7 @@ def standing_values(row: Row, as_of: datetime) -> list[Value]:
         row.read_error,
         deadline.due_on if deadline is not None else None,
         deadline.label if deadline is not None else "",
-        labels.against(row, as_of).text,
+        labels.deadline_status(row, as_of).text,
         standing.days_late,
         labels.unit_in_words(2, standing.unit),
         row.alert_after_days,
@@ -135,12 +142,12 @@ def state_in_words(row: Row) -> str:
 
 
 _SAID = (
-    Column("Expected close", 17),
-    Column("Overdue reason", 26),
-    Column("In their words", 32),
-    Column("Acknowledged by", 20),
-    Column("Acknowledged at", 22),
-    Column("Acknowledgement", 32),
+    SheetColumn("Expected close", 17),
+    SheetColumn("Overdue reason", 26),
+    SheetColumn("In their words", 32),
+    SheetColumn("Acknowledged by", 20),
+    SheetColumn("Acknowledged at", 22),
+    SheetColumn("Acknowledgement", 32),
 )
 
 
@@ -160,20 +167,20 @@ def _said(row: Row) -> list[Value]:
 
 
 @require_safe
-@asking
-def past_deadline_csv(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def past_deadline_csv(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """Who is over the alert line, one line for each month of an entity."""
-    queue = queue_of(asked)
+    queue = overdue_queue(asked)
     return csv_file(request, asked, "past-deadline", csv_lines(_QUEUE_NAMES, _queue_rows(queue)))
 
 
 @require_safe
-@asking
-def past_deadline_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def past_deadline_xlsx(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """Who is over the alert line, and a sheet that says what they are."""
-    queue = queue_of(asked)
+    queue = overdue_queue(asked)
     names = {node.code: node.name for node in queue.board.groups}
-    known = known_of(asked, queue.entities)
+    known = queue_details(asked, queue.entities)
 
     def rows() -> Iterator[list[Value]]:
         for month, row in _queued(queue):
@@ -184,29 +191,29 @@ def past_deadline_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
                 known.owners[row.code].email if row.code in known.owners else "",
                 *standing_values(row, asked.as_of),
                 known.since(row),
-                "; ".join(text for _, text in in_the_way(row, asked.reader, asked.as_of)),
+                "; ".join(text for _, text in obstacles(row, asked.reader, asked.as_of)),
                 *_said(row),
             ]
 
     columns = [
         *stamp_columns(asked),
-        *ENTITY,
-        Column("Owner's e-mail", 30),
+        *ENTITY_COLUMNS,
+        SheetColumn("Owner's e-mail", 30),
         *standing_columns(asked),
-        Column("Over the line since", 17),
-        Column("In the way", 60),
+        SheetColumn("Over the line since", 17),
+        SheetColumn("In the way", 60),
         *_SAID,
     ]
     told = [
         ("Past deadline", f"{month_and_year(asked.month)} and before"),
-        *asked_for(asked, queue.board),
+        *request_details(asked, queue.board),
         ("Order", "Furthest behind first"),
-        ("In this file", f"{len(queue.entities)} of {len(queue.everyone)} entities past the alert line"),
-        *notes([row for _, row in _queued(queue)]),
-        *asked_by(asked),
+        ("In this file", f"{len(queue.entities)} of {len(queue.unfiltered)} entities past the alert line"),
+        *export_notes([row for _, row in _queued(queue)]),
+        *requester_details(asked),
     ]
     return xlsx_file(
-        request, asked, "past-deadline", [Sheet("Past deadline", columns, rows()), about_sheet(told)]
+        request, asked, "past-deadline", [Worksheet("Past deadline", columns, rows()), about_sheet(told)]
     )
 
 
@@ -218,13 +225,13 @@ _QUEUE_NAMES = (
 )
 
 
-def _queue_rows(queue: Queue) -> Iterator[list[object]]:
-    known = known_of(queue.asked, queue.entities)
+def _queue_rows(queue: OverdueQueue) -> Iterator[list[object]]:
+    known = queue_details(queue.board_request, queue.entities)
     for month, row in _queued(queue):
         yield [
             *(
                 f"{month:%Y-%m}",
-                queue.asked.as_of,
+                queue.board_request.as_of,
                 row.code,
                 row.name,
                 row.group,
@@ -241,6 +248,6 @@ def _queue_rows(queue: Queue) -> Iterator[list[object]]:
         ]
 
 
-def _queued(queue: Queue) -> Iterator[tuple[date, Row]]:
+def _queued(queue: OverdueQueue) -> Iterator[tuple[date, Row]]:
     for each in queue.entities:
         yield from each.months

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from board.scoreboard.group_tree import groups_to
-from board.web.filters import Named
+from board.scoreboard.group_tree import group_ancestry
+from board.web.filters import FilterableEntity
 from closing.scoreboard.board import GroupNode
 
-T = TypeVar("T", bound=Named)
+T = TypeVar("T", bound=FilterableEntity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _by_name(items: Sequence[T], names: Sequence[str]) -> list[Heading[T]]:
 
 def _by_group(items: Sequence[T], groups: Sequence[GroupNode]) -> Iterator[Heading[T]]:
     names = {node.code: node.name for node in groups}
-    lines = {code: groups_to(groups, code) for code in {each.group for each in items}}
+    lines = {code: group_ancestry(groups, code) for code in {each.group for each in items}}
     children: dict[str, list[str]] = {}
     below: dict[str, list[T]] = {}
     direct: dict[str, list[T]] = {}

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from board.reports.headings import Heading, headings
-from board.scoreboard.table_sections import MANY
-from board.web.board_query import FIRST_MONTH, Question
-from board.web.board_request import Asked
-from board.web.filters import about, matching, within
-from board.web.labels import reopened
-from board.web.params import Window
+from board.scoreboard.table_sections import FOLD_THRESHOLD
+from board.web.board_query import FIRST_MONTH, BoardQuery
+from board.web.board_request import BoardRequest
+from board.web.filters import entity_matches, group_and_descendants, matching_rows
+from board.web.labels import is_reopened
+from board.web.params import MatrixWindow
 from closing.calendar.months import month_end, previous_month
 from closing.judging.on_time import OnTimeRate, on_time_rate
 from closing.judging.standing import Level
@@ -26,7 +26,7 @@ _LATE = frozenset({Level.LATE, Level.ALERTING})
 
 
 @dataclass(frozen=True, slots=True)
-class Entity:
+class MatrixEntity:
     """An entity that closes at least one of the months, with what the filters and groupings look at."""
 
     id: int
@@ -48,7 +48,7 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class Fraction:
+class ClosedFraction:
     """How many of the entities that count in a month are closed and confirmed.
 
     `unconfirmed` have no fresh reading. `late` are late or alerting, `alerting` over the line: known only of entities
@@ -63,10 +63,10 @@ class Fraction:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MatrixRow:
     """One entity over all months; None where it does not count in a month."""
 
-    entity: Entity
+    entity: MatrixEntity
     rows: Sequence[Row | None]
 
     @property
@@ -76,7 +76,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class MatrixSection:
     """A heading with its fractions, a month each, and the lines directly below it.
 
     `open` says whether its entities are loaded; `held` is how many stand directly below it, `left` how many of them
@@ -86,8 +86,8 @@ class Section:
     key: str
     name: str
     depth: int
-    fractions: Sequence[Fraction]
-    lines: Sequence[Line]
+    fractions: Sequence[ClosedFraction]
+    lines: Sequence[MatrixRow]
     held: int
     open: bool = True
     left: int = 0
@@ -98,47 +98,47 @@ class Matrix:
     """Entities by months, the latest month last.
 
     `board` is the last month with all that the person may see, before any filter. `entities` counts those that pass
-    the filters. Where not all of them are loaded (`whole` is false) nobody has judged them all: `reopened` and
+    the filters. Where not all of them are loaded (`whole` is false) nobody has judged them all: `is_reopened` and
     `on_time_rate` are None.
     """
 
     months: Sequence[date]
     as_of: datetime
     board: Scoreboard
-    sections: Sequence[Section]
-    total: Sequence[Fraction]
+    sections: Sequence[MatrixSection]
+    total: Sequence[ClosedFraction]
     entities: int
-    whole: bool
+    all_loaded: bool
     reopened: int | None
     on_time: OnTimeRate | None
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[MatrixRow]:
         """Every loaded line, from top to bottom."""
         return [line for section in self.sections for line in section.lines]
 
 
-def matrix(asked: Asked, window: Window | None = None) -> Matrix:
+def matrix(asked: BoardRequest, window: MatrixWindow | None = None) -> Matrix:
     """The matrix that a question asks for: its filters, grouping and order, with `asked.month` as the last month.
 
-    Filters on state and lateness look at the last month. Up to MANY entities all rows are loaded; above that the
-    fractions are counted in the database, and at most MANY entities under open headings are loaded. The number of
-    queries depends on neither entities nor months.
+    Filters on state and lateness look at the last month. Up to FOLD_THRESHOLD entities all rows are loaded; above
+    that the fractions are counted in the database, and at most FOLD_THRESHOLD entities under open headings are
+    loaded. The number of queries depends on neither entities nor months.
     """
-    window = window or Window()
+    window = window or MatrixWindow()
     months = months_until(asked.month, window.months)
     ends = [month_end(month) for month in months]
     everyone = [each for each in _entities(asked) if any(map(each.closes, ends))]
     groups = _groups(everyone)
     boards: Mapping[date, Scoreboard] = {}
-    if len(everyone) <= MANY:
+    if len(everyone) <= FOLD_THRESHOLD:
         boards = _boards(asked, everyone, months)
         board = boards[asked.month]
     else:
         board = asked.board()
-    chosen = _chosen(everyone, groups, board, asked.question)
-    parts = headings(chosen, asked.question.by, groups)
-    if len(chosen) <= MANY:
+    chosen = _chosen(everyone, groups, board, asked.query)
+    parts = headings(chosen, asked.query.by, groups)
+    if len(chosen) <= FOLD_THRESHOLD:
         if not boards:
             boards = _boards(asked, chosen, months)
         return _whole(asked, months, board, boards, chosen, parts)
@@ -153,7 +153,7 @@ def months_until(last: date, count: int) -> list[date]:
     return months[::-1]
 
 
-def _entities(asked: Asked) -> list[Entity]:
+def _entities(asked: BoardRequest) -> list[MatrixEntity]:
     rows = (
         asked.entities()
         .order_by("name", "code")
@@ -170,31 +170,33 @@ def _entities(asked: Asked) -> list[Entity]:
             "active_to",
         )
     )
-    return [Entity(*row[:6], row[6] or "", row[7] or "", row[8], row[9]) for row in rows]
+    return [MatrixEntity(*row[:6], row[6] or "", row[7] or "", row[8], row[9]) for row in rows]
 
 
-def _groups(entities: Iterable[Entity]) -> list[GroupNode]:
+def _groups(entities: Iterable[MatrixEntity]) -> list[GroupNode]:
     """The groups of the entities and those above them."""
     codes = {code for path in {each.path for each in entities} for code in path.split("/") if code}
     rows = Group.objects.filter(code__in=codes).order_by("path").values_list("code", "name", "parent__code")
     return [GroupNode(code, name, parent or "") for code, name, parent in rows]
 
 
-def _boards(asked: Asked, entities: Sequence[Entity], months: Sequence[date]) -> Mapping[date, Scoreboard]:
+def _boards(
+    asked: BoardRequest, entities: Sequence[MatrixEntity], months: Sequence[date]
+) -> Mapping[date, Scoreboard]:
     own = asked.entities().filter(pk__in=[each.id for each in entities])
     return take_snapshots(own, months, asked.as_of)
 
 
 def _chosen(
-    everyone: Sequence[Entity], groups: Sequence[GroupNode], board: Scoreboard, question: Question
-) -> list[Entity]:
+    everyone: Sequence[MatrixEntity], groups: Sequence[GroupNode], board: Scoreboard, question: BoardQuery
+) -> list[MatrixEntity]:
     """The entities that pass the filters, in the question's order; who does not close the last month comes last."""
-    order = {row.entity_id: place for place, row in enumerate(matching(board, question))}
-    wanted = within(groups, question.group)
+    order = {row.entity_id: place for place, row in enumerate(matching_rows(board, question))}
+    wanted = group_and_descendants(groups, question.group)
     if question.show != "all" or question.state or question.level:
         found = [each for each in everyone if each.id in order]
     else:
-        found = [each for each in everyone if about(each, question, wanted)]
+        found = [each for each in everyone if entity_matches(each, question, wanted)]
     if question.sort == "name":
         return sorted(found, key=lambda each: each.name.casefold())
     return sorted(found, key=lambda each: order.get(each.id, len(order)))
@@ -204,16 +206,16 @@ def _chosen(
 
 
 def _whole(
-    asked: Asked,
+    asked: BoardRequest,
     months: Sequence[date],
     board: Scoreboard,
     boards: Mapping[date, Scoreboard],
-    chosen: Sequence[Entity],
-    parts: Sequence[Heading[Entity]],
+    chosen: Sequence[MatrixEntity],
+    parts: Sequence[Heading[MatrixEntity]],
 ) -> Matrix:
     lines = _lines(chosen, months, boards)
     sections = [
-        Section(
+        MatrixSection(
             part.key,
             part.name,
             part.depth,
@@ -231,20 +233,22 @@ def _whole(
         sections,
         _counted(chosen, lines, len(months)),
         len(chosen),
-        whole=True,
-        reopened=sum(map(reopened, rows)),
+        all_loaded=True,
+        reopened=sum(map(is_reopened, rows)),
         on_time=on_time_rate(rows, asked.as_of),
     )
 
 
 def _lines(
-    entities: Sequence[Entity], months: Sequence[date], boards: Mapping[date, Scoreboard]
-) -> dict[int, Line]:
+    entities: Sequence[MatrixEntity], months: Sequence[date], boards: Mapping[date, Scoreboard]
+) -> dict[int, MatrixRow]:
     by_month = [{row.entity_id: row for row in boards[month].rows} for month in months]
-    return {each.id: Line(each, [rows.get(each.id) for rows in by_month]) for each in entities}
+    return {each.id: MatrixRow(each, [rows.get(each.id) for rows in by_month]) for each in entities}
 
 
-def _counted(entities: Iterable[Entity], lines: Mapping[int, Line], months: int) -> list[Fraction]:
+def _counted(
+    entities: Iterable[MatrixEntity], lines: Mapping[int, MatrixRow], months: int
+) -> list[ClosedFraction]:
     columns: list[list[Row]] = [[] for _ in range(months)]
     for each in entities:
         for column, row in zip(columns, lines[each.id].rows, strict=True):
@@ -253,9 +257,9 @@ def _counted(entities: Iterable[Entity], lines: Mapping[int, Line], months: int)
     return [fraction(rows) for rows in columns]
 
 
-def fraction(rows: Sequence[Row]) -> Fraction:
+def fraction(rows: Sequence[Row]) -> ClosedFraction:
     """The fraction that rows of one month come to; a stale or unknown one is never closed."""
-    return Fraction(
+    return ClosedFraction(
         sum(row.fresh and row.counts_as_closed for row in rows),
         len(rows),
         sum(not row.fresh for row in rows),
@@ -268,16 +272,16 @@ def fraction(rows: Sequence[Row]) -> Fraction:
 
 
 def _folded(
-    asked: Asked,
+    asked: BoardRequest,
     months: Sequence[date],
     board: Scoreboard,
-    chosen: Sequence[Entity],
-    parts: Sequence[Heading[Entity]],
-    window: Window,
+    chosen: Sequence[MatrixEntity],
+    parts: Sequence[Heading[MatrixEntity]],
+    window: MatrixWindow,
 ) -> Matrix:
     counted = closed_months(((each.id, each.path) for each in chosen), months, asked.as_of)
     last = {row.entity_id: row for row in board.rows}
-    room, shown = MANY, dict[str, Sequence[Entity]]()
+    room, shown = FOLD_THRESHOLD, dict[str, Sequence[MatrixEntity]]()
     for part in parts:
         if part.key in window.opened:
             shown[part.key] = part.direct[:room]
@@ -285,7 +289,7 @@ def _folded(
     loaded = [each for entities in shown.values() for each in entities]
     lines = _lines(loaded, months, _boards(asked, loaded, months)) if loaded else {}
     sections = [
-        Section(
+        MatrixSection(
             part.key,
             part.name,
             part.depth,
@@ -299,16 +303,24 @@ def _folded(
     ]
     total = _fractions(chosen, months, counted, last)
     return Matrix(
-        months, asked.as_of, board, sections, total, len(chosen), whole=False, reopened=None, on_time=None
+        months,
+        asked.as_of,
+        board,
+        sections,
+        total,
+        len(chosen),
+        all_loaded=False,
+        reopened=None,
+        on_time=None,
     )
 
 
 def _fractions(
-    entities: Sequence[Entity],
+    entities: Sequence[MatrixEntity],
     months: Sequence[date],
     counted: Mapping[int, ClosedMonths],
     last: Mapping[int, Row],
-) -> list[Fraction]:
+) -> list[ClosedFraction]:
     made = []
     for month in months:
         end = month_end(month)
@@ -318,7 +330,7 @@ def _fractions(
             levels = [last[pk].standing.level for pk, _ in own if pk in last]
             late, alerting = sum(level in _LATE for level in levels), levels.count(Level.ALERTING)
         made.append(
-            Fraction(
+            ClosedFraction(
                 sum(each.fresh and month in each.months for _, each in own),
                 len(own),
                 sum(not each.fresh for _, each in own),

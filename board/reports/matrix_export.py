@@ -9,9 +9,16 @@ from functools import cached_property
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from board.reports.download import about_sheet, asked_by, asked_for, csv_file, notes, xlsx_file
+from board.reports.download import (
+    about_sheet,
+    csv_file,
+    export_notes,
+    request_details,
+    requester_details,
+    xlsx_file,
+)
 from board.reports.exports import (
-    ENTITY,
+    ENTITY_COLUMNS,
     entity_values,
     stamp_columns,
     standing_columns,
@@ -20,14 +27,14 @@ from board.reports.exports import (
 )
 from board.reports.headings import headings
 from board.reports.matrix import months_until
-from board.reports.spreadsheet import Column, Sheet, Value
+from board.reports.spreadsheet import SheetColumn, Value, Worksheet
 from board.scoreboard.serializers import board_csv_lines
-from board.scoreboard.table_sections import MANY
+from board.scoreboard.table_sections import FOLD_THRESHOLD
 from board.web import labels
-from board.web.board_request import Asked, asking
-from board.web.filters import about, matching, within
-from board.web.params import Window
-from board.web.query_phrasing import order_in_words
+from board.web.board_request import BoardRequest, board_view
+from board.web.filters import entity_matches, group_and_descendants, matching_rows
+from board.web.params import MatrixWindow
+from board.web.query_phrasing import describe_order
 from closing.calendar.days import month_and_year
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
@@ -35,9 +42,9 @@ from periods.snapshot.take import take_snapshots
 
 
 class _Periods:
-    """The periods of a matrix, month by month: above MANY entities only one month is in memory at a time."""
+    """The periods of a matrix by month; above FOLD_THRESHOLD entities, one month is in memory at a time."""
 
-    def __init__(self, asked: Asked, window: Window) -> None:
+    def __init__(self, asked: BoardRequest, window: MatrixWindow) -> None:
         self.asked = asked
         self.months = months_until(asked.month, window.months)
         self.last = asked.board()
@@ -46,21 +53,21 @@ class _Periods:
 
     @cached_property
     def _order(self) -> Mapping[str, int]:
-        return {row.code: place for place, row in enumerate(matching(self.last, self.asked.question))}
+        return {row.code: place for place, row in enumerate(matching_rows(self.last, self.asked.query))}
 
     def boards(self) -> Iterator[Scoreboard]:
         """Each month with the rows that the matrix is about, oldest first; filters on states look at the last one."""
-        question, entities, as_of = self.asked.question, self.asked.entities(), self.asked.as_of
+        question, entities, as_of = self.asked.query, self.asked.entities(), self.asked.as_of
         by_state = question.show != "all" or question.state or question.level
-        few = len(self.last.rows) <= MANY
+        few = len(self.last.rows) <= FOLD_THRESHOLD
         kept = take_snapshots(entities, self.months, as_of) if few else {}
         for month in self.months:
             board = kept[month] if few else take_snapshots(entities, [month], as_of)[month]
-            wanted = within(board.groups, question.group)
+            wanted = group_and_descendants(board.groups, question.group)
             rows = [
                 row
                 for row in board.rows
-                if (row.code in self._order if by_state else about(row, question, wanted))
+                if (row.code in self._order if by_state else entity_matches(row, question, wanted))
             ]
             rows.sort(key=self._place)
             for row in rows:
@@ -71,27 +78,27 @@ class _Periods:
     def lines(self) -> list[Row]:
         """A row of each entity, in the order of the screen."""
         rows = sorted(self.entities.values(), key=self._place)
-        question = self.asked.question
+        question = self.asked.query
         return [row for part in headings(rows, question.by, self.last.groups) for row in part.direct]
 
     def _place(self, row: Row) -> tuple[int, str]:
         name = row.name.casefold()
         return (
             (0, name)
-            if self.asked.question.sort == "name"
+            if self.asked.query.sort == "name"
             else (self._order.get(row.code, len(self._order)), name)
         )
 
     def _cell(self, row: Row) -> str:
         again = ", reopened" if row.standing.reopened else ""
-        return f"{state_in_words(row)}, {labels.against(row, self.asked.as_of).text}{again}"
+        return f"{state_in_words(row)}, {labels.deadline_status(row, self.asked.as_of).text}{again}"
 
 
 @require_safe
-@asking
-def matrix_csv(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def matrix_csv(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """Every period of the matrix on a line of its own, the oldest month first."""
-    periods = _Periods(asked, Window.of(request.GET))
+    periods = _Periods(asked, MatrixWindow.of(request.GET))
     return csv_file(request, asked, "matrix", _lines(periods))
 
 
@@ -103,10 +110,10 @@ def _lines(periods: _Periods) -> Iterator[str]:
 
 
 @require_safe
-@asking
-def matrix_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def matrix_xlsx(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """Entities by months with a cell for each period, then the periods one by one, then what they are."""
-    periods = _Periods(asked, Window.of(request.GET))
+    periods = _Periods(asked, MatrixWindow.of(request.GET))
     names = {node.code: node.name for node in periods.last.groups}
 
     def each_period() -> Iterator[list[Value]]:
@@ -133,22 +140,24 @@ def matrix_xlsx(request: HttpRequest, asked: Asked) -> HttpResponse:
     first, last = map(month_and_year, (periods.months[0], periods.months[-1]))
     columns = [
         moment,
-        *ENTITY,
-        Column("Confirmed", 10),
-        Column(f"Last read ({asked.reader.zone_name} time)", 22),
-        *(Column(month_and_year(month), 20) for month in periods.months),
+        *ENTITY_COLUMNS,
+        SheetColumn("Confirmed", 10),
+        SheetColumn(f"Last read ({asked.reader.zone_name} time)", 22),
+        *(SheetColumn(month_and_year(month), 20) for month in periods.months),
     ]
     told = [
         ("Matrix of", f"{first} to {last}"),
-        *asked_for(asked, periods.last),
+        *request_details(asked, periods.last),
         ("Filters on states", "look at the last month"),
-        ("Order", order_in_words(asked.question)),
-        *notes(matching(periods.last, asked.question)),
-        *asked_by(asked),
+        ("Order", describe_order(asked.query)),
+        *export_notes(matching_rows(periods.last, asked.query)),
+        *requester_details(asked),
     ]
     sheets = [
-        Sheet("Matrix", columns, each_entity()),
-        Sheet("Periods", [*stamp_columns(asked), *ENTITY, *standing_columns(asked)], each_period()),
+        Worksheet("Matrix", columns, each_entity()),
+        Worksheet(
+            "Periods", [*stamp_columns(asked), *ENTITY_COLUMNS, *standing_columns(asked)], each_period()
+        ),
         about_sheet(told),
     ]
     return xlsx_file(request, asked, "matrix", sheets)

@@ -10,16 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from board.reports.matrix import Fraction, Line, Matrix, Section, matrix
-from board.reports.report_page import sheet
-from board.scoreboard.summary import page
-from board.scoreboard.table_sections import MANY
+from board.reports.matrix import ClosedFraction, Matrix, MatrixRow, MatrixSection, matrix
+from board.reports.report_page import render_report
+from board.scoreboard.summary import board_summary
+from board.scoreboard.table_sections import FOLD_THRESHOLD
 from board.web import labels
-from board.web.board_query import FIRST_MONTH, Question
-from board.web.board_request import Asked, asking
-from board.web.controls import address, nothing_found
-from board.web.params import SPANS, Window
-from board.web.toolbar import how_old, nobody, notes, toolbar
+from board.web.board_query import FIRST_MONTH, BoardQuery
+from board.web.board_request import BoardRequest, board_view
+from board.web.controls import build_url, no_match_message
+from board.web.params import WINDOW_LENGTHS, MatrixWindow
+from board.web.toolbar import footnotes, no_entities_message, staleness_note, toolbar
 from closing.calendar.days import month_and_year, short_month
 from closing.calendar.months import previous_month
 from closing.judging.on_time import ON_TIME_TARGET_PERCENT, OnTimeRate
@@ -47,20 +47,20 @@ _FILES = (("CSV, a line for each period", "export_matrix_csv"), ("Excel", "expor
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class MatrixCell:
     """One period in a few letters; `looks` are class names: a tone, then what else is the matter."""
 
     url: str
-    looks: str
+    css_classes: str
     letter: str
     text: str
     full: str
-    again: bool  # reopened, be it closed again or not
+    reopened: bool  # reopened, be it closed again or not
     current: bool  # of the month that is being closed
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class MatrixTableRow:
     """One line of the table; a None cell stands for a month in which the entity did not close."""
 
     code: str
@@ -68,11 +68,11 @@ class Shown:
     url: str
     age: str
     stale: bool
-    cells: Sequence[Cell | None]
+    cells: Sequence[MatrixCell | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class FractionCell:
     """A fraction closed with its tone, and in full words."""
 
     text: str
@@ -81,58 +81,62 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MatrixTableSection:
     """A heading of the table with its lines; `turn` is where a tap on it leads, "" where all are loaded."""
 
     key: str
     name: str
     depth: int
-    shares: Sequence[Share]
-    lines: Sequence[Shown]
+    shares: Sequence[FractionCell]
+    lines: Sequence[MatrixTableRow]
     held: int
     open: bool
-    turn: str
+    toggle_url: str
     left: str
 
 
 @require_safe
-@asking
-def matrix_page(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def matrix_page(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """Entities by reporting months, with everything that shapes it in the address."""
-    window = Window.of(request.GET)
+    window = MatrixWindow.of(request.GET)
     data = matrix(asked, window)
     path = reverse("matrix")
     own = _own(window)
-    question, board = asked.question, data.board
-    answer = page(board, asked.reader, past=asked.past)
+    question, board = asked.query, data.board
+    answer = board_summary(board, asked.reader, past=asked.past)
     visible = data.entities or bool(board.rows)
-    empty = None if visible else nobody(asked.person, asked.entities().count(), _span(data.months))
+    empty = (
+        None if visible else no_entities_message(asked.person, asked.entities().count(), _span(data.months))
+    )
     told = {
         "title": empty[0] if empty else f"{_span(data.months)} · Matrix",
         "heading": _span(data.months),
         "turned": "Months shown",
         "links": _links(asked, data, window, path),
         "spans": [
-            (span, address(path, question, _own(window, months=span)), span == window.months)
-            for span in SPANS
+            (span, build_url(path, question, _own(window, months=span)), span == window.months)
+            for span in WINDOW_LENGTHS
         ],
         "sums": _sums(data),
         "rate": _rate(data.on_time),
         "left_out": _left_out(data.on_time),
         "page": answer,
-        "notes": notes(board, asked.reader),
+        "notes": footnotes(board, asked.reader),
         "bar": toolbar(asked, board, path, own),
-        "exports": [(label, address(reverse(name), question, own)) for label, name in _FILES],
+        "exports": [(label, build_url(reverse(name), question, own)) for label, name in _FILES],
         "months": [_month(month, asked) for month in data.months],
         "parts": [_part(section, data, asked, window, path) for section in data.sections],
         "total": [_share(each, month) for each, month in zip(data.total, data.months, strict=True)],
-        "whole": data.whole,
-        "many": MANY,
+        "whole": data.all_loaded,
+        "many": FOLD_THRESHOLD,
         "legend": _legend(data),
-        "none": nothing_found(board, question),
+        "none": no_match_message(board, question),
         "empty": empty,
     }
-    return sheet(request, asked, "matrix", board, told, own=own, kept=_own(Window(window.months)))
+    return render_report(
+        request, asked, "matrix", board, told, own=own, kept=_own(MatrixWindow(window.months))
+    )
 
 
 # --- above the table ----------------------------------------------------------------------------------------------
@@ -143,38 +147,45 @@ def _span(months: Sequence[date]) -> str:
     return f"{month_and_year(months[0])} – {month_and_year(months[-1])}"
 
 
-def _month(month: date, asked: Asked) -> tuple[str, str, str, bool]:
+def _month(month: date, asked: BoardRequest) -> tuple[str, str, str, bool]:
     """A month above its column: "May 26", in full, its board at the same moment, and whether it is being closed."""
-    board = Question(month=month, at=asked.question.at).url(reverse("scoreboard"))
-    return f"{short_month(month)} {month.year % 100:02}", month_and_year(month), board, month == asked.latest
+    board = BoardQuery(month=month, at=asked.query.at).url(reverse("scoreboard"))
+    return (
+        f"{short_month(month)} {month.year % 100:02}",
+        month_and_year(month),
+        board,
+        month == asked.latest_month,
+    )
 
 
-def _own(window: Window, **changes: object) -> list[tuple[str, str]]:
+def _own(window: MatrixWindow, **changes: object) -> list[tuple[str, str]]:
     """The matrix's own parameters, without what has its default."""
     months = changes.get("months", window.months)
     opened = changes.get("opened", window.opened)
     assert isinstance(opened, tuple)
     return [
-        *([("months", str(months))] if months != Window().months else []),
+        *([("months", str(months))] if months != MatrixWindow().months else []),
         *(("open", key) for key in opened),
     ]
 
 
-def _links(asked: Asked, data: Matrix, window: Window, path: str) -> dict[str, tuple[str, str] | None]:
+def _links(
+    asked: BoardRequest, data: Matrix, window: MatrixWindow, path: str
+) -> dict[str, tuple[str, str] | None]:
     """The windows before and after, and the latest one: each an address and its name, None where there is none."""
     own = _own(window)
 
     def to(month: date) -> tuple[str, str]:
-        asked_for = None if month == asked.latest else month
+        asked_for = None if month == asked.latest_month else month
         last = _later(month, 1 - len(data.months))
-        return address(path, asked.question.but(month=asked_for), own), _span([last, month])
+        return build_url(path, asked.query.replace(month=asked_for), own), _span([last, month])
 
     first = data.months[0]
-    after = min(_later(asked.month, len(data.months)), asked.latest)
+    after = min(_later(asked.month, len(data.months)), asked.latest_month)
     return {
         "previous": to(previous_month(first)) if first > FIRST_MONTH else None,
-        "next": to(after) if asked.month < asked.latest else None,
-        "latest": to(asked.latest) if asked.month != asked.latest else None,
+        "next": to(after) if asked.month < asked.latest_month else None,
+        "latest": to(asked.latest_month) if asked.month != asked.latest_month else None,
     }
 
 
@@ -195,7 +206,7 @@ def _sums(data: Matrix) -> list[str]:
 def _rate(found: OnTimeRate | None) -> tuple[str, str]:
     """The on-time rate of all that was due in the window, and what is the matter with it."""
     if found is None:
-        return f"on-time rate: counted for {MANY} entities or fewer", ""
+        return f"on-time rate: counted for {FOLD_THRESHOLD} entities or fewer", ""
     if found.permille is None:
         return "no deadline has passed", ""
     rate = f"on time {found.permille / 10:.1f}".removesuffix(".0") + _PERCENT
@@ -237,16 +248,21 @@ def _legend(data: Matrix) -> list[tuple[str, str, str]]:
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
-def _part(section: Section, data: Matrix, asked: Asked, window: Window, path: str) -> Part:
+def _part(
+    section: MatrixSection, data: Matrix, asked: BoardRequest, window: MatrixWindow, path: str
+) -> MatrixTableSection:
     turn = ""
-    if not data.whole and section.held:
+    if not data.all_loaded and section.held:
         others = tuple(key for key in window.opened if key != section.key)
         opened = others if section.open else (*others, section.key)
-        turn = address(path, asked.question, _own(window, opened=opened)) + f"#part-{section.key}"
+        turn = build_url(path, asked.query, _own(window, opened=opened)) + f"#part-{section.key}"
     left = ""
     if section.left:
-        left = f"{section.left:,} more: no more than {MANY} entities are shown at once. Filter, or fold a heading."
-    return Part(
+        left = (
+            f"{section.left:,} more: no more than {FOLD_THRESHOLD} entities are shown at once."
+            " Filter, or fold a heading."
+        )
+    return MatrixTableSection(
         section.key,
         section.name,
         section.depth,
@@ -259,9 +275,9 @@ def _part(section: Section, data: Matrix, asked: Asked, window: Window, path: st
     )
 
 
-def _share(each: Fraction, month: date) -> Share:
+def _share(each: ClosedFraction, month: date) -> FractionCell:
     if not each.entities:
-        return Share("–", "", f"{month_and_year(month)}: nobody closes")
+        return FractionCell("–", "", f"{month_and_year(month)}: nobody closes")
     said = [f"{month_and_year(month)}: {each.closed:,} of {each.entities:,} closed and confirmed"]
     said += [f"{each.unconfirmed:,} not confirmed"] if each.unconfirmed else []
     said += [f"{each.late:,} late"] if each.late else []
@@ -271,45 +287,47 @@ def _share(each: Fraction, month: date) -> Share:
         tone = "late"
     else:
         tone = "full" if each.closed == each.entities else "short"
-    return Share(f"{each.closed:,}/{each.entities:,}", tone, ", ".join(said))
+    return FractionCell(f"{each.closed:,}/{each.entities:,}", tone, ", ".join(said))
 
 
-def _shown(line: Line, data: Matrix, asked: Asked) -> Shown:
+def _shown(line: MatrixRow, data: Matrix, asked: BoardRequest) -> MatrixTableRow:
     home = reverse("entity", args=[line.entity.code])
-    at = asked.question.at
+    at = asked.query.at
     cells = [
-        None if row is None else cell(row, month, asked, f"{home}?{Question(month=month, at=at).query()}")
+        None
+        if row is None
+        else cell(row, month, asked, f"{home}?{BoardQuery(month=month, at=at).querystring()}")
         for row, month in zip(line.rows, data.months, strict=True)
     ]
     newest = line.newest
-    return Shown(
+    return MatrixTableRow(
         line.entity.code,
         line.entity.name,
-        f"{home}?{Question(month=asked.month, at=at).query()}",
-        how_old(newest, asked.reader, asked.as_of) if newest is not None else "",
+        f"{home}?{BoardQuery(month=asked.month, at=at).querystring()}",
+        staleness_note(newest, asked.reader, asked.as_of) if newest is not None else "",
         newest is not None and not newest.fresh,
         cells,
     )
 
 
-def cell(row: Row, month: date, asked: Asked, url: str) -> Cell:
+def cell(row: Row, month: date, asked: BoardRequest, url: str) -> MatrixCell:
     """One period as a cell: the letter of its state, how it stands against its deadline, and both in full."""
     looks = [tone_of(row, asked)]
     looks += [row.state.value] if row.state in (PeriodState.ON_HOLD, PeriodState.UNKNOWN) else []
-    looks += ["again"] if labels.reopened(row) else []
+    looks += ["again"] if labels.is_reopened(row) else []
     looks += [] if row.fresh else ["stale"]
-    return Cell(
+    return MatrixCell(
         url,
         " ".join(looks),
         LETTERS[row.state],
         _text(row, asked),
         _full(row, month, asked),
-        again=row.standing.reopened,
-        current=month == asked.latest,
+        reopened=row.standing.reopened,
+        current=month == asked.latest_month,
     )
 
 
-def tone_of(row: Row, asked: Asked) -> str:
+def tone_of(row: Row, asked: BoardRequest) -> str:
     """ok, late, alert, due, today, undated, none, idle (not ended) or unsure: the colour of a cell."""
     standing = row.standing
     match standing.level:
@@ -323,17 +341,17 @@ def tone_of(row: Row, asked: Asked) -> str:
             return "none"
         case Level.UNKNOWN:
             return "unsure"
-        case Level.NOT_DUE if labels.against(row, asked.as_of).text == "not ended":
+        case Level.NOT_DUE if labels.deadline_status(row, asked.as_of).text == "not ended":
             return "idle"
-    return labels.against(row, asked.as_of).tone
+    return labels.deadline_status(row, asked.as_of).tone
 
 
-def _text(row: Row, asked: Asked) -> str:
+def _text(row: Row, asked: BoardRequest) -> str:
     """ "on time", "+3d", "due in 2d": as much as fits into a cell."""
     standing = row.standing
     if standing.days_late:
         return f"+{labels.days(standing.days_late, standing.unit)}"
-    said = labels.against(row, asked.as_of)
+    said = labels.deadline_status(row, asked.as_of)
     if row.span is None:
         return "no data" if row.read_at is None else "no period"
     if standing.level is Level.UNKNOWN and said.detail:
@@ -343,8 +361,8 @@ def _text(row: Row, asked: Asked) -> str:
     return _SHORT.get(said.text, said.text)
 
 
-def _full(row: Row, month: date, asked: Asked) -> str:
-    said = labels.against(row, asked.as_of)
+def _full(row: Row, month: date, asked: BoardRequest) -> str:
+    said = labels.deadline_status(row, asked.as_of)
     standing = row.standing
     text = said.text
     if standing.days_late:
@@ -356,9 +374,9 @@ def _full(row: Row, month: date, asked: Asked) -> str:
     if row.span is None:
         text = row.because
     parts = [labels.STATE_LABELS[row.state], text, said.detail]
-    parts += ["reopened"] if labels.reopened(row) else []
+    parts += ["reopened"] if labels.is_reopened(row) else []
     parts += ["counts as closed"] if row.state is PeriodState.ON_HOLD and row.counts_as_closed else []
     if row.fresh and standing.unconfirmed:
         parts.append("unconfirmed")
-    parts.append(how_old(row, asked.reader, asked.as_of))
+    parts.append(staleness_note(row, asked.reader, asked.as_of))
     return f"{row.name}, {month_and_year(month)}: " + ", ".join(filter(None, parts))

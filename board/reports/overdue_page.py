@@ -11,17 +11,24 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from board.reports.overdue_queue import Known, Owner, Queue, in_the_way, known_of, queue_of
-from board.reports.report_page import sheet
-from board.scoreboard.row_cells import Line, line
-from board.scoreboard.summary import page
-from board.scoreboard.upcoming import deadlines_ahead
+from board.reports.overdue_queue import (
+    EntityOwner,
+    OverdueQueue,
+    QueueDetails,
+    obstacles,
+    overdue_queue,
+    queue_details,
+)
+from board.reports.report_page import render_report
+from board.scoreboard.row_cells import RowCells, row_cells
+from board.scoreboard.summary import board_summary
+from board.scoreboard.upcoming import upcoming_deadlines
 from board.web import labels
-from board.web.board_query import Question
-from board.web.board_request import Asked, asking
-from board.web.controls import page_number, turns
-from board.web.query_phrasing import filters_in_words
-from board.web.toolbar import Toolbar, nobody, toolbar
+from board.web.board_query import BoardQuery
+from board.web.board_request import BoardRequest, board_view
+from board.web.controls import page_number, pagination
+from board.web.query_phrasing import describe_filters
+from board.web.toolbar import Toolbar, no_entities_message, toolbar
 from closing.calendar.days import WorkdayCalendar, month_and_year
 from closing.judging.escalation import AlertingEntity
 from closing.phrasing import (
@@ -34,46 +41,46 @@ from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 
-SHOWN = 50  # entities on a page
+PAGE_SIZE = 50  # entities on a page
 _FILES = (("CSV", "export_past_deadline_csv"), ("Excel", "export_past_deadline_xlsx"))
 _PICKED = ("group", "country", "erp", "owner")
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
+class OverdueMonth:
     """One month of an entity in the queue, in the reader's words."""
 
     key: str
     name: str
-    line: Line
+    line: RowCells
     late: str
     unit: str
     confirmed: bool
     since: str
-    in_the_way: Sequence[tuple[str, str]]  # (icon, words)
-    reason: bool  # its people have given one
+    obstacles: Sequence[tuple[str, str]]  # (icon, words)
+    has_reason: bool  # its people have given one
     expected: str
     acknowledged: str
     acknowledged_text: str
-    lonely: bool  # its alert found nobody to tell
+    nobody_notified: bool  # its alert found nobody to tell
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class OverdueItem:
     """One entity in the queue: its months, the furthest behind first, and who to talk to."""
 
     code: str
     name: str
-    place: str
-    owner: Owner | None
+    location: str
+    owner: EntityOwner | None
     initials: str
     mailto: str
     remark_url: str  # empty for who may not acknowledge
-    months: Sequence[Month]
+    months: Sequence[OverdueMonth]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OverdueSummary:
     """What the head of the page says: a sentence, what belongs to it, a tone, and whether nothing is left to do."""
 
     text: str
@@ -83,48 +90,48 @@ class Answer:
 
 
 @require_safe
-@asking
-def past_deadline(request: HttpRequest, asked: Asked) -> HttpResponse:
+@board_view
+def past_deadline(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     """The escalation queue, furthest behind first, a page of entities at a time."""
-    path, queue = reverse("past_deadline"), queue_of(asked)
-    board, entities, question = queue.board, queue.entities, asked.question
-    pages = max(1, -(-len(entities) // SHOWN))
+    path, queue = reverse("past_deadline"), overdue_queue(asked)
+    board, entities, question = queue.board, queue.entities, asked.query
+    pages = max(1, -(-len(entities) // PAGE_SIZE))
     number = page_number(request.GET.get("page", ""), pages)
-    shown = entities[(number - 1) * SHOWN : number * SHOWN]
-    known = known_of(asked, shown)
+    shown = entities[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    known = queue_details(asked, shown)
     answer = _answer(queue)
     empty = None
-    if not board.rows and not queue.everyone:
-        empty = nobody(asked.person, asked.entities().count(), month_and_year(asked.month))
+    if not board.rows and not queue.unfiltered:
+        empty = no_entities_message(asked.person, asked.entities().count(), month_and_year(asked.month))
     told = {
         "title": empty[0] if empty else answer.text,
-        "page": page(board, asked.reader, past=asked.past),
+        "page": board_summary(board, asked.reader, past=asked.past),
         "bar": _bar(asked, board, path),
         "empty": empty,
         "answer": answer,
-        "only": filters_in_words(question, board.groups),
-        "everyone": len(queue.everyone),
+        "only": describe_filters(question, board.groups),
+        "everyone": len(queue.unfiltered),
         "items": [_item(each, known, queue.board, asked) for each in shown],
-        "deadlines": [] if shown or empty else deadlines_ahead(board, lambda: _calendars(board)),
+        "deadlines": [] if shown or empty else upcoming_deadlines(board, lambda: _calendars(board)),
         "late_url": question.url(reverse("scoreboard"), show="late"),
         "left_out": queue.left_out,
-        "turn": turns(question.url(path), number, pages),
+        "turn": pagination(question.url(path), number, pages),
         "exports": [(label, question.url(reverse(name))) for label, name in _FILES],
     }
     own = [("page", str(number))] if number > 1 else []
-    return sheet(request, asked, "past_deadline", board, told, own=own)
+    return render_report(request, asked, "past_deadline", board, told, own=own)
 
 
-def _bar(asked: Asked, board: Scoreboard, path: str) -> Toolbar:
+def _bar(asked: BoardRequest, board: Scoreboard, path: str) -> Toolbar:
     """The toolbar with what a queue can be narrowed by: no chips, no grouping, no order of one's own."""
-    question, bar = asked.question, toolbar(asked, board, path)
+    question, bar = asked.query, toolbar(asked, board, path)
     return replace(
         bar,
         chips=[],
         first=[],
         more=[pick for pick in (*bar.first, *bar.more) if pick.name in _PICKED],
         used=sum(bool(getattr(question, name)) for name in _PICKED),
-        clear=Question(month=question.month, at=question.at).url(path),
+        clear=BoardQuery(month=question.month, at=question.at).url(path),
     )
 
 
@@ -133,7 +140,7 @@ def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
     return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
 
 
-def _answer(queue: Queue) -> Answer:
+def _answer(queue: OverdueQueue) -> OverdueSummary:
     count, rows = len(queue.entities), [row for each in queue.entities for _, row in each.months]
     watch = f"{queue.on_watch} more late, on watch." if queue.on_watch else ""
     if not count:
@@ -144,7 +151,7 @@ def _answer(queue: Queue) -> Answer:
     open_ = sum(row.remarks.acknowledged_at is None for row in rows)
     unsure = sum(not is_confirmed(row) for row in rows)
     older = sum(month != queue.board.month for each in queue.entities for month, _ in each.months)
-    return Answer(
+    return OverdueSummary(
         f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line",
         [
             behind,
@@ -157,29 +164,31 @@ def _answer(queue: Queue) -> Answer:
     )
 
 
-def _nobody_past(queue: Queue) -> Answer:
-    here = " here" if queue.everyone else ""
+def _nobody_past(queue: OverdueQueue) -> OverdueSummary:
+    here = " here" if queue.unfiltered else ""
     known = " known to be" if queue.unconfirmed else ""
     watch = f"{queue.on_watch} late, on watch." if queue.on_watch else "Nobody is late."
     unsure = f"{queue.unconfirmed} cannot be confirmed, so there may be more." if queue.unconfirmed else ""
     done = queue.board.closed is True and not here
     tone = "closed" if done else "unsure" if queue.unconfirmed else "open"
     closed = f"{month_and_year(queue.board.month)}: {headline(queue.board)}" if done else ""
-    return Answer(f"Nobody{here} is{known} past the alert line", [closed or watch, unsure], tone, done)
+    return OverdueSummary(
+        f"Nobody{here} is{known} past the alert line", [closed or watch, unsure], tone, done
+    )
 
 
 # --- one entity ---------------------------------------------------------------------------------------------------
 
 
-def _item(each: AlertingEntity, known: Known, board: Scoreboard, asked: Asked) -> Item:
+def _item(each: AlertingEntity, known: QueueDetails, board: Scoreboard, asked: BoardRequest) -> OverdueItem:
     row, month = each.worst_row, each.months[0][0]
     owner = known.owners.get(row.code)
     names = {node.code: node.name for node in board.groups}
     place = [row.code, row.country, names.get(row.group, row.group), row.connection]
-    return Item(
+    return OverdueItem(
         code=row.code,
         name=row.name,
-        place=" · ".join(filter(None, place)),
+        location=" · ".join(filter(None, place)),
         owner=owner if owner is not None and owner.name + owner.email else None,
         initials=labels.initials(owner.name if owner is not None else ""),
         mailto=_mailto(owner, row, month) if owner is not None and owner.email else "",
@@ -188,29 +197,29 @@ def _item(each: AlertingEntity, known: Known, board: Scoreboard, asked: Asked) -
     )
 
 
-def _mailto(owner: Owner, row: Row, month: date) -> str:
+def _mailto(owner: EntityOwner, row: Row, month: date) -> str:
     """A mail to the owner about their worst month; names from an ERP stay text in it."""
     late = labels.days_in_words(row.standing.days_late, row.standing.unit)
     subject = f"{row.name}, {month_and_year(month)}: {late} past the deadline"
     return f"mailto:{quote(owner.email, safe='@')}?subject={quote(subject, safe='')}"
 
 
-def _month(month: date, row: Row, known: Known, asked: Asked) -> Month:
+def _month(month: date, row: Row, known: QueueDetails, asked: BoardRequest) -> OverdueMonth:
     reader, as_of, standing = asked.reader, asked.as_of, row.standing
-    query = Question(month=month, at=asked.question.at).query()
+    query = BoardQuery(month=month, at=asked.query.at).querystring()
     since = known.since(row)
     line_of = f"over the {row.alert_after_days}-day line"
-    return Month(
+    return OverdueMonth(
         key=f"{month:%Y-%m}",
         name=month_and_year(month),
-        line=line(row, as_of, reader, query),
+        line=row_cells(row, as_of, reader, query),
         late=f"+{labels.days(standing.days_late, standing.unit)}",
         unit=labels.days_in_words(standing.days_late, standing.unit) + " late",
         confirmed=is_confirmed(row),
         since=f"{line_of} since {labels.short_day(since)}" if since is not None else line_of,
-        reason=bool(row.remarks.reason),
-        in_the_way=in_the_way(row, reader, as_of),
-        lonely=row.period_id in known.lonely,
+        has_reason=bool(row.remarks.reason),
+        obstacles=obstacles(row, reader, as_of),
+        nobody_notified=row.period_id in known.unaddressed,
         expected=expected_close_text(row, as_of),
         acknowledged=acknowledgement_text(row, lambda moment: labels.clock(moment, reader.zone, as_of)),
         acknowledged_text=row.remarks.acknowledged_text,

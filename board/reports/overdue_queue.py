@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from alerts.models import DeliveryLine, Notice, Overrun
 from board.web import labels
-from board.web.board_request import Asked
-from board.web.filters import narrowed
+from board.web.board_request import BoardRequest
+from board.web.filters import filter_board
 from board.web.readers import Reader
 from closing.calendar.days import WorkdayCalendar, local_date, zone_named
 from closing.facts.readings import PeriodType
@@ -38,7 +38,7 @@ OLDER_MONTHS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class EntityOwner:
     """Who answers for an entity, and how to reach them."""
 
     name: str
@@ -46,20 +46,20 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Queue:
+class OverdueQueue:
     """Who is over the alert line at one moment, as a question asks for it.
 
     `board` is the latest month with all that the person may see. `older` are the boards of older months, of those
     entities that may be over the line there; `left_out` says how many months before them were not looked at.
     """
 
-    asked: Asked
+    board_request: BoardRequest
     board: Scoreboard
     older: Sequence[Scoreboard]
     left_out: int
 
     @cached_property
-    def everyone(self) -> list[AlertingEntity]:
+    def unfiltered(self) -> list[AlertingEntity]:
         """Everybody over the line whom the person may see, whatever is filtered."""
         return alerting_entities([self.board, *self.older])
 
@@ -80,11 +80,11 @@ class Queue:
 
     @cached_property
     def _narrowed(self) -> list[Scoreboard]:
-        question = self.asked.question.but(sort="behind")
-        return [narrowed(board, question) for board in (self.board, *self.older)]
+        question = self.board_request.query.replace(sort="behind")
+        return [filter_board(board, question) for board in (self.board, *self.older)]
 
 
-def queue_of(asked: Asked) -> Queue:
+def overdue_queue(asked: BoardRequest) -> OverdueQueue:
     """The queue that a question asks for, up to its month; the number of queries does not depend on what is late."""
     board = asked.board()
     candidates = list(_left_open(asked))
@@ -94,10 +94,10 @@ def queue_of(asked: Asked) -> Queue:
     if looked_at:
         ids = {entity_id for month, entity_id in candidates if month in looked_at}
         older = take_snapshots(asked.entities().filter(pk__in=ids), looked_at, asked.as_of)
-    return Queue(asked, board, [older[month] for month in looked_at], len(months) - len(looked_at))
+    return OverdueQueue(asked, board, [older[month] for month in looked_at], len(months) - len(looked_at))
 
 
-def _left_open(asked: Asked) -> QuerySet[FiscalPeriod, tuple[date, int]]:
+def _left_open(asked: BoardRequest) -> QuerySet[FiscalPeriod, tuple[date, int]]:
     """Older months, each with an entity that may be over its line there: not closed, with a deadline past.
 
     This only finds where to look; who is over the line is judged by the snapshot.
@@ -127,14 +127,14 @@ def _left_open(asked: Asked) -> QuerySet[FiscalPeriod, tuple[date, int]]:
 
 
 @dataclass(frozen=True)
-class Known:
+class QueueDetails:
     """What the queue knows beside the rows, of the entities shown: owners, calendars, who may write, reopenings."""
 
-    owners: Mapping[str, Owner]
+    owners: Mapping[str, EntityOwner]
     writable: frozenset[str]
     calendars: Mapping[int, WorkdayCalendar]
     crossed: Mapping[int, datetime]  # of reopened periods: when the episode that runs went over the line
-    lonely: frozenset[int]  # periods whose alert found nobody to tell
+    unaddressed: frozenset[int]  # periods whose alert found nobody to tell
 
     def since(self, row: Row) -> date | None:
         """The day in the entity's zone since which the row is over its line; None where nobody can tell.
@@ -147,7 +147,7 @@ class Known:
         return first_alerting_day(row, self.calendars.get(row.calendar_id or 0))
 
 
-def known_of(asked: Asked, entities: Sequence[AlertingEntity]) -> Known:
+def queue_details(asked: BoardRequest, entities: Sequence[AlertingEntity]) -> QueueDetails:
     """What is to be known of these entities, in the same few queries however many they are."""
     rows = [row for each in entities for _, row in each.months]
     codes = {row.code for row in rows}
@@ -159,9 +159,9 @@ def known_of(asked: Asked, entities: Sequence[AlertingEntity]) -> Known:
     }
     years = {row.deadline.due_on.year for row in rows if row.deadline is not None}
     reopened = [row.period_id for row in rows if row.standing.reopened]
-    return Known(
+    return QueueDetails(
         owners={
-            code: Owner(name or "", email or "")
+            code: EntityOwner(name or "", email or "")
             for code, name, email in own.values_list("code", "owner__name", "owner__email")
         },
         writable=frozenset(
@@ -173,7 +173,7 @@ def known_of(asked: Asked, entities: Sequence[AlertingEntity]) -> Known:
         if counted and years
         else {},
         crossed=_crossed(reopened, asked.as_of) if reopened else {},
-        lonely=_lonely([row.period_id for row in rows], asked.as_of),
+        unaddressed=_lonely([row.period_id for row in rows], asked.as_of),
     )
 
 
@@ -197,7 +197,7 @@ def _crossed(period_ids: Sequence[int | None], as_of: datetime) -> dict[int, dat
     return {period: at for period, at in episodes.values_list("period", "crossed_line_at") if at is not None}
 
 
-def in_the_way(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str]]:
+def obstacles(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str]]:
     """What is known to keep the period from closing, each with the name of an icon: nothing is guessed."""
 
     def when(moment: datetime) -> str:

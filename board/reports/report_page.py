@@ -6,16 +6,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from board.accounts.saved_views_menu import views_menu
-from board.web.board_request import Asked
-from board.web.controls import Pairs, address
-from board.web.layout import shell
+from board.web.board_request import BoardRequest
+from board.web.controls import Pairs, build_url
+from board.web.layout import layout_context
 from board.web.readers import wants_fragment
 from closing.scoreboard.board import Scoreboard
 
 
-def sheet(
+def render_report(
     request: HttpRequest,
-    asked: Asked,
+    asked: BoardRequest,
     screen: str,
     board: Scoreboard,
     told: dict[str, object],
@@ -29,13 +29,13 @@ def sheet(
     what the person may see before any filter.
     """
     fragment = wants_fragment(request)
-    here = address(request.path, asked.question, own)
+    here = build_url(request.path, asked.query, own)
     known = {
         "frame": "board/_sheet_again.html" if fragment else "signed_in.html",
         "here": here,
         "past": asked.past,
         **views_menu(asked, screen, kept),
-        **shell(asked.person, screen, None if asked.past else board),
+        **layout_context(asked.person, screen, None if asked.past else board),
     }
     # A screen need not have files, links beside its heading, or words for its filters.
     optional = {"exports": (), "links": None, "only": ()}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
-from board.scoreboard.serializers import risky
+from board.scoreboard.serializers import could_be_formula
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Value = str | int | date | datetime | bool | None
@@ -20,7 +20,7 @@ _NO_LETTERS = dict.fromkeys({*range(32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SheetColumn:
     """A heading, and how wide the column is, in letters."""
 
     heading: str
@@ -28,18 +28,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class Worksheet:
     """One table: rows are taken one by one, each with a value for every column.
 
     The rows of the last sheet are taken first, so that a sheet may sum up those behind it.
     """
 
     name: str
-    columns: Sequence[Column]
+    columns: Sequence[SheetColumn]
     rows: Iterable[Sequence[Value]]
 
 
-def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], zone: ZoneInfo, made_at: datetime) -> None:
+def write_workbook(file: IO[bytes], sheets: Sequence[Worksheet], zone: ZoneInfo, made_at: datetime) -> None:
     """Write the sheets with a frozen, filterable line of headings each.
 
     Excel knows no time zones: a moment is written as its wall time in `zone`, which the heading should name. The same
@@ -60,7 +60,7 @@ def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], zone: ZoneInfo, mad
             _write_sheet(page, sheet, zone, formats)
 
 
-def _write_sheet(page: Any, sheet: Sheet, zone: ZoneInfo, formats: dict[str, Any]) -> None:
+def _write_sheet(page: Any, sheet: Worksheet, zone: ZoneInfo, formats: dict[str, Any]) -> None:
     last = len(sheet.columns) - 1
     page.freeze_panes(1, 0)
     page.set_landscape()
@@ -91,4 +91,4 @@ def _write(page: Any, row: int, at: int, value: Value, zone: ZoneInfo, formats: 
             page.write_datetime(row, at, value, formats["date"])
         case _:
             text = value.replace("\r\n", "\n").replace("\r", "\n").translate(_NO_LETTERS)[:_LONGEST]
-            page.write_string(row, at, text, formats["risky"] if risky(text) else None)
+            page.write_string(row, at, text, formats["risky"] if could_be_formula(text) else None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from closing.scoreboard.board import GroupNode, Scoreboard
 
 
-def groups_to(groups: Sequence[GroupNode], code: str) -> list[str]:
+def group_ancestry(groups: Sequence[GroupNode], code: str) -> list[str]:
     """A group and those above it, the root first; a ring of groups (bad data) is cut where it closes."""
     parents = {node.code: node.parent for node in groups}
     line: list[str] = []
@@ -19,7 +19,7 @@ def groups_to(groups: Sequence[GroupNode], code: str) -> list[str]:
 
 def common_group(board: Scoreboard) -> str:
     """The code of the smallest group that holds every row, "" when there is none."""
-    lines = [groups_to(board.groups, code) for code in {row.group for row in board.rows}]
+    lines = [group_ancestry(board.groups, code) for code in {row.group for row in board.rows}]
     common = ""
     for level in zip(*lines, strict=False):
         if len(set(level)) > 1:

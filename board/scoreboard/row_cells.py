@@ -39,7 +39,7 @@ _TRACK_LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class LatenessBar:
     """Days late as a length, with the alert line at a tick half way."""
 
     width: int
@@ -48,7 +48,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RowCells:
     """One row of the table, cell by cell."""
 
     row: Row
@@ -59,47 +59,49 @@ class Line:
     due: str
     due_label: str
     due_words: str
-    against: labels.Against
-    heard: str  # the same in full words, for who listens
-    bar: Bar | None
+    deadline_status: labels.DeadlineStatus
+    spoken_text: str  # the same in full words, for who listens
+    bar: LatenessBar | None
     because: str
     because_more: str
     initials: str
-    track: Sequence[tuple[int, str]]  # place and tone of each month before
-    track_words: str
+    track_record: Sequence[tuple[int, str]]  # place and tone of each month before
+    track_record_label: str
     url: str
-    said: Sequence[str]  # what its people say: an expected date, a reason, notes
+    remark_texts: Sequence[str]  # what its people say: an expected date, a reason, notes
     silenced: str  # until when, by whom and why; "" while it is not
 
 
-def line(row: Row, as_of: datetime, reader: Reader, query: str) -> Line:
+def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells:
     """A row cell by cell; `query` goes behind the address of its entity's page."""
-    said = labels.against(row, as_of)
+    said = labels.deadline_status(row, as_of)
     because, more = _split(row.because)
     if row.read_error and row.read_at is None:
         because, more = row.read_error, ""  # says more than "no data yet", and names the next step
     elif row.read_error and not row.fresh:
         more = f"{more}. {row.read_error}".lstrip(". ")
     deadline = row.deadline
-    return Line(
+    return RowCells(
         row=row,
         kind=row.state.value,
         state=labels.STATE_LABELS[row.state],
         state_notes=_state_notes(row, as_of, reader),
-        reopened=labels.reopened(row),
+        reopened=labels.is_reopened(row),
         due=labels.short_day(deadline.due_on) if deadline is not None else "",
         due_label=deadline.label if deadline is not None else "",
         due_words=f"{deadline.explanation}. {_ends(row)}" if deadline is not None else "",
-        against=said,
-        heard=_heard(row),
+        deadline_status=said,
+        spoken_text=_heard(row),
         bar=_bar(row),
         because=because,
         because_more=more,
         initials=labels.initials(row.owner),
-        track=[(place * _TRACK_STEP, _TRACK_TONES[level]) for place, level in enumerate(row.track_record)],
-        track_words=_track_words(row),
+        track_record=[
+            (place * _TRACK_STEP, _TRACK_TONES[level]) for place, level in enumerate(row.track_record)
+        ],
+        track_record_label=_track_words(row),
         url=f"/entities/{row.code}/?{query}",
-        said=_said(row),
+        remark_texts=_said(row),
         silenced=labels.silenced(row.silence) if row.silence is not None else "",
     )
 
@@ -158,13 +160,15 @@ def _heard(row: Row) -> str:
     return f"{late} late, {over} the alert line of {row.alert_after_days}"
 
 
-def _bar(row: Row) -> Bar | None:
+def _bar(row: Row) -> LatenessBar | None:
     standing = row.standing
     if standing.level not in _LATE:
         return None
     full = 2 * max(row.alert_after_days, 1)
     width = min(_BAR, round(_BAR * standing.days_late / full))
-    return Bar(max(width, 3), _BAR * row.alert_after_days // full, "alert" if standing.alerting else "late")
+    return LatenessBar(
+        max(width, 3), _BAR * row.alert_after_days // full, "alert" if standing.alerting else "late"
+    )
 
 
 def _split(because: str) -> tuple[str, str]:

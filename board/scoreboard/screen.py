@@ -1,7 +1,7 @@
 """The board as one reader sees it: the answer above, chips, headings and rows.
 
-Page, fragment and stream are made of the same parts, so they cannot disagree. A row's fragment is made once and kept
-with the board until the row says something else; only the age of its reading is put in each time.
+BoardSummary, fragment and stream are made of the same parts, so they cannot disagree. A row's fragment is made once
+and kept with the board until the row says something else; only the age of its reading is put in each time.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from django.template.loader import get_template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from board.scoreboard.row_cells import line
-from board.scoreboard.summary import Page, page
-from board.scoreboard.table_sections import Folds, Section, sections
-from board.scoreboard.upcoming import Calendars, deadlines_ahead, no_calendars
+from board.scoreboard.row_cells import row_cells
+from board.scoreboard.summary import BoardSummary, board_summary
+from board.scoreboard.table_sections import BoardSection, Folds, sections
+from board.scoreboard.upcoming import Calendars, no_calendars, upcoming_deadlines
 from board.web import labels
-from board.web.board_query import Question
-from board.web.board_request import Asked
-from board.web.controls import Pick
-from board.web.filters import Chip, chips, narrowed
-from board.web.layout import past_the_line
+from board.web.board_query import BoardQuery
+from board.web.board_request import BoardRequest
+from board.web.controls import SelectField
+from board.web.filters import Chip, chips, filter_board
+from board.web.layout import count_alerting
 from board.web.readers import Reader
 from closing.calendar.days import WorkdayCalendar
 from closing.scoreboard.board import Scoreboard, with_as_of
@@ -42,62 +42,63 @@ _HERE = "\0"  # in a row: the age of its reading comes here; in a page: its rows
 
 
 @dataclass
-class Screen:
+class BoardScreen:
     """A board narrowed to a question; parts are made when asked for.
 
     `kept` is None for a past moment, whose parts are made anew. `whole` is all that the reader may see.
     """
 
-    whole: Scoreboard
-    question: Question
+    unfiltered: Scoreboard
+    query: BoardQuery
     reader: Reader
-    kept: CachedBoard | None = None
+    cached_board: CachedBoard | None = None
     version: str = ""
     calendars: Calendars = no_calendars
-    shared: dict[object, Any] = field(default_factory=dict, repr=False)
+    render_cache: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What is the same for everybody who asks this question of this board, at any moment; made by the first."""
-        key = (name, self.question)
+        key = (name, self.query)
         try:
-            found: T = self.shared[key]
+            found: T = self.render_cache[key]
         except KeyError:
             found = make()
-            if len(self.shared) >= _SHARED:
-                self.shared.clear()  # other threads may do so at any moment: nothing that was put in is read back
-            self.shared[key] = found
+            if len(self.render_cache) >= _SHARED:
+                # Other threads may do so at any moment: nothing that was put in is read back.
+                self.render_cache.clear()
+            self.render_cache[key] = found
         return found
 
     @cached_property
     def board(self) -> Scoreboard:
         """Only what passes the filters."""
-        return narrowed(self.whole, self.question)
+        return filter_board(self.unfiltered, self.query)
 
     @cached_property
-    def page(self) -> Page:
+    def page(self) -> BoardSummary:
         """The answer, about all that the reader may see: a filter does not change who holds the group up."""
-        return page(self.whole, self.reader, past=self.kept is None)
+        return board_summary(self.unfiltered, self.reader, past=self.cached_board is None)
 
     @cached_property
     def chips(self) -> list[tuple[Chip, str]]:
         """Each chip with where it leads."""
-        found = chips(self.whole, self.question)
-        return [(chip, self.question.url("/", show=chip.show)) for chip in found]
+        found = chips(self.unfiltered, self.query)
+        return [(chip, self.query.url("/", show=chip.show)) for chip in found]
 
     @cached_property
-    def sections(self) -> list[Section]:
-        return self.once("sections", lambda: sections(self.board, self.question.by))
+    def sections(self) -> list[BoardSection]:
+        return self.once("sections", lambda: sections(self.board, self.query.by))
 
     @property
     def day(self) -> date:
         """Which day it is for the reader."""
-        return self.whole.as_of.astimezone(self.reader.zone).date()
+        return self.unfiltered.as_of.astimezone(self.reader.zone).date()
 
     @property
-    def tag(self) -> str:
+    def etag(self) -> str:
         """Names a whole answer: what is said, to whom (zone), what was asked, and the minute of the ages."""
-        minute = int(self.whole.as_of.timestamp()) // 60
-        asked = zlib.crc32(f"{self.reader.zone_name} {self.question.query()}".encode())
+        minute = int(self.unfiltered.as_of.timestamp()) // 60
+        asked = zlib.crc32(f"{self.reader.zone_name} {self.query.querystring()}".encode())
         return f"{self.version}-{asked:x}-{minute:x}"
 
     def verdict(self) -> SafeString:
@@ -107,14 +108,16 @@ class Screen:
     def warnings(self) -> SafeString:
         return _rendered("board/_warnings.html", {"page": self.page})
 
-    def ahead(self) -> SafeString:
+    def upcoming(self) -> SafeString:
         """The next deadlines while nobody is late, with who may miss theirs."""
-        return _rendered("board/_ahead.html", {"deadlines": deadlines_ahead(self.whole, self.calendars)})
+        return _rendered(
+            "board/_ahead.html", {"deadlines": upcoming_deadlines(self.unfiltered, self.calendars)}
+        )
 
     def chip_row(self) -> SafeString:
         return self.once("chips", lambda: _rendered("board/_chips.html", {"chips": self.chips}))
 
-    def pick(self, pick: Pick) -> SafeString:
+    def select_field(self, pick: SelectField) -> SafeString:
         """One field of the form above the rows."""
         return _rendered("board/_pick.html", {"pick": pick})
 
@@ -123,17 +126,17 @@ class Screen:
 
     def badge(self) -> SafeString:
         """How many entities wait past the alert line, for the navigation."""
-        count = past_the_line(self.whole)
+        count = count_alerting(self.unfiltered)
         return _rendered_once("_count.html", (count,), {"key": "past_deadline", "count": count})
 
-    def sums(self, section: Section) -> SafeString:
+    def sums(self, section: BoardSection) -> SafeString:
         """What stands behind the name in a heading."""
         said = (section.key, section.closed, section.entities, section.note, section.behind, section.tone)
         return _rendered_once("board/_sums.html", said, {"section": section})
 
-    def heading(self, section: Section, *, shut: bool) -> SafeString:
+    def heading(self, section: BoardSection, *, shut: bool) -> SafeString:
         """The heading row of a section."""
-        verb, url = ("open" if shut else "fold"), self.question.url("/")
+        verb, url = ("open" if shut else "fold"), self.query.url("/")
         fold = f"{url}{'&' if '?' in url else '?'}{verb}={section.key}"
         return _rendered(
             "board/_heading.html",
@@ -150,7 +153,7 @@ class Screen:
         return SafeString(b"".join(self._body(folds)).decode())
 
     @property
-    def rows_here(self) -> SafeString:
+    def rows_placeholder(self) -> SafeString:
         """Stands in a page where `with_rows` puts the table's body."""
         return SafeString(_HERE)
 
@@ -182,28 +185,28 @@ class Screen:
                 yield after
 
     def _fragment(self, row: Row) -> tuple[bytes, bytes]:
-        if self.kept is None:
+        if self.cached_board is None:
             return self._made_anew(row)
-        said = self.kept.revisions[row.entity_id]
+        said = self.cached_board.revisions[row.entity_id]
         known = self._made.get(row.entity_id)
         if known is None or known[0] != said:
             known = self._made[row.entity_id] = said, self._made_anew(row)
         return known[1]
 
     def _made_anew(self, row: Row) -> tuple[bytes, bytes]:
-        told = line(row, self.whole.as_of, self.reader, self._query)
+        told = row_cells(row, self.unfiltered.as_of, self.reader, self._query)
         before, _, after = _rendered("board/_row.html", {"line": told, "read": _HERE}).partition(_HERE)
         return before.encode(), after.encode()
 
     @cached_property
     def _made(self) -> dict[int, tuple[int, tuple[bytes, bytes]]]:
         """Fragments by entity; "as of 09:12" becomes "as of Tue 9 Jun 09:12" at the reader's midnight."""
-        assert self.kept is not None
-        return self.kept.fragments(("row", self.reader.zone_name, self.day))
+        assert self.cached_board is not None
+        return self.cached_board.fragments(("row", self.reader.zone_name, self.day))
 
     @cached_property
     def _query(self) -> str:
-        return Question(month=self.whole.month, at=self.question.at).query()
+        return BoardQuery(month=self.unfiltered.month, at=self.query.at).querystring()
 
     @cached_property
     def _reads(self) -> dict[tuple[datetime | None, bool], bytes]:
@@ -212,20 +215,20 @@ class Screen:
     def _read(self, row: Row) -> bytes:
         key = (row.read_at, row.fresh)
         if (known := self._reads.get(key)) is None:
-            known = self._reads[key] = read_cell(row, self.whole.as_of, self.reader).encode()
+            known = self._reads[key] = read_cell(row, self.unfiltered.as_of, self.reader).encode()
         return known
 
 
-def screen_of(asked: Asked) -> Screen:
+def board_screen(asked: BoardRequest) -> BoardScreen:
     """The screen of a question: of the kept board, or of one made anew for a past moment."""
     board = asked.board()
     if asked.past:
-        return Screen(board, asked.question, asked.reader, calendars=calendars_of(board))
-    scope = asked.scope
+        return BoardScreen(board, asked.query, asked.reader, calendars=calendars_of(board))
+    scope = asked.visible_board
     version = version_of(scope, asked.as_of, asked.reader)
-    return Screen(
+    return BoardScreen(
         board,
-        asked.question,
+        asked.query,
         asked.reader,
         scope.cached_board,
         version,
@@ -250,19 +253,19 @@ def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class BoardChanges:
     """What has changed from a past moment until now, in words."""
 
     summary: str
     listed: Sequence[str]
 
 
-def since(asked: Asked, screen: Screen) -> Since:
+def board_changes(asked: BoardRequest, screen: BoardScreen) -> BoardChanges:
     """The differences between the past board on the screen and the same question now."""
-    now = narrowed(with_as_of(asked.scope.board, asked.now), asked.question.but(at=None))
+    now = filter_board(with_as_of(asked.visible_board.board, asked.now), asked.query.replace(at=None))
     found = diff_boards(screen.board, now)
     summary = found.summary[:1].upper() + found.summary[1:]
-    return Since(summary, [f"{each.name}: {each.words}" for each in found.items])
+    return BoardChanges(summary, [f"{each.name}: {each.words}" for each in found.items])
 
 
 @cache
@@ -301,7 +304,7 @@ def read_cell(row: Row, as_of: datetime, reader: Reader) -> str:
     )
 
 
-def readings(rows: Sequence[Row]) -> dict[int, tuple[str, str]]:
+def reading_times(rows: Sequence[Row]) -> dict[int, tuple[str, str]]:
     """The newest reading of each connection that has fresh rows: when it was read and when it will be too old."""
     found: dict[int, tuple[str, str]] = {}
     for row in rows:

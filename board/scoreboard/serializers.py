@@ -141,7 +141,7 @@ def csv_lines(names: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterato
         out.truncate()
 
 
-def risky(text: str) -> bool:
+def could_be_formula(text: str) -> bool:
     """Whether a spreadsheet might take a text for a formula; blanks in front do not keep all from looking further."""
     return text.startswith(_FORMULA) or text.lstrip(_UNSEEN).startswith(_FORMULA)
 
@@ -157,7 +157,7 @@ def _cell(value: object) -> str:
         case date():
             return value.isoformat()
         case str():
-            return f"'{value}" if risky(value) else value
+            return f"'{value}" if could_be_formula(value) else value
         case _:
             return str(value)
 
@@ -207,7 +207,7 @@ def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode:
         heads = [_pad(head, size) for head, size in zip(_HEADS, widths, strict=False)]
         lines += ["", style(indent.join([*heads, "" if alone else _HEADS[-1]]).rstrip(), "dim")]
     for row, texts in zip(board.rows, cells, strict=True):
-        tone = labels.against(row, board.as_of).tone
+        tone = labels.deadline_status(row, board.as_of).tone
         padded = [_pad(text, size, unicode) for text, size in zip(texts, widths, strict=False)]
         padded[3] = style(padded[3], tone if row.fresh or tone in {"alert", "late"} else "dim")
         padded[1] = style(padded[1], "dim" if not row.fresh else "ok" if row.counts_as_closed else "")
@@ -223,11 +223,11 @@ def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     state = f"{mark} {labels.STATE_LABELS[row.state]}"
     if row.read_at is not None and not row.fresh:
         state += f" as of {labels.clock(row.read_at, UTC, board.as_of)}"
-    if labels.reopened(row):
+    if labels.is_reopened(row):
         state += ", reopened"
     deadline = row.deadline
     due = f"{labels.short_day(deadline.due_on)} {deadline.label}".rstrip() if deadline is not None else "-"
-    said = labels.against(row, board.as_of)
+    said = labels.deadline_status(row, board.as_of)
     detail = f" · {said.detail}" if said.detail else ""
     read = "never" if row.read_at is None else labels.age(row.read_at, board.as_of)
     read += "" if row.fresh or row.read_at is None else " stale"

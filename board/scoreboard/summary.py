@@ -44,7 +44,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class BoardSummary:
     """What stands above and below the rows, as its template wants it."""
 
     month_key: str
@@ -64,7 +64,7 @@ class Page:
     freshness: str
     confirmed: bool
     notes: Sequence[str]
-    notice: str
+    banner: str
     segments: Sequence[Segment]
     tiles: Sequence[Tile]
     warnings: Sequence[str]
@@ -78,13 +78,13 @@ class Page:
         return ", ".join(f"{segment.count} {segment.word}" for segment in self.segments)
 
 
-def page(board: Scoreboard, reader: Reader, *, past: bool = False) -> Page:
+def board_summary(board: Scoreboard, reader: Reader, *, past: bool = False) -> BoardSummary:
     """Everything above and below the rows of the board."""
     answer = headline_parts(board)
     latest = active_month(board.as_of.astimezone(reader.zone).date())
     running = month_of(board.as_of.astimezone(reader.zone).date())
     stale = sum(not row.fresh for row in board.rows)
-    return Page(
+    return BoardSummary(
         month_key=f"{board.month:%Y-%m}",
         month=month_and_year(board.month),
         previous=_link(previous_month(board.month)) if board.month > FIRST_MONTH else None,
@@ -102,7 +102,7 @@ def page(board: Scoreboard, reader: Reader, *, past: bool = False) -> Page:
         freshness=_freshness(board, stale),
         confirmed=bool(board.rows) and not stale,
         notes=_notes(board, reader),
-        notice=_notice(board, reader, past=past),
+        banner=_notice(board, reader, past=past),
         segments=_segments(board),
         tiles=_tiles(board, reader),
         warnings=[_warning(warning.text, warning.since, board.as_of, reader) for warning in board.warnings],

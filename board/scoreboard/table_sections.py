@@ -6,17 +6,17 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from board.scoreboard.group_tree import common_group, groups_to
+from board.scoreboard.group_tree import common_group, group_ancestry
 from board.web import labels
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row, furthest_behind
 
-MANY = 300  # rows above which headings start folded and load their rows when they are opened
+FOLD_THRESHOLD = 300  # rows above which headings start folded and load their rows when they are opened
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class BoardSection:
     """A heading with its roll-up, and the rows directly below it; without a name there is no heading.
 
     `key` names it in addresses and on the page; `above` are the keys of the headings it stands under.
@@ -34,7 +34,7 @@ class Section:
     tone: str = "late"
 
 
-def sections(board: Scoreboard, by: str) -> list[Section]:
+def sections(board: Scoreboard, by: str) -> list[BoardSection]:
     """The sections of a board by group, ERP, owner or nothing; those further behind come first."""
     if not board.rows:
         return []
@@ -46,7 +46,7 @@ def sections(board: Scoreboard, by: str) -> list[Section]:
         case "owner":
             return _by_name(board, [row.owner or "Nobody" for row in board.rows])
         case _:
-            return [Section("all", "", 0, (), board.rows)]
+            return [BoardSection("all", "", 0, (), board.rows)]
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class _Sum:
         self.behind = furthest_behind(row for row in (self.behind, other.behind) if row is not None)
 
 
-def _by_group(board: Scoreboard) -> Iterator[Section]:
+def _by_group(board: Scoreboard) -> Iterator[BoardSection]:
     """Groups from the top; a group with one group below it and no rows of its own is named in that one."""
     names = {node.code: node.name for node in board.groups}
     children: dict[str, list[str]] = {}
@@ -86,7 +86,7 @@ def _by_group(board: Scoreboard) -> Iterator[Section]:
         direct.setdefault(row.group, []).append(row)
     sums: dict[str, _Sum] = {}
     for group, own in direct.items():
-        line = groups_to(board.groups, group)
+        line = group_ancestry(board.groups, group)
         for parent, child in zip(["", *line], line, strict=False):
             if child not in (known := children.setdefault(parent, [])):
                 known.append(child)
@@ -94,7 +94,7 @@ def _by_group(board: Scoreboard) -> Iterator[Section]:
         for code in line:
             sums.setdefault(code, _Sum()).add(come_to)
 
-    def walk(code: str, above: tuple[str, ...], prefix: str) -> Iterator[Section]:
+    def walk(code: str, above: tuple[str, ...], prefix: str) -> Iterator[BoardSection]:
         below, rows = children.get(code, []), direct.get(code, [])
         name = prefix + names.get(code, code)
         if not rows and len(below) == 1:
@@ -113,7 +113,7 @@ def _by_group(board: Scoreboard) -> Iterator[Section]:
             yield from walk(root, (), "")
 
 
-def _by_name(board: Scoreboard, names: Sequence[str]) -> list[Section]:
+def _by_name(board: Scoreboard, names: Sequence[str]) -> list[BoardSection]:
     found: dict[str, list[Row]] = {}
     for name, row in zip(names, board.rows, strict=True):
         found.setdefault(name, []).append(row)
@@ -123,11 +123,11 @@ def _by_name(board: Scoreboard, names: Sequence[str]) -> list[Section]:
     ]
 
 
-def _section(key: str, name: str, above: tuple[str, ...], rows: Sequence[Row], come_to: _Sum) -> Section:
+def _section(key: str, name: str, above: tuple[str, ...], rows: Sequence[Row], come_to: _Sum) -> BoardSection:
     behind = come_to.behind
     notes = [f"{come_to.held} on hold counted as closed"] if come_to.held else []
     notes += [f"{come_to.stale} not confirmed"] if come_to.stale else []
-    return Section(
+    return BoardSection(
         key,
         name,
         min(len(above), 4),
@@ -136,7 +136,7 @@ def _section(key: str, name: str, above: tuple[str, ...], rows: Sequence[Row], c
         come_to.closed,
         come_to.entities,
         ", ".join(notes),
-        f"furthest behind {labels.furthest(behind)}" if behind is not None else "",
+        f"furthest behind {labels.lateness_label(behind)}" if behind is not None else "",
         "alert" if behind is not None and behind.standing.alerting else "late",
     )
 
@@ -159,7 +159,7 @@ class Folds:
         """A short text to remember them by."""
         return ".".join(sorted(self.folded)) + "~" + ".".join(sorted(self.opened))
 
-    def turned(self, key: str, *, fold: bool) -> Folds:
+    def toggled(self, key: str, *, fold: bool) -> Folds:
         """With one heading folded or opened."""
         if not _is_key(key):
             return self
@@ -167,11 +167,11 @@ class Folds:
             return Folds(self.folded | {key}, self.opened - {key})
         return Folds(self.folded - {key}, self.opened | {key})
 
-    def shut(self, section: Section, rows: int) -> bool:
+    def shut(self, section: BoardSection, rows: int) -> bool:
         """Whether a heading is folded on a board of so many rows."""
         if not section.name:
             return False
-        return section.key in self.folded or (rows > MANY and section.key not in self.opened)
+        return section.key in self.folded or (rows > FOLD_THRESHOLD and section.key not in self.opened)
 
 
 def _is_key(key: str) -> bool:

@@ -24,7 +24,7 @@ def no_calendars() -> Mapping[int, WorkdayCalendar]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class UpcomingDeadline:
     """One deadline: its day, how far off it is, who waits for it, and how many of them may miss it."""
 
     day: str
@@ -33,14 +33,14 @@ class Ahead:
     at_risk: str
 
 
-def deadlines_ahead(board: Scoreboard, calendars: Calendars) -> list[Ahead]:
+def upcoming_deadlines(board: Scoreboard, calendars: Calendars) -> list[UpcomingDeadline]:
     """The next deadlines; none when somebody is late already, who then holds the group up, or all are closed."""
     if any(row.standing.level in (Level.LATE, Level.ALERTING) for row in board.rows):
         return []
     dates = next_deadlines(board.rows)[:SHOWN]
     known = calendars() if dates else {}
     return [
-        Ahead(labels.short_day(day), _when(rows), _who(rows), _risk(rows, board, known))
+        UpcomingDeadline(labels.short_day(day), _when(rows), _who(rows), _risk(rows, board, known))
         for day, rows in dates
     ]
 

@@ -18,9 +18,9 @@ from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 
 FIRST_MONTH, LAST_MONTH = date(1990, 1, 1), date(2100, 12, 1)
-LONGEST = 200  # letters of a free text: longer ones are no search but a mistake
+MAX_TEXT_LENGTH = 200  # letters of a free text: longer ones are no search but a mistake
 
-SHOWS = {
+SHOW_FILTERS = {
     "all": "All",
     "outstanding": "Outstanding",
     "late": "Late",
@@ -36,7 +36,7 @@ ORDERS = {
     "read": "Last read",
 }
 _WORDS: Mapping[str, Mapping[str, str]] = {
-    "show": SHOWS,
+    "show": SHOW_FILTERS,
     "by": GROUPINGS,
     "sort": ORDERS,
     "state": {state.value: state.value for state in PeriodState},
@@ -45,12 +45,12 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 _CALLED = {"show": "filter", "by": "grouping", "sort": "order", "at": "moment", "q": "search text"}
 
 
-class BadQuestion(ValueError):
+class InvalidQuery(ValueError):
     """A parameter of the address has a value that means nothing; the text says which, and what would."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class BoardQuery:
     """The parameters of a view; each default is what a reader sees who asks for nothing.
 
     `month` is a first of month, None for the latest that has ended. `at` is None for now, a day (its end in the
@@ -71,16 +71,16 @@ class Question:
     sort: str = "behind"
 
     @property
-    def filters(self) -> Question:
+    def filters(self) -> BoardQuery:
         """Only what narrows the rows."""
         return replace(self, month=None, at=None, by="group", sort="behind")
 
     @property
-    def narrows(self) -> bool:
+    def is_filtered(self) -> bool:
         """Whether anything is filtered away."""
-        return self.filters != Question()
+        return self.filters != BoardQuery()
 
-    def but(self, **changes: Any) -> Question:
+    def replace(self, **changes: Any) -> BoardQuery:
         """The same question with some parameters changed."""
         return replace(self, **changes)
 
@@ -92,23 +92,23 @@ class Question:
             if (value := getattr(self, each.name)) != each.default
         ]
 
-    def query(self, **changes: Any) -> str:
+    def querystring(self, **changes: Any) -> str:
         """The question as a query string; "" when nothing is asked."""
         return urlencode((replace(self, **changes) if changes else self).pairs())
 
     def url(self, path: str, **changes: Any) -> str:
         """A path with the question behind it."""
-        query = self.query(**changes)
+        query = self.querystring(**changes)
         return f"{path}?{query}" if query else path
 
 
-def parse_question(told: Mapping[str, str], zone: ZoneInfo) -> Question:
+def parse_query(told: Mapping[str, str], zone: ZoneInfo) -> BoardQuery:
     """The question of an address; parameters that are none of ours are left alone.
 
-    `zone` is the reader's: an instant without an offset is meant there. Raises BadQuestion.
+    `zone` is the reader's: an instant without an offset is meant there. Raises InvalidQuery.
     """
     asked: dict[str, Any] = {}
-    for each in fields(Question):
+    for each in fields(BoardQuery):
         text = told.get(each.name, "").strip()
         if not text and each.name != "month":
             continue
@@ -121,15 +121,17 @@ def parse_question(told: Mapping[str, str], zone: ZoneInfo) -> Question:
             case name if name in _WORDS:
                 if text not in _WORDS[name]:
                     known = ", ".join(_WORDS[name])
-                    raise BadQuestion(
+                    raise InvalidQuery(
                         f"There is no {_CALLED.get(name, name)} “{text[:40]}”; there are {known}."
                     )
                 asked[name] = text
             case name:
-                if len(text) > LONGEST or "\0" in text:
-                    raise BadQuestion(f"The {_CALLED.get(name, name)} is longer than {LONGEST} letters.")
+                if len(text) > MAX_TEXT_LENGTH or "\0" in text:
+                    raise InvalidQuery(
+                        f"The {_CALLED.get(name, name)} is longer than {MAX_TEXT_LENGTH} letters."
+                    )
                 asked[name] = text
-    return Question(**asked)
+    return BoardQuery(**asked)
 
 
 def moment_of(at: date | datetime, zone: ZoneInfo) -> datetime:
@@ -143,7 +145,7 @@ def _month(text: str) -> date:
     except ValueError:
         month = date.min
     if not FIRST_MONTH <= month <= LAST_MONTH:
-        raise BadQuestion(f"No such month: “{text[:40]}”. A month is written like 2026-05.")
+        raise InvalidQuery(f"No such month: “{text[:40]}”. A month is written like 2026-05.")
     return month
 
 
@@ -158,12 +160,12 @@ def _moment(text: str, zone: ZoneInfo) -> date | datetime:
                 found = found.replace(tzinfo=zone)
             day = found.date()
     except ValueError:
-        raise BadQuestion(
+        raise InvalidQuery(
             f"No such moment: “{text[:40]}”. A moment is written like 2026-06-11 (the end of that day)"
             " or 2026-06-11T14:30."
         ) from None
     if not FIRST_MONTH <= day <= LAST_MONTH:
-        raise BadQuestion(f"The moment {full_date(day)} is outside of what can be known.")
+        raise InvalidQuery(f"The moment {full_date(day)} is outside of what can be known.")
     return found
 
 

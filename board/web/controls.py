@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from urllib.parse import urlencode
 
 from board.web import labels
-from board.web.board_query import GROUPINGS, ORDERS, Question
+from board.web.board_query import GROUPINGS, ORDERS, BoardQuery
 from board.web.readers import Reader
 from closing.calendar.days import ONE_DAY
 from closing.judging.standing import Level
@@ -16,8 +16,8 @@ from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
 
 Pairs = Sequence[tuple[str, str]]
-PATH = "/"
-LIVE = "/live/"
+BOARD_PATH = "/"
+LIVE_PATH = "/live/"
 _LEVELS = {
     Level.ALERTING: "Alerting",
     Level.LATE: "Late, on watch",
@@ -38,13 +38,13 @@ class Moments:
     path: str
     now: str
     days: Sequence[tuple[str, str]]
-    kept: Sequence[tuple[str, str]]
+    hidden_fields: Sequence[tuple[str, str]]
     at: str
     newest: str
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class SelectField:
     """One choice from a list: (value, label, chosen)."""
 
     name: str
@@ -53,17 +53,17 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class FilterForm:
     """The form above the rows."""
 
     hidden: Sequence[tuple[str, str]]
-    first: Sequence[Pick]
-    more: Sequence[Pick]
+    first: Sequence[SelectField]
+    more: Sequence[SelectField]
     used: int  # of `more`
     clear: str
 
 
-def moments(path: str, question: Question, reader: Reader, now: datetime, own: Pairs = ()) -> Moments:
+def moments(path: str, question: BoardQuery, reader: Reader, now: datetime, own: Pairs = ()) -> Moments:
     """The moments that a screen at an address may be shown as of; `own` are its own parameters, kept by each link.
 
     `now` is the moment of asking, whatever moment is shown; a day that was asked for stands for its last minute.
@@ -76,21 +76,21 @@ def moments(path: str, question: Question, reader: Reader, now: datetime, own: P
         at = at.astimezone(reader.zone) if isinstance(at, datetime) else datetime.combine(at, time(23, 59))
     return Moments(
         path=path,
-        now=address(path, question.but(at=None), own),
+        now=build_url(path, question.replace(at=None), own),
         days=[
             (
                 ("yesterday, " if day == yesterday else "") + labels.short_day(day),
-                address(path, question.but(at=day), own),
+                build_url(path, question.replace(at=day), own),
             )
             for day in days
         ],
-        kept=[*_fields(question.but(at=None)), *own],
+        hidden_fields=[*_fields(question.replace(at=None)), *own],
         at=f"{at:%Y-%m-%dT%H:%M}" if at is not None else "",
         newest=f"{there:%Y-%m-%dT%H:%M}",
     )
 
 
-def address(path: str, question: Question, own: Pairs = ()) -> str:
+def build_url(path: str, question: BoardQuery, own: Pairs = ()) -> str:
     """A path with a question and a screen's own parameters behind it."""
     query = urlencode([*question.pairs(), *own])
     return f"{path}?{query}" if query else path
@@ -101,7 +101,7 @@ def page_number(text: str, pages: int) -> int:
     return min(max(int(text), 1), pages) if text.isascii() and text.isdigit() and len(text) < 6 else 1
 
 
-def turns(url: str, number: int, pages: int) -> dict[str, object] | None:
+def pagination(url: str, number: int, pages: int) -> dict[str, object] | None:
     """The way to the pages before and after; None where there is only one."""
     if pages == 1:
         return None
@@ -114,7 +114,7 @@ def turns(url: str, number: int, pages: int) -> dict[str, object] | None:
     }
 
 
-def filters(board: Scoreboard, question: Question) -> Filters:
+def filter_form(board: Scoreboard, question: BoardQuery) -> FilterForm:
     """The filters that make sense for these rows: nothing is offered that nobody has."""
     rows = board.rows
     first = [
@@ -146,22 +146,22 @@ def filters(board: Scoreboard, question: Question) -> Filters:
         _pick("owner", "Owner", _named("All", (row.owner for row in rows)), question.owner),
     ]
     used = [question.state, question.level, question.group, question.country, question.owner]
-    return Filters(
-        hidden=_fields(Question(month=question.month, at=question.at, show=question.show)),
+    return FilterForm(
+        hidden=_fields(BoardQuery(month=question.month, at=question.at, show=question.show)),
         first=first,
         more=more,
         used=sum(map(bool, used)) + (question.sort != "behind"),
-        clear=Question(month=question.month, at=question.at, by=question.by).url(PATH),
+        clear=BoardQuery(month=question.month, at=question.at, by=question.by).url(BOARD_PATH),
     )
 
 
-def nothing_found(board: Scoreboard, question: Question) -> tuple[str, str]:
+def no_match_message(board: Scoreboard, question: BoardQuery) -> tuple[str, str]:
     """What to say when the filters leave no row, and what the way on is called."""
     count = len(board.rows)
     every = "the one entity" if count == 1 else f"all {count} entities"
     if question.q:
         return f"Nobody here is called “{question.q[:40]}”.", f"Show {every}"
-    if question.filters == Question(show=question.show):
+    if question.filters == BoardQuery(show=question.show):
         told = {
             "outstanding": "Nothing is outstanding.",
             "late": "Nobody is late.",
@@ -172,7 +172,7 @@ def nothing_found(board: Scoreboard, question: Question) -> tuple[str, str]:
     return "No entity passes these filters.", f"Show {every}"
 
 
-def _fields(question: Question) -> list[tuple[str, str]]:
+def _fields(question: BoardQuery) -> list[tuple[str, str]]:
     return [pair for pair in question.pairs() if pair[1]]
 
 
@@ -180,8 +180,8 @@ def _named(every: str, names: Iterable[str]) -> list[tuple[str, str]]:
     return [("", every), *((name, name) for name in sorted({name for name in names if name}))]
 
 
-def _pick(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> Pick:
+def _pick(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> SelectField:
     found = list(options)
     if chosen not in {value for value, _ in found}:
         found.append((chosen, chosen))  # what was asked for stays readable, also when nobody has it
-    return Pick(name, label, [(value, words_, value == chosen) for value, words_ in found])
+    return SelectField(name, label, [(value, words_, value == chosen) for value, words_ in found])

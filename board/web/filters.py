@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from board.web.board_query import SHOWS, Question
+from board.web.board_query import SHOW_FILTERS, BoardQuery
 from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode, Scoreboard, warnings_for
 from closing.scoreboard.row import Row, outstanding
@@ -24,7 +24,7 @@ class Chip:
     chosen: bool
 
 
-class Named(Protocol):
+class FilterableEntity(Protocol):
     """Who an entity is, whatever the state of its periods: a row tells it, and so does an entity without one."""
 
     @property
@@ -41,33 +41,33 @@ class Named(Protocol):
     def connection(self) -> str: ...
 
 
-def narrowed(board: Scoreboard, question: Question) -> Scoreboard:
+def filter_board(board: Scoreboard, question: BoardQuery) -> Scoreboard:
     """The same month and moment with only the rows that the question asks for, in its order.
 
     Warnings follow the rows that they concern. The result counts and judges only what it shows.
     """
-    if not question.narrows and question.sort == "behind":
+    if not question.is_filtered and question.sort == "behind":
         return board
-    rows = matching(board, question)
+    rows = matching_rows(board, question)
     return Scoreboard(board.month, board.as_of, rows, board.groups, warnings_for(board.warnings, rows))
 
 
-def matching(board: Scoreboard, question: Question) -> list[Row]:
+def matching_rows(board: Scoreboard, question: BoardQuery) -> list[Row]:
     """The rows that pass every filter, in the question's order."""
-    wanted = within(board.groups, question.group)
+    wanted = group_and_descendants(board.groups, question.group)
     return ordered(
         (row for row in board.rows if _passes(row, question, wanted) and _shown(row, question.show)),
         question.sort,
     )
 
 
-def chips(board: Scoreboard, question: Question) -> list[Chip]:
+def chips(board: Scoreboard, question: BoardQuery) -> list[Chip]:
     """The chips, each counting the rows that pass all other filters."""
-    wanted = within(board.groups, question.group)
+    wanted = group_and_descendants(board.groups, question.group)
     rows = [row for row in board.rows if _passes(row, question, wanted)]
     return [
         Chip(show, label, sum(_shown(row, show) for row in rows), show == question.show)
-        for show, label in SHOWS.items()
+        for show, label in SHOW_FILTERS.items()
     ]
 
 
@@ -86,7 +86,7 @@ def ordered(rows: Iterable[Row], order: str) -> list[Row]:
     return rows
 
 
-def within(groups: Sequence[GroupNode], code: str) -> frozenset[str] | None:
+def group_and_descendants(groups: Sequence[GroupNode], code: str) -> frozenset[str] | None:
     """The codes of a group and all below it; None where no group is asked for."""
     if not code:
         return None
@@ -99,10 +99,10 @@ def within(groups: Sequence[GroupNode], code: str) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def about(entity: Named, question: Question, wanted: frozenset[str] | None) -> bool:
+def entity_matches(entity: FilterableEntity, question: BoardQuery, wanted: frozenset[str] | None) -> bool:
     """Whether an entity passes the filters that ask who it is, and none that ask how it stands.
 
-    `wanted` are the groups that the question's one comes to (see `within`).
+    `wanted` are the groups that the question's one comes to (see `group_and_descendants`).
     """
     return (
         (wanted is None or entity.group in wanted)
@@ -113,15 +113,15 @@ def about(entity: Named, question: Question, wanted: frozenset[str] | None) -> b
     )
 
 
-def _passes(row: Row, question: Question, wanted: frozenset[str] | None) -> bool:
+def _passes(row: Row, question: BoardQuery, wanted: frozenset[str] | None) -> bool:
     return (
-        about(row, question, wanted)
+        entity_matches(row, question, wanted)
         and (not question.state or row.state.value == question.state)
         and (not question.level or row.standing.level.value == question.level)
     )
 
 
-def _found(entity: Named, text: str) -> bool:
+def _found(entity: FilterableEntity, text: str) -> bool:
     return any(text in each.casefold() for each in (entity.name, entity.code, entity.owner))
 
 

@@ -27,7 +27,7 @@ from closing.scoreboard.row import Row, RowSilence
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
+class DeadlineStatus:
     """How a row stands against its deadline: short text, a second line, and a tone.
 
     Tones: alert, late, today, due, ok, was (closed late), unsure, none.
@@ -44,49 +44,49 @@ def moment_in_full(moment: datetime, zone: tzinfo) -> str:
     return f"{weekday_and_date(there.date())}, {there:%H:%M}"
 
 
-def against(row: Row, as_of: datetime) -> Against:
+def deadline_status(row: Row, as_of: datetime) -> DeadlineStatus:
     """How the row stands against its deadline, in the words of 01-domain 1.5 and 1.6."""
     standing = row.standing
     match standing.level:
         case Level.ALERTING | Level.LATE:
             return _late(row)
         case Level.DUE_TODAY:
-            return Against("due today", _cut_off(row), "today")
+            return DeadlineStatus("due today", _cut_off(row), "today")
         case Level.NOT_DUE:
             return _not_due(row, as_of)
         case Level.CLOSED_ON_TIME:
-            return Against("on time", _closed_on(row), "ok")
+            return DeadlineStatus("on time", _closed_on(row), "ok")
         case Level.CLOSED_LATE:
             late = days(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
             text = f"closed {late} late" if standing.days_late else f"closed {late}"
-            return Against(text, _closed_on(row), "was")
+            return DeadlineStatus(text, _closed_on(row), "was")
         case Level.CLOSED_DATE_UNKNOWN:
             if standing.closed_between is not None:
-                return Against("on time?", f"closed {between(*standing.closed_between)}", "unsure")
-            return Against("closed, date unknown", "already closed when first read", "unsure")
+                return DeadlineStatus("on time?", f"closed {between(*standing.closed_between)}", "unsure")
+            return DeadlineStatus("closed, date unknown", "already closed when first read", "unsure")
         case Level.NO_DEADLINE:
-            return Against("no deadline set", _closed_on(row) if standing.closed else "", "none")
+            return DeadlineStatus("no deadline set", _closed_on(row) if standing.closed else "", "none")
         case Level.UNKNOWN:
             due = f"due in {standing.due_in}d" if standing.due_in else ""
-            return Against("not known", due, "unsure")
+            return DeadlineStatus("not known", due, "unsure")
 
 
-def _late(row: Row) -> Against:
+def _late(row: Row) -> DeadlineStatus:
     standing = row.standing
     tone = "alert" if standing.level is Level.ALERTING else "late"
     detail = "when last read" if not row.fresh or standing.unconfirmed else ""
     if not standing.days_late:
-        return Against("late today", detail or _cut_off(row), tone)
-    return Against(f"+{days(standing.days_late, standing.unit)} late", detail, tone)
+        return DeadlineStatus("late today", detail or _cut_off(row), tone)
+    return DeadlineStatus(f"+{days(standing.days_late, standing.unit)} late", detail, tone)
 
 
-def _not_due(row: Row, as_of: datetime) -> Against:
+def _not_due(row: Row, as_of: datetime) -> DeadlineStatus:
     standing = row.standing
     if row.span is not None and local_date(as_of, zone_named(row.zone)) <= row.span.last:
-        return Against("not ended", f"ends {short_date(row.span.last)}", "due")
+        return DeadlineStatus("not ended", f"ends {short_date(row.span.last)}", "due")
     if standing.due_in is None:
-        return Against("not due", "", "due")
-    return Against(f"due in {standing.due_in}d", "", "due")
+        return DeadlineStatus("not due", "", "due")
+    return DeadlineStatus(f"due in {standing.due_in}d", "", "due")
 
 
 def _cut_off(row: Row) -> str:
@@ -106,7 +106,7 @@ def _closed_on(row: Row) -> str:
     return f"{verb} {short_date(standing.first_closed_on)}{again}"
 
 
-def reopened(row: Row) -> bool:
+def is_reopened(row: Row) -> bool:
     """Closed before and not closed now: what the badge says."""
     return row.standing.reopened and not row.counts_as_closed
 
@@ -119,7 +119,7 @@ def on_hold_note(rows: list[Row]) -> str:
     return "On hold counts as closed" + ("" if by_policy == len(rows) else f" for {by_policy} of {len(rows)}")
 
 
-def furthest(row: Row) -> str:
+def lateness_label(row: Row) -> str:
     """ "+3d"; "today" for a row that is late by no whole day yet."""
     standing = row.standing
     return f"+{days(standing.days_late, standing.unit)}" if standing.days_late else "late today"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from board.web.readers import someone
+from board.web.readers import person_menu
 from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard
 from entities.models import Person
@@ -22,7 +22,7 @@ SCREENS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class NavItem:
     """One screen in the navigation; `count` says how many there wait for somebody, None where nobody counts."""
 
     key: str
@@ -32,16 +32,16 @@ class Link:
     count: int | None = None
 
 
-def past_the_line(board: Scoreboard) -> int:
+def count_alerting(board: Scoreboard) -> int:
     """Entities over the alert line, in the month shown or in one of those before that the rows tell of."""
     return sum(row.standing.alerting or Level.ALERTING in row.track_record for row in board.rows)
 
 
-def shell(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
+def layout_context(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
     """The template variables `person` and `nav` of a screen; `board` is the person's own, for the counts."""
-    counts = {"past_deadline": past_the_line(board)} if board is not None else {}
+    counts = {"past_deadline": count_alerting(board)} if board is not None else {}
     nav = [
-        Link(key, label, reverse(name), key == here, counts.get(key))
+        NavItem(key, label, reverse(name), key == here, counts.get(key))
         for key, (label, name) in SCREENS.items()
     ]
-    return {"person": someone(person), "nav": nav}
+    return {"person": person_menu(person), "nav": nav}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from board.web import labels
-from board.web.board_query import ORDERS, SHOWS, Question
+from board.web.board_query import ORDERS, SHOW_FILTERS, BoardQuery
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import GroupNode
 
 
-def filters(question: Question, groups: Sequence[GroupNode]) -> list[tuple[str, str]]:
+def labelled_filters(question: BoardQuery, groups: Sequence[GroupNode]) -> list[tuple[str, str]]:
     """Each filter as (label, value) in words; a group that is not among `groups` is named by its code."""
     names = {node.code: node.name for node in groups}
     told = [
-        ("Show", SHOWS[question.show] if question.show != "all" else ""),
+        ("Show", SHOW_FILTERS[question.show] if question.show != "all" else ""),
         ("Search", f"“{question.q}”" if question.q else ""),
         ("State", labels.STATE_LABELS[PeriodState(question.state)] if question.state else ""),
         ("Against deadline", Level(question.level).value.replace("_", " ") if question.level else ""),
@@ -27,11 +27,11 @@ def filters(question: Question, groups: Sequence[GroupNode]) -> list[tuple[str, 
     return [(label, value) for label, value in told if value]
 
 
-def filters_in_words(question: Question, groups: Sequence[GroupNode]) -> list[str]:
+def describe_filters(question: BoardQuery, groups: Sequence[GroupNode]) -> list[str]:
     """Each filter as "Owner: Amira Hale"."""
-    return [f"{label}: {value}" for label, value in filters(question, groups)]
+    return [f"{label}: {value}" for label, value in labelled_filters(question, groups)]
 
 
-def order_in_words(question: Question) -> str:
+def describe_order(question: BoardQuery) -> str:
     """ "Furthest behind first"."""
     return f"{ORDERS[question.sort]}{' first' if question.sort == 'behind' else ''}"

@@ -22,7 +22,7 @@ View = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
-class Someone:
+class PersonMenu:
     """What the person's menu shows."""
 
     name: str
@@ -67,7 +67,7 @@ def _wanted(request: HttpRequest) -> str:
     return page if request.method in {"GET", "HEAD"} and page != "/" else settings.LOGIN_REDIRECT_URL
 
 
-def someone(person: Person) -> Someone:
+def person_menu(person: Person) -> PersonMenu:
     """The signed-in person for the menu."""
     if person.is_superuser:
         roles = "Superuser: sees everything"
@@ -76,7 +76,7 @@ def someone(person: Person) -> Someone:
         roles = ", ".join(role.label for role in Membership.Role if role.value in held) or "none yet"
     _, zone_name = labels.reader_zone(person.zone)
     name = person.name or person.email
-    return Someone(name, person.email, labels.initials(name), roles, zone_name)
+    return PersonMenu(name, person.email, labels.initials(name), roles, zone_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Reader:
         return cls(*labels.reader_zone(name))
 
 
-def may_try(person: Person) -> bool:
+def may_send_test(person: Person) -> bool:
     """Whether somebody administers a group or an entity, or everything."""
     held = {text.partition(":")[0] for text in memberships_of(person)}
     return person.is_superuser or Membership.Role.ADMINISTRATOR.value in held

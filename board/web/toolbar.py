@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from board.web import labels
-from board.web.board_query import Question
-from board.web.board_request import Asked
-from board.web.controls import Moments, Pairs, Pick, address, filters, moments
+from board.web.board_query import BoardQuery
+from board.web.board_request import BoardRequest
+from board.web.controls import Moments, Pairs, SelectField, build_url, filter_form, moments
 from board.web.filters import Chip, chips
 from board.web.readers import Reader
 from closing.scoreboard.board import Scoreboard
@@ -22,37 +22,39 @@ class Toolbar:
     """What the templates _moment.html and _narrow.html show; `hidden` are fields that the form carries along."""
 
     path: str
-    question: Question
+    query: BoardQuery
     chips: Sequence[tuple[Chip, str]]
-    first: Sequence[Pick]
-    more: Sequence[Pick]
+    first: Sequence[SelectField]
+    more: Sequence[SelectField]
     used: int
     hidden: Pairs
     clear: str
     moments: Moments
 
 
-def toolbar(asked: Asked, board: Scoreboard, path: str, own: Pairs = ()) -> Toolbar:
+def toolbar(asked: BoardRequest, board: Scoreboard, path: str, own: Pairs = ()) -> Toolbar:
     """The toolbar of a screen at an address; `own` are the screen's own parameters, which every link keeps.
 
     `board` is what the person may see before any filter.
     """
-    question = asked.question
-    found = filters(board, question)
+    question = asked.query
+    found = filter_form(board, question)
     return Toolbar(
         path=path,
-        question=question,
-        chips=[(chip, address(path, question.but(show=chip.show), own)) for chip in chips(board, question)],
+        query=question,
+        chips=[
+            (chip, build_url(path, question.replace(show=chip.show), own)) for chip in chips(board, question)
+        ],
         first=found.first,
         more=found.more,
         used=found.used,
-        hidden=[*Question(month=question.month, at=question.at, show=question.show).pairs(), *own],
-        clear=address(path, Question(month=question.month, at=question.at, by=question.by), own),
+        hidden=[*BoardQuery(month=question.month, at=question.at, show=question.show).pairs(), *own],
+        clear=build_url(path, BoardQuery(month=question.month, at=question.at, by=question.by), own),
         moments=moments(path, question, asked.reader, asked.now, own),
     )
 
 
-def nobody(person: Person, visible: int, when: str) -> tuple[str, str]:
+def no_entities_message(person: Person, visible: int, when: str) -> tuple[str, str]:
     """Why there is no entity to show for `when` ("May 2026"), and the next step."""
     if visible:
         active = f"None of your {visible} entities was" if visible > 1 else "Your entity was not"
@@ -65,7 +67,7 @@ def nobody(person: Person, visible: int, when: str) -> tuple[str, str]:
     return "You have no entities yet", "Ask an administrator to give you a role for a group or an entity."
 
 
-def notes(board: Scoreboard, reader: Reader) -> list[str]:
+def footnotes(board: Scoreboard, reader: Reader) -> list[str]:
     """What the figures of a screen count, and whose times are shown."""
     rows = list(board.rows)
     said = [f"{note}."] if (note := labels.on_hold_note(rows)) else []
@@ -75,7 +77,7 @@ def notes(board: Scoreboard, reader: Reader) -> list[str]:
     return [*said, f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone."]
 
 
-def how_old(row: Row, reader: Reader, as_of: datetime) -> str:
+def staleness_note(row: Row, reader: Reader, as_of: datetime) -> str:
     """ "as of 09:12" for a row that is not fresh; "" for one that is."""
     if row.fresh:
         return ""

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
-from closing.scoreboard.row import Row, _closed, _held_as_closed, state_is_current
+from closing.scoreboard.row import Row, is_closed, on_hold_counts_as_closed, state_is_current
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def _count(rows: Sequence[Row]) -> Counts:
         alerting += row.standing.level is Level.ALERTING
         no_deadline += row.deadline is None
         stale += not row.fresh
-        by_policy += _held_as_closed(row)
-        outstanding_rows += not _closed(row)
+        by_policy += on_hold_counts_as_closed(row)
+        outstanding_rows += not is_closed(row)
     return Counts(
         entities=len(rows),
         closed=states[PeriodState.CLOSED],

@@ -116,15 +116,15 @@ _FAR = 1_000_000  # days: where a row without a due date sorts
 
 def outstanding(row: Row) -> bool:
     """Not known to have met the closed rule; one that met it when last read is stale, not outstanding."""
-    return not _closed(row)
+    return not is_closed(row)
 
 
-def _closed(row: Row) -> bool:
+def is_closed(row: Row) -> bool:
     """The closed rule was met when the row was last read; a state that nobody knows never meets it."""
     return row.counts_as_closed and row.state is not PeriodState.UNKNOWN
 
 
-def _held_as_closed(row: Row) -> bool:
+def on_hold_counts_as_closed(row: Row) -> bool:
     return row.state is PeriodState.ON_HOLD and row.counts_as_closed
 
 

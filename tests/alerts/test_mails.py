@@ -27,8 +27,8 @@ from alerts.mail.sections import MAX_ROWS, MIN_ROWS_A_SECTION, build_content, re
 from alerts.mail.unsubscribe_links import read_unsubscribe_token
 from alerts.models import Delivery, EscalationStep, Notice
 from alerts.sanitize import header_line, one_line
-from board.web.board_query import parse_question
-from board.web.filters import matching
+from board.web.board_query import parse_query
+from board.web.filters import matching_rows
 from closing.facts.base import NativePeriodFacts
 from closing.judging.notices import NoticeKind
 from closing.judging.standing import JudgingPolicy, LatenessUnit
@@ -337,10 +337,10 @@ def test_the_link_leads_to_exactly_what_is_listed() -> None:
     (url,) = re.findall(r"See them on the board of May 2026: (\S+)", text)
     assert url.startswith(f"{BASE_URL}/?")
     told = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-    asked = parse_question(told, ZoneInfo("Europe/London"))
+    asked = parse_query(told, ZoneInfo("Europe/London"))
     board = take_snapshot(LegalEntity.objects.visible_to(story.rosa), MAY, story.now)
     listed = set(re.findall(r"^\* (.*)$", text, re.M))
-    assert {each.name for each in matching(board, asked)} == listed
+    assert {each.name for each in matching_rows(board, asked)} == listed
     assert len(listed) == 6
     assert f"See all who are past the alert line: {BASE_URL}/past-deadline/" in text
 

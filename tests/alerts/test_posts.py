@@ -197,7 +197,7 @@ def test_what_a_webhook_says_of_an_entity() -> None:
 
 
 def hostile() -> MessageContent:
-    return said_of(items(2, HOSTILE, owner=HOSTILE, because=HOSTILE, trouble=HOSTILE))
+    return said_of(items(2, HOSTILE, owner=HOSTILE, because=HOSTILE, read_error=HOSTILE))
 
 
 def strings(found: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

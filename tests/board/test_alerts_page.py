@@ -385,7 +385,7 @@ def test_a_name_is_text_wherever_it_stands(meridian: Meridian) -> None:
 
 
 def test_the_history_comes_in_pages(two_told: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.notifications.alerts_page.SHOWN", 1)
+    monkeypatch.setattr("board.notifications.alerts_page.PAGE_SIZE", 1)
     first, second = page(two_told, "?kind=alert"), page(two_told, "?kind=alert&page=2")
     assert [name for _, name in history(first)] == ["US Retail Inc"]
     assert [name for _, name in history(second)] == ["EU DTC BV"]

@@ -238,8 +238,8 @@ def test_when_everybody_is_closed_nobody_waits(rosa: Client) -> None:
 
 def test_above_the_limit_only_open_headings_are_drawn(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = days(page(rosa), "UKHC")
-    monkeypatch.setattr("board.reports.close_calendar.MANY", 4)
-    monkeypatch.setattr("board.reports.calendar_page.MANY", 4)
+    monkeypatch.setattr("board.reports.close_calendar.FOLD_THRESHOLD", 4)
+    monkeypatch.setattr("board.reports.calendar_page.FOLD_THRESHOLD", 4)
     shut = page(rosa)
     assert entities(shut) == []
     assert "More than 4 entities" in shut

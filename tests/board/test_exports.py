@@ -25,10 +25,10 @@ from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
 from board.reports.matrix import matrix
-from board.reports.spreadsheet import Column, Sheet, write_workbook
-from board.scoreboard.serializers import risky
-from board.web.board_request import ask
-from board.web.params import Window
+from board.reports.spreadsheet import SheetColumn, Worksheet, write_workbook
+from board.scoreboard.serializers import could_be_formula
+from board.web.board_request import resolve_request
+from board.web.params import MatrixWindow
 from closing.calendar.days import month_and_year
 from entities.models import LegalEntity, Membership, Person
 from tests.make import WORKED_AT, utc
@@ -269,13 +269,13 @@ def test_an_export_costs_a_few_statements_and_writes_nothing(rosa: Client) -> No
 
 @pytest.mark.django_db(transaction=False)
 def test_the_asynchronous_server_sends_the_same_bytes(rosa: Client) -> None:
-    async def ask() -> bytes:
+    async def resolve_request() -> bytes:
         client = AsyncClient()
         client.cookies = rosa.cookies
         answer: Any = await client.get("/export/board.csv")
         return b"".join([part async for part in answer.streaming_content])
 
-    assert async_to_sync(ask)() == body(rosa, "/export/board.csv")
+    assert async_to_sync(resolve_request)() == body(rosa, "/export/board.csv")
 
 
 # --- hostile names ------------------------------------------------------------------------------------------------
@@ -285,18 +285,18 @@ def test_the_asynchronous_server_sends_the_same_bytes(rosa: Client) -> None:
 def test_a_hostile_name_comes_back_as_text(rosa: Client, name: str) -> None:
     LegalEntity.objects.filter(code="NLDT").update(name=name)
     (line,) = lines(rosa, "/export/board.csv?q=nldt")
-    assert line["name"] == (f"'{name}" if risky(name) else name)
+    assert line["name"] == (f"'{name}" if could_be_formula(name) else name)
     book = load_workbook(io.BytesIO(body(rosa, "/export/board.xlsx?q=nldt")))
     (cell,) = (each for each in book["Board"]["D"] if each.row == 2)
     assert cell.data_type == "s"
     assert unescape(cell.value) == name.replace("\r\n", "\n").replace("\r", "\n")
-    assert cell.quotePrefix is risky(name)
+    assert cell.quotePrefix is could_be_formula(name)
 
 
 def write(*rows: list[Any]) -> bytes:
     file = io.BytesIO()
-    columns = [Column(f"C{at}") for at, _ in enumerate(rows[0])]
-    write_workbook(file, [Sheet("Rows", columns, rows)], LONDON, WORKED_AT)
+    columns = [SheetColumn(f"C{at}") for at, _ in enumerate(rows[0])]
+    write_workbook(file, [Worksheet("Rows", columns, rows)], LONDON, WORKED_AT)
     return file.getvalue()
 
 
@@ -342,8 +342,8 @@ def test_a_very_long_text_is_cut_and_not_refused() -> None:
     "query", ["", "?months=6", "?group=EUROPE", "?by=none&sort=name", "?show=late&by=owner", "?q=hale"]
 )
 def test_the_matrix_has_the_lines_and_months_of_the_screen(busy: Client, query: str) -> None:
-    asked = ask(Person.objects.get(name="Rosa Bell"), dict(parse_qsl(query[1:])), BUSY_AT)
-    window = Window.of(QueryDict(query[1:]))
+    asked = resolve_request(Person.objects.get(name="Rosa Bell"), dict(parse_qsl(query[1:])), BUSY_AT)
+    window = MatrixWindow.of(QueryDict(query[1:]))
     shown = matrix(asked, window)
     book = sheets(busy, f"/export/matrix.xlsx{query}")
     assert [each["Code"] for each in table(book["Matrix"])] == [each.entity.code for each in shown.lines]
@@ -375,7 +375,7 @@ def test_above_many_entities_the_matrix_comes_month_by_month_and_says_the_same(
     busy: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = sheets(busy, "/export/matrix.xlsx?sort=name"), body(busy, "/export/matrix.csv")
-    monkeypatch.setattr("board.reports.matrix_export.MANY", 3)
+    monkeypatch.setattr("board.reports.matrix_export.FOLD_THRESHOLD", 3)
     assert (sheets(busy, "/export/matrix.xlsx?sort=name"), body(busy, "/export/matrix.csv")) == few
 
 
@@ -423,7 +423,7 @@ from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from zoneinfo import ZoneInfo
 from board.scoreboard.serializers import csv_lines
-from board.reports.spreadsheet import Column, Sheet, write_workbook
+from board.reports.spreadsheet import SheetColumn, Worksheet, write_workbook
 
 def rows(count):
     for n in range(count):
@@ -434,7 +434,8 @@ def peak():
 
 for count in (1_000, 130_000):
     with TemporaryFile() as file:
-        write_workbook(file, [Sheet("Rows", [Column("x")] * 18, rows(count))], ZoneInfo("UTC"), datetime.now(UTC))
+        sheets = [Worksheet("Rows", [SheetColumn("x")] * 18, rows(count))]
+        write_workbook(file, sheets, ZoneInfo("UTC"), datetime.now(UTC))
     with TemporaryFile() as file:
         file.writelines(line.encode() for line in csv_lines(["x"] * 18, rows(count)))
     print(peak())

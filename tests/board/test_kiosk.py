@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from board.scoreboard.wall import MOST, ROOM
+from board.scoreboard.wall import MAX_SCREENS, ROWS_PER_SCREEN
 from entities.models import LegalEntity, Membership, Person
 from tests.cast import Who
 from tests.make import CLOSED, OPEN, WORKED_AT
@@ -146,13 +146,13 @@ def test_a_round_ends_and_counts_whom_it_leaves_out() -> None:
     many(200)
     client = signed_in(person())
     text = text_of(ask(client))
-    assert f"1 of {MOST}" in text
-    last = ask(client, f"?screen={MOST}")
+    assert f"1 of {MAX_SCREENS}" in text
+    last = ask(client, f"?screen={MAX_SCREENS}")
     assert last["Refresh"] == "20; url=/wall/"
     shown = set()
-    for number in range(1, MOST + 1):
+    for number in range(1, MAX_SCREENS + 1):
         on_it = names(text_of(ask(client, f"?screen={number}")))
-        assert len(on_it) <= ROOM
+        assert len(on_it) <= ROWS_PER_SCREEN
         shown |= set(on_it)
     found = re.search(r"(\d+) more outstanding, not shown", text)
     assert found is not None

@@ -12,10 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.live.screen_diff import MOST, Shown, announcement, beat, message, shown
-from board.scoreboard.screen import Screen
+from board.live.screen_diff import (
+    MAX_PUSHED_ROWS,
+    ScreenState,
+    announcement,
+    diff_event,
+    heartbeat,
+    screen_state,
+)
+from board.scoreboard.screen import BoardScreen
 from board.scoreboard.table_sections import Folds
-from board.web.board_query import GROUPINGS, ORDERS, SHOWS, Question
+from board.web.board_query import GROUPINGS, ORDERS, SHOW_FILTERS, BoardQuery
 from board.web.readers import Reader
 from closing.judging.standing import Level
 from closing.scoreboard.board import BoardWarning, GroupNode, with_as_of
@@ -63,11 +70,13 @@ def kept(
     return made
 
 
-def seen(board: CachedBoard, question: Question | None = None) -> Shown:
+def seen(board: CachedBoard, question: BoardQuery | None = None) -> ScreenState:
     """What somebody in London who may see everything has on the screen."""
     scope = board.visible_board(None)
-    asked = question or Question()
-    return shown(Screen(with_as_of(scope.board, board.as_of), asked, LONDON, board, scope.version))
+    asked = question or BoardQuery()
+    return screen_state(
+        BoardScreen(with_as_of(scope.board, board.as_of), asked, LONDON, board, scope.version)
+    )
 
 
 def of(
@@ -140,12 +149,12 @@ def two_boards(draw: st.DrawFn) -> tuple[CachedBoard, CachedBoard]:
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> Question:
+def questions(draw: st.DrawFn) -> BoardQuery:
     """Any grouping and order, and any filter that a message must follow."""
-    return Question(
+    return BoardQuery(
         by=draw(st.sampled_from(sorted(GROUPINGS))),
         sort=draw(st.sampled_from(sorted(ORDERS))),
-        show=draw(st.sampled_from(("all", "all", *sorted(SHOWS)))),
+        show=draw(st.sampled_from(("all", "all", *sorted(SHOW_FILTERS)))),
         state=draw(st.sampled_from(("", "", "", "closed", "open"))),
         level=draw(st.sampled_from(("", "", "", Level.LATE.value))),
         group=draw(st.sampled_from(("", "", "", "EUROPE"))),
@@ -168,7 +177,7 @@ def as_heard(html: str) -> str:
     return _READ.sub("", "\n".join(html.splitlines()))
 
 
-def lines(screen: Screen, folded: frozenset[str]) -> list[tuple[str, str]]:
+def lines(screen: BoardScreen, folded: frozenset[str]) -> list[tuple[str, str]]:
     """Id and content of each line of the table, as a page shows it to somebody who folded these headings."""
     pieces = [piece for piece in _LINE.split(str(screen.rows(Folds(folded)))) if piece.strip()]
     return [(_ID.match(piece)[1], as_heard(piece).strip()) for piece in pieces]  # type: ignore[index]
@@ -198,7 +207,7 @@ class Event:
 class Browser:
     """The page that somebody looks at, and what the swaps of live.js and htmx do to it."""
 
-    def __init__(self, first: Shown, folded: frozenset[str] = frozenset()) -> None:
+    def __init__(self, first: ScreenState, folded: frozenset[str] = frozenset()) -> None:
         self.lines = lines(first.screen, folded)
         self.parts = {key: as_heard(part) for key, part in first.parts.items()}
         self.title, self.readings, self.announced = first.title, "", ""
@@ -265,7 +274,7 @@ class Browser:
         return next((at for at, (each, _) in enumerate(self.lines) if each == key), None)
 
 
-def listed(found: Shown) -> dict[int, tuple[str, str]]:
+def listed(found: ScreenState) -> dict[int, tuple[str, str]]:
     return dict(found.readings)
 
 
@@ -275,12 +284,12 @@ def listed(found: Shown) -> dict[int, tuple[str, str]]:
 @examples(150)
 @given(two_boards(), questions(), st.data())
 def test_what_is_told_makes_the_next_screen(
-    boards: tuple[CachedBoard, CachedBoard], question: Question, data: st.DataObject
+    boards: tuple[CachedBoard, CachedBoard], question: BoardQuery, data: st.DataObject
 ) -> None:
     before, after = (seen(each, question) for each in boards)
     folded = frozenset(data.draw(st.sets(st.sampled_from(sorted(before.sums)))) if before.sums else ())
     browser = Browser(before, folded)
-    told = message(before, after)
+    told = diff_event(before, after)
     if told is None:
         assert (before.version, listed(before)) == (after.version, listed(after))
         assert browser.lines == lines(after.screen, folded)
@@ -300,7 +309,7 @@ def test_what_is_told_makes_the_next_screen(
         ]
 
 
-def frame(found: Shown) -> object:
+def frame(found: ScreenState) -> object:
     """What is on the page and cannot be told in parts."""
     page = found.screen.page
     headings = {
@@ -311,7 +320,7 @@ def frame(found: Shown) -> object:
 
 # --- what happens to rows -------------------------------------------------------------------------------------------
 
-BEHIND = Question(by="none")
+BEHIND = BoardQuery(by="none")
 
 
 def four(**changed: Row | None) -> list[Row]:
@@ -326,12 +335,12 @@ def four(**changed: Row | None) -> list[Row]:
 
 
 def turned(
-    before: Sequence[Row], after: Sequence[Row], question: Question = BEHIND, folded: Sequence[str] = ()
+    before: Sequence[Row], after: Sequence[Row], question: BoardQuery = BEHIND, folded: Sequence[str] = ()
 ) -> tuple[Browser, Event]:
     """A browser that shows `before` and has taken the one message that leads to `after`."""
     first = kept(before)
     old, new = seen(first, question), seen(kept(after, first), question)
-    told = message(old, new)
+    told = diff_event(old, new)
     assert told is not None
     browser, event = Browser(old, frozenset(folded)), Event.of(told)
     assert event.id == f"{old.version}:{new.version}"
@@ -386,7 +395,7 @@ def test_a_row_that_is_gone_leaves() -> None:
 
 
 def test_a_row_that_no_longer_passes_the_filter_leaves() -> None:
-    late = Question(by="none", show="late")
+    late = BoardQuery(by="none", show="late")
     browser, _ = turned(four(), four(USRT=of(USRT, *story_of(USRT, "closed"))), late)
     assert order(browser) == ["row-NLDT"]
     assert "Late <b>1</b>" in browser.parts["chips"]
@@ -394,7 +403,7 @@ def test_a_row_that_no_longer_passes_the_filter_leaves() -> None:
 
 def test_a_row_in_another_group_moves_below_its_heading() -> None:
     moved = of(UKRT, *story_of(UKRT, "closed"), group="EUROPE")
-    browser, event = turned(four(), four(UKRT=moved), Question())
+    browser, event = turned(four(), four(UKRT=moved), BoardQuery())
     assert order(browser)[:3] == ["group-EUROPE", "row-NLDT", "row-UKRT"]
     assert order(browser)[3:] == ["group-AMERICAS", "row-USRT", "group-UK", "row-UKHC"]
     assert "in:group-EUROPE" in event.data
@@ -402,14 +411,14 @@ def test_a_row_in_another_group_moves_below_its_heading() -> None:
 
 def test_a_row_that_moves_below_a_folded_heading_is_not_shown() -> None:
     moved = of(UKRT, *story_of(UKRT, "closed"), group="EUROPE")
-    browser, _ = turned(four(), four(UKRT=moved), Question(), ["EUROPE"])
+    browser, _ = turned(four(), four(UKRT=moved), BoardQuery(), ["EUROPE"])
     assert "row-UKRT" not in order(browser)
     assert "<b>1</b>/2 closed" in dict(browser.lines)["group-EUROPE"]
 
 
 def test_a_row_that_moves_out_of_a_folded_heading_appears() -> None:
     moved = of(UKRT, *story_of(UKRT, "closed"), group="EUROPE")
-    browser, _ = turned(four(), four(UKRT=moved), Question(), ["UK"])
+    browser, _ = turned(four(), four(UKRT=moved), BoardQuery(), ["UK"])
     assert order(browser)[:3] == ["group-EUROPE", "row-NLDT", "row-UKRT"]
 
 
@@ -417,7 +426,7 @@ def test_a_row_below_another_heading_is_told_so_wherever_it_stood() -> None:
     """The heading could move above the row as well, but a folded heading must take its row away."""
     before = [*alike("NLDT", "UKHC", "UKRT"), of(IEOP, *story_of(IEOP, "open"))]
     after = [*alike("NLDT", "UKHC", "UKRT"), of(IEOP, *story_of(IEOP, "closed"), group="UK")]
-    browser, _ = turned(before, after, Question(), ["UK"])
+    browser, _ = turned(before, after, BoardQuery(), ["UK"])
     assert order(browser) == ["group-EUROPE", "row-NLDT", "group-UK"]
 
 
@@ -426,7 +435,7 @@ def test_a_heading_moves_behind_a_folded_one() -> None:
     europe = [of(NLDT, *story_of(NLDT, "closed")), of(IEOP, *story_of(IEOP, "closed"))]
     before = [*europe, of(UKHC, *story_of(UKHC, "open"))]
     after = [*europe, of(UKHC, *story_of(UKHC, "closed"))]
-    browser, event = turned(before, after, Question(), ["EUROPE"])
+    browser, event = turned(before, after, BoardQuery(), ["EUROPE"])
     assert order(browser) == ["group-EUROPE", "group-UK", "row-UKHC"]
     assert "what:group-UK after:row-IEOP|group-EUROPE" in event.data
 
@@ -443,13 +452,13 @@ def test_the_fewest_rows_move() -> None:
 
 def test_nothing_is_told_where_nothing_changed() -> None:
     first = kept(four())
-    assert message(seen(first), seen(kept(four(), first))) is None
+    assert diff_event(seen(first), seen(kept(four(), first))) is None
 
 
 def test_younger_readings_change_no_row() -> None:
     first = kept(four())
     old, new = seen(first), seen(kept([read_again(each) for each in four()], first))
-    told = message(old, new)
+    told = diff_event(old, new)
     assert told is not None
     event = Event.of(told)
     assert event.id == f"{old.version}:{old.version}"
@@ -464,12 +473,12 @@ def many(number: int, name: str) -> list[Row]:
     return [of(who, *story_of(who, name), number=each + 1) for each, who in enumerate(crowd)]
 
 
-@pytest.mark.parametrize(("changed", "name"), [(MOST, ""), (MOST + 1, "refetch")])
+@pytest.mark.parametrize(("changed", "name"), [(MAX_PUSHED_ROWS, ""), (MAX_PUSHED_ROWS + 1, "refetch")])
 def test_many_changes_are_fetched_by_each_browser(changed: int, name: str) -> None:
-    before = many(MOST + 20, "open")
+    before = many(MAX_PUSHED_ROWS + 20, "open")
     first = kept(before)
     news = [replace(each, because=f"{each.because} again") for each in before[:changed]]
-    told = message(seen(first, BEHIND), seen(kept([*news, *before[changed:]], first), BEHIND))
+    told = diff_event(seen(first, BEHIND), seen(kept([*news, *before[changed:]], first), BEHIND))
     assert told is not None
     assert Event.of(told).name == name
     if name:
@@ -479,10 +488,10 @@ def test_many_changes_are_fetched_by_each_browser(changed: int, name: str) -> No
 
 
 def test_what_is_announced_after_a_fetch_is_one_line_whatever_the_names() -> None:
-    before = many(MOST + 1, "open")
+    before = many(MAX_PUSHED_ROWS + 1, "open")
     first = kept(before)
     news = [replace(each, name=HOSTILE, because=f"{each.because} again") for each in before]
-    told = message(seen(first, BEHIND), seen(kept(news, first), BEHIND))
+    told = diff_event(seen(first, BEHIND), seen(kept(news, first), BEHIND))
     assert told is not None
     assert told.count(b"\n") == 3
     assert Event.of(told).name == "refetch"
@@ -515,7 +524,7 @@ OTHER_FRAMES = {
 def test_other_headings_are_fetched(what: str) -> None:
     first = kept(four())
     after = kept(four(), first, **OTHER_FRAMES[what])  # type: ignore[arg-type]
-    told = message(seen(first), seen(after))
+    told = diff_event(seen(first), seen(after))
     assert told is not None
     assert Event.of(told).name == "refetch"
     assert Event.of(told).data == ("The board shows April 2026 now." if what == "another month" else "")
@@ -541,7 +550,7 @@ FRAMES_OF_ROWS = {
 def test_what_is_in_no_part_is_fetched(what: str) -> None:
     before, after = FRAMES_OF_ROWS[what]
     first = kept(before)
-    told = message(seen(first), seen(kept(after, first)))
+    told = diff_event(seen(first), seen(kept(after, first)))
     assert told is not None
     assert Event.of(told).name == "refetch"
 
@@ -566,7 +575,7 @@ def test_a_hostile_heading_stays_a_name() -> None:
     evil, held = replace(NLDT, owner=HOSTILE), replace(USRT, owner=HOSTILE)
     before = four(NLDT=of(evil, *story_of(NLDT, "open")), USRT=of(held, *story_of(USRT, "open")))
     after = four(NLDT=of(evil, *story_of(NLDT, "held")), USRT=of(held, *story_of(USRT, "closed")))
-    _, event = turned(before, after, Question(by="owner"))
+    _, event = turned(before, after, BoardQuery(by="owner"))
     assert "<img" not in event.data
 
 
@@ -586,6 +595,6 @@ def test_the_announcement_confirms_nothing_that_is_not() -> None:
 
 
 def test_a_beat_names_the_version_and_the_time() -> None:
-    told = Event.of(beat("abc", "2026-06-12T12:00:00Z", retry=1500))
+    told = Event.of(heartbeat("abc", "2026-06-12T12:00:00Z", retry=1500))
     assert (told.name, told.id) == ("beat", "")
     assert told.data == '{"version": "abc", "now": "2026-06-12T12:00:00Z"}'

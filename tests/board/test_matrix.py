@@ -12,9 +12,9 @@ from django.http import QueryDict
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
-from board.reports.matrix import Fraction, Matrix, matrix, months_until
-from board.web.board_request import Asked, ask
-from board.web.params import Window
+from board.reports.matrix import ClosedFraction, Matrix, matrix, months_until
+from board.web.board_request import BoardRequest, resolve_request
+from board.web.params import MatrixWindow
 from entities.models import Connection, LegalEntity, Membership
 from tests.board.matrices import cells, entities, fractions, page
 from tests.board.year import YEAR_AT, a_year_to_share
@@ -50,9 +50,9 @@ def rosa(year: Meridian, db: None, at: list[datetime]) -> Client:
     return client
 
 
-def asked(told: dict[str, str] | None = None, moment: datetime = YEAR_AT) -> Asked:
+def asked(told: dict[str, str] | None = None, moment: datetime = YEAR_AT) -> BoardRequest:
     somebody = person(f"x{LegalEntity.objects.count()}-{len(told or {})}@meridian.test", "X")
-    return ask(somebody, told or {}, moment)
+    return resolve_request(somebody, told or {}, moment)
 
 
 # --- what it says -------------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ def test_those_furthest_behind_come_first(rosa: Client) -> None:
 
 
 def shares(data: Matrix) -> list[tuple[str, list[tuple[int, int, int]]]]:
-    def plain(each: Fraction) -> tuple[int, int, int]:
+    def plain(each: ClosedFraction) -> tuple[int, int, int]:
         return each.closed, each.entities, each.unconfirmed
 
     parts = [(part.key, [plain(each) for each in part.fractions]) for part in data.sections]
@@ -259,9 +259,9 @@ def test_fractions_counted_in_the_database_are_those_of_the_rows(
     LegalEntity.objects.filter(code="UKWS").update(active_to="2026-02-28")
     question = asked({"by": by}, utc(moment))
     loaded = matrix(question)
-    monkeypatch.setattr("board.reports.matrix.MANY", 0)
+    monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 0)
     counted = matrix(question)
-    assert (loaded.whole, counted.whole) == (True, False)
+    assert (loaded.all_loaded, counted.all_loaded) == (True, False)
     assert shares(loaded) == shares(counted)
     assert [each.late for each in counted.total][-1] == loaded.total[-1].late
     assert counted.lines == []
@@ -272,8 +272,8 @@ def test_an_open_heading_loads_its_entities_and_no_more_than_there_is_room_for(
     rosa: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = {code: cells(page(rosa), code) for code in ("UKHC", "UKRT", "NLDT")}
-    monkeypatch.setattr("board.reports.matrix.MANY", 4)
-    monkeypatch.setattr("board.reports.matrix_page.MANY", 4)
+    monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 4)
+    monkeypatch.setattr("board.reports.matrix_page.FOLD_THRESHOLD", 4)
     shut = page(rosa, "?months=12")
     assert entities(shut) == []
     assert "More than 4 entities" in shut
@@ -297,14 +297,16 @@ def test_an_open_heading_loads_its_entities_and_no_more_than_there_is_room_for(
 
 
 def test_an_open_heading_that_is_none_is_left_alone(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.reports.matrix.MANY", 4)
+    monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 4)
     assert entities(page(rosa, "?open=NOWHERE&open=%00&open=" + "x" * 500)) == []
 
 
 def test_a_window_of_an_address() -> None:
-    assert Window.of(QueryDict("")) == Window(12, ())
-    assert Window.of(QueryDict("months=24&open=UK&open=&open=UK&open=EUROPE")) == Window(24, ("UK", "EUROPE"))
-    assert len(Window.of(QueryDict("&".join(f"open={n}" for n in range(500)))).opened) == 100
+    assert MatrixWindow.of(QueryDict("")) == MatrixWindow(12, ())
+    assert MatrixWindow.of(QueryDict("months=24&open=UK&open=&open=UK&open=EUROPE")) == MatrixWindow(
+        24, ("UK", "EUROPE")
+    )
+    assert len(MatrixWindow.of(QueryDict("&".join(f"open={n}" for n in range(500)))).opened) == 100
 
 
 # --- who sees what ------------------------------------------------------------------------------------------------

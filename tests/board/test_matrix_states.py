@@ -165,7 +165,7 @@ def test_with_too_many_to_load_it_costs_the_same_too(
     at: list[datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the transaction of a test the board of now is always made anew, which costs about ten of them."""
-    monkeypatch.setattr("board.reports.matrix.MANY", 3)
+    monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 3)
     clients = few_and_many()
     folded = {statements(client, query) for client in clients for query in ("", "?months=36", "?by=owner")}
     opened = {

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board.scoreboard.table_sections import Folds, sections
-from board.web.board_query import ORDERS, SHOWS, Question
-from board.web.filters import chips, matching, narrowed
+from board.web.board_query import ORDERS, SHOW_FILTERS, BoardQuery
+from board.web.filters import chips, filter_board, matching_rows
 from closing.scoreboard.board import Scoreboard
 from tests.cast import NLDT, UKHC, UKRT
 from tests.make import CLOSED, OPEN, board, row, story, worked_example
 
 
 def codes(scoreboard: Scoreboard, **asked: str) -> list[str]:
-    return [each.code for each in matching(scoreboard, Question(**asked))]  # type: ignore[arg-type]
+    return [each.code for each in matching_rows(scoreboard, BoardQuery(**asked))]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -63,22 +63,22 @@ def test_stale_rows_have_a_chip_of_their_own() -> None:
 
 
 @given(
-    show=st.sampled_from(list(SHOWS)),
+    show=st.sampled_from(list(SHOW_FILTERS)),
     q=st.sampled_from(["", "uk", "retail", "zzz"]),
     group=st.sampled_from(["", "UK", "EUROPE"]),
 )
 def test_a_chip_shows_as_many_rows_as_it_counts(show: str, q: str, group: str) -> None:
-    of, asked = worked_example(), Question(q=q, group=group, show=show)
+    of, asked = worked_example(), BoardQuery(q=q, group=group, show=show)
     for chip in chips(of, asked):
-        assert chip.count == len(matching(of, asked.but(show=chip.show)))
+        assert chip.count == len(matching_rows(of, asked.replace(show=chip.show)))
         assert chip.chosen == (chip.show == show)
-    assert chips(of, asked) == chips(of, asked.but(sort="name", by="none"))
+    assert chips(of, asked) == chips(of, asked.replace(sort="name", by="none"))
 
 
 def test_a_narrowed_board_counts_only_what_it_shows_and_warns_only_of_it() -> None:
-    of = narrowed(worked_example(), Question(group="UK"))
+    of = filter_board(worked_example(), BoardQuery(group="UK"))
     assert (of.counts.entities, of.counts.closed, of.closed) == (2, 2, True)
-    assert narrowed(worked_example(), Question()).rows == worked_example().rows
+    assert filter_board(worked_example(), BoardQuery()).rows == worked_example().rows
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_folds_are_remembered_and_a_big_board_starts_folded() -> None:
     folds = Folds()
     assert not folds.shut(section, 300)
     assert folds.shut(section, 301)
-    assert folds.turned("UK", fold=True).shut(section, 4)
-    opened = folds.turned("UK", fold=False)
+    assert folds.toggled("UK", fold=True).shut(section, 4)
+    opened = folds.toggled("UK", fold=False)
     assert not opened.shut(section, 5000)
-    for each in (folds, opened, opened.turned("EU-2", fold=True)):
+    for each in (folds, opened, opened.toggled("EU-2", fold=True)):
         assert Folds.from_text(each.text) == each
 
 
 @pytest.mark.parametrize("text", ["", "~", "<b>~\0", "x" * 5000, "~~~", "..;--~'"])
 def test_a_cookie_of_somebody_elses_making_does_no_harm(text: str) -> None:
     assert Folds.from_text(Folds.from_text(text).text) == Folds.from_text(text)
-    assert Folds().turned("no such key!", fold=True) == Folds()
+    assert Folds().toggled("no such key!", fold=True) == Folds()

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from board.scoreboard.row_cells import Line, line
-from board.scoreboard.screen import Screen, read_cell
-from board.scoreboard.summary import Page, page
-from board.scoreboard.table_sections import Folds, Section, sections
+from board.scoreboard.row_cells import RowCells, row_cells
+from board.scoreboard.screen import BoardScreen, read_cell
+from board.scoreboard.summary import BoardSummary, board_summary
+from board.scoreboard.table_sections import BoardSection, Folds, sections
 from board.web import labels
-from board.web.board_query import Question
+from board.web.board_query import BoardQuery
 from board.web.readers import Reader
 from closing.calendar.deadlines import Deadline
 from closing.judging.standing import JudgingPolicy, LatenessUnit
@@ -40,24 +40,24 @@ LONDON = Reader.in_zone("Europe/London")
 ON_TIME = story(UKHC, CLOSED, "2026-06-05 16:00")
 
 
-def shown(scoreboard: Scoreboard, reader: Reader = LONDON) -> Page:
-    return page(scoreboard, reader)
+def shown(scoreboard: Scoreboard, reader: Reader = LONDON) -> BoardSummary:
+    return board_summary(scoreboard, reader)
 
 
-def lines(scoreboard: Scoreboard) -> list[Line]:
-    return [line(each, scoreboard.as_of, LONDON, "") for each in scoreboard.rows]
+def lines(scoreboard: Scoreboard) -> list[RowCells]:
+    return [row_cells(each, scoreboard.as_of, LONDON, "") for each in scoreboard.rows]
 
 
-def parts(scoreboard: Scoreboard) -> list[Section]:
+def parts(scoreboard: Scoreboard) -> list[BoardSection]:
     return sections(scoreboard, "group")
 
 
-def tile(of: Page, label: str) -> str:
+def tile(of: BoardSummary, label: str) -> str:
     return next(f"{each.value} {each.note}".strip() for each in of.tiles if each.label.startswith(label))
 
 
 def test_the_worked_example_as_a_fragment() -> None:
-    of = Screen(worked_example(), Question(), LONDON)
+    of = BoardScreen(worked_example(), BoardQuery(), LONDON)
     assert_golden("worked_example.html", f"{of.verdict()}{of.chip_row()}{of.rows(Folds())}")
 
 
@@ -115,7 +115,7 @@ def test_a_board_without_any_fresh_reading_says_so_once() -> None:
         for who in (UKHC, UKRT)
     ]
     of = shown(board(rows))
-    assert of.notice == (
+    assert of.banner == (
         "No reading is fresh: everything below is as of Thu 11 Jun 09:00 or before and cannot be confirmed."
         " The ERP does not answer."
     )
@@ -125,8 +125,10 @@ def test_a_board_without_any_fresh_reading_says_so_once() -> None:
 def test_before_the_first_reading() -> None:
     both = board([row(UKHC), row(UKRT)])
     of = shown(both)
-    assert of.notice.startswith("Nothing has been read yet. The first reading appears here by itself")
-    assert page(both, LONDON, past=True).notice == "Nothing had been read by then."  # and nothing will appear
+    assert of.banner.startswith("Nothing has been read yet. The first reading appears here by itself")
+    assert (
+        board_summary(both, LONDON, past=True).banner == "Nothing had been read by then."
+    )  # and nothing will appear
     assert of.freshness == "Nothing read yet"
     assert "never" in read_cell(both.rows[0], WORKED_AT, LONDON)
 
@@ -139,7 +141,7 @@ def test_what_keeps_a_company_from_being_read_stands_where_its_reason_would() ->
 def test_a_month_of_which_the_erp_lists_no_period() -> None:
     nothing = replace(row(UKHC, ("2026-06-12 11:58", NOT_UNDERSTOOD)), span=None, deadline=None)
     assert (
-        shown(board([nothing])).notice
+        shown(board([nothing])).banner
         == "The ERP lists no periods for May 2026, so there is nothing to judge."
     )
 
@@ -243,20 +245,24 @@ WORDS = [
 
 @pytest.mark.parametrize(("one", "text", "detail", "tone"), WORDS)
 def test_against_the_deadline(one: Row, text: str, detail: str, tone: str) -> None:
-    assert labels.against(one, WORKED_AT) == labels.Against(text, detail, tone)
+    assert labels.deadline_status(one, WORKED_AT) == labels.DeadlineStatus(text, detail, tone)
 
 
 def test_words_before_the_deadline_and_on_its_day() -> None:
-    def said(at: str, due: Deadline | str | None = "agreed") -> labels.Against:
+    def said(at: str, due: Deadline | str | None = "agreed") -> labels.DeadlineStatus:
         moment = utc(at)
-        return labels.against(row(NLDT, (at, OPEN), as_of=moment, read_at=at, due=due), moment)
+        return labels.deadline_status(row(NLDT, (at, OPEN), as_of=moment, read_at=at, due=due), moment)
 
-    assert said("2026-05-20 12:00") == labels.Against("not ended", "ends 31 May", "due")
-    assert said("2026-06-07 12:00") == labels.Against("due in 2d", "", "due")
-    assert said("2026-06-09 12:00") == labels.Against("due today", "", "today")
+    assert said("2026-05-20 12:00") == labels.DeadlineStatus("not ended", "ends 31 May", "due")
+    assert said("2026-06-07 12:00") == labels.DeadlineStatus("due in 2d", "", "due")
+    assert said("2026-06-09 12:00") == labels.DeadlineStatus("due today", "", "today")
     at_six = Deadline(date(2026, 6, 9), "Europe/Amsterdam", time(18))
-    assert said("2026-06-09 12:00", at_six) == labels.Against("due today", "by 18:00 Amsterdam", "today")
-    assert said("2026-06-09 17:00", at_six) == labels.Against("late today", "by 18:00 Amsterdam", "late")
+    assert said("2026-06-09 12:00", at_six) == labels.DeadlineStatus(
+        "due today", "by 18:00 Amsterdam", "today"
+    )
+    assert said("2026-06-09 17:00", at_six) == labels.DeadlineStatus(
+        "late today", "by 18:00 Amsterdam", "late"
+    )
 
 
 def test_working_days_are_printed_as_such() -> None:
@@ -264,7 +270,7 @@ def test_working_days_are_printed_as_such() -> None:
     in_working_days = replace(late, standing=replace(late.standing, unit=LatenessUnit.WORKING_DAYS))
     both = board([in_working_days, row(UKHC, *ON_TIME)])
     of = shown(both)
-    assert lines(both)[0].against.text == "+3wd late"
+    assert lines(both)[0].deadline_status.text == "+3wd late"
     assert parts(both)[0].behind == "furthest behind +3wd"
     assert of.notes[0].startswith("d = calendar days, wd = working days.")
 
@@ -275,7 +281,7 @@ def test_a_reopened_period_wears_a_badge_until_it_is_closed_again() -> None:
     again = row(NLDT, *reads, ("2026-06-12 11:00", CLOSED))
     (closed,) = lines(board([again]))
     assert not closed.reopened
-    assert closed.against.detail == "closed 8 Jun, again 12 Jun"
+    assert closed.deadline_status.detail == "closed 8 Jun, again 12 Jun"
 
 
 def test_a_long_because_folds() -> None:
@@ -310,7 +316,8 @@ def test_a_tag_names_what_is_said_to_whom_and_in_which_minute() -> None:
     def tag(seconds: int = 0, zone: str = "Europe/London", **asked: str) -> str:
         moment = datetime(2026, 6, 12, 12, 0, seconds, tzinfo=UTC)
         board = replace(worked_example(), as_of=moment)
-        return Screen(board, Question(**asked), Reader.in_zone(zone), version=board_fingerprint(board)).tag  # type: ignore[arg-type]
+        query = BoardQuery(**asked)  # type: ignore[arg-type]
+        return BoardScreen(board, query, Reader.in_zone(zone), version=board_fingerprint(board)).etag
 
     assert tag() == tag(59)
     assert len({tag(), tag(60 - 1, q="uk"), tag(zone="America/New_York"), tag(show="late")}) == 4

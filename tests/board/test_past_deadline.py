@@ -352,7 +352,7 @@ def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing()
 
 
 def test_a_long_queue_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.reports.overdue_page.SHOWN", 2)
+    monkeypatch.setattr("board.reports.overdue_page.PAGE_SIZE", 2)
     many(5)
     client = signed_in(person())
     assert len(queued(page(client))) == 2

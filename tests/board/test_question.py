@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.web.board_query import GROUPINGS, ORDERS, SHOWS, BadQuestion, Question, moment_of, parse_question
+from board.web.board_query import (
+    GROUPINGS,
+    ORDERS,
+    SHOW_FILTERS,
+    BoardQuery,
+    InvalidQuery,
+    moment_of,
+    parse_query,
+)
 from closing.calendar.days import zone_named
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
@@ -21,11 +29,11 @@ minutes = st.datetimes(datetime(1990, 1, 2), datetime(2100, 11, 30)).map(  # noq
     lambda moment: moment.replace(second=0, microsecond=0, tzinfo=UTC)
 )
 questions = st.builds(
-    Question,
+    BoardQuery,
     month=st.none() | months,
     at=st.none() | st.dates(date(1990, 1, 1), date(2100, 12, 1)) | minutes,
     q=texts,
-    show=st.sampled_from(list(SHOWS)),
+    show=st.sampled_from(list(SHOW_FILTERS)),
     state=st.sampled_from(["", *(state.value for state in PeriodState)]),
     level=st.sampled_from(["", *(level.value for level in Level)]),
     group=texts,
@@ -38,31 +46,31 @@ questions = st.builds(
 
 
 @given(questions)
-def test_an_address_says_exactly_what_was_asked(question: Question) -> None:
-    told = dict(parse_qsl(question.query(), keep_blank_values=True))
-    assert parse_question(told, LONDON) == question
+def test_an_address_says_exactly_what_was_asked(question: BoardQuery) -> None:
+    told = dict(parse_qsl(question.querystring(), keep_blank_values=True))
+    assert parse_query(told, LONDON) == question
 
 
 def test_who_asks_for_nothing_gets_a_bare_address() -> None:
-    assert Question().url("/") == "/"
-    assert Question().query() == ""
-    assert parse_question({"utm": "x", "show": "", "q": "  "}, LONDON) == Question()
+    assert BoardQuery().url("/") == "/"
+    assert BoardQuery().querystring() == ""
+    assert parse_query({"utm": "x", "show": "", "q": "  "}, LONDON) == BoardQuery()
 
 
 def test_parameters_stand_in_one_order_whatever_order_they_came_in() -> None:
-    one = parse_question({"by": "none", "q": "uk", "month": "2026-05"}, LONDON)
+    one = parse_query({"by": "none", "q": "uk", "month": "2026-05"}, LONDON)
     assert one.url("/") == "/?month=2026-05&q=uk&by=none"
     assert one.url("/", q="", month=None) == "/?by=none"
 
 
 def test_a_day_means_its_end_and_an_instant_the_readers_zone() -> None:
-    day = parse_question({"at": "2026-06-11"}, LONDON).at
+    day = parse_query({"at": "2026-06-11"}, LONDON).at
     assert day == date(2026, 6, 11)
     assert moment_of(day, LONDON) == datetime(2026, 6, 11, 23, tzinfo=UTC)
-    instant = parse_question({"at": "2026-06-11T14:30"}, LONDON).at
+    instant = parse_query({"at": "2026-06-11T14:30"}, LONDON).at
     assert isinstance(instant, datetime)
     assert moment_of(instant, LONDON) == datetime(2026, 6, 11, 13, 30, tzinfo=UTC)
-    assert parse_question({"at": "2026-06-11T14:30+02:00"}, LONDON).at == datetime(
+    assert parse_query({"at": "2026-06-11T14:30+02:00"}, LONDON).at == datetime(
         2026, 6, 11, 12, 30, tzinfo=UTC
     )
 
@@ -84,11 +92,11 @@ def test_a_day_means_its_end_and_an_instant_the_readers_zone() -> None:
     ],
 )
 def test_what_means_nothing_is_refused_in_words(name: str, value: str, told: str) -> None:
-    with pytest.raises(BadQuestion, match=told):
-        parse_question({name: value}, LONDON)
+    with pytest.raises(InvalidQuery, match=told):
+        parse_query({name: value}, LONDON)
 
 
 def test_what_narrows_is_told_from_what_arranges() -> None:
-    assert not Question(month=date(2026, 5, 1), by="erp", sort="name").narrows
-    assert Question(show="late").narrows
-    assert Question(q="uk", by="owner").filters == Question(q="uk")
+    assert not BoardQuery(month=date(2026, 5, 1), by="erp", sort="name").is_filtered
+    assert BoardQuery(show="late").is_filtered
+    assert BoardQuery(q="uk", by="owner").filters == BoardQuery(q="uk")

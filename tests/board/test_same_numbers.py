@@ -21,12 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from board.live.hub import open_for
-from board.scoreboard.screen import Screen
+from board.live.hub import authorize_stream
+from board.scoreboard.screen import BoardScreen
 from board.scoreboard.serializers import as_json
 from board.scoreboard.wall import _verdict
 from board.web import labels
-from board.web.board_query import Question
+from board.web.board_query import BoardQuery
 from board.web.readers import Reader
 from closing.judging.standing import JudgingPolicy
 from closing.judging.states import PeriodState
@@ -105,10 +105,12 @@ def fragment_at(client: Client, query: str) -> Page:
 
 def first_screen(somebody: Person, query: str) -> Page:
     told = dict(pair.split("=") for pair in query.lstrip("?").split("&") if pair)
-    opening = open_for(somebody.pk, "no session", told)
+    opening = authorize_stream(somebody.pk, "no session", told)
     assert opening is not None
-    shown = opening.shown
-    table = "".join(shown.screen.row(shown.rows[each.id]) for each in shown.places if each.id in shown.rows)
+    shown = opening.first_state
+    table = "".join(
+        shown.screen.row(shown.rows[each.id]) for each in shown.positions if each.id in shown.rows
+    )
     return read_page(f"{shown.parts['verdict']}{shown.parts['chips']}{table}")
 
 
@@ -290,9 +292,9 @@ def anybody(draw: st.DrawFn, number: int) -> Made:
 def test_all_closed_is_said_only_where_every_row_is_known_to_be(made: tuple[Made, ...]) -> None:
     whole = board([each.row for each in made])
     certain = bool(made) and all(each.certain for each in made)
-    screen = Screen(whole, Question(), Reader.in_zone("Europe/London"))
+    screen = BoardScreen(whole, BoardQuery(), Reader.in_zone("Europe/London"))
     page, told = screen.page, screen.verdict()
-    wall = _verdict(whole, Question(), whole.groups)
+    wall = _verdict(whole, BoardQuery(), whole.groups)
     said = {
         "board": whole.closed is True,
         "rows": group_closed(whole.rows) is True,
@@ -311,7 +313,7 @@ def test_all_closed_is_said_only_where_every_row_is_known_to_be(made: tuple[Made
 @examples(120)
 @given(anybody(3))
 def test_no_doubtful_row_looks_closed(made: Made) -> None:
-    told = Screen(board([made.row]), Question(), Reader.in_zone("Europe/London")).row(made.row)
+    told = BoardScreen(board([made.row]), BoardQuery(), Reader.in_zone("Europe/London")).row(made.row)
     classes = first('<tr id="[^"]*" class="([^"]*)"', told).split()
     chip = first('<span class="state ([^"]*)"', told)
     if made.row.state is PeriodState.UNKNOWN:
@@ -327,7 +329,7 @@ def test_no_doubtful_row_looks_closed(made: Made) -> None:
 @examples(100)
 @given(st.integers(1, 6).flatmap(lambda size: st.tuples(*(anybody(number) for number in range(size)))))
 def test_the_bar_shows_as_closed_what_is_confirmed(made: tuple[Made, ...]) -> None:
-    screen = Screen(board([each.row for each in made]), Question(), Reader.in_zone("Europe/London"))
+    screen = BoardScreen(board([each.row for each in made]), BoardQuery(), Reader.in_zone("Europe/London"))
     shares = {each.kind: each.count for each in screen.page.segments}
     sure = [each for each in made if each.certain]
     assert shares.get("closed", 0) == sum(each.row.state is PeriodState.CLOSED for each in sure)

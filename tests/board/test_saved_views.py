@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from board.accounts.saved_views_menu import Menu, views_menu
-from board.web.board_request import ask
+from board.web.board_request import resolve_request
 from board.web.controls import Pairs
 from entities.models import Membership, Person, SavedView
 from entities.services import MAX_SAVED_VIEWS, save_view
@@ -368,7 +368,7 @@ def test_forms_need_their_token_and_no_page_can_be_framed(rosa: Client) -> None:
 
 
 def menu_of(query: dict[str, str], screen: str = "board", own: Pairs = ()) -> tuple[Menu, str]:
-    asked = ask(Person.objects.get(email="rosa.bell@meridian.test"), query, WORKED_AT)
+    asked = resolve_request(Person.objects.get(email="rosa.bell@meridian.test"), query, WORKED_AT)
     with CaptureQueriesContext(connection) as ran:
         told = views_menu(asked, screen, own)
     assert len(ran) == 1

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from board.scoreboard.screen import _SHARED, Screen, _rendered_once
-from board.web.board_query import Question
+from board.scoreboard.screen import _SHARED, BoardScreen, _rendered_once
+from board.web.board_query import BoardQuery
 from board.web.readers import Reader
 from tests.make import board
 from tests.threads import PATIENCE, at_once, eager_threads
@@ -19,7 +19,7 @@ LONDON = Reader.in_zone("Europe/London")
 THREADS = 8
 
 
-class Interrupted(Question):
+class Interrupted(BoardQuery):
     """A question whose every look-up in a dict is preceded by the work of another thread."""
 
     meanwhile: Callable[[], object]
@@ -28,11 +28,11 @@ class Interrupted(Question):
         other = Thread(target=self.meanwhile)
         other.start()
         other.join(PATIENCE)
-        return hash(Question)
+        return hash(BoardQuery)
 
 
-def screen(question: Question, shared: dict[object, Any]) -> Screen:
-    return Screen(board([]), question, LONDON, shared=shared)
+def screen(question: BoardQuery, shared: dict[object, Any]) -> BoardScreen:
+    return BoardScreen(board([]), question, LONDON, render_cache=shared)
 
 
 def test_a_part_is_returned_though_another_thread_puts_all_parts_away(
@@ -42,7 +42,7 @@ def test_a_part_is_returned_though_another_thread_puts_all_parts_away(
 
     def overflow() -> None:
         for number in range(_SHARED + 1):
-            screen(Question(q=str(number)), shared).once("other", lambda: "another part")
+            screen(BoardQuery(q=str(number)), shared).once("other", lambda: "another part")
 
     monkeypatch.setattr(Interrupted, "meanwhile", staticmethod(overflow), raising=False)
     asked = Interrupted()
@@ -52,7 +52,7 @@ def test_a_part_is_returned_though_another_thread_puts_all_parts_away(
 
 def test_many_threads_share_more_parts_than_are_kept() -> None:
     shared: dict[object, Any] = {}
-    questions = [Question(q=str(number)) for number in range(_SHARED + 8)]
+    questions = [BoardQuery(q=str(number)) for number in range(_SHARED + 8)]
 
     def ask() -> None:
         for _ in range(20):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.scoreboard.table_sections import MANY, Folds, Section, sections
+from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection, Folds, sections
 from board.web.board_query import GROUPINGS
 from closing.judging.standing import JudgingPolicy
 from closing.scoreboard.board import GroupNode, Scoreboard
@@ -120,18 +120,20 @@ def test_any_cookie_is_some_folds(text: str) -> None:
     assert Folds.from_text(folds.text) == folds
 
 
-@pytest.mark.parametrize(("rows", "shut"), [(MANY, False), (MANY + 1, True)])
+@pytest.mark.parametrize(("rows", "shut"), [(FOLD_THRESHOLD, False), (FOLD_THRESHOLD + 1, True)])
 def test_headings_of_a_large_board_start_folded(rows: int, shut: bool) -> None:
-    uk = Section("UK", "United Kingdom", 0, (), ())
+    uk = BoardSection("UK", "United Kingdom", 0, (), ())
     assert Folds().shut(uk, rows) is shut
-    opened = Folds().turned("UK", fold=False)
+    opened = Folds().toggled("UK", fold=False)
     assert not opened.shut(uk, rows)
-    folded = opened.turned("UK", fold=True)
+    folded = opened.toggled("UK", fold=True)
     assert folded.shut(uk, rows)
     assert "UK" not in folded.opened
-    assert not Folds().shut(replace(uk, name=""), MANY + 1), "rows without a heading cannot be folded away"
+    assert not Folds().shut(replace(uk, name=""), FOLD_THRESHOLD + 1), (
+        "rows without a heading cannot be folded away"
+    )
 
 
 @pytest.mark.parametrize("key", ["", "a" * 41, "a b", "a.b", "a~b", "<b>", "ä/ö"])
 def test_what_is_no_key_folds_nothing(key: str) -> None:
-    assert Folds().turned(key, fold=True) == Folds()
+    assert Folds().toggled(key, fold=True) == Folds()

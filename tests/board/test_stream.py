@@ -13,7 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from board.live import browser_connection
 from board.live import hub as stream
-from board.live.hub import Hub, Opening, open_for
+from board.live.hub import Hub, StreamOpening, authorize_stream
 from entities.access import access_fingerprints
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
@@ -28,7 +28,7 @@ def meridian(
     live_database: str, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Meridian]:
     monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
-    monkeypatch.setattr(stream, "SWEEP", 0.05)  # whatever nobody nudged about is found at once
+    monkeypatch.setattr(stream, "POLL_SECONDS", 0.05)  # whatever nobody nudged about is found at once
     with django_db_blocker.unblock():
         group = save_group()
         play_the_worked_example(group)
@@ -42,8 +42,8 @@ def session() -> str:
     return str(store.session_key)
 
 
-def opened(somebody: Person, key: str | None = None) -> Opening:
-    opening = open_for(somebody.pk, key or session(), {})
+def opened(somebody: Person, key: str | None = None) -> StreamOpening:
+    opening = authorize_stream(somebody.pk, key or session(), {})
     assert opening is not None
     return opening
 
@@ -51,7 +51,7 @@ def opened(somebody: Person, key: str | None = None) -> Opening:
 class Listener:
     """A stream that somebody reads (or not, when `slow`), and all that it has told so far."""
 
-    def __init__(self, opening: Opening, *, slow: bool = False) -> None:
+    def __init__(self, opening: StreamOpening, *, slow: bool = False) -> None:
         self.told = b""
         self.ended = False
         self.left = asyncio.Event()
@@ -60,8 +60,8 @@ class Listener:
 
     async def listen(self) -> None:
         self._opening.stream.send = self._send
-        hub = Hub.here()
-        await hub.hold(await hub.view_of(self._opening), self._opening.stream, self._receive)
+        hub = Hub.for_running_loop()
+        await hub.hold(await hub.shared_screen(self._opening), self._opening.stream, self._receive)
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         if self._slow and self.told:
@@ -83,7 +83,7 @@ def hear(story: Callable[[Callable[..., Awaitable[Any]]], Awaitable[None]]) -> N
         try:
             await story(stream.in_thread)
         finally:
-            Hub.here().end()
+            Hub.for_running_loop().end()
 
     asyncio.run(play())
 
@@ -117,7 +117,7 @@ def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: Meridi
         await until(lambda: goes.ended, "who may not is let go")
         assert b"NLDT" not in goes.told.removeprefix(before)
         assert not stays.ended
-        Hub.here().end()
+        Hub.for_running_loop().end()
         await asyncio.gather(*tasks)
 
     hear(story)
@@ -155,7 +155,7 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
         else:
             await asyncio.sleep(0.5)
         assert b"EU DTC" not in listener.told
-        Hub.here().end()
+        Hub.for_running_loop().end()
         await task
 
     hear(story)
@@ -164,8 +164,8 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
 def test_a_stream_ends_with_its_session_and_with_its_person(
     meridian: Meridian, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "ACCESS", 0.1)
-    assert stream.SWEEP + 15.0 + stream.RETRY[1] / 1000 < 60  # 05-reliability 4.9
+    monkeypatch.setattr(stream, "ACCESS_CHECK_SECONDS", 0.1)
+    assert stream.POLL_SECONDS + 15.0 + stream.RETRY_MILLISECONDS[1] / 1000 < 60  # 05-reliability 4.9
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
         rosa = await in_thread(person)
@@ -184,11 +184,11 @@ def test_a_stream_ends_with_its_session_and_with_its_person(
         await in_thread(lambda: Person.objects.filter(pk=tom.pk).update(is_active=False))
         await until(lambda: all_of_them[2].ended, "Tom is switched off")
         assert not all_of_them[1].ended
-        assert await in_thread(lambda: open_for(tom.pk, keys[2], {})) is None
+        assert await in_thread(lambda: authorize_stream(tom.pk, keys[2], {})) is None
         await in_thread(lambda: Person.objects.filter(pk=rosa.pk).update(password="another"))
         await until(lambda: all_of_them[1].ended, "a changed password ends every session")
         await asyncio.gather(*tasks)
-        assert Hub.here().streams == []
+        assert Hub.for_running_loop().streams == []
 
     hear(story)
 
@@ -201,19 +201,19 @@ def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(merid
         tasks = [asyncio.create_task(each.listen()) for each in (slow, quick)]
         await until(lambda: slow.told and quick.told, "both are greeted")
         greeting = slow.told
-        for number in range(browser_connection.WAITING + 2):  # one of them is on its way already
+        for number in range(browser_connection.MAX_QUEUED_MESSAGES + 2):  # one of them is on its way already
             for each in (one, other):
                 each.stream.put(b"%d," % number)
         assert one.stream.ended
         assert not other.stream.ended
-        assert quick.told.endswith(b"%d," % (browser_connection.WAITING + 1))
+        assert quick.told.endswith(b"%d," % (browser_connection.MAX_QUEUED_MESSAGES + 1))
         assert slow.told == greeting
         slow.left.set()
         await tasks[0]
-        assert Hub.here().streams == [other.stream]
+        assert Hub.for_running_loop().streams == [other.stream]
         quick.left.set()
         await tasks[1]
-        assert Hub.here().streams == []
+        assert Hub.for_running_loop().streams == []
 
     hear(story)
 
@@ -258,7 +258,7 @@ def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest
         await in_thread(change)
         await until(lambda: b"Renamed BV" in listener.told, "the change is told after all")
         assert failed
-        Hub.here().end()
+        Hub.for_running_loop().end()
         await task
 
     hear(story)
@@ -282,7 +282,7 @@ def test_a_board_that_was_put_away_hides_no_change(meridian: Meridian) -> None:
         await until(lambda: b"1 of 4 outstanding" in listener.told, "the verdict is told")
         assert b"place what:row-NLDT" in listener.told
         assert b"place what:row-UKHC" not in listener.told
-        Hub.here().end()
+        Hub.for_running_loop().end()
         await task
 
     hear(story)
@@ -298,15 +298,15 @@ def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
         monkeypatch.setattr("board.web.board_request.now", lambda: evening)
         rosa = await in_thread(person)
         opening = await in_thread(lambda: opened(rosa))
-        assert "12 days" in (await in_thread(lambda: opening.shown)).parts["verdict"]
+        assert "12 days" in (await in_thread(lambda: opening.first_state)).parts["verdict"]
         listener = Listener(opening)
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
         monkeypatch.setattr("board.web.board_request.now", lambda: night)
         await until(lambda: b"13 days" in listener.told, "it is Saturday")
         assert b"as of Fri 12 Jun 12:58" in listener.told
-        assert opening.shown.version.encode() + b":" in listener.told
-        Hub.here().end()
+        assert opening.first_state.version.encode() + b":" in listener.told
+        Hub.for_running_loop().end()
         await task
 
     hear(story)

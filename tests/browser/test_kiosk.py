@@ -99,7 +99,7 @@ def test_the_screens_of_the_round(
 def test_a_round_turns_by_itself_without_scripts(
     new_reader: NewReader, clock_at: ClockAt, reading: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("board.scoreboard.wall.SECONDS", 1)
+    monkeypatch.setattr("board.scoreboard.wall.REFRESH_SECONDS", 1)
     clock_at(reading(busy, person))
     reader = enter(new_reader(1920, 1080, javascript=False), "/wall/?by=erp")
     reader.page.wait_for_url(reader.site + "/wall/?by=erp&screen=2")

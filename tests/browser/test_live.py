@@ -201,7 +201,9 @@ def test_who_may_no_longer_see_an_entity_hears_nothing_more_of_it(
 def test_logging_out_in_one_tab_ends_the_other(
     meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("board.live.hub.ACCESS", 1.0)  # sessions are looked at every 15 seconds otherwise
+    monkeypatch.setattr(
+        "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
+    )  # sessions are looked at every 15 seconds otherwise
     reader = new_reader()
     page = live(reader)
     other = page.context.new_page()
@@ -217,7 +219,9 @@ def test_logging_out_in_one_tab_ends_the_other(
 def test_a_deactivated_persons_open_board_stops(
     meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("board.live.hub.ACCESS", 1.0)  # people are looked at every 15 seconds otherwise
+    monkeypatch.setattr(
+        "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
+    )  # people are looked at every 15 seconds otherwise
     uma = person("uma@meridian.test", "Uma", group="EUROPE")
     reader = new_reader()
     page = live(reader, "uma@meridian.test")
@@ -300,7 +304,7 @@ def test_the_page_stays_where_it_is_while_the_focused_row_moves(
 def test_many_changes_at_once_are_fetched_and_announced_in_one_sentence(
     meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("board.live.screen_diff.MOST", 2)  # 60 in earnest
+    monkeypatch.setattr("board.live.screen_diff.MAX_PUSHED_ROWS", 2)  # 60 in earnest
     page = live(new_reader())
     meridian.entities["UKRT"].country = "IE"
     with page.expect_response(re.compile("seen=")), transaction.atomic():  # in one look of the server

@@ -137,7 +137,9 @@ def test_going_back_from_an_entity_shows_what_is_true_now(meridian: Meridian, ne
 def test_a_session_that_ended_leads_to_the_login_and_back(
     meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("board.live.hub.ACCESS", 1.0)  # sessions are looked at every 15 seconds otherwise
+    monkeypatch.setattr(
+        "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
+    )  # sessions are looked at every 15 seconds otherwise
     reader = new_reader()
     page = reader.page
     reader.log_in()

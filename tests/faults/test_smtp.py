@@ -436,7 +436,7 @@ def test_a6_closed_while_others_are_being_sent(
         if len(sink.copies) == 2:
             group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
 
-    monkeypatch.setattr(sending, "send", send)
+    monkeypatch.setattr(sending, "send_mail", send)
     assert sweep() == 2
     assert left("cancelled") == 3
 

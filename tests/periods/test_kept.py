@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 )
 from pytest_django.plugin import DjangoDbBlocker
 
-from board.scoreboard.screen import Screen
+from board.scoreboard.screen import BoardScreen
 from board.scoreboard.table_sections import Folds
-from board.web.board_query import Question
+from board.web.board_query import BoardQuery
 from board.web.readers import Reader
 from closing.facts.readings import GapReason
 from closing.judging.states import PeriodState
@@ -62,7 +62,7 @@ def made_anew(month: date, world: World, ids: frozenset[int] | None) -> Scoreboa
 
 
 def rows_as_shown(board: Scoreboard, world: World, kept: CachedBoard | None = None) -> str:
-    return Screen(with_as_of(board, world.now), Question(), LONDON, kept).rows(Folds())
+    return BoardScreen(with_as_of(board, world.now), BoardQuery(), LONDON, kept).rows(Folds())
 
 
 def assert_the_same(

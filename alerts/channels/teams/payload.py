@@ -87,16 +87,16 @@ def _row(row: MessageRow) -> Element:
     return {"type": "Container", "spacing": "Medium", "items": items}
 
 
-def _text(inlines: Sequence[Element], **remainder_text: Any) -> Element:
-    return {"type": "RichTextBlock", "inlines": list(inlines), **remainder_text}
+def _text(inlines: Sequence[Element], **more: Any) -> Element:
+    return {"type": "RichTextBlock", "inlines": list(inlines), **more}
 
 
-def _run(text: str, **remainder_text: Any) -> Element:
-    return {"type": "TextRun", "text": neutralize_markup(text), **remainder_text}
+def _run(text: str, **more: Any) -> Element:
+    return {"type": "TextRun", "text": neutralize_markup(text), **more}
 
 
-def _linked(link: TextLink, **remainder_text: Any) -> Element:
-    return _run(link.text, **remainder_text) | {"selectAction": _open(TextLink("", link.url))}
+def _linked(link: TextLink, **more: Any) -> Element:
+    return _run(link.text, **more) | {"selectAction": _open(TextLink("", link.url))}
 
 
 def _open(link: TextLink) -> Mapping[str, str]:
