@@ -93,7 +93,7 @@ def _page(request: HttpRequest, person: Person, refused: RejectedView | None = N
         "back": reverse("saved_views"),
         **layout_context(person, ""),
     }
-    return render(request, "board/saved_views.html", told, status=400 if refused else 200)
+    return render(request, "board/accounts/saved_views.html", told, status=400 if refused else 200)
 
 
 # --- what a person does with them -----------------------------------------------------------------------------------

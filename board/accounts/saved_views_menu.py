@@ -56,7 +56,7 @@ class Menu:
 
 
 def views_menu(asked: BoardRequest, screen: str, own: Pairs = ()) -> dict[str, object]:
-    """The template variables `views` and `here_query` of `board/_views_menu.html` on a screen, in one query.
+    """The variables `views` and `here_query` of the template `_saved_views_menu.html` on a screen, in one query.
 
     `own` are the screen's own parameters beside the question, as `own_parameters` knows them.
     """

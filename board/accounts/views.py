@@ -15,7 +15,7 @@ from board.accounts.forms import LoginForm
 class Login(LoginView):
     """E-mail and password; only addresses of our own are followed afterwards."""
 
-    template_name = "login.html"
+    template_name = "board/accounts/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
 

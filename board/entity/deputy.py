@@ -82,7 +82,7 @@ def _page(
         "unseeing": _unseeing(entity, options),
         "problem": problem,
     }
-    return render(request, "board/deputy.html", told, status=status)
+    return render(request, "board/entity/deputy.html", told, status=status)
 
 
 def _unseeing(entity: LegalEntity, options: list[Person]) -> str:

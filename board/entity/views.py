@@ -66,7 +66,7 @@ def _again(request: HttpRequest, asked: BoardRequest, found: LegalEntity, seen: 
     if (seen == "0") is not (page.version == "0"):
         return HttpResponseClientRefresh()
     told["news"] = "There is something new in the history below." if seen != page.version else ""
-    return render(request, "board/entity_now.html", told)
+    return render(request, "board/entity/entity_refresh.html", told)
 
 
 @require_POST
@@ -82,7 +82,7 @@ def remark(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse
         kept = _say(request, asked, code)
     except RemarkNotAllowed:
         told = {**_shell(asked), "name": found.name, "back": _path(found.code)}
-        return render(request, "board/entity_refused.html", told, status=403)
+        return render(request, "board/web/write_refused.html", told, status=403)
     except InvalidRemark as refused:
         typed = RejectedRemark(kind, {**request.POST.dict()}, str(refused), refused.field)
         return _page(request, asked, found, typed=typed, status=422)
@@ -139,7 +139,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     told = _told(asked, found, typed=typed, whole=request.GET.get("history") == "all")
-    return render(request, "board/entity.html", {**_shell(asked), **told}, status=status)
+    return render(request, "board/entity/entity_page.html", {**_shell(asked), **told}, status=status)
 
 
 def _told(

@@ -35,7 +35,7 @@ def alert_rules(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
     if not groups:
         raise Http404
     told = {**layout_context(asked.person, "alerts", asked.board()), "groups": groups_page(groups)}
-    return render(request, "board/alert_rules.html", told)
+    return render(request, "board/notifications/alert_rules.html", told)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -132,4 +132,4 @@ def _page(
 ) -> HttpResponse:
     page = rules_page(asked, group, *typed, problems)
     told = {**layout_context(asked.person, "alerts", asked.board()), "page": page}
-    return render(request, "board/alert_rules_of.html", told, status=status)
+    return render(request, "board/notifications/group_alert_rules.html", told, status=status)

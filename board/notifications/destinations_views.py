@@ -81,7 +81,7 @@ def destination_list(request: HttpRequest, asked: BoardRequest, groups: Sequence
         "lines": lines(asked, list(_places(groups))),
     }
     told["zone"] = asked.reader.zone_name
-    return render(request, "board/destinations.html", told)
+    return render(request, "board/notifications/destinations.html", told)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -183,7 +183,7 @@ def _shown_once(
         "new": new,
         **layout_context(asked.person, "alerts", asked.board()),
     }
-    return render(request, "board/destination_secret.html", told)
+    return render(request, "board/notifications/destination_secret.html", told)
 
 
 def _wanted(request: HttpRequest, groups: Sequence[Group], kind: str = "") -> DestinationSpec:
@@ -218,7 +218,7 @@ def _form(
         "form": form(values, kinds, groups, problems, place),
         "typed_url": bool(request.POST.get("url")),
     }
-    return render(request, "board/destination.html", told, status=status)
+    return render(request, "board/notifications/destination_form.html", told, status=status)
 
 
 def _may_now(request: HttpRequest, place: Destination) -> bool:

@@ -69,7 +69,9 @@ def sent_mails(request: HttpRequest) -> HttpResponse:
     reader = Reader.in_zone(person.zone)
     found = [_mail(key, message, reader) for key, message in _newest(where, SHOWN + 1)]
     told = {"mails": found[:SHOWN], "more": len(found) > SHOWN, "shown": SHOWN, "zone": reader.zone_name}
-    return render(request, "board/sent_mails.html", {**told, **layout_context(person, "alerts")})
+    return render(
+        request, "board/notifications/mail_preview.html", {**told, **layout_context(person, "alerts")}
+    )
 
 
 @require_safe

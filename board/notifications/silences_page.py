@@ -194,7 +194,7 @@ def _refused(request: HttpRequest, asked: BoardRequest, silence: Silence) -> Htt
         "name": _name(silence_target(silence)),
         "back": reverse("silences"),
     }
-    return render(request, "board/entity_refused.html", told, status=403)
+    return render(request, "board/web/write_refused.html", told, status=403)
 
 
 # --- the page -----------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def _page(
         "newer": f"{path}?page={number - 1}" if number > 1 else "",
         "zone": asked.reader.zone_name,
     }
-    return render(request, "board/silences.html", told, status=status)
+    return render(request, "board/notifications/silences.html", told, status=status)
 
 
 def _form(

@@ -151,4 +151,4 @@ def _page(
 ) -> HttpResponse:
     page = subscriptions_page(asked, form, now, calendars)
     told = {**layout_context(asked.person, "alerts", asked.board()), "page": page}
-    return render(request, "board/subscriptions.html", told, status=status)
+    return render(request, "board/notifications/subscriptions.html", told, status=status)

@@ -67,6 +67,6 @@ def _names(kinds: frozenset[NoticeKind]) -> Sequence[str]:
 
 
 def _page(request: HttpRequest, told: dict[str, object], *, status: int = 200) -> HttpResponse:
-    answer = render(request, "board/unsubscribe.html", {"undo": "", **told}, status=status)
+    answer = render(request, "board/notifications/unsubscribe.html", {"undo": "", **told}, status=status)
     answer["Cache-Control"] = "no-store"
     return answer

@@ -1,4 +1,4 @@
-"""What the matrix, the calendar and the queue share: a page that asks again, and is answered with its sheet."""
+"""What the matrix, the calendar and the overdue page share: a page that htmx reloads without its frame."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from board.web.layout import layout_context
 from board.web.readers import wants_fragment
 from closing.scoreboard.board import Scoreboard
 
+_TEMPLATES = {
+    "matrix": "board/reports/matrix.html",
+    "calendar": "board/reports/calendar.html",
+    "past_deadline": "board/reports/overdue.html",
+    "alerts": "board/notifications/alerts.html",
+}
+
 
 def render_report(
     request: HttpRequest,
@@ -23,7 +30,7 @@ def render_report(
     own: Pairs = (),
     kept: Pairs = (),
 ) -> HttpResponse:
-    """The page of a screen, or for htmx only its sheet with the counts in the navigation.
+    """The page of a screen, or for htmx only its report and the counts in the navigation.
 
     `own` are the screen's own parameters in its address, `kept` those of them that a saved view keeps. `board` is
     what the person may see before any filter.
@@ -31,7 +38,7 @@ def render_report(
     fragment = wants_fragment(request)
     here = build_url(request.path, asked.query, own)
     known = {
-        "frame": "board/_sheet_again.html" if fragment else "signed_in.html",
+        "frame": "board/reports/_report_fragment.html" if fragment else "board/web/signed_in.html",
         "here": here,
         "past": asked.past,
         **views_menu(asked, screen, kept),
@@ -39,7 +46,7 @@ def render_report(
     }
     # A screen need not have files, links beside its heading, or words for its filters.
     optional = {"exports": (), "links": None, "only": ()}
-    answer = render(request, f"board/{screen}.html", {**optional, **told, **known})
+    answer = render(request, _TEMPLATES[screen], {**optional, **told, **known})
     if fragment:
         answer["HX-Replace-Url"] = here
     return answer

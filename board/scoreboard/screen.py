@@ -103,43 +103,42 @@ class BoardScreen:
 
     def verdict(self) -> SafeString:
         """The section with verdict, bar and tiles."""
-        return _rendered("board/_verdict.html", {"page": self.page})
+        return _rendered("board/scoreboard/_verdict.html", {"page": self.page})
 
     def warnings(self) -> SafeString:
-        return _rendered("board/_warnings.html", {"page": self.page})
+        return _rendered("board/scoreboard/_warnings.html", {"page": self.page})
 
     def upcoming(self) -> SafeString:
         """The next deadlines while nobody is late, with who may miss theirs."""
-        return _rendered(
-            "board/_ahead.html", {"deadlines": upcoming_deadlines(self.unfiltered, self.calendars)}
-        )
+        deadlines = upcoming_deadlines(self.unfiltered, self.calendars)
+        return _rendered("board/scoreboard/_upcoming_deadlines.html", {"deadlines": deadlines})
 
     def chip_row(self) -> SafeString:
-        return self.once("chips", lambda: _rendered("board/_chips.html", {"chips": self.chips}))
+        return self.once("chips", lambda: _rendered("board/scoreboard/_chips.html", {"chips": self.chips}))
 
     def select_field(self, pick: SelectField) -> SafeString:
         """One field of the form above the rows."""
-        return _rendered("board/_pick.html", {"pick": pick})
+        return _rendered("board/web/_select_field.html", {"pick": pick})
 
     def freshness(self) -> SafeString:
-        return _rendered("board/_freshness.html", {"page": self.page})
+        return _rendered("board/scoreboard/_freshness.html", {"page": self.page})
 
     def badge(self) -> SafeString:
         """How many entities wait past the alert line, for the navigation."""
         count = count_alerting(self.unfiltered)
-        return _rendered_once("_count.html", (count,), {"key": "past_deadline", "count": count})
+        return _rendered_once("board/web/_nav_count.html", (count,), {"key": "past_deadline", "count": count})
 
     def sums(self, section: BoardSection) -> SafeString:
         """What stands behind the name in a heading."""
         said = (section.key, section.closed, section.entities, section.note, section.behind, section.tone)
-        return _rendered_once("board/_sums.html", said, {"section": section})
+        return _rendered_once("board/scoreboard/_roll_up.html", said, {"section": section})
 
     def heading(self, section: BoardSection, *, shut: bool) -> SafeString:
         """The heading row of a section."""
         verb, url = ("open" if shut else "fold"), self.query.url("/")
         fold = f"{url}{'&' if '?' in url else '?'}{verb}={section.key}"
         return _rendered(
-            "board/_heading.html",
+            "board/scoreboard/_group_heading.html",
             {"section": section, "shut": shut, "fold": fold, "sums": self.sums(section)},
         )
 
@@ -195,7 +194,9 @@ class BoardScreen:
 
     def _made_anew(self, row: Row) -> tuple[bytes, bytes]:
         told = row_cells(row, self.unfiltered.as_of, self.reader, self._query)
-        before, _, after = _rendered("board/_row.html", {"line": told, "read": _HERE}).partition(_HERE)
+        before, _, after = _rendered("board/scoreboard/_row.html", {"line": told, "read": _HERE}).partition(
+            _HERE
+        )
         return before.encode(), after.encode()
 
     @cached_property

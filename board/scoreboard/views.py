@@ -92,12 +92,14 @@ def _shown(
         **views_menu(asked, "board"),
     }
     if fragment:
-        answer = render(request, "board/_scoreboard.html", told)
+        answer = render(request, "board/scoreboard/_scoreboard.html", told)
         answer["HX-Replace-Url"] = question.url(request.path)
     else:
         own = whole if not asked.past else None
         answer = render(
-            request, "board/scoreboard.html", {**told, **layout_context(asked.person, "board", own)}
+            request,
+            "board/scoreboard/scoreboard.html",
+            {**told, **layout_context(asked.person, "board", own)},
         )
     answer.content = screen.with_rows(answer.content, folds)
     if not asked.past:

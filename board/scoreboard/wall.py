@@ -79,7 +79,7 @@ def wall(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
         "past": asked.past,
         "empty": empty,
     }
-    response = render(request, "board/kiosk.html", told)
+    response = render(request, "board/scoreboard/wall.html", told)
     next_ = number % len(round_) + 1
     url = question.url(WALL_PATH)
     to = url if next_ == 1 else f"{url}{'&' if '?' in url else '?'}screen={next_}"

@@ -81,7 +81,7 @@ def board_view(view: BoardView) -> Callable[..., HttpResponse]:
         except InvalidQuery as bad:
             latest = active_month(now().astimezone(Reader.in_zone(person.zone).zone).date())
             told = {**layout_context(person, ""), "problem": str(bad), "latest": month_and_year(latest)}
-            return render(request, "board/bad_question.html", told, status=400)
+            return render(request, "board/web/invalid_query.html", told, status=400)
 
     return door
 

@@ -403,7 +403,8 @@ def test_the_menu_knows_which_view_one_looks_at(rosa: Client) -> None:
 def test_the_menu_is_plain_html_that_a_form_can_be_sent_from(rosa: Client) -> None:
     save(rosa)
     menu, here = menu_of({"show": "late", "month": "2026-04", "q": '"<b>'})
-    page = render_to_string("board/_views_menu.html", {"views": menu, "here_query": here, "csrf_token": "t"})
+    variables = {"views": menu, "here_query": here, "csrf_token": "t"}
+    page = render_to_string("board/accounts/_saved_views_menu.html", variables)
     for part in (
         'action="/views/save/"',
         'name="csrfmiddlewaretoken"',

@@ -74,7 +74,9 @@ def test_many_threads_share_more_rendered_parts_than_are_kept(monkeypatch: pytes
         for _ in range(4):
             for count in range(1, 24):
                 told = {"key": "past_deadline", "count": count}
-                assert f">{count}<" in _rendered_once("_count.html", (count,), told).replace("\n", "")
+                assert f">{count}<" in _rendered_once("board/web/_nav_count.html", (count,), told).replace(
+                    "\n", ""
+                )
 
     with eager_threads():
         at_once(*[ask] * THREADS)
