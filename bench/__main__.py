@@ -56,7 +56,7 @@ def main() -> int:
     given = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "closeboard.settings"
     django.setup()
-    from bench.places import migrated_template  # noqa: PLC0415
+    from bench.scratch_databases import migrated_template  # noqa: PLC0415
 
     works = _works()
     asked = [word.strip().upper() for word in given.only.split(",") if word.strip()] or list(works)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from bench import fleet
+from bench import large_group
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.finops_facts import FinopsFacts
@@ -18,7 +18,7 @@ from periods.models import FiscalPeriod
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
 from periods.recording.store import record_readings
 
-SPAN = DateSpan(fleet.NEWEST, month_end(fleet.NEWEST))
+SPAN = DateSpan(large_group.NEWEST, month_end(large_group.NEWEST))
 _STATUS = {"open": "Open", "on_hold": "OnHold", "closed": "Closed"}
 
 
@@ -28,10 +28,10 @@ class Erp:
     def __init__(self) -> None:
         self.connection = Connection.objects.get()
         self.facts = {
-            state: FinopsFacts(status, dict.fromkeys(fleet.MODULES, "All"), {})
+            state: FinopsFacts(status, dict.fromkeys(large_group.MODULES, "All"), {})
             for state, status in _STATUS.items()
         }
-        known = FiscalPeriod.objects.filter(reporting_month=fleet.NEWEST).order_by("entity__code")
+        known = FiscalPeriod.objects.filter(reporting_month=large_group.NEWEST).order_by("entity__code")
         self.states = dict(known.values_list("entity__erp_id", "state"))
         self.companies = tuple(ListedCompany(erp_id, erp_id) for erp_id in self.states)
 

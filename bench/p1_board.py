@@ -8,15 +8,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from bench import fleet
+from bench import large_group
 from bench.erp import Erp
 from bench.measure import Contender, Table, alternate
-from bench.places import database
+from bench.scratch_databases import database
 from bench.web import HOST, Browser, read_just_now, serving, session_of, somebody
 from entities.models import Group, Person
 from periods.board_cache.cache import BOARD_CACHE
 
-MONTH = f"{fleet.NEWEST:%Y-%m}"
+MONTH = f"{large_group.NEWEST:%Y-%m}"
 OURS = "whole page, one process that keeps rows"
 CHANGED = "the same after one entity has changed"
 COLD = "the same with nothing kept"
@@ -29,7 +29,7 @@ LIMIT = "psycopg fetch, constant answer of equal bytes"
 def measure(small: bool) -> Iterator[Table]:
     for entities in (100, 200, 500) if small else (500, 2_000, 5_000):
         with database(f"p1_{entities}"):
-            fleet.seed(entities, months=24)
+            large_group.seed(entities, months=24)
             read_just_now()
             person = somebody("rosa@meridian.example")
             with serving(beside=True) as server:

@@ -9,14 +9,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from bench import fleet
+from bench import large_group
 from bench.measure import Contender, Figure, Goal, Table, alternate
-from bench.places import database
+from bench.scratch_databases import database
 from bench.web import HOST, Browser, read_just_now, serving, session_of, somebody
 from entities.models import Person
 
 ASKS = 20  # answers in one round: a single one is over before the machine has looked up
-BOARD = f"/?month={fleet.NEWEST:%Y-%m}"
+BOARD = f"/?month={large_group.NEWEST:%Y-%m}"
 SAME = "304 to a browser that has the page"
 SEEN = "204 to an open board that asks"
 WHOLE = "200 with the whole page as first seen"
@@ -27,7 +27,7 @@ def measure(small: bool) -> Iterator[Table]:
     sizes = (100, 200, 500) if small else (500, 2_000, 5_000)
     for entities in sizes:
         with database(f"p2_{entities}"):
-            fleet.seed(entities, months=24)
+            large_group.seed(entities, months=24)
             read_just_now()
             person = somebody("rosa@meridian.example")
             with serving(beside=True) as server:

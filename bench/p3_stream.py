@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import redis
 from django.conf import settings
 
-from bench import fleet
+from bench import large_group
 from bench.bare_stream import CHANNEL
-from bench.browsers import cpu_seconds, crowd, pss
 from bench.erp import Erp
 from bench.measure import Figure, Goal, Table
-from bench.places import database, number
+from bench.scratch_databases import database, number
+from bench.stream_load import cpu_seconds, crowd, pss
 from bench.web import (
     free_port,
     hold,
@@ -68,7 +68,7 @@ def measure(small: bool) -> Iterator[Table]:
     allow_many_files()
     entities = 50 if small else ENTITIES
     with database("p3"):
-        fleet.seed(entities, months=24)
+        large_group.seed(entities, months=24)
         read_just_now()
         cookies = _sessions()
         for streams in (50, 100) if small else (1_000, 2_000):
@@ -106,7 +106,7 @@ def _ours(cookies: Sequence[str]) -> Held:
         return committed[0]
 
     with serving() as server:
-        return _held(server.pid, server.port, f"/live/?month={fleet.NEWEST:%Y-%m}", cookies, change)
+        return _held(server.pid, server.port, f"/live/?month={large_group.NEWEST:%Y-%m}", cookies, change)
 
 
 def _bare(streams: int, size: int) -> Held:

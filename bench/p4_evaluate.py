@@ -11,9 +11,9 @@ from django.db.models.functions import Mod
 
 from alerts.evaluate.overdue import evaluate_overdue
 from alerts.models import OverdueFlag
-from bench import fleet
+from bench import large_group
 from bench.measure import Contender, Table, alternate
-from bench.places import database, execute, number, settle, written
+from bench.scratch_databases import database, execute, number, settle, written
 
 SAMPLE = 40  # the ways that write everything do every fortieth row, or a full run would take half an hour
 OURS = "alerts.evaluate.overdue.evaluate_overdue"
@@ -25,13 +25,13 @@ UPDATE = "one UPDATE of what is distinct"
 def measure(small: bool) -> Iterator[Table]:
     entities = 500 if small else 5_000
     with database("p4"):
-        fleet.seed(entities, months=24)
-        evaluate_overdue(fleet.AS_OF)
+        large_group.seed(entities, months=24)
+        evaluate_overdue(large_group.AS_OF)
         # As after some years: every period was open for a while after its end, so each has a flag.
         execute(
             "INSERT INTO alerts_overdueflag (period_id, level, days_late, since) SELECT id, 'closed', 0, %(at)s"
             " FROM periods_fiscalperiod p WHERE NOT EXISTS (SELECT FROM alerts_overdueflag WHERE period_id = p.id)",
-            at=fleet.AS_OF,
+            at=large_group.AS_OF,
         )
         execute("CREATE TABLE base_flag AS SELECT * FROM alerts_overdueflag")
         execute("CREATE TABLE base_state AS SELECT id, state FROM periods_fiscalperiod")
@@ -50,7 +50,7 @@ def _table(periods: int, changed: int) -> Table:
     table.figures = alternate(
         [
             Contender(
-                OURS, "ours", lambda: evaluate_overdue(fleet.AS_OF), prepare, note="flags and overruns"
+                OURS, "ours", lambda: evaluate_overdue(large_group.AS_OF), prepare, note="flags and overruns"
             ),
             Contender(SELECT, "limit", _select, prepare, note="all periods, one date, no write, no overruns"),
             Contender(UPDATE, "limit", _update, prepare, note="all periods, one date, flags only"),
@@ -80,7 +80,7 @@ def _table(periods: int, changed: int) -> Table:
         table.goal("ours over the SELECT", OURS, SELECT, 5)
     prepare()
     before = written("alerts_overdueflag")
-    outcome = evaluate_overdue(fleet.AS_OF)
+    outcome = evaluate_overdue(large_group.AS_OF)
     rows = written("alerts_overdueflag") - before
     distinct = number(
         "SELECT count(*) FROM alerts_overdueflag f JOIN base_flag b USING (period_id)"
@@ -127,7 +127,7 @@ JUDGED = """
 
 
 def _select() -> None:
-    execute(f"SELECT count(level), sum(days_late) FROM ({JUDGED}) judged", today=fleet.AS_OF.date())
+    execute(f"SELECT count(level), sum(days_late) FROM ({JUDGED}) judged", today=large_group.AS_OF.date())
 
 
 def _update() -> None:
@@ -139,8 +139,8 @@ def _update() -> None:
         WHERE judged.id = flag.period_id
           AND (flag.level, flag.days_late) IS DISTINCT FROM (judged.level, judged.days_late)
         """,
-        today=fleet.AS_OF.date(),
-        as_of=fleet.AS_OF,
+        today=large_group.AS_OF.date(),
+        as_of=large_group.AS_OF,
     )
 
 
@@ -159,7 +159,7 @@ def _level(state: str, due_on: date, now: datetime) -> tuple[str, int]:
 def _flags(some: QuerySet[OverdueFlag]) -> Iterator[tuple[OverdueFlag, str, int]]:
     with_dates = some.filter(period__deadlines__current=True).select_related("period")
     for flag in with_dates.annotate(due_on=F("period__deadlines__due_on")):
-        yield flag, *_level(flag.period.state, flag.due_on, fleet.AS_OF)
+        yield flag, *_level(flag.period.state, flag.due_on, large_group.AS_OF)
 
 
 def _sample() -> QuerySet[OverdueFlag]:
@@ -188,7 +188,7 @@ def _loop_over_tuples() -> None:
         "period_id", "level", "days_late", "period__state", "period__deadlines__due_on"
     )
     for period_id, old_level, old_days, state, due_on in rows:
-        level, days = _level(state, due_on, fleet.AS_OF)
+        level, days = _level(state, due_on, large_group.AS_OF)
         if (old_level, old_days) != (level, days):
             OverdueFlag.objects.filter(pk=period_id).update(level=level, days_late=days)
 

@@ -8,9 +8,9 @@ from itertools import count
 
 from django.db import connection, transaction
 
-from bench import fleet
+from bench import large_group
 from bench.measure import Contender, Table, alternate
-from bench.places import database, execute, settle, written
+from bench.scratch_databases import database, execute, settle, written
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.finops_facts import FinopsFacts
@@ -35,8 +35,9 @@ SOME_FACTS = {
     status: [
         FinopsFacts(
             status,
-            dict.fromkeys(fleet.MODULES, "All") | {fleet.MODULES[n % 11]: "User" if n % 2 else "All"},
-            {fleet.MODULES[n % 11]: f"CLOSE{n}"} if n % 2 else {},
+            dict.fromkeys(large_group.MODULES, "All")
+            | {large_group.MODULES[n % 11]: "User" if n % 2 else "All"},
+            {large_group.MODULES[n % 11]: f"CLOSE{n}"} if n % 2 else {},
         )
         for n in range(20)
     ]
@@ -47,7 +48,7 @@ SOME_FACTS = {
 def measure(small: bool) -> Iterator[Table]:
     entities = 500 if small else 5_000
     with database("p5"):
-        fleet.seed(entities, months=24)
+        large_group.seed(entities, months=24)
         for schema in ("peer", "hand"):
             _copy_of_periods(schema)
         for percent in (1, 100):
@@ -223,7 +224,7 @@ def _rows(readings: Sequence[PeriodReading]) -> list[dict[str, object]]:
 
 
 def _facts_ids(readings: Sequence[PeriodReading]) -> dict[int, int]:
-    seeded = fleet.some_facts()
+    seeded = large_group.some_facts()
     distinct = {id(one.facts): one.facts for one in readings}
     return {key: seeded[number % len(seeded)] for number, key in enumerate(distinct)}
 

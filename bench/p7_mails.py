@@ -18,9 +18,9 @@ from alerts.models import Delivery
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from alerts.outbox.sending import send_due_mails
-from bench import fleet
+from bench import large_group
 from bench.measure import Contender, Table, alternate
-from bench.places import database, execute, number, settle
+from bench.scratch_databases import database, execute, number, settle
 from closeboard.up import PROJECT
 
 OURS = "alerts.outbox.sending.send_due_mails"
@@ -29,7 +29,7 @@ SAME_MAIL = "Django, one reused connection, a mail of ours"
 MIME = "building the MIME only, a mail of ours"
 COMPOSE = "composing and building ours"
 LONG = timedelta(hours=1)
-AS_OF = fleet.AS_OF
+AS_OF = large_group.AS_OF
 
 
 def measure(small: bool) -> Iterator[Table]:
@@ -59,17 +59,17 @@ def sink() -> Iterator[int]:
 
 def _seed(entities: int) -> None:
     """Every entity open three weeks after the end of its month, read a moment ago, and watched by its own person."""
-    fleet.seed(entities, months=2)
+    large_group.seed(entities, months=2)
     execute("ALTER TABLE periods_statechange DISABLE TRIGGER USER")  # history guards itself
     execute(
         "DELETE FROM periods_statechange c USING periods_fiscalperiod p"
         " WHERE p.id = c.period_id AND p.reporting_month = %(last)s AND c.state <> 'open'",
-        last=fleet.NEWEST,
+        last=large_group.NEWEST,
     )
     execute(
         "UPDATE periods_fiscalperiod p SET state = c.state, because = c.because, facts_id = c.facts_id"
         " FROM periods_statechange c WHERE c.period_id = p.id AND p.reporting_month = %(last)s",
-        last=fleet.NEWEST,
+        last=large_group.NEWEST,
     )
     execute(
         """

@@ -9,14 +9,14 @@ from datetime import UTC, date, datetime
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from alerts.evaluate.overdue import evaluate_overdue
-from bench import fleet
+from bench import large_group
 from bench.measure import Contender, Table, alternate
-from bench.places import database, number, settle, use
+from bench.scratch_databases import database, number, settle, use
 from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
 from periods.snapshot.take import take_snapshot
 
-NOW = (fleet.NEWEST, fleet.AS_OF)
+NOW = (large_group.NEWEST, large_group.AS_OF)
 THEN = (date(2024, 5, 1), datetime(2024, 6, 12, 12, tzinfo=UTC))
 
 
@@ -26,8 +26,8 @@ def measure(small: bool) -> Iterator[Table]:
 
         def seeded(entities: int, months: int) -> BaseDatabaseWrapper:
             place = places.enter_context(database(f"p8_{entities}_{months}"))
-            fleet.seed(entities, months)
-            evaluate_overdue(fleet.AS_OF)
+            large_group.seed(entities, months)
+            evaluate_overdue(large_group.AS_OF)
             settle("alerts_overdueflag", "alerts_overrun")
             return place
 
@@ -78,8 +78,8 @@ def _history(size: int, two_years: BaseDatabaseWrapper, ten_years: BaseDatabaseW
             Contender(
                 past, "beside", lambda: _board(THEN), _in(ten_years), note="May 2024 as of 12 June 2024"
             ),
-            Contender(long_run, "beside", lambda: evaluate_overdue(fleet.AS_OF), _in(ten_years)),
-            Contender(short_run, "beside", lambda: evaluate_overdue(fleet.AS_OF), _in(two_years)),
+            Contender(long_run, "beside", lambda: evaluate_overdue(large_group.AS_OF), _in(ten_years)),
+            Contender(short_run, "beside", lambda: evaluate_overdue(large_group.AS_OF), _in(two_years)),
         ]
     )
     table.goal("current month with 10 years over 2 years", current, short, 1.2)

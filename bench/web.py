@@ -19,7 +19,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from bench.places import execute
+from bench.scratch_databases import execute
 from closeboard.ops.children import Child, last_lines, spawn, stop, wait_until
 from closeboard.serve import allow_many_files
 from closeboard.up import PROJECT
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(*, beside: bool = False) -> Iterator[Server]:
-    """`closeboard.serve` with its pool on the database in use; `beside` adds the addresses of bench.beside."""
+    """`closeboard.serve` with its pool on the database in use; `beside` adds the addresses of bench.baseline_site."""
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     env = os.environ | {
         "DATABASE_URL": url.geturl(),
@@ -58,7 +58,7 @@ def serving(*, beside: bool = False) -> Iterator[Server]:
         "SECRET_KEY": settings.SECRET_KEY,
         "ALLOWED_HOSTS": HOST,
         "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
-        "DJANGO_SETTINGS_MODULE": "bench.beside.settings" if beside else "closeboard.settings",
+        "DJANGO_SETTINGS_MODULE": "bench.baseline_site.settings" if beside else "closeboard.settings",
         "PYTHONUNBUFFERED": "1",
     }
     port = free_port()

@@ -12,9 +12,9 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from tests import properties  # noqa: F401 - loads its profile
+from tests import hypothesis_profiles  # noqa: F401 - loads its profile
 from tests.databases import live_copy
-from tests.story_databases import StoryDatabases
+from tests.scenario_databases import StoryDatabases
 
 
 def pytest_configure() -> None:

@@ -11,8 +11,8 @@ from alerts.models import DeliveryLine, EvaluationSpan, Notice
 from closing.facts.base import NativePeriodFacts
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
-from tests.make import CLOSED, OPEN, utc
-from tests.saved import Meridian, save_group
+from tests.builders import CLOSED, OPEN, utc
+from tests.db_builders import Meridian, save_group
 
 Role = Membership.Role
 OF_ALERTS = (

@@ -23,8 +23,8 @@ from closing.calendar.days import zone_named
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, Membership, Person
-from tests.alerts.mail_stories import Told
-from tests.make import CLOSED, RESTRICTED
+from tests.alerts.mail.mail_scenarios import Told
+from tests.builders import CLOSED, RESTRICTED
 
 pytestmark = pytest.mark.django_db
 FAR = timedelta(days=3650)

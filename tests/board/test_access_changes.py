@@ -15,10 +15,10 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.change_feed import changes_since
-from tests.board import worlds
+from tests.board import access_groups
+from tests.board.access_groups import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, World
 from tests.board.test_access_matrix import AN_ENTITY, STREAMS, TABLE, Entry
-from tests.board.worlds import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, World
-from tests.saved import PASSWORD, save_group
+from tests.db_builders import PASSWORD, save_group
 
 UK_WORDS = ("UK HoldCo", "UKHC", "ukhc", "Amira", *UK_RETAIL_WORDS)
 NO_PAGES = {"start", "login", "sent_mail_html"}
@@ -27,7 +27,7 @@ LOOKS = [name for name, entries in TABLE.items() if entries[0].method == "GET" a
 
 @pytest.fixture
 def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
-    with django_db_blocker.unblock(), worlds.world(WHOLE, migrated_database) as made:
+    with django_db_blocker.unblock(), access_groups.world(WHOLE, migrated_database) as made:
         yield made
 
 
@@ -37,7 +37,7 @@ def everything_seen(client: Client) -> dict[str, str]:
     for name in LOOKS:
         path = reverse(name, kwargs=_arguments(TABLE[name][0]))
         for query in TABLE[name][0].queries:
-            answer = worlds.look(client, path + query)
+            answer = access_groups.look(client, path + query)
             assert answer.status in {200, 404}, path + query
             if "UK" not in query:  # which would be repeated
                 found[path + query] = f"{answer.headers}\n{answer.body}"
@@ -84,32 +84,34 @@ def test_what_is_taken_away_is_gone_from_every_page(world: World, change: Callab
         (path, word) for path, text in everything_seen(finance).items() for word in UK_WORDS if word in text
     ]
     assert not told
-    gone = worlds.look(finance, reverse("entity", args=["UKHC"]))
-    unknown = worlds.look(finance, reverse("entity", args=["NOBODY"]))
+    gone = access_groups.look(finance, reverse("entity", args=["UKHC"]))
+    unknown = access_groups.look(finance, reverse("entity", args=["NOBODY"]))
     assert (gone.status, gone.body) == (404, unknown.body)
     said = {"kind": "note", "text": "still here", "month": "2026-05"}
-    assert worlds.send(finance, reverse("remark", args=["UKHC"]), said, token=True).status == 404
+    assert access_groups.send(finance, reverse("remark", args=["UKHC"]), said, token=True).status == 404
 
 
 def test_what_is_given_is_there_at_once(world: World) -> None:
     finance = world.client(FINANCE)
-    assert worlds.look(finance, reverse("entity", args=["NLDT"])).status == 404
+    assert access_groups.look(finance, reverse("entity", args=["NLDT"])).status == 404
     Membership.objects.create(
-        person=world.people[FINANCE], role=worlds.Role.AUDITOR, entity=LegalEntity.objects.get(code="NLDT")
+        person=world.people[FINANCE],
+        role=access_groups.Role.AUDITOR,
+        entity=LegalEntity.objects.get(code="NLDT"),
     )
-    assert worlds.look(finance, reverse("entity", args=["NLDT"])).status == 200
-    assert "EU DTC BV" in worlds.look(finance, "/").body
+    assert access_groups.look(finance, reverse("entity", args=["NLDT"])).status == 200
+    assert "EU DTC BV" in access_groups.look(finance, "/").body
     said = {"kind": "note", "text": "hello", "month": "2026-05"}
-    assert worlds.send(finance, reverse("remark", args=["NLDT"]), said, token=True).status == 403
-    Membership.objects.filter(role=worlds.Role.AUDITOR).update(role=worlds.Role.FINANCE)
-    assert worlds.send(finance, reverse("remark", args=["NLDT"]), said, token=True).status == 303
+    assert access_groups.send(finance, reverse("remark", args=["NLDT"]), said, token=True).status == 403
+    Membership.objects.filter(role=access_groups.Role.AUDITOR).update(role=access_groups.Role.FINANCE)
+    assert access_groups.send(finance, reverse("remark", args=["NLDT"]), said, token=True).status == 303
 
 
 def test_a_superuser_who_is_none_any_more_sees_nothing(world: World) -> None:
     root = world.client(SUPERUSER)
-    assert "EU DTC BV" in worlds.look(root, "/").body
+    assert "EU DTC BV" in access_groups.look(root, "/").body
     Person.objects.filter(pk=world.people[SUPERUSER].pk).update(is_superuser=False)
-    assert "You have no entities yet" in worlds.look(root, "/").body
+    assert "You have no entities yet" in access_groups.look(root, "/").body
 
 
 # --- sessions -------------------------------------------------------------------------------------------------------

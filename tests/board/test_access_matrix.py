@@ -18,8 +18,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.routing.preferences import NotificationPreferences
 from closing.judging.notices import NoticeKind
-from tests.board import worlds
-from tests.board.worlds import (
+from tests.board import access_groups
+from tests.board.access_groups import (
     ADMINISTRATOR,
     EVERYBODY,
     FOREIGN_WORDS,
@@ -97,9 +97,9 @@ A_MAIL = Place(
 )
 A_GROUP = Place(lambda _, __: {"code": "UK"}, lambda _, __: {"code": "EUROPE"}, {"code": "NOBODY"})
 A_PLACE = Place(
-    lambda _, __: {"uid": worlds.place_of("UK")},
-    lambda _, __: {"uid": worlds.place_of("EUROPE")},
-    {"uid": worlds.place_of("NOBODY")},
+    lambda _, __: {"uid": access_groups.place_of("UK")},
+    lambda _, __: {"uid": access_groups.place_of("EUROPE")},
+    {"uid": access_groups.place_of("NOBODY")},
 )
 A_SILENCE = Place(lambda _, __: {"pk": 1}, lambda _, __: {"pk": 2}, {"pk": 10**12})
 SILENCED = {"last_day": "2026-06-18", "reason": "the auditors are in"}
@@ -113,8 +113,10 @@ BEFORE = Place(
     {"token": "x"},
 )
 FROM_A_MAIL = Place(
-    lambda world, _: {"token": unsubscribe_token(world.people[worlds.CURIOUS], [NoticeKind.LATE])},
-    lambda world, _: {"token": unsubscribe_token(world.people[worlds.SWITCHED_OFF], [NoticeKind.LATE])},
+    lambda world, _: {"token": unsubscribe_token(world.people[access_groups.CURIOUS], [NoticeKind.LATE])},
+    lambda world, _: {
+        "token": unsubscribe_token(world.people[access_groups.SWITCHED_OFF], [NoticeKind.LATE])
+    },
     {"token": "x"},
 )
 MADE_AT_RANDOM = frozenset({"rotate_destination"})
@@ -435,7 +437,7 @@ class Scope:
     every_query: bool
 
     def queries(self, entry: Entry, who: str) -> Sequence[str]:
-        if who != worlds.CURIOUS:
+        if who != access_groups.CURIOUS:
             return entry.queries[:1]
         return [query for query in entry.queries if self.every_query or query not in ALIKE]
 
@@ -443,7 +445,7 @@ class Scope:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(Scope(worlds.ONE_OF_A_KIND, every_query=False), id="one of a kind"),
+        pytest.param(Scope(access_groups.ONE_OF_A_KIND, every_query=False), id="one of a kind"),
         pytest.param(Scope(EVERYBODY, every_query=True), id="everybody", marks=pytest.mark.slow),
     ],
 )
@@ -453,8 +455,8 @@ def answers(
     """What these people get at every address, in every world."""
     found: dict[Asked, Answer] = {}
     with django_db_blocker.unblock():
-        for name in (worlds.ALONE, worlds.UK, WHOLE):
-            with worlds.world(name, migrated_database) as world:
+        for name in (access_groups.ALONE, access_groups.UK, WHOLE):
+            with access_groups.world(name, migrated_database) as world:
                 for who in request.param.people:
                     if name in {WHOLE, SEES.get(who)}:
                         found |= dict(everything(world, who, request.param))
@@ -486,27 +488,27 @@ def sides(world: World, who: str, entry: Entry) -> Iterator[tuple[str, Mapping[s
 def requests(
     world: World, who: str, browser: Client, entry: Entry, path: str, side: str, scope: Scope
 ) -> Iterator[tuple[str, str, Answer]]:
-    curious = who == worlds.CURIOUS
+    curious = who == access_groups.CURIOUS
     if entry.method == "GET":
         for number, query in enumerate(scope.queries(entry, who)):
-            yield "", query, worlds.look(browser, path + query)
+            yield "", query, access_groups.look(browser, path + query)
             if entry.screen and number % 5 == 0:
-                yield HTMX, query, worlds.look(browser, path + query, htmx=True)
+                yield HTMX, query, access_groups.look(browser, path + query, htmx=True)
         for query in entry.bad if curious and side == OWN else ():
-            yield BAD_ASKED, query, worlds.look(browser, path + query)
+            yield BAD_ASKED, query, access_groups.look(browser, path + query)
         return
     data = told(entry.data, world)
-    yield "", "", worlds.send(world.client(who, careful=True), path, data, token=True)
+    yield "", "", access_groups.send(world.client(who, careful=True), path, data, token=True)
     if side != OWN:
         return
-    yield NO_TOKEN, "", worlds.send(world.client(who, careful=True), path, data, token=False)
-    yield LOOKED_AT, "", worlds.look(browser, path)
+    yield NO_TOKEN, "", access_groups.send(world.client(who, careful=True), path, data, token=False)
+    yield LOOKED_AT, "", access_groups.look(browser, path)
     for number, bad in enumerate(entry.bad_data if curious and world.name == WHOLE else ()):
         query = f"#{number}"
         yield (
             BAD_SENT,
             query,
-            worlds.send(world.client(who, careful=True), path, told(bad, world), token=True),
+            access_groups.send(world.client(who, careful=True), path, told(bad, world), token=True),
         )
 
 
@@ -605,7 +607,7 @@ def test_nobody_is_told_of_what_is_foreign(answers: dict[Asked, Answer], name: s
 
 
 def foreign_to(who: str) -> tuple[str, ...]:
-    return FOREIGN_WORDS if SEES.get(who) == worlds.UK else (*FOREIGN_WORDS, *UK_RETAIL_WORDS)
+    return FOREIGN_WORDS if SEES.get(who) == access_groups.UK else (*FOREIGN_WORDS, *UK_RETAIL_WORDS)
 
 
 def around(text: str, word: str) -> str:

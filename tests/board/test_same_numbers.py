@@ -34,10 +34,10 @@ from closing.scoreboard.board import group_closed
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
 from entities.models import Person
-from tests.cast import WIDER_CAST
-from tests.make import CLOSED, NOT_UNDERSTOOD, ON_HOLD, WORKED_AT, board, row, story
-from tests.properties import examples
-from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.builders import CLOSED, NOT_UNDERSTOOD, ON_HOLD, WORKED_AT, board, row, story
+from tests.db_builders import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.hypothesis_profiles import examples
+from tests.sample_entities import WIDER_CAST
 
 LONDON = ZoneInfo("Europe/London")
 STATES = {text: state.value for state, text in labels.STATE_LABELS.items()}

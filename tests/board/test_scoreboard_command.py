@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from tests.db_builders import Meridian, play_the_worked_example, save_group
 from tests.golden_files import assert_golden
-from tests.saved import Meridian, play_the_worked_example, save_group
 
 pytestmark = pytest.mark.django_db
 AT = "2026-06-12T12:00:00Z"

@@ -26,11 +26,11 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from board.live.hub import Hub
 from closeboard.serve import WebServer, make_server, on_exit
-from tests.browser.reader import Database, Look, NewReader, Reader
+from tests.browser.browser_user import Database, Look, NewReader, Reader
 from tests.browser_binary import FLAGS, ensure
-from tests.make import WORKED_AT
-from tests.saved import Meridian, person, play_the_worked_example, save_group
-from tests.story_databases import Build, StoryDatabases
+from tests.builders import WORKED_AT
+from tests.db_builders import Meridian, person, play_the_worked_example, save_group
+from tests.scenario_databases import Build, StoryDatabases
 
 T = TypeVar("T")
 

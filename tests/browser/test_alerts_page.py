@@ -14,10 +14,10 @@ from pytest_django import Settings
 from alerts.channels import state as channel_state
 from alerts.models import Delivery, DeliveryLine
 from entities.models import LegalEntity, Membership, Person
-from tests.board.tellings import SAID, TOLD_AT, end, read_and_watch, sent, tell_of_eu_dtc, to
-from tests.browser.reader import ROSA, Database, NewReader, Reader, every_look
-from tests.make import CLOSED, WORKED_AT, utc
-from tests.saved import PASSWORD, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.alerts.scenarios import SAID, TOLD_AT, end, read_and_watch, sent, tell_of_eu_dtc, to
+from tests.browser.browser_user import ROSA, Database, NewReader, Reader, every_look
+from tests.builders import CLOSED, WORKED_AT, utc
+from tests.db_builders import PASSWORD, person, play_the_worked_example, save_a_busy_group, save_group
 
 ClockAt = Callable[[datetime], None]
 FOLDER_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -13,10 +13,10 @@ from playwright.sync_api import expect
 
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity
-from tests.browser.reader import Database, NewReader, every_look, violations
-from tests.cast import NLDT, UKHC, UKRT, Who
-from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
-from tests.saved import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.browser.browser_user import Database, NewReader, every_look, violations
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
+from tests.db_builders import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.sample_entities import NLDT, UKHC, UKRT, Who
 
 ClockAt = Callable[[datetime], None]
 slow = pytest.mark.slow

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.reader import Database, NewReader, every_look
+from tests.browser.browser_user import Database, NewReader, every_look
 from tests.browser.test_board import (
     all_stale,
     busy,
@@ -21,8 +21,8 @@ from tests.browser.test_board import (
     worked,
 )
 from tests.browser.test_matrix import nobody_closes, too_many, wide_group
-from tests.make import CLOSED, OPEN, utc
-from tests.saved import person, save_group
+from tests.builders import CLOSED, OPEN, utc
+from tests.db_builders import person, save_group
 
 ClockAt = Callable[[datetime], None]
 

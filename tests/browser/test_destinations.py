@@ -13,11 +13,11 @@ from alerts.models import Destination
 from alerts.outbox.sending import send_due_posts
 from alerts.routing.router import route_to_destinations
 from entities.models import Group, Membership, Person
-from tests.alerts.places import PATHS, SECRET
-from tests.browser.reader import EVERY_LOOK, WIDE_BY_DAY, NewReader, Reader
+from tests.alerts.channels.destination_builders import PATHS, SECRET
+from tests.browser.browser_user import EVERY_LOOK, WIDE_BY_DAY, NewReader, Reader
+from tests.db_builders import Meridian, person
 from tests.faults.http_sink import HttpSink, Reply
-from tests.faults.mails import raise_notice, save_late_group
-from tests.saved import Meridian, person
+from tests.faults.outbox_helpers import raise_notice, save_late_group
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import expect
 
 from entities.models import Connection, LegalEntity, Membership
-from tests.board.entity_stories import STORIES, on_watch_without_a_reason, over_the_line, read
-from tests.board.entity_stories import rosa as make_rosa
-from tests.browser.reader import Database, NewReader, every_look
-from tests.browser.test_use import focused, tab_to
-from tests.make import CLOSED, utc
-from tests.saved import Meridian, person
+from tests.board.entity.entity_scenarios import STORIES, on_watch_without_a_reason, over_the_line, read
+from tests.board.entity.entity_scenarios import rosa as make_rosa
+from tests.browser.browser_user import Database, NewReader, every_look
+from tests.browser.test_board_interaction import focused, tab_to
+from tests.builders import CLOSED, utc
+from tests.db_builders import Meridian, person
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 ClockAt = Callable[[datetime], None]

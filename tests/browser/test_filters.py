@@ -8,12 +8,12 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
-from tests.browser.reader import Database, NewReader, Reader, every_look
+from tests.browser.browser_user import Database, NewReader, Reader, every_look
 from tests.browser.test_board import busy as busy_group
 from tests.browser.test_board import worked
-from tests.cast import Who
-from tests.make import OPEN, WORKED_AT
-from tests.saved import person, save_group
+from tests.builders import OPEN, WORKED_AT
+from tests.db_builders import person, save_group
+from tests.sample_entities import Who
 
 ClockAt = Callable[[datetime], None]
 

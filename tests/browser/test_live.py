@@ -16,16 +16,11 @@ from playwright.sync_api import Page, Response, Route, expect
 
 from entities.models import Group, Membership
 from simulator.run import running
+from tests.browser.browser_user import ROSA, NewReader, Reader
 from tests.browser.conftest import Serving
-from tests.browser.reader import ROSA, NewReader, Reader
-from tests.cast import NLDT, UKHC, UKRT, WIDER_CAST
-from tests.make import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
-from tests.saved import (
-    PASSWORD,
-    Meridian,
-    person,
-    save_group,
-)
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
+from tests.db_builders import PASSWORD, Meridian, person, save_group
+from tests.sample_entities import NLDT, UKHC, UKRT, WIDER_CAST
 
 ClockAt = Callable[[datetime], None]
 WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}

@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.alerts.mail_stories import STORIES
-from tests.browser.reader import SCHEMES, violations
+from tests.alerts.mail.mail_scenarios import STORIES
+from tests.browser.browser_user import SCHEMES, violations
 from tests.golden_files import GOLDEN
 
 # A mailbox puts the mail into a page of its own, which has the landmarks; ours would be one main too many there.

@@ -10,13 +10,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from entities.models import LegalEntity
-from tests.board.year import YEAR_AT, save_a_year
-from tests.browser.reader import Database, NewReader, Reader, every_look
+from tests.board.reports.year_of_closes import YEAR_AT, save_a_year
+from tests.browser.browser_user import Database, NewReader, Reader, every_look
 from tests.browser.test_board import all_stale, busy, no_deadlines, no_periods, nothing_read, on_hold_counts
-from tests.browser.test_use import tab_to
-from tests.cast import Who
-from tests.make import CLOSED, OPEN, utc
-from tests.saved import person, save_group
+from tests.browser.test_board_interaction import tab_to
+from tests.builders import CLOSED, OPEN, utc
+from tests.db_builders import person, save_group
+from tests.sample_entities import Who
 
 ClockAt = Callable[[datetime], None]
 

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from entities.models import Person
 from entities.services import save_view
-from tests.browser.reader import ROSA, NewReader, Reader, every_look, with_and_without_scripts
-from tests.saved import Meridian, person
+from tests.browser.browser_user import ROSA, NewReader, Reader, every_look, with_and_without_scripts
+from tests.db_builders import Meridian, person
 
 
 @pytest.fixture

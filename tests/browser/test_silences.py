@@ -8,11 +8,11 @@ from playwright.sync_api import expect
 from alerts.models import Silence
 from alerts.routing.silences import create_silence
 from entities.models import Group, LegalEntity, Membership, Person
-from tests.board.tellings import tell_of_eu_dtc
-from tests.browser.reader import Database, NewReader, Reader, every_look, with_and_without_scripts
+from tests.alerts.scenarios import tell_of_eu_dtc
+from tests.browser.browser_user import Database, NewReader, Reader, every_look, with_and_without_scripts
 from tests.browser.test_board import ClockAt
-from tests.make import utc
-from tests.saved import person
+from tests.builders import utc
+from tests.db_builders import person
 
 AT = utc("2026-06-15 12:05")
 WHY = "The auditors have the books until Thursday; the close date is agreed with them"

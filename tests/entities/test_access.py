@@ -26,9 +26,9 @@ from entities.access import (
 )
 from entities.models import Group, LegalEntity, Membership, Person
 from entities.services import save_group
-from tests.cast import NLDT, UKHC, UKRT
-from tests.periods.places import cast_in_place, entity
-from tests.properties import examples
+from tests.hypothesis_profiles import examples
+from tests.periods.model_builders import cast_in_place, entity
+from tests.sample_entities import NLDT, UKHC, UKRT
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from simulator.run import Running, running
-from tests.faults.rig import attempts
 from tests.faults.stack import Workers
+from tests.faults.sync_helpers import attempts
 
 PAGES = 20  # rows per page: a read of twenty companies takes some thirty requests
 

@@ -72,12 +72,12 @@ WORKER = ["-Q", "sync,alerts,exports", "--without-gossip", "--without-mingle", "
 
 
 class Nursery:
-    """Gives birth to processes in a moment (tests/faults/nursery.py), so that fifty of them can be killed."""
+    """Gives birth to processes in a moment (tests/faults/fork_server.py), so that fifty of them can be killed."""
 
     def __init__(self, env: dict[str, str], log: Path) -> None:
         self.log = log
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery", str(log)],
+            [sys.executable, "-m", "tests.faults.fork_server", str(log)],
             cwd=PROJECT,
             env=env,
             stdin=subprocess.PIPE,

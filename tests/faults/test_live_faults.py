@@ -25,10 +25,10 @@ from pytest_django.fixtures import Settings
 from closeboard.ops.children import Child, last_lines, spawn, stop, wait_until
 from closing.facts.base import NativePeriodFacts
 from entities.models import Group, Membership, Person
+from tests.builders import CLOSED, ON_HOLD, OPEN
 from tests.closeboard.processes import PROJECT
+from tests.db_builders import PASSWORD, Meridian, person, play_the_worked_example, save_group
 from tests.faults.stack import Valkey
-from tests.make import CLOSED, ON_HOLD, OPEN
-from tests.saved import PASSWORD, Meridian, person, play_the_worked_example, save_group
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(240)]
 MAY = "/?month=2026-05"

@@ -13,10 +13,17 @@ from django.utils import timezone
 
 from alerts.outbox.queue import LEASE
 from tests.closeboard.processes import until
-from tests.faults.mails import assert_all_arrived, left, let_pass, put_due, raise_notice, save_late_group
-from tests.faults.rig import FULL, since
+from tests.faults.outbox_helpers import (
+    assert_all_arrived,
+    left,
+    let_pass,
+    put_due,
+    raise_notice,
+    save_late_group,
+)
 from tests.faults.smtp_sink import TAKEN, Copy, Sink
 from tests.faults.stack import Valkey, Workers, send
+from tests.faults.sync_helpers import FULL, since
 from tests.faults.test_postgres import Postgres, postgres
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]

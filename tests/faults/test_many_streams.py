@@ -8,12 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bench.browsers import Crowd, crowd, pss
+from bench.stream_load import Crowd, crowd, pss
 from bench.web import session_of
 from closeboard.serve import allow_many_files
+from tests.builders import CLOSED, ON_HOLD
+from tests.db_builders import Meridian, person
 from tests.faults.test_live_faults import PATIENCE, Web, meridian, says
-from tests.make import CLOSED, ON_HOLD
-from tests.saved import Meridian, person
 
 __all__ = ["meridian"]  # a fixture
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(240)]

@@ -9,7 +9,7 @@ import pytest
 
 from simulator.run import Running
 from tests.closeboard.processes import PROJECT
-from tests.faults.rig import assert_sound, attempts, fleet_of
+from tests.faults.sync_helpers import assert_sound, attempts, fleet_of
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 

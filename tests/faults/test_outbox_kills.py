@@ -18,7 +18,7 @@ import pytest
 from django.db import connection as database
 
 from tests.closeboard.processes import until
-from tests.faults.mails import (
+from tests.faults.outbox_helpers import (
     Senders,
     assert_all_arrived,
     left,
@@ -27,9 +27,9 @@ from tests.faults.mails import (
     raise_notice,
     save_late_group,
 )
-from tests.faults.rig import FULL
 from tests.faults.smtp_sink import TAKEN, Copy, Sink
 from tests.faults.stack import Nursery, in_group, send
+from tests.faults.sync_helpers import FULL
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 MESSAGES = 10_000 if FULL else 1_000

@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from alerts.models import Delivery, DeliveryLine, Notice
 from closing.judging.notices import NoticeKind
-from tests.alerts.places import save_place
+from tests.alerts.channels.destination_builders import save_place
 from tests.closeboard.processes import until
 from tests.faults.http_sink import TAKEN, Arrival, HttpSink, Reply
-from tests.faults.mails import left, raise_notice, save_late_group
-from tests.faults.rig import FULL
+from tests.faults.outbox_helpers import left, raise_notice, save_late_group
 from tests.faults.stack import Nursery
+from tests.faults.sync_helpers import FULL
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 PLACES = 60

@@ -26,8 +26,11 @@ from closeboard.ops.children import spawn, wait_until
 from connectors.sync import sync_connection
 from entities.models import Connection
 from simulator.run import Running
+from tests.builders import CLOSED
 from tests.closeboard.processes import PROJECT, until
-from tests.faults.rig import (
+from tests.db_builders import person, play_the_worked_example, save_group
+from tests.faults.stack import Workers, speaking_to
+from tests.faults.sync_helpers import (
     FULL,
     Fleet,
     Onlooker,
@@ -41,10 +44,7 @@ from tests.faults.rig import (
     since,
     states,
 )
-from tests.faults.stack import Workers, speaking_to
 from tests.faults.test_live_faults import Reader, Web, says
-from tests.make import CLOSED
-from tests.saved import person, play_the_worked_example, save_group
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 SOON = timedelta(seconds=5)

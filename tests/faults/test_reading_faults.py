@@ -24,9 +24,9 @@ from periods.models import FiscalPeriod, StateChange, SyncAttempt
 from periods.snapshot.freshness import freshness
 from periods.snapshot.take import take_snapshot
 from simulator.run import Running, running
-from tests.faults.rig import assert_sound
-from tests.make import MAY, utc
-from tests.periods.places import calendar, groups, meridian, policy, workday
+from tests.builders import MAY, utc
+from tests.faults.sync_helpers import assert_sound
+from tests.periods.model_builders import calendar, groups, meridian, policy, workday
 
 pytestmark = [pytest.mark.django_db, pytest.mark.fault]
 

@@ -13,7 +13,9 @@ from pytest_django.fixtures import Settings
 
 from simulator.run import Running
 from tests.closeboard.processes import until
-from tests.faults.rig import (
+from tests.db_builders import person
+from tests.faults.stack import Valkey, Workers, send
+from tests.faults.sync_helpers import (
     FULL,
     Onlooker,
     abandon_the_rest,
@@ -24,8 +26,6 @@ from tests.faults.rig import (
     read_since,
     since,
 )
-from tests.faults.stack import Valkey, Workers, send
-from tests.saved import person
 
 pytestmark = pytest.mark.fault
 SOON = timedelta(seconds=5)

@@ -21,7 +21,7 @@ from alerts.models import Channel, Delivery, Notice
 from alerts.outbox.restore_guard import RESTORED, _key, _place
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from closeboard.ops import postgres
-from tests.faults.mails import put_due, raise_notice, save_late_group, send_to
+from tests.faults.outbox_helpers import put_due, raise_notice, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 
 pytestmark = pytest.mark.fault

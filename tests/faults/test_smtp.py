@@ -28,7 +28,9 @@ from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import watched
-from tests.faults.mails import (
+from tests.builders import CLOSED, OPEN
+from tests.db_builders import Meridian
+from tests.faults.outbox_helpers import (
     assert_all_arrived,
     late_span,
     left,
@@ -39,8 +41,6 @@ from tests.faults.mails import (
     send_to,
 )
 from tests.faults.smtp_sink import TAKEN, Copy, Sink
-from tests.make import CLOSED, OPEN
-from tests.saved import Meridian
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db]
 MINUTE = timedelta(minutes=1)

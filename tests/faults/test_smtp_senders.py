@@ -9,7 +9,14 @@ import pytest
 
 from alerts.outbox.queue import LEASE
 from tests.closeboard.processes import until
-from tests.faults.mails import Senders, assert_all_arrived, left, put_due, raise_notice, save_late_group
+from tests.faults.outbox_helpers import (
+    Senders,
+    assert_all_arrived,
+    left,
+    put_due,
+    raise_notice,
+    save_late_group,
+)
 from tests.faults.smtp_sink import Sink
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]

@@ -22,7 +22,8 @@ from connectors.sync import LEASE
 from periods.recording.attempts import abandon_expired, begin_attempt
 from simulator.run import Running
 from tests.closeboard.processes import until
-from tests.faults.rig import (
+from tests.faults.stack import Nursery, Workers, end_group, in_group
+from tests.faults.sync_helpers import (
     FULL,
     INTERVAL,
     Fleet,
@@ -40,7 +41,6 @@ from tests.faults.rig import (
     since,
     states,
 )
-from tests.faults.stack import Nursery, Workers, end_group, in_group
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 KILLS = 50

@@ -51,9 +51,9 @@ def fill() -> dict[str, object]:
     from django.db import connection, transaction  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
-    from tests.guards.answers import fix_settings, stop_the_clock  # noqa: PLC0415
-    from tests.guards.full_story import FULL_AT, save_full_story  # noqa: PLC0415
-    from tests.guards.shown import KEY, columns_of_tables, digests, shown  # noqa: PLC0415
+    from tests.guards.database_report import KEY, columns_of_tables, digests, shown  # noqa: PLC0415
+    from tests.guards.full_scenario import FULL_AT, save_full_story  # noqa: PLC0415
+    from tests.guards.recorded_responses import fix_settings, stop_the_clock  # noqa: PLC0415
 
     with pytest.MonkeyPatch.context() as patch:
         fix_settings(patch)

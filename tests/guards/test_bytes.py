@@ -18,24 +18,16 @@ from django.urls import reverse
 from django.views.defaults import server_error
 
 from entities.models import Group, Membership, Person
-from tests.board import entity_stories
-from tests.board.entity_stories import STORIES as ENTITY_STORIES
+from tests.board.entity import entity_scenarios
+from tests.board.entity.entity_scenarios import STORIES as ENTITY_STORIES
+from tests.board.reports.year_of_closes import YEAR_AT, save_a_year
 from tests.board.test_access_matrix import ADDRESSES
-from tests.board.year import YEAR_AT, save_a_year
 from tests.browser.test_board import STATES
-from tests.browser.test_screens import tell
+from tests.browser.test_readme_screenshots import tell
+from tests.builders import WORKED_AT
 from tests.golden_files import GOLDEN
-from tests.guards.addresses import (
-    ADMINISTRATOR,
-    FINANCE,
-    FORMS,
-    LOOKS,
-    OWNER,
-    SIGNED_OUT,
-    SUPERUSER,
-    WITHOUT_A_ROLE,
-)
-from tests.guards.answers import (
+from tests.guards.full_scenario import FULL_AT, FullStory, save_full_story
+from tests.guards.recorded_responses import (
     TEMPLATES_FOLDER,
     Answers,
     asking,
@@ -45,15 +37,23 @@ from tests.guards.answers import (
     signed_in,
     stop_the_clock,
 )
-from tests.guards.full_story import FULL_AT, FullStory, save_full_story
-from tests.make import WORKED_AT
+from tests.guards.url_cases import (
+    ADMINISTRATOR,
+    FINANCE,
+    FORMS,
+    LOOKS,
+    OWNER,
+    SIGNED_OUT,
+    SUPERUSER,
+    WITHOUT_A_ROLE,
+)
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
 WITHOUT_AN_ANSWER: dict[str, str] = {}
 # Each replays twelve months; `over_the_line` and the year show them as well, and LKTX of the full story is stale.
 LONG_AND_ALIKE = {
-    *(entity_stories.on_watch_without_a_reason, entity_stories.closed_on_time),
-    *(entity_stories.stale, entity_stories.not_counted),
+    *(entity_scenarios.on_watch_without_a_reason, entity_scenarios.closed_on_time),
+    *(entity_scenarios.stale, entity_scenarios.not_counted),
 }
 
 
@@ -63,7 +63,7 @@ def test_every_address_has_an_entry() -> None:
     ]
     assert not missing, (
         f"No golden bytes hold {', '.join(missing)}. Add an entry to LOOKS (what a GET brings) or FORMS (what a POST"
-        " brings) in tests/guards/addresses.py, and run its tests with UPDATE_GOLDEN=1."
+        " brings) in tests/guards/url_cases.py, and run its tests with UPDATE_GOLDEN=1."
     )
     gone = [name for name in (*LOOKS, *FORMS) if name not in ADDRESSES]
     assert not gone, f"There is no address {', '.join(gone)} any more: remove its entry."

@@ -1,4 +1,4 @@
-"""The bytes of every mail and post of the stories in tests/alerts/mail_stories (docs/testing.md)."""
+"""The bytes of every mail and post of the stories in tests/alerts/mail/mail_scenarios (docs/testing.md)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from alerts.channels.posts import compose_post as compose_post
 from alerts.mail.cases import DeliverableNotice
 from alerts.mail.compose import compose_mail
 from alerts.models import Delivery
-from tests.alerts import mail_stories
-from tests.alerts.places import save_place
-from tests.guards.answers import Answers, fix_settings, move_the_clock, own_story, stop_the_clock
-from tests.make import WORKED_AT
+from tests.alerts.channels.destination_builders import save_place
+from tests.alerts.mail import mail_scenarios
+from tests.builders import WORKED_AT
+from tests.guards.recorded_responses import Answers, fix_settings, move_the_clock, own_story, stop_the_clock
 
 ADDRESS = "https://hooks.slack.com/services/x"
 
@@ -40,8 +40,8 @@ def test_the_bytes_of_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             place.delete()
         return compose_mail(delivery, items, as_of)
 
-    monkeypatch.setattr(mail_stories, "compose_mail", compose_all)
-    for name, story in mail_stories.STORIES.items():
+    monkeypatch.setattr(mail_scenarios, "compose_mail", compose_all)
+    for name, story in mail_scenarios.STORIES.items():
         with own_story(), answers.recording_templates():
             answers.add(f"{name} mail", "mail message/rfc822", story().message().as_bytes())
     answers.assert_as_before()

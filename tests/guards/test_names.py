@@ -24,9 +24,9 @@ from closeboard.celery import app
 from closeboard.settings import Environment
 from entities.models import Person
 from tests.golden_files import assert_golden
-from tests.guards import names
+from tests.guards import external_names
 
-DOTTED = sorted({path for paths in names.dotted_settings().values() for path in paths})
+DOTTED = sorted({path for paths in external_names.dotted_settings().values() for path in paths})
 
 
 def _assert_names(file: str, lines: Iterable[str]) -> None:
@@ -35,21 +35,21 @@ def _assert_names(file: str, lines: Iterable[str]) -> None:
 
 def test_tasks_and_their_queues() -> None:
     """Messages in flight name them, and workers of another version read them."""
-    _assert_names("tasks.txt", names.tasks(app))
+    _assert_names("tasks.txt", external_names.tasks(app))
 
 
 def test_entries_of_the_beat_schedule() -> None:
-    _assert_names("beat.txt", names.beat(app))
+    _assert_names("beat.txt", external_names.beat(app))
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
 def test_commands_and_their_options() -> None:
-    _assert_names("commands.txt", names.commands())
+    _assert_names("commands.txt", external_names.commands())
 
 
 def test_addresses() -> None:
     """Mails, bookmarks and saved views hold the addresses; templates hold their names."""
-    _assert_names("urls.txt", names.urls())
+    _assert_names("urls.txt", external_names.urls())
 
 
 def test_settings_that_the_environment_gives() -> None:
@@ -57,7 +57,7 @@ def test_settings_that_the_environment_gives() -> None:
 
 
 def test_dotted_paths_in_the_settings() -> None:
-    blocks = names.dotted_settings()
+    blocks = external_names.dotted_settings()
     blocks["INSTALLED_APPS"] = list(settings.INSTALLED_APPS)
     _assert_names("settings.txt", ("\n  ".join([name, *paths]) for name, paths in blocks.items()))
 
@@ -87,11 +87,11 @@ def test_no_path_that_django_imports_is_overlooked() -> None:
 
 def test_names_of_ours_in_migrations() -> None:
     """A database of any earlier version runs them, so what they import stays where it is."""
-    _assert_names("migrations.txt", names.names_in_migrations())
+    _assert_names("migrations.txt", external_names.names_in_migrations())
 
 
 def test_words_that_rows_hold() -> None:
-    _assert_names("words.txt", names.stored_words())
+    _assert_names("words.txt", external_names.stored_words())
 
 
 def test_what_processes_and_sent_mails_share() -> None:
@@ -121,7 +121,7 @@ def test_sessions_name_the_backend_by_its_path() -> None:
 
 def test_what_the_documents_run_exists() -> None:
     """Units and scripts run what docs/operations.md, the README and the Makefile name."""
-    run = names.run_by_documents()
+    run = external_names.run_by_documents()
     assert {"-m closeboard.serve", "-m closeboard.up", "manage.py migrate", "manage.py mails"} <= run
     for each in sorted(run):
         kind, name = each.split()

@@ -20,9 +20,9 @@ from django.test import Client
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
-from tests.guards.answers import fix_settings, forget_what_is_kept, stop_the_clock
-from tests.guards.full_story import FULL_AT
-from tests.guards.shown import KEY, digests, shown
+from tests.guards.database_report import KEY, digests, shown
+from tests.guards.full_scenario import FULL_AT
+from tests.guards.recorded_responses import fix_settings, forget_what_is_kept, stop_the_clock
 
 FOLDER = Path(__file__).parent / "databases"
 OLD = sorted(path.name.removesuffix(".sql.gz") for path in FOLDER.glob("*.sql.gz"))

@@ -30,11 +30,11 @@ from entities.models import Connection, Group, LegalEntity, Person, SavedView, W
 from periods.models import ClaimedTick, FiscalPeriod, Remark, SyncAttempt
 from periods.remarks import add_note
 from simulator.run import Running, running
+from tests.builders import CLOSED, MAY, OPEN
 from tests.closeboard.processes import PROJECT
+from tests.db_builders import PASSWORD
 from tests.faults.test_live_faults import Reader, Web
-from tests.guards.full_story import FullStory, save_full_story
-from tests.make import CLOSED, MAY, OPEN
-from tests.saved import PASSWORD
+from tests.guards.full_scenario import FullStory, save_full_story
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 OLD_REVISION = "ff77652"

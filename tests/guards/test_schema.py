@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from tests.golden_files import assert_golden
-from tests.guards.schema import schema_text
+from tests.guards.schema_dump import schema_text
 
 pytestmark = pytest.mark.django_db
 

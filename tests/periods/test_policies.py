@@ -14,7 +14,7 @@ from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, WorkdayR
 from closing.judging.standing import JudgingPolicy, LatenessUnit
 from entities.models import LegalEntity
 from periods.policies import NO_POLICY, EffectivePolicy, PolicyFields, combine_policies, effective_policies
-from tests.periods.places import cast_in_place, meridian, policy, workday
+from tests.periods.model_builders import cast_in_place, meridian, policy, workday
 
 
 def in_force(*entities: LegalEntity, as_of: datetime | None = None) -> list[EffectivePolicy]:

@@ -25,8 +25,8 @@ from periods.remarks import (
     withdraw_note,
 )
 from periods.snapshot.take import take_snapshot
-from tests.make import CLOSED, MAY, OPEN, WORKED_AT, utc
-from tests.saved import Meridian, person, play_the_worked_example, save_group
+from tests.builders import CLOSED, MAY, OPEN, WORKED_AT, utc
+from tests.db_builders import Meridian, person, play_the_worked_example, save_group
 
 pytestmark = pytest.mark.django_db
 LATER = WORKED_AT + timedelta(hours=1)

@@ -1,0 +1,15 @@
+"""Closeboard's addresses and those beside them."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from bench.baseline_site import views
+
+urlpatterns = [
+    path("beside/constant/", views.constant),
+    path("beside/fetched/", views.fetched),
+    path("beside/naive/", views.naive),
+    path("beside/forget/", views.forget),
+    path("", include("closeboard.urls")),
+]

@@ -1,7 +1,0 @@
-"""Closeboard's settings with the addresses of this package; a measured server is started with them."""
-
-from __future__ import annotations
-
-from closeboard.settings import *  # noqa: F403
-
-ROOT_URLCONF = "bench.beside.urls"

@@ -1,0 +1,189 @@
+"""Evaluations count once they have finished, by the clock of the database (ADR 0017)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, OperationalError
+from django.db import connection as database
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from alerts import tasks
+from alerts.evaluate.continuity import MAX_EVALUATION_GAP, evaluating_since, record_evaluation
+from alerts.evaluate.run import run_evaluation
+from alerts.models import Notice, OverdueFlag
+from closeboard.celery import app
+from infra.ticks import delete_old_ticks
+from tests.alerts.evaluations import save_watched_group, watched
+from tests.builders import OPEN, utc
+from tests.db_builders import Meridian
+
+MINUTE = timedelta(minutes=1)
+assert app  # the tasks find their broker by it
+
+
+@pytest.fixture
+def group(live_database: str, empty_redis: None) -> Meridian:
+    """A group whose May is long overdue on the day of the test."""
+    return save_watched_group()
+
+
+def read(group: Meridian, at: datetime) -> None:
+    group.read(at, dict.fromkeys(group.entities, OPEN))
+
+
+def alerted() -> int:
+    return Notice.objects.filter(kind="alert").count()
+
+
+# --- a worker whose clock runs ahead ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[], pytest.MonkeyPatch]:
+    """Sets this process's clock ten minutes ahead, until the patch is undone."""
+
+    def set_ahead() -> pytest.MonkeyPatch:
+        right = timezone.now
+        monkeypatch.setattr(timezone, "now", lambda: right() + 10 * MINUTE)
+        return monkeypatch
+
+    return set_ahead
+
+
+def test_a_worker_whose_clock_runs_ahead_evaluates_by_the_clock_of_the_database(
+    group: Meridian, clock_ahead: Callable[[], pytest.MonkeyPatch]
+) -> None:
+    watched(timezone.now() - 2 * MINUTE)
+    read(group, timezone.now() - MINUTE)
+    ahead = clock_ahead()
+    tasks.evaluate()
+    ahead.undo()
+    now = timezone.now()
+    assert OverdueFlag.objects.filter(since__lte=now).count() == len(group.entities)
+    assert evaluating_since(now + 10 * MINUTE) is None  # it has not evaluated then
+
+
+def test_what_a_worker_left_ahead_stops_no_right_one(group: Meridian) -> None:
+    """One of the version before, ten minutes ahead, has claimed the next minutes and read for a moment to come."""
+    watched(timezone.now() - 2 * MINUTE)
+    with database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO periods_claimedtick (name, slot, claimed_at)"
+            " SELECT 'evaluate', slot, slot FROM generate_series(date_trunc('minute', now()),"
+            " date_trunc('minute', now() + interval '10 minutes'), '1 minute') slot"
+        )
+    read(group, timezone.now() + 10 * MINUTE)
+    read(group, timezone.now())  # a right reader goes on
+    tasks.evaluate()
+    assert alerted() == len(group.entities)
+
+
+def test_commands_judge_a_past_moment_and_do_not_count(group: Meridian) -> None:
+    before = evaluating_since(timezone.now())
+    call_command("evaluate", "--as-of", "2026-06-20T12:00:00Z")
+    call_command("evaluate")
+    assert before is None
+    assert evaluating_since(timezone.now()) is None
+    assert evaluating_since(utc("2026-06-20 12:00")) is None
+
+
+# --- an evaluation that does not finish ---------------------------------------------------------------------------
+
+RAISES = "RAISE EXCEPTION 'broken'"
+KILLS = "PERFORM pg_terminate_backend(pg_backend_pid())"
+
+
+@pytest.mark.parametrize("how", [RAISES, KILLS])
+def test_an_evaluation_that_did_not_finish_does_not_count_and_is_done_again(
+    group: Meridian, how: str
+) -> None:
+    """It breaks when it writes its first flag, and what did not finish is done in the same minute."""
+    read(group, timezone.now() - MINUTE)
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {how.replace(chr(39), chr(39) * 2)};"
+            " RETURN NULL; END'; CREATE TRIGGER break AFTER INSERT ON alerts_overdueflag EXECUTE FUNCTION break()"
+        )
+    with pytest.raises((DatabaseError, OperationalError)):
+        tasks.evaluate()
+    database.close()
+    assert evaluating_since(timezone.now()) is None
+    with database.cursor() as cursor:
+        cursor.execute("DROP TRIGGER break ON alerts_overdueflag")
+    tasks.evaluate()
+    assert OverdueFlag.objects.count() == len(group.entities)
+    assert evaluating_since(timezone.now()) is not None
+
+
+def test_a_second_beat_finds_the_minute_evaluated(group: Meridian) -> None:
+    """The minute may end between two evaluations, but not between all three."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE evaluation (at timestamptz); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN INSERT INTO evaluation SELECT now(); RETURN NULL; END';"
+            " CREATE TRIGGER note AFTER INSERT ON alerts_overdueflag EXECUTE FUNCTION note()"
+        )
+        for _ in range(3):
+            tasks.evaluate()
+        cursor.execute("SELECT count(*), count(DISTINCT date_trunc('minute', at)) FROM evaluation")
+        evaluations, minutes = cursor.fetchone()
+    assert evaluations == minutes
+
+
+# --- spans --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_gap_begins_a_new_span_and_past_moments_stay_explained() -> None:
+    first = utc("2026-06-10 12:00")
+    for minutes in (0, 1, 3, 8):
+        record_evaluation(first + minutes * MINUTE)
+    back = first + 8 * MINUTE + MAX_EVALUATION_GAP + timedelta(seconds=1)
+    record_evaluation(back)
+    record_evaluation(back + MINUTE)
+    record_evaluation(back + MINUTE - timedelta(seconds=3))  # the clock was put back a little
+    delete_old_ticks(first + timedelta(days=90))
+    assert evaluating_since(first - MINUTE) is None
+    assert evaluating_since(first + 5 * MINUTE) == first
+    assert evaluating_since(first + 8 * MINUTE + MAX_EVALUATION_GAP) == first
+    assert evaluating_since(back) == back
+    assert evaluating_since(back + 6 * MINUTE) == back
+    assert evaluating_since(back + 7 * MINUTE) is None
+
+
+def test_the_upgrade_makes_spans_of_the_claimed_ticks(live_database: str) -> None:
+    executor = MigrationExecutor(database)
+    executor.migrate([("alerts", "0007_silences"), ("periods", "0005_news_of_names")])
+    now = timezone.now().replace(second=0, microsecond=0)
+    old, new = now - timedelta(hours=20), now - timedelta(hours=3)
+    ahead = [now + minute * MINUTE for minute in range(2, 9)]
+    slots = [old, old + 5 * MINUTE, old + 9 * MINUTE]
+    slots += [new + minute * MINUTE for minute in range(180)]
+    with database.cursor() as cursor:
+        for name, moments in (("evaluate", [*slots, *ahead]), ("sync", [old + 12 * MINUTE])):
+            cursor.execute(
+                "INSERT INTO periods_claimedtick (name, slot, claimed_at) SELECT %s, at, at FROM unnest(%s) at",
+                [name, moments],
+            )
+    executor = MigrationExecutor(database)
+    executor.migrate([("alerts", "0008_evaluation_spans"), ("periods", "0006_connection_clock")])
+    assert evaluating_since(old + 9 * MINUTE + MAX_EVALUATION_GAP) == old
+    assert evaluating_since(old + 15 * MINUTE) is None
+    assert evaluating_since(now) == new
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*), max(last) FROM alerts_evaluationspan")
+        assert cursor.fetchone() == (2, slots[-1])
+
+
+@pytest.mark.django_db
+def test_an_evaluation_replayed_at_a_past_moment_leaves_the_spans_alone() -> None:
+    save_watched_group()
+    at = utc("2026-06-15 12:00")
+    watched(at)
+    run_evaluation(at + MINUTE)
+    assert evaluating_since(at + MINUTE + MAX_EVALUATION_GAP) is None

@@ -1,0 +1,127 @@
+"""What comes before and beside the alerts: due soon, late day by day, and no deadline at all."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+
+from alerts.models import Notice
+from alerts.models.delivery import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
+from closing.judging.notices import NoticeKind
+from entities.models import Group, LegalEntity, Person
+from periods.deadline_setting import set_deadlines
+from periods.models import AgreedDate
+from periods.remarks import acknowledge, set_expected_close
+from tests.alerts.evaluations import Role, evaluated, save_watched_group, somebody, told
+from tests.builders import MAY, OPEN, utc
+from tests.db_builders import Meridian
+
+pytestmark = pytest.mark.django_db
+REMINDERS = (NoticeKind.DUE_SOON, NoticeKind.LATE, NoticeKind.NO_DEADLINE)
+
+
+@pytest.fixture
+def meridian() -> Meridian:
+    return save_watched_group()
+
+
+def test_eu_dtc_is_due_soon_two_working_days_before_and_then_late_each_day(meridian: Meridian) -> None:
+    """Due on Tue 9 June."""
+    story = {
+        "2026-06-04 12:00": [],
+        "2026-06-05 12:00": ["due_soon NLDT"],
+        "2026-06-05 12:01": [],
+        "2026-06-08 12:00": [],
+        "2026-06-09 12:00": [],
+        "2026-06-10 12:00": ["late NLDT"],
+        "2026-06-10 18:00": [],
+        "2026-06-11 12:00": ["late NLDT"],
+        "2026-06-15 12:00": ["late NLDT"],
+    }
+    for at, expected in story.items():
+        assert evaluated(meridian, at, REMINDERS, NLDT=OPEN) == expected, at
+    assert [each.step for each in Notice.objects.filter(kind="late").order_by("pk")] == [1, 2, 6]
+    assert [each.episode for each in Notice.objects.filter(kind="due_soon")] == [0]
+    owner = meridian.entities["NLDT"].owner
+    assert owner is not None
+    assert told("due_soon") == told("late") == {"Rosa", owner.name}
+
+
+def test_a_promise_keeps_reminders_quiet_until_its_day_has_passed(meridian: Meridian) -> None:
+    assert evaluated(meridian, "2026-06-10 12:00", REMINDERS, NLDT=OPEN) == ["late NLDT"]
+    rosa, at = Person.objects.get(name="Rosa"), utc("2026-06-10 13:00")
+    acknowledge(rosa, "NLDT", MAY, "Working on it", at)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 12), "", at)
+    assert evaluated(meridian, "2026-06-11 12:00", REMINDERS, NLDT=OPEN) == []
+    assert evaluated(meridian, "2026-06-12 12:00", REMINDERS, NLDT=OPEN) == []
+    assert evaluated(meridian, "2026-06-13 12:00", REMINDERS, NLDT=OPEN) == ["late NLDT"]
+
+
+def test_what_was_late_before_we_watched_is_not_reminded_of(meridian: Meridian) -> None:
+    from_before = save_newly_read(meridian)
+    assert evaluated(meridian, "2026-06-20 12:00", REMINDERS, **{from_before: OPEN}) == []
+
+
+def save_newly_read(group: Meridian) -> str:
+    made = LegalEntity.objects.get(code="NLDT")
+    made.pk, made.code, made.erp_id, made.erp_identity = None, "NEWC", "newc", ""
+    made.save()
+    group.entities["NEWC"] = made
+    return made.code
+
+
+@pytest.fixture
+def without_deadlines() -> Meridian:
+    """The cast in a group that has agreed nothing; Carl administers it."""
+    group = save_watched_group(policy=False)
+    somebody("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
+    return group
+
+
+def test_nobody_has_set_a_deadline(without_deadlines: Meridian) -> None:
+    """From the first reading on of the month that is being closed, and not of the years before."""
+    group = without_deadlines
+    assert evaluated(group, "2026-06-02 12:00", REMINDERS, NLDT=OPEN) == ["no_deadline NLDT"]
+    assert evaluated(group, "2026-06-30 12:00", REMINDERS, NLDT=OPEN) == []
+    assert {"Carl", "Rosa"} <= told("no_deadline")
+
+
+def test_a_deadline_that_was_set_meanwhile(without_deadlines: Meridian) -> None:
+    evaluated(without_deadlines, "2026-06-02 12:00", REMINDERS, NLDT=OPEN)
+    agreed(without_deadlines, date(2026, 6, 9), utc("2026-06-02 12:10"))
+    [notice] = Notice.objects.filter(kind="no_deadline")
+    assert why_not(notice, utc("2026-06-02 12:11")) == HAS_A_DEADLINE
+
+
+def test_what_is_not_true_any_more_is_left_out(meridian: Meridian) -> None:
+    evaluated(meridian, "2026-06-05 12:00", REMINDERS, NLDT=OPEN)
+    [notice] = Notice.objects.filter(kind="due_soon")
+    at = utc("2026-06-05 12:05")
+    assert why_not(notice, at) == ""
+    agreed(meridian, date(2026, 6, 19), at)
+    assert why_not(notice, at) == NOT_SOON
+    evaluated(meridian, "2026-06-08 12:00", REMINDERS)
+    assert why_not(notice, utc("2026-06-08 12:01")) == CLOSED_SINCE
+    evaluated(meridian, "2026-06-22 12:00", REMINDERS, NLDT=OPEN)
+    [late] = Notice.objects.filter(kind="late")
+    agreed(meridian, date(2026, 6, 29), utc("2026-06-22 12:10"))
+    assert why_not(late, utc("2026-06-22 12:11")) == NOT_LATE
+
+
+def agreed(group: Meridian, due_on: date, at: datetime) -> None:
+    """A date agreed by hand for EU DTC BV."""
+    entity = group.entities["NLDT"]
+    AgreedDate.objects.create(
+        entity=entity, reporting_month=MAY, due_on=due_on, reason="carriers", agreed_by="R. Bell", set_at=at
+    )
+    set_deadlines([entity.pk], at)
+
+
+def why_not(notice: Notice, at: datetime) -> str:
+    """Why Rosa's message leaves the notice out; empty where it does not."""
+    line = notice.lines.get(recipient__name="Rosa")
+    _, left_out, _ = relevant_items(line.delivery, SendContext(at))
+    return left_out.get(line.pk, "")

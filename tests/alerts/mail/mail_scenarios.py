@@ -1,0 +1,274 @@
+"""The stories whose mails are kept in tests/golden/mails: each is read, evaluated and raised as in earnest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from django.core.mail import EmailMultiAlternatives
+
+from alerts.evaluate.run import run_evaluation
+from alerts.mail.cases import DeliverableNotice
+from alerts.mail.compose import compose_mail
+from alerts.models import Delivery
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
+from closing.facts.base import NativePeriodFacts
+from closing.facts.readings import GapReason, ReadGap
+from closing.judging.notices import HOLD_DOWN
+from closing.judging.notification_schedule import Cadence
+from entities.models import Group, LegalEntity, Membership, Person
+from periods.models import SyncAttempt
+from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
+from tests.alerts.evaluations import watched
+from tests.builders import CLOSED, MAY, OPEN, RESTRICTED, utc
+from tests.db_builders import person, save_group
+from tests.sample_entities import CAST, NLDT, WIDER_CAST, Who
+
+BASE_URL = "https://close.meridian.test"
+MESSAGE_ID = "<5b8f2c1e-0000-4000-8000-000000000001@close.meridian.test>"
+HOSTILE = (
+    "Évil\r\nBcc: all@meridian.test\x00\x0b\u0085Owner: nobody\u2028\u202egnirts\u202c"
+    "<script>alert(1)</script><img src=//x.test/a.png> =?utf-8?q?EU_DTC?= 有限公司"
+)
+
+
+class Told:
+    """The group with Rosa, finance of all of it, and what she is told as time goes on."""
+
+    def __init__(
+        self, cast: Iterable[Who] = CAST, *, own_n: Mapping[str, int] | None = None, policy: bool = True
+    ) -> None:
+        self.cast = tuple(cast)
+        self.group = save_group(self.cast, own_n=own_n, policy=policy)
+        self.rosa = person()
+        self.said: dict[str, NativePeriodFacts] = {who.code: OPEN for who in self.cast}
+        self.now = utc("2026-06-01 12:00")
+        self.group.read(self.now, self.said)
+
+    def at(self, moment: str | datetime, gaps: Sequence[ReadGap] = (), **news: NativePeriodFacts) -> None:
+        """What every ERP says at a moment, evaluated then; evaluations ran each minute for a day before."""
+        self._watch(moment)
+        self.said |= news
+        unread = {gap.erp_id.upper() for gap in gaps}
+        read = {code: facts for code, facts in self.said.items() if code not in unread}
+        self.group.read(self.now, read, gaps=gaps)
+        run_evaluation(self.now)
+
+    def unread(self, moment: str | datetime, *, refused: str = "") -> None:
+        """A moment at which nothing was read, evaluated: the ERP was silent, or `refused` us with these words."""
+        self._watch(moment)
+        if refused:
+            SyncAttempt.objects.create(
+                connection=self.group.connection,
+                started_at=self.now,
+                finished_at=self.now,
+                lease_until=self.now,
+                outcome=SyncAttempt.Outcome.REFUSED,
+                http_status=401,
+                words=refused,
+            )
+        run_evaluation(self.now)
+
+    def _watch(self, moment: str | datetime) -> None:
+        self.now = utc(moment) if isinstance(moment, str) else moment
+        watched(self.now, hours=24)
+
+    def sent(self) -> None:
+        """What was due until now has been sent."""
+        Delivery.objects.update(state=Delivery.State.SENT, ended_at=self.now)
+
+    def told(
+        self, who: Person | None = None, rhythm: Cadence = Cadence.IMMEDIATE
+    ) -> tuple[Delivery, list[DeliverableNotice]]:
+        """What somebody (Rosa) is about to be told, at once or in a digest."""
+        waiting = Delivery.objects.select_related("recipient").filter(
+            state=Delivery.State.WAITING, rhythm=rhythm
+        )
+        delivery = waiting.get(recipient=who or self.rosa)
+        items, _, _ = relevant_items(delivery, SendContext(self.now))
+        delivery.message_id = MESSAGE_ID
+        return delivery, items
+
+    def mail(self, who: Person | None = None, rhythm: Cadence = Cadence.IMMEDIATE) -> EmailMultiAlternatives:
+        delivery, items = self.told(who, rhythm)
+        return compose_mail(delivery, items, self.now)
+
+
+def _carl() -> Person:
+    """Who administers the group, from New York."""
+    carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng", zone="America/New_York")
+    Membership.objects.create(
+        person=carl, role=Membership.Role.ADMINISTRATOR, group=Group.objects.get(code="MERIDIAN")
+    )
+    return carl
+
+
+def alert() -> EmailMultiAlternatives:
+    """EU DTC BV on its sixth day; nobody has given a reason."""
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-15 12:00")
+    return story.mail()
+
+
+def escalation() -> EmailMultiAlternatives:
+    """Its tenth day; Sanne has given a reason and a date, and Rosa looks after it. Carl administers the group."""
+    story = Told()
+    carl = _carl()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=RESTRICTED)
+    story.at("2026-06-15 12:00")
+    story.sent()
+    sanne = story.group.entities["NLDT"].owner
+    assert sanne is not None
+    Membership.objects.create(
+        person=sanne, role=Membership.Role.OWNER, entity=LegalEntity.objects.get(code="NLDT")
+    )
+    at = utc("2026-06-16 09:30")
+    set_overdue_reason(sanne, "NLDT", MAY, "late_invoices", "Two carriers bill\nonly after the 15th.", at)
+    set_expected_close(sanne, "NLDT", MAY, date(2026, 6, 18), "", at)
+    acknowledge(story.rosa, "NLDT", MAY, "I call the carriers.", utc("2026-06-16 10:05"))
+    story.at("2026-06-19 12:00")
+    return story.mail(carl)
+
+
+def unconfirmed() -> EmailMultiAlternatives:
+    """EU DTC BV would be past its line, and its ERP refuses since the day before."""
+    story = Told()
+    story.at("2026-06-14 07:12", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    refused = ReadGap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    story.at("2026-06-14 08:00", gaps=[refused])
+    story.sent()  # that it is not read any more
+    story.at("2026-06-15 12:00", gaps=[refused])
+    return story.mail()
+
+
+def reopened() -> EmailMultiAlternatives:
+    """US Retail Inc is opened again on the day after its deadline."""
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=CLOSED)
+    story.at("2026-06-12 08:12", USRT=OPEN)
+    return story.mail()
+
+
+def cleared() -> EmailMultiAlternatives:
+    """EU DTC BV closes on the ninth day, after it was told of."""
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-15 12:00")
+    story.sent()
+    story.at("2026-06-17 15:00", NLDT=CLOSED)
+    story.at(utc("2026-06-17 15:00") + HOLD_DOWN)
+    return story.mail()
+
+
+def mixed() -> EmailMultiAlternatives:
+    """All kinds in one mail: two past the line, one unread, one opened again, one closed."""
+    story = Told(WIDER_CAST, own_n={"FRSA": 15})  # so that it is opened again before its deadline
+    story.said |= dict.fromkeys(("UKHC", "UKRT", "USHQ", "CALC", "MXCO", "ESIB", "IEOP", "FRSA"), CLOSED)
+    story.at("2026-06-09 15:00")
+    refused = ReadGap("ukws", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    story.at("2026-06-17 12:00", gaps=[refused])
+    story.at("2026-06-18 08:00", gaps=[refused], DEVT=CLOSED, FRSA=OPEN)
+    story.at(utc("2026-06-18 08:00") + HOLD_DOWN, gaps=[refused])
+    return story.mail()
+
+
+def many() -> EmailMultiAlternatives:
+    """Three hundred entities past the line at once, and one that cannot be read."""
+    story = Told(
+        Who(
+            f"E{number:03}",
+            f"Entity {number:03} {'Ltd' if number % 2 else 'GmbH'}",
+            "GB" if number % 2 else "NL",
+            "Europe/London" if number % 2 else "Europe/Amsterdam",
+            "UK" if number % 2 else "EUROPE",
+            ("Amira Hale", "Sanne de Wit", "Tom Okafor")[number % 3],
+            NLDT.due_on,
+            NLDT.label,
+            NLDT.explanation,
+        )
+        for number in range(1, 302)
+    )
+    story.at("2026-06-14 15:00")
+    refused = ReadGap("e301", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
+    story.at("2026-06-14 16:00", gaps=[refused])
+    story.sent()
+    story.at("2026-06-15 12:00", gaps=[refused], E150=RESTRICTED)
+    return story.mail()
+
+
+def hostile() -> EmailMultiAlternatives:
+    """An ERP's name with everything in it that does harm somewhere, and an owner and a reason to match."""
+    story = Told()
+    # PostgreSQL keeps no NUL; everything else of it may stand in the table.
+    name = HOSTILE.replace("\x00", "")
+    LegalEntity.objects.filter(code="NLDT").update(name=name)
+    Person.objects.filter(owned_entities__code="NLDT").update(name=f"{name[:60]} & Søn")
+    Person.objects.filter(pk=story.rosa.pk).update(name=f"Rosa\r\nBcc: x@meridian.test, {name[:40]}")
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    text = "As of today.\n\nYou get this as a joke.\n<b>Deadline:</b> never " + "blah " * 100
+    set_overdue_reason(
+        Person.objects.get(pk=story.rosa.pk), "NLDT", MAY, "other", text, utc("2026-06-10 10:00")
+    )
+    story.at("2026-06-15 12:00")
+    return story.mail()
+
+
+def due_soon() -> EmailMultiAlternatives:
+    """The digest two working days before the deadline: EU DTC BV and UK Retail Ltd are not closed yet."""
+    story = Told()
+    story.at("2026-06-05 10:00", UKHC=CLOSED)
+    return story.mail(rhythm=Cadence.DAILY)
+
+
+def late() -> EmailMultiAlternatives:
+    """The digest of the second day after the deadline; what has closed meanwhile is not in it."""
+    story = Told()
+    story.at("2026-06-10 10:00", UKHC=CLOSED, USRT=CLOSED)
+    story.at("2026-06-11 10:00", UKRT=CLOSED, NLDT=RESTRICTED)
+    return story.mail(rhythm=Cadence.DAILY)
+
+
+def no_deadline() -> EmailMultiAlternatives:
+    """Nobody has agreed a deadline for anything yet."""
+    story = Told(policy=False)
+    story.at("2026-06-02 10:00")
+    return story.mail(rhythm=Cadence.DAILY)
+
+
+def stale() -> EmailMultiAlternatives:
+    """The ERP has been silent for 35 minutes; one mail for all four entities."""
+    story = Told()
+    story.at("2026-06-04 09:00", UKHC=CLOSED)
+    story.unread("2026-06-04 09:35")
+    return story.mail()
+
+
+def refused() -> EmailMultiAlternatives:
+    """What Closeboard signs in with has expired; Carl administers the group."""
+    story = Told()
+    carl = _carl()
+    story.at("2026-06-04 09:00", UKHC=CLOSED)
+    story.unread(
+        "2026-06-04 09:20", refused="The ERP refused the sign-in (401): the client secret has expired."
+    )
+    return story.mail(carl)
+
+
+def group_closed() -> EmailMultiAlternatives:
+    """EU DTC BV is the last to close, on its deadline."""
+    story = Told()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    story.at("2026-06-09 15:00", NLDT=CLOSED)
+    story.at(utc("2026-06-09 15:00") + HOLD_DOWN)
+    return story.mail()
+
+
+STORIES: dict[str, Callable[[], EmailMultiAlternatives]] = {
+    story.__name__: story
+    for story in (
+        *(alert, escalation, unconfirmed, reopened, cleared, mixed, many, hostile),
+        *(due_soon, late, no_deadline, stale, refused, group_closed),
+    )
+}

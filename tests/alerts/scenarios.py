@@ -1,0 +1,82 @@
+"""What has been told in the stories of the page of alerts: raised by the real evaluation, sent as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from alerts.evaluate.run import EvaluationResult, run_evaluation_once_a_minute
+from alerts.models import Delivery, DeliveryLine
+from closing.facts.base import NativePeriodFacts
+from entities.models import Membership
+from tests.builders import CLOSED, ON_HOLD, OPEN, utc
+from tests.db_builders import Meridian, person, play_the_worked_example, save_group
+
+# On 15 June EU DTC BV is 6 days late; US Retail Inc is on hold, and on the 17th over the line as well.
+TOLD_AT = utc("2026-06-15 12:00")
+SAID: dict[str, NativePeriodFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
+MINUTE = timedelta(minutes=1)
+
+
+def watch(at: datetime) -> EvaluationResult:
+    """One evaluation as the worker does it each minute."""
+    raised = run_evaluation_once_a_minute(at)
+    assert raised is not None
+    return raised
+
+
+def read_and_watch(
+    group: Meridian, at: datetime, said: Mapping[str, NativePeriodFacts] = SAID
+) -> EvaluationResult:
+    """Watch, read, and watch again at the moment, so that the reading is one that may be told of."""
+    watch(at - 2 * MINUTE)
+    group.read(at - MINUTE, said)
+    return watch(at)
+
+
+def tell_of_eu_dtc() -> Meridian:
+    """The worked example until EU DTC BV went over its line on 15 June; its owner and finance are to be told."""
+    group = save_group()
+    play_the_worked_example(group)
+    join(group)
+    read_and_watch(group, TOLD_AT)
+    return group
+
+
+def join(group: Meridian) -> None:
+    """Rosa is finance of the group; Sanne owns EU DTC BV and Dana US Retail Inc, and may see them."""
+    person()
+    for code in ("NLDT", "USRT"):
+        entity = group.entities[code]
+        assert entity.owner is not None
+        Membership.objects.create(person=entity.owner, role=Membership.Role.OWNER, entity=entity)
+
+
+def sent(at: datetime, deliveries: Collection[Delivery] | None = None) -> None:
+    """The mail server took these messages, or all that wait, at a moment."""
+    end(Delivery.State.SENT, at, deliveries=deliveries)
+
+
+def end(
+    state: Delivery.State,
+    at: datetime,
+    words: str = "",
+    deliveries: Collection[Delivery] | None = None,
+) -> None:
+    """Messages ended in a state at a moment of the story; the outbox itself has the database's clock only."""
+    waiting = Delivery.objects.filter(state=Delivery.State.WAITING)
+    if deliveries is not None:
+        waiting = waiting.filter(pk__in=[each.pk for each in deliveries])
+    assert waiting.update(state=state, ended_at=at, words=words, attempts=1)
+
+
+def to(email: str) -> list[Delivery]:
+    """The messages to somebody."""
+    found = list(Delivery.objects.filter(recipient__email=email))
+    assert found
+    return found
+
+
+def untell(email: str) -> None:
+    """Their message told of nothing after all."""
+    assert DeliveryLine.objects.filter(recipient__email=email).update(left_out="closed before it was sent")

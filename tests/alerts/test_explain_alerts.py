@@ -1,0 +1,104 @@
+"""`manage.py explain_alerts`: each verdict with its reason and all that it rests on."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from alerts.models import Silence
+from entities.models import Person
+from periods.remarks import acknowledge, set_expected_close
+from tests.alerts.evaluations import evaluated, save_watched_group, watched
+from tests.builders import MAY, OPEN, utc
+from tests.db_builders import Meridian
+
+pytestmark = pytest.mark.django_db
+
+
+class Clock:
+    """What the command takes for now."""
+
+    def __init__(self) -> None:
+        self.at = utc("2026-06-15 12:00")
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("alerts.management.commands.explain_alerts.timezone.now", clock)
+    return clock
+
+
+@pytest.fixture
+def meridian() -> Meridian:
+    return save_watched_group()
+
+
+def explained(clock: Clock, at: str | datetime = "", *words: str) -> list[str]:
+    if at:
+        clock.at = utc(at) if isinstance(at, str) else at
+    out = StringIO()
+    call_command("explain_alerts", "nldt", *words, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_an_alert_with_all_that_it_rests_on(meridian: Meridian, clock: Clock) -> None:
+    evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
+    assert explained(clock, "2026-06-15 12:01") == [
+        "EU DTC BV, May 2026: open, alerting, 6 days late",
+        "  Deadline: Tue 9 June 2026; policy Group close, version 1",
+        "  Last read: 2026-06-15 12:00 UTC, fresh",
+        "  alert: not due, told already",
+    ]
+
+
+def test_what_waits_says_for_what(meridian: Meridian, clock: Clock) -> None:
+    evaluated(meridian, "2026-06-14 12:00", NLDT=OPEN)
+    watched(utc("2026-06-20 12:00"), hours=1)
+    assert "  alert: not due, not past the alert line" in explained(clock, "2026-06-20 12:00")
+    assert "  Last read: 2026-06-14 12:00 UTC, stale" in explained(clock)
+    evaluated(meridian, "2026-06-20 12:05", NLDT=OPEN)
+    rosa, at = Person.objects.get(name="Rosa"), utc("2026-06-20 12:10")
+    acknowledge(rosa, "NLDT", MAY, "Working on it", at)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 30), "", at)
+    promised = "waits: somebody looks after it, and the day on which they expect the close has not passed"
+    assert f"  escalation 1: not due, {promised}" not in explained(clock, "2026-06-20 12:11")  # told before
+    evaluated(meridian, "2026-06-25 12:00", NLDT=OPEN)
+    assert f"  escalation 2: not due, {promised}" in explained(clock, "2026-06-25 12:01")
+
+
+def test_a_silence_is_named(meridian: Meridian, clock: Clock) -> None:
+    entity, rosa = meridian.entities["NLDT"], Person.objects.get(name="Rosa")
+    Silence.objects.create(
+        entity=entity,
+        last_day=date(2026, 6, 30),
+        reason="carriers",
+        by=rosa,
+        made_at=utc("2026-06-10 09:00"),
+    )
+    evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
+    assert "  alert: not due, waits: silenced" in explained(clock, "2026-06-15 12:01")
+
+
+def test_nothing_open_and_nobody_watching(meridian: Meridian, clock: Clock) -> None:
+    evaluated(meridian, "2026-06-08 12:00")
+    assert explained(clock, "2026-06-08 12:01") == [
+        "EU DTC BV: nothing that has ended is open, and no end is left to be told."
+    ]
+    assert explained(clock, "2026-06-09 12:00")[0].startswith("No evaluation has run lately")
+
+
+def test_a_month_and_an_entity_that_are_none(meridian: Meridian, clock: Clock) -> None:
+    evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
+    assert len(explained(clock, "2026-06-15 12:01", "--month", "2026-05")) == 4
+    assert len(explained(clock, "2026-06-15 12:01", "--month", "2026-04")) == 1
+    with pytest.raises(CommandError, match="A month is written like 2026-05"):
+        explained(clock, "", "--month", "May")
+    with pytest.raises(CommandError, match="There is no entity XX"):
+        call_command("explain_alerts", "XX")

@@ -1,0 +1,343 @@
+"""Three worlds for the question who may see what: the whole group, the same without the foreign entities, one entity.
+
+Whoever may see only a part must get the very same bytes in the whole world as in the world that has nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection, reset_queries, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from alerts.channels.webhook.payload import new_secret
+from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
+from alerts.routing.recipients import load_audiences
+from closing.calendar.days import DateSpan
+from closing.facts.readings import GapReason, ReadGap
+from closing.judging.notices import NoticeKind, NoticeReason
+from entities.models import Connection, Group, LegalEntity, Membership, Person, SavedView, WorkCalendar
+from entities.services import save_view
+from periods.board_cache.cache import BOARD_CACHE
+from periods.models import FiscalPeriod
+from periods.remarks import add_note, set_expected_close, set_overdue_reason
+from tests.builders import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, WORKED_AT
+from tests.db_builders import PASSWORD, Meridian, save_group
+from tests.periods.events import own_copy
+from tests.sample_entities import NLDT, UKHC, UKRT, USRT, Who
+
+Role = Membership.Role
+
+LKTX = Who("LKTX", "Lanka Textiles", "LK", "Asia/Colombo", "EUROPE", "Nimal Perera", "2026-06-09", "WD6", "")
+FOREIGN = (USRT, NLDT, LKTX)
+FOREIGN_WORDS = (
+    *("USRT", "US Retail", "NLDT", "EU DTC", "LKTX", "Lanka", "usrt", "nldt", "lktx"),
+    *("Dana", "Sanne", "Nimal", "EUROPE", "Continental", "AMERICAS", "Americas", "lowlands"),
+    *("Colombo", "New York", "Amsterdam", "Sri ", "new warehouse", "Dutch secret"),
+)
+UK_RETAIL_WORDS = ("UKRT", "UK Retail", "ukrt")
+
+ALONE, UK, WHOLE = "one entity", "the UK", "the whole group"
+
+# --- who asks -------------------------------------------------------------------------------------------------------
+
+OWNER, OWNER_OF_ONE, FINANCE = "owner of the UK", "owner of one entity", "finance of the UK"
+ADMINISTRATOR, AUDITOR = "administrator of the UK", "auditor of the UK"
+NO_ROLE, OF_ALL, SUPERUSER = "without a role", "finance of the group", "superuser"
+SIGNED_OUT, SWITCHED_OFF = "signed out", "switched off"
+
+# what each may see at most, as a world
+SEES = {
+    OWNER: UK,
+    OWNER_OF_ONE: ALONE,
+    FINANCE: UK,
+    ADMINISTRATOR: UK,
+    AUDITOR: UK,
+    NO_ROLE: ALONE,
+    OF_ALL: WHOLE,
+    SUPERUSER: WHOLE,
+}
+SIGNED_IN = tuple(SEES)
+OUTSIDE = (SIGNED_OUT, SWITCHED_OFF)
+CURIOUS = FINANCE  # asks everything; the others of the UK see the same entities
+EVERYBODY = (*SIGNED_IN, *OUTSIDE)
+# Of a part, of one entity, of all, of nothing, and from outside: the others differ by what they may do.
+ONE_OF_A_KIND = (FINANCE, OWNER_OF_ONE, OF_ALL, NO_ROLE, SIGNED_OUT)
+WRITING = (OWNER_OF_ONE, FINANCE, ADMINISTRATOR, OF_ALL, SUPERUSER)
+READING = (OWNER, AUDITOR)
+_ROLES = {
+    OWNER: (Role.OWNER, "UK"),
+    OWNER_OF_ONE: (Role.OWNER, ""),
+    FINANCE: (Role.FINANCE, "UK"),
+    ADMINISTRATOR: (Role.ADMINISTRATOR, "UK"),
+    AUDITOR: (Role.AUDITOR, "UK"),
+    OF_ALL: (Role.FINANCE, "MERIDIAN"),
+    SWITCHED_OFF: (Role.FINANCE, "MERIDIAN"),
+}
+
+
+@dataclass
+class World:
+    """A saved group with everybody who asks; `views` has a saved view of each, `foreign_note` is on EU DTC BV."""
+
+    name: str
+    group: Meridian
+    people: dict[str, Person]
+    views: dict[str, SavedView] = field(default_factory=dict)
+    foreign_note: int = 0
+    _sessions: dict[str, str] = field(default_factory=dict)
+
+    def view_of(self, who: str) -> SavedView:
+        """The saved view of somebody; of anybody for who is signed out."""
+        return self.views[who if who in self.views else NO_ROLE]
+
+    def client(self, who: str, *, careful: bool = False) -> Client:
+        """A browser of somebody; `careful` checks the tokens of forms as a real one's are."""
+        client = Client(enforce_csrf_checks=careful, raise_request_exception=False)
+        if who in self._sessions:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self._sessions[who]
+        elif who in self.people:
+            client.force_login(self.people[who])
+        return client
+
+    def sign_in(self, who: str) -> None:
+        """Give all later browsers of somebody one session, for requests that are undone."""
+        client = self.client(who)
+        if who in self.people:
+            self._sessions[who] = client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def build(name: str) -> World:
+    """A world with reads up to 12 June 2026, and with what is the matter with the foreign entities."""
+    _number_from_one()
+    cast = {ALONE: (UKHC,), UK: (UKHC, UKRT), WHOLE: (UKHC, UKRT, *FOREIGN)}[name]
+    group = save_group(cast)
+    if name != WHOLE:
+        Group.objects.filter(code__in=["EUROPE", "AMERICAS"]).delete()
+    people = {}
+    for who in (*SIGNED_IN, SWITCHED_OFF):
+        email = f"{who.replace(' ', '.')}@meridian.test"
+        people[who] = Person.objects.create_user(
+            email, PASSWORD, name=who.title(), is_superuser=who == SUPERUSER
+        )
+        if who in _ROLES:
+            role, code = _ROLES[who]
+            place = {"group": Group.objects.get(code=code)} if code else {"entity": group.entities["UKHC"]}
+            Membership.objects.create(person=people[who], role=role, **place)
+    world = World(name, group, people)
+    for who, somebody in people.items():
+        world.views[who] = save_view(somebody, "my late ones", "board", "show=late")
+    _read(world)
+    people[SWITCHED_OFF].is_active = False
+    people[SWITCHED_OFF].save()
+    add_note(people[FINANCE], "UKHC", MAY, "waiting for the bank", WORKED_AT)
+    _tell()
+    _make_places()
+    _silence(people[ADMINISTRATOR])
+    if name == WHOLE:
+        _make_foreign_trouble(world)
+    return world
+
+
+def place_of(code: str) -> UUID:
+    """The id of the destination of a group, the same in every world."""
+    return uuid5(NAMESPACE_URL, code)
+
+
+def _make_places() -> None:
+    """A destination of the UK, and one of Europe where there is such a group."""
+    for group in Group.objects.filter(code__in=["UK", "EUROPE"]).order_by("code"):
+        place = Destination(
+            uid=place_of(group.code),
+            name=f"{group.name} close",
+            kind=Destination.Kind.WEBHOOK,
+            group=group,
+            kinds=[NoticeKind.ALERT.value],
+            host="127.0.0.1:9",
+            made_at=WORKED_AT,
+        )
+        place.url, place.secret = "http://127.0.0.1:9/in", new_secret()
+        place.save()
+
+
+def _silence(by: Person) -> None:
+    """A silence of UK HoldCo, and one of EU DTC BV where there is one."""
+    for code in ("UKHC", "NLDT"):
+        entity = LegalEntity.objects.filter(code=code).first()
+        if entity is not None:
+            Silence.objects.create(
+                entity=entity,
+                last_day=date(2026, 6, 18),
+                reason="the auditors have the books",
+                by=by,
+                made_at=WORKED_AT,
+            )
+
+
+def _number_from_one() -> None:
+    """Ids stand in addresses: rows that both worlds have must have the same ones."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sequencename FROM pg_sequences WHERE sequencename ~ '^(entities|periods|alerts)_'"
+        )
+        for (sequence,) in cursor.fetchall():
+            cursor.execute(f'ALTER SEQUENCE "{sequence}" RESTART WITH 1')
+
+
+def _read(world: World) -> None:
+    here = world.group.entities
+    april = DateSpan(MAY_DAYS.first.replace(month=4), MAY_DAYS.first.replace(month=4, day=30))
+    said = dict.fromkeys(here, OPEN)
+    world.group.read("2026-05-06 12:00", said, span=april)
+    closed = dict.fromkeys(here, CLOSED)
+    world.group.read("2026-05-08 12:00", closed, span=april)
+    reopened = {code: OPEN if code == "NLDT" else CLOSED for code in here}
+    world.group.read("2026-05-28 12:00", reopened, span=april)
+    for at, code, facts in (
+        ("2026-06-01 12:00", "UKHC", OPEN),
+        ("2026-06-05 12:00", "UKHC", OPEN),
+        ("2026-06-05 16:05", "UKHC", CLOSED),
+        ("2026-06-10 16:00", "UKHC", CLOSED),
+        ("2026-06-10 19:05", "USRT", ON_HOLD),
+        ("2026-06-12 11:58", "UKHC", CLOSED),
+    ):
+        said = {each: facts if each == code else before for each, before in said.items()}
+        missing = (
+            [ReadGap("lktx", GapReason.NO_ACCESS, "Lanka Textiles refuses us.")] if "LKTX" in said else []
+        )
+        seen = {each: facts for each, facts in said.items() if each != "LKTX" or at < "2026-06-10"}
+        world.group.read(at, seen, gaps=missing if len(seen) < len(said) else [])
+
+
+def _tell() -> None:
+    """Everybody who may see them was told of each entity's May, in one message each, which cannot be sent."""
+    for period in FiscalPeriod.objects.filter(reporting_month=MAY).order_by("pk"):
+        notice = Notice.objects.create(
+            kind=NoticeKind.ALERT.value,
+            period=period,
+            episode=1,
+            reason=NoticeReason.PAST_THE_LINE.value,
+            raised_at=WORKED_AT,
+            state=period.state,
+            days_late=6,
+            fresh=True,
+        )
+        told = load_audiences([period.entity_id])[period.entity_id].members
+        for person in Person.objects.filter(pk__in=told).order_by("pk"):
+            delivery = Delivery.objects.filter(recipient=person).first() or Delivery.objects.create(
+                recipient=person,
+                made_at=WORKED_AT,
+                due_at=WORKED_AT,
+                message_id=f"<{person.pk}@closeboard>",
+                state=Delivery.State.PARKED,
+                ended_at=WORKED_AT,
+                words="The mail server said 550 no such mailbox",
+            )
+            DeliveryLine.objects.create(delivery=delivery, notice=notice, recipient=person)
+
+
+def _make_foreign_trouble(world: World) -> None:
+    """A connection of their own, a calendar that runs out, and what is said."""
+    WorkCalendar.objects.filter(code="LK").update(name="Sri Lanka")  # its holidays end with 2026: a warning
+    lowlands = Connection.objects.create(
+        name="lowlands-bc",
+        kind=Connection.Kind.BUSINESS_CENTRAL,
+        base_url="https://api.businesscentral.dynamics.com",
+        tenant="lowlands",
+        client_id="simulator",
+    )
+    by = world.people[OF_ALL]
+    set_expected_close(by, "NLDT", MAY, date(2026, 6, 19), "Dutch secret", WORKED_AT)
+    set_overdue_reason(by, "NLDT", MAY, "late_invoices", "Dutch secret", WORKED_AT)
+    world.foreign_note = add_note(by, "NLDT", MAY, "Dutch secret", WORKED_AT).pk
+    LegalEntity.objects.filter(code="NLDT").update(connection=lowlands)
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: `body` is text without what differs at every request, `wrote` the statements that write."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    wrote: Sequence[str] = ()
+
+    @property
+    def to_login(self) -> bool:
+        return self.status == 302 and self.headers.get("Location", "").startswith("/login/")
+
+
+_TOKEN = re.compile(r"\b[A-Za-z0-9]{64}\b")
+_WRITES = re.compile(r"\b(INSERT INTO|UPDATE\s+\S+\s+SET|DELETE FROM|TRUNCATE|CREATE|ALTER|COPY)\b", re.I)
+_ROW_ID = re.compile(r"(?<=seen=)\d+(?=-)")  # of the period shown, in an address: the foreign have ids too
+_DIFFER = {"Content-Length", "Set-Cookie", "Expires"}  # and tell nothing
+_SECRET = "s" * 32  # of the cookie and the form: what a browser gets from us, without its mask
+
+
+def look(client: Client, url: str, *, htmx: bool = False) -> Answer:
+    """What a GET brings; it is asked of a database that refuses to be written to."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL transaction_read_only = on")
+        answer = _asked(lambda: client.get(url, headers={"HX-Request": "true"} if htmx else {}))
+        transaction.set_rollback(True)
+    return answer
+
+
+def send(client: Client, url: str, data: Mapping[str, str], *, token: bool) -> Answer:
+    """What a POST brings, with or without the token of its form; it is undone afterwards."""
+    if token:
+        client.cookies[settings.CSRF_COOKIE_NAME] = _SECRET
+        data = {**data, "csrfmiddlewaretoken": _SECRET}
+    with transaction.atomic():
+        answer = _asked(lambda: client.post(url, data))
+        transaction.set_rollback(True)
+    BOARD_CACHE.clear()  # it may have heard of what is undone now
+    return answer
+
+
+def _asked(request: Callable[[], Any]) -> Answer:
+    reset_queries()
+    with CaptureQueriesContext(connection) as ran:
+        response = request()
+        body = _body(response)
+    wrote = [each["sql"] for each in ran if _WRITES.search(each["sql"])]
+    headers = {name: value for name, value in response.headers.items() if name not in _DIFFER}
+    return Answer(response.status_code, headers, _ROW_ID.sub("ID", _TOKEN.sub("TOKEN", body)), wrote)
+
+
+def _body(response: Any) -> str:
+    """The text of a response; of a workbook all its parts but the one that says when it was made."""
+    content: bytes = b"".join(response) if response.streaming else response.content
+    if content[:2] != b"PK":
+        return content.decode()
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        parts = [name for name in book.namelist() if name != "docProps/core.xml"]
+        return "\n".join(f"{name}\n{book.read(name).decode(errors='replace')}" for name in parts)
+
+
+@contextmanager
+def world(name: str, template: str) -> Iterator[World]:
+    """A world in a database of its own, which is gone afterwards, at noon of 12 June 2026."""
+    with pytest.MonkeyPatch.context() as patch, own_copy(template):
+        patch.setattr("board.web.board_request.now", lambda: WORKED_AT)
+        cache.clear()
+        BOARD_CACHE.clear()
+        yield build(name)
+    BOARD_CACHE.clear()
+    cache.clear()

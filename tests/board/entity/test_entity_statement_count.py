@@ -1,0 +1,61 @@
+"""How many statements the page of an entity costs: the same whatever the history and however many entities."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from entities.models import LegalEntity
+from periods.remarks import add_note
+from tests.board.entity.entity_scenarios import twelve_closes_of_all
+from tests.builders import CLOSED, MAY, OPEN, WORKED_AT
+from tests.db_builders import person, play_the_worked_example, save_group
+
+
+def statements(client: Client, address: str) -> list[str]:
+    """What a page asks of the database once this process keeps the board."""
+    client.get(address)
+    with CaptureQueriesContext(connection) as ran:
+        assert client.get(address).status_code == 200
+    return [query["sql"] for query in ran]
+
+
+def test_the_statements_do_not_grow_with_history_or_entities(
+    live_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
+    meridian = save_group()
+    play_the_worked_example(meridian)
+    rosa = Client()
+    rosa.force_login(person())
+    few = statements(rosa, "/entities/NLDT/")
+    assert len(few) <= 27, "\n".join(sql[:150] for sql in few)
+    assert all(sql.lstrip().upper().startswith(("SELECT", "WITH")) for sql in few)
+
+    by = person("kim.x@meridian.test", "Kim")
+    states = dict.fromkeys(meridian.entities, OPEN)
+    for number in range(40):
+        add_note(by, "NLDT", MAY, f"Note {number}", WORKED_AT + timedelta(seconds=number))
+        meridian.read(WORKED_AT + timedelta(minutes=number), states | {"NLDT": (CLOSED, OPEN)[number % 2]})
+    twelve_closes_of_all(meridian)
+    like = meridian.entities["NLDT"]
+    for number in range(30):
+        LegalEntity.objects.create(
+            code=f"X{number}",
+            name=f"Extra {number}",
+            country="NL",
+            zone=like.zone,
+            group=like.group,
+            calendar=like.calendar,
+            connection=like.connection,
+            erp_id=f"x{number}",
+        )
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT + timedelta(hours=2))
+    many = statements(rosa, "/entities/NLDT/?month=2026-05")
+    assert len(many) == len(few)
+    answer = rosa.get("/entities/NLDT/?month=2026-05")
+    assert answer.content.decode().count('<li class="is-said" id="remark-') == 40

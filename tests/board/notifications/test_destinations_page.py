@@ -1,0 +1,227 @@
+"""The pages of destinations: what they ask, what they refuse, what they never show, and what a test post answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from alerts.channels import state as channel_state
+from alerts.models import Delivery, Destination
+from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
+from alerts.outbox.sending import send_due_posts
+from alerts.routing.router import route_to_destinations
+from entities.models import Group, Membership, Person
+from tests.alerts.channels.destination_builders import PATHS, SECRET, save_place
+from tests.db_builders import Meridian
+from tests.faults.http_sink import HttpSink, Reply
+from tests.faults.outbox_helpers import raise_notice, save_late_group
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sink() -> Iterator[HttpSink]:
+    cache.clear()
+    with HttpSink() as running:
+        yield running
+
+
+@pytest.fixture
+def group() -> Meridian:
+    return save_late_group()
+
+
+def administrator_of(code: str) -> Client:
+    made = Person.objects.create(email=f"ada.{code.lower()}@meridian.test", name="Ada Lund")
+    Membership.objects.create(
+        person=made, role=Membership.Role.ADMINISTRATOR, group=Group.objects.get(code=code)
+    )
+    client = Client()
+    client.force_login(made)
+    return client
+
+
+def form(sink: HttpSink, kind: str = "slack", **more: Any) -> dict[str, Any]:
+    told = {
+        "name": "#close",
+        "kind": kind,
+        "group": "EUROPE",
+        "kinds": ["alert"],
+        "url": sink.url(PATHS.get(kind, "/x")),
+    }
+    return told | more
+
+
+def test_a_destination_is_made_and_its_address_never_seen_again(group: Meridian, sink: HttpSink) -> None:
+    client = administrator_of("EUROPE")
+    answer = client.post("/alerts/destinations/add/", form(sink), follow=True)
+    assert answer.status_code == 200
+    place = Destination.objects.get()
+    assert (place.url, place.kinds, place.group.code) == (sink.url(PATHS["slack"]), ["alert"], "EUROPE")
+    for page in ("", f"{place.uid}/", "add/"):
+        assert SECRET not in client.get(f"/alerts/destinations/{page}").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"name": " \u202e "}, "name", "Give it a name"),
+        ({"name": "x" * 81}, "name", "80 letters"),
+        ({"kind": "pager"}, "kind", "Choose where"),
+        ({"group": "UK"}, "group", "that you administer"),
+        ({"group": "NOBODY"}, "group", "that you administer"),
+        ({"kinds": []}, "kinds", "at least one"),
+        ({"kinds": ["nonsense"]}, "kinds", "at least one"),
+        ({"url": ""}, "url", "Paste the address"),
+        ({"url": "https://meridian.webhook.office.com/x", "kind": "teams"}, "url", "retired"),
+        ({"url": "https://evil.test/" + SECRET}, "url", "hooks.slack.com"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field(
+    group: Meridian, sink: HttpSink, wrong: dict[str, Any], field: str, said: str
+) -> None:
+    answer = administrator_of("EUROPE").post("/alerts/destinations/add/", form(sink, **wrong))
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert f'id="{field}-problem"' in text
+    assert said in text
+    assert SECRET not in text
+    assert not Destination.objects.exists()
+
+
+def test_two_of_one_name_in_a_group_are_refused_and_one_that_was_removed_is_no_twin(
+    group: Meridian, sink: HttpSink
+) -> None:
+    client = administrator_of("EUROPE")
+    client.post("/alerts/destinations/add/", form(sink))
+    assert client.post("/alerts/destinations/add/", form(sink)).status_code == 422
+    client.post(f"/alerts/destinations/{Destination.objects.get().uid}/remove/")
+    assert client.post("/alerts/destinations/add/", form(sink)).status_code == 303
+    assert Destination.objects.filter(removed_at=None).count() == 1
+
+
+def test_a_secret_is_shown_once(group: Meridian, sink: HttpSink) -> None:
+    client = administrator_of("EUROPE")
+    answer = client.post("/alerts/destinations/add/", form(sink, "webhook"))
+    place = Destination.objects.get()
+    first = place.secret
+    assert first in answer.content.decode()
+    assert answer["Cache-Control"] == "no-store"
+    assert first not in client.get("/alerts/destinations/").content.decode()
+    answer = client.post(f"/alerts/destinations/{place.uid}/secret/")
+    place.refresh_from_db()
+    second, before = place.secret.split()
+    assert before == first
+    assert second in answer.content.decode()
+    assert first not in answer.content.decode()
+    client.post(f"/alerts/destinations/{place.uid}/secret/")
+    place.refresh_from_db()
+    assert first not in place.secret
+
+
+def test_another_address_is_tried_at_once_with_what_waited(group: Meridian, sink: HttpSink) -> None:
+    place = save_place("slack", sink, "EUROPE")
+    route_to_destinations([raise_notice(group)], timezone.now())
+    sink.judge = lambda came: Reply(404 if SECRET in came.path else 200)
+    send_due_posts(timezone.now())
+    assert not sink.taken
+    client = administrator_of("EUROPE")
+    url = sink.url("/services/T1/B1/another")
+    answer = client.post(
+        f"/alerts/destinations/{place.uid}/",
+        {"name": place.name, "group": "EUROPE", "kinds": ["alert"], "url": url},
+    )
+    assert answer.status_code == 303
+    assert send_due_posts(timezone.now()) == 1
+    assert sink.taken[0].path == "/services/T1/B1/another"
+
+
+@pytest.mark.parametrize(
+    ("verb", "reason"), [("switch", DESTINATION_DISABLED), ("remove", DESTINATION_REMOVED)]
+)
+def test_what_waits_for_one_that_is_off_or_gone_is_let_go_of(
+    group: Meridian, sink: HttpSink, verb: str, reason: str
+) -> None:
+    place = save_place("slack", sink, "EUROPE")
+    route_to_destinations([raise_notice(group)], timezone.now())
+    client = administrator_of("EUROPE")
+    client.post(f"/alerts/destinations/{place.uid}/{verb}/", {"on": "no"})
+    waiting = Delivery.objects.get()
+    assert (waiting.state, waiting.lines.get().left_out) == ("cancelled", reason)
+    assert send_due_posts(timezone.now()) == 0
+    if verb == "switch":
+        client.post(f"/alerts/destinations/{place.uid}/switch/", {"on": "yes"})
+        assert Destination.objects.get().enabled
+    else:
+        assert client.get(f"/alerts/destinations/{place.uid}/").status_code == 404
+        assert bytes(Destination.objects.get().sealed_url) == b""
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (200, "has taken a test post"),
+        (404, "does not want our posts. 127.0.0.1"),
+        (400, "cannot use what we post"),
+        (503, "could not take it just now"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["teams", "slack", "webhook"])
+def test_a_test_post_says_what_was_answered(
+    group: Meridian, sink: HttpSink, kind: str, status: int, said: str
+) -> None:
+    place = save_place(kind, sink, "EUROPE")
+    sink.judge = lambda came: Reply(status, came.path.encode())
+    client = administrator_of("EUROPE")
+    text = client.post(f"/alerts/destinations/{place.uid}/try/", follow=True).content.decode()
+    assert said in text
+    assert SECRET not in text
+    assert b"Ada Lund" in sink.seen[0].body
+    again = client.post(f"/alerts/destinations/{place.uid}/try/", follow=True).content.decode()
+    assert "has just had one" in again
+    assert len(sink.seen) == 1
+
+
+def test_the_list_takes_as_many_queries_for_many_as_for_one(group: Meridian, sink: HttpSink) -> None:
+    client = administrator_of("EUROPE")
+
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get("/alerts/destinations/").status_code == 200
+        return len(queries)
+
+    save_place("slack", sink, "EUROPE", name="one")
+    client.get("/alerts/destinations/")
+    few = asked()
+    for number in range(12):
+        save_place("webhook", sink, "EUROPE", name=f"{number}")
+    route_to_destinations([raise_notice(group)], timezone.now())
+    send_due_posts(timezone.now(), apart=timedelta(0))
+    assert asked() == few
+
+
+def test_the_command_shows_destinations(group: Meridian, sink: HttpSink) -> None:
+    save_place("slack", sink, name="#close")
+    route_to_destinations([raise_notice(group)], timezone.now())
+    sink.judge = lambda _: Reply(410)
+    send_due_posts(timezone.now())
+    out = StringIO()
+    call_command("mails", "show", stdout=out)
+    assert "To #close: 1 message waits, 0 cannot be sent, paused for " in out.getvalue()
+    assert "answered 410" in out.getvalue()
+    assert SECRET not in out.getvalue()
+    sink.judge = lambda _: Reply(400)
+    channel_state.reset_channel(Destination.objects.get().channel)
+    send_due_posts(timezone.now())
+    call_command("mails", "show", stdout=out)
+    assert "Cannot be sent to #close:" in out.getvalue()

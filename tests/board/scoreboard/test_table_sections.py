@@ -1,0 +1,139 @@
+"""Headings over the rows: every row stands under one of them, roll-ups add up, and folds are kept as they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection, Folds, sections
+from board.web.board_query import GROUPINGS
+from closing.judging.standing import JudgingPolicy
+from closing.scoreboard.board import GroupNode, Scoreboard
+from closing.scoreboard.row import Row
+from tests.builders import CLOSED, ON_HOLD, OPEN, board, row, story, worked_example
+from tests.hypothesis_profiles import examples
+from tests.sample_entities import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST
+
+TREE = (*GROUPS, GroupNode("NORDICS", "Nordics", "EUROPE"), GroupNode("BALTICS", "Baltics", "NORDICS"))
+
+
+def names(of: Scoreboard, by: str = "group") -> list[str]:
+    return [each.name for each in sections(of, by)]
+
+
+def test_the_group_furthest_behind_comes_first() -> None:
+    found = sections(worked_example(), "group")
+    assert [(each.name, each.closed, each.entities, each.behind) for each in found] == [
+        ("Continental Europe", 0, 1, "furthest behind +3d"),
+        ("Americas", 0, 1, "furthest behind +1d"),
+        ("United Kingdom", 2, 2, ""),
+    ]
+
+
+def test_by_owner_erp_and_nothing() -> None:
+    of = worked_example()
+    assert names(of, "owner") == ["Sanne de Wit", "Dana Whitfield", "Amira Hale"]
+    assert names(of, "erp") == ["meridian-prod"]
+    assert names(of, "none") == [""]
+    nobody = board([replace(each, owner="", connection="") for each in of.rows])
+    assert (names(nobody, "owner"), names(nobody, "erp")) == (["Nobody"], ["No ERP"])
+
+
+def test_without_a_row_there_is_no_heading() -> None:
+    assert [sections(board([]), by) for by in GROUPINGS] == [[], [], [], []]
+
+
+def test_a_group_that_only_holds_another_one_is_named_in_it() -> None:
+    rows = [
+        replace(row(NLDT, *story(NLDT, None)), group="BALTICS"),
+        row(UKHC, *story(UKHC, CLOSED, "2026-06-05 16:00")),
+    ]
+    found = sections(board(rows, groups=TREE), "group")
+    assert [(each.key, each.name, each.depth) for each in found] == [
+        ("BALTICS", "Continental Europe › Nordics › Baltics", 0),
+        ("UK", "United Kingdom", 0),
+    ]
+
+
+def test_what_is_not_confirmed_is_not_counted_as_closed() -> None:
+    stale = row(UKHC, *story(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
+    held = row(
+        UKRT, *story(UKRT, ON_HOLD, "2026-06-05 16:00"), policy=JudgingPolicy(on_hold_counts_as_closed=True)
+    )
+    other = row(USRT, ("2026-06-12 11:00", OPEN))
+    found = {each.key: each for each in sections(board([stale, held, other]), "group")}
+    assert (found["UK"].closed, found["UK"].entities) == (1, 2)
+    assert found["UK"].note == "1 on hold counted as closed, 1 not confirmed"
+
+
+@st.composite
+def boards(draw: st.DrawFn) -> Scoreboard:
+    rows: list[Row] = []
+    for who in WIDER_CAST:
+        if not draw(st.booleans()):
+            continue
+        reads = draw(st.sampled_from((story(who, None), story(who, CLOSED, "2026-06-05 16:00"), ())))
+        age = draw(st.sampled_from(("2026-06-12 11:58", "2026-06-12 09:12")))
+        made = row(who, *reads, read_at=age)
+        group = draw(st.sampled_from([who.group, *(node.code for node in TREE)]))
+        rows.append(replace(made, group=group, owner=draw(st.sampled_from((who.owner, "", "Zoë")))))
+    return board(rows, groups=TREE)
+
+
+@examples(150)
+@given(boards(), st.sampled_from(sorted(GROUPINGS)))
+def test_every_row_stands_under_one_heading_and_roll_ups_add_up(of: Scoreboard, by: str) -> None:
+    found = sections(of, by)
+    assert sorted(each.code for section in found for each in section.rows) == sorted(
+        each.code for each in of.rows
+    )
+    keys = [section.key for section in found]
+    assert len(set(keys)) == len(keys)
+    for at, section in enumerate(found):
+        assert set(section.above) <= set(keys[:at]), "a heading stands below those it belongs to"
+        below = [each for each in found if section.key in (each.key, *each.above)]
+        rows = [each for part in below for each in part.rows]
+        if section.name:
+            assert section.entities == len(rows)
+            assert section.closed == sum(each.fresh and each.counts_as_closed for each in rows)
+        assert found[at : at + len(below)] == below, "what belongs to a heading follows it without a gap"
+
+
+# --- folds ----------------------------------------------------------------------------------------------------------
+
+KEYS = st.text("ABCdef019-_", min_size=1, max_size=12)
+
+
+@given(st.sets(KEYS), st.sets(KEYS))
+def test_folds_are_remembered_as_they_were(folded: set[str], opened: set[str]) -> None:
+    folds = Folds(frozenset(folded), frozenset(opened))
+    assert Folds.from_text(folds.text) == folds
+
+
+@given(st.text(max_size=3000))
+def test_any_cookie_is_some_folds(text: str) -> None:
+    folds = Folds.from_text(text)
+    assert all(len(key) <= 40 for key in folds.folded | folds.opened)
+    assert Folds.from_text(folds.text) == folds
+
+
+@pytest.mark.parametrize(("rows", "shut"), [(FOLD_THRESHOLD, False), (FOLD_THRESHOLD + 1, True)])
+def test_headings_of_a_large_board_start_folded(rows: int, shut: bool) -> None:
+    uk = BoardSection("UK", "United Kingdom", 0, (), ())
+    assert Folds().shut(uk, rows) is shut
+    opened = Folds().toggled("UK", fold=False)
+    assert not opened.shut(uk, rows)
+    folded = opened.toggled("UK", fold=True)
+    assert folded.shut(uk, rows)
+    assert "UK" not in folded.opened
+    assert not Folds().shut(replace(uk, name=""), FOLD_THRESHOLD + 1), (
+        "rows without a heading cannot be folded away"
+    )
+
+
+@pytest.mark.parametrize("key", ["", "a" * 41, "a b", "a.b", "a~b", "<b>", "ä/ö"])
+def test_what_is_no_key_folds_nothing(key: str) -> None:
+    assert Folds().toggled(key, fold=True) == Folds()

@@ -1,0 +1,267 @@
+"""The wall screen through HTTP: its round, its verdict under filters, and what it must not show."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from board.scoreboard.wall import MAX_SCREENS, ROWS_PER_SCREEN
+from entities.models import LegalEntity, Membership, Person
+from tests.builders import CLOSED, OPEN, WORKED_AT
+from tests.db_builders import (
+    BUSY_AT,
+    Meridian,
+    person,
+    play_the_worked_example,
+    save_a_busy_group,
+    save_group,
+)
+from tests.sample_entities import Who
+
+pytestmark = pytest.mark.django_db
+
+
+class Clock:
+    """What the door reads; tests turn it."""
+
+    def __init__(self) -> None:
+        self.at = WORKED_AT
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("board.web.board_request.now", clock)
+    return clock
+
+
+@pytest.fixture
+def meridian(db: None) -> Meridian:
+    group = save_group()
+    play_the_worked_example(group)
+    return group
+
+
+@pytest.fixture
+def busy(db: None, clock: Clock) -> Client:
+    save_a_busy_group()
+    clock.at = BUSY_AT
+    return signed_in(person())
+
+
+def signed_in(somebody: Person) -> Client:
+    client = Client()
+    client.force_login(somebody)
+    return client
+
+
+def ask(client: Client, query: str = "") -> HttpResponse:
+    answer = client.get(f"/wall/{query}")
+    assert answer.status_code == 200
+    return answer  # type: ignore[return-value]
+
+
+def text_of(answer: HttpResponse) -> str:
+    return re.sub(r"\s+", " ", answer.content.decode())
+
+
+def verdict(text: str) -> str:
+    found = re.search(r"<h1[^>]*>([^<]+)</h1>", text)
+    assert found is not None
+    return found[1]
+
+
+def names(text: str) -> list[str]:
+    return re.findall(r'<li class="[^"]*"> <b[^>]*>([^<]+)</b>', text)
+
+
+# --- the round ----------------------------------------------------------------------------------------------------
+
+
+def test_few_entities_are_one_screen_that_renews_itself(meridian: Meridian) -> None:
+    answer = ask(signed_in(person()))
+    text = text_of(answer)
+    assert answer["Refresh"] == "20; url=/wall/"
+    assert names(text) == ["EU DTC BV", "US Retail Inc", "UK HoldCo", "UK Retail Ltd"]
+    assert verdict(text) == "Not closed: 2 of 4 outstanding"
+    assert "renewed every 20 s" in text
+    assert re.search(r"<time datetime=\"2026-06-12T12:00:00Z\">13:00</time>", text)
+
+
+def test_many_begin_with_those_furthest_behind_and_go_on_by_group_and_back(busy: Client) -> None:
+    seen, headings, url = [], [], "/wall/"
+    for number in (1, 2, 3):
+        answer = busy.get(url)
+        text = text_of(answer)  # type: ignore[arg-type]
+        assert f"{number} of 3" in text
+        seen.append(names(text))
+        headings += re.findall(r"<h2><span>([^<]+)</span>", text)
+        url = answer["Refresh"].partition("url=")[2]
+    assert url == "/wall/"
+    assert seen[0][:2] == ["EU DTC BV", "Ibérica SL"]
+    assert headings == ["Continental Europe", "United Kingdom", "Americas"]
+    waited_for = set(seen[0])
+    assert {name for screen in seen[1:] for name in screen} == waited_for  # who is closed is in a fraction
+    assert "UK HoldCo" not in waited_for
+
+
+def test_filters_grouping_month_and_moment_are_kept_from_screen_to_screen(busy: Client) -> None:
+    query = "?month=2026-05&at=2026-06-17T10%3A42%2B01%3A00&erp=meridian-prod&by=owner"
+    answer = ask(busy, query)
+    to = answer["Refresh"].removeprefix("20; url=/wall/")
+    assert to == f"{query}&screen=2"
+    text = text_of(ask(busy, to))
+    assert "2 of " in text
+    assert "As known then" in text
+    assert "ERP: meridian-prod" in text
+
+
+@pytest.mark.parametrize("number", ["0", "99", "x", "-1", "1.5", "٣", "9" * 50])
+def test_a_screen_that_is_none_is_the_first(busy: Client, number: str) -> None:
+    assert "1 of 3" in text_of(ask(busy, f"?screen={number}"))
+
+
+def many(count: int) -> None:
+    cast = [
+        Who(
+            f"E{n:03}",
+            f"Entity {n}",
+            "GB",
+            "Europe/London",
+            ("UK", "EUROPE")[n % 2],
+            "Amira Hale",
+            "",
+            "",
+            "",
+        )
+        for n in range(count)
+    ]
+    group = save_group(cast)
+    group.read("2026-06-12 11:58", {who.code: OPEN for who in cast})
+
+
+def test_a_round_ends_and_counts_whom_it_leaves_out() -> None:
+    many(200)
+    client = signed_in(person())
+    text = text_of(ask(client))
+    assert f"1 of {MAX_SCREENS}" in text
+    last = ask(client, f"?screen={MAX_SCREENS}")
+    assert last["Refresh"] == "20; url=/wall/"
+    shown = set()
+    for number in range(1, MAX_SCREENS + 1):
+        on_it = names(text_of(ask(client, f"?screen={number}")))
+        assert len(on_it) <= ROWS_PER_SCREEN
+        shown |= set(on_it)
+    found = re.search(r"(\d+) more outstanding, not shown", text)
+    assert found is not None
+    assert len(shown) + int(found[1]) >= 200
+    assert 0 < int(found[1]) < 200
+
+
+def test_it_costs_the_same_few_statements_at_any_size_and_writes_nothing() -> None:
+    many(40)
+    client = signed_in(person())
+    ask(client)
+    counts = []
+    for query in ("", "?screen=2", "?group=UK"):
+        with CaptureQueriesContext(connection) as counted:
+            ask(client, query)
+        assert all(each["sql"].lstrip().upper().startswith(("SELECT", "WITH")) for each in counted)
+        counts.append(len(counted))
+    assert len(set(counts)) == 1
+    assert counts[0] <= 18
+
+
+# --- the verdict --------------------------------------------------------------------------------------------------
+
+
+def test_all_closed_is_calm_and_full_screen(meridian: Meridian, clock: Clock) -> None:
+    meridian.read("2026-06-12 11:59", dict.fromkeys(meridian.entities, CLOSED))
+    client = signed_in(person())
+    text = text_of(ask(client))
+    assert verdict(text) == "Group closed on 12 June, 1 day late"
+    assert "4 entities closed and confirmed. Nothing left to do." in text
+    assert "all-closed" in text
+    assert names(text) == []
+    clock.at += timedelta(hours=1)  # nobody has confirmed it since
+    text = text_of(ask(client))
+    assert "all-closed" not in text
+    assert verdict(text) == "Not known: 4 of 4 cannot be confirmed (4 stale)"
+    assert len(names(text)) == 4
+    assert text.count("as of 12:59") == 4
+
+
+@pytest.mark.parametrize("path", ["/wall/", "/"])
+def test_only_the_lateness_is_an_alarm_and_no_name_that_reads_like_one(meridian: Meridian, path: str) -> None:
+    LegalEntity.objects.filter(code="UKRT").update(name="Zeta 40 days past Ltd")
+    meridian.read("2026-06-12 11:59", {"UKHC": CLOSED, "UKRT": OPEN, "USRT": CLOSED, "NLDT": OPEN})
+    text = signed_in(person()).get(path).content.decode()
+    assert (
+        '<b class="strong">EU DTC BV</b> and Zeta 40 days past Ltd hold the group up, '
+        '<b class="alert">3 days past</b> their 9 June deadline.'
+    ) in text
+
+
+def test_a_part_of_what_one_sees_is_never_called_the_group(meridian: Meridian) -> None:
+    text = text_of(ask(signed_in(person()), "?group=UK"))
+    assert verdict(text) == "United Kingdom: closed on 8 June, 1 day early"
+    text = text_of(ask(signed_in(Person.objects.get(name="Rosa Bell")), "?owner=Amira+Hale"))
+    assert verdict(text) == "Owner: Amira Hale: closed on 8 June, 1 day early"
+
+
+@pytest.mark.parametrize(
+    "query", ["?state=closed", "?show=stale", "?level=closed_on_time", "?state=closed&sort=name"]
+)
+def test_a_filter_on_states_makes_no_verdict_of_its_own(meridian: Meridian, query: str) -> None:
+    text = text_of(ask(signed_in(person()), query))
+    assert "all-closed" not in text
+    assert "Not closed: 2 of 4 outstanding" in text or "Nobody to show" in text
+
+
+def test_who_sees_the_uk_sees_nothing_of_the_rest(meridian: Meridian) -> None:
+    client = signed_in(person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
+    text = text_of(ask(client))
+    assert verdict(text) == "Group closed on 8 June, 1 day early"
+    for foreign in (
+        "EU DTC BV",
+        "US Retail",
+        "Americas",
+        "Continental Europe",
+        "Meridian Group",
+        "outstanding",
+    ):
+        assert foreign not in text
+    assert "Nobody to show" in text_of(ask(client, "?group=EUROPE"))
+    assert "Continental Europe" not in text_of(ask(client, "?group=EUROPE"))
+
+
+def test_without_a_role_the_next_step_is_named(meridian: Meridian) -> None:
+    text = text_of(ask(signed_in(person("nina@meridian.test", "Nina", group=None))))
+    assert verdict(text) == "You have no entities yet"
+
+
+def test_there_is_no_control_and_nothing_inline(busy: Client) -> None:
+    text = text_of(ask(busy))
+    assert not re.search(r"<button|<form|<input|<select|<script|<style|\sstyle=|http-equiv", text)
+    assert re.findall(r"<a [^>]*>", text) == ['<a class="skip" href="/">']
+
+
+def test_a_name_is_text_and_cannot_turn_the_refresh_elsewhere(meridian: Meridian) -> None:
+    LegalEntity.objects.filter(code="NLDT").update(name='"><script>alert(1)</script>')
+    client = signed_in(person())
+    assert "<script>alert" not in text_of(ask(client))
+    answer = ask(client, "?q=x%0D%0ASet-Cookie%3A+a%3Db;url=//evil.test")
+    assert answer["Refresh"].startswith("20; url=/wall/?q=x%0D%0ASet-Cookie%3A+a%3Db%3Burl%3D%2F%2Fevil.test")
+
+
+def test_signed_out_the_login_comes_back_to_the_wall(meridian: Meridian) -> None:
+    assert Client().get("/wall/?group=UK")["Location"] == "/login/?next=/wall/%3Fgroup%3DUK"

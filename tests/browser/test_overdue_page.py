@@ -1,0 +1,148 @@
+"""The escalation queue in real Chromium: every designed state, wide and narrow, light and dark, checked by axe."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from entities.models import LegalEntity, Membership
+from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
+from tests.browser.browser_user import Database, NewReader, Reader, every_look
+from tests.browser.test_board import no_entities, nothing_read, worked
+from tests.builders import CLOSED, MAY, OPEN, utc
+from tests.db_builders import BUSY_AT, person, save_a_busy_group, save_group
+
+ClockAt = Callable[[datetime], None]
+
+
+def busy() -> datetime:
+    save_a_busy_group()
+    nadia = person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+    said = utc("2026-06-16 09:30")
+    set_overdue_reason(
+        nadia, "NLDT", MAY, "bank_or_statement_missing", "IC balance with US Retail open", said
+    )
+    set_expected_close(nadia, "NLDT", MAY, utc("2026-06-18 00:00").date(), "once the bank file is in", said)
+    acknowledge(nadia, "NLDT", MAY, "Called Sanne: the bank resends the file tonight.", said)
+    set_expected_close(
+        nadia, "FRSA", utc("2026-04-01 00:00").date(), utc("2026-06-16 00:00").date(), "", said
+    )
+    LegalEntity.objects.filter(code="DEVT").update(owner=None)
+    return BUSY_AT
+
+
+def nothing_late() -> datetime:
+    group = save_group()
+    group.read("2026-06-03 12:00", dict.fromkeys(group.entities, OPEN))
+    return utc("2026-06-03 12:04")
+
+
+def all_closed() -> datetime:
+    group = save_group()
+    group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
+    group.read("2026-06-08 12:00", dict.fromkeys(group.entities, CLOSED))
+    return utc("2026-06-08 12:04")
+
+
+def stale() -> datetime:
+    save_a_busy_group()
+    return BUSY_AT + timedelta(hours=3)
+
+
+STATES = {
+    busy: "6 entities are past the alert line",
+    worked: "Nobody is past the alert line",
+    nothing_late: "Nobody is past the alert line",
+    all_closed: "Nobody is past the alert line",
+    stale: "6 entities are past the alert line",
+    nothing_read: "Nobody is known to be past the alert line",
+    no_entities: "Nobody closes May 2026",
+}
+
+
+def enter(reader: Reader, path: str = "/past-deadline/") -> Reader:
+    """Come to the queue as Rosa."""
+    reader.log_in(path=path)
+    return reader
+
+
+@every_look
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_every_designed_state(
+    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(state, person))
+    reader = enter(new_reader())
+    expect(reader.page.locator("h2").first).to_have_text(STATES[state])
+    reader.look_from_everywhere(f"queue-{state.__name__}")
+
+
+def test_an_acknowledgement_is_given_on_the_page(
+    new_reader: NewReader, clock_at: ClockAt, story: Database
+) -> None:
+    """Without scripts: the form posts, the page comes back and says who acknowledged what."""
+    clock_at(story(busy, person))
+    reader = enter(new_reader(javascript=False))
+    queued = reader.page.locator("#queued-USRT")
+    expect(queued).to_contain_text("Nobody has acknowledged this")
+    queued.get_by_text("Acknowledge", exact=False).locator("visible=true").last.click()
+    queued.get_by_label("What happens next (optional)").fill("Dana closes it tonight")
+    reader.picture("queue-acknowledge")
+    queued.get_by_role("button", name="Say that I look after it").click()
+    reader.page.wait_for_url(lambda url: "/past-deadline/" in url)
+    expect(reader.page.locator("#queued-USRT")).to_contain_text(
+        "Acknowledged by Rosa Bell, 10:42: “Dana closes it tonight”"
+    )
+    expect(reader.page.locator(".verdict")).to_contain_text("4 not acknowledged.")
+    reader.picture("queue-acknowledged")
+
+
+@pytest.mark.parametrize("widths", [(360,), pytest.param((768, 1024, 2560), marks=pytest.mark.slow)], ids=str)
+def test_filters_and_months_together_at_any_width(
+    widths: tuple[int, ...], new_reader: NewReader, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(busy, person))
+    reader = enter(new_reader(dark=True))
+    reader.page.get_by_text("Filters", exact=True).click()
+    reader.page.get_by_label("Group").select_option("EUROPE")
+    expect(reader.page.locator(".queued")).to_have_count(4)
+    expect(reader.page.get_by_text("Only Group: Continental Europe")).to_be_visible()
+    for width in widths:
+        reader.look(width, "dark")
+        reader.picture(f"queue-filtered-{width}")
+        reader.assert_accessible()
+        reader.assert_no_sideways_scroll()
+    reader.page.get_by_role("link", name="Clear").click()
+    expect(reader.page.locator(".queued")).to_have_count(6)
+
+
+def test_the_past_is_marked(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, person))
+    reader = enter(new_reader(), "/past-deadline/?at=2026-06-16")
+    expect(reader.page.get_by_text("This is the past:")).to_be_visible()
+    expect(reader.page.locator(".queued").first).to_contain_text("Distribution SAS")
+    reader.assert_accessible()
+    reader.picture("queue-past")
+    reader.page.get_by_role("link", name="Back to now").first.click()
+    expect(reader.page.get_by_text("This is the past:")).to_have_count(0)
+
+
+def test_the_queue_prints_whole_cards(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, person))
+    reader = enter(new_reader())
+    reader.page.emulate_media(media="print", color_scheme="light")
+    for gone in (".top", ".tools", ".filters", ".acknowledge"):
+        expect(reader.page.locator(gone).first).to_be_hidden()
+    expect(reader.page.locator("#queued-NLDT")).to_contain_text("sanne.de.wit@meridian.test")
+    sheet = reader.page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page[^s]", sheet)) == 1
+    if folder := os.environ.get("CLOSEBOARD_PICTURES"):
+        Path(folder, "queue.pdf").write_bytes(sheet)
+    reader.page.set_viewport_size({"width": 1047, "height": 725})
+    reader.picture("queue-print")

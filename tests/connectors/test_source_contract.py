@@ -1,0 +1,183 @@
+"""What every connector promises (connectors.source.LedgerSource): one suite, both ERPs, over real HTTP."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from closing.calendar.days import DateSpan
+from closing.facts.readings import GapReason, PeriodType, ReadResult
+from connectors.odata.entra import TokenCache
+from connectors.registry import build_source
+from connectors.source import CompanyRef
+from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
+from infra.outbound.requests import RequestLimits
+from simulator.run import Running
+from tests.connectors.simulator_sources import (
+    CAST,
+    KINDS,
+    MAY,
+    SPRING,
+    gap,
+    gaps,
+    of,
+    seen,
+    settings,
+    sockets_opened,
+    source,
+    wanted,
+)
+
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+
+
+def may(kind: str, sim: Running, **changes: Any) -> ReadResult:
+    return source(kind, sim.url, **changes).read(wanted(kind), MAY)
+
+
+def test_reads_every_wanted_company_and_no_other(kind: str, sim: Running) -> None:
+    harvest = source(kind, sim.url).read(wanted(kind)[:1], SPRING)
+    assert seen(harvest) == {CAST[kind][0]}
+    assert harvest.gaps == ()
+    assert len(harvest.companies) == len(CAST[kind])
+
+
+def test_reads_the_periods_that_touch_the_span(kind: str, sim: Running) -> None:
+    for first, last, months in [(15, 16, [5]), (1, 31, [5])]:
+        span = DateSpan(date(2026, 5, first), date(2026, 5, last))
+        for erp_id in CAST[kind]:
+            readings = of(source(kind, sim.url).read(wanted(kind), span), erp_id)
+            assert [reading.span.first.month for reading in readings] == months
+    harvest = source(kind, sim.url).read(wanted(kind), SPRING)
+    assert [reading.span for reading in of(harvest, CAST[kind][0])] == [
+        DateSpan(date(2026, 4, 1), date(2026, 4, 30)),
+        DateSpan(date(2026, 5, 1), date(2026, 5, 31)),
+        DateSpan(date(2026, 6, 1), date(2026, 6, 30)),
+    ]
+    assert {reading.type for reading in harvest.readings} == {PeriodType.OPERATING}
+    assert {reading.year for reading in harvest.readings} == {"2026"}
+
+
+def test_companies_are_named_without_case_and_answered_as_asked(kind: str, sim: Running) -> None:
+    asked = [CompanyRef(erp_id.swapcase()) for erp_id in CAST[kind]]
+    harvest = source(kind, sim.url).read(asked, MAY)
+    assert seen(harvest) == {one.erp_id for one in asked}
+    assert {one.name.casefold() for one in harvest.companies} >= {"uk holdco"} or kind == "business_central"
+
+
+def test_a_company_asked_for_twice_is_read_once(kind: str, sim: Running) -> None:
+    name = CAST[kind][0]
+    harvest = source(kind, sim.url).read([CompanyRef(name), CompanyRef(name.lower()), CompanyRef(name)], MAY)
+    assert len(harvest.readings) == 1
+
+
+def test_two_reads_of_an_unchanged_erp_are_equal(kind: str, sim: Running) -> None:
+    first, second = may(kind, sim), may(kind, sim)
+    assert first.readings == second.readings
+    assert (first.pages, first.rows) == (second.pages, second.rows)
+
+
+def test_keys_are_unique_within_a_company_and_stay(kind: str, sim: Running) -> None:
+    year = DateSpan(date(2025, 1, 1), date(2026, 12, 31))
+    sim.set_profile(row_order="shuffled")
+    harvest = source(kind, sim.url).read(wanted(kind), year)
+    keys = [(reading.erp_id, reading.erp_key) for reading in harvest.readings]
+    assert len(set(keys)) == len(keys) >= 24 * len(CAST[kind])
+    assert {(one.erp_id, one.erp_key) for one in may(kind, sim).readings} <= set(keys)
+
+
+def test_counts_its_work_and_tells_the_servers_clock(kind: str, sim: Running) -> None:
+    harvest = may(kind, sim)
+    assert harvest.pages >= 4
+    assert harvest.rows >= len(harvest.readings)
+    assert harvest.server_clock is not None
+    assert abs((harvest.server_clock - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_e17_a_company_the_erp_does_not_list_is_a_gap_and_the_others_are_read(
+    kind: str, sim: Running
+) -> None:
+    harvest = source(kind, sim.url).read([*wanted(kind), CompanyRef("Nobody Ltd")], MAY)
+    assert gaps(harvest) == {"Nobody Ltd": GapReason.MISSING}
+    assert seen(harvest) == set(CAST[kind])
+    assert gap(harvest).words.endswith((".", "company."))
+
+
+def test_pages_however_small_bring_the_same_readings(kind: str, sim: Running) -> None:
+    whole = source(kind, sim.url).read(wanted(kind), SPRING)
+    for link in ("skip_top", "skip", "skiptoken"):
+        sim.set_profile(finops_page_size=7, bc_page_size=4, next_link=link)
+        paged = source(kind, sim.url).read(wanted(kind), SPRING)
+        assert paged.readings == whole.readings
+        assert paged.pages > whole.pages
+
+
+def test_more_pages_than_the_cap_are_a_misread(kind: str, sim: Running) -> None:
+    sim.set_profile(finops_page_size=1, bc_page_size=1)
+    with pytest.raises(AnswerMisread, match="more than 5 pages"):
+        source(kind, sim.url, limits=RequestLimits(pages=5)).read(wanted(kind), SPRING)
+
+
+def test_one_token_serves_many_reads_of_many_connections(kind: str, sim: Running) -> None:
+    tokens = TokenCache()
+    for _ in range(5):
+        source(kind, sim.url, tokens=tokens).read(wanted(kind), MAY)
+    assert len(sim.requests("/oauth2/")) == 1
+
+
+def test_only_get_is_ever_sent_to_the_erp_e22(kind: str, sim: Running) -> None:
+    may(kind, sim)
+    log = sim.requests()
+    assert {entry["method"] for entry in log if "/oauth2/" not in entry["path"]} == {"GET"}
+    assert len(log) >= 5
+
+
+def test_a_wrong_secret_is_refused_in_words_for_people_and_never_told(
+    kind: str, sim: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = "s3cret+of/the=house"
+    with pytest.raises(AccessRefused, match="client secret is wrong") as refused:
+        may(kind, sim, secret=secret)
+    given = settings(kind, sim.url, secret=secret)
+    told = [str(refused.value), repr(refused.value), repr(given), repr(build_source(given)), caplog.text]
+    assert not [text for text in told if "s3cret" in text]
+    assert refused.value.status in {400, 401}
+
+
+def test_an_unknown_application_is_refused_in_other_words(kind: str, sim: Running) -> None:
+    with pytest.raises(AccessRefused, match="does not know this application"):
+        may(kind, sim, client_id="somebody-else")
+
+
+@pytest.mark.parametrize("tenant", ["", "../common", "a/b", "x?y", "tenant\r\nx"])
+def test_a_tenant_that_is_none_is_refused_before_any_request(kind: str, tenant: str, sim: Running) -> None:
+    with pytest.raises(AccessRefused, match="tenant"):
+        may(kind, sim, tenant=tenant)
+    assert sim.requests("/oauth2/") == []
+
+
+def test_nobody_listening_is_unavailable(kind: str, sim: Running) -> None:
+    url = "http://127.0.0.1:9199"
+    with pytest.raises(ServerUnavailable, match="no connection"):
+        source(kind, url).read(wanted(kind), MAY)
+
+
+def test_an_address_with_a_path_is_refused(kind: str, sim: Running) -> None:
+    with sockets_opened() as opened, pytest.raises(AccessRefused, match="origin"):
+        source(kind, f"{sim.url}/data").read(wanted(kind), MAY)
+    assert opened == []
+
+
+def test_settings_are_plain_values_and_the_connector_holds_no_state(kind: str, sim: Running) -> None:
+    one = source(kind, sim.url)
+    assert one.read(wanted(kind), MAY).readings == one.read(wanted(kind), MAY).readings
+
+
+def test_an_unknown_kind_is_named(kind: str, sim: Running) -> None:
+    with pytest.raises(ValueError, match="There is no connector of kind 'sap'"):
+        build_source(dataclasses.replace(settings(kind, sim.url), kind="sap"))

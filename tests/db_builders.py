@@ -1,0 +1,218 @@
+"""The cast in the database: groups, people, policies, and readings recorded as a connector's worker records them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from closing.calendar.days import DateSpan
+from closing.facts.base import NativePeriodFacts
+from closing.facts.readings import GapReason, PeriodReading, PeriodType, ReadGap, ReadResult
+from entities.models import Connection, Group, LegalEntity, Membership, Person, WorkCalendar
+from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, SyncAttempt
+from periods.recording.attempts import AttemptResult, begin_attempt
+from periods.recording.store import record_readings
+from tests.builders import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
+from tests.sample_entities import CAST, GROUPS, USRT, WIDER_CAST, Who
+
+PASSWORD = "a long enough password"
+CALENDARS = {"GB": "England", "NL": "Netherlands"}
+AGREED_AT = utc("2026-01-12 09:00")
+
+
+@dataclass
+class Meridian:
+    """The saved group: its connection, its entities by code, and how to read them."""
+
+    connection: Connection
+    entities: dict[str, LegalEntity] = field(default_factory=dict)
+
+    def read(
+        self,
+        at: str | datetime,
+        said: Mapping[str, NativePeriodFacts],
+        *,
+        span: DateSpan = MAY_DAYS,
+        gaps: Iterable[ReadGap] = (),
+    ) -> None:
+        """Record one good read at a moment of what the ERP said about the period of each entity."""
+        moment = utc(at) if isinstance(at, str) else at
+        attempt = begin_attempt(self.connection.pk, moment, lease=timedelta(minutes=5))
+        assert attempt is not None
+        name = f"Period {span.last.month}"
+        readings = tuple(
+            PeriodReading(
+                erp_id=self.entities[code].erp_id,
+                erp_key=f"Fiscal|{span.last.year}|{name}",
+                calendar="Fiscal",
+                year=str(span.last.year),
+                name=name,
+                span=span,
+                type=PeriodType.OPERATING,
+                facts=facts,
+            )
+            for code, facts in said.items()
+        )
+        gaps = tuple(gaps)
+        outcome = SyncAttempt.Outcome.PARTIAL if gaps else SyncAttempt.Outcome.OK
+        record_readings(
+            attempt, ReadResult(readings, gaps), span, AttemptResult(outcome, moment, rows=len(readings))
+        )
+
+
+def save_group(
+    cast: Iterable[Who] = CAST,
+    *,
+    first_is: int = 0,
+    stale_after: timedelta = timedelta(minutes=15),
+    own_n: Mapping[str, int] | None = None,
+    on_hold_counts: bool | None = None,
+    policy: bool = True,
+) -> Meridian:
+    """Save the group tree, these entities, the group's policy and US Retail's own agreed date.
+
+    `own_n` gives entities a working day of their own; without `policy` nobody has agreed any deadline.
+    """
+    groups: dict[str, Group] = {}
+    for node in GROUPS:
+        parent = groups.get(node.parent)
+        path = f"{parent.path if parent else ''}{node.code}/"
+        groups[node.code] = Group.objects.create(code=node.code, name=node.name, parent=parent, path=path)
+    cast = tuple(cast)
+    calendars = {
+        code: WorkCalendar.objects.create(
+            code=code, name=CALENDARS.get(code, code), country=code, subdivision="ENG" if code == "GB" else ""
+        )
+        for code in {who.country for who in cast}
+    }
+    connection = Connection.objects.create(
+        name="meridian-prod",
+        kind=Connection.Kind.FINOPS,
+        base_url="https://meridian.operations.dynamics.com",
+        tenant="meridian",
+        client_id="simulator",
+        stale_after_seconds=int(stale_after.total_seconds()),
+    )
+    if policy:
+        agreed = DeadlinePolicy.objects.create(
+            code="GROUP-CLOSE", name="Group close", group=groups["MERIDIAN"]
+        )
+        PolicyVersion.objects.create(
+            policy=agreed,
+            number=1,
+            rule="workday",
+            n=6,
+            first_is=first_is,
+            on_hold_counts_as_closed=on_hold_counts,
+            set_at=AGREED_AT,
+        )
+    people: dict[str, Person] = {}
+    saved = Meridian(connection)
+    for who in cast:
+        if who.owner not in people:
+            people[who.owner] = Person.objects.create(
+                email=f"{who.owner.replace(' ', '.').lower()}@meridian.test", name=who.owner
+            )
+        saved.entities[who.code] = LegalEntity.objects.create(
+            code=who.code,
+            name=who.name,
+            country=who.country,
+            zone=who.zone,
+            group=groups[who.group],
+            calendar=calendars[who.country],
+            owner=people[who.owner],
+            connection=connection,
+            erp_id=who.code.lower(),
+        )
+        if who.code == USRT.code and policy:
+            AgreedDate.objects.create(
+                entity=saved.entities[who.code],
+                reporting_month=MAY,
+                due_on=date(2026, 6, 11),
+                reason="new warehouse system",
+                agreed_by="R. Bell",
+                set_at=AGREED_AT,
+            )
+    for code, n in (own_n or {}).items():
+        own = DeadlinePolicy.objects.create(
+            code=f"{code}-CLOSE", name=f"{code} close", entity=saved.entities[code]
+        )
+        PolicyVersion.objects.create(
+            policy=own, number=1, rule="workday", n=n, first_is=first_is, set_at=AGREED_AT
+        )
+    return saved
+
+
+def play_the_worked_example(group: Meridian) -> None:
+    """The reads of the worked example up to 12 June 2026 noon, every few hours where something happens."""
+    states: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN)
+    for at, code, facts in (
+        ("2026-06-01 12:00", "", OPEN),
+        ("2026-06-05 12:00", "", OPEN),
+        ("2026-06-05 16:05", "UKHC", CLOSED),
+        ("2026-06-08 12:00", "", OPEN),
+        ("2026-06-08 15:05", "UKRT", CLOSED),
+        ("2026-06-10 16:00", "", OPEN),
+        ("2026-06-10 19:05", "USRT", ON_HOLD),
+        ("2026-06-12 11:58", "", OPEN),
+    ):
+        if code:
+            states[code] = facts
+        group.read(at, states)
+
+
+BUSY_AT = utc("2026-06-17 09:42")
+
+
+def save_a_busy_group() -> Meridian:
+    """Twelve entities on 17 June 2026 with nearly everything that can be the matter: see what each ERP says below."""
+    group = save_group(WIDER_CAST, own_n={"MXCO": 15, "DEVT": 7, "USHQ": 9, "CALC": 9})
+    april = DateSpan(date(2026, 4, 1), date(2026, 4, 30))
+    codes = [who.code for who in WIDER_CAST]
+    all_closed = dict.fromkeys(codes, CLOSED)
+    group.read("2026-05-04 12:00", dict.fromkeys(codes, OPEN), span=april)
+    group.read("2026-05-08 12:00", all_closed, span=april)
+    group.read("2026-05-28 12:00", all_closed | {"FRSA": OPEN}, span=april)
+    said: dict[str, NativePeriodFacts] = dict.fromkeys(codes, OPEN)
+    del said["CALC"]  # its connection came late: its period was closed when it was first read
+    unread = [ReadGap("calc", GapReason.NO_ACCESS, "No access to this company.")]
+    for at, news in (
+        ("2026-06-01 12:00", {}),
+        ("2026-06-05 15:00", {"UKHC": CLOSED}),
+        ("2026-06-08 15:00", {"UKRT": CLOSED, "DEVT": CLOSED}),
+        ("2026-06-09 15:00", {"IEOP": CLOSED}),
+        ("2026-06-10 15:00", {"FRSA": CLOSED, "USRT": ON_HOLD, "DEVT": RESTRICTED}),
+        ("2026-06-11 15:00", {"UKWS": ON_HOLD}),
+        ("2026-06-16 18:00", {"USHQ": CLOSED}),
+    ):
+        said |= news
+        group.read(at, said, gaps=unread)
+    group.read("2026-06-16 19:00", said | {"CALC": CLOSED})
+    group.read("2026-06-17 08:12", said | {"CALC": CLOSED})
+    gone = {"IEOP", "ESIB"}
+    left = {code: facts for code, facts in said.items() if code not in gone} | {"CALC": CLOSED, "NLDT": OPEN}
+    group.read(
+        "2026-06-17 09:40",
+        left | {"UKWS": NOT_UNDERSTOOD},
+        gaps=[
+            ReadGap("ieop", GapReason.NO_ACCESS, "The ERP refused access to this company (403)."),
+            ReadGap("esib", GapReason.MISSING, "The ERP no longer lists this company."),
+        ],
+    )
+    return group
+
+
+def person(
+    email: str = "rosa.bell@meridian.test",
+    name: str = "Rosa Bell",
+    *,
+    group: str | None = "MERIDIAN",
+    role: Membership.Role = Membership.Role.FINANCE,
+    zone: str = "Europe/London",
+) -> Person:
+    """Somebody with a role for a group and everything below it; None: with no role at all."""
+    somebody = Person.objects.create_user(email, PASSWORD, name=name, zone=zone)
+    if group is not None:
+        Membership.objects.create(person=somebody, role=role, group=Group.objects.get(code=group))
+    return somebody

@@ -1,0 +1,243 @@
+"""What each address of the site is asked, by whom: a GET in LOOKS, a form in FORMS (tests/guards/test_bytes.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.mail.unsubscribe_links import unsubscribe_token
+from alerts.routing.preferences import NotificationPreferences
+from closing.judging.notices import NoticeKind
+from entities.models import SavedView
+from periods.models import Remark
+from tests.guards.full_scenario import FullStory, destination_uid
+
+FINANCE, OWNER, ADMINISTRATOR = "finance", "owner", "administrator"
+SUPERUSER, WITHOUT_A_ROLE, SIGNED_OUT = "superuser", "without a role", "signed out"
+EVERYBODY = (FINANCE, OWNER, ADMINISTRATOR, WITHOUT_A_ROLE, SIGNED_OUT)
+Arguments = Mapping[str, object] | Callable[[FullStory], Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Each of `who` gets an address as it is; the first of them gets it with each of the queries as well."""
+
+    queries: Sequence[str] = ()
+    who: Sequence[str] = EVERYBODY
+    arguments: Arguments | None = None
+    htmx: Sequence[str] = ()  # queries with which htmx asks
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the first of `who` sends, and each other one of them as well."""
+
+    data: Mapping[str, Any] | Callable[[FullStory], Mapping[str, Any]]
+    who: Sequence[str] = (FINANCE,)
+    arguments: Arguments | None = None
+
+
+QUESTIONS = (
+    *(
+        "?month=2026-04",
+        "?month=2026-06",
+        "?at=2026-06-10",
+        "?at=2026-06-11T14:30",
+        "?month=2026-04&at=2026-05-20",
+    ),
+    *("?show=late", "?show=outstanding&sort=deadline", "?by=erp", "?by=owner", "?by=none&sort=read"),
+    *(
+        "?group=EUROPE",
+        "?group=NOWHERE",
+        "?erp=lowlands-bc",
+        "?owner=Sanne+de+Wit",
+        "?country=NL",
+        "?q=EU+DTC",
+    ),
+    *("?state=on_hold", "?level=alerting", "?q=nobody", "?month=May", "?at=2026-07-01"),
+)
+FEW = ("?month=2026-04", "?at=2026-06-10", "?by=erp", "?group=EUROPE", "?show=late", "?q=nobody", "?at=x")
+OF_A_FILE = ("?at=2026-06-10", "?by=owner", "?month=2026-04", "?q=nobody")
+READERS = (FINANCE, WITHOUT_A_ROLE, SIGNED_OUT)
+OF_ENTITY: Arguments = {"code": "NLDT"}
+OF_GROUP: Arguments = {"code": "EUROPE"}
+OF_PLACE: Arguments = {"uid": destination_uid("slack")}
+OF_WEBHOOK: Arguments = {"uid": destination_uid("webhook")}
+OF_NOBODY: Arguments = {"uid": destination_uid("nothing")}
+OF_MAIL: Arguments = {"key": "20260617-094600-1-1"}
+
+
+def of_view(story: FullStory) -> Mapping[str, object]:
+    return {"view_id": SavedView.objects.get(person=story.finance, name="Late ones").pk}
+
+
+def of_token(story: FullStory) -> Mapping[str, object]:
+    return {"token": unsubscribe_token(story.finance, [NoticeKind.LATE, NoticeKind.STALE])}
+
+
+def of_before(story: FullStory) -> Mapping[str, object]:
+    return {"token": NotificationPreferences().token(story.finance)}
+
+
+def of_note(**data: str) -> Callable[[FullStory], Mapping[str, Any]]:
+    """A form about the standing note of EU DTC BV."""
+    return lambda _: (
+        {"kind": "note", "replaces": str(Remark.objects.filter(text__contains="IC with").get().pk)} | data
+    )
+
+
+LOOKS: dict[str, Sequence[Look]] = {
+    "scoreboard": [
+        Look(
+            (*QUESTIONS, "?seen=x", "?fold=EUROPE", "?open=UK", "?kiosk"),
+            htmx=("", "?show=late", "?at=2026-06-10"),
+        )
+    ],
+    "live": [Look(who=(SIGNED_OUT,))],  # a stream has no end: see tests/board/live/test_hub.py
+    "matrix": [Look((*FEW, "?months=24", "?open=EUROPE", "?months=7"), htmx=("", "?by=owner"))],
+    "calendar": [Look(FEW, htmx=("",))],
+    "past_deadline": [Look((*FEW, "?page=2"), htmx=("", "?by=erp"))],
+    "alerts": [
+        Look(
+            (*FEW, "?kind=alert", "?kind=stale", "?message=parked", "?for=2026-05", "?page=2", "?kind=x"),
+            htmx=("",),
+        )
+    ],
+    "destinations": [Look()],
+    "add_destination": [Look(who=(ADMINISTRATOR, FINANCE))],
+    "destination": [
+        Look(who=(ADMINISTRATOR, OWNER, SIGNED_OUT), arguments=OF_WEBHOOK),
+        Look(who=(ADMINISTRATOR,), arguments=OF_NOBODY),
+    ],
+    "silences": [Look(("?place=entity:UKHC", "?page=2"))],
+    "subscriptions": [Look()],
+    "unsubscribe": [
+        Look(who=(FINANCE, SIGNED_OUT), arguments=of_token),
+        Look(who=(SIGNED_OUT,), arguments={"token": "x"}),
+    ],
+    "alert_rules": [Look()],
+    "alert_rules_of": [Look(who=(ADMINISTRATOR, FINANCE, SIGNED_OUT), arguments=OF_GROUP)],
+    "sent_mails": [Look(who=(SUPERUSER, FINANCE, SIGNED_OUT))],
+    "sent_mail_html": [Look(who=(SUPERUSER, FINANCE, SIGNED_OUT), arguments=OF_MAIL)],
+    "entity": [
+        Look(
+            ("?month=2026-04", "?at=2026-06-10", "?at=2026-06-10&history=all", "?history=all", "?month=x"),
+            (FINANCE, ADMINISTRATOR, SUPERUSER, OWNER, SIGNED_OUT),
+            OF_ENTITY,
+            htmx=("?seen=0", "?seen=x"),
+        ),
+        *(
+            Look(who=(FINANCE,), arguments={"code": code})
+            for code in (
+                "UKHC",
+                "UKRT",
+                "USRT",
+                "UKWS",
+                "IEOP",
+                "DEVT",
+                "FRSA",
+                "ESIB",
+                "CALC",
+                "LKTX",
+                "NOBODY",
+            )
+        ),
+        Look(who=(OWNER,), arguments={"code": "UKHC"}),
+    ],
+    "deputy": [Look(who=(ADMINISTRATOR, FINANCE, SIGNED_OUT), arguments=OF_ENTITY)],
+    "wall": [Look((*FEW, "?screen=2", "?screen=3"), READERS)],
+    "export_board_csv": [Look((*FEW, "?show=outstanding&sort=deadline", "?by=owner"), READERS)],
+    "export_board_xlsx": [Look(OF_A_FILE, READERS)],
+    "export_past_deadline_csv": [Look(FEW, READERS)],
+    "export_past_deadline_xlsx": [Look(OF_A_FILE, READERS)],
+    "export_matrix_csv": [Look((*FEW, "?months=24"), READERS)],
+    "export_matrix_xlsx": [Look(OF_A_FILE, READERS)],
+    "start": [Look(who=(*EVERYBODY, SUPERUSER))],
+    "saved_views": [Look()],
+    "login": [Look(("?next=/matrix/",), (SIGNED_OUT, FINANCE))],
+    "livez": [Look(who=(SIGNED_OUT,))],
+    "readyz": [Look(who=(SIGNED_OUT,))],
+}
+SILENCE = {"place": "entity:NLDT", "last_day": "2026-06-18", "reason": "The auditors are in."}
+ADDED = {"name": "New", "kind": "teams", "group": "UK", "kinds": ["alert"], "url": "http://127.0.0.1:9/new"}
+FORMS: dict[str, Sequence[Form]] = {
+    "login": [Form({"username": "rosa.bell@meridian.test", "password": "wrong"}, (SIGNED_OUT,))],
+    "logout": [Form({}, (FINANCE, SIGNED_OUT))],
+    "trial_message": [Form({}, (ADMINISTRATOR, FINANCE, SIGNED_OUT))],
+    "add_destination": [
+        Form({**ADDED, "kind": "webhook"}, (ADMINISTRATOR,)),
+        Form(ADDED, (ADMINISTRATOR,)),
+        Form({"kind": "fax", "url": "ftp://x"}, (ADMINISTRATOR,)),
+    ],
+    "destination": [
+        Form({"name": "Renamed", "group": "UK", "kinds": ["alert"]}, (ADMINISTRATOR,), OF_WEBHOOK),
+        Form({"name": "", "group": "UK", "url": "http://169.254.0.1/x"}, (ADMINISTRATOR,), OF_WEBHOOK),
+    ],
+    "try_destination": [
+        Form({}, (OWNER, SIGNED_OUT), OF_PLACE)
+    ],  # nobody listens at the address in the story
+    "switch_destination": [Form({"on": on}, (ADMINISTRATOR,), OF_PLACE) for on in ("yes", "no")],
+    "remove_destination": [Form({}, (ADMINISTRATOR,), OF_PLACE)],
+    "rotate_destination": [Form({}, (ADMINISTRATOR,), OF_WEBHOOK), Form({}, (ADMINISTRATOR,), OF_PLACE)],
+    "silences": [
+        Form(SILENCE, (FINANCE, OWNER)),
+        Form({"place": "", "last_day": "", "reason": ""}),
+        Form({**SILENCE, "last_day": "soon"}),
+        Form({**SILENCE, "last_day": "2026-06-01"}),
+        Form({**SILENCE, "reason": ""}),
+        Form({**SILENCE, "place": "entity:UKHC"}, (OWNER,)),
+    ],
+    "lift_silence": [Form({}, arguments={"pk": 1}), Form({}, (OWNER,), {"pk": 1})],
+    "silence_again": [Form({}, arguments={"pk": 1}), Form({}, arguments={"pk": 2})],
+    "subscriptions": [
+        Form({"digest_at": "07:30", "digest_weekday": "1", "kind-late": "weekly"}),
+        Form({"digest_at": "x", "digest_weekday": "9", "quiet_from": "20:00", "away_from": "2026-07-09"}),
+    ],
+    "subscriptions_usual": [Form({})],
+    "subscriptions_back": [Form({}, arguments=of_before), Form({}, arguments={"token": "x"})],
+    "unsubscribe": [
+        Form({}, (SIGNED_OUT,), of_token),
+        Form(lambda story: {"undo": NotificationPreferences().token(story.finance)}, (SIGNED_OUT,), of_token),
+        Form({"undo": "x"}, (SIGNED_OUT,), of_token),
+    ],
+    "alert_rules_of": [
+        Form({"due_soon_days": "3", "step-1-days": "7", "step-1-roles": "owner"}, (ADMINISTRATOR,), OF_GROUP),
+        Form(
+            {"due_soon_days": "x", "step-1-days": "", "step-1-roles": "owner", "step-2-days": "y"},
+            (ADMINISTRATOR,),
+            OF_GROUP,
+        ),
+    ],
+    "remark": [
+        Form({"kind": "note", "text": "We ask the bank."}, (FINANCE, ADMINISTRATOR, SIGNED_OUT), OF_ENTITY),
+        Form({"kind": "note", "text": ""}, arguments=OF_ENTITY),
+        Form(of_note(text="Shorter."), arguments=OF_ENTITY),
+        Form(of_note(text=""), arguments=OF_ENTITY),
+        Form(of_note(withdraw="yes"), arguments=OF_ENTITY),
+        Form({"kind": "overdue_reason", "reason": "other", "text": ""}, arguments=OF_ENTITY),
+        Form({"kind": "expected_close", "expected_on": "soon", "text": "x"}, arguments=OF_ENTITY),
+        Form({"kind": "expected_close", "expected_on": "2026-06-22", "text": "x"}, arguments=OF_ENTITY),
+        Form({"kind": "acknowledgement", "text": "I look."}, arguments=OF_ENTITY),
+        Form({"kind": "nothing"}, arguments=OF_ENTITY),
+        Form({"kind": "note", "text": "x"}, (OWNER,), {"code": "UKHC"}),
+    ],
+    "deputy": [
+        Form({"deputy": "rosa.bell@meridian.test"}, (ADMINISTRATOR,), OF_ENTITY),
+        Form({"deputy": "x"}, (ADMINISTRATOR,), OF_ENTITY),
+    ],
+    "save_view": [
+        Form({"name": "New", "screen": "board", "query": "show=stale&month=2026-04", "keep_month": "1"}),
+        Form({"name": "Late ones", "screen": "board", "query": "show=stale"}),
+        Form({"name": "", "screen": "board", "query": "show=stale"}),
+        Form({"name": "x", "screen": "board", "query": "show=x"}),
+    ],
+    "rename_view": [
+        Form({"name": "Other"}, arguments=of_view),
+        Form({"name": "Two years"}, arguments=of_view),
+        Form({"name": "Other"}, arguments={"view_id": 99}),
+    ],
+    "delete_view": [Form({}, arguments=of_view)],
+    "restore_view": [Form({}, arguments=of_view)],
+    "start_with_view": [Form({"start": "yes"}, arguments=of_view), Form({}, arguments=of_view)],
+}

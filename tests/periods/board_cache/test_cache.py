@@ -1,0 +1,458 @@
+"""A kept board says what one made anew says, whatever has happened since and in whatever order it was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, time
+from time import monotonic
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from pytest_django.plugin import DjangoDbBlocker
+
+from board.scoreboard.screen import BoardScreen
+from board.scoreboard.table_sections import Folds
+from board.web.board_query import BoardQuery
+from board.web.readers import Reader
+from closing.facts.readings import GapReason
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import Scoreboard, with_as_of
+from closing.scoreboard.fingerprints import board_fingerprint
+from closing.scoreboard.row import Row
+from entities.models import LegalEntity, Person
+from periods.board_cache.cache import BoardCache
+from periods.board_cache.cached_board import CachedBoard, VisibleBoard, track_record_length
+from periods.board_cache.change_feed import changes_since
+from periods.models import News
+from periods.snapshot.take import take_snapshot
+from tests.builders import CLOSED, MAY, OPEN
+from tests.periods.events import APRIL, FACTS, GROUPS, World, own_copy
+
+LONDON = Reader.in_zone("Europe/London")
+CODES = ("UKHC", "UKRT", "USRT", "NLDT", "UKWS", "IEOP", "DEVT", "FRSA")
+code = st.sampled_from(CODES)
+some = st.sampled_from
+names = some(("Alpha Ltd", "Omega BV", "Ümlaut & Söhne", "<b>Bold</b>"))
+PASS = some((1, 30, 300, 901, 3600, 6 * 3600, 13 * 3600, 26 * 3600, 5 * 24 * 3600))
+
+
+def told_by(keeper: BoardCache, month: date, world: World, ids: frozenset[int] | None) -> VisibleBoard:
+    """What a door does: hear what is new, then ask for the board."""
+    keeper.apply_changes(*changes_since(keeper.snapshot_token))
+    return keeper.board(month, world.now).visible_board(ids)
+
+
+def made_anew(month: date, world: World, ids: frozenset[int] | None) -> Scoreboard:
+    everybody = LegalEntity.objects.all()
+    track = track_record_length(everybody.count())
+    some_of_them = everybody if ids is None else everybody.filter(pk__in=ids)
+    return take_snapshot(some_of_them, month, world.now, track=track)
+
+
+def rows_as_shown(board: Scoreboard, world: World, kept: CachedBoard | None = None) -> str:
+    return BoardScreen(with_as_of(board, world.now), BoardQuery(), LONDON, kept).rows(Folds())
+
+
+def assert_the_same(
+    keeper: BoardCache, world: World, ids: frozenset[int] | None = None, months: Sequence[date] = (MAY, APRIL)
+) -> None:
+    for month in months:
+        scope, anew = told_by(keeper, month, world, ids), made_anew(month, world, ids)
+        kept = scope.board
+        assert [row.code for row in kept.rows] == [row.code for row in anew.rows]
+        for mine, theirs in zip(kept.rows, anew.rows, strict=True):
+            assert mine == theirs
+        assert list(kept.groups) == list(anew.groups)
+        assert list(kept.warnings) == list(anew.warnings)
+        assert (kept.counts, kept.closed) == (anew.counts, anew.closed)
+        assert scope.version == board_fingerprint(anew)
+        assert rows_as_shown(kept, world, scope.cached_board) == rows_as_shown(anew, world)
+
+
+class KeptBoards(RuleBasedStateMachine):
+    """One keeper that looks after everything that happens, and one that sleeps in between."""
+
+    template: str
+
+    @initialize()
+    def begin(self) -> None:
+        self.copy = own_copy(self.template)
+        self.copy.__enter__()
+        self.world = World()
+        self.awake, self.sleepy = BoardCache(), BoardCache()
+        self.ids = frozenset(
+            LegalEntity.objects.filter(code__in=["UKHC", "NLDT", "DEVT"]).values_list("pk", flat=True)
+        )
+        assert_the_same(self.sleepy, self.world)
+
+    def teardown(self) -> None:
+        if hasattr(self, "copy"):
+            self.copy.__exit__(None, None, None)
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "world"))
+    def whoever_is_awake_is_right(self) -> None:
+        assert_the_same(self.awake, self.world)
+        assert_the_same(self.awake, self.world, self.ids, [MAY])
+
+    @rule()
+    def wake(self) -> None:
+        assert_the_same(self.sleepy, self.world)
+
+    # --- time and reads -------------------------------------------------------------------------------------------
+
+    @rule(seconds=PASS)
+    def time_passes(self, seconds: int) -> None:
+        self.world.pass_time(seconds)
+
+    @rule(seconds=PASS, of=code, facts=some(FACTS), month=some((MAY, MAY, APRIL)))
+    def read(self, seconds: int, of: str, facts: Any, month: date) -> None:
+        self.world.pass_time(seconds)
+        self.world.read({of: facts}, month)
+
+    @rule(of=code, facts=some(FACTS), ahead=some((1, 3, 20, 50)))
+    def read_by_a_worker_whose_clock_is_ahead(self, of: str, facts: Any, ahead: int) -> None:
+        self.world.pass_time(60)
+        self.world.read({of: facts}, ahead=ahead)
+
+    @rule(of=code, also=code, reason=some((GapReason.MISSING, GapReason.NO_ACCESS, GapReason.EMPTY)))
+    def read_in_part(self, of: str, also: str, reason: GapReason) -> None:
+        self.world.pass_time(300)
+        self.world.read({}, unread={of: reason, also: GapReason.NO_ACCESS})
+
+    @rule()
+    def all_close(self) -> None:
+        self.world.pass_time(300)
+        self.world.read(dict.fromkeys(CODES, FACTS[2]))
+
+    @rule(words=some(("The ERP does not answer.", "Too many requests.")))
+    def fail(self, words: str) -> None:
+        self.world.pass_time(30)
+        self.world.fail(words)
+
+    @rule()
+    def give_up(self) -> None:
+        self.world.pass_time(30)
+        self.world.begin_and_leave()
+
+    # --- what is agreed and said ----------------------------------------------------------------------------------
+
+    @rule(
+        of=some(("", "", "NLDT", "UKHC")),
+        n=some((3, 5, 6, 9)),
+        line=st.none() | some((0, 2, 5)),
+        on_hold=st.none() | st.booleans(),
+        unit=some((None, "working_days", "calendar_days")),
+        reason=st.none() | st.booleans(),
+        cut_off=some((None, time(17, 0))),
+    )
+    def agree_policy(
+        self,
+        of: str,
+        n: int,
+        line: int | None,
+        on_hold: bool | None,
+        unit: str | None,
+        reason: bool | None,
+        cut_off: time | None,
+    ) -> None:
+        self.world.pass_time(5)
+        self.world.agree_policy(
+            of,
+            rule="workday",
+            n=n,
+            first_is=1,
+            cut_off=cut_off,
+            alert_after_days=line,
+            on_hold_counts_as_closed=on_hold,
+            lateness_unit=unit,
+            overdue_reason_required=reason,
+        )
+
+    @rule(of=code, days=st.integers(-3, 9), cut_off=some((None, time(12, 30))))
+    def agree_date(self, of: str, days: int, cut_off: time | None) -> None:
+        self.world.pass_time(5)
+        self.world.agree_date(of, days, cut_off)
+
+    @rule(of=code)
+    def day_off(self, of: str) -> None:
+        self.world.pass_time(5)
+        self.world.day_off(of)
+
+    @rule(
+        who=st.integers(0, 1),
+        of=code,
+        verb=some(("note", "reason", "expect", "acknowledge", "edit", "withdraw")),
+    )
+    def speak(self, who: int, of: str, verb: str) -> None:
+        self.world.pass_time(5)
+        self.world.speak(who, of, verb)
+
+    # --- who is who -----------------------------------------------------------------------------------------------
+
+    @rule(of=code, name=names)
+    def rename_entity(self, of: str, name: str) -> None:
+        self.world.rename_entity(of, name)
+
+    @rule(who=st.integers(0, 1), name=some(("Rosa Bell-Kerr", "", "Uma R.")))
+    def rename_speaker(self, who: int, name: str) -> None:
+        self.world.rename_speaker(who, name)
+
+    @rule(of=code, name=some(("Amira Hale-Stone", "Sanne de W.")))
+    def rename_owner(self, of: str, name: str) -> None:
+        self.world.rename_owner(of, name)
+
+    @rule(of=code, who=some((0, 1, None)))
+    def give_away(self, of: str, who: int | None) -> None:
+        self.world.give_away(of, who)
+
+    @rule(of=code, group=some(GROUPS))
+    def move(self, of: str, group: str) -> None:
+        self.world.move(of, group)
+
+    @rule(of=some(GROUPS[1:]), name=some(("Renamed", "Other name")), parent=some(GROUPS))
+    def place(self, of: str, name: str, parent: str) -> None:
+        self.world.place(of, name, parent)
+
+    @rule(of=code, on=st.booleans())
+    def switch(self, of: str, on: bool) -> None:
+        self.world.switch(of, on=on)
+
+    @rule(of=code, where=some(("first", "first", "other", "none")))
+    def connect(self, of: str, where: str) -> None:
+        self.world.connect(of, where)
+
+    @rule(minutes=some((10, 15, 600)))
+    def stale_after(self, minutes: int) -> None:
+        self.world.stale_after(minutes)
+
+    @rule(number=st.integers(1, 2), on=st.booleans())
+    def found_or_dissolve(self, number: int, on: bool) -> None:
+        if on:
+            self.world.found(number)
+        else:
+            self.world.dissolve(number)
+
+
+@pytest.fixture
+def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    with django_db_blocker.unblock(), own_copy(migrated_database):
+        yield World()
+
+
+def row_of(keeper: BoardCache, code: str, world: World) -> Row:
+    scope = told_by(keeper, MAY, world, None)
+    return next(row for row in scope.board.rows if row.code == code)
+
+
+def test_two_who_begin_at_once_miss_nothing_of_what_comes_between(world: World) -> None:
+    """Both ask while nothing is kept; the slower one's snapshot has seen a change of which nobody was told."""
+    keeper = BoardCache()
+    slow = keeper.snapshot_token
+    assert_the_same(keeper, world)
+    world.rename_entity("NLDT", "Changed between")
+    keeper.apply_changes(*changes_since(slow))
+    assert_the_same(keeper, world)
+    assert row_of(keeper, "NLDT", world).name == "Changed between"
+
+
+def test_who_was_slower_takes_nothing_back(world: World) -> None:
+    keeper = BoardCache()
+    assert_the_same(keeper, world)
+    slow = changes_since(keeper.snapshot_token)
+    world.rename_entity("NLDT", "Heard by the faster one")
+    assert_the_same(keeper, world)
+    keeper.apply_changes(*slow)
+    world.rename_entity("UKHC", "Next")
+    assert_the_same(keeper, world)
+
+
+@pytest.mark.parametrize("ahead", [0.5, 3, 59])
+def test_what_a_worker_whose_clock_is_ahead_has_read_is_shown_when_our_clock_is_there(
+    ahead: float, world: World
+) -> None:
+    keeper = BoardCache()
+    assert_the_same(keeper, world)
+    world.pass_time(60)
+    world.read({"NLDT": CLOSED}, ahead=ahead)
+    assert_the_same(keeper, world)
+    assert row_of(keeper, "NLDT", world).state is PeriodState.OPEN
+    world.pass_time(ahead)
+    assert_the_same(keeper, world)
+    assert row_of(keeper, "NLDT", world).state is PeriodState.CLOSED
+
+
+def test_remarks_and_policies_may_be_dated_ahead_too(world: World) -> None:
+    keeper = BoardCache()
+    here = world.now
+    assert_the_same(keeper, world)
+    world.pass_time(20)
+    world.agree_policy("NLDT", rule="workday", n=1, first_is=1, overdue_reason_required=True)
+    world.pass_time(20)
+    world.speak(0, "NLDT", "note")
+    world.now = here
+    assert_the_same(keeper, world)
+    for _ in range(5):
+        world.pass_time(10)
+        assert_the_same(keeper, world)
+    assert row_of(keeper, "NLDT", world).remarks.notes == 1
+
+
+def test_a_company_that_comes_back_is_shown_as_it_is_now(world: World) -> None:
+    """It is gone while the board is made anew for another reason; what was made of its row is not shown again."""
+    keeper = BoardCache()
+    assert_the_same(keeper, world)
+    world.switch("NLDT", on=False)
+    assert_the_same(keeper, world)
+    world.agree_policy("", rule="workday", n=6, first_is=0)
+    assert_the_same(keeper, world)
+    world.rename_entity("NLDT", "Back again BV")
+    world.switch("NLDT", on=True)
+    assert_the_same(keeper, world)
+
+
+def test_whoever_said_something_is_named_as_they_are_called_now(world: World) -> None:
+    keeper = BoardCache()
+    world.pass_time(3 * 24 * 3600)
+    world.read({})
+    world.speak(1, "NLDT", "acknowledge")
+    assert row_of(keeper, "NLDT", world).remarks.acknowledged_by == "Uma Reyes"
+    world.rename_speaker(1, "Uma Reyes-Holt")
+    assert row_of(keeper, "NLDT", world).remarks.acknowledged_by == "Uma Reyes-Holt"
+    Person.objects.filter(pk=world.speakers[1].pk).update(name="", email="uma@holt.test")
+    assert row_of(keeper, "NLDT", world).remarks.acknowledged_by == "uma@holt.test"
+    assert_the_same(keeper, world)
+
+
+def test_warnings_come_in_the_order_of_a_board_made_at_once(world: World) -> None:
+    """Two processes that heard of the same in another order agree on what it says."""
+    keeper = BoardCache()
+    for code in ("UKHC", "DEVT", "NLDT"):
+        world.pass_time(60)
+        world.read({code: OPEN}, APRIL)
+        assert_the_same(keeper, world)
+    assert [each.entity for each in told_by(keeper, MAY, world, None).board.warnings] == [
+        "DEVT",
+        "NLDT",
+        "UKHC",
+    ]
+    world.rename_entity("DEVT", "Vertrieb SE")
+    assert_the_same(keeper, world)
+
+
+def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was heard when the reading failed is not taken for seen."""
+    keeper = BoardCache()
+    assert_the_same(keeper, world)
+    world.pass_time(60)
+    world.read({"NLDT": CLOSED})
+
+    def broken(*_: object, **__: object) -> None:
+        raise OperationalError("the session was terminated")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("periods.board_cache.cache.take_snapshot", broken)
+        with pytest.raises(OperationalError):
+            told_by(keeper, MAY, world, None)
+    assert_the_same(keeper, world)
+    assert row_of(keeper, "NLDT", world).state is PeriodState.CLOSED
+
+
+def test_a_month_that_was_put_away_comes_back_right(world: World) -> None:
+    keeper = BoardCache()
+    assert_the_same(keeper, world)
+    for month in range(1, 5):
+        told_by(keeper, date(2025, month, 1), world, None)
+    world.pass_time(60)
+    world.read({"NLDT": CLOSED})
+    assert_the_same(keeper, world)
+
+
+def test_a_process_that_heard_nothing_for_hours_looks_up_access_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """News is deleted after a day: who was idle for longer must not show by an access of before."""
+    keeper, idle = BoardCache(), [0.0]
+    monkeypatch.setattr("periods.board_cache.cache.monotonic", lambda: monotonic() + idle[0])
+    told_by(keeper, MAY, world, None)
+    assert keeper.visible_entities("UK", lambda: [1, 2]) == {1, 2}
+    world.rename_entity("NLDT", "Moved while nobody listened")
+    with transaction.atomic():
+        News.objects.all().delete()
+    idle[0] = 25 * 3600
+    keeper.apply_changes(*changes_since(keeper.snapshot_token))
+    assert keeper.visible_entities("UK", lambda: [1]) == {1}
+    rows = keeper.board(MAY, world.now).visible_board(None).board.rows
+    assert "Moved while nobody listened" in [row.name for row in rows]
+
+
+def test_a_board_that_nobody_looked_at_for_hours_is_made_anew(world: World) -> None:
+    keeper = BoardCache()
+    before = told_by(keeper, MAY, world, None).cached_board
+    world.pass_time(7 * 3600)
+    after = told_by(keeper, MAY, world, None).cached_board
+    assert after.generation != before.generation
+    assert_the_same(keeper, world)
+
+
+def test_nothing_new_costs_one_statement_and_keeps_the_very_board(world: World) -> None:
+    keeper = BoardCache()
+    before = told_by(keeper, MAY, world, None)
+    world.pass_time(30)
+    with CaptureQueriesContext(connection) as asked:
+        after = told_by(keeper, MAY, world, None)
+    assert len(asked) == 1
+    assert after is before
+
+
+def test_news_that_change_nothing_on_the_board_are_no_new_board(world: World) -> None:
+    keeper = BoardCache()
+    before = told_by(keeper, MAY, world, None)
+    world.rename_entity("UKHC", "UK HoldCo")
+    world.group.connection.save()
+    after = told_by(keeper, MAY, world, None)
+    assert (after.version, after.cached_board.generation) == (before.version, before.cached_board.generation)
+    world.pass_time(60)
+    world.read({})
+    younger = told_by(keeper, MAY, world, None)
+    assert younger.version == before.version
+    assert younger.cached_board.generation != before.cached_board.generation
+    assert younger.board.rows[0].read_at == world.now
+
+
+def play(template: str, examples: int, steps: int) -> None:
+    machine = type("KeptBoards", (KeptBoards,), {"template": template})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+            report_multiple_bugs=False,
+        ),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_whatever_happens_a_kept_board_is_one_made_anew(
+    migrated_database: str, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        play(migrated_database, examples=40, steps=30)

@@ -1,0 +1,228 @@
+"""Whatever can happen to a group while boards are kept of it, one method each, on a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from uuid import uuid4
+
+from django.db import connection
+
+from closing.calendar.days import DateSpan
+from closing.facts.base import NativePeriodFacts
+from closing.facts.readings import GapReason, ReadGap
+from entities.models import CalendarDay, Connection, Group, LegalEntity, Person
+from entities.services import InvalidGroup
+from entities.services import save_group as place_group
+from periods.deadline_setting import set_deadlines
+from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, Remark, SyncAttempt
+from periods.recording.attempts import AttemptResult, OutOfOrderRead, begin_attempt, finish_attempt
+from periods.remarks import (
+    InvalidRemark,
+    acknowledge,
+    add_note,
+    edit_note,
+    set_expected_close,
+    set_overdue_reason,
+    withdraw_note,
+)
+from tests.builders import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
+from tests.databases import copy_database, drop_database, in_use, maintenance
+from tests.db_builders import Meridian, person, save_group
+from tests.sample_entities import WIDER_CAST
+
+APRIL = date(2026, 4, 1)
+DAYS = {APRIL: DateSpan(date(2026, 4, 1), date(2026, 4, 30)), MAY: MAY_DAYS}
+FACTS: tuple[NativePeriodFacts, ...] = (OPEN, ON_HOLD, CLOSED, RESTRICTED, NOT_UNDERSTOOD)
+GROUPS = ("MERIDIAN", "UK", "EUROPE", "AMERICAS")
+
+
+@contextmanager
+def own_copy(template: str) -> Iterator[None]:
+    """Let Django use a fresh copy of the migrated database, which everybody commits to; dropped afterwards."""
+    name = f"{template[:40]}_{uuid4().hex[:10]}"
+    connection.close()
+    with maintenance() as server:
+        copy_database(server, template, name)
+        try:
+            with in_use(name):
+                yield
+        finally:
+            drop_database(server, name)
+
+
+@dataclass
+class World:
+    """Meridian with two connections, people who speak, and a clock that only moves forward."""
+
+    now: datetime = field(default_factory=lambda: utc("2026-06-08 09:00"))
+
+    def __post_init__(self) -> None:
+        self.group: Meridian = save_group(WIDER_CAST[:8])
+        self.codes = list(self.group.entities)
+        self.other = Connection.objects.create(
+            name="lowlands", kind="business_central", base_url="https://bc.test", tenant="l", client_id="x"
+        )
+        self.speakers = [person(), person("uma@meridian.test", "Uma Reyes")]
+        self.said: dict[str, NativePeriodFacts] = dict.fromkeys(self.codes, OPEN)
+        self.april: dict[str, NativePeriodFacts] = dict.fromkeys(self.codes, CLOSED)
+        self.read({}, APRIL)
+        self.read({}, MAY)
+
+    def entity(self, code: str) -> LegalEntity:
+        return LegalEntity.objects.get(pk=self.group.entities[code].pk)
+
+    # --- time and reads -------------------------------------------------------------------------------------------
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def read(
+        self,
+        news: dict[str, NativePeriodFacts],
+        month: date = MAY,
+        *,
+        ahead: float = 0,
+        unread: dict[str, GapReason] | None = None,
+    ) -> None:
+        """A good read of the first connection; `ahead` is by how many seconds its worker's clock is ahead of ours."""
+        said = self.said if month == MAY else self.april
+        said.update(news)
+        gaps = {code: reason for code, reason in (unread or {}).items() if self._reads(code)}
+        told = {code: facts for code, facts in said.items() if code not in gaps and self._reads(code)}
+        words = [ReadGap(code.lower(), reason, f"{code} is not there.") for code, reason in gaps.items()]
+        with suppress(OutOfOrderRead):
+            self.group.read(self.now + timedelta(seconds=ahead), told, span=DAYS[month], gaps=words)
+
+    def _reads(self, code: str) -> bool:
+        return self.entity(code).connection_id == self.group.connection.pk
+
+    def fail(self, words: str = "The ERP does not answer.") -> None:
+        with suppress(OutOfOrderRead):
+            attempt = begin_attempt(self.group.connection.pk, self.now, lease=timedelta(minutes=3))
+            assert attempt is not None
+            finish_attempt(attempt.pk, AttemptResult(SyncAttempt.Outcome.UNAVAILABLE, self.now, words=words))
+
+    def begin_and_leave(self) -> None:
+        """An attempt that begins and is given up."""
+        with suppress(OutOfOrderRead):
+            attempt = begin_attempt(self.group.connection.pk, self.now, lease=timedelta(minutes=3))
+            assert attempt is not None
+            SyncAttempt.objects.filter(pk=attempt.pk).update(
+                outcome="abandoned", finished_at=self.now, words="The worker ended before it finished."
+            )
+
+    # --- what is agreed -------------------------------------------------------------------------------------------
+
+    def agree_policy(self, code: str, **words: object) -> None:
+        """A new wording for the group (code "") or one entity; deadlines follow."""
+        if code:
+            policy, _ = DeadlinePolicy.objects.get_or_create(
+                entity=self.entity(code), defaults={"code": f"{code}-OWN", "name": f"{code} close"}
+            )
+        else:
+            policy = DeadlinePolicy.objects.get(code="GROUP-CLOSE")
+        number = policy.versions.count() + 1
+        PolicyVersion.objects.create(policy=policy, number=number, set_at=self.now, **words)
+        set_deadlines(None, self.now)
+
+    def agree_date(self, code: str, days: int, cut_off: time | None = None) -> None:
+        AgreedDate.objects.create(
+            entity=self.entity(code),
+            reporting_month=MAY,
+            due_on=self.now.date() + timedelta(days=days),
+            cut_off=cut_off,
+            reason="so agreed",
+            agreed_by="R. Bell",
+            set_at=self.now,
+        )
+        set_deadlines([self.entity(code).pk], self.now)
+
+    def day_off(self, code: str) -> None:
+        CalendarDay.objects.get_or_create(
+            calendar=self.entity(code).calendar, day=self.now.date(), defaults={"working": False}
+        )
+        set_deadlines(None, self.now)
+
+    # --- what is said ---------------------------------------------------------------------------------------------
+
+    def speak(self, who: int, code: str, verb: str) -> None:
+        by = self.speakers[who]
+        with suppress(InvalidRemark, LegalEntity.DoesNotExist):
+            match verb:
+                case "note":
+                    add_note(by, code, MAY, f"A note at {self.now:%d %H:%M}.", self.now)
+                case "reason":
+                    set_overdue_reason(by, code, MAY, "people_away", "", self.now)
+                case "expect":
+                    set_expected_close(by, code, MAY, self.now.date() + timedelta(days=3), "", self.now)
+                case "acknowledge":
+                    acknowledge(by, code, MAY, "Called them.", self.now)
+                case "edit" | "withdraw":
+                    note = Remark.objects.filter(
+                        kind="note", by=by, replaced_by=None, withdrawn=False
+                    ).first()
+                    if note is not None:
+                        where = note.period.entity.code
+                        if verb == "edit":
+                            edit_note(by, where, note.pk, f"Edited at {self.now:%d %H:%M}.", self.now)
+                        else:
+                            withdraw_note(by, where, note.pk, self.now)
+
+    # --- who is who -----------------------------------------------------------------------------------------------
+
+    def rename_entity(self, code: str, name: str) -> None:
+        LegalEntity.objects.filter(pk=self.group.entities[code].pk).update(name=name)
+
+    def rename_speaker(self, who: int, name: str) -> None:
+        Person.objects.filter(pk=self.speakers[who].pk).update(name=name)
+
+    def rename_owner(self, code: str, name: str) -> None:
+        Person.objects.filter(owned_entities=self.entity(code)).update(name=name)
+
+    def give_away(self, code: str, who: int | None) -> None:
+        LegalEntity.objects.filter(pk=self.group.entities[code].pk).update(
+            owner=None if who is None else self.speakers[who]
+        )
+
+    def move(self, code: str, group: str) -> None:
+        LegalEntity.objects.filter(pk=self.group.entities[code].pk).update(
+            group=Group.objects.get(code=group)
+        )
+
+    def place(self, code: str, name: str, parent: str) -> None:
+        """Rename a group and put it below another one, where that is possible."""
+        with suppress(InvalidGroup):
+            place_group(code, name, Group.objects.get(code=parent) if parent else None)
+
+    def switch(self, code: str, *, on: bool) -> None:
+        """An entity that counts, or no longer: it was sold before May."""
+        LegalEntity.objects.filter(pk=self.group.entities[code].pk).update(
+            active_to=None if on else date(2026, 4, 30)
+        )
+
+    def connect(self, code: str, where: str) -> None:
+        place = {"first": self.group.connection, "other": self.other, "none": None}[where]
+        LegalEntity.objects.filter(pk=self.group.entities[code].pk).update(connection=place)
+
+    def stale_after(self, minutes: int) -> None:
+        Connection.objects.filter(pk=self.group.connection.pk).update(stale_after_seconds=60 * minutes)
+
+    def found(self, number: int) -> None:
+        """A new company, not connected to anything yet."""
+        like = self.entity("UKHC")
+        LegalEntity.objects.get_or_create(
+            code=f"NEW{number}",
+            defaults={
+                "name": f"New company {number}",
+                "country": "GB",
+                "zone": "Europe/London",
+                "group": like.group,
+                "calendar": like.calendar,
+            },
+        )
+
+    def dissolve(self, number: int) -> None:
+        LegalEntity.objects.filter(code=f"NEW{number}").delete()

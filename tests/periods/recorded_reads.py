@@ -1,0 +1,90 @@
+"""Reads of the cast's connection, as a connector would bring them home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from closing.calendar.days import DateSpan
+from closing.facts.base import NativePeriodFacts
+from closing.facts.finops_facts import FinopsFacts
+from closing.facts.readings import ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
+from entities.models import Connection, LegalEntity
+from periods.models import SyncAttempt
+from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
+from periods.recording.store import RecordingResult, record_readings
+from tests.builders import CLOSED, MAY_DAYS, OPEN, utc
+from tests.periods.model_builders import cast_in_place, meridian, policy, workday
+
+SPAN = DateSpan(date(2026, 1, 1), date(2026, 12, 31))
+APRIL_DAYS = DateSpan(date(2026, 4, 1), date(2026, 4, 30))
+LEASE = timedelta(minutes=3)
+
+
+def connected_cast() -> tuple[Connection, dict[str, LegalEntity]]:
+    """The cast in one Finance & Operations connection, due on the 6th working day counted from day zero."""
+    source = Connection.objects.create(
+        name="meridian-finops",
+        kind="finops",
+        base_url="http://127.0.0.1:9100",
+        tenant="meridian",
+        client_id="x",
+    )
+    entities = cast_in_place()
+    for entity in entities.values():
+        entity.connection, entity.erp_id = source, entity.code.lower()
+        entity.save()
+    policy(meridian(), **workday(6, 0))
+    return source, entities
+
+
+def reading(
+    code: str, facts: NativePeriodFacts, span: DateSpan = MAY_DAYS, type: PeriodType = PeriodType.OPERATING
+) -> PeriodReading:
+    """One period of one company."""
+    name = f"Period {span.last.month}"
+    key = f"Fiscal|{span.last.year}|{name}|{type.value}"
+    return PeriodReading(code.lower(), key, "Fiscal", str(span.last.year), name, span, type, facts)
+
+
+def harvest(
+    said: Mapping[str, NativePeriodFacts], *gaps: ReadGap, april: NativePeriodFacts = CLOSED
+) -> ReadResult:
+    """What each company's May came to, with an April beside it."""
+    readings = []
+    for code, facts in said.items():
+        readings += [reading(code, april, APRIL_DAYS), reading(code, facts)]
+    return ReadResult(
+        tuple(readings),
+        gaps,
+        tuple(ListedCompany(code.lower(), code) for code in said),
+        pages=1,
+        rows=len(readings),
+    )
+
+
+def begin(source: Connection, at: str | datetime) -> SyncAttempt:
+    """An attempt as of a moment; fails the test when another one runs."""
+    attempt = begin_attempt(source.pk, utc(at) if isinstance(at, str) else at, lease=LEASE)
+    assert attempt is not None
+    return attempt
+
+
+def record(attempt: SyncAttempt, brought: ReadResult) -> RecordingResult:
+    """Record a harvest as the sync service does."""
+    outcome = Outcome.PARTIAL if brought.gaps else Outcome.OK
+    return record_readings(
+        attempt, brought, SPAN, AttemptResult(outcome, attempt.started_at + timedelta(seconds=1))
+    )
+
+
+def read(
+    source: Connection, at: str | datetime, said: Mapping[str, NativePeriodFacts] | ReadResult
+) -> RecordingResult:
+    """One whole read at a moment."""
+    return record(begin(source, at), said if isinstance(said, ReadResult) else harvest(said))
+
+
+def everybody(**other: FinopsFacts) -> dict[str, NativePeriodFacts]:
+    """All four companies open but for those named."""
+    return {code: other.get(code, OPEN) for code in ("UKHC", "UKRT", "USRT", "NLDT")}

@@ -1,0 +1,103 @@
+"""What is known of one entity's month, and how its connection was read, as of any moment."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from closing.facts.readings import GapReason, ReadGap
+from periods.deadline_setting import set_deadlines
+from periods.models import AgreedDate, SyncAttempt
+from periods.recording.attempts import AttemptResult, begin_attempt, finish_attempt
+from periods.snapshot.period_history import newest_attempts, period_details
+from tests.builders import CLOSED, MAY, OPEN, RESTRICTED, utc
+from tests.db_builders import Meridian, save_group
+
+pytestmark = pytest.mark.django_db
+Outcome = SyncAttempt.Outcome
+
+
+@pytest.fixture
+def meridian() -> Meridian:
+    group = save_group()
+    for at, facts in (
+        ("2026-06-01 12:00", OPEN),
+        ("2026-06-02 12:00", OPEN),
+        ("2026-06-03 12:00", RESTRICTED),
+        ("2026-06-08 12:00", CLOSED),
+    ):
+        group.read(at, dict.fromkeys(group.entities, facts))
+    return group
+
+
+def test_a_month_is_known_as_it_was_at_a_moment(meridian: Meridian) -> None:
+    pk = meridian.entities["NLDT"].pk
+    assert period_details(pk, MAY, utc("2026-05-31 12:00")) == []
+    [early] = period_details(pk, MAY, utc("2026-06-03 11:59"))
+    assert [seen.facts for seen in early.changes] == [OPEN]
+    [late] = period_details(pk, MAY, utc("2026-06-08 12:00"))
+    assert [(seen.change.state.value, seen.facts) for seen in late.changes] == [
+        ("open", OPEN),
+        ("open", RESTRICTED),
+        ("closed", CLOSED),
+    ]
+    assert late.changes[1].change.previous_read_at == utc("2026-06-02 12:00")
+
+
+def test_whose_word_each_deadline_is(meridian: Meridian) -> None:
+    nldt = meridian.entities["NLDT"]
+    AgreedDate.objects.create(
+        entity=nldt,
+        reporting_month=MAY,
+        due_on=date(2026, 6, 11),
+        reason="new bank",
+        agreed_by="R. Bell",
+        set_at=utc("2026-06-04 09:00"),
+    )
+    set_deadlines([nldt.pk], utc("2026-06-04 10:00"))
+    [period] = period_details(nldt.pk, MAY, utc("2026-06-05 12:00"))
+    first, second = period.deadlines
+    assert (first.deadline.due_on, first.policy, first.version, first.first_is) == (
+        date(2026, 6, 9),
+        "Group close",
+        1,
+        0,
+    )
+    assert (second.deadline.due_on, second.agreed_by, second.reason, second.policy) == (
+        date(2026, 6, 11),
+        "R. Bell",
+        "new bank",
+        "",
+    )
+    [before] = period_details(nldt.pk, MAY, utc("2026-06-04 09:59"))
+    assert before.deadlines == [first]
+
+
+def test_attempts_speak_of_this_entity_alone(meridian: Meridian) -> None:
+    said = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
+    meridian.read(
+        "2026-06-09 12:00", said, gaps=[ReadGap("nldt", GapReason.NO_ACCESS, "No access to this company.")]
+    )
+    failed = begin_attempt(meridian.connection.pk, utc("2026-06-09 13:00"), lease=timedelta(minutes=5))
+    assert failed is not None
+    finish_attempt(
+        failed.pk,
+        AttemptResult(
+            Outcome.UNAVAILABLE, utc("2026-06-09 13:01"), words="The ERP does not answer (HTTP 503)."
+        ),
+    )
+
+    def told(code: str, at: str) -> list[tuple[str, bool, str]]:
+        tried = newest_attempts(meridian.entities[code].pk, meridian.connection.pk, utc(at), newest=3)
+        return [(each.outcome.value, each.covered_entity, each.words) for each in tried]
+
+    assert told("NLDT", "2026-06-09 14:00") == [
+        ("unavailable", False, "The ERP does not answer (HTTP 503)."),
+        ("partial", False, "No access to this company."),
+        ("ok", True, ""),
+    ]
+    assert told("UKHC", "2026-06-09 14:00")[1] == ("ok", True, "")
+    assert told("UKHC", "2026-06-09 13:00")[0] == ("running", False, "")  # as it stood then
+    assert told("UKHC", "2026-06-09 12:59")[0] == ("ok", True, "")
+    assert newest_attempts(meridian.entities["NLDT"].pk, None, utc("2026-06-09 14:00"), newest=3) == []
