@@ -14,7 +14,7 @@ from closing.judging.standing import JudgingPolicy, ObservedChange, fold, judge
 from closing.judging.states import derive_state
 from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard
 from closing.scoreboard.row import Row, ranked
-from tests.sample_entities import GROUPS, NLDT, UKHC, UKRT, USRT, Who
+from tests.sample_entities import GROUPS, NLDT, UKHC, UKRT, USRT, SampleEntity
 
 MAY = date(2026, 5, 1)
 MAY_DAYS = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
@@ -35,18 +35,18 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-WORKED_AT = utc("2026-06-12 12:00")
+WORKED_EXAMPLE_AT = utc("2026-06-12 12:00")
 
 
-def deadline(who: Who) -> Deadline:
+def deadline(who: SampleEntity) -> Deadline:
     """The entity's deadline for May 2026."""
     return Deadline(date.fromisoformat(who.due_on), who.zone, None, who.label, who.explanation)
 
 
 def row(
-    who: Who,
+    who: SampleEntity,
     *reads: tuple[str, NativePeriodFacts],
-    as_of: datetime = WORKED_AT,
+    as_of: datetime = WORKED_EXAMPLE_AT,
     policy: JudgingPolicy | None = None,
     due: Deadline | str | None = "agreed",
     span: DateSpan = MAY_DAYS,
@@ -103,10 +103,10 @@ def row(
     )
 
 
-def board(
+def scoreboard_of(
     rows: Iterable[Row],
     *,
-    as_of: datetime = WORKED_AT,
+    as_of: datetime = WORKED_EXAMPLE_AT,
     month: date = MAY,
     groups: Sequence[GroupNode] = GROUPS,
     warnings: Sequence[BoardWarning] = (),
@@ -115,7 +115,7 @@ def board(
     return Scoreboard(month, as_of, ranked(rows), groups, warnings)
 
 
-def story(who: Who, closes: NativePeriodFacts | None, on: str = "") -> Reads:
+def reads_until_close(who: SampleEntity, closes: NativePeriodFacts | None, on: str = "") -> Reads:
     """Reads every few hours from 1 June: Open until the read before `on`, then what it closes with."""
     began = (("2026-06-01 12:00", OPEN),)
     if closes is None:
@@ -125,15 +125,15 @@ def story(who: Who, closes: NativePeriodFacts | None, on: str = "") -> Reads:
 
 
 def worked_example(
-    as_of: datetime = WORKED_AT, *, policy: JudgingPolicy | None = None, nldt: Reads | None = None
+    as_of: datetime = WORKED_EXAMPLE_AT, *, policy: JudgingPolicy | None = None, nldt: Reads | None = None
 ) -> Scoreboard:
     """The group on 12 June 2026: both UK entities closed on time, US Retail on hold, EU DTC open (01-domain 1.8)."""
     stories = {
-        UKHC: story(UKHC, CLOSED, "2026-06-05 16:00"),
-        UKRT: story(UKRT, CLOSED, "2026-06-08 15:00"),
-        USRT: story(USRT, ON_HOLD, "2026-06-10 19:00"),
-        NLDT: nldt or story(NLDT, None),
+        UKHC: reads_until_close(UKHC, CLOSED, "2026-06-05 16:00"),
+        UKRT: reads_until_close(UKRT, CLOSED, "2026-06-08 15:00"),
+        USRT: reads_until_close(USRT, ON_HOLD, "2026-06-10 19:00"),
+        NLDT: nldt or reads_until_close(NLDT, None),
     }
-    return board(
+    return scoreboard_of(
         [row(who, *reads, as_of=as_of, policy=policy) for who, reads in stories.items()], as_of=as_of
     )

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests import hypothesis_profiles  # noqa: F401 - loads its profile
 from tests.databases import live_copy
-from tests.scenario_databases import StoryDatabases
+from tests.scenario_databases import ScenarioDatabases
 
 
 def pytest_configure() -> None:
@@ -34,9 +34,9 @@ def _nothing_kept() -> None:
 
 
 @pytest.fixture(scope="session")
-def stories() -> Iterator[StoryDatabases]:
+def stories() -> Iterator[ScenarioDatabases]:
     """The run's databases of designed states, which its workers share."""
-    made = StoryDatabases()
+    made = ScenarioDatabases()
     yield made
     made.close()
 
@@ -44,7 +44,7 @@ def stories() -> Iterator[StoryDatabases]:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None,
-    stories: StoryDatabases,
+    stories: ScenarioDatabases,
     django_db_blocker: DjangoDbBlocker,
 ) -> None:
     """Each worker's test database is a copy of the run's migrated one: a run migrates once."""

@@ -14,7 +14,7 @@ from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, SyncAttemp
 from periods.recording.attempts import AttemptResult, begin_attempt
 from periods.recording.store import record_readings
 from tests.builders import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
-from tests.sample_entities import CAST, GROUPS, USRT, WIDER_CAST, Who
+from tests.sample_entities import FOUR_ENTITIES, GROUPS, TWELVE_ENTITIES, USRT, SampleEntity
 
 PASSWORD = "a long enough password"
 CALENDARS = {"GB": "England", "NL": "Netherlands"}
@@ -22,7 +22,7 @@ AGREED_AT = utc("2026-01-12 09:00")
 
 
 @dataclass
-class Meridian:
+class SampleGroup:
     """The saved group: its connection, its entities by code, and how to read them."""
 
     connection: Connection
@@ -61,15 +61,15 @@ class Meridian:
         )
 
 
-def save_group(
-    cast: Iterable[Who] = CAST,
+def save_sample_group(
+    cast: Iterable[SampleEntity] = FOUR_ENTITIES,
     *,
     first_is: int = 0,
     stale_after: timedelta = timedelta(minutes=15),
     own_n: Mapping[str, int] | None = None,
     on_hold_counts: bool | None = None,
     policy: bool = True,
-) -> Meridian:
+) -> SampleGroup:
     """Save the group tree, these entities, the group's policy and US Retail's own agreed date.
 
     `own_n` gives entities a working day of their own; without `policy` nobody has agreed any deadline.
@@ -108,7 +108,7 @@ def save_group(
             set_at=AGREED_AT,
         )
     people: dict[str, Person] = {}
-    saved = Meridian(connection)
+    saved = SampleGroup(connection)
     for who in cast:
         if who.owner not in people:
             people[who.owner] = Person.objects.create(
@@ -144,7 +144,7 @@ def save_group(
     return saved
 
 
-def play_the_worked_example(group: Meridian) -> None:
+def record_worked_example(group: SampleGroup) -> None:
     """The reads of the worked example up to 12 June 2026 noon, every few hours where something happens."""
     states: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN)
     for at, code, facts in (
@@ -162,14 +162,14 @@ def play_the_worked_example(group: Meridian) -> None:
         group.read(at, states)
 
 
-BUSY_AT = utc("2026-06-17 09:42")
+BUSY_GROUP_AT = utc("2026-06-17 09:42")
 
 
-def save_a_busy_group() -> Meridian:
+def save_busy_group() -> SampleGroup:
     """Twelve entities on 17 June 2026 with nearly everything that can be the matter: see what each ERP says below."""
-    group = save_group(WIDER_CAST, own_n={"MXCO": 15, "DEVT": 7, "USHQ": 9, "CALC": 9})
+    group = save_sample_group(TWELVE_ENTITIES, own_n={"MXCO": 15, "DEVT": 7, "USHQ": 9, "CALC": 9})
     april = DateSpan(date(2026, 4, 1), date(2026, 4, 30))
-    codes = [who.code for who in WIDER_CAST]
+    codes = [who.code for who in TWELVE_ENTITIES]
     all_closed = dict.fromkeys(codes, CLOSED)
     group.read("2026-05-04 12:00", dict.fromkeys(codes, OPEN), span=april)
     group.read("2026-05-08 12:00", all_closed, span=april)
@@ -203,7 +203,7 @@ def save_a_busy_group() -> Meridian:
     return group
 
 
-def person(
+def save_person(
     email: str = "rosa.bell@meridian.test",
     name: str = "Rosa Bell",
     *,

@@ -8,7 +8,7 @@ from closing.scoreboard.board import GroupNode
 
 
 @dataclass(frozen=True)
-class Who:
+class SampleEntity:
     """A legal entity of the story, before any database."""
 
     code: str
@@ -33,7 +33,7 @@ _DAY_ZERO = (
     "counting from day zero (Mon 1 June = 0): Tue 9 June 2026"
 )
 
-UKHC = Who(
+UKHC = SampleEntity(
     "UKHC",
     "UK HoldCo",
     "GB",
@@ -44,7 +44,7 @@ UKHC = Who(
     "WD6",
     _DAY_ZERO.format("England"),
 )
-UKRT = Who(
+UKRT = SampleEntity(
     "UKRT",
     "UK Retail Ltd",
     "GB",
@@ -55,7 +55,7 @@ UKRT = Who(
     "WD6",
     _DAY_ZERO.format("England"),
 )
-USRT = Who(
+USRT = SampleEntity(
     "USRT",
     "US Retail Inc",
     "US",
@@ -66,7 +66,7 @@ USRT = Who(
     "agreed",
     "agreed date: Thu 11 June 2026, agreed by R. Bell (new warehouse system)",
 )
-NLDT = Who(
+NLDT = SampleEntity(
     "NLDT",
     "EU DTC BV",
     "NL",
@@ -77,15 +77,17 @@ NLDT = Who(
     "WD6",
     _DAY_ZERO.format("Netherlands"),
 )
-CAST = (UKHC, UKRT, USRT, NLDT)
+FOUR_ENTITIES = (UKHC, UKRT, USRT, NLDT)
 
 
-def _more(code: str, name: str, country: str, zone: str, group: str, owner: str) -> Who:
-    return Who(code, name, country, zone, group, owner, "2026-06-09", "WD6", _DAY_ZERO.format(country))
+def _more(code: str, name: str, country: str, zone: str, group: str, owner: str) -> SampleEntity:
+    return SampleEntity(
+        code, name, country, zone, group, owner, "2026-06-09", "WD6", _DAY_ZERO.format(country)
+    )
 
 
-WIDER_CAST = (
-    *CAST,
+TWELVE_ENTITIES = (
+    *FOUR_ENTITIES,
     _more("UKWS", "UK Wholesale Ltd", "GB", "Europe/London", "UK", "Tom Okafor"),
     _more("IEOP", "Ireland Operations", "IE", "Europe/Dublin", "EUROPE", "Aoife Byrne"),
     _more("DEVT", "Vertrieb GmbH", "DE", "Europe/Berlin", "EUROPE", "Jonas Krüger"),

@@ -36,7 +36,7 @@ def migrated() -> None:
     call_command("migrate", verbosity=0, run_syncdb=True)
 
 
-class StoryDatabases:
+class ScenarioDatabases:
     """The story databases of a run, as one of its workers uses them; the last worker that closes drops them all."""
 
     def __init__(self, run: str = RUN) -> None:

@@ -11,26 +11,26 @@ from django.db import InternalError, connection
 from pytest_django import DjangoDbBlocker
 
 from entities.models import Group, Person
-from tests.builders import WORKED_AT
+from tests.builders import WORKED_EXAMPLE_AT
 from tests.databases import maintenance
-from tests.db_builders import person, play_the_worked_example, save_group
-from tests.scenario_databases import StoryDatabases
+from tests.db_builders import record_worked_example, save_person, save_sample_group
+from tests.scenario_databases import ScenarioDatabases
 
 BUILT: list[str] = []
 
 
 def counted() -> datetime:
     BUILT.append("counted")
-    play_the_worked_example(save_group())
-    return WORKED_AT
+    record_worked_example(save_sample_group())
+    return WORKED_EXAMPLE_AT
 
 
 def fails() -> datetime:
     BUILT.append("fails")
-    save_group()
+    save_sample_group()
     if BUILT.count("fails") == 1:
         raise LookupError
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def nothing() -> None:
@@ -38,37 +38,39 @@ def nothing() -> None:
 
 
 @pytest.fixture
-def workers(stories: StoryDatabases, django_db_blocker: DjangoDbBlocker) -> Iterator[list[StoryDatabases]]:
+def workers(
+    stories: ScenarioDatabases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[list[ScenarioDatabases]]:
     """This run as two of its workers see it."""
     BUILT.clear()
-    other = StoryDatabases()
+    other = ScenarioDatabases()
     with django_db_blocker.unblock():
         yield [stories, other]
         other.close()  # which leaves the databases to the first
 
 
-def names_of(run: StoryDatabases) -> list[str]:
+def names_of(run: ScenarioDatabases) -> list[str]:
     with maintenance() as server:
         found = server.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [run.prefix])
         return [name for (name,) in found]
 
 
-def test_a_story_is_built_once_read_by_all_and_copied_by_who_writes(workers: list[StoryDatabases]) -> None:
+def test_a_story_is_built_once_read_by_all_and_copied_by_who_writes(workers: list[ScenarioDatabases]) -> None:
     one, other = workers
     before = connection.settings_dict["NAME"]
-    with one.reading(counted, person) as moment:
-        assert moment == WORKED_AT
+    with one.reading(counted, save_person) as moment:
+        assert moment == WORKED_EXAMPLE_AT
         first = connection.settings_dict["NAME"]
         assert Person.objects.filter(name="Rosa Bell").exists()
         with pytest.raises(InternalError, match="read-only transaction"):
             Group.objects.update(name="x")
-    with other.reading(counted, person) as moment:
-        assert (moment, connection.settings_dict["NAME"]) == (WORKED_AT, first)
-    with other.copied(counted, person) as moment:
-        assert moment == WORKED_AT
+    with other.reading(counted, save_person) as moment:
+        assert (moment, connection.settings_dict["NAME"]) == (WORKED_EXAMPLE_AT, first)
+    with other.copied(counted, save_person) as moment:
+        assert moment == WORKED_EXAMPLE_AT
         assert connection.settings_dict["NAME"] != first
         Person.objects.filter(name="Rosa Bell").update(name="Rosa")
-    with one.copied(counted, person):
+    with one.copied(counted, save_person):
         assert Person.objects.filter(name="Rosa Bell").exists()
     assert BUILT == ["counted"]
     assert connection.settings_dict["NAME"] == before
@@ -80,7 +82,7 @@ def test_the_last_worker_of_a_run_drops_its_databases(
     monkeypatch.setattr("tests.scenario_databases.migrated", nothing)
     with django_db_blocker.unblock():
         run = uuid4().hex
-        one, other = StoryDatabases(run), StoryDatabases(run)
+        one, other = ScenarioDatabases(run), ScenarioDatabases(run)
         with one.copied():
             assert len(names_of(one)) == 2  # the template, and the copy
         one.close()
@@ -89,15 +91,15 @@ def test_the_last_worker_of_a_run_drops_its_databases(
     assert names_of(other) == []
 
 
-def test_a_builder_that_fails_leaves_no_story_behind(workers: list[StoryDatabases]) -> None:
+def test_a_builder_that_fails_leaves_no_story_behind(workers: list[ScenarioDatabases]) -> None:
     one, other = workers
     with pytest.raises(LookupError), one.copied(fails):
         pass
     with other.copied(fails) as moment:
-        assert moment == WORKED_AT
+        assert moment == WORKED_EXAMPLE_AT
         assert Group.objects.count() == 4
 
 
-def test_a_builder_has_a_name_that_every_worker_knows(stories: StoryDatabases) -> None:
+def test_a_builder_has_a_name_that_every_worker_knows(stories: ScenarioDatabases) -> None:
     with pytest.raises(AssertionError, match="functions of a module"), stories.copied(lambda: None):
         pass

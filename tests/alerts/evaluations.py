@@ -12,7 +12,7 @@ from closing.facts.base import NativePeriodFacts
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import Meridian, save_group
+from tests.db_builders import SampleGroup, save_sample_group
 
 Role = Membership.Role
 OF_ALERTS = (
@@ -25,18 +25,18 @@ OF_ALERTS = (
 ALL_CLOSED: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), CLOSED)
 
 
-def somebody(name: str, role: Role, place: Group | LegalEntity, **more: object) -> Person:
+def save_member(name: str, role: Role, place: Group | LegalEntity, **more: object) -> Person:
     person = Person.objects.create(email=f"{name}@meridian.test", name=name.title(), **more)
     where = {"group": place} if isinstance(place, Group) else {"entity": place}
     Membership.objects.create(person=person, role=role, **where)
     return person
 
 
-def save_watched_group(*, policy: bool = True, read: bool = True) -> Meridian:
+def save_group_with_recipients(*, policy: bool = True, read: bool = True) -> SampleGroup:
     """The cast, first read on 1 June; Sanne owns EU DTC BV and may see it, Rosa is finance of the whole group."""
-    group = save_group(policy=policy)
-    somebody("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
-    somebody("paul", Role.FINANCE, Group.objects.get(code="UK"))
+    group = save_sample_group(policy=policy)
+    save_member("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
+    save_member("paul", Role.FINANCE, Group.objects.get(code="UK"))
     nldt = group.entities["NLDT"]
     assert nldt.owner is not None
     Membership.objects.create(person=nldt.owner, role=Role.OWNER, entity=nldt)
@@ -45,7 +45,7 @@ def save_watched_group(*, policy: bool = True, read: bool = True) -> Meridian:
     return group
 
 
-def watched(at: datetime, hours: int = 2) -> None:
+def save_evaluation_span(at: datetime, hours: int = 2) -> None:
     """Evaluations have finished every minute for so long, the last one at this moment."""
     first = at - timedelta(hours=hours)
     spans = EvaluationSpan.objects.filter(first__lte=at, last__gte=first - MAX_EVALUATION_GAP)
@@ -54,21 +54,21 @@ def watched(at: datetime, hours: int = 2) -> None:
     EvaluationSpan.objects.create(first=min([first, *found]), last=at)
 
 
-def evaluated(
-    group: Meridian,
+def read_and_evaluate(
+    group: SampleGroup,
     at: str | datetime,
     kinds: Collection[NoticeKind] = OF_ALERTS,
     /,
     **said: NativePeriodFacts,
 ) -> list[str]:
-    """Read and evaluate at a moment; the notices of these kinds that this brought, as `raised` has them."""
+    """Read and evaluate at a moment; returns the notices of these kinds, as `evaluate_and_list_notices` does."""
     moment = utc(at) if isinstance(at, str) else at
-    watched(moment)
+    save_evaluation_span(moment)
     group.read(moment, ALL_CLOSED | said)
-    return raised(moment, kinds)
+    return evaluate_and_list_notices(moment, kinds)
 
 
-def raised(moment: datetime, kinds: Collection[NoticeKind] = OF_ALERTS) -> list[str]:
+def evaluate_and_list_notices(moment: datetime, kinds: Collection[NoticeKind] = OF_ALERTS) -> list[str]:
     """What an evaluation raised of these kinds, as "kind entity"; of a connection or a group with its name."""
     before = set(Notice.objects.values_list("pk", flat=True))
     run_evaluation(moment)
@@ -82,6 +82,6 @@ def about(notice: Notice) -> str:
     return str(notice.connection or notice.group)
 
 
-def told(kind: str) -> set[str]:
+def recipients_of(kind: str) -> set[str]:
     lines = DeliveryLine.objects.filter(notice__kind=kind)
     return set(lines.values_list("recipient__name", flat=True))

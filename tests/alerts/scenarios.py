@@ -10,54 +10,54 @@ from alerts.models import Delivery, DeliveryLine
 from closing.facts.base import NativePeriodFacts
 from entities.models import Membership
 from tests.builders import CLOSED, ON_HOLD, OPEN, utc
-from tests.db_builders import Meridian, person, play_the_worked_example, save_group
+from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
 
 # On 15 June EU DTC BV is 6 days late; US Retail Inc is on hold, and on the 17th over the line as well.
-TOLD_AT = utc("2026-06-15 12:00")
-SAID: dict[str, NativePeriodFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
+ALERTED_AT = utc("2026-06-15 12:00")
+REPORTED_FACTS: dict[str, NativePeriodFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
 MINUTE = timedelta(minutes=1)
 
 
-def watch(at: datetime) -> EvaluationResult:
+def evaluate_now(at: datetime) -> EvaluationResult:
     """One evaluation as the worker does it each minute."""
     raised = run_evaluation_once_a_minute(at)
     assert raised is not None
     return raised
 
 
-def read_and_watch(
-    group: Meridian, at: datetime, said: Mapping[str, NativePeriodFacts] = SAID
+def evaluate_around_read(
+    group: SampleGroup, at: datetime, said: Mapping[str, NativePeriodFacts] = REPORTED_FACTS
 ) -> EvaluationResult:
     """Watch, read, and watch again at the moment, so that the reading is one that may be told of."""
-    watch(at - 2 * MINUTE)
+    evaluate_now(at - 2 * MINUTE)
     group.read(at - MINUTE, said)
-    return watch(at)
+    return evaluate_now(at)
 
 
-def tell_of_eu_dtc() -> Meridian:
+def save_eu_dtc_alert() -> SampleGroup:
     """The worked example until EU DTC BV went over its line on 15 June; its owner and finance are to be told."""
-    group = save_group()
-    play_the_worked_example(group)
+    group = save_sample_group()
+    record_worked_example(group)
     join(group)
-    read_and_watch(group, TOLD_AT)
+    evaluate_around_read(group, ALERTED_AT)
     return group
 
 
-def join(group: Meridian) -> None:
+def join(group: SampleGroup) -> None:
     """Rosa is finance of the group; Sanne owns EU DTC BV and Dana US Retail Inc, and may see them."""
-    person()
+    save_person()
     for code in ("NLDT", "USRT"):
         entity = group.entities[code]
         assert entity.owner is not None
         Membership.objects.create(person=entity.owner, role=Membership.Role.OWNER, entity=entity)
 
 
-def sent(at: datetime, deliveries: Collection[Delivery] | None = None) -> None:
+def mark_deliveries_sent(at: datetime, deliveries: Collection[Delivery] | None = None) -> None:
     """The mail server took these messages, or all that wait, at a moment."""
-    end(Delivery.State.SENT, at, deliveries=deliveries)
+    end_deliveries(Delivery.State.SENT, at, deliveries=deliveries)
 
 
-def end(
+def end_deliveries(
     state: Delivery.State,
     at: datetime,
     words: str = "",
@@ -70,7 +70,7 @@ def end(
     assert waiting.update(state=state, ended_at=at, words=words, attempts=1)
 
 
-def to(email: str) -> list[Delivery]:
+def deliveries_to(email: str) -> list[Delivery]:
     """The messages to somebody."""
     found = list(Delivery.objects.filter(recipient__email=email))
     assert found

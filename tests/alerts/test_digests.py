@@ -23,7 +23,7 @@ from closing.calendar.days import zone_named
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, Membership, Person
-from tests.alerts.mail.mail_scenarios import Told
+from tests.alerts.mail.mail_scenarios import MailScenario
 from tests.builders import CLOSED, RESTRICTED
 
 pytestmark = pytest.mark.django_db
@@ -31,9 +31,9 @@ FAR = timedelta(days=3650)
 
 
 @pytest.fixture
-def story(settings: Settings) -> Told:
+def story(settings: Settings) -> MailScenario:
     settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-    return Told()
+    return MailScenario()
 
 
 def london(text: str) -> datetime:
@@ -64,14 +64,16 @@ def to_rosa(mails: list[EmailMultiAlternatives]) -> list[EmailMultiAlternatives]
     return [each for each in mails if "rosa.bell@meridian.test" in each.to[0]]
 
 
-def waiting(story: Told, rhythm: Cadence) -> Delivery:
+def waiting(story: MailScenario, rhythm: Cadence) -> Delivery:
     return Delivery.objects.get(recipient=story.rosa, rhythm=rhythm.value, state="waiting")
 
 
 # --- the story of a close -------------------------------------------------------------------------------------------
 
 
-def test_one_digest_at_eight_of_all_that_is_true_and_none_when_everybody_has_closed(story: Told) -> None:
+def test_one_digest_at_eight_of_all_that_is_true_and_none_when_everybody_has_closed(
+    story: MailScenario,
+) -> None:
     """A finance person's week: due soon and late come once a day, at 08:00 where she is, while there is any."""
     story.at(london("2026-06-09 17:00"), UKHC=CLOSED)  # three are due today, or soon
     assert to_rosa(sent_by(london("2026-06-10 07:59"))) == []
@@ -99,7 +101,7 @@ def test_one_digest_at_eight_of_all_that_is_true_and_none_when_everybody_has_clo
     assert to_rosa(sent_by(london("2026-06-15 09:00"))) == []
 
 
-def test_a_digest_with_nothing_true_in_it_is_cancelled_with_the_reason(story: Told) -> None:
+def test_a_digest_with_nothing_true_in_it_is_cancelled_with_the_reason(story: MailScenario) -> None:
     story.at(london("2026-06-10 10:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     assert waiting(story, Cadence.DAILY).due_at == london("2026-06-11 08:00")
     story.at(london("2026-06-11 07:59"), NLDT=CLOSED)
@@ -109,7 +111,7 @@ def test_a_digest_with_nothing_true_in_it_is_cancelled_with_the_reason(story: To
     assert set(ended.lines.values_list("left_out", flat=True)) == {"closed before it was sent"}
 
 
-def test_a_weekly_digest_gathers_a_week(story: Told) -> None:
+def test_a_weekly_digest_gathers_a_week(story: MailScenario) -> None:
     weekly = dict.fromkeys((NoticeKind.LATE, NoticeKind.DUE_SOON), Cadence.WEEKLY)
     update_preferences(
         story.rosa, NotificationPreferences(weekly, digest_weekday=3), london("2026-06-01 10:00")
@@ -123,7 +125,7 @@ def test_a_weekly_digest_gathers_a_week(story: Told) -> None:
     assert "EU DTC BV" in str(digest.body)
 
 
-def test_an_alert_waits_for_the_end_of_the_night(story: Told) -> None:
+def test_an_alert_waits_for_the_end_of_the_night(story: MailScenario) -> None:
     night = NotificationPreferences(quiet_from=time(20), quiet_until=time(7))
     update_preferences(story.rosa, night, london("2026-06-01 10:00"))
     story.at(london("2026-06-08 15:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
@@ -141,7 +143,7 @@ def test_an_alert_waits_for_the_end_of_the_night(story: Told) -> None:
     assert alert.subject == "EU DTC BV is 6 days past its deadline for May 2026"
 
 
-def test_the_proof_does_not_call_a_digest_that_waits_for_its_hour_late(story: Told) -> None:
+def test_the_proof_does_not_call_a_digest_that_waits_for_its_hour_late(story: MailScenario) -> None:
     update_alert_policy(
         Group.objects.get(code="MERIDIAN"),
         GroupAlertPolicy(alerts_in_digest=True),
@@ -161,7 +163,7 @@ def test_the_proof_does_not_call_a_digest_that_waits_for_its_hour_late(story: To
 # --- what waits follows what is arranged ----------------------------------------------------------------------------
 
 
-def test_what_waits_is_due_when_the_new_hours_say(story: Told) -> None:
+def test_what_waits_is_due_when_the_new_hours_say(story: MailScenario) -> None:
     at = london("2026-06-10 10:00")
     story.at(at)
     update_preferences(story.rosa, NotificationPreferences(digest_at=time(18)), at)
@@ -170,7 +172,7 @@ def test_what_waits_is_due_when_the_new_hours_say(story: Told) -> None:
     assert waiting(story, Cadence.DAILY).due_at == london("2026-06-11 08:00")
 
 
-def test_what_waits_moves_to_the_rhythm_that_is_chosen_now(story: Told) -> None:
+def test_what_waits_moves_to_the_rhythm_that_is_chosen_now(story: MailScenario) -> None:
     at = london("2026-06-10 10:00")
     story.at(at)
     late = DeliveryLine.objects.filter(recipient=story.rosa, notice__kind="late")
@@ -184,7 +186,9 @@ def test_what_waits_moves_to_the_rhythm_that_is_chosen_now(story: Told) -> None:
     assert not Delivery.objects.filter(lines=None, state="waiting").exists()
 
 
-def test_what_nobody_else_hears_of_goes_to_administrators_when_it_is_switched_off(story: Told) -> None:
+def test_what_nobody_else_hears_of_goes_to_administrators_when_it_is_switched_off(
+    story: MailScenario,
+) -> None:
     root = Person.objects.create_superuser("root@meridian.test", name="Root")
     story.at(london("2026-06-10 10:00"), UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     assert not DeliveryLine.objects.filter(recipient=root).exists()
@@ -194,7 +198,7 @@ def test_what_nobody_else_hears_of_goes_to_administrators_when_it_is_switched_of
     assert DeliveryLine.objects.filter(recipient=root).count() == 1
 
 
-def test_alerts_leave_at_once_when_the_group_allows_no_digest_any_more(story: Told) -> None:
+def test_alerts_leave_at_once_when_the_group_allows_no_digest_any_more(story: MailScenario) -> None:
     top, at = Group.objects.get(code="MERIDIAN"), london("2026-06-15 13:00")
     update_alert_policy(top, GroupAlertPolicy(alerts_in_digest=True), london("2026-06-01 10:00"))
     update_preferences(
@@ -260,7 +264,7 @@ def test_what_makes_no_sense_is_not_agreed(wanted: GroupAlertPolicy, field: str)
     assert own_policy(europe) == GroupAlertPolicy()
 
 
-def test_only_who_may_see_the_group_can_be_named(story: Told) -> None:
+def test_only_who_may_see_the_group_can_be_named(story: MailScenario) -> None:
     paul = Person.objects.create(email="paul@meridian.test", name="Paul")
     held = Membership.objects.create(
         person=paul, role=Membership.Role.FINANCE, group=Group.objects.get(code="UK")

@@ -11,9 +11,9 @@ from django.core.management import CommandError, call_command
 from alerts.models import Silence
 from entities.models import Person
 from periods.remarks import acknowledge, set_expected_close
-from tests.alerts.evaluations import evaluated, save_watched_group, watched
+from tests.alerts.evaluations import read_and_evaluate, save_evaluation_span, save_group_with_recipients
 from tests.builders import MAY, OPEN, utc
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 
@@ -36,8 +36,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def meridian() -> Meridian:
-    return save_watched_group()
+def meridian() -> SampleGroup:
+    return save_group_with_recipients()
 
 
 def explained(clock: Clock, at: str | datetime = "", *words: str) -> list[str]:
@@ -48,8 +48,8 @@ def explained(clock: Clock, at: str | datetime = "", *words: str) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def test_an_alert_with_all_that_it_rests_on(meridian: Meridian, clock: Clock) -> None:
-    evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
+def test_an_alert_with_all_that_it_rests_on(meridian: SampleGroup, clock: Clock) -> None:
+    read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN)
     assert explained(clock, "2026-06-15 12:01") == [
         "EU DTC BV, May 2026: open, alerting, 6 days late",
         "  Deadline: Tue 9 June 2026; policy Group close, version 1",
@@ -58,22 +58,22 @@ def test_an_alert_with_all_that_it_rests_on(meridian: Meridian, clock: Clock) ->
     ]
 
 
-def test_what_waits_says_for_what(meridian: Meridian, clock: Clock) -> None:
-    evaluated(meridian, "2026-06-14 12:00", NLDT=OPEN)
-    watched(utc("2026-06-20 12:00"), hours=1)
+def test_what_waits_says_for_what(meridian: SampleGroup, clock: Clock) -> None:
+    read_and_evaluate(meridian, "2026-06-14 12:00", NLDT=OPEN)
+    save_evaluation_span(utc("2026-06-20 12:00"), hours=1)
     assert "  alert: not due, not past the alert line" in explained(clock, "2026-06-20 12:00")
     assert "  Last read: 2026-06-14 12:00 UTC, stale" in explained(clock)
-    evaluated(meridian, "2026-06-20 12:05", NLDT=OPEN)
+    read_and_evaluate(meridian, "2026-06-20 12:05", NLDT=OPEN)
     rosa, at = Person.objects.get(name="Rosa"), utc("2026-06-20 12:10")
     acknowledge(rosa, "NLDT", MAY, "Working on it", at)
     set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 30), "", at)
     promised = "waits: somebody looks after it, and the day on which they expect the close has not passed"
     assert f"  escalation 1: not due, {promised}" not in explained(clock, "2026-06-20 12:11")  # told before
-    evaluated(meridian, "2026-06-25 12:00", NLDT=OPEN)
+    read_and_evaluate(meridian, "2026-06-25 12:00", NLDT=OPEN)
     assert f"  escalation 2: not due, {promised}" in explained(clock, "2026-06-25 12:01")
 
 
-def test_a_silence_is_named(meridian: Meridian, clock: Clock) -> None:
+def test_a_silence_is_named(meridian: SampleGroup, clock: Clock) -> None:
     entity, rosa = meridian.entities["NLDT"], Person.objects.get(name="Rosa")
     Silence.objects.create(
         entity=entity,
@@ -82,20 +82,20 @@ def test_a_silence_is_named(meridian: Meridian, clock: Clock) -> None:
         by=rosa,
         made_at=utc("2026-06-10 09:00"),
     )
-    evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
+    read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN)
     assert "  alert: not due, waits: silenced" in explained(clock, "2026-06-15 12:01")
 
 
-def test_nothing_open_and_nobody_watching(meridian: Meridian, clock: Clock) -> None:
-    evaluated(meridian, "2026-06-08 12:00")
+def test_nothing_open_and_nobody_watching(meridian: SampleGroup, clock: Clock) -> None:
+    read_and_evaluate(meridian, "2026-06-08 12:00")
     assert explained(clock, "2026-06-08 12:01") == [
         "EU DTC BV: nothing that has ended is open, and no end is left to be told."
     ]
     assert explained(clock, "2026-06-09 12:00")[0].startswith("No evaluation has run lately")
 
 
-def test_a_month_and_an_entity_that_are_none(meridian: Meridian, clock: Clock) -> None:
-    evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
+def test_a_month_and_an_entity_that_are_none(meridian: SampleGroup, clock: Clock) -> None:
+    read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN)
     assert len(explained(clock, "2026-06-15 12:01", "--month", "2026-05")) == 4
     assert len(explained(clock, "2026-06-15 12:01", "--month", "2026-04")) == 1
     with pytest.raises(CommandError, match="A month is written like 2026-05"):

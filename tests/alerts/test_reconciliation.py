@@ -23,9 +23,14 @@ from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Person
 from periods.models import FiscalPeriod
 from tests.alerts.evaluate.test_run import meridian
-from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group, watched
+from tests.alerts.evaluations import (
+    ALL_CLOSED,
+    read_and_evaluate,
+    save_evaluation_span,
+    save_group_with_recipients,
+)
 from tests.builders import CLOSED, MAY, OPEN, utc
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 from tests.hypothesis_profiles import examples
 from tests.periods.model_builders import policy
 
@@ -35,10 +40,10 @@ PLUS_SIX = "2026-06-15 12:00"
 
 
 @pytest.fixture
-def alerted(meridian: Meridian) -> Meridian:
+def alerted(meridian: SampleGroup) -> SampleGroup:
     """EU DTC BV was past the line on 15 June, and everybody who had to hear of it has."""
-    evaluated(meridian, "2026-06-14 12:00", NLDT=OPEN)
-    evaluated(meridian, PLUS_SIX, NLDT=OPEN)
+    read_and_evaluate(meridian, "2026-06-14 12:00", NLDT=OPEN)
+    read_and_evaluate(meridian, PLUS_SIX, NLDT=OPEN)
     Delivery.objects.update(state="sent", ended_at=utc(PLUS_SIX))
     return meridian
 
@@ -47,28 +52,28 @@ def words(found: ReconciliationReport) -> list[str]:
     return [f"{each.entity}: {each.words}" for each in found.differences]
 
 
-def test_all_is_as_the_history_says(alerted: Meridian) -> None:
+def test_all_is_as_the_history_says(alerted: SampleGroup) -> None:
     found = reconcile(utc("2026-06-15 13:00"))
     assert (found.expected, words(found)) == (1, [])
     assert reconcile(utc("2026-06-15 13:00"), MAY).expected == 1
     assert reconcile(utc("2026-06-14 13:00")).expected == 0
 
 
-def test_an_alert_that_is_lost_is_named(alerted: Meridian) -> None:
+def test_an_alert_that_is_lost_is_named(alerted: SampleGroup) -> None:
     Notice.objects.all().delete()
     assert words(reconcile(utc("2026-06-15 13:00"))) == [
         "EU DTC BV: an alert had to exist from here on, and does not"
     ]
 
 
-def test_an_alert_without_a_cause_is_named(alerted: Meridian) -> None:
+def test_an_alert_without_a_cause_is_named(alerted: SampleGroup) -> None:
     Notice.objects.update(raised_at=utc("2026-06-14 12:00"))
     assert "an alert exists, and the history has no cause for it" in " ".join(
         words(reconcile(utc("2026-06-15 13:00")))
     )
 
 
-def test_messages_that_reached_nobody_are_named(alerted: Meridian) -> None:
+def test_messages_that_reached_nobody_are_named(alerted: SampleGroup) -> None:
     later = utc("2026-06-15 13:30")
     Delivery.objects.update(state="parked")
     assert words(reconcile(later)) == ["EU DTC BV: its alert has reached nobody: no message could be sent"]
@@ -80,7 +85,7 @@ def test_messages_that_reached_nobody_are_named(alerted: Meridian) -> None:
     assert words(reconcile(later)) == ["EU DTC BV: its alert was for nobody: there is nobody to notify"]
 
 
-def test_the_command_and_the_nightly_run_say_the_same(alerted: Meridian) -> None:
+def test_the_command_and_the_nightly_run_say_the_same(alerted: SampleGroup) -> None:
     out = StringIO()
     at = utc("2026-06-15 13:00")
     call_command("prove_alerts", "--as-of", "2026-06-15T13:00:00Z", stdout=out)
@@ -107,7 +112,7 @@ def test_whatever_the_erp_says_what_was_raised_is_what_had_to_be(
 ) -> None:
     """Reads at any distance from the line, evaluated every other minute: raising and the proof name the same."""
     with transaction.atomic():
-        group = save_watched_group()
+        group = save_group_with_recipients()
         at = utc("2026-06-14 21:30")  # the line is crossed at 22:00 UTC
         group.read(at, ALL_CLOSED | {"NLDT": OPEN})
         for state, hours in steps:
@@ -150,7 +155,7 @@ def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is
 ) -> None:
     """Silences, lifts, closes and reopenings in any order, evaluated every other minute and sent now and then."""
     with transaction.atomic():
-        group = save_watched_group()
+        group = save_group_with_recipients()
         rosa, nldt = Person.objects.get(name="Rosa"), group.entities["NLDT"]
         at = utc("2026-06-14 21:30")  # the line is crossed at 22:00 UTC
         group.read(at, ALL_CLOSED | {"NLDT": OPEN})
@@ -189,14 +194,14 @@ def leaves(settings: Settings) -> None:
     settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
 
 
-def _on(group: Meridian, at: datetime, minutes: int) -> datetime:
+def _on(group: SampleGroup, at: datetime, minutes: int) -> datetime:
     """The evaluations of so many minutes; of a day only one in four hours."""
     if minutes < 60:
         return _minutes(group, at, minutes)
     at = _minutes(group, at, 6)
     for _ in range(minutes // 240):
         at += timedelta(hours=4)
-        watched(at, hours=1)
+        save_evaluation_span(at, hours=1)
         run_evaluation(at)
     return at
 
@@ -223,14 +228,14 @@ def _sent() -> list[tuple[int, int, str]]:
     return list(lines.values_list("pk", "notice__period__entity", "notice__kind"))
 
 
-def test_a_silence_excuses_an_alert_only_while_it_lasts(meridian: Meridian) -> None:
+def test_a_silence_excuses_an_alert_only_while_it_lasts(meridian: SampleGroup) -> None:
     rosa = Person.objects.get(name="Rosa")
-    evaluated(meridian, "2026-06-14 12:00", NLDT=OPEN)
+    read_and_evaluate(meridian, "2026-06-14 12:00", NLDT=OPEN)
     create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 16), "an audit", utc("2026-06-14 12:30"))
     for at in ("2026-06-15 12:00", "2026-06-16 12:00", "2026-06-16 21:59"):
-        assert evaluated(meridian, at, NLDT=OPEN) == []
+        assert read_and_evaluate(meridian, at, NLDT=OPEN) == []
         assert (reconcile(utc(at)).expected, words(reconcile(utc(at)))) == (0, [])
-    watched(utc("2026-06-16 22:30"))
+    save_evaluation_span(utc("2026-06-16 22:30"))
     meridian.read("2026-06-16 22:20", ALL_CLOSED | {"NLDT": OPEN})
     lost = reconcile(utc("2026-06-16 22:30"))
     assert words(lost) == ["EU DTC BV: an alert had to exist from here on, and does not"]
@@ -243,18 +248,18 @@ def test_a_silence_excuses_an_alert_only_while_it_lasts(meridian: Meridian) -> N
     )
 
 
-def test_what_stays_set_aside_after_the_silence_is_named(alerted: Meridian) -> None:
+def test_what_stays_set_aside_after_the_silence_is_named(alerted: SampleGroup) -> None:
     DeliveryLine.objects.filter(notice__kind="alert").update(left_out=LEFT_OUT_BY_SILENCE)
     assert words(reconcile(utc("2026-06-15 13:00"))) == [
         "EU DTC BV: its alert is still set aside for a silence that is over"
     ]
 
 
-def _minutes(group: Meridian, at: datetime, minutes: int) -> datetime:
+def _minutes(group: SampleGroup, at: datetime, minutes: int) -> datetime:
     """The evaluations of so many minutes."""
     until = at + timedelta(minutes=minutes)
     while at < until:
-        watched(at, hours=12 if at.minute == 30 else 0)
+        save_evaluation_span(at, hours=12 if at.minute == 30 else 0)
         run_evaluation(at)
         at += timedelta(minutes=2)
     return until
@@ -262,9 +267,9 @@ def _minutes(group: Meridian, at: datetime, minutes: int) -> datetime:
 
 def test_a_period_is_proved_as_soon_as_it_has_ended_in_its_own_zone() -> None:
     """Due by the end of 31 May in Auckland and alerting at once: 12:00 UTC, while it is still 31 May in UTC."""
-    group = save_watched_group(policy=False, read=False)
+    group = save_group_with_recipients(policy=False, read=False)
     LegalEntity.objects.filter(code="NLDT").update(zone="Pacific/Auckland")
     policy(group.entities["NLDT"], rule="calendar_day", n=0, alert_after_days=0)
     group.read("2026-05-30 12:00", ALL_CLOSED | {"NLDT": OPEN})
-    assert evaluated(group, "2026-05-31 12:10", NLDT=OPEN) == ["alert NLDT"]
+    assert read_and_evaluate(group, "2026-05-31 12:10", NLDT=OPEN) == ["alert NLDT"]
     assert reconcile(utc("2026-05-31 13:00")).expected == 1

@@ -33,14 +33,16 @@ from entities.services import save_view
 from periods.board_cache.cache import BOARD_CACHE
 from periods.models import FiscalPeriod
 from periods.remarks import add_note, set_expected_close, set_overdue_reason
-from tests.builders import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, WORKED_AT
-from tests.db_builders import PASSWORD, Meridian, save_group
+from tests.builders import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
+from tests.db_builders import PASSWORD, SampleGroup, save_sample_group
 from tests.periods.events import own_copy
-from tests.sample_entities import NLDT, UKHC, UKRT, USRT, Who
+from tests.sample_entities import NLDT, UKHC, UKRT, USRT, SampleEntity
 
 Role = Membership.Role
 
-LKTX = Who("LKTX", "Lanka Textiles", "LK", "Asia/Colombo", "EUROPE", "Nimal Perera", "2026-06-09", "WD6", "")
+LKTX = SampleEntity(
+    "LKTX", "Lanka Textiles", "LK", "Asia/Colombo", "EUROPE", "Nimal Perera", "2026-06-09", "WD6", ""
+)
 FOREIGN = (USRT, NLDT, LKTX)
 FOREIGN_WORDS = (
     *("USRT", "US Retail", "NLDT", "EU DTC", "LKTX", "Lanka", "usrt", "nldt", "lktx"),
@@ -89,11 +91,11 @@ _ROLES = {
 
 
 @dataclass
-class World:
+class AccessScenario:
     """A saved group with everybody who asks; `views` has a saved view of each, `foreign_note` is on EU DTC BV."""
 
     name: str
-    group: Meridian
+    group: SampleGroup
     people: dict[str, Person]
     views: dict[str, SavedView] = field(default_factory=dict)
     foreign_note: int = 0
@@ -119,11 +121,11 @@ class World:
             self._sessions[who] = client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
-def build(name: str) -> World:
+def build(name: str) -> AccessScenario:
     """A world with reads up to 12 June 2026, and with what is the matter with the foreign entities."""
     _number_from_one()
     cast = {ALONE: (UKHC,), UK: (UKHC, UKRT), WHOLE: (UKHC, UKRT, *FOREIGN)}[name]
-    group = save_group(cast)
+    group = save_sample_group(cast)
     if name != WHOLE:
         Group.objects.filter(code__in=["EUROPE", "AMERICAS"]).delete()
     people = {}
@@ -136,13 +138,13 @@ def build(name: str) -> World:
             role, code = _ROLES[who]
             place = {"group": Group.objects.get(code=code)} if code else {"entity": group.entities["UKHC"]}
             Membership.objects.create(person=people[who], role=role, **place)
-    world = World(name, group, people)
+    world = AccessScenario(name, group, people)
     for who, somebody in people.items():
         world.views[who] = save_view(somebody, "my late ones", "board", "show=late")
     _read(world)
     people[SWITCHED_OFF].is_active = False
     people[SWITCHED_OFF].save()
-    add_note(people[FINANCE], "UKHC", MAY, "waiting for the bank", WORKED_AT)
+    add_note(people[FINANCE], "UKHC", MAY, "waiting for the bank", WORKED_EXAMPLE_AT)
     _tell()
     _make_places()
     _silence(people[ADMINISTRATOR])
@@ -166,7 +168,7 @@ def _make_places() -> None:
             group=group,
             kinds=[NoticeKind.ALERT.value],
             host="127.0.0.1:9",
-            made_at=WORKED_AT,
+            made_at=WORKED_EXAMPLE_AT,
         )
         place.url, place.secret = "http://127.0.0.1:9/in", new_secret()
         place.save()
@@ -182,7 +184,7 @@ def _silence(by: Person) -> None:
                 last_day=date(2026, 6, 18),
                 reason="the auditors have the books",
                 by=by,
-                made_at=WORKED_AT,
+                made_at=WORKED_EXAMPLE_AT,
             )
 
 
@@ -196,7 +198,7 @@ def _number_from_one() -> None:
             cursor.execute(f'ALTER SEQUENCE "{sequence}" RESTART WITH 1')
 
 
-def _read(world: World) -> None:
+def _read(world: AccessScenario) -> None:
     here = world.group.entities
     april = DateSpan(MAY_DAYS.first.replace(month=4), MAY_DAYS.first.replace(month=4, day=30))
     said = dict.fromkeys(here, OPEN)
@@ -229,7 +231,7 @@ def _tell() -> None:
             period=period,
             episode=1,
             reason=NoticeReason.PAST_THE_LINE.value,
-            raised_at=WORKED_AT,
+            raised_at=WORKED_EXAMPLE_AT,
             state=period.state,
             days_late=6,
             fresh=True,
@@ -238,17 +240,17 @@ def _tell() -> None:
         for person in Person.objects.filter(pk__in=told).order_by("pk"):
             delivery = Delivery.objects.filter(recipient=person).first() or Delivery.objects.create(
                 recipient=person,
-                made_at=WORKED_AT,
-                due_at=WORKED_AT,
+                made_at=WORKED_EXAMPLE_AT,
+                due_at=WORKED_EXAMPLE_AT,
                 message_id=f"<{person.pk}@closeboard>",
                 state=Delivery.State.PARKED,
-                ended_at=WORKED_AT,
+                ended_at=WORKED_EXAMPLE_AT,
                 words="The mail server said 550 no such mailbox",
             )
             DeliveryLine.objects.create(delivery=delivery, notice=notice, recipient=person)
 
 
-def _make_foreign_trouble(world: World) -> None:
+def _make_foreign_trouble(world: AccessScenario) -> None:
     """A connection of their own, a calendar that runs out, and what is said."""
     WorkCalendar.objects.filter(code="LK").update(name="Sri Lanka")  # its holidays end with 2026: a warning
     lowlands = Connection.objects.create(
@@ -259,9 +261,9 @@ def _make_foreign_trouble(world: World) -> None:
         client_id="simulator",
     )
     by = world.people[OF_ALL]
-    set_expected_close(by, "NLDT", MAY, date(2026, 6, 19), "Dutch secret", WORKED_AT)
-    set_overdue_reason(by, "NLDT", MAY, "late_invoices", "Dutch secret", WORKED_AT)
-    world.foreign_note = add_note(by, "NLDT", MAY, "Dutch secret", WORKED_AT).pk
+    set_expected_close(by, "NLDT", MAY, date(2026, 6, 19), "Dutch secret", WORKED_EXAMPLE_AT)
+    set_overdue_reason(by, "NLDT", MAY, "late_invoices", "Dutch secret", WORKED_EXAMPLE_AT)
+    world.foreign_note = add_note(by, "NLDT", MAY, "Dutch secret", WORKED_EXAMPLE_AT).pk
     LegalEntity.objects.filter(code="NLDT").update(connection=lowlands)
 
 
@@ -332,10 +334,10 @@ def _body(response: Any) -> str:
 
 
 @contextmanager
-def world(name: str, template: str) -> Iterator[World]:
+def world(name: str, template: str) -> Iterator[AccessScenario]:
     """A world in a database of its own, which is gone afterwards, at noon of 12 June 2026."""
     with pytest.MonkeyPatch.context() as patch, own_copy(template):
-        patch.setattr("board.web.board_request.now", lambda: WORKED_AT)
+        patch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
         cache.clear()
         BOARD_CACHE.clear()
         yield build(name)

@@ -16,9 +16,9 @@ from pytest_django.plugin import DjangoDbBlocker
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.change_feed import changes_since
 from tests.board import access_groups
-from tests.board.access_groups import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, World
+from tests.board.access_groups import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, AccessScenario
 from tests.board.test_access_matrix import AN_ENTITY, STREAMS, TABLE, Entry
-from tests.db_builders import PASSWORD, save_group
+from tests.db_builders import PASSWORD, save_sample_group
 
 UK_WORDS = ("UK HoldCo", "UKHC", "ukhc", "Amira", *UK_RETAIL_WORDS)
 NO_PAGES = {"start", "login", "sent_mail_html"}
@@ -26,7 +26,7 @@ LOOKS = [name for name, entries in TABLE.items() if entries[0].method == "GET" a
 
 
 @pytest.fixture
-def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[AccessScenario]:
     with django_db_blocker.unblock(), access_groups.world(WHOLE, migrated_database) as made:
         yield made
 
@@ -54,15 +54,15 @@ def _arguments(entry: Entry) -> dict[str, object]:
 # --- on the next request --------------------------------------------------------------------------------------------
 
 
-def role_taken_away(world: World) -> None:
+def role_taken_away(world: AccessScenario) -> None:
     Membership.objects.filter(person=world.people[FINANCE]).delete()
 
 
-def entities_moved_elsewhere(world: World) -> None:
+def entities_moved_elsewhere(world: AccessScenario) -> None:
     LegalEntity.objects.filter(code__in=["UKHC", "UKRT"]).update(group=Group.objects.get(code="AMERICAS"))
 
 
-def role_given_elsewhere(world: World) -> None:
+def role_given_elsewhere(world: AccessScenario) -> None:
     Membership.objects.filter(person=world.people[FINANCE]).update(group=Group.objects.get(code="AMERICAS"))
 
 
@@ -75,7 +75,9 @@ def role_given_elsewhere(world: World) -> None:
     ],
     ids=lambda change: change.__name__,
 )
-def test_what_is_taken_away_is_gone_from_every_page(world: World, change: Callable[[World], None]) -> None:
+def test_what_is_taken_away_is_gone_from_every_page(
+    world: AccessScenario, change: Callable[[AccessScenario], None]
+) -> None:
     finance = world.client(FINANCE)
     before = everything_seen(finance)
     assert all(any(word in text for text in before.values()) for word in ("UK HoldCo", "UKRT"))
@@ -91,7 +93,7 @@ def test_what_is_taken_away_is_gone_from_every_page(world: World, change: Callab
     assert access_groups.send(finance, reverse("remark", args=["UKHC"]), said, token=True).status == 404
 
 
-def test_what_is_given_is_there_at_once(world: World) -> None:
+def test_what_is_given_is_there_at_once(world: AccessScenario) -> None:
     finance = world.client(FINANCE)
     assert access_groups.look(finance, reverse("entity", args=["NLDT"])).status == 404
     Membership.objects.create(
@@ -107,7 +109,7 @@ def test_what_is_given_is_there_at_once(world: World) -> None:
     assert access_groups.send(finance, reverse("remark", args=["NLDT"]), said, token=True).status == 303
 
 
-def test_a_superuser_who_is_none_any_more_sees_nothing(world: World) -> None:
+def test_a_superuser_who_is_none_any_more_sees_nothing(world: AccessScenario) -> None:
     root = world.client(SUPERUSER)
     assert "EU DTC BV" in access_groups.look(root, "/").body
     Person.objects.filter(pk=world.people[SUPERUSER].pk).update(is_superuser=False)
@@ -121,7 +123,7 @@ def is_in(client: Client) -> bool:
     return client.get("/views/").status_code == 200
 
 
-def test_a_changed_password_ends_every_session_and_forgets_it(world: World) -> None:
+def test_a_changed_password_ends_every_session_and_forgets_it(world: AccessScenario) -> None:
     somebody = world.people[FINANCE]
     browsers = [world.client(FINANCE) for _ in range(2)]
     keys = [str(browser.session.session_key) for browser in browsers]
@@ -132,7 +134,7 @@ def test_a_changed_password_ends_every_session_and_forgets_it(world: World) -> N
     assert not Session.objects.filter(session_key__in=keys).exists()
 
 
-def test_who_is_switched_off_is_out_at_once_and_cannot_log_in(world: World) -> None:
+def test_who_is_switched_off_is_out_at_once_and_cannot_log_in(world: AccessScenario) -> None:
     browser = world.client(FINANCE)
     Person.objects.filter(pk=world.people[FINANCE].pk).update(is_active=False)
     assert not is_in(browser)
@@ -143,7 +145,7 @@ def test_who_is_switched_off_is_out_at_once_and_cannot_log_in(world: World) -> N
     assert not is_in(browser)
 
 
-def test_who_has_logged_out_leaves_no_session(world: World) -> None:
+def test_who_has_logged_out_leaves_no_session(world: AccessScenario) -> None:
     browser = world.client(FINANCE)
     key = browser.session.session_key
     browser.post("/logout/")
@@ -154,7 +156,7 @@ def test_who_has_logged_out_leaves_no_session(world: World) -> None:
 @pytest.mark.parametrize(
     "away", ["https://evil.example/", "//evil.example/", "///evil.example", "/\\evil.example"]
 )
-def test_no_address_of_the_login_leads_away(world: World, away: str) -> None:
+def test_no_address_of_the_login_leads_away(world: AccessScenario, away: str) -> None:
     inside, outside = world.client(FINANCE), Client()
     assert inside.get("/login/", {"next": away})["Location"] == "/start/"
     assert "evil" not in outside.get("/login/", {"next": away}).content.decode()
@@ -167,7 +169,9 @@ def test_no_address_of_the_login_leads_away(world: World, away: str) -> None:
 # --- streams --------------------------------------------------------------------------------------------------------
 
 
-def test_a_stream_opens_for_who_is_signed_in_and_for_a_question_that_means_something(world: World) -> None:
+def test_a_stream_opens_for_who_is_signed_in_and_for_a_question_that_means_something(
+    world: AccessScenario,
+) -> None:
     for name, statuses in STREAMS.items():
         path = reverse(name)
         for who in EVERYBODY:
@@ -188,7 +192,7 @@ def test_a_stream_opens_for_who_is_signed_in_and_for_a_question_that_means_somet
 
 @pytest.mark.django_db
 def test_what_a_transaction_writes_is_news_to_itself_also_when_others_end_meanwhile() -> None:
-    save_group()
+    save_sample_group()
     seen = changes_since(None)[0]
     for code in ("UKHC", "UKRT"):
         with own_connection() as other:

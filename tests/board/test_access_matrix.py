@@ -32,8 +32,8 @@ from tests.board.access_groups import (
     SUPERUSER,
     UK_RETAIL_WORDS,
     WHOLE,
+    AccessScenario,
     Answer,
-    World,
 )
 
 # Everything is asked before the first test, by one worker.
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("access")]
 LOGIN = 302  # to the login; told apart from other redirects below
 ALL_SEEING = (OF_ALL, SUPERUSER)
 Statuses = Mapping[str, int]
-Data = Mapping[str, str] | Callable[[World], Mapping[str, str]]
+Data = Mapping[str, str] | Callable[[AccessScenario], Mapping[str, str]]
 
 
 def everybody(status: int) -> Statuses:
@@ -86,8 +86,8 @@ def only_all_seeing(status: int) -> Statuses:
 class Place:
     """The arguments of an address for something of one's own, for something foreign, and for what does not exist."""
 
-    own: Callable[[World, str], Mapping[str, object]]
-    foreign: Callable[[World, str], Mapping[str, object]]
+    own: Callable[[AccessScenario, str], Mapping[str, object]]
+    foreign: Callable[[AccessScenario, str], Mapping[str, object]]
     unknown: Mapping[str, object]
 
 
@@ -463,7 +463,7 @@ def answers(
     return found
 
 
-def everything(world: World, who: str, scope: Scope) -> Iterator[tuple[Asked, Answer]]:
+def everything(world: AccessScenario, who: str, scope: Scope) -> Iterator[tuple[Asked, Answer]]:
     """All requests of one person; a POST is sent from a browser of its own, as each leaves a message."""
     world.sign_in(who)
     browser = world.client(who)
@@ -475,7 +475,7 @@ def everything(world: World, who: str, scope: Scope) -> Iterator[tuple[Asked, An
                     yield Asked(world.name, name, number, who, side, query, how), answer
 
 
-def sides(world: World, who: str, entry: Entry) -> Iterator[tuple[str, Mapping[str, object]]]:
+def sides(world: AccessScenario, who: str, entry: Entry) -> Iterator[tuple[str, Mapping[str, object]]]:
     if entry.place is None:
         yield OWN, {}
         return
@@ -486,7 +486,7 @@ def sides(world: World, who: str, entry: Entry) -> Iterator[tuple[str, Mapping[s
 
 
 def requests(
-    world: World, who: str, browser: Client, entry: Entry, path: str, side: str, scope: Scope
+    world: AccessScenario, who: str, browser: Client, entry: Entry, path: str, side: str, scope: Scope
 ) -> Iterator[tuple[str, str, Answer]]:
     curious = who == access_groups.CURIOUS
     if entry.method == "GET":
@@ -512,7 +512,7 @@ def requests(
         )
 
 
-def told(data: Data, world: World) -> Mapping[str, str]:
+def told(data: Data, world: AccessScenario) -> Mapping[str, str]:
     return data(world) if callable(data) else data
 
 

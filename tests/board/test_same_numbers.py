@@ -34,10 +34,24 @@ from closing.scoreboard.board import group_closed
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
 from entities.models import Person
-from tests.builders import CLOSED, NOT_UNDERSTOOD, ON_HOLD, WORKED_AT, board, row, story
-from tests.db_builders import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.builders import (
+    CLOSED,
+    NOT_UNDERSTOOD,
+    ON_HOLD,
+    WORKED_EXAMPLE_AT,
+    reads_until_close,
+    row,
+    scoreboard_of,
+)
+from tests.db_builders import (
+    BUSY_GROUP_AT,
+    record_worked_example,
+    save_busy_group,
+    save_person,
+    save_sample_group,
+)
 from tests.hypothesis_profiles import examples
-from tests.sample_entities import WIDER_CAST
+from tests.sample_entities import TWELVE_ENTITIES
 
 LONDON = ZoneInfo("Europe/London")
 STATES = {text: state.value for state, text in labels.STATE_LABELS.items()}
@@ -170,13 +184,13 @@ def but(rows: dict[str, Told], unsaid: str) -> dict[str, Told]:
 
 
 def worked() -> datetime:
-    play_the_worked_example(save_group())
-    return WORKED_AT
+    record_worked_example(save_sample_group())
+    return WORKED_EXAMPLE_AT
 
 
 def busy() -> datetime:
-    save_a_busy_group()
-    return BUSY_AT
+    save_busy_group()
+    return BUSY_GROUP_AT
 
 
 @pytest.mark.django_db
@@ -191,7 +205,7 @@ def test_every_door_tells_the_same(
 ) -> None:
     now = group()
     monkeypatch.setattr("board.web.board_request.now", lambda: now)
-    rosa, client = person(), Client()
+    rosa, client = save_person(), Client()
     client.force_login(rosa)
     as_of = now
     if moment is not None:
@@ -267,19 +281,19 @@ class Made:
 @st.composite
 def anybody(draw: st.DrawFn, number: int) -> Made:
     """An entity in any state, read lately, long ago or never; mostly closed, so that all are closed at times."""
-    who = WIDER_CAST[number]
+    who = TWELVE_ENTITIES[number]
     end = draw(
         st.sampled_from(("closed", "closed", "closed", "closed", "held", "open", "not understood", "never"))
     )
     counts = draw(st.booleans())
     age = draw(st.sampled_from((0, 2, 2, 2, 15, 16, 3000)))
     on = draw(st.sampled_from(("2026-06-05 16:00", "2026-06-09 16:00", "2026-06-11 16:00")))
-    reads = () if end == "never" else story(who, _ENDS[end], on)
+    reads = () if end == "never" else reads_until_close(who, _ENDS[end], on)
     made = row(
         who,
         *reads,
         policy=JudgingPolicy(on_hold_counts_as_closed=counts),
-        read_at=f"{WORKED_AT - timedelta(minutes=age):%Y-%m-%d %H:%M}",
+        read_at=f"{WORKED_EXAMPLE_AT - timedelta(minutes=age):%Y-%m-%d %H:%M}",
         due=draw(st.sampled_from(("agreed", "agreed", None))),
         entity_id=number + 1,
     )
@@ -290,7 +304,7 @@ def anybody(draw: st.DrawFn, number: int) -> Made:
 @examples(120)
 @given(st.integers(0, 6).flatmap(lambda size: st.tuples(*(anybody(number) for number in range(size)))))
 def test_all_closed_is_said_only_where_every_row_is_known_to_be(made: tuple[Made, ...]) -> None:
-    whole = board([each.row for each in made])
+    whole = scoreboard_of([each.row for each in made])
     certain = bool(made) and all(each.certain for each in made)
     screen = BoardScreen(whole, BoardQuery(), Reader.in_zone("Europe/London"))
     page, told = screen.page, screen.verdict()
@@ -313,7 +327,7 @@ def test_all_closed_is_said_only_where_every_row_is_known_to_be(made: tuple[Made
 @examples(120)
 @given(anybody(3))
 def test_no_doubtful_row_looks_closed(made: Made) -> None:
-    told = BoardScreen(board([made.row]), BoardQuery(), Reader.in_zone("Europe/London")).row(made.row)
+    told = BoardScreen(scoreboard_of([made.row]), BoardQuery(), Reader.in_zone("Europe/London")).row(made.row)
     classes = first('<tr id="[^"]*" class="([^"]*)"', told).split()
     chip = first('<span class="state ([^"]*)"', told)
     if made.row.state is PeriodState.UNKNOWN:
@@ -329,7 +343,9 @@ def test_no_doubtful_row_looks_closed(made: Made) -> None:
 @examples(100)
 @given(st.integers(1, 6).flatmap(lambda size: st.tuples(*(anybody(number) for number in range(size)))))
 def test_the_bar_shows_as_closed_what_is_confirmed(made: tuple[Made, ...]) -> None:
-    screen = BoardScreen(board([each.row for each in made]), BoardQuery(), Reader.in_zone("Europe/London"))
+    screen = BoardScreen(
+        scoreboard_of([each.row for each in made]), BoardQuery(), Reader.in_zone("Europe/London")
+    )
     shares = {each.kind: each.count for each in screen.page.segments}
     sure = [each for each in made if each.certain]
     assert shares.get("closed", 0) == sum(each.row.state is PeriodState.CLOSED for each in sure)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.db_builders import Meridian, play_the_worked_example, save_group
+from tests.db_builders import SampleGroup, record_worked_example, save_sample_group
 from tests.golden_files import assert_golden
 
 pytestmark = pytest.mark.django_db
@@ -21,9 +21,9 @@ AT = "2026-06-12T12:00:00Z"
 
 
 @pytest.fixture
-def meridian(db: None) -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
+def meridian(db: None) -> SampleGroup:
+    group = save_sample_group()
+    record_worked_example(group)
     return group
 
 
@@ -38,7 +38,7 @@ def told(*words: str) -> dict[str, Any]:
     return answer
 
 
-def test_the_worked_example(meridian: Meridian) -> None:
+def test_the_worked_example(meridian: SampleGroup) -> None:
     board = told("--month", "2026-05")
     assert board["group_closed"] is False
     assert board["headline"].startswith(
@@ -58,26 +58,26 @@ def test_the_worked_example(meridian: Meridian) -> None:
     }
 
 
-def test_the_month_is_the_latest_that_has_ended(meridian: Meridian) -> None:
+def test_the_month_is_the_latest_that_has_ended(meridian: SampleGroup) -> None:
     assert told()["month"] == "2026-05"
 
 
-def test_one_group_and_those_below_it(meridian: Meridian) -> None:
+def test_one_group_and_those_below_it(meridian: SampleGroup) -> None:
     assert {each["code"] for each in told("--group", "UK")["entities"]} == {"UKHC", "UKRT"}
     assert len(told("--group", "MERIDIAN")["entities"]) == 4
 
 
-def test_another_offset_names_the_same_instant(meridian: Meridian) -> None:
+def test_another_offset_names_the_same_instant(meridian: SampleGroup) -> None:
     here = scoreboard("--as-of", "2026-06-12T14:00:00+02:00", "--format", "json")
     assert json.loads(here) == told()
 
 
-def test_csv_has_a_line_per_entity(meridian: Meridian) -> None:
+def test_csv_has_a_line_per_entity(meridian: SampleGroup) -> None:
     lines = list(csv.DictReader(io.StringIO(scoreboard("--format", "csv", "--as-of", AT), newline="")))
     assert [line["code"] for line in lines] == ["NLDT", "USRT", "UKHC", "UKRT"]
 
 
-def test_the_table(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table(meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     text = scoreboard("--as-of", AT)
     assert "\x1b" not in text
@@ -94,7 +94,7 @@ def test_the_table(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--group", "NOBODY"), 'no group has the code "NOBODY" (known: MERIDIAN'),
     ],
 )
-def test_what_is_wrong_is_said_in_words(meridian: Meridian, words: tuple[str, ...], says: str) -> None:
+def test_what_is_wrong_is_said_in_words(meridian: SampleGroup, words: tuple[str, ...], says: str) -> None:
     with pytest.raises(CommandError) as refused:
         scoreboard(*words)
     assert says in str(refused.value)
@@ -106,7 +106,7 @@ def test_nothing_to_show_is_said(db: None) -> None:
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "○ Open"), ("ascii", "o Open")])
 def test_a_terminal_that_knows_only_ascii_is_served(
-    encoding: str, mark: str, meridian: Meridian, monkeypatch: pytest.MonkeyPatch
+    encoding: str, mark: str, meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding=encoding, newline="")
@@ -121,7 +121,7 @@ def test_a_terminal_that_knows_only_ascii_is_served(
     [("", "--force-color", True), ("1", "--force-color", False), ("", "--no-color", False)],
 )
 def test_colour_is_refused_by_no_color(
-    no_color: str, flag: str, coloured: bool, meridian: Meridian, monkeypatch: pytest.MonkeyPatch
+    no_color: str, flag: str, coloured: bool, meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
     assert ("\x1b[" in scoreboard("--as-of", AT, flag)) is coloured

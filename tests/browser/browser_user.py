@@ -47,7 +47,7 @@ with_and_without_scripts = pytest.mark.parametrize(
 
 
 @dataclass
-class Reader:
+class BrowserUser:
     """A person at a browser; whatever the browser complains about is kept and fails the test at its end."""
 
     page: Page
@@ -123,7 +123,7 @@ class Reader:
             self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
-NewReader = Callable[..., Reader]
+NewBrowserUser = Callable[..., BrowserUser]
 Database = Callable[..., datetime]  # of the fixtures `reading` and `story`
 
 

@@ -26,11 +26,11 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from board.live.hub import Hub
 from closeboard.serve import WebServer, make_server, on_exit
-from tests.browser.browser_user import Database, Look, NewReader, Reader
+from tests.browser.browser_user import BrowserUser, Database, Look, NewBrowserUser
 from tests.browser_binary import FLAGS, ensure
-from tests.builders import WORKED_AT
-from tests.db_builders import Meridian, person, play_the_worked_example, save_group
-from tests.scenario_databases import Build, StoryDatabases
+from tests.builders import WORKED_EXAMPLE_AT
+from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.scenario_databases import Build, ScenarioDatabases
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ def one_database(django_db_blocker: DjangoDbBlocker) -> Iterator[OneDatabase]:
 
 
 @pytest.fixture
-def reading(one_database: OneDatabase, stories: StoryDatabases) -> Database:
+def reading(one_database: OneDatabase, stories: ScenarioDatabases) -> Database:
     """`reading(busy, person)`: the run's database of what these build, for a story that writes nothing but sessions.
 
     Returns what the first builder returned: the moment at which the story is looked at.
@@ -101,7 +101,7 @@ def reading(one_database: OneDatabase, stories: StoryDatabases) -> Database:
 
 
 @pytest.fixture
-def story(one_database: OneDatabase, stories: StoryDatabases) -> Database:
+def story(one_database: OneDatabase, stories: ScenarioDatabases) -> Database:
     """`story(busy, person)`: a copy of what these build, for a story that writes; as `reading` otherwise."""
 
     def copy(build: Callable[[], datetime], *more: Build) -> datetime:
@@ -112,7 +112,7 @@ def story(one_database: OneDatabase, stories: StoryDatabases) -> Database:
 
 
 @pytest.fixture
-def own_database(one_database: OneDatabase, stories: StoryDatabases) -> None:
+def own_database(one_database: OneDatabase, stories: ScenarioDatabases) -> None:
     """A fresh migrated database, in use by this process (and the server in it) until the end of the story."""
     one_database.choose(stories.copied())
 
@@ -120,7 +120,7 @@ def own_database(one_database: OneDatabase, stories: StoryDatabases) -> None:
 # --- the server ---------------------------------------------------------------------------------------------------
 
 
-class Serving:
+class SiteServer:
     """A server in a thread of this process, over ASGI as in earnest; it may be stopped, and started where it was."""
 
     def __init__(self) -> None:
@@ -195,9 +195,9 @@ class Serving:
 
 
 @pytest.fixture(scope="session")
-def site_server() -> Iterator[Serving]:
+def site_server() -> Iterator[SiteServer]:
     """The one server of this process, which serves whatever database the process uses."""
-    made = Serving()
+    made = SiteServer()
     made.start()
     try:
         yield made
@@ -206,9 +206,9 @@ def site_server() -> Iterator[Serving]:
 
 
 @pytest.fixture
-def serving(one_database: OneDatabase) -> Iterator[Serving]:
+def serving(one_database: OneDatabase) -> Iterator[SiteServer]:
     """A server of the story's own, which it may stop and start again."""
-    made = Serving()
+    made = SiteServer()
     made.start()
     try:
         yield made
@@ -223,7 +223,7 @@ def site(request: pytest.FixtureRequest, one_database: OneDatabase) -> Iterator[
     if "serving" in request.fixturenames:
         yield request.getfixturevalue("serving").url
         return
-    shared: Serving = request.getfixturevalue("site_server")
+    shared: SiteServer = request.getfixturevalue("site_server")
     yield shared.url
     shared.settle()
 
@@ -235,7 +235,7 @@ def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     def set_to(moment: datetime) -> None:
         monkeypatch.setattr("board.web.board_request.now", lambda: moment)
 
-    set_to(WORKED_AT)
+    set_to(WORKED_EXAMPLE_AT)
     return set_to
 
 
@@ -250,12 +250,14 @@ def looks(request: pytest.FixtureRequest) -> tuple[Look, ...]:
 
 
 @pytest.fixture
-def new_reader(chromium: Browser, site: str, looks: tuple[Look, ...]) -> Iterator[NewReader]:
+def new_reader(chromium: Browser, site: str, looks: tuple[Look, ...]) -> Iterator[NewBrowserUser]:
     """Makes readers; at the end any console error, page error, failed request or CSP report fails the test."""
     contexts: list[BrowserContext] = []
-    readers: list[Reader] = []
+    readers: list[BrowserUser] = []
 
-    def make(width: int = 1400, height: int = 900, *, dark: bool = False, javascript: bool = True) -> Reader:
+    def make(
+        width: int = 1400, height: int = 900, *, dark: bool = False, javascript: bool = True
+    ) -> BrowserUser:
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
@@ -264,7 +266,7 @@ def new_reader(chromium: Browser, site: str, looks: tuple[Look, ...]) -> Iterato
         )
         contexts.append(context)
         page = context.new_page()
-        reader = Reader(page, site, looks)
+        reader = BrowserUser(page, site, looks)
         readers.append(reader)
         page.on("console", reader.hear)
         page.on("pageerror", lambda error: reader.complaints.append(str(error)))
@@ -279,18 +281,18 @@ def new_reader(chromium: Browser, site: str, looks: tuple[Look, ...]) -> Iterato
     assert not complaints, complaints
 
 
-def meridian_at_noon() -> Meridian:
+def meridian_at_noon() -> SampleGroup:
     """The worked example at its noon, with Rosa who may see all of it."""
-    group = save_group()
-    play_the_worked_example(group)
-    person()
+    group = save_sample_group()
+    record_worked_example(group)
+    save_person()
     return group
 
 
 @pytest.fixture
 def meridian(
-    site: str, one_database: OneDatabase, stories: StoryDatabases, clock_at: Callable[[datetime], None]
-) -> Meridian:
+    site: str, one_database: OneDatabase, stories: ScenarioDatabases, clock_at: Callable[[datetime], None]
+) -> SampleGroup:
     """The worked example at its noon, with Rosa who may see all of it: a copy, which the story may write to."""
-    found: Meridian = one_database.choose(stories.copied(meridian_at_noon))
+    found: SampleGroup = one_database.choose(stories.copied(meridian_at_noon))
     return found

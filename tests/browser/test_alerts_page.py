@@ -14,43 +14,51 @@ from pytest_django import Settings
 from alerts.channels import state as channel_state
 from alerts.models import Delivery, DeliveryLine
 from entities.models import LegalEntity, Membership, Person
-from tests.alerts.scenarios import SAID, TOLD_AT, end, read_and_watch, sent, tell_of_eu_dtc, to
-from tests.browser.browser_user import ROSA, Database, NewReader, Reader, every_look
-from tests.builders import CLOSED, WORKED_AT, utc
-from tests.db_builders import PASSWORD, person, play_the_worked_example, save_a_busy_group, save_group
+from tests.alerts.scenarios import (
+    ALERTED_AT,
+    REPORTED_FACTS,
+    deliveries_to,
+    end_deliveries,
+    evaluate_around_read,
+    mark_deliveries_sent,
+    save_eu_dtc_alert,
+)
+from tests.browser.browser_user import ROSA, BrowserUser, Database, NewBrowserUser, every_look
+from tests.builders import CLOSED, WORKED_EXAMPLE_AT, utc
+from tests.db_builders import PASSWORD, record_worked_example, save_busy_group, save_person, save_sample_group
 
 ClockAt = Callable[[datetime], None]
 FOLDER_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 
 
 def told() -> datetime:
-    tell_of_eu_dtc()
-    sent(utc("2026-06-15 12:02"))
+    save_eu_dtc_alert()
+    mark_deliveries_sent(utc("2026-06-15 12:02"))
     return utc("2026-06-15 12:05")
 
 
 def busy() -> datetime:
     """Two weeks of nearly everything: escalated, cannot be sent, closed and cleared, reopened, waiting."""
-    group = tell_of_eu_dtc()
-    sent(utc("2026-06-15 12:02"))
-    read_and_watch(group, utc("2026-06-17 06:00"))
-    sent(utc("2026-06-17 06:02"), to(ROSA))
-    end(
+    group = save_eu_dtc_alert()
+    mark_deliveries_sent(utc("2026-06-15 12:02"))
+    evaluate_around_read(group, utc("2026-06-17 06:00"))
+    mark_deliveries_sent(utc("2026-06-17 06:02"), deliveries_to(ROSA))
+    end_deliveries(
         Delivery.State.PARKED,
         utc("2026-06-17 06:02"),
         "The mail server said 550 5.1.1 <dana.whitfield@meridian.test>: no such mailbox",
-        to("dana.whitfield@meridian.test"),
+        deliveries_to("dana.whitfield@meridian.test"),
     )
-    read_and_watch(group, utc("2026-06-19 12:00"))
-    read_and_watch(group, utc("2026-06-19 15:00"), SAID | {"USRT": CLOSED})
+    evaluate_around_read(group, utc("2026-06-19 12:00"))
+    evaluate_around_read(group, utc("2026-06-19 15:00"), REPORTED_FACTS | {"USRT": CLOSED})
     Delivery.objects.filter(state="waiting").update(attempts=2)
-    read_and_watch(group, utc("2026-06-19 16:00"), SAID | {"USRT": CLOSED})
+    evaluate_around_read(group, utc("2026-06-19 16:00"), REPORTED_FACTS | {"USRT": CLOSED})
     for n in range(8):
-        somebody = person(f"f{n}@meridian.test", f"Finance Colleague {n}")
+        somebody = save_person(f"f{n}@meridian.test", f"Finance Colleague {n}")
         made = Delivery.objects.create(
             recipient=somebody,
-            made_at=TOLD_AT,
-            due_at=TOLD_AT,
+            made_at=ALERTED_AT,
+            due_at=ALERTED_AT,
             message_id=f"<{n}@x>",
             state="sent",
             ended_at=utc("2026-06-15 12:02"),
@@ -65,19 +73,19 @@ def _first() -> int:
 
 
 def nobody_to_notify() -> datetime:
-    tell_of_eu_dtc()
+    save_eu_dtc_alert()
     Delivery.objects.all().delete()
     return utc("2026-06-15 12:05")
 
 
 def on_hold() -> datetime:
-    tell_of_eu_dtc()
+    save_eu_dtc_alert()
     channel_state.hold("The database was restored from a backup of 14 June.")
     return utc("2026-06-15 12:05")
 
 
 def refused() -> datetime:
-    tell_of_eu_dtc()
+    save_eu_dtc_alert()
     channel_state.hold("The mail server said 535 5.7.8 authentication failed")
     from alerts.models import Channel  # noqa: PLC0415
 
@@ -86,29 +94,29 @@ def refused() -> datetime:
 
 
 def before_we_watched() -> datetime:
-    group = save_group()
-    read_and_watch(group, TOLD_AT)
-    person()
+    group = save_sample_group()
+    evaluate_around_read(group, ALERTED_AT)
+    save_person()
     return utc("2026-06-15 12:05")
 
 
 def nothing_yet() -> datetime:
-    play_the_worked_example(save_group())
-    person()
-    return WORKED_AT
+    record_worked_example(save_sample_group())
+    save_person()
+    return WORKED_EXAMPLE_AT
 
 
 def stale() -> datetime:
-    save_a_busy_group()
-    person()
+    save_busy_group()
+    save_person()
     return utc("2026-06-17 12:42")
 
 
 def no_entities() -> datetime:
-    play_the_worked_example(save_group())
+    record_worked_example(save_sample_group())
     LegalEntity.objects.all().update(active_from="2026-07-01")
-    person()
-    return WORKED_AT
+    save_person()
+    return WORKED_EXAMPLE_AT
 
 
 STATES = {
@@ -126,14 +134,14 @@ STATES = {
 
 def nadia() -> None:
     """Somebody who administers everything."""
-    person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+    save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
 
 
 def root() -> None:
     Person.objects.create_superuser("root@meridian.test", PASSWORD, name="Root")
 
 
-def enter(reader: Reader, path: str = "/alerts/", email: str = ROSA) -> Reader:
+def enter(reader: BrowserUser, path: str = "/alerts/", email: str = ROSA) -> BrowserUser:
     """Come to the page as somebody."""
     reader.log_in(email, path)
     return reader
@@ -147,7 +155,7 @@ def _mails_leave(settings: Settings) -> None:
 @every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
+    state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
     clock_at(reading(state))
     reader = enter(new_reader())
@@ -157,7 +165,7 @@ def test_every_designed_state(
 
 @every_look
 def test_without_a_mail_server_an_administrator_reads_what_to_do(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database, settings: Settings
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database, settings: Settings
 ) -> None:
     settings.MAILS_LEAVE = False
     clock_at(reading(nothing_yet, nadia))
@@ -168,7 +176,7 @@ def test_without_a_mail_server_an_administrator_reads_what_to_do(
 
 @every_look
 def test_the_history_is_filtered_as_one_picks(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
     clock_at(reading(busy))
     reader = enter(new_reader())
@@ -187,7 +195,7 @@ def test_the_history_is_filtered_as_one_picks(
     reader.look_from_everywhere("alerts-none-found")
 
 
-def test_it_works_without_scripts(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+def test_it_works_without_scripts(new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> None:
     clock_at(reading(busy))
     reader = enter(new_reader(javascript=False))
     reader.page.get_by_label("Message", exact=True).select_option("Cannot be sent")
@@ -197,19 +205,21 @@ def test_it_works_without_scripts(new_reader: NewReader, clock_at: ClockAt, read
     expect(reader.page.locator(".all-told > li").first).to_be_visible()
 
 
-def test_it_refreshes_itself(new_reader: NewReader, clock_at: ClockAt, story: Database) -> None:
+def test_it_refreshes_itself(new_reader: NewBrowserUser, clock_at: ClockAt, story: Database) -> None:
     """What is sent in the meantime appears without a reload."""
-    story(tell_of_eu_dtc)
+    story(save_eu_dtc_alert)
     clock_at(utc("2026-06-15 12:05"))
     reader = enter(new_reader())
     expect(reader.page.locator("h2").first).to_contain_text("2 messages wait")
-    sent(utc("2026-06-15 12:06"))
+    mark_deliveries_sent(utc("2026-06-15 12:06"))
     reader.page.evaluate("htmx.trigger(document.getElementById('sheet'), 'refetch')")
     expect(reader.page.locator("h2").first).to_contain_text("everybody has been told")
 
 
 @every_look
-def test_the_entitys_page_tells_it_too(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+def test_the_entitys_page_tells_it_too(
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
+) -> None:
     clock_at(reading(busy))
     reader = enter(new_reader(), "/entities/NLDT/")
     expect(reader.page.locator("#told")).to_contain_text("Who was told")
@@ -220,7 +230,7 @@ def test_the_entitys_page_tells_it_too(new_reader: NewReader, clock_at: ClockAt,
 
 @every_look
 def test_a_superuser_reads_the_mails_of_a_demo(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database, settings: Settings, tmp_path: Path
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database, settings: Settings, tmp_path: Path
 ) -> None:
     clock_at(reading(told, root))
     settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FOLDER_BACKEND, str(tmp_path)
@@ -258,7 +268,7 @@ def test_a_superuser_reads_the_mails_of_a_demo(
 
 
 def test_a_test_message_is_answered_on_the_page(
-    new_reader: NewReader, clock_at: ClockAt, story: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, story: Database
 ) -> None:
     clock_at(story(told, nadia))
     reader = enter(new_reader(javascript=False), email="nadia@meridian.test")
@@ -270,7 +280,7 @@ def test_a_test_message_is_answered_on_the_page(
     reader.picture("alerts-tried-again")
 
 
-def test_it_prints(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+def test_it_prints(new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> None:
     clock_at(reading(busy))
     reader = enter(new_reader(1050))
     reader.page.emulate_media(media="print")
@@ -282,7 +292,7 @@ def test_it_prints(new_reader: NewReader, clock_at: ClockAt, reading: Database) 
 
 
 @every_look
-def test_a_page_of_a_past_moment(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+def test_a_page_of_a_past_moment(new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> None:
     clock_at(reading(told) + timedelta(days=1))
     reader = enter(new_reader(), "/alerts/?at=2026-06-15T13:01")
     expect(reader.page.locator(".then")).to_contain_text("This is the past")

@@ -13,10 +13,16 @@ from playwright.sync_api import expect
 
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity
-from tests.browser.browser_user import Database, NewReader, every_look, violations
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
-from tests.db_builders import BUSY_AT, person, play_the_worked_example, save_a_busy_group, save_group
-from tests.sample_entities import NLDT, UKHC, UKRT, Who
+from tests.browser.browser_user import Database, NewBrowserUser, every_look, violations
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT, utc
+from tests.db_builders import (
+    BUSY_GROUP_AT,
+    record_worked_example,
+    save_busy_group,
+    save_person,
+    save_sample_group,
+)
+from tests.sample_entities import NLDT, UKHC, UKRT, SampleEntity
 
 ClockAt = Callable[[datetime], None]
 slow = pytest.mark.slow
@@ -24,17 +30,17 @@ SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 
 
 def worked() -> datetime:
-    play_the_worked_example(save_group())
-    return WORKED_AT
+    record_worked_example(save_sample_group())
+    return WORKED_EXAMPLE_AT
 
 
 def busy() -> datetime:
-    save_a_busy_group()
-    return BUSY_AT
+    save_busy_group()
+    return BUSY_GROUP_AT
 
 
 def closed() -> datetime:
-    group = save_group((UKHC, UKRT, NLDT))
+    group = save_sample_group((UKHC, UKRT, NLDT))
     group.read("2026-06-01 12:00", {"UKHC": OPEN, "UKRT": OPEN, "NLDT": OPEN})
     group.read("2026-06-05 12:00", {"UKHC": CLOSED, "UKRT": OPEN, "NLDT": OPEN})
     group.read("2026-06-08 12:00", {"UKHC": CLOSED, "UKRT": CLOSED, "NLDT": CLOSED})
@@ -47,39 +53,39 @@ def all_stale() -> datetime:
 
 
 def nothing_read() -> datetime:
-    save_group()
-    return WORKED_AT
+    save_sample_group()
+    return WORKED_EXAMPLE_AT
 
 
 def no_entities() -> datetime:
     worked()
     LegalEntity.objects.all().update(active_from="2026-07-01")
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def no_periods() -> datetime:
-    group = save_group()
+    group = save_sample_group()
     july = DateSpan(date(2026, 7, 1), date(2026, 7, 31))
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN), span=july)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def no_deadlines() -> datetime:
-    group = save_group(policy=False)
+    group = save_sample_group(policy=False)
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED})
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def on_hold_counts() -> datetime:
-    group = save_group(on_hold_counts=True)
+    group = save_sample_group(on_hold_counts=True)
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-09 12:00", dict.fromkeys(group.entities, ON_HOLD) | {"UKHC": CLOSED})
     return utc("2026-06-09 12:01")
 
 
 def not_due() -> datetime:
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-03 12:00", dict.fromkeys(group.entities, OPEN))
     return utc("2026-06-03 12:04")
 
@@ -101,9 +107,9 @@ STATES = {
 @every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
+    state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(state, person))
+    clock_at(reading(state, save_person))
     reader = new_reader()
     reader.log_in()
     expect(reader.page.locator("h2")).to_have_text(STATES[state])
@@ -112,8 +118,8 @@ def test_every_designed_state(
 
 
 @every_look
-def test_the_plain_pages(new_reader: NewReader, reading: Database) -> None:
-    reading(worked, person)
+def test_the_plain_pages(new_reader: NewBrowserUser, reading: Database) -> None:
+    reading(worked, save_person)
     reader = new_reader()
     for name, path in (("login", "/login/"), ("404", "/nowhere")):
         reader.open(path)
@@ -121,7 +127,7 @@ def test_the_plain_pages(new_reader: NewReader, reading: Database) -> None:
     reader.forgive("404")
 
 
-def test_pale_words_are_found_where_contrast_is_looked_at(new_reader: NewReader) -> None:
+def test_pale_words_are_found_where_contrast_is_looked_at(new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     reader.open("/login/")
     page = reader.page
@@ -130,8 +136,8 @@ def test_pale_words_are_found_where_contrast_is_looked_at(new_reader: NewReader)
     assert violations(page, contrast=False) == []
 
 
-def test_a_wrong_password_is_said_in_words(new_reader: NewReader, reading: Database) -> None:
-    reading(worked, person)
+def test_a_wrong_password_is_said_in_words(new_reader: NewBrowserUser, reading: Database) -> None:
+    reading(worked, save_person)
     reader = new_reader()
     reader.open("/login/")
     reader.page.get_by_label("E-mail").fill("rosa.bell@meridian.test")
@@ -144,16 +150,18 @@ def test_a_wrong_password_is_said_in_words(new_reader: NewReader, reading: Datab
 
 
 @pytest.mark.parametrize("width", [320, 2560, *(pytest.param(n, marks=slow) for n in (360, 768, 1024, 1920))])
-def test_any_screen(width: int, new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
-    clock_at(reading(busy, person))
+def test_any_screen(width: int, new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, save_person))
     reader = new_reader(width, 1440 if width == 2560 else 900)
     reader.log_in()
     reader.assert_no_sideways_scroll()
     reader.picture(f"width-{width}")
 
 
-def test_what_folds_opens_within_the_page(new_reader: NewReader, clock_at: ClockAt, story: Database) -> None:
-    clock_at(story(busy, person))
+def test_what_folds_opens_within_the_page(
+    new_reader: NewBrowserUser, clock_at: ClockAt, story: Database
+) -> None:
+    clock_at(story(busy, save_person))
     reader = new_reader(dark=True)
     reader.log_in()
     reader.page.get_by_text("Tue 9 Jun").first.click()
@@ -176,8 +184,8 @@ def test_what_folds_opens_within_the_page(new_reader: NewReader, clock_at: Clock
     reader.page.wait_for_url("**/login/")
 
 
-def test_a_month_that_is_none(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
-    reading(worked, person)
+def test_a_month_that_is_none(new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> None:
+    reading(worked, save_person)
     reader = new_reader()
     reader.log_in()
     reader.open("/?month=May")
@@ -191,16 +199,16 @@ def test_a_month_that_is_none(new_reader: NewReader, clock_at: ClockAt, reading:
 
 
 def test_one_printed_page_for_25_entities(
-    own_database: None, new_reader: NewReader, clock_at: ClockAt
+    own_database: None, new_reader: NewBrowserUser, clock_at: ClockAt
 ) -> None:
     cast = [
-        Who(f"E{n:02}", f"Entity {n} Ltd", "GB", "Europe/London", "UK", "Amira Hale", "", "", "")
+        SampleEntity(f"E{n:02}", f"Entity {n} Ltd", "GB", "Europe/London", "UK", "Amira Hale", "", "", "")
         for n in range(25)
     ]
-    group = save_group(cast)
+    group = save_sample_group(cast)
     group.read("2026-06-01 12:00", {who.code: OPEN for who in cast})
     group.read("2026-06-12 11:58", {who.code: (OPEN, CLOSED)[n % 2] for n, who in enumerate(cast)})
-    person()
+    save_person()
     reader = new_reader()
     reader.log_in()
     pdf = reader.page.pdf(prefer_css_page_size=True, print_background=True)
@@ -213,10 +221,10 @@ def test_one_printed_page_for_25_entities(
 
 
 def test_the_screenshot_of_the_readme(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database, tmp_path: Path
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database, tmp_path: Path
 ) -> None:
     """With UPDATE_SCREENS=1 it is written to docs/screens/board.png, for the README."""
-    clock_at(reading(worked, person))
+    clock_at(reading(worked, save_person))
     reader = new_reader(1400, 780)
     reader.log_in()
     folder = SCREENS if os.environ.get("UPDATE_SCREENS") == "1" else tmp_path

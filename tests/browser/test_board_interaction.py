@@ -11,9 +11,9 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_user import ROSA, NewReader, Reader
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT
-from tests.db_builders import PASSWORD, Meridian
+from tests.browser.browser_user import ROSA, BrowserUser, NewBrowserUser
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
+from tests.db_builders import PASSWORD, SampleGroup
 
 ClockAt = Callable[[datetime], None]
 
@@ -37,7 +37,7 @@ def tab_to(page: Page, name: str) -> None:
     pytest.fail(f"Tab never comes to {name}")
 
 
-def test_all_the_way_by_keyboard(meridian: Meridian, new_reader: NewReader) -> None:
+def test_all_the_way_by_keyboard(meridian: SampleGroup, new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     page = reader.page
     reader.open("/")
@@ -67,7 +67,7 @@ def test_all_the_way_by_keyboard(meridian: Meridian, new_reader: NewReader) -> N
     assert focused(page) == "Tue 9 Jun WD6"
 
 
-def test_everything_works_without_javascript(meridian: Meridian, new_reader: NewReader) -> None:
+def test_everything_works_without_javascript(meridian: SampleGroup, new_reader: NewBrowserUser) -> None:
     reader = new_reader(javascript=False)
     reader.log_in()
     page = reader.page
@@ -90,7 +90,7 @@ def test_everything_works_without_javascript(meridian: Meridian, new_reader: New
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
-def open_with_a_hand_on_the_clock(reader: Reader) -> Page:
+def open_with_a_hand_on_the_clock(reader: BrowserUser) -> Page:
     """The board in a page whose timers we turn, so that no test waits half a minute."""
     reader.page.clock.install()
     reader.log_in()
@@ -98,7 +98,7 @@ def open_with_a_hand_on_the_clock(reader: Reader) -> Page:
 
 
 def test_a_page_that_comes_back_asks_and_shows_what_was_missed(
-    meridian: Meridian, new_reader: NewReader
+    meridian: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     """As after a laptop was shut; what is pushed meanwhile is told in test_live."""
     reader = new_reader()
@@ -121,21 +121,23 @@ def test_a_page_that_comes_back_asks_and_shows_what_was_missed(
     reader.forgive("ERR_FAILED", "htmx:")
 
 
-def test_going_back_from_an_entity_shows_what_is_true_now(meridian: Meridian, new_reader: NewReader) -> None:
+def test_going_back_from_an_entity_shows_what_is_true_now(
+    meridian: SampleGroup, new_reader: NewBrowserUser
+) -> None:
     reader = new_reader()
     page = reader.page
     reader.log_in()
     expect(page.locator("#row-NLDT .state")).to_have_text("Open")
     page.locator("#to-NLDT").click()
     expect(page.get_by_role("heading", name="EU DTC BV")).to_be_visible()
-    meridian.read(WORKED_AT, {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": CLOSED})
+    meridian.read(WORKED_EXAMPLE_AT, {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": CLOSED})
     page.go_back()
     expect(page.locator("#row-NLDT .state")).to_have_text("Closed")
     expect(page.locator("h2")).to_have_text("Not closed: 1 of 4 outstanding")
 
 
 def test_a_session_that_ended_leads_to_the_login_and_back(
-    meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+    meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
@@ -152,7 +154,7 @@ def test_a_session_that_ended_leads_to_the_login_and_back(
     reader.forgive("401")
 
 
-def test_a_lost_connection_is_said_and_taken_back(meridian: Meridian, new_reader: NewReader) -> None:
+def test_a_lost_connection_is_said_and_taken_back(meridian: SampleGroup, new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     page = reader.page
     page.clock.install()  # so that nobody waits half a minute
@@ -167,7 +169,7 @@ def test_a_lost_connection_is_said_and_taken_back(meridian: Meridian, new_reader
     expect(page.locator("#live")).to_be_hidden()
     reader.assert_accessible()
     reader.picture("lost")
-    meridian.read(WORKED_AT, {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": CLOSED, "NLDT": OPEN})
+    meridian.read(WORKED_EXAMPLE_AT, {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": CLOSED, "NLDT": OPEN})
     page.unroute("**/live/**")
     page.context.set_offline(False)
     page.clock.fast_forward(31_000)
@@ -176,7 +178,7 @@ def test_a_lost_connection_is_said_and_taken_back(meridian: Meridian, new_reader
     reader.forgive("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "htmx:")
 
 
-def test_logging_out_forgets_the_board(meridian: Meridian, new_reader: NewReader) -> None:
+def test_logging_out_forgets_the_board(meridian: SampleGroup, new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     reader.log_in()
     reader.page.locator("#person summary").click()
@@ -188,7 +190,7 @@ def test_logging_out_forgets_the_board(meridian: Meridian, new_reader: NewReader
 
 
 def test_the_browser_refuses_what_is_inline_and_the_stories_would_notice(
-    meridian: Meridian, new_reader: NewReader
+    meridian: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     reader = new_reader()
     reader.log_in()

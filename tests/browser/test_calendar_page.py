@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browser_user import Database, NewReader, every_look
+from tests.browser.browser_user import Database, NewBrowserUser, every_look
 from tests.browser.test_board import (
     all_stale,
     busy,
@@ -22,14 +22,14 @@ from tests.browser.test_board import (
 )
 from tests.browser.test_matrix import nobody_closes, too_many, wide_group
 from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import person, save_group
+from tests.db_builders import save_person, save_sample_group
 
 ClockAt = Callable[[datetime], None]
 
 
 def left_open() -> datetime:
     """One that nobody closes for months; the others did in time."""
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, CLOSED) | {"NLDT": OPEN})
     group.read("2026-08-20 11:58", dict.fromkeys(group.entities, CLOSED) | {"NLDT": OPEN})
@@ -56,9 +56,9 @@ STATES = {
 @every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
+    state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(state, person))
+    clock_at(reading(state, save_person))
     reader = new_reader()
     reader.log_in(path="/calendar/" if state is not left_open else "/calendar/?month=2026-05")
     expect(reader.page.locator("main")).to_contain_text(STATES[state])

@@ -14,8 +14,8 @@ from alerts.outbox.sending import send_due_posts
 from alerts.routing.router import route_to_destinations
 from entities.models import Group, Membership, Person
 from tests.alerts.channels.destination_builders import PATHS, SECRET
-from tests.browser.browser_user import EVERY_LOOK, WIDE_BY_DAY, NewReader, Reader
-from tests.db_builders import Meridian, person
+from tests.browser.browser_user import EVERY_LOOK, WIDE_BY_DAY, BrowserUser, NewBrowserUser
+from tests.db_builders import SampleGroup, save_person
 from tests.faults.http_sink import HttpSink, Reply
 from tests.faults.outbox_helpers import raise_notice, save_late_group
 
@@ -27,14 +27,14 @@ def sink() -> Iterator[HttpSink]:
 
 
 @pytest.fixture
-def group(site: str, own_database: None) -> Meridian:
+def group(site: str, own_database: None) -> SampleGroup:
     return save_late_group()
 
 
 @pytest.fixture
-def rosa(group: Meridian) -> Person:
+def rosa(group: SampleGroup) -> Person:
     """Rosa, who administers everything as well."""
-    rosa = person()
+    rosa = save_person()
     place = Group.objects.get(code="MERIDIAN")
     Membership.objects.create(person=rosa, role=Membership.Role.ADMINISTRATOR, group=place)
     return rosa
@@ -51,7 +51,7 @@ def rosa(group: Meridian) -> Person:
     indirect=["looks"],
 )
 def test_a_destination_from_its_first_to_its_last_day(
-    rosa: Person, group: Meridian, sink: HttpSink, new_reader: NewReader, javascript: bool
+    rosa: Person, group: SampleGroup, sink: HttpSink, new_reader: NewBrowserUser, javascript: bool
 ) -> None:
     reader = new_reader(javascript=javascript)
     page = reader.page
@@ -130,7 +130,7 @@ def test_a_destination_from_its_first_to_its_last_day(
     expect(page.get_by_text("#close").first).to_be_attached()  # what it was told stays in the history
 
 
-def seen(reader: Reader, name: str, wanted: bool) -> None:
+def seen(reader: BrowserUser, name: str, wanted: bool) -> None:
     """Look at what is shown on a wide and a narrow screen, by day and by night; once is enough."""
     if not wanted:
         return
@@ -139,9 +139,9 @@ def seen(reader: Reader, name: str, wanted: bool) -> None:
 
 
 def test_it_exists_for_who_administers_the_group_only(
-    group: Meridian, sink: HttpSink, new_reader: NewReader
+    group: SampleGroup, sink: HttpSink, new_reader: NewBrowserUser
 ) -> None:
-    person()  # Rosa is finance
+    save_person()  # Rosa is finance
     reader = new_reader()
     reader.log_in(path="/alerts/")
     expect(reader.page.get_by_role("link", name="Destinations")).to_have_count(0)

@@ -15,10 +15,10 @@ from playwright.sync_api import expect
 from entities.models import Connection, LegalEntity, Membership
 from tests.board.entity.entity_scenarios import STORIES, on_watch_without_a_reason, over_the_line, read
 from tests.board.entity.entity_scenarios import rosa as make_rosa
-from tests.browser.browser_user import Database, NewReader, every_look
+from tests.browser.browser_user import Database, NewBrowserUser, every_look
 from tests.browser.test_board_interaction import focused, tab_to
 from tests.builders import CLOSED, utc
-from tests.db_builders import Meridian, person
+from tests.db_builders import SampleGroup, save_person
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 ClockAt = Callable[[datetime], None]
@@ -27,7 +27,7 @@ ClockAt = Callable[[datetime], None]
 @every_look
 @pytest.mark.parametrize("state", STORIES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
+    state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
     code, sentence = STORIES[state]
     clock_at(reading(state, make_rosa))
@@ -37,7 +37,7 @@ def test_every_designed_state(
     reader.look_from_everywhere(f"entity-{state.__name__}")
 
 
-def test_a_note_by_keyboard_alone(new_reader: NewReader, clock_at: ClockAt, story: Database) -> None:
+def test_a_note_by_keyboard_alone(new_reader: NewBrowserUser, clock_at: ClockAt, story: Database) -> None:
     """From a link in a mail: the login, and then the page."""
     clock_at(story(over_the_line))
     path = "/entities/NLDT/?month=2026-05"
@@ -70,7 +70,7 @@ def test_a_note_by_keyboard_alone(new_reader: NewReader, clock_at: ClockAt, stor
 
 
 def test_the_forms_without_javascript_and_what_they_refuse(
-    new_reader: NewReader, clock_at: ClockAt, story: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, story: Database
 ) -> None:
     clock_at(story(on_watch_without_a_reason, make_rosa))
     reader = new_reader(javascript=False)
@@ -97,7 +97,9 @@ def test_the_forms_without_javascript_and_what_they_refuse(
 
 
 @every_look
-def test_refused_forms_are_designed_too(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
+def test_refused_forms_are_designed_too(
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
+) -> None:
     clock_at(reading(on_watch_without_a_reason, make_rosa))
     reader = new_reader()
     reader.log_in(path="/entities/NLDT/")
@@ -111,11 +113,11 @@ def test_refused_forms_are_designed_too(new_reader: NewReader, clock_at: ClockAt
 
 
 def make_olga() -> None:
-    person("olga@meridian.test", "Olga", role=Membership.Role.OWNER)
+    save_person("olga@meridian.test", "Olga", role=Membership.Role.OWNER)
 
 
 def test_who_only_reads_and_who_may_not_write(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
     clock_at(reading(over_the_line, make_olga))
     reader = new_reader()
@@ -127,7 +129,7 @@ def test_who_only_reads_and_who_may_not_write(
 
 
 def test_the_past_is_marked_and_leads_back_to_now(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
     clock_at(reading(over_the_line, make_rosa))
     reader = new_reader()
@@ -143,7 +145,7 @@ def test_the_past_is_marked_and_leads_back_to_now(
 
 
 def test_an_open_page_follows_the_erp_and_keeps_what_is_being_typed(
-    new_reader: NewReader, clock_at: ClockAt, story: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, story: Database
 ) -> None:
     clock_at(story(on_watch_without_a_reason, make_rosa))
     reader = new_reader()
@@ -152,7 +154,7 @@ def test_an_open_page_follows_the_erp_and_keeps_what_is_being_typed(
     page = reader.page
     page.get_by_label("Write a note").fill("Half a sen")
     page.get_by_text("Give a date").click()
-    group = Meridian(Connection.objects.get(), {"NLDT": LegalEntity.objects.get()})
+    group = SampleGroup(Connection.objects.get(), {"NLDT": LegalEntity.objects.get()})
     read(group, "2026-06-12 12:01", CLOSED)
     clock_at(utc("2026-06-12 12:02"))
     with page.expect_response(lambda answer: "seen=" in answer.url):
@@ -169,7 +171,7 @@ def test_an_open_page_follows_the_erp_and_keeps_what_is_being_typed(
 
 
 def test_the_screenshot_of_the_documents(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database, tmp_path: Path
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database, tmp_path: Path
 ) -> None:
     """With UPDATE_SCREENS=1 it is written to docs/screens/entity.png."""
     clock_at(reading(over_the_line, make_rosa))

@@ -8,34 +8,34 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
-from tests.browser.browser_user import Database, NewReader, Reader, every_look
+from tests.browser.browser_user import BrowserUser, Database, NewBrowserUser, every_look
 from tests.browser.test_board import busy as busy_group
 from tests.browser.test_board import worked
-from tests.builders import OPEN, WORKED_AT
-from tests.db_builders import person, save_group
-from tests.sample_entities import Who
+from tests.builders import OPEN, WORKED_EXAMPLE_AT
+from tests.db_builders import save_person, save_sample_group
+from tests.sample_entities import SampleEntity
 
 ClockAt = Callable[[datetime], None]
 
 
-def ids(reader: Reader) -> list[str]:
+def ids(reader: BrowserUser) -> list[str]:
     found: list[str] = reader.page.locator("#rows tr").evaluate_all("rows => rows.map(row => row.id)")
     return found
 
 
-def codes(reader: Reader) -> list[str]:
+def codes(reader: BrowserUser) -> list[str]:
     return [each.removeprefix("row-") for each in ids(reader) if each.startswith("row-")]
 
 
 @pytest.fixture
-def busy(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> Reader:
-    clock_at(reading(busy_group, person))
+def busy(new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> BrowserUser:
+    clock_at(reading(busy_group, save_person))
     reader = new_reader()
     reader.log_in()
     return reader
 
 
-def test_typing_narrows_the_rows_and_the_address(busy: Reader) -> None:
+def test_typing_narrows_the_rows_and_the_address(busy: BrowserUser) -> None:
     find = busy.page.get_by_label("Find an entity or owner")
     find.press_sequentially("hale", delay=20)
     expect(busy.page.locator("#chip-all")).to_have_text("All 2")
@@ -48,7 +48,7 @@ def test_typing_narrows_the_rows_and_the_address(busy: Reader) -> None:
     expect(find).to_have_value("")
 
 
-def test_chips_count_and_choose(busy: Reader) -> None:
+def test_chips_count_and_choose(busy: BrowserUser) -> None:
     chips = busy.page.locator("#chips a")
     counted = {name: int(count) for name, count in (text.rsplit(" ", 1) for text in chips.all_inner_texts())}
     for name, count in counted.items():
@@ -58,7 +58,7 @@ def test_chips_count_and_choose(busy: Reader) -> None:
 
 
 @pytest.mark.slow
-def test_axe_finds_nothing_behind_any_chip(busy: Reader) -> None:
+def test_axe_finds_nothing_behind_any_chip(busy: BrowserUser) -> None:
     names = [text.rsplit(" ", 1)[0] for text in busy.page.locator("#chips a").all_inner_texts()]
     for name in names:
         busy.page.locator("#chips").get_by_text(name).click()
@@ -66,7 +66,7 @@ def test_axe_finds_nothing_behind_any_chip(busy: Reader) -> None:
         busy.assert_accessible()
 
 
-def test_grouping_and_order_are_kept_in_the_address(busy: Reader) -> None:
+def test_grouping_and_order_are_kept_in_the_address(busy: BrowserUser) -> None:
     busy.page.get_by_label("Group by").select_option("Nothing")
     expect(busy.page.locator("#rows .group")).to_have_count(0)
     busy.page.locator("#more-filters-of").click()
@@ -78,11 +78,11 @@ def test_grouping_and_order_are_kept_in_the_address(busy: Reader) -> None:
     busy.picture("filters-sorted")
 
 
-def names(reader: Reader) -> dict[str, str]:
+def names(reader: BrowserUser) -> dict[str, str]:
     return {code: reader.page.locator(f"#to-{code}").inner_text() for code in codes(reader)}
 
 
-def test_headings_fold_and_are_remembered(busy: Reader) -> None:
+def test_headings_fold_and_are_remembered(busy: BrowserUser) -> None:
     europe = busy.page.get_by_role("button", name="Continental Europe")
     expect(europe).to_have_attribute("aria-expanded", "true")
     europe.focus()
@@ -98,7 +98,7 @@ def test_headings_fold_and_are_remembered(busy: Reader) -> None:
     expect(busy.page.locator("#row-NLDT")).to_be_visible()
 
 
-def test_nothing_found_says_so_with_a_way_on(busy: Reader) -> None:
+def test_nothing_found_says_so_with_a_way_on(busy: BrowserUser) -> None:
     busy.page.get_by_label("Find an entity or owner").fill("atlantis")
     expect(busy.page.locator("#none")).to_contain_text("Nobody here is called “atlantis”.")
     busy.assert_accessible()
@@ -109,9 +109,9 @@ def test_nothing_found_says_so_with_a_way_on(busy: Reader) -> None:
 
 @every_look
 def test_a_past_moment_is_marked_and_told_apart_from_now(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(worked, person))
+    clock_at(reading(worked, save_person))
     reader = new_reader()
     reader.log_in()
     reader.page.locator("#moments-of").click()
@@ -130,7 +130,7 @@ def test_a_past_moment_is_marked_and_told_apart_from_now(
     expect(reader.page.locator("#then")).to_have_count(0)
 
 
-def test_what_means_nothing_is_told_with_a_way_on(busy: Reader) -> None:
+def test_what_means_nothing_is_told_with_a_way_on(busy: BrowserUser) -> None:
     busy.open("/?show=everything")
     expect(busy.page.get_by_role("main")).to_contain_text("There is no filter “everything”")
     busy.assert_accessible()
@@ -139,8 +139,10 @@ def test_what_means_nothing_is_told_with_a_way_on(busy: Reader) -> None:
     busy.forgive("400")
 
 
-def test_everything_works_without_script(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
-    clock_at(reading(busy_group, person))
+def test_everything_works_without_script(
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(busy_group, save_person))
     reader = new_reader(javascript=False)
     reader.log_in()
     reader.page.get_by_label("Find an entity or owner").fill("hale")
@@ -157,7 +159,7 @@ def test_everything_works_without_script(new_reader: NewReader, clock_at: ClockA
     expect(reader.page.get_by_role("heading", level=1)).to_have_text("April 2026")
 
 
-def test_a_walk_by_keyboard_from_the_board_to_an_entity_and_back(busy: Reader) -> None:
+def test_a_walk_by_keyboard_from_the_board_to_an_entity_and_back(busy: BrowserUser) -> None:
     busy.page.keyboard.press("Tab")
     expect(busy.page.get_by_text("Skip to the board")).to_be_focused()
     busy.page.keyboard.press("Enter")
@@ -180,10 +182,10 @@ def test_a_walk_by_keyboard_from_the_board_to_an_entity_and_back(busy: Reader) -
 
 
 def test_a_big_board_starts_folded_and_loads_what_is_opened(
-    own_database: None, new_reader: NewReader, clock_at: ClockAt
+    own_database: None, new_reader: NewBrowserUser, clock_at: ClockAt
 ) -> None:
     cast = [
-        Who(
+        SampleEntity(
             f"E{n:03}",
             f"Entity {n}",
             "GB",
@@ -196,10 +198,10 @@ def test_a_big_board_starts_folded_and_loads_what_is_opened(
         )
         for n in range(302)
     ]
-    group = save_group(cast)
+    group = save_sample_group(cast)
     group.read("2026-06-12 11:58", {who.code: OPEN for who in cast})
-    clock_at(WORKED_AT)
-    person()
+    clock_at(WORKED_EXAMPLE_AT)
+    save_person()
     reader = new_reader()
     reader.log_in()
     assert sorted(ids(reader)) == ["group-EUROPE", "group-UK"]
@@ -213,7 +215,7 @@ def test_a_big_board_starts_folded_and_loads_what_is_opened(
 
 
 @pytest.mark.slow
-def test_another_question_ends_the_stream_of_the_one_before(busy: Reader) -> None:
+def test_another_question_ends_the_stream_of_the_one_before(busy: BrowserUser) -> None:
     opened: list[str] = []
     expect(busy.page.locator("#live")).to_be_visible()
     busy.page.on("request", lambda request: opened.append(request.url) if "/live/" in request.url else None)

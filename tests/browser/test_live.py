@@ -16,11 +16,11 @@ from playwright.sync_api import Page, Response, Route, expect
 
 from entities.models import Group, Membership
 from simulator.run import running
-from tests.browser.browser_user import ROSA, NewReader, Reader
-from tests.browser.conftest import Serving
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
-from tests.db_builders import PASSWORD, Meridian, person, save_group
-from tests.sample_entities import NLDT, UKHC, UKRT, WIDER_CAST
+from tests.browser.browser_user import ROSA, BrowserUser, NewBrowserUser
+from tests.browser.conftest import SiteServer
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT, utc
+from tests.db_builders import PASSWORD, SampleGroup, save_person, save_sample_group
+from tests.sample_entities import NLDT, TWELVE_ENTITIES, UKHC, UKRT
 
 ClockAt = Callable[[datetime], None]
 WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
@@ -28,7 +28,7 @@ NLDT_CLOSES = WORKED | {"NLDT": CLOSED}
 SWEPT = 10_000  # ms: what nobody nudged about is found within five seconds, on a machine that is not busy
 
 
-def live(reader: Reader, email: str = ROSA, path: str = "/") -> Page:
+def live(reader: BrowserUser, email: str = ROSA, path: str = "/") -> Page:
     """The board of somebody, once its stream has greeted; a reload from here on would lose the mark."""
     reader.log_in(email, path)
     expect(reader.page.locator("#live")).to_be_visible()
@@ -48,15 +48,15 @@ def codes(page: Page) -> list[str]:
     return found
 
 
-def test_two_people_see_a_period_close(meridian: Meridian, new_reader: NewReader) -> None:
-    person("dana.field@meridian.test", "Dana Field", zone="America/New_York")
+def test_two_people_see_a_period_close(meridian: SampleGroup, new_reader: NewBrowserUser) -> None:
+    save_person("dana.field@meridian.test", "Dana Field", zone="America/New_York")
     rosa, dana = live(new_reader()), live(new_reader(), "dana.field@meridian.test")
     before = codes(rosa)
     assert before[0] == "NLDT"
     for page in (rosa, dana):
         expect(page.locator("#sum-EUROPE")).to_contain_text("0/1 closed")
 
-    meridian.read(WORKED_AT, NLDT_CLOSES)
+    meridian.read(WORKED_EXAMPLE_AT, NLDT_CLOSES)
 
     for page in (rosa, dana):
         expect(page.locator("#row-NLDT .state")).to_have_text("Closed")
@@ -76,12 +76,12 @@ def test_two_people_see_a_period_close(meridian: Meridian, new_reader: NewReader
 
 
 def test_a_change_leaves_the_reader_where_they_were(
-    own_database: None, clock_at: ClockAt, new_reader: NewReader
+    own_database: None, clock_at: ClockAt, new_reader: NewBrowserUser
 ) -> None:
-    group = save_group(WIDER_CAST)
+    group = save_sample_group(TWELVE_ENTITIES)
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN))
-    person()
+    save_person()
     page = live(new_reader(1400, 400), path="/?by=none")
     before = codes(page)
     first = before[0]
@@ -103,7 +103,9 @@ def test_a_change_leaves_the_reader_where_they_were(
     assert_never_reloaded(page)
 
 
-def test_a_page_whose_scripts_come_slowly_is_live_at_once(meridian: Meridian, new_reader: NewReader) -> None:
+def test_a_page_whose_scripts_come_slowly_is_live_at_once(
+    meridian: SampleGroup, new_reader: NewBrowserUser
+) -> None:
     """htmx does not wait for its extensions: one that came late once left the board deaf for half a minute."""
     reader = new_reader()
     page = reader.page
@@ -123,7 +125,7 @@ def test_a_page_whose_scripts_come_slowly_is_live_at_once(meridian: Meridian, ne
     expect(page.locator("#live")).to_be_visible()
 
 
-def test_a_filter_holds_while_others_close(meridian: Meridian, new_reader: NewReader) -> None:
+def test_a_filter_holds_while_others_close(meridian: SampleGroup, new_reader: NewBrowserUser) -> None:
     page = live(new_reader())
     find = page.locator("#find")
     with page.expect_request(re.compile(r"/live/\?.*q=UK")):
@@ -139,7 +141,7 @@ def test_a_filter_holds_while_others_close(meridian: Meridian, new_reader: NewRe
     expect(find).to_be_focused()
     expect(find).to_have_value("UK Re")
 
-    meridian.read(WORKED_AT, NLDT_CLOSES | {"UKRT": OPEN})
+    meridian.read(WORKED_EXAMPLE_AT, NLDT_CLOSES | {"UKRT": OPEN})
     expect(page.locator("#row-UKRT .state")).to_have_text("Open")
     assert codes(page) == ["UKRT"]
     expect(find).to_be_focused()
@@ -151,9 +153,9 @@ def test_a_filter_holds_while_others_close(meridian: Meridian, new_reader: NewRe
 
 @pytest.mark.slow
 def test_who_may_no_longer_see_an_entity_hears_nothing_more_of_it(
-    meridian: Meridian, new_reader: NewReader
+    meridian: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
-    tom = person("tom.okafor@meridian.test", "Tom Okafor", group="UK")
+    tom = save_person("tom.okafor@meridian.test", "Tom Okafor", group="UK")
     Membership.objects.create(
         person=tom, role=Membership.Role.AUDITOR, group=Group.objects.get(code="EUROPE")
     )
@@ -164,7 +166,7 @@ def test_who_may_no_longer_see_an_entity_hears_nothing_more_of_it(
     )
     page = live(reader, "tom.okafor@meridian.test")
     assert sorted(codes(page)) == ["NLDT", "UKHC", "UKRT"]
-    meridian.read(WORKED_AT, NLDT_CLOSES)
+    meridian.read(WORKED_EXAMPLE_AT, NLDT_CLOSES)
     expect(page.locator("#row-NLDT .state")).to_have_text("Closed")
     assert "EU DTC BV" in "".join(page.evaluate("told"))
 
@@ -179,7 +181,7 @@ def test_who_may_no_longer_see_an_entity_hears_nothing_more_of_it(
             answers.append(answer.text())
 
     page.on("response", keep)
-    meridian.read(WORKED_AT, WORKED | {"UKRT": OPEN})
+    meridian.read(WORKED_EXAMPLE_AT, WORKED | {"UKRT": OPEN})
     expect(page.locator("#row-UKRT .state")).to_have_text("Open")
     for heard in ("".join(page.evaluate("told")), "".join(answers), page.content()):
         assert "NLDT" not in heard
@@ -189,12 +191,12 @@ def test_who_may_no_longer_see_an_entity_hears_nothing_more_of_it(
 
     tom.memberships.all().delete()
     expect(page.locator("h2")).to_have_text("You have no entities yet", timeout=20_000)
-    meridian.read(WORKED_AT, WORKED)
+    meridian.read(WORKED_EXAMPLE_AT, WORKED)
     assert "UK Retail" not in page.content()
 
 
 def test_logging_out_in_one_tab_ends_the_other(
-    meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+    meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
@@ -212,19 +214,19 @@ def test_logging_out_in_one_tab_ends_the_other(
 
 
 def test_a_deactivated_persons_open_board_stops(
-    meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+    meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
     )  # people are looked at every 15 seconds otherwise
-    uma = person("uma@meridian.test", "Uma", group="EUROPE")
+    uma = save_person("uma@meridian.test", "Uma", group="EUROPE")
     reader = new_reader()
     page = live(reader, "uma@meridian.test")
     expect(page.locator("#row-NLDT")).to_be_visible()
     uma.is_active = False
     uma.save()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible(timeout=20_000)
-    meridian.read(WORKED_AT, NLDT_CLOSES)
+    meridian.read(WORKED_EXAMPLE_AT, NLDT_CLOSES)
     for path in ("/", "/entities/NLDT/", "/matrix/"):
         reader.open(path)
         expect(page.get_by_role("heading", name="Log in")).to_be_visible()
@@ -235,7 +237,7 @@ def test_a_deactivated_persons_open_board_stops(
 
 
 def test_a_selection_survives_changes_of_its_row_and_of_others(
-    meridian: Meridian, new_reader: NewReader
+    meridian: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     page = live(new_reader())
     page.locator("#row-NLDT .entity b").evaluate("name => getSelection().selectAllChildren(name)")
@@ -244,7 +246,7 @@ def test_a_selection_survives_changes_of_its_row_and_of_others(
     meridian.read("2026-06-12 11:59", WORKED | {"USRT": CLOSED})
     expect(page.locator("#row-USRT .state")).to_have_text("Closed")
     assert page.evaluate(selected) == "EU DTC BV"
-    meridian.read(WORKED_AT, WORKED | {"USRT": CLOSED, "NLDT": ON_HOLD})
+    meridian.read(WORKED_EXAMPLE_AT, WORKED | {"USRT": CLOSED, "NLDT": ON_HOLD})
     expect(page.locator("#row-NLDT .state")).to_have_text("On hold")
     assert page.evaluate(selected) == "EU DTC BV"
     assert_never_reloaded(page)
@@ -264,13 +266,13 @@ def test_the_page_stays_where_it_is_while_the_focused_row_moves(
     motion: Literal["reduce", "no-preference"],
     own_database: None,
     clock_at: ClockAt,
-    new_reader: NewReader,
+    new_reader: NewBrowserUser,
 ) -> None:
     """Chromium follows the focus to where a row was moved, some 500 px away, unless it is told where to stay."""
-    group = save_group(WIDER_CAST)
+    group = save_sample_group(TWELVE_ENTITIES)
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN))
-    person()
+    save_person()
     page = live(new_reader(1400, 400), path="/?by=none")
     page.emulate_media(reduced_motion="reduce")  # so that the way to the focus takes no time
     first = codes(page)[0]
@@ -297,14 +299,14 @@ def test_the_page_stays_where_it_is_while_the_focused_row_moves(
 
 
 def test_many_changes_at_once_are_fetched_and_announced_in_one_sentence(
-    meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+    meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("board.live.screen_diff.MAX_PUSHED_ROWS", 2)  # 60 in earnest
     page = live(new_reader())
     meridian.entities["UKRT"].country = "IE"
     with page.expect_response(re.compile("seen=")), transaction.atomic():  # in one look of the server
         meridian.entities["UKRT"].save()
-        meridian.read(WORKED_AT, {"UKHC": OPEN, "UKRT": OPEN, "USRT": CLOSED, "NLDT": CLOSED})
+        meridian.read(WORKED_EXAMPLE_AT, {"UKHC": OPEN, "UKRT": OPEN, "USRT": CLOSED, "NLDT": CLOSED})
     expect(page.locator("#announced")).to_have_text(re.compile(r"^4 entities have changed: .* and others\.$"))
     expect(page.locator("#chip-outstanding")).to_have_text("Outstanding 2")
     expect(page.locator("#row-NLDT .state")).to_have_text("Closed")
@@ -314,7 +316,7 @@ def test_many_changes_at_once_are_fetched_and_announced_in_one_sentence(
 
 @pytest.mark.slow
 def test_a_server_that_dies_is_said_and_what_was_missed_is_shown_once_it_is_back(
-    meridian: Meridian, new_reader: NewReader, serving: Serving
+    meridian: SampleGroup, new_reader: NewBrowserUser, serving: SiteServer
 ) -> None:
     reader = new_reader()
     page = live(reader)
@@ -326,19 +328,19 @@ def test_a_server_that_dies_is_said_and_what_was_missed_is_shown_once_it_is_back
     expect(page.locator("h2")).to_have_text("Not closed: 2 of 4 outstanding")
     reader.assert_accessible()
     reader.picture("lost")
-    meridian.read(WORKED_AT, NLDT_CLOSES)
+    meridian.read(WORKED_EXAMPLE_AT, NLDT_CLOSES)
     serving.start()
     expect(page.locator("h2")).to_have_text("Not closed: 1 of 4 outstanding", timeout=40_000)
     expect(lost).to_be_hidden()
     expect(page.locator("#live")).to_be_visible()
-    meridian.read(WORKED_AT, NLDT_CLOSES | {"USRT": CLOSED})
+    meridian.read(WORKED_EXAMPLE_AT, NLDT_CLOSES | {"USRT": CLOSED})
     expect(page.locator("h2")).to_have_text(re.compile("^Group closed"))
     assert_never_reloaded(page)
     reader.forgive("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY", "htmx:")
 
 
 def test_a_board_whose_stream_is_blocked_asks_for_what_is_new(
-    meridian: Meridian, new_reader: NewReader
+    meridian: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     reader = new_reader()
     page = reader.page
@@ -346,7 +348,7 @@ def test_a_board_whose_stream_is_blocked_asks_for_what_is_new(
     page.route("**/live/**", lambda route: route.abort())
     reader.log_in()
     expect(page.locator("#live")).to_be_hidden()
-    meridian.read(WORKED_AT, NLDT_CLOSES)
+    meridian.read(WORKED_EXAMPLE_AT, NLDT_CLOSES)
     page.clock.fast_forward(61_000)
     expect(page.locator("h2")).to_have_text("Not closed: 1 of 4 outstanding")
     expect(page.locator("#row-NLDT .state")).to_have_text("Closed")
@@ -361,7 +363,7 @@ def test_a_board_whose_stream_is_blocked_asks_for_what_is_new(
 
 @pytest.mark.slow
 def test_midnight_makes_an_entity_later_by_itself(
-    meridian: Meridian, clock_at: ClockAt, new_reader: NewReader
+    meridian: SampleGroup, clock_at: ClockAt, new_reader: NewBrowserUser
 ) -> None:
     meridian.read("2026-06-12 21:58", WORKED)
     clock_at(utc("2026-06-12 21:59"))  # in Amsterdam a minute to midnight
@@ -376,14 +378,14 @@ def test_midnight_makes_an_entity_later_by_itself(
 
 @pytest.mark.slow
 def test_readings_that_grow_too_old_are_greyed_and_confirm_nothing(
-    own_database: None, clock_at: ClockAt, new_reader: NewReader
+    own_database: None, clock_at: ClockAt, new_reader: NewBrowserUser
 ) -> None:
-    group = save_group((UKHC, UKRT, NLDT))
+    group = save_sample_group((UKHC, UKRT, NLDT))
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-05 12:00", {"UKHC": CLOSED, "UKRT": OPEN, "NLDT": OPEN})
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, CLOSED))
     clock_at(utc("2026-06-08 12:01"))
-    person()
+    save_person()
     reader = new_reader()
     page = live(reader)
     expect(page.locator("h2")).to_have_text("Group closed on 8 June, 1 day early")
@@ -400,12 +402,12 @@ def test_readings_that_grow_too_old_are_greyed_and_confirm_nothing(
 
 @pytest.mark.slow
 def test_a_period_closed_in_the_erp_closes_on_the_open_board(
-    own_database: None, clock_at: ClockAt, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+    own_database: None, clock_at: ClockAt, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running("worked_example", clock="2026-06-01T12:00:00Z") as erp:
         monkeypatch.setenv("SIMULATOR_URL", erp.url)
         call_command("load_group", "demo/worked_example.yaml", stdout=StringIO())
-        person()
+        save_person()
 
         def sync(instant: str) -> None:
             """As the worker does, in a thread beside the browser's loop."""

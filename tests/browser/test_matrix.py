@@ -10,19 +10,19 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from entities.models import LegalEntity
-from tests.board.reports.year_of_closes import YEAR_AT, save_a_year
-from tests.browser.browser_user import Database, NewReader, Reader, every_look
+from tests.board.reports.year_of_closes import YEAR_AT, save_year_of_closes
+from tests.browser.browser_user import BrowserUser, Database, NewBrowserUser, every_look
 from tests.browser.test_board import all_stale, busy, no_deadlines, no_periods, nothing_read, on_hold_counts
 from tests.browser.test_board_interaction import tab_to
 from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import person, save_group
-from tests.sample_entities import Who
+from tests.db_builders import save_person, save_sample_group
+from tests.sample_entities import SampleEntity
 
 ClockAt = Callable[[datetime], None]
 
 
 def year() -> datetime:
-    save_a_year()
+    save_year_of_closes()
     return YEAR_AT
 
 
@@ -36,11 +36,13 @@ def crowd(count: int) -> datetime:
     """So many entities in two groups; every third one is closed."""
     zones = {"UK": ("GB", "Europe/London"), "EUROPE": ("NL", "Europe/Amsterdam")}
     cast = [
-        Who(f"E{n:03}", f"Entity {n} with a rather long name", *zones[group], group, "Amira Hale", "", "", "")
+        SampleEntity(
+            f"E{n:03}", f"Entity {n} with a rather long name", *zones[group], group, "Amira Hale", "", "", ""
+        )
         for n in range(count)
         for group in (("UK", "EUROPE")[n % 2],)
     ]
-    group = save_group(cast)
+    group = save_sample_group(cast)
     group.read("2026-06-01 12:00", {who.code: OPEN for who in cast})
     group.read("2026-06-08 12:00", {who.code: OPEN for who in cast})
     group.read("2026-06-12 11:58", {who.code: (OPEN, OPEN, CLOSED)[n % 3] for n, who in enumerate(cast)})
@@ -73,9 +75,9 @@ STATES = {
 @every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
+    state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(state, person))
+    clock_at(reading(state, save_person))
     reader = new_reader()
     reader.log_in(path="/matrix/")
     expect(reader.page.locator("main")).to_contain_text(STATES[state])
@@ -85,7 +87,7 @@ def test_every_designed_state(
 # --- people using it ----------------------------------------------------------------------------------------------
 
 
-def open_matrix(reader: Reader, query: str = "") -> Page:
+def open_matrix(reader: BrowserUser, query: str = "") -> Page:
     reader.log_in(path=f"/matrix/{query}")
     return reader.page
 
@@ -95,9 +97,9 @@ def seen_codes(page: Page) -> list[str]:
 
 
 def test_a_filter_applies_as_soon_as_it_is_chosen(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(busy, person))
+    clock_at(reading(busy, save_person))
     page = open_matrix(new_reader(), "?months=6")
     page.get_by_label("Find an entity or owner").press_sequentially("retail")
     expect(page.locator("tr[id^=row-]")).to_have_count(2)
@@ -113,9 +115,9 @@ def test_a_filter_applies_as_soon_as_it_is_chosen(
 
 
 def test_everything_works_without_javascript(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(too_many, person))
+    clock_at(reading(too_many, save_person))
     page = open_matrix(new_reader(javascript=False))
     page.get_by_role("link", name="United Kingdom").click()
     expect(page.locator("tr[id^=row-]")).to_have_count(155)
@@ -134,8 +136,8 @@ def test_everything_works_without_javascript(
     expect(page.get_by_role("heading", level=1)).to_have_text("June 2025 – November 2025")
 
 
-def test_all_the_way_by_keyboard(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
-    clock_at(reading(busy, person))
+def test_all_the_way_by_keyboard(new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, save_person))
     page = open_matrix(new_reader())
     tab_to(page, "Skip the matrix")
     expect(page.get_by_role("link", name="Skip the matrix")).to_be_in_viewport()
@@ -152,9 +154,9 @@ def test_all_the_way_by_keyboard(new_reader: NewReader, clock_at: ClockAt, readi
 
 
 def test_a_phone_shows_the_newest_month_first_and_keeps_names_in_sight(
-    new_reader: NewReader, clock_at: ClockAt, reading: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(wide_group, person))
+    clock_at(reading(wide_group, save_person))
     reader = new_reader(390, 800)
     page = open_matrix(reader)
     expect(page.get_by_role("columnheader", name="May 2026")).to_be_in_viewport()

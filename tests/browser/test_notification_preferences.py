@@ -11,18 +11,24 @@ from alerts.routing.preferences import load_preferences
 from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person
-from tests.alerts.scenarios import tell_of_eu_dtc
-from tests.browser.browser_user import Database, NewReader, Reader, every_look, with_and_without_scripts
+from tests.alerts.scenarios import save_eu_dtc_alert
+from tests.browser.browser_user import (
+    BrowserUser,
+    Database,
+    NewBrowserUser,
+    every_look,
+    with_and_without_scripts,
+)
 from tests.browser.test_board import ClockAt
 from tests.builders import utc
-from tests.db_builders import person
+from tests.db_builders import save_person
 
 AT = utc("2026-06-15 12:05")
 
 
 @pytest.fixture
 def told(site: str, story: Database, clock_at: ClockAt, monkeypatch: pytest.MonkeyPatch) -> None:
-    story(tell_of_eu_dtc)
+    story(save_eu_dtc_alert)
     clock_at(AT)
     monkeypatch.setattr("board.notifications.unsubscribe.now", lambda: AT)
 
@@ -34,16 +40,16 @@ def rosa(told: None) -> Person:
 
 @pytest.fixture
 def nadia(told: None) -> Person:
-    return person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+    return save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
 
 
-def enter(reader: Reader, where: str, email: str = "rosa.bell@meridian.test") -> Reader:
+def enter(reader: BrowserUser, where: str, email: str = "rosa.bell@meridian.test") -> BrowserUser:
     reader.log_in(email, where)
     return reader
 
 
 @with_and_without_scripts
-def test_a_person_says_what_they_get(rosa: Person, new_reader: NewReader, javascript: bool) -> None:
+def test_a_person_says_what_they_get(rosa: Person, new_reader: NewBrowserUser, javascript: bool) -> None:
     reader = enter(new_reader(javascript=javascript), "/alerts/")
     page = reader.page
     page.get_by_role("link", name="What you get").click()
@@ -77,12 +83,12 @@ def test_a_person_says_what_they_get(rosa: Person, new_reader: NewReader, javasc
 
 
 @every_look
-def test_the_page_of_what_one_gets_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
+def test_the_page_of_what_one_gets_from_everywhere(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader = enter(new_reader(), "/alerts/subscriptions/")
     reader.look_from_everywhere("subscriptions-usual")
     AlertRules.objects.create(group=Group.objects.get(code="EUROPE"), alerts_in_digest=True)
     LegalEntity.objects.filter(code__in=["UKHC", "UKRT"]).update(owner=rosa)
-    nadia = person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+    nadia = save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
     LegalEntity.objects.filter(code="UKHC").update(deputy=nadia)
     LegalEntity.objects.filter(code="NLDT").update(deputy=rosa)
     reader.look(1400, "light")
@@ -104,7 +110,7 @@ def test_the_page_of_what_one_gets_from_everywhere(rosa: Person, new_reader: New
     reader.forgive("422")
 
 
-def test_it_can_be_done_by_keyboard(rosa: Person, new_reader: NewReader) -> None:
+def test_it_can_be_done_by_keyboard(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader = enter(new_reader(), "/alerts/subscriptions/")
     page = reader.page
     page.get_by_role("group", name="Late", exact=True).get_by_label("Daily digest").focus()
@@ -116,7 +122,7 @@ def test_it_can_be_done_by_keyboard(rosa: Person, new_reader: NewReader) -> None
 
 
 @with_and_without_scripts
-def test_a_group_agrees_its_escalation(nadia: Person, new_reader: NewReader, javascript: bool) -> None:
+def test_a_group_agrees_its_escalation(nadia: Person, new_reader: NewBrowserUser, javascript: bool) -> None:
     reader = enter(new_reader(javascript=javascript), "/alerts/", nadia.email)
     page = reader.page
     page.get_by_role("link", name="Rules").click()
@@ -143,7 +149,7 @@ def test_a_group_agrees_its_escalation(nadia: Person, new_reader: NewReader, jav
 
 
 @every_look
-def test_the_pages_of_rules_from_everywhere(nadia: Person, new_reader: NewReader) -> None:
+def test_the_pages_of_rules_from_everywhere(nadia: Person, new_reader: NewBrowserUser) -> None:
     group = Group.objects.get(code="MERIDIAN")
     AlertRules.objects.create(group=group, due_soon_days=4, alerts_in_digest=True)
     for number, (days, role) in enumerate(((8, "administrator"), (20, "owner")), start=1):
@@ -165,7 +171,7 @@ def test_the_pages_of_rules_from_everywhere(nadia: Person, new_reader: NewReader
 
 
 @every_look
-def test_a_deputy_is_named_and_shown_beside_the_owner(nadia: Person, new_reader: NewReader) -> None:
+def test_a_deputy_is_named_and_shown_beside_the_owner(nadia: Person, new_reader: NewBrowserUser) -> None:
     reader = enter(new_reader(), "/entities/NLDT/", nadia.email)
     page = reader.page
     expect(page.locator("#entity-head")).to_contain_text("no deputy")
@@ -176,13 +182,13 @@ def test_a_deputy_is_named_and_shown_beside_the_owner(nadia: Person, new_reader:
     expect(page.locator(".message")).to_contain_text("Rosa Bell is the deputy of EU DTC BV now.")
     expect(page.locator("#entity-head")).to_contain_text("deputy Rosa Bell")
     reader.look_from_everywhere("deputy-named")
-    uma = person("uma@meridian.test", "Uma", role=Membership.Role.AUDITOR)
+    uma = save_person("uma@meridian.test", "Uma", role=Membership.Role.AUDITOR)
     other = enter(new_reader(), "/entities/NLDT/", uma.email)
     expect(other.page.locator("#entity-head")).to_contain_text("deputy Rosa Bell")
     expect(other.page.get_by_role("link", name="who stands in")).to_have_count(0)
 
 
-def test_a_mail_is_switched_off_by_whoever_holds_its_link(rosa: Person, new_reader: NewReader) -> None:
+def test_a_mail_is_switched_off_by_whoever_holds_its_link(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader = new_reader(javascript=False)
     reader.open(f"/alerts/unsubscribe/{unsubscribe_token(rosa, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/")
     page = reader.page
@@ -203,7 +209,7 @@ def test_a_mail_is_switched_off_by_whoever_holds_its_link(rosa: Person, new_read
 
 
 @every_look
-def test_the_pages_behind_a_link_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
+def test_the_pages_behind_a_link_from_everywhere(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     reader.open(f"/alerts/unsubscribe/{unsubscribe_token(rosa, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/")
     reader.look_from_everywhere("unsubscribe-asked")

@@ -13,17 +13,17 @@ from playwright.sync_api import expect
 
 from entities.models import LegalEntity, Membership
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
-from tests.browser.browser_user import Database, NewReader, Reader, every_look
+from tests.browser.browser_user import BrowserUser, Database, NewBrowserUser, every_look
 from tests.browser.test_board import no_entities, nothing_read, worked
 from tests.builders import CLOSED, MAY, OPEN, utc
-from tests.db_builders import BUSY_AT, person, save_a_busy_group, save_group
+from tests.db_builders import BUSY_GROUP_AT, save_busy_group, save_person, save_sample_group
 
 ClockAt = Callable[[datetime], None]
 
 
 def busy() -> datetime:
-    save_a_busy_group()
-    nadia = person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+    save_busy_group()
+    nadia = save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
     said = utc("2026-06-16 09:30")
     set_overdue_reason(
         nadia, "NLDT", MAY, "bank_or_statement_missing", "IC balance with US Retail open", said
@@ -34,25 +34,25 @@ def busy() -> datetime:
         nadia, "FRSA", utc("2026-04-01 00:00").date(), utc("2026-06-16 00:00").date(), "", said
     )
     LegalEntity.objects.filter(code="DEVT").update(owner=None)
-    return BUSY_AT
+    return BUSY_GROUP_AT
 
 
 def nothing_late() -> datetime:
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-03 12:00", dict.fromkeys(group.entities, OPEN))
     return utc("2026-06-03 12:04")
 
 
 def all_closed() -> datetime:
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, CLOSED))
     return utc("2026-06-08 12:04")
 
 
 def stale() -> datetime:
-    save_a_busy_group()
-    return BUSY_AT + timedelta(hours=3)
+    save_busy_group()
+    return BUSY_GROUP_AT + timedelta(hours=3)
 
 
 STATES = {
@@ -66,7 +66,7 @@ STATES = {
 }
 
 
-def enter(reader: Reader, path: str = "/past-deadline/") -> Reader:
+def enter(reader: BrowserUser, path: str = "/past-deadline/") -> BrowserUser:
     """Come to the queue as Rosa."""
     reader.log_in(path=path)
     return reader
@@ -75,19 +75,19 @@ def enter(reader: Reader, path: str = "/past-deadline/") -> Reader:
 @every_look
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_every_designed_state(
-    state: Callable[[], datetime], new_reader: NewReader, clock_at: ClockAt, reading: Database
+    state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(state, person))
+    clock_at(reading(state, save_person))
     reader = enter(new_reader())
     expect(reader.page.locator("h2").first).to_have_text(STATES[state])
     reader.look_from_everywhere(f"queue-{state.__name__}")
 
 
 def test_an_acknowledgement_is_given_on_the_page(
-    new_reader: NewReader, clock_at: ClockAt, story: Database
+    new_reader: NewBrowserUser, clock_at: ClockAt, story: Database
 ) -> None:
     """Without scripts: the form posts, the page comes back and says who acknowledged what."""
-    clock_at(story(busy, person))
+    clock_at(story(busy, save_person))
     reader = enter(new_reader(javascript=False))
     queued = reader.page.locator("#queued-USRT")
     expect(queued).to_contain_text("Nobody has acknowledged this")
@@ -105,9 +105,9 @@ def test_an_acknowledgement_is_given_on_the_page(
 
 @pytest.mark.parametrize("widths", [(360,), pytest.param((768, 1024, 2560), marks=pytest.mark.slow)], ids=str)
 def test_filters_and_months_together_at_any_width(
-    widths: tuple[int, ...], new_reader: NewReader, clock_at: ClockAt, reading: Database
+    widths: tuple[int, ...], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
-    clock_at(reading(busy, person))
+    clock_at(reading(busy, save_person))
     reader = enter(new_reader(dark=True))
     reader.page.get_by_text("Filters", exact=True).click()
     reader.page.get_by_label("Group").select_option("EUROPE")
@@ -122,8 +122,8 @@ def test_filters_and_months_together_at_any_width(
     expect(reader.page.locator(".queued")).to_have_count(6)
 
 
-def test_the_past_is_marked(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
-    clock_at(reading(busy, person))
+def test_the_past_is_marked(new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> None:
+    clock_at(reading(busy, save_person))
     reader = enter(new_reader(), "/past-deadline/?at=2026-06-16")
     expect(reader.page.get_by_text("This is the past:")).to_be_visible()
     expect(reader.page.locator(".queued").first).to_contain_text("Distribution SAS")
@@ -133,8 +133,10 @@ def test_the_past_is_marked(new_reader: NewReader, clock_at: ClockAt, reading: D
     expect(reader.page.get_by_text("This is the past:")).to_have_count(0)
 
 
-def test_the_queue_prints_whole_cards(new_reader: NewReader, clock_at: ClockAt, reading: Database) -> None:
-    clock_at(reading(busy, person))
+def test_the_queue_prints_whole_cards(
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(busy, save_person))
     reader = enter(new_reader())
     reader.page.emulate_media(media="print", color_scheme="light")
     for gone in (".top", ".tools", ".filters", ".acknowledge"):

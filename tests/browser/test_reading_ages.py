@@ -8,19 +8,19 @@ from datetime import datetime
 
 from playwright.sync_api import expect
 
-from tests.browser.browser_user import Database, NewReader
+from tests.browser.browser_user import Database, NewBrowserUser
 from tests.browser.test_board import worked
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT
-from tests.db_builders import person, save_group
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
+from tests.db_builders import save_person, save_sample_group
 
 ClockAt = Callable[[datetime], None]
 
 
 def test_readings_age_by_the_servers_clock_also_where_nothing_is_heard(
-    clock_at: ClockAt, new_reader: NewReader, reading: Database
+    clock_at: ClockAt, new_reader: NewBrowserUser, reading: Database
 ) -> None:
     """The browser's clock is months away from the server's, the stream is blocked, and a poll finds nothing new."""
-    reading(worked, person)
+    reading(worked, save_person)
     reader = new_reader()
     page = reader.page
     page.clock.install()
@@ -47,12 +47,12 @@ def test_readings_age_by_the_servers_clock_also_where_nothing_is_heard(
 
 
 def test_a_stale_reading_grows_older_too(
-    own_database: None, clock_at: ClockAt, new_reader: NewReader
+    own_database: None, clock_at: ClockAt, new_reader: NewBrowserUser
 ) -> None:
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-12 11:00", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
-    clock_at(WORKED_AT)
-    person()
+    clock_at(WORKED_EXAMPLE_AT)
+    save_person()
     reader = new_reader()
     page = reader.page
     page.clock.install()

@@ -17,12 +17,12 @@ from pytest_django import Settings
 
 from closing.facts.readings import GapReason, ReadGap
 from entities.models import Connection, LegalEntity, Membership
-from tests.alerts.scenarios import sent, watch
+from tests.alerts.scenarios import evaluate_now, mark_deliveries_sent
 from tests.board.reports.year_of_closes import CODES
-from tests.browser.browser_user import Database, NewReader
+from tests.browser.browser_user import Database, NewBrowserUser
 from tests.browser.test_matrix import year
 from tests.builders import CLOSED, ON_HOLD, OPEN, utc
-from tests.db_builders import Meridian, person
+from tests.db_builders import SampleGroup, save_person
 from tests.golden_files import assert_golden
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
@@ -38,31 +38,31 @@ PAGES = {
 
 def tell() -> datetime:
     """Everybody who owns an entity past its line is told, five minutes after the other pictures; returns when."""
-    group = Meridian(Connection.objects.get(), {each.code: each for each in LegalEntity.objects.all()})
+    group = SampleGroup(Connection.objects.get(), {each.code: each for each in LegalEntity.objects.all()})
     for entity in group.entities.values():
         assert entity.owner is not None
         Membership.objects.create(person=entity.owner, role=Membership.Role.OWNER, entity=entity)
     closed = dict.fromkeys(("UKHC", "UKRT", "IEOP", "FRSA", "USHQ", "CALC"), CLOSED)
     said = dict.fromkeys(CODES, OPEN) | closed | {"USRT": ON_HOLD, "UKWS": ON_HOLD}
     del said["ESIB"]
-    watch(utc("2026-06-17 09:43"))
+    evaluate_now(utc("2026-06-17 09:43"))
     gone = ReadGap("esib", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     group.read("2026-06-17 09:44", said, gaps=[gone])
-    watch(utc("2026-06-17 09:45"))
-    sent(utc("2026-06-17 09:46"))
+    evaluate_now(utc("2026-06-17 09:45"))
+    mark_deliveries_sent(utc("2026-06-17 09:46"))
     return utc("2026-06-17 09:47")
 
 
 def test_the_pictures_of_the_readme(
     story: Database,
-    new_reader: NewReader,
+    new_reader: NewBrowserUser,
     clock_at: Callable[[datetime], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     settings: Settings,
 ) -> None:
     settings.MAILS_LEAVE = True
-    clock_at(story(year, person))
+    clock_at(story(year, save_person))
     reader = new_reader(1400, 900)
     reader.log_in()
     expect(reader.page.locator("#live")).to_be_visible()

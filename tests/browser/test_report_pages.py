@@ -9,12 +9,12 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_user import NewReader, Reader, every_look
-from tests.browser.conftest import OneDatabase, Serving
+from tests.browser.browser_user import BrowserUser, NewBrowserUser, every_look
+from tests.browser.conftest import OneDatabase, SiteServer
 from tests.browser.test_board_interaction import tab_to
 from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import Meridian, person, play_the_worked_example, save_group
-from tests.scenario_databases import StoryDatabases
+from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.scenario_databases import ScenarioDatabases
 
 ClockAt = Callable[[datetime], None]
 MINUTE = 61_000  # ms: until the next reading of a page
@@ -24,28 +24,30 @@ ALL = {"/matrix/", "/calendar/", "/past-deadline/"}
 every_sheet = pytest.mark.parametrize("path", sorted(ALL))
 
 
-def days_later() -> Meridian:
+def days_later() -> SampleGroup:
     """EU DTC BV is open eight days after its deadline."""
-    group = save_group()
-    play_the_worked_example(group)
+    group = save_sample_group()
+    record_worked_example(group)
     group.read("2026-06-17 11:58", OPEN_NLDT)
-    person()
+    save_person()
     return group
 
 
 @pytest.fixture
-def meridian(site: str, one_database: OneDatabase, stories: StoryDatabases, clock_at: ClockAt) -> Meridian:
+def meridian(
+    site: str, one_database: OneDatabase, stories: ScenarioDatabases, clock_at: ClockAt
+) -> SampleGroup:
     # Not on the minute: a browser may have heard of the server a millisecond before the page's moment.
     clock_at(utc("2026-06-17 12:00:01"))
-    found: Meridian = one_database.choose(stories.copied(days_later))
+    found: SampleGroup = one_database.choose(stories.copied(days_later))
     return found
 
 
-def close_it(group: Meridian) -> None:
+def close_it(group: SampleGroup) -> None:
     group.read("2026-06-17 11:59", OPEN_NLDT | {"NLDT": CLOSED})
 
 
-def opened(reader: Reader, path: str) -> Page:
+def opened(reader: BrowserUser, path: str) -> Page:
     """A page whose timers we turn, so that no story waits for a minute; a reload from here on loses the mark."""
     reader.page.clock.install()
     reader.log_in(path=path)
@@ -76,7 +78,7 @@ def expect_closed(page: Page, path: str) -> None:
 
 @every_sheet
 def test_news_comes_in_by_itself_and_leaves_the_reader_where_they_are(
-    path: str, meridian: Meridian, new_reader: NewReader
+    path: str, meridian: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     page = opened(new_reader(1400, 400), path)
     find = page.get_by_label("Find an entity or owner")
@@ -102,7 +104,7 @@ def test_news_comes_in_by_itself_and_leaves_the_reader_where_they_are(
 
 @every_sheet
 def test_a_page_that_comes_back_asks_and_the_past_does_not(
-    path: str, meridian: Meridian, new_reader: NewReader
+    path: str, meridian: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     come_back = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
     page = opened(new_reader(), path)
@@ -127,7 +129,7 @@ def test_a_page_that_comes_back_asks_and_the_past_does_not(
 @every_look
 @every_sheet
 def test_a_lost_server_is_said_and_what_was_missed_is_shown_once_it_is_back(
-    path: str, meridian: Meridian, new_reader: NewReader, serving: Serving
+    path: str, meridian: SampleGroup, new_reader: NewBrowserUser, serving: SiteServer
 ) -> None:
     reader = new_reader()
     page = opened(reader, path)
@@ -152,7 +154,7 @@ def test_a_lost_server_is_said_and_what_was_missed_is_shown_once_it_is_back(
 
 @every_sheet
 def test_an_error_leaves_what_was_shown_and_is_said(
-    path: str, meridian: Meridian, new_reader: NewReader, monkeypatch: pytest.MonkeyPatch
+    path: str, meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = new_reader()
     page = opened(reader, path)
@@ -181,11 +183,11 @@ def test_an_error_leaves_what_was_shown_and_is_said(
 
 @every_sheet
 def test_the_first_reading_appears_by_itself(
-    path: str, own_database: None, new_reader: NewReader, clock_at: ClockAt
+    path: str, own_database: None, new_reader: NewBrowserUser, clock_at: ClockAt
 ) -> None:
-    group = save_group()
+    group = save_sample_group()
     clock_at(utc("2026-06-17 12:00"))
-    person()
+    save_person()
     page = opened(new_reader(), path)
     promised = page.get_by_text("The first reading appears here by itself")
     expect(promised).to_be_visible()
@@ -196,7 +198,9 @@ def test_the_first_reading_appears_by_itself(
     assert page.evaluate("window.never_reloaded === true"), "the page was loaded anew"
 
 
-def test_the_calendar_by_keyboard_and_without_javascript(meridian: Meridian, new_reader: NewReader) -> None:
+def test_the_calendar_by_keyboard_and_without_javascript(
+    meridian: SampleGroup, new_reader: NewBrowserUser
+) -> None:
     reader = new_reader()
     reader.log_in(path="/calendar/")
     page = reader.page

@@ -7,12 +7,12 @@ from playwright.sync_api import Page, expect
 
 from entities.models import Person
 from entities.services import save_view
-from tests.browser.browser_user import ROSA, NewReader, Reader, every_look, with_and_without_scripts
-from tests.db_builders import Meridian, person
+from tests.browser.browser_user import ROSA, BrowserUser, NewBrowserUser, every_look, with_and_without_scripts
+from tests.db_builders import SampleGroup, save_person
 
 
 @pytest.fixture
-def rosa(meridian: Meridian) -> Person:
+def rosa(meridian: SampleGroup) -> Person:
     return Person.objects.get(email=ROSA)
 
 
@@ -22,14 +22,16 @@ def log_out(page: Page) -> None:
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
-def check(reader: Reader, name: str) -> None:
+def check(reader: BrowserUser, name: str) -> None:
     """Look at what is shown on a wide and a narrow screen, by day and by night."""
     reader.look_from_everywhere(name)
     reader.look(1400, "light")
 
 
 @with_and_without_scripts
-def test_a_view_from_its_first_to_its_last_day(rosa: Person, new_reader: NewReader, javascript: bool) -> None:
+def test_a_view_from_its_first_to_its_last_day(
+    rosa: Person, new_reader: NewBrowserUser, javascript: bool
+) -> None:
     reader = new_reader(javascript=javascript)
     page = reader.page
     reader.log_in(path="/?show=late&by=owner")
@@ -75,7 +77,7 @@ def test_a_view_from_its_first_to_its_last_day(rosa: Person, new_reader: NewRead
 
 
 @every_look
-def test_every_designed_state(rosa: Person, new_reader: NewReader) -> None:
+def test_every_designed_state(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     page = reader.page
     reader.log_in(path="/")
@@ -117,7 +119,7 @@ def test_every_designed_state(rosa: Person, new_reader: NewReader) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/matrix/", "/calendar/", "/past-deadline/"])
-def test_every_screen_has_the_menu_and_it_fits(rosa: Person, new_reader: NewReader, path: str) -> None:
+def test_every_screen_has_the_menu_and_it_fits(rosa: Person, new_reader: NewBrowserUser, path: str) -> None:
     save_view(rosa, "EU late", "board", "show=late&group=EUROPE")
     reader = new_reader(390)
     page = reader.page
@@ -136,9 +138,9 @@ def test_every_screen_has_the_menu_and_it_fits(rosa: Person, new_reader: NewRead
     expect(page).to_have_url(f"{reader.site}/?show=late&group=EUROPE")
 
 
-def test_nobody_else_sees_a_view(rosa: Person, new_reader: NewReader) -> None:
+def test_nobody_else_sees_a_view(rosa: Person, new_reader: NewBrowserUser) -> None:
     view = save_view(rosa, "Rosa’s own", "board", "show=late", as_start=True)
-    person("uma@meridian.test", "Uma", group="EUROPE")
+    save_person("uma@meridian.test", "Uma", group="EUROPE")
     reader = new_reader()
     page = reader.page
     reader.log_in("uma@meridian.test")  # which leads to the board, not to Rosa's start page
@@ -154,7 +156,7 @@ def test_nobody_else_sees_a_view(rosa: Person, new_reader: NewReader) -> None:
         assert "Rosa" not in answer.text()
 
 
-def test_the_page_of_views_by_keyboard(rosa: Person, new_reader: NewReader) -> None:
+def test_the_page_of_views_by_keyboard(rosa: Person, new_reader: NewBrowserUser) -> None:
     save_view(rosa, "EU late", "board", "show=late&group=EUROPE")
     reader = new_reader()
     page = reader.page
@@ -179,7 +181,7 @@ def test_the_page_of_views_by_keyboard(rosa: Person, new_reader: NewReader) -> N
     expect(page.get_by_role("link", name="Late in Europe")).to_be_visible()
 
 
-def test_by_keyboard_and_escape(rosa: Person, new_reader: NewReader) -> None:
+def test_by_keyboard_and_escape(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     page = reader.page
     reader.log_in(path="/")

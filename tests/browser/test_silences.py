@@ -8,11 +8,17 @@ from playwright.sync_api import expect
 from alerts.models import Silence
 from alerts.routing.silences import create_silence
 from entities.models import Group, LegalEntity, Membership, Person
-from tests.alerts.scenarios import tell_of_eu_dtc
-from tests.browser.browser_user import Database, NewReader, Reader, every_look, with_and_without_scripts
+from tests.alerts.scenarios import save_eu_dtc_alert
+from tests.browser.browser_user import (
+    BrowserUser,
+    Database,
+    NewBrowserUser,
+    every_look,
+    with_and_without_scripts,
+)
 from tests.browser.test_board import ClockAt
 from tests.builders import utc
-from tests.db_builders import person
+from tests.db_builders import save_person
 
 AT = utc("2026-06-15 12:05")
 WHY = "The auditors have the books until Thursday; the close date is agreed with them"
@@ -20,19 +26,19 @@ WHY = "The auditors have the books until Thursday; the close date is agreed with
 
 @pytest.fixture
 def rosa(site: str, story: Database, clock_at: ClockAt) -> Person:
-    story(tell_of_eu_dtc)
+    story(save_eu_dtc_alert)
     clock_at(AT)
     return Person.objects.get(email="rosa.bell@meridian.test")
 
 
-def enter(reader: Reader, where: str, email: str = "rosa.bell@meridian.test") -> Reader:
+def enter(reader: BrowserUser, where: str, email: str = "rosa.bell@meridian.test") -> BrowserUser:
     reader.log_in(email, where)
     return reader
 
 
 @with_and_without_scripts
 def test_rosa_silences_eu_dtc_on_its_page_and_lifts_it_again(
-    rosa: Person, new_reader: NewReader, javascript: bool
+    rosa: Person, new_reader: NewBrowserUser, javascript: bool
 ) -> None:
     reader = enter(new_reader(javascript=javascript), "/entities/NLDT/?month=2026-05")
     page = reader.page
@@ -66,7 +72,7 @@ def test_rosa_silences_eu_dtc_on_its_page_and_lifts_it_again(
     reader.forgive("422")
 
 
-def test_an_open_board_hears_of_a_silence_and_of_its_end(rosa: Person, new_reader: NewReader) -> None:
+def test_an_open_board_hears_of_a_silence_and_of_its_end(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader = enter(new_reader(), "/?month=2026-05")
     row = reader.page.locator("#row-NLDT")
     expect(row.locator(".silenced")).to_have_count(0)
@@ -81,7 +87,7 @@ def test_an_open_board_hears_of_a_silence_and_of_its_end(rosa: Person, new_reade
 
 
 @every_look
-def test_silences_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
+def test_silences_from_everywhere(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader = enter(new_reader(), "/alerts/silences/")
     reader.look_from_everywhere("silences-empty")
     nldt = LegalEntity.objects.get(code="NLDT")
@@ -108,8 +114,8 @@ def test_silences_from_everywhere(rosa: Person, new_reader: NewReader) -> None:
 
 
 @every_look
-def test_an_auditor_reads(rosa: Person, new_reader: NewReader) -> None:
-    person("ada@meridian.test", "Ada", role=Membership.Role.AUDITOR)
+def test_an_auditor_reads(rosa: Person, new_reader: NewBrowserUser) -> None:
+    save_person("ada@meridian.test", "Ada", role=Membership.Role.AUDITOR)
     create_silence(rosa, LegalEntity.objects.get(code="NLDT"), AT.date().replace(day=18), WHY, AT)
     reader = enter(new_reader(), "/alerts/silences/", "ada@meridian.test")
     expect(reader.page.get_by_text("You only read")).to_be_visible()

@@ -13,7 +13,7 @@ from typing import TextIO
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def mentioning(text: Path | str) -> dict[int, str]:
+def processes_mentioning(text: Path | str) -> dict[int, str]:
     """The running processes (not zombies, not we) with `text` in their command, environment or folder."""
     wanted = str(text).encode()
     found: dict[int, str] = {}
@@ -30,7 +30,7 @@ def mentioning(text: Path | str) -> dict[int, str]:
     return {pid: words for pid, words in found.items() if words}
 
 
-def until(true: Callable[[], object], seconds: float, what: str) -> None:
+def poll_until(true: Callable[[], object], seconds: float, what: str) -> None:
     """Wait for something to become true; fails with `what` when the time is over."""
     end = time.monotonic() + seconds
     while not true():

@@ -16,7 +16,7 @@ import pytest
 
 from closeboard.ops import backing_services
 from closeboard.up import LOGIN_DOMAIN, LOGIN_PASSWORD
-from tests.closeboard.processes import mentioning, python, until
+from tests.closeboard.processes import poll_until, processes_mentioning, python
 from tests.closeboard.test_up import free_port
 
 
@@ -45,7 +45,7 @@ class Demo:
                 *words, env={**env, "ENCRYPTION_KEYS": "", "ERP_ALLOWED_HOSTS": ""}, output=out
             )
         url = f"http://localhost:{self.port}/"
-        until(lambda: self.ended() or url in self.said.read_text(), 150, "the demo prints its URL")
+        poll_until(lambda: self.ended() or url in self.said.read_text(), 150, "the demo prints its URL")
         assert not self.ended(), self.said.read_text()
 
     def ended(self) -> bool:
@@ -95,18 +95,18 @@ def test_from_the_first_start_to_an_accident(state: Path) -> None:
     assert stored > 0
     first.process.send_signal(signal.SIGINT)
     assert first.finish() == 0
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}
     assert not (state / "environment").exists()
 
     second = Demo(state)
     assert "Loading the demo group" not in second.said.read_text()
     assert "Meridian" in board_of(second.port, "finance")
     assert changes_stored(state) >= stored
-    workers = [pid for pid, words in mentioning(state).items() if "celery" in words]
+    workers = [pid for pid, words in processes_mentioning(state).items() if "celery" in words]
     os.kill(min(workers), signal.SIGKILL)
     assert second.finish() == 1
     assert "worker ended unexpectedly" in second.said.read_text()
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}
 
 
 @pytest.mark.slow
@@ -116,9 +116,9 @@ def test_a_killed_supervisor_takes_the_whole_demo_with_it(state: Path) -> None:
     demo = Demo(state)
     demo.process.kill()
     demo.finish()
-    until(lambda: not mentioning(state), 40, "web, worker, beat, simulator and services end")
+    poll_until(lambda: not processes_mentioning(state), 40, "web, worker, beat, simulator and services end")
     again = Demo(state)
     assert "Loading the demo group" not in again.said.read_text()
     again.process.send_signal(signal.SIGTERM)
     assert again.finish() == 0
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from closeboard.serve import make_server
-from tests.closeboard.processes import python, until
+from tests.closeboard.processes import poll_until, python
 
 STREAMING = """
 import asyncio, sys
@@ -44,7 +44,7 @@ def test_an_open_stream_is_ended_when_the_server_is_told_to_stop() -> None:
         with socket.socket() as knock:
             return knock.connect_ex(("127.0.0.1", port)) == 0
 
-    until(listening, 20, "the server listens")
+    poll_until(listening, 20, "the server listens")
     stream = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     stream.request("GET", "/events")
     reply = stream.getresponse()

@@ -14,7 +14,7 @@ import pytest
 
 from closeboard.ops import backing_services
 from closeboard.ops.demo_state import OUR_OWN, DemoState, demo_env, fingerprint_of_migrations
-from tests.closeboard.processes import mentioning, python, until
+from tests.closeboard.processes import poll_until, processes_mentioning, python
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def test_run_lends_both_services_and_leaves_nothing(state: Path, tmp_path: Path)
     sockets = Path(database.partition("host=")[2]).parent
     assert valkey == f"unix://{sockets}/valkey.sock?db=0"
     assert not sockets.exists()
-    assert mentioning(sockets) == {}
-    assert mentioning(tmp_path) == {}
+    assert processes_mentioning(sockets) == {}
+    assert processes_mentioning(tmp_path) == {}
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ def test_run_passes_sigterm_on_and_cleans_up(tmp_path: Path) -> None:
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
-    assert mentioning(tmp_path) == {}
+    assert processes_mentioning(tmp_path) == {}
 
 
 @pytest.mark.slow
@@ -144,7 +144,7 @@ def test_a_dead_child_ends_all_and_its_last_lines_are_shown(state: Path) -> None
     assert "child1 ended unexpectedly with exit code 3" in err
     shown = [line for line in err.splitlines() if line.startswith("line ")]
     assert shown == [f"line {n}" for n in range(11, 31)]
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}
 
 
 @pytest.mark.fault
@@ -155,21 +155,21 @@ def test_a_signal_stops_everything_and_a_second_one_does_not_disturb(
     stubborn = "trap '' TERM; while true; do sleep 1; done"
     process = fake_demo(state, "sleep 600", stubborn)
     process.send_signal(asked)
-    until(lambda: len(mentioning(state)) <= 3, 10, "the obedient child has ended")
+    poll_until(lambda: len(processes_mentioning(state)) <= 3, 10, "the obedient child has ended")
     process.send_signal(asked)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert "Stopped" in out
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}
 
 
 @pytest.mark.fault
 def test_grandchildren_that_left_their_group_are_found_too(state: Path) -> None:
     process = fake_demo(state, "setsid sleep 600 & sleep 600")
-    until(lambda: len(mentioning(state)) >= 4, 10, "the grandchild runs")
+    poll_until(lambda: len(processes_mentioning(state)) >= 4, 10, "the grandchild runs")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}
 
 
 @pytest.mark.fault
@@ -177,7 +177,7 @@ def test_children_do_not_outlive_a_killed_supervisor(state: Path) -> None:
     process = fake_demo(state, "exec sleep 600", "exec sleep 601")
     process.kill()
     process.communicate(timeout=30)
-    until(lambda: not mentioning(state), 10, "the children end with their supervisor")
+    poll_until(lambda: not processes_mentioning(state), 10, "the children end with their supervisor")
 
 
 @pytest.mark.slow

@@ -76,11 +76,11 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def due(on: str, zone: str = "Europe/London", cut_off: time | None = None) -> Deadline:
+def deadline_on(on: str, zone: str = "Europe/London", cut_off: time | None = None) -> Deadline:
     return Deadline(date.fromisoformat(on), zone, cut_off)
 
 
-def seen(state: PeriodState, at: str, after: str | None = None) -> ObservedChange:
+def change_seen(state: PeriodState, at: str, after: str | None = None) -> ObservedChange:
     """A state seen by the read at one time; the read before it was `after` (None: we had never looked)."""
     return ObservedChange(state, utc(at), utc(after) if after else None)
 
@@ -127,28 +127,28 @@ def board(*rows: Row, as_of: str = "2026-06-12 12:00", groups: tuple[GroupNode, 
 
 # The story of 01-domain 1.8, read every few hours from 1 June on.
 UK_HOLDCO_STORY = [
-    seen(OPEN, "2026-06-01 09:00"),
-    seen(CLOSED, "2026-06-05 18:00", after="2026-06-05 12:00"),
+    change_seen(OPEN, "2026-06-01 09:00"),
+    change_seen(CLOSED, "2026-06-05 18:00", after="2026-06-05 12:00"),
 ]
 UK_RETAIL_STORY = [
-    seen(OPEN, "2026-06-01 09:00"),
-    seen(CLOSED, "2026-06-08 18:00", after="2026-06-08 12:00"),
+    change_seen(OPEN, "2026-06-01 09:00"),
+    change_seen(CLOSED, "2026-06-08 18:00", after="2026-06-08 12:00"),
 ]
 US_RETAIL_STORY = [
-    seen(OPEN, "2026-06-01 09:00"),
-    seen(ON_HOLD, "2026-06-10 22:00", after="2026-06-10 18:00"),
+    change_seen(OPEN, "2026-06-01 09:00"),
+    change_seen(ON_HOLD, "2026-06-10 22:00", after="2026-06-10 18:00"),
 ]
-EU_DTC_STORY = [seen(OPEN, "2026-06-01 09:00")]
+EU_DTC_STORY = [change_seen(OPEN, "2026-06-01 09:00")]
 
 
 def worked_example(as_of: str = "2026-06-12 12:00", *, policy: JudgingPolicy = DEFAULT) -> Scoreboard:
     """The board of the worked example at a moment, with everything that had been seen by then."""
     moment = utc(as_of)
     told = [
-        (UK_HOLDCO, UK_HOLDCO_STORY, due("2026-06-09")),
-        (UK_RETAIL, UK_RETAIL_STORY, due("2026-06-09")),
-        (US_RETAIL, US_RETAIL_STORY, due("2026-06-11", "America/New_York")),
-        (EU_DTC, EU_DTC_STORY, due("2026-06-09", "Europe/Amsterdam")),
+        (UK_HOLDCO, UK_HOLDCO_STORY, deadline_on("2026-06-09")),
+        (UK_RETAIL, UK_RETAIL_STORY, deadline_on("2026-06-09")),
+        (US_RETAIL, US_RETAIL_STORY, deadline_on("2026-06-11", "America/New_York")),
+        (EU_DTC, EU_DTC_STORY, deadline_on("2026-06-09", "Europe/Amsterdam")),
     ]
     rows = [
         row(entity, [change for change in story if change.seen_at <= moment], deadline, as_of, policy=policy)

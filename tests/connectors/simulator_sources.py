@@ -19,7 +19,10 @@ from infra.outbound.requests import RequestLimits
 MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
 SPRING = DateSpan(date(2026, 4, 1), date(2026, 6, 30))
 KINDS = ("finops", "business_central")
-CAST = {"finops": ("UKHC", "UKRT", "USRT", "NLDT"), "business_central": ("Ibérica SL", "Ireland Operations")}
+COMPANIES = {
+    "finops": ("UKHC", "UKRT", "USRT", "NLDT"),
+    "business_central": ("Ibérica SL", "Ireland Operations"),
+}
 STATES = {
     "finops": "LedgerFiscalPeriods",
     "business_central": "generalLedgerSetup",
@@ -56,8 +59,8 @@ def source(
     return build_source(settings(kind, url, **changes), tokens=tokens or TokenCache(), limits=limits)
 
 
-def wanted(kind: str) -> list[CompanyRef]:
-    return [CompanyRef(erp_id) for erp_id in CAST[kind]]
+def company_refs(kind: str) -> list[CompanyRef]:
+    return [CompanyRef(erp_id) for erp_id in COMPANIES[kind]]
 
 
 def gaps(harvest: ReadResult) -> dict[str, GapReason]:
@@ -70,11 +73,11 @@ def gap(harvest: ReadResult) -> ReadGap:
     return one
 
 
-def of(harvest: ReadResult, erp_id: str) -> list[PeriodReading]:
+def readings_of(harvest: ReadResult, erp_id: str) -> list[PeriodReading]:
     return [reading for reading in harvest.readings if reading.erp_id == erp_id]
 
 
-def seen(harvest: ReadResult) -> set[str]:
+def companies_read(harvest: ReadResult) -> set[str]:
     return {reading.erp_id for reading in harvest.readings}
 
 

@@ -13,22 +13,22 @@ from infra.outbound.errors import AnswerMisread, ServerUnavailable
 from infra.outbound.requests import RequestLimits
 from simulator.run import Running
 from tests.connectors.simulator_sources import (
-    CAST,
+    COMPANIES,
     KINDS,
     MAY,
     SPRING,
     STATES,
-    seen,
+    companies_read,
+    company_refs,
     sockets_opened,
     source,
-    wanted,
 )
 
 both = pytest.mark.parametrize("kind", KINDS)
 
 
 def read(kind: str, sim: Running, **changes: Any) -> ReadResult:
-    return source(kind, sim.url, **changes).read(wanted(kind), MAY)
+    return source(kind, sim.url, **changes).read(company_refs(kind), MAY)
 
 
 # E8, E9: not what was sent, not JSON
@@ -41,7 +41,7 @@ BROKEN = ["truncated_length", "truncated_chunked", "truncated_close", "reset"]
 @both
 def test_e08_an_answer_cut_short_is_read_again(kind: str, fault: str, sim: Running) -> None:
     sim.fault(fault, match=STATES[kind], times=2)
-    assert seen(read(kind, sim)) == set(CAST[kind])
+    assert companies_read(read(kind, sim)) == set(COMPANIES[kind])
 
 
 @pytest.mark.parametrize("fault", BROKEN)
@@ -101,7 +101,7 @@ LINKS = ["next_link_self", "next_link_loop", "next_link_endless", "next_link_hos
 def test_e13_a_link_that_leads_astray_stops_the_attempt(kind: str, fault: str, sim: Running) -> None:
     sim.fault(fault, match=STATES[kind])
     with sockets_opened() as opened, pytest.raises(AnswerMisread, match=r"(link|pages)"):
-        source(kind, sim.url).read(wanted(kind)[:1], MAY)
+        source(kind, sim.url).read(company_refs(kind)[:1], MAY)
     here = sim.url.removeprefix("http://").rpartition(":")
     assert set(opened) == {f"socket.connect ('{here[0]}', {here[2]})"}
     # The link to itself may be spelled otherwise than we asked, and is then known on its second appearance.
@@ -150,4 +150,4 @@ def test_e14_a_huge_page_is_a_misread(kind: str, sim: Running) -> None:
 @both
 def test_e14_all_pages_together_have_a_cap_too(kind: str, sim: Running) -> None:
     with pytest.raises(AnswerMisread, match="in one attempt"):
-        source(kind, sim.url, limits=RequestLimits(attempt_bytes=2_000)).read(wanted(kind), SPRING)
+        source(kind, sim.url, limits=RequestLimits(attempt_bytes=2_000)).read(company_refs(kind), SPRING)

@@ -17,17 +17,17 @@ from infra.outbound.errors import AnswerMisread, ServerUnavailable
 from infra.outbound.strict_json import parse_strict_json
 from simulator.run import Running, running
 from tests.connectors.simulator_sources import (
-    CAST,
+    COMPANIES,
     IBERICA,
     KINDS,
     MAY,
     SPRING,
+    companies_read,
+    company_refs,
     gap,
     gaps,
-    of,
-    seen,
+    readings_of,
     source,
-    wanted,
 )
 
 both = pytest.mark.parametrize("kind", KINDS)
@@ -38,7 +38,7 @@ ONE = {
 
 
 def read(kind: str, sim: Running, span: DateSpan = MAY, **changes: Any) -> ReadResult:
-    return source(kind, sim.url, **changes).read(wanted(kind), span)
+    return source(kind, sim.url, **changes).read(company_refs(kind), span)
 
 
 def spoiled(kind: str, sim: Running, fault: str, **options: Any) -> ReadResult:
@@ -47,20 +47,20 @@ def spoiled(kind: str, sim: Running, fault: str, **options: Any) -> ReadResult:
     healthy = read(kind, sim)
     sim.fault(fault, company=code, **options)
     harvest = read(kind, sim)
-    for other in CAST[kind]:
+    for other in COMPANIES[kind]:
         if other != erp_id:
-            assert of(harvest, other) == of(healthy, other) != []
+            assert readings_of(harvest, other) == readings_of(healthy, other) != []
     return harvest
 
 
 def status(harvest: ReadResult, erp_id: str) -> str | None:
-    [reading] = of(harvest, erp_id)
+    [reading] = readings_of(harvest, erp_id)
     assert isinstance(reading.facts, FinopsFacts)
     return reading.facts.status
 
 
 def window(harvest: ReadResult, erp_id: str) -> PostingWindowFacts:
-    [reading] = of(harvest, erp_id)
+    [reading] = readings_of(harvest, erp_id)
     assert isinstance(reading.facts, PostingWindowFacts)
     return reading.facts
 
@@ -95,7 +95,7 @@ def test_e10_one_bad_row_among_five_hundred_companies_leaves_499(sim: Running) -
         fleet.fault("wrong_type", company="E00250", where={"PeriodName": "Period 5", "YearName": "2026"})
         harvest = source("finops", fleet.url).read(names, MAY)
         assert gaps(harvest) == {"E00250": GapReason.BAD_ROW}
-        assert len(seen(harvest)) == 499
+        assert len(companies_read(harvest)) == 499
 
 
 def test_e10_a_null_status_is_a_period_without_status(sim: Running) -> None:
@@ -126,7 +126,7 @@ def test_e10_a_row_that_names_nobody_spoils_those_that_lack_one(sim: Running) ->
     harvest = read("finops", sim, DateSpan(date(2026, 1, 1), date(2026, 12, 31)))
     [(erp_id, reason)] = gaps(harvest).items()
     assert reason is GapReason.BAD_ROW
-    assert seen(harvest) == set(CAST["finops"]) - {erp_id}
+    assert companies_read(harvest) == set(COMPANIES["finops"]) - {erp_id}
 
 
 def test_e10_a_row_without_company_is_found_by_its_ledger(sim: Running) -> None:
@@ -144,13 +144,13 @@ def test_e10_a_bad_period_of_a_calendar_costs_the_companies_that_keep_it(
     field: str, fault: str, sim: Running
 ) -> None:
     sim.fault(fault, field=field, match="/FiscalPeriods")
-    assert gaps(read("finops", sim)) == dict.fromkeys(CAST["finops"], GapReason.BAD_ROW)
+    assert gaps(read("finops", sim)) == dict.fromkeys(COMPANIES["finops"], GapReason.BAD_ROW)
 
 
 def test_e10_an_unknown_type_of_period_is_not_guessed(sim: Running) -> None:
     sim.fault("unknown_enum", field="Type", value="Adjusting", match="/FiscalPeriods")
     harvest = read("finops", sim)
-    assert gaps(harvest) == dict.fromkeys(CAST["finops"], GapReason.BAD_ROW)
+    assert gaps(harvest) == dict.fromkeys(COMPANIES["finops"], GapReason.BAD_ROW)
     assert "Adjusting" in harvest.gaps[0].words
 
 
@@ -266,7 +266,7 @@ def test_e15_an_unknown_access_level_travels_word_for_word(sim: Running) -> None
     harvest = spoiled(
         "finops", sim, "unknown_enum", field="LedgerAccessLevel", value="Sometimes", where=in_may("finops")
     )
-    [reading] = of(harvest, "NLDT")
+    [reading] = readings_of(harvest, "NLDT")
     assert isinstance(reading.facts, FinopsFacts)
     assert reading.facts.access["Ledger"] == "Sometimes"
 
@@ -278,7 +278,7 @@ def test_e16_no_periods_at_all_are_suspicious_for_everybody(sim: Running) -> Non
     for entity in ("LedgerFiscalPeriods", "/FiscalPeriods"):
         sim.clear()
         sim.fault("empty_list", match=entity)
-        assert gaps(read("finops", sim)) == dict.fromkeys(CAST["finops"], GapReason.EMPTY)
+        assert gaps(read("finops", sim)) == dict.fromkeys(COMPANIES["finops"], GapReason.EMPTY)
 
 
 def test_e16_no_status_of_one_company_is_suspicious_for_it(sim: Running) -> None:
@@ -295,7 +295,7 @@ def test_e16_a_company_without_accounting_periods_is_read_by_calendar_months(sim
     sim.fault("empty_list", match="accountingPeriods")
     harvest = read("business_central", sim, SPRING)
     assert harvest.gaps == ()
-    readings = of(harvest, "Ibérica SL")
+    readings = readings_of(harvest, "Ibérica SL")
     assert [(one.name, one.erp_key, one.span.last.day) for one in readings] == [
         ("April 2026", "2026-04-01", 30),
         ("May 2026", "2026-05-01", 31),
@@ -344,7 +344,7 @@ def test_e21_another_company_under_the_old_name_is_not_read(sim: Running) -> Non
     harvest = source("business_central", sim.url).read(pinned, MAY)
     assert gaps(harvest) == {"Ibérica SL": GapReason.IDENTITY_CHANGED}
     assert IBERICA in gap(harvest).words
-    assert seen(harvest) == {"Ireland Operations"}
+    assert companies_read(harvest) == {"Ireland Operations"}
 
 
 def test_e21_a_renamed_company_is_told_by_its_new_name(sim: Running) -> None:
@@ -356,14 +356,14 @@ def test_e21_a_renamed_company_is_told_by_its_new_name(sim: Running) -> None:
 def test_e24_answers_for_the_default_company_only_leave_a_gap_for_each_other(sim: Running) -> None:
     sim.fault("default_company_only")
     harvest = read("finops", sim)
-    assert seen(harvest) == {"UKHC"}
+    assert companies_read(harvest) == {"UKHC"}
     assert set(gaps(harvest)) == {"UKRT", "USRT", "NLDT"}
     assert all("default company" in one.words for one in harvest.gaps)
 
 
 def test_e24_every_list_is_asked_across_companies(sim: Running) -> None:
     sim.set_profile(period_scope="company")
-    assert seen(read("finops", sim)) == set(CAST["finops"])
+    assert companies_read(read("finops", sim)) == set(COMPANIES["finops"])
     lists = [entry for entry in sim.requests("/data/") if entry["path"] != "/data/"]
     assert len(lists) == 4
     assert all("cross-company=true" in entry["query"] for entry in lists)

@@ -18,42 +18,42 @@ from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailabl
 from infra.outbound.requests import RequestLimits
 from simulator.run import Running
 from tests.connectors.simulator_sources import (
-    CAST,
+    COMPANIES,
     KINDS,
     MAY,
     SPRING,
+    companies_read,
+    company_refs,
     gap,
     gaps,
-    of,
-    seen,
+    readings_of,
     settings,
     sockets_opened,
     source,
-    wanted,
 )
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
 def may(kind: str, sim: Running, **changes: Any) -> ReadResult:
-    return source(kind, sim.url, **changes).read(wanted(kind), MAY)
+    return source(kind, sim.url, **changes).read(company_refs(kind), MAY)
 
 
 def test_reads_every_wanted_company_and_no_other(kind: str, sim: Running) -> None:
-    harvest = source(kind, sim.url).read(wanted(kind)[:1], SPRING)
-    assert seen(harvest) == {CAST[kind][0]}
+    harvest = source(kind, sim.url).read(company_refs(kind)[:1], SPRING)
+    assert companies_read(harvest) == {COMPANIES[kind][0]}
     assert harvest.gaps == ()
-    assert len(harvest.companies) == len(CAST[kind])
+    assert len(harvest.companies) == len(COMPANIES[kind])
 
 
 def test_reads_the_periods_that_touch_the_span(kind: str, sim: Running) -> None:
     for first, last, months in [(15, 16, [5]), (1, 31, [5])]:
         span = DateSpan(date(2026, 5, first), date(2026, 5, last))
-        for erp_id in CAST[kind]:
-            readings = of(source(kind, sim.url).read(wanted(kind), span), erp_id)
+        for erp_id in COMPANIES[kind]:
+            readings = readings_of(source(kind, sim.url).read(company_refs(kind), span), erp_id)
             assert [reading.span.first.month for reading in readings] == months
-    harvest = source(kind, sim.url).read(wanted(kind), SPRING)
-    assert [reading.span for reading in of(harvest, CAST[kind][0])] == [
+    harvest = source(kind, sim.url).read(company_refs(kind), SPRING)
+    assert [reading.span for reading in readings_of(harvest, COMPANIES[kind][0])] == [
         DateSpan(date(2026, 4, 1), date(2026, 4, 30)),
         DateSpan(date(2026, 5, 1), date(2026, 5, 31)),
         DateSpan(date(2026, 6, 1), date(2026, 6, 30)),
@@ -63,14 +63,14 @@ def test_reads_the_periods_that_touch_the_span(kind: str, sim: Running) -> None:
 
 
 def test_companies_are_named_without_case_and_answered_as_asked(kind: str, sim: Running) -> None:
-    asked = [CompanyRef(erp_id.swapcase()) for erp_id in CAST[kind]]
+    asked = [CompanyRef(erp_id.swapcase()) for erp_id in COMPANIES[kind]]
     harvest = source(kind, sim.url).read(asked, MAY)
-    assert seen(harvest) == {one.erp_id for one in asked}
+    assert companies_read(harvest) == {one.erp_id for one in asked}
     assert {one.name.casefold() for one in harvest.companies} >= {"uk holdco"} or kind == "business_central"
 
 
 def test_a_company_asked_for_twice_is_read_once(kind: str, sim: Running) -> None:
-    name = CAST[kind][0]
+    name = COMPANIES[kind][0]
     harvest = source(kind, sim.url).read([CompanyRef(name), CompanyRef(name.lower()), CompanyRef(name)], MAY)
     assert len(harvest.readings) == 1
 
@@ -84,9 +84,9 @@ def test_two_reads_of_an_unchanged_erp_are_equal(kind: str, sim: Running) -> Non
 def test_keys_are_unique_within_a_company_and_stay(kind: str, sim: Running) -> None:
     year = DateSpan(date(2025, 1, 1), date(2026, 12, 31))
     sim.set_profile(row_order="shuffled")
-    harvest = source(kind, sim.url).read(wanted(kind), year)
+    harvest = source(kind, sim.url).read(company_refs(kind), year)
     keys = [(reading.erp_id, reading.erp_key) for reading in harvest.readings]
-    assert len(set(keys)) == len(keys) >= 24 * len(CAST[kind])
+    assert len(set(keys)) == len(keys) >= 24 * len(COMPANIES[kind])
     assert {(one.erp_id, one.erp_key) for one in may(kind, sim).readings} <= set(keys)
 
 
@@ -101,17 +101,17 @@ def test_counts_its_work_and_tells_the_servers_clock(kind: str, sim: Running) ->
 def test_e17_a_company_the_erp_does_not_list_is_a_gap_and_the_others_are_read(
     kind: str, sim: Running
 ) -> None:
-    harvest = source(kind, sim.url).read([*wanted(kind), CompanyRef("Nobody Ltd")], MAY)
+    harvest = source(kind, sim.url).read([*company_refs(kind), CompanyRef("Nobody Ltd")], MAY)
     assert gaps(harvest) == {"Nobody Ltd": GapReason.MISSING}
-    assert seen(harvest) == set(CAST[kind])
+    assert companies_read(harvest) == set(COMPANIES[kind])
     assert gap(harvest).words.endswith((".", "company."))
 
 
 def test_pages_however_small_bring_the_same_readings(kind: str, sim: Running) -> None:
-    whole = source(kind, sim.url).read(wanted(kind), SPRING)
+    whole = source(kind, sim.url).read(company_refs(kind), SPRING)
     for link in ("skip_top", "skip", "skiptoken"):
         sim.set_profile(finops_page_size=7, bc_page_size=4, next_link=link)
-        paged = source(kind, sim.url).read(wanted(kind), SPRING)
+        paged = source(kind, sim.url).read(company_refs(kind), SPRING)
         assert paged.readings == whole.readings
         assert paged.pages > whole.pages
 
@@ -119,13 +119,13 @@ def test_pages_however_small_bring_the_same_readings(kind: str, sim: Running) ->
 def test_more_pages_than_the_cap_are_a_misread(kind: str, sim: Running) -> None:
     sim.set_profile(finops_page_size=1, bc_page_size=1)
     with pytest.raises(AnswerMisread, match="more than 5 pages"):
-        source(kind, sim.url, limits=RequestLimits(pages=5)).read(wanted(kind), SPRING)
+        source(kind, sim.url, limits=RequestLimits(pages=5)).read(company_refs(kind), SPRING)
 
 
 def test_one_token_serves_many_reads_of_many_connections(kind: str, sim: Running) -> None:
     tokens = TokenCache()
     for _ in range(5):
-        source(kind, sim.url, tokens=tokens).read(wanted(kind), MAY)
+        source(kind, sim.url, tokens=tokens).read(company_refs(kind), MAY)
     assert len(sim.requests("/oauth2/")) == 1
 
 
@@ -164,18 +164,18 @@ def test_a_tenant_that_is_none_is_refused_before_any_request(kind: str, tenant: 
 def test_nobody_listening_is_unavailable(kind: str, sim: Running) -> None:
     url = "http://127.0.0.1:9199"
     with pytest.raises(ServerUnavailable, match="no connection"):
-        source(kind, url).read(wanted(kind), MAY)
+        source(kind, url).read(company_refs(kind), MAY)
 
 
 def test_an_address_with_a_path_is_refused(kind: str, sim: Running) -> None:
     with sockets_opened() as opened, pytest.raises(AccessRefused, match="origin"):
-        source(kind, f"{sim.url}/data").read(wanted(kind), MAY)
+        source(kind, f"{sim.url}/data").read(company_refs(kind), MAY)
     assert opened == []
 
 
 def test_settings_are_plain_values_and_the_connector_holds_no_state(kind: str, sim: Running) -> None:
     one = source(kind, sim.url)
-    assert one.read(wanted(kind), MAY).readings == one.read(wanted(kind), MAY).readings
+    assert one.read(company_refs(kind), MAY).readings == one.read(company_refs(kind), MAY).readings
 
 
 def test_an_unknown_kind_is_named(kind: str, sim: Running) -> None:

@@ -17,16 +17,16 @@ from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailabl
 from infra.outbound.requests import RequestLimits
 from simulator.run import Running, running
 from tests.connectors.simulator_sources import (
-    CAST,
+    COMPANIES,
     KINDS,
     MAY,
     STATES,
+    companies_read,
+    company_refs,
     gap,
     gaps,
-    seen,
     settings,
     source,
-    wanted,
 )
 
 both = pytest.mark.parametrize("kind", KINDS)
@@ -43,7 +43,7 @@ class Watch:
 
 
 def read(kind: str, sim: Running, **changes: Any) -> ReadResult:
-    return source(kind, sim.url, **changes).read(wanted(kind), MAY)
+    return source(kind, sim.url, **changes).read(company_refs(kind), MAY)
 
 
 def asked_tokens(sim: Running) -> int:
@@ -123,7 +123,7 @@ def test_e02_a_corrected_secret_is_tried_at_once(sim: Running) -> None:
     tokens = TokenCache()
     with pytest.raises(AccessRefused, match="secret is wrong"):
         read("finops", sim, tokens=tokens, secret="of yesterday")
-    assert seen(read("finops", sim, tokens=tokens)) == set(CAST["finops"])
+    assert companies_read(read("finops", sim, tokens=tokens)) == set(COMPANIES["finops"])
 
 
 def test_e02_a_token_is_used_until_five_minutes_before_its_end(sim: Running) -> None:
@@ -140,7 +140,7 @@ def test_e02_a_token_is_used_until_five_minutes_before_its_end(sim: Running) -> 
 
 def test_e02_a_busy_token_endpoint_is_no_refusal(sim: Running) -> None:
     sim.fault("status", status=503, match="/oauth2/", times=2)
-    assert seen(read("finops", sim)) == set(CAST["finops"])
+    assert companies_read(read("finops", sim)) == set(COMPANIES["finops"])
     sim.fault("status", status=503, match="/oauth2/")
     with pytest.raises(ServerUnavailable, match="No token"):
         read("finops", sim)
@@ -156,7 +156,7 @@ def test_e03_one_of_twenty_companies_without_access_leaves_nineteen_read(twenty:
         [CompanyRef(f"Company {number}") for number in range(1, 21)], MAY
     )
     assert gaps(harvest) == {"Company 7": GapReason.NO_ACCESS}
-    assert len(seen(harvest)) == 19
+    assert len(companies_read(harvest)) == 19
     assert "may not read this company (403)" in gap(harvest).words
 
 
@@ -172,7 +172,7 @@ def test_e04_one_company_that_is_gone_is_a_gap(sim: Running) -> None:
     sim.fault("not_found", company="ESIB")
     harvest = read("business_central", sim)
     assert gaps(harvest) == {"Ibérica SL": GapReason.NOT_FOUND}
-    assert seen(harvest) == {"Ireland Operations"}
+    assert companies_read(harvest) == {"Ireland Operations"}
 
 
 @pytest.mark.parametrize("body", ["json", "html", "empty"])
@@ -200,7 +200,7 @@ def test_e05_a_wait_that_fits_the_budget_is_kept_and_never_cut_short(
     kind: str, asked: str, sim: Running
 ) -> None:
     sim.fault("throttled", retry_after=asked, seconds=2, times=1, match=STATES[kind])
-    assert seen(read(kind, sim)) == set(CAST[kind])
+    assert companies_read(read(kind, sim)) == set(COMPANIES[kind])
     log = sim.requests()
     [stopped] = [place for place, entry in enumerate(log) if entry["status"] == 429]
     told = began(log[stopped]) + log[stopped]["milliseconds"] / 1000
@@ -234,7 +234,7 @@ def test_e05_an_absurd_wait_is_capped_at_15_minutes(
 @both
 def test_e05_without_a_sensible_wait_our_own_pauses_apply(kind: str, asked: str | None, sim: Running) -> None:
     sim.fault("throttled", retry_after=asked, times=2)
-    assert seen(read(kind, sim)) == set(CAST[kind])
+    assert companies_read(read(kind, sim)) == set(COMPANIES[kind])
     sim.fault("throttled", retry_after=asked)
     with pytest.raises(ServerUnavailable) as later:
         read(kind, sim)
@@ -270,7 +270,7 @@ def test_e05_business_central_never_has_more_than_three_requests_under_way(twent
 @both
 def test_e06_a_passing_status_is_tried_again(kind: str, status: int, body: str, sim: Running) -> None:
     sim.fault("status", status=status, body=body, times=3, match=STATES[kind])
-    assert seen(read(kind, sim)) == set(CAST[kind])
+    assert companies_read(read(kind, sim)) == set(COMPANIES[kind])
 
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
@@ -280,7 +280,7 @@ def test_e06_a_lasting_status_is_unavailable_after_three_more_tries(
 ) -> None:
     sim.fault("status", status=status, match=STATES[kind])
     with pytest.raises(ServerUnavailable, match=f"answered {status}") as later:
-        source(kind, sim.url).read(wanted(kind)[:1], MAY)
+        source(kind, sim.url).read(company_refs(kind)[:1], MAY)
     assert later.value.status == status
     assert len(sim.requests(STATES[kind])) == 4
 
@@ -295,7 +295,7 @@ def test_e06_one_company_that_answers_500_does_not_hide_the_others(sim: Running)
     sim.fault("status", status=500, company="ESIB")
     harvest = read("business_central", sim)
     assert gaps(harvest) == {"Ibérica SL": GapReason.FAILED}
-    assert seen(harvest) == {"Ireland Operations"}
+    assert companies_read(harvest) == {"Ireland Operations"}
 
 
 @both
@@ -337,4 +337,4 @@ def test_e07_a_server_that_never_accepts_ends_with_the_budget(kind: str, sim: Ru
 def test_e07_one_slow_operation_is_tried_again_within_the_budget(kind: str, sim: Running) -> None:
     sim.fault("delay", seconds=3, times=1, match=STATES[kind])
     quick = RequestLimits(operation_seconds=0.5, first_pause=0.02)
-    assert seen(read(kind, sim, limits=quick, budget_seconds=10)) == set(CAST[kind])
+    assert companies_read(read(kind, sim, limits=quick, budget_seconds=10)) == set(COMPANIES[kind])

@@ -27,7 +27,7 @@ from entities.access import (
 from entities.models import Group, LegalEntity, Membership, Person
 from entities.services import save_group
 from tests.hypothesis_profiles import examples
-from tests.periods.model_builders import cast_in_place, entity
+from tests.periods.model_builders import entity, save_four_entities
 from tests.sample_entities import NLDT, UKHC, UKRT
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ EVERYTHING = {"UKHC", "UKRT", "USRT", "NLDT"}
 def test_a_role_for_a_group_counts_for_all_below_and_nothing_else(
     role: Role, reads: set[str], works: set[str], runs: set[str]
 ) -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     rosa = somebody()
     give(rosa, role, cast["UKHC"].group)
     assert codes(LegalEntity.objects.visible_to(rosa)) == reads
@@ -72,7 +72,7 @@ def test_a_role_for_a_group_counts_for_all_below_and_nothing_else(
 
 
 def test_who_owns_one_entity_writes_there_and_only_reads_the_rest() -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     rosa = somebody()
     give(rosa, Role.OWNER, Group.objects.get(code="MERIDIAN"))
     give(rosa, Role.OWNER, cast["NLDT"])
@@ -84,7 +84,7 @@ def test_who_owns_one_entity_writes_there_and_only_reads_the_rest() -> None:
 
 
 def test_superusers_may_all_and_who_is_switched_off_or_signed_out_nothing() -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     root, off = somebody("root@meridian.test", is_superuser=True), somebody("off@meridian.test")
     give(off, Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
     off.is_active = False
@@ -108,7 +108,7 @@ def test_codes_that_begin_alike_are_not_below() -> None:
 
 
 def test_each_answer_is_one_statement() -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     rosa = somebody()
     give(rosa, Role.FINANCE, Group.objects.get(code="MERIDIAN"))
     plain = LegalEntity.objects.get(pk=cast["NLDT"].pk)
@@ -240,7 +240,7 @@ CHANGES = (
 def test_whatever_changes_what_somebody_may_see_changes_their_fingerprint_alone(
     change: Callable[[Person, dict[str, LegalEntity]], None],
 ) -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     rosa, dana = somebody(), somebody("dana@meridian.test")
     give(rosa, Role.FINANCE, cast["UKHC"].group)
     give(dana, Role.FINANCE, cast["USRT"].group)
@@ -255,7 +255,7 @@ def test_whatever_changes_what_somebody_may_see_changes_their_fingerprint_alone(
 
 
 def test_what_changes_elsewhere_or_in_looks_only_is_no_change_of_access() -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     rosa = somebody()
     give(rosa, Role.FINANCE, cast["UKHC"].group)
     give(rosa, Role.OWNER, cast["USRT"])
@@ -269,7 +269,7 @@ def test_what_changes_elsewhere_or_in_looks_only_is_no_change_of_access() -> Non
 
 
 def test_a_superuser_is_told_of_every_new_entity_and_the_gone_are_left_out() -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     root, gone = somebody("root@meridian.test", is_superuser=True), somebody("gone@meridian.test")
     pk = gone.pk
     before = access_fingerprints([root.pk, pk])
@@ -282,7 +282,7 @@ def test_a_superuser_is_told_of_every_new_entity_and_the_gone_are_left_out() -> 
 
 
 def test_the_access_of_any_number_of_people_is_one_statement() -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     people = [somebody(f"p{n}@meridian.test").pk for n in range(20)]
     Membership.objects.bulk_create(
         Membership(person_id=person, role=Role.FINANCE, group=cast["UKHC"].group) for person in people

@@ -19,9 +19,9 @@ from closing.judging.notices import NoticeKind, NoticeReason
 from entities.models import Group, Membership, Person
 from periods.models import FiscalPeriod
 from tests.builders import OPEN
-from tests.db_builders import Meridian, save_group
+from tests.db_builders import SampleGroup, save_sample_group
 from tests.faults.smtp_sink import Sink
-from tests.faults.stack import Nursery
+from tests.faults.stack import ForkServer
 
 WHO = "NLDT"
 
@@ -41,10 +41,10 @@ def late_span(now: datetime) -> DateSpan:
     return DateSpan(month, month_end(month))
 
 
-def save_late_group(codes: tuple[str, ...] = (WHO,)) -> Meridian:
+def save_late_group(codes: tuple[str, ...] = (WHO,)) -> SampleGroup:
     """The cast, whose month of two months ago is open still, read a moment ago."""
     now = timezone.now()
-    group = save_group()
+    group = save_sample_group()
     span = late_span(now)
     watched = datetime(span.last.year, span.last.month, span.last.day, 12, tzinfo=now.tzinfo)
     group.read(watched, dict.fromkeys(codes, OPEN), span=span)
@@ -53,7 +53,7 @@ def save_late_group(codes: tuple[str, ...] = (WHO,)) -> Meridian:
 
 
 def raise_notice(
-    group: Meridian, code: str = WHO, kind: NoticeKind = NoticeKind.ALERT, *, fresh: bool = True
+    group: SampleGroup, code: str = WHO, kind: NoticeKind = NoticeKind.ALERT, *, fresh: bool = True
 ) -> Notice:
     """A notice of an entity, as an evaluation writes it."""
     period = FiscalPeriod.objects.get(entity=group.entities[code])
@@ -70,7 +70,9 @@ def raise_notice(
     )
 
 
-def put_due(notice: Notice, count: int, *, first: int = 0, domain: str = "meridian.test") -> list[Delivery]:
+def save_due_messages(
+    notice: Notice, count: int, *, first: int = 0, domain: str = "meridian.test"
+) -> list[Delivery]:
     """So many messages that are due, each to a finance person of its own."""
     now = timezone.now()
     people = Person.objects.bulk_create(
@@ -94,7 +96,7 @@ def put_due(notice: Notice, count: int, *, first: int = 0, domain: str = "meridi
     return deliveries
 
 
-def let_pass(span: timedelta) -> None:
+def age_outbox(span: timedelta) -> None:
     """Put everything in the outbox that far back, as if so much time had gone by; the clock itself stays."""
     with database.cursor() as cursor:
         cursor.execute(
@@ -107,7 +109,7 @@ def let_pass(span: timedelta) -> None:
         )
 
 
-def left(*states: str) -> int:
+def count_unsent(*states: str) -> int:
     """How many messages are in one of these states; not ended at all when none is named."""
     return Delivery.objects.filter(state__in=states or ["waiting", "sending"]).count()
 
@@ -126,7 +128,7 @@ def assert_all_arrived(sink: Sink, count: int, *, most_extra: int) -> None:
     assert sink.extra <= most_extra
 
 
-class Senders(Nursery):
+class Senders(ForkServer):
     """Senders with one lease; whoever is killed is followed by somebody new."""
 
     def __init__(self, env: dict[str, str], log: Path, lease: float) -> None:

@@ -71,7 +71,7 @@ class Workers:
 WORKER = ["-Q", "sync,alerts,exports", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
 
 
-class Nursery:
+class ForkServer:
     """Gives birth to processes in a moment (tests/faults/fork_server.py), so that fifty of them can be killed."""
 
     def __init__(self, env: dict[str, str], log: Path) -> None:
@@ -182,7 +182,7 @@ class Valkey:
         return Broker(self.url.replace("unix:", "redis+socket:").replace("db=", "virtual_host="))
 
 
-def send(task: str, *arguments: int, broker: Broker | None = None) -> None:
+def queue_task(task: str, *arguments: int, broker: Broker | None = None) -> None:
     """Queue a task as beat, or another task, would."""
     queue = "alerts" if task.startswith("alerts.") else "sync"
     app.send_task(task, arguments, queue=queue, connection=broker)

@@ -21,9 +21,9 @@ from entities.models import Connection, LegalEntity
 from periods.models import ClaimedTick, SyncAttempt
 from periods.recording.attempts import abandon_expired
 from simulator.run import Running
-from tests.closeboard.processes import until
-from tests.faults.stack import send
-from tests.periods.model_builders import calendar, groups, meridian, policy, workday
+from tests.closeboard.processes import poll_until
+from tests.faults.stack import queue_task
+from tests.periods.model_builders import calendar, groups, policy, top_group, workday
 
 INTERVAL = timedelta(minutes=5)  # a connection's default; "two intervals" of 05-reliability B1
 FULL = os.environ.get("FAULTS") == "full"  # the sizes of 05-reliability instead of those that fit a push
@@ -60,7 +60,7 @@ class Fleet:
 def fleet_of(sim: Running, companies: int, *, connections: int = 1, interval: timedelta = INTERVAL) -> Fleet:
     """Save connections with that many companies each; the simulator must play at least as many in all."""
     place = groups()["UK"]
-    policy(meridian(), **workday(6, 0))
+    policy(top_group(), **workday(6, 0))
     england = calendar("ENGLAND", "England", "GB", "ENG")
     made = []
     for number in range(connections):
@@ -102,7 +102,7 @@ def states(fleet: Fleet) -> set[str]:
 # time ---------------------------------------------------------------------------------------------------------------
 
 
-def let_pass(span: timedelta) -> None:
+def age_attempts(span: timedelta) -> None:
     """Put every attempt that far back, with its lease, as if so much time had gone by; the clock itself stays."""
     with database.cursor() as cursor:
         cursor.execute(
@@ -126,10 +126,10 @@ def look_until(true: Callable[[], object], seconds: float, what: str) -> int:
             f"not within {seconds} s and {looks} looks: {what}; the last attempts: {told}"
         )
         ClaimedTick.objects.all().delete()
-        send("connectors.sync_due")
+        queue_task("connectors.sync_due")
         looks += 1
         with contextlib.suppress(AssertionError):
-            until(true, 1, what)
+            poll_until(true, 1, what)
     return looks
 
 
@@ -164,12 +164,12 @@ def newest() -> int:
 
 def drained(seconds: float = 60) -> None:
     """Wait until nothing runs any more."""
-    until(lambda: not is_running(), seconds, "every attempt ends")
+    poll_until(lambda: not is_running(), seconds, "every attempt ends")
 
 
 def abandon_the_rest() -> None:
     """Give up what workers were reading when the test ended them, as the first look after their leases does."""
-    let_pass(INTERVAL)
+    age_attempts(INTERVAL)
     abandon_expired(timezone.now())
 
 
@@ -205,7 +205,7 @@ _RULES = {
 }
 
 
-def assert_sound() -> None:
+def assert_invariants() -> None:
     """The invariants of every fault test: no half of a reading, one history row per change, no attempt left over."""
     with database.cursor() as cursor:
         for broken, rule in _RULES.items():
@@ -214,7 +214,7 @@ def assert_sound() -> None:
             assert not found, f"{broken}: {found[:5]}"
 
 
-class Onlooker:
+class ConsistencyWatcher:
     """Looks at the database all the time from a session of its own, as the board does, and notes what never may be.
 
     Per connection the companies' month must show one state, all companies or none, and at most one attempt runs.

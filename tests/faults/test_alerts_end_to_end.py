@@ -22,10 +22,10 @@ from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
 from simulator.run import Running
-from tests.alerts.evaluations import OF_ALERTS, watched
-from tests.closeboard.processes import until
+from tests.alerts.evaluations import OF_ALERTS, save_evaluation_span
+from tests.closeboard.processes import poll_until
 from tests.faults.smtp_sink import Sink
-from tests.faults.stack import Workers, send
+from tests.faults.stack import Workers, queue_task
 from tests.faults.sync_helpers import Fleet, fleet_of, look_until, newest, read_since
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -63,19 +63,19 @@ class Story:
     def evaluated(self, times: int = 1) -> list[str]:
         """The kinds of alerts that so many evaluations bring; workers are told to send what is not for a digest."""
         before = set(Notice.objects.values_list("pk", flat=True))
-        watched(timezone.now(), hours=1)
+        save_evaluation_span(timezone.now(), hours=1)
         for _ in range(times):
             run_evaluation(timezone.now())
         # Five minutes between two mails to one person is what people want, and longer than a test should take.
         at_once = Delivery.objects.filter(state="waiting", rhythm="at_once")
         at_once.update(due_at=timezone.now())
-        send("alerts.send")
+        queue_task("alerts.send")
         new = Notice.objects.exclude(pk__in=before).filter(kind__in=OF_ALERTS)
         return sorted(new.values_list("kind", flat=True))
 
     def mails(self, count: int) -> dict[str, list[str]]:
         """The subjects that each address has been sent, once so many mails have come."""
-        until(lambda: len(self.sink.copies) >= count, 40, f"{count} mails")
+        poll_until(lambda: len(self.sink.copies) >= count, 40, f"{count} mails")
         found: dict[str, list[str]] = {}
         for copy in self.sink.copies:
             found.setdefault(copy.recipient, []).append(str(copy.mail["Subject"]))
@@ -140,7 +140,7 @@ def test_eu_dtc_from_plus_five_to_its_close_and_reopening(
         assert story.evaluated(10) == []
 
         at_once = Delivery.objects.filter(rhythm="at_once")
-        until(lambda: not at_once.exclude(state="sent").exists(), 20, "every message is marked")
+        poll_until(lambda: not at_once.exclude(state="sent").exists(), 20, "every message is marked")
         found = reconcile(timezone.now())
         assert [each.describe() for each in found.differences] == []
         assert len(story.sink.ids) == at_once.count() == 6

@@ -18,19 +18,19 @@ from alerts.models import EvaluationSpan
 from connectors.pacing import due_connections
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt, finish_attempt
 from simulator.run import Running
-from tests.closeboard.processes import until
-from tests.faults.stack import Valkey, Workers, send
+from tests.closeboard.processes import poll_until
+from tests.faults.stack import Valkey, Workers, queue_task
 from tests.faults.sync_helpers import (
     FULL,
     INTERVAL,
-    Onlooker,
+    ConsistencyWatcher,
     abandon_the_rest,
-    assert_sound,
+    age_attempts,
+    assert_invariants,
     attempts,
     drained,
     fleet_of,
     is_running,
-    let_pass,
     newest,
     read_since,
     since,
@@ -49,20 +49,22 @@ def test_b3_a_message_that_comes_again_while_the_first_run_lives(
     fleet_sim.set_latency(60)
     for _ in range(2):
         workers.worker("--pool", "threads", "--concurrency", "3")
-    with Onlooker(live_database, fleet):
+    with ConsistencyWatcher(live_database, fleet):
         for turn in range(2):
             for _ in range(20):
-                send("connectors.sync_one", fleet.only.pk)
-            until(is_running, 30, "one of them begins")
+                queue_task("connectors.sync_one", fleet.only.pk)
+            poll_until(is_running, 30, "one of them begins")
             for _ in range(20):
-                send("connectors.sync_one", fleet.only.pk)
+                queue_task("connectors.sync_one", fleet.only.pk)
             drained()
-            send("connectors.sync_one", fleet.only.pk)  # the last in the queue: when it is done, all are
-            until(lambda: queued() == 0, 30, "all messages are consumed")
+            queue_task(
+                "connectors.sync_one", fleet.only.pk
+            )  # the last in the queue: when it is done, all are
+            poll_until(lambda: queued() == 0, 30, "all messages are consumed")
             assert [attempt.outcome for attempt in attempts()] == ["ok"] * (turn + 1)
             fleet.turn("Closed")
-            let_pass(INTERVAL)
-    assert_sound()
+            age_attempts(INTERVAL)
+    assert_invariants()
 
 
 def queued() -> int:
@@ -78,20 +80,20 @@ def test_b4_a_flushed_redis_loses_no_work(
     fleet = fleet_of(busy_sim, 8, connections=5, interval=SOON)
     with Valkey(tmp_path) as valkey:
         env = live_stack_env | {"SYNC_LOOK_SECONDS": "5", "REDIS_URL": valkey.url}
-        with Workers(env, tmp_path) as workers, Onlooker(live_database, fleet):
+        with Workers(env, tmp_path) as workers, ConsistencyWatcher(live_database, fleet):
             workers.worker()
             workers.beat()
-            until(read_since(0, connections=5), 60, "all are read a first time")
+            poll_until(read_since(0, connections=5), 60, "all are read a first time")
             with valkey.broker() as broker:
                 for number in range(5000 if FULL else 500):
-                    send("connectors.sync_one", fleet.connections[number % 5].pk, broker=broker)
+                    queue_task("connectors.sync_one", fleet.connections[number % 5].pk, broker=broker)
             last = newest()
             valkey.server().flushall()
             flushed = timezone.now()
-            until(read_since(last, connections=5), 65, "all are read again")
+            poll_until(read_since(last, connections=5), 65, "all are read again")
             print(f"all read again {since(flushed):.1f} s after FLUSHALL")
     abandon_the_rest()
-    assert_sound()
+    assert_invariants()
 
 
 @pytest.mark.fault
@@ -107,13 +109,13 @@ def test_b9_two_beats_and_two_workers_do_everything_once(
         workers.worker()
     for _ in range(2):
         workers.beat()
-    until(read_since(0, connections=4), 60, "all are read a first time")
+    poll_until(read_since(0, connections=4), 60, "all are read a first time")
     began = timezone.now()
-    with Onlooker(live_database, fleet):
+    with ConsistencyWatcher(live_database, fleet):
         while since(began) < (120 if FULL else 40):
             fleet.turn("Closed" if int(since(began)) // 10 % 2 else "Open")
             for _ in range(3):
-                send("alerts.evaluate")
+                queue_task("alerts.evaluate")
             time.sleep(1)  # this is the length of the test, nothing is waited for
     elapsed = since(began)
     drained()
@@ -127,7 +129,7 @@ def test_b9_two_beats_and_two_workers_do_everything_once(
         assert 0.7 * elapsed / 5 <= len(moments) <= elapsed / 5 + 1
     assert 1 <= evaluations() <= elapsed / 60 + 2
     assert EvaluationSpan.objects.count() == 1
-    assert_sound()
+    assert_invariants()
 
 
 def count_evaluations() -> None:

@@ -21,7 +21,7 @@ from connectors import tasks as connectors_door
 from periods.models import PeriodDeadline, ReadSpan, StateChange, SyncAttempt
 from simulator.run import Running, running
 from tests.builders import utc
-from tests.closeboard.processes import until
+from tests.closeboard.processes import poll_until
 
 INSTANTS = [
     utc(text)
@@ -154,10 +154,10 @@ def test_commands_and_tasks_leave_the_same(
             clock.at = instant
             before = SyncAttempt.objects.count()
             app.send_task("connectors.sync_due")
-            until(lambda: SyncAttempt.objects.count() > before, 30, "a read begins")
-            until(lambda: not SyncAttempt.objects.filter(outcome="running").exists(), 30, "it ends")
+            poll_until(lambda: SyncAttempt.objects.count() > before, 30, "a read begins")
+            poll_until(lambda: not SyncAttempt.objects.filter(outcome="running").exists(), 30, "it ends")
             evaluated = app.send_task("alerts.evaluate", queue="alerts").id
-            until(lambda: evaluated in done, 30, "it is evaluated")
+            poll_until(lambda: evaluated in done, 30, "it is evaluated")
 
         play(sim, by_task)
     by_tasks = content()

@@ -22,21 +22,21 @@ from alerts.models import Delivery, DeliveryLine, Notice, Outage
 from closeboard.ops.children import die_with_parent
 from closing.facts.base import NativePeriodFacts
 from entities.models import Group
-from tests.alerts.evaluations import Role, somebody, watched
+from tests.alerts.evaluations import Role, save_evaluation_span, save_member
 from tests.builders import CLOSED, ON_HOLD, OPEN, utc
 from tests.closeboard.processes import PROJECT
 from tests.databases import live_copy
-from tests.db_builders import Meridian, save_group
+from tests.db_builders import SampleGroup, save_sample_group
 from tests.faults.smtp_sink import Sink
 from tests.faults.sync_helpers import FULL
-from tests.sample_entities import NLDT, WIDER_CAST
+from tests.sample_entities import NLDT, TWELVE_ENTITIES
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 BEGIN, HOURS = utc("2026-06-14 18:00"), 8  # over the midnights of Amsterdam, London and Dublin into +6
 EVERY = timedelta(minutes=1 if FULL else 4)  # between two evaluations
 READ_EVERY = timedelta(minutes=8 if not FULL else 5)
 SILENT = (timedelta(hours=5), timedelta(hours=6))  # the ERP says nothing in this hour
-CAST = (*WIDER_CAST, *(replace(NLDT, code=f"NL{n:02}", name=f"Branch {n} BV") for n in range(20)))
+CAST = (*TWELVE_ENTITIES, *(replace(NLDT, code=f"NL{n:02}", name=f"Branch {n} BV") for n in range(20)))
 Told = tuple[str, str, int, int, datetime, str]
 
 
@@ -120,15 +120,15 @@ def story() -> list[tuple[datetime, dict[str, NativePeriodFacts] | None]]:
     return found
 
 
-def save_the_group() -> Meridian:
-    group = save_group(CAST)
+def save_the_group() -> SampleGroup:
+    group = save_sample_group(CAST)
     for name, role, code in (
         ("rosa", Role.FINANCE, "MERIDIAN"),
         ("paul", Role.FINANCE, "UK"),
         ("carl", Role.ADMINISTRATOR, "MERIDIAN"),
         ("olga", Role.OWNER, "EUROPE"),
     ):
-        somebody(name, role, Group.objects.get(code=code))
+        save_member(name, role, Group.objects.get(code=code))
     group.read("2026-06-01 12:00", {who.code: OPEN for who in CAST})
     return group
 
@@ -191,12 +191,12 @@ def test_a3_three_evaluators_at_once_write_what_one_writes(live_database: str) -
     """1,000 periods cross their line in the same moment (full size: 10,000), and all three look at them at once."""
     count = 10_000 if FULL else 1_000
     cast = [replace(NLDT, code=f"N{n:05}", name=f"Branch {n} BV") for n in range(count)]
-    group = save_group(cast)
-    somebody("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
+    group = save_sample_group(cast)
+    save_member("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
     said = {who.code: OPEN for who in cast}
     group.read("2026-06-01 12:00", said)
     at = utc("2026-06-15 12:00")
-    watched(at)
+    save_evaluation_span(at)
     group.read(at, said)
     with playing(environment(live_database), 3) as players:
         ask_all(players, "evaluate", at)

@@ -27,7 +27,7 @@ from closing.facts.base import NativePeriodFacts
 from entities.models import Group, Membership, Person
 from tests.builders import CLOSED, ON_HOLD, OPEN
 from tests.closeboard.processes import PROJECT
-from tests.db_builders import PASSWORD, Meridian, person, play_the_worked_example, save_group
+from tests.db_builders import PASSWORD, SampleGroup, record_worked_example, save_person, save_sample_group
 from tests.faults.stack import Valkey
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -162,10 +162,10 @@ class Listening:
 
 
 @pytest.fixture
-def meridian(live_database: str) -> Meridian:
+def meridian(live_database: str) -> SampleGroup:
     """The worked example, and a reading of this minute so that everything is fresh."""
-    group = save_group()
-    play_the_worked_example(group)
+    group = save_sample_group()
+    record_worked_example(group)
     says(group)
     return group
 
@@ -173,7 +173,7 @@ def meridian(live_database: str) -> Meridian:
 _STATES: dict[str, NativePeriodFacts] = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
 
 
-def says(group: Meridian, **changed: NativePeriodFacts) -> None:
+def says(group: SampleGroup, **changed: NativePeriodFacts) -> None:
     """The connection is read now, by this process: no server is told but through the database and Redis."""
     group.read(timezone.now(), _STATES | changed)
 
@@ -185,10 +185,10 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 
 def test_a_change_that_another_process_commits_arrives(
-    live_stack_env: dict[str, str], meridian: Meridian, tmp_path: Path
+    live_stack_env: dict[str, str], meridian: SampleGroup, tmp_path: Path
 ) -> None:
     with Web(live_stack_env, tmp_path) as web:
-        rosa = Reader(web, person())
+        rosa = Reader(web, save_person())
         assert "EU DTC BV" in rosa.page()
         stream = rosa.listen()
         says(meridian, NLDT=CLOSED)
@@ -198,17 +198,17 @@ def test_a_change_that_another_process_commits_arrives(
 
 
 def test_b5_a_change_arrives_while_redis_is_away(
-    live_stack_env: dict[str, str], meridian: Meridian, valkey: Valkey, tmp_path: Path
+    live_stack_env: dict[str, str], meridian: SampleGroup, valkey: Valkey, tmp_path: Path
 ) -> None:
     """Nobody can nudge: the hub looks by itself, pages answer, and when Redis is back all goes on."""
     with Web(live_stack_env | {"REDIS_URL": valkey.url}, tmp_path) as web:
-        rosa = Reader(web, person())
+        rosa = Reader(web, save_person())
         stream = rosa.listen()
         valkey.stop()
         says(meridian, NLDT=CLOSED)
         stream.hears(b"what:row-NLDT")
         assert "1 of 4 outstanding" in rosa.page()
-        late = Reader(web, person("late@meridian.test", "Late Comer")).listen()
+        late = Reader(web, save_person("late@meridian.test", "Late Comer")).listen()
         valkey.start()
         says(meridian, NLDT=CLOSED, USRT=CLOSED)
         stream.hears(b"what:row-USRT")
@@ -218,7 +218,7 @@ def test_b5_a_change_arrives_while_redis_is_away(
 
 def test_a_flushed_redis_does_no_harm(
     live_stack_env: dict[str, str],
-    meridian: Meridian,
+    meridian: SampleGroup,
     valkey: Valkey,
     settings: Settings,
     tmp_path: Path,
@@ -226,7 +226,7 @@ def test_a_flushed_redis_does_no_harm(
     """FLUSHALL under an open stream: nobody is signed out, nothing is forgotten."""
     settings.REDIS_URL = valkey.url
     with Web(live_stack_env | {"REDIS_URL": valkey.url}, tmp_path) as web:
-        rosa = Reader(web, person())
+        rosa = Reader(web, save_person())
         stream = rosa.listen()
         for changed in ({"NLDT": CLOSED}, {"NLDT": ON_HOLD}):
             valkey.server().flushall()
@@ -236,11 +236,11 @@ def test_a_flushed_redis_does_no_harm(
 
 
 def test_a_stream_outlives_the_connections_to_the_database(
-    live_database: str, live_stack_env: dict[str, str], meridian: Meridian, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], meridian: SampleGroup, tmp_path: Path
 ) -> None:
     """PostgreSQL ends every session of the server, as in a restart: the stream goes on, and so do changes."""
     with Web(live_stack_env, tmp_path) as web:
-        rosa = Reader(web, person())
+        rosa = Reader(web, save_person())
         stream = rosa.listen()
         for changed in ({"NLDT": CLOSED}, {"NLDT": ON_HOLD}):
             assert end_sessions(live_database) > 0
@@ -262,10 +262,10 @@ def end_sessions(url: str) -> int:
 
 
 def test_a_change_arrives_at_every_web_process(
-    live_stack_env: dict[str, str], meridian: Meridian, tmp_path: Path
+    live_stack_env: dict[str, str], meridian: SampleGroup, tmp_path: Path
 ) -> None:
     with Web(live_stack_env, tmp_path, "one") as one, Web(live_stack_env, tmp_path, "two") as two:
-        rosa = person()
+        rosa = save_person()
         streams = [Reader(web, rosa).listen() for web in (one, two)]
         for changed in ({"NLDT": CLOSED}, {"NLDT": ON_HOLD}):
             says(meridian, **changed)
@@ -275,11 +275,11 @@ def test_a_change_arrives_at_every_web_process(
 
 
 def test_a_stream_ends_with_the_role_and_tells_nothing_after(
-    live_stack_env: dict[str, str], meridian: Meridian, tmp_path: Path
+    live_stack_env: dict[str, str], meridian: SampleGroup, tmp_path: Path
 ) -> None:
     """Rosa loses Continental Europe and gets the United Kingdom: not a word of EU DTC BV after that."""
     with Web(live_stack_env, tmp_path) as web:
-        somebody = person(group="EUROPE")
+        somebody = save_person(group="EUROPE")
         rosa = Reader(web, somebody)
         stream = rosa.listen()
         says(meridian, NLDT=ON_HOLD)
@@ -305,10 +305,10 @@ def names_europe(text: str) -> bool:
 
 
 def test_a_server_that_is_told_to_stop_ends_its_streams(
-    live_stack_env: dict[str, str], meridian: Meridian, tmp_path: Path
+    live_stack_env: dict[str, str], meridian: SampleGroup, tmp_path: Path
 ) -> None:
     with Web(live_stack_env, tmp_path) as web:
-        rosa = Reader(web, person())
+        rosa = Reader(web, save_person())
         streams = [rosa.listen() for _ in range(3)]
         web.child.process.send_signal(signal.SIGTERM)
         for stream in streams:

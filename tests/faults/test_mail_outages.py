@@ -12,17 +12,17 @@ from django.db import connection as database
 from django.utils import timezone
 
 from alerts.outbox.queue import LEASE
-from tests.closeboard.processes import until
+from tests.closeboard.processes import poll_until
 from tests.faults.outbox_helpers import (
+    age_outbox,
     assert_all_arrived,
-    left,
-    let_pass,
-    put_due,
+    count_unsent,
     raise_notice,
+    save_due_messages,
     save_late_group,
 )
 from tests.faults.smtp_sink import TAKEN, Copy, Sink
-from tests.faults.stack import Valkey, Workers, send
+from tests.faults.stack import Valkey, Workers, queue_task
 from tests.faults.sync_helpers import FULL, since
 from tests.faults.test_postgres import Postgres, postgres
 
@@ -46,15 +46,15 @@ def test_b4_a_flushed_redis_delays_by_a_sweep_at_most(
         env = live_stack_env | {"MAIL_URL": sink.url(), "MAILS_A_MINUTE": "0", "REDIS_URL": valkey.url}
         with valkey.broker() as broker:
             for _ in range(5_000 if FULL else 500):
-                send("alerts.send", broker=broker)
+                queue_task("alerts.send", broker=broker)
         valkey.server().flushall()
-        put_due(notice, 1_000)
+        save_due_messages(notice, 1_000)
         with Workers(env, tmp_path) as workers:
             worker, beat = workers.worker(), workers.beat()
             began = timezone.now()
-            until(lambda: len(sink.copies) > 100, 60, "the sweep has begun to send")
+            poll_until(lambda: len(sink.copies) > 100, 60, "the sweep has begun to send")
             valkey.server().flushall()
-            until(lambda: not left(), 60, "everything is sent")
+            poll_until(lambda: not count_unsent(), 60, "everything is sent")
             taken = since(began)
             assert not worker.ended()
             assert not beat.ended()
@@ -74,11 +74,11 @@ def test_b4_mails_go_on_when_redis_is_back(
         with Workers(env, tmp_path) as workers:
             worker, beat = workers.worker(), workers.beat()
             valkey.stop()
-            put_due(notice, 50)
+            save_due_messages(notice, 50)
             time.sleep(3)
             valkey.start()
             back = timezone.now()
-            until(lambda: not left(), 60, "everything is sent")
+            poll_until(lambda: not count_unsent(), 60, "everything is sent")
             print(f"sent {since(back):.1f} s after Redis was back")
             assert not worker.ended()
             assert not beat.ended()
@@ -104,27 +104,27 @@ def test_c1_a_restarted_postgresql_loses_no_mail(
 
     sink.judge = judge
     count = 400 * restarts // 3
-    put_due(raise_notice(save_late_group()), count)
+    save_due_messages(raise_notice(save_late_group()), count)
     env = live_stack_env | postgres.env | {"MAIL_URL": sink.url(), "MAILS_A_MINUTE": "0"}
     with Workers(env, tmp_path) as workers:
         worker = workers.worker("--concurrency", "2")
         for _ in range(restarts):
-            send("alerts.send")
-            send("alerts.send")
+            queue_task("alerts.send")
+            queue_task("alerts.send")
             seen = len(sink.copies)
-            until(lambda seen=seen: len(sink.copies) > seen + 20, 30, "mails leave")  # type: ignore[misc]
+            poll_until(lambda seen=seen: len(sink.copies) > seen + 20, 30, "mails leave")  # type: ignore[misc]
             time.sleep(random.uniform(0, 0.5))
             database.close()
             postgres.restart()
 
         def swept() -> bool:
-            send("alerts.send")  # as beat does
+            queue_task("alerts.send")  # as beat does
             time.sleep(1)
-            return not left("waiting")
+            return not count_unsent("waiting")
 
-        until(swept, 300 if FULL else 60, "all is sent but what a restart had cut off")
-        assert left("sending") <= restarts * 2
-        let_pass(LEASE)
-        until(lambda: swept() and not left(), 30, "that is sent as well")
+        poll_until(swept, 300 if FULL else 60, "all is sent but what a restart had cut off")
+        assert count_unsent("sending") <= restarts * 2
+        age_outbox(LEASE)
+        poll_until(lambda: swept() and not count_unsent(), 30, "that is sent as well")
         assert not worker.ended()
     assert_all_arrived(sink, count, most_extra=2 * restarts)

@@ -12,7 +12,7 @@ from bench.stream_load import Crowd, crowd, pss
 from bench.web import session_of
 from closeboard.serve import allow_many_files
 from tests.builders import CLOSED, ON_HOLD
-from tests.db_builders import Meridian, person
+from tests.db_builders import SampleGroup, save_person
 from tests.faults.test_live_faults import PATIENCE, Web, meridian, says
 
 __all__ = ["meridian"]  # a fixture
@@ -24,10 +24,10 @@ MAY = "/live/?month=2026-05"
 
 
 def test_a_thousand_streams_cost_little_and_miss_nothing(
-    live_database: str, live_stack_env: dict[str, str], meridian: Meridian, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], meridian: SampleGroup, tmp_path: Path
 ) -> None:
     allow_many_files()
-    cookies = [session_of(person(f"reader{n}@meridian.test", f"Reader {n}")) for n in range(20)]
+    cookies = [session_of(save_person(f"reader{n}@meridian.test", f"Reader {n}")) for n in range(20)]
     with Web(live_stack_env, tmp_path) as web:
         pid = web.child.pid
         with crowd(web.port, MAY, cookies[:1]) as first:  # what the first one loads is no stream's cost

@@ -17,18 +17,18 @@ import psycopg
 import pytest
 from django.db import connection as database
 
-from tests.closeboard.processes import until
+from tests.closeboard.processes import poll_until
 from tests.faults.outbox_helpers import (
     Senders,
+    age_outbox,
     assert_all_arrived,
-    left,
-    let_pass,
-    put_due,
+    count_unsent,
     raise_notice,
+    save_due_messages,
     save_late_group,
 )
 from tests.faults.smtp_sink import TAKEN, Copy, Sink
-from tests.faults.stack import Nursery, in_group, send
+from tests.faults.stack import ForkServer, in_group, queue_task
 from tests.faults.sync_helpers import FULL
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
@@ -122,24 +122,24 @@ def test_a1_senders_killed_at_every_point(
 
     0 lost, as many distinct Message-IDs as rows, none without a row, extra copies <= kills, none left in hand.
     """
-    put_due(raise_notice(save_late_group()), MESSAGES)
+    save_due_messages(raise_notice(save_late_group()), MESSAGES)
     points = ("at random", "before the answer", "after the answer")
     with Senders(mail_env(live_stack_env, sink), tmp_path / "log", LEASE) as senders:
         executioner = Executioner(senders)
         sink.judge, sink.afterwards = executioner.before_the_answer, executioner.after_the_answer
         for _ in range(SENDERS):
             senders.born()
-        until(lambda: sink.copies, 30, "the first mail")
+        poll_until(lambda: sink.copies, 30, "the first mail")
         for turn in range(KILLS):
-            assert left(), f"nothing is left to be sent after {turn} kills"
+            assert count_unsent(), f"nothing is left to be sent after {turn} kills"
             point = points[turn % 3]
             if point == "at random":
                 executioner.at_random()
             else:
                 executioner.wanted = point
-                until(lambda: not executioner.wanted or not left(), 20, f"one dies {point}")
+                poll_until(lambda: not executioner.wanted or not count_unsent(), 20, f"one dies {point}")
             time.sleep(random.uniform(0.3, 0.6))
-        until(lambda: not left(), 600 if FULL else 60, "everything is sent")
+        poll_until(lambda: not count_unsent(), 600 if FULL else 60, "everything is sent")
     print("kills", dict(executioner.kills))
     # One that ended between our look and our blow does not count.
     assert sum(executioner.kills.values()) >= 0.8 * KILLS
@@ -152,12 +152,12 @@ def test_a1_killed_between_the_answer_and_the_mark(
     live_database: str, live_stack_env: dict[str, str], sink: Sink, tmp_path: Path
 ) -> None:
     """All senders are held in the statement that marks, and killed there: each costs exactly one more copy."""
-    put_due(raise_notice(save_late_group()), 40)
+    save_due_messages(raise_notice(save_late_group()), 40)
     with Senders(mail_env(live_stack_env, sink), tmp_path / "log", LEASE) as senders:
         with marks_held(live_database) as waiting:
             for _ in range(SENDERS):
                 senders.born()
-            until(lambda: len(waiting()) == SENDERS, 30, "all senders stand before their mark")
+            poll_until(lambda: len(waiting()) == SENDERS, 30, "all senders stand before their mark")
             assert len(sink.copies) == SENDERS
             for pid in list(senders.living):
                 os.kill(pid, signal.SIGKILL)
@@ -165,11 +165,11 @@ def test_a1_killed_between_the_answer_and_the_mark(
             # What a dead client had asked for may still be done, unless the server session ends first.
             with database.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) pid", [waiting()])
-            until(lambda: not waiting(), 20, "their sessions end")
-        assert left("sending") == SENDERS
-        assert left("sent") == 0
+            poll_until(lambda: not waiting(), 20, "their sessions end")
+        assert count_unsent("sending") == SENDERS
+        assert count_unsent("sent") == 0
         senders.born()
-        until(lambda: not left(), 60, "everything is sent")
+        poll_until(lambda: not count_unsent(), 60, "everything is sent")
     assert_all_arrived(sink, 40, most_extra=SENDERS)
     assert sink.extra == SENDERS
 
@@ -179,7 +179,7 @@ def test_a1_what_a_killed_celery_worker_held_is_sent_when_its_lease_is_over(
     live_database: str, live_stack_env: dict[str, str], sink: Sink, tmp_path: Path
 ) -> None:
     """The real task in a real prefork worker: the child dies before 250, the next sweep after the lease sends it."""
-    put_due(raise_notice(save_late_group()), 30)
+    save_due_messages(raise_notice(save_late_group()), 30)
     killed: list[int] = []
 
     one_at_a_time = threading.Lock()
@@ -192,21 +192,21 @@ def test_a1_what_a_killed_celery_worker_held_is_sent_when_its_lease_is_over(
                 killed.append(pid)
         return TAKEN
 
-    with Nursery(mail_env(live_stack_env, sink), tmp_path / "log") as nursery:
+    with ForkServer(mail_env(live_stack_env, sink), tmp_path / "log") as nursery:
         worker = nursery.worker("--concurrency", "2")
         sink.judge = judge
-        send("alerts.send")
-        until(lambda: len(in_group(worker)) >= 2, 30, "the worker is there")
+        queue_task("alerts.send")
+        poll_until(lambda: len(in_group(worker)) >= 2, 30, "the worker is there")
 
         def swept() -> bool:
-            send("alerts.send")  # as beat does every 30 s
+            queue_task("alerts.send")  # as beat does every 30 s
             time.sleep(0.5)
-            return left("waiting") == 0 and len(killed) == 3
+            return count_unsent("waiting") == 0 and len(killed) == 3
 
-        until(swept, 100, "all but what the dead held is sent")  # one may be tried again after a minute
-        until(lambda: left("sending") == 3, 10, "three are in the hands of the dead")
-        let_pass(timedelta(minutes=5))
-        until(lambda: swept() and not left(), 60, "their leases are over")
+        poll_until(swept, 100, "all but what the dead held is sent")  # one may be tried again after a minute
+        poll_until(lambda: count_unsent("sending") == 3, 10, "three are in the hands of the dead")
+        age_outbox(timedelta(minutes=5))
+        poll_until(lambda: swept() and not count_unsent(), 60, "their leases are over")
     assert len(set(killed)) == 3
     assert_all_arrived(sink, 30, most_extra=3)
     assert sink.extra == 3

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from alerts.models import Delivery, DeliveryLine, Notice
 from closing.judging.notices import NoticeKind
-from tests.alerts.channels.destination_builders import save_place
-from tests.closeboard.processes import until
+from tests.alerts.channels.destination_builders import save_destination
+from tests.closeboard.processes import poll_until
 from tests.faults.http_sink import TAKEN, Arrival, HttpSink, Reply
-from tests.faults.outbox_helpers import left, raise_notice, save_late_group
-from tests.faults.stack import Nursery
+from tests.faults.outbox_helpers import count_unsent, raise_notice, save_late_group
+from tests.faults.stack import ForkServer
 from tests.faults.sync_helpers import FULL
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
@@ -34,7 +34,7 @@ POINTS = ("at random", "before the answer", "after the answer")
 class Executioner:
     """Kills posters at random moments and, through the sink, at chosen ones; whoever dies is followed by another."""
 
-    def __init__(self, nursery: Nursery) -> None:
+    def __init__(self, nursery: ForkServer) -> None:
         self.nursery = nursery
         self.kills: Counter[str] = Counter()
         self.wanted = ""
@@ -78,7 +78,7 @@ def put_posts_due(sink: HttpSink) -> int:
         twin.save()
         notices.append(twin)
     for number in range(PLACES):
-        place = save_place("webhook", sink, name=f"place {number}")
+        place = save_destination("webhook", sink, name=f"place {number}")
         for each in notices:
             one = Delivery.objects.create(
                 destination=place,
@@ -98,24 +98,24 @@ def test_a1_posters_killed_at_every_point(
     """600 posts to 60 destinations, 4 senders, 18 kill -9: 0 lost, as many ids as rows, extra copies <= kills."""
     with HttpSink() as sink:
         count = put_posts_due(sink)
-        with Nursery(live_stack_env, tmp_path / "log") as nursery:
+        with ForkServer(live_stack_env, tmp_path / "log") as nursery:
             executioner = Executioner(nursery)
             sink.judge, sink.afterwards = executioner.judge, executioner.afterwards
             for _ in range(SENDERS):
                 nursery.poster(LEASE)
-            until(lambda: sink.taken, 30, "the first post")
+            poll_until(lambda: sink.taken, 30, "the first post")
             for turn in range(KILLS):
-                if not left("waiting"):
+                if not count_unsent("waiting"):
                     break
                 point = POINTS[turn % 3]
                 if point == "at random":
                     executioner.kill(point, random.choice(nursery.living))
                 else:
                     executioner.wanted = point
-                    until(lambda: not executioner.wanted or not left(), 20, f"one dies {point}")
+                    poll_until(lambda: not executioner.wanted or not count_unsent(), 20, f"one dies {point}")
                 time.sleep(random.uniform(0.1, 0.3))
             executioner.wanted = ""
-            until(lambda: not left(), 90, "everything is posted")
+            poll_until(lambda: not count_unsent(), 90, "everything is posted")
         kills = sum(executioner.kills.values())
         ids = sink.ids
         print(

@@ -27,15 +27,15 @@ from connectors.sync import sync_connection
 from entities.models import Connection
 from simulator.run import Running
 from tests.builders import CLOSED
-from tests.closeboard.processes import PROJECT, until
-from tests.db_builders import person, play_the_worked_example, save_group
+from tests.closeboard.processes import PROJECT, poll_until
+from tests.db_builders import record_worked_example, save_person, save_sample_group
 from tests.faults.stack import Workers, speaking_to
 from tests.faults.sync_helpers import (
     FULL,
+    ConsistencyWatcher,
     Fleet,
-    Onlooker,
     abandon_the_rest,
-    assert_sound,
+    assert_invariants,
     attempts,
     begun_since,
     fleet_of,
@@ -126,27 +126,27 @@ def test_c1_a_restarted_postgresql_tears_nothing_and_workers_go_on(
     fleet = fleet_of(busy_sim, 10, connections=3, interval=SOON)
     busy_sim.set_latency(10)
     env = live_stack_env | postgres.env | {"SYNC_LOOK_SECONDS": "5"}
-    with Workers(env, tmp_path) as workers, Onlooker(postgres.env["DATABASE_URL"], fleet):
+    with Workers(env, tmp_path) as workers, ConsistencyWatcher(postgres.env["DATABASE_URL"], fleet):
         worker, beat = workers.worker(), workers.beat()
-        until(read_since(0, connections=3), 60, "all are read a first time")
+        poll_until(read_since(0, connections=3), 60, "all are read a first time")
         taken = []
         for turn in range(20 if FULL else 5):
             fleet.turn(("Closed", "Open")[turn % 2])
             last = newest()
-            until(begun_since(last), 30, "reads begin")
+            poll_until(begun_since(last), 30, "reads begin")
             time.sleep(random.uniform(0, 0.6))
             database.close()
             postgres.restart()
             back = timezone.now()
             last = newest()
-            until(read_since(last, connections=3), 60, "all are read again")
+            poll_until(read_since(last, connections=3), 60, "all are read again")
             taken.append(since(back))
             assert states(fleet) == {("closed", "open")[turn % 2]}
         assert not worker.ended()
         assert not beat.ended()
     print("read again after", [f"{seconds:.1f} s" for seconds in taken])
     abandon_the_rest()
-    assert_sound()
+    assert_invariants()
 
 
 @pytest.mark.timeout(240)
@@ -159,7 +159,7 @@ def test_c2_killed_sessions_leave_no_part_of_a_recording(live_database: str, bus
     fleet = fleet_of(busy_sim, 10, connections=3)
     killed = 0
     with (
-        Onlooker(live_database, fleet),
+        ConsistencyWatcher(live_database, fleet),
         reading_all_the_time(fleet),
         psycopg.connect(live_database, autocommit=True) as s,
     ):
@@ -175,7 +175,7 @@ def test_c2_killed_sessions_leave_no_part_of_a_recording(live_database: str, bus
     print(f"kills {killed}, reads {len(outcomes)}, of them ok {outcomes.count('ok')}")
     abandon_the_rest()
     assert outcomes.count("ok") >= 0.8 * len(outcomes)
-    assert_sound()
+    assert_invariants()
 
 
 @pytest.mark.timeout(240)
@@ -183,11 +183,11 @@ def test_no_heartbeat_vouches_for_what_cannot_be_read(
     postgres: Postgres, live_stack_env: dict[str, str], tmp_path: Path
 ) -> None:
     """The web process lives and its stream is whole, but no news can reach it: browsers must hear nothing."""
-    group = save_group()
-    play_the_worked_example(group)
+    group = save_sample_group()
+    record_worked_example(group)
     says(group)
     with Web(live_stack_env | postgres.env, tmp_path) as web:
-        stream = Reader(web, person()).listen()
+        stream = Reader(web, save_person()).listen()
         stream.hears(b"event: beat")
         postgres.stop()
         stream.during(2 * POLL_SECONDS)

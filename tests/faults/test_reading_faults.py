@@ -25,8 +25,8 @@ from periods.snapshot.freshness import freshness
 from periods.snapshot.take import take_snapshot
 from simulator.run import Running, running
 from tests.builders import MAY, utc
-from tests.faults.sync_helpers import assert_sound
-from tests.periods.model_builders import calendar, groups, meridian, policy, workday
+from tests.faults.sync_helpers import assert_invariants
+from tests.periods.model_builders import calendar, groups, policy, top_group, workday
 
 pytestmark = [pytest.mark.django_db, pytest.mark.fault]
 
@@ -115,7 +115,7 @@ def company(code: str, erp_id: str, source: Connection) -> LegalEntity:
         name=erp_id,
         country="GB",
         zone="Europe/London",
-        group=meridian(),
+        group=top_group(),
         calendar=calendar("ENGLAND", "England", "GB", "ENG"),
         connection=source,
         erp_id=erp_id,
@@ -124,7 +124,7 @@ def company(code: str, erp_id: str, source: Connection) -> LegalEntity:
 
 def read_once(sim: Running, kind: str, tenant: str) -> Read:
     groups()
-    policy(meridian(), **workday(6, 0))
+    policy(top_group(), **workday(6, 0))
     read = connected(sim, kind, tenant, kind.replace("_", "-"), COMPANIES[kind])
     first = sync_connection(read.source, FIRST, wall_clock=timezone.now())
     assert first.attempt is not None
@@ -201,7 +201,7 @@ def test_a_read_that_fails_changes_nothing_and_ages(
     assert read.fresh(THEN) == everybody
     assert set(read.troubles().values()) == {attempt.words}
     assert read.fresh(STALE) == set()
-    assert_sound()
+    assert_invariants()
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_list_of_states_that_cannot_be_trusted_changes_nothing(
     assert attempt.outcome == "misread"
     assert_words(attempt)
     assert read.fresh(STALE) == set()
-    assert_sound()
+    assert_invariants()
 
 
 # one company is not read --------------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def test_one_company_that_is_not_read_ages_alone(
     read.entities[code].refresh_from_db()
     board = take_snapshot(LegalEntity.objects.filter(code=code), MAY, THEN)
     assert [(one.code, one.fresh) for one in board.rows] == [(code, False)]
-    assert_sound()
+    assert_invariants()
 
 
 @pytest.mark.parametrize("fault", ["forbidden", "not_found"])
@@ -310,7 +310,7 @@ def test_e24_answers_for_the_default_company_only(sim: Running, tenant: str) -> 
     assert attempt.outcome == "partial"
     assert read.fresh(THEN) == {"UKHC"}
     assert all(read.troubles()[code] for code in ("UKRT", "USRT", "NLDT"))
-    assert_sound()
+    assert_invariants()
 
 
 def test_e16_an_empty_answer_for_everybody_is_not_fine(sim: Running, tenant: str) -> None:
@@ -323,7 +323,7 @@ def test_e16_an_empty_answer_for_everybody_is_not_fine(sim: Running, tenant: str
     assert attempt.outcome == "partial"
     assert_words(attempt)
     assert read.fresh(THEN) == set()
-    assert_sound()
+    assert_invariants()
 
 
 # what is read although something is odd ----------------------------------------------------------------------------
@@ -353,7 +353,7 @@ def test_e15_a_word_that_nobody_knows(word: str, sim: Running, tenant: str) -> N
     assert word in may.because
     assert picture(but="NLDT") == others
     assert read.fresh(STALE) == set(read.entities)
-    assert_sound()
+    assert_invariants()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -397,7 +397,7 @@ def test_e25_blank_bounds_are_no_limits(which: str, state: str, sim: Running, te
     assert read.again().outcome == "ok"
     may.refresh_from_db()
     assert may.state == state
-    assert_sound()
+    assert_invariants()
 
 
 # pacing -------------------------------------------------------------------------------------------------------------
@@ -486,7 +486,7 @@ def test_e6_the_circuit_opens_after_five_failures_and_closes_after_a_read(sim: R
     sim.call("DELETE", "faults")
     assert sync_connection(read.source, at).attempt.outcome == "ok"  # type: ignore[union-attr]
     assert pause_after(read.source, at).total_seconds() == 300
-    assert_sound()
+    assert_invariants()
 
 
 def test_a_worker_whose_clock_runs_ahead_reads_by_the_clock_of_the_database(
@@ -517,7 +517,7 @@ def test_an_attempt_dated_ahead_of_the_clock_holds_nothing_back(sim: Running, te
     newest = SyncAttempt.objects.latest("pk")
     assert newest.outcome == "ok"
     assert read.fresh(timezone.now()) == set(read.entities)
-    assert_sound()
+    assert_invariants()
 
 
 def pause_after(source: Connection, at: Any) -> timedelta:

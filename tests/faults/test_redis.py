@@ -12,14 +12,14 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from simulator.run import Running
-from tests.closeboard.processes import until
-from tests.db_builders import person
-from tests.faults.stack import Valkey, Workers, send
+from tests.closeboard.processes import poll_until
+from tests.db_builders import save_person
+from tests.faults.stack import Valkey, Workers, queue_task
 from tests.faults.sync_helpers import (
     FULL,
-    Onlooker,
+    ConsistencyWatcher,
     abandon_the_rest,
-    assert_sound,
+    assert_invariants,
     fleet_of,
     lasted,
     newest,
@@ -44,25 +44,25 @@ def test_b5_workers_consume_again_after_redis_was_away(
     fleet = fleet_of(busy_sim, 10, connections=2, interval=SOON)
     with Valkey(tmp_path) as valkey:
         env = live_stack_env | {"SYNC_LOOK_SECONDS": "5", "REDIS_URL": valkey.url}
-        with Workers(env, tmp_path) as workers, Onlooker(live_database, fleet):
+        with Workers(env, tmp_path) as workers, ConsistencyWatcher(live_database, fleet):
             worker, beat = workers.worker("--pool", pool, "--concurrency", "2"), workers.beat()
-            until(read_since(0, connections=2), 60, "all are read a first time")
+            poll_until(read_since(0, connections=2), 60, "all are read a first time")
             taken = []
             for turn in range(20 if FULL else 2):
                 valkey.stop()
                 away = timezone.now()
                 fleet.turn(("Closed", "Open")[turn % 2])
-                until(lasted(away, 3), 10, "three seconds without Redis")
+                poll_until(lasted(away, 3), 10, "three seconds without Redis")
                 last = newest()
                 valkey.start()
                 back = timezone.now()
-                until(read_since(last, connections=2), 90, "all are read again")
+                poll_until(read_since(last, connections=2), 90, "all are read again")
                 taken.append(since(back))
             assert not worker.ended()
             assert not beat.ended()
     print("read again after", [f"{seconds:.1f} s" for seconds in taken])
     abandon_the_rest()
-    assert_sound()
+    assert_invariants()
 
 
 @pytest.mark.django_db
@@ -70,7 +70,7 @@ def test_b5_the_board_answers_while_redis_is_away(settings: Settings, tmp_path: 
     """Signing in and the board: 0 answers of 500 without Redis, since sessions and states lie in PostgreSQL."""
     nobody = f"unix://{tmp_path}/nobody.sock?db=0"
     settings.CACHES = {"default": {**settings_in_force.CACHES["default"], "LOCATION": nobody}}
-    somebody = person(group=None)
+    somebody = save_person(group=None)
     assert client.get("/login/").status_code == 200
     said = {"username": somebody.email, "password": "a long enough password"}
     assert client.post("/login/", said).status_code == 302
@@ -87,15 +87,15 @@ def test_b7_a_full_redis_ends_no_worker(
     fleet = fleet_of(busy_sim, 10, connections=2, interval=SOON)
     with Valkey(tmp_path) as valkey:
         env = live_stack_env | {"SYNC_LOOK_SECONDS": "5", "REDIS_URL": valkey.url}
-        with Workers(env, tmp_path) as workers, Onlooker(live_database, fleet):
+        with Workers(env, tmp_path) as workers, ConsistencyWatcher(live_database, fleet):
             worker, beat = workers.worker(), workers.beat()
-            until(read_since(0, connections=2), 60, "all are read a first time")
+            poll_until(read_since(0, connections=2), 60, "all are read a first time")
             with valkey.broker() as broker:  # so that it is full while messages are taken, too
                 for number in range(200):
-                    send("connectors.sync_one", fleet.connections[number % 2].pk, broker=broker)
+                    queue_task("connectors.sync_one", fleet.connections[number % 2].pk, broker=broker)
             valkey.server().config_set("maxmemory", 1)
             filled = timezone.now()
-            until(lasted(filled, 12), 20, "twelve seconds of a full Redis")
+            poll_until(lasted(filled, 12), 20, "twelve seconds of a full Redis")
             assert "used memory > 'maxmemory'" in beat.log.read_text()
             assert "used memory > 'maxmemory'" in worker.log.read_text()
             assert not worker.ended()
@@ -103,8 +103,8 @@ def test_b7_a_full_redis_ends_no_worker(
             last = newest()
             valkey.server().config_set("maxmemory", 0)
             emptied = timezone.now()
-            until(read_since(last, connections=2), 90, "all are read again")
+            poll_until(read_since(last, connections=2), 90, "all are read again")
             print(f"read again {since(emptied):.1f} s after there was room")
             assert not worker.ended()
     abandon_the_rest()
-    assert_sound()
+    assert_invariants()

@@ -21,7 +21,7 @@ from alerts.models import Channel, Delivery, Notice
 from alerts.outbox.restore_guard import RESTORED, _key, _place
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from closeboard.ops import postgres
-from tests.faults.outbox_helpers import put_due, raise_notice, save_late_group, send_to
+from tests.faults.outbox_helpers import raise_notice, save_due_messages, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 
 pytestmark = pytest.mark.fault
@@ -79,7 +79,7 @@ def test_c7_what_was_sent_after_the_backup_is_not_sent_again(
     live_database: str, elsewhere: str, sink: Sink, tmp_path: Path
 ) -> None:
     """Backed up with 5 messages waiting, which then leave; put back, none of them leaves until somebody says so."""
-    put_due(raise_notice(save_late_group()), 5)
+    save_due_messages(raise_notice(save_late_group()), 5)
     send_nothing_yet(sink)
     dump = backed_up(live_database, tmp_path)
     assert send_due_mails(timezone.now()) == 5
@@ -110,10 +110,10 @@ def send_nothing_yet(sink: Sink) -> None:
 
 def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, sink: Sink) -> None:
     """A volume put back has the same ids, but its newest message is older than the one that we remember."""
-    put_due(raise_notice(save_late_group()), 3)
+    save_due_messages(raise_notice(save_late_group()), 3)
     assert send_due_mails(timezone.now()) == 3
     cache.set(_key(_place()), 1_000_000, None)
-    put_due(Notice.objects.get(), 2, first=10)
+    save_due_messages(Notice.objects.get(), 2, first=10)
     assert send_due_mails(timezone.now()) == 0
     assert held() == RESTORED
     call_command("mails", "release", stdout=StringIO())
@@ -121,16 +121,16 @@ def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, sink: S
 
 
 def test_c7_a_first_start_and_a_flushed_redis_hold_nothing(live_database: str, sink: Sink) -> None:
-    put_due(raise_notice(save_late_group()), 2)
+    save_due_messages(raise_notice(save_late_group()), 2)
     assert send_due_mails(timezone.now()) == 2
     cache.clear()
-    put_due(Notice.objects.get(), 2, first=10)
+    save_due_messages(Notice.objects.get(), 2, first=10)
     assert send_due_mails(timezone.now()) == 2
     assert held() == ""
 
 
 def test_c7_a_hold_by_hand_keeps_its_words(live_database: str, sink: Sink) -> None:
-    put_due(raise_notice(save_late_group()), 1)
+    save_due_messages(raise_notice(save_late_group()), 1)
     call_command("mails", "hold", "--because", "we move tonight", stdout=StringIO())
     cache.set(_key(_place()), 1_000_000, None)
     assert send_due_mails(timezone.now()) == 0

@@ -27,16 +27,16 @@ from alerts.outbox.sending import ENDS_ITS_SENDER, send_due_mails
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
-from tests.alerts.evaluations import watched
+from tests.alerts.evaluations import save_evaluation_span
 from tests.builders import CLOSED, OPEN
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 from tests.faults.outbox_helpers import (
+    age_outbox,
     assert_all_arrived,
+    count_unsent,
     late_span,
-    left,
-    let_pass,
-    put_due,
     raise_notice,
+    save_due_messages,
     save_late_group,
     send_to,
 )
@@ -56,12 +56,12 @@ def sink(settings: Settings) -> Iterator[Sink]:
 
 
 @pytest.fixture
-def group() -> Meridian:
+def group() -> SampleGroup:
     return save_late_group()
 
 
 @pytest.fixture
-def alert(group: Meridian) -> Notice:
+def alert(group: SampleGroup) -> Notice:
     return raise_notice(group)
 
 
@@ -87,7 +87,7 @@ def boss() -> Person:
 
 def test_d1_a_server_that_is_away_is_tried_on_schedule_and_loses_nothing(sink: Sink, alert: Notice) -> None:
     """6 hours of refused connections: 1, 2, 5, 15, 60 minutes, then hourly; everything is sent <= 10 min after."""
-    first, *_ = put_due(alert, 20)
+    first, *_ = save_due_messages(alert, 20)
     sink.stop()
     waits = []
     for _ in range(10):
@@ -96,7 +96,7 @@ def test_d1_a_server_that_is_away_is_tried_on_schedule_and_loses_nothing(sink: S
         assert reload(first).attempts == len(waits)
         assert "does not answer" in reload(first).words
         Delivery.objects.exclude(pk=first.pk).update(due_at=timezone.now() + 24 * HOUR)
-        let_pass(waits[-1] * MINUTE)
+        age_outbox(waits[-1] * MINUTE)
     assert waits == [1, 2, 5, 15, 60, 60, 60, 60, 60, 60]
     assert "does not answer" in Channel.objects.get().words
     Delivery.objects.exclude(pk=first.pk).update(due_at=timezone.now())
@@ -110,7 +110,7 @@ def test_d1_a_server_that_is_away_is_tried_on_schedule_and_loses_nothing(sink: S
 
 def test_d1_a_server_that_is_back_is_found_by_the_next_sweep(sink: Sink, alert: Notice) -> None:
     """A message an hour from its next try does not wait for it once somebody answers."""
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     sink.stop()
     sweep()
     Delivery.objects.update(attempts=7, due_at=timezone.now() + HOUR)
@@ -122,16 +122,16 @@ def test_d1_a_server_that_is_back_is_found_by_the_next_sweep(sink: Sink, alert: 
 
 def test_d1_one_refused_connection_speaks_for_all(sink: Sink, alert: Notice) -> None:
     """A thousand messages do not each knock: one try a sweep, and the others stay due."""
-    put_due(alert, 50)
+    save_due_messages(alert, 50)
     sink.stop()
     for _ in range(3):
         sweep()
     assert Delivery.objects.filter(attempts__gt=0).count() == 3
-    assert left("waiting") == 50
+    assert count_unsent("waiting") == 50
 
 
 def test_d1_a_server_unreachable_for_days_parks_nothing(sink: Sink, alert: Notice) -> None:
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     sink.stop()
     Delivery.objects.update(attempts=60, made_at=timezone.now() - timedelta(days=5))
     sweep()
@@ -139,7 +139,7 @@ def test_d1_a_server_unreachable_for_days_parks_nothing(sink: Sink, alert: Notic
 
 
 def test_d1_a_name_that_cannot_be_resolved(sink: Sink, alert: Notice, settings: Settings) -> None:
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     settings.EMAIL_HOST = "mail.invalid"
     assert sweep() == 0
     assert (reload(message).state, reload(message).attempts) == ("waiting", 1)
@@ -150,14 +150,14 @@ def test_d1_a_name_that_cannot_be_resolved(sink: Sink, alert: Notice, settings: 
 
 def test_d2_only_the_recipient_that_was_put_off_is_tried_again(sink: Sink, alert: Notice) -> None:
     """451 for one of five: four are sent once, the fifth a minute later."""
-    messages = put_due(alert, 5)
+    messages = save_due_messages(alert, 5)
     grey = messages[2]
     sink.recipient = lambda to: "451 4.7.1 greylisted" if to == grey.person.email else "250 ok"
     assert sweep() == 4
     assert (reload(grey).attempts, minutes_until_due(grey)) == (1, 1)
     assert "451 4.7.1 greylisted" in reload(grey).words
     assert sweep() == 0
-    let_pass(MINUTE)
+    age_outbox(MINUTE)
     sink.recipient = lambda _: "250 ok"
     assert sweep() == 1
     assert_all_arrived(sink, 5, most_extra=0)
@@ -168,7 +168,7 @@ def test_d2_only_the_recipient_that_was_put_off_is_tried_again(sink: Sink, alert
     "answer", ["421 4.3.2 closing", "432 4.3.2 concurrent connections", "452 4.5.3 too many"]
 )
 def test_d2_throttled(sink: Sink, alert: Notice, answer: str) -> None:
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     sink.recipient = lambda _: answer
     sweep()
     assert (reload(message).state, minutes_until_due(message)) == ("waiting", 1)
@@ -177,14 +177,14 @@ def test_d2_throttled(sink: Sink, alert: Notice, answer: str) -> None:
 
 def test_d2_after_two_days_it_is_parked_and_somebody_else_is_told(sink: Sink, alert: Notice) -> None:
     chief = boss()
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     sink.recipient = lambda to: "250 ok" if to == chief.email else "450 4.2.2 mailbox full"
     tries = 0
     while reload(message).state == "waiting":
         sweep()
         tries += 1
         assert tries < 100
-        let_pass(timedelta(minutes=max(1, minutes_until_due(message))))
+        age_outbox(timedelta(minutes=max(1, minutes_until_due(message))))
     assert 45 <= tries <= 55  # five at first, then hourly up to 48 hours
     assert reload(message).state == "parked"
     sweep()
@@ -194,12 +194,12 @@ def test_d2_after_two_days_it_is_parked_and_somebody_else_is_told(sink: Sink, al
 def test_d3_no_such_person_is_not_tried_again_and_an_administrator_is_told(sink: Sink, alert: Notice) -> None:
     """550 on RCPT: 0 retries, and A11: the notice that nobody else has goes to administrators."""
     chief = boss()
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     sink.recipient = lambda to: "250 ok" if to == chief.email else "550 5.1.1 no such person"
     assert sweep() == 1  # the one to the administrator
     assert (reload(message).state, reload(message).attempts) == ("parked", 1)
     assert "550 5.1.1 no such person" in reload(message).words
-    let_pass(48 * HOUR)
+    age_outbox(48 * HOUR)
     assert sweep() == 0
     assert sink.commands["RCPT"] == 2
     [copy] = sink.copies
@@ -208,7 +208,7 @@ def test_d3_no_such_person_is_not_tried_again_and_an_administrator_is_told(sink:
 
 def test_d3_nobody_else_is_told_what_somebody_has_heard(sink: Sink, alert: Notice) -> None:
     boss()
-    bad, _good = put_due(alert, 2)
+    bad, _good = save_due_messages(alert, 2)
     sink.recipient = lambda to: "550 no" if to == bad.person.email else "250 ok"
     assert sweep() == 1
     assert Delivery.objects.count() == 2
@@ -216,7 +216,7 @@ def test_d3_nobody_else_is_told_what_somebody_has_heard(sink: Sink, alert: Notic
 
 def test_d3_the_last_of_two_that_both_bounce_falls_back(sink: Sink, alert: Notice) -> None:
     chief = boss()
-    put_due(alert, 2)
+    save_due_messages(alert, 2)
     sink.recipient = lambda to: "250 ok" if to == chief.email else "550 no"
     assert sweep() == 1
     assert len(sink.to(chief.email)) == 1
@@ -224,15 +224,15 @@ def test_d3_the_last_of_two_that_both_bounce_falls_back(sink: Sink, alert: Notic
 
 def test_d3_when_administrators_bounce_too_it_ends(sink: Sink, alert: Notice) -> None:
     boss()
-    put_due(alert, 2)
+    save_due_messages(alert, 2)
     sink.recipient = lambda _: "550 no"
     assert sweep() == 0
-    assert left("parked") == 3
-    assert left() == 0
+    assert count_unsent("parked") == 3
+    assert count_unsent() == 0
 
 
 def test_d3_a_refused_message_is_parked(sink: Sink, alert: Notice) -> None:
-    [message, other] = put_due(alert, 2)
+    [message, other] = save_due_messages(alert, 2)
     sink.judge = lambda copy: "554 5.6.0 looks like spam" if copy.recipient == message.person.email else TAKEN
     assert sweep() == 1
     assert reload(message).state == "parked"
@@ -241,7 +241,7 @@ def test_d3_a_refused_message_is_parked(sink: Sink, alert: Notice) -> None:
 
 @pytest.mark.parametrize("address", ["", "not an address", "bob@meridian.test\nbcc: all@meridian.test"])
 def test_an_address_that_is_none_is_parked_and_others_flow(sink: Sink, alert: Notice, address: str) -> None:
-    bad, good = put_due(alert, 2)
+    bad, good = save_due_messages(alert, 2)
     Person.objects.filter(pk=bad.person.pk).update(email=address)
     assert sweep() == 1
     assert reload(bad).state == "parked"
@@ -255,18 +255,18 @@ def test_d4_a_wrong_password_parks_nothing_and_counts_against_nobody(
     sink: Sink, alert: Notice, settings: Settings
 ) -> None:
     """Two hours of 535: paused for five minutes each time, 0 parked, 0 attempts; all are sent once it is right."""
-    put_due(alert, 10)
+    save_due_messages(alert, 10)
     sink.login = ("closeboard", "right")
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "closeboard", "wrong"
     for _ in range(2 * 60 * 2):
         assert sweep() == 0
-        let_pass(timedelta(seconds=30))
+        age_outbox(timedelta(seconds=30))
     assert sink.commands["AUTH"] <= 2 * 60 / 5 * 3  # smtplib tries what the server offers, in order
-    assert left("waiting") == 10
+    assert count_unsent("waiting") == 10
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
     assert "535" in Channel.objects.get().words
     settings.EMAIL_HOST_PASSWORD = "right"
-    let_pass(channel_state.PAUSE)
+    age_outbox(channel_state.PAUSE)
     assert sweep() == 10
     assert Channel.objects.get().words == ""
     assert_all_arrived(sink, 10, most_extra=0)
@@ -276,7 +276,7 @@ def test_d4_a_wrong_password_parks_nothing_and_counts_against_nobody(
 def test_d4_whatever_is_refused_to_the_account_is_no_fault_of_a_message(
     sink: Sink, alert: Notice, when: str
 ) -> None:
-    put_due(alert, 3)
+    save_due_messages(alert, 3)
     match when:
         case "MAIL":
             sink.sender_answer = "550 5.7.60 client cannot send as this sender"
@@ -287,7 +287,7 @@ def test_d4_whatever_is_refused_to_the_account_is_no_fault_of_a_message(
         case _:
             sink.greeting = "554 5.7.1 your address is blocked"
     assert sweep() == 0
-    assert left("waiting") == 3
+    assert count_unsent("waiting") == 3
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
     assert Channel.objects.get().paused_until is not None
 
@@ -296,15 +296,15 @@ def test_d4_a_message_that_looks_like_a_wrong_account_does_not_block_the_others(
     sink: Sink, alert: Notice
 ) -> None:
     """It goes to the end of the queue, and the others end the pause."""
-    bad, *_ = put_due(alert, 3)
+    bad, *_ = save_due_messages(alert, 3)
     sink.recipient = lambda to: "530 sign in" if to == bad.person.email else "250 ok"
     sweep()
-    let_pass(channel_state.PAUSE)
+    age_outbox(channel_state.PAUSE)
     assert sweep() == 2
 
 
 def test_a_message_too_big_for_the_server_is_parked(sink: Sink, alert: Notice) -> None:
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     sink.sender_answer = "552 5.3.4 message too big"
     sweep()
     assert reload(message).state == "parked"
@@ -315,7 +315,7 @@ def test_a_message_too_big_for_the_server_is_parked(sink: Sink, alert: Notice) -
 
 def test_d5_taken_and_then_dropped_before_250(sink: Sink, alert: Notice) -> None:
     """Every tenth of 100 dropped after DATA: 0 lost, 100 distinct ids, extra copies = drops, each of the same id."""
-    put_due(alert, 100)
+    save_due_messages(alert, 100)
     seen: set[str] = set()
 
     def judge(copy: Copy) -> str | None:
@@ -325,7 +325,7 @@ def test_d5_taken_and_then_dropped_before_250(sink: Sink, alert: Notice) -> None
 
     sink.judge = judge
     assert sweep() == 90
-    let_pass(MINUTE)
+    age_outbox(MINUTE)
     assert sweep() == 10
     assert_all_arrived(sink, 100, most_extra=10)
     assert sink.extra == 10
@@ -341,7 +341,7 @@ def test_d6_a_server_that_says_a_letter_now_and_then_is_left_in_time(
     """
     assert transport.LONGEST_SEND * 2 < LEASE
     assert timedelta(seconds=settings_in_force.EMAIL_TIMEOUT) < transport.LONGEST_SEND
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     monkeypatch.setattr(transport, "LONGEST_SEND", timedelta(seconds=1))
     sink.dribble = 0.3
     for where in ("greeting", "answers"):
@@ -350,7 +350,7 @@ def test_d6_a_server_that_says_a_letter_now_and_then_is_left_in_time(
         assert time.monotonic() - began < 5
         assert reload(message).state == "waiting", where
         assert sink.copies == []
-        let_pass(HOUR)
+        age_outbox(HOUR)
         sink.greeting = "220 a"
     sink.dribble = 0
     assert sweep() == 1
@@ -358,14 +358,14 @@ def test_d6_a_server_that_says_a_letter_now_and_then_is_left_in_time(
 
 def test_d6_a_silent_server_is_left_after_the_timeout(sink: Sink, alert: Notice, settings: Settings) -> None:
     settings.EMAIL_TIMEOUT = 0.5
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     sink.delay = 1.0
     assert sweep() == 0
     assert (reload(message).state, reload(message).attempts) == ("waiting", 1)
 
 
 def test_all_messages_of_a_run_share_one_connection(sink: Sink, alert: Notice) -> None:
-    put_due(alert, 25)
+    save_due_messages(alert, 25)
     assert sweep() == 25
     assert sink.commands["CONNECT"] == sink.commands["QUIT"] == 1
 
@@ -378,7 +378,7 @@ def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow
     sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1 poison in 1,000: 999 are sent in the same sweep, the poison is parked after 6 tries, 0 crashes."""
-    poison, *_ = put_due(alert, 1_000)
+    poison, *_ = save_due_messages(alert, 1_000)
 
     def poisoned(delivery: Delivery, *rest: object) -> object:
         if delivery.pk == poison.pk:
@@ -389,7 +389,7 @@ def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow
     assert send_due_mails(timezone.now(), run=timedelta(minutes=2)) == 999
     tries = 1
     while reload(poison).state == "waiting":
-        let_pass(HOUR)
+        age_outbox(HOUR)
         sweep()
         tries += 1
     assert (reload(poison).state, tries) == ("parked", 6)
@@ -398,19 +398,19 @@ def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow
 
 def test_a5_a_message_that_ends_whoever_sends_it_is_parked(sink: Sink, alert: Notice) -> None:
     """Each sender died with it: after six of them it is given up, and others flow."""
-    poison, _other = put_due(alert, 2)
+    poison, _other = save_due_messages(alert, 2)
     for _ in range(7):
         held = outbox.claim_mail()
         assert held is not None
         assert held.delivery_id == poison.pk
-        let_pass(LEASE)
+        age_outbox(LEASE)
     assert sweep() == 1
     assert (reload(poison).state, reload(poison).words) == ("parked", ENDS_ITS_SENDER)
 
 
-def test_a6_closed_between_raising_and_sending(sink: Sink, group: Meridian, alert: Notice) -> None:
+def test_a6_closed_between_raising_and_sending(sink: Sink, group: SampleGroup, alert: Notice) -> None:
     """0 mails: the message is cancelled and says why."""
-    messages = put_due(alert, 3)
+    messages = save_due_messages(alert, 3)
     group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
     assert sweep() == 0
     assert sink.copies == []
@@ -419,10 +419,10 @@ def test_a6_closed_between_raising_and_sending(sink: Sink, group: Meridian, aler
 
 
 def test_a6_closed_while_others_are_being_sent(
-    sink: Sink, group: Meridian, alert: Notice, monkeypatch: pytest.MonkeyPatch
+    sink: Sink, group: SampleGroup, alert: Notice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run goes on for half a minute; what closes in the middle of it is told no more a second later."""
-    put_due(alert, 5)
+    save_due_messages(alert, 5)
 
     def judge(_: Copy) -> str:
         time.sleep(1.1)
@@ -438,12 +438,12 @@ def test_a6_closed_while_others_are_being_sent(
 
     monkeypatch.setattr(sending, "send_mail", send)
     assert sweep() == 2
-    assert left("cancelled") == 3
+    assert count_unsent("cancelled") == 3
 
 
 def test_a10_who_lost_access_is_not_told_and_somebody_who_may_know_is(sink: Sink, alert: Notice) -> None:
     chief = boss()
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     Membership.objects.filter(person=message.recipient_id).delete()
     assert sweep() == 1
     assert (reload(message).state, reload(message).words) == ("cancelled", NOT_VISIBLE)
@@ -451,10 +451,10 @@ def test_a10_who_lost_access_is_not_told_and_somebody_who_may_know_is(sink: Sink
     assert DeliveryLine.objects.get(delivery=message).left_out == NOT_VISIBLE
 
 
-def test_a10_a_line_of_another_entity_stays(sink: Sink, group: Meridian) -> None:
+def test_a10_a_line_of_another_entity_stays(sink: Sink, group: SampleGroup) -> None:
     """Whoever may still see one of two is told of that one only."""
     both = save_both(group)
-    [message] = put_due(both["NLDT"], 1)
+    [message] = save_due_messages(both["NLDT"], 1)
     DeliveryLine.objects.create(delivery=message, notice=both["UKRT"], recipient=message.recipient)
     Membership.objects.filter(person=message.recipient_id).update(
         group=None, entity=group.entities["UKRT"], role=Membership.Role.OWNER
@@ -465,7 +465,7 @@ def test_a10_a_line_of_another_entity_stays(sink: Sink, group: Meridian) -> None
     assert "EU DTC" not in copy.raw.decode()
 
 
-def save_both(group: Meridian) -> dict[str, Notice]:
+def save_both(group: SampleGroup) -> dict[str, Notice]:
 
     span = late_span(timezone.now())
     group.read(timezone.now(), {"NLDT": OPEN, "UKRT": OPEN}, span=span)
@@ -473,7 +473,7 @@ def save_both(group: Meridian) -> dict[str, Notice]:
 
 
 def test_a_person_who_was_switched_off_gets_nothing(sink: Sink, alert: Notice) -> None:
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     Person.objects.filter(pk=message.person.pk).update(is_active=False)
     assert sweep() == 0
     assert reload(message).state == "cancelled"
@@ -484,7 +484,7 @@ def test_a_person_who_was_switched_off_gets_nothing(sink: Sink, alert: Notice) -
 
 def test_nothing_read_before_an_outage_is_told_right_after_it(sink: Sink, alert: Notice) -> None:
     """Six hours away: a message from before waits for a reading; where none comes it is sent, as of the last one."""
-    [message] = put_due(alert, 1)
+    [message] = save_due_messages(alert, 1)
     with database.cursor() as cursor:
         cursor.execute(
             "UPDATE periods_syncattempt SET started_at = started_at - interval '6 h', finished_at = finished_at -"
@@ -494,13 +494,13 @@ def test_nothing_read_before_an_outage_is_told_right_after_it(sink: Sink, alert:
     assert sweep() == 0
     assert (reload(message).state, reload(message).attempts) == ("waiting", 0)
     assert reload(message).words == sending.WAITS_FOR_A_READING
-    watched(timezone.now(), hours=1)
-    let_pass(MINUTE)
+    save_evaluation_span(timezone.now(), hours=1)
+    age_outbox(MINUTE)
     assert sweep() == 1
 
 
-def test_good_news_that_is_none_any_more(sink: Sink, group: Meridian) -> None:
-    [message] = put_due(raise_notice(group, kind=NoticeKind.CLEARED), 1)
+def test_good_news_that_is_none_any_more(sink: Sink, group: SampleGroup) -> None:
+    [message] = save_due_messages(raise_notice(group, kind=NoticeKind.CLEARED), 1)
     assert sweep() == 0
     assert reload(message).state == "cancelled"
 
@@ -509,7 +509,7 @@ def test_good_news_that_is_none_any_more(sink: Sink, group: Meridian) -> None:
 
 
 def test_c7_a_restored_database_sends_nothing_before_it_is_released(sink: Sink, alert: Notice) -> None:
-    put_due(alert, 10)
+    save_due_messages(alert, 10)
     channel_state.hold("restored from a backup")
     assert sweep() == 0
     assert sink.commands["CONNECT"] == 0
@@ -524,7 +524,7 @@ def test_a_message_costs_two_statements_however_many_there_are(sink: Sink, alert
     """Its claim and its mark; whatever it tells of is read for all of them together."""
 
     def statements(count: int, first: int) -> int:
-        put_due(alert, count, first=first)
+        save_due_messages(alert, count, first=first)
         with CaptureQueriesContext(database) as asked:
             assert sweep() == count
         return len(asked)
@@ -533,7 +533,7 @@ def test_a_message_costs_two_statements_however_many_there_are(sink: Sink, alert
     assert many - few <= 2 * 40 + few  # and one more look, which is due after a second on a busy machine
 
 
-def test_whom_a_look_lets_see_is_whom_the_board_lets_see(group: Meridian, alert: Notice) -> None:
+def test_whom_a_look_lets_see_is_whom_the_board_lets_see(group: SampleGroup, alert: Notice) -> None:
     """A10 as a matrix: every role at every place, switched off or not, against `LegalEntity.visible_to`."""
     places: list[dict[str, object]] = [{"group": each} for each in Group.objects.all()]
     places += [{"entity": each} for each in group.entities.values()]

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 
 from alerts.models import Channel, Delivery
 from alerts.outbox.sending import send_due_mails
-from tests.faults.outbox_helpers import put_due, raise_notice, save_late_group, send_to
+from tests.faults.outbox_helpers import raise_notice, save_due_messages, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db]
@@ -67,7 +67,7 @@ def sink(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sink]:
 
 @pytest.fixture
 def message() -> Delivery:
-    [message] = put_due(raise_notice(save_late_group()), 1)
+    [message] = save_due_messages(raise_notice(save_late_group()), 1)
     return message
 
 

@@ -21,20 +21,20 @@ from connectors.pacing import due_connections
 from connectors.sync import LEASE
 from periods.recording.attempts import abandon_expired, begin_attempt
 from simulator.run import Running
-from tests.closeboard.processes import until
-from tests.faults.stack import Nursery, Workers, end_group, in_group
+from tests.closeboard.processes import poll_until
+from tests.faults.stack import ForkServer, Workers, end_group, in_group
 from tests.faults.sync_helpers import (
     FULL,
     INTERVAL,
+    ConsistencyWatcher,
     Fleet,
-    Onlooker,
-    assert_sound,
+    age_attempts,
+    assert_invariants,
     attempts,
     begun_since,
     drained,
     fleet_of,
     is_running,
-    let_pass,
     look_until,
     newest,
     read_since,
@@ -51,7 +51,7 @@ SHOWN = {"Open": "open", "Closed": "closed"}
 def first_read(fleet: Fleet) -> float:
     """Let a worker read for the first time; returns how many seconds a read of this fleet takes."""
     look_until(read_since(0), 60, "a first read")
-    let_pass(INTERVAL)
+    age_attempts(INTERVAL)
     began = timezone.now()
     last = newest()
     look_until(read_since(last), 60, "a second read")
@@ -68,7 +68,7 @@ def kill_while_reading(fleet: Fleet, state: str, kill: Callable[[], None], withi
     """
     before = states(fleet)
     fleet.turn(state)
-    let_pass(INTERVAL)
+    age_attempts(INTERVAL)
     look_until(begun_since(newest()), 30, "a read begins")
     time.sleep(random.uniform(0, within))
     kill()
@@ -76,7 +76,7 @@ def kill_while_reading(fleet: Fleet, state: str, kill: Callable[[], None], withi
     assert states(fleet) in (before, {SHOWN[state]})
     last = newest()
     assert timedelta(0) < LEASE < INTERVAL  # so the lease is over when the connection's next turn comes
-    let_pass(INTERVAL)
+    age_attempts(INTERVAL)
     look_until(read_since(last), 60, "the entities are fresh again")
     assert states(fleet) == {SHOWN[state]}
     return since(killed)
@@ -96,7 +96,7 @@ def test_b1_fifty_kills_of_the_process_that_reads(
 ) -> None:
     """50 times kill -9 at a random point of a read of 30 pages: 0 half-written snapshots, fresh <= 2 intervals."""
     fleet = fleet_of(fleet_sim, 20)
-    with Nursery(live_stack_env | {"SYNC_LOOK_SECONDS": "5"}, tmp_path / "log") as nursery:
+    with ForkServer(live_stack_env | {"SYNC_LOOK_SECONDS": "5"}, tmp_path / "log") as nursery:
         worker = nursery.worker("--pool", "threads", "--concurrency", "2")
         within = first_read(fleet)
         taken = []
@@ -106,12 +106,12 @@ def test_b1_fifty_kills_of_the_process_that_reads(
             end_group(worker)
             worker = nursery.worker("--pool", "threads", "--concurrency", "2")
 
-        with Onlooker(live_database, fleet) as onlooker:
+        with ConsistencyWatcher(live_database, fleet) as onlooker:
             for turn in range(KILLS):
                 taken.append(kill_while_reading(fleet, ("Closed", "Open")[turn % 2], kill, within))
     assert onlooker.shown == {"open", "closed"}
     how_it_went(taken)
-    assert_sound()
+    assert_invariants()
 
 
 @pytest.mark.timeout(300)
@@ -120,7 +120,7 @@ def test_b2_kills_of_the_pool_child(live_database: str, workers: Workers, fleet_
     fleet = fleet_of(fleet_sim, 20)
     worker = workers.worker("--concurrency", "1")
     within = first_read(fleet)
-    with Onlooker(live_database, fleet) as onlooker:
+    with ConsistencyWatcher(live_database, fleet) as onlooker:
         taken = [
             kill_while_reading(fleet, ("Closed", "Open")[turn % 2], lambda: kill_child(worker), within)
             for turn in range(CHILD_KILLS)
@@ -128,7 +128,7 @@ def test_b2_kills_of_the_pool_child(live_database: str, workers: Workers, fleet_
     assert onlooker.shown == {"open", "closed"}
     assert not worker.ended()
     how_it_went(taken)
-    assert_sound()
+    assert_invariants()
 
 
 def kill_child(worker: Child) -> None:
@@ -142,24 +142,24 @@ def test_b1_the_children_of_a_killed_main_process_end_too(
     """kill -9 of a prefork main process in the middle of reads: its children end, what they did is whole."""
     fleet = fleet_of(fleet_sim, 10, connections=2)
     worker = workers.worker()
-    with Onlooker(live_database, fleet):
+    with ConsistencyWatcher(live_database, fleet):
         look_until(read_since(0, connections=2), 60, "a first read")
         fleet.turn("Closed")
         fleet_sim.set_latency(50)
-        let_pass(INTERVAL)
+        age_attempts(INTERVAL)
         look_until(begun_since(newest()), 30, "reads begin")
         children = in_group(worker.pid)
         assert len(children) == 2
         os.kill(worker.pid, signal.SIGKILL)
         worker.process.wait()
-        until(lambda: not in_group(worker.pid), 30, "the children end")
+        poll_until(lambda: not in_group(worker.pid), 30, "the children end")
         fleet_sim.set_latency(0)
         last = newest()
-        let_pass(INTERVAL)
+        age_attempts(INTERVAL)
         workers.worker()
         look_until(read_since(last, connections=2), 60, "the entities are fresh again")
     assert states(fleet) == {"closed"}
-    assert_sound()
+    assert_invariants()
 
 
 # inside the recording transaction -----------------------------------------------------------------------------------
@@ -230,25 +230,25 @@ def test_b1_kills_at_every_point_of_the_recording(
     fleet = fleet_of(fleet_sim, 20)
     worker = workers.worker("--concurrency", "1")
     first_read(fleet)
-    with Onlooker(live_database, fleet):
+    with ConsistencyWatcher(live_database, fleet):
         for turn, point in enumerate(POINTS):
             state, other = ("Closed", "Open") if turn % 2 == 0 else ("Open", "Closed")
             assert states(fleet) == {SHOWN[other]}
             fleet.turn(state)
             new_words(fleet, turn)  # never seen before, so that every step has something to write
             with held(live_database, point) as waits:
-                let_pass(INTERVAL)
+                age_attempts(INTERVAL)
                 look_until(waits, 30, f"the recording stands {point}")
                 kill_child(worker)
                 assert states(fleet) == {SHOWN[other]}
                 assert is_running()
                 last = newest()
-            until(lambda: nobody_records(live_database), 20, "the database gives up the dead session")
-            let_pass(INTERVAL)
+            poll_until(lambda: nobody_records(live_database), 20, "the database gives up the dead session")
+            age_attempts(INTERVAL)
             look_until(read_since(last), 60, f"fresh again after a kill {point}")
             assert states(fleet) == {SHOWN[state]}
             drained()
-            assert_sound()
+            assert_invariants()
     outcomes = [attempt.outcome for attempt in attempts()]
     # Where the commit had been asked for already the server does it, all of it; everywhere else nothing is left.
     assert outcomes.count("abandoned") == len(POINTS) - 1
@@ -273,25 +273,25 @@ def test_e23_a_worker_that_is_told_to_end_finishes_its_read(
     fleet = fleet_of(fleet_sim, 20)
     fleet_sim.set_latency(40)
     deploys = 30 if FULL else 2
-    with Onlooker(live_database, fleet):
+    with ConsistencyWatcher(live_database, fleet):
         for turn in range(deploys):
             fleet.turn(("Closed", "Open")[turn % 2])
             worker = workers.worker("--pool", pool, "--concurrency", "2")
-            let_pass(INTERVAL)
+            age_attempts(INTERVAL)
             look_until(begun_since(newest()), 30, "a read begins")
             worker.process.send_signal(signal.SIGTERM)
             assert worker.process.wait(30) == 0
             assert not is_running()
             assert states(fleet) == {("closed", "open")[turn % 2]}
     assert [attempt.outcome for attempt in attempts()] == ["ok"] * deploys
-    assert_sound()
+    assert_invariants()
 
 
 def test_b12_what_kills_its_reader_is_paced_like_any_failure(live_database: str, fleet_sim: Running) -> None:
     """Attempts that were abandoned five times in a row: the pause doubles, up to a quarter of an hour."""
     fleet = fleet_of(fleet_sim, 1)
     for _ in range(5):
-        let_pass(INTERVAL)
+        age_attempts(INTERVAL)
         assert due_connections(timezone.now()) == [fleet.only.pk]
         assert begin_attempt(fleet.only.pk, timezone.now(), lease=LEASE) is not None
         assert due_connections(timezone.now() + INTERVAL) == []
@@ -303,4 +303,4 @@ def test_b12_what_kills_its_reader_is_paced_like_any_failure(live_database: str,
     now = timezone.now()
     assert due_connections(now + INTERVAL) == []
     assert due_connections(now + 2 * INTERVAL) == [fleet.only.pk]
-    assert_sound()
+    assert_invariants()

@@ -37,9 +37,9 @@ from periods.remarks import (
     set_overdue_reason,
     withdraw_note,
 )
-from tests.alerts.scenarios import watch
+from tests.alerts.scenarios import evaluate_now
 from tests.builders import CLOSED, FROM_JUNE, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
-from tests.db_builders import Meridian, person, save_a_busy_group
+from tests.db_builders import SampleGroup, save_busy_group, save_person
 
 FULL_AT = utc("2026-06-17 09:47")
 BEFORE_THE_DEADLINE = utc("2026-06-08 18:00")
@@ -55,10 +55,10 @@ _STATES_AT_THE_END = {
 
 
 @dataclass
-class FullStory:
+class FullScenario:
     """The saved group and its people, by what they may do."""
 
-    group: Meridian
+    group: SampleGroup
     finance: Person
     owner: Person  # owns a group, and so only reads
     administrator: Person
@@ -71,12 +71,12 @@ def destination_uid(kind: str) -> UUID:
     return uuid5(NAMESPACE_URL, kind)
 
 
-def save_full_story() -> FullStory:
+def save_full_scenario() -> FullScenario:
     """The story up to FULL_AT: what was due is sent, what waits for a digest waits, one message is parked."""
-    group = save_a_busy_group()
-    story = FullStory(
+    group = save_busy_group()
+    story = FullScenario(
         group,
-        finance=person(),
+        finance=save_person(),
         owner=_member("oscar.lane", "Oscar Lane", Membership.Role.OWNER, "UK"),
         administrator=_member("adam.noor", "Adam Noor", Membership.Role.ADMINISTRATOR, "MERIDIAN"),
         superuser=Person.objects.create(
@@ -106,13 +106,13 @@ def _member(mailbox: str, name: str, role: Membership.Role, group: str) -> Perso
     return member
 
 
-def _save_views(story: FullStory) -> None:
+def _save_views(story: FullScenario) -> None:
     save_view(story.finance, "Late ones", "board", "show=late")
     save_view(story.finance, "Two years", "matrix", "months=24", as_start=True)
     save_view(story.administrator, "By ERP", "board", "by=erp&month=2026-04")
 
 
-def _write_remarks(story: FullStory) -> None:
+def _write_remarks(story: FullScenario) -> None:
     rosa, sanne = story.finance, Person.objects.get(email="sanne.de.wit@meridian.test")
     note = add_note(rosa, "NLDT", MAY, "The bank file is missing.", utc("2026-06-10 09:10"))
     edit_note(
@@ -128,7 +128,7 @@ def _write_remarks(story: FullStory) -> None:
     add_note(rosa, "UKHC", MAY, "Closed & checked.", utc("2026-06-09 08:00"))
 
 
-def _arrange(story: FullStory) -> None:
+def _arrange(story: FullScenario) -> None:
     at = utc("2026-06-15 09:00")
     europe, uk = Group.objects.get(code="EUROPE"), Group.objects.get(code="UK")
     Subscription.objects.create(person=story.finance, kind=NoticeKind.LATE.value, rhythm=Cadence.WEEKLY.value)
@@ -202,7 +202,7 @@ def _read_a_second_erp() -> None:
         connection=lowlands,
         erp_id="lktx",
     )
-    Meridian(lowlands, {"LKTX": entity}).read("2026-06-10 18:00", {"LKTX": FROM_JUNE})
+    SampleGroup(lowlands, {"LKTX": entity}).read("2026-06-10 18:00", {"LKTX": FROM_JUNE})
     for at, outcome, status, words in (
         (
             utc("2026-06-17 08:30"),
@@ -220,15 +220,15 @@ def _read_a_second_erp() -> None:
         )
 
 
-def _raise_alerts(group: Meridian) -> None:
+def _raise_alerts(group: SampleGroup) -> None:
     """Evaluate each minute from 08:00 on, as workers do; send what is due at once, and park one message."""
     first, last = utc("2026-06-17 08:00"), FULL_AT - 4 * MINUTE
     EvaluationSpan.objects.create(first=first, last=last - MINUTE)
     ticks = [("sync", last - 5 * MINUTE), ("prove", utc("2026-06-17 00:00")), ("housekeeping", first)]
     ClaimedTick.objects.bulk_create(ClaimedTick(name=name, slot=at, claimed_at=at) for name, at in ticks)
-    watch(last)
+    evaluate_now(last)
     group.read(last + MINUTE, _STATES_AT_THE_END)
-    watch(last + 2 * MINUTE)
+    evaluate_now(last + 2 * MINUTE)
     _send_what_is_due(last + 3 * MINUTE)
     Channel.objects.create(name="email", words="The mail server took a message.")
     slack = Destination.objects.get(kind="slack")

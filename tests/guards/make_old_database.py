@@ -52,14 +52,14 @@ def fill() -> dict[str, object]:
     from django.test import Client  # noqa: PLC0415
 
     from tests.guards.database_report import KEY, columns_of_tables, digests, shown  # noqa: PLC0415
-    from tests.guards.full_scenario import FULL_AT, save_full_story  # noqa: PLC0415
+    from tests.guards.full_scenario import FULL_AT, save_full_scenario  # noqa: PLC0415
     from tests.guards.recorded_responses import fix_settings, stop_the_clock  # noqa: PLC0415
 
     with pytest.MonkeyPatch.context() as patch:
         fix_settings(patch)
         with transaction.atomic():
             stop_the_clock(patch, FULL_AT)
-            story = save_full_story()
+            story = save_full_scenario()
             client = Client()
             client.force_login(story.finance)
             Session.objects.update(session_key=KEY, expire_date=datetime(2999, 1, 1, tzinfo=UTC))

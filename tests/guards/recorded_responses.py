@@ -133,7 +133,7 @@ def forget_what_is_kept() -> None:
 
 
 @dataclass
-class Answers:
+class RecordedResponses:
     """The answers of one story, in the order in which they were asked for."""
 
     story: str

@@ -20,16 +20,16 @@ from django.views.defaults import server_error
 from entities.models import Group, Membership, Person
 from tests.board.entity import entity_scenarios
 from tests.board.entity.entity_scenarios import STORIES as ENTITY_STORIES
-from tests.board.reports.year_of_closes import YEAR_AT, save_a_year
+from tests.board.reports.year_of_closes import YEAR_AT, save_year_of_closes
 from tests.board.test_access_matrix import ADDRESSES
 from tests.browser.test_board import STATES
 from tests.browser.test_readme_screenshots import tell
-from tests.builders import WORKED_AT
+from tests.builders import WORKED_EXAMPLE_AT
 from tests.golden_files import GOLDEN
-from tests.guards.full_scenario import FULL_AT, FullStory, save_full_story
+from tests.guards.full_scenario import FULL_AT, FullScenario, save_full_scenario
 from tests.guards.recorded_responses import (
     TEMPLATES_FOLDER,
-    Answers,
+    RecordedResponses,
     asking,
     fix_settings,
     move_the_clock,
@@ -84,22 +84,22 @@ def test_every_template_is_rendered() -> None:
 @pytest.fixture
 def answers(
     request: pytest.FixtureRequest, db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Answers]:
+) -> Iterator[RecordedResponses]:
     """The answers of the story after which the test is called; they are compared when the test has ended."""
     fix_settings(monkeypatch)
-    stop_the_clock(monkeypatch, WORKED_AT)
+    stop_the_clock(monkeypatch, WORKED_EXAMPLE_AT)
     story = request.node.name.removeprefix("test_the_bytes_of_")
-    made = Answers(story, tmp_path)
+    made = RecordedResponses(story, tmp_path)
     with own_story(), made.recording_templates():
         yield made
 
 
 def test_the_bytes_of_the_full_story(
-    answers: Answers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    answers: RecordedResponses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every address, as everybody, with everything that is the matter with somebody."""
     move_the_clock(FULL_AT)
-    story = save_full_story()
+    story = save_full_scenario()
     people: dict[str, Person | None] = {
         FINANCE: story.finance,
         OWNER: story.owner,
@@ -131,7 +131,7 @@ def test_the_bytes_of_the_full_story(
     answers.assert_as_before()
 
 
-def _of(given: Any, story: FullStory) -> Mapping[str, Any]:
+def _of(given: Any, story: FullScenario) -> Mapping[str, Any]:
     found: Mapping[str, Any] = given(story) if callable(given) else given
     return found
 
@@ -161,7 +161,7 @@ def _rosa() -> Person:
     return rosa
 
 
-def test_the_bytes_of_the_plain_pages(answers: Answers) -> None:
+def test_the_bytes_of_the_plain_pages(answers: RecordedResponses) -> None:
     """The pages of errors, and the login with a message."""
     browser = Client(enforce_csrf_checks=True)
     answers.get(SIGNED_OUT, browser, "/nowhere")
@@ -171,10 +171,10 @@ def test_the_bytes_of_the_plain_pages(answers: Answers) -> None:
     answers.assert_as_before()
 
 
-def test_the_bytes_of_a_year(answers: Answers) -> None:
+def test_the_bytes_of_a_year(answers: RecordedResponses) -> None:
     """Twelve months with an April that was opened again; the alerts are raised and sent at the end."""
     move_the_clock(YEAR_AT)
-    save_a_year()
+    save_year_of_closes()
     finance = signed_in(_rosa())
     for name in ("scoreboard", "matrix", "calendar", "past_deadline", "wall"):
         for query in ("", "?month=2025-12", "?at=2026-03-04"):
@@ -190,7 +190,7 @@ def test_the_bytes_of_a_year(answers: Answers) -> None:
     answers.assert_as_before()
 
 
-def test_the_bytes_of_the_states(answers: Answers) -> None:
+def test_the_bytes_of_the_states(answers: RecordedResponses) -> None:
     """Every designed state of the board on the screens whose words depend on it."""
     for state in STATES:
         with own_story():
@@ -202,7 +202,7 @@ def test_the_bytes_of_the_states(answers: Answers) -> None:
     answers.assert_as_before()
 
 
-def test_the_bytes_of_entities(answers: Answers) -> None:
+def test_the_bytes_of_entities(answers: RecordedResponses) -> None:
     """The stories of one entity on its page."""
     for story, (code, _) in ENTITY_STORIES.items():
         if story in LONG_AND_ALIKE:

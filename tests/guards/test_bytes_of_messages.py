@@ -14,10 +14,16 @@ from alerts.channels.posts import compose_post as compose_post
 from alerts.mail.cases import DeliverableNotice
 from alerts.mail.compose import compose_mail
 from alerts.models import Delivery
-from tests.alerts.channels.destination_builders import save_place
+from tests.alerts.channels.destination_builders import save_destination
 from tests.alerts.mail import mail_scenarios
-from tests.builders import WORKED_AT
-from tests.guards.recorded_responses import Answers, fix_settings, move_the_clock, own_story, stop_the_clock
+from tests.builders import WORKED_EXAMPLE_AT
+from tests.guards.recorded_responses import (
+    RecordedResponses,
+    fix_settings,
+    move_the_clock,
+    own_story,
+    stop_the_clock,
+)
 
 ADDRESS = "https://hooks.slack.com/services/x"
 
@@ -26,15 +32,15 @@ ADDRESS = "https://hooks.slack.com/services/x"
 def test_the_bytes_of_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each mail as it goes to the mail server, and what each kind of destination is posted in its place."""
     fix_settings(monkeypatch)
-    stop_the_clock(monkeypatch, WORKED_AT)
-    answers = Answers("messages", tmp_path)
+    stop_the_clock(monkeypatch, WORKED_EXAMPLE_AT)
+    answers = RecordedResponses("messages", tmp_path)
 
     def compose_all(
         delivery: Delivery, items: Sequence[DeliverableNotice], as_of: datetime
     ) -> EmailMultiAlternatives:
         move_the_clock(as_of)
         for kind in ("teams", "slack", "webhook"):
-            place = save_place(kind, ADDRESS, name="Close team")
+            place = save_destination(kind, ADDRESS, name="Close team")
             post: Any = compose_post(Delivery(destination=place, channel=place.channel), items, as_of)
             answers.add(f"{name} {kind}", "post application/json", bytes(post.body))
             place.delete()

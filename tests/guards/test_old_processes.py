@@ -34,7 +34,7 @@ from tests.builders import CLOSED, MAY, OPEN
 from tests.closeboard.processes import PROJECT
 from tests.db_builders import PASSWORD
 from tests.faults.test_live_faults import Reader, Web
-from tests.guards.full_scenario import FullStory, save_full_story
+from tests.guards.full_scenario import FullScenario, save_full_scenario
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 OLD_REVISION = "ff77652"
@@ -113,7 +113,7 @@ class Writer(Reader):
 class Old:
     """The old code with the story that the new code has saved."""
 
-    story: FullStory
+    story: FullScenario
     code: Path
     env: dict[str, str]
     folder: Path
@@ -121,7 +121,7 @@ class Old:
 
 @pytest.fixture
 def old(old_code: Path, live_stack_env: dict[str, str], tmp_path: Path) -> Old:
-    story = save_full_story()
+    story = save_full_scenario()
     password = Argon2PasswordHasher().encode(
         PASSWORD, "x" * 16
     )  # as an old process knows it, whatever tests use

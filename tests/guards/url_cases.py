@@ -11,12 +11,12 @@ from alerts.routing.preferences import NotificationPreferences
 from closing.judging.notices import NoticeKind
 from entities.models import SavedView
 from periods.models import Remark
-from tests.guards.full_scenario import FullStory, destination_uid
+from tests.guards.full_scenario import FullScenario, destination_uid
 
 FINANCE, OWNER, ADMINISTRATOR = "finance", "owner", "administrator"
 SUPERUSER, WITHOUT_A_ROLE, SIGNED_OUT = "superuser", "without a role", "signed out"
 EVERYBODY = (FINANCE, OWNER, ADMINISTRATOR, WITHOUT_A_ROLE, SIGNED_OUT)
-Arguments = Mapping[str, object] | Callable[[FullStory], Mapping[str, object]]
+Arguments = Mapping[str, object] | Callable[[FullScenario], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Look:
 class Form:
     """What the first of `who` sends, and each other one of them as well."""
 
-    data: Mapping[str, Any] | Callable[[FullStory], Mapping[str, Any]]
+    data: Mapping[str, Any] | Callable[[FullScenario], Mapping[str, Any]]
     who: Sequence[str] = (FINANCE,)
     arguments: Arguments | None = None
 
@@ -68,19 +68,19 @@ OF_NOBODY: Arguments = {"uid": destination_uid("nothing")}
 OF_MAIL: Arguments = {"key": "20260617-094600-1-1"}
 
 
-def of_view(story: FullStory) -> Mapping[str, object]:
+def of_view(story: FullScenario) -> Mapping[str, object]:
     return {"view_id": SavedView.objects.get(person=story.finance, name="Late ones").pk}
 
 
-def of_token(story: FullStory) -> Mapping[str, object]:
+def of_token(story: FullScenario) -> Mapping[str, object]:
     return {"token": unsubscribe_token(story.finance, [NoticeKind.LATE, NoticeKind.STALE])}
 
 
-def of_before(story: FullStory) -> Mapping[str, object]:
+def of_before(story: FullScenario) -> Mapping[str, object]:
     return {"token": NotificationPreferences().token(story.finance)}
 
 
-def of_note(**data: str) -> Callable[[FullStory], Mapping[str, Any]]:
+def of_note(**data: str) -> Callable[[FullScenario], Mapping[str, Any]]:
     """A form about the standing note of EU DTC BV."""
     return lambda _: (
         {"kind": "note", "replaces": str(Remark.objects.filter(text__contains="IC with").get().pk)} | data

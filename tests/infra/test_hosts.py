@@ -9,7 +9,7 @@ import pytest
 
 from infra.hosts import ForbiddenAddress, HostAllowlist, is_public, parse_url
 from infra.outbound.errors import AccessRefused, ServerUnavailable
-from tests.connectors.simulator_sources import MAY, sockets_opened, source, wanted
+from tests.connectors.simulator_sources import MAY, company_refs, sockets_opened, source
 
 REAL_HOSTS = ("login.microsoftonline.com", "*.operations.dynamics.com", "api.businesscentral.dynamics.com")
 
@@ -121,19 +121,19 @@ def test_hostile_connections_open_no_socket_and_ask_no_token(kind: str) -> None:
         for url in HOSTILE:
             with pytest.raises(AccessRefused):
                 source(kind, url, authority=f"https://{REAL_HOSTS[0]}", allowed_hosts=REAL_HOSTS).read(
-                    wanted(kind), MAY
+                    company_refs(kind), MAY
                 )
             with pytest.raises(AccessRefused):
                 source(
                     kind, "https://contoso.operations.dynamics.com", authority=url, allowed_hosts=REAL_HOSTS
-                ).read(wanted(kind), MAY)
+                ).read(company_refs(kind), MAY)
     assert opened == []
 
 
 def test_without_allowed_hosts_nothing_is_contacted() -> None:
     with sockets_opened() as opened, pytest.raises(AccessRefused, match="allowed hosts"):
         source("finops", "https://contoso.operations.dynamics.com", allowed_hosts=()).read(
-            wanted("finops"), MAY
+            company_refs("finops"), MAY
         )
     assert opened == []
 
@@ -142,7 +142,7 @@ def test_a_name_that_leads_into_our_own_network_is_looked_up_but_never_connected
     own_name = socket.gethostname().lower()
     with sockets_opened() as opened, pytest.raises((AccessRefused, ServerUnavailable)):
         source("finops", f"https://{own_name}", allowed_hosts=(own_name,), budget_seconds=2).read(
-            wanted("finops"), MAY
+            company_refs("finops"), MAY
         )
     assert not [event for event in opened if event.startswith("socket.connect")]
 

@@ -30,8 +30,8 @@ from periods.remarks import (
 )
 from tests.builders import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.databases import copy_database, drop_database, in_use, maintenance
-from tests.db_builders import Meridian, person, save_group
-from tests.sample_entities import WIDER_CAST
+from tests.db_builders import SampleGroup, save_person, save_sample_group
+from tests.sample_entities import TWELVE_ENTITIES
 
 APRIL = date(2026, 4, 1)
 DAYS = {APRIL: DateSpan(date(2026, 4, 1), date(2026, 4, 30)), MAY: MAY_DAYS}
@@ -54,18 +54,18 @@ def own_copy(template: str) -> Iterator[None]:
 
 
 @dataclass
-class World:
+class ChangingGroup:
     """Meridian with two connections, people who speak, and a clock that only moves forward."""
 
     now: datetime = field(default_factory=lambda: utc("2026-06-08 09:00"))
 
     def __post_init__(self) -> None:
-        self.group: Meridian = save_group(WIDER_CAST[:8])
+        self.group: SampleGroup = save_sample_group(TWELVE_ENTITIES[:8])
         self.codes = list(self.group.entities)
         self.other = Connection.objects.create(
             name="lowlands", kind="business_central", base_url="https://bc.test", tenant="l", client_id="x"
         )
-        self.speakers = [person(), person("uma@meridian.test", "Uma Reyes")]
+        self.speakers = [save_person(), save_person("uma@meridian.test", "Uma Reyes")]
         self.said: dict[str, NativePeriodFacts] = dict.fromkeys(self.codes, OPEN)
         self.april: dict[str, NativePeriodFacts] = dict.fromkeys(self.codes, CLOSED)
         self.read({}, APRIL)

@@ -24,7 +24,7 @@ def groups() -> dict[str, Group]:
     return made
 
 
-def meridian() -> Group:
+def top_group() -> Group:
     """The group at the top."""
     return Group.objects.get(code="MERIDIAN")
 
@@ -36,7 +36,7 @@ def calendar(code: str, name: str, country: str = "", subdivision: str = "") -> 
     )[0]
 
 
-def entity(who: sample_entities.Who, group: Group, **fields: Any) -> LegalEntity:
+def entity(who: sample_entities.SampleEntity, group: Group, **fields: Any) -> LegalEntity:
     """A legal entity of the story on its country's calendar."""
     places = {
         "GB": ("ENGLAND", "England", "GB", "ENG"),
@@ -51,10 +51,10 @@ def entity(who: sample_entities.Who, group: Group, **fields: Any) -> LegalEntity
     )
 
 
-def cast_in_place() -> dict[str, LegalEntity]:
+def save_four_entities() -> dict[str, LegalEntity]:
     """The four entities of the worked example, by code."""
     standing = groups()
-    return {who.code: entity(who, standing[who.group]) for who in sample_entities.CAST}
+    return {who.code: entity(who, standing[who.group]) for who in sample_entities.FOUR_ENTITIES}
 
 
 def policy(of: Group | LegalEntity, *, set_at: datetime = LONG_AGO, **words: Any) -> PolicyVersion:

@@ -14,14 +14,14 @@ from periods.models import SyncAttempt
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
 from periods.recording.store import RecordingResult, record_readings
 from tests.builders import CLOSED, MAY_DAYS, OPEN, utc
-from tests.periods.model_builders import cast_in_place, meridian, policy, workday
+from tests.periods.model_builders import policy, save_four_entities, top_group, workday
 
 SPAN = DateSpan(date(2026, 1, 1), date(2026, 12, 31))
 APRIL_DAYS = DateSpan(date(2026, 4, 1), date(2026, 4, 30))
 LEASE = timedelta(minutes=3)
 
 
-def connected_cast() -> tuple[Connection, dict[str, LegalEntity]]:
+def connect_four_entities() -> tuple[Connection, dict[str, LegalEntity]]:
     """The cast in one Finance & Operations connection, due on the 6th working day counted from day zero."""
     source = Connection.objects.create(
         name="meridian-finops",
@@ -30,11 +30,11 @@ def connected_cast() -> tuple[Connection, dict[str, LegalEntity]]:
         tenant="meridian",
         client_id="x",
     )
-    entities = cast_in_place()
+    entities = save_four_entities()
     for entity in entities.values():
         entity.connection, entity.erp_id = source, entity.code.lower()
         entity.save()
-    policy(meridian(), **workday(6, 0))
+    policy(top_group(), **workday(6, 0))
     return source, entities
 
 
@@ -47,7 +47,7 @@ def reading(
     return PeriodReading(code.lower(), key, "Fiscal", str(span.last.year), name, span, type, facts)
 
 
-def harvest(
+def read_result(
     said: Mapping[str, NativePeriodFacts], *gaps: ReadGap, april: NativePeriodFacts = CLOSED
 ) -> ReadResult:
     """What each company's May came to, with an April beside it."""
@@ -82,9 +82,9 @@ def read(
     source: Connection, at: str | datetime, said: Mapping[str, NativePeriodFacts] | ReadResult
 ) -> RecordingResult:
     """One whole read at a moment."""
-    return record(begin(source, at), said if isinstance(said, ReadResult) else harvest(said))
+    return record(begin(source, at), said if isinstance(said, ReadResult) else read_result(said))
 
 
-def everybody(**other: FinopsFacts) -> dict[str, NativePeriodFacts]:
+def facts_of_all(**other: FinopsFacts) -> dict[str, NativePeriodFacts]:
     """All four companies open but for those named."""
     return {code: other.get(code, OPEN) for code in ("UKHC", "UKRT", "USRT", "NLDT")}

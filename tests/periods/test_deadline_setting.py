@@ -15,12 +15,12 @@ from tests import sample_entities
 from tests.builders import utc
 from tests.periods.model_builders import (
     calendar,
-    cast_in_place,
     in_force,
-    meridian,
     months,
     period,
     policy,
+    save_four_entities,
+    top_group,
     workday,
 )
 
@@ -32,8 +32,8 @@ FIRST_READ = utc("2026-06-01 12:00")
 @pytest.fixture
 def entities() -> dict[str, LegalEntity]:
     """The cast under one policy: the 6th working day, counted from day zero."""
-    made = cast_in_place()
-    policy(meridian(), **workday(6, 0))
+    made = save_four_entities()
+    policy(top_group(), **workday(6, 0))
     return made
 
 
@@ -49,7 +49,7 @@ def test_the_worked_example(entities: dict[str, LegalEntity]) -> None:
     agree(entities["USRT"], date(2026, 6, 11), datetime(2026, 11, 20, tzinfo=UTC))
     may = {code: months(one, MAY, MAY)[0] for code, one in entities.items()}
     assert set_deadlines(None, FIRST_READ) == DeadlinesResult(4, [])
-    for who in sample_entities.CAST:
+    for who in sample_entities.FOUR_ENTITIES:
         row = in_force(may[who.code])
         assert (row.due_on.isoformat(), row.label, row.explanation) == (
             who.due_on,
@@ -59,7 +59,7 @@ def test_the_worked_example(entities: dict[str, LegalEntity]) -> None:
         assert (row.zone, row.cut_off, row.set_at) == (who.zone, None, FIRST_READ)
     assert in_force(may["USRT"]).agreed_date is not None
     assert in_force(may["USRT"]).policy_version is None
-    assert in_force(may["NLDT"]).policy_version == meridian().policy.versions.get()
+    assert in_force(may["NLDT"]).policy_version == top_group().policy.versions.get()
 
 
 def test_a_second_run_writes_nothing(entities: dict[str, LegalEntity]) -> None:
@@ -81,7 +81,7 @@ def test_only_the_entities_asked_for_and_only_operating_periods(entities: dict[s
 def test_a_changed_policy_moves_what_is_not_past(entities: dict[str, LegalEntity]) -> None:
     april, may, june = months(entities["UKHC"], date(2026, 4, 1), JUNE)
     set_deadlines(None, FIRST_READ)
-    newer = policy(meridian(), **workday(8, 0), set_at=utc("2026-06-04 09:00"))
+    newer = policy(top_group(), **workday(8, 0), set_at=utc("2026-06-04 09:00"))
     assert set_deadlines(None, utc("2026-06-04 09:00")).rows == 2
     assert in_force(april).due_on == date(2026, 5, 12)  # past by then: it stays
     assert in_force(may).due_on == date(2026, 6, 11)
@@ -92,7 +92,7 @@ def test_a_changed_policy_moves_what_is_not_past(entities: dict[str, LegalEntity
 
 
 def test_past_is_past_at_the_cut_off_in_the_entity_s_zone(entities: dict[str, LegalEntity]) -> None:
-    top = meridian()
+    top = top_group()
     policy(top, **workday(6, 0, cut_off=time(18)))
     [may] = months(entities["USRT"], MAY, MAY)
     set_deadlines(None, FIRST_READ)
@@ -105,7 +105,7 @@ def test_past_is_past_at_the_cut_off_in_the_entity_s_zone(entities: dict[str, Le
 def test_a_wording_that_comes_to_the_same_deadline_sets_none(entities: dict[str, LegalEntity]) -> None:
     months(entities["UKHC"], MAY, JULY)
     set_deadlines(None, FIRST_READ)
-    policy(meridian(), **workday(6, 0), alert_after_days=3)
+    policy(top_group(), **workday(6, 0), alert_after_days=3)
     assert set_deadlines(None, FIRST_READ + timedelta(days=1)).rows == 0
 
 
@@ -144,14 +144,14 @@ def test_period_dates_edited_in_the_erp_give_a_new_deadline(entities: dict[str, 
 def test_what_was_set_later_stays_and_one_moment_sets_once(entities: dict[str, LegalEntity]) -> None:
     [july] = months(entities["UKHC"], JULY, JULY)
     set_deadlines(None, FIRST_READ)
-    policy(meridian(), **workday(8))
+    policy(top_group(), **workday(8))
     assert set_deadlines(None, FIRST_READ).rows == 0
     assert set_deadlines(None, FIRST_READ - timedelta(days=1)).rows == 0
     assert in_force(july).label == "WD6"
 
 
 def test_quarter_and_year_ends_by_the_entity_s_own_year(entities: dict[str, LegalEntity]) -> None:
-    policy(meridian(), **workday(6, n_quarter_end=8, n_year_end=10))
+    policy(top_group(), **workday(6, n_quarter_end=8, n_year_end=10))
     ukhc = entities["UKHC"]
     LegalEntity.objects.filter(id=ukhc.id).update(year_end_month=4)
     made = months(ukhc, date(2026, 4, 1), JULY)
@@ -161,7 +161,7 @@ def test_quarter_and_year_ends_by_the_entity_s_own_year(entities: dict[str, Lega
 
 
 def test_no_rule_no_deadline(entities: dict[str, LegalEntity]) -> None:
-    meridian().policy.delete()
+    top_group().policy.delete()
     months(entities["UKHC"], MAY, MAY)
     assert set_deadlines(None, FIRST_READ) == DeadlinesResult(0, [])
 

@@ -14,7 +14,7 @@ from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, WorkdayR
 from closing.judging.standing import JudgingPolicy, LatenessUnit
 from entities.models import LegalEntity
 from periods.policies import NO_POLICY, EffectivePolicy, PolicyFields, combine_policies, effective_policies
-from tests.periods.model_builders import cast_in_place, meridian, policy, workday
+from tests.periods.model_builders import policy, save_four_entities, top_group, workday
 
 
 def in_force(*entities: LegalEntity, as_of: datetime | None = None) -> list[EffectivePolicy]:
@@ -24,16 +24,16 @@ def in_force(*entities: LegalEntity, as_of: datetime | None = None) -> list[Effe
 
 @pytest.mark.django_db
 def test_where_nobody_says_anything() -> None:
-    [ukhc] = in_force(cast_in_place()["UKHC"])
+    [ukhc] = in_force(save_four_entities()["UKHC"])
     assert ukhc == NO_POLICY
     assert (ukhc.rule, ukhc.judging) == (None, JudgingPolicy(5, LatenessUnit.CALENDAR_DAYS, False))
 
 
 @pytest.mark.django_db
 def test_entity_over_group_over_parent_group() -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     ukhc, usrt, nldt = cast["UKHC"], cast["USRT"], cast["NLDT"]
-    top = policy(meridian(), **workday(6, 0, n_year_end=10, cut_off=time(18)), alert_after_days=4)
+    top = policy(top_group(), **workday(6, 0, n_year_end=10, cut_off=time(18)), alert_after_days=4)
     policy(usrt.group, lateness_unit="working_days", ledger_restricted_means_on_hold=True)
     own = policy(nldt, rule="day_of_month", n=15, on_hold_counts_as_closed=True)
 
@@ -57,7 +57,7 @@ def test_entity_over_group_over_parent_group() -> None:
 
 @pytest.mark.django_db
 def test_the_newest_version_counts_and_a_past_moment_sees_its_own() -> None:
-    [ukhc, *_] = cast_in_place().values()
+    [ukhc, *_] = save_four_entities().values()
     policy(ukhc.group, set_at=datetime(2026, 3, 1, tzinfo=UTC), **workday(6))
     policy(ukhc.group, set_at=datetime(2026, 5, 1, tzinfo=UTC), rule="calendar_day", n=10)
     assert [one.rule for one in in_force(ukhc)] == [CalendarDayRule(10)]
@@ -67,7 +67,7 @@ def test_the_newest_version_counts_and_a_past_moment_sees_its_own() -> None:
 
 @pytest.mark.django_db
 def test_one_query_however_many(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    cast = cast_in_place()
+    cast = save_four_entities()
     for one in cast.values():
         policy(one, alert_after_days=3)
     with django_assert_num_queries(1):

@@ -25,24 +25,24 @@ from periods.remarks import (
     withdraw_note,
 )
 from periods.snapshot.take import take_snapshot
-from tests.builders import CLOSED, MAY, OPEN, WORKED_AT, utc
-from tests.db_builders import Meridian, person, play_the_worked_example, save_group
+from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT, utc
+from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
 
 pytestmark = pytest.mark.django_db
-LATER = WORKED_AT + timedelta(hours=1)
+LATER = WORKED_EXAMPLE_AT + timedelta(hours=1)
 
 
 @pytest.fixture
-def meridian() -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
+def meridian() -> SampleGroup:
+    group = save_sample_group()
+    record_worked_example(group)
     return group
 
 
 @pytest.fixture
-def rosa(meridian: Meridian) -> Person:
+def rosa(meridian: SampleGroup) -> Person:
     """Group finance."""
-    return person()
+    return save_person()
 
 
 def row(code: str = "NLDT", at: str = "2026-06-12 14:00") -> Row:
@@ -52,7 +52,7 @@ def row(code: str = "NLDT", at: str = "2026-06-12 14:00") -> Row:
 def somebody(
     email: str, role: Membership.Role, *, group: str | None = None, entity: str | None = None
 ) -> Person:
-    who = person(email, email.split("@", maxsplit=1)[0].title(), group=group, role=role)
+    who = save_person(email, email.split("@", maxsplit=1)[0].title(), group=group, role=role)
     if entity is not None:
         Membership.objects.create(person=who, role=role, entity=LegalEntity.objects.get(code=entity))
     return who
@@ -62,7 +62,7 @@ def somebody(
 
 
 def test_a_note_is_edited_and_withdrawn_by_saying_so(rosa: Person) -> None:
-    note = add_note(rosa, "NLDT", MAY, " Bank file missing.\r\nAsked ING. ", WORKED_AT)
+    note = add_note(rosa, "NLDT", MAY, " Bank file missing.\r\nAsked ING. ", WORKED_EXAMPLE_AT)
     assert note.text == "Bank file missing.\nAsked ING."
     assert row().remarks.notes == 1
     newer = edit_note(rosa, "NLDT", note.pk, "Bank file is in.", LATER)
@@ -78,7 +78,7 @@ def test_a_note_is_edited_and_withdrawn_by_saying_so(rosa: Person) -> None:
 
 
 def test_the_newest_reason_date_and_acknowledgement_stand(rosa: Person) -> None:
-    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_AT)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_EXAMPLE_AT)
     set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 18), "IC balance open", LATER)
     set_overdue_reason(rosa, "NLDT", MAY, "bank_or_statement_missing", "ING", LATER)
     acknowledge(rosa, "NLDT", MAY, "Sanne is on it", LATER)
@@ -99,7 +99,7 @@ def test_the_newest_reason_date_and_acknowledgement_stand(rosa: Person) -> None:
 
 
 def test_a_past_moment_knows_only_what_had_been_said_by_then(rosa: Person) -> None:
-    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_AT)
+    set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_EXAMPLE_AT)
     set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 18), "", LATER)
     assert row(at="2026-06-12 11:59").remarks.expected_on is None
     assert row(at="2026-06-12 12:30").remarks.expected_on == date(2026, 6, 15)
@@ -111,17 +111,19 @@ def test_a_remark_is_news_to_who_watches(rosa: Person) -> None:
         return board_fingerprint(take_snapshot(LegalEntity.objects.all(), MAY, LATER))
 
     before = version()
-    add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_AT)
+    add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT)
     assert version() != before
     assert version() == version()
 
 
 def test_a_second_click_says_nothing_twice(rosa: Person) -> None:
-    first = add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_AT)
-    again = add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_AT + timedelta(seconds=1))
+    first = add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT)
+    again = add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT + timedelta(seconds=1))
     assert again == first
-    assert add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_AT + timedelta(minutes=5)) != first
-    assert add_note(rosa, "USRT", MAY, "Bank file missing.", WORKED_AT) != first
+    assert (
+        add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT + timedelta(minutes=5)) != first
+    )
+    assert add_note(rosa, "USRT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT) != first
 
 
 # --- where a reason is asked for ----------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def test_a_policy_may_ask_for_the_reason(rosa: Person) -> None:
         "NLDT": True,
     }
     assert not row(at="2026-06-09 15:00").reason_missing  # not late yet
-    set_overdue_reason(rosa, "NLDT", MAY, "people_away", "", WORKED_AT)
+    set_overdue_reason(rosa, "NLDT", MAY, "people_away", "", WORKED_EXAMPLE_AT)
     assert not row().reason_missing
     assert row("USRT").reason_missing
 
@@ -159,16 +161,16 @@ def test_a_policy_may_ask_for_the_reason(rosa: Person) -> None:
     ],
 )
 def test_who_may_say_something(
-    meridian: Meridian, role: Membership.Role, where: dict[str, str], may: bool
+    meridian: SampleGroup, role: Membership.Role, where: dict[str, str], may: bool
 ) -> None:
     who = somebody("kim@meridian.test", role, **where)
-    rosas = add_note(person(), "NLDT", MAY, "Rosa's", WORKED_AT)
+    rosas = add_note(save_person(), "NLDT", MAY, "Rosa's", WORKED_EXAMPLE_AT)
     verbs: tuple[Callable[[], Remark], ...] = (
-        lambda: add_note(who, "NLDT", MAY, "Bank file missing.", WORKED_AT),
-        lambda: set_overdue_reason(who, "NLDT", MAY, "erp_problem", "", WORKED_AT),
-        lambda: set_expected_close(who, "NLDT", MAY, date(2026, 6, 18), "", WORKED_AT),
-        lambda: acknowledge(who, "NLDT", MAY, "", WORKED_AT),
-        lambda: withdraw_note(who, "NLDT", rosas.pk, WORKED_AT),
+        lambda: add_note(who, "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT),
+        lambda: set_overdue_reason(who, "NLDT", MAY, "erp_problem", "", WORKED_EXAMPLE_AT),
+        lambda: set_expected_close(who, "NLDT", MAY, date(2026, 6, 18), "", WORKED_EXAMPLE_AT),
+        lambda: acknowledge(who, "NLDT", MAY, "", WORKED_EXAMPLE_AT),
+        lambda: withdraw_note(who, "NLDT", rosas.pk, WORKED_EXAMPLE_AT),
     )
     for say in verbs:
         if may:
@@ -179,23 +181,23 @@ def test_who_may_say_something(
     assert Remark.objects.count() == (6 if may else 1)
 
 
-def test_who_works_elsewhere_does_not_even_learn_that_the_entity_exists(meridian: Meridian) -> None:
+def test_who_works_elsewhere_does_not_even_learn_that_the_entity_exists(meridian: SampleGroup) -> None:
     uma = somebody("uma@meridian.test", Membership.Role.FINANCE, group="UK")
-    note = add_note(person(), "NLDT", MAY, "Bank file missing.", WORKED_AT)
+    note = add_note(save_person(), "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT)
     foreign: tuple[Callable[[], Remark], ...] = (
-        lambda: add_note(uma, "NLDT", MAY, "x", WORKED_AT),
-        lambda: edit_note(uma, "NLDT", note.pk, "x", WORKED_AT),
-        lambda: add_note(uma, "NOSUCH", MAY, "x", WORKED_AT),
+        lambda: add_note(uma, "NLDT", MAY, "x", WORKED_EXAMPLE_AT),
+        lambda: edit_note(uma, "NLDT", note.pk, "x", WORKED_EXAMPLE_AT),
+        lambda: add_note(uma, "NOSUCH", MAY, "x", WORKED_EXAMPLE_AT),
     )
     for say in foreign:
         with pytest.raises(LegalEntity.DoesNotExist):
             say()
     with pytest.raises(InvalidRemark, match="no such note"):  # nor can it be reached through one's own entity
-        withdraw_note(uma, "UKHC", note.pk, WORKED_AT)
+        withdraw_note(uma, "UKHC", note.pk, WORKED_EXAMPLE_AT)
 
 
 def test_words_are_edited_only_by_who_said_them(rosa: Person) -> None:
-    note = add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_AT)
+    note = add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT)
     kim = somebody("kim@meridian.test", Membership.Role.FINANCE, group="EUROPE")
     with pytest.raises(InvalidRemark, match="Only Rosa Bell can edit this note"):
         edit_note(kim, "NLDT", note.pk, "All fine.", LATER)
@@ -217,7 +219,7 @@ def test_words_are_edited_only_by_who_said_them(rosa: Person) -> None:
 )
 def test_a_day_that_cannot_be_meant(rosa: Person, on: date | None, words: str) -> None:
     with pytest.raises(InvalidRemark, match=words) as refused:
-        set_expected_close(rosa, "NLDT", MAY, on, "", WORKED_AT)
+        set_expected_close(rosa, "NLDT", MAY, on, "", WORKED_EXAMPLE_AT)
     assert refused.value.field == "expected_on"
 
 
@@ -231,19 +233,28 @@ def test_days_are_those_of_the_entity(rosa: Person) -> None:
 
 def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
     senseless: tuple[tuple[Callable[[], Remark], str], ...] = (
-        (lambda: set_expected_close(rosa, "UKHC", MAY, date(2026, 6, 15), "", WORKED_AT), "closed already"),
-        (lambda: set_overdue_reason(rosa, "UKHC", MAY, "erp_problem", "", WORKED_AT), "closed on time"),
-        (lambda: acknowledge(rosa, "UKHC", MAY, "", WORKED_AT), "not past its deadline"),
+        (
+            lambda: set_expected_close(rosa, "UKHC", MAY, date(2026, 6, 15), "", WORKED_EXAMPLE_AT),
+            "closed already",
+        ),
+        (
+            lambda: set_overdue_reason(rosa, "UKHC", MAY, "erp_problem", "", WORKED_EXAMPLE_AT),
+            "closed on time",
+        ),
+        (lambda: acknowledge(rosa, "UKHC", MAY, "", WORKED_EXAMPLE_AT), "not past its deadline"),
         (
             lambda: set_overdue_reason(rosa, "NLDT", MAY, "erp_problem", "", utc("2026-06-09 12:00")),
             "not overdue: the deadline is Tue 9 June 2026",
         ),
-        (lambda: set_overdue_reason(rosa, "NLDT", MAY, "mood", "", WORKED_AT), "from the list"),
-        (lambda: set_overdue_reason(rosa, "NLDT", MAY, "other", " ", WORKED_AT), "what the other reason is"),
-        (lambda: add_note(rosa, "NLDT", MAY, " \n", WORKED_AT), "Write the note first"),
-        (lambda: add_note(rosa, "NLDT", MAY, "x" * 2001, WORKED_AT), "2001 letters long"),
+        (lambda: set_overdue_reason(rosa, "NLDT", MAY, "mood", "", WORKED_EXAMPLE_AT), "from the list"),
         (
-            lambda: add_note(rosa, "NLDT", date(2026, 4, 1), "x", WORKED_AT),
+            lambda: set_overdue_reason(rosa, "NLDT", MAY, "other", " ", WORKED_EXAMPLE_AT),
+            "what the other reason is",
+        ),
+        (lambda: add_note(rosa, "NLDT", MAY, " \n", WORKED_EXAMPLE_AT), "Write the note first"),
+        (lambda: add_note(rosa, "NLDT", MAY, "x" * 2001, WORKED_EXAMPLE_AT), "2001 letters long"),
+        (
+            lambda: add_note(rosa, "NLDT", date(2026, 4, 1), "x", WORKED_EXAMPLE_AT),
             "No period of EU DTC BV for April",
         ),
     )
@@ -251,11 +262,11 @@ def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
         with pytest.raises(InvalidRemark, match=words):
             say()
     assert not Remark.objects.exists()
-    assert add_note(rosa, "NLDT", MAY, "x" * 2000, WORKED_AT)
+    assert add_note(rosa, "NLDT", MAY, "x" * 2000, WORKED_EXAMPLE_AT)
 
 
 def test_a_reason_can_still_be_given_when_the_late_period_has_closed(
-    rosa: Person, meridian: Meridian
+    rosa: Person, meridian: SampleGroup
 ) -> None:
     meridian.read("2026-06-15 12:00", dict.fromkeys(meridian.entities, CLOSED))
     set_overdue_reason(rosa, "NLDT", MAY, "late_invoices", "", utc("2026-06-15 12:05"))
@@ -279,9 +290,11 @@ def test_every_reason_has_words() -> None:
     ],
 )
 def test_nothing_that_was_said_is_ever_rewritten(statement: str) -> None:
-    save_group().read("2026-06-12 11:58", {"NLDT": OPEN})
+    save_sample_group().read("2026-06-12 11:58", {"NLDT": OPEN})
     period = FiscalPeriod.objects.get(entity__code="NLDT")
-    Remark.objects.create(period=period, kind="note", text="Bank file missing.", by=person(), at=WORKED_AT)
+    Remark.objects.create(
+        period=period, kind="note", text="Bank file missing.", by=save_person(), at=WORKED_EXAMPLE_AT
+    )
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # TRUNCATE would stumble over pending checks first
         with pytest.raises(Error, match="remarks are never updated or deleted"), transaction.atomic():
@@ -303,14 +316,14 @@ def test_nothing_that_was_said_is_ever_rewritten(statement: str) -> None:
 def test_the_table_takes_no_nonsense(rosa: Person, wrong: dict[str, object]) -> None:
     period = FiscalPeriod.objects.get(entity__code="NLDT")
     with pytest.raises(Error), transaction.atomic():
-        Remark.objects.create(period=period, by=rosa, at=WORKED_AT, **wrong)
+        Remark.objects.create(period=period, by=rosa, at=WORKED_EXAMPLE_AT, **wrong)
 
 
 def test_remarks_cost_one_query_however_many(rosa: Person) -> None:
     with CaptureQueriesContext(connection) as without:
         take_snapshot(LegalEntity.objects.all(), MAY, LATER)
     for number in range(30):
-        add_note(rosa, "NLDT", MAY, f"Note {number}", WORKED_AT)
+        add_note(rosa, "NLDT", MAY, f"Note {number}", WORKED_EXAMPLE_AT)
     with CaptureQueriesContext(connection) as with_many:
         board = take_snapshot(LegalEntity.objects.all(), MAY, LATER)
     assert len(with_many) == len(without)

@@ -22,7 +22,7 @@ PATHS = {
 EVERY_KIND = tuple(kind.value for kind in NoticeKind)
 
 
-def save_place(
+def save_destination(
     kind: str,
     sink: HttpSink | str,
     group: str = "MERIDIAN",

@@ -23,12 +23,24 @@ from alerts.outbox.sending import send_due_mails, send_due_posts
 from alerts.routing.router import route_to_destinations
 from closing.judging.notices import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
-from tests.alerts.channels.destination_builders import SECRET, save_place
-from tests.alerts.evaluations import ALL_CLOSED, raised, save_watched_group, watched
+from tests.alerts.channels.destination_builders import SECRET, save_destination
+from tests.alerts.evaluations import (
+    ALL_CLOSED,
+    evaluate_and_list_notices,
+    save_evaluation_span,
+    save_group_with_recipients,
+)
 from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 from tests.faults.http_sink import Arrival, HttpSink, Reply
-from tests.faults.outbox_helpers import late_span, let_pass, put_due, raise_notice, save_late_group, send_to
+from tests.faults.outbox_helpers import (
+    age_outbox,
+    late_span,
+    raise_notice,
+    save_due_messages,
+    save_late_group,
+    send_to,
+)
 from tests.faults.smtp_sink import Sink
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +55,7 @@ def sink() -> Iterator[HttpSink]:
 
 
 @pytest.fixture
-def group() -> Meridian:
+def group() -> SampleGroup:
     return save_late_group()
 
 
@@ -51,7 +63,7 @@ def posted(**more: Any) -> int:
     return send_due_posts(timezone.now(), **more)
 
 
-def tell(group: Meridian, code: str = "NLDT", kind: NoticeKind = NoticeKind.ALERT) -> Notice:
+def tell(group: SampleGroup, code: str = "NLDT", kind: NoticeKind = NoticeKind.ALERT) -> Notice:
     notice = raise_notice(group, code, kind)
     route_to_destinations([notice], timezone.now())
     return notice
@@ -66,9 +78,9 @@ def only() -> Delivery:
 
 @KINDS
 @pytest.mark.parametrize("status", [200, 202, 204])
-def test_what_is_taken_is_sent_once(sink: HttpSink, group: Meridian, kind: str, status: int) -> None:
+def test_what_is_taken_is_sent_once(sink: HttpSink, group: SampleGroup, kind: str, status: int) -> None:
     """G5: any 2xx is taken; Teams says 202, Slack "ok" in plain text."""
-    save_place(kind, sink)
+    save_destination(kind, sink)
     tell(group)
     sink.judge = lambda _: Reply(status, b"" if status == 204 else b"ok", {"Content-Type": "text/html"})
     assert posted() == 1
@@ -79,9 +91,9 @@ def test_what_is_taken_is_sent_once(sink: HttpSink, group: Meridian, kind: str, 
 
 @KINDS
 def test_g1_what_may_go_later_is_tried_again_and_no_sooner_than_asked(
-    sink: HttpSink, group: Meridian, kind: str
+    sink: HttpSink, group: SampleGroup, kind: str
 ) -> None:
-    place = save_place(kind, sink)
+    place = save_destination(kind, sink)
     tell(group)
     sink.judge = lambda _: Reply(429, headers={"Retry-After": "300"})
     assert posted() == 0
@@ -89,10 +101,10 @@ def test_g1_what_may_go_later_is_tried_again_and_no_sooner_than_asked(
     assert timedelta(seconds=295) < waits <= timedelta(seconds=300)
     assert (only().state, only().attempts) == ("waiting", 1)
     assert Channel.objects.get().name == place.channel
-    let_pass(timedelta(seconds=290))
+    age_outbox(timedelta(seconds=290))
     assert posted() == 0
     assert len(sink.seen) == 1
-    let_pass(timedelta(seconds=11))
+    age_outbox(timedelta(seconds=11))
     sink.judge = lambda _: Reply(200)
     assert posted() == 1
     assert (Channel.objects.get().words, Channel.objects.get().paused_until) == ("", None)
@@ -101,9 +113,9 @@ def test_g1_what_may_go_later_is_tried_again_and_no_sooner_than_asked(
 @KINDS
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503])
 def test_a_server_in_trouble_is_tried_again_in_a_minute(
-    sink: HttpSink, group: Meridian, kind: str, status: int
+    sink: HttpSink, group: SampleGroup, kind: str, status: int
 ) -> None:
-    save_place(kind, sink)
+    save_destination(kind, sink)
     tell(group)
     sink.judge = lambda _: Reply(status)
     posted()
@@ -115,9 +127,9 @@ def test_a_server_in_trouble_is_tried_again_in_a_minute(
 @KINDS
 @pytest.mark.parametrize("status", [404, 503])
 def test_trouble_belongs_to_the_destination_of_the_message_whatever_its_channel_is_called(
-    sink: HttpSink, group: Meridian, kind: str, status: int
+    sink: HttpSink, group: SampleGroup, kind: str, status: int
 ) -> None:
-    place = save_place(kind, sink)
+    place = save_destination(kind, sink)
     tell(group)
     Delivery.objects.update(channel="treasury")
     sink.judge = lambda _: Reply(status)
@@ -126,8 +138,8 @@ def test_trouble_belongs_to_the_destination_of_the_message_whatever_its_channel_
     assert (trouble.channel, trouble.destination) == ("treasury", place)
 
 
-def test_a_longer_wait_than_a_quarter_of_an_hour_is_not_kept(sink: HttpSink, group: Meridian) -> None:
-    save_place("slack", sink)
+def test_a_longer_wait_than_a_quarter_of_an_hour_is_not_kept(sink: HttpSink, group: SampleGroup) -> None:
+    save_destination("slack", sink)
     tell(group)
     sink.judge = lambda _: Reply(429, headers={"Retry-After": "86400"})
     posted()
@@ -137,10 +149,10 @@ def test_a_longer_wait_than_a_quarter_of_an_hour_is_not_kept(sink: HttpSink, gro
 @KINDS
 @pytest.mark.parametrize("status", GIVEN_UP)
 def test_g2_a_destination_that_does_not_want_us_pauses_and_nothing_is_lost(
-    sink: HttpSink, group: Meridian, kind: str, status: int
+    sink: HttpSink, group: SampleGroup, kind: str, status: int
 ) -> None:
     """404, 410, 401, 403 and redirects: no try of the message, words for who looks, told once, works again."""
-    place = save_place(kind, sink)
+    place = save_destination(kind, sink)
     tell(group)
     elsewhere = {"Location": sink.url("/elsewhere")}
     sink.judge = lambda _: Reply(status, b"no_service", elsewhere if status == 302 else {})
@@ -153,7 +165,7 @@ def test_g2_a_destination_that_does_not_want_us_pauses_and_nothing_is_lost(
     assert channel.name == place.channel
     assert str(status) in channel.words
     assert Trouble.objects.get().refused
-    let_pass(channel_state.PAUSE)
+    age_outbox(channel_state.PAUSE)
     sink.judge = lambda _: Reply(200)
     assert posted() == 1
     assert Trouble.objects.get().ended_at is not None
@@ -161,8 +173,8 @@ def test_g2_a_destination_that_does_not_want_us_pauses_and_nothing_is_lost(
 
 @KINDS
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_what_is_no_good_is_parked(sink: HttpSink, group: Meridian, kind: str, status: int) -> None:
-    save_place(kind, sink)
+def test_what_is_no_good_is_parked(sink: HttpSink, group: SampleGroup, kind: str, status: int) -> None:
+    save_destination(kind, sink)
     tell(group)
     sink.judge = lambda _: Reply(status, b"invalid_payload")
     posted()
@@ -173,7 +185,7 @@ def test_what_is_no_good_is_parked(sink: HttpSink, group: Meridian, kind: str, s
 
 
 def test_a_parked_post_goes_to_nobody_else_where_people_are_told_as_well(
-    sink: HttpSink, group: Meridian
+    sink: HttpSink, group: SampleGroup
 ) -> None:
     notice = tell_all(group, sink)
     sink.judge = lambda _: Reply(400)
@@ -182,8 +194,8 @@ def test_a_parked_post_goes_to_nobody_else_where_people_are_told_as_well(
     assert Delivery.objects.filter(recipient__is_superuser=True).count() == 0
 
 
-def tell_all(group: Meridian, sink: HttpSink) -> Notice:
-    save_place("slack", sink)
+def tell_all(group: SampleGroup, sink: HttpSink) -> Notice:
+    save_destination("slack", sink)
     Person.objects.create_superuser("root@meridian.test", name="Root")
     notice = tell(group)
     put_due_line(notice)
@@ -191,18 +203,18 @@ def tell_all(group: Meridian, sink: HttpSink) -> Notice:
 
 
 def put_due_line(notice: Notice) -> Delivery:
-    [mail] = put_due(notice, 1)
+    [mail] = save_due_messages(notice, 1)
     return mail
 
 
 @KINDS
-def test_words_never_hold_the_address(sink: HttpSink, group: Meridian, kind: str, caplog: Any) -> None:
+def test_words_never_hold_the_address(sink: HttpSink, group: SampleGroup, kind: str, caplog: Any) -> None:
     """The path of a Slack webhook and the `sig` of a workflow are credentials: nowhere but in the sealed column."""
-    place = save_place(kind, sink)
+    place = save_destination(kind, sink)
     for answer in (404, 500, 400):
         tell(group, kind={404: NoticeKind.ALERT, 500: NoticeKind.UNCONFIRMED, 400: NoticeKind.LATE}[answer])
         sink.judge = lambda came, status=answer: Reply(status, came.path.encode())  # type: ignore[misc]
-        let_pass(timedelta(hours=2))
+        age_outbox(timedelta(hours=2))
         posted()
     said = [
         *Delivery.objects.values_list("words", flat=True),
@@ -217,15 +229,15 @@ def test_words_never_hold_the_address(sink: HttpSink, group: Meridian, kind: str
 
 @KINDS
 def test_a_post_that_is_dropped_after_it_was_taken_is_tried_again(
-    sink: HttpSink, group: Meridian, kind: str
+    sink: HttpSink, group: SampleGroup, kind: str
 ) -> None:
     """D5 for posts: the copy has the same id, and a minute passes before it."""
-    save_place(kind, sink)
+    save_destination(kind, sink)
     tell(group)
     sink.judge = lambda _: None
     assert posted() == 0
     assert (only().state, only().attempts) == ("waiting", 1)
-    let_pass(timedelta(minutes=1))
+    age_outbox(timedelta(minutes=1))
     sink.judge = lambda _: Reply(200)
     assert posted() == 1
     assert len(sink.taken) == 2
@@ -234,14 +246,14 @@ def test_a_post_that_is_dropped_after_it_was_taken_is_tried_again(
 
 
 def test_one_that_hangs_stops_no_other_and_no_mail(
-    sink: HttpSink, group: Meridian, settings: Any, monkeypatch: pytest.MonkeyPatch
+    sink: HttpSink, group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alerts.channels import post_transport  # noqa: PLC0415 - patched here only
     from infra.outbound.requests import RequestLimits  # noqa: PLC0415
 
     monkeypatch.setattr(post_transport, "LIMITS", RequestLimits(retries=0, operation_seconds=0.5))
-    hanging = save_place("slack", sink, name="hangs")
-    fine = save_place("webhook", sink, name="fine")
+    hanging = save_destination("slack", sink, name="hangs")
+    fine = save_destination("webhook", sink, name="fine")
     tell(group)
     sink.judge = lambda came: Reply(200, after=3.0 if "services" in came.path else 0.0)
     assert posted() == 1
@@ -254,14 +266,14 @@ def test_one_that_hangs_stops_no_other_and_no_mail(
 
 
 def test_a_destination_that_is_away_is_looked_for_and_no_message_counts_it(
-    sink: HttpSink, group: Meridian
+    sink: HttpSink, group: SampleGroup
 ) -> None:
-    place = save_place("webhook", sink)
+    place = save_destination("webhook", sink)
     sink.stop()
     tell(group)
     for _ in range(8):
         posted()
-        let_pass(channel_state.LONGEST_PAUSE)
+        age_outbox(channel_state.LONGEST_PAUSE)
     assert (only().state, only().attempts) == ("waiting", 0)
     assert not Trouble.objects.get().refused
     sink.start()
@@ -270,13 +282,13 @@ def test_a_destination_that_is_away_is_looked_for_and_no_message_counts_it(
     assert Channel.objects.get(name=place.channel).words == ""
 
 
-def test_the_longer_it_refuses_us_the_less_often_we_ask(sink: HttpSink, group: Meridian) -> None:
-    save_place("webhook", sink)
+def test_the_longer_it_refuses_us_the_less_often_we_ask(sink: HttpSink, group: SampleGroup) -> None:
+    save_destination("webhook", sink)
     tell(group)
     sink.judge = lambda _: Reply(404)
     posted()
     Trouble.objects.update(began_at=timezone.now() - timedelta(days=2))
-    let_pass(channel_state.PAUSE)
+    age_outbox(channel_state.PAUSE)
     posted()
     paused = Channel.objects.get().paused_until
     assert paused is not None
@@ -285,12 +297,12 @@ def test_the_longer_it_refuses_us_the_less_often_we_ask(sink: HttpSink, group: M
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_g1_many_posts_one_in_ten_too_many(group: Meridian) -> None:
+def test_g1_many_posts_one_in_ten_too_many(group: SampleGroup) -> None:
     """400 messages to 20 destinations, 10 % answered 429: 0 lost, each id taken once, <= 1 at a time to each."""
     notice = raise_notice(group)
     random.seed(7)
     with HttpSink() as sink:
-        places = [save_place("webhook", sink.url(f"/in/{n}"), name=f"place {n}") for n in range(20)]
+        places = [save_destination("webhook", sink.url(f"/in/{n}"), name=f"place {n}") for n in range(20)]
         now = timezone.now()
         for place in places:
             for number in range(20):
@@ -318,7 +330,7 @@ def test_g1_many_posts_one_in_ten_too_many(group: Meridian) -> None:
         sink.judge = judge
         for _ in range(40):
             posted(apart=timedelta(0))
-            let_pass(timedelta(minutes=1))
+            age_outbox(timedelta(minutes=1))
             if not Delivery.objects.filter(state="waiting").exists():
                 break
         assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
@@ -331,8 +343,8 @@ def copy_of(notice: Notice, episode: int) -> dict[str, Any]:
     return {name: getattr(notice, name) for name in names} | {"episode": episode}
 
 
-def test_one_destination_gets_one_post_a_second(sink: HttpSink, group: Meridian) -> None:
-    place = save_place("webhook", sink)
+def test_one_destination_gets_one_post_a_second(sink: HttpSink, group: SampleGroup) -> None:
+    place = save_destination("webhook", sink)
     for number in range(3):
         notice = raise_notice(group, kind=(NoticeKind.ALERT, NoticeKind.LATE, NoticeKind.UNCONFIRMED)[number])
         one = Delivery.objects.create(
@@ -363,25 +375,25 @@ def _mails(mail: Sink, settings: Any) -> None:
 
 @pytest.mark.usefixtures("_mails")
 def test_a_mail_server_that_refuses_us_stops_no_post_and_a_dead_destination_no_mail(
-    sink: HttpSink, mail: Sink, group: Meridian
+    sink: HttpSink, mail: Sink, group: SampleGroup
 ) -> None:
-    save_place("slack", sink)
+    save_destination("slack", sink)
     notice = tell(group)
-    put_due(notice, 2)
+    save_due_messages(notice, 2)
     mail.sender_answer = "550 5.7.60 not you"
     assert send_due_mails(timezone.now()) == 0
     assert posted() == 2  # the alert, and that mails cannot leave
     mail.sender_answer = "250 ok"
-    let_pass(channel_state.PAUSE)
+    age_outbox(channel_state.PAUSE)
     sink.judge = lambda _: Reply(410)
     tell(group, kind=NoticeKind.LATE)
-    let_pass(timedelta(minutes=5))
+    age_outbox(timedelta(minutes=5))
     assert posted() == 0
     assert send_due_mails(timezone.now()) == 2
 
 
-def test_a_hold_holds_posts_as_well(sink: HttpSink, group: Meridian) -> None:
-    save_place("slack", sink)
+def test_a_hold_holds_posts_as_well(sink: HttpSink, group: SampleGroup) -> None:
+    save_destination("slack", sink)
     tell(group)
     channel_state.hold("restored from a backup")
     assert posted() == 0
@@ -390,9 +402,9 @@ def test_a_hold_holds_posts_as_well(sink: HttpSink, group: Meridian) -> None:
     assert posted() == 1
 
 
-def test_posts_leave_where_no_mail_server_is_named(sink: HttpSink, group: Meridian, settings: Any) -> None:
+def test_posts_leave_where_no_mail_server_is_named(sink: HttpSink, group: SampleGroup, settings: Any) -> None:
     settings.MAILS_LEAVE = False
-    save_place("slack", sink)
+    save_destination("slack", sink)
     tell(group)
     assert posted() == 1
 
@@ -402,19 +414,19 @@ def test_posts_leave_where_no_mail_server_is_named(sink: HttpSink, group: Meridi
 
 @pytest.mark.usefixtures("_mails")
 def test_that_mails_cannot_leave_is_posted_once_to_each_destination(
-    sink: HttpSink, mail: Sink, group: Meridian
+    sink: HttpSink, mail: Sink, group: SampleGroup
 ) -> None:
     for kind in ("teams", "slack", "webhook"):
-        save_place(kind, sink)
-    off = save_place("slack", sink, name="off")
+        save_destination(kind, sink)
+    off = save_destination("slack", sink, name="off")
     Destination.objects.filter(pk=off.pk).update(enabled=False)
-    put_due(raise_notice(group), 3)
+    save_due_messages(raise_notice(group), 3)
     mail.login = ("closeboard", "the right one")
     mail.sender_answer = "535 5.7.8 wrong password"
     for _ in range(4):
         send_due_mails(timezone.now())
         posted()
-        let_pass(channel_state.PAUSE)
+        age_outbox(channel_state.PAUSE)
     assert len(sink.taken) == 3
     assert all("Mails cannot leave" in each.body.decode() for each in sink.taken)
     assert all("wrong password" not in each.body.decode() for each in sink.taken)
@@ -425,10 +437,10 @@ def test_that_mails_cannot_leave_is_posted_once_to_each_destination(
 
 @pytest.mark.usefixtures("_mails")
 def test_a_mail_server_that_is_away_is_told_of_after_half_an_hour(
-    sink: HttpSink, mail: Sink, group: Meridian
+    sink: HttpSink, mail: Sink, group: SampleGroup
 ) -> None:
-    save_place("teams", sink)
-    put_due(raise_notice(group), 1)
+    save_destination("teams", sink)
+    save_due_messages(raise_notice(group), 1)
     mail.stop()
     send_due_mails(timezone.now())
     posted()
@@ -440,16 +452,16 @@ def test_a_mail_server_that_is_away_is_told_of_after_half_an_hour(
 
 
 @pytest.mark.usefixtures("_mails")
-def test_trouble_that_is_over_is_not_told_any_more(sink: HttpSink, mail: Sink, group: Meridian) -> None:
-    save_place("teams", sink)
-    put_due(raise_notice(group), 1)
+def test_trouble_that_is_over_is_not_told_any_more(sink: HttpSink, mail: Sink, group: SampleGroup) -> None:
+    save_destination("teams", sink)
+    save_due_messages(raise_notice(group), 1)
     mail.stop()
     send_due_mails(timezone.now())
     Trouble.objects.update(began_at=timezone.now() - timedelta(minutes=31))
     sink.judge = lambda _: Reply(500)
     posted()
     mail.start()
-    let_pass(timedelta(minutes=5))
+    age_outbox(timedelta(minutes=5))
     send_due_mails(timezone.now())
     sink.judge = lambda _: Reply(200)
     posted()
@@ -459,9 +471,9 @@ def test_trouble_that_is_over_is_not_told_any_more(sink: HttpSink, mail: Sink, g
 
 @pytest.mark.usefixtures("_mails")
 def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
-    sink: HttpSink, mail: Sink, group: Meridian
+    sink: HttpSink, mail: Sink, group: SampleGroup
 ) -> None:
-    place = save_place("slack", sink, "UK", name="UK close")
+    place = save_destination("slack", sink, "UK", name="UK close")
     for name, code, role in (
         ("ada", "UK", "administrator"),
         ("top", "MERIDIAN", "administrator"),
@@ -476,7 +488,7 @@ def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
     for _ in range(3):
         posted()
         send_due_mails(timezone.now())
-        let_pass(timedelta(minutes=5))
+        age_outbox(timedelta(minutes=5))
     assert sorted(copy.recipient for copy in mail.copies) == ["ada@meridian.test", "top@meridian.test"]
     text = mail.copies[0].mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "“UK close” does not take our posts" in text
@@ -486,7 +498,7 @@ def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
     assert place.channel == Trouble.objects.get().channel
 
 
-def save_ukrt_late(group: Meridian) -> None:
+def save_ukrt_late(group: SampleGroup) -> None:
     now = timezone.now()
     group.read(now, {"UKRT": OPEN, "NLDT": OPEN}, span=late_span(now))
 
@@ -499,31 +511,31 @@ def told_of() -> set[str]:
 
 
 def test_g8_only_destinations_whose_group_holds_the_entity_hear_and_only_of_their_kinds(
-    sink: HttpSink, group: Meridian
+    sink: HttpSink, group: SampleGroup
 ) -> None:
-    save_place("slack", sink, "MERIDIAN", name="all")
-    save_place("slack", sink, "EUROPE", name="europe")
-    save_place("slack", sink, "UK", name="uk")
-    save_place("slack", sink, "EUROPE", name="europe closes", kinds=["cleared"])
-    off = save_place("slack", sink, "EUROPE", name="off")
+    save_destination("slack", sink, "MERIDIAN", name="all")
+    save_destination("slack", sink, "EUROPE", name="europe")
+    save_destination("slack", sink, "UK", name="uk")
+    save_destination("slack", sink, "EUROPE", name="europe closes", kinds=["cleared"])
+    off = save_destination("slack", sink, "EUROPE", name="off")
     Destination.objects.filter(pk=off.pk).update(enabled=False)
     tell(group)
     assert told_of() == {"all", "europe"}
 
 
-def test_good_news_goes_where_the_bad_went(sink: HttpSink, group: Meridian) -> None:
-    save_place("slack", sink, name="heard")
+def test_good_news_goes_where_the_bad_went(sink: HttpSink, group: SampleGroup) -> None:
+    save_destination("slack", sink, name="heard")
     tell(group)
-    save_place("slack", sink, name="new since")
+    save_destination("slack", sink, name="new since")
     tell(group, kind=NoticeKind.CLEARED)
     cleared = DeliveryLine.objects.filter(notice__kind="cleared")
     assert set(cleared.values_list("destination__name", flat=True)) == {"heard"}
 
 
 def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
-    sink: HttpSink, group: Meridian
+    sink: HttpSink, group: SampleGroup
 ) -> None:
-    save_place("slack", sink)
+    save_destination("slack", sink)
     notices = [raise_notice(group, kind=kind) for kind in (NoticeKind.ALERT, NoticeKind.LATE)]
     now = timezone.now()
     assert route_to_destinations(notices, now) == 1
@@ -544,9 +556,9 @@ def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
     ],
 )
 def test_what_it_may_not_be_told_any_more_is_left_out(
-    sink: HttpSink, group: Meridian, change: dict[str, Any], reason: str
+    sink: HttpSink, group: SampleGroup, change: dict[str, Any], reason: str
 ) -> None:
-    place = save_place("slack", sink, "EUROPE")
+    place = save_destination("slack", sink, "EUROPE")
     tell(group)
     if "group" in change:
         change = {"group": Group.objects.get(code=change["group"])}
@@ -556,8 +568,8 @@ def test_what_it_may_not_be_told_any_more_is_left_out(
     assert (only().state, only().lines.get().left_out) == ("cancelled", reason)
 
 
-def test_an_entity_that_moves_away_is_not_told_of(sink: HttpSink, group: Meridian) -> None:
-    save_place("slack", sink, "EUROPE")
+def test_an_entity_that_moves_away_is_not_told_of(sink: HttpSink, group: SampleGroup) -> None:
+    save_destination("slack", sink, "EUROPE")
     tell(group)
     entity = group.entities["NLDT"]
     entity.group = Group.objects.get(code="UK")
@@ -567,8 +579,8 @@ def test_an_entity_that_moves_away_is_not_told_of(sink: HttpSink, group: Meridia
     assert only().lines.get().left_out == OUTSIDE_GROUP
 
 
-def test_what_has_closed_is_not_told(sink: HttpSink, group: Meridian) -> None:
-    save_place("slack", sink)
+def test_what_has_closed_is_not_told(sink: HttpSink, group: SampleGroup) -> None:
+    save_destination("slack", sink)
     tell(group)
     now = timezone.now()
     group.read(now, {"NLDT": CLOSED}, span=late_span(now))
@@ -589,12 +601,12 @@ def verified(secret: str, came: Arrival) -> bool:
     return any(hmac.compare_digest(wanted, given) for given in head["webhook-signature"].split())
 
 
-def test_a_webhook_is_signed_and_keeps_its_id_on_every_try(sink: HttpSink, group: Meridian) -> None:
-    place = save_place("webhook", sink)
+def test_a_webhook_is_signed_and_keeps_its_id_on_every_try(sink: HttpSink, group: SampleGroup) -> None:
+    place = save_destination("webhook", sink)
     tell(group)
     sink.judge = lambda _: Reply(500)
     posted()
-    let_pass(timedelta(minutes=1))
+    age_outbox(timedelta(minutes=1))
     sink.judge = lambda _: Reply(200)
     posted()
     first, second = sink.seen
@@ -608,8 +620,8 @@ def test_a_webhook_is_signed_and_keeps_its_id_on_every_try(sink: HttpSink, group
     assert 24 <= len(base64.b64decode(place.secret.removeprefix("whsec_"))) <= 64
 
 
-def test_while_a_secret_is_changed_both_sign(sink: HttpSink, group: Meridian) -> None:
-    place = save_place("webhook", sink)
+def test_while_a_secret_is_changed_both_sign(sink: HttpSink, group: SampleGroup) -> None:
+    place = save_destination("webhook", sink)
     old = place.secret
     new = "whsec_" + base64.b64encode(b"n" * 32).decode()
     place.secret = f"{new} {old}"
@@ -637,30 +649,32 @@ def test_while_a_secret_is_changed_both_sign(sink: HttpSink, group: Meridian) ->
     ],
 )
 def test_g7_forbidden_addresses_are_never_contacted(
-    group: Meridian, kind: str, url: str, settings: Any
+    group: SampleGroup, kind: str, url: str, settings: Any
 ) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ()
-    save_place(kind, url)
+    save_destination(kind, url)
     tell(group)
     assert posted() == 0
     assert (only().state, only().attempts) == ("waiting", 0)
     assert Trouble.objects.get().refused
 
 
-def test_g7_link_local_stays_forbidden_where_somebody_has_listed_it(group: Meridian, settings: Any) -> None:
+def test_g7_link_local_stays_forbidden_where_somebody_has_listed_it(
+    group: SampleGroup, settings: Any
+) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("169.254.169.254",)
-    save_place("webhook", "https://169.254.169.254/latest")
+    save_destination("webhook", "https://169.254.169.254/latest")
     tell(group)
     assert posted() == 0
     assert "may" in Channel.objects.get().words or "not among" in Channel.objects.get().words
 
 
 def test_g7_a_name_that_leads_to_a_private_address_is_not_contacted(
-    group: Meridian, settings: Any, monkeypatch: pytest.MonkeyPatch
+    group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("hooks.meridian.test",)
     monkeypatch.setattr("infra.outbound.host_limits._Door._resolve", lambda *_: ["10.1.2.3"])
-    save_place("webhook", "https://hooks.meridian.test/in")
+    save_destination("webhook", "https://hooks.meridian.test/in")
     tell(group)
     assert posted() == 0
     assert "address that is forbidden" in Channel.objects.get().words
@@ -679,13 +693,13 @@ def test_g7_a_name_that_leads_to_a_private_address_is_not_contacted(
 def test_a_connections_notice_is_of_the_month_that_its_entities_were_closing(
     sink: HttpSink, zones: list[str], at: str, month: str
 ) -> None:
-    group, moment = save_watched_group(read=False), utc(at)
+    group, moment = save_group_with_recipients(read=False), utc(at)
     LegalEntity.objects.update(zone=zones[0])
     LegalEntity.objects.filter(code="NLDT").update(zone=zones[-1])
     group.read(moment - timedelta(minutes=40), ALL_CLOSED)
-    save_place("webhook", sink)
-    watched(moment)
-    assert raised(moment, [NoticeKind.STALE]) == [f"stale {group.connection}"]
+    save_destination("webhook", sink)
+    save_evaluation_span(moment)
+    assert evaluate_and_list_notices(moment, [NoticeKind.STALE]) == [f"stale {group.connection}"]
     assert send_due_posts(moment) == 1
     (notice,) = json.loads(sink.seen[0].body)["data"]["notices"]
     assert notice["month"] == month

@@ -29,7 +29,7 @@ from alerts.sanitize import WORD_JOINER, neutralize_markup
 from closing.judging.notices import NoticeKind, NoticeReason
 from closing.phrasing import reader_zone
 from entities.models import Group
-from tests.alerts.channels.destination_builders import save_place
+from tests.alerts.channels.destination_builders import save_destination
 from tests.alerts.mail import mail_scenarios
 from tests.builders import MAY, OPEN, row, utc
 from tests.golden_files import assert_golden
@@ -150,7 +150,7 @@ def posted_of(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
     kept: list[bytes] = []
 
     def instead(delivery: Delivery, told: Any, as_of: Any, known: Any = None) -> Any:
-        where = save_place(kind, "https://hooks.slack.com/services/x", name="Close team")
+        where = save_destination(kind, "https://hooks.slack.com/services/x", name="Close team")
         other = Delivery(destination=where, channel=where.channel)
         kept.append(compose_post(other, told, as_of).body)
         raise Kept

@@ -22,15 +22,15 @@ from periods.models import SyncAttempt
 from tests.alerts.evaluations import (
     ALL_CLOSED,
     Role,
-    evaluated,
-    raised,
-    save_watched_group,
-    somebody,
-    told,
-    watched,
+    evaluate_and_list_notices,
+    read_and_evaluate,
+    recipients_of,
+    save_evaluation_span,
+    save_group_with_recipients,
+    save_member,
 )
 from tests.builders import OPEN, utc
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 CONNECTION_NOTICES = (NoticeKind.STALE, NoticeKind.REFUSED)
@@ -39,14 +39,14 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def meridian() -> Meridian:
-    group = save_watched_group()
-    somebody("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
-    assert evaluated(group, READ_AT, CONNECTION_NOTICES, NLDT=OPEN) == []
+def meridian() -> SampleGroup:
+    group = save_group_with_recipients()
+    save_member("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
+    assert read_and_evaluate(group, READ_AT, CONNECTION_NOTICES, NLDT=OPEN) == []
     return group
 
 
-def refuse(group: Meridian, at_minute: int) -> None:
+def refuse(group: SampleGroup, at_minute: int) -> None:
     """An attempt that the ERP turned away."""
     at = READ_AT + at_minute * MINUTE
     SyncAttempt.objects.create(
@@ -63,17 +63,17 @@ def refuse(group: Meridian, at_minute: int) -> None:
 def minutes_on(minutes: float) -> list[str]:
     """What an evaluation so many minutes after the last reading raised."""
     at = READ_AT + minutes * MINUTE
-    watched(at)
-    return raised(at, CONNECTION_NOTICES)
+    save_evaluation_span(at)
+    return evaluate_and_list_notices(at, CONNECTION_NOTICES)
 
 
-def test_silence_of_a_connection_is_one_notice_within_35_minutes(meridian: Meridian) -> None:
+def test_silence_of_a_connection_is_one_notice_within_35_minutes(meridian: SampleGroup) -> None:
     """I2: for all four entities together, to finance and administrators."""
     assert minutes_on(30) == []
     assert minutes_on(31) == [f"stale {meridian.connection}"]
     notice = Notice.objects.get(kind="stale")
     assert (notice.read_at, notice.fresh) == (READ_AT, False)
-    assert told("stale") == {"Rosa", "Paul", "Carl"}
+    assert recipients_of("stale") == {"Rosa", "Paul", "Carl"}
     for minute in range(32, 132):
         assert minutes_on(minute) == []
 
@@ -86,19 +86,19 @@ def told_of(name: str, minute: int) -> tuple[set[str], str]:
     return {row.code for row in rows}, left_out.get(line.pk, "")
 
 
-def test_rosa_reads_of_all_four_and_paul_of_the_two_that_he_sees(meridian: Meridian) -> None:
+def test_rosa_reads_of_all_four_and_paul_of_the_two_that_he_sees(meridian: SampleGroup) -> None:
     minutes_on(35)
     assert told_of("Rosa", 36) == (set(ALL_CLOSED), "")
     assert told_of("Paul", 36) == ({"UKHC", "UKRT"}, "")
 
 
-def test_read_again_before_it_was_sent_nobody_is_told(meridian: Meridian) -> None:
+def test_read_again_before_it_was_sent_nobody_is_told(meridian: SampleGroup) -> None:
     minutes_on(35)
-    evaluated(meridian, READ_AT + 36 * MINUTE)
+    read_and_evaluate(meridian, READ_AT + 36 * MINUTE)
     assert told_of("Rosa", 36) == (set(), READ_AGAIN)
 
 
-def test_one_entity_that_is_not_brought_is_told_of_too(meridian: Meridian) -> None:
+def test_one_entity_that_is_not_brought_is_told_of_too(meridian: SampleGroup) -> None:
     gap = ReadGap("usrt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     others = {code: OPEN for code in ALL_CLOSED if code != "USRT"}
     for minute in range(5, 40, 5):
@@ -107,55 +107,57 @@ def test_one_entity_that_is_not_brought_is_told_of_too(meridian: Meridian) -> No
     assert told_of("Rosa", 36) == ({"USRT"}, "")
 
 
-def test_trouble_that_comes_back_within_two_hours_goes_on(meridian: Meridian) -> None:
+def test_trouble_that_comes_back_within_two_hours_goes_on(meridian: SampleGroup) -> None:
     """A connection that brings something now and then is told of once, not each time it falls silent again."""
     minutes_on(35)
-    evaluated(meridian, READ_AT + 40 * MINUTE)
+    read_and_evaluate(meridian, READ_AT + 40 * MINUTE)
     assert Outage.objects.get().closed_at == READ_AT + 40 * MINUTE
     assert minutes_on(80) == []
     assert Outage.objects.get().closed_at is None
-    evaluated(meridian, READ_AT + 90 * MINUTE)
+    read_and_evaluate(meridian, READ_AT + 90 * MINUTE)
     for quiet in range(95, 220, 5):
-        evaluated(meridian, READ_AT + quiet * MINUTE)
+        read_and_evaluate(meridian, READ_AT + quiet * MINUTE)
     assert minutes_on(215 + 31) == [f"stale {meridian.connection}"]
     assert [each.episode for each in Outage.objects.order_by("episode")] == [1, 2]
 
 
-def test_back_from_an_outage_of_our_own_we_look_before_we_complain(meridian: Meridian) -> None:
+def test_back_from_an_outage_of_our_own_we_look_before_we_complain(meridian: SampleGroup) -> None:
     at = READ_AT + timedelta(hours=6)
-    watched(at, hours=0)
-    assert raised(at, CONNECTION_NOTICES) == []
+    save_evaluation_span(at, hours=0)
+    assert evaluate_and_list_notices(at, CONNECTION_NOTICES) == []
     for minute in range(1, 10):
-        watched(at + minute * MINUTE, hours=0)
-        assert raised(at + minute * MINUTE, CONNECTION_NOTICES) == []
-    watched(at + 10 * MINUTE, hours=0)
-    assert raised(at + 10 * MINUTE, CONNECTION_NOTICES) == [f"stale {meridian.connection}"]
+        save_evaluation_span(at + minute * MINUTE, hours=0)
+        assert evaluate_and_list_notices(at + minute * MINUTE, CONNECTION_NOTICES) == []
+    save_evaluation_span(at + 10 * MINUTE, hours=0)
+    assert evaluate_and_list_notices(at + 10 * MINUTE, CONNECTION_NOTICES) == [f"stale {meridian.connection}"]
 
 
-def test_refused_is_told_to_administrators_at_once_and_to_nobody_else(meridian: Meridian) -> None:
+def test_refused_is_told_to_administrators_at_once_and_to_nobody_else(meridian: SampleGroup) -> None:
     refuse(meridian, 5)
     assert minutes_on(6) == [f"refused {meridian.connection}"]
-    assert told("refused") == {"Carl"}
+    assert recipients_of("refused") == {"Carl"}
     refuse(meridian, 10)
     assert minutes_on(11) == []
-    evaluated(meridian, READ_AT + 12 * MINUTE)
+    read_and_evaluate(meridian, READ_AT + 12 * MINUTE)
     assert Outage.objects.get(kind="refused").closed_at is not None
     refuse(meridian, 50)
     assert f"refused {meridian.connection}" not in minutes_on(51)
-    evaluated(meridian, READ_AT + 55 * MINUTE)
+    read_and_evaluate(meridian, READ_AT + 55 * MINUTE)
     refuse(meridian, 180)
     assert f"refused {meridian.connection}" in minutes_on(181)  # two hours later it is news
 
 
-def test_without_an_administrator_of_the_group_those_of_the_installation_are_told(meridian: Meridian) -> None:
+def test_without_an_administrator_of_the_group_those_of_the_installation_are_told(
+    meridian: SampleGroup,
+) -> None:
     Membership.objects.filter(role=Role.ADMINISTRATOR).delete()
     root = Person.objects.create(email="root@meridian.test", name="Root", is_superuser=True)
     refuse(meridian, 5)
     minutes_on(6)
-    assert told("refused") == {root.name}
+    assert recipients_of("refused") == {root.name}
 
 
-def test_a_paused_connection_is_not_complained_of(meridian: Meridian) -> None:
+def test_a_paused_connection_is_not_complained_of(meridian: SampleGroup) -> None:
     meridian.connection.paused = True
     meridian.connection.save()
     assert minutes_on(600) == []
@@ -165,12 +167,12 @@ def test_statements_do_not_grow_with_what_is_silent() -> None:
     counts = []
     for codes in (["NLDT"], list(ALL_CLOSED)):
         with transaction.atomic():
-            group = save_watched_group()
+            group = save_group_with_recipients()
             group.read(READ_AT, dict.fromkeys(codes, OPEN))
             at = READ_AT + 40 * MINUTE
-            watched(at)
+            save_evaluation_span(at)
             with CaptureQueriesContext(connection) as counted:
-                raised(at)
+                evaluate_and_list_notices(at)
             assert Notice.objects.filter(kind="stale").exists()
             counts.append(len(counted))
             transaction.set_rollback(True)
@@ -222,9 +224,11 @@ def test_an_entity_counts_from_its_own_first_day_to_its_own_last(
     zone: str, active: dict[str, date], counts: bool, at: datetime
 ) -> None:
     """20:00 UTC is the next day in Auckland, and 03:00 UTC the day before in New York."""
-    group = save_watched_group(read=False)
+    group = save_group_with_recipients(read=False)
     LegalEntity.objects.exclude(code="NLDT").update(connection=None)
     LegalEntity.objects.filter(code="NLDT").update(zone=zone, **active)
     group.read(at - 40 * MINUTE, {"NLDT": OPEN})
-    watched(at)
-    assert raised(at, [NoticeKind.STALE]) == ([f"stale {group.connection}"] if counts else [])
+    save_evaluation_span(at)
+    assert evaluate_and_list_notices(at, [NoticeKind.STALE]) == (
+        [f"stale {group.connection}"] if counts else []
+    )

@@ -18,21 +18,21 @@ from alerts.evaluate.run import run_evaluation
 from alerts.models import Notice, OverdueFlag
 from closeboard.celery import app
 from infra.ticks import delete_old_ticks
-from tests.alerts.evaluations import save_watched_group, watched
+from tests.alerts.evaluations import save_evaluation_span, save_group_with_recipients
 from tests.builders import OPEN, utc
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 
 MINUTE = timedelta(minutes=1)
 assert app  # the tasks find their broker by it
 
 
 @pytest.fixture
-def group(live_database: str, empty_redis: None) -> Meridian:
+def group(live_database: str, empty_redis: None) -> SampleGroup:
     """A group whose May is long overdue on the day of the test."""
-    return save_watched_group()
+    return save_group_with_recipients()
 
 
-def read(group: Meridian, at: datetime) -> None:
+def read(group: SampleGroup, at: datetime) -> None:
     group.read(at, dict.fromkeys(group.entities, OPEN))
 
 
@@ -56,9 +56,9 @@ def clock_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[], pytest.MonkeyPa
 
 
 def test_a_worker_whose_clock_runs_ahead_evaluates_by_the_clock_of_the_database(
-    group: Meridian, clock_ahead: Callable[[], pytest.MonkeyPatch]
+    group: SampleGroup, clock_ahead: Callable[[], pytest.MonkeyPatch]
 ) -> None:
-    watched(timezone.now() - 2 * MINUTE)
+    save_evaluation_span(timezone.now() - 2 * MINUTE)
     read(group, timezone.now() - MINUTE)
     ahead = clock_ahead()
     tasks.evaluate()
@@ -68,9 +68,9 @@ def test_a_worker_whose_clock_runs_ahead_evaluates_by_the_clock_of_the_database(
     assert evaluating_since(now + 10 * MINUTE) is None  # it has not evaluated then
 
 
-def test_what_a_worker_left_ahead_stops_no_right_one(group: Meridian) -> None:
+def test_what_a_worker_left_ahead_stops_no_right_one(group: SampleGroup) -> None:
     """One of the version before, ten minutes ahead, has claimed the next minutes and read for a moment to come."""
-    watched(timezone.now() - 2 * MINUTE)
+    save_evaluation_span(timezone.now() - 2 * MINUTE)
     with database.cursor() as cursor:
         cursor.execute(
             "INSERT INTO periods_claimedtick (name, slot, claimed_at)"
@@ -83,7 +83,7 @@ def test_what_a_worker_left_ahead_stops_no_right_one(group: Meridian) -> None:
     assert alerted() == len(group.entities)
 
 
-def test_commands_judge_a_past_moment_and_do_not_count(group: Meridian) -> None:
+def test_commands_judge_a_past_moment_and_do_not_count(group: SampleGroup) -> None:
     before = evaluating_since(timezone.now())
     call_command("evaluate", "--as-of", "2026-06-20T12:00:00Z")
     call_command("evaluate")
@@ -100,7 +100,7 @@ KILLS = "PERFORM pg_terminate_backend(pg_backend_pid())"
 
 @pytest.mark.parametrize("how", [RAISES, KILLS])
 def test_an_evaluation_that_did_not_finish_does_not_count_and_is_done_again(
-    group: Meridian, how: str
+    group: SampleGroup, how: str
 ) -> None:
     """It breaks when it writes its first flag, and what did not finish is done in the same minute."""
     read(group, timezone.now() - MINUTE)
@@ -120,7 +120,7 @@ def test_an_evaluation_that_did_not_finish_does_not_count_and_is_done_again(
     assert evaluating_since(timezone.now()) is not None
 
 
-def test_a_second_beat_finds_the_minute_evaluated(group: Meridian) -> None:
+def test_a_second_beat_finds_the_minute_evaluated(group: SampleGroup) -> None:
     """The minute may end between two evaluations, but not between all three."""
     with database.cursor() as cursor:
         cursor.execute(
@@ -182,8 +182,8 @@ def test_the_upgrade_makes_spans_of_the_claimed_ticks(live_database: str) -> Non
 
 @pytest.mark.django_db
 def test_an_evaluation_replayed_at_a_past_moment_leaves_the_spans_alone() -> None:
-    save_watched_group()
+    save_group_with_recipients()
     at = utc("2026-06-15 12:00")
-    watched(at)
+    save_evaluation_span(at)
     run_evaluation(at + MINUTE)
     assert evaluating_since(at + MINUTE + MAX_EVALUATION_GAP) is None

@@ -22,9 +22,9 @@ from entities.models import Group, Membership, Person
 from periods.models import FiscalPeriod, SyncAttempt
 from periods.recording.attempts import AttemptResult, begin_attempt
 from periods.recording.store import record_readings
-from tests.alerts.evaluations import OF_ALERTS, Role, somebody, watched
+from tests.alerts.evaluations import OF_ALERTS, Role, save_evaluation_span, save_member
 from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import Meridian, save_group
+from tests.db_builders import SampleGroup, save_sample_group
 from tests.sample_entities import NLDT
 
 pytestmark = pytest.mark.django_db
@@ -36,13 +36,13 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def group(settings: Settings) -> Meridian:
+def group(settings: Settings) -> SampleGroup:
     """300 entities due on 9 June; Rosa is finance of all of them, Carl administers them, and mails leave."""
     settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-    made = save_group(replace(NLDT, code=code, name=f"Entity {code}") for code in CODES)
+    made = save_sample_group(replace(NLDT, code=code, name=f"Entity {code}") for code in CODES)
     place = Group.objects.get(code="MERIDIAN")
-    somebody("rosa", Role.FINANCE, place)
-    somebody("carl", Role.ADMINISTRATOR, place)
+    save_member("rosa", Role.FINANCE, place)
+    save_member("carl", Role.ADMINISTRATOR, place)
     sanne = Person.objects.get(name="Sanne de Wit")
     Membership.objects.create(person=sanne, role=Role.OWNER, group=place)
     return made
@@ -57,7 +57,7 @@ def months_before(count: int) -> list[DateSpan]:
 
 
 def read_all(
-    group: Meridian, at: datetime, spans: list[DateSpan], facts: Mapping[str, NativePeriodFacts]
+    group: SampleGroup, at: datetime, spans: list[DateSpan], facts: Mapping[str, NativePeriodFacts]
 ) -> None:
     """One good reading of the whole connection."""
     attempt = begin_attempt(group.connection.pk, at, lease=timedelta(minutes=5))
@@ -87,21 +87,21 @@ def read_all(
 
 def evaluated(at: datetime) -> Counter[str]:
     """What one evaluation raised, by kind."""
-    watched(at, hours=0)
+    save_evaluation_span(at, hours=0)
     return Counter({kind.value: count for kind, count in run_evaluation(at).notices.items()})
 
 
 @pytest.mark.timeout(300)
-def test_a12_the_first_reading_of_36_months_of_300_entities_sends_nothing(group: Meridian) -> None:
+def test_a12_the_first_reading_of_36_months_of_300_entities_sends_nothing(group: SampleGroup) -> None:
     """10,800 periods, half of them never closed: no notice, no message, then or on the days after."""
     first = utc("2026-06-20 12:00")
-    watched(first - MINUTE)
+    save_evaluation_span(first - MINUTE)
     said = {code: OPEN if number % 2 else CLOSED for number, code in enumerate(CODES)}
     read_all(group, first, months_before(MONTHS), said)
     assert FiscalPeriod.objects.count() == ENTITIES * MONTHS
     for day in range(3):
         at = first + timedelta(days=day)
-        watched(at)
+        save_evaluation_span(at)
         if day:
             read_all(group, at, months_before(MONTHS), said)
         assert evaluated(at) == {}
@@ -111,7 +111,7 @@ def test_a12_the_first_reading_of_36_months_of_300_entities_sends_nothing(group:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("asked_again", [False, True], ids=["we were away", "the ERP was away"])
 def test_200_that_closed_during_six_dark_hours_are_not_called_late(
-    group: Meridian, asked_again: bool
+    group: SampleGroup, asked_again: bool
 ) -> None:
     """On the night to +6 of 300 entities nothing is read for six hours, and 200 of them close.
 
@@ -119,11 +119,11 @@ def test_200_that_closed_during_six_dark_hours_are_not_called_late(
     not read is told. Either way 100 alerts follow, in one mail to each, and no word of lateness about the others.
     """
     start = utc("2026-06-01 12:00")
-    watched(start)
+    save_evaluation_span(start)
     span = months_before(1)
     read_all(group, start, span, dict.fromkeys(CODES, OPEN))
     evening = utc("2026-06-14 20:00")
-    watched(evening)
+    save_evaluation_span(evening)
     read_all(group, evening, span, dict.fromkeys(CODES, OPEN))
     evaluated(evening)
     Delivery.objects.all().update(state="sent", ended_at=evening)  # reminders of before
@@ -133,7 +133,7 @@ def test_200_that_closed_during_six_dark_hours_are_not_called_late(
     if asked_again:
         for quarter in range(1, 24):
             at = evening + timedelta(minutes=15 * quarter)
-            watched(at, hours=1)
+            save_evaluation_span(at, hours=1)
             found = evaluated(at)
             assert not set(found) - {"stale", "unconfirmed"}, found
             send_due_mails(at)

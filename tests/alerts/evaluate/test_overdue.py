@@ -23,8 +23,8 @@ from periods.recording.attempts import OutOfOrderRead
 from periods.snapshot.take import take_snapshot
 from tests.builders import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
 from tests.hypothesis_profiles import examples
-from tests.periods.model_builders import meridian, policy
-from tests.periods.recorded_reads import connected_cast, everybody, harvest, read
+from tests.periods.model_builders import policy, top_group
+from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read, read_result
 
 NOTHING = OverdueChanges(0, 0, 0, 0, 0)
 
@@ -40,7 +40,7 @@ def overruns(code: str) -> list[Overrun]:
 
 @pytest.mark.django_db
 def test_the_story_of_eu_dtc() -> None:
-    source, _ = connected_cast()
+    source, _ = connect_four_entities()
     others = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
     for day in (5, 9, 10, 14, 15):
         at = utc(f"2026-06-{day:02} 12:00")
@@ -63,7 +63,7 @@ def test_the_story_of_eu_dtc() -> None:
     assert evaluate_overdue(utc("2026-06-18 16:00")).ended == 1
     (overrun,) = overruns("NLDT")
     assert (overrun.closed_at, overrun.worst_days_late) == (utc("2026-06-18 16:00"), 6)
-    read(source, "2026-06-20 16:00", everybody() | {"NLDT": OPEN})
+    read(source, "2026-06-20 16:00", facts_of_all() | {"NLDT": OPEN})
     done = evaluate_overdue(utc("2026-06-20 16:00"))
     assert flag("NLDT") == ("alerting", 11)
     first, second = overruns("NLDT")
@@ -74,24 +74,24 @@ def test_the_story_of_eu_dtc() -> None:
 
 @pytest.mark.django_db
 def test_stale_neither_clears_nor_escalates() -> None:
-    source, _ = connected_cast()
-    read(source, "2026-06-12 12:00", everybody())
+    source, _ = connect_four_entities()
+    read(source, "2026-06-12 12:00", facts_of_all())
     evaluate_overdue(utc("2026-06-12 12:00"))
     assert flag("NLDT") == ("late", 3)
     assert evaluate_overdue(utc("2026-06-20 12:00")) == NOTHING
     assert flag("NLDT") == ("late", 3)
-    read(source, "2026-06-20 12:05", everybody())
+    read(source, "2026-06-20 12:05", facts_of_all())
     evaluate_overdue(utc("2026-06-20 12:05"))
     assert flag("NLDT") == ("alerting", 11)
 
 
 @pytest.mark.django_db
 def test_not_understood_keeps_the_flag_and_never_known_is_unknown() -> None:
-    source, _ = connected_cast()
-    read(source, "2026-06-12 12:00", everybody(UKHC=NOT_UNDERSTOOD))
+    source, _ = connect_four_entities()
+    read(source, "2026-06-12 12:00", facts_of_all(UKHC=NOT_UNDERSTOOD))
     evaluate_overdue(utc("2026-06-12 12:00"))
     assert flag("UKHC") == ("unknown", 0)
-    read(source, "2026-06-16 12:00", everybody(NLDT=NOT_UNDERSTOOD))
+    read(source, "2026-06-16 12:00", facts_of_all(NLDT=NOT_UNDERSTOOD))
     evaluate_overdue(utc("2026-06-16 12:00"))
     assert flag("NLDT") == ("late", 3)
     assert flag("UKHC") == ("alerting", 7)
@@ -99,8 +99,8 @@ def test_not_understood_keeps_the_flag_and_never_known_is_unknown() -> None:
 
 @pytest.mark.django_db
 def test_a_later_deadline_ends_the_overrun() -> None:
-    source, entities = connected_cast()
-    read(source, "2026-06-12 12:00", everybody())
+    source, entities = connect_four_entities()
+    read(source, "2026-06-12 12:00", facts_of_all())
     evaluate_overdue(utc("2026-06-12 12:00"))
     AgreedDate.objects.create(
         entity=entities["NLDT"],
@@ -116,15 +116,15 @@ def test_a_later_deadline_ends_the_overrun() -> None:
 
 @pytest.mark.django_db
 def test_evaluating_goes_forward_only() -> None:
-    source, _ = connected_cast()
-    read(source, "2026-06-12 12:00", everybody())
+    source, _ = connect_four_entities()
+    read(source, "2026-06-12 12:00", facts_of_all())
     with pytest.raises(OutOfOrderRead, match="states were read for 2026-06-12 12:00:00 UTC"):
         evaluate_overdue(utc("2026-06-12 11:00"))
 
 
 def test_a3_evaluators_at_once_write_what_one_writes(live_database: str) -> None:
-    source, _ = connected_cast()
-    read(source, "2026-06-16 12:00", harvest(everybody(), april=OPEN))
+    source, _ = connect_four_entities()
+    read(source, "2026-06-16 12:00", read_result(facts_of_all(), april=OPEN))
     barrier = threading.Barrier(4)
     results: list[OverdueChanges] = []
 
@@ -148,7 +148,7 @@ def test_a3_evaluators_at_once_write_what_one_writes(live_database: str) -> None
 @pytest.fixture
 def source(db: None) -> Connection:
     """The cast's connection, made once for all examples; each example is rolled back."""
-    return connected_cast()[0]
+    return connect_four_entities()[0]
 
 
 _FACTS: dict[str, FinopsFacts] = {"open": OPEN, "on_hold": ON_HOLD, "closed": CLOSED}
@@ -178,7 +178,7 @@ def test_the_evaluator_in_sql_says_what_judge_says(
 ) -> None:
     with transaction.atomic():
         policy(
-            meridian(),
+            top_group(),
             rule="workday",
             n=6,
             first_is=0,
@@ -188,7 +188,7 @@ def test_the_evaluator_in_sql_says_what_judge_says(
             on_hold_counts_as_closed=hold_counts,
         )
         at = utc(f"2026-06-{day:02} {hour:02}:00")
-        read(source, at, dict(zip(everybody(), (_FACTS[state] for state in states), strict=True)))
+        read(source, at, dict(zip(facts_of_all(), (_FACTS[state] for state in states), strict=True)))
         later: datetime = at + timedelta(days=3) if stale else at
         evaluate_overdue(later)
         for row in take_snapshot(LegalEntity.objects.all(), MAY, later).rows:
@@ -206,11 +206,11 @@ def test_the_evaluator_in_sql_says_what_judge_says(
 
 @pytest.mark.django_db
 def test_working_days_beyond_the_calendars_holidays_count_calendar_days() -> None:
-    source, _ = connected_cast()
-    policy(meridian(), rule="workday", n=6, first_is=0, lateness_unit="working_days")
+    source, _ = connect_four_entities()
+    policy(top_group(), rule="workday", n=6, first_is=0, lateness_unit="working_days")
     WorkCalendar.objects.filter(code="NL").update(country="LK", subdivision="")  # known until 2026 only
-    read(source, "2026-06-12 12:00", everybody())
-    read(source, "2027-01-08 12:00", everybody())
+    read(source, "2026-06-12 12:00", facts_of_all())
+    read(source, "2027-01-08 12:00", facts_of_all())
     evaluate_overdue(utc("2027-01-08 12:00"))
     assert flag("NLDT") == ("alerting", (date(2027, 1, 8) - date(2026, 6, 9)).days)
     rows = take_snapshot(LegalEntity.objects.all(), MAY, utc("2027-01-08 12:00")).rows

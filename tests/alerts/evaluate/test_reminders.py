@@ -15,20 +15,26 @@ from entities.models import Group, LegalEntity, Person
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
 from periods.remarks import acknowledge, set_expected_close
-from tests.alerts.evaluations import Role, evaluated, save_watched_group, somebody, told
+from tests.alerts.evaluations import (
+    Role,
+    read_and_evaluate,
+    recipients_of,
+    save_group_with_recipients,
+    save_member,
+)
 from tests.builders import MAY, OPEN, utc
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 REMINDERS = (NoticeKind.DUE_SOON, NoticeKind.LATE, NoticeKind.NO_DEADLINE)
 
 
 @pytest.fixture
-def meridian() -> Meridian:
-    return save_watched_group()
+def meridian() -> SampleGroup:
+    return save_group_with_recipients()
 
 
-def test_eu_dtc_is_due_soon_two_working_days_before_and_then_late_each_day(meridian: Meridian) -> None:
+def test_eu_dtc_is_due_soon_two_working_days_before_and_then_late_each_day(meridian: SampleGroup) -> None:
     """Due on Tue 9 June."""
     story = {
         "2026-06-04 12:00": [],
@@ -42,30 +48,30 @@ def test_eu_dtc_is_due_soon_two_working_days_before_and_then_late_each_day(merid
         "2026-06-15 12:00": ["late NLDT"],
     }
     for at, expected in story.items():
-        assert evaluated(meridian, at, REMINDERS, NLDT=OPEN) == expected, at
+        assert read_and_evaluate(meridian, at, REMINDERS, NLDT=OPEN) == expected, at
     assert [each.step for each in Notice.objects.filter(kind="late").order_by("pk")] == [1, 2, 6]
     assert [each.episode for each in Notice.objects.filter(kind="due_soon")] == [0]
     owner = meridian.entities["NLDT"].owner
     assert owner is not None
-    assert told("due_soon") == told("late") == {"Rosa", owner.name}
+    assert recipients_of("due_soon") == recipients_of("late") == {"Rosa", owner.name}
 
 
-def test_a_promise_keeps_reminders_quiet_until_its_day_has_passed(meridian: Meridian) -> None:
-    assert evaluated(meridian, "2026-06-10 12:00", REMINDERS, NLDT=OPEN) == ["late NLDT"]
+def test_a_promise_keeps_reminders_quiet_until_its_day_has_passed(meridian: SampleGroup) -> None:
+    assert read_and_evaluate(meridian, "2026-06-10 12:00", REMINDERS, NLDT=OPEN) == ["late NLDT"]
     rosa, at = Person.objects.get(name="Rosa"), utc("2026-06-10 13:00")
     acknowledge(rosa, "NLDT", MAY, "Working on it", at)
     set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 12), "", at)
-    assert evaluated(meridian, "2026-06-11 12:00", REMINDERS, NLDT=OPEN) == []
-    assert evaluated(meridian, "2026-06-12 12:00", REMINDERS, NLDT=OPEN) == []
-    assert evaluated(meridian, "2026-06-13 12:00", REMINDERS, NLDT=OPEN) == ["late NLDT"]
+    assert read_and_evaluate(meridian, "2026-06-11 12:00", REMINDERS, NLDT=OPEN) == []
+    assert read_and_evaluate(meridian, "2026-06-12 12:00", REMINDERS, NLDT=OPEN) == []
+    assert read_and_evaluate(meridian, "2026-06-13 12:00", REMINDERS, NLDT=OPEN) == ["late NLDT"]
 
 
-def test_what_was_late_before_we_watched_is_not_reminded_of(meridian: Meridian) -> None:
+def test_what_was_late_before_we_watched_is_not_reminded_of(meridian: SampleGroup) -> None:
     from_before = save_newly_read(meridian)
-    assert evaluated(meridian, "2026-06-20 12:00", REMINDERS, **{from_before: OPEN}) == []
+    assert read_and_evaluate(meridian, "2026-06-20 12:00", REMINDERS, **{from_before: OPEN}) == []
 
 
-def save_newly_read(group: Meridian) -> str:
+def save_newly_read(group: SampleGroup) -> str:
     made = LegalEntity.objects.get(code="NLDT")
     made.pk, made.code, made.erp_id, made.erp_identity = None, "NEWC", "newc", ""
     made.save()
@@ -74,44 +80,44 @@ def save_newly_read(group: Meridian) -> str:
 
 
 @pytest.fixture
-def without_deadlines() -> Meridian:
+def without_deadlines() -> SampleGroup:
     """The cast in a group that has agreed nothing; Carl administers it."""
-    group = save_watched_group(policy=False)
-    somebody("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
+    group = save_group_with_recipients(policy=False)
+    save_member("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
     return group
 
 
-def test_nobody_has_set_a_deadline(without_deadlines: Meridian) -> None:
+def test_nobody_has_set_a_deadline(without_deadlines: SampleGroup) -> None:
     """From the first reading on of the month that is being closed, and not of the years before."""
     group = without_deadlines
-    assert evaluated(group, "2026-06-02 12:00", REMINDERS, NLDT=OPEN) == ["no_deadline NLDT"]
-    assert evaluated(group, "2026-06-30 12:00", REMINDERS, NLDT=OPEN) == []
-    assert {"Carl", "Rosa"} <= told("no_deadline")
+    assert read_and_evaluate(group, "2026-06-02 12:00", REMINDERS, NLDT=OPEN) == ["no_deadline NLDT"]
+    assert read_and_evaluate(group, "2026-06-30 12:00", REMINDERS, NLDT=OPEN) == []
+    assert {"Carl", "Rosa"} <= recipients_of("no_deadline")
 
 
-def test_a_deadline_that_was_set_meanwhile(without_deadlines: Meridian) -> None:
-    evaluated(without_deadlines, "2026-06-02 12:00", REMINDERS, NLDT=OPEN)
+def test_a_deadline_that_was_set_meanwhile(without_deadlines: SampleGroup) -> None:
+    read_and_evaluate(without_deadlines, "2026-06-02 12:00", REMINDERS, NLDT=OPEN)
     agreed(without_deadlines, date(2026, 6, 9), utc("2026-06-02 12:10"))
     [notice] = Notice.objects.filter(kind="no_deadline")
     assert why_not(notice, utc("2026-06-02 12:11")) == HAS_A_DEADLINE
 
 
-def test_what_is_not_true_any_more_is_left_out(meridian: Meridian) -> None:
-    evaluated(meridian, "2026-06-05 12:00", REMINDERS, NLDT=OPEN)
+def test_what_is_not_true_any_more_is_left_out(meridian: SampleGroup) -> None:
+    read_and_evaluate(meridian, "2026-06-05 12:00", REMINDERS, NLDT=OPEN)
     [notice] = Notice.objects.filter(kind="due_soon")
     at = utc("2026-06-05 12:05")
     assert why_not(notice, at) == ""
     agreed(meridian, date(2026, 6, 19), at)
     assert why_not(notice, at) == NOT_SOON
-    evaluated(meridian, "2026-06-08 12:00", REMINDERS)
+    read_and_evaluate(meridian, "2026-06-08 12:00", REMINDERS)
     assert why_not(notice, utc("2026-06-08 12:01")) == CLOSED_SINCE
-    evaluated(meridian, "2026-06-22 12:00", REMINDERS, NLDT=OPEN)
+    read_and_evaluate(meridian, "2026-06-22 12:00", REMINDERS, NLDT=OPEN)
     [late] = Notice.objects.filter(kind="late")
     agreed(meridian, date(2026, 6, 29), utc("2026-06-22 12:10"))
     assert why_not(late, utc("2026-06-22 12:11")) == NOT_LATE
 
 
-def agreed(group: Meridian, due_on: date, at: datetime) -> None:
+def agreed(group: SampleGroup, due_on: date, at: datetime) -> None:
     """A date agreed by hand for EU DTC BV."""
     entity = group.entities["NLDT"]
     AgreedDate.objects.create(

@@ -14,9 +14,9 @@ from closing.judging.timeline import closed_spans
 from entities.models import LegalEntity, Person
 from periods.snapshot.period_history import period_details
 from periods.snapshot.take import take_snapshot
-from tests.alerts.evaluations import ALL_CLOSED, evaluated, save_watched_group
+from tests.alerts.evaluations import ALL_CLOSED, read_and_evaluate, save_group_with_recipients
 from tests.builders import CLOSED, MAY, OPEN, utc
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 JUNE = date(2026, 6, 1)
@@ -39,18 +39,18 @@ def there(zone: str, text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=zone_named(zone)).astimezone(UTC)
 
 
-def reopen(group: Meridian, case: str) -> tuple[list[str], bool]:
+def reopen(group: SampleGroup, case: str) -> tuple[list[str], bool]:
     """Close and reopen EU DTC BV as the case says: the notices of reopenings, and whether there must be one."""
     zone, closed, opened, ended = REOPENINGS[case]
     LegalEntity.objects.filter(code="NLDT").update(zone=zone)
     group.read(there(zone, "2026-05-30 12:00"), NONE_CLOSED)
-    evaluated(group, there(zone, closed), REOPENED, **NONE_CLOSED | {"NLDT": CLOSED})
-    return evaluated(group, there(zone, opened), REOPENED, **NONE_CLOSED), ended
+    read_and_evaluate(group, there(zone, closed), REOPENED, **NONE_CLOSED | {"NLDT": CLOSED})
+    return read_and_evaluate(group, there(zone, opened), REOPENED, **NONE_CLOSED), ended
 
 
 @pytest.mark.parametrize("case", REOPENINGS)
 def test_a_notice_is_raised_only_of_a_close_undone_after_the_entitys_own_period_end(case: str) -> None:
-    raised, ended = reopen(save_watched_group(read=False), case)
+    raised, ended = reopen(save_group_with_recipients(read=False), case)
     assert raised == (["reopened NLDT"] if ended else [])
 
 
@@ -58,10 +58,10 @@ def test_a_notice_is_raised_only_of_a_close_undone_after_the_entitys_own_period_
 def test_board_episodes_warnings_timeline_and_history_agree_with_the_notice(
     case: str, client: Client
 ) -> None:
-    group = save_watched_group(read=False)
+    group = save_group_with_recipients(read=False)
     _, ended = reopen(group, case)
     late = utc("2026-06-15 12:00")
-    evaluated(group, late, **NONE_CLOSED)
+    read_and_evaluate(group, late, **NONE_CLOSED)
     entities = LegalEntity.objects.filter(code="NLDT")
     (row,) = take_snapshot(entities, MAY, late).rows
     (period,) = period_details(row.entity_id, MAY, late)

@@ -20,10 +20,10 @@ from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
-from tests.alerts.evaluations import watched
+from tests.alerts.evaluations import save_evaluation_span
 from tests.builders import CLOSED, MAY, OPEN, RESTRICTED, utc
-from tests.db_builders import person, save_group
-from tests.sample_entities import CAST, NLDT, WIDER_CAST, Who
+from tests.db_builders import save_person, save_sample_group
+from tests.sample_entities import FOUR_ENTITIES, NLDT, TWELVE_ENTITIES, SampleEntity
 
 BASE_URL = "https://close.meridian.test"
 MESSAGE_ID = "<5b8f2c1e-0000-4000-8000-000000000001@close.meridian.test>"
@@ -33,15 +33,19 @@ HOSTILE = (
 )
 
 
-class Told:
+class MailScenario:
     """The group with Rosa, finance of all of it, and what she is told as time goes on."""
 
     def __init__(
-        self, cast: Iterable[Who] = CAST, *, own_n: Mapping[str, int] | None = None, policy: bool = True
+        self,
+        cast: Iterable[SampleEntity] = FOUR_ENTITIES,
+        *,
+        own_n: Mapping[str, int] | None = None,
+        policy: bool = True,
     ) -> None:
         self.cast = tuple(cast)
-        self.group = save_group(self.cast, own_n=own_n, policy=policy)
-        self.rosa = person()
+        self.group = save_sample_group(self.cast, own_n=own_n, policy=policy)
+        self.rosa = save_person()
         self.said: dict[str, NativePeriodFacts] = {who.code: OPEN for who in self.cast}
         self.now = utc("2026-06-01 12:00")
         self.group.read(self.now, self.said)
@@ -72,7 +76,7 @@ class Told:
 
     def _watch(self, moment: str | datetime) -> None:
         self.now = utc(moment) if isinstance(moment, str) else moment
-        watched(self.now, hours=24)
+        save_evaluation_span(self.now, hours=24)
 
     def sent(self) -> None:
         """What was due until now has been sent."""
@@ -106,7 +110,7 @@ def _carl() -> Person:
 
 def alert() -> EmailMultiAlternatives:
     """EU DTC BV on its sixth day; nobody has given a reason."""
-    story = Told()
+    story = MailScenario()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at("2026-06-15 12:00")
     return story.mail()
@@ -114,7 +118,7 @@ def alert() -> EmailMultiAlternatives:
 
 def escalation() -> EmailMultiAlternatives:
     """Its tenth day; Sanne has given a reason and a date, and Rosa looks after it. Carl administers the group."""
-    story = Told()
+    story = MailScenario()
     carl = _carl()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=RESTRICTED)
     story.at("2026-06-15 12:00")
@@ -134,7 +138,7 @@ def escalation() -> EmailMultiAlternatives:
 
 def unconfirmed() -> EmailMultiAlternatives:
     """EU DTC BV would be past its line, and its ERP refuses since the day before."""
-    story = Told()
+    story = MailScenario()
     story.at("2026-06-14 07:12", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     refused = ReadGap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     story.at("2026-06-14 08:00", gaps=[refused])
@@ -145,7 +149,7 @@ def unconfirmed() -> EmailMultiAlternatives:
 
 def reopened() -> EmailMultiAlternatives:
     """US Retail Inc is opened again on the day after its deadline."""
-    story = Told()
+    story = MailScenario()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=CLOSED)
     story.at("2026-06-12 08:12", USRT=OPEN)
     return story.mail()
@@ -153,7 +157,7 @@ def reopened() -> EmailMultiAlternatives:
 
 def cleared() -> EmailMultiAlternatives:
     """EU DTC BV closes on the ninth day, after it was told of."""
-    story = Told()
+    story = MailScenario()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at("2026-06-15 12:00")
     story.sent()
@@ -164,7 +168,9 @@ def cleared() -> EmailMultiAlternatives:
 
 def mixed() -> EmailMultiAlternatives:
     """All kinds in one mail: two past the line, one unread, one opened again, one closed."""
-    story = Told(WIDER_CAST, own_n={"FRSA": 15})  # so that it is opened again before its deadline
+    story = MailScenario(
+        TWELVE_ENTITIES, own_n={"FRSA": 15}
+    )  # so that it is opened again before its deadline
     story.said |= dict.fromkeys(("UKHC", "UKRT", "USHQ", "CALC", "MXCO", "ESIB", "IEOP", "FRSA"), CLOSED)
     story.at("2026-06-09 15:00")
     refused = ReadGap("ukws", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
@@ -176,8 +182,8 @@ def mixed() -> EmailMultiAlternatives:
 
 def many() -> EmailMultiAlternatives:
     """Three hundred entities past the line at once, and one that cannot be read."""
-    story = Told(
-        Who(
+    story = MailScenario(
+        SampleEntity(
             f"E{number:03}",
             f"Entity {number:03} {'Ltd' if number % 2 else 'GmbH'}",
             "GB" if number % 2 else "NL",
@@ -200,7 +206,7 @@ def many() -> EmailMultiAlternatives:
 
 def hostile() -> EmailMultiAlternatives:
     """An ERP's name with everything in it that does harm somewhere, and an owner and a reason to match."""
-    story = Told()
+    story = MailScenario()
     # PostgreSQL keeps no NUL; everything else of it may stand in the table.
     name = HOSTILE.replace("\x00", "")
     LegalEntity.objects.filter(code="NLDT").update(name=name)
@@ -217,14 +223,14 @@ def hostile() -> EmailMultiAlternatives:
 
 def due_soon() -> EmailMultiAlternatives:
     """The digest two working days before the deadline: EU DTC BV and UK Retail Ltd are not closed yet."""
-    story = Told()
+    story = MailScenario()
     story.at("2026-06-05 10:00", UKHC=CLOSED)
     return story.mail(rhythm=Cadence.DAILY)
 
 
 def late() -> EmailMultiAlternatives:
     """The digest of the second day after the deadline; what has closed meanwhile is not in it."""
-    story = Told()
+    story = MailScenario()
     story.at("2026-06-10 10:00", UKHC=CLOSED, USRT=CLOSED)
     story.at("2026-06-11 10:00", UKRT=CLOSED, NLDT=RESTRICTED)
     return story.mail(rhythm=Cadence.DAILY)
@@ -232,14 +238,14 @@ def late() -> EmailMultiAlternatives:
 
 def no_deadline() -> EmailMultiAlternatives:
     """Nobody has agreed a deadline for anything yet."""
-    story = Told(policy=False)
+    story = MailScenario(policy=False)
     story.at("2026-06-02 10:00")
     return story.mail(rhythm=Cadence.DAILY)
 
 
 def stale() -> EmailMultiAlternatives:
     """The ERP has been silent for 35 minutes; one mail for all four entities."""
-    story = Told()
+    story = MailScenario()
     story.at("2026-06-04 09:00", UKHC=CLOSED)
     story.unread("2026-06-04 09:35")
     return story.mail()
@@ -247,7 +253,7 @@ def stale() -> EmailMultiAlternatives:
 
 def refused() -> EmailMultiAlternatives:
     """What Closeboard signs in with has expired; Carl administers the group."""
-    story = Told()
+    story = MailScenario()
     carl = _carl()
     story.at("2026-06-04 09:00", UKHC=CLOSED)
     story.unread(
@@ -258,7 +264,7 @@ def refused() -> EmailMultiAlternatives:
 
 def group_closed() -> EmailMultiAlternatives:
     """EU DTC BV is the last to close, on its deadline."""
-    story = Told()
+    story = MailScenario()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at("2026-06-09 15:00", NLDT=CLOSED)
     story.at(utc("2026-06-09 15:00") + HOLD_DOWN)

@@ -35,11 +35,11 @@ from closing.judging.standing import JudgingPolicy, LatenessUnit
 from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.snapshot.take import take_snapshot
-from tests.alerts.mail.mail_scenarios import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, Told
-from tests.builders import CLOSED, MAY, ON_HOLD, OPEN, deadline, row, story, utc
+from tests.alerts.mail.mail_scenarios import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, MailScenario
+from tests.builders import CLOSED, MAY, ON_HOLD, OPEN, deadline, reads_until_close, row, utc
 from tests.golden_files import assert_golden
 from tests.hypothesis_profiles import examples
-from tests.sample_entities import NLDT, UKHC, UKRT, USRT, WIDER_CAST
+from tests.sample_entities import NLDT, TWELVE_ENTITIES, UKHC, UKRT, USRT
 
 NOON = utc("2026-06-15 12:00")
 KEPT_HEADERS = (
@@ -64,9 +64,9 @@ def _address(settings: Settings) -> None:
 
 
 @cache
-def mail_of(story: str) -> EmailMultiAlternatives:
+def mail_of(reads_until_close: str) -> EmailMultiAlternatives:
     """The mail of a story, which is played once however many tests read it."""
-    return STORIES[story]()
+    return STORIES[reads_until_close]()
 
 
 def received(mail: EmailMultiAlternatives) -> EmailMessage:
@@ -109,7 +109,7 @@ def known(why: str = "You get this as finance of Meridian Group.") -> MessageCon
 
 
 def late(as_of: str = "2026-06-15 12:00") -> Row:
-    return row(NLDT, *story(NLDT, None), as_of=utc(as_of))
+    return row(NLDT, *reads_until_close(NLDT, None), as_of=utc(as_of))
 
 
 # --- each kind in full --------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_three_hundred_entities_stay_readable() -> None:
 
 @pytest.mark.django_db
 def test_mails_of_one_episode_answer_to_one_root() -> None:
-    story = Told()
+    reads_until_close = MailScenario()
     fine: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
     roots = []
     for moment, news in (
@@ -203,14 +203,14 @@ def test_mails_of_one_episode_answer_to_one_root() -> None:
         ("2026-06-20 12:30", {}),
         ("2026-06-21 12:00", {"NLDT": OPEN}),
     ):
-        story.said |= news
-        story.at(moment)
-        if Delivery.objects.filter(recipient=story.rosa, state="waiting").exists():
-            mail = received(story.mail())
+        reads_until_close.said |= news
+        reads_until_close.at(moment)
+        if Delivery.objects.filter(recipient=reads_until_close.rosa, state="waiting").exists():
+            mail = received(reads_until_close.mail())
             roots.append(mail["References"])
             assert mail["In-Reply-To"] == mail["References"]
             assert mail["Message-ID"] == MESSAGE_ID
-            story.sent()
+            reads_until_close.sent()
     alert, step, cleared, again = roots
     assert alert == step == cleared
     assert again == alert.replace("-1@", "-2@")
@@ -251,29 +251,33 @@ def test_one_click_is_offered_over_https_only(settings: Settings) -> None:
 
 @pytest.mark.django_db
 def test_the_steps_of_a_mail_are_those_of_the_group() -> None:
-    story = Told()
+    reads_until_close = MailScenario()
     group = Group.objects.get(code="EUROPE")
     for step, days in enumerate((7, 12, 20), start=1):
         EscalationStep.objects.create(group=group, step=step, after_days=days, roles=["finance"])
-    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    story.at("2026-06-15 12:00")
-    story.sent()
-    story.at("2026-06-16 12:00")
-    assert "Escalation: Step 1 of 3, due at 7 calendar days late." in part(received(story.mail()), "plain")
+    reads_until_close.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    reads_until_close.at("2026-06-15 12:00")
+    reads_until_close.sent()
+    reads_until_close.at("2026-06-16 12:00")
+    assert "Escalation: Step 1 of 3, due at 7 calendar days late." in part(
+        received(reads_until_close.mail()), "plain"
+    )
     EscalationStep.objects.all().delete()
-    assert "Escalation: Step 1 of 2, due at 10 calendar days late." in part(received(story.mail()), "plain")
+    assert "Escalation: Step 1 of 2, due at 10 calendar days late." in part(
+        received(reads_until_close.mail()), "plain"
+    )
 
 
 @pytest.mark.django_db
 def test_a_deputy_hears_why_they_are_told() -> None:
-    story = Told()
+    reads_until_close = MailScenario()
     carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng")
     nldt = LegalEntity.objects.get(code="NLDT")
     Membership.objects.create(person=carl, role=Membership.Role.AUDITOR, entity=nldt)
     LegalEntity.objects.filter(pk=nldt.pk).update(deputy=carl)
-    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    story.at("2026-06-15 12:00")
-    text = part(received(story.mail(carl)), "plain")
+    reads_until_close.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    reads_until_close.at("2026-06-15 12:00")
+    text = part(received(reads_until_close.mail(carl)), "plain")
     assert "You get this as deputy of the owner of EU DTC BV." in text
 
 
@@ -287,14 +291,14 @@ def test_a_mail_of_several_episodes_answers_to_none() -> None:
 
 @pytest.mark.django_db
 def test_statements_do_not_grow_with_what_is_told() -> None:
-    story = Told(WIDER_CAST)
-    story.at("2026-06-15 12:00")
-    delivery, items = story.told()
+    reads_until_close = MailScenario(TWELVE_ENTITIES)
+    reads_until_close.at("2026-06-15 12:00")
+    delivery, items = reads_until_close.told()
     assert len(items) > 8
     counts = []
     for some in (items[:2], items):
         with CaptureQueriesContext(connection) as counted:
-            compose_mail(delivery, some, story.now)
+            compose_mail(delivery, some, reads_until_close.now)
         counts.append(len(counted))
     assert counts == [3, 3]
 
@@ -304,41 +308,41 @@ def test_statements_do_not_grow_with_what_is_told() -> None:
 
 @pytest.mark.django_db
 def test_each_hears_why_they_are_told() -> None:
-    story = Told()
-    sanne = story.group.entities["NLDT"].owner
+    reads_until_close = MailScenario()
+    sanne = reads_until_close.group.entities["NLDT"].owner
     assert sanne is not None
-    Membership.objects.create(person=sanne, role="owner", entity=story.group.entities["NLDT"])
+    Membership.objects.create(person=sanne, role="owner", entity=reads_until_close.group.entities["NLDT"])
     root = Person.objects.create(email="root@meridian.test", name="Root", is_superuser=True)
-    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    story.at("2026-06-15 12:00")
-    assert "\nYou get this as finance of Meridian Group.\n" in str(story.mail().body)
-    assert "\nYou get this as owner of EU DTC BV.\n" in str(story.mail(sanne).body)
-    delivery, items = story.told()
+    reads_until_close.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    reads_until_close.at("2026-06-15 12:00")
+    assert "\nYou get this as finance of Meridian Group.\n" in str(reads_until_close.mail().body)
+    assert "\nYou get this as owner of EU DTC BV.\n" in str(reads_until_close.mail(sanne).body)
+    delivery, items = reads_until_close.told()
     delivery.recipient = root
     assert "\nYou get this as administrator of Closeboard.\n" in str(compose_mail(delivery, items, NOON).body)
 
 
 @pytest.mark.django_db
 def test_times_are_those_of_the_recipient() -> None:
-    story = Told()
-    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    story.at("2026-06-15 12:00")
-    assert "As of Mon 15 June 2026, 13:00 London time." in str(story.mail().body)
-    Person.objects.filter(pk=story.rosa.pk).update(zone="Asia/Tokyo")
-    assert "As of Mon 15 June 2026, 21:00 Tokyo time." in str(story.mail().body)
+    reads_until_close = MailScenario()
+    reads_until_close.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    reads_until_close.at("2026-06-15 12:00")
+    assert "As of Mon 15 June 2026, 13:00 London time." in str(reads_until_close.mail().body)
+    Person.objects.filter(pk=reads_until_close.rosa.pk).update(zone="Asia/Tokyo")
+    assert "As of Mon 15 June 2026, 21:00 Tokyo time." in str(reads_until_close.mail().body)
 
 
 @pytest.mark.django_db
 def test_the_link_leads_to_exactly_what_is_listed() -> None:
-    story = Told(WIDER_CAST)
-    story.at("2026-06-09 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, UKWS=CLOSED)
-    story.at("2026-06-15 12:00", FRSA=CLOSED)
-    text = str(story.mail().body)
+    reads_until_close = MailScenario(TWELVE_ENTITIES)
+    reads_until_close.at("2026-06-09 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, UKWS=CLOSED)
+    reads_until_close.at("2026-06-15 12:00", FRSA=CLOSED)
+    text = str(reads_until_close.mail().body)
     (url,) = re.findall(r"See them on the board of May 2026: (\S+)", text)
     assert url.startswith(f"{BASE_URL}/?")
     told = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
     asked = parse_query(told, ZoneInfo("Europe/London"))
-    board = take_snapshot(LegalEntity.objects.visible_to(story.rosa), MAY, story.now)
+    board = take_snapshot(LegalEntity.objects.visible_to(reads_until_close.rosa), MAY, reads_until_close.now)
     listed = set(re.findall(r"^\* (.*)$", text, re.M))
     assert {each.name for each in matching_rows(board, asked)} == listed
     assert len(listed) == 6
@@ -355,12 +359,14 @@ def test_working_days_are_called_so() -> None:
 
 
 def test_what_cannot_be_confirmed_is_no_fact() -> None:
-    told = row(NLDT, *story(NLDT, None), as_of=NOON, read_at="2026-06-15 09:12")
+    told = row(NLDT, *reads_until_close(NLDT, None), as_of=NOON, read_at="2026-06-15 09:12")
     said = build_content([some_item(told)], known())
     assert said.subject == "EU DTC BV was 6 days past its deadline for May 2026 when last read"
     assert "Open as of Mon 15 Jun 10:12" in render_text(said)
     assert "Last read Mon 15 Jun 10:12, 2 h before this mail." in render_text(said)
-    closed = row(NLDT, *story(NLDT, CLOSED, "2026-06-14 12:00"), as_of=NOON, read_at="2026-06-15 09:12")
+    closed = row(
+        NLDT, *reads_until_close(NLDT, CLOSED, "2026-06-14 12:00"), as_of=NOON, read_at="2026-06-15 09:12"
+    )
     said = build_content([some_item(closed, NoticeKind.CLEARED)], known())
     assert said.subject == "EU DTC BV had closed May 2026 when last read, 5 days late"
     assert said.sections[0].rows[0].kind == "unknown"
@@ -373,7 +379,9 @@ def test_what_was_unconfirmed_and_was_read_since_is_told_as_it_is() -> None:
 
 def test_who_is_not_past_the_line_any_more_is_not_said_to_be() -> None:
     another = replace(deadline(NLDT), due_on=date(2026, 6, 14))
-    said = build_content([some_item(row(NLDT, *story(NLDT, None), as_of=NOON, due=another))], known())
+    said = build_content(
+        [some_item(row(NLDT, *reads_until_close(NLDT, None), as_of=NOON, due=another))], known()
+    )
     assert said.subject == "EU DTC BV is not past its alert line for May 2026 any more"
 
 
@@ -385,14 +393,16 @@ def test_two_notices_of_one_period_are_one_row() -> None:
 
 
 def test_lines_that_differ_are_not_given_one_number() -> None:
-    other = row(UKRT, *story(UKRT, None), as_of=NOON, policy=JudgingPolicy(alert_after_days=3))
+    other = row(UKRT, *reads_until_close(UKRT, None), as_of=NOON, policy=JudgingPolicy(alert_after_days=3))
     said = build_content([some_item(late()), some_item(other)], known())
     assert said.subject == "2 entities past their alert line, EU DTC BV +6d"
 
 
 def test_a_count_says_how_many_of_it_are_unconfirmed() -> None:
-    unread = row(UKRT, *story(UKRT, None), as_of=NOON, read_at="2026-06-15 09:12")
-    closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON, read_at="2026-06-15 09:12")
+    unread = row(UKRT, *reads_until_close(UKRT, None), as_of=NOON, read_at="2026-06-15 09:12")
+    closed = row(
+        UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON, read_at="2026-06-15 09:12"
+    )
     items = [some_item(late()), some_item(unread), some_item(closed, NoticeKind.CLEARED)]
     said = build_content(items, known())
     assert (
@@ -404,7 +414,7 @@ def test_a_count_says_how_many_of_it_are_unconfirmed() -> None:
 
 def test_an_older_month_comes_with_a_board_of_its_own() -> None:
     april = replace(late(), standing=replace(late().standing, days_late=36))
-    other = row(UKRT, *story(UKRT, None), as_of=NOON)
+    other = row(UKRT, *reads_until_close(UKRT, None), as_of=NOON)
     items = [
         some_item(late()),
         EntityNotice(Notice(kind="alert", period_id=7, episode=1), april, date(2026, 4, 1)),
@@ -426,7 +436,7 @@ def test_an_older_month_comes_with_a_board_of_its_own() -> None:
 
 
 def test_what_was_opened_again_and_is_past_the_line_is_one_row_that_says_both() -> None:
-    reads = (*story(NLDT, CLOSED, "2026-06-08 12:00"), ("2026-06-15 11:00", OPEN))
+    reads = (*reads_until_close(NLDT, CLOSED, "2026-06-08 12:00"), ("2026-06-15 11:00", OPEN))
     told = row(NLDT, *reads, as_of=NOON)
     notice = Notice(pk=5, kind="reopened", period_id=0, change_id=1)
     undone = replace(known(), reopened_at={5: utc("2026-06-15 11:00")})
@@ -444,7 +454,7 @@ def test_one_of_two_periods_of_a_month_is_not_told_as_the_month() -> None:
 
 def test_no_section_pushes_another_out() -> None:
     rows = [replace(late(), code=f"E{number}", name=f"E{number}") for number in range(60)]
-    closed = row(UKHC, *story(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON)
+    closed = row(UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-12 12:00"), as_of=NOON)
     gone = [replace(closed, code=f"C{number}", name=f"C{number}") for number in range(9)]
     items = [*map(some_item, rows), *(some_item(each, NoticeKind.CLEARED) for each in gone)]
     said = build_content(items, known())
@@ -457,7 +467,7 @@ def test_no_section_pushes_another_out() -> None:
 
 def test_on_hold_that_counts_as_closed_says_so() -> None:
     policy = JudgingPolicy(on_hold_counts_as_closed=True)
-    told = row(USRT, *story(USRT, ON_HOLD, "2026-06-14 12:00"), as_of=NOON, policy=policy)
+    told = row(USRT, *reads_until_close(USRT, ON_HOLD, "2026-06-14 12:00"), as_of=NOON, policy=policy)
     said = build_content([some_item(told, NoticeKind.CLEARED)], known())
     assert said.subject == "US Retail Inc has put May 2026 on hold, 3 days late"
     assert "On hold, counts as closed" in render_text(said)

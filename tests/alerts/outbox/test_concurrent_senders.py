@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from alerts.models import Delivery
 from alerts.outbox import queue as outbox
-from tests.faults.outbox_helpers import put_due, raise_notice, save_late_group
+from tests.faults.outbox_helpers import raise_notice, save_due_messages, save_late_group
 
 pytestmark = pytest.mark.fault
 
@@ -41,7 +41,7 @@ def test_four_senders_never_hold_the_same_message(
     live_database: str, settings: Settings, a_minute: int
 ) -> None:
     settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, a_minute
-    rows = put_due(raise_notice(save_late_group()), 400)
+    rows = save_due_messages(raise_notice(save_late_group()), 400)
     found = claimed_by(4)
     assert len(found) == len(set(found)) == len(rows)
     assert set(Delivery.objects.values_list("fence", flat=True)) == {1}
@@ -50,5 +50,5 @@ def test_four_senders_never_hold_the_same_message(
 def test_four_senders_keep_the_rate_exactly(live_database: str, settings: Settings) -> None:
     """D7: not one more than 30, though all four look at the same moment."""
     settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 30
-    put_due(raise_notice(save_late_group()), 200)
+    save_due_messages(raise_notice(save_late_group()), 200)
     assert len(claimed_by(4)) == 30

@@ -18,7 +18,7 @@ from alerts.channels.email.transport import LONGEST_SEND
 from alerts.models import Channel, Delivery
 from alerts.outbox import queue as outbox
 from alerts.outbox.queue import LEASE, RETRY_AFTER, Claim
-from tests.faults.outbox_helpers import let_pass, put_due, raise_notice, save_late_group
+from tests.faults.outbox_helpers import age_outbox, raise_notice, save_due_messages, save_late_group
 
 SECOND = timedelta(seconds=1)
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def _mails_leave(settings: Settings) -> None:
 @pytest.fixture
 def due() -> Delivery:
     """One message that is due."""
-    [one] = put_due(raise_notice(save_late_group()), 1)
+    [one] = save_due_messages(raise_notice(save_late_group()), 1)
     return one
 
 
@@ -53,9 +53,9 @@ def test_what_is_claimed_is_nobody_elses(due: Delivery) -> None:
 
 def test_the_lease_of_a_dead_sender_ends_and_its_fence_is_worth_nothing_then(due: Delivery) -> None:
     dead = claimed()
-    let_pass(LEASE - SECOND)
+    age_outbox(LEASE - SECOND)
     assert outbox.claim_mail() is None
-    let_pass(SECOND)
+    age_outbox(SECOND)
     alive = claimed()
     assert (alive.delivery_id, alive.fence, alive.attempts, alive.abandoned) == (due.pk, dead.fence + 1, 2, 1)
     assert not outbox.mark_sent(dead)
@@ -81,26 +81,26 @@ def test_it_is_tried_again_after_1_2_5_15_60_minutes_and_each_hour(due: Delivery
         outbox.retry_later(held, "not now")
         wait = again(due).due_at - timezone.now()
         tried.append(round(wait.total_seconds() / 60))
-        let_pass(timedelta(minutes=tried[-1]) - SECOND)
+        age_outbox(timedelta(minutes=tried[-1]) - SECOND)
         assert outbox.claim_mail() is None
-        let_pass(SECOND)
+        age_outbox(SECOND)
     assert tried == [1, 2, 5, 15, 60, 60, 60, 60]
-    let_pass(timedelta(hours=48))
+    age_outbox(timedelta(hours=48))
     assert claimed().retries_exhausted
 
 
 def test_two_days_on_hold_do_not_use_up_the_tries(due: Delivery) -> None:
-    let_pass(timedelta(days=3))
+    age_outbox(timedelta(days=3))
     for _ in range(len(RETRY_AFTER) + 1):
         held = claimed()
         assert not held.retries_exhausted
         outbox.retry_later(held, "not now")
-        let_pass(timedelta(hours=1))
+        age_outbox(timedelta(hours=1))
     assert claimed().retries_exhausted
 
 
 def test_the_oldest_goes_first_and_what_is_not_due_waits() -> None:
-    first, second, third = put_due(raise_notice(save_late_group()), 3)
+    first, second, third = save_due_messages(raise_notice(save_late_group()), 3)
     Delivery.objects.filter(pk=first.pk).update(due_at=timezone.now() + timedelta(minutes=1))
     Delivery.objects.filter(pk=third.pk).update(due_at=timezone.now() - timedelta(minutes=1))
     assert [claimed().delivery_id, claimed().delivery_id] == [third.pk, second.pk]
@@ -111,9 +111,9 @@ def test_given_back_it_was_never_tried_and_the_channel_pauses(due: Delivery) -> 
     outbox.pause_and_requeue(claimed(), "535 wrong password")
     assert (again(due).state, again(due).attempts, again(due).lease_until) == ("waiting", 0, None)
     assert outbox.claim_mail() is None
-    let_pass(channel_state.PAUSE - SECOND)
+    age_outbox(channel_state.PAUSE - SECOND)
     assert outbox.claim_mail() is None
-    let_pass(SECOND)
+    age_outbox(SECOND)
     assert claimed().attempts == 1
 
 
@@ -125,7 +125,7 @@ def test_nothing_leaves_while_it_is_held_whatever_else_happens(due: Delivery) ->
     channel_state.mark_recovered()
     outbox.pause_and_requeue(held, "535")
     channel_state.mark_recovered()
-    let_pass(timedelta(days=1))
+    age_outbox(timedelta(days=1))
     assert outbox.claim_mail() is None
     assert Channel.objects.get().words == "restored from a backup"
     channel_state.release()
@@ -138,7 +138,7 @@ def test_nothing_is_claimed_where_no_mail_server_is_named(due: Delivery, setting
 
 
 def test_once_a_server_answers_everything_that_waited_for_it_is_due() -> None:
-    first, _, fresh = put_due(raise_notice(save_late_group()), 3)
+    first, _, fresh = save_due_messages(raise_notice(save_late_group()), 3)
     outbox.retry_later(claimed(), "no answer")
     outbox.retry_later(claimed(), "no answer")
     Delivery.objects.filter(pk=fresh.pk).update(due_at=timezone.now() + timedelta(minutes=5))
@@ -157,7 +157,7 @@ def test_once_a_server_answers_everything_that_waited_for_it_is_due() -> None:
 
 def test_as_many_as_are_allowed_in_a_minute_counting_those_in_hand(settings: Settings) -> None:
     settings.MAILS_A_MINUTE = 3
-    put_due(raise_notice(save_late_group()), 5)
+    save_due_messages(raise_notice(save_late_group()), 5)
     held = [claimed(), claimed(), claimed()]
     assert outbox.claim_mail() is None
     outbox.mark_sent(held[0])
@@ -165,7 +165,7 @@ def test_as_many_as_are_allowed_in_a_minute_counting_those_in_hand(settings: Set
     outbox.retry_later(held[1], "450 not now")  # the server took none: there is room for another
     assert outbox.mark_sent(claimed())
     assert outbox.claim_mail() is None
-    let_pass(timedelta(minutes=1))
+    age_outbox(timedelta(minutes=1))
     assert outbox.mark_sent(claimed())
 
 

@@ -18,10 +18,10 @@ from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import MANDATORY_KINDS, Cadence, effective_cadence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import FiscalPeriod
-from tests.alerts.evaluations import somebody
+from tests.alerts.evaluations import save_member
 from tests.builders import MAY, OPEN, utc
-from tests.db_builders import Meridian, save_group
-from tests.sample_entities import WIDER_CAST
+from tests.db_builders import SampleGroup, save_sample_group
+from tests.sample_entities import TWELVE_ENTITIES
 
 pytestmark = pytest.mark.django_db
 Role = Membership.Role
@@ -33,12 +33,12 @@ _numbers = count(1)
 
 
 @pytest.fixture
-def meridian() -> Meridian:
+def meridian() -> SampleGroup:
     """The cast, read once. Rosa is finance of it all, Paul of the UK; Sanne owns EU DTC BV and may see it."""
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
-    somebody("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
-    somebody("paul", Role.FINANCE, Group.objects.get(code="UK"))
+    save_member("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
+    save_member("paul", Role.FINANCE, Group.objects.get(code="UK"))
     sanne = owner()
     Membership.objects.create(person=sanne, role=Role.OWNER, entity=group.entities["NLDT"])
     return group
@@ -106,9 +106,9 @@ def in_london(text: str) -> datetime:
 # --- who ------------------------------------------------------------------------------------------------------------
 
 
-def test_an_alert_goes_to_the_owner_and_to_finance_and_to_nobody_else(meridian: Meridian) -> None:
-    somebody("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
-    somebody("audrey", Role.AUDITOR, Group.objects.get(code="MERIDIAN"))
+def test_an_alert_goes_to_the_owner_and_to_finance_and_to_nobody_else(meridian: SampleGroup) -> None:
+    save_member("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
+    save_member("audrey", Role.AUDITOR, Group.objects.get(code="MERIDIAN"))
     assert tell(notice(NoticeKind.ALERT)).keys() == {"Rosa", "Sanne de Wit"}
 
 
@@ -138,10 +138,12 @@ def away(name: str, first: str, last: str | None = None) -> None:
         ("nobody", "nobody", set()),
     ],
 )
-def test_who_answers_for_an_entity(meridian: Meridian, owner_is: str, deputy_is: str, hear: set[str]) -> None:
+def test_who_answers_for_an_entity(
+    meridian: SampleGroup, owner_is: str, deputy_is: str, hear: set[str]
+) -> None:
     entity = meridian.entities["NLDT"]
     Person.objects.filter(pk=owner().pk).update(name="owner")
-    deputy = somebody("deputy", Role.AUDITOR, entity) if deputy_is != "nobody" else None
+    deputy = save_member("deputy", Role.AUDITOR, entity) if deputy_is != "nobody" else None
     if deputy is not None:
         Person.objects.filter(pk=deputy.pk).update(name="deputy")
         deputise("NLDT", deputy)
@@ -169,7 +171,7 @@ def test_who_answers_for_an_entity(meridian: Meridian, owner_is: str, deputy_is:
     ],
 )
 def test_being_away_counts_days_where_the_owner_is(
-    meridian: Meridian, zone: str, first: str, last: str | None, hears: str
+    meridian: SampleGroup, zone: str, first: str, last: str | None, hears: str
 ) -> None:
     Membership.objects.filter(person=named("Rosa")).delete()
     Membership.objects.create(person=named("Rosa"), role=Role.OWNER, group=Group.objects.get(code="MERIDIAN"))
@@ -179,7 +181,7 @@ def test_being_away_counts_days_where_the_owner_is(
     assert tell(notice(NoticeKind.ALERT)).keys() == {hears}
 
 
-def test_a_superuser_may_own_an_entity_or_stand_in(meridian: Meridian) -> None:
+def test_a_superuser_may_own_an_entity_or_stand_in(meridian: SampleGroup) -> None:
     root = Person.objects.create_superuser("root@meridian.test", name="Root")
     deputise("NLDT", root)
     away("Sanne de Wit", "2026-06-15")
@@ -202,20 +204,20 @@ def steps(group: str, *each: tuple[int, Iterable[Role], Iterable[str]]) -> None:
         made.people.set(Person.objects.filter(name__in=people))
 
 
-def test_the_steps_that_hold_where_nobody_has_agreed_any(meridian: Meridian) -> None:
+def test_the_steps_that_hold_where_nobody_has_agreed_any(meridian: SampleGroup) -> None:
     for name, role in (("carl", Role.ADMINISTRATOR), ("olga", Role.OWNER), ("audrey", Role.AUDITOR)):
-        somebody(name, role, Group.objects.get(code="MERIDIAN"))
+        save_member(name, role, Group.objects.get(code="MERIDIAN"))
     assert tell(notice(NoticeKind.ESCALATION, step=1)).keys() == {"Rosa", "Sanne de Wit", "Carl"}
     assert tell(notice(NoticeKind.ESCALATION, step=2)).keys() == {"Rosa", "Sanne de Wit", "Carl", "Olga"}
 
 
 def test_the_steps_of_the_nearest_group_reach_whom_they_name_and_whom_those_before_named(
-    meridian: Meridian,
+    meridian: SampleGroup,
 ) -> None:
     europe = Group.objects.get(code="EUROPE")
-    somebody("audrey", Role.AUDITOR, Group.objects.get(code="MERIDIAN"))
-    somebody("olga", Role.OWNER, Group.objects.get(code="MERIDIAN"))
-    somebody("eva", Role.AUDITOR, europe)
+    save_member("audrey", Role.AUDITOR, Group.objects.get(code="MERIDIAN"))
+    save_member("olga", Role.OWNER, Group.objects.get(code="MERIDIAN"))
+    save_member("eva", Role.AUDITOR, europe)
     steps("MERIDIAN", (8, [Role.OWNER], []))
     steps("EUROPE", (7, [], ["Eva"]), (12, [Role.AUDITOR], []))
     usual = {"Rosa", "Sanne de Wit"}
@@ -228,7 +230,7 @@ def test_the_steps_of_the_nearest_group_reach_whom_they_name_and_whom_those_befo
     }  # of steps agreed no more
 
 
-def test_who_is_named_in_a_step_hears_only_of_what_they_may_see(meridian: Meridian) -> None:
+def test_who_is_named_in_a_step_hears_only_of_what_they_may_see(meridian: SampleGroup) -> None:
     """Nobody is told of what they may not see: named people, deputies and owners included (A10)."""
     steps("MERIDIAN", (7, [Role.FINANCE], ["Paul", "Rosa"]))
     deputise("NLDT", named("Paul"))
@@ -242,7 +244,7 @@ def test_who_is_named_in_a_step_hears_only_of_what_they_may_see(meridian: Meridi
 @pytest.mark.parametrize("kind", OF_PERIODS)
 @pytest.mark.parametrize("code", ["NLDT", "UKHC", "USRT"])
 def test_nobody_is_ever_told_of_what_they_may_not_see(
-    meridian: Meridian, kind: NoticeKind, code: str
+    meridian: SampleGroup, kind: NoticeKind, code: str
 ) -> None:
     everybody = [*Person.objects.values_list("name", flat=True)]
     steps("MERIDIAN", (7, list(Role), everybody))
@@ -263,7 +265,7 @@ def test_nobody_is_ever_told_of_what_they_may_not_see(
 @pytest.mark.parametrize("chosen", [None, *Cadence])
 @pytest.mark.parametrize("kind", [kind for kind in OF_PERIODS if kind is not NoticeKind.CLEARED])
 def test_each_hears_as_soon_as_they_chose_and_their_group_allows(
-    meridian: Meridian, kind: NoticeKind, chosen: Cadence | None, allowed: bool | None
+    meridian: SampleGroup, kind: NoticeKind, chosen: Cadence | None, allowed: bool | None
 ) -> None:
     if allowed is not None:
         AlertRules.objects.create(group=Group.objects.get(code="MERIDIAN"), alerts_in_digest=not allowed)
@@ -284,7 +286,7 @@ def test_each_hears_as_soon_as_they_chose_and_their_group_allows(
 @pytest.mark.parametrize("quiet", [False, True])
 @pytest.mark.parametrize("rhythm", [Cadence.IMMEDIATE, Cadence.DAILY, Cadence.WEEKLY])
 def test_a_message_is_due_when_its_person_wants_it(
-    meridian: Meridian, rhythm: Cadence, quiet: bool, rests: bool
+    meridian: SampleGroup, rhythm: Cadence, quiet: bool, rests: bool
 ) -> None:
     saturday = in_london("2026-06-13 12:00")
     habits(
@@ -307,14 +309,14 @@ def test_a_message_is_due_when_its_person_wants_it(
     assert due("Rosa", rhythm) == expected[rhythm]
 
 
-def test_digests_come_by_the_clock_of_each(meridian: Meridian) -> None:
+def test_digests_come_by_the_clock_of_each(meridian: SampleGroup) -> None:
     Person.objects.filter(name="Rosa").update(zone="America/New_York")
     tell(notice(NoticeKind.LATE))
     assert due("Rosa", Cadence.DAILY) == utc("2026-06-16 12:00")  # the one of today has just gone
     assert due("Sanne de Wit", Cadence.DAILY) == in_london("2026-06-16 08:00")
 
 
-def test_a_line_joins_the_message_of_its_rhythm(meridian: Meridian) -> None:
+def test_a_line_joins_the_message_of_its_rhythm(meridian: SampleGroup) -> None:
     late, alert = notice(NoticeKind.LATE), notice(NoticeKind.ALERT)
     assert route_notices([late, alert], AT) == 4
     route_notices(
@@ -325,7 +327,7 @@ def test_a_line_joins_the_message_of_its_rhythm(meridian: Meridian) -> None:
     assert {each.rhythm: each.notices.count() for each in mine} == {"daily": 3, "at_once": 2}
 
 
-def test_a_digest_that_is_being_sent_takes_no_more(meridian: Meridian) -> None:
+def test_a_digest_that_is_being_sent_takes_no_more(meridian: SampleGroup) -> None:
     tell(notice(NoticeKind.LATE))
     Delivery.objects.update(state="sending", lease_until=AT + timedelta(minutes=5), attempts=1)
     tell(notice(NoticeKind.LATE, "UKHC"))
@@ -340,14 +342,14 @@ def gaps(name: str) -> list[timedelta]:
     return [later - sooner for sooner, later in pairwise(moments)]
 
 
-def test_a_digest_far_ahead_delays_no_alert(meridian: Meridian) -> None:
+def test_a_digest_far_ahead_delays_no_alert(meridian: SampleGroup) -> None:
     tell(notice(NoticeKind.LATE))
     tell(notice(NoticeKind.ALERT))
     assert due("Rosa") == AT
 
 
 @pytest.mark.parametrize("minutes", [-4, -1, 0, 3, 4])
-def test_what_is_told_at_once_and_a_digest_keep_apart(meridian: Meridian, minutes: int) -> None:
+def test_what_is_told_at_once_and_a_digest_keep_apart(meridian: SampleGroup, minutes: int) -> None:
     tell(notice(NoticeKind.LATE))
     digest = due("Rosa", Cadence.DAILY)
     tell(notice(NoticeKind.ALERT), at=digest + timedelta(minutes=minutes))
@@ -359,7 +361,7 @@ def test_what_is_told_at_once_and_a_digest_keep_apart(meridian: Meridian, minute
     assert min(gaps("Rosa")) >= MIN_MESSAGE_SPACING
 
 
-def test_room_is_made_outside_of_quiet_hours(meridian: Meridian) -> None:
+def test_room_is_made_outside_of_quiet_hours(meridian: SampleGroup) -> None:
     habits("Rosa", digest_at=time(21, 58), quiet_from=time(22), quiet_until=time(7))
     tell(notice(NoticeKind.LATE))
     at = in_london("2026-06-15 21:57")
@@ -371,7 +373,7 @@ def test_room_is_made_outside_of_quiet_hours(meridian: Meridian) -> None:
 # --- nobody left ----------------------------------------------------------------------------------------------------
 
 
-def test_where_everybody_has_switched_it_off_administrators_are_told(meridian: Meridian) -> None:
+def test_where_everybody_has_switched_it_off_administrators_are_told(meridian: SampleGroup) -> None:
     Person.objects.create_superuser("root@meridian.test", name="Root")
     choose("Rosa", Cadence.NEVER, NoticeKind.DUE_SOON)
     assert tell(notice(NoticeKind.DUE_SOON)) == {"Sanne de Wit": Cadence.DAILY}
@@ -382,7 +384,7 @@ def test_where_everybody_has_switched_it_off_administrators_are_told(meridian: M
     assert tell(notice(NoticeKind.DUE_SOON)) == {"Root": Cadence.DAILY}
 
 
-def test_good_news_need_no_reader(meridian: Meridian) -> None:
+def test_good_news_need_no_reader(meridian: SampleGroup) -> None:
     Person.objects.create_superuser("root@meridian.test", name="Root")
     tell(notice(NoticeKind.ALERT))
     choose("Rosa", Cadence.NEVER, NoticeKind.CLEARED)
@@ -390,15 +392,15 @@ def test_good_news_need_no_reader(meridian: Meridian) -> None:
     assert tell(notice(NoticeKind.CLEARED)) == {}
 
 
-def test_good_news_go_to_whoever_heard_the_bad_as_soon_as_they_like(meridian: Meridian) -> None:
+def test_good_news_go_to_whoever_heard_the_bad_as_soon_as_they_like(meridian: SampleGroup) -> None:
     tell(notice(NoticeKind.ALERT))
-    somebody("late", Role.FINANCE, Group.objects.get(code="EUROPE"))
+    save_member("late", Role.FINANCE, Group.objects.get(code="EUROPE"))
     choose("Rosa", Cadence.WEEKLY, NoticeKind.CLEARED)
     assert tell(notice(NoticeKind.CLEARED)) == {"Rosa": Cadence.WEEKLY, "Sanne de Wit": Cadence.IMMEDIATE}
 
 
 def test_where_nobody_may_see_it_and_there_is_no_administrator_there_is_no_message(
-    meridian: Meridian,
+    meridian: SampleGroup,
 ) -> None:
     Membership.objects.all().delete()
     assert tell(notice(NoticeKind.ALERT)) == {}
@@ -408,7 +410,7 @@ def test_where_nobody_may_see_it_and_there_is_no_administrator_there_is_no_messa
 
 
 def test_the_number_of_queries_grows_neither_with_people_nor_with_notices() -> None:
-    group = save_group(WIDER_CAST)
+    group = save_sample_group(TWELVE_ENTITIES)
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
     calendar = group.entities["NLDT"].calendar
     kinds = (NoticeKind.ALERT, NoticeKind.DUE_SOON, NoticeKind.ESCALATION, NoticeKind.CLEARED)
@@ -416,7 +418,7 @@ def test_the_number_of_queries_grows_neither_with_people_nor_with_notices() -> N
     for many in (2, 30):
         for number in range(many):
             name = f"person{many}-{number}"
-            person = somebody(name, Role.FINANCE, Group.objects.get(code="MERIDIAN"), zone="Europe/Paris")
+            person = save_member(name, Role.FINANCE, Group.objects.get(code="MERIDIAN"), zone="Europe/Paris")
             Habits.objects.create(person=person, calendar=calendar, quiet_from=time(1), quiet_until=time(2))
             choose(person.name, Cadence.WEEKLY, NoticeKind.DUE_SOON)
         if many == 2:

@@ -17,8 +17,8 @@ from alerts.routing.alert_policy import (
 )
 from closing.judging.notices import ESCALATE_AFTER
 from entities.models import Group, LegalEntity
-from tests.db_builders import person, save_group
-from tests.sample_entities import WIDER_CAST
+from tests.db_builders import save_person, save_sample_group
+from tests.sample_entities import TWELVE_ENTITIES
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,7 @@ def step(group: str, number: int, after: int, *roles: str) -> EscalationStep:
 
 
 def test_where_nobody_has_agreed_anything_the_usual_holds() -> None:
-    group = save_group()
+    group = save_sample_group()
     eu = group.entities["NLDT"].pk
     assert effective_alert_rules(entities())[eu] == EffectiveAlertRules(
         due_soon_days=2, alerts_in_digest=False
@@ -44,7 +44,7 @@ def test_where_nobody_has_agreed_anything_the_usual_holds() -> None:
 
 
 def test_each_rule_comes_from_the_nearest_group_that_says_it() -> None:
-    group = save_group()
+    group = save_sample_group()
     AlertRules.objects.create(
         group=Group.objects.get(code="MERIDIAN"), due_soon_days=4, alerts_in_digest=True
     )
@@ -57,8 +57,8 @@ def test_each_rule_comes_from_the_nearest_group_that_says_it() -> None:
 
 
 def test_the_steps_of_the_nearest_group_replace_those_above_as_a_whole() -> None:
-    group = save_group()
-    rosa = person()
+    group = save_sample_group()
+    rosa = save_person()
     step("MERIDIAN", 1, 8, "administrator")
     step("MERIDIAN", 2, 20, "owner")
     step("EUROPE", 1, 7).people.add(rosa)
@@ -72,15 +72,15 @@ def test_the_steps_of_the_nearest_group_replace_those_above_as_a_whole() -> None
 
 
 def test_steps_come_in_the_order_of_their_days() -> None:
-    group = save_group()
+    group = save_sample_group()
     step("MERIDIAN", 1, 12)
     step("MERIDIAN", 2, 9)
     assert effective_step_days(entities())[group.entities["NLDT"].pk] == (9, 12)
 
 
 def test_the_rules_of_many_cost_as_many_queries_as_those_of_one() -> None:
-    save_group(WIDER_CAST)
-    step("MERIDIAN", 1, 8, "administrator").people.add(person())
+    save_sample_group(TWELVE_ENTITIES)
+    step("MERIDIAN", 1, 8, "administrator").people.add(save_person())
     many = entities()
     for asked in (many[:1], many):
         with CaptureQueriesContext(

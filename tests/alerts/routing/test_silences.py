@@ -30,26 +30,26 @@ from entities.models import Group, LegalEntity, Person
 from tests.alerts.evaluations import (
     ALL_CLOSED,
     Role,
-    evaluated,
-    raised,
-    save_watched_group,
-    somebody,
-    watched,
+    evaluate_and_list_notices,
+    read_and_evaluate,
+    save_evaluation_span,
+    save_group_with_recipients,
+    save_member,
 )
 from tests.builders import OPEN, utc
-from tests.db_builders import Meridian
+from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 WHY = "the auditors have the books"
 
 
 @pytest.fixture
-def meridian() -> Meridian:
-    return save_watched_group()
+def meridian() -> SampleGroup:
+    return save_group_with_recipients()
 
 
 @pytest.fixture
-def rosa(meridian: Meridian) -> Person:
+def rosa(meridian: SampleGroup) -> Person:
     return Person.objects.get(name="Rosa")
 
 
@@ -58,7 +58,7 @@ def root() -> Group:
 
 
 class TestMaking:
-    def test_a_second_click_makes_no_second_one(self, meridian: Meridian, rosa: Person) -> None:
+    def test_a_second_click_makes_no_second_one(self, meridian: SampleGroup, rosa: Person) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
         made = create_silence(rosa, nldt, date(2026, 6, 18), f"  {WHY}\n", at)
         again = create_silence(rosa, nldt, date(2026, 6, 18), WHY, at + timedelta(seconds=2))
@@ -67,7 +67,7 @@ class TestMaking:
 
     @pytest.mark.parametrize("days", [-1, MOST_DAYS + 1, None])
     def test_it_has_an_end_that_is_neither_past_nor_far_away(
-        self, meridian: Meridian, rosa: Person, days: int | None
+        self, meridian: SampleGroup, rosa: Person, days: int | None
     ) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
         for well in (0, MOST_DAYS):
@@ -77,7 +77,7 @@ class TestMaking:
             create_silence(rosa, nldt, day, WHY, at)
         assert refused.value.field == "last_day"
 
-    def test_its_days_are_those_of_the_entity(self, meridian: Meridian, rosa: Person) -> None:
+    def test_its_days_are_those_of_the_entity(self, meridian: SampleGroup, rosa: Person) -> None:
         late = utc("2026-06-12 23:00")  # 13 June in Amsterdam, 12 June in New York
         with pytest.raises(InvalidSilence):
             create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 12), WHY, late)
@@ -85,17 +85,17 @@ class TestMaking:
         assert create_silence(rosa, root(), date(2026, 6, 12), WHY, late)  # it is still that day somewhere
 
     @pytest.mark.parametrize("reason", ["", " \n ", "x" * (LONGEST_REASON + 1)])
-    def test_a_reason_is_asked_for(self, meridian: Meridian, rosa: Person, reason: str) -> None:
+    def test_a_reason_is_asked_for(self, meridian: SampleGroup, rosa: Person, reason: str) -> None:
         with pytest.raises(InvalidSilence) as refused:
             create_silence(
                 rosa, meridian.entities["NLDT"], date(2026, 6, 18), reason, utc("2026-06-12 12:00")
             )
         assert refused.value.field == "reason"
 
-    def test_who_may(self, meridian: Meridian, rosa: Person) -> None:
+    def test_who_may(self, meridian: SampleGroup, rosa: Person) -> None:
         at, nldt, day = utc("2026-06-12 12:00"), meridian.entities["NLDT"], date(2026, 6, 18)
         paul = Person.objects.get(name="Paul")
-        owner, auditor = somebody("olga", Role.OWNER, root()), somebody("ada", Role.AUDITOR, root())
+        owner, auditor = save_member("olga", Role.OWNER, root()), save_member("ada", Role.AUDITOR, root())
         of_entity = nldt.owner
         assert of_entity is not None
         uk = Group.objects.get(code="UK")
@@ -117,7 +117,7 @@ class TestMaking:
         with pytest.raises(SilenceNotAllowed):
             lift_silence(owner, silence, at)
 
-    def test_who_sees_it(self, meridian: Meridian, rosa: Person) -> None:
+    def test_who_sees_it(self, meridian: SampleGroup, rosa: Person) -> None:
         at, day = utc("2026-06-12 12:00"), date(2026, 6, 18)
         of_all = create_silence(rosa, root(), day, WHY, at)
         of_one = create_silence(rosa, meridian.entities["NLDT"], day, WHY, at)
@@ -127,7 +127,7 @@ class TestMaking:
         assert not visible_silences(Person.objects.create(email="nobody@meridian.test", name="Nobody"))
 
     def test_longer_shorter_and_lifted_leave_the_history_as_it_was(
-        self, meridian: Meridian, rosa: Person
+        self, meridian: SampleGroup, rosa: Person
     ) -> None:
         nldt = meridian.entities["NLDT"]
         first = create_silence(rosa, nldt, date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
@@ -146,7 +146,7 @@ class TestMaking:
 
 class TestWhomItCovers:
     def test_a_group_covers_all_below_it_each_until_its_own_midnight(
-        self, meridian: Meridian, rosa: Person
+        self, meridian: SampleGroup, rosa: Person
     ) -> None:
         create_silence(rosa, root(), date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
         of = {code: entity.pk for code, entity in meridian.entities.items()}
@@ -159,7 +159,7 @@ class TestWhomItCovers:
         assert silences_by_entity(None, utc("2026-06-19 04:00")) == {}
 
     def test_the_last_day_is_over_at_its_own_end_where_clocks_change(
-        self, meridian: Meridian, rosa: Person
+        self, meridian: SampleGroup, rosa: Person
     ) -> None:
         nldt = meridian.entities["NLDT"]
         cairo = meridian.entities["UKRT"]
@@ -173,7 +173,7 @@ class TestWhomItCovers:
             assert silences_by_entity([entity.pk], utc(last))
             assert not silences_by_entity([entity.pk], utc(last) + timedelta(minutes=1))
 
-    def test_of_two_the_one_that_ends_last_counts(self, meridian: Meridian, rosa: Person) -> None:
+    def test_of_two_the_one_that_ends_last_counts(self, meridian: SampleGroup, rosa: Person) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
         own = create_silence(rosa, nldt, date(2026, 6, 14), WHY, at)
         of_all = create_silence(rosa, root(), date(2026, 6, 18), "a strike", at)
@@ -181,7 +181,7 @@ class TestWhomItCovers:
         lift_silence(rosa, of_all, at)
         assert silences_by_entity([nldt.pk], at)[nldt.pk].reason == own.reason
 
-    def test_it_is_one_query_however_many_there_are(self, meridian: Meridian, rosa: Person) -> None:
+    def test_it_is_one_query_however_many_there_are(self, meridian: SampleGroup, rosa: Person) -> None:
         at = utc("2026-06-12 12:00")
         for entity in meridian.entities.values():
             with CaptureQueriesContext(
@@ -192,14 +192,16 @@ class TestWhomItCovers:
             create_silence(rosa, entity, date(2026, 6, 18), WHY, at)
 
 
-def minutes_of(meridian: Meridian, start: str, count: int, kinds: set[NoticeKind]) -> list[tuple[int, str]]:
+def minutes_of(
+    meridian: SampleGroup, start: str, count: int, kinds: set[NoticeKind]
+) -> list[tuple[int, str]]:
     """What each of so many evaluations, a minute apart, raised while EU DTC BV stays open."""
     found = []
     for minute in range(count):
         at = utc(start) + timedelta(minutes=minute)
-        watched(at)
+        save_evaluation_span(at)
         meridian.read(at, ALL_CLOSED | {"NLDT": OPEN})
-        found += [(minute, each) for each in raised(at, kinds)]
+        found += [(minute, each) for each in evaluate_and_list_notices(at, kinds)]
     return found
 
 
@@ -208,54 +210,59 @@ EVERY_KIND = set(NoticeKind) - {NoticeKind.GROUP_CLOSED}  # the United Kingdom h
 
 class TestNothingIsRaised:
     def test_the_alert_waits_and_comes_within_the_minute_after_the_last_day(
-        self, meridian: Meridian, rosa: Person
+        self, meridian: SampleGroup, rosa: Person
     ) -> None:
         nldt = meridian.entities["NLDT"]
         create_silence(rosa, nldt, date(2026, 6, 16), WHY, utc("2026-06-08 12:00"))
         for day in range(9, 17):  # late, past the line, day by day
-            assert evaluated(meridian, f"2026-06-{day:02} 12:00", EVERY_KIND, NLDT=OPEN) == []
+            assert read_and_evaluate(meridian, f"2026-06-{day:02} 12:00", EVERY_KIND, NLDT=OPEN) == []
         found = minutes_of(meridian, "2026-06-16 21:58", 4, EVERY_KIND - {NoticeKind.LATE})
         assert found == [(2, "alert NLDT")]  # 22:00 UTC is midnight in Amsterdam
 
-    def test_lifted_early_it_is_told_by_the_next_evaluation(self, meridian: Meridian, rosa: Person) -> None:
+    def test_lifted_early_it_is_told_by_the_next_evaluation(
+        self, meridian: SampleGroup, rosa: Person
+    ) -> None:
         silence = create_silence(
             rosa, meridian.entities["NLDT"], date(2026, 7, 1), WHY, utc("2026-06-12 12:00")
         )
-        assert evaluated(meridian, "2026-06-25 12:00", EVERY_KIND, NLDT=OPEN) == []
+        assert read_and_evaluate(meridian, "2026-06-25 12:00", EVERY_KIND, NLDT=OPEN) == []
         lift_silence(rosa, silence, utc("2026-06-25 12:00:30"))
-        found = evaluated(meridian, "2026-06-25 12:01", NLDT=OPEN)
+        found = read_and_evaluate(meridian, "2026-06-25 12:01", NLDT=OPEN)
         assert found == ["alert NLDT", "escalation NLDT", "escalation NLDT"]
 
-    def test_what_closed_meanwhile_is_not_told_of(self, meridian: Meridian, rosa: Person) -> None:
+    def test_what_closed_meanwhile_is_not_told_of(self, meridian: SampleGroup, rosa: Person) -> None:
         create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 18), WHY, utc("2026-06-12 12:00"))
-        assert evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN) == []
-        assert evaluated(meridian, "2026-06-16 12:00") == []
-        assert evaluated(meridian, "2026-06-19 12:00") == []
+        assert read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN) == []
+        assert read_and_evaluate(meridian, "2026-06-16 12:00") == []
+        assert read_and_evaluate(meridian, "2026-06-19 12:00") == []
 
-    def test_the_end_of_what_was_told_before_is_told_after(self, meridian: Meridian, rosa: Person) -> None:
-        assert evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN) == ["alert NLDT"]
+    def test_the_end_of_what_was_told_before_is_told_after(self, meridian: SampleGroup, rosa: Person) -> None:
+        assert read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN) == ["alert NLDT"]
         create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 18), WHY, utc("2026-06-15 13:00"))
-        evaluated(meridian, "2026-06-16 12:00")
-        assert evaluated(meridian, utc("2026-06-16 12:00") + HOLD_DOWN) == []
-        assert evaluated(meridian, "2026-06-18 22:00") == ["cleared NLDT"]
+        read_and_evaluate(meridian, "2026-06-16 12:00")
+        assert read_and_evaluate(meridian, utc("2026-06-16 12:00") + HOLD_DOWN) == []
+        assert read_and_evaluate(meridian, "2026-06-18 22:00") == ["cleared NLDT"]
 
-    def test_a_reopening_is_told_all_the_same(self, meridian: Meridian, rosa: Person) -> None:
-        evaluated(meridian, "2026-06-08 12:00", NLDT=OPEN)
-        evaluated(meridian, "2026-06-09 12:00")
+    def test_a_reopening_is_told_all_the_same(self, meridian: SampleGroup, rosa: Person) -> None:
+        read_and_evaluate(meridian, "2026-06-08 12:00", NLDT=OPEN)
+        read_and_evaluate(meridian, "2026-06-09 12:00")
         create_silence(rosa, root(), date(2026, 6, 20), WHY, utc("2026-06-15 12:00"))
-        assert evaluated(meridian, "2026-06-16 12:00", NLDT=OPEN) == ["reopened NLDT"]
-        assert evaluated(meridian, "2026-06-20 22:00", NLDT=OPEN) == ["alert NLDT", "escalation NLDT"]
+        assert read_and_evaluate(meridian, "2026-06-16 12:00", NLDT=OPEN) == ["reopened NLDT"]
+        assert read_and_evaluate(meridian, "2026-06-20 22:00", NLDT=OPEN) == ["alert NLDT", "escalation NLDT"]
 
     def test_a_connection_is_silent_where_all_that_it_reads_is(
-        self, meridian: Meridian, rosa: Person
+        self, meridian: SampleGroup, rosa: Person
     ) -> None:
         trouble = {NoticeKind.STALE, NoticeKind.UNCONFIRMED}
-        evaluated(meridian, "2026-06-12 08:00", NLDT=OPEN)
+        read_and_evaluate(meridian, "2026-06-12 08:00", NLDT=OPEN)
         of_all = create_silence(rosa, root(), date(2026, 6, 20), WHY, utc("2026-06-12 09:00"))
-        watched(utc("2026-06-16 12:00"))
-        assert raised(utc("2026-06-16 12:00"), trouble) == []
+        save_evaluation_span(utc("2026-06-16 12:00"))
+        assert evaluate_and_list_notices(utc("2026-06-16 12:00"), trouble) == []
         lift_silence(rosa, of_all, utc("2026-06-16 12:00"))
-        assert raised(utc("2026-06-16 12:01"), trouble) == ["unconfirmed NLDT", "stale meridian-prod"]
+        assert evaluate_and_list_notices(utc("2026-06-16 12:01"), trouble) == [
+            "unconfirmed NLDT",
+            "stale meridian-prod",
+        ]
 
 
 def send_all(at: datetime) -> dict[str, list[str]]:
@@ -281,38 +288,38 @@ class TestWhatHadNotLeft:
         settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
 
     def test_it_is_set_aside_and_told_once_when_the_silence_ends(
-        self, meridian: Meridian, rosa: Person
+        self, meridian: SampleGroup, rosa: Person
     ) -> None:
-        evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN)
+        read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN)
         create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 16), WHY, utc("2026-06-15 12:01"))
         assert send_all(utc("2026-06-15 12:02")) == {}
         aside = Delivery.objects.filter(notices__kind="alert")
         assert {(each.state, each.words) for each in aside} == {("cancelled", LEFT_OUT_BY_SILENCE)}
-        evaluated(meridian, "2026-06-16 12:00", NLDT=OPEN)
+        read_and_evaluate(meridian, "2026-06-16 12:00", NLDT=OPEN)
         assert send_all(utc("2026-06-16 12:01")) == {}
-        evaluated(meridian, "2026-06-16 22:00", NLDT=OPEN)
+        read_and_evaluate(meridian, "2026-06-16 22:00", NLDT=OPEN)
         told = send_all(utc("2026-06-16 22:00"))
         assert {who: kinds.count("alert") for who, kinds in told.items()} == {"Rosa": 1, "Sanne de Wit": 1}
-        evaluated(meridian, "2026-06-16 22:10", NLDT=OPEN)
+        read_and_evaluate(meridian, "2026-06-16 22:10", NLDT=OPEN)
         assert send_all(utc("2026-06-16 22:11")) == {}
 
     def test_lifted_early_it_is_told_then_and_not_if_it_closed(
-        self, meridian: Meridian, rosa: Person
+        self, meridian: SampleGroup, rosa: Person
     ) -> None:
-        evaluated(meridian, "2026-06-15 12:00", NLDT=OPEN, USRT=OPEN)
-        evaluated(meridian, "2026-06-18 12:00", NLDT=OPEN, USRT=OPEN)
+        read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN, USRT=OPEN)
+        read_and_evaluate(meridian, "2026-06-18 12:00", NLDT=OPEN, USRT=OPEN)
         silence = create_silence(rosa, root(), date(2026, 6, 30), WHY, utc("2026-06-18 12:01"))
         assert send_all(utc("2026-06-18 12:02")) == {}
-        evaluated(meridian, "2026-06-19 12:00", NLDT=OPEN)  # US Retail Inc has closed
+        read_and_evaluate(meridian, "2026-06-19 12:00", NLDT=OPEN)  # US Retail Inc has closed
         lift_silence(rosa, silence, utc("2026-06-19 12:00:30"))
-        evaluated(meridian, "2026-06-19 12:01", NLDT=OPEN)
+        read_and_evaluate(meridian, "2026-06-19 12:01", NLDT=OPEN)
         send_all(utc("2026-06-19 12:01"))
         alerts = Notice.objects.filter(kind="alert").values_list("period__entity__code", "lines__left_out")
         assert {code for code, why in alerts if not why} == {"NLDT"}
         assert {why for code, why in alerts if code == "USRT"} == {"closed before it was sent"}
 
-    def test_a_mail_goes_without_what_is_silenced(self, meridian: Meridian, rosa: Person) -> None:
-        evaluated(meridian, "2026-06-18 12:00", NLDT=OPEN, USRT=OPEN)
+    def test_a_mail_goes_without_what_is_silenced(self, meridian: SampleGroup, rosa: Person) -> None:
+        read_and_evaluate(meridian, "2026-06-18 12:00", NLDT=OPEN, USRT=OPEN)
         create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 30), WHY, utc("2026-06-18 12:01"))
         told = send_all(utc("2026-06-18 12:02"))
         assert told["Rosa"].count("alert") == 1
@@ -323,7 +330,7 @@ class TestWhatHadNotLeft:
         }
 
 
-def test_silencing_is_undone_and_done_again_with_the_same_words(meridian: Meridian, rosa: Person) -> None:
+def test_silencing_is_undone_and_done_again_with_the_same_words(meridian: SampleGroup, rosa: Person) -> None:
     at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
     first = create_silence(rosa, nldt, date(2026, 6, 18), WHY, at)
     lift_silence(rosa, first, at + timedelta(minutes=1))

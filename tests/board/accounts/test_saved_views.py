@@ -18,8 +18,8 @@ from board.web.board_request import resolve_request
 from board.web.controls import Pairs
 from entities.models import Membership, Person, SavedView
 from entities.services import MAX_SAVED_VIEWS, save_view
-from tests.builders import WORKED_AT
-from tests.db_builders import PASSWORD, person, save_group
+from tests.builders import WORKED_EXAMPLE_AT
+from tests.db_builders import PASSWORD, save_person, save_sample_group
 
 pytestmark = pytest.mark.django_db
 EU_LATE = "show=late&group=EUROPE"
@@ -27,13 +27,13 @@ EU_LATE = "show=late&group=EUROPE"
 
 @pytest.fixture
 def rosa(db: None) -> Client:
-    save_group()
-    return signed_in(person())
+    save_sample_group()
+    return signed_in(save_person())
 
 
 @pytest.fixture
 def uma(rosa: Client) -> Client:
-    return signed_in(person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
+    return signed_in(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
 
 
 def signed_in(somebody: Person) -> Client:
@@ -368,7 +368,7 @@ def test_forms_need_their_token_and_no_page_can_be_framed(rosa: Client) -> None:
 
 
 def menu_of(query: dict[str, str], screen: str = "board", own: Pairs = ()) -> tuple[Menu, str]:
-    asked = resolve_request(Person.objects.get(email="rosa.bell@meridian.test"), query, WORKED_AT)
+    asked = resolve_request(Person.objects.get(email="rosa.bell@meridian.test"), query, WORKED_EXAMPLE_AT)
     with CaptureQueriesContext(connection) as ran:
         told = views_menu(asked, screen, own)
     assert len(ran) == 1

@@ -22,8 +22,18 @@ from periods.remarks import (
     set_overdue_reason,
     withdraw_note,
 )
-from tests.builders import CLOSED, FROM_JUNE, MAY, NO_LIMITS, NOT_UNDERSTOOD, ON_HOLD, OPEN, WORKED_AT, utc
-from tests.db_builders import Meridian, person, save_group
+from tests.builders import (
+    CLOSED,
+    FROM_JUNE,
+    MAY,
+    NO_LIMITS,
+    NOT_UNDERSTOOD,
+    ON_HOLD,
+    OPEN,
+    WORKED_EXAMPLE_AT,
+    utc,
+)
+from tests.db_builders import SampleGroup, save_person, save_sample_group
 from tests.sample_entities import NLDT, UKHC, USRT
 
 ALL_OPEN = dict.fromkeys(
@@ -45,11 +55,11 @@ CLOSED_AFTER = (9, 9, 12, 9, 8, 10, 13, 9, 9, 11, 9, 9)
 
 def rosa() -> Person:
     """Group finance, made once."""
-    return Person.objects.filter(email="rosa.bell@meridian.test").first() or person()
+    return Person.objects.filter(email="rosa.bell@meridian.test").first() or save_person()
 
 
 def read(
-    group: Meridian,
+    group: SampleGroup,
     at: str | datetime,
     facts: NativePeriodFacts,
     code: str = "NLDT",
@@ -59,30 +69,32 @@ def read(
     group.read(at, {code: facts}, span=span or DateSpan(MAY, month_end(MAY)))
 
 
-def twelve_closes(group: Meridian, code: str = "NLDT") -> None:
+def twelve_closes(group: SampleGroup, code: str = "NLDT") -> None:
     """The months May 2025 to April 2026, each seen open the morning before and closed in the afternoon."""
     month = date(2025, 5, 1)
     for days in CLOSED_AFTER:
         span = DateSpan(month, month_end(month))
-        closed_on = datetime.combine(span.last + timedelta(days=days), time(14), tzinfo=WORKED_AT.tzinfo)
+        closed_on = datetime.combine(
+            span.last + timedelta(days=days), time(14), tzinfo=WORKED_EXAMPLE_AT.tzinfo
+        )
         read(group, closed_on - timedelta(hours=26), OPEN, code, span)
         read(group, closed_on - timedelta(hours=1), OPEN, code, span)
         read(group, closed_on, CLOSED, code, span)
         month = span.last + timedelta(days=1)
 
 
-def twelve_closes_of_all(group: Meridian) -> None:
+def twelve_closes_of_all(group: SampleGroup) -> None:
     """Months from May 2026 on whose reads come after those of any story, so that there is more history."""
     for month in range(6, 12):
         span = DateSpan(date(2026, month, 1), month_end(date(2026, month, 1)))
         for hour in (1, 2):
-            at = datetime.combine(span.last + timedelta(days=5), time(hour), tzinfo=WORKED_AT.tzinfo)
+            at = datetime.combine(span.last + timedelta(days=5), time(hour), tzinfo=WORKED_EXAMPLE_AT.tzinfo)
             group.read(at, dict.fromkeys(group.entities, (OPEN, CLOSED)[hour - 1]), span=span)
 
 
 def over_the_line() -> datetime:
     """EU DTC BV on 17 June 2026, eight days late, with a year behind it and its people talking."""
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     PolicyVersion.objects.update(set_by=rosa(), overdue_reason_required=True)
     twelve_closes(group)
     read(group, "2026-06-01 06:00", ALL_MODULES)
@@ -119,65 +131,65 @@ def over_the_line() -> datetime:
 
 
 def on_watch_without_a_reason() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     PolicyVersion.objects.update(overdue_reason_required=True)
     twelve_closes(group)
     read(group, "2026-06-01 12:00", OPEN)
     read(group, "2026-06-12 11:58", OPEN)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def closed_on_time() -> datetime:
-    group = save_group((UKHC,))
+    group = save_sample_group((UKHC,))
     twelve_closes(group, "UKHC")
     read(group, "2026-06-01 12:00", OPEN, "UKHC")
     read(group, "2026-06-05 12:00", OPEN, "UKHC")
     read(group, "2026-06-05 16:05", CLOSED, "UKHC")
     read(group, "2026-06-12 11:58", CLOSED, "UKHC")
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def closed_late() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     read(group, "2026-06-01 12:00", OPEN)
     read(group, "2026-06-11 09:00", OPEN)
     read(group, "2026-06-11 15:00", CLOSED)
     read(group, "2026-06-12 11:58", CLOSED)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def closed_date_unknown() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     read(group, "2026-06-12 11:58", CLOSED)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def perhaps_on_time() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     read(group, "2026-06-08 12:00", OPEN)
     read(group, "2026-06-11 12:00", CLOSED)
     read(group, "2026-06-12 11:58", CLOSED)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def reopened() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     read(group, "2026-06-01 12:00", OPEN)
     read(group, "2026-06-08 12:00", CLOSED)
     read(group, "2026-06-12 09:00", CLOSED)
     read(group, "2026-06-12 11:58", OPEN)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def on_hold_counts() -> datetime:
-    group = save_group((NLDT,), on_hold_counts=True)
+    group = save_sample_group((NLDT,), on_hold_counts=True)
     read(group, "2026-06-01 12:00", OPEN)
     read(group, "2026-06-09 11:00", ON_HOLD)
     return utc("2026-06-09 11:01")
 
 
 def due_today() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     PolicyVersion.objects.update(cut_off=time(18))
     read(group, "2026-06-01 12:00", OPEN)
     read(group, "2026-06-09 08:00", OPEN)
@@ -185,7 +197,7 @@ def due_today() -> datetime:
 
 
 def not_due() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     CalendarDay.objects.create(
         calendar=WorkCalendar.objects.get(code="NL"), day=date(2026, 6, 4), working=False, name="Office moves"
     )
@@ -194,16 +206,16 @@ def not_due() -> datetime:
 
 
 def running() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     read(group, "2026-05-20 12:00", OPEN)
     return utc("2026-05-20 12:04")
 
 
 def no_deadline() -> datetime:
-    group = save_group((NLDT,), policy=False)
+    group = save_sample_group((NLDT,), policy=False)
     read(group, "2026-06-01 12:00", OPEN)
     read(group, "2026-06-12 11:58", OPEN)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def stale() -> datetime:
@@ -223,15 +235,15 @@ def stale() -> datetime:
 
 
 def not_understood() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     read(group, "2026-06-01 12:00", OPEN)
     read(group, "2026-06-10 12:00", OPEN)
     read(group, "2026-06-12 11:58", NOT_UNDERSTOOD)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def missing() -> datetime:
-    group = save_group((NLDT, UKHC))
+    group = save_sample_group((NLDT, UKHC))
     group.read("2026-06-01 12:00", {"NLDT": OPEN, "UKHC": OPEN})
     group.read("2026-06-10 12:00", {"NLDT": OPEN, "UKHC": OPEN})
     group.read(
@@ -239,36 +251,36 @@ def missing() -> datetime:
         {"UKHC": OPEN},
         gaps=[ReadGap("nldt", GapReason.MISSING, "The ERP no longer lists this company.")],
     )
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def never_read() -> datetime:
-    save_group((NLDT,))
-    return WORKED_AT
+    save_sample_group((NLDT,))
+    return WORKED_EXAMPLE_AT
 
 
 def no_period() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     july = DateSpan(date(2026, 7, 1), date(2026, 7, 31))
     read(group, "2026-06-12 11:58", OPEN, span=july)
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def not_counted() -> datetime:
     on_watch_without_a_reason()
     LegalEntity.objects.update(active_from=date(2026, 7, 1))
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def a_long_way_past() -> datetime:
-    group = save_group((NLDT,))
+    group = save_sample_group((NLDT,))
     read(group, "2026-06-01 12:00", OPEN)
     read(group, "2026-08-28 11:58", OPEN)
     return utc("2026-08-28 12:00")
 
 
-def _business_central(*said: tuple[str, PostingWindowFacts]) -> Meridian:
-    group = save_group((USRT,))
+def _business_central(*said: tuple[str, PostingWindowFacts]) -> SampleGroup:
+    group = save_sample_group((USRT,))
     Connection.objects.update(
         name="us-central",
         kind=Connection.Kind.BUSINESS_CENTRAL,
@@ -290,18 +302,18 @@ def posting_window_after() -> datetime:
         ("2026-06-10 18:00", FROM_JUNE),
         ("2026-06-12 11:58", FROM_JUNE),
     )
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def posting_window_within() -> datetime:
     part = PostingWindowFacts(date(2026, 5, 20), date(2026, 6, 30), year_closed=True)
     _business_central(("2026-06-01 12:00", NO_LIMITS), ("2026-06-12 11:58", part))
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 def no_limits() -> datetime:
     _business_central(("2026-06-12 11:58", NO_LIMITS))
-    return WORKED_AT
+    return WORKED_EXAMPLE_AT
 
 
 # What each story's heading says, and the entity it is about.

@@ -18,8 +18,8 @@ from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion, Remark
 from periods.remarks import add_note
 from tests.board.entity import entity_scenarios as stories
-from tests.builders import CLOSED, MAY, OPEN, WORKED_AT, utc
-from tests.db_builders import PASSWORD, Meridian, person, play_the_worked_example, save_group
+from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT, utc
+from tests.db_builders import PASSWORD, SampleGroup, record_worked_example, save_person, save_sample_group
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -33,25 +33,25 @@ def clock_at(monkeypatch: pytest.MonkeyPatch) -> ClockAt:
     def set_to(moment: datetime) -> None:
         monkeypatch.setattr("board.web.board_request.now", lambda: moment)
 
-    set_to(WORKED_AT)
+    set_to(WORKED_EXAMPLE_AT)
     return set_to
 
 
 @pytest.fixture
-def meridian() -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
+def meridian() -> SampleGroup:
+    group = save_sample_group()
+    record_worked_example(group)
     return group
 
 
 def signed_in(email: str = "rosa.bell@meridian.test", **who: Any) -> Client:
     client = Client()
-    client.force_login(person(email, email.split(".", maxsplit=1)[0].title(), **who))
+    client.force_login(save_person(email, email.split(".", maxsplit=1)[0].title(), **who))
     return client
 
 
 @pytest.fixture
-def rosa(meridian: Meridian) -> Client:
+def rosa(meridian: SampleGroup) -> Client:
     """Group finance, signed in."""
     return signed_in()
 
@@ -70,7 +70,7 @@ def html(answer: Any) -> str:
 # --- who sees it --------------------------------------------------------------------------------------------------
 
 
-def test_what_is_foreign_or_unknown_is_not_there(meridian: Meridian) -> None:
+def test_what_is_foreign_or_unknown_is_not_there(meridian: SampleGroup) -> None:
     uma = signed_in("uma.x@meridian.test", group="UK")
     assert uma.get("/entities/UKHC/").status_code == 200
     for address in ("/entities/NLDT/", "/entities/NOBODY/", "/entities/nldt/"):
@@ -81,7 +81,7 @@ def test_what_is_foreign_or_unknown_is_not_there(meridian: Meridian) -> None:
     assert not Remark.objects.exists()
 
 
-def test_a_reading_tells_nothing_of_the_other_companies_that_it_brought(meridian: Meridian) -> None:
+def test_a_reading_tells_nothing_of_the_other_companies_that_it_brought(meridian: SampleGroup) -> None:
     meridian.read(
         "2026-06-12 11:59",
         {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": OPEN},
@@ -208,7 +208,7 @@ def test_a_holiday_is_named_where_the_count_passes_it(clock_at: ClockAt) -> None
 
 
 def test_a_restricting_policy_of_today_does_not_rewrite_what_was_read(
-    meridian: Meridian, rosa: Client
+    meridian: SampleGroup, rosa: Client
 ) -> None:
     restricted = FinopsFacts("Open", {"Ledger": "None"})
     meridian.read("2026-06-12 11:59", dict.fromkeys(meridian.entities, restricted))
@@ -335,7 +335,9 @@ def test_what_is_wrong_is_said_beside_what_was_typed(
     assert not Remark.objects.exists()
 
 
-def test_an_edit_comes_back_with_its_note_or_where_it_was_overtaken(rosa: Client, meridian: Meridian) -> None:
+def test_an_edit_comes_back_with_its_note_or_where_it_was_overtaken(
+    rosa: Client, meridian: SampleGroup
+) -> None:
     rosa.post("/entities/NLDT/remarks/", {"kind": "note", "month": "2026-05", "text": "First"})
     note = Remark.objects.get()
     edit = {"kind": "note", "month": "2026-05", "replaces": str(note.pk)}
@@ -358,7 +360,7 @@ def test_an_edit_comes_back_with_its_note_or_where_it_was_overtaken(rosa: Client
     assert "Second" in page  # among the earlier wordings
 
 
-def test_who_only_reads_sees_no_form_and_is_told_so_in_words(meridian: Meridian) -> None:
+def test_who_only_reads_sees_no_form_and_is_told_so_in_words(meridian: SampleGroup) -> None:
     olga = signed_in("olga.x@meridian.test", group="MERIDIAN", role=Membership.Role.OWNER)
     page = olga.get("/entities/NLDT/")
     assert 'action="/entities/NLDT/remarks/"' not in html(page)
@@ -369,8 +371,8 @@ def test_who_only_reads_sees_no_form_and_is_told_so_in_words(meridian: Meridian)
     assert not Remark.objects.exists()
 
 
-def test_an_owner_of_the_entity_itself_may_write(meridian: Meridian) -> None:
-    sanne = person("sanne.x@meridian.test", "Sanne", group=None)
+def test_an_owner_of_the_entity_itself_may_write(meridian: SampleGroup) -> None:
+    sanne = save_person("sanne.x@meridian.test", "Sanne", group=None)
     Membership.objects.create(person=sanne, role="owner", entity=meridian.entities["NLDT"])
     client = Client()
     client.force_login(sanne)
@@ -378,9 +380,9 @@ def test_an_owner_of_the_entity_itself_may_write(meridian: Meridian) -> None:
     assert client.post("/entities/NLDT/remarks/", said).status_code == 303
 
 
-def test_nothing_is_said_without_a_token_or_by_a_get(rosa: Client, meridian: Meridian) -> None:
+def test_nothing_is_said_without_a_token_or_by_a_get(rosa: Client, meridian: SampleGroup) -> None:
     strict = Client(enforce_csrf_checks=True)
-    strict.force_login(person("kim.x@meridian.test", "Kim"))
+    strict.force_login(save_person("kim.x@meridian.test", "Kim"))
     said = {"kind": "note", "month": "2026-05", "text": "x"}
     assert strict.post("/entities/NLDT/remarks/", said).status_code == 403
     assert rosa.get("/entities/NLDT/remarks/", said).status_code == 405
@@ -398,7 +400,7 @@ def poll_of(answer: Any) -> str:
 
 
 def test_an_open_page_follows_the_erp_and_tells_of_news_in_the_history(
-    rosa: Client, meridian: Meridian, clock_at: ClockAt
+    rosa: Client, meridian: SampleGroup, clock_at: ClockAt
 ) -> None:
     poll = poll_of(rosa.get("/entities/NLDT/"))
     same = rosa.get(poll, headers=HTMX)
@@ -407,7 +409,7 @@ def test_an_open_page_follows_the_erp_and_tells_of_news_in_the_history(
     assert "<html" not in html(same)
     assert "something new" not in shown(same)
 
-    add_note(person("kim.x@meridian.test", "Kim"), "NLDT", MAY, "Hello", WORKED_AT)
+    add_note(save_person("kim.x@meridian.test", "Kim"), "NLDT", MAY, "Hello", WORKED_EXAMPLE_AT)
     assert "There is something new in the history below." in shown(rosa.get(poll, headers=HTMX))
     meridian.read("2026-06-12 12:01", dict.fromkeys(meridian.entities, CLOSED))
     clock_at(utc("2026-06-12 12:02"))
@@ -420,15 +422,15 @@ def test_a_page_that_waits_for_its_first_reading_loads_itself_when_it_is_in(cloc
     client.force_login(stories.rosa())
     poll = poll_of(client.get("/entities/NLDT/?month=2026-05"))
     assert "HX-Refresh" not in client.get(poll, headers=HTMX)
-    group = Meridian(LegalEntity.objects.get().connection, {"NLDT": LegalEntity.objects.get()})  # type: ignore[arg-type]
+    group = SampleGroup(LegalEntity.objects.get().connection, {"NLDT": LegalEntity.objects.get()})  # type: ignore[arg-type]
     stories.read(group, "2026-06-12 11:59", OPEN)
     assert client.get(poll, headers=HTMX)["HX-Refresh"] == "true"
 
 
-def test_a_very_long_history_is_cut_with_a_link_to_all(rosa: Client, meridian: Meridian) -> None:
-    by = person("kim.x@meridian.test", "Kim")
+def test_a_very_long_history_is_cut_with_a_link_to_all(rosa: Client, meridian: SampleGroup) -> None:
+    by = save_person("kim.x@meridian.test", "Kim")
     for number in range(105):
-        add_note(by, "NLDT", MAY, f"Note {number}", WORKED_AT + timedelta(seconds=number - 200))
+        add_note(by, "NLDT", MAY, f"Note {number}", WORKED_EXAMPLE_AT + timedelta(seconds=number - 200))
     short = html(rosa.get("/entities/NLDT/"))
     assert "Note 104" in short
     assert "Note 0<" not in short

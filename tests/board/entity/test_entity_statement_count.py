@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from entities.models import LegalEntity
 from periods.remarks import add_note
 from tests.board.entity.entity_scenarios import twelve_closes_of_all
-from tests.builders import CLOSED, MAY, OPEN, WORKED_AT
-from tests.db_builders import person, play_the_worked_example, save_group
+from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT
+from tests.db_builders import record_worked_example, save_person, save_sample_group
 
 
 def statements(client: Client, address: str) -> list[str]:
@@ -27,20 +27,22 @@ def statements(client: Client, address: str) -> list[str]:
 def test_the_statements_do_not_grow_with_history_or_entities(
     live_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
-    meridian = save_group()
-    play_the_worked_example(meridian)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
+    meridian = save_sample_group()
+    record_worked_example(meridian)
     rosa = Client()
-    rosa.force_login(person())
+    rosa.force_login(save_person())
     few = statements(rosa, "/entities/NLDT/")
     assert len(few) <= 27, "\n".join(sql[:150] for sql in few)
     assert all(sql.lstrip().upper().startswith(("SELECT", "WITH")) for sql in few)
 
-    by = person("kim.x@meridian.test", "Kim")
+    by = save_person("kim.x@meridian.test", "Kim")
     states = dict.fromkeys(meridian.entities, OPEN)
     for number in range(40):
-        add_note(by, "NLDT", MAY, f"Note {number}", WORKED_AT + timedelta(seconds=number))
-        meridian.read(WORKED_AT + timedelta(minutes=number), states | {"NLDT": (CLOSED, OPEN)[number % 2]})
+        add_note(by, "NLDT", MAY, f"Note {number}", WORKED_EXAMPLE_AT + timedelta(seconds=number))
+        meridian.read(
+            WORKED_EXAMPLE_AT + timedelta(minutes=number), states | {"NLDT": (CLOSED, OPEN)[number % 2]}
+        )
     twelve_closes_of_all(meridian)
     like = meridian.entities["NLDT"]
     for number in range(30):
@@ -54,7 +56,7 @@ def test_the_statements_do_not_grow_with_history_or_entities(
             connection=like.connection,
             erp_id=f"x{number}",
         )
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT + timedelta(hours=2))
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT + timedelta(hours=2))
     many = statements(rosa, "/entities/NLDT/?month=2026-05")
     assert len(many) == len(few)
     answer = rosa.get("/entities/NLDT/?month=2026-05")

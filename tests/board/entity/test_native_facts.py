@@ -11,7 +11,7 @@ from board.web.readers import Reader
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from entities.models import Connection
-from tests.builders import WORKED_AT, row
+from tests.builders import WORKED_EXAMPLE_AT, row
 from tests.sample_entities import NLDT
 
 LONDON = Reader.in_zone("Europe/London")
@@ -68,7 +68,7 @@ def test_a_company_name_cannot_leave_its_place() -> None:
 
 def card(facts: FinopsFacts | PostingWindowFacts) -> object:
     found = row(NLDT, ("2026-06-12 11:58", facts))
-    return facts_card(found, "2026", WORKED_AT, LONDON, ledger_restricted_means_on_hold=False)
+    return facts_card(found, "2026", WORKED_EXAMPLE_AT, LONDON, ledger_restricted_means_on_hold=False)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from board.live.hub import Hub, StreamOpening, authorize_stream
 from entities.access import access_fingerprints
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
-from tests.db_builders import Meridian, person, play_the_worked_example, save_group
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT, utc
+from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
 
 WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
 
@@ -26,12 +26,12 @@ WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
 @pytest.fixture
 def meridian(
     live_database: str, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Meridian]:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
+) -> Iterator[SampleGroup]:
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
     monkeypatch.setattr(stream, "POLL_SECONDS", 0.05)  # whatever nobody nudged about is found at once
     with django_db_blocker.unblock():
-        group = save_group()
-        play_the_worked_example(group)
+        group = save_sample_group()
+        record_worked_example(group)
         yield group
         BOARD_CACHE.clear()
 
@@ -96,12 +96,12 @@ async def until(true: Callable[[], object], what: str) -> None:
     pytest.fail(f"not within ten seconds: {what}")
 
 
-def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: Meridian) -> None:
+def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: SampleGroup) -> None:
     """Both are heard in the same look, the loss of the role first committed: not one byte about the entity."""
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
-        rosa = await in_thread(person)
-        uma = await in_thread(lambda: person("uma@meridian.test", "Uma", group="EUROPE"))
+        rosa = await in_thread(save_person)
+        uma = await in_thread(lambda: save_person("uma@meridian.test", "Uma", group="EUROPE"))
         stays, goes = [Listener(await in_thread(lambda who=who: opened(who))) for who in (rosa, uma)]
         tasks = [asyncio.create_task(each.listen()) for each in (stays, goes)]
         await until(lambda: stays.told and goes.told, "both are greeted")
@@ -110,7 +110,7 @@ def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: Meridi
         @transaction.atomic
         def both() -> None:
             Membership.objects.filter(person=uma).delete()
-            meridian.read(WORKED_AT, WORKED | {"NLDT": CLOSED})
+            meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED})
 
         await in_thread(both)
         await until(lambda: b"row-NLDT" in stays.told, "who may see it is told")
@@ -125,7 +125,7 @@ def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: Meridi
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_what_is_taken_away_while_a_stream_opens_ends_it(
-    when: str, meridian: Meridian, monkeypatch: pytest.MonkeyPatch
+    when: str, meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request has read the memberships already; the stream must not outlive them for all that."""
     real = access_fingerprints
@@ -143,13 +143,13 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
         return found
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
-        uma = await in_thread(lambda: person("uma@meridian.test", "Uma", group="EUROPE"))
+        uma = await in_thread(lambda: save_person("uma@meridian.test", "Uma", group="EUROPE"))
         await in_thread(lambda: opened(uma))  # so that what she may see is known already
         monkeypatch.setattr(stream, "access_fingerprints", meanwhile)
         listener = Listener(await in_thread(lambda: opened(uma)))
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
-        await in_thread(lambda: meridian.read(WORKED_AT, WORKED | {"NLDT": CLOSED}))
+        await in_thread(lambda: meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED}))
         if when == "after":
             await until(lambda: listener.ended, "her access is not what it was")
         else:
@@ -162,14 +162,14 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
 
 
 def test_a_stream_ends_with_its_session_and_with_its_person(
-    meridian: Meridian, monkeypatch: pytest.MonkeyPatch
+    meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "ACCESS_CHECK_SECONDS", 0.1)
     assert stream.POLL_SECONDS + 15.0 + stream.RETRY_MILLISECONDS[1] / 1000 < 60  # 05-reliability 4.9
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
-        rosa = await in_thread(person)
-        tom = await in_thread(lambda: person("tom@meridian.test", "Tom"))
+        rosa = await in_thread(save_person)
+        tom = await in_thread(lambda: save_person("tom@meridian.test", "Tom"))
         keys = [await in_thread(session) for _ in range(3)]
         people = [rosa, rosa, tom]
         all_of_them = [
@@ -193,9 +193,9 @@ def test_a_stream_ends_with_its_session_and_with_its_person(
     hear(story)
 
 
-def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(meridian: Meridian) -> None:
+def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(meridian: SampleGroup) -> None:
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
-        rosa = await in_thread(person)
+        rosa = await in_thread(save_person)
         one, other = [await in_thread(lambda: opened(rosa)) for _ in range(2)]
         slow, quick = Listener(one, slow=True), Listener(other)
         tasks = [asyncio.create_task(each.listen()) for each in (slow, quick)]
@@ -218,9 +218,9 @@ def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(merid
     hear(story)
 
 
-def test_nobody_is_let_in_while_the_server_goes_down(meridian: Meridian) -> None:
+def test_nobody_is_let_in_while_the_server_goes_down(meridian: SampleGroup) -> None:
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
-        rosa = await in_thread(person)
+        rosa = await in_thread(save_person)
         listener = Listener(await in_thread(lambda: opened(rosa)))
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
@@ -234,7 +234,7 @@ def test_nobody_is_let_in_while_the_server_goes_down(meridian: Meridian) -> None
     hear(story)
 
 
-def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_that_fails_loses_nothing(meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database goes away between hearing and reading; the next look tells it."""
     real = access_fingerprints
     failed: list[int] = []
@@ -246,7 +246,7 @@ def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest
         return real(people)
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
-        rosa = await in_thread(person)
+        rosa = await in_thread(save_person)
         listener = Listener(await in_thread(lambda: opened(rosa)))
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
@@ -264,11 +264,11 @@ def test_a_look_that_fails_loses_nothing(meridian: Meridian, monkeypatch: pytest
     hear(story)
 
 
-def test_a_board_that_was_put_away_hides_no_change(meridian: Meridian) -> None:
+def test_a_board_that_was_put_away_hides_no_change(meridian: SampleGroup) -> None:
     """Counts of what a row has said begin anew with the board; a browser must be told all the same."""
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
-        rosa = await in_thread(person)
+        rosa = await in_thread(save_person)
         listener = Listener(await in_thread(lambda: opened(rosa)))
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
@@ -276,7 +276,7 @@ def test_a_board_that_was_put_away_hides_no_change(meridian: Meridian) -> None:
         def change() -> None:
             with BOARD_CACHE._lock:  # so that nobody looks in between
                 BOARD_CACHE.clear()
-                meridian.read(WORKED_AT, WORKED | {"NLDT": CLOSED})
+                meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED})
 
         await in_thread(change)
         await until(lambda: b"1 of 4 outstanding" in listener.told, "the verdict is told")
@@ -289,14 +289,14 @@ def test_a_board_that_was_put_away_hides_no_change(meridian: Meridian) -> None:
 
 
 def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
-    meridian: Meridian, monkeypatch: pytest.MonkeyPatch
+    meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The board counts days since the month's end, and "as of 12:58" was yesterday."""
     evening, night = utc("2026-06-12 22:58"), utc("2026-06-12 23:01")
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
         monkeypatch.setattr("board.web.board_request.now", lambda: evening)
-        rosa = await in_thread(person)
+        rosa = await in_thread(save_person)
         opening = await in_thread(lambda: opened(rosa))
         assert "12 days" in (await in_thread(lambda: opening.first_state)).parts["verdict"]
         listener = Listener(opening)

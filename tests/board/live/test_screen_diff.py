@@ -29,12 +29,22 @@ from closing.scoreboard.board import BoardWarning, GroupNode, with_as_of
 from closing.scoreboard.row import Row
 from periods.board_cache.cache import _merged
 from periods.board_cache.cached_board import CachedBoard
-from tests.builders import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, RESTRICTED, WORKED_AT, Reads, row, story
+from tests.builders import (
+    CLOSED,
+    MAY,
+    NOT_UNDERSTOOD,
+    ON_HOLD,
+    RESTRICTED,
+    WORKED_EXAMPLE_AT,
+    Reads,
+    reads_until_close,
+    row,
+)
 from tests.hypothesis_profiles import examples
-from tests.sample_entities import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST, Who
+from tests.sample_entities import GROUPS, NLDT, TWELVE_ENTITIES, UKHC, UKRT, USRT, SampleEntity
 
 TREE = (*GROUPS, GroupNode("NORDICS", "Nordics", "EUROPE"), GroupNode("BALTICS", "Baltics", "NORDICS"))
-IEOP = WIDER_CAST[5]
+IEOP = TWELVE_ENTITIES[5]
 LONDON = Reader.in_zone("Europe/London")
 _GENERATIONS = count(1)
 
@@ -49,7 +59,7 @@ def kept(
     groups: Sequence[GroupNode] = TREE,
     warnings: Sequence[BoardWarning] = (),
     month: date = MAY,
-    as_of: datetime = WORKED_AT,
+    as_of: datetime = WORKED_EXAMPLE_AT,
 ) -> CachedBoard:
     """What a process keeps of these rows after `before`, counting new words as the keeper does."""
     known, words = (before.rows, before.revisions) if before is not None else ({}, {})
@@ -70,24 +80,28 @@ def seen(board: CachedBoard, question: BoardQuery | None = None) -> ScreenState:
 
 
 def of(
-    who: Who, *reads: tuple[str, object], number: int | None = None, minutes: int = 2, **changes: object
+    who: SampleEntity,
+    *reads: tuple[str, object],
+    number: int | None = None,
+    minutes: int = 2,
+    **changes: object,
 ) -> Row:
     """A row of the story with what only the database knows about it; its newest reading is `minutes` old."""
-    read_at = WORKED_AT - timedelta(minutes=minutes)
+    read_at = WORKED_EXAMPLE_AT - timedelta(minutes=minutes)
     made = row(who, *reads, read_at=f"{read_at:%Y-%m-%d %H:%M}")  # type: ignore[arg-type]
-    pk = [each.code for each in WIDER_CAST].index(who.code) + 1 if number is None else number
+    pk = [each.code for each in TWELVE_ENTITIES].index(who.code) + 1 if number is None else number
     read = {"connection_id": 1, "stale_at": read_at + timedelta(minutes=15)} if reads else {}
     return replace(made, entity_id=pk, **(read | changes))  # type: ignore[arg-type]
 
 
-def story_of(who: Who, name: str) -> Reads:
+def story_of(who: SampleEntity, name: str) -> Reads:
     told: dict[str, Reads] = {
-        "open": story(who, None),
-        "closed": story(who, CLOSED, "2026-06-05 16:00"),
-        "closed late": story(who, CLOSED, "2026-06-11 16:00"),
-        "held": story(who, ON_HOLD, "2026-06-10 19:00"),
-        "restricted": story(who, RESTRICTED, "2026-06-10 19:00"),
-        "unknown": story(who, NOT_UNDERSTOOD, "2026-06-10 19:00"),
+        "open": reads_until_close(who, None),
+        "closed": reads_until_close(who, CLOSED, "2026-06-05 16:00"),
+        "closed late": reads_until_close(who, CLOSED, "2026-06-11 16:00"),
+        "held": reads_until_close(who, ON_HOLD, "2026-06-10 19:00"),
+        "restricted": reads_until_close(who, RESTRICTED, "2026-06-10 19:00"),
+        "unknown": reads_until_close(who, NOT_UNDERSTOOD, "2026-06-10 19:00"),
         "never": (),
     }
     return told[name]
@@ -97,7 +111,7 @@ STORIES = ("open", "closed", "closed late", "held", "restricted", "unknown", "ne
 
 
 @st.composite
-def a_row(draw: st.DrawFn, who: Who) -> Row:
+def a_row(draw: st.DrawFn, who: SampleEntity) -> Row:
     """The entity in any state, anywhere in the tree, with a reading of any age."""
     return of(
         who,
@@ -124,7 +138,7 @@ def two_boards(draw: st.DrawFn) -> tuple[CachedBoard, CachedBoard]:
     happens = draw(
         st.lists(st.sampled_from(("same", "same", "read", "changed", "came", "gone")), min_size=12)
     )
-    for who, what in zip(WIDER_CAST, happens, strict=False):
+    for who, what in zip(TWELVE_ENTITIES, happens, strict=False):
         then = draw(a_row(who))
         if what != "came":
             before.append(then)
@@ -135,7 +149,7 @@ def two_boards(draw: st.DrawFn) -> tuple[CachedBoard, CachedBoard]:
     warned = draw(st.booleans())
     warnings = [BoardWarning("reopened", "", "April of “Ibérica” & others was reopened")] if warned else []
     first = kept(before)
-    return first, kept(after, first, warnings=warnings, as_of=WORKED_AT + timedelta(seconds=40))
+    return first, kept(after, first, warnings=warnings, as_of=WORKED_EXAMPLE_AT + timedelta(seconds=40))
 
 
 @st.composite
@@ -571,7 +585,7 @@ def test_a_hostile_heading_stays_a_name() -> None:
 
 @pytest.mark.parametrize("number", range(6))
 def test_the_announcement_names_at_most_three(number: int) -> None:
-    told = announcement(many(number, "open"), WORKED_AT)
+    told = announcement(many(number, "open"), WORKED_EXAMPLE_AT)
     named = [f"Entity {each:03}" for each in range(6) if f"Entity {each:03}" in told]
     assert len(named) == min(number, 3)
     assert told.startswith(f"{number} entities have changed: ") is (number > 3)
@@ -581,7 +595,7 @@ def test_the_announcement_names_at_most_three(number: int) -> None:
 def test_the_announcement_confirms_nothing_that_is_not() -> None:
     stale = of(NLDT, *story_of(NLDT, "closed"), minutes=40)
     assert not stale.fresh
-    assert announcement([stale], WORKED_AT).endswith(", not confirmed.")
+    assert announcement([stale], WORKED_EXAMPLE_AT).endswith(", not confirmed.")
 
 
 def test_a_beat_names_the_version_and_the_time() -> None:

@@ -15,9 +15,9 @@ from alerts.models import AlertRules, EscalationStep
 from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
-from tests.builders import WORKED_AT
-from tests.db_builders import person, save_group
-from tests.sample_entities import WIDER_CAST
+from tests.builders import WORKED_EXAMPLE_AT
+from tests.db_builders import save_person, save_sample_group
+from tests.sample_entities import TWELVE_ENTITIES
 
 pytestmark = pytest.mark.django_db
 Role = Membership.Role
@@ -26,13 +26,13 @@ EUROPE = "/alerts/rules/EUROPE/"
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
 
 
 @pytest.fixture
 def nadia(db: None) -> Client:
-    save_group()
-    return signed_in(person("nadia@meridian.test", "Nadia Ward", role=Role.ADMINISTRATOR))
+    save_sample_group()
+    return signed_in(save_person("nadia@meridian.test", "Nadia Ward", role=Role.ADMINISTRATOR))
 
 
 def signed_in(somebody: Person) -> Client:
@@ -58,7 +58,7 @@ def test_the_groups_that_somebody_administers_and_what_each_says(nadia: Client) 
     text = text_of(nadia.get("/alerts/rules/"))
     assert "Meridian Group as above Americas as above Continental Europe as above" in text
     assert "United Kingdom due soon 1 working day ahead alerts always at once escalation at +7" in text
-    uma = signed_in(person("uma@meridian.test", "Uma", group="UK", role=Role.ADMINISTRATOR))
+    uma = signed_in(save_person("uma@meridian.test", "Uma", group="UK", role=Role.ADMINISTRATOR))
     assert "Continental Europe" not in text_of(uma.get("/alerts/rules/"))
     assert uma.get(EUROPE).status_code == 404
     assert uma.post(EUROPE, {"due_soon_days": "1"}).status_code == 404
@@ -66,7 +66,7 @@ def test_the_groups_that_somebody_administers_and_what_each_says(nadia: Client) 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.FINANCE, Role.AUDITOR])
 def test_nobody_else_has_these_pages(nadia: Client, role: Role) -> None:
-    client = signed_in(person("x@meridian.test", "X", role=role))
+    client = signed_in(save_person("x@meridian.test", "X", role=role))
     assert client.get("/alerts/rules/").status_code == 404
     assert client.get(EUROPE).status_code == 404
     assert client.post(EUROPE, {"due_soon_days": "1"}).status_code == 404
@@ -74,7 +74,7 @@ def test_nobody_else_has_these_pages(nadia: Client, role: Role) -> None:
 
 
 def test_who_administers_an_entity_alone_agrees_nothing_for_its_group(nadia: Client) -> None:
-    x = person("x@meridian.test", "X", group=None)
+    x = save_person("x@meridian.test", "X", group=None)
     Membership.objects.create(person=x, role=Role.ADMINISTRATOR, entity=LegalEntity.objects.get(code="NLDT"))
     assert signed_in(x).get(EUROPE).status_code == 404
     assert signed_in(x).get("/entities/NLDT/deputy/").status_code == 200
@@ -96,7 +96,7 @@ def test_what_a_group_does_not_say_is_shown_with_where_it_comes_from(nadia: Clie
 
 
 def test_rules_are_kept_changed_and_taken_back(nadia: Client) -> None:
-    rosa = person()
+    rosa = save_person()
     form = {
         "due_soon_days": "3",
         "alerts_in_digest": "no",
@@ -146,7 +146,7 @@ def test_rules_are_kept_changed_and_taken_back(nadia: Client) -> None:
 def test_what_makes_no_sense_is_refused_with_what_was_typed(
     nadia: Client, form: dict[str, str], words: str
 ) -> None:
-    person("paul@meridian.test", "Paul", group="UK")
+    save_person("paul@meridian.test", "Paul", group="UK")
     answer = nadia.post(EUROPE, form)
     assert answer.status_code == 422
     text = text_of(answer)
@@ -161,7 +161,7 @@ def test_the_preview_tells_whom_each_step_reaches_today(nadia: Client) -> None:
     sanne = LegalEntity.objects.get(code="NLDT").owner
     assert sanne is not None
     Membership.objects.create(person=sanne, role=Role.OWNER, entity=LegalEntity.objects.get(code="NLDT"))
-    olga = person("olga@meridian.test", "Olga", role=Role.OWNER)
+    olga = save_person("olga@meridian.test", "Olga", role=Role.OWNER)
     text = text_of(nadia.get(EUROPE))
     assert "EU DTC BV +10 Nadia Ward, Sanne de Wit +15 Nadia Ward, Olga, Sanne de Wit" in text
     assert "UK HoldCo" not in text
@@ -170,7 +170,7 @@ def test_the_preview_tells_whom_each_step_reaches_today(nadia: Client) -> None:
 
 
 def test_who_was_named_and_may_not_see_it_any_more_is_pointed_out(nadia: Client) -> None:
-    rosa = person()
+    rosa = save_person()
     nadia.post(EUROPE, {"step-1-days": "7", "step-1-people": [rosa.email]})
     Membership.objects.filter(person=rosa).delete()
     text = text_of(nadia.get(EUROPE))
@@ -199,10 +199,10 @@ def test_the_list_costs_the_same_however_many_groups_there_are(nadia: Client) ->
 
 def test_the_page_costs_the_same_however_many_stand_below() -> None:
     counts = []
-    for cast in (WIDER_CAST[:2], WIDER_CAST):
+    for cast in (TWELVE_ENTITIES[:2], TWELVE_ENTITIES):
         with transaction.atomic():
-            save_group(cast)
-            client = signed_in(person("nadia@meridian.test", "Nadia Ward", role=Role.ADMINISTRATOR))
+            save_sample_group(cast)
+            client = signed_in(save_person("nadia@meridian.test", "Nadia Ward", role=Role.ADMINISTRATOR))
             client.get("/alerts/rules/MERIDIAN/")
             with CaptureQueriesContext(connection) as queries:
                 assert client.get("/alerts/rules/MERIDIAN/").status_code == 200
@@ -216,7 +216,7 @@ def test_the_page_costs_the_same_however_many_stand_below() -> None:
 
 
 def test_only_who_may_see_the_entity_can_be_its_deputy(nadia: Client) -> None:
-    paul = person("paul@meridian.test", "Paul", group="UK")
+    paul = save_person("paul@meridian.test", "Paul", group="UK")
     where = "/entities/NLDT/deputy/"
     assert "Paul" not in text_of(nadia.get(where))
     refused = nadia.post(where, {"deputy": paul.email})

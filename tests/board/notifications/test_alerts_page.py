@@ -23,19 +23,19 @@ from alerts.reconciliation import reconcile_and_record
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from tests.alerts.scenarios import (
+    ALERTED_AT,
     MINUTE,
-    SAID,
-    TOLD_AT,
-    end,
-    read_and_watch,
-    sent,
-    tell_of_eu_dtc,
-    to,
+    REPORTED_FACTS,
+    deliveries_to,
+    end_deliveries,
+    evaluate_around_read,
+    mark_deliveries_sent,
+    save_eu_dtc_alert,
     untell,
 )
 from tests.builders import CLOSED, MAY, OPEN, utc
-from tests.db_builders import Meridian, person, play_the_worked_example, save_group
-from tests.sample_entities import Who
+from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.sample_entities import SampleEntity
 
 pytestmark = pytest.mark.django_db
 PATH = "/alerts/"
@@ -46,7 +46,7 @@ class Clock:
     """What the door reads; tests turn it."""
 
     def __init__(self) -> None:
-        self.at = TOLD_AT + MINUTE
+        self.at = ALERTED_AT + MINUTE
 
     def __call__(self) -> datetime:
         return self.at
@@ -63,8 +63,8 @@ def clock(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Clock:
 
 
 @pytest.fixture
-def meridian(db: None) -> Meridian:
-    return tell_of_eu_dtc()
+def meridian(db: None) -> SampleGroup:
+    return save_eu_dtc_alert()
 
 
 def browser(email: str = ROSA) -> Client:
@@ -103,11 +103,11 @@ def flat(text: str) -> str:
 # --- the sentence on top --------------------------------------------------------------------------------------------
 
 
-def test_everybody_has_been_told_only_once_the_server_took_it(meridian: Meridian) -> None:
+def test_everybody_has_been_told_only_once_the_server_took_it(meridian: SampleGroup) -> None:
     assert verdict(page(browser())) == "1 entity is past the alert line; 2 messages wait"
-    sent(TOLD_AT + MINUTE, to(ROSA))
+    mark_deliveries_sent(ALERTED_AT + MINUTE, deliveries_to(ROSA))
     assert verdict(page(browser())) == "1 entity is past the alert line; 1 message waits"
-    sent(TOLD_AT + MINUTE)
+    mark_deliveries_sent(ALERTED_AT + MINUTE)
     text = page(browser())
     assert verdict(text) == "1 entity is past the alert line, everybody has been told"
     assert "EU DTC BV is furthest behind: 6 calendar days late for May 2026." in text
@@ -117,13 +117,18 @@ def test_everybody_has_been_told_only_once_the_server_took_it(meridian: Meridian
     )
 
 
-def test_a_message_that_cannot_be_sent_stands_on_top(meridian: Meridian) -> None:
-    sent(TOLD_AT + MINUTE, to(ROSA))
-    end(Delivery.State.PARKED, TOLD_AT + MINUTE, "The mail server said 550 no such user sanne@x", to(SANNE))
+def test_a_message_that_cannot_be_sent_stands_on_top(meridian: SampleGroup) -> None:
+    mark_deliveries_sent(ALERTED_AT + MINUTE, deliveries_to(ROSA))
+    end_deliveries(
+        Delivery.State.PARKED,
+        ALERTED_AT + MINUTE,
+        "The mail server said 550 no such user sanne@x",
+        deliveries_to(SANNE),
+    )
     assert verdict(page(browser())) == "1 entity is past the alert line; 1 message cannot be sent"
 
 
-def test_nobody_to_notify_stands_on_top(meridian: Meridian) -> None:
+def test_nobody_to_notify_stands_on_top(meridian: SampleGroup) -> None:
     Delivery.objects.all().delete()
     text = page(browser())
     assert verdict(text) == "1 entity is past the alert line; for 1 there is nobody to notify"
@@ -131,7 +136,7 @@ def test_nobody_to_notify_stands_on_top(meridian: Meridian) -> None:
 
 
 def test_without_a_mail_server_the_page_says_so_and_who_can_help(
-    meridian: Meridian, settings: Settings
+    meridian: SampleGroup, settings: Settings
 ) -> None:
     settings.MAILS_LEAVE = False
     text = page(browser())
@@ -139,24 +144,24 @@ def test_without_a_mail_server_the_page_says_so_and_who_can_help(
     assert "Ask an administrator to name one." in text
     assert "2 messages wait. 1 entity is past the alert line." in text
     assert "MAIL_URL" not in text
-    person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
+    save_person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
     text = page(browser("nadia@meridian.test"))
     assert "Set MAIL_URL in the environment and start again." in text
     assert "Send me a test message" not in text
 
 
-def test_on_hold_until_somebody_releases_it(meridian: Meridian) -> None:
+def test_on_hold_until_somebody_releases_it(meridian: SampleGroup) -> None:
     channel_state.hold("Restored from a backup.")
     text = page(browser())
     assert verdict(text) == "Sending is on hold"
     assert "Restored from a backup" not in text
-    person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
+    save_person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
     assert "Restored from a backup." in page(browser("nadia@meridian.test"))
     channel_state.release()
     assert verdict(page(browser())) == "1 entity is past the alert line; 2 messages wait"
 
 
-def test_a_server_that_refuses_us_is_said_with_the_next_try(meridian: Meridian, clock: Clock) -> None:
+def test_a_server_that_refuses_us_is_said_with_the_next_try(meridian: SampleGroup, clock: Clock) -> None:
     Channel.objects.create(
         name="email",
         paused_until=clock.at + timedelta(minutes=3),
@@ -166,15 +171,15 @@ def test_a_server_that_refuses_us_is_said_with_the_next_try(meridian: Meridian, 
     assert verdict(text) == "The mail server refuses us: messages wait"
     assert "It refused at 12:59 and is tried again at 13:04." in text
     assert "535" not in text
-    person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
+    save_person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
     assert "The mail server said 535 bad password." in page(browser("nadia@meridian.test"))
 
 
 # --- what is open ---------------------------------------------------------------------------------------------------
 
 
-def test_an_open_episode_with_its_notice_and_its_messages(meridian: Meridian) -> None:
-    sent(utc("2026-06-15 12:02"), to(ROSA))
+def test_an_open_episode_with_its_notice_and_its_messages(meridian: SampleGroup) -> None:
+    mark_deliveries_sent(utc("2026-06-15 12:02"), deliveries_to(ROSA))
     text = page(browser())
     assert open_now(text) == ["NLDT-2026-05"]
     told = flat(text)
@@ -188,9 +193,9 @@ def test_an_open_episode_with_its_notice_and_its_messages(meridian: Meridian) ->
 
 
 def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock: Clock) -> None:
-    group = save_group()
-    person()
-    read_and_watch(group, TOLD_AT)
+    group = save_sample_group()
+    save_person()
+    evaluate_around_read(group, ALERTED_AT)
     text = page(browser())
     assert open_now(text) == ["NLDT-2026-05"]
     assert verdict(text) == "1 entity is past the alert line, nobody has been told of it"
@@ -200,40 +205,40 @@ def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock:
 
 
 def test_a_stale_reading_is_waited_for(clock: Clock) -> None:
-    group = save_group()
-    play_the_worked_example(group)
-    person()
+    group = save_sample_group()
+    record_worked_example(group)
+    save_person()
     clock.at = utc("2026-06-12 14:00")
-    group.read("2026-06-15 11:58", SAID)
+    group.read("2026-06-15 11:58", REPORTED_FACTS)
     clock.at = utc("2026-06-15 18:00")
     text = page(browser())
     assert "Nobody has been told of it yet: it waits for a reading: the last one is stale." in text
     assert "when last read" in text
 
 
-def test_a_close_ends_it_and_the_history_stays(meridian: Meridian, clock: Clock) -> None:
-    sent(TOLD_AT)
-    closed = SAID | {"NLDT": CLOSED}
+def test_a_close_ends_it_and_the_history_stays(meridian: SampleGroup, clock: Clock) -> None:
+    mark_deliveries_sent(ALERTED_AT)
+    closed = REPORTED_FACTS | {"NLDT": CLOSED}
     meridian.read("2026-06-15 12:30", closed)
     clock.at = utc("2026-06-15 12:31")
     text = page(browser())
     assert open_now(text) == []
     assert verdict(text) == "Nobody is past the alert line"
     assert history(text) == [("Alert", "EU DTC BV")]
-    read_and_watch(meridian, utc("2026-06-15 12:33"), closed)
-    read_and_watch(meridian, utc("2026-06-15 13:10"), closed)
+    evaluate_around_read(meridian, utc("2026-06-15 12:33"), closed)
+    evaluate_around_read(meridian, utc("2026-06-15 13:10"), closed)
     clock.at = utc("2026-06-15 13:11")
     assert history(page(browser())) == [("Cleared", "EU DTC BV"), ("Alert", "EU DTC BV")]
 
 
 def test_a_reopening_is_open_again_with_the_notices_of_its_own_episode(
-    meridian: Meridian, clock: Clock
+    meridian: SampleGroup, clock: Clock
 ) -> None:
-    sent(TOLD_AT)
-    closed = SAID | {"NLDT": CLOSED}
-    read_and_watch(meridian, utc("2026-06-15 12:33"), closed)
-    read_and_watch(meridian, utc("2026-06-15 13:10"), closed)
-    read_and_watch(meridian, utc("2026-06-16 12:00"), SAID)
+    mark_deliveries_sent(ALERTED_AT)
+    closed = REPORTED_FACTS | {"NLDT": CLOSED}
+    evaluate_around_read(meridian, utc("2026-06-15 12:33"), closed)
+    evaluate_around_read(meridian, utc("2026-06-15 13:10"), closed)
+    evaluate_around_read(meridian, utc("2026-06-16 12:00"), REPORTED_FACTS)
     clock.at = utc("2026-06-16 12:01")
     text = page(browser())
     assert open_now(text) == ["NLDT-2026-05"]
@@ -243,9 +248,9 @@ def test_a_reopening_is_open_again_with_the_notices_of_its_own_episode(
     assert len(history(text)) == 4
 
 
-def test_the_past_is_told_as_it_was(meridian: Meridian, clock: Clock) -> None:
-    sent(TOLD_AT + timedelta(hours=1))
-    clock.at = TOLD_AT + timedelta(days=1)
+def test_the_past_is_told_as_it_was(meridian: SampleGroup, clock: Clock) -> None:
+    mark_deliveries_sent(ALERTED_AT + timedelta(hours=1))
+    clock.at = ALERTED_AT + timedelta(days=1)
     text = page(browser(), "?at=2026-06-15T13:10")
     assert "This is the past" in text
     assert verdict(text) == "1 entity is past the alert line"
@@ -257,7 +262,7 @@ def test_the_past_is_told_as_it_was(meridian: Meridian, clock: Clock) -> None:
 # --- every notice ---------------------------------------------------------------------------------------------------
 
 
-def test_the_states_of_messages_in_words(meridian: Meridian, clock: Clock) -> None:
+def test_the_states_of_messages_in_words(meridian: SampleGroup, clock: Clock) -> None:
     told = flat(page(browser()))
     assert "Waiting since 13:00 to Rosa Bell, Sanne de Wit" in told
     Delivery.objects.filter(recipient__email=SANNE).update(
@@ -267,22 +272,30 @@ def test_the_states_of_messages_in_words(meridian: Meridian, clock: Clock) -> No
     assert "Waiting since 13:00 to Sanne de Wit Tried 2 times, next try 13:20." in told
     assert "timed out" not in told
     untell(SANNE)
-    end(
-        Delivery.State.CANCELLED, TOLD_AT, "closed before it was sent; something of another entity", to(SANNE)
+    end_deliveries(
+        Delivery.State.CANCELLED,
+        ALERTED_AT,
+        "closed before it was sent; something of another entity",
+        deliveries_to(SANNE),
     )
     told = flat(page(browser()))
     assert "Not needed any more: closed before it was sent to Sanne de Wit" in told
     assert "another entity" not in told
 
 
-def test_what_the_server_said_is_for_administrators(meridian: Meridian) -> None:
-    end(Delivery.State.PARKED, TOLD_AT, "The mail server said 550 no such user: sanne@secret.test", to(SANNE))
+def test_what_the_server_said_is_for_administrators(meridian: SampleGroup) -> None:
+    end_deliveries(
+        Delivery.State.PARKED,
+        ALERTED_AT,
+        "The mail server said 550 no such user: sanne@secret.test",
+        deliveries_to(SANNE),
+    )
     told = flat(page(browser()))
     assert "Cannot be sent to Sanne de Wit An administrator can see why." in told
     assert "secret" not in told
-    person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
+    save_person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
     assert "The mail server said 550 no such user: sanne@secret.test" in page(browser("nadia@meridian.test"))
-    person("uma@meridian.test", "Uma", role=Membership.Role.ADMINISTRATOR, group="UK")
+    save_person("uma@meridian.test", "Uma", role=Membership.Role.ADMINISTRATOR, group="UK")
     Membership.objects.create(
         person=Person.objects.get(email="uma@meridian.test"),
         role=Membership.Role.AUDITOR,
@@ -293,12 +306,12 @@ def test_what_the_server_said_is_for_administrators(meridian: Meridian) -> None:
     assert "secret" in page(browser("root@meridian.test"))
 
 
-def test_many_people_fold_away(meridian: Meridian) -> None:
+def test_many_people_fold_away(meridian: SampleGroup) -> None:
     alert = Notice.objects.get(kind="alert", period__entity__code="NLDT")
     for n in range(7):
-        somebody = person(f"f{n}@meridian.test", f"Finance {n}")
+        somebody = save_person(f"f{n}@meridian.test", f"Finance {n}")
         made = Delivery.objects.create(
-            recipient=somebody, made_at=TOLD_AT, due_at=TOLD_AT, message_id=f"<{n}@x>"
+            recipient=somebody, made_at=ALERTED_AT, due_at=ALERTED_AT, message_id=f"<{n}@x>"
         )
         DeliveryLine.objects.create(delivery=made, notice=alert, recipient=somebody)
     told = flat(page(browser()))
@@ -307,9 +320,9 @@ def test_many_people_fold_away(meridian: Meridian) -> None:
 
 
 @pytest.fixture
-def two_told(meridian: Meridian, clock: Clock) -> Client:
-    sent(TOLD_AT)
-    read_and_watch(meridian, utc("2026-06-17 12:00"))
+def two_told(meridian: SampleGroup, clock: Clock) -> Client:
+    mark_deliveries_sent(ALERTED_AT)
+    evaluate_around_read(meridian, utc("2026-06-17 12:00"))
     clock.at = utc("2026-06-17 12:01")
     return browser()
 
@@ -347,7 +360,7 @@ def test_each_filter(two_told: Client, query: str, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("query", ["?kind=x", "?message=lost", "?for=May", "?at=x"])
-def test_a_filter_that_means_nothing_is_refused(meridian: Meridian, query: str) -> None:
+def test_a_filter_that_means_nothing_is_refused(meridian: SampleGroup, query: str) -> None:
     assert browser().get(PATH + query).status_code == 400
 
 
@@ -361,7 +374,7 @@ def test_a_view_keeps_the_filters_of_notices(two_told: Client) -> None:
 
 
 def test_only_what_a_person_may_see(two_told: Client) -> None:
-    person("uma@meridian.test", "Uma", group="UK")
+    save_person("uma@meridian.test", "Uma", group="UK")
     text = page(browser("uma@meridian.test"))
     assert verdict(text) == "Nobody is past the alert line"
     assert "Nobody has been told of anything yet" in text
@@ -373,12 +386,12 @@ def test_only_what_a_person_may_see(two_told: Client) -> None:
     assert "Dana" not in text
 
 
-def test_without_a_role_the_next_step_is_named(meridian: Meridian) -> None:
-    person("nina@meridian.test", "Nina", group=None)
+def test_without_a_role_the_next_step_is_named(meridian: SampleGroup) -> None:
+    save_person("nina@meridian.test", "Nina", group=None)
     assert "Ask an administrator to give you a role" in page(browser("nina@meridian.test"))
 
 
-def test_a_name_is_text_wherever_it_stands(meridian: Meridian) -> None:
+def test_a_name_is_text_wherever_it_stands(meridian: SampleGroup) -> None:
     LegalEntity.objects.filter(code="NLDT").update(name='"><script>alert(1)</script>')
     Person.objects.filter(email=SANNE).update(name="<script>alert(2)</script>")
     assert "<script>alert" not in browser().get(PATH).content.decode()
@@ -394,7 +407,7 @@ def test_the_history_comes_in_pages(two_told: Client, monkeypatch: pytest.Monkey
     assert "1 more is not shown here." in first
 
 
-def test_htmx_gets_the_sheet_alone(meridian: Meridian) -> None:
+def test_htmx_gets_the_sheet_alone(meridian: SampleGroup) -> None:
     answer = browser().get(PATH, headers={"HX-Request": "true"})
     assert b"<html" not in answer.content
     assert b'id="sheet"' in answer.content
@@ -404,8 +417,8 @@ def test_htmx_gets_the_sheet_alone(meridian: Meridian) -> None:
 
 
 @pytest.fixture
-def nadia(meridian: Meridian) -> Client:
-    person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+def nadia(meridian: SampleGroup) -> Client:
+    save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
     return browser("nadia@meridian.test")
 
 
@@ -452,8 +465,8 @@ def test_a_message_to_oneself_needs_a_server_and_an_administrator(nadia: Client,
 # --- on other pages -------------------------------------------------------------------------------------------------
 
 
-def test_the_entitys_page_says_who_was_told_of_the_month_shown(meridian: Meridian) -> None:
-    sent(utc("2026-06-15 12:02"))
+def test_the_entitys_page_says_who_was_told_of_the_month_shown(meridian: SampleGroup) -> None:
+    mark_deliveries_sent(utc("2026-06-15 12:02"))
     told = flat(unescape(browser().get("/entities/NLDT/").content.decode()))
     assert "Alert 13:00 Past the alert line, and read to be so" in told
     assert "Sent 13:02 to Rosa Bell, Sanne de Wit" in told
@@ -461,7 +474,7 @@ def test_the_entitys_page_says_who_was_told_of_the_month_shown(meridian: Meridia
         assert "Past the alert line, and read" not in browser().get(path).content.decode()
 
 
-def test_the_queue_says_where_nobody_could_be_told(meridian: Meridian) -> None:
+def test_the_queue_says_where_nobody_could_be_told(meridian: SampleGroup) -> None:
     assert "Nobody to notify" not in browser().get("/past-deadline/").content.decode()
     Delivery.objects.all().delete()
     assert "Nobody to notify" in browser().get("/past-deadline/").content.decode()
@@ -472,7 +485,7 @@ def test_the_queue_says_where_nobody_could_be_told(meridian: Meridian) -> None:
 
 
 def test_the_mails_in_a_folder_are_read_by_superusers_only(
-    meridian: Meridian, settings: Settings, tmp_path: Path
+    meridian: SampleGroup, settings: Settings, tmp_path: Path
 ) -> None:
     Person.objects.create_superuser("root@meridian.test", "x", name="Root")
     root, rosa = browser("root@meridian.test"), browser()
@@ -506,20 +519,20 @@ def test_the_mails_in_a_folder_are_read_by_superusers_only(
 # --- what it costs --------------------------------------------------------------------------------------------------
 
 
-def many(count: int) -> Meridian:
+def many(count: int) -> SampleGroup:
     cast = [
-        Who(f"E{n:03}", f"Entity {n}", "GB", "Europe/London", "UK", "Amira Hale", "", "", "")
+        SampleEntity(f"E{n:03}", f"Entity {n}", "GB", "Europe/London", "UK", "Amira Hale", "", "", "")
         for n in range(count)
     ]
-    group = save_group(cast)
-    person()
+    group = save_sample_group(cast)
+    save_person()
     said = dict.fromkeys(group.entities, OPEN)
     april = DateSpan(MAY.replace(month=4), MAY.replace(month=4, day=30))
     group.read("2026-05-04 12:00", said, span=april)
     group.read("2026-06-01 12:00", said)
-    group.read(TOLD_AT - 2 * MINUTE, said, span=april)
-    group.read(TOLD_AT - MINUTE, said)
-    read_and_watch(group, TOLD_AT + 3 * MINUTE, said)
+    group.read(ALERTED_AT - 2 * MINUTE, said, span=april)
+    group.read(ALERTED_AT - MINUTE, said)
+    evaluate_around_read(group, ALERTED_AT + 3 * MINUTE, said)
     return group
 
 
@@ -528,7 +541,7 @@ def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing(
     entities: int, clock: Clock
 ) -> None:
     many(entities)
-    clock.at = TOLD_AT + 4 * MINUTE
+    clock.at = ALERTED_AT + 4 * MINUTE
     client = browser()
     page(client)
     with CaptureQueriesContext(connection) as counted:
@@ -539,15 +552,15 @@ def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing(
 
 
 def test_the_proof_of_last_night_is_for_who_sees_everything(client: Client) -> None:
-    tell_of_eu_dtc()
+    save_eu_dtc_alert()
     Person.objects.create_superuser("root@meridian.test", "x", name="Root")
-    reconcile_and_record(TOLD_AT)
+    reconcile_and_record(ALERTED_AT)
     client.force_login(Person.objects.get(email=ROSA))
     assert "Proof of the alerts" not in client.get(PATH).content.decode()
     client.force_login(Person.objects.get(email="root@meridian.test"))
     assert "1 alert had to exist, and all is as it says" in client.get(PATH).content.decode()
-    Delivery.objects.update(state="parked", ended_at=TOLD_AT)
-    reconcile_and_record(TOLD_AT + MINUTE)
+    Delivery.objects.update(state="parked", ended_at=ALERTED_AT)
+    reconcile_and_record(ALERTED_AT + MINUTE)
     page = client.get(PATH).content.decode()
     assert "1 is not as the history says" in page
     assert "EU DTC BV, May 2026: its alert has reached nobody" in page

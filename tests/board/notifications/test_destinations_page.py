@@ -21,8 +21,8 @@ from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
 from alerts.outbox.sending import send_due_posts
 from alerts.routing.router import route_to_destinations
 from entities.models import Group, Membership, Person
-from tests.alerts.channels.destination_builders import PATHS, SECRET, save_place
-from tests.db_builders import Meridian
+from tests.alerts.channels.destination_builders import PATHS, SECRET, save_destination
+from tests.db_builders import SampleGroup
 from tests.faults.http_sink import HttpSink, Reply
 from tests.faults.outbox_helpers import raise_notice, save_late_group
 
@@ -37,7 +37,7 @@ def sink() -> Iterator[HttpSink]:
 
 
 @pytest.fixture
-def group() -> Meridian:
+def group() -> SampleGroup:
     return save_late_group()
 
 
@@ -62,7 +62,7 @@ def form(sink: HttpSink, kind: str = "slack", **more: Any) -> dict[str, Any]:
     return told | more
 
 
-def test_a_destination_is_made_and_its_address_never_seen_again(group: Meridian, sink: HttpSink) -> None:
+def test_a_destination_is_made_and_its_address_never_seen_again(group: SampleGroup, sink: HttpSink) -> None:
     client = administrator_of("EUROPE")
     answer = client.post("/alerts/destinations/add/", form(sink), follow=True)
     assert answer.status_code == 200
@@ -88,7 +88,7 @@ def test_a_destination_is_made_and_its_address_never_seen_again(group: Meridian,
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(
-    group: Meridian, sink: HttpSink, wrong: dict[str, Any], field: str, said: str
+    group: SampleGroup, sink: HttpSink, wrong: dict[str, Any], field: str, said: str
 ) -> None:
     answer = administrator_of("EUROPE").post("/alerts/destinations/add/", form(sink, **wrong))
     text = answer.content.decode()
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_said_beside_its_field(
 
 
 def test_two_of_one_name_in_a_group_are_refused_and_one_that_was_removed_is_no_twin(
-    group: Meridian, sink: HttpSink
+    group: SampleGroup, sink: HttpSink
 ) -> None:
     client = administrator_of("EUROPE")
     client.post("/alerts/destinations/add/", form(sink))
@@ -110,7 +110,7 @@ def test_two_of_one_name_in_a_group_are_refused_and_one_that_was_removed_is_no_t
     assert Destination.objects.filter(removed_at=None).count() == 1
 
 
-def test_a_secret_is_shown_once(group: Meridian, sink: HttpSink) -> None:
+def test_a_secret_is_shown_once(group: SampleGroup, sink: HttpSink) -> None:
     client = administrator_of("EUROPE")
     answer = client.post("/alerts/destinations/add/", form(sink, "webhook"))
     place = Destination.objects.get()
@@ -129,8 +129,8 @@ def test_a_secret_is_shown_once(group: Meridian, sink: HttpSink) -> None:
     assert first not in place.secret
 
 
-def test_another_address_is_tried_at_once_with_what_waited(group: Meridian, sink: HttpSink) -> None:
-    place = save_place("slack", sink, "EUROPE")
+def test_another_address_is_tried_at_once_with_what_waited(group: SampleGroup, sink: HttpSink) -> None:
+    place = save_destination("slack", sink, "EUROPE")
     route_to_destinations([raise_notice(group)], timezone.now())
     sink.judge = lambda came: Reply(404 if SECRET in came.path else 200)
     send_due_posts(timezone.now())
@@ -150,9 +150,9 @@ def test_another_address_is_tried_at_once_with_what_waited(group: Meridian, sink
     ("verb", "reason"), [("switch", DESTINATION_DISABLED), ("remove", DESTINATION_REMOVED)]
 )
 def test_what_waits_for_one_that_is_off_or_gone_is_let_go_of(
-    group: Meridian, sink: HttpSink, verb: str, reason: str
+    group: SampleGroup, sink: HttpSink, verb: str, reason: str
 ) -> None:
-    place = save_place("slack", sink, "EUROPE")
+    place = save_destination("slack", sink, "EUROPE")
     route_to_destinations([raise_notice(group)], timezone.now())
     client = administrator_of("EUROPE")
     client.post(f"/alerts/destinations/{place.uid}/{verb}/", {"on": "no"})
@@ -178,9 +178,9 @@ def test_what_waits_for_one_that_is_off_or_gone_is_let_go_of(
 )
 @pytest.mark.parametrize("kind", ["teams", "slack", "webhook"])
 def test_a_test_post_says_what_was_answered(
-    group: Meridian, sink: HttpSink, kind: str, status: int, said: str
+    group: SampleGroup, sink: HttpSink, kind: str, status: int, said: str
 ) -> None:
-    place = save_place(kind, sink, "EUROPE")
+    place = save_destination(kind, sink, "EUROPE")
     sink.judge = lambda came: Reply(status, came.path.encode())
     client = administrator_of("EUROPE")
     text = client.post(f"/alerts/destinations/{place.uid}/try/", follow=True).content.decode()
@@ -192,7 +192,7 @@ def test_a_test_post_says_what_was_answered(
     assert len(sink.seen) == 1
 
 
-def test_the_list_takes_as_many_queries_for_many_as_for_one(group: Meridian, sink: HttpSink) -> None:
+def test_the_list_takes_as_many_queries_for_many_as_for_one(group: SampleGroup, sink: HttpSink) -> None:
     client = administrator_of("EUROPE")
 
     def asked() -> int:
@@ -200,18 +200,18 @@ def test_the_list_takes_as_many_queries_for_many_as_for_one(group: Meridian, sin
             assert client.get("/alerts/destinations/").status_code == 200
         return len(queries)
 
-    save_place("slack", sink, "EUROPE", name="one")
+    save_destination("slack", sink, "EUROPE", name="one")
     client.get("/alerts/destinations/")
     few = asked()
     for number in range(12):
-        save_place("webhook", sink, "EUROPE", name=f"{number}")
+        save_destination("webhook", sink, "EUROPE", name=f"{number}")
     route_to_destinations([raise_notice(group)], timezone.now())
     send_due_posts(timezone.now(), apart=timedelta(0))
     assert asked() == few
 
 
-def test_the_command_shows_destinations(group: Meridian, sink: HttpSink) -> None:
-    save_place("slack", sink, name="#close")
+def test_the_command_shows_destinations(group: SampleGroup, sink: HttpSink) -> None:
+    save_destination("slack", sink, name="#close")
     route_to_destinations([raise_notice(group)], timezone.now())
     sink.judge = lambda _: Reply(410)
     send_due_posts(timezone.now())

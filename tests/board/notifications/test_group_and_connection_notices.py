@@ -12,7 +12,14 @@ from django.test import Client
 
 from closing.judging.notices import HOLD_DOWN
 from entities.models import Connection, Group, LegalEntity, Person
-from tests.alerts.evaluations import Role, evaluated, raised, save_watched_group, somebody, watched
+from tests.alerts.evaluations import (
+    Role,
+    evaluate_and_list_notices,
+    read_and_evaluate,
+    save_evaluation_span,
+    save_group_with_recipients,
+    save_member,
+)
 from tests.builders import utc
 
 pytestmark = pytest.mark.django_db
@@ -25,11 +32,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The United Kingdom and then everybody has closed; half an hour later the ERP falls silent."""
     cache.clear()
     monkeypatch.setattr("board.web.board_request.now", lambda: SILENT_AT + timedelta(minutes=1))
-    group = save_watched_group()
-    evaluated(group, CLOSED_AT)
-    evaluated(group, CLOSED_AT + HOLD_DOWN)
-    watched(SILENT_AT)
-    raised(SILENT_AT)
+    group = save_group_with_recipients()
+    read_and_evaluate(group, CLOSED_AT)
+    read_and_evaluate(group, CLOSED_AT + HOLD_DOWN)
+    save_evaluation_span(SILENT_AT)
+    evaluate_and_list_notices(SILENT_AT)
 
 
 def history(who: str, query: str = "") -> list[tuple[str, str, str]]:
@@ -58,12 +65,12 @@ def test_who_works_for_a_part_sees_that_part_and_its_connection() -> None:
 
 
 def test_who_sees_one_entity_hears_of_no_group() -> None:
-    somebody("ed", Role.FINANCE, LegalEntity.objects.get(code="NLDT"))
+    save_member("ed", Role.FINANCE, LegalEntity.objects.get(code="NLDT"))
     assert set(history("Ed")) == {SILENT}
 
 
 def test_who_sees_no_entity_of_a_connection_does_not_hear_of_it() -> None:
-    somebody("ed", Role.FINANCE, LegalEntity.objects.get(code="NLDT"))
+    save_member("ed", Role.FINANCE, LegalEntity.objects.get(code="NLDT"))
     other = Connection.objects.get()
     other.pk, other.name = None, "elsewhere"
     other.uid = type(other).uid.field.get_default()
@@ -93,7 +100,7 @@ def test_filters_hold_for_them_too(query: str, found: set[tuple[str, str, str]])
 
 def test_a_group_that_moved_under_a_new_roof_is_seen_from_there() -> None:
     holding = Group.objects.create(code="HOLDING", name="Holding", path="HOLDING/")
-    somebody("olga", Role.OWNER, holding)
+    save_member("olga", Role.OWNER, holding)
     assert history("Olga") == []
     Group.objects.filter(code="MERIDIAN").update(parent=holding, path="HOLDING/MERIDIAN/")
     LegalEntity.objects.filter(code="NLDT").update(group=Group.objects.get(code="MERIDIAN"))

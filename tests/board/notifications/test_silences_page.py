@@ -18,8 +18,8 @@ from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE, BoardCache
 from periods.board_cache.change_feed import changes_since
 from periods.snapshot.take import take_snapshot
-from tests.builders import MAY, WORKED_AT
-from tests.db_builders import Meridian, play_the_worked_example, save_group
+from tests.builders import MAY, WORKED_EXAMPLE_AT
+from tests.db_builders import SampleGroup, record_worked_example, save_sample_group
 
 pytestmark = pytest.mark.django_db
 Role = Membership.Role
@@ -28,11 +28,11 @@ UNTIL = date(2026, 6, 18)
 
 
 @pytest.fixture
-def meridian(monkeypatch: pytest.MonkeyPatch) -> Meridian:
+def meridian(monkeypatch: pytest.MonkeyPatch) -> SampleGroup:
     BOARD_CACHE.clear()
-    monkeypatch.setattr(door, "now", lambda: WORKED_AT)
-    group = save_group()
-    play_the_worked_example(group)
+    monkeypatch.setattr(door, "now", lambda: WORKED_EXAMPLE_AT)
+    group = save_sample_group()
+    record_worked_example(group)
     return group
 
 
@@ -43,7 +43,7 @@ def person(name: str, role: Role, code: str = "MERIDIAN") -> Person:
 
 
 @pytest.fixture
-def rosa(meridian: Meridian, client: Client) -> Person:
+def rosa(meridian: SampleGroup, client: Client) -> Person:
     found = person("rosa", Role.FINANCE)
     client.force_login(found)
     return found
@@ -64,20 +64,22 @@ def text_of(client: Client, url: str) -> str:
 MARK = "Silenced until Thu 18 Jun by Rosa: the auditors have the books"
 
 
-def test_every_screen_that_shows_the_entity_says_so(meridian: Meridian, rosa: Person, client: Client) -> None:
+def test_every_screen_that_shows_the_entity_says_so(
+    meridian: SampleGroup, rosa: Person, client: Client
+) -> None:
     screens = ("/", "/past-deadline/?month=2026-05", "/entities/NLDT/")
     for url in screens:
         assert "Silenced" not in text_of(client, url)
     nldt = meridian.entities["NLDT"]
     nldt_policy_line(nldt)
-    made = create_silence(rosa, nldt, UNTIL, WHY, WORKED_AT - timedelta(hours=1))
+    made = create_silence(rosa, nldt, UNTIL, WHY, WORKED_EXAMPLE_AT - timedelta(hours=1))
     for url in screens:
         assert MARK in text_of(client, url), url
-    row = take_snapshot(LegalEntity.objects.filter(code="NLDT"), MAY, WORKED_AT).rows[0]
-    assert standing_values(row, WORKED_AT)[-1] == MARK  # of the workbooks
+    row = take_snapshot(LegalEntity.objects.filter(code="NLDT"), MAY, WORKED_EXAMPLE_AT).rows[0]
+    assert standing_values(row, WORKED_EXAMPLE_AT)[-1] == MARK  # of the workbooks
     assert MARK in text_of(client, "/alerts/")
     assert MARK not in text_of(client, "/?at=2026-06-12T10:30")
-    lift_silence(rosa, made, WORKED_AT)
+    lift_silence(rosa, made, WORKED_EXAMPLE_AT)
     for url in screens:
         assert "Silenced" not in text_of(client, url), url
     assert MARK in text_of(client, "/?at=2026-06-12T12:30")  # London: half past eleven
@@ -95,20 +97,20 @@ def nldt_policy_line(entity: LegalEntity) -> None:
         n=6,
         first_is=0,
         alert_after_days=2,
-        set_at=WORKED_AT - timedelta(days=90),
+        set_at=WORKED_EXAMPLE_AT - timedelta(days=90),
     )
 
 
-def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: Meridian, rosa: Person) -> None:
+def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: SampleGroup, rosa: Person) -> None:
     keeper, pk = BoardCache(), meridian.entities["NLDT"].pk
-    keeper.board(MAY, WORKED_AT)
+    keeper.board(MAY, WORKED_EXAMPLE_AT)
 
-    def quiet(at: datetime = WORKED_AT) -> RowSilence | None:
+    def quiet(at: datetime = WORKED_EXAMPLE_AT) -> RowSilence | None:
         keeper.apply_changes(*changes_since(keeper.snapshot_token))
         return keeper.board(MAY, at).rows[pk].silence
 
     assert quiet() is None
-    made = create_silence(rosa, Group.objects.get(code="MERIDIAN"), UNTIL, WHY, WORKED_AT)
+    made = create_silence(rosa, Group.objects.get(code="MERIDIAN"), UNTIL, WHY, WORKED_EXAMPLE_AT)
     found = quiet()
     assert found is not None
     assert found.group == Group.objects.get(code="MERIDIAN").name
@@ -116,11 +118,11 @@ def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: Meridian, 
     assert quiet(found.ends) is None
     keeper.clear()
     assert quiet() is not None
-    lift_silence(rosa, made, WORKED_AT)
+    lift_silence(rosa, made, WORKED_EXAMPLE_AT)
     assert quiet() is None
 
 
-def test_a_form_makes_it_and_undo_lifts_it(meridian: Meridian, rosa: Person, client: Client) -> None:
+def test_a_form_makes_it_and_undo_lifts_it(meridian: SampleGroup, rosa: Person, client: Client) -> None:
     empty = text_of(client, "/alerts/silences/")
     assert "Nothing that you see is silenced" in empty
     answer = client.post(
@@ -155,7 +157,7 @@ def test_a_form_makes_it_and_undo_lifts_it(meridian: Meridian, rosa: Person, cli
     ],
 )
 def test_what_is_wrong_is_said_beside_it_and_nothing_typed_is_lost(
-    meridian: Meridian, rosa: Person, client: Client, form: dict[str, str], field: str, words: str
+    meridian: SampleGroup, rosa: Person, client: Client, form: dict[str, str], field: str, words: str
 ) -> None:
     answer = make(client, **form)
     assert answer.status_code == 422  # type: ignore[attr-defined]
@@ -168,7 +170,7 @@ def test_what_is_wrong_is_said_beside_it_and_nothing_typed_is_lost(
 
 
 def test_a_group_is_silenced_by_who_works_on_all_of_it(
-    meridian: Meridian, rosa: Person, client: Client
+    meridian: SampleGroup, rosa: Person, client: Client
 ) -> None:
     assert make(client, place="group:MERIDIAN").status_code == 303  # type: ignore[attr-defined]
     board = text_of(client, "/")
@@ -184,8 +186,8 @@ def test_a_group_is_silenced_by_who_works_on_all_of_it(
     assert make(client, place="group:NOBODY").status_code == 404  # type: ignore[attr-defined]
 
 
-def test_who_reads_sees_them_and_no_form(meridian: Meridian, rosa: Person, client: Client) -> None:
-    made = create_silence(rosa, meridian.entities["NLDT"], UNTIL, WHY, WORKED_AT)
+def test_who_reads_sees_them_and_no_form(meridian: SampleGroup, rosa: Person, client: Client) -> None:
+    made = create_silence(rosa, meridian.entities["NLDT"], UNTIL, WHY, WORKED_EXAMPLE_AT)
     client.force_login(person("ada", Role.AUDITOR))
     page = text_of(client, "/alerts/silences/")
     assert WHY in page
@@ -200,7 +202,7 @@ def test_who_reads_sees_them_and_no_form(meridian: Meridian, rosa: Person, clien
 
 
 def test_the_page_asks_as_much_of_the_database_however_many_there_are(
-    meridian: Meridian, rosa: Person, client: Client
+    meridian: SampleGroup, rosa: Person, client: Client
 ) -> None:
     def queries() -> int:
         client.get("/alerts/silences/")
@@ -208,10 +210,10 @@ def test_the_page_asks_as_much_of_the_database_however_many_there_are(
             client.get("/alerts/silences/")
         return len(asked)
 
-    create_silence(rosa, Group.objects.get(code="UK"), UNTIL, WHY, WORKED_AT)
+    create_silence(rosa, Group.objects.get(code="UK"), UNTIL, WHY, WORKED_EXAMPLE_AT)
     few = queries()
     places: list[SilenceTarget] = [*meridian.entities.values(), *Group.objects.all()]
     for day, place in enumerate(places):
         for more in range(2):
-            create_silence(rosa, place, UNTIL + timedelta(days=more), f"{WHY} {day}", WORKED_AT)
+            create_silence(rosa, place, UNTIL + timedelta(days=more), f"{WHY} {day}", WORKED_EXAMPLE_AT)
     assert queries() == few

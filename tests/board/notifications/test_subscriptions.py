@@ -21,10 +21,10 @@ from closing.judging.notices import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
 from periods.board_cache.cache import BOARD_CACHE
-from tests.alerts.scenarios import tell_of_eu_dtc
-from tests.builders import WORKED_AT, utc
-from tests.db_builders import person, play_the_worked_example, save_group
-from tests.sample_entities import WIDER_CAST
+from tests.alerts.scenarios import save_eu_dtc_alert
+from tests.builders import WORKED_EXAMPLE_AT, utc
+from tests.db_builders import record_worked_example, save_person, save_sample_group
+from tests.sample_entities import TWELVE_ENTITIES
 
 pytestmark = pytest.mark.django_db
 PAGE = "/alerts/subscriptions/"
@@ -33,14 +33,14 @@ USUAL = {"digest_at": "08:00", "digest_weekday": "0"}
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
-    monkeypatch.setattr("board.notifications.unsubscribe.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
+    monkeypatch.setattr("board.notifications.unsubscribe.now", lambda: WORKED_EXAMPLE_AT)
 
 
 @pytest.fixture
 def rosa(db: None) -> Client:
-    play_the_worked_example(save_group())
-    return signed_in(person())
+    record_worked_example(save_sample_group())
+    return signed_in(save_person())
 
 
 def signed_in(somebody: Person) -> Client:
@@ -106,7 +106,7 @@ def test_each_is_told_of_their_own_hours(rosa: Client) -> None:
 
 
 def test_what_waits_in_a_digest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    group = tell_of_eu_dtc()
+    group = save_eu_dtc_alert()
     at = utc("2026-06-15 12:05")
     monkeypatch.setattr("board.web.board_request.now", lambda: at)
     client = signed_in(herself())
@@ -128,7 +128,7 @@ def test_a_group_may_let_alerts_wait_for_a_digest(rosa: Client) -> None:
 
 def test_only_calendars_of_ones_own_entities_are_offered(rosa: Client) -> None:
     assert "Netherlands" in page(rosa)
-    paul = person("paul@meridian.test", "Paul", group="UK")
+    paul = save_person("paul@meridian.test", "Paul", group="UK")
     assert "Netherlands" not in page(signed_in(paul))
     refused = choose(signed_in(paul), calendar="NL")
     assert refused.status_code == 422
@@ -150,7 +150,7 @@ def test_who_stands_in_for_whom(rosa: Client) -> None:
 
 
 def test_the_page_of_alerts_says_in_which_digest_something_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell_of_eu_dtc()
+    save_eu_dtc_alert()
     at = utc("2026-06-15 12:05")
     monkeypatch.setattr("board.web.board_request.now", lambda: at)
     client = signed_in(herself())
@@ -231,7 +231,7 @@ def test_back_to_the_usual(rosa: Client) -> None:
 def test_nobody_undoes_for_somebody_else(rosa: Client) -> None:
     choose(rosa, kind_late="weekly")
     stolen = NotificationPreferences({NoticeKind.LATE: Cadence.NEVER}).token(
-        person("uma@meridian.test", "Uma")
+        save_person("uma@meridian.test", "Uma")
     )
     assert rosa.post(f"{PAGE}back/{stolen}/").status_code == 404
     assert rosa.post(f"{PAGE}back/nonsense/").status_code == 404
@@ -269,10 +269,10 @@ def test_what_makes_no_sense_is_refused_beside_its_input(
 
 def test_the_page_costs_the_same_however_much_one_sees() -> None:
     counts = []
-    for cast in (WIDER_CAST[:2], WIDER_CAST):
+    for cast in (TWELVE_ENTITIES[:2], TWELVE_ENTITIES):
         with transaction.atomic():
-            save_group(cast)
-            client = signed_in(person())
+            save_sample_group(cast)
+            client = signed_in(save_person())
             page(client)
             with CaptureQueriesContext(connection) as queries:
                 page(client)
@@ -326,7 +326,7 @@ def test_switching_off_can_be_undone_without_signing_in(rosa: Client) -> None:
 
 
 def test_what_waits_is_taken_out_at_once() -> None:
-    tell_of_eu_dtc()
+    save_eu_dtc_alert()
     late = DeliveryLine.objects.filter(recipient=herself(), notice__kind="late")
     assert set(late.values_list("delivery__state", "delivery__rhythm")) == {("waiting", "daily")}
     others = DeliveryLine.objects.filter(recipient=herself()).exclude(notice__kind="late").count()

@@ -17,17 +17,17 @@ from periods.models import PeriodDeadline
 from periods.remarks import set_expected_close
 from tests.board.reports.calendar_html import ahead, days, entities, heads, page
 from tests.board.reports.matrix_html import text_of
-from tests.board.reports.year_of_closes import YEAR_AT, a_year_to_share
+from tests.board.reports.year_of_closes import YEAR_AT, shared_year_of_closes
 from tests.builders import MAY, OPEN, utc
-from tests.db_builders import Meridian, person
+from tests.db_builders import SampleGroup, save_person
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
-def year(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Meridian]:
+def year(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[SampleGroup]:
     """Twelve months of history, made once: whoever writes does so in a savepoint."""
-    with django_db_blocker.unblock(), a_year_to_share() as group:
+    with django_db_blocker.unblock(), shared_year_of_closes() as group:
         yield group
 
 
@@ -42,10 +42,10 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
 
 
 @pytest.fixture
-def rosa(year: Meridian, db: None, at: list[datetime]) -> Client:
+def rosa(year: SampleGroup, db: None, at: list[datetime]) -> Client:
     """Group finance, signed in on 17 June 2026."""
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     return client
 
 
@@ -107,7 +107,7 @@ def test_a_weekend_of_other_days_and_a_day_set_by_hand(rosa: Client) -> None:
     assert told[7][2] == "Mon 8 June: Stock-taking"
 
 
-def test_a_reopening_is_marked_and_late_from_there(rosa: Client, year: Meridian) -> None:
+def test_a_reopening_is_marked_and_late_from_there(rosa: Client, year: SampleGroup) -> None:
     year.read("2026-06-17 09:41", {"FRSA": OPEN})
     told = days(page(rosa), "FRSA")
     assert told[9][1] == "closed +1"
@@ -136,7 +136,7 @@ def test_a_deadline_with_a_cut_off_says_so(rosa: Client) -> None:
 
 
 def test_an_expected_day_is_marked_with_who_said_so(rosa: Client) -> None:
-    dana = person("dana@meridian.test", "Dana", role=Membership.Role.FINANCE)
+    dana = save_person("dana@meridian.test", "Dana", role=Membership.Role.FINANCE)
     set_expected_close(dana, "NLDT", MAY, date(2026, 6, 19), "bank file", YEAR_AT)
     looks, mark, words = days(page(rosa), "NLDT")[18]
     assert looks >= {"expected", "to-come"}
@@ -262,7 +262,7 @@ def test_above_the_limit_only_open_headings_are_drawn(rosa: Client, monkeypatch:
 
 def test_who_sees_the_uk_sees_nothing_of_the_rest(rosa: Client) -> None:
     client = Client()
-    client.force_login(person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
+    client.force_login(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
     text = page(client)
     assert set(entities(text)) == {"UKHC", "UKRT", "UKWS"}
     for foreign in ("EU DTC BV", "NLDT", "Americas", "Continental Europe", "Sanne", "México"):
@@ -272,7 +272,7 @@ def test_who_sees_the_uk_sees_nothing_of_the_rest(rosa: Client) -> None:
 
 def test_without_a_role_the_next_step_is_named(rosa: Client) -> None:
     client = Client()
-    client.force_login(person("nina@meridian.test", "Nina", group=None))
+    client.force_login(save_person("nina@meridian.test", "Nina", group=None))
     assert "Ask an administrator" in page(client)
 
 
@@ -306,7 +306,7 @@ def test_a_name_is_text_wherever_it_stands(rosa: Client) -> None:
 
 def test_it_costs_the_same_few_statements_however_many_entities(rosa: Client) -> None:
     few = Client()
-    somebody = person("few@meridian.test", "Few", group=None)
+    somebody = save_person("few@meridian.test", "Few", group=None)
     Membership.objects.create(
         person=somebody, role=Membership.Role.OWNER, entity=LegalEntity.objects.get(code="UKHC")
     )

@@ -31,14 +31,14 @@ from board.web.board_request import resolve_request
 from board.web.params import MatrixWindow
 from closing.calendar.days import month_and_year
 from entities.models import LegalEntity, Membership, Person
-from tests.builders import WORKED_AT, utc
+from tests.builders import WORKED_EXAMPLE_AT, utc
 from tests.db_builders import (
-    BUSY_AT,
-    Meridian,
-    person,
-    play_the_worked_example,
-    save_a_busy_group,
-    save_group,
+    BUSY_GROUP_AT,
+    SampleGroup,
+    record_worked_example,
+    save_busy_group,
+    save_person,
+    save_sample_group,
 )
 from tests.hypothesis_profiles import examples
 
@@ -67,7 +67,7 @@ class Clock:
     """What the door reads; tests turn it."""
 
     def __init__(self) -> None:
-        self.at = WORKED_AT
+        self.at = WORKED_EXAMPLE_AT
 
     def __call__(self) -> datetime:
         return self.at
@@ -81,22 +81,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def meridian(db: None, clock: Clock) -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
+def meridian(db: None, clock: Clock) -> SampleGroup:
+    group = save_sample_group()
+    record_worked_example(group)
     return group
 
 
 @pytest.fixture
-def rosa(meridian: Meridian) -> Client:
-    return signed_in(person())
+def rosa(meridian: SampleGroup) -> Client:
+    return signed_in(save_person())
 
 
 @pytest.fixture
 def busy(db: None, clock: Clock) -> Client:
-    save_a_busy_group()
-    clock.at = BUSY_AT
-    return signed_in(person())
+    save_busy_group()
+    clock.at = BUSY_GROUP_AT
+    return signed_in(save_person())
 
 
 def signed_in(somebody: Person) -> Client:
@@ -232,7 +232,7 @@ def test_a_past_moment_is_exported_as_it_was_known(rosa: Client) -> None:
     assert {each["as_of"] for each in lines(rosa, path.replace("xlsx", "csv"))} == {"2026-06-08T12:05:00Z"}
 
 
-def test_the_file_is_named_by_us_alone_and_kept_by_nobody(rosa: Client, meridian: Meridian) -> None:
+def test_the_file_is_named_by_us_alone_and_kept_by_nobody(rosa: Client, meridian: SampleGroup) -> None:
     LegalEntity.objects.update(name='x"; filename="evil.exe')
     for path, name in (
         ("board.csv", "closeboard-2026-05-board-20260612T1200Z.csv"),
@@ -245,15 +245,15 @@ def test_the_file_is_named_by_us_alone_and_kept_by_nobody(rosa: Client, meridian
         assert answer["X-Content-Type-Options"] == "nosniff"
 
 
-def test_nobody_elses_rows_are_in_a_file(meridian: Meridian) -> None:
-    client = signed_in(person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.AUDITOR))
+def test_nobody_elses_rows_are_in_a_file(meridian: SampleGroup) -> None:
+    client = signed_in(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.AUDITOR))
     text = body(client, "/export/board.csv").decode()
     assert "UK HoldCo" in text
     with zipfile.ZipFile(io.BytesIO(body(client, "/export/board.xlsx"))) as book:
         text += "".join(book.read(name).decode() for name in book.namelist())
     for foreign in ("EU DTC BV", "NLDT", "US Retail", "Americas", "Sanne"):
         assert foreign not in text
-    nobody = signed_in(person("nina@meridian.test", "Nina", group=None))
+    nobody = signed_in(save_person("nina@meridian.test", "Nina", group=None))
     assert lines(nobody, "/export/board.csv") == []
     assert about(sheets(nobody, "/export/board.xlsx"))["In this file"] == "no entity"
 
@@ -303,7 +303,7 @@ def test_a_hostile_name_comes_back_as_text(rosa: Client, name: str) -> None:
 def write(*rows: list[Any]) -> bytes:
     file = io.BytesIO()
     columns = [SheetColumn(f"C{at}") for at, _ in enumerate(rows[0])]
-    write_workbook(file, [Worksheet("Rows", columns, rows)], LONDON, WORKED_AT)
+    write_workbook(file, [Worksheet("Rows", columns, rows)], LONDON, WORKED_EXAMPLE_AT)
     return file.getvalue()
 
 
@@ -349,7 +349,7 @@ def test_a_very_long_text_is_cut_and_not_refused() -> None:
     "query", ["", "?months=6", "?group=EUROPE", "?by=none&sort=name", "?show=late&by=owner", "?q=hale"]
 )
 def test_the_matrix_has_the_lines_and_months_of_the_screen(busy: Client, query: str) -> None:
-    asked = resolve_request(Person.objects.get(name="Rosa Bell"), dict(parse_qsl(query[1:])), BUSY_AT)
+    asked = resolve_request(Person.objects.get(name="Rosa Bell"), dict(parse_qsl(query[1:])), BUSY_GROUP_AT)
     window = MatrixWindow.of(QueryDict(query[1:]))
     shown = matrix(asked, window)
     book = sheets(busy, f"/export/matrix.xlsx{query}")

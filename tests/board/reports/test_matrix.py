@@ -17,9 +17,9 @@ from board.web.board_request import BoardRequest, resolve_request
 from board.web.params import MatrixWindow
 from entities.models import Connection, LegalEntity, Membership
 from tests.board.reports.matrix_html import cells, entities, fractions, page
-from tests.board.reports.year_of_closes import YEAR_AT, a_year_to_share
-from tests.builders import WORKED_AT, utc
-from tests.db_builders import Meridian, person
+from tests.board.reports.year_of_closes import YEAR_AT, shared_year_of_closes
+from tests.builders import WORKED_EXAMPLE_AT, utc
+from tests.db_builders import SampleGroup, save_person
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
     """The moment that the door reads from the clock, to be changed in place."""
-    moment = [WORKED_AT]
+    moment = [WORKED_EXAMPLE_AT]
     monkeypatch.setattr("board.web.board_request.now", lambda: moment[0])
     cache.clear()
     yield moment
@@ -35,23 +35,23 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
 
 
 @pytest.fixture(scope="module")
-def year(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Meridian]:
+def year(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[SampleGroup]:
     """Twelve months of history, made once: whoever writes does so in a savepoint."""
-    with django_db_blocker.unblock(), a_year_to_share() as group:
+    with django_db_blocker.unblock(), shared_year_of_closes() as group:
         yield group
 
 
 @pytest.fixture
-def rosa(year: Meridian, db: None, at: list[datetime]) -> Client:
+def rosa(year: SampleGroup, db: None, at: list[datetime]) -> Client:
     """Group finance, signed in on 17 June 2026 in a group with twelve months of history."""
     at[0] = YEAR_AT
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     return client
 
 
 def asked(told: dict[str, str] | None = None, moment: datetime = YEAR_AT) -> BoardRequest:
-    somebody = person(f"x{LegalEntity.objects.count()}-{len(told or {})}@meridian.test", "X")
+    somebody = save_person(f"x{LegalEntity.objects.count()}-{len(told or {})}@meridian.test", "X")
     return resolve_request(somebody, told or {}, moment)
 
 
@@ -254,7 +254,7 @@ def shares(data: Matrix) -> list[tuple[str, list[tuple[int, int, int]]]]:
     "moment", ["2026-02-09 12:00", "2026-05-28 12:01", "2026-06-17 09:42", "2026-06-18 12:00"]
 )
 def test_fractions_counted_in_the_database_are_those_of_the_rows(
-    moment: str, by: str, year: Meridian, db: None, monkeypatch: pytest.MonkeyPatch
+    moment: str, by: str, year: SampleGroup, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     LegalEntity.objects.filter(code="UKWS").update(active_to="2026-02-28")
     question = asked({"by": by}, utc(moment))
@@ -314,7 +314,7 @@ def test_a_window_of_an_address() -> None:
 
 def test_who_sees_the_uk_sees_nothing_of_the_rest(rosa: Client) -> None:
     client = Client()
-    client.force_login(person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
+    client.force_login(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
     text = page(client)
     assert set(entities(text)) == {"UKHC", "UKRT", "UKWS"}
     assert "3 entities × 12 months" in text
@@ -334,7 +334,7 @@ def test_who_sees_the_uk_sees_nothing_of_the_rest(rosa: Client) -> None:
 
 def test_without_a_role_the_next_step_is_named(rosa: Client) -> None:
     client = Client()
-    client.force_login(person("nina@meridian.test", "Nina", group=None))
+    client.force_login(save_person("nina@meridian.test", "Nina", group=None))
     text = page(client)
     assert "You have no entities yet" in text
     assert "Ask an administrator" in text

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from entities.models import LegalEntity, Membership
 from tests.board.reports.matrix_html import cells, fractions, page, text_of
 from tests.board.reports.year_of_closes import YEAR_AT
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT, utc
-from tests.db_builders import person, play_the_worked_example, save_a_busy_group, save_group
-from tests.sample_entities import Who
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT, utc
+from tests.db_builders import record_worked_example, save_busy_group, save_person, save_sample_group
+from tests.sample_entities import SampleEntity
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
     """The moment that the door reads from the clock, to be changed in place."""
-    moment = [WORKED_AT]
+    moment = [WORKED_EXAMPLE_AT]
     monkeypatch.setattr("board.web.board_request.now", lambda: moment[0])
     cache.clear()
     yield moment
@@ -34,18 +34,18 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
 @pytest.fixture
 def worked(at: list[datetime]) -> Client:
     """Group finance in the worked example, which only knows May."""
-    play_the_worked_example(save_group())
+    record_worked_example(save_sample_group())
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     return client
 
 
 def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(at: list[datetime]) -> None:
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED})
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     text = page(client)
     assert cells(text, "UKHC")[-1] == (
         "undated",
@@ -55,10 +55,10 @@ def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(at: li
 
 
 def test_closed_when_first_read_has_no_date(at: list[datetime]) -> None:
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED})
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     text = page(client)
     assert cells(text, "UKHC")[-1] == (
         "undated",
@@ -74,21 +74,21 @@ def test_before_anything_was_known_nothing_is_green(worked: Client) -> None:
 
 
 def test_what_the_rate_leaves_out_is_counted(at: list[datetime]) -> None:
-    save_a_busy_group()
+    save_busy_group()
     at[0] = YEAR_AT
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     text = page(client, "?months=6")
     assert "left out: 3 perhaps on time, 48 not known" in text
 
 
 def test_on_hold_as_a_close_is_told(at: list[datetime]) -> None:
-    group = save_group(on_hold_counts=True)
+    group = save_sample_group(on_hold_counts=True)
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-09 12:00", dict.fromkeys(group.entities, ON_HOLD))
     at[0] = utc("2026-06-09 12:01")
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     text = page(client)
     assert cells(text, "UKHC")[-1] == (
         "ok on_hold",
@@ -112,7 +112,7 @@ def test_the_first_and_the_last_month_that_can_be_asked_for(worked: Client) -> N
 
 
 def test_before_there_is_anything_an_administrator_is_told_what_to_do(at: list[datetime]) -> None:
-    somebody = person("root@meridian.test", "Root", group=None)
+    somebody = save_person("root@meridian.test", "Root", group=None)
     somebody.is_superuser = True
     somebody.save()
     client = Client()
@@ -123,11 +123,11 @@ def test_before_there_is_anything_an_administrator_is_told_what_to_do(at: list[d
 def many(count: int) -> None:
     zones = {"UK": ("GB", "Europe/London"), "EUROPE": ("NL", "Europe/Amsterdam")}
     cast_ = [
-        Who(f"E{n:03}", f"Entity {n}", *zones[group], group, "Amira Hale", "", "", "")
+        SampleEntity(f"E{n:03}", f"Entity {n}", *zones[group], group, "Amira Hale", "", "", "")
         for n in range(count)
         for group in (("UK", "EUROPE")[n % 2],)
     ]
-    group = save_group(cast_)
+    group = save_sample_group(cast_)
     group.read("2026-06-01 12:00", {who.code: OPEN for who in cast_})
     group.read("2026-06-12 11:58", {who.code: (OPEN, CLOSED)[n % 2] for n, who in enumerate(cast_)})
 
@@ -143,14 +143,14 @@ def statements(client: Client, query: str) -> int:
 def few_and_many() -> tuple[Client, Client]:
     """Somebody who sees 4 of 40 entities, and somebody who sees them all."""
     many(40)
-    somebody = person("few@meridian.test", "Few", group=None)
+    somebody = save_person("few@meridian.test", "Few", group=None)
     for code in ("E000", "E001", "E002", "E003"):
         Membership.objects.create(
             person=somebody, role=Membership.Role.OWNER, entity=LegalEntity.objects.get(code=code)
         )
     few, everybody = Client(), Client()
     few.force_login(somebody)
-    everybody.force_login(person())
+    everybody.force_login(save_person())
     return few, everybody
 
 

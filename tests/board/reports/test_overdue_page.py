@@ -17,14 +17,14 @@ from periods.models import PolicyVersion
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
 from tests.builders import CLOSED, MAY, ON_HOLD, OPEN, utc
 from tests.db_builders import (
-    BUSY_AT,
-    Meridian,
-    person,
-    play_the_worked_example,
-    save_a_busy_group,
-    save_group,
+    BUSY_GROUP_AT,
+    SampleGroup,
+    record_worked_example,
+    save_busy_group,
+    save_person,
+    save_sample_group,
 )
-from tests.sample_entities import Who
+from tests.sample_entities import SampleEntity
 
 pytestmark = pytest.mark.django_db
 APRIL = date(2026, 4, 1)
@@ -51,16 +51,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def meridian(db: None) -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
+def meridian(db: None) -> SampleGroup:
+    group = save_sample_group()
+    record_worked_example(group)
     group.read("2026-06-15 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
     return group
 
 
 @pytest.fixture
-def rosa(meridian: Meridian) -> Client:
-    return signed_in(person())
+def rosa(meridian: SampleGroup) -> Client:
+    return signed_in(save_person())
 
 
 def signed_in(somebody: Person) -> Client:
@@ -108,9 +108,9 @@ def test_nobody_yet_three_days_before_and_who_is_on_watch(rosa: Client) -> None:
     assert 'href="/?at=2026-06-12T13%3A00%2B01%3A00&amp;show=late"' in text
 
 
-def test_a_calm_answer_only_when_all_is_closed_and_fresh(meridian: Meridian, clock: Clock) -> None:
+def test_a_calm_answer_only_when_all_is_closed_and_fresh(meridian: SampleGroup, clock: Clock) -> None:
     meridian.read("2026-06-15 11:59", dict.fromkeys(meridian.entities, CLOSED))
-    client = signed_in(person())
+    client = signed_in(save_person())
     text = page(client)
     assert answer(text) == "Nobody is past the alert line"
     assert "May 2026: Group closed on 15 June" in text
@@ -132,11 +132,11 @@ def test_who_cannot_be_confirmed_stays_and_is_said_to_be_unconfirmed(rosa: Clien
 
 
 def test_older_months_stand_in_the_queue_too_together_with_the_entitys_other_months(
-    meridian: Meridian,
+    meridian: SampleGroup,
 ) -> None:
     left_open = {"UKHC": CLOSED, "UKRT": OPEN, "USRT": CLOSED, "NLDT": OPEN}
     meridian.read("2026-06-15 11:59", left_open, span=APRIL_DAYS)
-    text = page(signed_in(person()))
+    text = page(signed_in(save_person()))
     assert queued(text) == ["NLDT", "UKRT"]
     assert answer(text) == "2 entities are past the alert line"
     assert "2 of an older month." in text
@@ -149,13 +149,13 @@ def test_older_months_stand_in_the_queue_too_together_with_the_entitys_other_mon
 
 
 def test_a_past_moment_knows_what_was_open_then() -> None:
-    meridian = save_group()
-    play_the_worked_example(meridian)
+    meridian = save_sample_group()
+    record_worked_example(meridian)
     everybody = dict.fromkeys(meridian.entities, CLOSED)
     meridian.read("2026-06-12 11:59", everybody | {"UKRT": OPEN}, span=APRIL_DAYS)
     meridian.read("2026-06-15 11:58", everybody | {"USRT": ON_HOLD, "NLDT": OPEN})
     meridian.read("2026-06-15 11:59", everybody, span=APRIL_DAYS)  # closed since
-    client = signed_in(person())
+    client = signed_in(save_person())
     assert queued(page(client)) == ["NLDT"]
     text = page(client, "?at=2026-06-12T13:00")
     assert queued(text) == ["UKRT"]
@@ -163,20 +163,22 @@ def test_a_past_moment_knows_what_was_open_then() -> None:
     assert "Acknowledge<" not in text
 
 
-def test_only_so_many_older_months_are_looked_at(meridian: Meridian, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_older_months_are_looked_at(
+    meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("board.reports.overdue_queue.OLDER_MONTHS", 1)
     march = DateSpan(date(2026, 3, 1), date(2026, 3, 31))
     for span in (march, APRIL_DAYS):
         meridian.read("2026-06-15 11:59", {"UKRT": OPEN}, span=span)
-    text = page(signed_in(person()))
+    text = page(signed_in(save_person()))
     assert "1 older month with periods left open is not looked at here; the matrix shows it." in text
 
 
 # --- what is said of them -----------------------------------------------------------------------------------------
 
 
-def test_what_is_in_the_way_is_what_is_known(meridian: Meridian, rosa: Client, clock: Clock) -> None:
-    sanne = person("sanne@meridian.test", "Sanne de Wit")
+def test_what_is_in_the_way_is_what_is_known(meridian: SampleGroup, rosa: Client, clock: Clock) -> None:
+    sanne = save_person("sanne@meridian.test", "Sanne de Wit")
     assert "Its people have given no reason." in page(rosa)
     at = utc("2026-06-15 08:30")
     set_overdue_reason(sanne, "NLDT", MAY, "bank_or_statement_missing", "ING sends it tonight", at)
@@ -208,13 +210,13 @@ def test_the_owner_and_how_to_reach_them(rosa: Client) -> None:
 
 
 def test_over_the_line_since_a_reopening_is_when_that_episode_went_over(
-    meridian: Meridian, clock: Clock
+    meridian: SampleGroup, clock: Clock
 ) -> None:
     states = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": CLOSED}
     meridian.read("2026-06-16 12:00", states)
     meridian.read("2026-06-20 12:00", states | {"NLDT": OPEN})
     clock.at = utc("2026-06-20 12:01")
-    client = signed_in(person())
+    client = signed_in(save_person())
     assert "over the 5-day line<" in page(client)  # nobody evaluated, so nobody can tell since when
     evaluate_overdue(utc("2026-06-20 12:01"))
     clock.at = utc("2026-06-22 12:00")
@@ -240,10 +242,10 @@ def test_a_name_is_text_wherever_it_stands(rosa: Client) -> None:
 # --- filters, and who may see and do what -------------------------------------------------------------------------
 
 
-def test_the_filters_of_the_address_apply(meridian: Meridian, clock: Clock) -> None:
+def test_the_filters_of_the_address_apply(meridian: SampleGroup, clock: Clock) -> None:
     clock.at = utc("2026-06-17 12:00")
     meridian.read("2026-06-17 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
-    client = signed_in(person())
+    client = signed_in(save_person())
     assert queued(page(client)) == ["NLDT", "USRT"]
     for query, codes in (
         ("?group=AMERICAS", ["USRT"]),
@@ -259,11 +261,11 @@ def test_the_filters_of_the_address_apply(meridian: Meridian, clock: Clock) -> N
     assert "Show 2 who are" in text
 
 
-def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian: Meridian) -> None:
+def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian: SampleGroup) -> None:
     meridian.read(
         "2026-06-15 11:59", dict.fromkeys(meridian.entities, CLOSED) | {"NLDT": OPEN}, span=APRIL_DAYS
     )
-    client = signed_in(person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
+    client = signed_in(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
     text = page(client)
     assert queued(text) == []
     assert "May 2026: Group closed on 8 June" in text
@@ -271,8 +273,8 @@ def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian: Me
         assert foreign not in text
 
 
-def test_without_a_role_the_next_step_is_named(meridian: Meridian) -> None:
-    text = page(signed_in(person("nina@meridian.test", "Nina", group=None)))
+def test_without_a_role_the_next_step_is_named(meridian: SampleGroup) -> None:
+    text = page(signed_in(save_person("nina@meridian.test", "Nina", group=None)))
     assert answer(text) == "You have no entities yet"
     assert "Ask an administrator" in text
 
@@ -286,17 +288,17 @@ def test_without_a_role_the_next_step_is_named(meridian: Meridian) -> None:
         (Membership.Role.AUDITOR, False),
     ],
 )
-def test_only_who_may_write_can_acknowledge(meridian: Meridian, role: Membership.Role, may: bool) -> None:
-    text = page(signed_in(person(role=role)))
+def test_only_who_may_write_can_acknowledge(meridian: SampleGroup, role: Membership.Role, may: bool) -> None:
+    text = page(signed_in(save_person(role=role)))
     assert queued(text) == ["NLDT"]
     assert ('action="/entities/NLDT/remarks/"' in text) is may
     assert ('name="kind" value="acknowledgement"' in text) is may
 
 
 def test_an_acknowledgement_says_who_when_and_what_happens_next(
-    meridian: Meridian, rosa: Client, clock: Clock
+    meridian: SampleGroup, rosa: Client, clock: Clock
 ) -> None:
-    nadia = person("nadia@meridian.test", "Nadia Ward")
+    nadia = save_person("nadia@meridian.test", "Nadia Ward")
     states = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
     meridian.read("2026-06-15 12:01", states)
     acknowledge(nadia, "NLDT", MAY, "Called Sanne.", utc("2026-06-15 12:05"))
@@ -311,13 +313,15 @@ def test_an_acknowledgement_says_who_when_and_what_happens_next(
 # --- what it costs ------------------------------------------------------------------------------------------------
 
 
-def many(count: int) -> Meridian:
+def many(count: int) -> SampleGroup:
     zones = ("Europe/London", "Europe/Amsterdam")
     cast = [
-        Who(f"E{n:03}", f"Entity {n}", ("GB", "NL")[n % 2], zones[n % 2], "UK", "Amira Hale", "", "", "")
+        SampleEntity(
+            f"E{n:03}", f"Entity {n}", ("GB", "NL")[n % 2], zones[n % 2], "UK", "Amira Hale", "", "", ""
+        )
         for n in range(count)
     ]
-    group = save_group(cast)
+    group = save_sample_group(cast)
     for span in (APRIL_DAYS, DateSpan(MAY, date(2026, 5, 31))):
         group.read("2026-06-15 11:58", {who.code: OPEN for who in cast}, span=span)
     return group
@@ -333,7 +337,7 @@ def queries(client: Client, query: str = "") -> int:
 
 def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing() -> None:
     group = many(3)
-    client = signed_in(person())
+    client = signed_in(save_person())
     page(client)
     few = queries(client), queries(client, "?at=2026-06-15T12:59")
     for code in group.entities:
@@ -354,7 +358,7 @@ def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing()
 def test_a_long_queue_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("board.reports.overdue_page.PAGE_SIZE", 2)
     many(5)
-    client = signed_in(person())
+    client = signed_in(save_person())
     assert len(queued(page(client))) == 2
     assert 'href="/past-deadline/?page=2" rel="next"' in page(client)
     last = page(client, "?page=3")
@@ -367,6 +371,6 @@ def test_a_long_queue_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_busy_group_in_its_order(clock: Clock) -> None:
-    save_a_busy_group()
-    clock.at = BUSY_AT
-    assert queued(page(signed_in(person()))) == ["FRSA", "NLDT", "ESIB", "UKWS", "DEVT", "USRT"]
+    save_busy_group()
+    clock.at = BUSY_GROUP_AT
+    assert queued(page(signed_in(save_person()))) == ["FRSA", "NLDT", "ESIB", "UKWS", "DEVT", "USRT"]

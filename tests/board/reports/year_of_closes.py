@@ -15,8 +15,8 @@ from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import GapReason, ReadGap
 from periods.models import PeriodDeadline
 from tests.builders import CLOSED, ON_HOLD, OPEN, utc
-from tests.db_builders import Meridian, save_group
-from tests.sample_entities import WIDER_CAST
+from tests.db_builders import SampleGroup, save_sample_group
+from tests.sample_entities import TWELVE_ENTITIES
 
 YEAR_AT = utc("2026-06-17 09:42")
 FIRST = date(2025, 6, 1)
@@ -37,12 +37,12 @@ LATE = {
     "CALC": {"2025-09": 2, "2025-11": 2, "2026-03": 9},
     "MXCO": {"2025-12": 1},
 }
-CODES = [who.code for who in WIDER_CAST]
+CODES = [who.code for who in TWELVE_ENTITIES]
 
 
-def save_a_year(months: int = 12) -> Meridian:
+def save_year_of_closes(months: int = 12) -> SampleGroup:
     """The group with its last `months` months (12 at most); May 2026 is being closed, March was opened again."""
-    group = save_group(WIDER_CAST, own_n={"MXCO": 15, "DEVT": 7, "USHQ": 9, "CALC": 9})
+    group = save_sample_group(TWELVE_ENTITIES, own_n={"MXCO": 15, "DEVT": 7, "USHQ": 9, "CALC": 9})
     first = next_month(month_end(FIRST)) if months < 12 else FIRST
     for _ in range(12 - months - (1 if months < 12 else 0)):
         first = next_month(first)
@@ -55,14 +55,14 @@ def save_a_year(months: int = 12) -> Meridian:
 
 
 @contextmanager
-def a_year_to_share() -> Iterator[Meridian]:
+def shared_year_of_closes() -> Iterator[SampleGroup]:
     """The year in a transaction that is rolled back: the tests of a file begin from it, each in a savepoint."""
     with transaction.atomic():
-        yield save_a_year()
+        yield save_year_of_closes()
         transaction.set_rollback(True)
 
 
-def _close(group: Meridian, month: date) -> None:
+def _close(group: SampleGroup, month: date) -> None:
     """Read the first day after the month, then around each close, an hour before and when it was seen."""
     span = DateSpan(month, month_end(month))
     said: dict[str, NativePeriodFacts] = dict.fromkeys(CODES, OPEN)
@@ -81,7 +81,7 @@ def _close(group: Meridian, month: date) -> None:
         group.read(_noon(day), said, span=span)
 
 
-def _may(group: Meridian) -> None:
+def _may(group: SampleGroup) -> None:
     march = DateSpan(date(2026, 3, 1), date(2026, 3, 31))
     group.read("2026-05-28 12:00", dict.fromkeys(CODES, CLOSED) | {"FRSA": OPEN}, span=march)
     said: dict[str, NativePeriodFacts] = dict.fromkeys(CODES, OPEN)

@@ -12,7 +12,7 @@ import pytest
 from board.scoreboard.screen import _SHARED, BoardScreen, _rendered_once
 from board.web.board_query import BoardQuery
 from board.web.readers import Reader
-from tests.builders import board
+from tests.builders import scoreboard_of
 from tests.threads import PATIENCE, at_once, eager_threads
 
 LONDON = Reader.in_zone("Europe/London")
@@ -32,7 +32,7 @@ class Interrupted(BoardQuery):
 
 
 def screen(question: BoardQuery, shared: dict[object, Any]) -> BoardScreen:
-    return BoardScreen(board([]), question, LONDON, render_cache=shared)
+    return BoardScreen(scoreboard_of([]), question, LONDON, render_cache=shared)
 
 
 def test_a_part_is_returned_though_another_thread_puts_all_parts_away(

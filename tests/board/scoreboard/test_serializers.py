@@ -21,10 +21,10 @@ from tests.builders import (
     NOT_UNDERSTOOD,
     ON_HOLD,
     OPEN,
-    WORKED_AT,
-    board,
+    WORKED_EXAMPLE_AT,
+    reads_until_close,
     row,
-    story,
+    scoreboard_of,
     utc,
     worked_example,
 )
@@ -66,7 +66,7 @@ def test_the_public_shape_has_exactly_the_agreed_names() -> None:
 
 
 def test_a_group_that_nobody_can_judge_is_neither_closed_nor_open() -> None:
-    told = as_json(board([row(UKHC)]))
+    told = as_json(scoreboard_of([row(UKHC)]))
     assert (told["group_closed"], told["furthest_behind"]) == (None, None)
     (entity,) = entities(told)
     assert (entity["state"], entity["native"], entity["read_at"], entity["fresh"]) == (
@@ -78,13 +78,13 @@ def test_a_group_that_nobody_can_judge_is_neither_closed_nor_open() -> None:
 
 
 def test_a_closed_group_says_so() -> None:
-    told = as_json(board([row(UKHC, *story(UKHC, CLOSED, "2026-06-05 16:00"))]))
+    told = as_json(scoreboard_of([row(UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-05 16:00"))]))
     assert told["group_closed"] is True
     assert told["furthest_behind"] is None
 
 
 def test_native_facts_stay_word_for_word() -> None:
-    told = as_json(board([row(UKHC, ("2026-06-02 12:00", FROM_JUNE))]))
+    told = as_json(scoreboard_of([row(UKHC, ("2026-06-02 12:00", FROM_JUNE))]))
     (entity,) = entities(told)
     assert entity["native"]["allowed_from"] == "2026-06-01"
     assert entity["because"] == "posting allowed only from 1 June 2026"
@@ -100,10 +100,10 @@ def test_a_terminal_shows_what_is_not_sure() -> None:
     seen_late = (("2026-06-08 12:00", OPEN), ("2026-06-11 12:00", CLOSED))
     reopened = (("2026-06-01 12:00", OPEN), ("2026-06-08 12:00", CLOSED), ("2026-06-12 10:00", OPEN))
     text = as_table(
-        board(
+        scoreboard_of(
             [
                 row(UKHC, *seen_late),
-                row(UKRT, *story(UKRT, CLOSED, "2026-06-08 15:00"), read_at="2026-06-12 09:12"),
+                row(UKRT, *reads_until_close(UKRT, CLOSED, "2026-06-08 15:00"), read_at="2026-06-12 09:12"),
                 row(USRT, ("2026-06-12 11:58", NOT_UNDERSTOOD)),
                 row(NLDT, *reopened),
             ]
@@ -122,7 +122,7 @@ def test_columns_line_up_whatever_the_letters() -> None:
         replace(row(UKHC, ("2026-06-02 12:00", OPEN)), name=name, code=f"E{at}")
         for at, name in enumerate(names)
     ]
-    lines = as_table(board(rows), width=140).splitlines()[5:]
+    lines = as_table(scoreboard_of(rows), width=140).splitlines()[5:]
     assert len(lines) == len(names)
     shown = [line.split("○")[0].replace("\u0301", "") for line in lines]
     # Eight wide characters take eight columns more than they count.
@@ -131,7 +131,7 @@ def test_columns_line_up_whatever_the_letters() -> None:
 
 def test_a_name_cannot_steer_the_terminal() -> None:
     evil = replace(row(UKHC, ("2026-06-02 12:00", OPEN)), name="\x1b[2JUK\u202eHoldCo\r\n")
-    text = as_table(board([evil]), width=120)
+    text = as_table(scoreboard_of([evil]), width=120)
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "\r" not in text
@@ -156,14 +156,14 @@ def test_any_width_is_served(width: int) -> None:
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠", "  ="])
 def test_a_spreadsheet_runs_nothing_of_ours(first: str) -> None:
     evil = replace(row(UKHC, ("2026-06-02 12:00", OPEN)), name=f"{first}cmd|'/c calc'!A1")
-    (line,) = csv.DictReader(io.StringIO(as_csv(board([evil])), newline=""))
+    (line,) = csv.DictReader(io.StringIO(as_csv(scoreboard_of([evil])), newline=""))
     assert line["name"] == f"'{first}cmd|'/c calc'!A1"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_csv_gives_back_any_name(name: str) -> None:
     odd = replace(row(UKHC, ("2026-06-02 12:00", ON_HOLD)), name=name)
-    lines = list(csv.DictReader(io.StringIO(as_csv(board([odd])), newline="")))
+    lines = list(csv.DictReader(io.StringIO(as_csv(scoreboard_of([odd])), newline="")))
     assert [line["name"].removeprefix("'") for line in lines] == [name.removeprefix("'")]
 
 
@@ -178,8 +178,8 @@ def test_csv_says_what_the_json_says() -> None:
 
 
 def test_a_stale_row_is_said_to_be_so_everywhere() -> None:
-    stale = row(UKHC, *story(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
-    old = board([stale], as_of=WORKED_AT + timedelta(hours=1))
+    stale = row(UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
+    old = scoreboard_of([stale], as_of=WORKED_EXAMPLE_AT + timedelta(hours=1))
     assert as_json(old)["group_closed"] is None
     assert as_json(old)["counts"]["stale"] == 1  # type: ignore[index]
     assert "Closed as of 09:12" in as_table(old, 160)

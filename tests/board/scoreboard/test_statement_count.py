@@ -7,20 +7,20 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.builders import CLOSED, OPEN, WORKED_AT
-from tests.db_builders import Meridian, person, save_group
-from tests.sample_entities import Who
+from tests.builders import CLOSED, OPEN, WORKED_EXAMPLE_AT
+from tests.db_builders import SampleGroup, save_person, save_sample_group
+from tests.sample_entities import SampleEntity
 
 
 @pytest.fixture(autouse=True)
 def _at_noon_of_12_june(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
 
 
-def many(count: int) -> Meridian:
+def many(count: int) -> SampleGroup:
     zones = ("Europe/London", "Europe/Amsterdam")
     cast = [
-        Who(
+        SampleEntity(
             f"E{n:03}",
             f"Entity {n}",
             ("GB", "NL")[n % 2],
@@ -33,7 +33,7 @@ def many(count: int) -> Meridian:
         )
         for n in range(count)
     ]
-    group = save_group(cast)
+    group = save_sample_group(cast)
     group.read("2026-06-01 12:00", {who.code: OPEN for who in cast})
     group.read("2026-06-12 11:58", {who.code: (OPEN, CLOSED)[n % 2] for n, who in enumerate(cast)})
     return group
@@ -43,7 +43,7 @@ def many(count: int) -> Meridian:
 def test_the_page_costs_the_same_few_statements_at_any_size(live_database: str, entities: int) -> None:
     group = many(entities)
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     with CaptureQueriesContext(connection) as first:
         tag = client.get("/")["ETag"]
     assert len(first) <= 17, "\n".join(query["sql"][:120] for query in first)

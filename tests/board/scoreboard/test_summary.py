@@ -26,10 +26,10 @@ from tests.builders import (
     ON_HOLD,
     OPEN,
     RESTRICTED,
-    WORKED_AT,
-    board,
+    WORKED_EXAMPLE_AT,
+    reads_until_close,
     row,
-    story,
+    scoreboard_of,
     utc,
     worked_example,
 )
@@ -37,7 +37,7 @@ from tests.golden_files import assert_golden
 from tests.sample_entities import AMERICAS, EUROPE, MERIDIAN, NLDT, UK, UKHC, UKRT, USRT
 
 LONDON = Reader.in_zone("Europe/London")
-ON_TIME = story(UKHC, CLOSED, "2026-06-05 16:00")
+ON_TIME = reads_until_close(UKHC, CLOSED, "2026-06-05 16:00")
 
 
 def shown(scoreboard: Scoreboard, reader: Reader = LONDON) -> BoardSummary:
@@ -86,18 +86,20 @@ def test_the_tiles_of_the_worked_example() -> None:
 def test_the_next_deadline_is_that_of_who_is_still_open() -> None:
     at = utc("2026-06-08 12:00")
     of = shown(
-        board([row(who, ("2026-06-08 11:58", OPEN), as_of=at) for who in (UKHC, UKRT, USRT)], as_of=at)
+        scoreboard_of(
+            [row(who, ("2026-06-08 11:58", OPEN), as_of=at) for who in (UKHC, UKRT, USRT)], as_of=at
+        )
     )
     assert tile(of, "Next deadline") == "Tue 9 Jun in 1d, 2 entities"
     assert tile(of, "Closed on time so far") == "– none due yet"
     today = utc("2026-06-11 12:00")
-    of = shown(board([row(USRT, ("2026-06-11 11:58", OPEN), as_of=today)], as_of=today))
+    of = shown(scoreboard_of([row(USRT, ("2026-06-11 11:58", OPEN), as_of=today)], as_of=today))
     assert tile(of, "Next deadline") == "Thu 11 Jun today, US Retail Inc"
 
 
 def test_what_is_stale_is_never_shown_as_closed() -> None:
     stale = row(UKHC, *ON_TIME, read_at="2026-06-12 09:12")
-    both = board([stale, row(UKRT, *ON_TIME)])
+    both = scoreboard_of([stale, row(UKRT, *ON_TIME)])
     of = shown(both)
     assert [(part.kind, part.count) for part in of.segments] == [("closed", 1), ("stale", 1)]
     assert of.segments_in_words == "1 closed, 1 not confirmed"
@@ -114,7 +116,7 @@ def test_a_board_without_any_fresh_reading_says_so_once() -> None:
         row(who, *ON_TIME, read_at="2026-06-11 08:00", trouble="The ERP does not answer.")
         for who in (UKHC, UKRT)
     ]
-    of = shown(board(rows))
+    of = shown(scoreboard_of(rows))
     assert of.banner == (
         "No reading is fresh: everything below is as of Thu 11 Jun 09:00 or before and cannot be confirmed."
         " The ERP does not answer."
@@ -123,31 +125,33 @@ def test_a_board_without_any_fresh_reading_says_so_once() -> None:
 
 
 def test_before_the_first_reading() -> None:
-    both = board([row(UKHC), row(UKRT)])
+    both = scoreboard_of([row(UKHC), row(UKRT)])
     of = shown(both)
     assert of.banner.startswith("Nothing has been read yet. The first reading appears here by itself")
     assert (
         board_summary(both, LONDON, past=True).banner == "Nothing had been read by then."
     )  # and nothing will appear
     assert of.freshness == "Nothing read yet"
-    assert "never" in read_cell(both.rows[0], WORKED_AT, LONDON)
+    assert "never" in read_cell(both.rows[0], WORKED_EXAMPLE_AT, LONDON)
 
 
 def test_what_keeps_a_company_from_being_read_stands_where_its_reason_would() -> None:
-    (one,) = lines(board([row(UKHC, trouble="The application may not read this company.")]))
+    (one,) = lines(scoreboard_of([row(UKHC, trouble="The application may not read this company.")]))
     assert (one.because, one.because_more) == ("The application may not read this company.", "")
 
 
 def test_a_month_of_which_the_erp_lists_no_period() -> None:
     nothing = replace(row(UKHC, ("2026-06-12 11:58", NOT_UNDERSTOOD)), span=None, deadline=None)
     assert (
-        shown(board([nothing])).banner
+        shown(scoreboard_of([nothing])).banner
         == "The ERP lists no periods for May 2026, so there is nothing to judge."
     )
 
 
 def test_a_closed_group_is_a_success() -> None:
-    of = shown(board([row(UKHC, *ON_TIME), row(UKRT, *story(UKRT, CLOSED, "2026-06-08 15:00"))]))
+    of = shown(
+        scoreboard_of([row(UKHC, *ON_TIME), row(UKRT, *reads_until_close(UKRT, CLOSED, "2026-06-08 15:00"))])
+    )
     assert of.tone == "closed"
     assert of.verdict == "Group closed on 8 June, 1 day early"
     assert of.detail == [("", "2 entities closed and confirmed. Nothing left to do.")]
@@ -163,7 +167,9 @@ def test_on_hold_counting_as_closed_is_printed_wherever_a_number_depends_on_it()
     assert (americas.closed, americas.note) == (1, "1 on hold counted as closed")
     (held,) = [each for each in lines(counting) if each.row.group == "AMERICAS"]
     assert held.state_notes == ["counts as closed"]
-    mixed = board([row(UKHC, *ON_TIME), row(USRT, *story(USRT, ON_HOLD, "2026-06-10 19:00"), policy=policy)])
+    mixed = scoreboard_of(
+        [row(UKHC, *ON_TIME), row(USRT, *reads_until_close(USRT, ON_HOLD, "2026-06-10 19:00"), policy=policy)]
+    )
     assert shown(mixed).notes[0] == "On hold counts as closed for 1 of 2."
     assert not any("On hold" in note for note in shown(worked_example()).notes)
 
@@ -182,9 +188,9 @@ def test_a_deep_tree_rolls_up_and_names_a_lone_child_in_its_parent() -> None:
     rows = [
         replace(row(NLDT, ("2026-06-01 12:00", OPEN)), group="DUTCH"),
         replace(row(UKHC, *ON_TIME), group="EUROPE"),
-        row(USRT, *story(USRT, ON_HOLD, "2026-06-10 19:00")),
+        row(USRT, *reads_until_close(USRT, ON_HOLD, "2026-06-10 19:00")),
     ]
-    found = parts(board(rows, groups=(MERIDIAN, UK, EUROPE, AMERICAS, benelux, dutch)))
+    found = parts(scoreboard_of(rows, groups=(MERIDIAN, UK, EUROPE, AMERICAS, benelux, dutch)))
     assert [(each.name, each.depth, each.entities, len(each.rows)) for each in found] == [
         ("Continental Europe", 0, 2, 1),
         ("Benelux › Netherlands", 1, 1, 1),
@@ -193,14 +199,14 @@ def test_a_deep_tree_rolls_up_and_names_a_lone_child_in_its_parent() -> None:
 
 
 def test_who_sees_one_group_sees_its_name() -> None:
-    both = board([row(UKHC, *ON_TIME), row(UKRT, *ON_TIME)])
+    both = scoreboard_of([row(UKHC, *ON_TIME), row(UKRT, *ON_TIME)])
     assert shown(both).scope == "United Kingdom"
     assert [each.name for each in parts(both)] == ["United Kingdom"]
 
 
 def test_groups_in_a_ring_do_no_harm() -> None:
     ring = (GroupNode("UK", "United Kingdom", "EUROPE"), GroupNode("EUROPE", "Continental Europe", "UK"))
-    found = parts(board([row(UKHC, *ON_TIME)], groups=ring))
+    found = parts(scoreboard_of([row(UKHC, *ON_TIME)], groups=ring))
     assert sum(len(each.rows) for each in found) == 1
 
 
@@ -208,7 +214,7 @@ def test_the_bar_has_its_tick_at_the_alert_line() -> None:
     def bar(at: str, **more: JudgingPolicy) -> tuple[int, int, str]:
         moment = utc(at)
         one = row(NLDT, (at, OPEN), as_of=moment, read_at=at, **more)  # type: ignore[arg-type]
-        found = lines(board([one], as_of=moment))[0].bar
+        found = lines(scoreboard_of([one], as_of=moment))[0].bar
         assert found is not None
         return found.width, found.tick, found.tone
 
@@ -223,7 +229,12 @@ WORDS = [
     (row(NLDT, ("2026-06-01 12:00", OPEN)), "+3d late", "", "late"),
     (row(NLDT, ("2026-06-01 12:00", OPEN), read_at="2026-06-11 12:00"), "+2d late", "when last read", "late"),
     (row(UKHC, *ON_TIME), "on time", "closed 5 Jun", "ok"),
-    (row(UKHC, *story(UKHC, CLOSED, "2026-06-10 16:00")), "closed 1d late", "closed 10 Jun", "was"),
+    (
+        row(UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-10 16:00")),
+        "closed 1d late",
+        "closed 10 Jun",
+        "was",
+    ),
     (
         row(UKHC, ("2026-06-12 11:00", CLOSED)),
         "closed, date unknown",
@@ -245,7 +256,7 @@ WORDS = [
 
 @pytest.mark.parametrize(("one", "text", "detail", "tone"), WORDS)
 def test_against_the_deadline(one: Row, text: str, detail: str, tone: str) -> None:
-    assert labels.deadline_status(one, WORKED_AT) == labels.DeadlineStatus(text, detail, tone)
+    assert labels.deadline_status(one, WORKED_EXAMPLE_AT) == labels.DeadlineStatus(text, detail, tone)
 
 
 def test_words_before_the_deadline_and_on_its_day() -> None:
@@ -268,7 +279,7 @@ def test_words_before_the_deadline_and_on_its_day() -> None:
 def test_working_days_are_printed_as_such() -> None:
     late = row(NLDT, ("2026-06-01 12:00", OPEN))
     in_working_days = replace(late, standing=replace(late.standing, unit=LatenessUnit.WORKING_DAYS))
-    both = board([in_working_days, row(UKHC, *ON_TIME)])
+    both = scoreboard_of([in_working_days, row(UKHC, *ON_TIME)])
     of = shown(both)
     assert lines(both)[0].deadline_status.text == "+3wd late"
     assert parts(both)[0].behind == "furthest behind +3wd"
@@ -277,18 +288,18 @@ def test_working_days_are_printed_as_such() -> None:
 
 def test_a_reopened_period_wears_a_badge_until_it_is_closed_again() -> None:
     reads = (("2026-06-01 12:00", OPEN), ("2026-06-08 12:00", CLOSED), ("2026-06-12 10:00", OPEN))
-    assert lines(board([row(NLDT, *reads)]))[0].reopened
+    assert lines(scoreboard_of([row(NLDT, *reads)]))[0].reopened
     again = row(NLDT, *reads, ("2026-06-12 11:00", CLOSED))
-    (closed,) = lines(board([again]))
+    (closed,) = lines(scoreboard_of([again]))
     assert not closed.reopened
     assert closed.deadline_status.detail == "closed 8 Jun, again 12 Jun"
 
 
 def test_a_long_because_folds() -> None:
-    (long,) = lines(board([row(NLDT, ("2026-06-01 12:00", RESTRICTED))]))
+    (long,) = lines(scoreboard_of([row(NLDT, ("2026-06-01 12:00", RESTRICTED))]))
     assert long.because == "posting allowed, two modules restricted"
     assert long.because_more == "Ledger only for user group FINCLOSE, Vendor for nobody"
-    (short,) = lines(board([row(NLDT, ("2026-06-01 12:00", FROM_JUNE))]))
+    (short,) = lines(scoreboard_of([row(NLDT, ("2026-06-01 12:00", FROM_JUNE))]))
     assert (short.because, short.because_more) == ("posting allowed only from 1 June 2026", "")
 
 
@@ -296,32 +307,34 @@ def test_a_missing_entity_says_since_when() -> None:
     gone = row(
         NLDT, ("2026-06-01 12:00", OPEN), read_at="2026-06-12 09:12", missing_since=utc("2026-06-12 09:12")
     )
-    assert lines(board([gone]))[0].state_notes == ["missing since 10:12"]
+    assert lines(scoreboard_of([gone]))[0].state_notes == ["missing since 10:12"]
 
 
 def test_warnings_stand_with_their_moment() -> None:
     warning = BoardWarning("reopened", "NLDT", "EU DTC BV, March 2026, open again", utc("2026-06-11 14:30"))
-    of = shown(board([row(NLDT, ("2026-06-01 12:00", OPEN))], warnings=[warning]))
+    of = shown(scoreboard_of([row(NLDT, ("2026-06-01 12:00", OPEN))], warnings=[warning]))
     assert of.warnings == ["EU DTC BV, March 2026, open again since Thu 11 Jun 15:30"]
 
 
 def test_months_on_either_side() -> None:
     of = shown(worked_example())
     assert (of.previous, of.next, of.latest) == (("2026-04", "April 2026"), ("2026-06", "June 2026"), None)
-    running = shown(board([], month=date(2026, 6, 1)))
+    running = shown(scoreboard_of([], month=date(2026, 6, 1)))
     assert (running.next, running.latest) == (None, ("2026-05", "May 2026"))
 
 
 def test_a_tag_names_what_is_said_to_whom_and_in_which_minute() -> None:
     def tag(seconds: int = 0, zone: str = "Europe/London", **asked: str) -> str:
         moment = datetime(2026, 6, 12, 12, 0, seconds, tzinfo=UTC)
-        board = replace(worked_example(), as_of=moment)
+        scoreboard_of = replace(worked_example(), as_of=moment)
         query = BoardQuery(**asked)  # type: ignore[arg-type]
-        return BoardScreen(board, query, Reader.in_zone(zone), version=board_fingerprint(board)).etag
+        return BoardScreen(
+            scoreboard_of, query, Reader.in_zone(zone), version=board_fingerprint(scoreboard_of)
+        ).etag
 
     assert tag() == tag(59)
     assert len({tag(), tag(60 - 1, q="uk"), tag(zone="America/New_York"), tag(show="late")}) == 4
-    news = worked_example(nldt=story(NLDT, CLOSED, "2026-06-12 11:00"))
+    news = worked_example(nldt=reads_until_close(NLDT, CLOSED, "2026-06-12 11:00"))
     assert board_fingerprint(news) != board_fingerprint(worked_example())
 
 
@@ -343,12 +356,12 @@ def test_a_zone_that_is_none_becomes_utc(zone: str, called: str) -> None:
     ],
 )
 def test_ages(since: str, text: str) -> None:
-    assert labels.age(utc(since), WORKED_AT) == text
+    assert labels.age(utc(since), WORKED_EXAMPLE_AT) == text
 
 
 def test_moments_name_their_day_when_it_is_not_today() -> None:
     zone = LONDON.zone
-    assert labels.clock(utc("2026-06-12 08:12"), zone, WORKED_AT) == "09:12"
-    assert labels.clock(utc("2026-06-09 08:12"), zone, WORKED_AT) == "Tue 9 Jun 09:12"
-    assert labels.clock(utc("2025-12-30 09:12"), zone, WORKED_AT) == "Tue 30 Dec 2025 09:12"
+    assert labels.clock(utc("2026-06-12 08:12"), zone, WORKED_EXAMPLE_AT) == "09:12"
+    assert labels.clock(utc("2026-06-09 08:12"), zone, WORKED_EXAMPLE_AT) == "Tue 9 Jun 09:12"
+    assert labels.clock(utc("2025-12-30 09:12"), zone, WORKED_EXAMPLE_AT) == "Tue 30 Dec 2025 09:12"
     assert labels.between(date(2026, 5, 30), date(2026, 6, 2)) == "between 30 May and 2 June"

@@ -13,9 +13,9 @@ from board.web.board_query import GROUPINGS
 from closing.judging.standing import JudgingPolicy
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row
-from tests.builders import CLOSED, ON_HOLD, OPEN, board, row, story, worked_example
+from tests.builders import CLOSED, ON_HOLD, OPEN, reads_until_close, row, scoreboard_of, worked_example
 from tests.hypothesis_profiles import examples
-from tests.sample_entities import GROUPS, NLDT, UKHC, UKRT, USRT, WIDER_CAST
+from tests.sample_entities import GROUPS, NLDT, TWELVE_ENTITIES, UKHC, UKRT, USRT
 
 TREE = (*GROUPS, GroupNode("NORDICS", "Nordics", "EUROPE"), GroupNode("BALTICS", "Baltics", "NORDICS"))
 
@@ -38,20 +38,20 @@ def test_by_owner_erp_and_nothing() -> None:
     assert names(of, "owner") == ["Sanne de Wit", "Dana Whitfield", "Amira Hale"]
     assert names(of, "erp") == ["meridian-prod"]
     assert names(of, "none") == [""]
-    nobody = board([replace(each, owner="", connection="") for each in of.rows])
+    nobody = scoreboard_of([replace(each, owner="", connection="") for each in of.rows])
     assert (names(nobody, "owner"), names(nobody, "erp")) == (["Nobody"], ["No ERP"])
 
 
 def test_without_a_row_there_is_no_heading() -> None:
-    assert [sections(board([]), by) for by in GROUPINGS] == [[], [], [], []]
+    assert [sections(scoreboard_of([]), by) for by in GROUPINGS] == [[], [], [], []]
 
 
 def test_a_group_that_only_holds_another_one_is_named_in_it() -> None:
     rows = [
-        replace(row(NLDT, *story(NLDT, None)), group="BALTICS"),
-        row(UKHC, *story(UKHC, CLOSED, "2026-06-05 16:00")),
+        replace(row(NLDT, *reads_until_close(NLDT, None)), group="BALTICS"),
+        row(UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-05 16:00")),
     ]
-    found = sections(board(rows, groups=TREE), "group")
+    found = sections(scoreboard_of(rows, groups=TREE), "group")
     assert [(each.key, each.name, each.depth) for each in found] == [
         ("BALTICS", "Continental Europe › Nordics › Baltics", 0),
         ("UK", "United Kingdom", 0),
@@ -59,12 +59,14 @@ def test_a_group_that_only_holds_another_one_is_named_in_it() -> None:
 
 
 def test_what_is_not_confirmed_is_not_counted_as_closed() -> None:
-    stale = row(UKHC, *story(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
+    stale = row(UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
     held = row(
-        UKRT, *story(UKRT, ON_HOLD, "2026-06-05 16:00"), policy=JudgingPolicy(on_hold_counts_as_closed=True)
+        UKRT,
+        *reads_until_close(UKRT, ON_HOLD, "2026-06-05 16:00"),
+        policy=JudgingPolicy(on_hold_counts_as_closed=True),
     )
     other = row(USRT, ("2026-06-12 11:00", OPEN))
-    found = {each.key: each for each in sections(board([stale, held, other]), "group")}
+    found = {each.key: each for each in sections(scoreboard_of([stale, held, other]), "group")}
     assert (found["UK"].closed, found["UK"].entities) == (1, 2)
     assert found["UK"].note == "1 on hold counted as closed, 1 not confirmed"
 
@@ -72,15 +74,19 @@ def test_what_is_not_confirmed_is_not_counted_as_closed() -> None:
 @st.composite
 def boards(draw: st.DrawFn) -> Scoreboard:
     rows: list[Row] = []
-    for who in WIDER_CAST:
+    for who in TWELVE_ENTITIES:
         if not draw(st.booleans()):
             continue
-        reads = draw(st.sampled_from((story(who, None), story(who, CLOSED, "2026-06-05 16:00"), ())))
+        reads = draw(
+            st.sampled_from(
+                (reads_until_close(who, None), reads_until_close(who, CLOSED, "2026-06-05 16:00"), ())
+            )
+        )
         age = draw(st.sampled_from(("2026-06-12 11:58", "2026-06-12 09:12")))
         made = row(who, *reads, read_at=age)
         group = draw(st.sampled_from([who.group, *(node.code for node in TREE)]))
         rows.append(replace(made, group=group, owner=draw(st.sampled_from((who.owner, "", "Zoë")))))
-    return board(rows, groups=TREE)
+    return scoreboard_of(rows, groups=TREE)
 
 
 @examples(150)

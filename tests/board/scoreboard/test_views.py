@@ -16,8 +16,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from entities.models import LegalEntity, Membership, Person
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_AT
-from tests.db_builders import PASSWORD, Meridian, person, play_the_worked_example, save_group
+from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
+from tests.db_builders import PASSWORD, SampleGroup, record_worked_example, save_person, save_sample_group
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -25,24 +25,24 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _at_noon_of_12_june(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_AT)
+    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
     cache.clear()
     yield
     cache.clear()
 
 
 @pytest.fixture
-def meridian(db: None) -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
+def meridian(db: None) -> SampleGroup:
+    group = save_sample_group()
+    record_worked_example(group)
     return group
 
 
 @pytest.fixture
-def rosa(meridian: Meridian) -> Client:
+def rosa(meridian: SampleGroup) -> Client:
     """Group finance, signed in."""
     client = Client()
-    client.force_login(person())
+    client.force_login(save_person())
     return client
 
 
@@ -86,7 +86,9 @@ def test_nothing_inline(rosa: Client) -> None:
     assert not re.search(r"<[^>]+\sstyle=|<style|<script(?![^>]*\ssrc=)|<[^>]+\son\w+=|hx-on|hx-vals", text)
 
 
-def test_a_refresh_brings_the_fragment_only_when_something_changed(rosa: Client, meridian: Meridian) -> None:
+def test_a_refresh_brings_the_fragment_only_when_something_changed(
+    rosa: Client, meridian: SampleGroup
+) -> None:
     seen = shown_by(text_of(rosa.get("/")))
     unchanged = rosa.get("/", seen, headers=HTMX)
     assert (unchanged.status_code, unchanged.content) == (204, b"")
@@ -101,14 +103,14 @@ def test_a_refresh_brings_the_fragment_only_when_something_changed(rosa: Client,
     assert rosa.get("/", shown_by(text), headers=HTMX).status_code == 204
 
 
-def test_a_younger_reading_alone_is_no_news(rosa: Client, meridian: Meridian) -> None:
+def test_a_younger_reading_alone_is_no_news(rosa: Client, meridian: SampleGroup) -> None:
     seen = shown_by(text_of(rosa.get("/")))
     meridian.read("2026-06-12 11:59", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
     assert rosa.get("/", seen, headers=HTMX).status_code == 204
     assert "Fri 12 June 2026, 12:59" in text_of(rosa.get("/"))  # the time of the reading, in the cell's title
 
 
-def test_the_same_answer_need_not_be_sent_twice(rosa: Client, meridian: Meridian) -> None:
+def test_the_same_answer_need_not_be_sent_twice(rosa: Client, meridian: SampleGroup) -> None:
     tag = rosa.get("/")["ETag"]
     again = rosa.get("/", headers={"If-None-Match": tag})
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
@@ -141,9 +143,9 @@ def test_any_sensible_month_is_shown(rosa: Client) -> None:
         assert rosa.get("/", {"month": month}).status_code == 200
 
 
-def test_who_sees_the_uk_sees_nothing_of_the_rest(meridian: Meridian) -> None:
+def test_who_sees_the_uk_sees_nothing_of_the_rest(meridian: SampleGroup) -> None:
     client = Client()
-    client.force_login(person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
+    client.force_login(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
     text = text_of(client.get("/"))
     assert "UK HoldCo" in text
     assert "<h2>Group closed on 8 June, 1 day early</h2>" in text
@@ -151,9 +153,9 @@ def test_who_sees_the_uk_sees_nothing_of_the_rest(meridian: Meridian) -> None:
         assert foreign not in text
 
 
-def test_without_a_role_the_next_step_is_named(meridian: Meridian) -> None:
+def test_without_a_role_the_next_step_is_named(meridian: SampleGroup) -> None:
     client = Client()
-    client.force_login(person("nina@meridian.test", "Nina", group=None))
+    client.force_login(save_person("nina@meridian.test", "Nina", group=None))
     text = text_of(client.get("/"))
     assert "You have no entities yet" in text
     assert "Ask an administrator" in text
@@ -165,9 +167,9 @@ def test_before_anybody_was_active_nobody_closes(rosa: Client) -> None:
     assert "None of your 4 entities was active in that month." in text_of(rosa.get("/?month=2019-03"))
 
 
-def test_times_are_those_of_the_reader(meridian: Meridian) -> None:
+def test_times_are_those_of_the_reader(meridian: SampleGroup) -> None:
     client = Client()
-    client.force_login(person("dana@meridian.test", "Dana", zone="America/New_York"))
+    client.force_login(save_person("dana@meridian.test", "Dana", zone="America/New_York"))
     text = text_of(client.get("/"))
     assert re.search(r"Fri 12 June 2026, 08:00</time> New York", text)
 
@@ -188,8 +190,8 @@ def test_the_page_writes_nothing(rosa: Client) -> None:
 # --- in and out ---------------------------------------------------------------------------------------------------
 
 
-def test_signed_out_one_is_sent_to_the_login_and_back(meridian: Meridian) -> None:
-    person()
+def test_signed_out_one_is_sent_to_the_login_and_back(meridian: SampleGroup) -> None:
+    save_person()
     client = Client()
     answer = client.get("/?month=2026-04")
     assert answer.status_code == 302
@@ -200,7 +202,7 @@ def test_signed_out_one_is_sent_to_the_login_and_back(meridian: Meridian) -> Non
     assert client.post("/login/", words)["Location"] == "/?month=2026-04"
 
 
-def test_a_signed_out_refresh_loads_the_login_as_a_page(meridian: Meridian) -> None:
+def test_a_signed_out_refresh_loads_the_login_as_a_page(meridian: SampleGroup) -> None:
     current = {"HX-Current-URL": "http://testserver/?month=2026-05"}
     answer = Client().get("/?month=2026-05&seen=x", headers=HTMX | current)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -211,14 +213,14 @@ def test_a_signed_out_refresh_loads_the_login_as_a_page(meridian: Meridian) -> N
 @pytest.mark.parametrize(
     "away", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\\\evil.example"]
 )
-def test_only_our_own_addresses_are_followed(meridian: Meridian, away: str) -> None:
-    person()
+def test_only_our_own_addresses_are_followed(meridian: SampleGroup, away: str) -> None:
+    save_person()
     words = {"username": "rosa.bell@meridian.test", "password": PASSWORD, "next": away}
     assert Client().post("/login/", words)["Location"] == "/start/"
 
 
-def test_what_is_wrong_with_a_login_is_said_without_telling_which(meridian: Meridian) -> None:
-    person()
+def test_what_is_wrong_with_a_login_is_said_without_telling_which(meridian: SampleGroup) -> None:
+    save_person()
     said = set()
     for email in ("rosa.bell@meridian.test", "nobody@meridian.test"):
         answer = Client().post("/login/", {"username": email, "password": "wrong"})
@@ -232,8 +234,8 @@ def test_what_is_wrong_with_a_login_is_said_without_telling_which(meridian: Meri
     assert "Type your password." in empty
 
 
-def test_a_login_gets_a_new_session(meridian: Meridian) -> None:
-    person()
+def test_a_login_gets_a_new_session(meridian: SampleGroup) -> None:
+    save_person()
     client = Client()
     client.session["kept"] = 1
     before = client.session.session_key

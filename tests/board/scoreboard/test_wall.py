@@ -13,16 +13,16 @@ from django.test.utils import CaptureQueriesContext
 
 from board.scoreboard.wall import MAX_SCREENS, ROWS_PER_SCREEN
 from entities.models import LegalEntity, Membership, Person
-from tests.builders import CLOSED, OPEN, WORKED_AT
+from tests.builders import CLOSED, OPEN, WORKED_EXAMPLE_AT
 from tests.db_builders import (
-    BUSY_AT,
-    Meridian,
-    person,
-    play_the_worked_example,
-    save_a_busy_group,
-    save_group,
+    BUSY_GROUP_AT,
+    SampleGroup,
+    record_worked_example,
+    save_busy_group,
+    save_person,
+    save_sample_group,
 )
-from tests.sample_entities import Who
+from tests.sample_entities import SampleEntity
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ class Clock:
     """What the door reads; tests turn it."""
 
     def __init__(self) -> None:
-        self.at = WORKED_AT
+        self.at = WORKED_EXAMPLE_AT
 
     def __call__(self) -> datetime:
         return self.at
@@ -45,17 +45,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def meridian(db: None) -> Meridian:
-    group = save_group()
-    play_the_worked_example(group)
+def meridian(db: None) -> SampleGroup:
+    group = save_sample_group()
+    record_worked_example(group)
     return group
 
 
 @pytest.fixture
 def busy(db: None, clock: Clock) -> Client:
-    save_a_busy_group()
-    clock.at = BUSY_AT
-    return signed_in(person())
+    save_busy_group()
+    clock.at = BUSY_GROUP_AT
+    return signed_in(save_person())
 
 
 def signed_in(somebody: Person) -> Client:
@@ -87,8 +87,8 @@ def names(text: str) -> list[str]:
 # --- the round ----------------------------------------------------------------------------------------------------
 
 
-def test_few_entities_are_one_screen_that_renews_itself(meridian: Meridian) -> None:
-    answer = ask(signed_in(person()))
+def test_few_entities_are_one_screen_that_renews_itself(meridian: SampleGroup) -> None:
+    answer = ask(signed_in(save_person()))
     text = text_of(answer)
     assert answer["Refresh"] == "20; url=/wall/"
     assert names(text) == ["EU DTC BV", "US Retail Inc", "UK HoldCo", "UK Retail Ltd"]
@@ -132,7 +132,7 @@ def test_a_screen_that_is_none_is_the_first(busy: Client, number: str) -> None:
 
 def many(count: int) -> None:
     cast = [
-        Who(
+        SampleEntity(
             f"E{n:03}",
             f"Entity {n}",
             "GB",
@@ -145,13 +145,13 @@ def many(count: int) -> None:
         )
         for n in range(count)
     ]
-    group = save_group(cast)
+    group = save_sample_group(cast)
     group.read("2026-06-12 11:58", {who.code: OPEN for who in cast})
 
 
 def test_a_round_ends_and_counts_whom_it_leaves_out() -> None:
     many(200)
-    client = signed_in(person())
+    client = signed_in(save_person())
     text = text_of(ask(client))
     assert f"1 of {MAX_SCREENS}" in text
     last = ask(client, f"?screen={MAX_SCREENS}")
@@ -169,7 +169,7 @@ def test_a_round_ends_and_counts_whom_it_leaves_out() -> None:
 
 def test_it_costs_the_same_few_statements_at_any_size_and_writes_nothing() -> None:
     many(40)
-    client = signed_in(person())
+    client = signed_in(save_person())
     ask(client)
     counts = []
     for query in ("", "?screen=2", "?group=UK"):
@@ -184,9 +184,9 @@ def test_it_costs_the_same_few_statements_at_any_size_and_writes_nothing() -> No
 # --- the verdict --------------------------------------------------------------------------------------------------
 
 
-def test_all_closed_is_calm_and_full_screen(meridian: Meridian, clock: Clock) -> None:
+def test_all_closed_is_calm_and_full_screen(meridian: SampleGroup, clock: Clock) -> None:
     meridian.read("2026-06-12 11:59", dict.fromkeys(meridian.entities, CLOSED))
-    client = signed_in(person())
+    client = signed_in(save_person())
     text = text_of(ask(client))
     assert verdict(text) == "Group closed on 12 June, 1 day late"
     assert "4 entities closed and confirmed. Nothing left to do." in text
@@ -201,18 +201,20 @@ def test_all_closed_is_calm_and_full_screen(meridian: Meridian, clock: Clock) ->
 
 
 @pytest.mark.parametrize("path", ["/wall/", "/"])
-def test_only_the_lateness_is_an_alarm_and_no_name_that_reads_like_one(meridian: Meridian, path: str) -> None:
+def test_only_the_lateness_is_an_alarm_and_no_name_that_reads_like_one(
+    meridian: SampleGroup, path: str
+) -> None:
     LegalEntity.objects.filter(code="UKRT").update(name="Zeta 40 days past Ltd")
     meridian.read("2026-06-12 11:59", {"UKHC": CLOSED, "UKRT": OPEN, "USRT": CLOSED, "NLDT": OPEN})
-    text = signed_in(person()).get(path).content.decode()
+    text = signed_in(save_person()).get(path).content.decode()
     assert (
         '<b class="strong">EU DTC BV</b> and Zeta 40 days past Ltd hold the group up, '
         '<b class="alert">3 days past</b> their 9 June deadline.'
     ) in text
 
 
-def test_a_part_of_what_one_sees_is_never_called_the_group(meridian: Meridian) -> None:
-    text = text_of(ask(signed_in(person()), "?group=UK"))
+def test_a_part_of_what_one_sees_is_never_called_the_group(meridian: SampleGroup) -> None:
+    text = text_of(ask(signed_in(save_person()), "?group=UK"))
     assert verdict(text) == "United Kingdom: closed on 8 June, 1 day early"
     text = text_of(ask(signed_in(Person.objects.get(name="Rosa Bell")), "?owner=Amira+Hale"))
     assert verdict(text) == "Owner: Amira Hale: closed on 8 June, 1 day early"
@@ -221,14 +223,14 @@ def test_a_part_of_what_one_sees_is_never_called_the_group(meridian: Meridian) -
 @pytest.mark.parametrize(
     "query", ["?state=closed", "?show=stale", "?level=closed_on_time", "?state=closed&sort=name"]
 )
-def test_a_filter_on_states_makes_no_verdict_of_its_own(meridian: Meridian, query: str) -> None:
-    text = text_of(ask(signed_in(person()), query))
+def test_a_filter_on_states_makes_no_verdict_of_its_own(meridian: SampleGroup, query: str) -> None:
+    text = text_of(ask(signed_in(save_person()), query))
     assert "all-closed" not in text
     assert "Not closed: 2 of 4 outstanding" in text or "Nobody to show" in text
 
 
-def test_who_sees_the_uk_sees_nothing_of_the_rest(meridian: Meridian) -> None:
-    client = signed_in(person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
+def test_who_sees_the_uk_sees_nothing_of_the_rest(meridian: SampleGroup) -> None:
+    client = signed_in(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
     text = text_of(ask(client))
     assert verdict(text) == "Group closed on 8 June, 1 day early"
     for foreign in (
@@ -244,8 +246,8 @@ def test_who_sees_the_uk_sees_nothing_of_the_rest(meridian: Meridian) -> None:
     assert "Continental Europe" not in text_of(ask(client, "?group=EUROPE"))
 
 
-def test_without_a_role_the_next_step_is_named(meridian: Meridian) -> None:
-    text = text_of(ask(signed_in(person("nina@meridian.test", "Nina", group=None))))
+def test_without_a_role_the_next_step_is_named(meridian: SampleGroup) -> None:
+    text = text_of(ask(signed_in(save_person("nina@meridian.test", "Nina", group=None))))
     assert verdict(text) == "You have no entities yet"
 
 
@@ -255,13 +257,13 @@ def test_there_is_no_control_and_nothing_inline(busy: Client) -> None:
     assert re.findall(r"<a [^>]*>", text) == ['<a class="skip" href="/">']
 
 
-def test_a_name_is_text_and_cannot_turn_the_refresh_elsewhere(meridian: Meridian) -> None:
+def test_a_name_is_text_and_cannot_turn_the_refresh_elsewhere(meridian: SampleGroup) -> None:
     LegalEntity.objects.filter(code="NLDT").update(name='"><script>alert(1)</script>')
-    client = signed_in(person())
+    client = signed_in(save_person())
     assert "<script>alert" not in text_of(ask(client))
     answer = ask(client, "?q=x%0D%0ASet-Cookie%3A+a%3Db;url=//evil.test")
     assert answer["Refresh"].startswith("20; url=/wall/?q=x%0D%0ASet-Cookie%3A+a%3Db%3Burl%3D%2F%2Fevil.test")
 
 
-def test_signed_out_the_login_comes_back_to_the_wall(meridian: Meridian) -> None:
+def test_signed_out_the_login_comes_back_to_the_wall(meridian: SampleGroup) -> None:
     assert Client().get("/wall/?group=UK")["Location"] == "/login/?next=/wall/%3Fgroup%3DUK"

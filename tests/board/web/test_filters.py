@@ -12,7 +12,7 @@ from board.scoreboard.table_sections import Folds, sections
 from board.web.board_query import ORDERS, SHOW_FILTERS, BoardQuery
 from board.web.filters import chips, filter_board, matching_rows
 from closing.scoreboard.board import Scoreboard
-from tests.builders import CLOSED, OPEN, board, row, story, worked_example
+from tests.builders import CLOSED, OPEN, reads_until_close, row, scoreboard_of, worked_example
 from tests.sample_entities import NLDT, UKHC, UKRT
 
 
@@ -50,14 +50,14 @@ def test_each_filter_and_order(asked: dict[str, str], found: list[str]) -> None:
 def test_what_was_never_read_or_has_no_deadline_has_a_place_in_every_order() -> None:
     rows = [row(UKHC), row(UKRT, ("2026-06-12 11:00", OPEN), due=None), row(NLDT, ("2026-06-12 11:00", OPEN))]
     for order in ORDERS:
-        assert sorted(codes(board(rows), sort=order)) == ["NLDT", "UKHC", "UKRT"]
-    assert codes(board(rows), sort="read")[0] == "UKHC"
-    assert codes(board(rows), sort="deadline")[-1] == "UKRT"
+        assert sorted(codes(scoreboard_of(rows), sort=order)) == ["NLDT", "UKHC", "UKRT"]
+    assert codes(scoreboard_of(rows), sort="read")[0] == "UKHC"
+    assert codes(scoreboard_of(rows), sort="deadline")[-1] == "UKRT"
 
 
 def test_stale_rows_have_a_chip_of_their_own() -> None:
-    stale = row(UKHC, *story(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
-    of = board([stale, row(NLDT, ("2026-06-12 11:00", OPEN))])
+    stale = row(UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
+    of = scoreboard_of([stale, row(NLDT, ("2026-06-12 11:00", OPEN))])
     assert codes(of, show="stale") == ["UKHC"]
     assert codes(of, show="outstanding") == ["NLDT"]  # it was closed when last read
 
@@ -98,14 +98,14 @@ def test_groupings_keep_every_row_once_in_its_order(by: str, names: list[str]) -
 
 
 def test_nobody_and_no_erp_are_called_so() -> None:
-    alone = board([replace(row(UKHC), owner="", connection="")])
+    alone = scoreboard_of([replace(row(UKHC), owner="", connection="")])
     assert [section.name for section in sections(alone, "owner")] == ["Nobody"]
     assert [section.name for section in sections(alone, "erp")] == ["No ERP"]
-    assert sections(board([]), "group") == []
+    assert sections(scoreboard_of([]), "group") == []
 
 
 def test_folds_are_remembered_and_a_big_board_starts_folded() -> None:
-    (section,) = sections(board([row(UKHC)]), "group")
+    (section,) = sections(scoreboard_of([row(UKHC)]), "group")
     folds = Folds()
     assert not folds.shut(section, 300)
     assert folds.shut(section, 301)

@@ -15,7 +15,7 @@ import redis
 
 from closeboard.ops import backing_services, children, postgres
 from closeboard.ops.children import ServiceError
-from tests.closeboard.processes import mentioning, python, until
+from tests.closeboard.processes import poll_until, processes_mentioning, python
 
 NOTHING_SET: dict[str, str] = {"PATH": "/nowhere"}
 
@@ -44,7 +44,7 @@ def test_both_run_in_utc_with_utf8_and_only_on_sockets(state: Path) -> None:
         assert valkey.ping()
         assert valkey.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         assert valkey.config_get("port") == {"port": "0"}
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}
 
 
 @pytest.mark.slow
@@ -111,11 +111,11 @@ def test_a_killed_supervisor_leaves_no_server_behind(state: Path) -> None:
     supervisor = python("-c", SUPERVISOR, state)
     assert supervisor.stdout
     assert supervisor.stdout.readline().startswith("postgresql://")
-    servers = set(mentioning(state)) - {supervisor.pid}
+    servers = set(processes_mentioning(state)) - {supervisor.pid}
     assert len(servers) >= 2
     supervisor.kill()
     supervisor.communicate()
-    until(lambda: not mentioning(state), 20, f"servers {servers} end with their supervisor")
+    poll_until(lambda: not processes_mentioning(state), 20, f"servers {servers} end with their supervisor")
     left = Path((state / "sockets").read_text().strip())
     assert left.exists()
     with backing_services.run_services(state, "test", {}) as running:
@@ -134,7 +134,7 @@ def test_removing_the_state_of_a_killed_supervisor_removes_its_sockets_too(state
     left = Path((state / "sockets").read_text().strip())
     backing_services.remove_state(state)
     assert not left.exists()
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}
 
 
 @pytest.mark.slow
@@ -162,7 +162,7 @@ def test_a_service_that_cannot_start_shows_the_end_of_its_log(state: Path) -> No
         backing_services.run_services(state, "test", {"CLOSEBOARD_VALKEY_BIN": str(broken)}),
     ):
         pass
-    assert mentioning(state) == {}
+    assert processes_mentioning(state) == {}
 
 
 @pytest.mark.slow
@@ -244,10 +244,10 @@ def test_roots_closed_folder_gets_a_home_for_the_data_that_postgresql_can_reach(
 def test_a_child_that_ignores_the_polite_signal_is_killed_with_its_children(tmp_path: Path) -> None:
     stubborn = f"trap '' TERM; sleep 600 & echo ready {tmp_path}; while true; do sleep 600; done"
     child = children.spawn("stubborn", ["sh", "-c", stubborn], log=tmp_path / "log", grace=0.3)
-    until(lambda: "ready" in children.last_lines(tmp_path / "log"), 10, "the child has set its trap")
+    poll_until(lambda: "ready" in children.last_lines(tmp_path / "log"), 10, "the child has set its trap")
     children.stop(child)
     assert child.process.returncode == -signal.SIGKILL
-    until(lambda: not mentioning(tmp_path), 5, "nothing of the group is left")
+    poll_until(lambda: not processes_mentioning(tmp_path), 5, "nothing of the group is left")
 
 
 def test_last_lines_are_the_last_and_not_more(tmp_path: Path) -> None:

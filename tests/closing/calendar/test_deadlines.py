@@ -19,7 +19,7 @@ from closing.calendar.deadlines import (
     deadline_for,
     ordinal,
 )
-from tests.closing.core_builders import ENGLAND, IRELAND, MAY, TWENTY_ZONES, due, utc
+from tests.closing.core_builders import ENGLAND, IRELAND, MAY, TWENTY_ZONES, deadline_on, utc
 
 BLANK = WorkdayCalendar("Monday to Friday")
 WD6 = WorkdayRule(6)
@@ -266,7 +266,7 @@ def test_a_day_of_the_month_lies_after_the_period_and_within_six_weeks_of_its_mo
 @pytest.mark.parametrize("zone", TWENTY_ZONES)
 @pytest.mark.parametrize("due_on", ["2026-06-09", "2026-03-27", "2026-10-23", "2026-09-04"])
 def test_days_past_turn_at_local_midnight(zone: str, due_on: str) -> None:
-    deadline = due(due_on, zone)
+    deadline = deadline_on(due_on, zone)
     tz = zone_named(zone)
     for days in range(7):
         day = deadline.due_on + timedelta(days=days)
@@ -276,21 +276,21 @@ def test_days_past_turn_at_local_midnight(zone: str, due_on: str) -> None:
 
 
 def test_five_days_over_the_clock_change_are_five_dates_not_120_hours() -> None:
-    friday = due("2026-10-23", "Europe/London", time(18))
+    friday = deadline_on("2026-10-23", "Europe/London", time(18))
     assert friday.due_at == utc("2026-10-23 17:00")
     wednesday = instant_at(date(2026, 10, 28), time(18), zone_named("Europe/London"))
     assert wednesday - friday.due_at == timedelta(days=5, hours=1)
     assert friday.days_past(wednesday) == 5
-    spring = due("2026-03-27", "Europe/London", time(18))
+    spring = deadline_on("2026-03-27", "Europe/London", time(18))
     wednesday = instant_at(date(2026, 4, 1), time(18), zone_named("Europe/London"))
     assert wednesday - spring.due_at == timedelta(days=4, hours=23)
     assert spring.days_past(wednesday) == 5
 
 
 def test_a_deadline_ends_with_its_day_or_at_its_cut_off() -> None:
-    assert due("2026-06-09", "Europe/Amsterdam").due_at == utc("2026-06-09 22:00")
-    assert due("2026-06-09", "Europe/Amsterdam", time(18)).due_at == utc("2026-06-09 16:00")
-    cut_off = due("2026-06-09", "Europe/Amsterdam", time(18))
+    assert deadline_on("2026-06-09", "Europe/Amsterdam").due_at == utc("2026-06-09 22:00")
+    assert deadline_on("2026-06-09", "Europe/Amsterdam", time(18)).due_at == utc("2026-06-09 16:00")
+    cut_off = deadline_on("2026-06-09", "Europe/Amsterdam", time(18))
     assert not cut_off.passed(utc("2026-06-09 15:59:59"))
     assert cut_off.passed(utc("2026-06-09 16:00"))
     assert cut_off.days_past(utc("2026-06-09 16:00")) == 0
@@ -306,7 +306,7 @@ def test_a_deadline_ends_with_its_day_or_at_its_cut_off() -> None:
     ],
 )
 def test_a_day_whose_closing_midnight_does_not_exist(zone: str, due_on: str, due_at: str) -> None:
-    deadline = due(due_on, zone)
+    deadline = deadline_on(due_on, zone)
     assert deadline.due_at == utc(due_at)
     assert deadline.days_past(utc(due_at)) == 1
     assert deadline.days_past(utc(due_at) - timedelta(seconds=1)) == 0
@@ -334,7 +334,7 @@ def test_a_cut_off_is_named_with_its_city(zone: str, cut_off: time, words: str) 
     st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
 )
 def test_past_by_days_means_passed(zone: str, due_on: date, cut_off: time | None, moment: datetime) -> None:
-    deadline = due(due_on.isoformat(), zone, cut_off)
+    deadline = deadline_on(due_on.isoformat(), zone, cut_off)
     if deadline.days_past(moment):
         assert deadline.passed(moment)
     assume(cut_off is None)

@@ -23,15 +23,15 @@ from tests.closing.core_builders import (
     US_RETAIL,
     Entity,
     board,
-    due,
+    change_seen,
+    deadline_on,
     row,
-    seen,
     utc,
     worked_example,
 )
 
 APRIL = date(2026, 4, 1)
-TEMPLATE = row(EU_DTC, EU_DTC_STORY, due("2026-06-09"), "2026-06-15 12:00")
+TEMPLATE = row(EU_DTC, EU_DTC_STORY, deadline_on("2026-06-09"), "2026-06-15 12:00")
 
 
 def test_nobody_is_in_the_queue_of_the_worked_example_until_the_15th() -> None:
@@ -45,7 +45,7 @@ def test_nobody_is_in_the_queue_of_the_worked_example_until_the_15th() -> None:
 
 def test_months_of_one_entity_stand_together_where_its_worst_month_ranks() -> None:
     def late(entity: Entity, on: str) -> Row:
-        return row(entity, [seen(OPEN, "2026-04-01 09:00")], due(on), "2026-06-20 12:00")
+        return row(entity, [change_seen(OPEN, "2026-04-01 09:00")], deadline_on(on), "2026-06-20 12:00")
 
     april = Scoreboard(APRIL, board().as_of, [late(EU_DTC, "2026-05-08")])
     may = board(late(EU_DTC, "2026-06-12"), late(US_RETAIL, "2026-06-08"), late(UK_HOLDCO, "2026-06-18"))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.judging.on_time import OnTimeRate, on_time_rate
+from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 from tests.closing.core_builders import (
     CLOSED,
@@ -20,20 +21,20 @@ from tests.closing.core_builders import (
     OPEN,
     UK_HOLDCO,
     UNKNOWN,
-    due,
+    change_seen,
+    deadline_on,
     row,
-    seen,
     utc,
     worked_example,
 )
 
-NINTH = due("2026-06-09")
+NINTH = deadline_on("2026-06-09")
 AT = "2026-06-12 12:00"
-BEGAN = seen(OPEN, "2026-06-01 09:00")
+BEGAN = change_seen(OPEN, "2026-06-01 09:00")
 
 
 def closed(at: str, after: str, **other: object) -> Row:
-    return row(UK_HOLDCO, [BEGAN, seen(CLOSED, at, after=after)], NINTH, AT, **other)  # type: ignore[arg-type]
+    return row(UK_HOLDCO, [BEGAN, change_seen(CLOSED, at, after=after)], NINTH, AT, **other)  # type: ignore[arg-type]
 
 
 IN_TIME = closed("2026-06-08 16:00", "2026-06-08 15:45")
@@ -76,8 +77,8 @@ def test_nothing_due_gives_no_rate() -> None:
 
 
 def test_what_each_row_counts_as() -> None:
-    dark = row(UK_HOLDCO, [seen(UNKNOWN, "2026-06-01 09:00")], NINTH, AT)
-    seen_closed = row(UK_HOLDCO, [seen(CLOSED, "2026-06-08 09:00")], NINTH, AT)
+    dark = row(UK_HOLDCO, [change_seen(UNKNOWN, "2026-06-01 09:00")], NINTH, AT)
+    seen_closed = row(UK_HOLDCO, [change_seen(CLOSED, "2026-06-08 09:00")], NINTH, AT)
     straddling = closed("2026-06-11 09:00", "2026-06-08 09:00")
     open_late = row(UK_HOLDCO, [BEGAN], NINTH, AT)
     none_set = row(UK_HOLDCO, [BEGAN], None, AT)
@@ -104,18 +105,18 @@ def test_what_each_row_counts_as() -> None:
 
 
 def test_a_deadline_ahead_is_not_due_however_the_period_stands() -> None:
-    for story in ([BEGAN], [BEGAN, seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00")]):
+    for story in ([BEGAN], [BEGAN, change_seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00")]):
         early = row(UK_HOLDCO, story, NINTH, "2026-06-08 12:00")
         assert counted(early, "2026-06-08 12:00") is None
-    running = row(UK_HOLDCO, [seen(OPEN, "2026-05-04 09:00")], None, "2026-05-20 12:00")
+    running = row(UK_HOLDCO, [change_seen(OPEN, "2026-05-04 09:00")], None, "2026-05-20 12:00")
     assert counted(running, "2026-05-20 12:00") is None
 
 
 def test_the_first_close_counts_though_it_was_undone() -> None:
     story = [
         BEGAN,
-        seen(CLOSED, "2026-06-08 16:00", after="2026-06-08 15:45"),
-        seen(OPEN, "2026-06-11 16:00", after="2026-06-11 15:45"),
+        change_seen(CLOSED, "2026-06-08 16:00", after="2026-06-08 15:45"),
+        change_seen(OPEN, "2026-06-11 16:00", after="2026-06-11 15:45"),
     ]
     assert counted(row(UK_HOLDCO, story, NINTH, AT)) == "on_time"
 
@@ -128,13 +129,13 @@ def test_a_reading_older_than_the_deadline_says_nothing_about_it() -> None:
 
 
 def test_on_hold_is_a_close_where_the_policy_says_so() -> None:
-    story = [BEGAN, seen(ON_HOLD, "2026-06-08 16:00", after="2026-06-08 15:45")]
+    story = [BEGAN, change_seen(ON_HOLD, "2026-06-08 16:00", after="2026-06-08 15:45")]
     assert counted(row(UK_HOLDCO, story, NINTH, AT)) == "missed"
     assert counted(row(UK_HOLDCO, story, NINTH, AT, policy=ON_HOLD_COUNTS)) == "on_time"
 
 
 def test_a_cut_off_counts_to_the_minute() -> None:
-    noon = due("2026-06-12", "Europe/Amsterdam", time(14))  # 12:00 UTC
+    noon = deadline_on("2026-06-12", "Europe/Amsterdam", time(14))  # 12:00 UTC
     entity = row(EU_DTC, [BEGAN], noon, "2026-06-12 12:00")
     assert counted(entity, "2026-06-12 12:00") == "missed"
     before = row(EU_DTC, [BEGAN], noon, "2026-06-12 11:59")
@@ -152,12 +153,17 @@ def test_a_cut_off_counts_to_the_minute() -> None:
         max_size=30,
     )
 )
-def test_every_row_counts_once_at_most(drawn: list[tuple[object, object, date | None, bool]]) -> None:
+def test_every_row_counts_once_at_most(
+    drawn: list[tuple[PeriodState, PeriodState, date | None, bool]],
+) -> None:
     rows = [
         row(
             UK_HOLDCO,
-            [seen(first, "2026-06-02 09:00"), seen(then, "2026-06-09 09:00", after="2026-06-04 09:00")],  # type: ignore[arg-type]
-            due(due_on.isoformat()) if due_on else None,
+            [
+                change_seen(first, "2026-06-02 09:00"),
+                change_seen(then, "2026-06-09 09:00", after="2026-06-04 09:00"),
+            ],
+            deadline_on(due_on.isoformat()) if due_on else None,
             AT,
             fresh=fresh,
         )

@@ -26,15 +26,15 @@ from tests.closing.core_builders import (
     UK_HOLDCO,
     UNKNOWN,
     US_RETAIL,
-    due,
+    change_seen,
+    deadline_on,
     row,
-    seen,
     utc,
 )
 
 WEEKDAYS = WorkdayCalendar("Weekdays")
-STILL_OPEN = [seen(OPEN, "2026-06-01 09:00")]
-NINTH = due("2026-06-09")  # a Tuesday
+STILL_OPEN = [change_seen(OPEN, "2026-06-01 09:00")]
+NINTH = deadline_on("2026-06-09")  # a Tuesday
 
 
 def waiting(as_of: str, **other: object) -> Row:
@@ -58,7 +58,7 @@ def test_two_working_days_before_the_deadline(today: str, expected: bool) -> Non
 
 def test_a_holiday_in_between_does_not_count() -> None:
     # England, Thursday 2 April 2026: Good Friday and Easter Monday lie between it and the deadline of the 8th.
-    thursday, eighth = date(2026, 4, 2), due("2026-04-08")
+    thursday, eighth = date(2026, 4, 2), deadline_on("2026-04-08")
     april = row(UK_HOLDCO, STILL_OPEN, eighth, "2026-06-03 12:00")
     assert workdays_until(eighth.due_on, ENGLAND, thursday) == 2
     assert workdays_until(eighth.due_on, WEEKDAYS, thursday) == 4
@@ -69,8 +69,8 @@ def test_a_holiday_in_between_does_not_count() -> None:
 
 
 def test_who_is_closed_is_not_at_risk() -> None:
-    closed = [*STILL_OPEN, seen(CLOSED, "2026-06-05 12:00", after="2026-06-05 09:00")]
-    held = [*STILL_OPEN, seen(ON_HOLD, "2026-06-05 12:00", after="2026-06-05 09:00")]
+    closed = [*STILL_OPEN, change_seen(CLOSED, "2026-06-05 12:00", after="2026-06-05 09:00")]
+    held = [*STILL_OPEN, change_seen(ON_HOLD, "2026-06-05 12:00", after="2026-06-05 09:00")]
     today = date(2026, 6, 8)
     assert not at_risk(row(UK_HOLDCO, closed, NINTH, "2026-06-08 12:00"), WEEKDAYS, today)
     assert at_risk(row(UK_HOLDCO, held, NINTH, "2026-06-08 12:00"), WEEKDAYS, today)
@@ -81,19 +81,21 @@ def test_who_is_closed_is_not_at_risk() -> None:
 def test_a_reopened_one_is_at_risk_again() -> None:
     again = [
         *STILL_OPEN,
-        seen(CLOSED, "2026-06-05 12:00", after="2026-06-05 09:00"),
-        seen(OPEN, "2026-06-08 09:00", after="2026-06-08 08:00"),
+        change_seen(CLOSED, "2026-06-05 12:00", after="2026-06-05 09:00"),
+        change_seen(OPEN, "2026-06-08 09:00", after="2026-06-08 08:00"),
     ]
     assert at_risk(row(UK_HOLDCO, again, NINTH, "2026-06-08 12:00"), WEEKDAYS, date(2026, 6, 8))
 
 
 def test_a_state_that_nobody_knows_is_at_risk_like_an_open_one() -> None:
-    dark = [seen(UNKNOWN, "2026-06-01 09:00")]
+    dark = [change_seen(UNKNOWN, "2026-06-01 09:00")]
     assert at_risk(row(UK_HOLDCO, dark, NINTH, "2026-06-08 12:00"), WEEKDAYS, date(2026, 6, 8))
 
 
 def test_a_running_period_without_a_deadline_or_never_read_is_not_at_risk() -> None:
-    first = row(UK_HOLDCO, [seen(OPEN, "2026-05-01 09:00")], due("2026-06-01"), "2026-05-29 12:00")
+    first = row(
+        UK_HOLDCO, [change_seen(OPEN, "2026-05-01 09:00")], deadline_on("2026-06-01"), "2026-05-29 12:00"
+    )
     assert first.standing.due_in == 3
     assert not at_risk(first, WEEKDAYS, date(2026, 5, 29))
     assert not at_risk(row(UK_HOLDCO, STILL_OPEN, None, "2026-06-08 12:00"), WEEKDAYS, date(2026, 6, 8))
@@ -106,7 +108,7 @@ def test_a_stale_one_stays_at_risk_until_a_reading_says_late_or_closed() -> None
 
 
 def test_after_a_cut_off_today_it_is_late_and_no_longer_at_risk() -> None:
-    noon = due("2026-06-09", cut_off=time(12))
+    noon = deadline_on("2026-06-09", cut_off=time(12))
     before = row(UK_HOLDCO, STILL_OPEN, noon, "2026-06-09 10:00")
     after = row(UK_HOLDCO, STILL_OPEN, noon, "2026-06-09 11:30")  # 12:30 in London
     assert at_risk(before, WEEKDAYS, date(2026, 6, 9))
@@ -114,7 +116,7 @@ def test_after_a_cut_off_today_it_is_late_and_no_longer_at_risk() -> None:
 
 
 def test_past_the_holiday_data_weekdays_count() -> None:
-    next_year = due("2027-01-04")
+    next_year = deadline_on("2027-01-04")
     december = row(UK_HOLDCO, STILL_OPEN, next_year, "2026-12-31 12:00")
     assert workdays_until(next_year.due_on, ENGLAND, date(2026, 12, 31)) == 2  # Fri 1 January counts here
     assert at_risk(december, ENGLAND, date(2026, 12, 31))
@@ -128,7 +130,7 @@ def test_risk_begins_two_working_days_before_and_lasts_until_the_deadline(
     noon = datetime.combine(today, time(12)).isoformat(sep=" ")
     if today <= MAY.last:
         return
-    open_row = row(UK_HOLDCO, [seen(OPEN, "2026-05-20 09:00")], due(due_on.isoformat()), noon)
+    open_row = row(UK_HOLDCO, [change_seen(OPEN, "2026-05-20 09:00")], deadline_on(due_on.isoformat()), noon)
     days = [today + ONE_DAY * n for n in range(1, before + 1)]
     assert at_risk(open_row, calendar, today) is (sum(map(calendar.is_workday, days)) <= 2)
 
@@ -144,12 +146,12 @@ def test_at_risk_means_waiting_and_neither_late_nor_closed(
     first: PeriodState, then: PeriodState, due_on: date, today: date, fresh: bool
 ) -> None:
     changes = [
-        seen(first, "2026-05-02 09:00"),
+        change_seen(first, "2026-05-02 09:00"),
         ObservedChange(then, utc("2026-06-03 09:00"), utc("2026-06-02 09:00")),
     ]
     as_of = datetime.combine(today, time(12)).isoformat(sep=" ")
     told = [change for change in changes if change.seen_at <= utc(as_of)]
-    entity = row(US_RETAIL, told, due(due_on.isoformat(), US_RETAIL.zone), as_of, fresh=fresh)
+    entity = row(US_RETAIL, told, deadline_on(due_on.isoformat(), US_RETAIL.zone), as_of, fresh=fresh)
     assert local_date(utc(as_of), zone_named(US_RETAIL.zone)) == today
     waits = [each for _, rows in next_deadlines([entity]) for each in rows]
     if at_risk(entity, WEEKDAYS, today):
@@ -162,13 +164,13 @@ def test_at_risk_means_waiting_and_neither_late_nor_closed(
 
 def test_next_deadlines_by_date_with_who_waits_for_each() -> None:
     as_of = "2026-06-05 12:00"
-    closed = [*STILL_OPEN, seen(CLOSED, "2026-06-04 12:00", after="2026-06-04 09:00")]
+    closed = [*STILL_OPEN, change_seen(CLOSED, "2026-06-04 12:00", after="2026-06-04 09:00")]
     rows = [
-        row(EU_DTC, STILL_OPEN, due("2026-06-11"), as_of),
+        row(EU_DTC, STILL_OPEN, deadline_on("2026-06-11"), as_of),
         row(UK_HOLDCO, STILL_OPEN, NINTH, as_of),
         row(US_RETAIL, STILL_OPEN, NINTH, as_of),
         row(UK_HOLDCO, closed, NINTH, as_of, code="DONE"),
-        row(UK_HOLDCO, STILL_OPEN, due("2026-06-04"), as_of, code="LATE"),
+        row(UK_HOLDCO, STILL_OPEN, deadline_on("2026-06-04"), as_of, code="LATE"),
         row(UK_HOLDCO, STILL_OPEN, None, as_of, code="NONE"),
     ]
     assert [(day, [each.code for each in waits]) for day, waits in next_deadlines(rows)] == [

@@ -18,7 +18,7 @@ from tests.closing.core_builders import (
     ON_HOLD,
     OPEN,
     UNKNOWN,
-    seen,
+    change_seen,
     utc,
 )
 from tests.hypothesis_profiles import examples
@@ -59,7 +59,7 @@ def test_days_late_never_falls_while_nothing_closes(
     deadline: Deadline, moment: datetime, pause: timedelta, states: list[str], unit: LatenessUnit
 ) -> None:
     policy = JudgingPolicy(unit=unit)
-    story = [seen(OPEN, "2026-04-01 09:00")]
+    story = [change_seen(OPEN, "2026-04-01 09:00")]
     story += [ObservedChange(state, utc(f"2026-04-0{n + 2} 09:00"), None) for n, state in enumerate(states)]  # type: ignore[arg-type]
     history = fold(story, policy)
     earlier, later = (

@@ -31,15 +31,15 @@ from tests.closing.core_builders import (
     OPEN,
     UK_HOLDCO,
     UNKNOWN,
-    due,
+    change_seen,
+    deadline_on,
     row,
-    seen,
     utc,
 )
 from tests.closing.judging.test_standing_properties import DEADLINES, MOMENTS, POLICIES, stories
 
-NINTH = due("2026-06-09")
-BEGAN = seen(OPEN, "2026-06-01 09:00")
+NINTH = deadline_on("2026-06-09")
+BEGAN = change_seen(OPEN, "2026-06-01 09:00")
 JUNE = [date(2026, 6, 1) + ONE_DAY * n for n in range(20)]
 
 
@@ -60,7 +60,9 @@ def late(days: dict[int, TimelineDay]) -> dict[int, int]:
 
 
 def test_open_past_its_deadline_it_grows_later_up_to_today() -> None:
-    days = drawn(row(EU_DTC, [BEGAN], due("2026-06-09", EU_DTC.zone), "2026-06-15 12:00"), "2026-06-15")
+    days = drawn(
+        row(EU_DTC, [BEGAN], deadline_on("2026-06-09", EU_DTC.zone), "2026-06-15 12:00"), "2026-06-15"
+    )
     assert which(days, "due") == [9]
     assert late(days) == {10: 1, 11: 2, 12: 3, 13: 4, 14: 5, 15: 6}
     assert which(days, "alerting") == [15]  # strictly more than five days
@@ -69,7 +71,7 @@ def test_open_past_its_deadline_it_grows_later_up_to_today() -> None:
 
 
 def test_a_close_in_time_is_marked_on_its_day_and_lasts() -> None:
-    story = [BEGAN, seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00")]
+    story = [BEGAN, change_seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00")]
     days = drawn(row(UK_HOLDCO, story, NINTH, "2026-06-12 12:00"), "2026-06-12")
     assert which(days, "closes") == [5]
     assert which(days, "closed") == [5, 6, 7, 8, 9, 10, 11, 12]
@@ -77,7 +79,7 @@ def test_a_close_in_time_is_marked_on_its_day_and_lasts() -> None:
 
 
 def test_a_late_close_says_by_how_much() -> None:
-    story = [BEGAN, seen(CLOSED, "2026-06-11 16:00", after="2026-06-11 15:00")]
+    story = [BEGAN, change_seen(CLOSED, "2026-06-11 16:00", after="2026-06-11 15:00")]
     days = drawn(row(UK_HOLDCO, story, NINTH, "2026-06-15 12:00"), "2026-06-15")
     assert late(days) == {10: 1, 11: 2}
     assert which(days, "closes") == [11]
@@ -114,9 +116,9 @@ def test_the_numbers_are_those_of_the_deadlines_label() -> None:
 def test_opened_again_it_is_late_again_and_closed_again() -> None:
     story = (
         BEGAN,
-        seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00"),
-        seen(OPEN, "2026-06-11 16:00", after="2026-06-11 15:00"),
-        seen(CLOSED, "2026-06-13 16:00", after="2026-06-13 15:00"),
+        change_seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00"),
+        change_seen(OPEN, "2026-06-11 16:00", after="2026-06-11 15:00"),
+        change_seen(CLOSED, "2026-06-13 16:00", after="2026-06-13 15:00"),
     )
     days = drawn(row(UK_HOLDCO, list(story), NINTH, "2026-06-15 12:00"), "2026-06-15", changes=story)
     assert which(days, "closes") == [5, 13]
@@ -130,7 +132,10 @@ def test_opened_again_it_is_late_again_and_closed_again() -> None:
 
 
 def test_a_close_between_two_reads_around_the_deadline_is_late_on_no_day() -> None:
-    story = [seen(OPEN, "2026-06-01 09:00"), seen(CLOSED, "2026-06-11 09:00", after="2026-06-08 09:00")]
+    story = [
+        change_seen(OPEN, "2026-06-01 09:00"),
+        change_seen(CLOSED, "2026-06-11 09:00", after="2026-06-08 09:00"),
+    ]
     days = drawn(row(UK_HOLDCO, story, NINTH, "2026-06-12 12:00"), "2026-06-12")
     assert which(days, "maybe_closed") == [8, 9, 10, 11]
     assert (which(days, "closes"), late(days)) == ([], {})
@@ -139,7 +144,7 @@ def test_a_close_between_two_reads_around_the_deadline_is_late_on_no_day() -> No
 
 def test_closed_when_first_read_may_have_been_on_any_day_before() -> None:
     first_look = (None, utc("2026-06-04 09:00"))
-    story = [seen(CLOSED, "2026-06-04 09:00")]
+    story = [change_seen(CLOSED, "2026-06-04 09:00")]
     days = drawn(row(UK_HOLDCO, story, NINTH, "2026-06-12 12:00", seen_between=first_look), "2026-06-12")
     assert which(days, "maybe_closed") == [1, 2, 3, 4]
     assert which(days, "closes") == []
@@ -151,13 +156,13 @@ def test_after_the_last_reading_nothing_is_known() -> None:
     days = drawn(stale, "2026-06-14")
     assert late(days) == {10: 1, 11: 2}
     assert [number for number, day in days.items() if not day.confirmed and not day.in_future] == [12, 13, 14]
-    closed = [BEGAN, seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00")]
+    closed = [BEGAN, change_seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00")]
     closed_days = drawn(row(UK_HOLDCO, closed, NINTH, "2026-06-11 12:00", fresh=False), "2026-06-14")
     assert which(closed_days, "closed") == [5, 6, 7, 8, 9, 10, 11]
 
 
 def test_a_state_that_is_not_understood_is_known_up_to_the_read_before() -> None:
-    story = [BEGAN, seen(UNKNOWN, "2026-06-12 09:00", after="2026-06-11 09:00")]
+    story = [BEGAN, change_seen(UNKNOWN, "2026-06-12 09:00", after="2026-06-11 09:00")]
     lost = row(
         UK_HOLDCO,
         story,
@@ -169,14 +174,14 @@ def test_a_state_that_is_not_understood_is_known_up_to_the_read_before() -> None
     assert late(days) == {10: 1, 11: 2}
     assert not days[12].confirmed
     never = drawn(
-        row(UK_HOLDCO, [seen(UNKNOWN, "2026-06-01 09:00")], NINTH, "2026-06-14 12:00"), "2026-06-14"
+        row(UK_HOLDCO, [change_seen(UNKNOWN, "2026-06-01 09:00")], NINTH, "2026-06-14 12:00"), "2026-06-14"
     )
     assert not any(day.confirmed for day in never.values())
 
 
 def test_a_cut_off_makes_late_on_the_due_day_itself() -> None:
-    noon = due("2026-06-09", cut_off=time(12))
-    story = [BEGAN, seen(CLOSED, "2026-06-09 16:00", after="2026-06-09 15:00")]
+    noon = deadline_on("2026-06-09", cut_off=time(12))
+    story = [BEGAN, change_seen(CLOSED, "2026-06-09 16:00", after="2026-06-09 15:00")]
     assert late(drawn(row(UK_HOLDCO, story, noon, "2026-06-12 12:00"), "2026-06-12")) == {9: 0}
     assert late(drawn(row(UK_HOLDCO, [BEGAN], noon, "2026-06-09 15:00"), "2026-06-09")) == {9: 0}
     assert late(drawn(row(UK_HOLDCO, [BEGAN], noon, "2026-06-09 10:00"), "2026-06-09")) == {}
@@ -186,7 +191,7 @@ def test_an_expected_day_is_marked_until_the_close() -> None:
     said = CurrentRemarks(expected_on=date(2026, 6, 18))
     entity = row(UK_HOLDCO, [BEGAN], NINTH, "2026-06-12 12:00", remarks=said)
     assert which(drawn(entity, "2026-06-12"), "expected") == [18]
-    closed = [BEGAN, seen(CLOSED, "2026-06-11 16:00", after="2026-06-11 15:00")]
+    closed = [BEGAN, change_seen(CLOSED, "2026-06-11 16:00", after="2026-06-11 15:00")]
     done = row(UK_HOLDCO, closed, NINTH, "2026-06-12 12:00", remarks=said)
     assert which(drawn(done, "2026-06-12"), "expected") == []
 
@@ -220,7 +225,7 @@ def test_the_days_run_from_period_end_over_deadline_and_today() -> None:
 
 
 def test_a_month_long_closed_does_not_reach_today() -> None:
-    story = [BEGAN, seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00")]
+    story = [BEGAN, change_seen(CLOSED, "2026-06-05 16:00", after="2026-06-05 15:00")]
     closed = row(UK_HOLDCO, story, NINTH, "2026-11-12 12:00")
     assert days_to_show([closed], MAY.last, date(2026, 11, 12))[-1] == date(2026, 6, 11)
 

@@ -30,21 +30,21 @@ from tests.closing.core_builders import (
     US_RETAIL_STORY,
     Entity,
     board,
-    due,
+    change_seen,
+    deadline_on,
     row,
-    seen,
     utc,
     worked_example,
 )
 from tests.hypothesis_profiles import examples
 
-NINTH = due("2026-06-09", "Europe/Amsterdam")
+NINTH = deadline_on("2026-06-09", "Europe/Amsterdam")
 
 
 def closed_row(entity: Entity, at: str, due_on: str = "2026-06-09", **other: Any) -> Row:
     before = (utc(at) - timedelta(minutes=15)).isoformat(sep=" ")[:16]
-    story = [seen(OPEN, "2026-06-01 09:00"), seen(CLOSED, at, after=before)]
-    return row(entity, story, due(due_on, entity.zone), "2026-06-20 12:00", **other)
+    story = [change_seen(OPEN, "2026-06-01 09:00"), change_seen(CLOSED, at, after=before)]
+    return row(entity, story, deadline_on(due_on, entity.zone), "2026-06-20 12:00", **other)
 
 
 # --- the worked example
@@ -91,9 +91,10 @@ def test_the_story_told_day_by_day(
 
 
 def test_with_a_single_first_look_the_uk_entities_are_closed_date_unknown() -> None:
-    first_look = [seen(CLOSED, "2026-06-12 12:00")]
+    first_look = [change_seen(CLOSED, "2026-06-12 12:00")]
     rows = [
-        row(entity, first_look, due("2026-06-09"), "2026-06-12 12:00") for entity in (UK_HOLDCO, UK_RETAIL)
+        row(entity, first_look, deadline_on("2026-06-09"), "2026-06-12 12:00")
+        for entity in (UK_HOLDCO, UK_RETAIL)
     ]
     assert {r.standing.level for r in rows} == {Level.CLOSED_DATE_UNKNOWN}
     assert headline(board(*rows)) == "Group closed."
@@ -134,10 +135,10 @@ def test_an_early_group_does_not_hide_a_late_member() -> None:
 def test_a_group_closed_again_after_a_reopening_is_judged_by_its_first_close() -> None:
     story = [
         *UK_RETAIL_STORY,
-        seen(OPEN, "2026-06-12 09:00", after="2026-06-12 08:45"),
-        seen(CLOSED, "2026-06-15 09:00", after="2026-06-15 08:45"),
+        change_seen(OPEN, "2026-06-12 09:00", after="2026-06-12 08:45"),
+        change_seen(CLOSED, "2026-06-15 09:00", after="2026-06-15 08:45"),
     ]
-    again = row(UK_RETAIL, story, due("2026-06-09"), "2026-06-20 12:00")
+    again = row(UK_RETAIL, story, deadline_on("2026-06-09"), "2026-06-20 12:00")
     assert again.standing.level is Level.CLOSED_ON_TIME
     assert headline(board(again)) == (
         "Group closed on 8 June, 1 day early, and again on 15 June after a reopening."
@@ -150,7 +151,7 @@ def test_a_closed_group_without_every_deadline_gives_the_date_alone() -> None:
 
 
 def test_a_group_closed_by_policy_says_so() -> None:
-    deadline = due("2026-06-11", "America/New_York")
+    deadline = deadline_on("2026-06-11", "America/New_York")
     held = row(US_RETAIL, US_RETAIL_STORY, deadline, "2026-06-12 12:00", policy=ON_HOLD_COUNTS)
     assert headline(board(held)) == "Group closed on 10 June, 1 day early (1 on hold counted as closed)."
 
@@ -185,7 +186,7 @@ def test_a_fresh_open_row_is_enough_to_know_that_the_group_is_not_closed() -> No
 
 def test_those_who_are_equally_late_share_the_blame() -> None:
     late = (UK_HOLDCO, UK_RETAIL, EU_DTC)
-    rows = [row(entity, EU_DTC_STORY, due("2026-06-09"), "2026-06-10 12:00") for entity in late]
+    rows = [row(entity, EU_DTC_STORY, deadline_on("2026-06-09"), "2026-06-10 12:00") for entity in late]
     assert headline(board(*rows[:2])).endswith(
         "UK HoldCo and UK Retail Ltd hold the group up, 1 day past their 9 June deadline."
     )
@@ -195,7 +196,9 @@ def test_those_who_are_equally_late_share_the_blame() -> None:
 
 
 def test_late_by_zero_days_after_the_cut_off() -> None:
-    late_today = row(EU_DTC, EU_DTC_STORY, due("2026-06-09", EU_DTC.zone, time(18)), "2026-06-09 17:00")
+    late_today = row(
+        EU_DTC, EU_DTC_STORY, deadline_on("2026-06-09", EU_DTC.zone, time(18)), "2026-06-09 17:00"
+    )
     assert headline(board(late_today)) == (
         "Not closed: 1 of 1 outstanding. EU DTC BV holds the group up, past its 9 June deadline."
     )
@@ -250,7 +253,7 @@ def test_furthest_behind_comes_first() -> None:
 
 def test_furthest_behind_may_be_stale_and_need_not_be_alerting() -> None:
     stale = row(EU_DTC, EU_DTC_STORY, NINTH, "2026-06-12 12:00", fresh=False)
-    late = row(US_RETAIL, US_RETAIL_STORY, due("2026-06-11", US_RETAIL.zone), "2026-06-12 12:00")
+    late = row(US_RETAIL, US_RETAIL_STORY, deadline_on("2026-06-11", US_RETAIL.zone), "2026-06-12 12:00")
     assert furthest_behind([late, stale]) is stale
     assert furthest_behind([closed_row(UK_HOLDCO, "2026-06-12 12:00")]) is None
 

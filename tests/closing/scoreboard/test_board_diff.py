@@ -31,9 +31,9 @@ from tests.closing.core_builders import (
     US_RETAIL,
     Entity,
     board,
-    due,
+    change_seen,
+    deadline_on,
     row,
-    seen,
     utc,
     worked_example,
 )
@@ -43,7 +43,7 @@ THEN, NOW = "2026-06-09 12:00", "2026-06-16 12:00"
 
 def told(entity: Entity, story: list[ObservedChange], as_of: str, **other: Any) -> Row:
     """The row at a moment, with what had been seen by then."""
-    by = other.pop("deadline", due("2026-06-09", entity.zone))
+    by = other.pop("deadline", deadline_on("2026-06-09", entity.zone))
     known = [change for change in story if change.seen_at <= utc(as_of)]
     since = next((change for change in reversed(known) if change.state is not UNKNOWN), None)
     spell = {"seen_between": (since.previous_read_at, since.seen_at)} if since else {"span": None}
@@ -68,7 +68,7 @@ def between(
     return [(each.kind, each.words) for each in found.items]
 
 
-FIRST = seen(OPEN, "2026-06-01 09:00")
+FIRST = change_seen(OPEN, "2026-06-01 09:00")
 
 
 # --- the story of the worked example
@@ -100,7 +100,7 @@ def test_what_cannot_be_confirmed_is_never_told_as_unchanged() -> None:
 
 
 def test_what_is_only_stale_now_has_not_changed() -> None:
-    closed = [FIRST, seen(CLOSED, "2026-06-05 18:00", after="2026-06-05 12:00")]
+    closed = [FIRST, change_seen(CLOSED, "2026-06-05 18:00", after="2026-06-05 12:00")]
     read_at = utc("2026-06-15 09:12")
     then, now = told(EU_DTC, closed, THEN), told(EU_DTC, closed, NOW, fresh=False, read_at=read_at)
     found = diff_boards(board(then, as_of=THEN), board(now, as_of=NOW))
@@ -127,9 +127,9 @@ def test_a_month_is_compared_with_itself_only() -> None:
 
 
 def test_closed_late_reopened_and_closed_again() -> None:
-    closed = seen(CLOSED, "2026-06-11 12:00", after="2026-06-11 11:00")
-    opened = seen(OPEN, "2026-06-12 12:00", after="2026-06-12 11:00")
-    again = seen(CLOSED, "2026-06-15 12:00", after="2026-06-15 11:00")
+    closed = change_seen(CLOSED, "2026-06-11 12:00", after="2026-06-11 11:00")
+    opened = change_seen(OPEN, "2026-06-12 12:00", after="2026-06-12 11:00")
+    again = change_seen(CLOSED, "2026-06-15 12:00", after="2026-06-15 11:00")
     assert between([FIRST, closed]) == [(ChangeKind.CLOSED, "closed on 11 June, 2 days late")]
     assert between([FIRST, closed, opened]) == [
         (ChangeKind.REOPENED, "closed and reopened in between, open now"),
@@ -144,7 +144,7 @@ def test_closed_late_reopened_and_closed_again() -> None:
         (ChangeKind.CLOSED_AGAIN, "reopened, and closed again on 15 June")
     ]
     # Open both times, though it had been closed and reopened before and went on hold for an hour in between.
-    spell = [seen(ON_HOLD, "2026-06-13 12:00"), seen(OPEN, "2026-06-13 13:00")]
+    spell = [change_seen(ON_HOLD, "2026-06-13 12:00"), change_seen(OPEN, "2026-06-13 13:00")]
     reopened = [FIRST, closed, opened, *spell]
     assert between(reopened, moments=("2026-06-12 18:00", "2026-06-13 18:00")) == [
         (ChangeKind.OPENED, "open again, it had changed in between")
@@ -152,15 +152,15 @@ def test_closed_late_reopened_and_closed_again() -> None:
 
 
 def test_a_close_between_two_reads_on_both_sides_of_the_deadline() -> None:
-    closed = seen(CLOSED, "2026-06-11 12:00", after="2026-06-08 12:00")
+    closed = change_seen(CLOSED, "2026-06-11 12:00", after="2026-06-08 12:00")
     assert between([FIRST, closed], moments=("2026-06-08 12:00", NOW)) == [
         (ChangeKind.CLOSED, "closed between 8 June and 11 June")
     ]
 
 
 def test_a_close_after_the_cut_off_of_its_day() -> None:
-    at_noon = replace(due("2026-06-09", EU_DTC.zone), cut_off=utc("2026-06-09 12:00").time())
-    closed = seen(CLOSED, "2026-06-09 16:00", after="2026-06-09 15:00")
+    at_noon = replace(deadline_on("2026-06-09", EU_DTC.zone), cut_off=utc("2026-06-09 12:00").time())
+    closed = change_seen(CLOSED, "2026-06-09 16:00", after="2026-06-09 15:00")
     moments = ("2026-06-09 08:00", "2026-06-09 18:00")
     assert between([FIRST, closed], moments=moments, deadline=at_noon) == [
         (ChangeKind.CLOSED, "closed on 9 June, after the cut-off")
@@ -171,19 +171,19 @@ def test_a_close_after_the_cut_off_of_its_day() -> None:
 
 
 def test_a_window_that_had_not_reached_a_new_period_was_no_close() -> None:
-    before = seen(CLOSED, "2026-05-02 12:00")
-    reached = seen(OPEN, "2026-05-20 12:00", after="2026-05-20 11:00")
+    before = change_seen(CLOSED, "2026-05-02 12:00")
+    reached = change_seen(OPEN, "2026-05-20 12:00", after="2026-05-20 11:00")
     assert between([before, reached], moments=("2026-05-10 12:00", "2026-05-21 12:00")) == [
         (ChangeKind.OPENED, "open, it was closed")
     ]
 
 
 def test_on_hold_that_counts_as_closed_says_so() -> None:
-    held = seen(ON_HOLD, "2026-06-09 16:00", after="2026-06-09 15:00")
+    held = change_seen(ON_HOLD, "2026-06-09 16:00", after="2026-06-09 15:00")
     assert between([FIRST, held], policy=ON_HOLD_COUNTS) == [
         (ChangeKind.CLOSED, "on hold, which counts as closed, on 9 June, on time")
     ]
-    closed = seen(CLOSED, "2026-06-12 16:00", after="2026-06-12 15:00")
+    closed = change_seen(CLOSED, "2026-06-12 16:00", after="2026-06-12 15:00")
     later = ("2026-06-10 12:00", NOW)
     assert between([FIRST, held, closed], moments=later, policy=ON_HOLD_COUNTS) == [
         (ChangeKind.CLOSED, "closed, it was on hold")
@@ -191,7 +191,7 @@ def test_on_hold_that_counts_as_closed_says_so() -> None:
 
 
 def test_a_policy_that_changes_what_counts() -> None:
-    held = seen(ON_HOLD, "2026-06-05 16:00", after="2026-06-05 15:00")
+    held = change_seen(ON_HOLD, "2026-06-05 16:00", after="2026-06-05 15:00")
     assert between([FIRST, held], then={"policy": DEFAULT}, now={"policy": ON_HOLD_COUNTS}) == [
         (ChangeKind.POLICY, "on hold, which counts as closed by policy")
     ]
@@ -202,7 +202,7 @@ def test_a_policy_that_changes_what_counts() -> None:
 
 
 def test_another_deadline() -> None:
-    later = due("2026-06-19", EU_DTC.zone)
+    later = deadline_on("2026-06-19", EU_DTC.zone)
     moved = [(ChangeKind.DEADLINE, "deadline Fri 19 June, it was Tue 9 June")]
     assert between([FIRST], now={"deadline": later}) == moved
     assert between([FIRST], now={"deadline": later}, moments=("2026-06-12 12:00", NOW)) == [
@@ -217,9 +217,9 @@ def test_another_deadline() -> None:
         (ChangeKind.DEADLINE, "deadline set: Tue 9 June"),
     ]
     assert between([FIRST], now={"deadline": None}) == [(ChangeKind.DEADLINE, "no deadline any more")]
-    worded = replace(due("2026-06-09", EU_DTC.zone), explanation="in other words")
+    worded = replace(deadline_on("2026-06-09", EU_DTC.zone), explanation="in other words")
     assert not between([FIRST], now={"deadline": worded}, moments=(THEN, "2026-06-09 13:00"))
-    there = due("2026-06-19", "Europe/London")
+    there = deadline_on("2026-06-19", "Europe/London")
     assert between([FIRST], then={"deadline": later}, now={"deadline": there}) == [
         (ChangeKind.DEADLINE, "deadline Fri 19 June in London, it was Fri 19 June in Amsterdam")
     ]
@@ -230,33 +230,33 @@ def test_another_period_of_the_month_brings_its_own_deadline() -> None:
     assert not between(
         [FIRST],
         then={"period_id": 1},
-        now={"period_id": 2, "deadline": due("2026-06-19"), "seen_between": (None, utc(THEN))},
+        now={"period_id": 2, "deadline": deadline_on("2026-06-19"), "seen_between": (None, utc(THEN))},
     )
 
 
 def test_not_known_any_more_is_neither_open_nor_closed() -> None:
-    lost = seen(UNKNOWN, "2026-06-10 12:00", after="2026-06-10 11:00")
+    lost = change_seen(UNKNOWN, "2026-06-10 12:00", after="2026-06-10 11:00")
     assert between([FIRST, lost]) == [
         (ChangeKind.LATE, "1 day late when last read"),
         (ChangeKind.UNKNOWN, "not known any more, not closed when last known"),
     ]
-    closed = seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
+    closed = change_seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
     assert between([FIRST, closed, lost]) == [
         (ChangeKind.UNKNOWN, "not known any more, closed when last known")
     ]  # not "1 closed": nobody knows whether it still is
 
 
 def test_known_again() -> None:
-    lost = seen(UNKNOWN, "2026-06-08 12:00", after="2026-06-08 11:00")
-    back = seen(OPEN, "2026-06-10 12:00", after="2026-06-10 11:00")
+    lost = change_seen(UNKNOWN, "2026-06-08 12:00", after="2026-06-08 11:00")
+    back = change_seen(OPEN, "2026-06-10 12:00", after="2026-06-10 11:00")
     assert (ChangeKind.KNOWN, "known again: open") in between([FIRST, lost, back])
-    closed = seen(CLOSED, "2026-06-10 12:00", after="2026-06-10 11:00")
+    closed = change_seen(CLOSED, "2026-06-10 12:00", after="2026-06-10 11:00")
     # Somewhere in the dark spell, hence between the reads around it.
     assert between([FIRST, lost, closed]) == [(ChangeKind.CLOSED, "closed between 8 June and 10 June")]
-    was_closed = seen(CLOSED, "2026-06-05 12:00", after="2026-06-05 11:00")
+    was_closed = change_seen(CLOSED, "2026-06-05 12:00", after="2026-06-05 11:00")
     assert between([FIRST, was_closed, lost, back])[0] == (ChangeKind.REOPENED, "reopened, open now")
     assert between([FIRST, was_closed, lost, closed]) == [(ChangeKind.KNOWN, "known again: closed")]
-    again = seen(CLOSED, "2026-06-11 12:00", after="2026-06-11 11:00")
+    again = change_seen(CLOSED, "2026-06-11 12:00", after="2026-06-11 11:00")
     assert between([FIRST, was_closed, lost, back, again]) == [
         (ChangeKind.CLOSED_AGAIN, "reopened, and closed again on 11 June")
     ]
@@ -264,15 +264,15 @@ def test_known_again() -> None:
 
 def test_what_was_closed_at_our_first_look_has_not_closed_since() -> None:
     moments = ("2026-06-01 08:00", NOW)
-    assert between([seen(CLOSED, "2026-06-09 18:00")], moments=moments) == [
+    assert between([change_seen(CLOSED, "2026-06-09 18:00")], moments=moments) == [
         (ChangeKind.KNOWN, "known now: closed")
     ]
-    closed = seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
+    closed = change_seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
     assert between([FIRST, closed], moments=moments) == [(ChangeKind.CLOSED, "closed on 9 June, on time")]
 
 
 def test_late_at_our_first_look_is_late_since_only_if_it_was_not_due_then() -> None:
-    looked = seen(OPEN, "2026-06-12 09:00")
+    looked = change_seen(OPEN, "2026-06-12 09:00")
     assert between([looked], moments=("2026-06-08 08:00", NOW)) == [
         (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
         (ChangeKind.KNOWN, "known now: open"),

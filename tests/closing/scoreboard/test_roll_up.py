@@ -23,17 +23,17 @@ from tests.closing.core_builders import (
     US_RETAIL,
     Entity,
     board,
-    due,
+    deadline_on,
     row,
     utc,
     worked_example,
 )
 
-TEMPLATE = row(EU_DTC, EU_DTC_STORY, due("2026-06-09", "Europe/Amsterdam"), "2026-06-12 12:00")
+TEMPLATE = row(EU_DTC, EU_DTC_STORY, deadline_on("2026-06-09", "Europe/Amsterdam"), "2026-06-12 12:00")
 
 
 def closed_row(entity: Entity) -> Row:
-    return row(entity, UK_HOLDCO_STORY, due("2026-06-09", entity.zone), "2026-06-12 12:00")
+    return row(entity, UK_HOLDCO_STORY, deadline_on("2026-06-09", entity.zone), "2026-06-12 12:00")
 
 
 def test_each_group_answers_for_what_stands_below_it() -> None:
@@ -127,7 +127,7 @@ def test_the_digest_tells_when_an_old_reading_was_made() -> None:
         {"because": "another reason"},
         {"fresh": False},
         {"counts_as_closed": True},
-        {"deadline": due("2026-06-10", "Europe/Amsterdam")},
+        {"deadline": deadline_on("2026-06-10", "Europe/Amsterdam")},
         {"deadline": None},
         {"standing": replace(TEMPLATE.standing, days_late=4)},
         {"standing": replace(TEMPLATE.standing, reopened=True)},

@@ -15,26 +15,37 @@ from closing.facts.readings import GapReason, ReadResult
 from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
-from tests.connectors.simulator_sources import CAST, IBERICA, MAY, SPRING, gap, gaps, of, seen, source, wanted
+from tests.connectors.simulator_sources import (
+    COMPANIES,
+    IBERICA,
+    MAY,
+    SPRING,
+    companies_read,
+    company_refs,
+    gap,
+    gaps,
+    readings_of,
+    source,
+)
 
 YEARS = DateSpan(date(2024, 1, 1), date(2027, 12, 31))
 
 
 def facts(harvest: ReadResult, erp_id: str, place: int = 0) -> PostingWindowFacts:
-    told = of(harvest, erp_id)[place].facts
+    told = readings_of(harvest, erp_id)[place].facts
     assert isinstance(told, PostingWindowFacts)
     return told
 
 
 def test_the_posting_range_of_the_worked_example(sim: Running) -> None:
     sim.set_clock("2026-06-08T12:00:00Z")
-    before = source("business_central", sim.url).read(wanted("business_central"), MAY)
+    before = source("business_central", sim.url).read(company_refs("business_central"), MAY)
     assert facts(before, "Ibérica SL").allowed_from == date(2026, 5, 1)
     sim.set_clock("2026-06-12T12:00:00Z")
-    harvest = source("business_central", sim.url).read(wanted("business_central"), MAY)
+    harvest = source("business_central", sim.url).read(company_refs("business_central"), MAY)
     assert facts(harvest, "Ibérica SL") == PostingWindowFacts(date(2026, 6, 1), None)
     assert facts(harvest, "Ireland Operations") == PostingWindowFacts(None, None)
-    [may] = of(harvest, "Ibérica SL")
+    [may] = readings_of(harvest, "Ibérica SL")
     assert (may.erp_key, may.name, may.year, may.span) == ("2026-05-01", "May", "2026", MAY)
     assert may.erp_changed_at == datetime(2026, 6, 8, 16, 41, tzinfo=UTC)
 
@@ -42,7 +53,7 @@ def test_the_posting_range_of_the_worked_example(sim: Running) -> None:
 def test_a_company_is_found_by_its_id_and_by_its_name_and_pinned_by_its_id(sim: Running) -> None:
     for asked in (IBERICA, IBERICA.upper(), "ibérica sl"):
         harvest = source("business_central", sim.url).read([CompanyRef(asked, IBERICA.upper())], MAY)
-        assert seen(harvest) == {asked}
+        assert companies_read(harvest) == {asked}
     assert {one.name: one.identity for one in harvest.companies}["Ibérica SL"] == IBERICA
 
 
@@ -57,7 +68,7 @@ def test_a_closed_year_is_told_as_flags_and_nothing_is_concluded(sim: Running) -
 
 
 def test_each_period_ends_the_day_before_the_next_and_the_last_one_is_assumed(sim: Running) -> None:
-    readings = of(
+    readings = readings_of(
         source("business_central", sim.url).read([CompanyRef("Ireland Operations")], YEARS),
         "Ireland Operations",
     )
@@ -70,10 +81,11 @@ def test_each_period_ends_the_day_before_the_next_and_the_last_one_is_assumed(si
 
 
 def test_a_page_of_periods_never_ends_the_knowledge_of_the_next_start(sim: Running) -> None:
-    whole = source("business_central", sim.url).read(wanted("business_central"), MAY)
+    whole = source("business_central", sim.url).read(company_refs("business_central"), MAY)
     sim.set_profile(bc_page_size=1)
     assert (
-        source("business_central", sim.url).read(wanted("business_central"), MAY).readings == whole.readings
+        source("business_central", sim.url).read(company_refs("business_central"), MAY).readings
+        == whole.readings
     )
 
 
@@ -90,26 +102,30 @@ def test_a_page_of_periods_never_ends_the_knowledge_of_the_next_start(sim: Runni
     ],
 )
 def test_no_answer_to_an_open_question_changes_a_reading(switches: dict[str, str], sim: Running) -> None:
-    usual = source("business_central", sim.url).read(wanted("business_central"), SPRING).readings
+    usual = source("business_central", sim.url).read(company_refs("business_central"), SPRING).readings
     sim.set_profile(**switches)
-    assert source("business_central", sim.url).read(wanted("business_central"), SPRING).readings == usual
+    assert (
+        source("business_central", sim.url).read(company_refs("business_central"), SPRING).readings == usual
+    )
 
 
 def test_the_real_limits_of_five_at_once_are_never_met(sim: Running) -> None:
     sim.set_profile(bc_concurrent=3, bc_queue=0)
     sim.set_latency(5)
-    assert source("business_central", sim.url).read(wanted("business_central"), MAY).gaps == ()
+    assert source("business_central", sim.url).read(company_refs("business_central"), MAY).gaps == ()
     assert {entry["status"] for entry in sim.requests("/companies")} == {200}
 
 
 def test_an_environment_must_be_named(sim: Running) -> None:
     with pytest.raises(AccessRefused, match="names no Business Central environment"):
-        source("business_central", sim.url, environment="").read(wanted("business_central"), MAY)
+        source("business_central", sim.url, environment="").read(company_refs("business_central"), MAY)
 
 
 def test_another_environment_of_the_tenant_is_another_place(sim: Running) -> None:
-    harvest = source("business_central", sim.url, environment="Sandbox").read(wanted("business_central"), MAY)
-    assert seen(harvest) == set(CAST["business_central"])
+    harvest = source("business_central", sim.url, environment="Sandbox").read(
+        company_refs("business_central"), MAY
+    )
+    assert companies_read(harvest) == set(COMPANIES["business_central"])
     assert all("/Sandbox/" in entry["path"] for entry in sim.requests("/companies"))
 
 
@@ -169,6 +185,6 @@ def test_a_span_of_long_ago_is_asked_for_in_dates_that_the_erp_knows(odd: Runnin
 
 def test_a_period_that_begins_after_all_times_is_a_bad_row(sim: Running) -> None:
     sim.fault("wrong_type", field="startingDate", value="9999-12-31", company="ESIB")
-    assert gaps(source("business_central", sim.url).read(wanted("business_central"), MAY)) == {
+    assert gaps(source("business_central", sim.url).read(company_refs("business_central"), MAY)) == {
         "Ibérica SL": GapReason.BAD_ROW
     }

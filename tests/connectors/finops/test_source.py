@@ -14,14 +14,24 @@ from closing.facts.readings import GapReason, PeriodReading, PeriodType
 from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
-from tests.connectors.simulator_sources import CAST, MAY, SPRING, gap, of, seen, source, wanted
+from tests.connectors.simulator_sources import (
+    COMPANIES,
+    MAY,
+    SPRING,
+    companies_read,
+    company_refs,
+    gap,
+    readings_of,
+    source,
+)
 
-NAMES = CAST["finops"]
+NAMES = COMPANIES["finops"]
 
 
 def read(sim: Running, span: DateSpan = MAY) -> dict[str, PeriodReading]:
     return {
-        reading.erp_id: reading for reading in source("finops", sim.url).read(wanted("finops"), span).readings
+        reading.erp_id: reading
+        for reading in source("finops", sim.url).read(company_refs("finops"), span).readings
     }
 
 
@@ -95,9 +105,9 @@ def test_module_access_travels_with_its_user_groups(sim: Running) -> None:
     ],
 )
 def test_no_answer_to_an_open_question_changes_a_reading(switches: dict[str, str], sim: Running) -> None:
-    usual = source("finops", sim.url).read(wanted("finops"), SPRING).readings
+    usual = source("finops", sim.url).read(company_refs("finops"), SPRING).readings
     sim.set_profile(**switches)
-    assert source("finops", sim.url).read(wanted("finops"), SPRING).readings == usual
+    assert source("finops", sim.url).read(company_refs("finops"), SPRING).readings == usual
 
 
 def test_older_versions_without_landed_cost_and_with_blank_levels_are_read_as_they_are(sim: Running) -> None:
@@ -128,7 +138,7 @@ def test_few_companies_of_many_are_asked_for_by_name_and_year(sim: Running) -> N
         for switches in ({}, {"entity_id_case": "upper", "finops_texts": "exact"}):
             fleet.set_profile(**switches)
             harvest = source("finops", fleet.url).read([CompanyRef("e00007"), CompanyRef("E00400")], MAY)
-            assert seen(harvest) == {"e00007", "E00400"}
+            assert companies_read(harvest) == {"e00007", "E00400"}
             assert harvest.gaps == ()
         assert harvest.rows < 1_100  # two lists of 500 companies, and of the status only what was asked for
         [status, *_] = fleet.requests("LedgerFiscalPeriods")
@@ -153,7 +163,9 @@ def test_a_span_outside_every_calendar_asks_for_no_status_and_is_a_gap(sim: Runn
 
 
 def test_equal_rows_share_one_value(sim: Running) -> None:
-    harvest = source("finops", sim.url).read(wanted("finops"), DateSpan(date(2026, 1, 1), date(2026, 4, 30)))
+    harvest = source("finops", sim.url).read(
+        company_refs("finops"), DateSpan(date(2026, 1, 1), date(2026, 4, 30))
+    )
     assert len({id(one.facts) for one in harvest.readings}) == 1
     assert len(harvest.readings) >= 16
 
@@ -179,8 +191,8 @@ def test_calendars_of_other_shapes_and_names_with_marks(tmp_path: Path) -> None:
         harvest = source("finops", erp.url).read(
             [CompanyRef("UKHC"), CompanyRef("NLDT"), CompanyRef("USRT")], SPRING
         )
-    assert {one.erp_key for one in of(harvest, "NLDT")} >= {"O'Brien & Söhne|2026|Period 5"}
-    weeks = {(one.span.last - one.span.first).days + 1 for one in of(harvest, "UKHC")}
+    assert {one.erp_key for one in readings_of(harvest, "NLDT")} >= {"O'Brien & Söhne|2026|Period 5"}
+    weeks = {(one.span.last - one.span.first).days + 1 for one in readings_of(harvest, "UKHC")}
     assert weeks <= {28, 35}
     assert gap(harvest).erp_id == "USRT"
     assert gap(harvest).reason is GapReason.EMPTY

@@ -38,7 +38,7 @@ from periods.board_cache.change_feed import changes_since
 from periods.models import News
 from periods.snapshot.take import take_snapshot
 from tests.builders import CLOSED, MAY, OPEN
-from tests.periods.events import APRIL, FACTS, GROUPS, World, own_copy
+from tests.periods.events import APRIL, FACTS, GROUPS, ChangingGroup, own_copy
 
 LONDON = Reader.in_zone("Europe/London")
 CODES = ("UKHC", "UKRT", "USRT", "NLDT", "UKWS", "IEOP", "DEVT", "FRSA")
@@ -48,25 +48,30 @@ names = some(("Alpha Ltd", "Omega BV", "Ümlaut & Söhne", "<b>Bold</b>"))
 PASS = some((1, 30, 300, 901, 3600, 6 * 3600, 13 * 3600, 26 * 3600, 5 * 24 * 3600))
 
 
-def told_by(keeper: BoardCache, month: date, world: World, ids: frozenset[int] | None) -> VisibleBoard:
+def told_by(
+    keeper: BoardCache, month: date, world: ChangingGroup, ids: frozenset[int] | None
+) -> VisibleBoard:
     """What a door does: hear what is new, then ask for the board."""
     keeper.apply_changes(*changes_since(keeper.snapshot_token))
     return keeper.board(month, world.now).visible_board(ids)
 
 
-def made_anew(month: date, world: World, ids: frozenset[int] | None) -> Scoreboard:
+def made_anew(month: date, world: ChangingGroup, ids: frozenset[int] | None) -> Scoreboard:
     everybody = LegalEntity.objects.all()
     track = track_record_length(everybody.count())
     some_of_them = everybody if ids is None else everybody.filter(pk__in=ids)
     return take_snapshot(some_of_them, month, world.now, track=track)
 
 
-def rows_as_shown(board: Scoreboard, world: World, kept: CachedBoard | None = None) -> str:
+def rows_as_shown(board: Scoreboard, world: ChangingGroup, kept: CachedBoard | None = None) -> str:
     return BoardScreen(with_as_of(board, world.now), BoardQuery(), LONDON, kept).rows(Folds())
 
 
 def assert_the_same(
-    keeper: BoardCache, world: World, ids: frozenset[int] | None = None, months: Sequence[date] = (MAY, APRIL)
+    keeper: BoardCache,
+    world: ChangingGroup,
+    ids: frozenset[int] | None = None,
+    months: Sequence[date] = (MAY, APRIL),
 ) -> None:
     for month in months:
         scope, anew = told_by(keeper, month, world, ids), made_anew(month, world, ids)
@@ -90,7 +95,7 @@ class KeptBoards(RuleBasedStateMachine):
     def begin(self) -> None:
         self.copy = own_copy(self.template)
         self.copy.__enter__()
-        self.world = World()
+        self.world = ChangingGroup()
         self.awake, self.sleepy = BoardCache(), BoardCache()
         self.ids = frozenset(
             LegalEntity.objects.filter(code__in=["UKHC", "NLDT", "DEVT"]).values_list("pk", flat=True)
@@ -247,17 +252,17 @@ class KeptBoards(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[ChangingGroup]:
     with django_db_blocker.unblock(), own_copy(migrated_database):
-        yield World()
+        yield ChangingGroup()
 
 
-def row_of(keeper: BoardCache, code: str, world: World) -> Row:
+def row_of(keeper: BoardCache, code: str, world: ChangingGroup) -> Row:
     scope = told_by(keeper, MAY, world, None)
     return next(row for row in scope.board.rows if row.code == code)
 
 
-def test_two_who_begin_at_once_miss_nothing_of_what_comes_between(world: World) -> None:
+def test_two_who_begin_at_once_miss_nothing_of_what_comes_between(world: ChangingGroup) -> None:
     """Both ask while nothing is kept; the slower one's snapshot has seen a change of which nobody was told."""
     keeper = BoardCache()
     slow = keeper.snapshot_token
@@ -268,7 +273,7 @@ def test_two_who_begin_at_once_miss_nothing_of_what_comes_between(world: World) 
     assert row_of(keeper, "NLDT", world).name == "Changed between"
 
 
-def test_who_was_slower_takes_nothing_back(world: World) -> None:
+def test_who_was_slower_takes_nothing_back(world: ChangingGroup) -> None:
     keeper = BoardCache()
     assert_the_same(keeper, world)
     slow = changes_since(keeper.snapshot_token)
@@ -281,7 +286,7 @@ def test_who_was_slower_takes_nothing_back(world: World) -> None:
 
 @pytest.mark.parametrize("ahead", [0.5, 3, 59])
 def test_what_a_worker_whose_clock_is_ahead_has_read_is_shown_when_our_clock_is_there(
-    ahead: float, world: World
+    ahead: float, world: ChangingGroup
 ) -> None:
     keeper = BoardCache()
     assert_the_same(keeper, world)
@@ -294,7 +299,7 @@ def test_what_a_worker_whose_clock_is_ahead_has_read_is_shown_when_our_clock_is_
     assert row_of(keeper, "NLDT", world).state is PeriodState.CLOSED
 
 
-def test_remarks_and_policies_may_be_dated_ahead_too(world: World) -> None:
+def test_remarks_and_policies_may_be_dated_ahead_too(world: ChangingGroup) -> None:
     keeper = BoardCache()
     here = world.now
     assert_the_same(keeper, world)
@@ -310,7 +315,7 @@ def test_remarks_and_policies_may_be_dated_ahead_too(world: World) -> None:
     assert row_of(keeper, "NLDT", world).remarks.notes == 1
 
 
-def test_a_company_that_comes_back_is_shown_as_it_is_now(world: World) -> None:
+def test_a_company_that_comes_back_is_shown_as_it_is_now(world: ChangingGroup) -> None:
     """It is gone while the board is made anew for another reason; what was made of its row is not shown again."""
     keeper = BoardCache()
     assert_the_same(keeper, world)
@@ -323,7 +328,7 @@ def test_a_company_that_comes_back_is_shown_as_it_is_now(world: World) -> None:
     assert_the_same(keeper, world)
 
 
-def test_whoever_said_something_is_named_as_they_are_called_now(world: World) -> None:
+def test_whoever_said_something_is_named_as_they_are_called_now(world: ChangingGroup) -> None:
     keeper = BoardCache()
     world.pass_time(3 * 24 * 3600)
     world.read({})
@@ -336,7 +341,7 @@ def test_whoever_said_something_is_named_as_they_are_called_now(world: World) ->
     assert_the_same(keeper, world)
 
 
-def test_warnings_come_in_the_order_of_a_board_made_at_once(world: World) -> None:
+def test_warnings_come_in_the_order_of_a_board_made_at_once(world: ChangingGroup) -> None:
     """Two processes that heard of the same in another order agree on what it says."""
     keeper = BoardCache()
     for code in ("UKHC", "DEVT", "NLDT"):
@@ -353,7 +358,7 @@ def test_warnings_come_in_the_order_of_a_board_made_at_once(world: World) -> Non
 
 
 def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: ChangingGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was heard when the reading failed is not taken for seen."""
     keeper = BoardCache()
@@ -372,7 +377,7 @@ def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
     assert row_of(keeper, "NLDT", world).state is PeriodState.CLOSED
 
 
-def test_a_month_that_was_put_away_comes_back_right(world: World) -> None:
+def test_a_month_that_was_put_away_comes_back_right(world: ChangingGroup) -> None:
     keeper = BoardCache()
     assert_the_same(keeper, world)
     for month in range(1, 5):
@@ -383,7 +388,7 @@ def test_a_month_that_was_put_away_comes_back_right(world: World) -> None:
 
 
 def test_a_process_that_heard_nothing_for_hours_looks_up_access_anew(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: ChangingGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """News is deleted after a day: who was idle for longer must not show by an access of before."""
     keeper, idle = BoardCache(), [0.0]
@@ -400,7 +405,7 @@ def test_a_process_that_heard_nothing_for_hours_looks_up_access_anew(
     assert "Moved while nobody listened" in [row.name for row in rows]
 
 
-def test_a_board_that_nobody_looked_at_for_hours_is_made_anew(world: World) -> None:
+def test_a_board_that_nobody_looked_at_for_hours_is_made_anew(world: ChangingGroup) -> None:
     keeper = BoardCache()
     before = told_by(keeper, MAY, world, None).cached_board
     world.pass_time(7 * 3600)
@@ -409,7 +414,7 @@ def test_a_board_that_nobody_looked_at_for_hours_is_made_anew(world: World) -> N
     assert_the_same(keeper, world)
 
 
-def test_nothing_new_costs_one_statement_and_keeps_the_very_board(world: World) -> None:
+def test_nothing_new_costs_one_statement_and_keeps_the_very_board(world: ChangingGroup) -> None:
     keeper = BoardCache()
     before = told_by(keeper, MAY, world, None)
     world.pass_time(30)
@@ -419,7 +424,7 @@ def test_nothing_new_costs_one_statement_and_keeps_the_very_board(world: World) 
     assert after is before
 
 
-def test_news_that_change_nothing_on_the_board_are_no_new_board(world: World) -> None:
+def test_news_that_change_nothing_on_the_board_are_no_new_board(world: ChangingGroup) -> None:
     keeper = BoardCache()
     before = told_by(keeper, MAY, world, None)
     world.rename_entity("UKHC", "UK HoldCo")

@@ -29,17 +29,17 @@ from periods.models import DeadlinePolicy, PolicyVersion
 from periods.snapshot.take import take_snapshot
 from tests.builders import MAY
 from tests.periods.board_cache.test_cache import assert_the_same, told_by
-from tests.periods.events import APRIL, World, own_copy
+from tests.periods.events import APRIL, ChangingGroup, own_copy
 from tests.threads import PATIENCE, at_once, eager_threads, own_connections
 
 T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[ChangingGroup]:
     """One for all tests here: each keeps boards of its own, and compares them with what the tables say."""
     with django_db_blocker.unblock(), own_copy(migrated_database):
-        yield World()
+        yield ChangingGroup()
 
 
 class Held:
@@ -84,11 +84,11 @@ def held_back(month: date) -> Iterator[Held]:
             held.go_on.set()
 
 
-def named(kept: CachedBoard, world: World, code: str) -> str:
+def named(kept: CachedBoard, world: ChangingGroup, code: str) -> str:
     return kept.rows[world.group.entities[code].pk].name
 
 
-def test_who_reads_one_month_waits_for_no_other(world: World) -> None:
+def test_who_reads_one_month_waits_for_no_other(world: ChangingGroup) -> None:
     keeper = BoardCache()
     told_by(keeper, MAY, world, None)
     with held_back(APRIL) as held:
@@ -104,7 +104,7 @@ def test_who_reads_one_month_waits_for_no_other(world: World) -> None:
     assert_the_same(keeper, world)
 
 
-def test_news_heard_while_a_month_is_first_read_is_applied_to_it(world: World) -> None:
+def test_news_heard_while_a_month_is_first_read_is_applied_to_it(world: ChangingGroup) -> None:
     """Somebody who wants the same month waits, and sees what they have written."""
     keeper = BoardCache()
     with held_back(APRIL) as held:
@@ -119,18 +119,18 @@ def test_news_heard_while_a_month_is_first_read_is_applied_to_it(world: World) -
     assert_the_same(keeper, world)
 
 
-def _forget(keeper: BoardCache, world: World) -> None:
+def _forget(keeper: BoardCache, world: ChangingGroup) -> None:
     keeper.clear()
 
 
-def _read_other_months(keeper: BoardCache, world: World) -> None:
+def _read_other_months(keeper: BoardCache, world: ChangingGroup) -> None:
     for month in range(1, MAX_CACHED_MONTHS + 1):
         keeper.board(date(2025, month, 1), world.now)
 
 
 @pytest.mark.parametrize("put_away", [_forget, _read_other_months])
 def test_a_month_put_away_while_it_is_read_is_not_kept(
-    put_away: Callable[[BoardCache, World], None], world: World
+    put_away: Callable[[BoardCache, ChangingGroup], None], world: ChangingGroup
 ) -> None:
     """It no longer collects news, so what was read may be old; who read it has heard of nothing newer."""
     keeper = BoardCache()
@@ -147,7 +147,7 @@ def test_a_month_put_away_while_it_is_read_is_not_kept(
 
 
 def test_a_read_that_fails_costs_no_other_month_its_board(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: ChangingGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = BoardCache()
     assert_the_same(keeper, world)
@@ -166,7 +166,7 @@ def test_a_read_that_fails_costs_no_other_month_its_board(
     assert_the_same(keeper, world)
 
 
-def test_who_asked_when_nothing_was_kept_sees_their_own_writes(world: World) -> None:
+def test_who_asked_when_nothing_was_kept_sees_their_own_writes(world: ChangingGroup) -> None:
     """Another thread keeps boards between the question and the answer, which tells of no news."""
     keeper = BoardCache()
     nothing = keeper.snapshot_token
@@ -176,7 +176,7 @@ def test_who_asked_when_nothing_was_kept_sees_their_own_writes(world: World) -> 
     assert named(keeper.board(MAY, world.now), world, "DEVT") == "Written by the slower one"
 
 
-def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(world: World) -> None:
+def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(world: ChangingGroup) -> None:
     keeper, entity = BoardCache(), world.group.entities["FRSA"]
     keeper.apply_changes(*changes_since(keeper.snapshot_token))
 
@@ -193,7 +193,7 @@ def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(world: Worl
     assert entity.pk in keeper.visible_entities("UK", look_up)
 
 
-def test_an_access_looked_up_while_all_is_forgotten_is_not_kept(world: World) -> None:
+def test_an_access_looked_up_while_all_is_forgotten_is_not_kept(world: ChangingGroup) -> None:
     keeper = BoardCache()
     keeper.apply_changes(*changes_since(keeper.snapshot_token))
 
@@ -209,7 +209,7 @@ def test_an_access_looked_up_while_all_is_forgotten_is_not_kept(world: World) ->
     assert keeper.visible_entities("UK", lambda: [4]) == {4}
 
 
-def test_who_looks_up_an_access_holds_up_nobody(world: World) -> None:
+def test_who_looks_up_an_access_holds_up_nobody(world: ChangingGroup) -> None:
     keeper, looking, go_on = BoardCache(), Event(), Event()
     told_by(keeper, MAY, world, None)
 
@@ -229,7 +229,7 @@ def test_who_looks_up_an_access_holds_up_nobody(world: World) -> None:
         assert slow.result(PATIENCE) == {1}
 
 
-def test_threads_that_show_successive_boards_share_what_was_made_of_them(world: World) -> None:
+def test_threads_that_show_successive_boards_share_what_was_made_of_them(world: ChangingGroup) -> None:
     """A board and the next share fragments and scopes; either may put away what the other one looks for."""
     keeper = BoardCache()
     first = told_by(keeper, MAY, world, None).cached_board
@@ -252,7 +252,7 @@ def test_threads_that_show_successive_boards_share_what_was_made_of_them(world: 
     assert (len(first.fragment_sets), len(first.visible_boards)) == (MAX_FRAGMENT_SETS, MAX_VISIBLE_BOARDS)
 
 
-def _agree(world: World, number: int) -> None:
+def _agree(world: ChangingGroup, number: int) -> None:
     """A policy version in the same words, which is news of everybody all the same."""
     PolicyVersion.objects.create(
         policy=DeadlinePolicy.objects.get(code="GROUP-CLOSE"),
@@ -264,7 +264,7 @@ def _agree(world: World, number: int) -> None:
     )
 
 
-def test_threads_that_write_hear_and_read_see_their_own_writes_in_every_month(world: World) -> None:
+def test_threads_that_write_hear_and_read_see_their_own_writes_in_every_month(world: ChangingGroup) -> None:
     """Each writes of its own entities; the keeper's rows of those are what the tables say, at any moment."""
     keeper = BoardCache()
     track = track_record_length(LegalEntity.objects.count())

@@ -25,7 +25,7 @@ from periods.recording.attempts import begin_attempt
 from periods.snapshot.take import take_snapshot
 from tests.builders import CLOSED, MAY
 from tests.hypothesis_profiles import examples
-from tests.periods.events import World, own_copy
+from tests.periods.events import ChangingGroup, own_copy
 
 # Tables without triggers of their own: why whoever writes them tells all the same.
 TOLD_WITH_ANOTHER = {
@@ -46,10 +46,10 @@ MADE_BEFORE_ANYBODY_POINTS_AT_THEM = {"entities_connection", "entities_person"}
 
 
 @pytest.fixture(scope="module")
-def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[ChangingGroup]:
     """One world for all: each test counts from its own first look, whatever the others have written."""
     with django_db_blocker.unblock(), own_copy(migrated_database):
-        yield World()
+        yield ChangingGroup()
 
 
 def heard(work: Callable[[], object]) -> list[ChangeEvent]:
@@ -89,7 +89,7 @@ def triggers() -> dict[str, set[str]]:
 # --- every table tells ----------------------------------------------------------------------------------------------
 
 
-def test_every_table_that_a_board_reads_tells(world: World) -> None:
+def test_every_table_that_a_board_reads_tells(world: ChangingGroup) -> None:
     """The list is made of what a snapshot really reads; a new table without triggers fails here."""
     world.pass_time(3 * 24 * 3600)
     world.agree_policy("NLDT", rule="workday", n=3, first_is=1, lateness_unit="working_days")
@@ -108,7 +108,7 @@ def test_every_table_that_a_board_reads_tells(world: World) -> None:
         assert wanted <= told.get(table, set()), table
 
 
-def test_every_table_that_decides_who_sees_what_tells(world: World) -> None:
+def test_every_table_that_decides_who_sees_what_tells(world: ChangingGroup) -> None:
     """The session is looked at by itself, and a superuser's row tells of access."""
     read = touched(lambda: access_fingerprints([each.pk for each in world.speakers]))
     read |= touched(lambda: list(LegalEntity.objects.visible_to(world.speakers[0])))
@@ -119,7 +119,7 @@ def test_every_table_that_decides_who_sees_what_tells(world: World) -> None:
     assert "UPDATE" in told["entities_person"]
 
 
-def test_what_has_no_trigger_is_told_with_what_has(world: World) -> None:
+def test_what_has_no_trigger_is_told_with_what_has(world: ChangingGroup) -> None:
     ids = tuple(sorted(each.pk for each in world.group.entities.values()))
     world.pass_time(60)
     told = heard(lambda: world.read({}, unread={"NLDT": GapReason.NO_ACCESS}))
@@ -150,7 +150,7 @@ def test_what_has_no_trigger_is_told_with_what_has(world: World) -> None:
         "UPDATE entities_person SET is_superuser = true WHERE name = 'Rosa Bell'",
     ],
 )
-def test_a_hand_with_sql_tells_too(statement: str, world: World) -> None:
+def test_a_hand_with_sql_tells_too(statement: str, world: ChangingGroup) -> None:
     def work() -> None:
         with connection.cursor() as cursor:
             cursor.execute(statement)
@@ -160,7 +160,7 @@ def test_a_hand_with_sql_tells_too(statement: str, world: World) -> None:
         transaction.set_rollback(True)
 
 
-def test_what_no_board_shows_is_no_news(world: World) -> None:
+def test_what_no_board_shows_is_no_news(world: ChangingGroup) -> None:
     rosa = world.speakers[0]
     assert heard(lambda: Person.objects.filter(pk=rosa.pk).update(last_login=timezone.now())) == []
     assert heard(lambda: LegalEntity.objects.filter(code="NOBODY").update(name="x")) == []
@@ -169,7 +169,7 @@ def test_what_no_board_shows_is_no_news(world: World) -> None:
     assert kinds(lambda: finish.update(outcome="ok", finished_at=world.now)) == {"read"}
 
 
-def test_news_say_whom_they_are_about(world: World) -> None:
+def test_news_say_whom_they_are_about(world: ChangingGroup) -> None:
     nldt, rosa = world.group.entities["NLDT"].pk, world.speakers[0].pk
     assert heard(lambda: world.rename_entity("NLDT", "Another name")) == [ChangeEvent("places", (nldt,))]
     assert heard(lambda: Membership.objects.filter(person=rosa).delete()) == [ChangeEvent("access", (rosa,))]
@@ -190,7 +190,7 @@ def another_session() -> psycopg.Connection[tuple[object, ...]]:
 RENAME = sql.SQL("UPDATE entities_legalentity SET name = name || '.' WHERE code = %s")
 
 
-def test_what_commits_late_is_seen_late_and_once(world: World) -> None:
+def test_what_commits_late_is_seen_late_and_once(world: ChangingGroup) -> None:
     """A transaction that began first and commits last: a counter would have been passed already."""
     pk = {code: each.pk for code, each in world.group.entities.items()}
     with another_session() as slow, another_session() as fast:
@@ -207,7 +207,7 @@ def test_what_commits_late_is_seen_late_and_once(world: World) -> None:
         assert {piece.ids for piece in changes_since(start)[1]} == {(pk["NLDT"],), (pk["UKHC"],)}
 
 
-def test_nothing_is_heard_of_what_was_taken_back(world: World) -> None:
+def test_nothing_is_heard_of_what_was_taken_back(world: ChangingGroup) -> None:
     pk = world.group.entities["NLDT"].pk
     start, _, _ = changes_since(None)
     with another_session() as session:
@@ -234,7 +234,7 @@ STEPS = st.lists(
 
 @pytest.mark.hypothesis  # its property stands inside
 @pytest.mark.timeout(240)
-def test_every_order_of_three_writers_is_heard_exactly(world: World) -> None:
+def test_every_order_of_three_writers_is_heard_exactly(world: ChangingGroup) -> None:
     """Each reader hears what was committed since its last look, all of it, once, and nothing else."""
     codes = sorted(world.group.entities)[:3]
     pk = {code: world.group.entities[code].pk for code in codes}
@@ -278,14 +278,14 @@ def test_every_order_of_three_writers_is_heard_exactly(world: World) -> None:
     play()
 
 
-def test_who_begins_hears_nothing_but_knows_from_where_on(world: World) -> None:
+def test_who_begins_hears_nothing_but_knows_from_where_on(world: ChangingGroup) -> None:
     snapshot, told, since = changes_since(None)
     assert (told, since) == ([], None)
     world.rename_entity("NLDT", "Later")
     assert len(changes_since(snapshot)[1]) == 1
 
 
-def test_old_news_are_forgotten_and_young_ones_stay(world: World) -> None:
+def test_old_news_are_forgotten_and_young_ones_stay(world: ChangingGroup) -> None:
     seen, _, _ = changes_since(None)
     world.rename_entity("NLDT", "Young")
     now = timezone.now()

@@ -28,7 +28,7 @@ from periods.recording.attempts import (
 )
 from periods.snapshot.freshness import freshness
 from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import Meridian, save_group
+from tests.db_builders import SampleGroup, save_sample_group
 
 MINUTE = timedelta(minutes=1)
 LEASE = timedelta(minutes=3)
@@ -76,7 +76,7 @@ class Story:
     """Random attempts of two connections, in every way in which an attempt is written."""
 
     chance: random.Random
-    group: Meridian
+    group: SampleGroup
     connections: list[Connection]
     now: datetime
 
@@ -143,7 +143,7 @@ def another_connection(name: str = "lowlands") -> Connection:
 @pytest.mark.django_db
 @pytest.mark.parametrize("seed", range(6))
 def test_a_clock_says_what_the_attempts_say(seed: int) -> None:
-    group = save_group()
+    group = save_sample_group()
     story = Story(
         random.Random(seed), group, [group.connection, another_connection()], utc("2026-06-02 12:00")
     )
@@ -171,7 +171,7 @@ LOOKS_AT = 250  # attempts: a dozen per connection tell how many failed in a row
 # a walk over the attempts of one connection would look at 4,000, a walk over all at 20,000
 
 
-def fill(group: Meridian, attempts: int) -> list[Connection]:
+def fill(group: SampleGroup, attempts: int) -> list[Connection]:
     """Five connections tried every five minutes; one has failed since its first read, one stopped soon after it."""
     connections = [group.connection, *(another_connection(f"c{number}") for number in range(4))]
     for connection, entity in zip(connections[1:], group.entities.values(), strict=True):
@@ -238,7 +238,7 @@ DOORS: dict[str, Callable[[list[Connection], list[int]], object]] = {
 @pytest.mark.django_db
 @pytest.mark.parametrize("door", DOORS)
 def test_no_look_up_grows_with_the_attempts(door: str) -> None:
-    group = save_group()
+    group = save_sample_group()
     connections = fill(group, 20_000)
     entities = [entity.pk for entity in group.entities.values()]
     looked_at = attempts_looked_at(lambda: DOORS[door](connections, entities))
@@ -248,11 +248,11 @@ def test_no_look_up_grows_with_the_attempts(door: str) -> None:
 @pytest.mark.django_db
 def test_a_read_looks_at_no_more_attempts_after_years() -> None:
     """Recording looks for the read before: also where that is long ago, because the connection failed since."""
-    group = save_group()
+    group = save_sample_group()
     [_, failing, *_] = fill(group, 20_000)
     entity = next(iter(group.entities.values()))
     assert entity.connection_id == failing.pk
-    read = Meridian(failing, {entity.code: entity})
+    read = SampleGroup(failing, {entity.code: entity})
     assert attempts_looked_at(lambda: read.read(AS_OF, {entity.code: OPEN})) <= LOOKS_AT
     assert attempts_looked_at(lambda: read.read(AS_OF + MINUTE, {entity.code: CLOSED})) <= LOOKS_AT
 
@@ -261,7 +261,7 @@ def test_a_read_looks_at_no_more_attempts_after_years() -> None:
 
 
 def test_the_upgrade_fills_the_clocks_from_the_attempts(live_database: str) -> None:
-    group = save_group()
+    group = save_sample_group()
     story = Story(random.Random(7), group, [group.connection, another_connection()], utc("2026-06-02 12:00"))
     never = another_connection("never tried")
     for _ in range(60):

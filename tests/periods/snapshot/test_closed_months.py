@@ -15,7 +15,7 @@ from periods.models import FiscalPeriod, PolicyVersion
 from periods.snapshot.closed_months import closed_months
 from periods.snapshot.take import take_snapshots
 from tests.builders import CLOSED, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
-from tests.db_builders import Meridian, save_a_busy_group, save_group
+from tests.db_builders import SampleGroup, save_busy_group, save_sample_group
 
 pytestmark = pytest.mark.django_db
 
@@ -56,17 +56,17 @@ def judged(at: str) -> dict[tuple[str, date], bool]:
     ],
 )
 def test_it_agrees_with_the_snapshot_at_any_moment(at: str) -> None:
-    save_a_busy_group()
+    save_busy_group()
     assert counted(at) == judged(at)
 
 
 def test_something_is_closed_in_that_story() -> None:
-    save_a_busy_group()
+    save_busy_group()
     assert sum(counted("2026-06-17 09:42").values()) > 10
 
 
 def test_the_closed_rule_is_the_policys() -> None:
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-09 12:00", dict.fromkeys(group.entities, ON_HOLD) | {"UKHC": CLOSED})
     may = date(2026, 5, 1)
     assert {code for (code, month), closed in counted("2026-06-09 12:01").items() if closed} == {"UKHC"}
@@ -77,9 +77,9 @@ def test_the_closed_rule_is_the_policys() -> None:
     assert closed["UKHC", may]
 
 
-def two_periods_in_one_month() -> Meridian:
+def two_periods_in_one_month() -> SampleGroup:
     """A 13-period calendar: two periods of UK HoldCo end in May."""
-    group = save_group()
+    group = save_sample_group()
     early = DateSpan(date(2026, 4, 20), date(2026, 5, 17))
     group.read("2026-05-04 12:00", {"UKHC": OPEN}, span=early)
     FiscalPeriod.objects.update(reporting_month=date(2026, 5, 1), month_set_by_hand=True, erp_key="Period 5a")
@@ -95,7 +95,7 @@ def test_of_two_periods_in_a_month_both_must_be_closed() -> None:
 
 
 def test_what_is_missing_not_understood_or_stale_is_not_closed() -> None:
-    group = save_group()
+    group = save_sample_group()
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, CLOSED))
     gap = ReadGap("nldt", GapReason.MISSING, "The ERP no longer lists this company.")
     group.read("2026-06-08 12:10", {"UKHC": CLOSED, "UKRT": NOT_UNDERSTOOD, "USRT": CLOSED}, gaps=[gap])
@@ -106,7 +106,7 @@ def test_what_is_missing_not_understood_or_stale_is_not_closed() -> None:
 
 
 def test_the_number_of_statements_is_fixed() -> None:
-    save_a_busy_group()
+    save_busy_group()
     pairs = list(LegalEntity.objects.values_list("id", "group__path"))
     for some in (pairs[:1], pairs):
         with CaptureQueriesContext(connection) as ran:

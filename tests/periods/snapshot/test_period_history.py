@@ -12,15 +12,15 @@ from periods.models import AgreedDate, SyncAttempt
 from periods.recording.attempts import AttemptResult, begin_attempt, finish_attempt
 from periods.snapshot.period_history import newest_attempts, period_details
 from tests.builders import CLOSED, MAY, OPEN, RESTRICTED, utc
-from tests.db_builders import Meridian, save_group
+from tests.db_builders import SampleGroup, save_sample_group
 
 pytestmark = pytest.mark.django_db
 Outcome = SyncAttempt.Outcome
 
 
 @pytest.fixture
-def meridian() -> Meridian:
-    group = save_group()
+def meridian() -> SampleGroup:
+    group = save_sample_group()
     for at, facts in (
         ("2026-06-01 12:00", OPEN),
         ("2026-06-02 12:00", OPEN),
@@ -31,7 +31,7 @@ def meridian() -> Meridian:
     return group
 
 
-def test_a_month_is_known_as_it_was_at_a_moment(meridian: Meridian) -> None:
+def test_a_month_is_known_as_it_was_at_a_moment(meridian: SampleGroup) -> None:
     pk = meridian.entities["NLDT"].pk
     assert period_details(pk, MAY, utc("2026-05-31 12:00")) == []
     [early] = period_details(pk, MAY, utc("2026-06-03 11:59"))
@@ -45,7 +45,7 @@ def test_a_month_is_known_as_it_was_at_a_moment(meridian: Meridian) -> None:
     assert late.changes[1].change.previous_read_at == utc("2026-06-02 12:00")
 
 
-def test_whose_word_each_deadline_is(meridian: Meridian) -> None:
+def test_whose_word_each_deadline_is(meridian: SampleGroup) -> None:
     nldt = meridian.entities["NLDT"]
     AgreedDate.objects.create(
         entity=nldt,
@@ -74,7 +74,7 @@ def test_whose_word_each_deadline_is(meridian: Meridian) -> None:
     assert before.deadlines == [first]
 
 
-def test_attempts_speak_of_this_entity_alone(meridian: Meridian) -> None:
+def test_attempts_speak_of_this_entity_alone(meridian: SampleGroup) -> None:
     said = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
     meridian.read(
         "2026-06-09 12:00", said, gaps=[ReadGap("nldt", GapReason.NO_ACCESS, "No access to this company.")]
