@@ -16,10 +16,12 @@ from django.db.models import Min
 
 from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, Notice, ProofRun
 from alerts.routing.silences import SilenceSpan, silence_spans
-from closing.calendar.days import WorkdayCalendar, local_date, month_and_year, zone_named
+from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import Deadline
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.alert_line import alert_line_crossed_at, crossings
-from closing.judging.notices import HOLD_DOWN, NoticeKind
+from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
 from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange, after_period_end
 from closing.judging.states import PeriodState
 from entities.calendars import work_calendars

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from bench.scratch_databases import execute, settle
-from entities.services import save_group
+from entities.group_tree import save_group
 from periods.models import NativeFacts
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)

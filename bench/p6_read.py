@@ -14,10 +14,10 @@ from bench.measure import Contender, Figure, Table, alternate
 from closing.calendar.days import DateSpan
 from closing.facts.readings import ReadResult
 from connectors.business_central.source import RESOURCE
+from connectors.ledger_source import CompanyRef, LedgerSource, SourceSettings
 from connectors.odata.entra import TokenCache
 from connectors.registry import build_source
-from connectors.source import CompanyRef, LedgerSource, SourceSettings
-from infra.outbound.requests import RequestLimits
+from infra.outbound.session import RequestLimits
 from simulator.run import Running, running
 
 LATENCY_MS = 20

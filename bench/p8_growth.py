@@ -14,7 +14,7 @@ from bench.measure import Contender, Table, alternate
 from bench.scratch_databases import database, number, settle, use
 from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 
 NOW = (large_group.NEWEST, large_group.AS_OF)
 THEN = (date(2024, 5, 1), datetime(2024, 6, 12, 12, tzinfo=UTC))

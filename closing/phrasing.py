@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from closing.calendar.days import day_and_month, local_date, short_month, weekday_name, zone_named
+from closing.calendar.date_phrases import day_and_month, short_month, weekday_name
 from closing.calendar.deadlines import city
+from closing.calendar.instants import local_date, zone_named
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row

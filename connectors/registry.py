@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from connectors.business_central.source import BusinessCentralSource
 from connectors.finops.source import FinopsSource
+from connectors.ledger_source import LedgerSource, SourceSettings
 from connectors.odata.entra import TokenCache
-from connectors.source import LedgerSource, SourceSettings
-from infra.outbound.requests import RequestLimits
+from infra.outbound.session import RequestLimits
 
 SourceFactory = Callable[[SourceSettings, TokenCache, RequestLimits], LedgerSource]
 

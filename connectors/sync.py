@@ -18,9 +18,9 @@ from django.db import connection as database
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.readings import ReadResult
+from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.pacing import LONGEST_PAUSE, REFUSED_PAUSE
 from connectors.registry import build_source
-from connectors.source import CompanyRef, SourceSettings
 from entities.models import Connection
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed
 from infra.secrets import SecretUnreadable

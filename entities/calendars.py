@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import holidays
 
-from closing.calendar.days import WorkdayCalendar
+from closing.calendar.workdays import WorkdayCalendar
 from entities import models
 
 

@@ -1,6 +1,6 @@
 """Where a connector may go: which URLs are acceptable, which hosts are listed, which addresses a name may have.
 
-Pure rules, no socket is opened here; `infra.outbound.requests` asks them before every request (05-reliability 4.6).
+Pure rules, no socket is opened here; `infra.outbound.session` asks them before every request (05-reliability 4.6).
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.db.models import FilteredRelation, Max, Min, Q, QuerySet
 
-from closing.calendar.days import CalendarUncovered, DateSpan, WorkdayCalendar
+from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline, DeadlineRule, FixedDateRule, deadline_for
 from closing.calendar.months import is_quarter_end, is_year_end
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.facts.readings import PeriodType
 from entities.calendars import work_calendars
 from entities.models import LegalEntity

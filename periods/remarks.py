@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
 
-from closing.calendar.days import full_date, local_date, month_and_year, weekday_and_date, zone_named
+from closing.calendar.date_phrases import full_date, month_and_year, weekday_and_date
+from closing.calendar.instants import local_date, zone_named
 from closing.facts.period_remarks import MAX_REMARK_LENGTH, OverdueReason, RemarkKind
 from closing.judging.standing import Level
 from closing.scoreboard.row import Row
@@ -14,7 +15,7 @@ from entities.access import writable_entities
 from entities.models import LegalEntity, Person
 from periods.board_cache.change_feed import nudge_after_commit
 from periods.models import Remark
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 
 MAX_EXPECTED_CLOSE_DAYS = 120  # a close expected later than that is a slip of the year
 _TWICE = timedelta(minutes=1)  # the same words again within it are a second click

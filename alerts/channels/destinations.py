@@ -15,7 +15,7 @@ from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
 from alerts.sanitize import one_line
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, Person
 from infra.hosts import UrlParts
 

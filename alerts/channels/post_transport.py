@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import parse_qsl, unquote
 
-from alerts.channels.destination_addresses import InvalidAddress, allowed_hosts, check_address
-from alerts.channels.errors import (
+from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
     PermanentFailure,
     TemporaryFailure,
 )
+from alerts.channels.destination_addresses import InvalidAddress, allowed_hosts, check_address
 from alerts.models import Destination
 from infra.hosts import UrlParts
 from infra.outbound.errors import AccessRefused, RequestFailed, ServerUnavailable
-from infra.outbound.host_limits import TimeBudget
-from infra.outbound.requests import OutboundResponse, OutboundSession, RequestLimits
+from infra.outbound.guarded_transport import TimeBudget
+from infra.outbound.session import OutboundResponse, OutboundSession, RequestLimits
 from infra.secrets import SecretUnreadable
 
 LONGEST_POST = 30.0  # seconds from the look-up of the name to the answer; a lease is ten times as long

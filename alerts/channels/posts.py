@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.channels.errors import ChannelMisconfigured
+from alerts.channels.delivery_errors import ChannelMisconfigured
 from alerts.channels.post_transport import Post
 from alerts.channels.slack.payload import slack_body
 from alerts.channels.teams.payload import teams_body
@@ -19,7 +19,7 @@ from alerts.mail.sections import MessageContent, MessageSection, build_content
 from alerts.mail.trouble_notes import trouble_content
 from alerts.models import Delivery, Destination
 from alerts.sanitize import one_line
-from closing.calendar.days import weekday_and_date
+from closing.calendar.date_phrases import weekday_and_date
 from closing.phrasing import reader_zone
 from infra.secrets import SecretUnreadable
 

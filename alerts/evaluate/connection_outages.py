@@ -10,8 +10,8 @@ from django.db.models import Exists, OuterRef, Subquery
 
 from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import Notice, Outage
-from closing.calendar.days import local_date, zone_named
-from closing.judging.notices import NoticeKind
+from closing.calendar.instants import local_date, zone_named
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.outages import OUTAGE_REASONS, SAME_OUTAGE_WITHIN, OutageInputs, has_outage
 from entities.models import Connection, LegalEntity
 from periods.models import SyncAttempt

@@ -13,16 +13,17 @@ from django.db.models import Min
 from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import Notice
 from alerts.routing.alert_policy import effective_alert_rules, effective_step_days
-from closing.calendar.days import WorkdayCalendar, local_date, zone_named
 from closing.calendar.deadlines import Deadline
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
 from closing.judging.alert_line import alert_line_crossed_on
-from closing.judging.notices import NoticeDecision, NoticeInputs, NoticeKind, decide_notices, is_due_soon
+from closing.judging.notice_rules import NoticeDecision, NoticeInputs, NoticeKind, decide_notices, is_due_soon
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
+from periods.lookups import remarks_by_period
 from periods.models import ReadSpan
 from periods.policies import EffectivePolicy, effective_policies
-from periods.reads import remarks_by_period
 from periods.snapshot.freshness import Freshness, freshness
 
 LONGEST_CLOSE = timedelta(

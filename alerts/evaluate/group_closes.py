@@ -11,13 +11,13 @@ from django.db.models import Count, Max
 from alerts.models import Destination, Notice
 from alerts.routing.recipients import GROUP_CLOSE_ROLES
 from closing.judging.group_close import last_to_close, working_days_to_close
-from closing.judging.notices import HOLD_DOWN, NoticeKind, NoticeReason
+from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from entities.models import Group, LegalEntity, Membership, ancestor_paths
 from periods.models import FiscalPeriod, StateChange
-from periods.snapshot.take import take_snapshots
+from periods.snapshot.builder import take_snapshots
 
 LOOKS_BACK = timedelta(days=2)  # a close older than this is no news
 _CLOSES = ["closed", "on_hold"]

@@ -15,8 +15,9 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from closing.calendar.days import CalendarUncovered, WorkdayCalendar, zone_named
-from closing.judging.notices import HOLD_DOWN
+from closing.calendar.instants import zone_named
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.judging.notice_rules import HOLD_DOWN
 from closing.judging.standing import LatenessUnit, after_period_end
 from entities.calendars import work_calendars
 from entities.models import LegalEntity

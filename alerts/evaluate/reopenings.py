@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Exists, F, OuterRef, Subquery
 
 from alerts.models import Notice
-from closing.calendar.days import zone_named
+from closing.calendar.instants import zone_named
 from closing.facts.readings import PeriodType
-from closing.judging.notices import HOLD_DOWN, NoticeKind, NoticeReason
+from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.judging.standing import after_period_end
 from closing.judging.states import PeriodState
 from periods.models import PeriodDeadline, StateChange

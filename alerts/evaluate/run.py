@@ -22,7 +22,7 @@ from alerts.models import Notice
 from alerts.routing.router import route_notices
 from alerts.routing.silenced_backlog import requeue_after_silence
 from alerts.routing.silences import silences_by_entity
-from closing.judging.notices import NoticeDecision, NoticeKind
+from closing.judging.notice_rules import NoticeDecision, NoticeKind
 from infra.ticks import claim_tick
 
 _BEFORE_AN_EPISODE = (NoticeKind.DUE_SOON, NoticeKind.NO_DEADLINE)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from alerts.models import Notice
 from alerts.sanitize import one_line
 from closing import phrasing
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import Level
 from closing.scoreboard.row import Row
 

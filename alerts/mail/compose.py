@@ -21,7 +21,7 @@ from alerts.mail.trouble_notes import trouble_content
 from alerts.mail.unsubscribe_links import unsubscribe_headers
 from alerts.models import Delivery, Notice, Overrun
 from alerts.sanitize import header_line
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import MANDATORY_KINDS, Cadence
 from entities.models import Person
 from periods.models import StateChange

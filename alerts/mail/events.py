@@ -8,9 +8,9 @@ from alerts.mail.cases import SHORT_NAME, MultiEntityNotice, MultiEntityNotices,
 from alerts.mail.rows import LONGEST_WORDS, MessageContext, MessageDetail, MessageRow, TextLink
 from alerts.sanitize import one_line
 from closing import phrasing
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.judging.group_close import last_to_close
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import Level
 from closing.phrasing import MomentFormatter
 

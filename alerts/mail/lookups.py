@@ -13,7 +13,7 @@ from alerts.mail.cases import DeliverableNotice
 from alerts.mail.rows import MessageContext, OwnerContact
 from alerts.routing.alert_policy import effective_step_days
 from alerts.sanitize import one_line
-from closing.judging.notices import ESCALATE_AFTER
+from closing.judging.notice_rules import ESCALATE_AFTER
 from closing.phrasing import reader_zone
 from entities.models import LegalEntity, Membership
 from periods.models import StateChange

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from alerts.mail.cases import EntityMonth
 from alerts.sanitize import one_line
 from closing import phrasing
-from closing.calendar.days import day_and_month, month_and_year, weekday_and_date
-from closing.judging.notices import ESCALATE_AFTER
+from closing.calendar.date_phrases import day_and_month, month_and_year, weekday_and_date
+from closing.judging.notice_rules import ESCALATE_AFTER
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row

@@ -23,7 +23,7 @@ from alerts.mail.cases import (
 from alerts.mail.rows import MessageContext, MessageRow, TextLink, entity_row
 from alerts.mail.subject import heading, note, subject
 from alerts.sanitize import one_line
-from closing.calendar.days import month_and_year, weekday_and_date
+from closing.calendar.date_phrases import month_and_year, weekday_and_date
 from closing.scoreboard.row import Row
 
 MAX_ROWS = 50  # rows of one mail told in full; mailboxes cut off what is longer than 100 KB

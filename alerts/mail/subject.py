@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerts.mail import events
 from alerts.mail.cases import EntityMonth, EntityMonths, NoticeSections, SectionKind
 from closing import phrasing
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.judging.standing import LatenessUnit, Level
 from closing.judging.states import PeriodState
 from closing.phrasing import MomentFormatter

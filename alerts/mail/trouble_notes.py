@@ -11,7 +11,7 @@ from alerts.mail.sections import MessageContent, MessageSection
 from alerts.models import Destination, Trouble
 from alerts.sanitize import one_line
 from closing import phrasing
-from closing.calendar.days import weekday_and_date
+from closing.calendar.date_phrases import weekday_and_date
 from closing.phrasing import reader_zone
 
 _LONGEST_WORDS = 300

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.conf import settings
 from django.core import signing
 
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import MANDATORY_KINDS
 from entities.models import Person
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from alerts.models.destination import Destination
 from alerts.models.notice import Notice
-from closing.judging.notices import NoticeReason
+from closing.judging.notice_rules import NoticeReason
 from closing.judging.notification_schedule import Cadence
 from entities.models import Person
 

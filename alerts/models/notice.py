@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Connection, Group
 from periods.models import FiscalPeriod, PolicyVersion, StateChange
 

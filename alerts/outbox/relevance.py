@@ -23,7 +23,7 @@ from alerts.models.delivery import (
 from alerts.outbox.send_context import SendContext
 from alerts.routing.recipients import destination_administrators
 from alerts.routing.silenced_backlog import is_silenced
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row

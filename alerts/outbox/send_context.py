@@ -22,7 +22,7 @@ from alerts.routing.notice_scope import RowKey, RowKeysByNotice, row_keys_by_not
 from alerts.routing.recipients import EntityAudience, can_see, load_audiences
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
-from periods.snapshot.take import take_snapshots
+from periods.snapshot.builder import take_snapshots
 
 MAX_CONTEXT_AGE = 1.0  # seconds
 PREFETCHED_MESSAGES = 200  # messages that are due, which are looked up together

@@ -16,13 +16,13 @@ from django.db import connection as database
 
 from alerts.channels import posts
 from alerts.channels import state as channel_state
-from alerts.channels.email.transport import mail_connection, open_connection, send_mail
-from alerts.channels.errors import (
+from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
     PermanentFailure,
     TemporaryFailure,
 )
+from alerts.channels.email.transport import mail_connection, open_connection, send_mail
 from alerts.channels.post_transport import send_post
 from alerts.channels.posts import destination_of
 from alerts.mail.cases import DeliverableNotice
@@ -37,7 +37,7 @@ from alerts.outbox.relevance import relevant_items, trouble_cancel_reason
 from alerts.outbox.restore_guard import hold_if_restored
 from alerts.outbox.send_context import SendContext
 from alerts.routing.router import route_notices
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 
 WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last one is stale"
 NO_ADDRESS = "its recipient has no mail address"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from alerts.models import AlertRules, EscalationStep
-from closing.judging.notices import DUE_SOON_DAYS, ESCALATE_AFTER
+from closing.judging.notice_rules import DUE_SOON_DAYS, ESCALATE_AFTER
 from entities.models import Group, Membership, Person, ancestor_paths
 
 Role = Membership.Role

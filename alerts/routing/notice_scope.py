@@ -8,7 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from alerts.models import Notice
-from closing.calendar.days import local_date, zone_named
+from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import active_month
 from entities.models import Group, LegalEntity
 from periods.models import FiscalPeriod

@@ -11,7 +11,7 @@ from alerts.models import DeliveryLine, Habits, Subscription
 from alerts.routing.batching import reschedule_waiting
 from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences, load_preferences
 from alerts.routing.rerouting import reroute_waiting
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence
 from entities.models import Person
 

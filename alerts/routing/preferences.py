@@ -10,7 +10,7 @@ from typing import Any
 from django.core import signing
 
 from alerts.models import DEFAULT_DIGEST_TIME, Habits, Subscription
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence, NotificationHours
 from entities.calendars import work_calendars
 from entities.models import Person

@@ -9,8 +9,8 @@ from datetime import date, datetime
 
 from alerts.models import Destination
 from alerts.routing.alert_policy import DEFAULT_STEPS, EscalationStepRule
-from closing.calendar.days import local_date
-from closing.judging.notices import NoticeKind
+from closing.calendar.instants import local_date
+from closing.judging.notice_rules import NoticeKind
 from closing.phrasing import reader_zone
 from entities.models import LegalEntity, Membership, Person, ancestor_paths
 

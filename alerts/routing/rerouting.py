@@ -15,7 +15,7 @@ from alerts.routing.batching import PersonCadence, message_id, open_person_messa
 from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.preferences import chosen_cadences
 from alerts.routing.router import route_notices
-from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
+from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import LegalEntity
 

@@ -26,7 +26,7 @@ from alerts.routing.recipients import (
     load_audiences,
     recipients,
 )
-from closing.judging.notices import INFORMATIONAL_KINDS, PROBLEM_KINDS, NoticeKind
+from closing.judging.notice_rules import INFORMATIONAL_KINDS, PROBLEM_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import LegalEntity, Membership
 

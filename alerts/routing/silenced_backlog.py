@@ -16,7 +16,7 @@ from alerts.routing.batching import PersonCadence, open_destination_messages, op
 from alerts.routing.notice_scope import row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.rerouting import RECIPIENT_UNSUBSCRIBED, current_cadences
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 
 _TOLD_ALL_THE_SAME = {NoticeKind.REOPENED, NoticeKind.GROUP_CLOSED}

@@ -18,7 +18,8 @@ from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, 
 from django.db.models.functions import StrIndex
 
 from alerts.models import Silence
-from closing.calendar.days import end_of_day, local_date, weekday_and_date, zone_named
+from closing.calendar.date_phrases import weekday_and_date
+from closing.calendar.instants import end_of_day, local_date, zone_named
 from closing.scoreboard.row import RowSilence
 from entities.access import Role, writable_entities
 from entities.models import Group, LegalEntity, Membership, Person

@@ -28,9 +28,9 @@ from board.web.board_query import InvalidQuery
 from board.web.layout import SCREENS, layout_context
 from board.web.readers import Reader, signed_in
 from board.web.redirects import SeeOther
-from entities import services
+from entities import view_store
 from entities.models import Person, SavedView
-from entities.services import MAX_VIEW_NAME_LENGTH, InvalidSavedView, ViewNameTaken
+from entities.view_store import MAX_VIEW_NAME_LENGTH, InvalidSavedView, ViewNameTaken
 
 _SAVED_WITH = (
     "screen",
@@ -115,7 +115,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
             month=question.month if "keep_month" in posted else None,
             at=question.at if "keep_moment" in posted else None,
         )
-        view = services.save_view(
+        view = view_store.save_view(
             person,
             name,
             screen,
@@ -154,7 +154,7 @@ def rename_view(request: HttpRequest, person: Person, view_id: int) -> HttpRespo
     """Give a view another name."""
     name = request.POST.get("name", "")
     try:
-        view = services.rename_view(person, view_id, name)
+        view = view_store.rename_view(person, view_id, name)
     except InvalidSavedView as why:
         return _page(request, person, RejectedView(str(why), name, view_id))
     messages.success(request, f"It is called “{view.name}” now.")
@@ -164,7 +164,7 @@ def rename_view(request: HttpRequest, person: Person, view_id: int) -> HttpRespo
 @_of_mine
 def delete_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
     """Delete a view; the message that says so can undo it."""
-    view = services.delete_view(person, view_id, now())
+    view = view_store.delete_view(person, view_id, now())
     messages.success(request, f"Deleted “{view.name}”.", extra_tags=reverse("restore_view", args=[view_id]))
     return _back(request)
 
@@ -173,7 +173,7 @@ def delete_view(request: HttpRequest, person: Person, view_id: int) -> HttpRespo
 def restore_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
     """Bring back a view that was just deleted."""
     try:
-        view = services.restore_view(person, view_id)
+        view = view_store.restore_view(person, view_id)
     except InvalidSavedView as why:
         messages.error(request, str(why))
     else:
@@ -184,7 +184,7 @@ def restore_view(request: HttpRequest, person: Person, view_id: int) -> HttpResp
 @_of_mine
 def start_with_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
     """Make a view the start page (`start=yes`), or no longer."""
-    view = services.set_start_view(person, view_id, chosen=request.POST.get("start") == "yes")
+    view = view_store.set_start_view(person, view_id, chosen=request.POST.get("start") == "yes")
     told = f"You start with “{view.name}” now." if view.is_start else "You start with the board now."
     messages.success(request, told)
     return _back(request)

@@ -20,9 +20,9 @@ from board.web.labels import short_day
 from board.web.layout import SCREENS
 from board.web.params import MatrixWindow, NoticeFilter
 from board.web.query_phrasing import describe_filters
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from entities.models import Person, SavedView
-from entities.services import MAX_VIEW_NAME_LENGTH
+from entities.view_store import MAX_VIEW_NAME_LENGTH
 
 
 @dataclass(frozen=True, slots=True)

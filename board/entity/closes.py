@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from board.web import labels
-from closing.calendar.days import (
-    CalendarUncovered,
-    WorkdayCalendar,
-    local_date,
-    month_and_year,
-    weekday_and_day,
-    zone_named,
-)
+from closing.calendar.date_phrases import month_and_year, weekday_and_day
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.judging.on_time import ON_TIME_TARGET_PERCENT, OnTimeRate, on_time_rate
 from closing.judging.standing import LatenessUnit, Level, lateness
 from closing.judging.states import PeriodState

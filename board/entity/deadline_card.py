@@ -9,16 +9,10 @@ from datetime import date, datetime, timedelta
 from board.entity.standing_sentence import Pieces, days_phrase, side_notes, standing_sentence
 from board.web import labels
 from board.web.readers import Reader
-from closing.calendar.days import (
-    WorkdayCalendar,
-    full_date,
-    local_date,
-    weekday_and_date,
-    weekday_and_day,
-    weekday_name,
-    zone_named,
-)
+from closing.calendar.date_phrases import full_date, weekday_and_date, weekday_and_day, weekday_name
 from closing.calendar.deadlines import city
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange
 from closing.judging.timeline import TimelineDay, timeline
 from closing.scoreboard.row import Row

@@ -20,7 +20,8 @@ from board.notifications.notice_history import notices_of_period
 from board.notifications.notice_phrasing import NoticeSummary as ToldNotice
 from board.web import labels
 from board.web.board_request import BoardRequest
-from closing.calendar.days import DateSpan, month_and_year
+from closing.calendar.date_phrases import month_and_year
+from closing.calendar.days import DateSpan
 from closing.judging.standing import LatenessUnit
 from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity

@@ -14,7 +14,7 @@ from board.entity.page_data import PageData
 from board.web import labels
 from board.web.board_query import FIRST_MONTH, BoardQuery
 from board.web.board_request import BoardRequest
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import month_of, next_month, previous_month
 from closing.scoreboard.row import Row
 

@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from board.web import labels
 from board.web.readers import Reader
-from closing.calendar.days import full_date, local_date, weekday_and_day, zone_named
+from closing.calendar.date_phrases import full_date, weekday_and_day
+from closing.calendar.instants import local_date, zone_named
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.judging.states import DerivedState, derive_state, module_name

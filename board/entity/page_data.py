@@ -9,17 +9,17 @@ from datetime import date
 from board.entity.closes import MONTHS
 from board.web.board_query import FIRST_MONTH
 from board.web.board_request import BoardRequest
-from closing.calendar.days import WorkdayCalendar
 from closing.calendar.deadlines import WorkdayRule
 from closing.calendar.months import previous_month
+from closing.calendar.workdays import WorkdayCalendar
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
 from periods.policies import EffectivePolicy, effective_policies
 from periods.remarks import may_write
+from periods.snapshot.builder import take_snapshots
 from periods.snapshot.period_history import AttemptSummary, PeriodDetail, newest_attempts, period_details
-from periods.snapshot.take import take_snapshots
 
 ATTEMPTS = 5
 

@@ -9,15 +9,11 @@ from datetime import datetime, tzinfo
 from board.entity.remark_forms import RemarkForm
 from board.web import labels
 from board.web.readers import Reader
-from closing.calendar.days import (
-    ONE_DAY,
-    WorkdayCalendar,
-    full_date,
-    start_of_day,
-    weekday_and_day,
-    zone_named,
-)
+from closing.calendar.date_phrases import full_date, weekday_and_day
+from closing.calendar.days import ONE_DAY
 from closing.calendar.deadlines import city
+from closing.calendar.instants import start_of_day, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.period_remarks import OVERDUE_REASON_LABELS, PeriodRemark, RemarkKind

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from board.web import labels
 from board.web.board_request import BoardRequest
-from closing.calendar.days import local_date, weekday_and_day, zone_named
+from closing.calendar.date_phrases import weekday_and_day
+from closing.calendar.instants import local_date, zone_named
 from closing.facts.period_remarks import MAX_REMARK_LENGTH, OVERDUE_REASON_LABELS, RemarkKind
 from closing.scoreboard.row import Row
 from periods.remarks import MAX_EXPECTED_CLOSE_DAYS, allowed_remark_kinds

@@ -10,7 +10,7 @@ from django.urls import reverse
 from alerts.routing.silences import LONGEST_REASON, MOST_DAYS
 from board.web import labels
 from board.web.board_request import BoardRequest
-from closing.calendar.days import local_date, zone_named
+from closing.calendar.instants import local_date, zone_named
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from board.web import labels
-from closing.calendar.days import (
-    WorkdayCalendar,
-    local_date,
-    weekday_and_day,
-    zone_named,
-)
+from closing.calendar.date_phrases import weekday_and_day
 from closing.calendar.deadlines import city
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.alert_line import alert_line_crossed_on
 from closing.judging.standing import JudgingPolicy, LatenessUnit, Level
 from closing.judging.states import PeriodState

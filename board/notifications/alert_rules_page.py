@@ -18,7 +18,7 @@ from alerts.routing.alert_policy import (
 from alerts.routing.alert_policy_updates import MOST_STEPS
 from alerts.routing.recipients import load_audiences, recipients
 from board.web.board_request import BoardRequest
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 
 SHOWN = 20  # entities whose escalation is told in full

@@ -36,9 +36,9 @@ from board.web.params import EVERY_KIND, MESSAGE_FILTERS, NoticeFilter
 from board.web.query_phrasing import describe_filters
 from board.web.readers import administers_a_group, may_send_test
 from board.web.toolbar import Toolbar, no_entities_message, toolbar
-from closing.calendar.days import month_and_year
-from closing.judging.escalation import AlertingEntity
-from closing.judging.notices import NoticeReason
+from closing.calendar.date_phrases import month_and_year
+from closing.judging.alerting_queue import AlertingEntity
+from closing.judging.notice_rules import NoticeReason
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 

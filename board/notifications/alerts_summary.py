@@ -14,7 +14,7 @@ from board.notifications.open_alerts import OpenAlerts
 from board.web import labels
 from board.web.board_request import BoardRequest
 from board.web.readers import may_send_test
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 
 _RELEASE = "Once you are sure that nothing goes out twice, release it: manage.py mails release"
 

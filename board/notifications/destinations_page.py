@@ -12,7 +12,7 @@ from alerts.outbox.stats import ChannelStats, channel_stats
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS, DeliveryState
 from board.web import labels
 from board.web.board_request import BoardRequest
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group
 
 DEFAULT_KINDS = (

@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from redis import RedisError
 
+from alerts.channels.delivery_errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
 from alerts.channels.destinations import (
     DestinationSpec,
     InvalidDestination,
@@ -28,7 +29,6 @@ from alerts.channels.destinations import (
     set_destination_enabled,
     update_destination,
 )
-from alerts.channels.errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
 from alerts.channels.post_transport import send_post
 from alerts.channels.posts import build_test_post, render_post
 from alerts.models import Destination

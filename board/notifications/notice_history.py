@@ -11,7 +11,7 @@ from alerts.models import DeliveryLine, Notice
 from board.notifications.notice_list import administered_entity_ids, delivery_lines_by_notice, visible_notices
 from board.notifications.notice_phrasing import NoticeSummary, summarize_notice
 from board.web.board_request import BoardRequest
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.scoreboard.row import Row
 
 

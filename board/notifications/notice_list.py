@@ -12,7 +12,7 @@ from board.notifications.notice_phrasing import DeliveryState
 from board.web.board_request import BoardRequest
 from board.web.filters import group_and_descendants
 from board.web.params import EVERY_KIND, NoticeFilter
-from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
+from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
 from entities.access import administered_entities
 from entities.models import Membership

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from alerts.models import Delivery, DeliveryLine, Notice
 from board.web import labels
 from board.web.readers import Reader
-from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
+from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState

@@ -16,12 +16,12 @@ from board.notifications.notice_phrasing import DeliveryState
 from board.reports.overdue_queue import OverdueQueue, overdue_queue
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
-from closing.calendar.days import local_date, zone_named
-from closing.judging.notices import INFORMATIONAL_KINDS, NoticeKind
+from closing.calendar.instants import local_date, zone_named
+from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 from periods.models import ReadSpan
-from periods.snapshot.take import take_snapshots
+from periods.snapshot.builder import take_snapshots
 
 _TELLS_OF_OPEN = [NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value, NoticeKind.REOPENED.value]
 

@@ -17,8 +17,8 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 from redis import RedisError
 
+from alerts.channels.delivery_errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
 from alerts.channels.email.transport import mail_connection, send_mail
-from alerts.channels.errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
 from board.notifications.mail_preview import mail_folder
 from board.web import labels
 from board.web.readers import Reader, may_send_test, signed_in

@@ -32,7 +32,8 @@ from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.controls import page_number
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
-from closing.calendar.days import full_date, local_date
+from closing.calendar.date_phrases import full_date
+from closing.calendar.instants import local_date
 from entities.access import writable_entities
 from entities.models import Group, LegalEntity
 

@@ -15,8 +15,8 @@ from board.notifications.notice_list import visible_notices
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from board.web import labels
 from board.web.board_request import BoardRequest
-from closing.calendar.days import local_date
-from closing.judging.notices import NoticeKind
+from closing.calendar.instants import local_date
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import (
     DEFAULT_CADENCES,
     MANDATORY_KINDS,

@@ -18,7 +18,7 @@ from board.notifications.subscriptions_page import PreferencesForm, calendars_of
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence, allowed_cadences
 from entities.models import WorkCalendar
 

@@ -16,7 +16,7 @@ from alerts.mail.unsubscribe_links import InvalidUnsubscribeLink, read_unsubscri
 from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences, load_preferences
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, effective_cadence
 from entities.models import Person
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from board.web import labels
-from closing.calendar.days import weekday_and_day
+from closing.calendar.date_phrases import weekday_and_day
 from closing.calendar.deadlines import city
 from closing.judging.timeline import TimelineDay
 from closing.scoreboard.row import Row

@@ -21,7 +21,7 @@ from board.web.board_request import BoardRequest, board_view
 from board.web.controls import build_url, no_match_message
 from board.web.params import opened_headings
 from board.web.toolbar import footnotes, no_entities_message, staleness_note, toolbar
-from closing.calendar.days import month_and_year, short_month, weekday_and_day, weekday_name
+from closing.calendar.date_phrases import month_and_year, short_month, weekday_and_day, weekday_name
 from closing.calendar.deadlines import city
 from closing.calendar.months import next_month, previous_month
 from closing.judging.standing import Level

@@ -10,14 +10,15 @@ from datetime import date
 from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection, sections
 from board.web.board_request import BoardRequest
 from board.web.filters import filter_board
-from closing.calendar.days import WorkdayCalendar, local_date, zone_named
+from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import month_end
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.risk import at_risk, next_deadlines
 from closing.judging.timeline import TimelineDay, days_to_show, first_workday_number, timeline
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row, ranked
 from entities.calendars import work_calendars
-from periods.reads import changes_by_period
+from periods.lookups import changes_by_period
 
 _WEEKDAYS = WorkdayCalendar("Monday to Friday")
 

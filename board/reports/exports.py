@@ -25,7 +25,7 @@ from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
 from board.web.filters import filter_board
 from board.web.query_phrasing import describe_order
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row

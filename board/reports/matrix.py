@@ -19,8 +19,8 @@ from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row
 from entities.models import Group
+from periods.snapshot.builder import take_snapshots
 from periods.snapshot.closed_months import ClosedMonths, closed_months
-from periods.snapshot.take import take_snapshots
 
 _LATE = frozenset({Level.LATE, Level.ALERTING})
 

@@ -35,10 +35,10 @@ from board.web.board_request import BoardRequest, board_view
 from board.web.filters import entity_matches, group_and_descendants, matching_rows
 from board.web.params import MatrixWindow
 from board.web.query_phrasing import describe_order
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
-from periods.snapshot.take import take_snapshots
+from periods.snapshot.builder import take_snapshots
 
 
 class _Periods:

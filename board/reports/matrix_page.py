@@ -20,7 +20,7 @@ from board.web.board_request import BoardRequest, board_view
 from board.web.controls import build_url, no_match_message
 from board.web.params import WINDOW_LENGTHS, MatrixWindow
 from board.web.toolbar import footnotes, no_entities_message, staleness_note, toolbar
-from closing.calendar.days import month_and_year, short_month
+from closing.calendar.date_phrases import month_and_year, short_month
 from closing.calendar.months import previous_month
 from closing.judging.on_time import ON_TIME_TARGET_PERCENT, OnTimeRate
 from closing.judging.standing import Level

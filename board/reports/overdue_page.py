@@ -29,8 +29,9 @@ from board.web.board_request import BoardRequest, board_view
 from board.web.controls import page_number, pagination
 from board.web.query_phrasing import describe_filters
 from board.web.toolbar import Toolbar, no_entities_message, toolbar
-from closing.calendar.days import WorkdayCalendar, month_and_year
-from closing.judging.escalation import AlertingEntity
+from closing.calendar.date_phrases import month_and_year
+from closing.calendar.workdays import WorkdayCalendar
+from closing.judging.alerting_queue import AlertingEntity
 from closing.phrasing import (
     acknowledgement_text,
     expected_close_text,

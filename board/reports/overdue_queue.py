@@ -14,10 +14,11 @@ from board.web import labels
 from board.web.board_request import BoardRequest
 from board.web.filters import filter_board
 from board.web.readers import Reader
-from closing.calendar.days import WorkdayCalendar, local_date, zone_named
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.readings import PeriodType
-from closing.judging.escalation import AlertingEntity, alerting_entities, first_alerting_day
-from closing.judging.notices import NoticeKind
+from closing.judging.alerting_queue import AlertingEntity, alerting_entities, first_alerting_day
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 from closing.phrasing import (
@@ -30,7 +31,7 @@ from closing.scoreboard.row import Row
 from entities.access import writable_entities
 from entities.calendars import work_calendars
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange
-from periods.snapshot.take import take_snapshots
+from periods.snapshot.builder import take_snapshots
 
 OLDER_MONTHS = (
     24  # looked at beside the latest: whoever left more behind has another talk to hold than a queue

@@ -28,7 +28,7 @@ from board.web.controls import SelectField
 from board.web.filters import Chip, chips, filter_board
 from board.web.layout import count_alerting
 from board.web.readers import Reader
-from closing.calendar.days import WorkdayCalendar
+from closing.calendar.workdays import WorkdayCalendar
 from closing.scoreboard.board import Scoreboard, with_as_of
 from closing.scoreboard.board_diff import diff_boards
 from closing.scoreboard.row import Row

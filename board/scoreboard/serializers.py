@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from itertools import chain
 
 from board.web import labels
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.facts.base import facts_to_json
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard

@@ -11,7 +11,7 @@ from board.scoreboard.group_tree import common_group
 from board.web import labels as words
 from board.web.board_query import FIRST_MONTH
 from board.web.readers import Reader
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import active_month, month_end, month_of, next_month, previous_month
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from board.web import labels
-from closing.calendar.days import WorkdayCalendar, local_date, zone_named
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.risk import at_risk, next_deadlines
 from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard

@@ -22,7 +22,7 @@ from board.web.board_request import BoardRequest, board_view
 from board.web.controls import filter_form, no_match_message
 from board.web.layout import layout_context
 from board.web.readers import wants_fragment
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from entities.models import Person
 
 FOLDS_COOKIE = "cb_folds"

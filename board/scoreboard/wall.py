@@ -18,7 +18,7 @@ from board.web.filters import filter_board
 from board.web.query_phrasing import describe_filters, labelled_filters
 from board.web.readers import Reader
 from board.web.toolbar import no_entities_message
-from closing.calendar.days import month_and_year, weekday_and_date
+from closing.calendar.date_phrases import month_and_year, weekday_and_date
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.headline import headline_parts
 from closing.scoreboard.row import Row

@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from closing.calendar.days import end_of_day, full_date
+from closing.calendar.date_phrases import full_date
+from closing.calendar.instants import end_of_day
 from closing.calendar.months import parse_month
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState

@@ -16,12 +16,12 @@ from board.door import visible_board_of
 from board.web.board_query import BoardQuery, InvalidQuery, moment_of, parse_query
 from board.web.layout import layout_context
 from board.web.readers import Reader, signed_in
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import active_month
 from closing.scoreboard.board import Scoreboard, with_as_of
 from entities.models import LegalEntity, LegalEntityQuerySet, Person
 from periods.board_cache.cached_board import VisibleBoard, track_record_length
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 
 
 @dataclass(frozen=True)

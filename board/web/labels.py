@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from closing.calendar.days import local_date, weekday_and_date, zone_named
+from closing.calendar.date_phrases import weekday_and_date
 from closing.calendar.deadlines import city
+from closing.calendar.instants import local_date, zone_named
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.phrasing import STATE_LABELS as STATE_LABELS

@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from board.web.board_query import BoardQuery, InvalidQuery
 from closing.calendar.months import parse_month
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 
 EVERY_KIND = "all"  # unless asked for, what digests remind of each day stays out of sight
 

@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from closing.calendar.days import (
-    ONE_DAY,
-    DateSpan,
-    WorkdayCalendar,
-    end_of_day,
-    instant_at,
-    local_date,
-    weekday_and_date,
-    weekday_and_day,
-    zone_named,
-)
+from closing.calendar.date_phrases import weekday_and_date, weekday_and_day
+from closing.calendar.days import ONE_DAY, DateSpan
+from closing.calendar.instants import end_of_day, instant_at, local_date, zone_named
 from closing.calendar.months import month_end, next_month, reporting_month
+from closing.calendar.workdays import WorkdayCalendar
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from closing.calendar.days import ONE_DAY, WorkdayCalendar, start_of_day, zone_named
+from closing.calendar.days import ONE_DAY
 from closing.calendar.deadlines import Deadline
+from closing.calendar.instants import start_of_day, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange, fold, lateness
 from closing.judging.states import PeriodState
 

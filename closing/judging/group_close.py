@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from closing.calendar.days import CalendarUncovered, WorkdayCalendar
 from closing.calendar.months import month_end
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.scoreboard.row import Row
 
 

@@ -8,16 +8,10 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from closing.calendar.days import (
-    ONE_DAY,
-    CalendarUncovered,
-    WorkdayCalendar,
-    instant_at,
-    local_date,
-    start_of_day,
-    zone_named,
-)
-from closing.judging.notices import NoticeKind
+from closing.calendar.days import ONE_DAY
+from closing.calendar.instants import instant_at, local_date, start_of_day, zone_named
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.judging.notice_rules import NoticeKind
 
 
 class Cadence(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from closing.judging.notices import NoticeKind, NoticeReason
+from closing.judging.notice_rules import NoticeKind, NoticeReason
 
 OUTAGE_AFTER = timedelta(minutes=30)  # or three intervals, where a connection is read that seldom
 SAME_OUTAGE_WITHIN = timedelta(hours=2)  # trouble that comes back so soon is the same trouble

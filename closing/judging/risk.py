@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
-from closing.calendar.days import CalendarUncovered, WorkdayCalendar
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.scoreboard.row import Row, outstanding, ranked
 
 AT_RISK_WORKDAYS = 2  # working days before the deadline from which whoever is not closed is at risk

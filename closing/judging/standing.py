@@ -7,8 +7,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from closing.calendar.days import CalendarUncovered, DateSpan, WorkdayCalendar, local_date, zone_named
+from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.judging.states import PeriodState
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from closing.calendar.days import DateSpan, full_date
+from closing.calendar.date_phrases import full_date
+from closing.calendar.days import DateSpan
 from closing.facts.base import NativePeriodFacts
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from closing.calendar.days import CalendarUncovered, WorkdayCalendar, local_date, zone_named
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.judging.standing import JudgingPolicy, Level, ObservedChange, after_period_end, fold, lateness
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from closing.calendar.days import day_and_month, weekday_and_day
+from closing.calendar.date_phrases import day_and_month, weekday_and_day
 from closing.calendar.deadlines import Deadline, city
 from closing.judging.standing import LatenessUnit, Level, Standing
 from closing.judging.states import PeriodState

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from closing.calendar.days import day_and_month
+from closing.calendar.date_phrases import day_and_month
 from closing.judging.standing import LatenessUnit, Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard

@@ -14,10 +14,12 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from closing.calendar.days import DateSpan, month_and_year
+from closing.calendar.date_phrases import month_and_year
+from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, month_of, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
+from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.odata.entra import TokenCache
 from connectors.odata.lists import (
     InvalidRow,
@@ -29,9 +31,8 @@ from connectors.odata.lists import (
     optional_text_field,
     text_field,
 )
-from connectors.source import CompanyRef, SourceSettings
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
-from infra.outbound.requests import RequestLimits
+from infra.outbound.session import RequestLimits
 
 AT_ONCE = 3
 RESOURCE = "https://api.businesscentral.dynamics.com"

@@ -15,6 +15,7 @@ from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.finops.period_status import StatusCollector, StatusKey
+from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.odata.entra import TokenCache
 from connectors.odata.lists import (
     InvalidRow,
@@ -25,9 +26,8 @@ from connectors.odata.lists import (
     or_filter,
     text_field,
 )
-from connectors.source import CompanyRef, SourceSettings
 from infra.outbound.errors import AccessRefused, AnswerMisread
-from infra.outbound.requests import RequestLimits
+from infra.outbound.session import RequestLimits
 
 STATUS_SETS = (
     "LedgerFiscalPeriodsV2",

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
-from infra.outbound.requests import OutboundResponse, OutboundSession
+from infra.outbound.session import OutboundResponse, OutboundSession
 
 EARLY = 300.0  # seconds before its expiry at which a token is no longer used
 REFUSAL_KEPT = 900.0  # a definite refusal is not asked about again for this long (05-reliability E2)

@@ -9,12 +9,12 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
+from connectors.ledger_source import SourceSettings
 from connectors.odata.entra import NOT_ACCEPTED, ClientCredentials, TokenCache
-from connectors.source import SourceSettings
 from infra.hosts import ForbiddenAddress, parse_url
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
-from infra.outbound.host_limits import TimeBudget
-from infra.outbound.requests import OutboundResponse, OutboundSession, RequestLimits
+from infra.outbound.guarded_transport import TimeBudget
+from infra.outbound.session import OutboundResponse, OutboundSession, RequestLimits
 
 
 class InvalidRow(Exception):

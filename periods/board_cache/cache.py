@@ -21,8 +21,8 @@ from entities.models import LegalEntity
 from periods.board_cache.cached_board import MAX_VISIBLE_BOARDS, CachedBoard, track_record_length, valid_until
 from periods.board_cache.change_feed import ChangeEvent, changes_since
 from periods.board_cache.future_dated import next_future_dated
+from periods.snapshot.builder import take_snapshot
 from periods.snapshot.freshness import freshness
-from periods.snapshot.take import take_snapshot
 
 MAX_CACHED_MONTHS = 4  # boards kept at once; the month being closed is asked for nearly always
 _LONGEST = timedelta(hours=6)  # a board that nobody asked about for so long is made anew

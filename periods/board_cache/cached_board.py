@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from closing.calendar.days import ONE_DAY, local_date, start_of_day, zone_named
+from closing.calendar.days import ONE_DAY
+from closing.calendar.instants import local_date, start_of_day, zone_named
 from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, groups_above, warnings_for
 from closing.scoreboard.fingerprints import board_fingerprint, row_fingerprint
 from closing.scoreboard.row import Row, ranked

@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordRefused
 from pydantic import BaseModel, ValidationError
 
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import month_end
 from entities.calendars import holiday_region_problem
 from periods.group_file import shape

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from closing.calendar.days import full_date, month_and_year
+from closing.calendar.date_phrases import full_date, month_and_year
 from closing.calendar.deadlines import ordinal
+from entities.group_tree import InvalidGroup, save_group
 from entities.models import CalendarDay, Connection, LegalEntity, Membership, Person, WorkCalendar
-from entities.services import InvalidGroup, save_group
 from infra.secrets import SecretUnreadable
 from periods.deadline_setting import lock_deadlines, set_deadlines
 from periods.group_file.checking import (

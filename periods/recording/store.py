@@ -16,7 +16,8 @@ from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
-from closing.calendar.days import DateSpan, local_date
+from closing.calendar.days import DateSpan
+from closing.calendar.instants import local_date
 from closing.calendar.months import reporting_month
 from closing.facts.base import facts_to_json
 from closing.facts.business_central_facts import PostingWindowFacts

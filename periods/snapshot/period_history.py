@@ -15,8 +15,8 @@ from closing.facts.period_remarks import PeriodRemark
 from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState
 from infra.fast_cursor import fast_cursor
+from periods.lookups import remarks_by_period
 from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
-from periods.reads import remarks_by_period
 
 
 @dataclass(frozen=True, slots=True)

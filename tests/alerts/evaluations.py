@@ -9,7 +9,7 @@ from alerts.evaluate.continuity import MAX_EVALUATION_GAP
 from alerts.evaluate.run import run_evaluation
 from alerts.models import DeliveryLine, EvaluationSpan, Notice
 from closing.facts.base import NativePeriodFacts
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import SampleGroup, save_sample_group

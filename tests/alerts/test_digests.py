@@ -19,8 +19,8 @@ from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, ow
 from alerts.routing.alert_policy_updates import InvalidAlertPolicy, update_alert_policy
 from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences
-from closing.calendar.days import zone_named
-from closing.judging.notices import NoticeKind
+from closing.calendar.instants import zone_named
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, Membership, Person
 from tests.alerts.mail.mail_scenarios import MailScenario

@@ -17,9 +17,9 @@ from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, P
 from alerts.outbox.sending import send_due_mails
 from alerts.reconciliation import ReconciliationReport, reconcile, reconcile_and_record
 from alerts.routing.silences import create_silence, lift_silence, silences_by_entity
-from closing.calendar.days import zone_named
+from closing.calendar.instants import zone_named
 from closing.facts.base import NativePeriodFacts
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Person
 from periods.models import FiscalPeriod
 from tests.alerts.evaluate.test_run import meridian

@@ -27,9 +27,9 @@ from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
 from alerts.routing.recipients import load_audiences
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, ReadGap
-from closing.judging.notices import NoticeKind, NoticeReason
+from closing.judging.notice_rules import NoticeKind, NoticeReason
 from entities.models import Connection, Group, LegalEntity, Membership, Person, SavedView, WorkCalendar
-from entities.services import save_view
+from entities.view_store import save_view
 from periods.board_cache.cache import BOARD_CACHE
 from periods.models import FiscalPeriod
 from periods.remarks import add_note, set_expected_close, set_overdue_reason

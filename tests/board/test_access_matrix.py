@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.routing.preferences import NotificationPreferences
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from tests.board import access_groups
 from tests.board.access_groups import (
     ADMINISTRATOR,

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.models import AlertRules, EscalationStep, Subscription
 from alerts.routing.preferences import load_preferences
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.alerts.scenarios import save_eu_dtc_alert

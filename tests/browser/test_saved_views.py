@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from entities.models import Person
-from entities.services import save_view
+from entities.view_store import save_view
 from tests.browser.browser_user import ROSA, BrowserUser, NewBrowserUser, every_look, with_and_without_scripts
 from tests.db_builders import SampleGroup, save_person
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from closing.calendar.days import DateSpan, WorkdayCalendar
+from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.standing import JudgingPolicy, ObservedChange, fold, judge
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import GroupNode, Scoreboard

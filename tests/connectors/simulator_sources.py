@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
+from connectors.ledger_source import CompanyRef, LedgerSource, SourceSettings
 from connectors.odata.entra import TokenCache
 from connectors.registry import build_source
-from connectors.source import CompanyRef, LedgerSource, SourceSettings
 from infra.hosts import ip_literal
-from infra.outbound.requests import RequestLimits
+from infra.outbound.session import RequestLimits
 
 MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
 SPRING = DateSpan(date(2026, 4, 1), date(2026, 6, 30))

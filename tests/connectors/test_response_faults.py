@@ -10,7 +10,7 @@ import pytest
 
 from closing.facts.readings import ReadResult
 from infra.outbound.errors import AnswerMisread, ServerUnavailable
-from infra.outbound.requests import RequestLimits
+from infra.outbound.session import RequestLimits
 from simulator.run import Running
 from tests.connectors.simulator_sources import (
     COMPANIES,

@@ -11,8 +11,8 @@ from closing.calendar.days import DateSpan
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, ReadResult
+from connectors.ledger_source import CompanyRef
 from connectors.odata.lists import InvalidRow, optional_text_field
-from connectors.source import CompanyRef
 from infra.outbound.errors import AnswerMisread, ServerUnavailable
 from infra.outbound.strict_json import parse_strict_json
 from simulator.run import Running, running

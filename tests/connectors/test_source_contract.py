@@ -1,4 +1,4 @@
-"""What every connector promises (connectors.source.LedgerSource): one suite, both ERPs, over real HTTP."""
+"""What every connector promises (connectors.ledger_source.LedgerSource): one suite, both ERPs, over real HTTP."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, PeriodType, ReadResult
+from connectors.ledger_source import CompanyRef
 from connectors.odata.entra import TokenCache
 from connectors.registry import build_source
-from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
-from infra.outbound.requests import RequestLimits
+from infra.outbound.session import RequestLimits
 from simulator.run import Running
 from tests.connectors.simulator_sources import (
     COMPANIES,

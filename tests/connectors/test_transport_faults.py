@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from closing.facts.readings import GapReason, ReadResult
+from connectors.ledger_source import CompanyRef
 from connectors.odata.entra import TokenCache
-from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
-from infra.outbound.requests import RequestLimits
+from infra.outbound.session import RequestLimits
 from simulator.run import Running, running
 from tests.connectors.simulator_sources import (
     COMPANIES,

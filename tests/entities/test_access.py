@@ -24,8 +24,8 @@ from entities.access import (
     roles_on,
     writable_entities,
 )
+from entities.group_tree import save_group
 from entities.models import Group, LegalEntity, Membership, Person
-from entities.services import save_group
 from tests.hypothesis_profiles import examples
 from tests.periods.model_builders import entity, save_four_entities
 from tests.sample_entities import NLDT, UKHC, UKRT

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from closing.calendar.days import CalendarUncovered
+from closing.calendar.workdays import CalendarUncovered
 from entities.calendars import calendar_warnings, holiday_region_problem, work_calendars
 from entities.models import CalendarDay, Group, LegalEntity, WorkCalendar
 

@@ -7,7 +7,7 @@ from threading import Barrier, Thread
 from django.db import connections
 
 from entities.models import Person, SavedView
-from entities.services import MAX_SAVED_VIEWS, InvalidSavedView, save_view
+from entities.view_store import MAX_SAVED_VIEWS, InvalidSavedView, save_view
 
 
 def test_two_clicks_at_once_break_no_rule(live_database: str) -> None:

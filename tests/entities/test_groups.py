@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from entities.group_tree import InvalidGroup, save_group
 from entities.models import Group
-from entities.services import InvalidGroup, save_group
 
 pytestmark = pytest.mark.django_db
 

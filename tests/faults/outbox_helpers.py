@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from alerts.models import Delivery, DeliveryLine, Notice
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, previous_month
-from closing.judging.notices import NoticeKind, NoticeReason
+from closing.judging.notice_rules import NoticeKind, NoticeReason
 from entities.models import Group, Membership, Person
 from periods.models import FiscalPeriod
 from tests.builders import OPEN

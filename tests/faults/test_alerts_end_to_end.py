@@ -16,8 +16,8 @@ from django.utils import timezone
 from alerts.evaluate.run import run_evaluation
 from alerts.models import Delivery, Notice
 from alerts.reconciliation import reconcile
-from closing.calendar.days import local_date, zone_named
-from closing.judging.notices import HOLD_DOWN
+from closing.calendar.instants import local_date, zone_named
+from closing.judging.notice_rules import HOLD_DOWN
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate

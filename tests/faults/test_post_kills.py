@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from alerts.models import Delivery, DeliveryLine, Notice
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from tests.alerts.channels.destination_builders import save_destination
 from tests.closeboard.processes import poll_until
 from tests.faults.http_sink import TAKEN, Arrival, HttpSink, Reply

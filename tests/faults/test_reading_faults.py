@@ -21,8 +21,8 @@ from connectors.sync import sync_connection
 from connectors.tasks import sync_one
 from entities.models import Connection, LegalEntity
 from periods.models import FiscalPeriod, StateChange, SyncAttempt
+from periods.snapshot.builder import take_snapshot
 from periods.snapshot.freshness import freshness
-from periods.snapshot.take import take_snapshot
 from simulator.run import Running, running
 from tests.builders import MAY, utc
 from tests.faults.sync_helpers import assert_invariants

@@ -24,7 +24,7 @@ from alerts.outbox import sending
 from alerts.outbox.queue import LEASE
 from alerts.outbox.send_context import SendContext
 from alerts.outbox.sending import ENDS_ITS_SENDER, send_due_mails
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import save_evaluation_span

@@ -23,10 +23,10 @@ from alerts.models import (
     Subscription,
     Trouble,
 )
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Membership, Person, WorkCalendar
-from entities.services import save_view
+from entities.view_store import save_view
 from periods.models import ClaimedTick, SyncAttempt
 from periods.recording.attempts import AttemptResult, begin_attempt, finish_attempt
 from periods.remarks import (

@@ -8,7 +8,7 @@ from typing import Any
 
 from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.routing.preferences import NotificationPreferences
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import SavedView
 from periods.models import Remark
 from tests.guards.full_scenario import FullScenario, destination_uid

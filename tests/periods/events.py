@@ -13,9 +13,9 @@ from django.db import connection
 from closing.calendar.days import DateSpan
 from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import GapReason, ReadGap
+from entities.group_tree import InvalidGroup
+from entities.group_tree import save_group as place_group
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Person
-from entities.services import InvalidGroup
-from entities.services import save_group as place_group
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, Remark, SyncAttempt
 from periods.recording.attempts import AttemptResult, OutOfOrderRead, begin_attempt, finish_attempt

@@ -7,8 +7,8 @@ from itertools import count
 from typing import Any
 
 from closing.calendar.months import month_end, month_of, next_month
+from entities.group_tree import save_group
 from entities.models import Group, LegalEntity, WorkCalendar
-from entities.services import save_group
 from periods.models import DeadlinePolicy, FiscalPeriod, PeriodDeadline, PolicyVersion
 from tests import sample_entities
 

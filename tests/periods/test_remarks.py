@@ -24,7 +24,7 @@ from periods.remarks import (
     set_overdue_reason,
     withdraw_note,
 )
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT, utc
 from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
 

@@ -20,7 +20,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
-from alerts.channels.errors import (
+from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
     PermanentFailure,

@@ -10,9 +10,9 @@ from django.utils import timezone
 from alerts.evaluate.continuity import evaluating_since
 from alerts.evaluate.episodes import EpisodeDecisions, judge_episodes
 from alerts.routing.silences import silences_by_entity
-from closing.calendar.days import month_and_year, weekday_and_date
+from closing.calendar.date_phrases import month_and_year, weekday_and_date
 from closing.calendar.months import parse_month
-from closing.judging.notices import NoticeDecision
+from closing.judging.notice_rules import NoticeDecision
 from entities.models import LegalEntity
 from periods.models import FiscalPeriod, PolicyVersion
 

@@ -16,7 +16,7 @@ from board.scoreboard.serializers import as_csv, as_json, as_table
 from closing.calendar.instants import parse_instant
 from closing.calendar.months import active_month, parse_month
 from entities.models import Group, LegalEntity
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 
 
 class Command(BaseCommand):

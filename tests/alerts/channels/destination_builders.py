@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from alerts.channels.webhook.payload import new_secret
 from alerts.models import Destination
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, Person
 from tests.faults.http_sink import HttpSink
 

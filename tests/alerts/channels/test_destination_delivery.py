@@ -21,7 +21,7 @@ from alerts.models.delivery import CLOSED_SINCE, DESTINATION_DISABLED, DESTINATI
 from alerts.outbox import queue as outbox
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from alerts.routing.router import route_to_destinations
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from tests.alerts.channels.destination_builders import SECRET, save_destination
 from tests.alerts.evaluations import (
@@ -249,7 +249,7 @@ def test_one_that_hangs_stops_no_other_and_no_mail(
     sink: HttpSink, group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alerts.channels import post_transport  # noqa: PLC0415 - patched here only
-    from infra.outbound.requests import RequestLimits  # noqa: PLC0415
+    from infra.outbound.session import RequestLimits  # noqa: PLC0415
 
     monkeypatch.setattr(post_transport, "LIMITS", RequestLimits(retries=0, operation_seconds=0.5))
     hanging = save_destination("slack", sink, name="hangs")
@@ -673,7 +673,7 @@ def test_g7_a_name_that_leads_to_a_private_address_is_not_contacted(
     group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("hooks.meridian.test",)
-    monkeypatch.setattr("infra.outbound.host_limits._Door._resolve", lambda *_: ["10.1.2.3"])
+    monkeypatch.setattr("infra.outbound.guarded_transport._Door._resolve", lambda *_: ["10.1.2.3"])
     save_destination("webhook", "https://hooks.meridian.test/in")
     tell(group)
     assert posted() == 0

@@ -26,7 +26,7 @@ from alerts.mail.sections import MessageContent, build_content
 from alerts.models import Delivery, Destination, Notice
 from alerts.outbox.queue import LEASE
 from alerts.sanitize import WORD_JOINER, neutralize_markup
-from closing.judging.notices import NoticeKind, NoticeReason
+from closing.judging.notice_rules import NoticeKind, NoticeReason
 from closing.phrasing import reader_zone
 from entities.models import Group
 from tests.alerts.channels.destination_builders import save_destination

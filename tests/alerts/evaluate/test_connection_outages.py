@@ -15,7 +15,7 @@ from alerts.models.delivery import READ_AGAIN
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from closing.facts.readings import GapReason, ReadGap
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.outages import OUTAGE_AFTER, OutageInputs, has_outage
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt

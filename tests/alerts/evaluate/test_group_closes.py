@@ -13,9 +13,9 @@ from alerts.models import Delivery, Notice
 from alerts.models.delivery import CLOSED_NO_MORE
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
-from closing.calendar.days import WorkdayCalendar
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.group_close import working_days_to_close
-from closing.judging.notices import HOLD_DOWN, NoticeKind
+from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
 from entities.models import Group
 from tests.alerts.evaluations import (
     ALL_CLOSED,

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from alerts.evaluate.overdue import OverdueChanges, evaluate_overdue
 from alerts.models import OverdueFlag, Overrun
-from closing.calendar.days import local_date
+from closing.calendar.instants import local_date
 from closing.facts.finops_facts import FinopsFacts
 from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity, WorkCalendar
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
 from periods.recording.attempts import OutOfOrderRead
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
 from tests.hypothesis_profiles import examples
 from tests.periods.model_builders import policy, top_group

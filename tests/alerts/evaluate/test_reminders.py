@@ -10,7 +10,7 @@ from alerts.models import Notice
 from alerts.models.delivery import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Person
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate

@@ -8,12 +8,12 @@ import pytest
 from django.test import Client
 
 from alerts.models import Overrun
-from closing.calendar.days import zone_named
-from closing.judging.notices import NoticeKind
+from closing.calendar.instants import zone_named
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.timeline import closed_spans
 from entities.models import LegalEntity, Person
+from periods.snapshot.builder import take_snapshot
 from periods.snapshot.period_history import period_details
-from periods.snapshot.take import take_snapshot
 from tests.alerts.evaluations import ALL_CLOSED, read_and_evaluate, save_group_with_recipients
 from tests.builders import CLOSED, MAY, OPEN, utc
 from tests.db_builders import SampleGroup

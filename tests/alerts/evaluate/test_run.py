@@ -16,7 +16,7 @@ from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from alerts.routing.batching import MIN_MESSAGE_SPACING
 from closing.facts.base import NativePeriodFacts
-from closing.judging.notices import HOLD_DOWN, NoticeKind
+from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.remarks import acknowledge, set_expected_close
 from tests.alerts.evaluations import (

@@ -15,7 +15,7 @@ from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import GapReason, ReadGap
-from closing.judging.notices import HOLD_DOWN
+from closing.judging.notice_rules import HOLD_DOWN
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt

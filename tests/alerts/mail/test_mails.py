@@ -30,11 +30,11 @@ from alerts.sanitize import header_line, one_line
 from board.web.board_query import parse_query
 from board.web.filters import matching_rows
 from closing.facts.base import NativePeriodFacts
-from closing.judging.notices import NoticeKind
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import JudgingPolicy, LatenessUnit
 from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 from tests.alerts.mail.mail_scenarios import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, MailScenario
 from tests.builders import CLOSED, MAY, ON_HOLD, OPEN, deadline, reads_until_close, row, utc
 from tests.golden_files import assert_golden

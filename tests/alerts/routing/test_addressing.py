@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep, Habits, Notice, Subscription
 from alerts.routing.batching import MIN_MESSAGE_SPACING
 from alerts.routing.router import route_notices
-from closing.calendar.days import zone_named
-from closing.judging.notices import NoticeKind
+from closing.calendar.instants import zone_named
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import MANDATORY_KINDS, Cadence, effective_cadence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import FiscalPeriod

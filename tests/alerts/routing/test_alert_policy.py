@@ -15,7 +15,7 @@ from alerts.routing.alert_policy import (
     effective_step_days,
     effective_steps,
 )
-from closing.judging.notices import ESCALATE_AFTER
+from closing.judging.notice_rules import ESCALATE_AFTER
 from entities.models import Group, LegalEntity
 from tests.db_builders import save_person, save_sample_group
 from tests.sample_entities import TWELVE_ENTITIES

@@ -25,7 +25,7 @@ from alerts.routing.silences import (
     silences_by_entity,
     visible_silences,
 )
-from closing.judging.notices import HOLD_DOWN, NoticeKind
+from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
 from entities.models import Group, LegalEntity, Person
 from tests.alerts.evaluations import (
     ALL_CLOSED,

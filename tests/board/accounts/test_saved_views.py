@@ -17,7 +17,7 @@ from board.accounts.saved_views_menu import Menu, views_menu
 from board.web.board_request import resolve_request
 from board.web.controls import Pairs
 from entities.models import Membership, Person, SavedView
-from entities.services import MAX_SAVED_VIEWS, save_view
+from entities.view_store import MAX_SAVED_VIEWS, save_view
 from tests.builders import WORKED_EXAMPLE_AT
 from tests.db_builders import PASSWORD, save_person, save_sample_group
 

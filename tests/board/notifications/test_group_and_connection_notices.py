@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from closing.judging.notices import HOLD_DOWN
+from closing.judging.notice_rules import HOLD_DOWN
 from entities.models import Connection, Group, LegalEntity, Person
 from tests.alerts.evaluations import (
     Role,

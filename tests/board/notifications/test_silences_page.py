@@ -17,7 +17,7 @@ from closing.scoreboard.row import RowSilence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE, BoardCache
 from periods.board_cache.change_feed import changes_since
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, WORKED_EXAMPLE_AT
 from tests.db_builders import SampleGroup, record_worked_example, save_sample_group
 

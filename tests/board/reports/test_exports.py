@@ -29,7 +29,7 @@ from board.reports.spreadsheet import SheetColumn, Worksheet, write_workbook
 from board.scoreboard.serializers import could_be_formula
 from board.web.board_request import resolve_request
 from board.web.params import MatrixWindow
-from closing.calendar.days import month_and_year
+from closing.calendar.date_phrases import month_and_year
 from entities.models import LegalEntity, Membership, Person
 from tests.builders import WORKED_EXAMPLE_AT, utc
 from tests.db_builders import (

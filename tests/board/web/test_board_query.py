@@ -18,7 +18,7 @@ from board.web.board_query import (
     moment_of,
     parse_query,
 )
-from closing.calendar.days import zone_named
+from closing.calendar.instants import zone_named
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 

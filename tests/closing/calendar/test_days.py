@@ -9,18 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.calendar.days import (
-    CalendarUncovered,
-    DateSpan,
-    WorkdayCalendar,
-    end_of_day,
-    full_date,
-    instant_at,
-    local_date,
-    start_of_day,
-    weekday_and_date,
-    zone_named,
-)
+from closing.calendar.date_phrases import full_date, weekday_and_date
+from closing.calendar.days import DateSpan
+from closing.calendar.instants import end_of_day, instant_at, local_date, start_of_day, zone_named
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from tests.closing.core_builders import ENGLAND, IRELAND, utc
 from tests.hypothesis_profiles import examples
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from closing.calendar.days import CalendarUncovered, DateSpan, WorkdayCalendar, instant_at, zone_named
+from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import (
     CalendarDayRule,
     DayOfMonthRule,
@@ -19,6 +19,8 @@ from closing.calendar.deadlines import (
     deadline_for,
     ordinal,
 )
+from closing.calendar.instants import instant_at, zone_named
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from tests.closing.core_builders import ENGLAND, IRELAND, MAY, TWENTY_ZONES, deadline_on, utc
 
 BLANK = WorkdayCalendar("Monday to Friday")

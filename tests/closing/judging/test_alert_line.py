@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 import pytest
 
-from closing.calendar.days import WorkdayCalendar
 from closing.calendar.deadlines import Deadline
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.alert_line import Crossing, alert_line_crossed_on, crossings
 from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange
 from closing.judging.states import PeriodState

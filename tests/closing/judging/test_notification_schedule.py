@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.calendar.days import WorkdayCalendar, local_date, zone_named
-from closing.judging.notices import NoticeKind
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
+from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import (
     DEFAULT_CADENCES,
     MANDATORY_KINDS,

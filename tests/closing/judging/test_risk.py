@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.calendar.days import ONE_DAY, DateSpan, WorkdayCalendar, local_date, zone_named
+from closing.calendar.days import ONE_DAY, DateSpan
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.risk import at_risk, next_deadlines, workdays_until
 from closing.judging.standing import Level, ObservedChange
 from closing.judging.states import PeriodState

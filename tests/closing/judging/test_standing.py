@@ -6,8 +6,10 @@ from datetime import date, time
 
 import pytest
 
-from closing.calendar.days import DateSpan, WorkdayCalendar, instant_at, zone_named
+from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline, WorkdayRule, deadline_for
+from closing.calendar.instants import instant_at, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.standing import JudgingPolicy, LatenessUnit, Level, ObservedChange, Standing, fold, judge
 from tests.closing.core_builders import (
     CLOSED,

@@ -8,8 +8,10 @@ from datetime import date, datetime, time, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.calendar.days import ONE_DAY, DateSpan, WorkdayCalendar, local_date, zone_named
+from closing.calendar.days import ONE_DAY, DateSpan
 from closing.calendar.deadlines import Deadline, WorkdayRule, deadline_for
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.period_remarks import CurrentRemarks
 from closing.judging.standing import JudgingPolicy, LatenessUnit, Level, ObservedChange, fold, judge
 from closing.judging.states import PeriodState

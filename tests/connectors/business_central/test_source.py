@@ -12,7 +12,7 @@ from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, ReadResult
-from connectors.source import CompanyRef
+from connectors.ledger_source import CompanyRef
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
 from tests.connectors.simulator_sources import (

@@ -11,7 +11,7 @@ import pytest
 from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, PeriodReading, PeriodType
-from connectors.source import CompanyRef
+from connectors.ledger_source import CompanyRef
 from infra.outbound.errors import AccessRefused
 from simulator.run import Running, running
 from tests.connectors.simulator_sources import (

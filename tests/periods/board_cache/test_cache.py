@@ -36,7 +36,7 @@ from periods.board_cache.cache import BoardCache
 from periods.board_cache.cached_board import CachedBoard, VisibleBoard, track_record_length
 from periods.board_cache.change_feed import changes_since
 from periods.models import News
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY, OPEN
 from tests.periods.events import APRIL, FACTS, GROUPS, ChangingGroup, own_copy
 

@@ -26,7 +26,7 @@ from periods.board_cache.cached_board import (
 from periods.board_cache.change_feed import changes_since
 from periods.deadline_setting import set_deadlines
 from periods.models import DeadlinePolicy, PolicyVersion
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY
 from tests.periods.board_cache.test_cache import assert_the_same, told_by
 from tests.periods.events import APRIL, ChangingGroup, own_copy

@@ -22,7 +22,7 @@ from entities.models import LegalEntity, Membership, Person
 from periods.board_cache.change_feed import ChangeEvent, changes_since, delete_old_events
 from periods.models import News, SyncAttempt
 from periods.recording.attempts import begin_attempt
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY
 from tests.hypothesis_profiles import examples
 from tests.periods.events import ChangingGroup, own_copy

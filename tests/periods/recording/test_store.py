@@ -28,8 +28,8 @@ from periods.models import (
 )
 from periods.recording.attempts import AttemptResult, Outcome, OutOfOrderRead, begin_attempt, finish_attempt
 from periods.recording.store import LeaseLost
+from periods.snapshot.builder import take_snapshot
 from periods.snapshot.freshness import freshness
-from periods.snapshot.take import take_snapshot
 from tests.builders import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.hypothesis_profiles import examples
 from tests.periods.recorded_reads import (

@@ -12,8 +12,8 @@ from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, ReadGap
 from entities.models import LegalEntity
 from periods.models import FiscalPeriod, PolicyVersion
+from periods.snapshot.builder import take_snapshots
 from periods.snapshot.closed_months import closed_months
-from periods.snapshot.take import take_snapshots
 from tests.builders import CLOSED, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
 from tests.db_builders import SampleGroup, save_busy_group, save_sample_group
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
-from closing.calendar.days import CalendarUncovered, WorkdayCalendar
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 
 HOLD_DOWN = timedelta(
     minutes=30

@@ -11,9 +11,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from closing.calendar.days import DateSpan, WorkdayCalendar, month_and_year, zone_named
+from closing.calendar.date_phrases import month_and_year
+from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
+from closing.calendar.instants import zone_named
 from closing.calendar.months import month_end, previous_month
+from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.base import NativePeriodFacts, facts_from_json
 from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
 from closing.judging.standing import (
@@ -32,8 +35,8 @@ from closing.scoreboard.row import Row, RowSilence, ranked
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import Group, LegalEntity
 from infra.fast_cursor import fast_cursor
+from periods.lookups import remarks_by_period
 from periods.policies import EffectivePolicy, effective_policies
-from periods.reads import remarks_by_period
 from periods.snapshot.annotations import row_silences
 from periods.snapshot.freshness import Freshness, freshness
 

@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from closing.facts.readings import ReadResult
+from connectors.ledger_source import CompanyRef
 from connectors.odata.entra import ClientCredentials, TokenCache
-from connectors.source import CompanyRef
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
-from infra.outbound.host_limits import TimeBudget
-from infra.outbound.requests import OutboundSession, RequestLimits
+from infra.outbound.guarded_transport import TimeBudget
+from infra.outbound.session import OutboundSession, RequestLimits
 from tests.connectors.simulator_sources import MAY, QUICK, source
 
 TOKEN = "eyJ0eXAiOiJKV1Qi.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"  # in the form of a JWT, good for nothing

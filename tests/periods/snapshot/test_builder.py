@@ -15,7 +15,7 @@ from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy
-from periods.snapshot.take import take_snapshot
+from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.periods.model_builders import policy, top_group
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read, read_result

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from closing.calendar.days import WorkdayCalendar
+from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.alert_line import alert_line_crossed_on
 from closing.judging.standing import JudgingPolicy, LatenessUnit
 from closing.scoreboard.board import Scoreboard

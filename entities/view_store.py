@@ -1,4 +1,4 @@
-"""Changes to the group tree, and to the views that people keep for themselves."""
+"""Saved views: what people may keep for themselves, and its limits."""
 
 from __future__ import annotations
 
@@ -7,42 +7,14 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet, Value
-from django.db.models.functions import Concat, Lower, Substr
+from django.db.models.functions import Lower
 
-from entities.models import Group, Person, SavedView
+from entities.models import Person, SavedView
 
-MAX_GROUP_PATH_LENGTH = 1000
 MAX_SAVED_VIEWS = 50
 MAX_VIEW_NAME_LENGTH = 60
 MAX_VIEW_QUERY_LENGTH = 4000
 _KEPT_FOR_UNDO = 10  # deleted views of one person that can still come back
-
-
-class InvalidGroup(ValueError):
-    """A place in the tree that a group cannot take; the text says why."""
-
-
-@transaction.atomic
-def save_group(code: str, name: str, parent: Group | None) -> Group:
-    """Create or change the group with this code, and keep the paths of everything below it right.
-
-    Raises InvalidGroup, and changes nothing, when the group would stand below itself or the tree grows too deep.
-    """
-    old = Group.objects.select_for_update().filter(code=code).first()
-    above = Group.objects.only("path").get(pk=parent.pk).path if parent else ""
-    if old and parent and above.startswith(old.path):
-        raise InvalidGroup(f"group {code} cannot stand below {parent.code}, which stands below {code} itself")
-    path = f"{above}{code}/"
-    if len(path) > MAX_GROUP_PATH_LENGTH:
-        raise InvalidGroup(f"group {code} stands too deep in the tree")
-    if old is None:
-        return Group.objects.create(code=code, name=name, parent=parent, path=path)
-    if old.path != path:
-        below = Group.objects.filter(path__startswith=old.path)
-        below.update(path=Concat(Value(path), Substr("path", len(old.path) + 1)))
-    old.name, old.parent, old.path = name, parent, path
-    old.save()
-    return old
 
 
 # --- saved views: each verb changes views of `person` only, and raises SavedView.DoesNotExist for any other ---------

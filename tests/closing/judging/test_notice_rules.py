@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.judging.notices import (
+from closing.judging.notice_rules import (
     HOLD_DOWN,
     NoticeInputs,
     NoticeKind,

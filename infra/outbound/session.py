@@ -24,7 +24,7 @@ import httpx2
 
 from infra.hosts import ForbiddenAddress, HostAllowlist, UrlParts
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
-from infra.outbound.host_limits import GuardedTransport, TimeBudget
+from infra.outbound.guarded_transport import GuardedTransport, TimeBudget
 from infra.outbound.strict_json import InvalidJson, parse_strict_json
 
 LONGEST_WAIT = 900.0  # seconds; a source that asks for more is asked again after this (05-reliability E5)

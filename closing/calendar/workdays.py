@@ -1,0 +1,89 @@
+"""Working days of a place: weekends, days off, and the years that its calendar covers."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from closing.calendar.days import ONE_DAY
+
+
+class CalendarUncovered(ValueError):
+    """A work calendar was asked about a year that its holiday data does not cover (01-domain 1.4)."""
+
+
+@dataclass(frozen=True)
+class WorkdayCalendar:
+    """Which days are worked: weekend mask, named days off, extra working days.
+
+    `covers` holds the years with known holidays; None means a blank calendar that counts weekdays only.
+    An extra working day beats a holiday and a weekend.
+    Raises ValueError when the weekend holds all seven days or a number that is no weekday.
+    """
+
+    name: str
+    weekend: frozenset[int] = frozenset({5, 6})  # Monday is 0
+    days_off: Mapping[date, str] = field(default_factory=dict)
+    extra_working: frozenset[date] = frozenset()
+    covered_years: frozenset[int] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.weekend < frozenset(range(7)):
+            raise ValueError(
+                f"the weekend of calendar {self.name} must be some of the days 0 (Monday) to 6, not all"
+            )
+
+    def is_workday(self, day: date) -> bool:
+        """Whether the day is worked; raises CalendarUncovered for a year without holiday data."""
+        if day in self.extra_working:
+            return True
+        self._require(day.year)
+        return day.weekday() not in self.weekend and day not in self.days_off
+
+    def nth_workday_after(self, day: date, n: int) -> date:
+        """The nth working day after a day, where n = 1 is the next one.
+
+        Raises ValueError when n is below 1 and CalendarUncovered when the count reaches a year without data.
+        """
+        if n < 1:
+            raise ValueError(f"there is no working day number {n} after a day; the next one is number 1")
+        while n:
+            day += ONE_DAY
+            n -= self.is_workday(day)
+        return day
+
+    def workdays_between(self, after: date, upto: date) -> int:
+        """Working days d with after < d <= upto (0 when upto <= after).
+
+        Raises CalendarUncovered when one of these days lies in a year without holiday data.
+        """
+        if upto <= after:
+            return 0
+        for year in range((after + ONE_DAY).year, upto.year + 1):
+            self._require(year)
+        low, high = after.toordinal(), upto.toordinal()
+        weeks, rest = divmod(high - low, 7)
+        count = weeks * (7 - len(self.weekend))
+        # Ordinal 1 is a Monday, so a day's weekday is (ordinal - 1) % 7.
+        count += sum(day % 7 not in self.weekend for day in range(high - rest, high))
+        off, extra = self._exceptions
+        count -= bisect_right(off, high) - bisect_right(off, low)
+        return count + bisect_right(extra, high) - bisect_right(extra, low)
+
+    def _require(self, year: int) -> None:
+        if self.covered_years is not None and year not in self.covered_years:
+            raise CalendarUncovered(f"the {self.name} calendar has no holidays for {year}")
+
+    @cached_property
+    def _exceptions(self) -> tuple[list[int], list[int]]:
+        """Ordinals of the days unlike the weekend mask: weekdays off, and worked days of the weekend."""
+        off = [
+            day
+            for day in self.days_off
+            if day.weekday() not in self.weekend and day not in self.extra_working
+        ]
+        extra = [day for day in self.extra_working if day.weekday() in self.weekend]
+        return sorted(map(date.toordinal, off)), sorted(map(date.toordinal, extra))

@@ -1,0 +1,41 @@
+"""The change feed that triggers write, and the ticks that workers claim."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
+
+
+class News(models.Model):
+    """Something that a board shows was written; triggers add these rows, see periods.board_cache.change_feed.
+
+    `ids` are entities, connections or people by `kind`, null for all; `txid` is the transaction that wrote it.
+    """
+
+    KINDS: ClassVar[list[str]] = ["rows", "places", "read", "access"]
+
+    kind = models.CharField(max_length=8, choices=[(kind, kind) for kind in KINDS])
+    ids = ArrayField(models.BigIntegerField(), null=True)
+    txid = models.BigIntegerField(db_default=RawSQL("pg_current_xact_id()::text::bigint", []))
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["txid"], name="news_by_transaction"),
+            models.Index(fields=["at"], name="news_by_age"),
+        ]
+
+
+class ClaimedTick(models.Model):
+    """A tick of the schedule that somebody took: the guard against two beats and redelivered messages."""
+
+    name = models.CharField(max_length=40)
+    slot = models.DateTimeField()
+    claimed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "slot"], name="tick_claimed_once")]
