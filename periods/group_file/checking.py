@@ -14,10 +14,9 @@ from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import month_end
 from entities.calendars import holiday_region_problem
 from periods.group_file import shape
-from periods.group_file.existing import ExistingRows, PolicyOwner
+from periods.group_file.existing import ExistingRows
+from periods.group_file.policy_items import policy_code, policy_owner, policy_version_fields
 from periods.group_file.tree import NodePath, YamlTree
-from periods.models import PolicyVersion
-from periods.policies import build_rule
 
 _I = TypeVar("_I", bound=shape.GroupFileItem)
 A_YEAR = 366
@@ -296,60 +295,6 @@ def _check_entities(tree: YamlTree, described: CheckedFile, existing: ExistingRo
                 tree.add_problem(
                     (*entry.path, "erp_id"), f"{erp_id} of connection {source} is entity {other} already"
                 )
-
-
-def policy_owner(item: shape.PolicyItem) -> PolicyOwner:
-    """Whose policy an item describes."""
-    return ("group", item.group) if item.group else ("entity", item.entity or "")
-
-
-def policy_version_fields(item: shape.PolicyItem) -> dict[str, Any]:
-    """The fields of a PolicyVersion that say what an item says; raises ValueError for a rule that cannot be."""
-    rules = {
-        PolicyVersion.Rule.WORKDAY: item.working_day,
-        PolicyVersion.Rule.CALENDAR_DAY: item.calendar_days,
-        PolicyVersion.Rule.DAY_OF_MONTH: item.day_of_month,
-    }
-    said: list[tuple[str, int]] = [(kind.value, n) for kind, n in rules.items() if n is not None]
-    said += [item.rule] if item.rule else []
-    details = [item.quarter_end, item.year_end, item.first_working_day_is, item.cut_off]
-    if len(said) > 1:
-        raise ValueError("give one rule: `rule`, `working_day`, `calendar_days` or `day_of_month`")
-    if not said and any(detail is not None for detail in details):
-        raise ValueError(
-            "`quarter_end`, `year_end`, `first_working_day_is` and `cut_off` belong to a rule; give one beside them"
-        )
-    kind, n = said[0] if said else (None, None)
-    if kind != PolicyVersion.Rule.WORKDAY and item.first_working_day_is is not None:
-        raise ValueError("`first_working_day_is` belongs to a rule that counts working days")
-    if kind == PolicyVersion.Rule.DAY_OF_MONTH and (
-        item.quarter_end is not None or item.year_end is not None
-    ):
-        raise ValueError("a fixed day of the month has no numbers of its own for quarter and year ends")
-    numbers = {"n_quarter_end": item.quarter_end, "n_year_end": item.year_end}
-    first_is = item.first_working_day_is
-    if kind == PolicyVersion.Rule.WORKDAY and first_is is None:
-        first_is = 1
-    if kind is not None and n is not None:
-        build_rule(kind, n, first_is=first_is, **numbers)
-    return {
-        "rule": kind,
-        "n": n,
-        "first_is": first_is,
-        **numbers,
-        "cut_off": item.cut_off,
-        "alert_after_days": item.alert_after_days,
-        "lateness_unit": item.days,
-        "on_hold_counts_as_closed": item.on_hold_counts_as_closed,
-        "ledger_restricted_means_on_hold": item.ledger_restricted_means_on_hold,
-        "overdue_reason_required": item.overdue_reason_required,
-    }
-
-
-def policy_code(item: shape.PolicyItem) -> str:
-    """The code of a policy: its own, or one made from whose it is."""
-    what, code = policy_owner(item)
-    return item.code or f"{what.upper()}-{code}"[:40]
 
 
 def _check_policies(tree: YamlTree, described: CheckedFile, existing: ExistingRows, known: _Known) -> None:

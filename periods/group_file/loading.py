@@ -8,23 +8,21 @@ from datetime import datetime
 from django.db import transaction
 
 from closing.calendar.date_phrases import full_date, month_and_year
-from closing.calendar.deadlines import ordinal
 from entities.group_tree import InvalidGroup, save_group
 from entities.models import CalendarDay, Connection, LegalEntity, Membership, Person, WorkCalendar
 from infra.secrets import SecretUnreadable
 from periods.deadline_setting import lock_deadlines, set_deadlines
-from periods.group_file.checking import (
-    CheckedFile,
-    FileEntry,
-    check_group_file,
+from periods.group_file.checking import CheckedFile, FileEntry, check_group_file
+from periods.group_file.diff import FieldValue, GroupFileDiff, format_duration, format_value, set_fields
+from periods.group_file.existing import ExistingRows, read_existing
+from periods.group_file.policy_items import (
+    owner_phrase,
+    policy_choices,
     policy_code,
     policy_owner,
     policy_version_fields,
 )
-from periods.group_file.diff import FieldValue, GroupFileDiff, format_duration, format_value, set_fields
-from periods.group_file.existing import ExistingRows, PolicyOwner, read_existing
 from periods.group_file.shape import (
-    LATENESS_UNITS,
     WEEKDAYS,
     CalendarItem,
     ConnectionItem,
@@ -315,17 +313,17 @@ class _Loading:
             version.save()
             if newest:
                 changes.append(f"version {version.number}")
-                before, now = (_choices(one) for one in (newest, version))
+                before, now = (policy_choices(one) for one in (newest, version))
                 changes += [f"{key}: {before[key]} -> {now[key]}" for key in now if before[key] != now[key]]
         if old is None:
             told = [
                 f"{key} {words}" if key != "rule" else words
-                for key, words in _choices(version).items()
+                for key, words in policy_choices(version).items()
                 if words != "as above"
             ]
-            self.diff.add(f"policy {row.name} of {_owner_words(owner)}: {', '.join(told)}")
+            self.diff.add(f"policy {row.name} of {owner_phrase(owner)}: {', '.join(told)}")
         else:
-            self.diff.change(f"policy {row.name} of {_owner_words(owner)}", changes)
+            self.diff.change(f"policy {row.name} of {owner_phrase(owner)}", changes)
 
     def _agreed_dates(self) -> None:
         for entry in self.file.agreed_dates:
@@ -380,36 +378,3 @@ def _holds(row: Connection, secret: str) -> bool:
 
 def _role_words(email: str, role: str, group: str, entity: str) -> str:
     return f"role {role} of {email} for {f'group {group}' if group else f'entity {entity}'}"
-
-
-def _owner_words(owner: PolicyOwner) -> str:
-    return " ".join(owner)
-
-
-def _choices(version: PolicyVersion) -> dict[str, str]:
-    """What a version says, by the keys of the file; "as above" where it leaves the choice to the policy above."""
-    units = {unit: word for word, unit in LATENESS_UNITS.items()}
-    plain = {
-        "quarter_end": version.n_quarter_end,
-        "year_end": version.n_year_end,
-        "first_working_day_is": version.first_is,
-        "cut_off": version.cut_off,
-        "alert_after_days": version.alert_after_days,
-        "days": units.get(version.lateness_unit or ""),
-        "on_hold_counts_as_closed": version.on_hold_counts_as_closed,
-        "ledger_restricted_means_on_hold": version.ledger_restricted_means_on_hold,
-        "overdue_reason_required": version.overdue_reason_required,
-    }
-    said = {key: "as above" if value is None else format_value(value) for key, value in plain.items()}
-    return {"rule": _rule_words(version)} | said
-
-
-def _rule_words(version: PolicyVersion) -> str:
-    match version.rule:
-        case PolicyVersion.Rule.WORKDAY:
-            return f"{ordinal(version.n or 0)} working day"
-        case PolicyVersion.Rule.CALENDAR_DAY:
-            return f"{version.n} calendar days"
-        case PolicyVersion.Rule.DAY_OF_MONTH:
-            return f"{ordinal(version.n or 0)} of the month"
-    return "as above"
