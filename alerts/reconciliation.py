@@ -32,9 +32,8 @@ from periods.snapshot.freshness import freshness
 
 GRACE = timedelta(minutes=5)  # until an alert that had to be raised counts as missing
 DELIVERY_GRACE = timedelta(hours=1)  # until a message that waits is worth a word
-EVALUATION_GRACE = timedelta(
-    minutes=1
-)  # an evaluation may have begun before a silence that was made meanwhile
+# An evaluation may have begun before a silence that was made meanwhile.
+EVALUATION_GRACE = timedelta(minutes=1)
 State = Delivery.State
 log = structlog.get_logger(__name__)
 

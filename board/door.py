@@ -67,9 +67,8 @@ def _at_the_door(seen: str | None) -> QuerySet[Person]:
 
 def memberships_of(person: Person) -> list[str]:
     """A person's memberships as texts "role:path of the group:entity id", sorted; asked for when not yet known."""
-    held: list[str] | None = getattr(
-        person, "held", None
-    )  # request.user is a proxy: no look into its __dict__
+    # `request.user` is a proxy: no look into its __dict__.
+    held: list[str] | None = getattr(person, "held", None)
     if held is None:
         held = _at_the_door(None).get(pk=person.pk).held  # type: ignore[attr-defined]
     return held

@@ -239,9 +239,8 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Without a collected manifest (demo, tests) files are served where they lie.
 WHITENOISE_USE_FINDERS = True
-warnings.filterwarnings(
-    "ignore", message="No directory at", category=UserWarning
-)  # not yet collected is fine
+# Not yet collected is fine.
+warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -125,9 +125,8 @@ class Connection(models.Model):
         FINOPS = "finops", "Finance & Operations"
         BUSINESS_CENTRAL = "business_central", "Business Central"
 
-    uid = models.UUIDField(
-        default=uuid.uuid4, unique=True, editable=False
-    )  # what sealed secrets are bound to
+    # What sealed secrets are bound to.
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.SlugField(max_length=60, unique=True)
     kind = models.CharField(max_length=20, choices=Kind)
     base_url = models.URLField(max_length=300)

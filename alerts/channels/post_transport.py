@@ -26,12 +26,10 @@ from infra.outbound.session import OutboundResponse, OutboundSession, RequestLim
 from infra.secrets import SecretUnreadable
 
 LONGEST_POST = 30.0  # seconds from the look-up of the name to the answer; a lease is ten times as long
-LIMITS = RequestLimits(
-    retries=0, operation_seconds=10.0, attempt_bytes=200_000
-)  # who tries again is the outbox
-AFTER_A_HANG = timedelta(
-    minutes=1
-)  # that a server which does not answer is left alone; others wait meanwhile
+# Who tries again is the outbox.
+LIMITS = RequestLimits(retries=0, operation_seconds=10.0, attempt_bytes=200_000)
+# That a server which does not answer is left alone; others wait meanwhile.
+AFTER_A_HANG = timedelta(minutes=1)
 
 _NOT_OURS = {401, 402, 403, 404, 405, 407, 410}
 _LATER = {408, 425, 429}

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 from alerts.models import EvaluationSpan
 
-MAX_EVALUATION_GAP = timedelta(
-    minutes=5
-)  # without an evaluation: then we were away, and what we know is from before
+# Without an evaluation: then we were away, and what we know is from before.
+MAX_EVALUATION_GAP = timedelta(minutes=5)
 
 
 def evaluating_since(as_of: datetime) -> datetime | None:

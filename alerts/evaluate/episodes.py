@@ -26,9 +26,8 @@ from periods.models import ReadSpan
 from periods.policies import EffectivePolicy, effective_policies
 from periods.snapshot.freshness import Freshness, freshness
 
-LONGEST_CLOSE = timedelta(
-    days=31
-)  # a period that ended no longer ago when it was first read was still to be closed
+# A period that ended no longer ago when it was first read was still to be closed.
+LONGEST_CLOSE = timedelta(days=31)
 _BEFORE_IT_IS_LATE = ("not_due", "due_today")
 
 _EPISODES = """

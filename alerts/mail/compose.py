@@ -110,9 +110,8 @@ def _headers(
 
 def _thread(items: Sequence[DeliverableNotice], changes: Mapping[int, StateChange], host: str) -> str:
     """The id that all mails of one episode answer to, for a mail that is about one; nobody ever sends that one."""
-    of_entities = [
-        each for each in items if isinstance(each, EntityNotice)
-    ]  # a group's close ends nobody's thread
+    # A group's close ends nobody's thread.
+    of_entities = [each for each in items if isinstance(each, EntityNotice)]
     episodes = {_episode(each.notice, changes) for each in of_entities or items}
     return f"<{episodes.pop()}@{host}>" if len(episodes) == 1 else ""
 

@@ -12,9 +12,8 @@ from closing.judging.notification_schedule import MANDATORY_KINDS
 from entities.models import Person
 
 _SALT = "alerts.unsubscribe"
-TOKEN_MAX_AGE = (
-    2 * 365 * 24 * 3600
-)  # seconds: mails are kept, and a link in one of them should do what it says
+# Seconds: mails are kept, and a link in one of them should do what it says.
+TOKEN_MAX_AGE = 2 * 365 * 24 * 3600
 
 
 class InvalidUnsubscribeLink(Exception):

@@ -81,9 +81,8 @@ class Delivery(models.Model):
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
-    abandoned = models.PositiveSmallIntegerField(
-        default=0
-    )  # claims in a row that their sender did not live to end
+    # Claims in a row that their sender did not live to end.
+    abandoned = models.PositiveSmallIntegerField(default=0)
     ended_at = models.DateTimeField(null=True)  # sent, cancelled or parked
     words = models.TextField(blank=True)  # what the server said, or why it was cancelled or parked
 
@@ -157,14 +156,14 @@ class DeliveryLine(models.Model):
         ]
 
 
-LEFT_OUT_BY_SILENCE = (
-    NoticeReason.SILENCED.value
-)  # why a line is left out that will be told once the silence is over
+# Why a line is left out that will be told once the silence is over.
+LEFT_OUT_BY_SILENCE = NoticeReason.SILENCED.value
 
 
+# Sooner or later.
 REACHES_RECIPIENT = Q(left_out="", delivery__state__in=Delivery.REACHING_STATES) | Q(
     left_out=LEFT_OUT_BY_SILENCE
-)  # sooner or later
+)
 
 
 class Channel(models.Model):

@@ -12,9 +12,8 @@ from alerts.models import Delivery, Destination, Trouble
 from alerts.routing.batching import new_delivery
 from alerts.routing.recipients import destination_administrators
 
-NOTIFY_AFTER = timedelta(
-    minutes=30
-)  # of a server that does not answer, which most do again; a refusal is told at once
+# Of a server that does not answer, which most do again; a refusal is told at once.
+NOTIFY_AFTER = timedelta(minutes=30)
 
 
 def notify_troubles(as_of: datetime) -> int:

@@ -21,12 +21,10 @@ from django.db import transaction
 from alerts.channels.state import SqlValue, pause, pause_span, record_trouble, run_statement
 from alerts.models import EMAIL
 
-LEASE = timedelta(
-    minutes=5
-)  # longer than the longest a send may take (alerts.channels.email.transport.LONGEST_SEND)
-RETRY_AFTER = tuple(
-    timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60)
-)  # the last one again and again
+# Longer than the longest a send may take (alerts.channels.email.transport.LONGEST_SEND).
+LEASE = timedelta(minutes=5)
+# The last one again and again.
+RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60))
 GIVE_UP_AFTER = timedelta(hours=48)
 POSTS_APART = timedelta(seconds=1)  # to one destination: what Slack allows (05-reliability G1)
 MOST_TRIES = 6  # of a message that cannot be made, or that ends whoever tries

@@ -43,9 +43,8 @@ WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last
 NO_ADDRESS = "its recipient has no mail address"
 ENDS_ITS_SENDER = f"{MOST_TRIES} senders in a row ended while they worked on it"
 
-RUN = timedelta(
-    seconds=25
-)  # of one `send_due_mails`: over before the next sweep, so that workers have time for syncs
+# Of one `send_due_mails`: over before the next sweep, so that workers have time for syncs.
+RUN = timedelta(seconds=25)
 LOOK_AGAIN = 0.2  # seconds, for a destination that is busy
 _PATIENCE = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to mark what has been sent
 

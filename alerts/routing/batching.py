@@ -15,9 +15,8 @@ from alerts.routing.preferences import notification_hours_of
 from closing.judging.notification_schedule import Cadence, NotificationHours, next_send_at
 from entities.models import Person
 
-MIN_MESSAGE_SPACING = timedelta(
-    minutes=5
-)  # between two messages to one person or destination (05-reliability A8)
+# Between two messages to one person or destination (05-reliability A8).
+MIN_MESSAGE_SPACING = timedelta(minutes=5)
 PersonCadence = tuple[int, Cadence]  # a person and how soon they are told
 
 

@@ -276,9 +276,8 @@ def _looked(views: list[SharedScreen]) -> list[tuple[SharedScreen, ScreenState]]
         now = BoardRequest(asked.person, asked.reader, asked.query, as_of, as_of, month, month)
         found.append((view, screen_state(_screen(now, view.ids))))
     if found:
-        BOARD_CACHE.apply_changes(
-            *changes_since(BOARD_CACHE.snapshot_token)
-        )  # whoever lost access before what was just read must not be told of it
+        # Whoever lost access before what was just read must not be told of it.
+        BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
     return found
 
 

@@ -62,9 +62,8 @@ def screen_state(screen: BoardScreen) -> ScreenState:
             places.append(TablePosition(key, under))
     page = screen.page
     headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
-    tracked = any(
-        row.track_record for row in screen.unfiltered.rows
-    )  # else the table has no column for the months before
+    # Else the table has no column for the months before.
+    tracked = any(row.track_record for row in screen.unfiltered.rows)
     picks = screen.once("picks", lambda: _picks(screen))
     return ScreenState(
         frame=(page.month_key, headings, bool(rows), tracked, page.scope, page.rule, page.notes),

@@ -98,9 +98,10 @@ def resolve_request(person: Person, told: dict[str, str], as_of: datetime) -> Bo
                 raise InvalidQuery(
                     "That moment has not come yet. The board can be asked for now and for the past."
                 )
+            # Today has not ended: now is all there is of it.
             question, moment = (
                 question.replace(at=None),
                 as_of,
-            )  # today has not ended: now is all there is of it
+            )
     latest = active_month(moment.astimezone(reader.zone).date())
     return BoardRequest(person, reader, question, as_of, moment, question.month or latest, latest)

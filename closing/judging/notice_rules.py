@@ -13,9 +13,8 @@ from enum import StrEnum
 
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 
-HOLD_DOWN = timedelta(
-    minutes=30
-)  # a close that lasts shorter is flapping: it ends no episode (05-reliability A7)
+# A close that lasts shorter is flapping: it ends no episode (05-reliability A7).
+HOLD_DOWN = timedelta(minutes=30)
 ESCALATE_AFTER = (10, 15)  # days late of each step of an escalation
 DUE_SOON_DAYS = 2  # working days ahead of a deadline
 REMINDER_INTERVAL_DAYS = 7  # days between two reminders, once the last step of the escalation has been told

@@ -29,10 +29,11 @@ from connectors.odata.lists import (
 from infra.outbound.errors import AccessRefused, AnswerMisread
 from infra.outbound.session import RequestLimits
 
+# By preference: environments have one or the other.
 STATUS_SETS = (
     "LedgerFiscalPeriodsV2",
     "LedgerFiscalPeriods",
-)  # by preference: environments have one or the other
+)
 TYPES = {"Operating": PeriodType.OPERATING, "Opening": PeriodType.OPENING, "Closing": PeriodType.CLOSING}
 LONGEST_CHAIN = 30  # terms of one `or` chain; beyond it everything is read and sorted out here
 FEW = 12  # wanted companies up to which the status is asked for by company

@@ -26,9 +26,8 @@ from periods.snapshot.freshness import freshness
 
 MAX_CACHED_MONTHS = 4  # boards kept at once; the month being closed is asked for nearly always
 _LONGEST = timedelta(hours=6)  # a board that nobody asked about for so long is made anew
-_BACK = timedelta(
-    minutes=1
-)  # clocks may differ a little; a board of a later moment than that is not shown as now
+# Clocks may differ a little; a board of a later moment than that is not shown as now.
+_BACK = timedelta(minutes=1)
 
 
 @dataclass(eq=False)

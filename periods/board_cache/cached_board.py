@@ -64,9 +64,8 @@ class VisibleBoard:
     cached_board: CachedBoard
     board: Scoreboard
     version: str
-    render_cache: dict[object, Any] = field(
-        default_factory=dict, repr=False, compare=False
-    )  # what was made of it for show
+    # What was made of it for show.
+    render_cache: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass

@@ -28,9 +28,8 @@ class FiscalPeriod(models.Model):
     `reporting_month` is a first of month; by rule the month whose end is nearest, unless an administrator mapped it.
     """
 
-    entity = models.ForeignKey(
-        LegalEntity, on_delete=models.CASCADE, related_name="periods", db_index=False
-    )  # period_once_per_entity begins with it
+    # `period_once_per_entity` begins with it.
+    entity = models.ForeignKey(LegalEntity, on_delete=models.CASCADE, related_name="periods", db_index=False)
     erp_key = models.CharField(max_length=200)
     calendar = models.CharField(max_length=100, blank=True)
     year = models.CharField(max_length=40)
@@ -42,9 +41,10 @@ class FiscalPeriod(models.Model):
     month_set_by_hand = models.BooleanField(default=False)
     state = models.CharField(max_length=12, choices=[(s, s) for s in STATES])
     because = models.TextField()
+    # Never deleted, never looked up by.
     facts = models.ForeignKey(
         NativeFacts, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )  # never deleted, never looked up by
+    )
 
     class Meta:
         indexes = [
@@ -111,18 +111,16 @@ class Remark(models.Model):
     and acknowledgements the newest stands.
     """
 
-    period = models.ForeignKey(
-        FiscalPeriod, on_delete=models.PROTECT, related_name="remarks", db_index=False
-    )  # remark_by_period begins with it
+    # `remark_by_period` begins with it.
+    period = models.ForeignKey(FiscalPeriod, on_delete=models.PROTECT, related_name="remarks", db_index=False)
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in RemarkKind])
     text = models.CharField(max_length=MAX_REMARK_LENGTH, blank=True)
     reason = models.CharField(max_length=30, choices=[(r.value, r.value) for r in OverdueReason], blank=True)
     expected_on = models.DateField(null=True)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="remarks")
     at = models.DateTimeField()
-    replaces = models.OneToOneField(
-        "self", null=True, on_delete=models.PROTECT, related_name="replaced_by"
-    )  # once: of two people who edit the same note at once, the second is told
+    # Once: of two people who edit the same note at once, the second is told.
+    replaces = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="replaced_by")
     withdrawn = models.BooleanField(default=False)
 
     class Meta:

@@ -232,9 +232,8 @@ def _batch(
     return batch
 
 
-_Choice = tuple[
-    date, bool
-]  # what a verdict depends on besides the reading: local date, restricted means on hold
+# What a verdict depends on besides the reading: local date, restricted means on hold.
+_Choice = tuple[date, bool]
 
 
 def _places(attempt: SyncAttempt, covered: Sequence[EntityToRead]) -> dict[str, tuple[str, _Choice]]:
@@ -261,9 +260,8 @@ def _keep_facts(cursor: CursorWrapper, readings: Sequence[PeriodReading]) -> dic
         digest = hashlib.sha256(body.encode()).hexdigest()
         digest_of[key] = digest
         bodies[digest] = body
-    digests = sorted(
-        bodies
-    )  # in one order everywhere, so that two recordings never wait for each other in a ring
+    # In one order everywhere, so that two recordings never wait for each other in a ring.
+    digests = sorted(bodies)
     known = _facts_by_digest(cursor, digests)
     missing = [digest for digest in digests if digest not in known]
     if missing:

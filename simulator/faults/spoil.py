@@ -150,9 +150,8 @@ def gzip_bomb(megabytes: int) -> bytes:
     begin, blank, end = b'{"value":[', b" " * 2**20, b"]}"
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     head = packer.compress(begin) + packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(blank) + packer.flush(
-        zlib.Z_FULL_FLUSH
-    )  # a full flush forgets: blocks can be repeated
+    # A full flush forgets: blocks can be repeated.
+    block = packer.compress(blank) + packer.flush(zlib.Z_FULL_FLUSH)
     tail = packer.compress(end) + packer.flush()
     check = zlib.crc32(begin)
     for _ in range(megabytes):

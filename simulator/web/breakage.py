@@ -67,9 +67,8 @@ async def broken(
         chunked = kind == "truncated_chunked"
         transport.write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
     if kind == "reset":
-        await asyncio.sleep(
-            0.05
-        )  # let the half that is kept arrive: a reset throws away what is still under way
+        # Let the half that is kept arrive: a reset throws away what is still under way.
+        await asyncio.sleep(0.05)
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()

@@ -190,9 +190,8 @@ def _operating(name: str, year: str, first: date, last: date, number: int) -> Pe
 
 
 def _months(year: int, first_month: int) -> list[tuple[date, date]]:
-    begin = (
-        (year, 1) if first_month == 1 else (year - 1, first_month)
-    )  # a year is called after the one it ends in
+    # A year is called after the one it ends in.
+    begin = (year, 1) if first_month == 1 else (year - 1, first_month)
     return [(first_day(shifted(begin, number)), last_day(shifted(begin, number))) for number in range(12)]
 
 

@@ -13,9 +13,8 @@ class Clock:
 
     def __init__(self, frozen: datetime | None = None) -> None:
         self.frozen = frozen
-        self.start = (
-            self.now()
-        )  # what `start` and `latest` in a scenario mean, for as long as the process lives
+        # What `start` and `latest` in a scenario mean, for as long as the process lives.
+        self.start = self.now()
 
     def now(self) -> datetime:
         return self.frozen or datetime.now(UTC)

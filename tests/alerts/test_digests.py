@@ -94,9 +94,8 @@ def test_one_digest_at_eight_of_all_that_is_true_and_none_when_everybody_has_clo
     story.at(london("2026-06-11 15:00"), NLDT=CLOSED, USRT=CLOSED)
     story.at(london("2026-06-12 07:59"))
     news = [each.subject for each in to_rosa(sent_by(london("2026-06-12 08:00")))]
-    assert news == [
-        "Meridian Group has closed May 2026, 9 working days after the end of the month"
-    ]  # no digest
+    # No digest.
+    assert news == ["Meridian Group has closed May 2026, 9 working days after the end of the month"]
     story.at(london("2026-06-15 08:59"))
     assert to_rosa(sent_by(london("2026-06-15 09:00"))) == []
 
@@ -279,6 +278,5 @@ def test_only_who_may_see_the_group_can_be_named(story: MailScenario) -> None:
     held.save()
     update_alert_policy(europe, wanted, london("2026-06-01 10:00"))
     held.delete()
-    update_alert_policy(
-        europe, wanted, london("2026-06-02 10:00")
-    )  # who was named before need not be taken out at once
+    # Who was named before need not be taken out at once.
+    update_alert_policy(europe, wanted, london("2026-06-02 10:00"))

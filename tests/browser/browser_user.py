@@ -135,9 +135,8 @@ def open_session(email: str) -> str:
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SET TRANSACTION READ WRITE"
-        )  # which a database that stories only read has to be asked for
+        # Which a database that stories only read has to be asked for.
+        cursor.execute("SET TRANSACTION READ WRITE")
         session.create()
     assert session.session_key is not None
     return session.session_key

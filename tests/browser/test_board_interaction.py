@@ -139,9 +139,8 @@ def test_going_back_from_an_entity_shows_what_is_true_now(
 def test_a_session_that_ended_leads_to_the_login_and_back(
     meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
-    )  # sessions are looked at every 15 seconds otherwise
+    # Sessions are looked at every 15 seconds otherwise.
+    monkeypatch.setattr("board.live.hub.ACCESS_CHECK_SECONDS", 1.0)
     reader = new_reader()
     page = reader.page
     reader.log_in()

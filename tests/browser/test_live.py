@@ -198,9 +198,8 @@ def test_who_may_no_longer_see_an_entity_hears_nothing_more_of_it(
 def test_logging_out_in_one_tab_ends_the_other(
     meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
-    )  # sessions are looked at every 15 seconds otherwise
+    # Sessions are looked at every 15 seconds otherwise.
+    monkeypatch.setattr("board.live.hub.ACCESS_CHECK_SECONDS", 1.0)
     reader = new_reader()
     page = live(reader)
     other = page.context.new_page()
@@ -216,9 +215,8 @@ def test_logging_out_in_one_tab_ends_the_other(
 def test_a_deactivated_persons_open_board_stops(
     meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "board.live.hub.ACCESS_CHECK_SECONDS", 1.0
-    )  # people are looked at every 15 seconds otherwise
+    # People are looked at every 15 seconds otherwise.
+    monkeypatch.setattr("board.live.hub.ACCESS_CHECK_SECONDS", 1.0)
     uma = save_person("uma@meridian.test", "Uma", group="EUROPE")
     reader = new_reader()
     page = live(reader, "uma@meridian.test")

@@ -23,14 +23,14 @@ COMPANIES = {
     "finops": ("UKHC", "UKRT", "USRT", "NLDT"),
     "business_central": ("Ibérica SL", "Ireland Operations"),
 }
+# The lists that tell states.
 STATES = {
     "finops": "LedgerFiscalPeriods",
     "business_central": "generalLedgerSetup",
-}  # the lists that tell states
+}
 IBERICA = "11111111-2222-3333-4444-555555555555"
-QUICK = RequestLimits(
-    first_pause=0.02
-)  # own pauses of 20, 40 and 80 ms: the rule is tested, not our patience
+# Own pauses of 20, 40 and 80 ms: the rule is tested, not our patience.
+QUICK = RequestLimits(first_pause=0.02)
 
 
 def settings(kind: str, url: str, **changes: object) -> SourceSettings:

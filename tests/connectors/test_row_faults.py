@@ -31,10 +31,11 @@ from tests.connectors.simulator_sources import (
 )
 
 both = pytest.mark.parametrize("kind", KINDS)
+# As we, as the simulator calls it.
 ONE = {
     "finops": ("NLDT", "NLDT"),
     "business_central": ("Ibérica SL", "ESIB"),
-}  # as we, as the simulator calls it
+}
 
 
 def read(kind: str, sim: Running, span: DateSpan = MAY, **changes: Any) -> ReadResult:

@@ -57,9 +57,8 @@ def test_b3_a_message_that_comes_again_while_the_first_run_lives(
             for _ in range(20):
                 queue_task("connectors.sync_one", fleet.only.pk)
             drained()
-            queue_task(
-                "connectors.sync_one", fleet.only.pk
-            )  # the last in the queue: when it is done, all are
+            # The last in the queue: when it is done, all are.
+            queue_task("connectors.sync_one", fleet.only.pk)
             poll_until(lambda: queued() == 0, 30, "all messages are consumed")
             assert [attempt.outcome for attempt in attempts()] == ["ok"] * (turn + 1)
             fleet.turn("Closed")

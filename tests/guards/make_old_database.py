@@ -38,9 +38,8 @@ def main(name: str) -> None:
     dump.parent.mkdir(exist_ok=True)
     text = json.dumps(expected, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     for path, content in ((dump, dumped()), (FOLDER / f"{name}.json.gz", text)):
-        path.write_bytes(
-            gzip.compress(content.encode(), mtime=0)
-        )  # no time: the same content is the same file
+        # No time: the same content is the same file.
+        path.write_bytes(gzip.compress(content.encode(), mtime=0))
     print(f"{dump}: {dump.stat().st_size} bytes")
 
 

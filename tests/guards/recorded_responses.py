@@ -285,6 +285,5 @@ def fix_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "SECRET_KEY", "golden-bytes-" + "x" * 40)
     monkeypatch.setattr(settings, "PUBLIC_BASE_URL", "https://close.meridian.test")
     monkeypatch.setattr(settings, "DEFAULT_FROM_EMAIL", "Closeboard <closeboard@meridian.test>")
-    monkeypatch.setattr(
-        "django.test.client.store_rendered_templates", lambda *_, **__: None
-    )  # copies all contexts
+    # Copies all contexts.
+    monkeypatch.setattr("django.test.client.store_rendered_templates", lambda *_, **__: None)

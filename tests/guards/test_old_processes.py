@@ -122,9 +122,8 @@ class Old:
 @pytest.fixture
 def old(old_code: Path, live_stack_env: dict[str, str], tmp_path: Path) -> Old:
     story = save_full_scenario()
-    password = Argon2PasswordHasher().encode(
-        PASSWORD, "x" * 16
-    )  # as an old process knows it, whatever tests use
+    # As an old process knows it, whatever tests use.
+    password = Argon2PasswordHasher().encode(PASSWORD, "x" * 16)
     people = [story.finance.pk, story.administrator.pk]
     Person.objects.filter(pk__in=people).update(password=password)
     Home.objects.all().delete()  # else it is a restored backup, from which nothing leaves

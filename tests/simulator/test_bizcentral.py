@@ -30,10 +30,11 @@ def test_companies_with_and_without_tenant_in_the_address(erps: Erps) -> None:
 
 def test_accounting_periods_are_dates_and_booleans(erps: Erps) -> None:
     rows = erps.bc(f"{PERIODS}?$orderby=startingDate desc").json()["value"]
+    # The lone first month is there.
     assert [row["startingDate"] for row in rows[:2]] == [
         "2027-01-01",
         "2026-12-01",
-    ]  # the lone first month is there
+    ]
     may = next(row for row in rows if row["startingDate"] == "2026-05-01")
     assert (may["name"], may["closed"], may["dateLocked"], may["newFiscalYear"]) == (
         "May",

@@ -83,9 +83,8 @@ def test_list_has_the_envelope_of_recorded_answers(erps: Erps) -> None:
     value = answer.json()
     assert list(value) == ["@odata.context", "@odata.count", "value"]
     assert value["@odata.context"] == f"{erps.sim.url}/data/$metadata#LedgerFiscalPeriodsV2"
-    assert (
-        value["@odata.count"] == len(value["value"]) == 14
-    )  # twelve months, an opening and a closing period
+    # Twelve months, an opening and a closing period.
+    assert value["@odata.count"] == len(value["value"]) == 14
     for row in value["value"]:
         assert next(iter(row)) == "@odata.etag"
         tag = re.fullmatch(r'W/"(.+)"', row["@odata.etag"])

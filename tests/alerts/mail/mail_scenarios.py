@@ -168,9 +168,8 @@ def cleared() -> EmailMultiAlternatives:
 
 def mixed() -> EmailMultiAlternatives:
     """All kinds in one mail: two past the line, one unread, one opened again, one closed."""
-    story = MailScenario(
-        TWELVE_ENTITIES, own_n={"FRSA": 15}
-    )  # so that it is opened again before its deadline
+    # So that it is opened again before its deadline.
+    story = MailScenario(TWELVE_ENTITIES, own_n={"FRSA": 15})
     story.said |= dict.fromkeys(("UKHC", "UKRT", "USHQ", "CALC", "MXCO", "ESIB", "IEOP", "FRSA"), CLOSED)
     story.at("2026-06-09 15:00")
     refused = ReadGap("ukws", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")

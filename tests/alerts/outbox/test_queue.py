@@ -150,9 +150,8 @@ def test_once_a_server_answers_everything_that_waited_for_it_is_due() -> None:
     assert channel_state.mark_recovered()
     assert claimed().delivery_id == first.pk
     assert claimed().attempts == 2
-    assert (
-        outbox.claim_mail() is None
-    )  # five minutes after the last one to this person, whatever the server does
+    # Five minutes after the last one to this person, whatever the server does.
+    assert outbox.claim_mail() is None
 
 
 def test_as_many_as_are_allowed_in_a_minute_counting_those_in_hand(settings: Settings) -> None:

@@ -224,10 +224,11 @@ def test_the_steps_of_the_nearest_group_reach_whom_they_name_and_whom_those_befo
     assert tell(notice(NoticeKind.ESCALATION, step=1)).keys() == usual | {"Eva"}
     assert tell(notice(NoticeKind.ESCALATION, step=2)).keys() == usual | {"Eva", "Audrey"}
     assert "Olga" in tell(notice(NoticeKind.ESCALATION, "UKHC", step=1))
+    # Of steps agreed no more.
     assert tell(notice(NoticeKind.ESCALATION, step=9)).keys() == usual | {
         "Eva",
         "Audrey",
-    }  # of steps agreed no more
+    }
 
 
 def test_who_is_named_in_a_step_hears_only_of_what_they_may_see(meridian: SampleGroup) -> None:
@@ -378,9 +379,8 @@ def test_where_everybody_has_switched_it_off_administrators_are_told(meridian: S
     choose("Rosa", Cadence.NEVER, NoticeKind.DUE_SOON)
     assert tell(notice(NoticeKind.DUE_SOON)) == {"Sanne de Wit": Cadence.DAILY}
     choose("Sanne de Wit", Cadence.NEVER, NoticeKind.DUE_SOON)
-    choose(
-        "Root", Cadence.NEVER, NoticeKind.DUE_SOON
-    )  # whoever is the last one left hears of it all the same
+    # Whoever is the last one left hears of it all the same.
+    choose("Root", Cadence.NEVER, NoticeKind.DUE_SOON)
     assert tell(notice(NoticeKind.DUE_SOON)) == {"Root": Cadence.DAILY}
 
 

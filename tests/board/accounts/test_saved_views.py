@@ -395,9 +395,8 @@ def test_the_menu_knows_which_view_one_looks_at(rosa: Client) -> None:
     assert menu_of({})[0].here == ""
     april, _ = menu_of({"group": "EUROPE", "show": "late", "month": "2026-04", "at": "2026-06-10T09:30"})
     assert (april.month, april.moment) == ("April 2026", "Wed 10 Jun 2026, 09:30")
-    assert [line.name for line in april.lines if line.here] == [
-        "late in April"
-    ]  # the nearest, not the living one
+    # The nearest, not the living one.
+    assert [line.name for line in april.lines if line.here] == ["late in April"]
 
 
 def test_the_menu_is_plain_html_that_a_form_can_be_sent_from(rosa: Client) -> None:

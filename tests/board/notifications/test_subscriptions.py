@@ -320,9 +320,8 @@ def test_switching_off_can_be_undone_without_signing_in(rosa: Client) -> None:
         NoticeKind.STALE: Cadence.DAILY,
     }
     assert 'name="undo"' in mail_program.post(where).content.decode()
-    assert (
-        'name="undo"' not in mail_program.post(where).content.decode()
-    )  # a second click has nothing to undo
+    # A second click has nothing to undo.
+    assert 'name="undo"' not in mail_program.post(where).content.decode()
 
 
 def test_what_waits_is_taken_out_at_once() -> None:

@@ -291,9 +291,8 @@ def test_an_open_heading_loads_its_entities_and_no_more_than_there_is_room_for(
     assert len(entities(both)) == 4
     assert "more: no more than 4 entities are shown at once" in both
     assert fractions(both, "UK") == fractions(uk, "UK")
-    assert (
-        entities(page(rosa, "?open=UK&group=UK")) != []
-    )  # three entities fit, however many there are in all
+    # Three entities fit, however many there are in all.
+    assert entities(page(rosa, "?open=UK&group=UK")) != []
 
 
 def test_an_open_heading_that_is_none_is_left_alone(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:

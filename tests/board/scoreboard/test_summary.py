@@ -128,9 +128,8 @@ def test_before_the_first_reading() -> None:
     both = scoreboard_of([row(UKHC), row(UKRT)])
     of = shown(both)
     assert of.banner.startswith("Nothing has been read yet. The first reading appears here by itself")
-    assert (
-        board_summary(both, LONDON, past=True).banner == "Nothing had been read by then."
-    )  # and nothing will appear
+    # And nothing will appear.
+    assert board_summary(both, LONDON, past=True).banner == "Nothing had been read by then."
     assert of.freshness == "Nothing read yet"
     assert "never" in read_cell(both.rows[0], WORKED_EXAMPLE_AT, LONDON)
 

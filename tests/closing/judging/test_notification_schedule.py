@@ -137,9 +137,8 @@ def test_quiet_hours_in_the_middle_of_the_day() -> None:
 )
 def test_the_daily_digest(at: str, comes: str) -> None:
     assert due(DAILY, RESTS, at) == comes
-    assert (
-        due(DAILY, NotificationHours(LONDON, calendar=ENGLAND), at) == comes
-    )  # of digests days off are always off
+    # Of digests days off are always off.
+    assert due(DAILY, NotificationHours(LONDON, calendar=ENGLAND), at) == comes
 
 
 def test_without_a_calendar_digests_come_every_day_unless_one_rests() -> None:
@@ -186,9 +185,8 @@ def test_where_the_clocks_show_the_hour_of_the_digest_twice_it_comes_once() -> N
     assert first == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
     again = next_send_at(DAILY, hours, first)
     assert again == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
-    assert (
-        next_send_at(DAILY, hours, first + timedelta(minutes=45)) == again
-    )  # 01:15 by the clock, for the second time
+    # 01:15 by the clock, for the second time.
+    assert next_send_at(DAILY, hours, first + timedelta(minutes=45)) == again
 
 
 def test_quiet_hours_last_until_the_clock_shows_their_end_next() -> None:

@@ -44,9 +44,8 @@ TOO_LATE = closed("2026-06-10 16:00", "2026-06-10 15:45")
 def counted(each: Row, at: str = AT) -> str | None:
     """What one row counts as."""
     found = on_time_rate([each], utc(at))
-    return next(
-        (name for name in OnTimeRate.__dataclass_fields__ if getattr(found, name)), None
-    )  # fields of a dataclass with slots
+    # Fields of a dataclass with slots.
+    return next((name for name in OnTimeRate.__dataclass_fields__ if getattr(found, name)), None)
 
 
 def test_the_worked_example() -> None:

@@ -108,9 +108,8 @@ def test_the_numbers_are_those_of_the_deadlines_label() -> None:
         assert first_workday_number(entity, ENGLAND) == first_is
         days = timeline(entity, [due_on], ENGLAND, today=date(2026, 6, 3), first_is=first_is)
         assert (days[0].number, days[0].due) == (6, True)
-    assert (
-        first_workday_number(row(UK_HOLDCO, [BEGAN], NINTH, "2026-06-03 12:00"), ENGLAND) is None
-    )  # no label
+    # No label.
+    assert first_workday_number(row(UK_HOLDCO, [BEGAN], NINTH, "2026-06-03 12:00"), ENGLAND) is None
     moved = replace(by, due_on=date(2026, 6, 20))  # the calendar has changed since the deadline was set
     assert first_workday_number(row(UK_HOLDCO, [BEGAN], moved, "2026-06-03 12:00"), ENGLAND) is None
 

@@ -241,9 +241,10 @@ def test_not_known_any_more_is_neither_open_nor_closed() -> None:
         (ChangeKind.UNKNOWN, "not known any more, not closed when last known"),
     ]
     closed = change_seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
+    # Not "1 closed": nobody knows whether it still is.
     assert between([FIRST, closed, lost]) == [
         (ChangeKind.UNKNOWN, "not known any more, closed when last known")
-    ]  # not "1 closed": nobody knows whether it still is
+    ]
 
 
 def test_known_again() -> None:
