@@ -13,7 +13,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from alerts.evaluate.run import run_evaluation
 from alerts.mail.compose import compose_mail
-from alerts.mail.lookups import load_lookups
+from alerts.mail.message_lookups import load_lookups
 from alerts.models import Delivery
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext

@@ -13,7 +13,7 @@ from alerts.channels.slack.payload import slack_body
 from alerts.channels.teams.payload import teams_body
 from alerts.channels.webhook.payload import request_headers, webhook_body, webhook_id
 from alerts.mail.cases import DeliverableNotice
-from alerts.mail.lookups import MessageLookups, load_lookups, message_context, reopening_changes
+from alerts.mail.message_lookups import MessageLookups, load_lookups, message_context, reopening_changes
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, MessageSection, build_content
 from alerts.mail.trouble_notes import trouble_content

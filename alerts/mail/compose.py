@@ -14,7 +14,13 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from alerts.mail.cases import SHORT_NAME, DeliverableNotice, EntityNotice
-from alerts.mail.lookups import MessageLookups, load_lookups, message_context, reopening_changes, why_received
+from alerts.mail.message_lookups import (
+    MessageLookups,
+    load_lookups,
+    message_context,
+    reopening_changes,
+    why_received,
+)
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, build_content, render_text
 from alerts.mail.trouble_notes import trouble_content

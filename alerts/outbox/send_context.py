@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.db.models import Prefetch
 
 from alerts.evaluate.continuity import evaluating_since
-from alerts.mail.lookups import MessageLookups, load_lookups
+from alerts.mail.message_lookups import MessageLookups, load_lookups
 from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.outbox.queue import Claim
 from alerts.routing.notice_scope import RowKey, RowKeysByNotice, row_keys_by_notice

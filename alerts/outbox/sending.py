@@ -27,7 +27,7 @@ from alerts.channels.post_transport import send_post
 from alerts.channels.posts import destination_of
 from alerts.mail.cases import DeliverableNotice
 from alerts.mail.compose import compose_mail
-from alerts.mail.lookups import MessageLookups
+from alerts.mail.message_lookups import MessageLookups
 from alerts.models import EMAIL, LEFT_OUT_BY_SILENCE, REACHES_RECIPIENT, Delivery, DeliveryLine, Notice
 from alerts.models.delivery import NOT_VISIBLE
 from alerts.outbox import queue as outbox

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from board.scoreboard.group_tree import group_ancestry
+from board.scoreboard.group_paths import group_ancestry
 from board.web.filters import FilterableEntity
 from closing.scoreboard.board import GroupNode
 

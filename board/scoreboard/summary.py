@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from board.scoreboard.group_tree import common_group
+from board.scoreboard.group_paths import common_group
 from board.web import labels as words
 from board.web.board_query import FIRST_MONTH
 from board.web.readers import Reader

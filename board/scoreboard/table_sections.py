@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from board.scoreboard.group_tree import common_group, group_ancestry
+from board.scoreboard.group_paths import common_group, group_ancestry
 from board.web import labels
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
