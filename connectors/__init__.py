@@ -1,1 +1,1 @@
-"""The ERP side: each connector only reads, decides nothing and saves nothing."""
+"""Reads the ERPs: a connector only reads; it makes no decisions and stores nothing."""

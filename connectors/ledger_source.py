@@ -1,4 +1,4 @@
-"""What every connector promises: one verb, one kind of result, and the errors of `infra.outbound.errors`."""
+"""The interface of every connector: one method, one result class, and the errors of `infra.outbound.errors`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from closing.facts.readings import ReadResult
 
 @dataclass(frozen=True, slots=True)
 class CompanyRef:
-    """A company to read: its id in the ERP and, once pinned, the identity it must still have there."""
+    """A company to read: its id in the ERP and, once pinned, the identity that it must still have there."""
 
     erp_id: str
     identity: str = ""
@@ -20,7 +20,7 @@ class CompanyRef:
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """Where and as whom to read; the secret never appears in repr, logs or errors.
+    """The address and credentials of one connection; the secret never appears in repr, logs or errors.
 
     `base_url` is the origin ("https://contoso.operations.dynamics.com"; for Business Central the API host).
     `authority` is the token host ("https://login.microsoftonline.com"); `environment` is Business Central's.
@@ -41,10 +41,10 @@ class SourceSettings:
 class LedgerSource(Protocol):
     """One ERP environment that can be read."""
 
-    def read(self, wanted: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
-        """Read the periods of the wanted companies that touch the span.
+    def read(self, refs: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
+        """Read the periods of the requested companies that touch the span.
 
-        Raises ServerUnavailable, AccessRefused or AnswerMisread when nothing at all can be believed; a company that
-        alone fails becomes a ReadGap of the ReadResult.
+        Raises ServerUnavailable, AccessRefused or AnswerMisread when the whole read fails; a company that fails
+        alone becomes a ReadGap of the ReadResult.
         """
         ...

@@ -1,4 +1,4 @@
-"""When a connection is due for its next read, and how long failures hold it back (05-reliability E2, E5, E6)."""
+"""Finds the connections due for their next read; failures delay them (05-reliability E2, E5, E6)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CIRCUIT_AFTER = 5  # failed attempts in a row; from then on the pause doubles
 
 
 def due_connections(as_of: datetime) -> list[int]:
-    """Connections whose turn it is: nobody reads them, their interval has passed and no pause holds them back.
+    """Ids of connections to read now: no read is running, their interval has passed and no pause delays them.
 
-    The interval counts from the begin of the newest attempt. It has passed when it ends before half way to the next
+    The interval counts from the start of the newest attempt. It has passed when it ends before half way to the next
     look: counted to the millisecond, five looks would always be found a moment too short and become six. A
-    `retry_at` counts to the millisecond (05-reliability E5). An attempt dated ahead of the database's clock holds
-    nothing back.
+    `retry_at` counts to the millisecond (05-reliability E5). An attempt dated ahead of the database's clock delays
+    nothing.
     """
     with database.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Which connector reads which kind of ERP."""
+"""Maps each kind of ERP to its connector."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _TOKENS = TokenCache()  # one per process: every connection of a principal share
 def build_source(
     settings: SourceSettings, *, tokens: TokenCache | None = None, limits: RequestLimits | None = None
 ) -> LedgerSource:
-    """The connector for these settings; raises ValueError for a kind that none is written for."""
-    builder = SOURCE_FACTORIES.get(settings.kind)
-    if builder is None:
+    """The connector for these settings; raises ValueError for a kind that has none."""
+    factory = SOURCE_FACTORIES.get(settings.kind)
+    if factory is None:
         raise ValueError(
             f"There is no connector of kind {settings.kind!r}; there are: {', '.join(sorted(SOURCE_FACTORIES))}."
         )
-    return builder(settings, tokens or _TOKENS, limits or RequestLimits())
+    return factory(settings, tokens or _TOKENS, limits or RequestLimits())

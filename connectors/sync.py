@@ -1,4 +1,4 @@
-"""One read of a connection, from the claim of an attempt to the record of its outcome."""
+"""Reads one connection, from the claim of an attempt to the record of its outcome."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """How one sync of a connection went; `attempt` is None when another attempt held its lease."""
+    """The outcome of one sync of a connection; `attempt` is None when another attempt held its lease."""
 
     connection: str
     attempt: SyncAttempt | None
@@ -51,7 +51,7 @@ class SyncResult:
 
 
 def span_to_read(today: date) -> DateSpan:
-    """The periods worth reading: two years back, a quarter ahead."""
+    """The span of the periods to read: two years back, a quarter ahead."""
     first = today.year * 12 + today.month - 1 - MONTHS_BACK
     last = today.year * 12 + today.month - 1 + MONTHS_AHEAD
     return DateSpan(date(first // 12, first % 12 + 1, 1), month_end(date(last // 12, last % 12 + 1, 1)))
@@ -64,7 +64,7 @@ def sync_connection(
     budget: timedelta = READ_BUDGET,
     wall_clock: datetime | None = None,
 ) -> SyncResult:
-    """Read one connection as of a moment and record what it says; the outcome is a row, never an exception.
+    """Read one connection as of a moment and record its readings; the outcome is a row, never an exception.
 
     `wall_clock` is the real time when `as_of` is another moment: the ERP's clock is compared with it.
     Raises OutOfOrderRead when the connection was already read for a later moment.
@@ -80,31 +80,31 @@ def sync_connection(
     span = span_to_read(as_of.date())
     try:
         source = build_source(_settings_for(connection, budget))
-        entities = _patiently(lambda: entities_to_read(connection.pk, span.first))
-        wanted = [CompanyRef(entity.erp_id, entity.erp_identity) for entity in entities]
-        harvest = source.read(wanted, span)
-        finish = _good_finish(harvest, finished_at(), (wall_clock or as_of) - as_of)
-        recorded = _patiently(lambda: record_readings(attempt, harvest, span, finish))
+        entities = _with_retries(lambda: entities_to_read(connection.pk, span.first))
+        company_refs = [CompanyRef(entity.erp_id, entity.erp_identity) for entity in entities]
+        read_result = source.read(company_refs, span)
+        attempt_result = _result_of_read(read_result, finished_at(), (wall_clock or as_of) - as_of)
+        recorded = _with_retries(lambda: record_readings(attempt, read_result, span, attempt_result))
     except LeaseLost as overtaken:
         log.warning("sync overtaken", connection=connection.name, attempt=attempt.pk, why=str(overtaken))
         attempt.refresh_from_db()
         return SyncResult(connection.name, attempt)
     except RequestFailed as error:
-        bad = _bad_finish(error, as_of, finished_at())
+        failure = _result_of_failure(error, as_of, finished_at())
     except (SecretUnreadable, ImproperlyConfigured) as error:
         refused = AccessRefused(f"The stored client secret cannot be used: {error}")
-        bad = _bad_finish(refused, as_of, finished_at())
+        failure = _result_of_failure(refused, as_of, finished_at())
     except Exception:
-        # Whatever went wrong in us must age the readings like any failed read, and show as what it is.
+        # A bug of our own must age the readings like any failed read, and show as such.
         log.exception("sync failed", connection=connection.name, attempt=attempt.pk)
         mistake = AnswerMisread(
             "Closeboard itself failed while reading; the log names the error. Nothing was changed."
         )
-        bad = _bad_finish(mistake, as_of, finished_at())
+        failure = _result_of_failure(mistake, as_of, finished_at())
     else:
         attempt.refresh_from_db()
         return SyncResult(connection.name, attempt, recorded.changes, recorded.gaps)
-    _patiently(lambda: finish_attempt(attempt.pk, bad))
+    _with_retries(lambda: finish_attempt(attempt.pk, failure))
     attempt.refresh_from_db()
     log.warning(
         "sync brought nothing", connection=connection.name, outcome=attempt.outcome, words=attempt.words
@@ -112,20 +112,20 @@ def sync_connection(
     return SyncResult(connection.name, attempt)
 
 
-def _patiently(work: Callable[[], T]) -> T:
-    """Do one transaction again when the database dropped it (05-reliability C1 to C3); what it had written is gone.
+def _with_retries(work: Callable[[], T]) -> T:
+    """Repeat one transaction that the database rolled back (05-reliability C1 to C3): nothing of it was stored.
 
-    Killed sessions, restarts, deadlocks: after six tries or 40 seconds the error goes on to the caller.
+    Covers killed sessions, restarts and deadlocks; after six tries or 40 seconds it raises the error.
     """
-    trouble = (OperationalError, InterfaceError)
-    for turn in stamina.retry_context(
-        on=trouble, attempts=6, timeout=40, wait_initial=0.2, wait_jitter=0.3, wait_max=8
+    dropped = (OperationalError, InterfaceError)
+    for attempt in stamina.retry_context(
+        on=dropped, attempts=6, timeout=40, wait_initial=0.2, wait_jitter=0.3, wait_max=8
     ):
-        with turn:
+        with attempt:
             if not database.in_atomic_block:
                 database.close_if_unusable_or_obsolete()
             return work()
-    raise AssertionError("the last turn either returns or raises")
+    raise AssertionError("the last try either returns or raises")
 
 
 def _settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
@@ -143,23 +143,25 @@ def _settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
     )
 
 
-def _good_finish(harvest: ReadResult, finished_at: datetime, to_wall_clock: timedelta) -> AttemptResult:
-    server = harvest.server_clock
-    skew = None if server is None else round((server - finished_at - to_wall_clock).total_seconds())
-    told = [f"{gap.erp_id}: {gap.words}" for gap in harvest.gaps]
+def _result_of_read(result: ReadResult, finished_at: datetime, offset: timedelta) -> AttemptResult:
+    server = result.server_clock
+    skew = None if server is None else round((server - finished_at - offset).total_seconds())
+    sentences = [f"{gap.erp_id}: {gap.words}" for gap in result.gaps]
     if skew is not None and abs(skew) > SKEW_WARNING.total_seconds():
-        told.append(f"The ERP's clock differs from ours by {skew} s; states are ordered by our own reads.")
+        sentences.append(
+            f"The ERP's clock differs from ours by {skew} s; states are ordered by our own reads."
+        )
     return AttemptResult(
-        Outcome.PARTIAL if harvest.gaps else Outcome.OK,
+        Outcome.PARTIAL if result.gaps else Outcome.OK,
         finished_at,
-        pages=harvest.pages,
-        rows=harvest.rows,
-        words=" ".join(told),
+        pages=result.pages,
+        rows=result.rows,
+        words=" ".join(sentences),
         clock_skew_seconds=skew,
     )
 
 
-def _bad_finish(error: RequestFailed, as_of: datetime, finished_at: datetime) -> AttemptResult:
+def _result_of_failure(error: RequestFailed, as_of: datetime, finished_at: datetime) -> AttemptResult:
     retry_at = None
     if isinstance(error, AccessRefused):
         outcome, retry_at = Outcome.REFUSED, as_of + REFUSED_PAUSE

@@ -1,4 +1,4 @@
-"""Celery doors of reading, by the database's clock: one looks for what is due, one reads a connection."""
+"""Celery tasks of reading, by the database's clock: one finds due connections, one reads a connection."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from periods.recording.attempts import abandon_expired
 
 @shared_task(name="connectors.sync_due", time_limit=60, soft_time_limit=45)
 def sync_due() -> None:
-    """Nudge a read of every due connection; the claimed slot makes a second beat harmless.
+    """Queue a read of every due connection; the claimed slot makes a second beat harmless.
 
-    What a dead worker left is marked abandoned first, so that it counts as a failed attempt in the pacing: a page
-    that always kills its reader must not kill one at every look (05-reliability B12).
+    Attempts of dead workers are marked abandoned first, so that they count as failed in the pacing: a page that
+    always kills its worker must not kill one at every look (05-reliability B12).
     """
     as_of = database_clock()
     if claim_tick("sync", settings.SYNC_LOOK_SECONDS, as_of):
@@ -32,7 +32,7 @@ def sync_due() -> None:
     soft_time_limit=READ_BUDGET.seconds + 30,
 )
 def sync_one(connection_id: int) -> None:
-    """Read one connection if it is still due: a message that comes twice, or late, finds nothing to do."""
+    """Read one connection if it is still due: a duplicate or late message finds nothing to do."""
     as_of = database_clock()
     if connection_id in due_connections(as_of):
         sync_connection(Connection.objects.get(pk=connection_id), as_of)

@@ -1,1 +1,1 @@
-"""Reading Dynamics 365 Business Central."""
+"""Reads Dynamics 365 Business Central."""

@@ -1,7 +1,7 @@
-"""Reading Business Central: each company's accounting periods and its allowed posting range.
+"""Reads Business Central: each company's accounting periods and its allowed posting range.
 
-Two questions per company, three at a time of the five that one principal may have open (03-erp-contracts 8). The
-list of periods has no ends and no years: both are worked out here from the first days (03-erp-contracts 7.1).
+Two requests per company, three at a time of the five that one principal may have open (03-erp-contracts 8). The
+list of periods has no ends and no years: both are derived here from the first days (03-erp-contracts 7.1).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _Window:
     changed_at: datetime | None
 
 
-class _Trouble(Exception):
+class _Failed(Exception):
     """One company cannot be read; the others can."""
 
     def __init__(self, reason: GapReason, words: str) -> None:
@@ -76,97 +76,97 @@ class BusinessCentralSource:
     tokens: TokenCache
     limits: RequestLimits
 
-    def read(self, wanted: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
-        """Read the periods of the wanted companies that touch the span; see LedgerSource.
+    def read(self, refs: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
+        """Read the periods of the requested companies that touch the span; see LedgerSource.
 
         A company is named by its id or its name, without case; its identity is its id.
         """
-        with self._service() as service:
-            root = self._root(service)
+        with self._client() as client:
+            root = self._root(client)
             companies = _companies(
-                service.rows(root + odata_query(select="id,name,displayName", orderby="name"))
+                client.rows(root + odata_query(select="id,name,displayName", orderby="name"))
             )
             readings: list[PeriodReading] = []
             gaps: list[ReadGap] = []
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-                asked: list[tuple[CompanyRef, Future[list[Any]], Future[list[Any]]]] = []
-                for one in {wish.erp_id.casefold(): wish for wish in wanted}.values():
+                requests: list[tuple[CompanyRef, Future[list[Any]], Future[list[Any]]]] = []
+                for ref in {ref.erp_id.casefold(): ref for ref in refs}.values():
                     try:
-                        company = _find(one, companies)
-                    except _Trouble as trouble:
-                        gaps.append(ReadGap(one.erp_id, trouble.reason, trouble.words))
+                        company = _company_of(ref, companies)
+                    except _Failed as failed:
+                        gaps.append(ReadGap(ref.erp_id, failed.reason, failed.words))
                         continue
-                    place = f"{root}({company.identity})"
-                    asked.append(
+                    url = f"{root}({company.identity})"
+                    requests.append(
                         (
-                            one,
-                            pool.submit(service.rows, f"{place}/accountingPeriods{_around(span)}"),
-                            pool.submit(service.rows, f"{place}/generalLedgerSetup"),
+                            ref,
+                            pool.submit(client.rows, f"{url}/accountingPeriods{_periods_query(span)}"),
+                            pool.submit(client.rows, f"{url}/generalLedgerSetup"),
                         )
                     )
                 try:
-                    for one, periods, setup in asked:
+                    for ref, periods, setup in requests:
                         try:
-                            rows, window = _answered(periods), _window(_answered(setup))
-                            beyond = not rows and self._has_periods(service, root, one, companies)
-                            readings += _readings(one.erp_id, rows, window, span, beyond=beyond)
-                        except _Trouble as trouble:
-                            gaps.append(ReadGap(one.erp_id, trouble.reason, trouble.words))
+                            rows, window = _result_rows(periods), _window(_result_rows(setup))
+                            beyond = not rows and self._has_periods(client, root, ref, companies)
+                            readings += _readings(ref.erp_id, rows, window, span, beyond=beyond)
+                        except _Failed as failed:
+                            gaps.append(ReadGap(ref.erp_id, failed.reason, failed.words))
                 except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)  # ask nothing more of a source that fails
+                    pool.shutdown(wait=False, cancel_futures=True)  # no more requests to a source that fails
                     raise
             return ReadResult(
                 readings=tuple(readings),
                 gaps=tuple(gaps),
                 companies=tuple(companies.values()),
-                pages=service.pages_read,
-                rows=service.rows_read,
-                server_clock=service.server_clock,
+                pages=client.pages_read,
+                rows=client.rows_read,
+                server_clock=client.server_clock,
             )
 
-    def _service(self) -> ODataClient:
-        # Tokens are issued for the product, not for the address: only a sovereign cloud's own host names another.
-        own = self.settings.base_url.lower().startswith("https://api.businesscentral.")
+    def _client(self) -> ODataClient:
+        # Tokens are issued for the product, not for the address, unless a cloud has a host of its own.
+        microsoft_host = self.settings.base_url.lower().startswith("https://api.businesscentral.")
         return ODataClient(
             self.settings,
             self.tokens,
             self.limits,
-            resource=None if own else RESOURCE,
+            resource=None if microsoft_host else RESOURCE,
             headers={"Data-Access-Intent": "ReadOnly"},
         )
 
-    def _root(self, service: ODataClient) -> str:
+    def _root(self, client: ODataClient) -> str:
         tenant, environment = (
             quote(part, safe="") for part in (self.settings.tenant, self.settings.environment)
         )
         if not environment:
             raise AccessRefused("The connection names no Business Central environment, such as 'production'.")
-        return f"{service.base}/v2.0/{tenant}/{environment}/api/v2.0/companies"
+        return f"{client.base}/v2.0/{tenant}/{environment}/api/v2.0/companies"
 
     def _has_periods(
-        self, service: ODataClient, root: str, one: CompanyRef, companies: Mapping[str, ListedCompany]
+        self, client: ODataClient, root: str, ref: CompanyRef, companies: Mapping[str, ListedCompany]
     ) -> bool:
         """Whether a company without periods around the span has any at all."""
-        place = f"{root}({_find(one, companies).identity})"
+        url = f"{root}({_company_of(ref, companies).identity})"
         try:
             return bool(
-                service.rows(f"{place}/accountingPeriods" + odata_query(select="id,startingDate", top="1"))
+                client.rows(f"{url}/accountingPeriods" + odata_query(select="id,startingDate", top="1"))
             )
-        except RequestFailed as wrong:
-            raise _of_one_company(wrong) from None
+        except RequestFailed as error:
+            raise _company_failure(error) from None
 
 
-def _around(span: DateSpan) -> str:
+def _periods_query(span: DateSpan) -> str:
     first = max(span.first - BEFORE, date(1753, 1, 1)) if span.first > date(1755, 1, 1) else date(1753, 1, 1)
     last = span.last + AFTER if span.last < date(9998, 1, 1) else span.last
     return odata_query(filter=f"startingDate ge {first} and startingDate le {last}", orderby="startingDate")
 
 
-def _answered(future: Future[list[Any]]) -> list[Any]:
+def _result_rows(future: Future[list[Any]]) -> list[Any]:
     try:
         return future.result()
-    except RequestFailed as wrong:
-        raise _of_one_company(wrong) from None
+    except RequestFailed as error:
+        raise _company_failure(error) from None
 
 
 NO_ACCESS = (
@@ -176,74 +176,74 @@ NO_ACCESS = (
 NOT_FOUND = "Business Central no longer finds this company (404). It may have been deleted, renamed or moved."
 
 
-def _of_one_company(wrong: RequestFailed) -> Exception:
-    """The trouble of one company, or the error itself when it concerns all of them."""
-    if isinstance(wrong, AccessRefused) and wrong.status == 403:
-        return _Trouble(GapReason.NO_ACCESS, NO_ACCESS)
-    if isinstance(wrong, AccessRefused) and wrong.status in {404, 410}:
-        return _Trouble(GapReason.NOT_FOUND, NOT_FOUND)
-    if isinstance(wrong, AnswerMisread) and wrong.status == 200:
-        return _Trouble(GapReason.BAD_ROW, wrong.words)
-    if isinstance(wrong, ServerUnavailable) and wrong.status == 500:
-        # An extension that fails in one company answers 500 for ever; it must not hide the other 299.
-        return _Trouble(GapReason.FAILED, wrong.words)
-    return wrong
+def _company_failure(error: RequestFailed) -> Exception:
+    """A _CompanyFailed when only one company is affected, else the error itself."""
+    if isinstance(error, AccessRefused) and error.status == 403:
+        return _Failed(GapReason.NO_ACCESS, NO_ACCESS)
+    if isinstance(error, AccessRefused) and error.status in {404, 410}:
+        return _Failed(GapReason.NOT_FOUND, NOT_FOUND)
+    if isinstance(error, AnswerMisread) and error.status == 200:
+        return _Failed(GapReason.BAD_ROW, error.words)
+    if isinstance(error, ServerUnavailable) and error.status == 500:
+        # An extension that fails in one company gives 500 every time; it must not hide the other 299 companies.
+        return _Failed(GapReason.FAILED, error.words)
+    return error
 
 
 def _companies(rows: Sequence[Any]) -> dict[str, ListedCompany]:
-    """The companies by id; a row that names none fails the read, since nobody could say whose row it was."""
-    found: dict[str, ListedCompany] = {}
+    """The companies by id; a row without an id fails the read, since its company cannot be told."""
+    companies: dict[str, ListedCompany] = {}
     for row in rows:
         try:
             identity = str(UUID(text_field(row, "id")))
             company = ListedCompany(erp_id=identity, name=text_field(row, "name"), identity=identity)
-        except (InvalidRow, ValueError) as wrong:
-            raise AnswerMisread(f"The list of companies has a row that cannot be read: {wrong}.") from None
-        if found.setdefault(identity, company) != company:
+        except (InvalidRow, ValueError) as error:
+            raise AnswerMisread(f"The list of companies has a row that cannot be read: {error}.") from None
+        if companies.setdefault(identity, company) != company:
             raise AnswerMisread(f"The list of companies names {identity} twice with different names.")
-    return found
+    return companies
 
 
-def _find(wanted: CompanyRef, companies: Mapping[str, ListedCompany]) -> ListedCompany:
-    asked, pinned = wanted.erp_id.casefold(), wanted.identity.lower()
-    found = companies.get(asked) or next(
-        (one for one in companies.values() if one.name.casefold() == asked), None
+def _company_of(ref: CompanyRef, companies: Mapping[str, ListedCompany]) -> ListedCompany:
+    id_or_name, pinned = ref.erp_id.casefold(), ref.identity.lower()
+    company = companies.get(id_or_name) or next(
+        (company for company in companies.values() if company.name.casefold() == id_or_name), None
     )
-    if found is None and pinned in companies:
-        raise _Trouble(
+    if company is None and pinned in companies:
+        raise _Failed(
             GapReason.MISSING,
             f"The company is now called {companies[pinned].name!r}. Correct its name in the connection.",
         )
-    if found is None:
-        raise _Trouble(
+    if company is None:
+        raise _Failed(
             GapReason.MISSING,
             "Business Central does not list this company. Check its name and environment, and that the application "
             "has permission in it.",
         )
-    if pinned and found.identity != pinned:
-        raise _Trouble(
+    if pinned and company.identity != pinned:
+        raise _Failed(
             GapReason.IDENTITY_CHANGED,
-            f"A company of this name exists, but it is another one ({found.identity} instead of {pinned}): a copy, a "
-            "restored one or another environment. Confirm the new identity in the connection.",
+            f"A company of this name exists, but it is another one ({company.identity} instead of {pinned}): a copy, "
+            "a restored one or another environment. Confirm the new identity in the connection.",
         )
-    return found
+    return company
 
 
 def _window(rows: Sequence[Any]) -> _Window:
     if len(rows) != 1:
-        raise _Trouble(GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one.")
+        raise _Failed(GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one.")
     try:
         return _Window(
             allowed_from=date_field(rows[0], "allowPostingFrom"),
             allowed_to=date_field(rows[0], "allowPostingTo"),
             changed_at=datetime_field(rows[0], "lastModifiedDateTime"),
         )
-    except InvalidRow as wrong:
-        raise _Trouble(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {wrong}.") from None
+    except InvalidRow as error:
+        raise _Failed(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {error}.") from None
 
 
 def _starts(rows: Sequence[Any]) -> list[_Start]:
-    found: dict[date, _Start] = {}
+    starts: dict[date, _Start] = {}
     for row in rows:
         try:
             first = date_field(row, "startingDate")
@@ -258,40 +258,41 @@ def _starts(rows: Sequence[Any]) -> list[_Start]:
                 bool_field(row, "closed"),
                 bool_field(row, "dateLocked"),
             )
-        except InvalidRow as wrong:
-            raise _Trouble(GapReason.BAD_ROW, f"An accounting period cannot be read: {wrong}.") from None
-        if found.setdefault(first, start) != start:
-            raise _Trouble(
+        except InvalidRow as error:
+            raise _Failed(GapReason.BAD_ROW, f"An accounting period cannot be read: {error}.") from None
+        if starts.setdefault(first, start) != start:
+            raise _Failed(
                 GapReason.CONFLICT, f"The accounting period of {first} came twice with different values."
             )
-    return [found[first] for first in sorted(found)]
+    return [starts[first] for first in sorted(starts)]
 
 
 def _readings(
     erp_id: str, rows: Sequence[Any], window: _Window, span: DateSpan, *, beyond: bool
 ) -> list[PeriodReading]:
-    """The company's periods that touch the span; calendar months when it keeps no accounting periods at all."""
+    """The company's periods that touch the span; calendar months when it has no accounting periods at all."""
     starts = _starts(rows)
     if not starts and not beyond:
         return [
             _reading(erp_id, start, last, str(start.first.year), window, True)
-            for start, last in _months(span)
+            for start, last in _calendar_months(span)
         ]
-    found: list[PeriodReading] = []
+    readings: list[PeriodReading] = []
     year = ""
-    for place, start in enumerate(starts):
-        # A fiscal year bears the calendar year it begins in; before the first known beginning, the period's own.
+    for index, start in enumerate(starts):
+        # A fiscal year is named after the calendar year it begins in; before the first year start that was read,
+        # after the period's own.
         year = str(start.first.year) if start.opens_year or not year else year
-        assumed = place + 1 == len(starts)
-        last = month_end(start.first) if assumed else starts[place + 1].first - timedelta(days=1)
+        assumed = index + 1 == len(starts)
+        last = month_end(start.first) if assumed else starts[index + 1].first - timedelta(days=1)
         if start.first <= span.last and last >= span.first:
-            found.append(_reading(erp_id, start, last, year, window, assumed))
-    if not found:
-        raise _Trouble(
+            readings.append(_reading(erp_id, start, last, year, window, assumed))
+    if not readings:
+        raise _Failed(
             GapReason.EMPTY,
             "Its accounting periods do not reach into these months. Create the fiscal year in Business Central.",
         )
-    return found
+    return readings
 
 
 def _reading(
@@ -316,11 +317,11 @@ def _reading(
     )
 
 
-def _months(span: DateSpan) -> list[tuple[_Start, date]]:
-    found = []
+def _calendar_months(span: DateSpan) -> list[tuple[_Start, date]]:
+    months = []
     first = month_of(span.first)
     while first <= span.last:
         last = month_end(first)
-        found.append((_Start(first, month_and_year(first), False, False, False), last))
+        months.append((_Start(first, month_and_year(first), False, False, False), last))
         first = next_month(first)
-    return found
+    return months

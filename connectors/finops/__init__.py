@@ -1,1 +1,1 @@
-"""Reading Dynamics 365 Finance & Operations."""
+"""Reads Dynamics 365 Finance & Operations."""

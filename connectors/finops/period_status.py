@@ -1,4 +1,4 @@
-"""What the status entity says about each wanted company: the hot loop of a big read, 120,000 rows and more."""
+"""Sorts the rows of the status entity to the requested companies, 120,000 rows and more in one read."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ StatusKey = tuple[str, str, str]  # calendar, year, period name, each without ca
 
 @dataclass(slots=True)
 class CompanyStatus:
-    """What the status entity says about one wanted company."""
+    """The facts of one requested company by period, or the reason why they cannot be used."""
 
     facts: dict[StatusKey, FinopsFacts] = field(default_factory=dict)
     trouble: tuple[GapReason, str] | None = None
 
     def add(self, key: StatusKey, facts: FinopsFacts) -> None:
-        before = self.facts.setdefault(key, facts)
-        if before is not facts and before != facts and self.trouble is None:
+        first = self.facts.setdefault(key, facts)
+        if first is not facts and first != facts and self.trouble is None:
             words = f"Period {key[2]!r} of {key[1]} came twice with different values. The next read decides."
             self.trouble = (GapReason.CONFLICT, words)
 
 
 class _Columns:
-    """How to take facts out of rows that have exactly these properties; equal rows share one FinopsFacts."""
+    """Extracts facts from rows that have exactly these properties; equal rows share one FinopsFacts."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.complete = "PeriodStatus" in names
@@ -38,45 +38,45 @@ class _Columns:
             name.removesuffix("UserGroupInfo") for name in names if name.endswith("UserGroupInfo")
         ]
         # The status twice: itemgetter with a single name would not give a tuple.
-        wanted = ["PeriodStatus", "PeriodStatus", *(f"{module}AccessLevel" for module in self._modules)]
-        wanted += [f"{group}UserGroupInfo" for group in self._groups]
-        self._take: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*wanted)
-        self._known: dict[tuple[Any, ...], FinopsFacts] = {}
+        properties = ["PeriodStatus", "PeriodStatus", *(f"{module}AccessLevel" for module in self._modules)]
+        properties += [f"{group}UserGroupInfo" for group in self._groups]
+        self._take: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*properties)
+        self._cache: dict[tuple[Any, ...], FinopsFacts] = {}
 
     def facts(self, row: Mapping[str, Any]) -> FinopsFacts:
         if not self.complete:
             raise InvalidRow("PeriodStatus is missing")
         values = self._take(row)
         try:
-            known = self._known.get(values)
+            facts = self._cache.get(values)
         except TypeError:
             raise InvalidRow("a status or access level is a list or an object") from None
-        if known is None:
-            known = self._known[values] = self._facts(values)
-        return known
+        if facts is None:
+            facts = self._cache[values] = self._facts(values)
+        return facts
 
     def _facts(self, values: tuple[Any, ...]) -> FinopsFacts:
         middle = 2 + len(self._modules)
         access = {
-            name: _word(value, name) for name, value in zip(self._modules, values[2:middle], strict=True)
+            name: _text(value, name) for name, value in zip(self._modules, values[2:middle], strict=True)
         }
-        groups = {name: _word(value, name) for name, value in zip(self._groups, values[middle:], strict=True)}
+        groups = {name: _text(value, name) for name, value in zip(self._groups, values[middle:], strict=True)}
         return FinopsFacts(
-            status=_word(values[0], "PeriodStatus"),
+            status=_text(values[0], "PeriodStatus"),
             access=access,
             user_groups={name: group for name, group in groups.items() if group and group.strip()},
         )
 
 
-def _word(value: Any, name: str) -> str | None:
-    """The wire's own word; a bare number is kept as its digits, for the rules to find unknown (E15)."""
+def _text(value: Any, name: str) -> str | None:
+    """The text as sent; a bare number is kept as its digits, which the rules judge as Unknown (E15)."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return optional_text_field({name: value}, name)
 
 
 class StatusCollector:
-    """Sorts the rows of the status entity to the wanted companies. This is the hot loop: 120,000 rows in one read."""
+    """Sorts the rows of the status entity to the requested companies. This is the hot loop of a big read."""
 
     def __init__(self, wanted: Iterable[str], owners: Mapping[str, str], keys: Iterable[StatusKey]) -> None:
         self.by_company = {company: CompanyStatus() for company in wanted}
@@ -84,18 +84,18 @@ class StatusCollector:
         self._owners = owners  # ledger name -> company, for rows that name no company
         self._keys = frozenset(keys)
         self._columns: dict[tuple[str, ...], _Columns] = {}
-        self._by_id: dict[str, CompanyStatus | None] = {}  # as the wire writes it
-        self._by_place: dict[tuple[str, str, str], StatusKey | None] = {}
+        self._by_id: dict[str, CompanyStatus | None] = {}  # as the row writes it
+        self._key_by_names: dict[tuple[str, str, str], StatusKey | None] = {}
 
     def add_rows(self, rows: Iterable[Any]) -> None:
-        where = itemgetter("LegalEntityId", "Calendar", "YearName", "PeriodName")
+        identify = itemgetter("LegalEntityId", "Calendar", "YearName", "PeriodName")
         for row in rows:
             try:
-                company, calendar, year, name = where(row)
+                company, calendar, year, name = identify(row)
                 status = self._by_id[company]
-                key = self._by_place[calendar, year, name]
+                key = self._key_by_names[calendar, year, name]
             except (KeyError, TypeError):
-                status, key = self._slowly(row)
+                status, key = self._classify(row)
             if status is None or key is None:
                 continue
             try:
@@ -104,14 +104,14 @@ class StatusCollector:
                 if columns is None:
                     columns = self._columns[names] = _Columns(names)
                 status.add(key, columns.facts(row))
-            except InvalidRow as wrong:
+            except InvalidRow as error:
                 status.trouble = (
                     GapReason.BAD_ROW,
-                    f"Its status of {name!r} {year} cannot be read: {wrong}.",
+                    f"Its status of {name!r} {year} cannot be read: {error}.",
                 )
 
-    def _slowly(self, row: Any) -> tuple[CompanyStatus | None, StatusKey | None]:
-        """The same for a row that is seen in this form for the first time, or is bad."""
+    def _classify(self, row: Any) -> tuple[CompanyStatus | None, StatusKey | None]:
+        """Find company and key of a row whose names are new, or report it as bad."""
         try:
             company = optional_text_field(row, "LegalEntityId")
         except InvalidRow:
@@ -127,10 +127,10 @@ class StatusCollector:
         if status is None:
             return None, None
         try:
-            place = (text_field(row, "Calendar"), text_field(row, "YearName"), text_field(row, "PeriodName"))
-        except InvalidRow as wrong:
-            status.trouble = (GapReason.BAD_ROW, f"A status row cannot be read: {wrong}.")
+            names = (text_field(row, "Calendar"), text_field(row, "YearName"), text_field(row, "PeriodName"))
+        except InvalidRow as error:
+            status.trouble = (GapReason.BAD_ROW, f"A status row cannot be read: {error}.")
             return None, None
-        folded = (place[0].casefold(), place[1].casefold(), place[2].casefold())
-        key = self._by_place[place] = folded if folded in self._keys else None
+        folded = (names[0].casefold(), names[1].casefold(), names[2].casefold())
+        key = self._key_by_names[names] = folded if folded in self._keys else None
         return status, key

@@ -1,7 +1,7 @@
-"""Reading Finance & Operations: the status of each ledger period, joined to the calendar that knows its dates.
+"""Reads Finance & Operations: the status of each ledger period, joined to the dates of its fiscal calendar.
 
 Four lists (03-erp-contracts 2.5): LegalEntities, Ledgers, FiscalPeriods and the status entity, whose set name the
-service document decides. Nothing is concluded here; a missing or strange status travels on as it is.
+service document decides. It draws no conclusions: a missing or strange status is passed on as it is.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from connectors.odata.lists import (
 from infra.outbound.errors import AccessRefused, AnswerMisread
 from infra.outbound.session import RequestLimits
 
-# By preference: environments have one or the other.
+# In order of preference: an environment has one or the other.
 STATUS_SETS = (
     "LedgerFiscalPeriodsV2",
     "LedgerFiscalPeriods",
 )
 TYPES = {"Operating": PeriodType.OPERATING, "Opening": PeriodType.OPENING, "Closing": PeriodType.CLOSING}
-LONGEST_CHAIN = 30  # terms of one `or` chain; beyond it everything is read and sorted out here
-FEW = 12  # wanted companies up to which the status is asked for by company
+LONGEST_CHAIN = 30  # terms of one `or` chain; beyond it all rows are read and filtered here
+FEW = 12  # requested companies up to which the status is filtered by company
 
 
 @dataclass(slots=True)
@@ -65,41 +65,41 @@ class FinopsSource:
     tokens: TokenCache
     limits: RequestLimits
 
-    def read(self, wanted: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
-        """Read the periods of the wanted legal entities that touch the span; see LedgerSource."""
-        with ODataClient(self.settings, self.tokens, self.limits) as service:
-            data = f"{service.base}/data/"
+    def read(self, refs: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
+        """Read the periods of the requested legal entities that touch the span; see LedgerSource."""
+        with ODataClient(self.settings, self.tokens, self.limits) as client:
+            data = f"{client.base}/data/"
             with ThreadPoolExecutor(max_workers=4) as pool:
-                document = pool.submit(service.get, data)
+                document = pool.submit(client.get, data)
                 lists = [
                     pool.submit(
-                        service.rows, data + name + odata_query(cross_company="true", **options, count="true")
+                        client.rows, data + name + odata_query(cross_company="true", **options, count="true")
                     )
                     for name, options in _lists(span).items()
                 ]
-                # Asked first: "the entity is not public" says more than the 404 that a list would give.
+                # Checked first: "the entity is not public" says more than the 404 that a list would give.
                 status_set = _status_set(document.result().document)
-                entity_rows, ledger_rows, period_rows = (one.result() for one in lists)
+                entity_rows, ledger_rows, period_rows = (future.result() for future in lists)
             companies = _companies(entity_rows)
             ledgers = _Ledgers(ledger_rows)
             calendars = _calendars(period_rows, span)
-            found = {one.erp_id.casefold(): one for one in wanted if one.erp_id.casefold() in companies}
-            options = _status_filter(list(found), companies, ledgers, calendars)
+            listed = {ref.erp_id.casefold(): ref for ref in refs if ref.erp_id.casefold() in companies}
+            options = _status_filter(list(listed), companies, ledgers, calendars)
             statuses = StatusCollector(
-                found, ledgers.owner, [key for one in calendars.values() for key in one.periods]
+                listed, ledgers.owner, [key for calendar in calendars.values() for key in calendar.periods]
             )
             if options is not None:
                 url = data + status_set + odata_query(cross_company="true", **options, count="true")
-                for rows in service.pages(url, big=True):
+                for rows in client.pages(url, big=True):
                     statuses.add_rows(rows)
-            readings, gaps = _assemble(wanted, companies, ledgers, calendars, statuses)
+            readings, gaps = _assemble(refs, companies, ledgers, calendars, statuses)
             return ReadResult(
                 readings=tuple(readings),
                 gaps=tuple(gaps),
                 companies=tuple(companies.values()),
-                pages=service.pages_read,
-                rows=service.rows_read,
-                server_clock=service.server_clock,
+                pages=client.pages_read,
+                rows=client.rows_read,
+                server_clock=client.server_clock,
             )
 
 
@@ -120,7 +120,9 @@ def _status_set(document: Any) -> str:
     sets = document.get("value") if isinstance(document, dict) else None
     if not isinstance(sets, list):
         raise AnswerMisread("The service document of Finance & Operations holds no list of entity sets.")
-    names = {one.get("name") for one in sets if isinstance(one, dict) and isinstance(one.get("name"), str)}
+    names = {
+        item.get("name") for item in sets if isinstance(item, dict) and isinstance(item.get("name"), str)
+    }
     missing = [name for name in ("LegalEntities", "Ledgers", "FiscalPeriods") if name not in names]
     chosen = next((name for name in STATUS_SETS if name in names), None)
     if chosen is None:
@@ -135,20 +137,20 @@ def _status_set(document: Any) -> str:
 
 
 def _companies(rows: Iterable[Any]) -> dict[str, ListedCompany]:
-    """The legal entities by id without case; a row without an id names nobody and is left out."""
-    found: dict[str, ListedCompany] = {}
+    """The legal entities by id without case; a row without an id is left out."""
+    companies: dict[str, ListedCompany] = {}
     for row in rows:
         try:
             erp_id = text_field(row, "LegalEntityId")
             name = optional_text_field(row, "Name") or erp_id
         except InvalidRow:
             continue
-        found.setdefault(erp_id.casefold(), ListedCompany(erp_id, name))
-    return found
+        companies.setdefault(erp_id.casefold(), ListedCompany(erp_id, name))
+    return companies
 
 
 class _Ledgers:
-    """Which calendar each legal entity keeps, by id without case."""
+    """The fiscal calendar of each legal entity, by id without case."""
 
     def __init__(self, rows: Iterable[Any]) -> None:
         self.calendar: dict[str, str] = {}
@@ -167,27 +169,27 @@ class _Ledgers:
                         "Two ledgers with different fiscal calendars came.",
                     )
                 self.owner[text_field(row, "Name").casefold()] = company
-            except InvalidRow as wrong:
+            except InvalidRow as error:
                 if company not in self.calendar:
                     self.trouble[company] = (
                         GapReason.BAD_ROW,
-                        f"Its row in Ledgers cannot be read: {wrong}.",
+                        f"Its row in Ledgers cannot be read: {error}.",
                     )
 
 
 def _calendars(rows: Iterable[Any], span: DateSpan) -> dict[str, _Calendar]:
-    """The periods that touch the span, by calendar without case; a bad row spoils its calendar only."""
-    found: dict[str, _Calendar] = {}
+    """The periods that touch the span, by calendar without case; a bad row affects its own calendar only."""
+    calendars: dict[str, _Calendar] = {}
     for row in rows:
         try:
             name = text_field(row, "Calendar")
-        except InvalidRow as wrong:
-            raise AnswerMisread(f"FiscalPeriods: a row names no calendar: {wrong}.") from None
-        calendar = found.setdefault(name.casefold(), _Calendar())
+        except InvalidRow as error:
+            raise AnswerMisread(f"FiscalPeriods: a row names no calendar: {error}.") from None
+        calendar = calendars.setdefault(name.casefold(), _Calendar())
         try:
             period = _period(name, row)
-        except InvalidRow as wrong:
-            calendar.trouble = (GapReason.BAD_ROW, f"A period of calendar {name} cannot be read: {wrong}.")
+        except InvalidRow as error:
+            calendar.trouble = (GapReason.BAD_ROW, f"A period of calendar {name} cannot be read: {error}.")
             continue
         if period.span.last < span.first or period.span.first > span.last:
             continue
@@ -197,7 +199,7 @@ def _calendars(rows: Iterable[Any], span: DateSpan) -> dict[str, _Calendar]:
                 f"Calendar {name} has period {period.name!r} of {period.year} twice with different values."
             )
             calendar.trouble = (GapReason.CONFLICT, words)
-    return found
+    return calendars
 
 
 def _period(calendar: str, row: Mapping[str, Any]) -> _Period:
@@ -212,25 +214,25 @@ def _period(calendar: str, row: Mapping[str, Any]) -> _Period:
 
 
 def _status_filter(
-    found: Sequence[str],
+    listed: Sequence[str],
     companies: Mapping[str, ListedCompany],
     ledgers: _Ledgers,
     calendars: Mapping[str, _Calendar],
 ) -> dict[str, str] | None:
-    """Options of the status list; None when no wanted company has a period in the span, so nothing is to be asked."""
-    used = {ledgers.calendar[company] for company in found if company in ledgers.calendar}
+    """Options of the status list; None when no requested company has a period in the span: no request is needed."""
+    used = {ledgers.calendar[company] for company in listed if company in ledgers.calendar}
     years = sorted(
         {period.year for name in used if name in calendars for period in calendars[name].periods.values()}
     )
     if not years:
         return None
     chains = [or_filter("YearName", years)] if len(years) <= LONGEST_CHAIN else []
-    if len(found) <= FEW and len(companies) > 4 * len(found):
-        # Nobody knows how the status entity writes the ids (03-erp-contracts 11.10), so each is asked in all cases.
-        spellings = {form for one in found for form in (one, one.upper(), companies[one].erp_id)}
+    if len(listed) <= FEW and len(companies) > 4 * len(listed):
+        # How the status entity writes the ids is not documented (03-erp-contracts 11.10): filter by each spelling.
+        spellings = {form for key in listed for form in (key, key.upper(), companies[key].erp_id)}
         chains.append(or_filter("LegalEntityId", sorted(spellings)))
     options = {"orderby": "LedgerName,Calendar,YearName,PeriodName"}
-    # No $select: 37 of the 40 properties are needed, and naming one that an older version lacks is a 400.
+    # No $select: 37 of the 40 properties are needed, and a property that an older version lacks gives a 400.
     return {"filter": " and ".join(chains), **options} if chains else options
 
 
@@ -238,7 +240,7 @@ NO_STATUS = FinopsFacts(status=None)
 
 
 def _assemble(
-    wanted: Sequence[CompanyRef],
+    refs: Sequence[CompanyRef],
     companies: Mapping[str, ListedCompany],
     ledgers: _Ledgers,
     calendars: Mapping[str, _Calendar],
@@ -246,11 +248,11 @@ def _assemble(
 ) -> tuple[list[PeriodReading], list[ReadGap]]:
     readings: list[PeriodReading] = []
     gaps: list[ReadGap] = []
-    some_status = any(status.facts for status in statuses.by_company.values())
-    for erp_id in {one.erp_id.casefold(): one.erp_id for one in wanted}.values():
+    any_status = any(status.facts for status in statuses.by_company.values())
+    for erp_id in {ref.erp_id.casefold(): ref.erp_id for ref in refs}.values():
         company = erp_id.casefold()
         calendar = calendars.get(ledgers.calendar.get(company, ""), _Calendar())
-        trouble = _trouble(company, companies, ledgers, calendar, statuses, some_status)
+        trouble = _problem(company, companies, ledgers, calendar, statuses, any_status)
         if trouble:
             gaps.append(ReadGap(erp_id, *trouble))
             continue
@@ -259,28 +261,28 @@ def _assemble(
         readings += [
             PeriodReading(
                 erp_id,
-                one.key,
-                one.calendar,
-                one.year,
-                one.name,
-                one.span,
-                one.type,
+                period.key,
+                period.calendar,
+                period.year,
+                period.name,
+                period.span,
+                period.type,
                 facts.get(key, NO_STATUS),
             )
-            for key, one in calendar.periods.items()
+            for key, period in calendar.periods.items()
         ]
     return readings, gaps
 
 
-def _trouble(
+def _problem(
     company: str,
     companies: Mapping[str, ListedCompany],
     ledgers: _Ledgers,
     calendar: _Calendar,
     statuses: StatusCollector,
-    some_status: bool,
+    any_status: bool,
 ) -> tuple[GapReason, str] | None:
-    """Why this company's periods cannot be believed, if so."""
+    """The reason why this company's periods are not to be used; None when they are good."""
     if company not in companies:
         return GapReason.MISSING, (
             "Finance & Operations does not list this legal entity. Check its id, and that the application's user may "
@@ -303,14 +305,14 @@ def _trouble(
     status = statuses.by_company[company]
     if status.trouble:
         return status.trouble
-    own = sum(key in status.facts for key in calendar.periods)
-    if not own and some_status:
+    own_statuses = sum(key in status.facts for key in calendar.periods)
+    if not own_statuses and any_status:
         return GapReason.EMPTY, (
             "No period status came for this legal entity although others have some. Check that the application's "
             "user may read all companies and not only its default company."
         )
-    if not own:
+    if not own_statuses:
         return GapReason.EMPTY, "No period status came at all, which is suspicious. The last reading is kept."
-    if own < len(calendar.periods) and statuses.unattributed_rows:
+    if own_statuses < len(calendar.periods) and statuses.unattributed_rows:
         return GapReason.BAD_ROW, "Some status rows name no company, and this one lacks some."
     return None

@@ -1,1 +1,1 @@
-"""Lists over OData with tokens of Microsoft Entra, as both Dynamics ERPs serve them."""
+"""Reads OData lists with tokens of Microsoft Entra, as both Dynamics ERPs serve them."""

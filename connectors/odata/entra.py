@@ -1,6 +1,6 @@
-"""Tokens of Entra: client credentials, kept in this process, one refresh for all, refusals remembered.
+"""Fetches Entra tokens by client credentials and caches them per process, with one refresh for all and refusals.
 
-Our own small POST and not msal: msal's extra discovery requests know neither our host rules nor our deadline, it
+Our own small POST and not msal: msal's extra discovery requests ignore our host rules and our deadline, it
 refuses the simulator's plain-http authority, and for client credentials with a secret it adds nothing to one form.
 """
 
@@ -18,13 +18,13 @@ from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, S
 from infra.outbound.session import OutboundResponse, OutboundSession
 
 EARLY = 300.0  # seconds before its expiry at which a token is no longer used
-REFUSAL_KEPT = 900.0  # a definite refusal is not asked about again for this long (05-reliability E2)
+REFUSAL_KEPT = 900.0  # seconds without a new request after a definite refusal (05-reliability E2)
 FORCED_GAP = 60.0  # at most one forced refresh in this many seconds (E1)
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """As whom to ask for what; `scope` is the resource with "/.default"."""
+    """The client credentials of a token request; `scope` is the resource with "/.default"."""
 
     authority: str
     tenant: str
@@ -44,7 +44,7 @@ class _Entry:
 
 
 class TokenCache:
-    """Tokens by (authority, tenant, client, scope, secret); `clock` counts seconds and never goes back.
+    """Tokens by (authority, tenant, client, scope, secret); `clock` is a monotonic clock in seconds.
 
     The secret is part of the key (as a keyed digest), so a corrected secret is tried at once.
     """
@@ -55,49 +55,49 @@ class TokenCache:
         self._lock = threading.Lock()
         self._salt = secrets.token_bytes(16)
 
-    def token(self, wire: OutboundSession, who: ClientCredentials) -> str:
-        """A token that is good for some minutes; raises AccessRefused, also from memory, or ServerUnavailable."""
-        entry = self._entry(who)
-        with _Held(entry.lock, wire):
+    def token(self, session: OutboundSession, credentials: ClientCredentials) -> str:
+        """A token valid for some minutes; raises AccessRefused (a cached refusal too) or ServerUnavailable."""
+        entry = self._entry(credentials)
+        with _Locked(entry.lock, session):
             if entry.token and self._clock() < entry.good_until:
-                wire.register_secrets(entry.token)
+                session.register_secrets(entry.token)
                 return entry.token
-            return self._fetch(wire, who, entry)
+            return self._fetch(session, credentials, entry)
 
-    def renew(self, wire: OutboundSession, who: ClientCredentials, refused: str) -> str:
-        """A token other than the refused one: whatever another thread fetched meanwhile, else one forced refresh.
+    def renew(self, session: OutboundSession, credentials: ClientCredentials, refused: str) -> str:
+        """A token other than the refused one: from another thread's refresh meanwhile, else one forced refresh.
 
-        Raises AccessRefused when the refused token is itself the fruit of a recent forced refresh.
+        Raises AccessRefused when the refused token is itself the result of a recent forced refresh.
         """
-        entry = self._entry(who)
-        with _Held(entry.lock, wire):
+        entry = self._entry(credentials)
+        with _Locked(entry.lock, session):
             if entry.token and entry.token != refused:
                 return entry.token
             now = self._clock()
             if entry.forced_at is not None and now - entry.forced_at < FORCED_GAP:
-                if entry.refusal is not None:  # another thread's refresh was refused: its words say more
-                    return self._fetch(wire, who, entry)
+                if entry.refusal is not None:  # another thread's refresh was refused: its message says more
+                    return self._fetch(session, credentials, entry)
                 raise AccessRefused(NOT_ACCEPTED, status=401)
             entry.forced_at = now
             entry.token = ""
-            return self._fetch(wire, who, entry)
+            return self._fetch(session, credentials, entry)
 
-    def _entry(self, who: ClientCredentials) -> _Entry:
-        digest = hashlib.blake2b(who.secret.encode(), key=self._salt).hexdigest()
-        key = (who.authority, who.tenant, who.client_id, who.scope, digest)
+    def _entry(self, credentials: ClientCredentials) -> _Entry:
+        digest = hashlib.blake2b(credentials.secret.encode(), key=self._salt).hexdigest()
+        key = (credentials.authority, credentials.tenant, credentials.client_id, credentials.scope, digest)
         with self._lock:
             return self._entries.setdefault(key, _Entry())
 
-    def _fetch(self, wire: OutboundSession, who: ClientCredentials, entry: _Entry) -> str:
+    def _fetch(self, session: OutboundSession, credentials: ClientCredentials, entry: _Entry) -> str:
         now = self._clock()
         if entry.refusal is not None and now < entry.refused_until:
             raise AccessRefused(
                 entry.refusal.words, status=entry.refusal.status, retry_after=entry.refused_until - now
             )
         try:
-            token, lifetime = _ask(wire, who)
+            token, lifetime = _request_token(session, credentials)
         except AccessRefused as refusal:
-            if refusal.status is not None:  # Entra itself said no; a forbidden address is not remembered
+            if refusal.status is not None:  # Entra itself refused; a forbidden address is not cached
                 entry.refusal, entry.refused_until = refusal, now + REFUSAL_KEPT
             raise
         entry.refusal = None
@@ -112,50 +112,50 @@ NOT_ACCEPTED = (
 )
 
 
-class _Held:
-    """Holds the lock, waiting for another thread's refresh no longer than this attempt may last."""
+class _Locked:
+    """Holds the lock; waits for another thread's refresh at most as long as this attempt may last."""
 
-    def __init__(self, lock: threading.Lock, wire: OutboundSession) -> None:
-        self._lock, self._wire = lock, wire
+    def __init__(self, lock: threading.Lock, session: OutboundSession) -> None:
+        self._lock, self._session = lock, session
 
     def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=self._wire.deadline.cap(None)):
-            raise self._wire.deadline.exceeded()
+        if not self._lock.acquire(timeout=self._session.deadline.cap(None)):
+            raise self._session.deadline.exceeded()
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
 
-def _ask(wire: OutboundSession, who: ClientCredentials) -> tuple[str, float]:
-    """One request for a token, with its lifetime in seconds."""
-    wire.register_secrets(who.secret)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", who.tenant):
+def _request_token(session: OutboundSession, credentials: ClientCredentials) -> tuple[str, float]:
+    """Request a token; returns it with its lifetime in seconds."""
+    session.register_secrets(credentials.secret)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", credentials.tenant):
         raise AccessRefused("The tenant must be its id or its domain name. Correct the connection's tenant.")
-    url = f"{who.authority.rstrip('/')}/{who.tenant}/oauth2/v2.0/token"
+    url = f"{credentials.authority.rstrip('/')}/{credentials.tenant}/oauth2/v2.0/token"
     try:
-        answer = wire.post_form(
+        response = session.post_form(
             url,
             {
                 "grant_type": "client_credentials",
-                "client_id": who.client_id,
-                "client_secret": who.secret,
-                "scope": who.scope,
+                "client_id": credentials.client_id,
+                "client_secret": credentials.secret,
+                "scope": credentials.scope,
             },
         )
-    except ServerUnavailable as wrong:
+    except ServerUnavailable as error:
         raise ServerUnavailable(
-            f"No token: {wrong.words}", status=wrong.status, retry_after=wrong.retry_after
+            f"No token: {error.words}", status=error.status, retry_after=error.retry_after
         ) from None
-    if not 200 <= answer.status < 300:
-        raise _refusal(wire, answer)
-    found = answer.document
-    token = found.get("access_token") if isinstance(found, dict) else None
+    if not 200 <= response.status < 300:
+        raise _refusal(session, response)
+    document = response.document
+    token = document.get("access_token") if isinstance(document, dict) else None
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,16384}", token):
         raise AnswerMisread(
             "The token endpoint answered without a usable token. Check the connection's authority."
         )
-    wire.register_secrets(token)
-    kind, lifetime = found.get("token_type"), found.get("expires_in")
+    session.register_secrets(token)
+    kind, lifetime = document.get("token_type"), document.get("expires_in")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise AnswerMisread("The token endpoint answered with a token that is not a bearer token.")
     if isinstance(lifetime, bool) or not re.fullmatch(r"\d{1,9}", str(lifetime)):
@@ -163,8 +163,8 @@ def _ask(wire: OutboundSession, who: ClientCredentials) -> tuple[str, float]:
     return token, min(float(str(lifetime)), 86_400.0)
 
 
-# Entra's own numbers for what a person must mend, most telling first.
-_NUMBERS = {
+# Entra's error numbers for problems that a person must fix, the most specific first.
+_BY_NUMBER = {
     "7000222": "The client secret has expired. Create a new one in Entra and enter it in the connection.",
     "7000215": "The client secret is wrong. Enter the secret's value (not its id) in the connection.",
     "7000216": "The client secret is missing. Enter it in the connection.",
@@ -175,7 +175,7 @@ _NUMBERS = {
     "500011": "Entra does not know this environment in this tenant. Check the connection's address and tenant.",
     "53003": "A conditional access policy blocks this application. Ask the tenant's administrator.",
 }
-_CODES = {
+_BY_CODE = {
     "invalid_client": "Entra refuses the client id or the secret. Check both in the connection.",
     "unauthorized_client": "Entra does not know this application in this tenant, or it may not sign in. Check both.",
     "invalid_scope": "Entra does not know this environment as a resource. Check the connection's address.",
@@ -183,18 +183,19 @@ _CODES = {
 }
 
 
-def _refusal(wire: OutboundSession, answer: OutboundResponse) -> RequestFailed:
-    if 300 <= answer.status < 400:
+def _refusal(session: OutboundSession, response: OutboundResponse) -> RequestFailed:
+    if 300 <= response.status < 400:
         return AnswerMisread(
-            "The token endpoint redirects elsewhere. Check the authority.", status=answer.status
+            "The token endpoint redirects elsewhere. Check the authority.", status=response.status
         )
-    problem = answer.problem or {}
-    code, told = str(problem.get("error", "")), str(problem.get("error_description", ""))
-    number = re.search(r"AADSTS(\d+)", told)
-    words = (
-        _NUMBERS.get(number[1]) if number and number[1] in _NUMBERS else _CODES.get(code)
+    problem = response.problem or {}
+    code, description = str(problem.get("error", "")), str(problem.get("error_description", ""))
+    number = re.search(r"AADSTS(\d+)", description)
+    sentence = (
+        _BY_NUMBER.get(number[1]) if number and number[1] in _BY_NUMBER else _BY_CODE.get(code)
     ) or "Entra refuses a token. Check tenant, client id, secret and address of the connection."
-    detail = " ".join(part for part in (number[0] if number else "", wire.scrub(code)[:40]) if part)
+    detail = " ".join(part for part in (number[0] if number else "", session.scrub(code)[:40]) if part)
     return AccessRefused(
-        f"{words} (token endpoint: {answer.status}{' ' + detail if detail else ''})", status=answer.status
+        f"{sentence} (token endpoint: {response.status}{' ' + detail if detail else ''})",
+        status=response.status,
     )

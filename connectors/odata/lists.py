@@ -1,4 +1,4 @@
-"""Reading lists over OData: bearer to one origin only, pages followed verbatim, errors in words, strict fields."""
+"""Reads lists over OData: token to one origin only, links followed verbatim, errors as sentences, strict fields."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from infra.outbound.session import OutboundResponse, OutboundSession, RequestLim
 
 
 class InvalidRow(Exception):
-    """One row is not what the contract says; the text says which field, never more than its beginning."""
+    """A row that breaks the contract; the text names the field and shows no more than the start of its value."""
 
 
 class ODataClient:
-    """One ERP environment during one attempt: knows its origin, its token and how much was read.
+    """A client of one ERP environment for one attempt: holds its origin, its token and counts of pages and rows.
 
-    The token is asked for `resource`, by default the environment itself. Use it as a context manager: entering it
-    signs in. Raises AccessRefused when the connection's own address cannot be used.
+    The token is requested for `resource`, by default the environment itself. Use it as a context manager: entering
+    it signs in. Raises AccessRefused when the connection's own address cannot be used.
     """
 
     def __init__(
@@ -49,13 +49,15 @@ class ODataClient:
             target = parse_url(base)
             if target.path != "/":
                 raise ForbiddenAddress("it has a path")
-        except ForbiddenAddress as wrong:
+        except ForbiddenAddress as error:
             raise AccessRefused(
-                f"The connection's address must be the environment's origin, such as https://name.example: {wrong}."
+                f"The connection's address must be the environment's origin, such as https://name.example: {error}."
             ) from None
-        self.base = f"{target.scheme}://{target.netloc}"  # lower case, no slash: what Entra wants as audience
+        self.base = (
+            f"{target.scheme}://{target.netloc}"  # lower case, no slash: the audience that Entra expects
+        )
         self._origin = target.origin
-        self._who = ClientCredentials(
+        self._credentials = ClientCredentials(
             settings.authority,
             settings.tenant,
             settings.client_id,
@@ -66,16 +68,16 @@ class ODataClient:
             self.session = OutboundSession(
                 settings.allowed_hosts, TimeBudget(settings.budget_seconds), limits
             )
-        except ValueError as wrong:
-            raise AccessRefused(f"The connection's allowed hosts cannot be used: {wrong}.") from None
+        except ValueError as error:
+            raise AccessRefused(f"The connection's allowed hosts cannot be used: {error}.") from None
         self.session.register_secrets(settings.secret)
-        self.session.check(self.base)  # before a token is asked for: no socket at all for a forbidden address
+        self.session.check(self.base)  # before a token is requested: no socket at all for a forbidden address
 
     def __enter__(self) -> ODataClient:
         self.session.__enter__()
         try:
-            # Before any thread asks: a token endpoint in trouble is met once, not by each of them in turn.
-            self._tokens.token(self.session, self._who)
+            # Before any thread starts: a failing token endpoint is met once, not by each thread in turn.
+            self._tokens.token(self.session, self._credentials)
         except BaseException:
             self.session.__exit__(None, None, None)
             raise
@@ -85,23 +87,23 @@ class ODataClient:
         self.session.__exit__(*raised)
 
     def get(self, url: str, *, big: bool = False) -> OutboundResponse:
-        """GET a document of this environment; raises AccessRefused (401, 403, 404) or AnswerMisread."""
-        self._pin(url)
-        token = self._tokens.token(self.session, self._who)
-        answer = self._get(url, token, big)
-        if answer.status == 401:
-            answer = self._get(url, self._tokens.renew(self.session, self._who, token), big)
-        if 200 <= answer.status < 300:
+        """GET a document of this environment; raises AccessRefused (401, 403, 404, 410) or AnswerMisread."""
+        self._check_origin(url)
+        token = self._tokens.token(self.session, self._credentials)
+        response = self._get(url, token, big)
+        if response.status == 401:
+            response = self._get(url, self._tokens.renew(self.session, self._credentials, token), big)
+        if 200 <= response.status < 300:
             with self._lock:
-                self.server_clock = answer.server_clock or self.server_clock
-            return answer
-        raise self._error(answer)
+                self.server_clock = response.server_clock or self.server_clock
+            return response
+        raise self._error(response)
 
     def pages(self, url: str, *, big: bool = False) -> Iterator[list[Any]]:
-        """The pages of one list, each as its rows; `big` pages have the larger cap.
+        """Yield the rows of each page of one list; `big` pages have the larger size limit.
 
-        Raises AnswerMisread for a link that loops, leaves or never ends, ServerUnavailable when fewer rows came than
-        the answer had counted: pages by number skip rows when data changes meanwhile (05-reliability E12).
+        Raises AnswerMisread for links that loop, leave the origin or never end, ServerUnavailable when fewer rows
+        came than the answer had counted: pages by number skip rows when data changes meanwhile (05-reliability E12).
         """
         seen: set[str] = set()
         counted, came = 0, 0
@@ -110,9 +112,9 @@ class ODataClient:
             if len(seen) >= self._limits.pages:
                 raise AnswerMisread(f"A list has more than {self._limits.pages} pages. Split the connection.")
             seen.add(url)
-            answer = self.get(url, big=big)
-            rows, link, count = _envelope(answer)
-            # A page that begins inside the one before hides that elsewhere a row was skipped.
+            response = self.get(url, big=big)
+            rows, link, count = _envelope(response)
+            # Rows repeated from the page before would make up for rows skipped elsewhere.
             again = len(before) - before.index(rows[0]) if rows and rows[0] in before else 0
             counted, came, before = max(counted, count), came + len(rows) - again, rows[-100:]
             with self._lock:
@@ -121,16 +123,16 @@ class ODataClient:
             yield rows
             if link is None:
                 break
-            url = _on_the_line(link)
+            url = _encode_link(link)
             if url in seen:
                 raise AnswerMisread(
-                    f"{answer.target.without_query}: the link to the next page leads to one already read."
+                    f"{response.target.without_query}: the link to the next page leads to one already read."
                 )
-            self._pin(url)
-        if 0 < came < counted:  # nothing at all is for the connectors to judge
+            self._check_origin(url)
+        if 0 < came < counted:  # the connectors judge an empty list
             raise ServerUnavailable(
-                f"{answer.target.without_query}: {came} of {counted} rows came; the list changed while it was read. "
-                "It is read again at the next sync."
+                f"{response.target.without_query}: {came} of {counted} rows came; the list changed while it was "
+                "read. It is read again at the next sync."
             )
 
     def rows(self, url: str) -> list[Any]:
@@ -141,49 +143,50 @@ class ODataClient:
         cap = self._limits.page_bytes if big else self._limits.small_page_bytes
         return self.session.get(url, {**self._headers, "Authorization": f"Bearer {token}"}, cap=cap)
 
-    def _pin(self, url: str) -> None:
+    def _check_origin(self, url: str) -> None:
         try:
-            same = parse_url(url).origin == self._origin
+            same_origin = parse_url(url).origin == self._origin
         except ForbiddenAddress:
-            same = False
-        if not same:
-            # The bearer token must not travel there, and what would come back is not this ERP's word.
+            same_origin = False
+        if not same_origin:
+            # The bearer token must not go there, and the answer would not be this ERP's.
             raise AnswerMisread(
                 f"The ERP's answer links to another place ({self.session.scrub(url.partition('?')[0])[:99]}) instead "
                 f"of {self.base}; it is not followed. Check what stands between us and the ERP."
             )
 
-    def _error(self, answer: OutboundResponse) -> AccessRefused | AnswerMisread:
-        said = _said(answer)
-        told = f" It says: {self.session.scrub(said)[:200]}" if said else ""
-        place, status = answer.target.without_query, answer.status
+    def _error(self, response: OutboundResponse) -> AccessRefused | AnswerMisread:
+        error_text = _error_text(response)
+        detail = f" It says: {self.session.scrub(error_text)[:200]}" if error_text else ""
+        location, status = response.target.without_query, response.status
         if status == 401:
-            return AccessRefused(f"{NOT_ACCEPTED}{told}", status=status)
+            return AccessRefused(f"{NOT_ACCEPTED}{detail}", status=status)
         if status == 403:
             return AccessRefused(
-                f"{place}: no permission (403). Give the application's user the right to read this in the ERP.{told}",
+                f"{location}: no permission (403). Give the application's user the right to read this in the ERP."
+                f"{detail}",
                 status=status,
             )
         if status in {404, 410}:
             return AccessRefused(
-                f"{place}: not found ({status}). Check the address and the environment's name; it may be moved "
-                f"or renamed.{told}",
+                f"{location}: not found ({status}). Check the address and the environment's name; it may be moved "
+                f"or renamed.{detail}",
                 status=status,
             )
         if 300 <= status < 400:
             return AnswerMisread(
-                f"{place} redirects elsewhere ({status}) instead of answering: usually a login page or a wrong "
+                f"{location} redirects elsewhere ({status}) instead of answering: usually a login page or a wrong "
                 "address. It is not followed.",
                 status=status,
             )
-        return AnswerMisread(f"{place} refuses our question ({status}).{told}", status=status)
+        return AnswerMisread(f"{location} refuses our question ({status}).{detail}", status=status)
 
 
 SAFE = "(),:'"
 
 
 def odata_query(**options: str) -> str:
-    """A query string of OData options: keyword `filter` becomes $filter; `cross_company` stays without the mark."""
+    """A query string of OData options: keyword `filter` becomes $filter; `cross_company` gets no dollar sign."""
     parts = []
     for name, value in options.items():
         key = "cross-company" if name == "cross_company" else f"${name}"
@@ -196,32 +199,32 @@ def text_literal(value: str) -> str:
 
 
 def or_filter(name: str, values: Iterable[str]) -> str:
-    """A chain of `or`, because neither product understands `in` everywhere."""
+    """A filter that chains `or`, because neither product supports `in` everywhere."""
     return "(" + " or ".join(f"{name} eq {text_literal(value)}" for value in values) + ")"
 
 
-def _envelope(answer: OutboundResponse) -> tuple[list[Any], str | None, int]:
-    """Rows, link to the next page and the count of the whole list (0 where none is told)."""
-    found, place, status = answer.document, answer.target.without_query, answer.status
-    rows = found.get("value") if isinstance(found, dict) else None
+def _envelope(response: OutboundResponse) -> tuple[list[Any], str | None, int]:
+    """Rows, link to the next page and the count of the whole list (0 without a count)."""
+    document, location, status = response.document, response.target.without_query, response.status
+    rows = document.get("value") if isinstance(document, dict) else None
     if not isinstance(rows, list):
-        raise AnswerMisread(f"{place}: the answer is JSON but holds no list of values.", status=status)
-    link, count = found.get("@odata.nextLink"), found.get("@odata.count", 0)
+        raise AnswerMisread(f"{location}: the answer is JSON but holds no list of values.", status=status)
+    link, count = document.get("@odata.nextLink"), document.get("@odata.count", 0)
     if link is not None and (not isinstance(link, str) or not link):
-        raise AnswerMisread(f"{place}: the link to the next page is not a text.", status=status)
+        raise AnswerMisread(f"{location}: the link to the next page is not a text.", status=status)
     if not isinstance(count, int) or isinstance(count, bool):
-        raise AnswerMisread(f"{place}: the count of rows is not a number.", status=status)
+        raise AnswerMisread(f"{location}: the count of rows is not a number.", status=status)
     return rows, link, count
 
 
-def _on_the_line(link: str) -> str:
-    """The link as it was given; only what no request line can hold (blanks, quotes, other scripts) is encoded."""
-    return re.sub(r"[^!$-;=?-\[\]-~#\\]", lambda mark: quote(mark[0], safe=""), link)
+def _encode_link(link: str) -> str:
+    """The link unchanged, except that characters invalid in a request line (blanks, quotes, ...) are encoded."""
+    return re.sub(r"[^!$-;=?-\[\]-~#\\]", lambda char: quote(char[0], safe=""), link)
 
 
-def _said(answer: OutboundResponse) -> str:
-    """What an error answer says: F&O puts the business text into innererror, Business Central into message."""
-    error = (answer.problem or {}).get("error")
+def _error_text(response: OutboundResponse) -> str:
+    """The text of an error answer: F&O puts the business text into innererror, Business Central into message."""
+    error = (response.problem or {}).get("error")
     if isinstance(error, dict):
         inner = error.get("innererror")
         texts = (
@@ -229,17 +232,15 @@ def _said(answer: OutboundResponse) -> str:
             error.get("message"),
             error.get("code"),
         )
-        return next(
-            (text_field for text_field in texts if isinstance(text_field, str) and text_field.strip()), ""
-        )
-    return answer.sample
+        return next((text for text in texts if isinstance(text, str) and text.strip()), "")
+    return response.sample
 
 
-# Strict fields of one row. Each raises InvalidRow and shows no more of a wrong value than its beginning.
+# Strict fields of one row. Each raises InvalidRow, which shows no more than the start of a wrong value.
 
 
 def text_field(row: Mapping[str, Any], name: str) -> str:
-    """A text that is there and not blank."""
+    """A text that is present and not empty."""
     value = optional_text_field(row, name)
     if not value:
         raise InvalidRow(f"{name} is empty")
@@ -248,58 +249,61 @@ def text_field(row: Mapping[str, Any], name: str) -> str:
 
 def optional_text_field(row: Mapping[str, Any], name: str) -> str | None:
     """A text or null; a missing property is an error, since the contract has it."""
-    value = _there(row, name)
+    value = _field(row, name)
     if value is None:
         return None
     if not isinstance(value, str) or not _storable(value):
-        raise InvalidRow(f"{name} is not a text: {_shown(value)}")
+        raise InvalidRow(f"{name} is not a text: {_start_of(value)}")
     return value
 
 
 def bool_field(row: Mapping[str, Any], name: str) -> bool:
-    value = _there(row, name)
+    value = _field(row, name)
     if not isinstance(value, bool):
-        raise InvalidRow(f"{name} is not true or false: {_shown(value)}")
+        raise InvalidRow(f"{name} is not true or false: {_start_of(value)}")
     return value
 
 
 def date_field(row: Mapping[str, Any], name: str) -> date | None:
-    """Business Central's date: yyyy-MM-dd, where 0001-01-01 (or null) means blank (03-erp-contracts fact 8)."""
-    value = _there(row, name)
+    """A date of Business Central: yyyy-MM-dd; 0001-01-01 or null means blank (03-erp-contracts fact 8)."""
+    value = _field(row, name)
     if value is None:
         return None
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise InvalidRow(f"{name} is not a date: {_shown(value)}")
-    found = _real_date(value, name)
-    return None if found == date.min else found
+        raise InvalidRow(f"{name} is not a date: {_start_of(value)}")
+    day = _real_date(value, name)
+    return None if day == date.min else day
 
 
 def noon_date_field(row: Mapping[str, Any], name: str) -> date:
-    """Finance & Operations' date, "2026-05-31T12:00:00Z": the date part as written, no zone shift; 1900 is blank."""
-    value = _there(row, name)
-    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-        raise InvalidRow(f"{name} is not a date: {_shown(value)}")
-    found = _real_date(value[:10], name)
-    if found == date(1900, 1, 1):
+    """A date of Finance & Operations, "2026-05-31T12:00:00Z": the date part as written, no zone shift.
+
+    Raises InvalidRow for 1900-01-01 too, which means blank.
+    """
+    value = _field(row, name)
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise InvalidRow(f"{name} is not a date: {_start_of(value)}")
+    day = _real_date(value[:10], name)
+    if day == date(1900, 1, 1):
         raise InvalidRow(f"{name} is blank")
-    return found
+    return day
 
 
 def datetime_field(row: Mapping[str, Any], name: str) -> datetime | None:
-    """An instant with its zone; null and the year 1 mean blank."""
-    value = _there(row, name)
+    """An instant with its UTC offset; null and the year 1 mean blank."""
+    value = _field(row, name)
     if value is None:
         return None
-    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-        raise InvalidRow(f"{name} is not a moment: {_shown(value)}")
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise InvalidRow(f"{name} is not a moment: {_start_of(value)}")
     try:
-        found = datetime.fromisoformat(value)
+        instant = datetime.fromisoformat(value)
     except ValueError:
-        raise InvalidRow(f"{name} is not a moment: {_shown(value)}") from None
-    return None if found.year == 1 else found
+        raise InvalidRow(f"{name} is not a moment: {_start_of(value)}") from None
+    return None if instant.year == 1 else instant
 
 
-_MOMENT = re.compile(
+_INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
@@ -308,10 +312,10 @@ def _real_date(value: str, name: str) -> date:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise InvalidRow(f"{name} is not a date: {_shown(value)}") from None
+        raise InvalidRow(f"{name} is not a date: {_start_of(value)}") from None
 
 
-def _there(row: Mapping[str, Any], name: str) -> Any:
+def _field(row: Mapping[str, Any], name: str) -> Any:
     if not isinstance(row, dict):
         raise InvalidRow("the row is not an object")
     try:
@@ -321,9 +325,9 @@ def _there(row: Mapping[str, Any], name: str) -> Any:
 
 
 def _storable(value: str) -> bool:
-    """False for what no database text can hold: NUL and halves of surrogate pairs."""
-    return value.isprintable() or not any(mark == "\x00" or "\ud800" <= mark <= "\udfff" for mark in value)
+    """False for a text that PostgreSQL cannot store: NUL or half a surrogate pair."""
+    return value.isprintable() or not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in value)
 
 
-def _shown(value: Any) -> str:
+def _start_of(value: Any) -> str:
     return repr(value)[:40]

@@ -1,4 +1,4 @@
-"""`manage.py sync`: read connections now, or as of a moment; the twin of the task, and it needs no Redis."""
+"""`manage.py sync`: reads connections now, or as of a moment; does the same as the task, without Redis."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Command(BaseCommand):
         wall_clock = database_clock()
         as_of = options["as_of"] or wall_clock
         failed = []
-        for connection in _chosen(options["names"]):
+        for connection in _connections_to_read(options["names"]):
             try:
-                synced = sync_connection(connection, as_of, wall_clock=wall_clock)
+                result = sync_connection(connection, as_of, wall_clock=wall_clock)
             except OutOfOrderRead as refused:
                 failed.append(connection.name)
                 self.stderr.write(f"{connection.name}: {refused}.")
                 continue
-            self.stdout.write(_line(synced))
-            if synced.attempt is None or synced.attempt.outcome not in SyncAttempt.READ_OUTCOMES:
+            self.stdout.write(_line(result))
+            if result.attempt is None or result.attempt.outcome not in SyncAttempt.READ_OUTCOMES:
                 failed.append(connection.name)
         if failed:
             raise CommandError(
@@ -45,31 +45,31 @@ class Command(BaseCommand):
             )
 
 
-def _chosen(names: list[str]) -> list[Connection]:
+def _connections_to_read(names: list[str]) -> list[Connection]:
     if not names:
-        found = list(Connection.objects.filter(paused=False).order_by("name"))
-        if not found:
+        connections = list(Connection.objects.filter(paused=False).order_by("name"))
+        if not connections:
             raise CommandError(
                 "There is no connection to read; describe one in a group file and run load_group."
             )
-        return found
-    found = list(Connection.objects.filter(name__in=names).order_by("name"))
-    unknown = set(names) - {connection.name for connection in found}
+        return connections
+    connections = list(Connection.objects.filter(name__in=names).order_by("name"))
+    unknown = set(names) - {connection.name for connection in connections}
     if unknown:
-        known = ", ".join(Connection.objects.order_by("name").values_list("name", flat=True)) or "none"
-        raise CommandError(f"No connection is called {', '.join(sorted(unknown))}. There are: {known}.")
-    return found
+        existing = ", ".join(Connection.objects.order_by("name").values_list("name", flat=True)) or "none"
+        raise CommandError(f"No connection is called {', '.join(sorted(unknown))}. There are: {existing}.")
+    return connections
 
 
-def _line(synced: SyncResult) -> str:
-    attempt = synced.attempt
+def _line(result: SyncResult) -> str:
+    attempt = result.attempt
     if attempt is None:
-        return f"{synced.connection}: being read by another process; nothing done."
-    told = f"{synced.connection}: {attempt.get_outcome_display().lower()}"
+        return f"{result.connection}: being read by another process; nothing done."
+    line = f"{result.connection}: {attempt.get_outcome_display().lower()}"
     if attempt.outcome in SyncAttempt.READ_OUTCOMES:
-        told += f", {attempt.rows} rows in {attempt.pages} pages, {_many(synced.changes, 'change')}"
-    return f"{told}. {attempt.words}".rstrip()
+        line += f", {attempt.rows} rows in {attempt.pages} pages, {_count(result.changes, 'change')}"
+    return f"{line}. {attempt.words}".rstrip()
 
 
-def _many(count: int, noun: str) -> str:
+def _count(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
