@@ -1,1 +1,1 @@
-"""The project package: wiring only."""
+"""The Django project package: settings and wiring only."""

@@ -1,4 +1,4 @@
-"""The Celery application: workers consume sync, alerts and exports."""
+"""The Celery application: workers consume the queues sync, alerts and exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` refuses besides Django's own list: settings that would lose work or secrets."""
+"""System checks of `manage.py check --deploy` for settings that would lose work or secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEEPS_ALL = "noeviction"
 
 @register(TAG, deploy=True)
 def secret_key_is_ours(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
-    """Without a SECRET_KEY each process makes its own up, and people are signed out by the next request."""
+    """Without a SECRET_KEY each process generates its own, and the next request signs people out."""
     if settings.SECRET_KEY_IS_OURS:
         return []
     return [
@@ -33,23 +33,23 @@ def secret_key_is_ours(app_configs: object, **kwargs: Any) -> list[CheckMessage]
 
 @register(TAG, deploy=True)
 def encryption_keys_are_usable(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
-    """The key ring must open before the first secret is to be stored."""
+    """The key ring must be usable before the first secret is stored."""
     try:
         key_ring()
-    except ImproperlyConfigured as wrong:
-        return [Error(str(wrong), id="closeboard.E002")]
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="closeboard.E002")]
     return []
 
 
 @register(TAG, deploy=True)
 def redis_keeps_messages(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
-    """A Redis that evicts keys when it is full throws queued messages away unnoticed (05-reliability B8)."""
+    """A Redis that evicts keys when it is full loses queued messages without notice (05-reliability B8)."""
     try:
         policy = _maxmemory_policy()
-    except redis.RedisError as wrong:
+    except redis.RedisError as error:
         return [
             Warning(
-                f"Redis could not be asked what it does when it is full: {wrong}",
+                f"Redis could not be asked what it does when it is full: {error}",
                 hint=f"Make sure that it is reachable at REDIS_URL and that its maxmemory-policy is {KEEPS_ALL}.",
                 id="closeboard.W001",
             )
@@ -76,16 +76,16 @@ def redis_keeps_messages(app_configs: object, **kwargs: Any) -> list[CheckMessag
 def _maxmemory_policy() -> str | None:
     """The policy, or None when it is hidden: providers of managed Redis hide CONFIG, most still answer INFO."""
     with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as server:
-        questions: list[Callable[[], Any]] = [
+        queries: list[Callable[[], Any]] = [
             partial(server.config_get, "maxmemory-policy"),
             partial(server.info, "memory"),
         ]
-        for ask in questions:
+        for query in queries:
             try:
-                told = ask()
+                reply = query()
             except redis.ResponseError:  # unknown command, or not permitted
                 continue
-            policy = told.get("maxmemory-policy") or told.get("maxmemory_policy")
+            policy = reply.get("maxmemory-policy") or reply.get("maxmemory_policy")
             if policy:
                 return str(policy)
     return None

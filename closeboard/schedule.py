@@ -1,4 +1,4 @@
-"""What runs by itself, how often and why; every tick claims its slot in PostgreSQL, so two beats do no harm."""
+"""The schedule of periodic tasks; every tick claims its slot in PostgreSQL, so two beats do no harm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def beat_schedule(*, sync_look_seconds: int) -> dict[str, dict[str, Any]]:
-    """The beat schedule: a task's name, seconds between ticks, and how long a late tick is still worth running."""
+    """The beat schedule: each task's name, seconds between ticks, and seconds after which a late tick expires."""
     rows = [
         # name                 task                            every              why
         (
@@ -15,9 +15,9 @@ def beat_schedule(*, sync_look_seconds: int) -> dict[str, dict[str, Any]]:
             sync_look_seconds,
         ),  # each connection has its own interval
         ("evaluate", "alerts.evaluate", 60),  # lateness grows by itself at midnight
-        ("send what is due", "alerts.send", 30),  # finds every message that nobody nudged for
+        ("send what is due", "alerts.send", 30),  # finds every message whose nudge was lost
         ("post what is due", "alerts.post", 30),  # to Teams, Slack and webhooks
-        ("prove the alerts", "alerts.prove", 3600),  # once a day, as soon as a worker is there
+        ("prove the alerts", "alerts.prove", 3600),  # once a day, as soon as a worker is free
         ("housekeeping", "periods.housekeeping", 3600),  # old ticks, attempts whose worker died
     ]
     return {

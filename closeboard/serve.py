@@ -1,8 +1,8 @@
-"""Runs the web server, and ends open streams when it is asked to stop.
+"""Runs the web server, and ends open streams when it gets a stop signal.
 
-A plain uvicorn waits for ever for a stream that is still open (07-dependencies). Whoever holds streams registers a
-function in `on_exit`; it is called in the signal handler, before the server begins to close, and must only tell its
-event loop to end them (for example by `loop.call_soon_threadsafe`).
+A plain uvicorn waits for ever for a stream that is still open (07-dependencies). A module that holds streams
+registers a function in `on_exit`; it is called in the signal handler, before the server begins to close, and must
+only make its event loop end them (for example by `loop.call_soon_threadsafe`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ on_exit: list[Callable[[], None]] = []
 
 
 class WebServer(uvicorn.Server):
-    """A uvicorn that calls `on_exit` when it is told to stop."""
+    """A uvicorn server that calls the functions in `on_exit` on a stop signal."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         for hook in on_exit:
@@ -31,7 +31,7 @@ class WebServer(uvicorn.Server):
 def make_server(*, host: str, port: int, trusted_proxies: str = "") -> WebServer:
     """The server for closeboard.asgi.
 
-    `trusted_proxies` are the addresses, with commas, whose X-Forwarded headers are believed; none are by default.
+    `trusted_proxies` are addresses, with commas, whose X-Forwarded headers are trusted; none are by default.
     """
     config = uvicorn.Config(
         "closeboard.asgi:application",
@@ -39,7 +39,7 @@ def make_server(*, host: str, port: int, trusted_proxies: str = "") -> WebServer
         port=port,
         lifespan="off",
         access_log=False,
-        log_config=None,  # Django's settings say how we log
+        log_config=None,  # Django's settings configure logging
         server_header=False,
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=trusted_proxies or None,
@@ -49,11 +49,11 @@ def make_server(*, host: str, port: int, trusted_proxies: str = "") -> WebServer
 
 
 def allow_many_files() -> None:
-    """Raise this process's limit of open files, which its children inherit, as far as the machine allows."""
+    """Raise this process's limit of open files, which its children inherit, to MANY_FILES if the machine allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    target = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    if soft < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -69,13 +69,13 @@ def main(argv: list[str] | None = None) -> None:
         metavar="ADDRESSES",
         help="addresses of proxies whose X-Forwarded headers are believed, with commas (or set TRUSTED_PROXIES)",
     )
-    words = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     allow_many_files()
-    make_server(host=words.host, port=words.port, trusted_proxies=words.trust_proxy).run()
+    make_server(host=options.host, port=options.port, trusted_proxies=options.trust_proxy).run()
 
 
 if __name__ == "__main__":
-    # Under its real name, so that `on_exit` is the same list for those who import it.
+    # Imported by its real name, so that other modules share the same `on_exit` list.
     from closeboard.serve import main as serve
 
     serve()

@@ -1,4 +1,4 @@
-"""All settings, top to bottom, from the environment; a missing or bad one is one sentence that says what to set."""
+"""All settings, read from the environment; a missing or bad one raises one sentence with the variable to set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 class Environment(BaseSettings):
-    """What may be set from outside; each field's description is what the error message tells."""
+    """The environment variables that may be set; a field's description is part of its error message."""
 
     database_url: str = Field(
         description="the PostgreSQL to use, for example postgresql://closeboard@/closeboard?host=/run/postgresql"
@@ -77,9 +77,9 @@ def _read_environment() -> Environment:
     except ValidationError as error:
         problem = error.errors()[0]
         name = str(problem["loc"][0])
-        told = Environment.model_fields[name].description
+        description = Environment.model_fields[name].description
         raise ImproperlyConfigured(
-            f"Set {name.upper()} in the environment: {told} ({problem['msg']})."
+            f"Set {name.upper()} in the environment: {description} ({problem['msg']})."
         ) from None
 
 
@@ -88,22 +88,22 @@ def _database(url: str, *, pool: bool) -> dict[str, Any]:
         parts = psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise ImproperlyConfigured(f"Set DATABASE_URL to a PostgreSQL address: {error}".strip()) from None
-    known = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
+    keys = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
     database: dict[str, Any] = {
-        known[key]: str(value) for key, value in parts.items() if key in known and value
+        keys[key]: str(value) for key, value in parts.items() if key in keys and value
     }
     if not database.get("NAME"):
         raise ImproperlyConfigured(
             "Set DATABASE_URL with the name of a database: postgresql://user@host/NAME."
         )
-    options: dict[str, Any] = {key: value for key, value in parts.items() if key not in known}
+    options: dict[str, Any] = {key: value for key, value in parts.items() if key not in keys}
     if pool:
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
     return {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options, **database}
 
 
 def _broker(url: str) -> str:
-    # Celery has its own spelling for a unix socket.
+    # Celery has its own URL scheme for a unix socket.
     if url.startswith("unix://"):
         return url.replace("unix:", "redis+socket:", 1).replace("db=", "virtual_host=", 1)
     return url
@@ -136,21 +136,23 @@ def _mail(url: str) -> dict[str, Any]:
 
 
 def _hosts(name: str, text: str) -> tuple[str, ...]:
-    """The hosts of a setting, each of which is one."""
-    found = tuple(host.strip() for host in text.split(",") if host.strip())
+    """The hosts of a comma-separated setting; raises ImproperlyConfigured for an invalid one."""
+    hosts = tuple(host.strip() for host in text.split(",") if host.strip())
     try:
-        HostAllowlist(found)
-    except ValueError as wrong:
-        told = Environment.model_fields[name].description
-        raise ImproperlyConfigured(f"Set {name.upper()} in the environment: {told} ({wrong}).") from None
-    return found
+        HostAllowlist(hosts)
+    except ValueError as error:
+        description = Environment.model_fields[name].description
+        raise ImproperlyConfigured(
+            f"Set {name.upper()} in the environment: {description} ({error})."
+        ) from None
+    return hosts
 
 
 env = _read_environment()
 
-# --- who we are ---------------------------------------------------------------------------------------------------
+# --- the site -----------------------------------------------------------------------------------------------------
 DEBUG = env.debug
-# Commands need no key of their own; web processes must share one, which `check --deploy` insists on.
+# Commands need no key of their own; web processes must share one, which `check --deploy` requires.
 SECRET_KEY = env.secret_key or secrets.token_urlsafe(48)
 SECRET_KEY_IS_OURS = bool(env.secret_key)
 ENCRYPTION_KEYS = env.encryption_keys
@@ -204,13 +206,13 @@ TEMPLATES = [
     }
 ]
 
-# --- where things are kept ----------------------------------------------------------------------------------------
+# --- storage ------------------------------------------------------------------------------------------------------
 DATABASES = {"default": _database(env.database_url, pool=env.database_pool)}
 REDIS_URL = env.redis_url
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 # In PostgreSQL: one indexed read, and the board answers signed-in people while Redis is away (05-reliability B5).
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-# In a signed cookie: reading a message takes it away, and looking at a page must write nothing to the database.
+# In a signed cookie: reading a message deletes it, and viewing a page must write nothing to the database.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -227,7 +229,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 
-# --- times and words ----------------------------------------------------------------------------------------------
+# --- time and language --------------------------------------------------------------------------------------------
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -237,7 +239,7 @@ LANGUAGE_CODE = "en-gb"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Without a collected manifest (demo, tests) files are served where they lie.
+# Without a collected manifest (demo, tests) files are served from their source folders.
 WHITENOISE_USE_FINDERS = True
 # Not yet collected is fine.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
@@ -250,7 +252,7 @@ STORAGES = {
     },
 }
 
-# --- browsers are told to trust only us ---------------------------------------------------------------------------
+# --- browser security ---------------------------------------------------------------------------------------------
 SECURE = urlsplit(PUBLIC_BASE_URL).scheme == "https"
 SESSION_COOKIE_NAME = "__Host-cb_session" if SECURE else "cb_session"
 CSRF_COOKIE_NAME = "__Host-cb_csrf" if SECURE else "cb_csrf"
@@ -289,7 +291,7 @@ MAILS_LEAVE = bool(env.mail_url)
 MAILS_A_MINUTE = env.mails_a_minute
 WEBHOOK_ALLOWED_HOSTS = _hosts("webhook_allowed_hosts", env.webhook_allowed_hosts)
 DEFAULT_FROM_EMAIL = env.mail_from
-EMAIL_TIMEOUT = 30  # seconds for each word of the server; a lease is ten times as long
+EMAIL_TIMEOUT = 30  # seconds for each reply of the server; a lease is ten times as long
 globals().update(_mail(env.mail_url))
 
 # --- workers ------------------------------------------------------------------------------------------------------

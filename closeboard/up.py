@@ -53,7 +53,7 @@ LOGIN_PASSWORD = "closeboard demo"  # noqa: S105 - printed on purpose
 
 
 class Stopped(BaseException):
-    """Somebody asked us to stop: Ctrl-C, SIGTERM or the terminal went away."""
+    """A stop signal arrived: Ctrl-C, SIGTERM or a closed terminal."""
 
 
 class ChildDied(Exception):
@@ -66,7 +66,7 @@ class ChildDied(Exception):
 
 @dataclass
 class Stack:
-    """The children that must all live, in starting order."""
+    """The children that must all keep running, in the order of their start."""
 
     log: Path
     children: list[Child] = field(default_factory=list)
@@ -77,17 +77,17 @@ class Stack:
         return child
 
     def check(self) -> None:
-        """Raises ChildDied if one of them does not run any more."""
+        """Raise ChildDied if one of them has ended."""
         for child in self.children:
             if child.ended():
                 raise ChildDied(child)
 
     def wait_for(self, ready: Callable[[], bool], child: Child, seconds: float = 90) -> None:
-        """Wait until `ready` says so, watching all children; raises ChildDied, or ServiceError about `child`."""
-        until = time.monotonic() + seconds
+        """Wait until `ready` returns True, watching all children; raises ChildDied, or ServiceError about `child`."""
+        deadline = time.monotonic() + seconds
         while not ready():
             self.check()
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise ServiceError(
                     f"{child.name} did not answer within {seconds:.0f} seconds; the end of {child.log}:\n"
                     f"{last_lines(child.log)}"
@@ -95,14 +95,14 @@ class Stack:
             time.sleep(0.05)
 
     def watch(self) -> None:
-        """Wait until one of them ends, which raises ChildDied; only a signal ends it otherwise."""
+        """Wait until one of them ends and raise ChildDied; only a signal ends the wait otherwise."""
         while True:
             self.check()
             time.sleep(0.2)
 
 
 class Progress:
-    """Lines with the seconds since the start."""
+    """Prints lines with the seconds since the start."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -112,7 +112,7 @@ class Progress:
         print(f"{self._ended_line()}{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
 
     def detail(self, text: str) -> None:
-        """What a step says itself: in a terminal each line replaces the one before, the log keeps them all."""
+        """Show a step's own output: in a terminal each line replaces the one before; the log keeps them all."""
         if sys.stdout.isatty():
             self.open_line = True
             print(f"\r\x1b[K          {text[:68]}", end="", flush=True)
@@ -126,7 +126,7 @@ class Progress:
 
 
 def demo(folder: Path, host: str, port: int) -> int:
-    """Bring the whole product up with its demo group and keep it up; returns the exit code."""
+    """Start the whole product with its demo group and keep it running; returns the exit code."""
     if port_is_taken(host, port):
         other = next((n for n in range(port + 1, port + 100) if not port_is_taken(host, n)), port + 1)
         print(f"Port {port} is taken by another program: run `make demo PORT={other}`.", file=sys.stderr)
@@ -167,45 +167,47 @@ def demo(folder: Path, host: str, port: int) -> int:
 def _bring_up(
     stack: Stack, state: Path, host: str, port: int, progress: Progress, undo: contextlib.ExitStack
 ) -> None:
-    memory = DemoState(state / "demo.json")
-    where = memory.database_fingerprint(os.environ)
-    first_time = not memory.matches("loaded", where)
-    if first_time and where == OUR_OWN:
+    demo_state = DemoState(state / "demo.json")
+    database = demo_state.database_fingerprint(os.environ)
+    first_time = not demo_state.matches("loaded", database)
+    if first_time and database == OUR_OWN:
         backing_services.reset_state(state)  # a first load that was cut short is repeated from the beginning
-        memory.forget("migrated")
+        demo_state.forget("migrated")
 
     env = demo_env(state, host, port)
-    simulator_port = memory.simulator_port()
+    simulator_port = demo_state.simulator_port()
     simulator = f"http://127.0.0.1:{simulator_port}"
     python = sys.executable
-    simulating = stack.start(
+    simulator_child = stack.start(
         "simulator", [python, "-m", "simulator", "--port", str(simulator_port), "--scenario", "demo"], env
     )
 
     progress.say("Starting PostgreSQL and Valkey")
-    # Entered after the other children's clean-up, so they end before the services do not.
-    running = undo.enter_context(_services_first(stack, state))
-    env |= running.env
+    # The services end last although this context ends first: see _services_stopped_last.
+    services = undo.enter_context(_services_stopped_last(stack, state))
+    env |= services.env
     write_private(
         state / "environment",
-        "".join(f"export {k}={shlex.quote(v)}\n" for k, v in sorted(running.env.items())),
+        "".join(f"export {k}={shlex.quote(v)}\n" for k, v in sorted(services.env.items())),
     )
     undo.callback((state / "environment").unlink, missing_ok=True)
 
     migrations = fingerprint_of_migrations(PROJECT)
-    if where != OUR_OWN or not memory.matches("migrated", migrations):
+    if database != OUR_OWN or not demo_state.matches("migrated", migrations):
         progress.say("Preparing the database")
-        _step(stack, progress, "migrate", [python, "manage.py", "migrate", "--no-input"], env)
-        memory.remember("migrated", migrations)
+        _run_step(stack, progress, "migrate", [python, "manage.py", "migrate", "--no-input"], env)
+        demo_state.remember("migrated", migrations)
 
     serve = [python, "-m", "closeboard.serve", "--host", host, "--port", str(port)]
     web = stack.start("web", serve, env | {"DATABASE_POOL": "true"})
-    if first_time or memory.matches("simulator moved", "yes"):
+    if first_time or demo_state.matches("simulator moved", "yes"):
         progress.say("Loading the demo group and playing its last months (the first time only)")
-        stack.wait_for(lambda: port_is_open(simulator_port), simulating)
-        _step(stack, progress, "load_demo", [python, "manage.py", "load_demo", "--simulator", simulator], env)
-        memory.remember("loaded", where)
-        memory.remember("simulator moved", "no")
+        stack.wait_for(lambda: port_is_open(simulator_port), simulator_child)
+        _run_step(
+            stack, progress, "load_demo", [python, "manage.py", "load_demo", "--simulator", simulator], env
+        )
+        demo_state.remember("loaded", database)
+        demo_state.remember("simulator moved", "no")
 
     progress.say("Waiting for the board to answer")
     local = "127.0.0.1" if host in ALL_INTERFACES else f"[{host}]" if ":" in host else host
@@ -213,7 +215,7 @@ def _bring_up(
     stack.wait_for(lambda: responds(f"{local}/readyz") and responds(f"{local}/login/"), web)
     progress.say("The board answers")
 
-    # Only now: on two cores its start would make the first page wait.
+    # Started last: on two cores its start would delay the first page.
     beat = state / "beat"
     beat.mkdir(exist_ok=True)
     for stale in beat.glob("schedule*"):
@@ -234,27 +236,27 @@ def _bring_up(
 
 
 @contextlib.contextmanager
-def _services_first(stack: Stack, state: Path) -> Iterator[backing_services.BackingServices]:
-    """The services as watched children that are stopped after all others."""
-    with backing_services.run_services(state, "demo") as running:
-        stack.children += running.children
+def _services_stopped_last(stack: Stack, state: Path) -> Iterator[backing_services.BackingServices]:
+    """Run the services as watched children and stop them after all others."""
+    with backing_services.run_services(state, "demo") as services:
+        stack.children += services.children
         try:
-            yield running
+            yield services
         finally:
-            others = [child for child in stack.children if child not in running.children]
+            others = [child for child in stack.children if child not in services.children]
             stop(*reversed(others))
 
 
-def _step(stack: Stack, progress: Progress, name: str, argv: list[str], env: Mapping[str, str]) -> None:
-    """Run a command to its end, showing what it says; raises ServiceError with its last lines if it fails."""
+def _run_step(stack: Stack, progress: Progress, name: str, argv: list[str], env: Mapping[str, str]) -> None:
+    """Run a command to its end and show its output; raises ServiceError with its last lines if it fails."""
     child = spawn(name, argv, log=stack.log / f"{name}.log", env=env, cwd=PROJECT)
     try:
-        with open(child.log, errors="replace") as said:
+        with open(child.log, errors="replace") as output:
             ended = False
             while not ended:
                 stack.check()
-                ended = child.ended()  # asked before the last reading, so that no line is missed
-                for line in said:
+                ended = child.ended()  # checked before the last reading, so that no line is missed
+                for line in output:
                     progress.detail(line.strip())
                 time.sleep(0.02)
     finally:
@@ -277,12 +279,12 @@ def run(command: list[str], profile: str) -> int:
     try:
         with exclusive_lock(state), backing_services.run_services(state, profile) as running:
             process: subprocess.Popen[bytes] | None = None
-            early: list[int] = []
+            pending: list[int] = []
 
             def forward(number: int, _frame: FrameType | None) -> None:
-                # The terminal sends Ctrl-C to the command as well: it decides, and we wait for it.
+                # The terminal sends Ctrl-C to the command as well: we wait for the command to end.
                 if process is None:
-                    early.append(number)
+                    pending.append(number)
                 elif number != signal.SIGINT:
                     process.send_signal(signal.SIGTERM)
 
@@ -293,7 +295,7 @@ def run(command: list[str], profile: str) -> int:
                 env=dict(os.environ) | running.env,
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - we have one thread
             )
-            if early:
+            if pending:
                 process.send_signal(signal.SIGTERM)
             code = process.wait()
             return code if code >= 0 else 128 - code
@@ -308,7 +310,7 @@ def run(command: list[str], profile: str) -> int:
 
 
 def reset(folder: Path) -> int:
-    """Forget the demo's data; refuses while it runs. Returns the exit code."""
+    """Delete the demo's data; refuses while it runs. Returns the exit code."""
     if not folder.exists():
         print("There is nothing to reset.")
         return 0
@@ -326,7 +328,7 @@ def reset(folder: Path) -> int:
 
 
 def stop_on_signals() -> None:
-    """Turn the first signal into Stopped; all later ones are ignored, so that they cannot disturb the stopping."""
+    """Raise Stopped at the first signal and ignore all later ones, so that they cannot disturb the shutdown."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         ignore_signals()
@@ -337,14 +339,14 @@ def stop_on_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """From here on we are stopping already."""
+    """Ignore all stop signals from now on."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
 def exclusive_lock(state: Path) -> Iterator[None]:
-    """Hold the state folder for ourselves; raises ServiceError if another supervisor has it."""
+    """Lock the state folder; raises ServiceError if another supervisor holds it."""
     with open(state / "lock", "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -356,7 +358,7 @@ def exclusive_lock(state: Path) -> Iterator[None]:
 
 
 def responds(url: str) -> bool:
-    """True if a GET of the address gives 200; no proxy is asked."""
+    """True if a GET of the address gives 200; no proxy is used."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(url, timeout=5) as reply:
@@ -368,21 +370,21 @@ def responds(url: str) -> bool:
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m closeboard.up", description=__doc__)
-    what = parser.add_subparsers(dest="what", required=True)
-    demo_words = what.add_parser("demo", help="the whole product with its demo group")
-    demo_words.add_argument("--host", default="127.0.0.1")
-    demo_words.add_argument("--port", type=int, default=8000)
-    what.add_parser("reset", help="forget the demo's data")
-    run_words = what.add_parser("run", help="PostgreSQL and Valkey for one command")
-    run_words.add_argument("--profile", choices=["test", "bench"], default="test")
-    run_words.add_argument("command", nargs="+", help="after --")
-    words = parser.parse_args(argv)
+    subcommands = parser.add_subparsers(dest="what", required=True)
+    demo_parser = subcommands.add_parser("demo", help="the whole product with its demo group")
+    demo_parser.add_argument("--host", default="127.0.0.1")
+    demo_parser.add_argument("--port", type=int, default=8000)
+    subcommands.add_parser("reset", help="forget the demo's data")
+    run_parser = subcommands.add_parser("run", help="PostgreSQL and Valkey for one command")
+    run_parser.add_argument("--profile", choices=["test", "bench"], default="test")
+    run_parser.add_argument("command", nargs="+", help="after --")
+    options = parser.parse_args(argv)
     folder = Path(os.environ.get("CLOSEBOARD_STATE") or PROJECT / ".local")
-    if words.what == "demo":
-        return demo(folder, words.host, words.port)
-    if words.what == "reset":
+    if options.what == "demo":
+        return demo(folder, options.host, options.port)
+    if options.what == "reset":
         return reset(folder)
-    return run(words.command, words.profile)
+    return run(options.command, options.profile)
 
 
 if __name__ == "__main__":

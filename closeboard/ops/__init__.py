@@ -1,1 +1,1 @@
-"""Starting, watching and stopping the programs that Closeboard needs."""
+"""Starts, watches and stops the programs that Closeboard needs."""

