@@ -1,4 +1,4 @@
-"""`python -m simulator --port 9100 --scenario worked_example --clock 2026-06-12T12:00:00Z`."""
+"""The command line: `python -m simulator --port 9100 --scenario worked_example --clock 2026-06-12T12:00:00Z`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulator.world.times import instant
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until told to stop; 2 with one sentence on stderr when it cannot start."""
+    """Run until a stop signal; returns 2, with one sentence on stderr, when it cannot start."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
         description="Stand-ins for Finance & Operations and Business Central, with Entra's token endpoint.",
@@ -29,15 +29,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--until-stdin-closes", action="store_true", help="also stop at the end of standard input"
     )
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        clock = instant(given.clock) if given.clock else None
-        simulator = build(given.scenario, clock, given.latency_ms)
-        listener = bind(given.host, given.port)
-    except (BadScenario, CannotListen, ValueError) as mistake:
-        print(mistake, file=sys.stderr)
+        clock = instant(options.clock) if options.clock else None
+        simulator = build(options.scenario, clock, options.latency_ms)
+        listener = bind(options.host, options.port)
+    except (BadScenario, CannotListen, ValueError) as error:
+        print(error, file=sys.stderr)
         return 2
-    serve(simulator, listener, until_stdin_closes=given.until_stdin_closes)
+    serve(simulator, listener, until_stdin_closes=options.until_stdin_closes)
     return 0
 
 

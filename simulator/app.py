@@ -1,4 +1,4 @@
-"""The ASGI application: which request is whose, and what every answer has in common."""
+"""The ASGI application: routes requests to the simulated servers and adds the common headers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CENTRAL = re.compile(r"(/v2\.0(?:/([^/]+))?/([^/]+)/api/v2\.0)(?:/(.*))?")
 
 
 class Simulator(SimulatorState):
-    """The application: one process that answers as Entra, Finance & Operations and Business Central."""
+    """The ASGI application that answers as Entra, Finance & Operations and Business Central."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,7 +44,7 @@ class Simulator(SimulatorState):
         if request.path.startswith("/_control"):
             await _send(send, control.answer(self, request), request)
             return
-        entry, since = self.journal.open(request)
+        entry, started = self.journal.open(request)
         active = self.faults.striking(request)
         entry.faults = active.names
         try:
@@ -52,7 +52,7 @@ class Simulator(SimulatorState):
             entry.status, entry.bytes = answer.status, len(answer.body)
             await self._deliver(answer, request, active, scope, receive, send)
         finally:
-            self.journal.close(entry, since)
+            self.journal.close(entry, started)
 
     async def _deliver(
         self, answer: Answer, request: Request, active: Active, scope: Scope, receive: Receive, send: Send
@@ -74,7 +74,7 @@ class Simulator(SimulatorState):
         await broken(fault.kind, fault.options, transport, receive, answer.status, headers, answer.body)
 
     async def _answer(self, request: Request, entry: Entry, active: Active) -> Answer:
-        """Route one request; the roots `data` and `metadata` are read without case, the sets below are not."""
+        """Route one request; the roots `data` and `metadata` are matched without case, the sets below are not."""
         first, _, rest = request.path.lstrip("/").partition("/")
         wait = self.latency_ms / 1000 + active.delay
         central = CENTRAL.fullmatch(request.path)
@@ -87,18 +87,18 @@ class Simulator(SimulatorState):
             return answer
         if first.lower() in {"data", "metadata"}:
             return self._finops(request, entry, first.lower(), rest, active)
-        if found := TOKEN.fullmatch(request.path):
-            return self._token(request, found[1], active, v1=found[2] is None)
-        if found := OPENID.fullmatch(request.path):
-            return entra.discovery(request, found[1])
+        if match := TOKEN.fullmatch(request.path):
+            return self._token(request, match[1], active, v1=match[2] is None)
+        if match := OPENID.fullmatch(request.path):
+            return entra.discovery(request, match[1])
         if request.path == "/common/discovery/instance":
             return entra.instances(request)
         return html_answer("404 - File or directory not found.", "There is nothing at this address.", 404)
 
     def _token(self, request: Request, tenant: str, active: Active, *, v1: bool) -> Answer:
-        if told := active.token_refusal():
-            said = dict.fromkeys(("client", "tenant", "grant", "scope", "method"), entra.CLIENT_ID)
-            return entra.refusal(told[0], said, status=told[1])
+        if fault := active.token_refusal():
+            fields = dict.fromkeys(("client", "tenant", "grant", "scope", "method"), entra.CLIENT_ID)
+            return entra.refusal(fault[0], fields, status=fault[1])
         if refused := active.refusal():
             return json_answer({"error": "temporarily_unavailable"}, refused.status, headers=refused.headers)
         return self.entra.token(request, tenant, v1=v1)
@@ -106,12 +106,12 @@ class Simulator(SimulatorState):
     def _finops(self, request: Request, entry: Entry, root: str, rest: str, active: Active) -> Answer:
         try:
             try:
-                # F&O wants its own address as audience: lower case, without a slash at its end.
+                # F&O expects its own address as audience: lower case, without a slash at its end.
                 principal = self.entra.check(request, request.origin.lower())
             except TokenRefused:
                 challenge = f'Bearer authorization_uri="{request.origin}/common/oauth2/authorize"'
                 raise Refusal(401, "Unauthorized", headers=(("www-authenticate", challenge),)) from None
-            self._note(entry, principal, "finops")
+            self._record_principal(entry, principal, "finops")
             if refused_by_fault := active.refusal():
                 raise refused_by_fault
             if root == "metadata":
@@ -144,10 +144,10 @@ class Simulator(SimulatorState):
                     "The server has rejected the client credentials.",
                     "Authentication_InvalidCredentials",
                 ) from None
-            self._note(entry, principal, "business_central")
+            self._record_principal(entry, principal, "business_central")
             async with self.gates.of(principal).enter(self.profile):
                 if wait:
-                    await asyncio.sleep(wait)  # inside the gate: a slow answer keeps its place
+                    await asyncio.sleep(wait)  # inside the gate: a slow answer keeps its slot
                 if refused_by_fault := active.refusal():
                     raise refused_by_fault
                 if environment.lower() not in {name.lower() for name in self.story.bc_environments}:
@@ -158,7 +158,7 @@ class Simulator(SimulatorState):
         except Refusal as refused:
             return business_central.refusal(refused, self.profile)
 
-    def _note(self, entry: Entry, principal: Principal, product: str) -> None:
+    def _record_principal(self, entry: Entry, principal: Principal, product: str) -> None:
         self.journal.known(entry, f"{principal.app}@{principal.tenant} {product}")
 
 
@@ -180,13 +180,13 @@ async def _read(scope: Scope, receive: Receive) -> Request | None:
             break
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = scope["query_string"].decode("latin-1")
-    # A proxy that ends TLS before us tells the scheme that links must have.
+    # A proxy that ends TLS in front of us sends the scheme that links must have.
     scheme = headers.get("x-forwarded-proto") or scope.get("scheme", "http")
     return Request(scope["method"], scope["path"], query, headers, body, scheme)
 
 
 def _head(answer: Answer, skew: float = 0) -> list[tuple[str, str]]:
-    """The headers every answer has; an answer's own headers win."""
+    """The headers of an answer with the common ones; its own headers win."""
     own = {name for name, _ in answer.headers}
     common = {
         "date": formatdate(time() + skew, usegmt=True),

@@ -1,4 +1,4 @@
-"""The control API under /_control/: clock, states, profile, latency, faults, the log. For tests and the demo."""
+"""Answers the control API under /_control/ (clock, states, profile, latency, faults, log) for tests and the demo."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ WHAT_THERE_IS = {
 
 
 def answer(simulator: SimulatorState, request: Request) -> Answer:
-    """Answer one control request; a mistake in it is a 400 that says what is wrong."""
+    """Answer one control request; a mistake in it gives a 400 with the reason."""
     try:
         return _answer(simulator, request, request.path.removeprefix("/_control").strip("/"))
-    except (ValueError, KeyError, TypeError, AttributeError) as mistake:
-        words = f"'{mistake.args[0]}' is missing" if isinstance(mistake, KeyError) else str(mistake)
-        return json_answer({"error": words}, 400)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
+        return json_answer({"error": message}, 400)
 
 
-def _answer(simulator: SimulatorState, request: Request, what: str) -> Answer:
-    doing = DOORS.get((request.method, what))
-    if doing is None:
+def _answer(simulator: SimulatorState, request: Request, path: str) -> Answer:
+    handler = DOORS.get((request.method, path))
+    if handler is None:
         return json_answer({"error": "no such control", "routes": WHAT_THERE_IS}, 404)
-    return json_answer(doing(simulator, request))
+    return json_answer(handler(simulator, request))
 
 
 def _index(simulator: SimulatorState, request: Request) -> Any:
@@ -61,8 +61,8 @@ def _clock(simulator: SimulatorState, request: Request) -> Any:
 
 
 def _set_clock(simulator: SimulatorState, request: Request) -> Any:
-    wish = request.json()["now"]
-    simulator.clock.frozen = None if wish is None else instant(str(wish))
+    now = request.json()["now"]
+    simulator.clock.frozen = None if now is None else instant(str(now))
     return _clock(simulator, request)
 
 
@@ -140,16 +140,16 @@ def _state(simulator: SimulatorState, request: Request) -> Any:
 
 
 def _set_state(simulator: SimulatorState, request: Request) -> Any:
-    given = request.json()
-    wishes: list[Mapping[str, Any]] = given if isinstance(given, list) else [given]
+    body = request.json()
+    requested: list[Mapping[str, Any]] = body if isinstance(body, list) else [body]
     story, now, changes = simulator.story, simulator.clock.now(), []
-    for wish in wishes:
-        company = story.company(str(wish["company"]))
+    for item in requested:
+        company = story.company(str(item["company"]))
         if company is None:
-            raise ValueError(f"there is no company '{wish['company']}'")
-        named = wish.get("period")
-        month = None if named is None or "/" in str(named) else month_of(str(named), simulator.clock.start)
-        changes.append(change_of(story, company, wish, now, simulator.clock.start, month))
+            raise ValueError(f"there is no company '{item['company']}'")
+        period = item.get("period")
+        month = None if period is None or "/" in str(period) else month_of(str(period), simulator.clock.start)
+        changes.append(change_of(story, company, item, now, simulator.clock.start, month))
     for change in changes:
         story.add(change)
     return {"set": len(changes), "at": iso(now)}

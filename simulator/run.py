@@ -1,4 +1,4 @@
-"""Running the simulator from tests and tools: a process of its own and a small client for its control API."""
+"""Runs the simulator in a process of its own, with a small client for its control API."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from simulator.world.times import iso
 
 
 class Control:
-    """What a test may ask of a running simulator; every method is one request to `/_control/`."""
+    """A client for the control API of a running simulator; every method is one request to `/_control/`."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
     def call(self, method: str, path: str, value: Any = None) -> Any:
-        """One control request; raises ValueError with the simulator's words when it refuses."""
+        """Send one control request; raises ValueError with the simulator's message when it refuses."""
         body = None if value is None else json.dumps(value, default=str).encode()
         request = urllib.request.Request(f"{self.url}/_control/{path}", body, method=method)  # noqa: S310  # http:// only
-        # No proxy, whatever the environment says: the simulator is on this machine.
+        # No proxy, whatever the environment sets: the simulator is on this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=30) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as refused:
-            raise ValueError(json.load(refused).get("error")) from None
+            with opener.open(request, timeout=30) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise ValueError(json.load(error).get("error")) from None
 
     def set_clock(self, now: str | datetime | None) -> None:
-        """Freeze the ERPs' clock at an instant; None lets them follow the real clock."""
+        """Freeze the ERPs' clock at an instant; with None it follows the real clock."""
         self.call("PUT", "clock", {"now": iso(now) if isinstance(now, datetime) else now})
 
-    def set_state(self, company: str, **wish: Any) -> None:
-        """From the clock's instant on: `period=` with `status=` or `access=`, or `allow_posting_from=`/`_to=`."""
-        self.call("PUT", "state", {"company": company, **wish})
+    def set_state(self, company: str, **change: Any) -> None:
+        """Set, from the clock's instant on, `period=` with `status=`/`access=`, or `allow_posting_from=`/`_to=`."""
+        self.call("PUT", "state", {"company": company, **change})
 
-    def set_states(self, wishes: list[Mapping[str, Any]]) -> None:
-        self.call("PUT", "state", wishes)
+    def set_states(self, changes: list[Mapping[str, Any]]) -> None:
+        self.call("PUT", "state", changes)
 
     def set_profile(self, **switches: Any) -> None:
         self.call("PUT", "profile", switches)
@@ -53,31 +53,31 @@ class Control:
         self.call("PUT", "latency", {"ms": milliseconds})
 
     def fault(self, kind: str, **options: Any) -> dict[str, Any]:
-        """Switch a fault on; the answer tells its id and, for `connect_hang`, the port that never answers."""
-        answer: dict[str, Any] = self.call("POST", "faults", {"kind": kind, **options})
-        return answer
+        """Switch a fault on; the reply holds its id and, for `connect_hang`, the port that never answers."""
+        reply: dict[str, Any] = self.call("POST", "faults", {"kind": kind, **options})
+        return reply
 
     def faults(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self.call("GET", "faults")["faults"]
-        return answer
+        active: list[dict[str, Any]] = self.call("GET", "faults")["faults"]
+        return active
 
     def requests(self, containing: str = "") -> list[dict[str, Any]]:
-        """The log of requests, oldest first; `containing` keeps those whose path or query has that text."""
+        """The log of requests, oldest first; `containing` selects those whose path or query has that text."""
         log = self.call("GET", "requests")["requests"]
         return [entry for entry in log if containing in f"{entry['path']}?{entry['query']}"]
 
     def log(self) -> dict[str, Any]:
-        """The whole log with the most requests that were under way at once."""
-        answer: dict[str, Any] = self.call("GET", "requests")
-        return answer
+        """The whole log with the highest number of requests in progress at once."""
+        log: dict[str, Any] = self.call("GET", "requests")
+        return log
 
     def clear(self) -> None:
-        """No faults, an empty log, nothing set by `set_state`; the clock and the profile stay."""
-        for what in ("faults", "requests", "state"):
-            self.call("DELETE", what)
+        """Remove faults, log and the changes of `set_state`; the clock and the profile stay."""
+        for part in ("faults", "requests", "state"):
+            self.call("DELETE", part)
 
     def reset(self) -> None:
-        """Everything as at start-up."""
+        """Restore the state at start-up."""
         self.call("POST", "reset")
 
 
@@ -89,7 +89,7 @@ class Running(Control):
         self.process = process
 
     def stop(self) -> int:
-        """End it in order; its exit code is 0 unless it had to be killed."""
+        """Stop the process; its exit code is 0 unless it had to be killed."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -110,14 +110,14 @@ def start(
     port: int = 0,
     latency_ms: float = 0,
 ) -> Running:
-    """Start a simulator (port 0: any free one) and return when it listens; raises RuntimeError with its words."""
+    """Start a simulator (port 0: any free one) and return when it listens; raises RuntimeError with its output."""
     command = [sys.executable, "-m", "simulator", "--port", str(port), "--scenario", str(scenario)]
     if clock is not None:
         command += ["--clock", iso(clock) if isinstance(clock, datetime) else clock]
     if latency_ms:
         command += ["--latency-ms", str(latency_ms)]
     process = subprocess.Popen(
-        # It ends with us, even if we are killed: our end of its standard input closes then.
+        # It ends with this process, even a killed one: our end of its standard input closes then.
         [*command, "--until-stdin-closes"],
         cwd=Path(__file__).resolve().parent.parent,
         stdin=subprocess.PIPE,
@@ -126,12 +126,12 @@ def start(
     )
     assert process.stdout is not None
     line = process.stdout.readline()
-    found = re.search(r"on (http://\S+)", line)
-    if not found:
+    address = re.search(r"on (http://\S+)", line)
+    if not address:
         raise RuntimeError(
             f"The simulator did not start (exit code {Running('', process).stop()}): {line.strip()}"
         )
-    return Running(found[1], process)
+    return Running(address[1], process)
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def running(
     port: int = 0,
     latency_ms: float = 0,
 ) -> Iterator[Running]:
-    """`with running("worked_example", clock="2026-06-12T12:00:00Z") as sim: ... sim.url ...`"""
+    """Run a simulator: `with running("worked_example", clock="2026-06-12T12:00:00Z") as sim: ... sim.url ...`"""
     simulator = start(scenario, clock, port=port, latency_ms=latency_ms)
     try:
         yield simulator

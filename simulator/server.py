@@ -1,4 +1,4 @@
-"""The process around the application: listening, one line when it does, and an orderly end."""
+"""Runs the application in a server: listens, prints one line when it does, and ends in order."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from simulator.app import Simulator
 
 
 class CannotListen(Exception):
-    """The address is taken or not ours; the text is one sentence."""
+    """The address is taken or not ours; the text is one sentence for people."""
 
 
 class Protocol(HttpToolsProtocol):
-    """Gives the application its connection, without which it could not break an answer off in the middle."""
+    """Passes the connection to the application, which needs it to break off an answer in the middle."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -30,7 +30,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Says when it listens, and does not raise the signal again that ended it: the end is an orderly one."""
+    """Calls `listening` when it listens, and does not raise the stop signal again: the end is an orderly one."""
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
@@ -43,14 +43,14 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        def leave(number: int, frame: FrameType | None) -> None:
+        def handle(number: int, frame: FrameType | None) -> None:
             self.should_exit = True
 
-        before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
 
@@ -60,17 +60,17 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as refused:
+    except OSError as error:
         listener.close()
-        if refused.errno == errno.EADDRINUSE:
+        if error.errno == errno.EADDRINUSE:
             raise CannotListen(f"Port {port} on {host} is taken; choose another one with --port.") from None
-        raise CannotListen(f"Cannot listen on {host}, port {port}: {refused.strerror or refused}.") from None
+        raise CannotListen(f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from None
     listener.set_inheritable(True)
     return listener
 
 
 def serve(simulator: Simulator, listener: socket.socket, *, until_stdin_closes: bool = False) -> None:
-    """Serve until SIGINT, SIGTERM or (for tests, whose end must not leave us behind) the end of standard input."""
+    """Serve until SIGINT, SIGTERM or, for tests, which must not leave a process behind, the end of standard input."""
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     config = uvicorn.Config(

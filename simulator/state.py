@@ -1,4 +1,4 @@
-"""What the simulator knows between two requests: story, clock, faults, tokens, the log."""
+"""Holds the simulator's state between two requests: story, clock, faults, tokens, log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simulator.world.times import Clock
 
 
 class SimulatorState:
-    """The state of one process: Entra, one Finance & Operations environment, one tenant of Business Central."""
+    """The state of one simulator: Entra, one Finance & Operations environment, one tenant of Business Central."""
 
     def __init__(self, scenario: str, clock: datetime | None = None, latency_ms: float = 0) -> None:
         self._as_started = (scenario, clock, latency_ms)
@@ -28,7 +28,7 @@ class SimulatorState:
         self.reset()
 
     def reset(self) -> None:
-        """Everything as at start-up, except that tokens stay good and `start` stays the same instant."""
+        """Restore the state at start-up, except that tokens stay valid and `start` stays the same instant."""
         scenario, self.clock.frozen, self.latency_ms = self._as_started
         self.story = load(scenario, self.clock.start)
         self.profile = Profile().changed(self.story.profile)
@@ -39,7 +39,7 @@ class SimulatorState:
         self._world: World | None = None
 
     def world(self) -> World:
-        """The world at the clock's instant, built anew only when something has happened."""
+        """The world at the clock's instant, rebuilt only after a change."""
         now = self.clock.now()
         if self._world is None or self._world.version != self.story.version(now):
             self._world = self.story.at(now)

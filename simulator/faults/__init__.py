@@ -1,1 +1,1 @@
-"""Faults that strike answers on purpose."""
+"""Spoils answers on purpose, by faults that a test switches on."""

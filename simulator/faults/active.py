@@ -1,7 +1,7 @@
-"""Faults, switched on by the control API: everything a server can do to a reader (05-reliability 2E).
+"""Applies the faults that the control API switched on to requests and answers (05-reliability 2E).
 
 A fault strikes the requests whose path or query contains its `match`, or those of its `company`; without either,
-every request but those to the token endpoint. `after` lets the first ones pass, `times` ends it by itself.
+every request but those to the token endpoint. `after` lets the first requests pass, `times` limits its strikes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from simulator.world.story import Story
 
 @dataclass
 class Active:
-    """The faults that strike one request, asked for at each place where one of them can."""
+    """The faults that may strike one request; each step of the answer queries the faults of its kind."""
 
     request: Request
     faults: list[Fault] = field(default_factory=list)
@@ -42,14 +42,14 @@ class Active:
     def _has(self, kind: str) -> bool:
         return any(fault.kind == kind for fault in self.faults)
 
-    # places: the token endpoint, then the answer as a whole
+    # the token endpoint, then the answer as a whole
 
     def token_refusal(self) -> tuple[int, int | None] | None:
         fault = self._take("invalid_client")
         return (fault.options["code"], fault.options["status"]) if fault else None
 
     def refusal(self) -> Refusal | None:
-        """The error to answer with, in the product's own body."""
+        """The error of a fault, which the product puts into its own body."""
         fault = self._take("unauthorized", "forbidden", "not_found", "throttled", "status")
         if fault is None:
             return None
@@ -71,28 +71,28 @@ class Active:
         )
 
     def replacement(self) -> Answer | None:
-        """An answer that is not the product's at all."""
+        """An answer that replaces the product's."""
         fault = self._take("html_login", "redirect", "not_json", "gzip_bomb")
         fault = fault or self._take("status", body=("html", "empty"))
         if fault is None:
             return None
-        told = fault.options
+        options = fault.options
         match fault.kind:
             case "html_login":
                 return html_answer("Sign in to your account", "Enter your password.", 200)
             case "redirect":
                 login = f"{self.request.origin}/common/oauth2/authorize?response_type=code"
-                return Answer(int(told["status"]), (("location", told["location"] or login),))
+                return Answer(int(options["status"]), (("location", options["location"] or login),))
             case "status":
-                page = html_answer("Server Error", "The service is unavailable.", int(told["status"]))
-                answer = page if told["body"] == "html" else Answer(int(told["status"]))
-                return answer.with_headers(*_retry_after(told))
+                page = html_answer("Server Error", "The service is unavailable.", int(options["status"]))
+                answer = page if options["body"] == "html" else Answer(int(options["status"]))
+                return answer.with_headers(*_retry_after(options))
             case "not_json":
-                return Answer(200, (("content-type", told["type"]),), str(told["body"]).encode())
+                return Answer(200, (("content-type", options["type"]),), str(options["body"]).encode())
         headers = (("content-type", "application/json"), ("content-encoding", "gzip"))
-        return Answer(200, headers, spoil.gzip_bomb(int(told["megabytes"])))
+        return Answer(200, headers, spoil.gzip_bomb(int(options["megabytes"])))
 
-    # places: what is to be seen, and the rows of a list
+    # the visible companies, and the rows of a list
 
     @property
     def touches_rows(self) -> bool:
@@ -108,38 +108,38 @@ class Active:
             for fault in self.faults
         )
 
-    def identity(self, code: str, known: str) -> str:
+    def identity(self, code: str, identity: str) -> str:
         for fault in self.faults:
             if fault.kind == "identity_changed" and fault.company is not None and fault.company.code == code:
-                return str(uuid.uuid5(uuid.UUID(known), f"another {fault.id}"))
-        return known
+                return str(uuid.uuid5(uuid.UUID(identity), f"another {fault.id}"))
+        return identity
 
     def window(self, allowed_from: date | None, allowed_to: date | None) -> tuple[date | None, date | None]:
-        """The posting window that is told; a fault for one company leaves the others' alone."""
+        """The posting window to send; a fault for one company does not change that of others."""
         for fault in self.faults:
-            named = fault.company is None or fault.company.id in self.request.path.lower()
-            if fault.kind == "blank_bc_dates" and named:
-                which = fault.options["which"]
-                return None if which != "to" else allowed_from, None if which != "from" else allowed_to
+            concerned = fault.company is None or fault.company.id in self.request.path.lower()
+            if fault.kind == "blank_bc_dates" and concerned:
+                bounds = fault.options["which"]
+                return None if bounds != "to" else allowed_from, None if bounds != "from" else allowed_to
         return allowed_from, allowed_to
 
     def shift(self, skip: int) -> int:
-        """Where a later page really begins."""
+        """The row at which a later page begins."""
         fault = self._take("overlapping_pages") if skip else None
         return max(0, skip - int(fault.options["shift"])) if fault else skip
 
     def rows_seen(self, entity_set: EntitySet, rows: Sequence[Row]) -> Sequence[Row]:
-        """All rows of a set but those of companies that are hidden."""
+        """All rows of a set but those of hidden companies."""
         hidden = {
             fault.company.code
             for fault in self.faults
             if fault.company is not None
             and (fault.kind == "entity_missing" or (fault.kind == "empty_list" and not fault.company.id))
         }
-        place = entity_set.position.get("LegalEntityId") or entity_set.position.get("dataAreaId")
-        if not hidden or place is None:
+        index = entity_set.position.get("LegalEntityId") or entity_set.position.get("dataAreaId")
+        if not hidden or index is None:
             return rows
-        return [row for row in rows if row[place].upper() not in hidden]
+        return [row for row in rows if row[index].upper() not in hidden]
 
     def spoil(self, value: dict[str, Any], request: Request, set_name: str) -> bytes:
         """The body of a list after the faults of its rows."""
@@ -153,7 +153,7 @@ class Active:
                 value = spoil.rows(fault, value, request, set_name)
         return spoil.body(value)
 
-    # places: the wire
+    # the connection
 
     @property
     def delay(self) -> float:
@@ -171,36 +171,38 @@ class Active:
 
 
 class Faults:
-    """The faults that are switched on."""
+    """All faults that are switched on."""
 
     def __init__(self) -> None:
         self._on: list[Fault] = []
         self._dead_ports: list[DeadPort] = []
         self._ids = count(1)
 
-    def add(self, wish: Mapping[str, Any], story: Story, entra: Entra) -> dict[str, Any]:
-        """Switch one on; raises ValueError in words for what it does not know."""
-        kind = str(wish["kind"])
+    def add(self, spec: Mapping[str, Any], story: Story, entra: Entra) -> dict[str, Any]:
+        """Switch a fault on; raises ValueError with a sentence for an unknown kind, option or company."""
+        kind = str(spec["kind"])
         if kind not in KINDS:
             raise ValueError(f"there is no fault '{kind}'; there are: {', '.join(KINDS)}")
-        known = {**COMMON, **KINDS[kind].options}
-        unknown = set(wish) - set(known) - {"kind"}
+        defaults = {**COMMON, **KINDS[kind].options}
+        unknown = set(spec) - set(defaults) - {"kind"}
         if unknown:
             raise ValueError(
-                f"'{kind}' has no option {', '.join(sorted(unknown))}; it has: {', '.join(known)}"
+                f"'{kind}' has no option {', '.join(sorted(unknown))}; it has: {', '.join(defaults)}"
             )
-        told = {**known, **{name: value for name, value in wish.items() if name != "kind"}}
-        match, word = str(told.pop("match") or ""), told.pop("company")
-        company = story.company(str(word)) if word else story.company(match) if match else None
-        if word and company is None:
-            raise ValueError(f"there is no company '{word}'")
-        if company is not None and not word:
+        options = {**defaults, **{name: value for name, value in spec.items() if name != "kind"}}
+        match, name = str(options.pop("match") or ""), options.pop("company")
+        company = story.company(str(name)) if name else story.company(match) if match else None
+        if name and company is None:
+            raise ValueError(f"there is no company '{name}'")
+        if company is not None and not name:
             match = ""  # a company's code given as `match` means the company
-        if told.get("shape", "text") not in SHAPES:
-            raise ValueError(f"there is no shape '{told['shape']}'; there are: {', '.join(SHAPES)}")
+        if options.get("shape", "text") not in SHAPES:
+            raise ValueError(f"there is no shape '{options['shape']}'; there are: {', '.join(SHAPES)}")
         if kind in NEED_COMPANY and company is None:
             raise ValueError(f"'{kind}' needs a `company`")
-        fault = Fault(next(self._ids), kind, match, company, told.pop("times"), int(told.pop("after")), told)
+        fault = Fault(
+            next(self._ids), kind, match, company, options.pop("times"), int(options.pop("after")), options
+        )
         if kind == "expired_token":
             entra.expire_all()
             return {**fault.as_json(), "over": True}
@@ -224,12 +226,12 @@ class Faults:
         return {"faults": [fault.as_json() for fault in self._on], "kinds": kinds}
 
     def striking(self, request: Request) -> Active:
-        """Those that may strike this request."""
+        """The faults that may strike this request."""
         active = Active(request)
         for fault in self._on:
             if fault.over or not fault.concerns(request):
                 continue
-            if KINDS[fault.kind].place == "view":  # the whole request sees another world
+            if KINDS[fault.kind].place == "view":  # it changes what the whole request sees
                 if not fault.strike():
                     continue
                 active.names.append(fault.kind)
@@ -237,11 +239,11 @@ class Faults:
         return active
 
 
-def _retry_after(told: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    wish = told.get("retry_after")
-    if wish is None:
+def _retry_after(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    retry_after = options.get("retry_after")
+    if retry_after is None:
         return ()
-    if wish == "http-date":
-        moment = datetime.now(UTC) + timedelta(seconds=float(told["seconds"]))
+    if retry_after == "http-date":
+        moment = datetime.now(UTC) + timedelta(seconds=float(options["seconds"]))
         return (("retry-after", format_datetime(moment, usegmt=True)),)
-    return (("retry-after", str(wish)),)
+    return (("retry-after", str(retry_after)),)

@@ -1,4 +1,4 @@
-"""One fault: its kind, whom it strikes, how often."""
+"""Defines a fault: its kind, the requests that it strikes, and how often."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulator.world.story import Company
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: where it strikes, what it may be told (with the defaults), and what it does in words."""
+    """A kind of fault: the place where it strikes, its options with their defaults, and a description."""
 
     place: str  # token, answer, rows, page, view, wire, once
     options: Mapping[str, Any]
@@ -31,7 +31,7 @@ KINDS: Mapping[str, Kind] = {
         "token", {"code": 7000215, "status": None}, "the token endpoint refuses; 7000222: expired"
     ),
     "expired_token": Kind("once", {}, "at once: every token issued so far is refused with 401"),
-    # other answers than the one asked for
+    # other answers than the requested one
     "unauthorized": Kind("answer", {}, "401"),
     "forbidden": Kind("answer", {}, "403"),
     "not_found": Kind("answer", {}, "404"),
@@ -73,7 +73,7 @@ KINDS: Mapping[str, Kind] = {
     "next_link_endless": Kind("rows", {}, "always another next link"),
     "next_link_host": Kind("rows", {"host": "elsewhere.example"}, "a next link to another host"),
     "next_link_scheme": Kind("rows", {"scheme": None}, "a next link with another scheme"),
-    # what there is to be seen
+    # visible companies and values
     "overlapping_pages": Kind("page", {"shift": 1}, "later pages begin so many rows early (negative: late)"),
     "entity_missing": Kind("view", {}, "a company is no longer in any list"),
     "identity_changed": Kind("view", {}, "a Business Central company has another id under its old name"),
@@ -107,7 +107,7 @@ class Fault:
         return self.times is not None and self.struck >= self.times
 
     def strike(self) -> bool:
-        """Count one strike; False while the first `after` pass, or when it is over."""
+        """Count one strike; False for the first `after` requests, or when the fault is over."""
         if self.over:
             return False
         if self.passed < self.after:
@@ -117,7 +117,7 @@ class Fault:
         return True
 
     def concerns(self, request: Request) -> bool:
-        """Is it meant for this request (for faults of rows and views the company is looked at later)."""
+        """Whether it may strike this request (the company of faults of rows and views is checked later)."""
         place = KINDS[self.kind].place
         to_token_endpoint = "/oauth2/" in request.path
         if place == "token":
@@ -134,11 +134,11 @@ class Fault:
 
     def as_json(self) -> dict[str, Any]:
         company = self.company.code if self.company else None
-        known = {
+        fields = {
             "id": self.id,
             "kind": self.kind,
             "match": self.match,
             "company": company,
             "times": self.times,
         }
-        return {**known, "after": self.after, "struck": self.struck, "over": self.over, **self.options}
+        return {**fields, "after": self.after, "struck": self.struck, "over": self.over, **self.options}

@@ -1,4 +1,4 @@
-"""What a fault does to the rows of a list on their way out."""
+"""Applies a fault to the rows of a list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from simulator.faults.fault import Fault
 from simulator.web.wire import Request, dumps
 
-# The property that matters most in each set: the one a fault changes unless it is told another.
+# The most important property of each set: a fault changes it unless its options name another.
 TELLING = {
     "LedgerFiscalPeriods": "PeriodStatus",
     "LedgerFiscalPeriodsV2": "PeriodStatus",
@@ -33,20 +33,20 @@ BY_ROW = {
     "duplicate_rows",
     "conflicting_rows",
 }
-TWIN = "@simulator.twin"  # stands for a property's second appearance until the body is text
+TWIN = "@simulator.twin"  # marks a property's second appearance until the body is text
 OPPOSITE = {"Open": "Closed", "Closed": "Open", "OnHold": "Open"}
 
 
 def concerns(fault: Fault, value: Mapping[str, Any], request: Request, set_name: str) -> bool:
-    """Does the fault strike this list; without `match`, `field` or `where` only lists that tell states are struck."""
+    """Whether the fault strikes this list; without `match`, `field` or `where` it strikes lists of states only."""
     if fault.company is not None and fault.company.id and fault.company.id not in request.path.lower():
         return False
     if fault.kind in BY_ROW:
         if not (fault.match or fault.options["field"] or fault.options["where"]) and set_name not in STATES:
             return False
-        return bool(_chosen(fault, value, set_name))
+        return bool(_rows_to_spoil(fault, value, set_name))
     if fault.kind == "empty_list":
-        # Of one Finance & Operations company the rows are already gone; the list itself stays.
+        # The rows of one Finance & Operations company are already removed; the list itself stays.
         return (fault.company is None or bool(fault.company.id)) and (bool(fault.match) or set_name in LISTS)
     if fault.kind in {"wrong_shape", "huge_page"}:
         return bool(fault.match) or set_name in STATES
@@ -56,7 +56,7 @@ def concerns(fault: Fault, value: Mapping[str, Any], request: Request, set_name:
 def rows(fault: Fault, value: dict[str, Any], request: Request, set_name: str) -> Any:
     """The envelope after one fault."""
     if fault.kind in BY_ROW:
-        for row in _chosen(fault, value, set_name):
+        for row in _rows_to_spoil(fault, value, set_name):
             _row(fault, value, row, fault.options["field"] or TELLING.get(set_name, ""))
         return value
     match fault.kind:
@@ -71,22 +71,22 @@ def rows(fault: Fault, value: dict[str, Any], request: Request, set_name: str) -
 
 
 def body(value: Any) -> bytes:
-    """The JSON text; the only place where a property can stand twice."""
+    """The JSON text; only here can a property appear twice."""
     return dumps(value).replace(b'"' + TWIN.encode() + b":", b'"')
 
 
-def _chosen(fault: Fault, value: Mapping[str, Any], set_name: str) -> list[dict[str, Any]]:
+def _rows_to_spoil(fault: Fault, value: Mapping[str, Any], set_name: str) -> list[dict[str, Any]]:
     name = fault.options["field"] or TELLING.get(set_name, "")
     where = fault.options["where"]
     code = fault.company.code.casefold() if fault.company is not None and not fault.company.id else None
-    found = []
+    chosen = []
     for row in value.get("value") or ():
         owners = {str(row.get(key, "")).casefold() for key in ("LegalEntityId", "LedgerName", "dataAreaId")}
         if name not in row or (code is not None and code not in owners):
             continue
-        if all(row.get(key) == wanted for key, wanted in where.items()):
-            found.append(row)
-    return found[: int(fault.options["rows"])]
+        if all(row.get(key) == expected for key, expected in where.items()):
+            chosen.append(row)
+    return chosen[: int(fault.options["rows"])]
 
 
 def _row(fault: Fault, value: dict[str, Any], row: dict[str, Any], name: str) -> None:
@@ -126,22 +126,22 @@ def _shape(value: dict[str, Any], shape: str) -> Any:
 
 
 def _link(fault: Fault, request: Request) -> str:
-    kept = [piece for piece in request.query.split("&") if piece and not piece.startswith("round=")]
+    parts = [part for part in request.query.split("&") if part and not part.startswith("round=")]
     rounds = next((value for name, value in request.options if name == "round"), "0")
     origin = request.origin
     match fault.kind:
         case "next_link_self":
             return f"{request.address}{'?' if request.query else ''}{request.query}"
         case "next_link_loop":
-            kept.append(f"round={'2' if rounds == '1' else '1'}")
+            parts.append(f"round={'2' if rounds == '1' else '1'}")
         case "next_link_endless":
-            kept.append(f"round={int(rounds) + 1 if rounds.isdecimal() else 1}")
+            parts.append(f"round={int(rounds) + 1 if rounds.isdecimal() else 1}")
         case "next_link_host":
             origin = f"{request.scheme}://{fault.options['host']}"
         case "next_link_scheme":
             other = "http" if request.scheme == "https" else "https"
             origin = f"{fault.options['scheme'] or other}://{request.host}"
-    return f"{origin}{request.address.removeprefix(request.origin)}{'?' if kept else ''}{'&'.join(kept)}"
+    return f"{origin}{request.address.removeprefix(request.origin)}{'?' if parts else ''}{'&'.join(parts)}"
 
 
 @lru_cache(maxsize=2)
@@ -150,7 +150,7 @@ def gzip_bomb(megabytes: int) -> bytes:
     begin, blank, end = b'{"value":[', b" " * 2**20, b"]}"
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     head = packer.compress(begin) + packer.flush(zlib.Z_FULL_FLUSH)
-    # A full flush forgets: blocks can be repeated.
+    # A full flush resets the compressor, so that blocks can be repeated.
     block = packer.compress(blank) + packer.flush(zlib.Z_FULL_FLUSH)
     tail = packer.compress(end) + packer.flush()
     check = zlib.crc32(begin)

@@ -1,1 +1,1 @@
-"""OData as the ERPs speak it."""
+"""Implements OData as the ERPs serve it."""

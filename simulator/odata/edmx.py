@@ -1,4 +1,4 @@
-"""`$metadata`: the sets that are served, described in CSDL 4.0 with their keys and enumerations."""
+"""Writes `$metadata`: the served sets in CSDL 4.0 with their keys and enumerations."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ def _metadata(namespace: str, container: str, sets: list[EntitySet]) -> bytes:
         "<edmx:DataServices>",
         f'<Schema Namespace="{namespace}" xmlns="http://docs.oasis-open.org/odata/ns/edm">',
     ]
-    for name in sorted({column.type for one in sets for column in one.columns if column.type in ENUMS}):
+    for name in sorted({column.type for entity in sets for column in entity.columns if column.type in ENUMS}):
         lines.append(f"<EnumType Name={quoteattr(name)}>")
         lines += [
             f'<Member Name={quoteattr(member)} Value="{value}"/>' for member, value in ENUMS[name].items()
         ]
         lines.append("</EnumType>")
-    for one in sets:
-        lines.append(f"<EntityType Name={quoteattr(one.type)}><Key>")
-        lines += [f"<PropertyRef Name={quoteattr(name)}/>" for name in one.key]
+    for entity in sets:
+        lines.append(f"<EntityType Name={quoteattr(entity.type)}><Key>")
+        lines += [f"<PropertyRef Name={quoteattr(name)}/>" for name in entity.key]
         lines.append("</Key>")
-        for column in one.columns:
+        for column in entity.columns:
             kind = f"{namespace}.{column.type}" if column.type in ENUMS else f"Edm.{column.type}"
             scale = ' Scale="variable"' if column.type == "Decimal" else ""
             null = "" if column.nullable else ' Nullable="false"'
             lines.append(f'<Property Name={quoteattr(column.name)} Type="{kind}"{null}{scale}/>')
-        if one.name == "companies" and namespace == BC_NAMESPACE:
+        if entity.name == "companies" and namespace == BC_NAMESPACE:
             lines += [
                 f'<NavigationProperty Name="{other.name}" Type="Collection({namespace}.{other.type})" '
                 'ContainsTarget="true"/>'
                 for other in sets
-                if other is not one
+                if other is not entity
             ]
         lines.append("</EntityType>")
     lines.append(f'<EntityContainer Name="{container}">')
-    for one in sets:
-        lines.append(f'<EntitySet Name={quoteattr(one.name)} EntityType="{namespace}.{one.type}"/>')
+    for entity in sets:
+        lines.append(f'<EntitySet Name={quoteattr(entity.name)} EntityType="{namespace}.{entity.type}"/>')
     lines += ["</EntityContainer>", "</Schema>", "</edmx:DataServices>", "</edmx:Edmx>"]
     return "\n".join(lines).encode()

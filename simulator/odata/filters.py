@@ -1,4 +1,4 @@
-"""$filter: a small compiler from OData's expressions to functions over rows."""
+"""Compiles OData's $filter expressions to functions over rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def bad(message: str) -> Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Where the products differ: functions, `*` in text, are texts compared with or without case."""
+    """The differences between the products: functions, `*` as a wildcard, and case in comparisons of texts."""
 
     wildcards: bool
     ignore_case: bool
@@ -48,7 +48,7 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A compiled piece of an expression with the type it has ("Null" for null, "Enum:X" for members)."""
+    """A compiled part of an expression with its type ("Null" for null, "Enum:X" for members)."""
 
     type: str
     value: Value
@@ -61,18 +61,18 @@ def moment(text: str) -> datetime:
 
 
 class Filter:
-    """Recursive descent over one $filter; every mistake is a 400, as it is in the products."""
+    """A recursive descent parser of one $filter; every mistake is a 400, as it is in the products."""
 
     def __init__(self, text: str, entity_set: EntitySet, dialect: Dialect) -> None:
         self.set, self.dialect = entity_set, dialect
         self.tokens: list[tuple[str, str]] = []
-        place, text = 0, text.rstrip()
-        while place < len(text):
-            found = TOKEN.match(text, place)
-            if not found:
-                raise bad(f"Syntax error at position {place} in '{text}'.")
-            self.tokens.append((str(found.lastgroup), found.group(str(found.lastgroup))))
-            place = found.end()
+        position, text = 0, text.rstrip()
+        while position < len(text):
+            match = TOKEN.match(text, position)
+            if not match:
+                raise bad(f"Syntax error at position {position} in '{text}'.")
+            self.tokens.append((str(match.lastgroup), match.group(str(match.lastgroup))))
+            position = match.end()
         self.place = 0
 
     def compile(self) -> Value:
@@ -191,26 +191,26 @@ class Filter:
             return self.function(text)
         if text not in self.set.column:
             raise bad(f"Could not find a property named '{text}' on type '{self.set.type}'.")
-        column, place = self.set.column[text], self.set.position[text]
+        column, index = self.set.column[text], self.set.position[text]
         if column.type in ENUMS:
-            return Term(f"Enum:{column.type}", lambda row: row[place])
+            return Term(f"Enum:{column.type}", lambda row: row[index])
         if column.type == "DateTimeOffset":
-            return Term(column.type, lambda row: None if row[place] is None else moment(row[place]))
-        return Term(column.type, lambda row: row[place])
+            return Term(column.type, lambda row: None if row[index] is None else moment(row[index]))
+        return Term(column.type, lambda row: row[index])
 
     def function(self, name: str) -> Term:
         if not self.dialect.functions or name not in FUNCTIONS:
             raise bad(f"An unknown function with name '{name}' was found.")
         self.expect("(")
-        given = [self.either()]
+        arguments = [self.either()]
         while self.take(","):
-            given.append(self.either())
+            arguments.append(self.either())
         self.expect(")")
         result, count = FUNCTIONS[name]
-        if len(given) != count or any(term.type != "String" for term in given):
+        if len(arguments) != count or any(term.type != "String" for term in arguments):
             raise bad(f"The function '{name}' takes {count} text argument(s).")
         call = CALLS[name]
-        values = [term.value for term in given]
+        values = [term.value for term in arguments]
         return Term(result, lambda row: call(*(value(row) or "" for value in values)))
 
     def arithmetic(self, word: str, left: Term, right: Term) -> Term:
@@ -235,17 +235,17 @@ class Filter:
         if left.type == "String":
             pattern = self.pattern(word, right)
             if pattern:
-                wanted = word == "eq"
-                return Term("Boolean", lambda row: bool(pattern.match(a(row) or "")) == wanted)
+                equal = word == "eq"
+                return Term("Boolean", lambda row: bool(pattern.match(a(row) or "")) == equal)
             if self.dialect.ignore_case:
                 a, b = folded(a), folded(b) if right.constant is None else fixed(right.constant.casefold())
         elif {left.type, right.type} == {"Date", "DateTimeOffset"}:
             a, b = as_moment(left), as_moment(right)
         if right.constant is not None and word in {"eq", "ne"}:
-            wanted_value = b(())
+            expected = b(())
             if word == "eq":
-                return Term("Boolean", lambda row: a(row) == wanted_value)
-            return Term("Boolean", lambda row: a(row) != wanted_value)
+                return Term("Boolean", lambda row: a(row) == expected)
+            return Term("Boolean", lambda row: a(row) != expected)
         how = COMPARE[word]
         return Term("Boolean", lambda row: how(a(row), b(row)))
 
@@ -258,7 +258,9 @@ class Filter:
             or "*" not in text
         ):
             return None
-        escaped = re.sub(r"([\[?])", r"[\1]", text)  # of the shell's marks only * is special in the product
+        escaped = re.sub(
+            r"([\[?])", r"[\1]", text
+        )  # of the shell's wildcards only * is special in the product
         return re.compile(translate(escaped), re.IGNORECASE if self.dialect.ignore_case else 0)
 
 

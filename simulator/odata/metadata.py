@@ -1,4 +1,4 @@
-"""`/metadata`: the catalogue of entities and enumerations that Finance & Operations serves as JSON."""
+"""Answers `/metadata`: the catalogue of entities and enumerations that Finance & Operations serves as JSON."""
 
 from __future__ import annotations
 
@@ -12,45 +12,47 @@ TRANSACTIONS = {"LedgerJournalHeaders", "LedgerJournalLines"}
 
 
 def answer(request: Request, rest: str, sets: Mapping[str, EntitySet]) -> Answer:
-    """Answer `/metadata/{rest}`; raises `Refusal` 404 for what is not there. Query options are not evaluated."""
+    """Answer `/metadata/{rest}`; raises `Refusal` 404 for an unknown path. Query options are ignored."""
     name, _, key = rest.strip("/").partition("(")
-    made = {
-        "DataEntities": [_data_entity(one) for one in sets.values()],
-        "PublicEntities": [_public_entity(one) for one in sets.values()],
+    items = {
+        "DataEntities": [_data_entity(item) for item in sets.values()],
+        "PublicEntities": [_public_entity(item) for item in sets.values()],
         "PublicEnumerations": [_enumeration(name) for name in _used(sets)],
     }.get(name)
-    if made is None:
+    if items is None:
         raise Refusal(404, f"No HTTP resource was found that matches the request URI '/metadata/{rest}'.")
     context = f"{request.origin}/metadata/$metadata#{name}"
     if not key:
-        return json_answer({"@odata.context": context, "value": made})
-    for one in made:
-        if key == f"'{one['Name']}')":
-            return json_answer({"@odata.context": f"{context}/$entity", **one})
+        return json_answer({"@odata.context": context, "value": items})
+    for item in items:
+        if key == f"'{item['Name']}')":
+            return json_answer({"@odata.context": f"{context}/$entity", **item})
     raise Refusal(404, f"There is no {name}({key}.")
 
 
 def _used(sets: Mapping[str, EntitySet]) -> list[str]:
-    return sorted({column.type for one in sets.values() for column in one.columns if column.type in ENUMS})
+    return sorted(
+        {column.type for entity in sets.values() for column in entity.columns if column.type in ENUMS}
+    )
 
 
-def _data_entity(one: EntitySet) -> dict[str, Any]:
+def _data_entity(entity_set: EntitySet) -> dict[str, Any]:
     return {
-        "Name": one.aot,
-        "PublicEntityName": one.type,
-        "PublicCollectionName": one.name,
+        "Name": entity_set.aot,
+        "PublicEntityName": entity_set.type,
+        "PublicCollectionName": entity_set.name,
         "LabelId": "",
         "DataServiceEnabled": True,
         "DataManagementEnabled": True,
-        "EntityCategory": "Transaction" if one.name in TRANSACTIONS else "Reference",
+        "EntityCategory": "Transaction" if entity_set.name in TRANSACTIONS else "Reference",
         "IsReadOnly": False,
     }
 
 
-def _public_entity(one: EntitySet) -> dict[str, Any]:
+def _public_entity(entity_set: EntitySet) -> dict[str, Any]:
     return {
-        "Name": one.type,
-        "EntitySetName": one.name,
+        "Name": entity_set.type,
+        "EntitySetName": entity_set.name,
         "LabelId": "",
         "IsReadOnly": False,
         "ConfigurationEnabled": True,
@@ -60,10 +62,10 @@ def _public_entity(one: EntitySet) -> dict[str, Any]:
                 "TypeName": f"{NAMESPACE}.{column.type}" if column.type in ENUMS else f"Edm.{column.type}",
                 "DataType": "Enum" if column.type in ENUMS else column.type,
                 "LabelId": "",
-                "IsKey": column.name in one.key,
-                "IsMandatory": column.name in one.key,
+                "IsKey": column.name in entity_set.key,
+                "IsMandatory": column.name in entity_set.key,
                 "ConfigurationEnabled": True,
-                "AllowEdit": column.name not in one.key,
+                "AllowEdit": column.name not in entity_set.key,
                 "AllowEditOnCreate": True,
                 "IsDimension": False,
                 "DimensionRelation": None,
@@ -71,7 +73,7 @@ def _public_entity(one: EntitySet) -> dict[str, Any]:
                 "DimensionLegalEntityProperty": None,
                 "DimensionTypeProperty": None,
             }
-            for column in one.columns
+            for column in entity_set.columns
         ],
         "NavigationProperties": [],
         "PropertyGroups": [],

@@ -1,4 +1,4 @@
-"""The OData query options both products share: $filter, $select, $orderby, $top, $skip, $count and key predicates."""
+"""Parses the OData query options of both products ($filter, $select, $orderby, $top, $skip, $count) and keys."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Query:
     key: tuple[str, str] = field(default=("", ""))
 
     def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """What is left of the rows, in the order asked for; top and skip are the pager's business."""
+        """The matching rows in the requested order; the pager applies top and skip."""
         chosen = rows if self.where is None else [row for row in rows if self.where(row)]
-        for place, descending in reversed(self.order):
+        for index, descending in reversed(self.order):
             chosen = sorted(
                 chosen,
-                key=lambda row: (row[place] is not None, row[place] if row[place] is not None else ""),
+                key=lambda row: (row[index] is not None, row[index] if row[index] is not None else ""),
                 reverse=descending,
             )
         return chosen
@@ -44,30 +44,30 @@ KNOWN = {"$filter", "$orderby", "$select", "$top", "$skip", "$count", "$expand",
 
 
 def parse(options: Sequence[tuple[str, str]], entity_set: EntitySet, dialect: Dialect) -> Query:
-    """Read the query options; raises `Refusal` 400 for what the products refuse."""
-    given: dict[str, str] = {}
+    """Read the query options; raises `Refusal` 400 where the products refuse them."""
+    values: dict[str, str] = {}
     for name, value in options:
         if not name.startswith("$"):
             continue
         if name not in KNOWN:
             raise bad(f"The query parameter '{name}' is not supported.")
-        if name in given:
+        if name in values:
             raise bad(
                 f"Query option '{name}' was specified more than once, but it must be specified at most once."
             )
-        given[name] = value
-    if "json" not in given.get("$format", "json"):
+        values[name] = value
+    if "json" not in values.get("$format", "json"):
         raise Refusal(415, "Only JSON is served.", "BadRequest")
     return Query(
-        where=Filter(given["$filter"], entity_set, dialect).compile() if given.get("$filter") else None,
-        order=tuple(_order(part, entity_set) for part in _parts(given.get("$orderby"))),
-        select=_select(given.get("$select"), entity_set),
-        top=_whole(given.get("$top"), "$top"),
-        skip=_whole(given.get("$skip"), "$skip") or 0,
-        count=_flag(given.get("$count")),
-        skiptoken=given.get("$skiptoken"),
-        expand=tuple(_parts(given.get("$expand"))),
-        key=(given.get("$filter", ""), given.get("$orderby", "")),
+        where=Filter(values["$filter"], entity_set, dialect).compile() if values.get("$filter") else None,
+        order=tuple(_order(part, entity_set) for part in _parts(values.get("$orderby"))),
+        select=_select(values.get("$select"), entity_set),
+        top=_whole(values.get("$top"), "$top"),
+        skip=_whole(values.get("$skip"), "$skip") or 0,
+        count=_flag(values.get("$count")),
+        skiptoken=values.get("$skiptoken"),
+        expand=tuple(_parts(values.get("$expand"))),
+        key=(values.get("$filter", ""), values.get("$orderby", "")),
     )
 
 
@@ -76,14 +76,14 @@ def _parts(text: str | None) -> list[str]:
 
 
 def _order(part: str, entity_set: EntitySet) -> tuple[int, bool]:
-    words = part.split()
+    parts = part.split()
     if (
-        len(words) > 2
-        or words[0] not in entity_set.column
-        or (len(words) == 2 and words[1] not in {"asc", "desc"})
+        len(parts) > 2
+        or parts[0] not in entity_set.column
+        or (len(parts) == 2 and parts[1] not in {"asc", "desc"})
     ):
         raise bad(f"Could not understand '{part}' in $orderby on type '{entity_set.type}'.")
-    return entity_set.position[words[0]], words[-1] == "desc"
+    return entity_set.position[parts[0]], parts[-1] == "desc"
 
 
 def _select(text: str | None, entity_set: EntitySet) -> tuple[str, ...] | None:
@@ -117,42 +117,43 @@ KEY = re.compile(r"\s*(?:(?P<name>\w+)\s*=\s*)?(?P<value>'(?:[^']|'')*'|[^,']+)\
 
 def parse_key(text: str, entity_set: EntitySet) -> dict[str, str]:
     """The key predicate between the parentheses; every key must be given (03-erp-contracts 3, key lookup)."""
-    found: dict[str, str] = {}
-    place = 0
-    while place < len(text):
-        part = KEY.match(text, place)
+    values: dict[str, str] = {}
+    position = 0
+    while position < len(text):
+        part = KEY.match(text, position)
         if not part:
             raise bad(f"Bad key predicate '({text})'.")
         name = part["name"] or (entity_set.key[0] if len(entity_set.key) == 1 else "")
         quoted, value = part["value"].startswith("'"), part["value"].strip()
         if (
             name not in entity_set.key
-            or name in found
+            or name in values
             or quoted != (entity_set.column[name].type == "String")
         ):
             raise bad(f"Bad key predicate '({text})' for type '{entity_set.type}'.")
-        found[name] = value[1:-1].replace("''", "'") if quoted else value
-        place = part.end()
-    if set(found) != set(entity_set.key):
+        values[name] = value[1:-1].replace("''", "'") if quoted else value
+        position = part.end()
+    if set(values) != set(entity_set.key):
         raise bad(f"The key of '{entity_set.name}' has the fields {', '.join(entity_set.key)}.")
-    return found
+    return values
 
 
 def find_by_key(rows: Sequence[Row], entity_set: EntitySet, key: dict[str, str]) -> Row | None:
     """The row with that key; texts are compared without case, as SQL Server's collation does."""
-    wanted = [(entity_set.position[name], entity_set.column[name].type, value) for name, value in key.items()]
+    position, column = entity_set.position, entity_set.column
+    conditions = [(position[field], column[field].type, value) for field, value in key.items()]
     for row in rows:
-        if all(_same(row[place], kind, value) for place, kind, value in wanted):
+        if all(_same(row[index], kind, value) for index, kind, value in conditions):
             return row
     return None
 
 
-def _same(stored: Any, kind: str, given: str) -> bool:
+def _same(stored: Any, kind: str, expected: str) -> bool:
     try:
         if kind == "DateTimeOffset":
-            return moment(stored) == moment(given)
+            return moment(stored) == moment(expected)
         if kind in NUMBERS:
-            return float(stored) == float(given)
+            return float(stored) == float(expected)
     except ValueError:
         return False
-    return str(stored).casefold() == given.casefold()
+    return str(stored).casefold() == expected.casefold()

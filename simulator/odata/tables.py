@@ -1,4 +1,4 @@
-"""The entity sets that the simulator serves: names, keys, types and wire order, as the vendors' contracts say."""
+"""Defines the entity sets that the simulator serves: names, keys, types and order of properties, by the contracts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One property: its wire name, its type without the `Edm.` prefix (or the enum's name), may it be null."""
+    """One property: its name in JSON, its type without the `Edm.` prefix (or the enum's name), nullable or not."""
 
     name: str
     type: str
@@ -44,7 +44,7 @@ class Column:
 
 @dataclass(frozen=True)
 class EntitySet:
-    """One public entity set with its properties in wire order."""
+    """One public entity set with its properties in the order of the JSON."""
 
     name: str
     type: str
@@ -62,8 +62,8 @@ class EntitySet:
 
     @cached_property
     def position(self) -> Mapping[str, int]:
-        """Where a property stands in a row; place 0 of every row holds its etag."""
-        return {column.name: place for place, column in enumerate(self.columns, start=1)}
+        """The index of each property in a row; index 0 of every row holds its etag."""
+        return {column.name: index for index, column in enumerate(self.columns, start=1)}
 
     def without(self, *names: str) -> EntitySet:
         """The same set where some properties do not exist (older versions of the products)."""
@@ -74,12 +74,12 @@ class EntitySet:
         return EntitySet(name, type_name, self.key, self.columns, self.aot)
 
 
-def _entity_set(name: str, fact: Mapping[str, Any]) -> EntitySet:
+def _entity_set(name: str, contract: Mapping[str, Any]) -> EntitySet:
     columns = []
-    for text in fact["properties"]:
+    for text in contract["properties"]:
         column, _, kind = text.partition(":")
         columns.append(Column(column, kind.removesuffix("!"), not kind.endswith("!")))
-    return EntitySet(name, fact["type"], tuple(fact["key"]), tuple(columns), fact.get("aot", ""))
+    return EntitySet(name, contract["type"], tuple(contract["key"]), tuple(columns), contract.get("aot", ""))
 
 
 _facts = json.loads((Path(__file__).parent / "contract_tables.json").read_text(encoding="utf-8"))
@@ -87,7 +87,7 @@ _facts = json.loads((Path(__file__).parent / "contract_tables.json").read_text(e
 FINOPS_SETS: Mapping[str, EntitySet] = {
     name: _entity_set(name, fact) for name, fact in _facts["finops"]["sets"].items()
 }
-# What tells V2 from its elder is not known; until somebody has seen one, both have the same properties.
+# How V2 differs from V1 is not documented; until an environment shows it, both have the same properties.
 PERIODS_V1 = FINOPS_SETS["LedgerFiscalPeriods"]
 PERIODS_V2 = PERIODS_V1.renamed("LedgerFiscalPeriodsV2", "LedgerFiscalPeriodV2")
 

@@ -1,1 +1,1 @@
-"""Finance & Operations and Business Central."""
+"""Plays Finance & Operations and Business Central."""

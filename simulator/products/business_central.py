@@ -1,4 +1,4 @@
-"""Business Central's API v2.0: companies, their accounting periods and general ledger setup, and empty journals."""
+"""Plays Business Central's API v2.0: companies, accounting periods, general ledger setup, and empty journals."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ MORE_COMPANY_FIELDS = (
 SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "CAD": "$", "MXN": "$"}
 
 
-def not_found(what: str) -> Refusal:
-    return Refusal(404, f"No HTTP resource was found that matches '{what}'.", "BadRequest_ResourceNotFound")
+def not_found(path: str) -> Refusal:
+    return Refusal(404, f"No HTTP resource was found that matches '{path}'.", "BadRequest_ResourceNotFound")
 
 
 class BusinessCentral:
@@ -40,7 +40,7 @@ class BusinessCentral:
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        self._made: dict[object, list[Row]] = {}
+        self._cache: dict[object, list[Row]] = {}
 
     def answer(
         self, request: Request, base: str, rest: str, world: World, profile: Profile, active: Active
@@ -67,8 +67,8 @@ class BusinessCentral:
         name, key = _split(parts[0])
         if name != "companies":
             raise not_found(parts[0])
-        companies = [one for one in self.story.bc if not active.hides(one.code)]
-        rows = [self._company_row(one, company_set, profile, active) for one in companies]
+        companies = [company for company in self.story.bc if not active.hides(company.code)]
+        rows = [self._company_row(company, company_set, profile, active) for company in companies]
         if key is None:
             return self._set(
                 request, f"{base}/$metadata#companies", company_set, rows, parts[1:], profile, active
@@ -97,7 +97,7 @@ class BusinessCentral:
         profile: Profile,
         active: Active,
     ) -> Answer:
-        """What stands below `companies({id})`."""
+        """Answer a request below `companies({id})`."""
         name, key = _split(parts[0])
         entity_set = BC_SETS.get(name)
         if entity_set is None or name == "companies":
@@ -106,12 +106,10 @@ class BusinessCentral:
         rows = self._rows(entity_set, company, world, profile, active)
         if key is None:
             return self._set(request, context, entity_set, rows, parts[1:], profile, active)
-        found = _by_id(rows, key)
-        if found is None or len(parts) > 1:
+        row = _by_id(rows, key)
+        if row is None or len(parts) > 1:
             raise not_found(parts[0])
-        return _one(
-            f"{context}/$entity", found, entity_set, odata.parse(request.options, entity_set, DIALECT)
-        )
+        return _one(f"{context}/$entity", row, entity_set, odata.parse(request.options, entity_set, DIALECT))
 
     def _set(
         self,
@@ -133,13 +131,13 @@ class BusinessCentral:
             return Answer(200, (("content-type", "text/plain"), VERSION), str(len(rows)).encode())
         if rest:
             raise not_found(rest[0])
-        shown, link, applied = self._page(request, rows, query, profile, active)
+        page, link, applied = self._page(request, rows, query, profile, active)
         value: dict[str, Any] = {
             "@odata.context": context + (f"({','.join(query.select)})" if query.select else "")
         }
         if query.count:
             value["@odata.count"] = len(rows)
-        value["value"] = [_json(row, entity_set, query) for row in shown]
+        value["value"] = [_json(row, entity_set, query) for row in page]
         if link:
             value["@odata.nextLink"] = link
         headers = (("content-type", JSON), VERSION, *applied)
@@ -151,31 +149,31 @@ class BusinessCentral:
     def _page(
         request: Request, rows: Sequence[Row], query: Query, profile: Profile, active: Active
     ) -> tuple[Sequence[Row], str | None, tuple[tuple[str, str], ...]]:
-        wish = max_page_size(request)
-        size = max(1, min(wish or profile.bc_page_size, profile.bc_page_size))
-        applied = (("preference-applied", f"odata.maxpagesize={size}"),) if wish else ()
+        preferred = max_page_size(request)
+        size = max(1, min(preferred or profile.bc_page_size, profile.bc_page_size))
+        applied = (("preference-applied", f"odata.maxpagesize={size}"),) if preferred else ()
         begin = query.skip
         if query.skiptoken is not None:
             last = query.skiptoken.strip("'")
-            begin = next((place for place, row in enumerate(rows, start=1) if row[1] == last), -1)
+            begin = next((index for index, row in enumerate(rows, start=1) if row[1] == last), -1)
             if begin < 0:
                 raise odata.bad("The skip token names a row that is not there.")
         begin = active.shift(begin)
-        left = max(len(rows) - begin, 0)
-        wanted = left if query.top is None else min(query.top, left)
-        shown = rows[begin : begin + min(wanted, size)]
-        if wanted <= size:
-            return shown, None, applied
-        pieces = [piece for piece in request.query.split("&") if piece]
-        kept = [
-            piece
-            for piece, (name, _) in zip(pieces, request.options, strict=True)
+        available = max(len(rows) - begin, 0)
+        remaining = available if query.top is None else min(query.top, available)
+        page = rows[begin : begin + min(remaining, size)]
+        if remaining <= size:
+            return page, None, applied
+        options = [option for option in request.query.split("&") if option]
+        next_options = [
+            option
+            for option, (name, _) in zip(options, request.options, strict=True)
             if name not in {"$skip", "$top", "$skiptoken"}
         ]
         if query.top is not None:
-            kept.append(f"$top={wanted - size}")
-        kept.append(f"$skiptoken='{shown[-1][1]}'")
-        return shown, f"{request.address}?{'&'.join(kept)}", applied
+            next_options.append(f"$top={remaining - size}")
+        next_options.append(f"$skiptoken='{page[-1][1]}'")
+        return page, f"{request.address}?{'&'.join(next_options)}", applied
 
     def _rows(
         self, entity_set: EntitySet, company: Company, world: World, profile: Profile, active: Active
@@ -189,8 +187,8 @@ class BusinessCentral:
 
     def _periods(self, company: Company, world: World, profile: Profile) -> list[Row]:
         key = (company.code, world.version, profile)
-        if key in self._made:
-            return self._made[key]
+        if key in self._cache:
+            return self._cache[key]
         closed = world.windows[company.code].closed_years
         rows: list[Row] = []
         for month in company.months:
@@ -212,9 +210,9 @@ class BusinessCentral:
                     stamp(locked_by or self.story.long_ago),
                 )
             )
-        if len(self._made) > 10_000:
-            self._made.clear()
-        self._made[key] = rows
+        if len(self._cache) > 10_000:
+            self._cache.clear()
+        self._cache[key] = rows
         return rows
 
     def _setup(self, company: Company, world: World, profile: Profile, active: Active) -> Row:
@@ -245,8 +243,8 @@ class BusinessCentral:
             "",
         ]
         if "timestamp" in entity_set.column:
-            made = stamp(self.story.long_ago)
-            values += ["1", made, made]
+            created = stamp(self.story.long_ago)
+            values += ["1", created, created]
         return _row(profile, 1, *values)
 
 
@@ -295,13 +293,13 @@ def wire_date(day: date | None) -> str:
 
 
 def stamp(moment: datetime) -> str:
-    """A time stamp with the odd digits that SQL Server leaves; whole seconds carry none."""
+    """A time stamp with up to three decimals, as SQL Server writes it; whole seconds have none."""
     text = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}".rstrip("0").rstrip(".")
     return text + "Z"
 
 
 def refusal(refused: Refusal, profile: Profile) -> Answer:
-    """An error as Business Central words it; the correlation id at its end is UNVERIFIED."""
+    """An error in Business Central's format; the correlation id at its end is UNVERIFIED."""
     message = refused.message
     if profile.bc_error_ids == "present":
         message += f"  CorrelationId:  {uuid.uuid4()}."

@@ -1,4 +1,4 @@
-"""Dynamics 365 Finance & Operations: the OData sets under /data, as one environment would serve them."""
+"""Plays Dynamics 365 Finance & Operations: the OData sets under /data, as one environment serves them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CACHE_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class Page:
-    """One page of rows on its way out."""
+    """One page of rows to send."""
 
     rows: Sequence[Row]
     next_link: str | None
@@ -35,22 +35,22 @@ class Page:
 
 
 class Bodies:
-    """Finished bodies by what they depend on, so that a measurement sees the reader and not the simulator."""
+    """A cache of finished bodies, so that a benchmark measures the reader and not the simulator."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[object, bytes] = OrderedDict()
+        self._cache: OrderedDict[object, bytes] = OrderedDict()
         self._size = 0
 
     def get(self, key: object, make: Callable[[], bytes]) -> bytes:
-        body = self._kept.get(key)
+        body = self._cache.get(key)
         if body is not None:
-            self._kept.move_to_end(key)
+            self._cache.move_to_end(key)
             return body
         body = make()
-        self._kept[key] = body
+        self._cache[key] = body
         self._size += len(body)
-        while self._size > CACHE_BYTES and len(self._kept) > 1:
-            self._size -= len(self._kept.popitem(last=False)[1])
+        while self._size > CACHE_BYTES and len(self._cache) > 1:
+            self._size -= len(self._cache.popitem(last=False)[1])
         return body
 
 
@@ -61,7 +61,7 @@ class Finops:
         self.story = story
         self.rows = Rows(story)
         self._bodies = Bodies()
-        self._chosen: OrderedDict[object, Sequence[Row]] = OrderedDict()
+        self._found_rows: OrderedDict[object, Sequence[Row]] = OrderedDict()
 
     def answer(self, request: Request, rest: str, world: World, profile: Profile, active: Active) -> Answer:
         """Answer `/data/{rest}`; raises `Refusal` for everything the product refuses."""
@@ -116,8 +116,8 @@ class Finops:
             and not active.only_default_company
         )
         key = (world.version, profile, entity_set.name, cross, query.key)
-        if not active.touches_rows and key in self._chosen:
-            return self._chosen[key]
+        if not active.touches_rows and key in self._found_rows:
+            return self._found_rows[key]
         rows = self.rows.of(entity_set, world, profile)
         if not cross and (self.rows.per_company(entity_set, profile) or active.only_default_company):
             rows = self.rows.of_default_company(entity_set, rows)
@@ -126,9 +126,9 @@ class Finops:
             rows = sorted(rows, key=lambda row: hashlib.sha256(row[0].encode()).digest())
         rows = query.rows(rows)
         if not active.touches_rows:
-            self._chosen[key] = rows
-            while len(self._chosen) > 64:
-                self._chosen.popitem(last=False)
+            self._found_rows[key] = rows
+            while len(self._found_rows) > 64:
+                self._found_rows.popitem(last=False)
         return rows
 
     def _list(
@@ -145,13 +145,13 @@ class Finops:
             size = self._page_size(request, profile)
             begin = self._skip(query)
             skip = active.shift(begin)
-            wanted = (
+            remaining = (
                 max(len(rows) - skip, 0) if query.top is None else min(query.top, max(len(rows) - skip, 0))
             )
-            shown = rows[skip : skip + min(wanted, size)]
-            more = wanted > size
-            link = self._next_link(request, query, begin + size, wanted - size, profile) if more else None
-            return Page(shown, link, len(rows) if query.count else None)
+            rows_of_page = rows[skip : skip + min(remaining, size)]
+            more = remaining > size
+            link = self._next_link(request, query, begin + size, remaining - size, profile) if more else None
+            return Page(rows_of_page, link, len(rows) if query.count else None)
 
         context = f"{request.origin}/data/$metadata#{entity_set.name}"
         if query.select:
@@ -181,9 +181,9 @@ class Finops:
         profile: Profile,
         active: Active,
     ) -> Answer:
-        found = odata.parse_key(key, entity_set)
+        values = odata.parse_key(key, entity_set)
         rows = active.rows_seen(entity_set, self.rows.of(entity_set, world, profile))
-        row = odata.find_by_key(rows, entity_set, found)
+        row = odata.find_by_key(rows, entity_set, values)
         if row is None:
             raise Refusal(404, f"No resources were found when selecting for '{entity_set.name}({key})'.")
         context = f"{request.origin}/data/$metadata#{entity_set.name}/$entity"
@@ -192,8 +192,8 @@ class Finops:
 
     @staticmethod
     def _page_size(request: Request, profile: Profile) -> int:
-        wanted = max_page_size(request) if profile.finops_maxpagesize == "honoured" else None
-        return max(1, min(wanted or profile.finops_page_size, profile.finops_page_size))
+        preferred = max_page_size(request) if profile.finops_maxpagesize == "honoured" else None
+        return max(1, min(preferred or profile.finops_page_size, profile.finops_page_size))
 
     @staticmethod
     def _skip(query: Query) -> int:
@@ -205,27 +205,27 @@ class Finops:
             raise odata.bad("The skip token is not one of ours.") from None
 
     @staticmethod
-    def _next_link(request: Request, query: Query, skip: int, left: int, profile: Profile) -> str:
-        """Everything the client asked for, with `$skip` and `$top` of what is left put last."""
+    def _next_link(request: Request, query: Query, skip: int, remaining: int, profile: Profile) -> str:
+        """The request's own options, followed by `$skip` and `$top` for the remaining rows."""
         skipped = {"$skip", "$top", "$skiptoken"}
-        kept = [
-            piece
-            for piece, (name, _) in zip(
+        options = [
+            option
+            for option, (name, _) in zip(
                 [p for p in request.query.split("&") if p], request.options, strict=True
             )
             if name not in skipped
         ]
         if profile.next_link == "skiptoken":
-            kept.append(f"$skiptoken={quote(base64.urlsafe_b64encode(str(skip).encode()).decode())}")
+            options.append(f"$skiptoken={quote(base64.urlsafe_b64encode(str(skip).encode()).decode())}")
         else:
-            kept.append(f"$skip={skip}")
+            options.append(f"$skip={skip}")
         if query.top is not None or profile.next_link == "skip_top":
-            kept.append(f"$top={left}")
-        return f"{request.address}?{'&'.join(kept)}"
+            options.append(f"$top={remaining}")
+        return f"{request.address}?{'&'.join(options)}"
 
 
 def max_page_size(request: Request) -> int | None:
-    """What `Prefer: odata.maxpagesize=N` asks for."""
+    """The page size in the header `Prefer: odata.maxpagesize=N`."""
     for part in request.headers.get("prefer", "").replace(";", ",").split(","):
         name, _, value = part.strip().partition("=")
         if name.lower().removeprefix("odata.") == "maxpagesize" and value.strip().isdecimal():
@@ -234,7 +234,7 @@ def max_page_size(request: Request) -> int | None:
 
 
 def as_json(row: Row, entity_set: EntitySet, select: tuple[str, ...] | None) -> dict[str, Any]:
-    """A row as its JSON object, etag first, in wire order (or in the order of $select)."""
+    """A row as its JSON object, etag first, in the order of the set's properties (or of $select)."""
     if select:
         position = entity_set.position
         return {"@odata.etag": row[0], **{name: row[position[name]] for name in select}}
@@ -254,7 +254,7 @@ def envelope(
 
 
 def refusal(refused: Refusal, profile: Profile) -> Answer:
-    """An error as Finance & Operations words it; the exact body is UNVERIFIED, so the profile varies it."""
+    """An error in Finance & Operations' format; the exact body is UNVERIFIED, so the profile varies it."""
     if refused.status == 401:
         body = (
             dumps({"error": {"code": "", "message": "Unauthorized"}})

@@ -1,4 +1,4 @@
-"""The rows of every Finance & Operations set: built once, and patched where the world differs from its base."""
+"""Builds the rows of every Finance & Operations set once, and patches them where the world differs from its base."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from simulator.world.story import Company, Period, PeriodKey, PeriodState, Story
 
 EMPTY_DATE = "1900-01-01T12:00:00Z"
 NEVER_ENDS = "2154-12-31T23:59:59Z"
-FIRST_RECORD = 5_637_144_576  # where RecIds of the product begin
+FIRST_RECORD = 5_637_144_576  # the first RecId of the product
 
-COUNTRIES = {  # ISO 3 -> ISO 2, time zone as the product calls it
+COUNTRIES = {  # ISO 3 -> ISO 2, the product's name of the time zone
     "GBR": ("GB", "GMT_DUBLIN_EDINBURGH_LISBON_LONDON"),
     "USA": ("US", "GMTMINUS0500EASTERNTIME"),
     "NLD": ("NL", "GMTPLUS0100_AMSTERDAM_BERLIN_BERN_ROME"),
@@ -27,16 +27,16 @@ COUNTRIES = {  # ISO 3 -> ISO 2, time zone as the product calls it
 
 
 def etag(version: int, record: int) -> str:
-    """A weak etag that holds the record's version and id, quotes included, as recorded answers do."""
+    """A weak etag with the record's version and id, quotes included, as in recorded answers."""
     return 'W/"' + base64.b64encode(f"'{version},{record}'".encode()).decode() + '"'
 
 
-def blank(entity_set: EntitySet, **known: Any) -> list[Any]:
-    """A row with what is known filled in and the rest as empty as its type says; place 0 is left for the etag."""
+def blank(entity_set: EntitySet, **values: Any) -> list[Any]:
+    """A row with these values and the empty value of its type in all other columns; index 0 is for the etag."""
     row: list[Any] = [""]
     for column in entity_set.columns:
-        if column.name in known:
-            row.append(known[column.name])
+        if column.name in values:
+            row.append(values[column.name])
             continue
         match column.type:
             case "String":
@@ -58,12 +58,12 @@ def tagged(row: list[Any], record: int, version: int = 1) -> Row:
 
 
 class Rows:
-    """What each set contains. Rows are tuples: the etag, then the properties in wire order."""
+    """The rows of each set. Rows are tuples: the etag, then the properties in the set's order."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        self._still: dict[tuple[str, Profile], list[Row]] = {}
-        self._place: dict[tuple[str, PeriodKey], int] = {}
+        self._base_rows: dict[tuple[str, Profile], list[Row]] = {}
+        self._index: dict[tuple[str, PeriodKey], int] = {}
         self._templates: dict[tuple[str, Profile], list[Any]] = {}
         self._latest: dict[str, tuple[object, Sequence[Row]]] = {}
 
@@ -86,65 +86,68 @@ class Rows:
         if entity_set.name not in {PERIODS_V1.name, PERIODS_V2.name}:
             return self._unchanging(entity_set, profile)
         version = (world.version, profile)
-        known = self._latest.get(entity_set.name)
-        if known is None or known[0] != version:
+        latest = self._latest.get(entity_set.name)
+        if latest is None or latest[0] != version:
             rows = self._unchanging(entity_set, profile).copy()
             for (code, key), state in world.states.items():
-                place = self._place.get((code, key))
-                if place is not None:
+                index = self._index.get((code, key))
+                if index is not None:
                     company = self.story.by_code[code]
                     period = self.story.periods_by_key[company.calendar][key]
-                    rows[place] = self._status_row(entity_set, company, period, state, place, profile)
-            known = self._latest[entity_set.name] = (version, rows)
-        return known[1]
+                    rows[index] = self._status_row(entity_set, company, period, state, index, profile)
+            latest = self._latest[entity_set.name] = (version, rows)
+        return latest[1]
 
     def per_company(self, entity_set: EntitySet, profile: Profile) -> bool:
-        """Does the set hold only the default company's rows without `cross-company=true`."""
+        """Whether the set holds only the default company's rows without `cross-company=true`."""
         if entity_set.name in {PERIODS_V1.name, PERIODS_V2.name}:
             return profile.period_scope == "company"
         return "dataAreaId" in entity_set.column
 
     def of_default_company(self, entity_set: EntitySet, rows: Sequence[Row]) -> Sequence[Row]:
-        place = entity_set.position.get("dataAreaId") or entity_set.position.get("LegalEntityId")
-        if place is None:
+        index = entity_set.position.get("dataAreaId") or entity_set.position.get("LegalEntityId")
+        if index is None:
             return rows
         default = self.story.default_company
-        return [row for row in rows if row[place].upper() == default]
+        return [row for row in rows if row[index].upper() == default]
 
     def _unchanging(self, entity_set: EntitySet, profile: Profile) -> list[Row]:
         key = (entity_set.name, profile)
-        if key not in self._still:
-            if len(self._still) > 40:
-                self._still.clear()
-            self._still[key] = self._build(entity_set, profile)
-        return self._still[key]
+        if key not in self._base_rows:
+            if len(self._base_rows) > 40:
+                self._base_rows.clear()
+            self._base_rows[key] = self._build(entity_set, profile)
+        return self._base_rows[key]
 
     def _build(self, entity_set: EntitySet, profile: Profile) -> list[Row]:
         match entity_set.name:
             case "LegalEntities":
                 return [
-                    tagged(legal_entity(entity_set, one, place), place) for place, one in self._companies()
+                    tagged(legal_entity(entity_set, item, number), number)
+                    for number, item in self._companies()
                 ]
             case "Ledgers":
-                return [tagged(ledger(entity_set, one, place), place) for place, one in self._companies()]
+                return [
+                    tagged(ledger(entity_set, item, number), number) for number, item in self._companies()
+                ]
             case "FiscalCalendarsEntity":
                 names = enumerate(self.story.calendars, start=1)
                 return [
-                    tagged(blank(entity_set, CalendarId=name, Description=f"{name} calendar"), place)
-                    for place, name in names
+                    tagged(blank(entity_set, CalendarId=name, Description=f"{name} calendar"), number)
+                    for number, name in names
                 ]
             case "FiscalCalendarYears":
                 return self._calendar_years(entity_set, profile)
             case "FiscalPeriods":
                 periods = [period for periods in self.story.calendars.values() for period in periods]
                 return [
-                    tagged(fiscal_period(entity_set, one, profile), place)
-                    for place, one in enumerate(periods, start=1)
+                    tagged(fiscal_period(entity_set, item, profile), number)
+                    for number, item in enumerate(periods, start=1)
                 ]
             case "LedgerJournalHeaders" | "LedgerJournalLines":
                 return [
-                    tagged(journal(entity_set, one, self.story), place)
-                    for place, one in enumerate(self.story.journals, start=1)
+                    tagged(journal(entity_set, item, self.story), number)
+                    for number, item in enumerate(self.story.journals, start=1)
                 ]
         return self._status_rows(entity_set, profile)
 
@@ -158,7 +161,7 @@ class Rows:
                 continue
             for period in self.story.calendars[company.calendar]:
                 state = PeriodState(self.story.base_status(period))
-                self._place[company.code, period.key] = len(rows)
+                self._index[company.code, period.key] = len(rows)
                 rows.append(self._status_row(entity_set, company, period, state, len(rows), profile))
         return rows
 
@@ -168,12 +171,10 @@ class Rows:
         company: Company,
         period: Period,
         state: PeriodState,
-        place: int,
+        index: int,
         profile: Profile,
     ) -> Row:
-        row = self._template(
-            entity_set, profile
-        ).copy()  # a fleet has 120,000 of them: filling in six fields is cheap
+        row = self._template(entity_set, profile).copy()  # a fleet has 120,000 rows: six fields are cheap
         position = entity_set.position
         row[position["LedgerName"]] = company.code
         row[position["Calendar"]] = period.calendar
@@ -187,7 +188,7 @@ class Rows:
             if f"{module}AccessLevel" in position:
                 row[position[f"{module}AccessLevel"]] = level
                 row[position[f"{module}UserGroupInfo"]] = group
-        return tagged(row, 1000 + place, 1 + state.changes)
+        return tagged(row, 1000 + index, 1 + state.changes)
 
     def _template(self, entity_set: EntitySet, profile: Profile) -> list[Any]:
         key = (entity_set.name, profile)
@@ -200,9 +201,9 @@ class Rows:
 
     def _fiscal_years(self, entity_set: EntitySet, world: World, profile: Profile) -> Sequence[Row]:
         version = (world.version, profile)
-        known = self._latest.get(entity_set.name)
-        if known is not None and known[0] == version:
-            return known[1]
+        latest = self._latest.get(entity_set.name)
+        if latest is not None and latest[0] == version:
+            return latest[1]
         rows: list[Row] = []
         for company in self.story.finops:
             years: dict[str, bool] = {}
@@ -241,7 +242,7 @@ class Rows:
 
 
 def wire_date(day: date, profile: Profile) -> str:
-    """A date without a time: noon UTC in everything recorded so far, which is UNVERIFIED for fiscal periods."""
+    """A date without a time: noon UTC in all recorded answers, UNVERIFIED for fiscal periods."""
     return f"{day.isoformat()}T{'12' if profile.period_dates == 'noon' else '00'}:00:00Z"
 
 
@@ -264,7 +265,7 @@ def fiscal_period(entity_set: EntitySet, period: Period, profile: Profile) -> li
     )
 
 
-def legal_entity(entity_set: EntitySet, company: Company, place: int) -> list[Any]:
+def legal_entity(entity_set: EntitySet, company: Company, number: int) -> list[Any]:
     region, zone = COUNTRIES.get(company.country, ("None", None))
     return blank(
         entity_set,
@@ -279,13 +280,13 @@ def legal_entity(entity_set: EntitySet, company: Company, place: int) -> list[An
         AddressCountryRegionISOCode=region,
         LocalizationCountryRegionCode=region,
         CompanyType="Blank",
-        PartyNumber=f"{place:09}",
+        PartyNumber=f"{number:09}",
         AddressValidTo=NEVER_ENDS,
         AddressValidFrom="1900-01-01T00:00:00Z",
     )
 
 
-def ledger(entity_set: EntitySet, company: Company, place: int) -> list[Any]:
+def ledger(entity_set: EntitySet, company: Company, number: int) -> list[Any]:
     return blank(
         entity_set,
         LegalEntityId=company.code.lower(),
@@ -294,7 +295,7 @@ def ledger(entity_set: EntitySet, company: Company, place: int) -> list[Any]:
         FiscalCalendar=company.calendar,
         ChartOfAccounts="Shared",
         ChartOfAccountsRecId=FIRST_RECORD,
-        LedgerRecId=FIRST_RECORD + place,
+        LedgerRecId=FIRST_RECORD + number,
         AccountingCurrency=company.currency,
         ReportingCurrency=company.currency,
         ExchangeRateType="Default",
@@ -304,27 +305,27 @@ def ledger(entity_set: EntitySet, company: Company, place: int) -> list[Any]:
     )
 
 
-def journal(entity_set: EntitySet, told: Any, story: Story) -> list[Any]:
-    """The one header or the one line of a scenario's journal."""
-    company = story.company(str(told["company"]))
-    assert company is not None, told
-    day = f"{told['date']}T12:00:00Z"
-    known = {
+def journal(entity_set: EntitySet, entry: Any, story: Story) -> list[Any]:
+    """The header or the only line of a journal in the scenario."""
+    company = story.company(str(entry["company"]))
+    assert company is not None, entry
+    day = f"{entry['date']}T12:00:00Z"
+    values = {
         "dataAreaId": company.code.lower(),
-        "JournalBatchNumber": told["number"],
+        "JournalBatchNumber": entry["number"],
         "AccountingCurrency": company.currency,
         "JournalName": "GenJrn",
-        "Description": told["description"],
+        "Description": entry["description"],
         "PostingLayer": "Current",
-        "IsPosted": "Yes" if told["posted"] else "No",
-        "JournalTotalCredit": told["amount"],
-        "JournalTotalDebit": told["amount"],
+        "IsPosted": "Yes" if entry["posted"] else "No",
+        "JournalTotalCredit": entry["amount"],
+        "JournalTotalDebit": entry["amount"],
         "LineNumber": 1,
-        "Voucher": f"V-{told['number']}",
-        "Text": told["description"],
+        "Voucher": f"V-{entry['number']}",
+        "Text": entry["description"],
         "TransDate": day,
         "DocumentDate": EMPTY_DATE,
-        "DebitAmount": told["amount"],
+        "DebitAmount": entry["amount"],
         "CreditAmount": 0,
         "CurrencyCode": company.currency,
         "Company": company.code.lower(),
@@ -332,4 +333,4 @@ def journal(entity_set: EntitySet, told: Any, story: Story) -> list[Any]:
         "OffsetAccountType": "Ledger",
         "ExchRate": 100,
     }
-    return blank(entity_set, **known)
+    return blank(entity_set, **values)

@@ -1,1 +1,1 @@
-"""Requests and answers, tokens, limits, the log, and how a connection breaks."""
+"""Handles HTTP: requests and answers, tokens, limits, the log, and broken connections."""

@@ -1,4 +1,4 @@
-"""Answers that break off, trickle or never come: below HTTP, so they write to the connection themselves."""
+"""Sends answers that break off, trickle or never come: below HTTP, directly to the connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class DeadPort:
-    """A port on which a connection attempt gets no answer: it is listened on, and its queue is full."""
+    """A port on which a connection attempt gets no answer: it is open, but its queue is full."""
 
     def __init__(self) -> None:
         self._listener = socket.socket()
@@ -21,26 +21,26 @@ class DeadPort:
         self._listener.listen(0)
         self.number: int = self._listener.getsockname()[1]
         self._fillers = []
-        for _ in range(4):  # the kernel takes one or two more than it is told
+        for _ in range(4):  # the kernel accepts one or two more than its limit
             filler = socket.socket()
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", self.number))
             self._fillers.append(filler)
 
     def close(self) -> None:
-        for one in (self._listener, *self._fillers):
-            one.close()
+        for connection in (self._listener, *self._fillers):
+            connection.close()
 
 
 async def hang(receive: Receive) -> None:
-    """Say nothing until the other side gives up."""
+    """Send nothing until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def broken(
     kind: str,
-    told: MutableMapping[str, Any],
+    options: MutableMapping[str, Any],
     transport: asyncio.Transport,
     receive: Receive,
     status: int,
@@ -61,13 +61,13 @@ async def broken(
     )
     transport.write(head.encode("latin-1"))
     if kind == "slow_loris":
-        await _trickle(transport, body, float(told["bytes_per_second"]))
+        await _trickle(transport, body, float(options["bytes_per_second"]))
     else:
-        part = body[: int(len(body) * float(told["keep"]))]
+        part = body[: int(len(body) * float(options["keep"]))]
         chunked = kind == "truncated_chunked"
         transport.write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
     if kind == "reset":
-        # Let the half that is kept arrive: a reset throws away what is still under way.
+        # Let the kept half arrive: a reset drops data still in transit.
         await asyncio.sleep(0.05)
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -78,8 +78,8 @@ async def broken(
 
 
 async def _trickle(transport: asyncio.Transport, body: bytes, rate: float) -> None:
-    for place in range(len(body)):
+    for position in range(len(body)):
         if transport.is_closing():
             return
-        transport.write(body[place : place + 1])
+        transport.write(body[position : position + 1])
         await asyncio.sleep(1 / rate)

@@ -1,4 +1,4 @@
-"""Microsoft Entra's token endpoint: one known application, in any tenant, by its secret."""
+"""Plays Microsoft Entra's token endpoint for one application, in any tenant, by its secret."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIFETIME = 3599  # seconds, as Entra says
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
-# error code number -> (HTTP status, error word, what is said after "AADSTSn: ")
+# error code number -> (HTTP status, error word, text after "AADSTSn: ")
 REFUSALS = {
     7000215: (401, "invalid_client", "Invalid client secret provided for app '{client}'."),
     7000222: (401, "invalid_client", "The provided client secret keys for app '{client}' are expired."),
@@ -48,20 +48,20 @@ REFUSALS = {
 
 
 def tenant_id(tenant: str) -> str:
-    """The directory's GUID; a tenant given by its domain name always gets the same invented one."""
+    """The tenant's GUID; a tenant named by its domain always gets the same invented one."""
     return tenant.lower() if _GUID.match(tenant) else str(uuid.uuid5(uuid.NAMESPACE_DNS, tenant.lower()))
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: the application and the tenant that its token was issued by."""
+    """The caller: the application and the tenant that issued its token."""
 
     app: str
     tenant: str
 
 
 class TokenRefused(Exception):
-    """The bearer token is missing, foreign, expired or meant for another service; the text says which."""
+    """The bearer token is missing, foreign, expired or for another audience; the text says which."""
 
 
 class Entra:
@@ -82,27 +82,27 @@ class Entra:
         client, secret = form.get("client_id", ""), form.get("client_secret", "")
         if not client:
             client, secret = _basic(request)
-        asked = form.get("resource" if v1 else "scope", "")
+        scope = form.get("resource" if v1 else "scope", "")
         refreshed = form.get("grant_type") == "refresh_token"
-        if refreshed and not asked:  # the scopes were agreed when the person signed in
-            asked = dict(request.options).get("resource", BC_AUDIENCE) + "/.default"
-        said = {"client": client, "tenant": tenant, "scope": asked, "method": request.method}
-        said["grant"] = form.get("grant_type", "")
-        code = _missing(said, secret, v1=v1) or _mistake(said, secret, form.get("refresh_token", ""))
-        audience = asked if v1 else asked.removesuffix("/.default")
-        if not code and audience == asked and not v1:
+        if refreshed and not scope:  # the scopes were agreed when the person signed in
+            scope = dict(request.options).get("resource", BC_AUDIENCE) + "/.default"
+        fields = {"client": client, "tenant": tenant, "scope": scope, "method": request.method}
+        fields["grant"] = form.get("grant_type", "")
+        code = _missing(fields, secret, v1=v1) or _mistake(fields, secret, form.get("refresh_token", ""))
+        audience = scope if v1 else scope.removesuffix("/.default")
+        if not code and audience == scope and not v1:
             code = 1002012
         if not code and audience.rstrip("/").lower() not in _audiences(request):
             code = 500011
         if code:
-            return refusal(code, said)
+            return refusal(code, fields)
         token = self.issue(tenant_id(tenant), audience)
         value: dict[str, Any] = {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME}
         if v1:
             value |= {
                 "expires_in": str(LIFETIME),
                 "expires_on": str(int(time.time()) + LIFETIME),
-                "resource": asked,
+                "resource": scope,
             }
         if refreshed:
             value["refresh_token"] = REFRESH_TOKEN
@@ -128,7 +128,7 @@ class Entra:
         return f"{text}.{_pack(self._sign(text))}"
 
     def check(self, request: Request, audience: str) -> Principal:
-        """Who sent the request; raises `TokenRefused` unless its token is ours, fresh and for this audience."""
+        """The sender of the request; raises `TokenRefused` unless its token is ours, fresh and for this audience."""
         token = request.bearer
         if not token:
             raise TokenRefused("no bearer token")
@@ -141,7 +141,7 @@ class Entra:
             raise TokenRefused("not a token") from None
         if claims["exp"] <= time.time() or claims["uti"] <= self._refused_up_to:
             raise TokenRefused("expired")
-        # The audience is compared letter by letter: an upper-case host or a trailing slash is another audience.
+        # The audience is compared exactly: an upper-case host or a trailing slash is another audience.
         if claims["aud"] != audience:
             raise TokenRefused("audience")
         return Principal(claims["appid"], claims["tid"])
@@ -154,25 +154,25 @@ def _audiences(request: Request) -> set[str]:
     return {BC_AUDIENCE, f"http://{request.host}".lower(), f"https://{request.host}".lower()}
 
 
-def _missing(said: dict[str, str], secret: str, *, v1: bool) -> int:
-    """The code for what the form lacks, or 0; the parameter's name goes to `said`."""
-    if said["method"] != "POST":
+def _missing(fields: dict[str, str], secret: str, *, v1: bool) -> int:
+    """The code for a missing parameter, or 0; its name is stored in `fields["missing"]`."""
+    if fields["method"] != "POST":
         return 900561
-    needed = {"grant_type": said["grant"], "client_id": said["client"], "client_secret": secret}
-    needed["resource" if v1 else "scope"] = said["scope"]
-    said["missing"] = next((name for name, text in needed.items() if not text), "")
-    return 900144 if said["missing"] else 0
+    required = {"grant_type": fields["grant"], "client_id": fields["client"], "client_secret": secret}
+    required["resource" if v1 else "scope"] = fields["scope"]
+    fields["missing"] = next((name for name, text in required.items() if not text), "")
+    return 900144 if fields["missing"] else 0
 
 
-def _mistake(said: dict[str, str], secret: str, refresh_token: str) -> int:
-    """The code for what is wrong with who asks, or 0."""
-    if said["grant"] not in {"client_credentials", "refresh_token"}:
+def _mistake(fields: dict[str, str], secret: str, refresh_token: str) -> int:
+    """The code for wrong credentials or a wrong grant, or 0."""
+    if fields["grant"] not in {"client_credentials", "refresh_token"}:
         return 70003
-    if said["client"] != CLIENT_ID:
+    if fields["client"] != CLIENT_ID:
         return 700016
     if not hmac.compare_digest(secret.encode(), CLIENT_SECRET.encode()):
         return 7000215
-    if said["grant"] == "refresh_token" and refresh_token != REFRESH_TOKEN:
+    if fields["grant"] == "refresh_token" and refresh_token != REFRESH_TOKEN:
         return 70008
     return 0
 
@@ -180,26 +180,26 @@ def _mistake(said: dict[str, str], secret: str, refresh_token: str) -> int:
 NO_STORE = (("cache-control", "no-store, no-cache"), ("pragma", "no-cache"))
 
 
-def refusal(code: int, said: dict[str, str], *, status: int | None = None) -> Answer:
-    """Entra's error body with the code, its words and the ids by which support would find the request."""
-    usual, word, text = REFUSALS[code]
+def refusal(code: int, fields: dict[str, str], *, status: int | None = None) -> Answer:
+    """Entra's error body with the code, its text and the ids by which support would find the request."""
+    default, error, text = REFUSALS[code]
     trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    words = f"AADSTS{code}: {text.format_map({'missing': '', **said})}"
+    message = f"AADSTS{code}: {text.format_map({'missing': '', **fields})}"
     body = {
-        "error": word,
-        "error_description": f"{words} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {at}",
+        "error": error,
+        "error_description": f"{message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {at}",
         "error_codes": [code],
         "timestamp": at,
         "trace_id": trace,
         "correlation_id": correlation,
         "error_uri": f"https://login.microsoftonline.com/error?code={code}",
     }
-    return json_answer(body, status or usual, headers=NO_STORE)
+    return json_answer(body, status or default, headers=NO_STORE)
 
 
 def discovery(request: Request, tenant: str) -> Answer:
-    """The OpenID configuration of a tenant: what clients read before they ask for a token."""
+    """The OpenID configuration of a tenant, which clients read before they request a token."""
     base, tid = request.origin, tenant_id(tenant)
     return json_answer(
         {

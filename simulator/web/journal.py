@@ -1,4 +1,4 @@
-"""The log of requests seen, for tests to look at; tokens and secrets never enter it."""
+"""Logs the received requests for tests; tokens and secrets never enter the log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEPT = 20_000
 
 @dataclass
 class Entry:
-    """One request; `concurrent` counts those under way when it came, itself included."""
+    """One request; `concurrent` counts the requests in progress when it arrived, itself included."""
 
     number: int
     at: str
@@ -36,7 +36,7 @@ class Entry:
 
 
 class Journal:
-    """Requests in the order in which they came, and the most that were under way at once."""
+    """The requests in the order of arrival, and the highest number in progress at once."""
 
     def __init__(self) -> None:
         self.entries: deque[Entry] = deque(maxlen=KEPT)
@@ -50,7 +50,7 @@ class Journal:
         self.highest.clear()
 
     def open(self, request: Request) -> tuple[Entry, float]:
-        """Note a request on its way in; the second value is for `close`."""
+        """Record an incoming request; returns its entry and the start time for `close`."""
         self.total += 1
         self._enter("all")
         entry = Entry(
@@ -69,24 +69,26 @@ class Journal:
         return entry, perf_counter()
 
     def known(self, entry: Entry, principal: str) -> None:
-        """The request's token was good."""
+        """Record the principal once the request's token has been accepted."""
         entry.principal = principal
         self._enter(principal)
 
-    def close(self, entry: Entry, since: float) -> None:
-        entry.milliseconds = round((perf_counter() - since) * 1000, 3)
+    def close(self, entry: Entry, started: float) -> None:
+        entry.milliseconds = round((perf_counter() - started) * 1000, 3)
         self.under_way["all"] -= 1
         if entry.principal:
             self.under_way[entry.principal] -= 1
 
-    def _enter(self, who: str) -> None:
-        self.under_way[who] += 1
-        self.highest[who] = max(self.highest[who], self.under_way[who])
+    def _enter(self, key: str) -> None:
+        self.under_way[key] += 1
+        self.highest[key] = max(self.highest[key], self.under_way[key])
 
     def as_json(self) -> dict[str, Any]:
         return {
             "count": self.total,
             "max_concurrent": self.highest["all"],
-            "max_concurrent_by_principal": {who: most for who, most in self.highest.items() if who != "all"},
+            "max_concurrent_by_principal": {
+                name: high for name, high in self.highest.items() if name != "all"
+            },
             "requests": [asdict(entry) for entry in self.entries],
         }

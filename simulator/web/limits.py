@@ -1,4 +1,4 @@
-"""Business Central's limits per principal: five requests at a time, a queue behind them, a rate per five minutes."""
+"""Applies Business Central's limits per principal: five requests at a time, a queue, a rate per five minutes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _too_many(message: str, profile: Profile, wait: float) -> Refusal:
 
 
 class Gate:
-    """One principal's way in: in real time, whatever the scenario's clock says."""
+    """The limits of one principal, in real time, whatever the scenario's clock says."""
 
     def __init__(self) -> None:
         self.inside = 0
@@ -32,7 +32,7 @@ class Gate:
 
     @asynccontextmanager
     async def enter(self, profile: Profile) -> AsyncIterator[None]:
-        """Wait for a place; raises `Refusal` 429 when the queue is full or the rate is used up."""
+        """Wait for a free slot; raises `Refusal` 429 when the queue is full or the rate is used up."""
         now = time.monotonic()
         while self._seen and self._seen[0] <= now - WINDOW:
             self._seen.popleft()
@@ -42,15 +42,15 @@ class Gate:
             raise _too_many("Too many requests are waiting already.", profile, 5)
         self._seen.append(now)
         if self.inside >= profile.bc_concurrent:
-            place = asyncio.get_running_loop().create_future()
-            self.waiting.append(place)
+            slot = asyncio.get_running_loop().create_future()
+            self.waiting.append(slot)
             try:
-                await place  # the one who leaves hands over the place: `inside` stays as it is
+                await slot  # the request that leaves hands over its slot: `inside` stays as it is
             except asyncio.CancelledError:
-                if place.done() and not place.cancelled():
+                if slot.done() and not slot.cancelled():
                     self._leave()
-                elif place in self.waiting:
-                    self.waiting.remove(place)
+                elif slot in self.waiting:
+                    self.waiting.remove(slot)
                 raise
         else:
             self.inside += 1
@@ -62,9 +62,9 @@ class Gate:
 
     def _leave(self) -> None:
         while self.waiting:
-            place = self.waiting.popleft()
-            if not place.done():
-                place.set_result(None)
+            slot = self.waiting.popleft()
+            if not slot.done():
+                slot.set_result(None)
                 return
         self.inside -= 1
 

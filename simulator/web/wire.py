@@ -1,4 +1,4 @@
-"""Requests and answers as the rest of the simulator sees them: plain values, no ASGI."""
+"""Defines requests and answers as plain values, independent of ASGI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSON = "application/json; charset=utf-8"
 
 @dataclass(frozen=True)
 class Request:
-    """One request: `path` is decoded, `query` is as it was sent, header names are lower case."""
+    """One request: `path` is decoded, `query` is as sent, header names are lower case."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Request:
 
     @property
     def address(self) -> str:
-        """Origin and path as a link has them."""
+        """Origin and path, encoded as in a link."""
         return self.origin + quote(self.path, safe="/()$,='")
 
     @property
@@ -47,17 +47,17 @@ class Request:
 
     @cached_property
     def options(self) -> list[tuple[str, str]]:
-        """The decoded query options in the order in which they came."""
+        """The decoded query options in the order of the query."""
         pairs = []
-        for piece in self.query.split("&"):
-            if piece:
-                name, _, value = piece.partition("=")
+        for part in self.query.split("&"):
+            if part:
+                name, _, value = part.partition("=")
                 pairs.append((unquote(name), unquote_plus(value)))
         return pairs
 
     @cached_property
     def line(self) -> str:
-        """Decoded path and query: what a fault's `match` is looked for in."""
+        """Decoded path and query, which a fault's `match` is searched in."""
         return self.path + ("?" + unquote_plus(self.query) if self.query else "")
 
     def json(self) -> Any:
@@ -66,7 +66,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `value` is set instead of `body` while rows may still be changed by a fault."""
+    """One answer: status, headers and body."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -88,7 +88,7 @@ def json_answer(
 
 
 def html_answer(title: str, text: str, status: int) -> Answer:
-    """A page for people, where a program expected JSON."""
+    """An HTML page, where a program expects JSON."""
     head, body = f"<head><title>{title}</title></head>", f"<body><h2>{title}</h2><p>{text}</p></body>"
     page = f"<!DOCTYPE html><html>{head}{body}</html>"
     return Answer(status, (("content-type", "text/html; charset=utf-8"),), page.encode())
@@ -96,7 +96,7 @@ def html_answer(title: str, text: str, status: int) -> Answer:
 
 @dataclass(eq=False)  # not frozen: a context manager must be able to set its traceback
 class Refusal(Exception):
-    """A request that is answered with an error: `code` and `message` find their place in each product's body."""
+    """An error answer to a request; each product puts `code` and `message` into its own body."""
 
     status: int
     message: str

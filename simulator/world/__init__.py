@@ -1,1 +1,1 @@
-"""What happens in the simulated group: stories, scenarios, instants."""
+"""Describes the simulated group: scenarios, their changes over time, instants."""

@@ -1,4 +1,4 @@
-"""What nobody knows yet about the real products, as switches, so that a reader cannot lean on one answer.
+"""Switches for unverified behaviour of the real products, so that a reader cannot rely on one variant.
 
 Each switch varies one UNVERIFIED fact of 03-erp-contracts (section 11 items 1, 3, 4, 8, 10 and others).
 """
@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args, get_type_hints
 
 @dataclass(frozen=True)
 class Profile:
-    """One set of answers; the first word of each switch is its default."""
+    """One choice for every switch; the first value of each is its default."""
 
     # Finance & Operations
-    period_set: Literal["V2", "V1", "both"] = "V2"  # which name the set of period states has
+    period_set: Literal["V2", "V1", "both"] = "V2"  # the name of the set of period states
     period_dates: Literal["noon", "midnight"] = "noon"  # FiscalPeriods.StartDate and EndDate
     entity_id_case: Literal["lower", "upper"] = "lower"  # LegalEntityId in LedgerFiscalPeriods*
     period_scope: Literal["shared", "company"] = (
@@ -43,10 +43,10 @@ class Profile:
     bc_queue: int = 95
     bc_rate: int = 6_000  # requests per 5 minutes and principal; 0: no limit
 
-    def changed(self, wishes: Mapping[str, Any]) -> Profile:
-        """The profile with some switches set; raises ValueError in words for a switch or a value it does not know."""
+    def changed(self, switches: Mapping[str, Any]) -> Profile:
+        """The profile with some switches set; raises ValueError with a sentence for an unknown switch or value."""
         hints = get_type_hints(Profile)
-        for name, value in wishes.items():
+        for name, value in switches.items():
             if name not in hints:
                 raise ValueError(f"There is no switch '{name}'; there are: {', '.join(hints)}.")
             if hints[name] is int:
@@ -54,7 +54,7 @@ class Profile:
                     raise ValueError(f"'{name}' takes a whole number, not {value!r}.")
             elif value not in get_args(hints[name]):
                 raise ValueError(f"'{name}' is one of {', '.join(get_args(hints[name]))}, not {value!r}.")
-        return replace(self, **dict(wishes))
+        return replace(self, **dict(switches))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,6 +1,6 @@
-"""Reading scenarios: files under `scenarios/` (YAML or JSON), and the generated fleets for measurements.
+"""Reads scenarios from files under `scenarios/` (YAML or JSON), and generates fleets for benchmarks.
 
-What a file may say is shown by `scenarios/worked_example.yaml`; every key is explained in `simulator/README.md`.
+`scenarios/worked_example.yaml` is an example of a file; `simulator/README.md` explains every key.
 """
 
 from __future__ import annotations
@@ -34,48 +34,48 @@ LANGUAGES = {"GBR": "en-GB", "USA": "en-US", "NLD": "nl", "DEU": "de", "FRA": "f
 
 
 class BadScenario(Exception):
-    """A scenario that cannot be played; the text is one sentence for the person who wrote it."""
+    """A scenario that cannot be played; the text is one sentence for its author."""
 
 
 def load(name: str, start: datetime) -> Story:
-    """The story of a built-in name, of `fleet:N` or `fleet-bc:N`, or of a file; raises `BadScenario`."""
+    """Load the story of a built-in name, of `fleet:N` or `fleet-bc:N`, or of a file; raises `BadScenario`."""
     kind, _, count = name.partition(":")
     if kind in {"fleet", "fleet-bc"} and count.isdecimal() and int(count):
         return build(fleet(int(count)) if kind == "fleet" else fleet_bc(int(count)), start)
     built_in = FOLDER / f"{name}.yaml"
     path = built_in if built_in.is_file() else Path(name)
     if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.yaml")))
+        names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise BadScenario(
-            f"There is no scenario '{name}': neither a file nor one of {known}, fleet:N, fleet-bc:N."
+            f"There is no scenario '{name}': neither a file nor one of {names}, fleet:N, fleet-bc:N."
         )
     text = path.read_text(encoding="utf-8")
     try:
-        told = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as mistake:
-        raise BadScenario(f"{path.name} is not readable: {' '.join(str(mistake).split())}") from mistake
-    if not isinstance(told, dict):
+        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise BadScenario(f"{path.name} is not readable: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
         raise BadScenario(f"{path.name} holds no scenario: a mapping is expected at its top.")
-    return build({"name": path.stem, **told}, start)
+    return build({"name": path.stem, **data}, start)
 
 
-def build(told: Mapping[str, Any], start: datetime) -> Story:
-    """A story from a scenario as data; raises `BadScenario`."""
+def build(data: Mapping[str, Any], start: datetime) -> Story:
+    """Build a story from the data of a scenario; raises `BadScenario`."""
     try:
-        return _build(told, start)
-    except (KeyError, ValueError, TypeError, AttributeError) as mistake:
-        words = f"the key {mistake} is missing" if isinstance(mistake, KeyError) else str(mistake)
-        raise BadScenario(f"Scenario '{told.get('name', '?')}': {words}.") from mistake
+        return _build(data, start)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        message = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise BadScenario(f"Scenario '{data.get('name', '?')}': {message}.") from error
 
 
-def _build(told: Mapping[str, Any], start: datetime) -> Story:
-    finops, central = told.get("finops") or {}, told.get("bizcentral") or {}
+def _build(data: Mapping[str, Any], start: datetime) -> Story:
+    finops, central = data.get("finops") or {}, data.get("bizcentral") or {}
     calendars = {name: calendar(name, spec, start) for name, spec in (finops.get("calendars") or {}).items()}
-    companies = tuple(_finops_company(one, calendars) for one in finops.get("companies") or ())
-    bc = tuple(_bc_company(one, start) for one in central.get("companies") or ())
+    companies = tuple(_finops_company(company, calendars) for company in finops.get("companies") or ())
+    bc = tuple(_bc_company(company, start) for company in central.get("companies") or ())
     base = finops.get("base") or {}
     story = Story(
-        name=str(told["name"]),
+        name=str(data["name"]),
         finops=companies,
         calendars=calendars,
         default_company=str(
@@ -85,21 +85,21 @@ def _build(told: Mapping[str, Any], start: datetime) -> Story:
         bc=bc,
         bc_environments=tuple(central.get("environments") or ("production",)),
         windows={
-            one["code"]: (_day(one.get("from")), _day(one.get("to")))
-            for one in central.get("companies") or ()
+            company["code"]: (_day(company.get("from")), _day(company.get("to")))
+            for company in central.get("companies") or ()
         },
         loops=(),
         changes=[],
         journals=tuple(finops.get("journals") or ()),
-        profile=dict(told.get("profile") or {}),
+        profile=dict(data.get("profile") or {}),
     )
     changes: list[Change] = []
-    for one in finops.get("companies") or ():
-        changes += _habit_of_ledger(story, one, start)
-    for one in central.get("companies") or ():
-        changes += _habit_of_window(story, one, start)
+    for company in finops.get("companies") or ():
+        changes += _habit_of_ledger(story, company, start)
+    for company in central.get("companies") or ():
+        changes += _habit_of_window(story, company, start)
     loops = []
-    for event in told.get("events") or ():
+    for event in data.get("events") or ():
         if "loop" in event:
             loops.append(_loop(story, event, start))
         else:
@@ -116,40 +116,40 @@ def _day(value: Any) -> date | None:
     return value if value is None or isinstance(value, date) else date.fromisoformat(value)
 
 
-def _finops_company(one: Mapping[str, Any], calendars: Mapping[str, Any]) -> Company:
-    calendar_name = str(one.get("calendar") or next(iter(calendars), ""))
+def _finops_company(spec: Mapping[str, Any], calendars: Mapping[str, Any]) -> Company:
+    calendar_name = str(spec.get("calendar") or next(iter(calendars), ""))
     if calendar_name not in calendars:
-        raise ValueError(f"{one['code']} names a calendar '{calendar_name}' that is not described")
-    country = str(one.get("country", "NLD"))
+        raise ValueError(f"{spec['code']} names a calendar '{calendar_name}' that is not described")
+    country = str(spec.get("country", "NLD"))
     return Company(
-        code=str(one["code"]).upper(),
-        name=str(one["name"]),
-        currency=str(one.get("currency", "EUR")),
+        code=str(spec["code"]).upper(),
+        name=str(spec["name"]),
+        currency=str(spec.get("currency", "EUR")),
         country=country,
         language=LANGUAGES.get(country, "en-US"),
-        zone=str(one.get("zone", "UTC")),
+        zone=str(spec.get("zone", "UTC")),
         calendar=calendar_name,
-        status_rows=bool(one.get("status_rows", True)),
+        status_rows=bool(spec.get("status_rows", True)),
     )
 
 
-def _bc_company(one: Mapping[str, Any], start: datetime) -> Company:
-    first = int(one.get("year_starts", 1))
+def _bc_company(spec: Mapping[str, Any], start: datetime) -> Company:
+    first = int(spec.get("year_starts", 1))
     months: tuple[Month, ...] = ()
-    if one.get("periods") != "none":
-        years = one.get("periods") or {}
+    if spec.get("periods") != "none":
+        years = spec.get("periods") or {}
         begin = int(years.get("from", start.year - int(years.get("years_back", 2))))
         end = int(years.get("to", start.year + int(years.get("years_ahead", 1))))
-        # The last row is the lone first month of the next fiscal year, as Create Year leaves it.
+        # The last row is the single first month of the next fiscal year, as Create Year makes it.
         count = (end - begin + 1) * 12 + 1
         months = tuple(shifted((begin, first), number) for number in range(count))
     return Company(
-        code=str(one["code"]),
-        name=str(one["name"]),
-        id=str(one.get("id") or uuid.uuid5(uuid.NAMESPACE_DNS, f"{one['code']}.simulator")),
-        currency=str(one.get("currency", "EUR")),
-        zone=str(one.get("zone", "UTC")),
-        access=str(one.get("access", "granted")),
+        code=str(spec["code"]),
+        name=str(spec["name"]),
+        id=str(spec.get("id") or uuid.uuid5(uuid.NAMESPACE_DNS, f"{spec['code']}.simulator")),
+        currency=str(spec.get("currency", "EUR")),
+        zone=str(spec.get("zone", "UTC")),
+        access=str(spec.get("access", "granted")),
         months=months,
         year_starts=first,
     )
@@ -190,7 +190,7 @@ def _operating(name: str, year: str, first: date, last: date, number: int) -> Pe
 
 
 def _months(year: int, first_month: int) -> list[tuple[date, date]]:
-    # A year is called after the one it ends in.
+    # A fiscal year is named after the calendar year it ends in.
     begin = (year, 1) if first_month == 1 else (year - 1, first_month)
     return [(first_day(shifted(begin, number)), last_day(shifted(begin, number))) for number in range(12)]
 
@@ -220,8 +220,8 @@ def _company(story: Story, event: Mapping[str, Any]) -> Company:
 
 def _change(story: Story, event: Mapping[str, Any], start: datetime) -> Change:
     company = _company(story, event)
-    named = event.get("period")
-    month = None if named is None or "/" in str(named) else month_of(str(named), start)
+    period = event.get("period")
+    month = None if period is None or "/" in str(period) else month_of(str(period), start)
     at = event.get("at", "start")
     moment = at.astimezone(UTC) if isinstance(at, datetime) else when(str(at), start=start, month=month)
     return change_of(story, company, event, moment, start, month)
@@ -238,29 +238,29 @@ def _bound(value: Any, start: datetime, *, last: bool = False) -> date | None:
 def change_of(
     story: Story,
     company: Company,
-    wish: Mapping[str, Any],
+    spec: Mapping[str, Any],
     at: datetime,
     start: datetime,
     month: Month | None,
 ) -> Change:
-    """One change in a scenario's or the control API's words; raises ValueError in words."""
+    """One change from the keys of a scenario or of the control API; raises ValueError with a sentence."""
     if company.id:
-        known = {"allow_posting_from", "allow_posting_to", "year_closed"}
-        if not known & set(wish):
-            raise ValueError(f"a change of {company.name} sets {' or '.join(sorted(known))}")
-        if "year_closed" in wish:
-            return Change(at, company.code, year_closed=int(wish["year_closed"]))
+        settings = {"allow_posting_from", "allow_posting_to", "year_closed"}
+        if not settings & set(spec):
+            raise ValueError(f"a change of {company.name} sets {' or '.join(sorted(settings))}")
+        if "year_closed" in spec:
+            return Change(at, company.code, year_closed=int(spec["year_closed"]))
         # A bound that is not named is blank: the pair is one fact.
         window = (
-            _bound(wish.get("allow_posting_from"), start),
-            _bound(wish.get("allow_posting_to"), start, last=True),
+            _bound(spec.get("allow_posting_from"), start),
+            _bound(spec.get("allow_posting_to"), start, last=True),
         )
         return Change(at, company.code, window=window)
-    period = story.period(company, str(wish.get("period", "")), month)
+    period = story.period(company, str(spec.get("period", "")), month)
     if period is None:
-        raise ValueError(f"{company.code} has no period '{wish.get('period')}'")
-    access = wish.get("access")
-    if "status" not in wish and access is None:
+        raise ValueError(f"{company.code} has no period '{spec.get('period')}'")
+    access = spec.get("access")
+    if "status" not in spec and access is None:
         raise ValueError(f"a change of {company.code} sets `status` or `access`")
     levels = None
     if access is not None:
@@ -268,7 +268,7 @@ def change_of(
             name: (level, "") if not isinstance(level, list) else tuple(level)
             for name, level in access.items()
         }
-    status = wish.get("status")
+    status = spec.get("status")
     return Change(at, company.code, period.key, None if status is None else str(status), levels)
 
 
@@ -281,14 +281,14 @@ def _loop(story: Story, event: Mapping[str, Any], start: datetime) -> Loop:
     return Loop(begin, every, steps)
 
 
-def _chance(*words: object) -> float:
-    """The same number between 0 and 1 for the same words, on every machine and on every day."""
-    digest = hashlib.sha256("|".join(map(str, words)).encode()).digest()
+def _chance(*parts: object) -> float:
+    """A number between 0 and 1 that is always the same for the same parts."""
+    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def _habitual(code: str, zone: str, habit: Mapping[str, Any], month: Month) -> datetime:
-    """When a company with this habit closes this month: usually on its workday, sometimes some days late."""
+    """The instant at which a company with this habit closes a month: on its workday, sometimes days late."""
     workday = int(habit["workday"]) - int(_chance(code, month, "early") * (int(habit.get("spread", 1)) + 1))
     if _chance(code, month, "slip") < float(habit.get("slips", 0.1)):
         workday = (
@@ -299,9 +299,9 @@ def _habitual(code: str, zone: str, habit: Mapping[str, Any], month: Month) -> d
     return local(day, time(14 + minute // 60, minute % 60), zone)
 
 
-def _habit_of_ledger(story: Story, one: Mapping[str, Any], start: datetime) -> list[Change]:
-    company, changes = story.by_code[str(one["code"]).upper()], []
-    habit = one.get("habit")
+def _habit_of_ledger(story: Story, spec: Mapping[str, Any], start: datetime) -> list[Change]:
+    company, changes = story.by_code[str(spec["code"]).upper()], []
+    habit = spec.get("habit")
     if not habit:
         return []
     latest = month_of("latest", start)
@@ -309,7 +309,7 @@ def _habit_of_ledger(story: Story, one: Mapping[str, Any], start: datetime) -> l
         month = (period.last.year, period.last.month)
         at = _habitual(company.code, company.zone, habit, month)
         if month == latest:
-            changes += _latest_month(story, company, period, one.get("now", "Closed"), at, start)
+            changes += _latest_month(story, company, period, spec.get("now", "Closed"), at, start)
         elif period.last >= story.closed_before:
             if habit.get("via_hold"):
                 changes.append(Change(at - timedelta(hours=20), company.code, period.key, "OnHold"))
@@ -320,7 +320,7 @@ def _habit_of_ledger(story: Story, one: Mapping[str, Any], start: datetime) -> l
 def _latest_month(
     story: Story, company: Company, period: Period, now: str, at: datetime, start: datetime
 ) -> list[Change]:
-    """The month that is being closed at start-up: on whatever date that is, the company stands where `now` says."""
+    """The change of the month that is being closed at start-up; on any start date it leads to the state `now`."""
     if now == "Open":
         return []
     end = local(period.last + timedelta(days=1), time(), company.zone)
@@ -328,16 +328,16 @@ def _latest_month(
     return [Change(min(at, by_now), company.code, period.key, now)]
 
 
-def _habit_of_window(story: Story, one: Mapping[str, Any], start: datetime) -> list[Change]:
-    company, changes = story.by_code[str(one["code"])], []
-    habit = one.get("habit")
+def _habit_of_window(story: Story, spec: Mapping[str, Any], start: datetime) -> list[Change]:
+    company, changes = story.by_code[str(spec["code"])], []
+    habit = spec.get("habit")
     if not habit:
         return []
     latest = month_of("latest", start)
     for month in company.months:
         at = _habitual(company.code, company.zone, habit, month)
         if month == latest:
-            if one.get("now", "Closed") == "Open":
+            if spec.get("now", "Closed") == "Open":
                 continue
             end = local(last_day(month) + timedelta(days=1), time(), company.zone)
             at = min(at, end + (start - end) * (0.35 + 0.6 * _chance(company.code, "share")))

@@ -1,4 +1,4 @@
-"""A scenario while it plays: who there is, what happens when, and the state of everything at one instant.
+"""A loaded scenario: its companies, its changes over time, and the state of everything at one instant.
 
 The state is never stored. It is the base plus every change up to the clock, so setting the clock back replays.
 """
@@ -56,13 +56,13 @@ class Company:
     months: tuple[Month, ...] = ()  # the starts of Business Central's accounting periods
     year_starts: int = 1
 
-    def is_called(self, word: str) -> bool:
-        return word.casefold() in {self.code.casefold(), self.name.casefold(), self.id.casefold()} - {""}
+    def is_called(self, name: str) -> bool:
+        return name.casefold() in {self.code.casefold(), self.name.casefold(), self.id.casefold()} - {""}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that happens at an instant; what is None stays as it was."""
+    """One change at an instant; an attribute that is None leaves its value unchanged."""
 
     at: datetime
     company: str
@@ -75,14 +75,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Steps that come again and again from `start` on; a step is a change and how long after the round's begin."""
+    """Steps that repeat from `start` on; a step is a change and its delay after the start of each round."""
 
     start: datetime
     every: timedelta
     steps: tuple[tuple[timedelta, Change], ...]
 
     def occurrences(self, now: datetime) -> Iterable[tuple[int, Change]]:
-        """The latest time each step has happened: earlier ones are overwritten by it."""
+        """The latest occurrence of each step, which overwrites the earlier ones."""
         for after, change in self.steps:
             rounds = (now - self.start - after) // self.every
             if rounds >= 0:
@@ -91,7 +91,7 @@ class Loop:
 
 @dataclass(slots=True)
 class PeriodState:
-    """What a ledger says of one period; `changes` counts how often it was touched (the row's version)."""
+    """The state of one period in one ledger; `changes` counts its changes (the row's version)."""
 
     status: str
     access: dict[str, tuple[str | None, str]] = field(default_factory=dict)
@@ -145,9 +145,9 @@ class Story:
     def periods_by_key(self) -> Mapping[str, Mapping[PeriodKey, Period]]:
         return {name: {period.key: period for period in periods} for name, periods in self.calendars.items()}
 
-    def company(self, word: str) -> Company | None:
+    def company(self, name: str) -> Company | None:
         """The company with that code, name or id, compared without case."""
-        return next((company for company in self.by_code.values() if company.is_called(word)), None)
+        return next((company for company in self.by_code.values() if company.is_called(name)), None)
 
     def period(self, company: Company, text: str, month: Month | None) -> Period | None:
         """The operating period of a month (the one that ends nearest to it), or `2026/Period 13` by its name."""
@@ -164,8 +164,8 @@ class Story:
         return "Closed" if period.last < self.closed_before else "Open"
 
     def add(self, change: Change) -> None:
-        """Let something happen that the scenario did not foresee."""
-        insort(self.changes, change, key=lambda known: known.at)
+        """Add a change that is not in the scenario."""
+        insort(self.changes, change, key=lambda planned: planned.at)
         self.manual.append(change)
         self.revisions[0] += 1
 
@@ -176,18 +176,18 @@ class Story:
         self.revisions[0] += 1
 
     def version(self, now: datetime) -> Hashable:
-        """Changes exactly when the state does: cheap enough to ask on every request."""
+        """A value that changes exactly when the state does; cheap enough for every request."""
         rounds = tuple(count for loop in self.loops for count, _ in loop.occurrences(now))
         return bisect_right(self.changes, now, key=lambda change: change.at), rounds, self.revisions[0]
 
     def at(self, now: datetime) -> World:
         """The world at one instant."""
         happened = self.changes[: bisect_right(self.changes, now, key=lambda change: change.at)]
-        again = [change for loop in self.loops for _, change in loop.occurrences(now)]
+        repeated = [change for loop in self.loops for _, change in loop.occurrences(now)]
         states: dict[tuple[str, PeriodKey], PeriodState] = {}
         long_ago = self.long_ago
         windows = {code: PostingWindow(*bounds, changed_at=long_ago) for code, bounds in self.windows.items()}
-        for change in sorted([*happened, *again], key=lambda change: change.at):
+        for change in sorted([*happened, *repeated], key=lambda change: change.at):
             if change.period is not None:
                 self._touch(states, change)
             elif change.company in windows:
@@ -202,13 +202,11 @@ class Story:
 
     def _touch(self, states: dict[tuple[str, PeriodKey], PeriodState], change: Change) -> None:
         assert change.period is not None
-        place = (change.company, change.period)
-        state = states.get(place)
+        key = (change.company, change.period)
+        state = states.get(key)
         if state is None:
             calendar = self.by_code[change.company].calendar
-            state = states[place] = PeriodState(
-                self.base_status(self.periods_by_key[calendar][change.period])
-            )
+            state = states[key] = PeriodState(self.base_status(self.periods_by_key[calendar][change.period]))
         if change.status is not None:
             state.status = change.status
         if change.access is not None:
@@ -217,7 +215,7 @@ class Story:
 
     @cached_property
     def long_ago(self) -> datetime:
-        """When the base was made: before everything that a scenario tells."""
+        """The instant of the base: before every change of a scenario."""
         starts = [period.first for periods in self.calendars.values() for period in periods[:1]]
         starts += [first_day(company.months[0]) for company in self.bc if company.months]
         return datetime.combine(min(starts, default=date(2024, 1, 1)), time(9), UTC)

@@ -1,4 +1,4 @@
-"""The clock of a scenario, and the ways in which a scenario may name an instant or a month."""
+"""Holds a scenario's clock, and parses its instants and months."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 
 class Clock:
-    """The instant the ERPs believe it is: a frozen one, or the machine's own clock (in UTC)."""
+    """The ERPs' clock: a frozen instant, or the machine's own clock (in UTC)."""
 
     def __init__(self, frozen: datetime | None = None) -> None:
         self.frozen = frozen
-        # What `start` and `latest` in a scenario mean, for as long as the process lives.
+        # `start` and `latest` in a scenario refer to this instant as long as the process lives.
         self.start = self.now()
 
     def now(self) -> datetime:
@@ -21,7 +21,7 @@ class Clock:
 
 
 def instant(text: str) -> datetime:
-    """An ISO instant as aware UTC; raises ValueError without an offset, because a guess would be wrong somewhere."""
+    """Parse an ISO instant to aware UTC; raises ValueError without an offset, which must not be guessed."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"'{text}' has no offset; write it like 2026-06-12T12:00:00Z")
@@ -35,8 +35,8 @@ def iso(moment: datetime) -> str:
 Month = tuple[int, int]
 
 
-def shifted(month: Month, by: int) -> Month:
-    count = month[0] * 12 + month[1] - 1 + by
+def shifted(month: Month, months: int) -> Month:
+    count = month[0] * 12 + month[1] - 1 + months
     return count // 12, count % 12 + 1
 
 
@@ -50,18 +50,18 @@ def last_day(month: Month) -> date:
 
 def month_of(text: str, start: datetime) -> Month:
     """`2026-05`, or `latest`: the latest month that had ended at start-up, or `latest - 2`."""
-    found = re.fullmatch(r"latest(?:\s*([+-])\s*(\d+))?", text.strip())
-    if found:
-        by = int(found[2] or 0) * (-1 if found[1] == "-" else 1)
+    match = re.fullmatch(r"latest(?:\s*([+-])\s*(\d+))?", text.strip())
+    if match:
+        by = int(match[2] or 0) * (-1 if match[1] == "-" else 1)
         return shifted((start.year, start.month), by - 1)
-    found = re.fullmatch(r"(\d{4})-(\d\d)", text.strip())
-    if not found or not 1 <= int(found[2]) <= 12:
+    match = re.fullmatch(r"(\d{4})-(\d\d)", text.strip())
+    if not match or not 1 <= int(match[2]) <= 12:
         raise ValueError(f"'{text}' is not a month; write it like 2026-05, or `latest`")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def plus_workdays(day: date, count: int) -> date:
-    """The count-th weekday after a day (Monday to Friday, holidays unheeded)."""
+    """The count-th weekday after a day (Monday to Friday, holidays ignored)."""
     while count > 0:
         day += timedelta(days=1)
         count -= day.weekday() < 5
@@ -81,28 +81,28 @@ WALL = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)\s+(\S+)")
 
 def span(text: str) -> timedelta:
     """`40s`, `5m`, `2h` or `3d`."""
-    found = SPAN.fullmatch(str(text).strip())
-    if not found:
+    match = SPAN.fullmatch(str(text).strip())
+    if not match:
         raise ValueError(f"'{text}' is not a span of time; write it like 40s or 5m")
-    return timedelta(seconds=float(found[1]) * UNITS[found[2]])
+    return timedelta(seconds=float(match[1]) * UNITS[match[2]])
 
 
 def when(text: str, *, start: datetime, month: Month | None) -> datetime:
-    """The instant an event of a scenario happens at.
+    """The instant of a scenario's event.
 
     `2026-06-05T16:00:00Z`, `2026-06-05 17:00 Europe/London`, `start + 40s`, or against the end of the event's
-    month `month_end + 5d 17:00 Europe/London` (`w` instead of `d`: weekdays). Raises ValueError in words.
+    month `month_end + 5d 17:00 Europe/London` (`w` instead of `d`: weekdays). Raises ValueError with a sentence.
     """
     text = text.strip()
-    if found := SINCE_START.fullmatch(text):
-        offset = span(found[2]) if found[2] else timedelta()
-        return start - offset if found[1] == "-" else start + offset
-    if found := MONTH_END.fullmatch(text):
+    if match := SINCE_START.fullmatch(text):
+        offset = span(match[2]) if match[2] else timedelta()
+        return start - offset if match[1] == "-" else start + offset
+    if match := MONTH_END.fullmatch(text):
         if month is None:
             raise ValueError(f"'{text}' needs an event with a `period`")
-        count, end = int(found[1]), last_day(month)
-        day = plus_workdays(end, count) if found[2] == "w" else end + timedelta(days=count)
-        return local(day, time.fromisoformat(found[3]), found[4])
-    if found := WALL.fullmatch(text):
-        return local(date.fromisoformat(found[1]), time.fromisoformat(found[2]), found[3])
+        count, end = int(match[1]), last_day(month)
+        day = plus_workdays(end, count) if match[2] == "w" else end + timedelta(days=count)
+        return local(day, time.fromisoformat(match[3]), match[4])
+    if match := WALL.fullmatch(text):
+        return local(date.fromisoformat(match[1]), time.fromisoformat(match[2]), match[3])
     return instant(text)
