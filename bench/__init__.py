@@ -1,1 +1,1 @@
-"""Measurements P4, P5, P6, P8 and P9 of 06-performance: our path beside its baselines and limits, on this machine."""
+"""Benchmarks P1 to P9 of 06-performance: Closeboard beside its baselines and limits, on this machine."""

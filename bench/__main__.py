@@ -20,7 +20,7 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
-    # Only once Django is set up can these be imported.
+    # These can be imported only after django.setup().
     from bench import (  # noqa: PLC0415
         p1_board,
         p2_unchanged,
@@ -47,7 +47,7 @@ def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
 
 
 def main() -> int:
-    """Measure what was asked for; returns the exit code."""
+    """Run the chosen benchmarks; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", default="", metavar="P5", help="some of P1 to P9, with commas")
     parser.add_argument(
@@ -88,7 +88,7 @@ def _machine() -> str:
 
 
 def _write(tables: list[Table], size: str) -> None:
-    """Replace the measured works in results.json; those not measured this time stay with their own date."""
+    """Replace the measured works in results.json; all others keep their own date."""
     try:
         kept = json.loads(RESULTS.read_text())["tables"]
     except (OSError, ValueError, KeyError):

@@ -1,7 +1,7 @@
-"""The least that a stream can cost: one process that writes the same bytes to every open socket when it is nudged.
+"""The minimal cost of a stream: one process that writes the same bytes to every open socket on each nudge.
 
-`python -m bench.bare_stream PORT BYTES`: no HTTP is understood, nobody is judged, nothing is looked up or rendered.
-The nudge comes as Closeboard's does, over Redis.
+`python -m bench.bare_stream PORT BYTES`: it parses no HTTP, checks no access, looks nothing up and renders nothing.
+The nudge comes over Redis, as Closeboard's does.
 """
 
 from __future__ import annotations

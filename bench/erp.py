@@ -1,4 +1,4 @@
-"""An ERP for measurements: says of every seeded entity how the month stands, and is recorded as a worker does it."""
+"""An ERP for benchmarks: gives each seeded entity's state of the month, recorded as a worker does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STATUS = {"open": "Open", "on_hold": "OnHold", "closed": "Closed"}
 
 
 class Erp:
-    """The seeded entities, each with the state of the month being closed; the states are first those of the seed."""
+    """The seeded entities, each with the state of the month being closed; at first the states of the seed."""
 
     def __init__(self) -> None:
         self.connection = Connection.objects.get()
@@ -36,11 +36,11 @@ class Erp:
         self.companies = tuple(ListedCompany(erp_id, erp_id) for erp_id in self.states)
 
     def turn(self, erp_id: str) -> None:
-        """What was on hold is open from now on, and everything else on hold."""
+        """Swap the states: On hold becomes Open from now on, and every other state On hold."""
         self.states[erp_id] = "open" if self.states[erp_id] == "on_hold" else "on_hold"
 
     def read(self, committed: Callable[[], object] = lambda: None) -> datetime:
-        """Record one good reading of the month as of now; `committed` is called when it is in, before any nudge."""
+        """Record one good reading of the month as of now; `committed` is called on commit, before any nudge."""
         now = timezone.now()
         attempt = begin_attempt(self.connection.pk, now, lease=timedelta(minutes=3))
         assert attempt is not None
@@ -59,6 +59,6 @@ class Erp:
         )
         harvest = ReadResult(readings, (), self.companies, pages=1, rows=len(readings))
         with transaction.atomic():
-            transaction.on_commit(committed)  # before the nudge that the recording asks for
+            transaction.on_commit(committed)  # before the nudge that the recording triggers
             record_readings(attempt, harvest, SPAN, AttemptResult(Outcome.OK, now, rows=len(readings)))
         return now

@@ -1,4 +1,4 @@
-"""A big group for measurements: entities, periods, history, deadlines, written by a handful of SQL statements."""
+"""A big group for benchmarks: entities, periods, history and deadlines, written by a few SQL statements."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _places(entities: int) -> None:
 
 
 def _reads(months: int) -> None:
-    """Attempts: a look on each month's 1st, 9th, 21st and 25th, and the last day's every five minutes."""
+    """Attempts: a look on each month's 1st, 9th, 21st and 25th, and on the last day every five minutes."""
     execute(
         """
         INSERT INTO periods_syncattempt (connection_id, started_at, finished_at, lease_until, outcome, pages, rows,
@@ -206,5 +206,5 @@ def _first(months: int) -> date:
 
 
 def some_facts() -> list[int]:
-    """The ids of the native facts that were seeded."""
+    """The ids of the seeded native facts."""
     return list(NativeFacts.objects.order_by("pk").values_list("pk", flat=True)[:3])

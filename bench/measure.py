@@ -1,4 +1,4 @@
-"""Measuring in alternation: every contender once, then all again, so that a busy minute falls on all of them."""
+"""Measures in alternation: every contender once, then all again, so that a busy minute affects all of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Role = Literal["ours", "baseline", "limit", "beside"]
 WARM_UPS = 2
 ROUNDS = 7
 SLOW_ROUNDS = 3
-SLOW = 5.0  # seconds; what takes longer is measured SLOW_ROUNDS times after one warm-up
+SLOW = 5.0  # seconds; slower contenders are measured SLOW_ROUNDS times after one warm-up
 
 
 def _nothing() -> None:
@@ -38,7 +38,7 @@ class Contender:
 
 @dataclass
 class Figure:
-    """What was measured, in seconds (or in the unit that the table names)."""
+    """A measured value, in seconds (or in the table's unit)."""
 
     name: str
     role: Role
@@ -56,7 +56,7 @@ class Figure:
 
 @dataclass
 class Goal:
-    """One promise of 06-performance, by the medians; `by_least` is by the minimums, which load disturbs less."""
+    """One goal of 06-performance, by the medians; `by_least` is by the minimums, which load disturbs less."""
 
     words: str
     value: float
@@ -70,7 +70,7 @@ class Goal:
         return self.value <= self.bound if self.at_most else self.value >= self.bound
 
     def told(self) -> str:
-        """One sentence: the value, and whether and by how much the goal is met."""
+        """One sentence: the value, whether the goal is met, and by how much."""
         least = f", {self.by_least:.2f} by the minimums" if self.by_least is not None else ""
         above, below = (self.value, self.bound) if self.at_most else (self.bound, self.value)
         verdict = "met" if self.met else f"NOT MET by a factor of {above / below:.2f}" if below else "NOT MET"
@@ -90,11 +90,11 @@ class Table:
     unit: str = "s"
 
     def of(self, name: str) -> Figure:
-        """The figure of that name; raises StopIteration when nobody measured it."""
+        """The figure of that name; raises StopIteration if it was not measured."""
         return next(figure for figure in self.figures if figure.name == name)
 
     def goal(self, words: str, over: str, under: str, bound: float, *, at_most: bool = True) -> None:
-        """Promise that the figure `over` is at most (or at least) `bound` times the figure `under`."""
+        """Add the goal that the figure `over` is at most (or at least) `bound` times the figure `under`."""
         above, below = self.of(over), self.of(under)
         ratio = above.median / below.median
         self.goals.append(Goal(words, ratio, bound, at_most, above.least / below.least))

@@ -1,4 +1,4 @@
-"""P1: the whole board of one month, every row on the page, for somebody who is signed in."""
+"""P1: the whole board of one month, every row on the page, for a signed-in person."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _table(entities: int, person: Person, browser: Browser) -> Table:
 
 
 def _statements(person: Person, board: str, sync: Callable[[], None]) -> str:
-    """SQL statements of a page in this process, with and without anything kept: what the server runs as well."""
+    """SQL statements of a page in this process, with and without caches: the server runs the same."""
     client = Client(SERVER_NAME=HOST)
     client.force_login(person)
     counts = []

@@ -1,4 +1,4 @@
-"""P2: the board when nothing is new, for a browser that has it already and for one that asks for it again."""
+"""P2: the board without changes, for a browser that has it already and for one that requests it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.scratch_databases import database
 from bench.web import HOST, Browser, read_just_now, serving, session_of, somebody
 from entities.models import Person
 
-ASKS = 20  # answers in one round: a single one is over before the machine has looked up
+ASKS = 20  # answers in one round: a single one is too short to measure
 BOARD = f"/?month={large_group.NEWEST:%Y-%m}"
 SAME = "304 to a browser that has the page"
 SEEN = "204 to an open board that asks"
@@ -39,7 +39,7 @@ def _table(entities: int, person: Person, browser: Browser) -> Table:
     tag = ""
 
     def has_the_page() -> None:
-        nonlocal tag  # it lives until the minute is over, since ages are told in minutes
+        nonlocal tag  # valid until the end of the minute, since ages are shown in minutes
         if time.time() % 60 > 57:
             time.sleep(60 - time.time() % 60)
         browser.get(BOARD)

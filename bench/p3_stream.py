@@ -1,4 +1,4 @@
-"""P3: from the commit of a state change until the last of many open browsers has it, and what a stream costs."""
+"""P3: from the commit of a state change until the last of many open browsers has it, and the cost of a stream."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from closeboard.serve import allow_many_files
 ENTITIES = 500
 CHANGES = 20
 WARM_UPS = 3
-PEOPLE = 100  # each has several browsers open
-POLL = 2.0  # seconds, of the way that is measured against
+PEOPLE = 100  # each person has several browsers open
+POLL = 2.0  # seconds, of the baseline
 WAIT = 30.0  # seconds until a message counts as lost
 OURS = "Closeboard: commit to last browser"
 BARE = "bare asyncio stream: nudge to last browser"
@@ -39,7 +39,7 @@ BARE = "bare asyncio stream: nudge to last browser"
 
 @dataclass
 class Held:
-    """What many open streams cost one server, and how long each change took to reach them."""
+    """The cost of many open streams for one server, and the time until each change had reached them."""
 
     streams: int
     opening: float = 0.0  # seconds until all were open
@@ -79,7 +79,7 @@ def measure(small: bool) -> Iterator[Table]:
 
 
 def _sessions() -> list[str]:
-    """People with three kinds of access in two zones: six views, and all of them see what changes."""
+    """People with three kinds of access in two zones: six views, and all of them include the changes."""
     held = (["MERIDIAN"], ["C01"], ["C01", "C02"])
     cookies = []
     for n in range(PEOPLE):
@@ -124,11 +124,11 @@ def _bare(streams: int, size: int) -> Held:
 
 
 def _held(pid: int, port: int, path: str, cookies: Sequence[str], change: Callable[[], float]) -> Held:
-    """Open the streams, let CHANGES happen one after the other, and note when each has arrived."""
+    """Open the streams, make CHANGES one after the other, and record the arrival of each."""
     held = Held(len(cookies))
     with crowd(
         port, path, cookies[:1]
-    ) as first:  # what a process loads with its first stream is no stream's cost
+    ) as first:  # modules loaded with the first stream are not part of a stream's cost
         change()
         first.wait(1, WAIT)
     time.sleep(1)
@@ -163,7 +163,7 @@ def _table(entities: int, ours: Held, bare: Held) -> Table:
     table = Table(
         "P3", f"a state change reaches {streams:,} open browsers, {entities:,} entities, one process"
     )
-    # Whoever polls every two seconds waits for anything between nothing and two seconds.
+    # A browser that polls every two seconds waits between zero and two seconds.
     polled = [POLL * part / 100 for part in (99,)]
     table.figures = [
         Figure(f"{OURS}, p99", "ours", ours.late, f"{CHANGES} changes of one entity each"),
@@ -199,7 +199,7 @@ def _table(entities: int, ours: Held, bare: Held) -> Table:
 
 
 def _idle_connections() -> int:
-    """Connections of the server's pool that somebody has taken out: those in the pool are idle for `ever`."""
+    """Connections that are checked out of the server's pool; those in the pool are idle for `ever`."""
     return number(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         " AND state <> 'idle'"

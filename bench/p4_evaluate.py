@@ -15,7 +15,7 @@ from bench import large_group
 from bench.measure import Contender, Table, alternate
 from bench.scratch_databases import database, execute, number, settle, written
 
-SAMPLE = 40  # the ways that write everything do every fortieth row, or a full run would take half an hour
+SAMPLE = 40  # contenders that write everything do every fortieth row, or a full run would take half an hour
 OURS = "alerts.evaluate.overdue.evaluate_overdue"
 SELECT = "the calculating SELECT"
 CHANGED_ONLY = "loop, save() what changed"
@@ -94,7 +94,7 @@ def _table(periods: int, changed: int) -> Table:
 
 
 def _restore(changed: int) -> None:
-    """Everything as after the first evaluation, then `changed` states moved: half of them close, half reopen."""
+    """Restore the state after the first evaluation, then move `changed` states: half close, half reopen."""
     execute(
         "UPDATE periods_fiscalperiod p SET state = b.state FROM base_state b WHERE b.id = p.id AND b.state <> p.state"
     )
@@ -115,7 +115,7 @@ def _restore(changed: int) -> None:
     settle("periods_fiscalperiod", "alerts_overdueflag", "alerts_overrun")
 
 
-# The limit judges by one date for all and knows neither stale readings, policies, cut-offs nor working days.
+# The limit judges all by one date, without stale readings, policies, cut-offs and working days.
 JUDGED = """
     SELECT p.id, CASE WHEN p.state = 'closed' THEN 'closed' WHEN days > 5 THEN 'alerting' WHEN days > 0 THEN 'late'
                       WHEN days = 0 THEN 'due_today' ELSE 'not_due' END AS level,
@@ -144,7 +144,7 @@ def _update() -> None:
     )
 
 
-# How it is usually done: objects, a little rule in Python, and save().
+# The usual way: objects, a small rule in Python, and save().
 
 
 def _level(state: str, due_on: date, now: datetime) -> tuple[str, int]:

@@ -30,7 +30,7 @@ STAGED = (
     "entity_id bigint, erp_key text, calendar text, year text, name text, first_day date, last_day date, type text,"
     " reporting_month date, state text, because text, facts_id bigint, erp_changed_at timestamptz"
 )
-# What a connector shares between rows: a few module settings per status.
+# Facts shared between rows, as a connector does: a few module settings per status.
 SOME_FACTS = {
     status: [
         FinopsFacts(
@@ -59,7 +59,11 @@ def _table(entities: int, percent: int) -> Table:
     readings = [_readings(), _readings(every=100 // percent)]
     table = Table("P5", f"store a sync of {len(readings[0]):,} periods, {percent} % changed")
     ours, peer, hand = _Ours(readings), _Peer(readings), _ByHand(readings)
-    for one in (ours, peer, hand):  # the first round of each then changes what it is meant to
+    for one in (
+        ours,
+        peer,
+        hand,
+    ):  # so that the first round of each contender changes the rows that it should
         one.prepare()
         one.run()
     table.figures = alternate(
@@ -83,7 +87,7 @@ def _table(entities: int, percent: int) -> Table:
 
 
 def _readings(every: int = 0) -> tuple[PeriodReading, ...]:
-    """The same periods for every entity as `fleet.seed` made; every so manieth one has another status."""
+    """The same periods for every entity as `large_group.seed` made; every n-th one has another status."""
     months = sorted(FiscalPeriod.objects.order_by().values_list("first_day", flat=True).distinct())
     found = []
     number = 0
@@ -152,7 +156,7 @@ class _Peer:
 
 
 class _ByHand:
-    """What a careful person would write for this one table, with the text of the rows made beforehand."""
+    """A careful implementation for this one table, with the text of the rows prepared beforehand."""
 
     def __init__(self, readings: Sequence[tuple[PeriodReading, ...]]) -> None:
         fields = ("entity_id", "erp_key", *STORED, "facts_id")
@@ -200,7 +204,7 @@ class _ByHand:
 
 
 def _rows(readings: Sequence[PeriodReading]) -> list[dict[str, object]]:
-    """The rows that the two others write; states and facts are worked out beforehand, in their favour."""
+    """The rows for the two other contenders, with states and facts computed beforehand, in their favour."""
     entity_of = dict(LegalEntity.objects.values_list("erp_id", "pk"))
     facts_of = _facts_ids(readings)
     closed = {id(facts) for facts in SOME_FACTS["Closed"]}
@@ -230,7 +234,7 @@ def _facts_ids(readings: Sequence[PeriodReading]) -> dict[int, int]:
 
 
 def _copy_of_periods(schema: str) -> None:
-    """The table of periods once more with all its rows, indexes and foreign keys, for those who are not us."""
+    """A copy of the table of periods with all its rows, indexes and foreign keys, for the other contenders."""
     execute(f"CREATE SCHEMA {schema}")
     execute(f"CREATE TABLE {schema}.periods_fiscalperiod (LIKE public.periods_fiscalperiod INCLUDING ALL)")
     execute(

@@ -24,7 +24,7 @@ LATENCY_MS = 20
 CLOCK = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SPAN = DateSpan(date(2024, 11, 1), date(2026, 12, 31))
 PORTS = iter(range(9250, 9280))
-PATIENT = RequestLimits(operation_seconds=120)  # the simulator's first pages of a big fleet take it a while
+PATIENT = RequestLimits(operation_seconds=120)  # the simulator needs time for its first pages of a big fleet
 OURS = "connectors.registry.build_source(...).read"
 RAW = "fetch and json.loads the same pages"
 
@@ -125,7 +125,7 @@ def _source(kind: str, sim: Running) -> LedgerSource:
 
 
 def _look(source: LedgerSource, wanted: Sequence[CompanyRef], sim: Running) -> tuple[ReadResult, list[str]]:
-    """One read before the measuring, and the addresses that it asked for."""
+    """Read once before the benchmark; returns the requested addresses."""
     source.read(wanted, SPAN)
     sim.call("DELETE", "requests")
     harvest = source.read(wanted, SPAN)
@@ -162,7 +162,7 @@ class _Client:
         self.http.close()
 
     def fetch(self, urls: Sequence[str]) -> int:
-        """The bytes that came."""
+        """The bytes of the body."""
         return sum(len(self._get(url)) for url in urls)
 
     def parse(self, urls: Sequence[str], *, at_once: int = 1) -> None:

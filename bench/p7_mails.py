@@ -1,4 +1,4 @@
-"""P7: many entities past the line at once, from the evaluation to the mails at a server on loopback."""
+"""P7: many entities past the alert line at once, from the evaluation to the mails at a server on loopback."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def measure(small: bool) -> Iterator[Table]:
 
 @contextmanager
 def sink() -> Iterator[int]:
-    """A server that takes everything, in a process of its own; its port."""
+    """Run a server that accepts everything in a process of its own; yields its port."""
     words = [sys.executable, "-m", "tests.faults.smtp_sink"]
     process = subprocess.Popen(words, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -58,9 +58,9 @@ def sink() -> Iterator[int]:
 
 
 def _seed(entities: int) -> None:
-    """Every entity open three weeks after the end of its month, read a moment ago, and watched by its own person."""
+    """Save every entity open three weeks after the end of its month, read a moment ago, with an owner of its own."""
     large_group.seed(entities, months=2)
-    execute("ALTER TABLE periods_statechange DISABLE TRIGGER USER")  # history guards itself
+    execute("ALTER TABLE periods_statechange DISABLE TRIGGER USER")  # a trigger protects history
     execute(
         "DELETE FROM periods_statechange c USING periods_fiscalperiod p"
         " WHERE p.id = c.period_id AND p.reporting_month = %(last)s AND c.state <> 'open'",

@@ -1,4 +1,4 @@
-"""P8: what growth costs: more entities, ten years of history, a past instant."""
+"""P8: the cost of growth: more entities, ten years of history, a past instant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P9: the demo as people start it: seconds to the first page, cold and warm, and memory when idle."""
+"""P9: the start of the demo: seconds to the first page, cold and warm, and memory when idle."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from closeboard.up import LOGIN_DOMAIN, LOGIN_PASSWORD, PROJECT
 
 PORT = 9290
 TURNS = 3
-SETTLE = 30.0  # seconds of ordinary work before memory is looked at
-PARTS = {  # what stands in a process's command line
+SETTLE = 30.0  # seconds of ordinary work before memory is measured
+PARTS = {  # texts in a process's command line
     "simulator": "-m simulator",
     "web": "closeboard.serve",
     "worker and beat": "celery",
@@ -64,7 +64,7 @@ def measure(small: bool) -> Iterator[Table]:
 
 @contextmanager
 def _demo(state: Path) -> Iterator[tuple[float, subprocess.Popen[str]]]:
-    """The demo with its data in `state`: the seconds until its board was shown, and its supervisor."""
+    """Run the demo with its data in `state`; yields the seconds until its board was shown, and its supervisor."""
     env = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     words = [sys.executable, "-m", "closeboard.up", "demo", "--port", str(PORT)]
     began = time.perf_counter()
@@ -84,7 +84,7 @@ def _demo(state: Path) -> Iterator[tuple[float, subprocess.Popen[str]]]:
 
 
 def _wait_for_board(process: subprocess.Popen[str]) -> None:
-    """Until the address is printed, then sign in and look, as somebody would; the supervisor gives up by itself."""
+    """Wait until the address is printed, then sign in and view the board; the supervisor has its own time-out."""
     assert process.stdout is not None
     said = []
     for line in process.stdout:
@@ -100,7 +100,7 @@ def _wait_for_board(process: subprocess.Popen[str]) -> None:
 
 
 def _shown(browser: httpx2.Client) -> bool:
-    """Sign in and see the board."""
+    """Sign in and view the board."""
     given = {
         "username": f"finance@{LOGIN_DOMAIN}",
         "password": LOGIN_PASSWORD,
@@ -113,7 +113,7 @@ def _shown(browser: httpx2.Client) -> bool:
 
 
 def _memory(supervisor: int) -> list[Figure]:
-    """PSS and RSS in MB of the supervisor and everything below it, by part and in all."""
+    """PSS and RSS in MB of the supervisor and its children, by part and in all."""
     pss: dict[str, float] = defaultdict(float)
     rss: dict[str, float] = defaultdict(float)
     count: dict[str, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Databases of the measurement's own: made, filled with sets of rows by SQL, and dropped."""
+"""Databases for benchmarks: made, filled by SQL, and dropped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _server() -> Iterator[psycopg.Connection]:
 
 @contextmanager
 def migrated_template() -> Iterator[None]:
-    """Migrate one empty database that all others are copied from; nothing is written to the one in DATABASE_URL."""
+    """Migrate one empty database that all others are copied from; the database of DATABASE_URL is not written to."""
     first = connections["default"]
     with _server() as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_NAME)))
@@ -44,7 +44,7 @@ def migrated_template() -> Iterator[None]:
 
 @contextmanager
 def database(title: str) -> Iterator[BaseDatabaseWrapper]:
-    """An empty migrated database, in use by everything that asks Django for its connection."""
+    """An empty migrated database, used by everything that opens Django's connection."""
     before = connections["default"]
     name = f"{_NAME}_{title}"
     with _server() as server:
@@ -62,7 +62,7 @@ def database(title: str) -> Iterator[BaseDatabaseWrapper]:
 
 
 def use(wrapper: BaseDatabaseWrapper) -> None:
-    """Let Django's connection be this one; the others stay open, so that switching costs a measurement nothing."""
+    """Make Django's connection use this one; the others stay open, so that switching costs no time."""
     connections["default"] = wrapper
 
 
@@ -85,7 +85,7 @@ def execute(statement: str, **values: Any) -> int:
 
 
 def number(statement: str, **values: Any) -> int:
-    """The one number that a query gives."""
+    """The single number that a query returns."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         (found,) = cursor.fetchone()
@@ -93,7 +93,7 @@ def number(statement: str, **values: Any) -> int:
 
 
 def settle(*tables: str) -> None:
-    """VACUUM and ANALYZE tables, and write what is dirty, so that no contender pays for the one before."""
+    """VACUUM and ANALYZE tables, and write dirty pages, so that no contender pays for the previous one."""
     for table in tables:
         execute(f"VACUUM (ANALYZE) {table}")
     execute("CHECKPOINT")

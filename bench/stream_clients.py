@@ -1,9 +1,9 @@
-"""Many open browsers in one process of their own: holds streams and notes when each message has arrived in full.
+"""Many open browsers in one process: holds streams and records when each message has arrived in full.
 
 `python -m bench.stream_clients PORT PATH` reads one line of JSON on standard input, a list of cookies, and opens
-one stream for each. From then on a line "wait K SECONDS" is answered, once every stream has K messages or has
-ended, or the time is over, with a line of JSON: what arrived when, by the machine's monotonic clock, and what is
-wrong with the chain of versions.
+one stream for each. From then on it answers a line "wait K SECONDS", once every stream has K messages or has
+ended, or the time is over, with a line of JSON: the arrivals by the machine's monotonic clock, and the errors in
+the chain of versions.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import cast
 
 import uvloop
 
-AT_ONCE = 40  # streams that are being opened at the same time
-OPENS = 30.0  # seconds that one may take
+AT_ONCE = 40  # streams opened at the same time
+OPENS = 30.0  # seconds for one to open
 _ID = b"\nid: "
 
 
 class Stream(asyncio.Protocol):
-    """One open browser: only the ends of messages are looked for, so that the crowd costs as little as it can."""
+    """One open browser: it looks only for the ends of messages, to cost as little as possible."""
 
     def __init__(self, request: bytes) -> None:
         self.request = request

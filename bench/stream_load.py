@@ -1,4 +1,4 @@
-"""A crowd of open browsers in a process of its own (bench.stream_clients), and what the server pays for them."""
+"""Many open browsers in a process of their own (bench.stream_clients), and their cost for the server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Crowd:
         self.seconds = float(self._answer()["seconds"])
 
     def wait(self, count: int, seconds: float) -> dict[str, Any]:
-        """What arrived as the message of that number, once all have it or so many seconds are over."""
+        """The arrivals of the message with that number, once all have it or so many seconds have passed."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"wait {count} {seconds}\n")
         self._process.stdin.flush()
@@ -59,7 +59,7 @@ def crowd(port: int, path: str, cookies: Sequence[str]) -> Iterator[Crowd]:
 
 
 def pss(pid: int) -> float:
-    """Memory of a process in KiB, with its share of what it has in common with others."""
+    """Memory of a process in KiB, with its share of shared memory."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return float(line.split()[1])

@@ -1,4 +1,4 @@
-"""Web servers of the measurement's own, run as in earnest, and browsers that are signed in to them."""
+"""Web servers for benchmarks, run as in production, and signed-in browsers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Server:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """A port on which no program listens at this moment."""
     with socket.socket() as any_port:
         any_port.bind((HOST, 0))
         port: int = any_port.getsockname()[1]
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(*, beside: bool = False) -> Iterator[Server]:
-    """`closeboard.serve` with its pool on the database in use; `beside` adds the addresses of bench.baseline_site."""
+    """Run `closeboard.serve` with its pool on the database in use; `beside` adds bench.baseline_site's addresses."""
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     env = os.environ | {
         "DATABASE_URL": url.geturl(),
@@ -68,7 +68,7 @@ def serving(*, beside: bool = False) -> Iterator[Server]:
 
 @contextmanager
 def running(name: str, words: list[str], port: int, env: dict[str, str]) -> Iterator[Child]:
-    """A Python process of ours from when it listens on its port until the end of the block."""
+    """Run a Python process of ours, ready when it listens on its port, until the end of the block."""
     allow_many_files()
     with tempfile.TemporaryDirectory(prefix="closeboard-bench-") as folder:
         child = spawn(name, [sys.executable, *words], log=Path(folder) / f"{name}.log", env=env, cwd=PROJECT)
@@ -84,13 +84,13 @@ def running(name: str, words: list[str], port: int, env: dict[str, str]) -> Iter
 
 
 def listens(port: int) -> bool:
-    """Whether somebody takes connections there."""
+    """Whether a program accepts connections there."""
     with socket.socket() as knock:
         return knock.connect_ex((HOST, port)) == 0
 
 
 class Browser:
-    """One kept-alive connection of somebody who is signed in; it reads whole answers and looks at nothing in them."""
+    """One kept-alive connection of a signed-in person; it reads whole answers without parsing them."""
 
     def __init__(self, port: int, cookie: str) -> None:
         self._connection = http.client.HTTPConnection(HOST, port, timeout=60)
@@ -121,14 +121,14 @@ def somebody(email: str, group: str = "MERIDIAN", zone: str = "Europe/London") -
 
 
 def hold(person: Person, group: str) -> None:
-    """One more membership."""
+    """Save one more membership."""
     Membership.objects.create(
         person=person, group=Group.objects.get(code=group), role=Membership.Role.FINANCE
     )
 
 
 def session_of(person: Person) -> str:
-    """The cookie of a new session of theirs."""
+    """The cookie of a new session of a person."""
     client = Client()
     client.force_login(person)
     return cookie_text(client.cookies)
@@ -139,7 +139,7 @@ def cookie_text(cookies: SimpleCookie) -> str:
 
 
 def read_just_now() -> None:
-    """Let the seeded ERP have been read a moment ago by the clock of the machine, and not grow stale for a day."""
+    """Set the seeded ERP as read a moment ago by the machine's clock, and not stale for a day."""
     execute("UPDATE entities_connection SET stale_after_seconds = 86400")
     execute(
         "INSERT INTO periods_syncattempt (connection_id, started_at, finished_at, lease_until, outcome, pages, rows,"

@@ -1,6 +1,6 @@
 """Finds the Chromium that the browser tests drive; as a program it installs one where it can.
 
-Nothing is ever skipped for want of a browser: without one the tests fail with the line to run.
+No test is skipped for lack of a browser: without one the tests fail with the command to run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What makes a Chromium quiet and able to run as root in a container (07-dependencies, trap 5).
+# Arguments for a quiet Chromium that can run as root in a container (07-dependencies, trap 5).
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -26,7 +26,7 @@ PACKAGES = ("chromium-headless-shell", "fonts-dejavu-core")
 
 
 class BrowserMissing(Exception):
-    """There is no Chromium; the text says what to run."""
+    """There is no Chromium; the text names the command to run."""
 
 
 def find() -> str:

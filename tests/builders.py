@@ -1,4 +1,4 @@
-"""Plain builders: values of the pure core for the cast, judged by the real rules."""
+"""Builds values of the pure core for the sample entities, judged by the real rules."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def row(
     trouble: str = "",
     entity_id: int = 0,
 ) -> Row:
-    """One row as its reads tell, each (moment, what the ERP said), oldest first; `closing` judges.
+    """One row from its reads, each (moment, facts), oldest first; `closing` judges it.
 
     Without `read_at` the last read was two minutes before `as_of`; without reads the entity was never read.
     """
@@ -116,7 +116,7 @@ def scoreboard_of(
 
 
 def reads_until_close(who: SampleEntity, closes: NativePeriodFacts | None, on: str = "") -> Reads:
-    """Reads every few hours from 1 June: Open until the read before `on`, then what it closes with."""
+    """Reads every few hours from 1 June: Open until the read before `on`, then the closing facts."""
     began = (("2026-06-01 12:00", OPEN),)
     if closes is None:
         return began

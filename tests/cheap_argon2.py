@@ -1,4 +1,4 @@
-"""Argon2 at its lowest cost: a test signs people in, it does not resist attackers."""
+"""Argon2 at its lowest cost: tests sign people in, they do not need to resist attackers."""
 
 from __future__ import annotations
 

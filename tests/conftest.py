@@ -1,4 +1,4 @@
-"""Service wiring only: fixtures of a package's own tests stand in that package's folder."""
+"""Service wiring only: fixtures of a package's own tests are in that package's folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    """Each test has a database of its own making; a board kept for another one must not be shown."""
+    """Clear the cached boards: each test has a database of its own, and another one's board must not be shown."""
     from periods.board_cache.cache import BOARD_CACHE  # noqa: PLC0415 - only once Django is set up
 
     BOARD_CACHE.clear()
@@ -35,7 +35,7 @@ def _nothing_kept() -> None:
 
 @pytest.fixture(scope="session")
 def stories() -> Iterator[ScenarioDatabases]:
-    """The run's databases of designed states, which its workers share."""
+    """The run's scenario databases, which its workers share."""
     made = ScenarioDatabases()
     yield made
     made.close()
@@ -74,7 +74,7 @@ def migrated_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 
 @pytest.fixture
 def live_database(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """A migrated database of the test's own, committed to by everybody; yields its DATABASE_URL.
+    """A migrated database of the test's own, with real commits; yields its DATABASE_URL.
 
     For tests with real processes, threads or several connections.
     """

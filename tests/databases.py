@@ -1,4 +1,4 @@
-"""Databases that tests commit to: copies of a worker's test database, dropped afterwards."""
+"""Makes databases for tests that commit: copies of a worker's test database, dropped afterwards."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def maintenance() -> psycopg.Connection[Any]:
 
 
 def copy_database(server: psycopg.Connection[Any], source: str, name: str) -> None:
-    """Copy a database that nobody is connected to; by files, which takes half the time where nothing is synced."""
+    """Copy a database without connections; by files, which takes half the time on a server that does not sync."""
     words = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
     server.execute(sql.SQL(words).format(sql.Identifier(name), sql.Identifier(source)))
 
 
 def drop_database(server: psycopg.Connection[Any], name: str) -> None:
-    """Drop a database, if it is there, with whoever is connected to it."""
+    """Drop a database, if it exists, with all connections to it."""
     server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

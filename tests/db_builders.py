@@ -1,4 +1,4 @@
-"""The cast in the database: groups, people, policies, and readings recorded as a connector's worker records them."""
+"""Saves the sample entities: groups, people, policies, and readings recorded as a connector's worker records them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SampleGroup:
         span: DateSpan = MAY_DAYS,
         gaps: Iterable[ReadGap] = (),
     ) -> None:
-        """Record one good read at a moment of what the ERP said about the period of each entity."""
+        """Record one good read at a moment with the facts of each entity's period."""
         moment = utc(at) if isinstance(at, str) else at
         attempt = begin_attempt(self.connection.pk, moment, lease=timedelta(minutes=5))
         assert attempt is not None
@@ -72,7 +72,7 @@ def save_sample_group(
 ) -> SampleGroup:
     """Save the group tree, these entities, the group's policy and US Retail's own agreed date.
 
-    `own_n` gives entities a working day of their own; without `policy` nobody has agreed any deadline.
+    `own_n` gives entities a working day of their own; without `policy` there is no deadline at all.
     """
     groups: dict[str, Group] = {}
     for node in GROUPS:
@@ -145,7 +145,7 @@ def save_sample_group(
 
 
 def record_worked_example(group: SampleGroup) -> None:
-    """The reads of the worked example up to 12 June 2026 noon, every few hours where something happens."""
+    """Record the reads of the worked example up to 12 June 2026 noon, every few hours where a state changes."""
     states: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN)
     for at, code, facts in (
         ("2026-06-01 12:00", "", OPEN),
@@ -166,7 +166,7 @@ BUSY_GROUP_AT = utc("2026-06-17 09:42")
 
 
 def save_busy_group() -> SampleGroup:
-    """Twelve entities on 17 June 2026 with nearly everything that can be the matter: see what each ERP says below."""
+    """Twelve entities on 17 June 2026 with nearly every state and problem: see the facts of each below."""
     group = save_sample_group(TWELVE_ENTITIES, own_n={"MXCO": 15, "DEVT": 7, "USHQ": 9, "CALC": 9})
     april = DateSpan(date(2026, 4, 1), date(2026, 4, 30))
     codes = [who.code for who in TWELVE_ENTITIES]
@@ -211,7 +211,7 @@ def save_person(
     role: Membership.Role = Membership.Role.FINANCE,
     zone: str = "Europe/London",
 ) -> Person:
-    """Somebody with a role for a group and everything below it; None: with no role at all."""
+    """Save a person with a role for a group and everything below it; None: with no role at all."""
     somebody = Person.objects.create_user(email, PASSWORD, name=name, zone=zone)
     if group is not None:
         Membership.objects.create(person=somebody, role=role, group=Group.objects.get(code=group))

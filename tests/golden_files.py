@@ -10,14 +10,14 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def assert_golden(name: str, text: str) -> None:
-    """The text is what tests/golden/<name> holds; with UPDATE_GOLDEN=1 the file is written and must be reviewed."""
+    """Assert that the text equals tests/golden/<name>; with UPDATE_GOLDEN=1 write the file, to be reviewed."""
     path = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN") == "1":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
     with open(path, encoding="utf-8", newline="") as kept:
         golden = kept.read()
-    # pytest rewrites the asserts of test modules only, so the difference is put into words here.
+    # pytest rewrites the asserts of test modules only, so the message holds the difference.
     assert golden == text, "\n".join(
         unified_diff(golden.splitlines(), text.splitlines(), name, "now", n=1, lineterm="")
     )

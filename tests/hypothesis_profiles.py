@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: few in `make test`, many in `make test-slow` (docs/testing.md)."""
+"""Sets the number of examples of a property: few in `make test`, many in `make test-slow` (docs/testing.md)."""
 
 from __future__ import annotations
 

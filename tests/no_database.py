@@ -1,4 +1,4 @@
-"""The settings without a database, for checks that read the models and the migrations only."""
+"""The settings without a database, for checks that read only the models and the migrations."""
 
 from __future__ import annotations
 

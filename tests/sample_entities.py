@@ -1,4 +1,4 @@
-"""The cast of the worked example (01-domain 1.8): who they are, where they close and by when."""
+"""The entities of the worked example (01-domain 1.8): names, owners, countries and deadlines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from closing.scoreboard.board import GroupNode
 
 @dataclass(frozen=True)
 class SampleEntity:
-    """A legal entity of the story, before any database."""
+    """A legal entity of the worked example, before any database."""
 
     code: str
     name: str

@@ -1,9 +1,9 @@
-"""Databases that hold a designed state, each built once a run by whichever worker needs it first.
+"""Databases of designed states, each built once a run by the first worker that needs it.
 
-The workers of a run share one PostgreSQL. Whoever builds, copies or drops a story's database holds the advisory lock
-of its name; whoever reads it holds the same lock shared, because PostgreSQL refuses to copy a database that somebody
-is connected to. What the builders returned is kept, pickled, as the database's comment: there it also says that the
-story is finished, and every worker finds it.
+The workers of a run share one PostgreSQL. A worker that builds, copies or drops a scenario's database holds the
+advisory lock of its name; a worker that reads it holds the same lock shared, because PostgreSQL refuses to copy a
+database that has connections. The builders' results are stored, pickled, as the database's comment: it also marks
+the scenario as finished, for every worker.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex  # the same in al
 
 
 def migrated() -> None:
-    """The builder of the database that every story begins from: all migrations, and nothing in the tables."""
+    """The builder of the database that every scenario begins from: all migrations, and empty tables."""
     call_command("migrate", verbosity=0, run_syncdb=True)
 
 
 class ScenarioDatabases:
-    """The story databases of a run, as one of its workers uses them; the last worker that closes drops them all."""
+    """The scenario databases of a run, as one of its workers uses them; the last to close drops them all."""
 
     def __init__(self, run: str = RUN) -> None:
         self.prefix = f"story_{run[:10]}_"  # two runs may share a server
@@ -47,7 +47,7 @@ class ScenarioDatabases:
         _lock(self._presence, self.prefix, "shared")
 
     def close(self) -> None:
-        """Leave the run; where nobody else is in it any more, drop its databases."""
+        """Leave the run; the last worker drops its databases."""
         with self._presence as server:
             server.execute("SELECT pg_advisory_unlock_all()")
             if _locked_at_once(server, self.prefix):
@@ -61,10 +61,10 @@ class ScenarioDatabases:
 
     @contextmanager
     def reading(self, build: Callable[[], T], *more: Build) -> Iterator[T]:
-        """Let this process use the run's one database of a story, for a test that only reads; what `build` returned.
+        """Make this process use the run's database of a scenario, for a test that only reads; yields `build`'s value.
 
-        PostgreSQL refuses every write there but those of a transaction that says READ WRITE: a person's session.
-        Other workers may read the same database meanwhile.
+        PostgreSQL refuses every write there except in a transaction set to READ WRITE, for a person's session.
+        Other workers may read the same database at the same time.
         """
         with maintenance() as server:
             name, made = self._held(server, (build, *more), "shared")
@@ -73,9 +73,9 @@ class ScenarioDatabases:
 
     @contextmanager
     def copied(self, *builders: Build) -> Iterator[Any]:
-        """Let this process use a copy of a story of its own, dropped afterwards; what the first builder returned.
+        """Make this process use its own copy of a scenario, dropped afterwards; yields the first builder's result.
 
-        Without builders: a migrated database with nothing in it.
+        Without builders: an empty migrated database.
         """
         with maintenance() as server:
             source, made = self._held(server, builders or (migrated,), "exclusive" if builders else "shared")
@@ -91,7 +91,7 @@ class ScenarioDatabases:
     def _held(
         self, server: Server, builders: tuple[Build, ...], how: Literal["shared", "exclusive"]
     ) -> tuple[str, list[Any]]:
-        """A story's finished database, built here if need be, with its lock held, and what its builders returned."""
+        """A scenario's finished database, built here if missing, with its lock held, and its builders' results."""
         name = self._name(builders)
         _lock(server, name, how)
         while (made := _kept(server, name)) is None:
@@ -104,7 +104,7 @@ class ScenarioDatabases:
         return name, made
 
     def _build(self, server: Server, name: str, builders: tuple[Build, ...]) -> None:
-        drop_database(server, name)  # one that was left unfinished
+        drop_database(server, name)  # an unfinished one
         first = builders == (migrated,)
         copy_database(server, "template1" if first else self.template(), name)
         with in_use(name):
@@ -117,7 +117,7 @@ class ScenarioDatabases:
         )
 
     def _name(self, builders: tuple[Build, ...]) -> str:
-        """A name that all workers give to what these builders make; they are known by where they are defined."""
+        """A name that all workers give to the database of these builders, from their modules and names."""
         names = [f"{build.__module__}.{build.__qualname__}" for build in builders]
         assert "<" not in "".join(names), f"a story's builders are functions of a module: {names}"
         words = re.sub(r"\W+", "_", "_".join(build.__name__ for build in builders)).lower()
@@ -140,7 +140,7 @@ def _names(server: Server, prefix: str) -> list[str]:
 
 
 def _kept(server: Server, name: str) -> list[Any] | None:
-    """What the builders of a finished story returned, each time anew; None where there is no such story yet."""
+    """The results of the builders of a finished scenario, unpickled each time; None if it does not exist yet."""
     found = server.execute(
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
     ).fetchone()

@@ -1,8 +1,8 @@
 """Fails a test that renders a template of ours with an undefined name (a pytest plugin, see pyproject.toml).
 
 Django renders an undefined `{{ name }}` as nothing. `--fail-on-template-vars` of pytest-django fails a test for that,
-but not for `{% if name %}`, `{% for x in name %}` and `{% with y=name %}`, which take it for false or empty. Here
-every failed look-up is recorded, in whatever thread it happens, and the test that was running fails when it ends.
+but not for `{% if name %}`, `{% for x in name %}` and `{% with y=name %}`, which treat it as false or empty. Here
+every failed look-up is recorded, in every thread, and the running test fails when it ends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _recording(self: Variable, context: Any) -> Any:
         template = getattr(getattr(context, "render_context", None), "template", None)
         if template and str(template.origin).startswith(TEMPLATES) and not _optional(self, missing):
             place = str(template.origin).removeprefix(TEMPLATES)
-            page = context.template_name  # what is in its blocks counts as in the template that it extends
+            page = context.template_name  # its blocks count as parts of the template that it extends
             UNDEFINED.append(f"{place if place == page else f'{page} ({place})'}: {self}")
         raise
 

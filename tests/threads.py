@@ -1,4 +1,4 @@
-"""Threads that get in each other's way as often as they can."""
+"""Runs threads that interfere with each other as often as they can."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from threading import Barrier
 
 from django.db import connections
 
-PATIENCE = 60.0  # seconds after which a thread that waits has hung; none waits so long where all is well
+PATIENCE = 60.0  # seconds after which a waiting thread counts as hung
 
 
 @contextmanager
 def eager_threads() -> Iterator[None]:
-    """Let threads take turns as often as the interpreter can, until the block ends."""
+    """Make threads switch as often as the interpreter can, until the block ends."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -25,7 +25,7 @@ def eager_threads() -> Iterator[None]:
 
 
 def at_once(*works: Callable[[], object]) -> None:
-    """Run each work in a thread of its own, all begun together; raises what any of them raises."""
+    """Run each work in a thread of its own, all started together; raises the first error of any."""
     ready = Barrier(len(works))
 
     def run(work: Callable[[], object]) -> None:

@@ -1,1 +1,1 @@
-"""Addresses that stand beside Closeboard's own in the same server process, to be measured against them."""
+"""Addresses served beside Closeboard's own in the same process, as baselines."""

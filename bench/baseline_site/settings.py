@@ -1,4 +1,4 @@
-"""Closeboard's settings with the addresses of this package; a measured server is started with them."""
+"""Closeboard's settings with the addresses of this package; benchmarked servers start with them."""
 
 from __future__ import annotations
 

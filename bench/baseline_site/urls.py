@@ -1,4 +1,4 @@
-"""Closeboard's addresses and those beside them."""
+"""Closeboard's addresses and the baselines."""
 
 from __future__ import annotations
 

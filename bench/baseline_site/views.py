@@ -1,4 +1,4 @@
-"""What the board is measured against: a constant answer, a bare fetch of its rows, and the usual way to write it."""
+"""The baselines of the board: a constant answer, a bare fetch of its rows, and the usual way to write it."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _WHOLE_ROWS = """
 
 
 def constant(request: HttpRequest) -> HttpResponse:
-    """The same answer always, through the same server and middleware; `status` and `bytes` say which."""
+    """The same answer every time, through the same server and middleware; `status` and `bytes` set it."""
     return HttpResponse(_body(int(request.GET.get("bytes", 0))), status=int(request.GET.get("status", 200)))
 
 
 def fetched(request: HttpRequest) -> HttpResponse:
-    """The data of every row fetched with psycopg alone, by nobody in particular, then an answer of so many bytes."""
+    """Fetch the data of every row with psycopg alone, without a user, then answer with so many bytes."""
     connection.ensure_connection()
     cursor = connection.connection.cursor()
     cursor.execute(_WHOLE_ROWS, [parse_month(request.GET["month"])])
@@ -52,9 +52,9 @@ def fetched(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def naive(request: HttpRequest) -> HttpResponse:
-    """The board as it is usually written with Django: model objects, prefetches, and one template with a loop.
+    """The board as usually written with Django: model objects, prefetches, and one template with a loop.
 
-    It knows one rule (days past a date), no freshness by company, no policies, roll-ups only by counting.
+    It has one rule (days past a date), no freshness by company, no policies, and roll-ups only by counting.
     """
     month, now = parse_month(request.GET["month"]), timezone.now()
     person = cast("Person", request.user)
@@ -90,7 +90,7 @@ def naive(request: HttpRequest) -> HttpResponse:
 
 
 def forget(request: HttpRequest) -> HttpResponse:
-    """Have this process forget its boards and rows, as if it had just been started."""
+    """Clear this process's cached boards and rows, as after a restart."""
     BOARD_CACHE.clear()
     return HttpResponse()
 

@@ -1,4 +1,4 @@
-"""The cast as the alerts see it: who hears, readings and evaluations at a moment, and what these raised."""
+"""Builders for tests of alerts: recipients, readings and evaluations at a moment, and the notices they raise."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def save_member(name: str, role: Role, place: Group | LegalEntity, **more: objec
 
 
 def save_group_with_recipients(*, policy: bool = True, read: bool = True) -> SampleGroup:
-    """The cast, first read on 1 June; Sanne owns EU DTC BV and may see it, Rosa is finance of the whole group."""
+    """The sample group, read on 1 June; Sanne owns EU DTC BV and may see it, Rosa is finance of the whole group."""
     group = save_sample_group(policy=policy)
     save_member("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
     save_member("paul", Role.FINANCE, Group.objects.get(code="UK"))
@@ -46,7 +46,7 @@ def save_group_with_recipients(*, policy: bool = True, read: bool = True) -> Sam
 
 
 def save_evaluation_span(at: datetime, hours: int = 2) -> None:
-    """Evaluations have finished every minute for so long, the last one at this moment."""
+    """Record that evaluations finished every minute for so many hours, the last one at this moment."""
     first = at - timedelta(hours=hours)
     spans = EvaluationSpan.objects.filter(first__lte=at, last__gte=first - MAX_EVALUATION_GAP)
     found = list(spans.values_list("first", flat=True))
@@ -69,7 +69,7 @@ def read_and_evaluate(
 
 
 def evaluate_and_list_notices(moment: datetime, kinds: Collection[NoticeKind] = OF_ALERTS) -> list[str]:
-    """What an evaluation raised of these kinds, as "kind entity"; of a connection or a group with its name."""
+    """Evaluate; returns the new notices of these kinds as "kind entity" (or connection or group)."""
     before = set(Notice.objects.values_list("pk", flat=True))
     run_evaluation(moment)
     new = Notice.objects.exclude(pk__in=before).filter(kind__in=kinds).order_by("pk")

@@ -1,4 +1,4 @@
-"""What has been told in the stories of the page of alerts: raised by the real evaluation, sent as a test says."""
+"""Scenarios of the page of alerts: notices raised by the real evaluation, deliveries ended as a test requires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def evaluate_now(at: datetime) -> EvaluationResult:
-    """One evaluation as the worker does it each minute."""
+    """Run one evaluation as the worker does each minute."""
     raised = run_evaluation_once_a_minute(at)
     assert raised is not None
     return raised
@@ -28,14 +28,14 @@ def evaluate_now(at: datetime) -> EvaluationResult:
 def evaluate_around_read(
     group: SampleGroup, at: datetime, said: Mapping[str, NativePeriodFacts] = REPORTED_FACTS
 ) -> EvaluationResult:
-    """Watch, read, and watch again at the moment, so that the reading is one that may be told of."""
+    """Evaluate, read, and evaluate again at the moment, so that the reading may raise notices."""
     evaluate_now(at - 2 * MINUTE)
     group.read(at - MINUTE, said)
     return evaluate_now(at)
 
 
 def save_eu_dtc_alert() -> SampleGroup:
-    """The worked example until EU DTC BV went over its line on 15 June; its owner and finance are to be told."""
+    """The worked example until EU DTC BV alerts on 15 June; deliveries wait for its owner and finance."""
     group = save_sample_group()
     record_worked_example(group)
     join(group)
@@ -53,7 +53,7 @@ def join(group: SampleGroup) -> None:
 
 
 def mark_deliveries_sent(at: datetime, deliveries: Collection[Delivery] | None = None) -> None:
-    """The mail server took these messages, or all that wait, at a moment."""
+    """Mark these deliveries, or all that wait, as sent at a moment."""
     end_deliveries(Delivery.State.SENT, at, deliveries=deliveries)
 
 
@@ -63,7 +63,7 @@ def end_deliveries(
     words: str = "",
     deliveries: Collection[Delivery] | None = None,
 ) -> None:
-    """Messages ended in a state at a moment of the story; the outbox itself has the database's clock only."""
+    """End deliveries in a state at a moment of the scenario; the outbox itself uses the database's clock only."""
     waiting = Delivery.objects.filter(state=Delivery.State.WAITING)
     if deliveries is not None:
         waiting = waiting.filter(pk__in=[each.pk for each in deliveries])
@@ -71,12 +71,12 @@ def end_deliveries(
 
 
 def deliveries_to(email: str) -> list[Delivery]:
-    """The messages to somebody."""
+    """The deliveries to a person."""
     found = list(Delivery.objects.filter(recipient__email=email))
     assert found
     return found
 
 
 def untell(email: str) -> None:
-    """Their message told of nothing after all."""
+    """Mark all lines to a person as left out, so that their messages contain no notice."""
     assert DeliveryLine.objects.filter(recipient__email=email).update(left_out="closed before it was sent")

@@ -1,6 +1,6 @@
-"""Three worlds for the question who may see what: the whole group, the same without the foreign entities, one entity.
+"""Three scenarios for tests of access: the whole group, the same without the foreign entities, one entity.
 
-Whoever may see only a part must get the very same bytes in the whole world as in the world that has nothing else.
+A person who may see only a part must get the very same bytes in the whole group as in a group with nothing else.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ UK_RETAIL_WORDS = ("UKRT", "UK Retail", "ukrt")
 
 ALONE, UK, WHOLE = "one entity", "the UK", "the whole group"
 
-# --- who asks -------------------------------------------------------------------------------------------------------
+# --- people ---------------------------------------------------------------------------------------------------------
 
 OWNER, OWNER_OF_ONE, FINANCE = "owner of the UK", "owner of one entity", "finance of the UK"
 ADMINISTRATOR, AUDITOR = "administrator of the UK", "auditor of the UK"
 NO_ROLE, OF_ALL, SUPERUSER = "without a role", "finance of the group", "superuser"
 SIGNED_OUT, SWITCHED_OFF = "signed out", "switched off"
 
-# what each may see at most, as a world
+# the largest scenario that each person may see
 SEES = {
     OWNER: UK,
     OWNER_OF_ONE: ALONE,
@@ -73,7 +73,7 @@ SEES = {
 }
 SIGNED_IN = tuple(SEES)
 OUTSIDE = (SIGNED_OUT, SWITCHED_OFF)
-CURIOUS = FINANCE  # asks everything; the others of the UK see the same entities
+CURIOUS = FINANCE  # sends every request; the others of the UK see the same entities
 EVERYBODY = (*SIGNED_IN, *OUTSIDE)
 # Of a part, of one entity, of all, of nothing, and from outside: the others differ by what they may do.
 ONE_OF_A_KIND = (FINANCE, OWNER_OF_ONE, OF_ALL, NO_ROLE, SIGNED_OUT)
@@ -92,7 +92,7 @@ _ROLES = {
 
 @dataclass
 class AccessScenario:
-    """A saved group with everybody who asks; `views` has a saved view of each, `foreign_note` is on EU DTC BV."""
+    """A saved group and its people; `views` holds a saved view of each, `foreign_note` is on EU DTC BV."""
 
     name: str
     group: SampleGroup
@@ -102,11 +102,11 @@ class AccessScenario:
     _sessions: dict[str, str] = field(default_factory=dict)
 
     def view_of(self, who: str) -> SavedView:
-        """The saved view of somebody; of anybody for who is signed out."""
+        """The saved view of a person; any saved view for a person who is signed out."""
         return self.views[who if who in self.views else NO_ROLE]
 
     def client(self, who: str, *, careful: bool = False) -> Client:
-        """A browser of somebody; `careful` checks the tokens of forms as a real one's are."""
+        """A browser of a person; `careful` checks CSRF tokens as a real one does."""
         client = Client(enforce_csrf_checks=careful, raise_request_exception=False)
         if who in self._sessions:
             client.cookies[settings.SESSION_COOKIE_NAME] = self._sessions[who]
@@ -115,14 +115,14 @@ class AccessScenario:
         return client
 
     def sign_in(self, who: str) -> None:
-        """Give all later browsers of somebody one session, for requests that are undone."""
+        """Give all later browsers of a person one session, for requests that are rolled back."""
         client = self.client(who)
         if who in self.people:
             self._sessions[who] = client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def build(name: str) -> AccessScenario:
-    """A world with reads up to 12 June 2026, and with what is the matter with the foreign entities."""
+    """Save a scenario with reads up to 12 June 2026 and every kind of problem at the foreign entities."""
     _number_from_one()
     cast = {ALONE: (UKHC,), UK: (UKHC, UKRT), WHOLE: (UKHC, UKRT, *FOREIGN)}[name]
     group = save_sample_group(cast)
@@ -154,12 +154,12 @@ def build(name: str) -> AccessScenario:
 
 
 def place_of(code: str) -> UUID:
-    """The id of the destination of a group, the same in every world."""
+    """The id of the destination of a group, the same in every scenario."""
     return uuid5(NAMESPACE_URL, code)
 
 
 def _make_places() -> None:
-    """A destination of the UK, and one of Europe where there is such a group."""
+    """Save a destination of the UK, and one of Europe where that group exists."""
     for group in Group.objects.filter(code__in=["UK", "EUROPE"]).order_by("code"):
         place = Destination(
             uid=place_of(group.code),
@@ -175,7 +175,7 @@ def _make_places() -> None:
 
 
 def _silence(by: Person) -> None:
-    """A silence of UK HoldCo, and one of EU DTC BV where there is one."""
+    """Silence UK HoldCo, and EU DTC BV where it exists."""
     for code in ("UKHC", "NLDT"):
         entity = LegalEntity.objects.filter(code=code).first()
         if entity is not None:
@@ -189,7 +189,7 @@ def _silence(by: Person) -> None:
 
 
 def _number_from_one() -> None:
-    """Ids stand in addresses: rows that both worlds have must have the same ones."""
+    """Restart all ids from one: ids appear in addresses, so rows of both scenarios must have the same ids."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sequencename FROM pg_sequences WHERE sequencename ~ '^(entities|periods|alerts)_'"
@@ -224,7 +224,7 @@ def _read(world: AccessScenario) -> None:
 
 
 def _tell() -> None:
-    """Everybody who may see them was told of each entity's May, in one message each, which cannot be sent."""
+    """Save for each entity's May a notice and one failed message to everybody who may see the entity."""
     for period in FiscalPeriod.objects.filter(reporting_month=MAY).order_by("pk"):
         notice = Notice.objects.create(
             kind=NoticeKind.ALERT.value,
@@ -251,7 +251,7 @@ def _tell() -> None:
 
 
 def _make_foreign_trouble(world: AccessScenario) -> None:
-    """A connection of their own, a calendar that runs out, and what is said."""
+    """Save a connection of the foreign entities, a calendar that runs out, and their remarks."""
     WorkCalendar.objects.filter(code="LK").update(name="Sri Lanka")  # its holidays end with 2026: a warning
     lowlands = Connection.objects.create(
         name="lowlands-bc",
@@ -267,12 +267,12 @@ def _make_foreign_trouble(world: AccessScenario) -> None:
     LegalEntity.objects.filter(code="NLDT").update(connection=lowlands)
 
 
-# --- asking ---------------------------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: `body` is text without what differs at every request, `wrote` the statements that write."""
+    """A response: `body` is text without random parts, `wrote` holds the statements that write."""
 
     status: int
     headers: Mapping[str, str]
@@ -286,13 +286,15 @@ class Answer:
 
 _TOKEN = re.compile(r"\b[A-Za-z0-9]{64}\b")
 _WRITES = re.compile(r"\b(INSERT INTO|UPDATE\s+\S+\s+SET|DELETE FROM|TRUNCATE|CREATE|ALTER|COPY)\b", re.I)
-_ROW_ID = re.compile(r"(?<=seen=)\d+(?=-)")  # of the period shown, in an address: the foreign have ids too
-_DIFFER = {"Content-Length", "Set-Cookie", "Expires"}  # and tell nothing
-_SECRET = "s" * 32  # of the cookie and the form: what a browser gets from us, without its mask
+_ROW_ID = re.compile(
+    r"(?<=seen=)\d+(?=-)"
+)  # of the shown period, in an address: foreign entities have ids too
+_DIFFER = {"Content-Length", "Set-Cookie", "Expires"}  # and reveal nothing
+_SECRET = "s" * 32  # CSRF token of the cookie and the form, without its mask
 
 
 def look(client: Client, url: str, *, htmx: bool = False) -> Answer:
-    """What a GET brings; it is asked of a database that refuses to be written to."""
+    """Send a GET while the database refuses to be written to."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL transaction_read_only = on")
@@ -302,14 +304,14 @@ def look(client: Client, url: str, *, htmx: bool = False) -> Answer:
 
 
 def send(client: Client, url: str, data: Mapping[str, str], *, token: bool) -> Answer:
-    """What a POST brings, with or without the token of its form; it is undone afterwards."""
+    """Send a POST, with or without the token of its form; its writes are rolled back."""
     if token:
         client.cookies[settings.CSRF_COOKIE_NAME] = _SECRET
         data = {**data, "csrfmiddlewaretoken": _SECRET}
     with transaction.atomic():
         answer = _asked(lambda: client.post(url, data))
         transaction.set_rollback(True)
-    BOARD_CACHE.clear()  # it may have heard of what is undone now
+    BOARD_CACHE.clear()  # the cache may hold changes that are now rolled back
     return answer
 
 
@@ -324,7 +326,7 @@ def _asked(request: Callable[[], Any]) -> Answer:
 
 
 def _body(response: Any) -> str:
-    """The text of a response; of a workbook all its parts but the one that says when it was made."""
+    """The text of a response; of a workbook all its parts except the one with its creation time."""
     content: bytes = b"".join(response) if response.streaming else response.content
     if content[:2] != b"PK":
         return content.decode()
@@ -335,7 +337,7 @@ def _body(response: Any) -> str:
 
 @contextmanager
 def world(name: str, template: str) -> Iterator[AccessScenario]:
-    """A world in a database of its own, which is gone afterwards, at noon of 12 June 2026."""
+    """A scenario in a database of its own, dropped afterwards, at noon of 12 June 2026."""
     with pytest.MonkeyPatch.context() as patch, own_copy(template):
         patch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
         cache.clear()

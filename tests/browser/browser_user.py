@@ -1,4 +1,4 @@
-"""A person at a browser, as the stories see them."""
+"""A person at a browser, as the browser tests use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Look = tuple[int, Scheme]  # the width of the window, by day or by night
 SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")
 ROSA: Final = "rosa.bell@meridian.test"
 
-# A story that looks from everywhere is played twice: once looking wide and by day, and again, in the slow suite,
+# A test with all looks runs twice: once wide and light only, and again, in the slow suite,
 # with every look and the contrast of all colours, which takes three quarters of axe's time.
 WIDE_BY_DAY: Final[tuple[Look, ...]] = ((1400, "light"),)
 EVERY_LOOK: Final[tuple[Look, ...]] = ((1400, "light"), (1400, "dark"), (390, "light"), (390, "dark"))
@@ -48,7 +48,7 @@ with_and_without_scripts = pytest.mark.parametrize(
 
 @dataclass
 class BrowserUser:
-    """A person at a browser; whatever the browser complains about is kept and fails the test at its end."""
+    """A person at a browser; every complaint of the browser is recorded and fails the test at its end."""
 
     page: Page
     site: str
@@ -56,12 +56,12 @@ class BrowserUser:
     complaints: list[str] = field(default_factory=list)
 
     def hear(self, message: ConsoleMessage) -> None:
-        """Keep what the console says in earnest; a CSP violation stands there too."""
+        """Record errors and warnings of the console; a CSP violation appears there too."""
         if message.type in {"error", "warning"}:
             self.complaints.append(message.text)
 
     def hear_of_failure(self, request: Request) -> None:
-        """Keep a request that failed; one that the browser gave up, since its page was left meanwhile, did not."""
+        """Record a failed request, unless the browser cancelled it because its page was left."""
         if request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"{request.url} {request.failure}")
 
@@ -69,9 +69,9 @@ class BrowserUser:
         self.page.goto(self.site + path)
 
     def log_in(self, email: str = ROSA, path: str = "/start/") -> None:
-        """Come to a page as somebody who has logged in before: by the cookie of a session, without the form.
+        """Open a page as a signed-in person, by the cookie of a session, without the form.
 
-        Without a path to where logging in leads, which is the board.
+        Without a path it opens the page that follows a sign-in, the board.
         """
         cookie = {"name": settings.SESSION_COOKIE_NAME, "value": open_session(email), "url": self.site}
         self.page.context.add_cookies([cookie])  # type: ignore[list-item]
@@ -79,22 +79,22 @@ class BrowserUser:
         self.page.wait_for_url(self.site + ("/" if path == "/start/" else path))
 
     def type_log_in(self, email: str = ROSA) -> None:
-        """Fill in and send the form of the login, which is the page that is open."""
+        """Fill in and send the sign-in form, which is the open page."""
         self.page.get_by_label("E-mail").fill(email)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Log in").click()
 
     def look(self, width: int, scheme: Scheme) -> None:
-        """Look at the same page on a screen of another width, by day or by night."""
+        """View the same page on a screen of another width, light or dark."""
         self.page.set_viewport_size({"width": width, "height": 900})
         self.page.emulate_media(color_scheme=scheme)
 
     def forgive(self, *words: str) -> None:
-        """Drop the complaints that a story causes on purpose."""
+        """Drop the complaints that a test causes on purpose."""
         self.complaints = [each for each in self.complaints if not any(word in each for word in words)]
 
     def assert_accessible(self, *, contrast: bool = True) -> None:
-        """axe finds nothing against WCAG 2.2 A and AA or its own best practices, the contrast of colours included."""
+        """Assert that axe finds nothing against WCAG 2.2 A and AA and its best practices, contrast included."""
         assert not (found := violations(self.page, contrast=contrast)), "\n".join(found)
 
     def assert_no_sideways_scroll(self) -> None:
@@ -102,10 +102,10 @@ class BrowserUser:
         assert wide <= seen, f"the page is {wide} px wide in a window of {seen}"
 
     def look_from_everywhere(self, name: str) -> None:
-        """Look wide and narrow, by day and by night: a picture each, axe finds nothing, nothing sticks out.
+        """View wide and narrow, light and dark: a picture of each, axe finds nothing, nothing overflows.
 
-        The test has `every_look`, which says what of it is seen in which suite; what sticks out of a narrow page
-        is seen in both. Contrast is looked at where every look is.
+        The test has `every_look`, which sets the looks of each suite; both suites check a narrow page for
+        overflow. Contrast is checked where all looks are.
         """
         assert self.looks, "a story that looks from everywhere is marked with every_look"
         for width, scheme in self.looks:
@@ -117,25 +117,25 @@ class BrowserUser:
         self.assert_no_sideways_scroll()
 
     def picture(self, name: str) -> None:
-        """Keep a screenshot where CLOSEBOARD_PICTURES names a folder, for a person to look at."""
+        """Save a screenshot if CLOSEBOARD_PICTURES names a folder."""
         if folder := os.environ.get("CLOSEBOARD_PICTURES"):
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 NewBrowserUser = Callable[..., BrowserUser]
-Database = Callable[..., datetime]  # of the fixtures `reading` and `story`
+Database = Callable[..., datetime]  # the type of the fixtures `reading` and `story`
 
 
 def open_session(email: str) -> str:
-    """Open a session in the database in use, as a login by the form does, and return its key."""
+    """Open a session in the database in use, as the sign-in form does, and return its key."""
     user = Person.objects.get(email=email)
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     with transaction.atomic(), connection.cursor() as cursor:
-        # Which a database that stories only read has to be asked for.
+        # The shared databases are read-only by default.
         cursor.execute("SET TRANSACTION READ WRITE")
         session.create()
     assert session.session_key is not None
@@ -143,7 +143,7 @@ def open_session(email: str) -> str:
 
 
 def violations(page: Page, *, apart_from: Container[str] = (), contrast: bool = True) -> list[str]:
-    """What axe finds against WCAG 2.2 A and AA and its best practices, a line for each place; some rules left out."""
+    """axe's findings against WCAG 2.2 A and AA and its best practices, one line a place; some rules left out."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
     options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": contrast}}}

@@ -1,7 +1,7 @@
-"""Real Chromium against a real server on the database of a story.
+"""Runs real Chromium against a real server on the database of a test's scenario.
 
-State changes refuse to be deleted, so pytest-django's way of emptying the tables after a test with a live server
-cannot work here. Stories that only read share the run's database of their state (`reading`), the others get a copy
+State changes cannot be deleted, so pytest-django's way of emptying the tables after a test with a live server
+cannot work here. Tests that only read share the run's database of their scenario (`reading`), the others get a copy
 of it (`story`) or an empty one (`own_database`), which is dropped. One server of each process serves them all.
 """
 
@@ -37,11 +37,11 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One Chromium for the stories of a file.
+    """One Chromium for the tests of a file.
 
-    Playwright keeps an event loop in this thread: Django would refuse the builders' plain database calls, and
-    gives code beside a loop connections of its own. Hence the variable. Loop and variable end with the file: other
-    tests of this process would stumble over both.
+    Playwright keeps an event loop in this thread: Django would refuse the builders' synchronous database calls, and
+    gives code beside a loop connections of its own. Hence the variable. Loop and variable end with the file, because
+    both would break other tests of this process.
     """
     program = ensure()
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -59,7 +59,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class OneDatabase:
-    """The database that a test uses; chosen once, by a fixture or with the first words of the story."""
+    """The database that a test uses; chosen once, by a fixture or by the first lines of the test."""
 
     def __init__(self) -> None:
         self._open = ExitStack()
@@ -89,9 +89,9 @@ def one_database(django_db_blocker: DjangoDbBlocker) -> Iterator[OneDatabase]:
 
 @pytest.fixture
 def reading(one_database: OneDatabase, stories: ScenarioDatabases) -> Database:
-    """`reading(busy, person)`: the run's database of what these build, for a story that writes nothing but sessions.
+    """`reading(busy, person)`: the run's database of these builders, for a test that writes only sessions.
 
-    Returns what the first builder returned: the moment at which the story is looked at.
+    Returns the result of the first builder: the moment at which the test views the scenario.
     """
 
     def read(build: Callable[[], datetime], *more: Build) -> datetime:
@@ -102,7 +102,7 @@ def reading(one_database: OneDatabase, stories: ScenarioDatabases) -> Database:
 
 @pytest.fixture
 def story(one_database: OneDatabase, stories: ScenarioDatabases) -> Database:
-    """`story(busy, person)`: a copy of what these build, for a story that writes; as `reading` otherwise."""
+    """`story(busy, person)`: a copy of these builders' database, for a test that writes; otherwise as `reading`."""
 
     def copy(build: Callable[[], datetime], *more: Build) -> datetime:
         found: datetime = one_database.choose(stories.copied(build, *more))
@@ -113,7 +113,7 @@ def story(one_database: OneDatabase, stories: ScenarioDatabases) -> Database:
 
 @pytest.fixture
 def own_database(one_database: OneDatabase, stories: ScenarioDatabases) -> None:
-    """A fresh migrated database, in use by this process (and the server in it) until the end of the story."""
+    """A new migrated database, used by this process (and its server) until the end of the test."""
     one_database.choose(stories.copied())
 
 
@@ -121,10 +121,10 @@ def own_database(one_database: OneDatabase, stories: ScenarioDatabases) -> None:
 
 
 class SiteServer:
-    """A server in a thread of this process, over ASGI as in earnest; it may be stopped, and started where it was."""
+    """A server in a thread of this process, over ASGI as in production; it can be stopped and restarted."""
 
     def __init__(self) -> None:
-        self.port = 0  # any free one, and ever after the same
+        self.port = 0  # any free port at first, then the same one
         self._server: WebServer | None = None
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,7 +135,7 @@ class SiteServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Serve, and return once requests are answered."""
+        """Start the server, and return once it answers requests."""
         made = make_server(host="127.0.0.1", port=0)
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -169,10 +169,10 @@ class SiteServer:
         self._server = self._thread = None
 
     def settle(self) -> None:
-        """Wait until nothing of a story is under way, so that the next one may have another database.
+        """Wait until no request of a test is running, so that the next test may use another database.
 
-        The readers must have left: what they still had asked for is done when this returns, and the hub of their
-        streams is forgotten.
+        The browsers must have left: their open requests are finished when this returns, and the hub of their
+        streams is removed.
         """
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result(timeout=20)
@@ -184,10 +184,10 @@ class SiteServer:
         while state.tasks or state.connections:
             await asyncio.sleep(0.005)
         self._replace_workers()
-        Hub._of.clear()  # one that has ended takes no more streams
+        Hub._of.clear()  # a hub that has ended takes no more streams
 
     def _replace_workers(self) -> None:
-        """Let the threads end that the loop has lent out; a cancelled task does not wait for its thread."""
+        """End the threads that the loop has started; a cancelled task does not wait for its thread."""
         assert self._loop is not None
         self._workers.shutdown(wait=True)
         self._workers = ThreadPoolExecutor()
@@ -196,7 +196,7 @@ class SiteServer:
 
 @pytest.fixture(scope="session")
 def site_server() -> Iterator[SiteServer]:
-    """The one server of this process, which serves whatever database the process uses."""
+    """The only server of this process, which serves the process's current database."""
     made = SiteServer()
     made.start()
     try:
@@ -207,7 +207,7 @@ def site_server() -> Iterator[SiteServer]:
 
 @pytest.fixture
 def serving(one_database: OneDatabase) -> Iterator[SiteServer]:
-    """A server of the story's own, which it may stop and start again."""
+    """A server of the test's own, which it may stop and restart."""
     made = SiteServer()
     made.start()
     try:
@@ -230,7 +230,7 @@ def site(request: pytest.FixtureRequest, one_database: OneDatabase) -> Iterator[
 
 @pytest.fixture
 def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """Sets what the view's door reads from the clock; the worked example's noon unless a story says otherwise."""
+    """Sets the time that the views read; noon of the worked example by default."""
 
     def set_to(moment: datetime) -> None:
         monkeypatch.setattr("board.web.board_request.now", lambda: moment)
@@ -239,19 +239,19 @@ def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     return set_to
 
 
-# --- the readers --------------------------------------------------------------------------------------------------
+# --- browser users --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def looks(request: pytest.FixtureRequest) -> tuple[Look, ...]:
-    """From where `look_from_everywhere` looks; `every_look` gives them."""
+    """The looks that `look_from_everywhere` uses; `every_look` sets them."""
     found: tuple[Look, ...] = getattr(request, "param", ())
     return found
 
 
 @pytest.fixture
 def new_reader(chromium: Browser, site: str, looks: tuple[Look, ...]) -> Iterator[NewBrowserUser]:
-    """Makes readers; at the end any console error, page error, failed request or CSP report fails the test."""
+    """Makes browser users; at the end any console error, page error, failed request or CSP report fails the test."""
     contexts: list[BrowserContext] = []
     readers: list[BrowserUser] = []
 
@@ -293,6 +293,6 @@ def meridian_at_noon() -> SampleGroup:
 def meridian(
     site: str, one_database: OneDatabase, stories: ScenarioDatabases, clock_at: Callable[[datetime], None]
 ) -> SampleGroup:
-    """The worked example at its noon, with Rosa who may see all of it: a copy, which the story may write to."""
+    """The worked example at its noon, with Rosa who may see all of it: a copy, which the test may write to."""
     found: SampleGroup = one_database.choose(stories.copied(meridian_at_noon))
     return found

@@ -1,4 +1,4 @@
-"""Looking at the processes of this machine, for tests that start and end some."""
+"""Finds and starts processes of this machine for tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def processes_mentioning(text: Path | str) -> dict[int, str]:
-    """The running processes (not zombies, not we) with `text` in their command, environment or folder."""
+    """The running processes (not zombies, not this one) with `text` in their command, environment or folder."""
     wanted = str(text).encode()
     found: dict[int, str] = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -31,7 +31,7 @@ def processes_mentioning(text: Path | str) -> dict[int, str]:
 
 
 def poll_until(true: Callable[[], object], seconds: float, what: str) -> None:
-    """Wait for something to become true; fails with `what` when the time is over."""
+    """Wait until a condition is true; fails with `what` on a time-out."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"

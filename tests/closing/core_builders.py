@@ -1,4 +1,4 @@
-"""The worked example's group for the pure core: four entities, May 2026, and builders that read like the story."""
+"""Builds the worked example's group for the pure core: four entities, May 2026, and readable builders."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ GROUPS = (
 
 
 def utc(text: str) -> datetime:
-    """The instant that a text like "2026-06-12 12:00" means."""
+    """The instant of a text like "2026-06-12 12:00"."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
@@ -82,7 +82,7 @@ def deadline_on(on: str, zone: str = "Europe/London", cut_off: time | None = Non
 
 
 def change_seen(state: PeriodState, at: str, after: str | None = None) -> ObservedChange:
-    """A state seen by the read at one time; the read before it was `after` (None: we had never looked)."""
+    """A state seen by the read at one time; the read before it was `after` (None: never read before)."""
     return ObservedChange(state, utc(at), utc(after) if after else None)
 
 
@@ -95,7 +95,7 @@ def row(
     policy: JudgingPolicy = DEFAULT,
     **other: Any,
 ) -> Row:
-    """An entity's row as a snapshot would build it."""
+    """An entity's row as a snapshot builds it."""
     history = fold(changes, policy)
     moment = utc(as_of)
     values: dict[str, Any] = {
@@ -126,7 +126,7 @@ def board(*rows: Row, as_of: str = "2026-06-12 12:00", groups: tuple[GroupNode, 
     return Scoreboard(date(2026, 5, 1), utc(as_of), ranked(rows), groups)
 
 
-# The story of 01-domain 1.8, read every few hours from 1 June on.
+# The worked example of 01-domain 1.8, read every few hours from 1 June on.
 UK_HOLDCO_STORY = [
     change_seen(OPEN, "2026-06-01 09:00"),
     change_seen(CLOSED, "2026-06-05 18:00", after="2026-06-05 12:00"),
@@ -143,7 +143,7 @@ EU_DTC_STORY = [change_seen(OPEN, "2026-06-01 09:00")]
 
 
 def worked_example(as_of: str = "2026-06-12 12:00", *, policy: JudgingPolicy = DEFAULT) -> Scoreboard:
-    """The board of the worked example at a moment, with everything that had been seen by then."""
+    """The board of the worked example at a moment, with all changes seen by then."""
     moment = utc(as_of)
     told = [
         (UK_HOLDCO, UK_HOLDCO_STORY, deadline_on("2026-06-09")),

@@ -1,4 +1,4 @@
-"""What the tests of the reading side share: connections to a running simulator, and a count of opened sockets."""
+"""Connections to a running simulator for tests of connectors, and a count of opened sockets."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COMPANIES = {
     "finops": ("UKHC", "UKRT", "USRT", "NLDT"),
     "business_central": ("Ibérica SL", "Ireland Operations"),
 }
-# The lists that tell states.
+# The lists that contain states.
 STATES = {
     "finops": "LedgerFiscalPeriods",
     "business_central": "generalLedgerSetup",
 }
 IBERICA = "11111111-2222-3333-4444-555555555555"
-# Own pauses of 20, 40 and 80 ms: the rule is tested, not our patience.
+# Pauses of 20, 40 and 80 ms: enough to test the rule.
 QUICK = RequestLimits(first_pause=0.02)
 
 
@@ -55,7 +55,7 @@ def settings(kind: str, url: str, **changes: object) -> SourceSettings:
 def source(
     kind: str, url: str, *, limits: RequestLimits = QUICK, tokens: TokenCache | None = None, **changes: object
 ) -> LedgerSource:
-    """A connector with tokens of its own unless it is given some."""
+    """A connector with tokens of its own by default."""
     return build_source(settings(kind, url, **changes), tokens=tokens or TokenCache(), limits=limits)
 
 
@@ -91,7 +91,7 @@ def _hear(event: str, given: tuple[object, ...]) -> None:
         _COUNTING[-1].append(f"{event} {given[-1]}")
     elif (
         event == "socket.getaddrinfo" and ip_literal(str(given[0])) is None
-    ):  # an address needs no looking up
+    ):  # an IP address needs no look-up
         _COUNTING[-1].append(f"{event} {given[0]}")
 
 
@@ -100,7 +100,7 @@ sys.addaudithook(_hear)
 
 @contextmanager
 def sockets_opened() -> Iterator[list[str]]:
-    """Every connection or name look-up of this process while the block runs, told by the interpreter itself."""
+    """Every connection or name look-up of this process while the block runs, from the interpreter's audit events."""
     heard: list[str] = []
     _COUNTING.append(heard)
     try:

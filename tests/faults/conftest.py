@@ -1,4 +1,4 @@
-"""A database, a fleet and processes for tests that break them."""
+"""A database, a fleet and processes for fault tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fleet_sim(running_fleet: Running) -> Running:
 
 @pytest.fixture
 def busy_sim(fleet_sim: Running) -> Running:
-    """The same in whole answers: it may change while it is read, and a reading is still of one moment."""
+    """The same in whole answers: it may change during a read, and a reading is still of one moment."""
     fleet_sim.set_profile(finops_page_size=10_000)
     return fleet_sim
 

@@ -1,8 +1,8 @@
-"""An evaluator and sender that does what it is told on standard input, at the moment it is told.
+"""An evaluator and sender that runs the commands on its standard input, each at a given moment.
 
-`python -m tests.faults.evaluator_process`. `tick ISO` is what the task alerts.evaluate does at that moment,
-`evaluate ISO` the same without asking whether somebody else has done it, `send ISO` what alerts.send does. The
-answer is how many messages that touched or sent, or what went wrong.
+`python -m tests.faults.evaluator_process`. `tick ISO` does the same as the task alerts.evaluate at that moment,
+`evaluate ISO` the same without checking whether another process has done it, `send ISO` the same as alerts.send.
+The answer is the number of messages touched or sent, or the error.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Gives birth to processes that a test will kill: all is imported once, then each line on standard input forks one.
+"""Forks processes that a test will kill: all is imported once, then each line on standard input forks one.
 
 `python -m tests.faults.fork_server LOG`; the answer to each line is a process id. `worker WORDS` is a Celery worker
-with these command-line words: it takes four seconds to start from nothing and a moment from here, and from the fork
-on it is the same program. `sender LEASE` calls `send_due_mails` again and again, with leases of so many seconds, so
-that a test need not wait five minutes for what a killed one held. `poster LEASE` does the same with
+with these command-line arguments: it takes four seconds to start from nothing and a moment from here, and after the
+fork it is the same program. `sender LEASE` calls `send_due_mails` again and again, with leases of so many seconds, so
+that a test need not wait five minutes for the messages of a killed one. `poster LEASE` does the same with
 `send_due_posts`.
 """
 
@@ -25,7 +25,7 @@ from closeboard.ops.children import die_with_parent
 def main() -> None:
     app.loader.import_default_modules()
     log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries our children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps our children
     for line in sys.stdin:
         follow_parent = die_with_parent(signal.SIGKILL)
         pid = os.fork()

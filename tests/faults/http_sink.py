@@ -1,4 +1,4 @@
-"""A server for posts in tests: takes, refuses, delays, hangs and drops as told, over real HTTP on loopback."""
+"""A server for posts in tests: accepts, refuses, delays, hangs and drops as set, over real HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.faults.smtp_sink import _who_holds
 
 @dataclass(frozen=True)
 class Arrival:
-    """One request that came over the wire whole, whatever we answered."""
+    """One request that arrived whole, whatever the answer was."""
 
     path: str
-    headers: Mapping[str, str]  # names in small letters
+    headers: Mapping[str, str]  # names in lower case
     body: bytes
     at: float  # time.monotonic()
     peer: int  # the sender's port
@@ -32,13 +32,13 @@ class Arrival:
 
     @property
     def sender(self) -> int:
-        """The process that holds the other end, 0 when there is none any more."""
+        """The process at the other end, 0 when it has ended."""
         return _who_holds(self.peer)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; `after` seconds pass before it."""
+    """An answer, sent after `after` seconds."""
 
     status: int = 200
     body: bytes = b"ok"
@@ -51,12 +51,12 @@ Judge = Callable[[Arrival], Reply | None]
 
 
 class HttpSink:
-    """The server; `judge` may be changed while it runs: it gives the answer, None to hang up instead."""
+    """The server; `judge` may be changed while it runs: it returns the answer, or None to hang up instead."""
 
     def __init__(self) -> None:
         self.judge: Judge = lambda _: TAKEN
         self.afterwards: Callable[[Arrival], None] = lambda _: None
-        self.taken: list[Arrival] = []  # what was answered with 2xx, or not at all
+        self.taken: list[Arrival] = []  # requests answered with 2xx, or not at all
         self.seen: list[Arrival] = []
         self.lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
@@ -91,7 +91,7 @@ class HttpSink:
             allow_reuse_address = True
 
             def handle_error(self, *_: object) -> None:
-                pass  # whoever posted was killed
+                pass  # the sender was killed
 
         self._server = Server(("127.0.0.1", self._port), Handler)
         self._port = self._server.server_address[1]
@@ -113,12 +113,12 @@ class HttpSink:
 
     @property
     def ids(self) -> Counter[str]:
-        """How many copies of each signed webhook were taken, by its id."""
+        """The number of accepted copies of each signed webhook, by its id."""
         with self.lock:
             return Counter(each.headers["webhook-id"] for each in self.taken)
 
     def most_in(self, seconds: float) -> int:
-        """The most requests that came within so many seconds, wherever those begin."""
+        """The highest number of requests within so many seconds, wherever those begin."""
         with self.lock:
             at = sorted(each.at for each in self.seen)
         return max((sum(1 for other in at if one <= other < one + seconds) for one in at), default=0)

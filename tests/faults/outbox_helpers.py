@@ -1,4 +1,4 @@
-"""What tests of the outbox share: messages that are due, the processes that send them, and what must hold after."""
+"""Helpers for tests of the outbox: due messages, the processes that send them, and the final assertions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WHO = "NLDT"
 
 
 def send_to(sink: Sink, settings: Settings) -> None:
-    """Let Django in this process send by this server, without a password and as fast as it can."""
+    """Make Django in this process send by this server, without a password and without a rate limit."""
     settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
     settings.EMAIL_BACKEND = "alerts.channels.email.transport.SmtpBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
@@ -42,7 +42,7 @@ def late_span(now: datetime) -> DateSpan:
 
 
 def save_late_group(codes: tuple[str, ...] = (WHO,)) -> SampleGroup:
-    """The cast, whose month of two months ago is open still, read a moment ago."""
+    """The sample group, whose month of two months ago is still open, read a moment ago."""
     now = timezone.now()
     group = save_sample_group()
     span = late_span(now)
@@ -55,7 +55,7 @@ def save_late_group(codes: tuple[str, ...] = (WHO,)) -> SampleGroup:
 def raise_notice(
     group: SampleGroup, code: str = WHO, kind: NoticeKind = NoticeKind.ALERT, *, fresh: bool = True
 ) -> Notice:
-    """A notice of an entity, as an evaluation writes it."""
+    """Save a notice of an entity, as an evaluation does."""
     period = FiscalPeriod.objects.get(entity=group.entities[code])
     return Notice.objects.create(
         kind=kind.value,
@@ -73,7 +73,7 @@ def raise_notice(
 def save_due_messages(
     notice: Notice, count: int, *, first: int = 0, domain: str = "meridian.test"
 ) -> list[Delivery]:
-    """So many messages that are due, each to a finance person of its own."""
+    """Save so many due messages, each to a finance person of its own."""
     now = timezone.now()
     people = Person.objects.bulk_create(
         Person(email=f"p{number:05}@{domain}", name=f"Person {number}")
@@ -97,7 +97,7 @@ def save_due_messages(
 
 
 def age_outbox(span: timedelta) -> None:
-    """Put everything in the outbox that far back, as if so much time had gone by; the clock itself stays."""
+    """Move everything in the outbox that far back, as if so much time had passed; the clock itself stays."""
     with database.cursor() as cursor:
         cursor.execute(
             "UPDATE alerts_delivery SET due_at = due_at - %(span)s::interval, made_at = made_at - %(span)s::interval,"
@@ -110,12 +110,12 @@ def age_outbox(span: timedelta) -> None:
 
 
 def count_unsent(*states: str) -> int:
-    """How many messages are in one of these states; not ended at all when none is named."""
+    """The number of messages in one of these states; by default of all that have not ended."""
     return Delivery.objects.filter(state__in=states or ["waiting", "sending"]).count()
 
 
 def assert_all_arrived(sink: Sink, count: int, *, most_extra: int) -> None:
-    """0 lost, each message under its own Message-ID, and no more copies than something gave a reason for."""
+    """No message lost, each under its own Message-ID, and no more copies than the faults explain."""
     rows = dict(Delivery.objects.values_list("message_id", "state"))
     ids = sink.ids
     print(
@@ -129,18 +129,18 @@ def assert_all_arrived(sink: Sink, count: int, *, most_extra: int) -> None:
 
 
 class Senders(ForkServer):
-    """Senders with one lease; whoever is killed is followed by somebody new."""
+    """Sender processes with one lease; a killed one is replaced by a new one."""
 
     def __init__(self, env: dict[str, str], log: Path, lease: float) -> None:
         super().__init__(env, log)
         self._lease = lease
 
     def born(self) -> int:
-        """The process id of a new sender."""
+        """Start a new sender; returns its process id."""
         return self.sender(self._lease)
 
     def kill(self, pid: int) -> None:
-        """SIGKILL, and somebody new in its place."""
+        """SIGKILL a sender, and start a new one in its place."""
         os.kill(pid, signal.SIGKILL)
         self.living.remove(pid)
         self.born()

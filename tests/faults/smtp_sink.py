@@ -1,7 +1,7 @@
-"""A mail server for tests: takes, refuses, delays, drops and counts as told, over real SMTP on loopback.
+"""A mail server for tests: accepts, refuses, delays, drops and counts as set, over real SMTP on loopback.
 
-`python -m tests.faults.smtp_sink` runs one that takes everything; it says its port, and after each line on standard
-input how many mails it has taken.
+`python -m tests.faults.smtp_sink` runs one that accepts everything; it prints its port, and after each line on
+standard input the number of accepted mails.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TAKEN = "250 2.0.0 taken"
 
 @dataclass(frozen=True)
 class Copy:
-    """One mail that came over the wire whole, whatever we answered."""
+    """One mail that arrived whole, whatever the answer was."""
 
     message_id: str
     recipient: str
@@ -44,7 +44,7 @@ class Copy:
 
     @property
     def sender(self) -> int:
-        """The process that holds the other end, 0 when there is none any more."""
+        """The process at the other end, 0 when it has ended."""
         return _who_holds(self.peer)
 
 
@@ -59,8 +59,8 @@ def _nothing(_: Copy) -> None:
 class Sink:
     """The server; its attributes may be changed while it runs.
 
-    `recipient` answers RCPT; `judge` is called with each whole mail before it is answered and gives the answer, None
-    to hang up instead; `afterwards` is called once the answer is on the wire.
+    `recipient` answers RCPT; `judge` is called with each whole mail and returns the answer, None to hang up instead;
+    `afterwards` is called once the answer has been sent.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -75,7 +75,7 @@ class Sink:
         self.judge: Callable[[Copy], str | None] = _take
         self.afterwards: Callable[[Copy], None] = _nothing
         self.copies: list[Copy] = []
-        self.commands: Counter[str] = Counter()  # how often each was said, and CONNECT
+        self.commands: Counter[str] = Counter()  # the number of each command, and of CONNECT
         self.lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._port = port
@@ -97,7 +97,7 @@ class Sink:
         threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
 
     def stop(self) -> None:
-        """Refuse connections from now on, and end those that are open."""
+        """Refuse connections from now on, and end the open ones."""
         if self._server is None:
             return
         self._server.shutdown()
@@ -118,7 +118,7 @@ class Sink:
 
     @property
     def ids(self) -> Counter[str]:
-        """How many copies of each message came over the wire."""
+        """The number of arrived copies of each message."""
         with self.lock:
             return Counter(copy.message_id for copy in self.copies)
 
@@ -133,7 +133,7 @@ class Sink:
             return [copy for copy in self.copies if copy.recipient == address]
 
     def most_in(self, seconds: float) -> int:
-        """The most mails that came within so many seconds, wherever those begin."""
+        """The highest number of mails within so many seconds, wherever those begin."""
         with self.lock:
             at = sorted(copy.at for copy in self.copies)
         return max((sum(1 for other in at if one <= other < one + seconds) for one in at), default=0)
@@ -154,7 +154,7 @@ class _Hangup(Exception):
 
 
 class _Talk(socketserver.StreamRequestHandler):
-    """One conversation."""
+    """One SMTP conversation."""
 
     disable_nagle_algorithm = True
     server: _Server
@@ -222,7 +222,7 @@ class _Talk(socketserver.StreamRequestHandler):
         lines = []
         while (line := self.rfile.readline()) not in (b".\r\n", b""):
             lines.append(line[1:] if line.startswith(b".") else line)
-        if line == b"":  # it hung up in the middle: nothing came
+        if line == b"":  # the client hung up in the middle: no mail arrived
             raise _Hangup
         raw = b"".join(lines)
         found = re.search(rb"^message-id:\s*(\S+)", raw, re.IGNORECASE | re.MULTILINE)

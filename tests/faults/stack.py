@@ -1,4 +1,4 @@
-"""What fault tests start in order to break it: Celery workers and beats, a Valkey, another database for Django."""
+"""Starts the services of fault tests: Celery workers and beats, a Valkey, another database for Django."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NUMBERS = itertools.count(1)
 
 @dataclass
 class Workers:
-    """Celery processes of one test, started with the words a person types, ended when the block ends."""
+    """The Celery processes of one test, started by their command lines, stopped when the block ends."""
 
     env: dict[str, str]
     folder: Path
@@ -45,11 +45,11 @@ class Workers:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
         stop(*self.children)
-        for child in self.children:  # pytest shows it when the test failed
+        for child in self.children:  # pytest shows it when the test fails
             print(f"--- {child.name}\n{last_lines(child.log, 40)}")
 
     def worker(self, *words: str) -> Child:
-        """A worker that is ready to consume; prefork with two children unless told otherwise."""
+        """A worker that is ready to consume; by default prefork with two children."""
         name = f"worker{next(_NUMBERS)}"
         pool = words or ("--concurrency", "2")
         argv = ["worker", *WORKER, "-n", f"{name}@%h", *pool]
@@ -72,7 +72,7 @@ WORKER = ["-Q", "sync,alerts,exports", "--without-gossip", "--without-mingle", "
 
 
 class ForkServer:
-    """Gives birth to processes in a moment (tests/faults/fork_server.py), so that fifty of them can be killed."""
+    """Starts processes in a moment (tests/faults/fork_server.py), so that fifty of them can be killed."""
 
     def __init__(self, env: dict[str, str], log: Path) -> None:
         self.log = log
@@ -106,11 +106,11 @@ class ForkServer:
         return self._born(" ".join(["worker", *WORKER, "-n", f"born{next(_NUMBERS)}@%h", *pool]))
 
     def sender(self, lease: float) -> int:
-        """The process id of somebody new who sends what is due for ever, with leases of so many seconds."""
+        """The process id of a new process that sends due mails for ever, with leases of so many seconds."""
         return self._born(f"sender {lease}")
 
     def poster(self, lease: float) -> int:
-        """The process id of somebody new who posts what is due to destinations for ever, with such leases."""
+        """The process id of a new process that posts due messages to destinations for ever, with such leases."""
         return self._born(f"poster {lease}")
 
     def _born(self, line: str) -> int:
@@ -124,13 +124,13 @@ class ForkServer:
 
 
 def end_group(pid: int) -> None:
-    """SIGKILL for a process that leads its group, and for everybody in it."""
+    """SIGKILL a process that leads its group, and the whole group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
 
 def in_group(pid: int) -> list[int]:
-    """The living processes of a group but for its leader."""
+    """The living processes of a group except its leader."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -178,19 +178,19 @@ class Valkey:
         return redis.Redis.from_url(self.url)
 
     def broker(self) -> Broker:
-        """To queue tasks here instead of in the test run's own Valkey."""
+        """Queue tasks here instead of in the test run's own Valkey."""
         return Broker(self.url.replace("unix:", "redis+socket:").replace("db=", "virtual_host="))
 
 
 def queue_task(task: str, *arguments: int, broker: Broker | None = None) -> None:
-    """Queue a task as beat, or another task, would."""
+    """Queue a task as beat or another task does."""
     queue = "alerts" if task.startswith("alerts.") else "sync"
     app.send_task(task, arguments, queue=queue, connection=broker)
 
 
 @contextlib.contextmanager
 def speaking_to(url: str) -> Iterator[None]:
-    """Let Django in this process use another database for a while."""
+    """Make Django in this process use another database until the block ends."""
     names = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
     theirs = {names[key]: str(value) for key, value in conninfo_to_dict(url).items() if key in names}
     before = {name: database.settings_dict[name] for name in names.values()}

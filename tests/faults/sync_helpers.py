@@ -1,4 +1,4 @@
-"""What the fault tests share: a fleet to read, time to let pass, and what must hold afterwards."""
+"""Helpers for fault tests of reading: a fleet to read, time travel for attempts, and the final assertions."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ INTERVAL = timedelta(minutes=5)  # a connection's default; "two intervals" of 05
 FULL = os.environ.get("FAULTS") == "full"  # the sizes of 05-reliability instead of those that fit a push
 
 
-# what is read -------------------------------------------------------------------------------------------------------
+# the fleet ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Fleet:
     """Connections to a running `fleet:N` simulator; each reads all its companies, which close a month together.
 
-    Whatever is shown of a connection's companies must therefore be one state: two would be half of a reading.
+    The board must therefore show one state for all companies of a connection: two would be half of a reading.
     """
 
     sim: Running
@@ -50,7 +50,7 @@ class Fleet:
         return one
 
     def turn(self, state: str) -> None:
-        """In the ERP, all companies are `Open`, `OnHold` or `Closed` from now on."""
+        """Set the state of all companies in the ERP to `Open`, `OnHold` or `Closed` from now on."""
         codes = [f"E{number:05}" for number in range(1, self.companies * len(self.connections) + 1)]
         self.sim.set_states(
             [{"company": code, "period": f"{self.month:%Y-%m}", "status": state} for code in codes]
@@ -91,7 +91,7 @@ def fleet_of(sim: Running, companies: int, *, connections: int = 1, interval: ti
 
 
 def states(fleet: Fleet) -> set[str]:
-    """The states that are shown of the fleet's month."""
+    """The shown states of the fleet's month."""
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT state FROM periods_fiscalperiod WHERE reporting_month = %s", [fleet.month]
@@ -103,7 +103,7 @@ def states(fleet: Fleet) -> set[str]:
 
 
 def age_attempts(span: timedelta) -> None:
-    """Put every attempt that far back, with its lease, as if so much time had gone by; the clock itself stays."""
+    """Move every attempt that far back, with its lease, as if so much time had passed; the clock itself stays."""
     with database.cursor() as cursor:
         cursor.execute(
             "UPDATE periods_syncattempt SET started_at = started_at - %(span)s, lease_until = lease_until - %(span)s,"
@@ -113,10 +113,9 @@ def age_attempts(span: timedelta) -> None:
 
 
 def look_until(true: Callable[[], object], seconds: float, what: str) -> int:
-    """Look for what is due, again every second (beat does it every minute), until something has become true.
+    """Run the look for due connections every second (beat: every minute) until a condition is true.
 
-    A message that a dying process took with it is lost on purpose; the next look finds the work again. Returns how
-    many looks it took.
+    A message in a dying process is lost on purpose; the next look finds the work again. Returns the number of looks.
     """
     looks = 0
     end = time.monotonic() + seconds
@@ -163,17 +162,17 @@ def newest() -> int:
 
 
 def drained(seconds: float = 60) -> None:
-    """Wait until nothing runs any more."""
+    """Wait until no attempt runs any more."""
     poll_until(lambda: not is_running(), seconds, "every attempt ends")
 
 
 def abandon_the_rest() -> None:
-    """Give up what workers were reading when the test ended them, as the first look after their leases does."""
+    """Abandon the attempts of workers that the test ended, as the first look after their leases does."""
     age_attempts(INTERVAL)
     abandon_expired(timezone.now())
 
 
-# what must hold -----------------------------------------------------------------------------------------------------
+# invariants ---------------------------------------------------------------------------------------------------------
 
 _RULES = {
     "an attempt is still running": "SELECT id FROM periods_syncattempt WHERE outcome = 'running'",
@@ -206,7 +205,7 @@ _RULES = {
 
 
 def assert_invariants() -> None:
-    """The invariants of every fault test: no half of a reading, one history row per change, no attempt left over."""
+    """Assert the invariants of every fault test: no half reading, one history row a change, no attempt left over."""
     with database.cursor() as cursor:
         for broken, rule in _RULES.items():
             cursor.execute(rule)
@@ -215,7 +214,7 @@ def assert_invariants() -> None:
 
 
 class ConsistencyWatcher:
-    """Looks at the database all the time from a session of its own, as the board does, and notes what never may be.
+    """Watches the database all the time from a session of its own, as the board does, and records violations.
 
     Per connection the companies' month must show one state, all companies or none, and at most one attempt runs.
     """
@@ -277,5 +276,5 @@ def lasted(moment: datetime, seconds: float) -> Callable[[], bool]:
 
 
 def since(moment: datetime) -> float:
-    """Seconds that have passed."""
+    """Seconds since then."""
     return (timezone.now() - moment).total_seconds()

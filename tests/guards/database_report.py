@@ -1,4 +1,4 @@
-"""What a database says through the addresses and commands of the product, to compare two revisions by.
+"""Reports a database through the addresses and commands of the product, to compare two revisions by.
 
 The dump of an earlier revision and the test that upgrades it both call `shown`.
 """
@@ -34,7 +34,7 @@ NOT_COMPARED = {
 
 
 def shown() -> dict[str, Any]:
-    """Every file, entity and explanation, by what was asked; needs a transaction and standing clocks at FULL_AT."""
+    """Every file, entity and explanation, by request; needs a transaction and stopped clocks at FULL_AT."""
     move_the_clock(FULL_AT)
     forget_what_is_kept()
     client = Client()
@@ -73,7 +73,7 @@ def columns_of_tables() -> dict[str, list[str]]:
 
 
 def digests(columns: dict[str, list[str]]) -> dict[str, str]:
-    """For each table how many rows it has, and a digest of their values in these columns."""
+    """For each table its number of rows, and a digest of their values in these columns."""
     found = {}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL timezone = 'UTC'")
@@ -94,7 +94,7 @@ def _text(client: Client, url: str) -> str:
 
 
 def _words(page: str) -> list[str]:
-    """The lines of text that a reader sees in the main part of a page."""
+    """The lines of text in the main part of a page."""
     main = re.sub(r"<svg.*?</svg>", "", page[page.index("<main") : page.index("</main>")], flags=re.S)
     lines = (" ".join(unescape(line).split()) for line in re.sub(r"<[^>]*>", "\n", main).split("\n"))
     return [line for line in lines if line]

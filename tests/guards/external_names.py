@@ -1,4 +1,4 @@
-"""Names that live outside the code: in queues, addresses, scripts, sessions, mails already sent and settings."""
+"""Lists names that are used outside the code: in queues, addresses, scripts, sessions, sent mails and settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOTTED = re.compile(r"[a-z_]\w*(\.\w+)+")
 
 
 def tasks(app: Celery) -> Iterator[str]:
-    """Each task of ours with its parameters and the queue that it is sent to."""
+    """Each task of ours with its parameters and its queue."""
     app.loader.import_default_modules()
     for name, task in sorted(app.tasks.items()):
         if not name.startswith("celery."):
@@ -32,7 +32,7 @@ def tasks(app: Celery) -> Iterator[str]:
 
 
 def beat(app: Celery) -> Iterator[str]:
-    """Each entry of the beat schedule: what it is called, its task, and its seconds."""
+    """Each entry of the beat schedule: its name, its task, and its seconds."""
     for name, entry in sorted(app.conf.beat_schedule.items()):
         yield f"{name}: {entry['task']} every {entry['schedule']:g} s, expires {entry['options']['expires']:g} s"
 
@@ -71,7 +71,7 @@ def _patterns(resolver: URLResolver, before: str) -> Iterator[str]:
 def dotted_settings() -> dict[str, list[str]]:
     """The dotted paths in the settings by the setting or function that holds them, in the order of the file.
 
-    They are read from the source, so that those which the environment chooses are all there.
+    They are read from the source, so that all those which depend on the environment are included.
     """
     found: dict[str, list[str]] = {}
     for file in ("settings.py", "logs.py"):
@@ -100,7 +100,7 @@ def _name(statement: ast.stmt) -> str:
 
 
 def names_in_migrations() -> Iterator[str]:
-    """What migrations use of our modules: these names cannot move as long as the migrations stay."""
+    """Names of our modules that migrations use: they cannot move as long as the migrations stay."""
     used: set[str] = set()
     for file in ROOT.glob("*/migrations/*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -112,7 +112,7 @@ def names_in_migrations() -> Iterator[str]:
                     used.update(f"{module}.{each.name}" for each in node.names if _ours(module))
             if DOTTED.fullmatch(path) and _ours(path):
                 used.add(path)
-    # `a.b` is part of `a.b.c`, which says more.
+    # `a.b` is part of `a.b.c`, which is more specific.
     return iter(sorted(path for path in used if not any(other.startswith(f"{path}.") for other in used)))
 
 
@@ -121,7 +121,7 @@ def _ours(path: str) -> bool:
 
 
 def stored_words() -> Iterator[str]:
-    """The words that rows hold: the choices of each field of ours that has some."""
+    """Values that rows store: the choices of each field of ours that has some."""
     for model in sorted(apps.get_models(), key=lambda model: model._meta.label):
         if model._meta.app_label in OURS:
             for field in model._meta.get_fields():
@@ -132,7 +132,7 @@ def stored_words() -> Iterator[str]:
 
 
 def run_by_documents() -> set[str]:
-    """The modules and commands that the documents and the Makefile say to run, as `-m x.y` and `manage.py x`."""
+    """The modules and commands that the documents and the Makefile run, as `-m x.y` and `manage.py x`."""
     texts = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").glob("*.md")]
     return {
         each

@@ -1,6 +1,6 @@
-"""A group with a row in every table: the busy story with people, remarks, arrangements, alerts and a second ERP.
+"""A group with a row in every table: the busy group with people, remarks, preferences, alerts and a second ERP.
 
-The golden bytes are the pages of this story; the databases of earlier revisions hold it as well.
+The golden bytes are the pages of this scenario; the databases of earlier revisions hold it as well.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _STATES_AT_THE_END = {
 
 @dataclass
 class FullScenario:
-    """The saved group and its people, by what they may do."""
+    """The saved group and its people, by role."""
 
     group: SampleGroup
     finance: Person
@@ -67,12 +67,12 @@ class FullScenario:
 
 
 def destination_uid(kind: str) -> UUID:
-    """The same in every run, since it stands in addresses."""
+    """The same in every run, since it appears in addresses."""
     return uuid5(NAMESPACE_URL, kind)
 
 
 def save_full_scenario() -> FullScenario:
-    """The story up to FULL_AT: what was due is sent, what waits for a digest waits, one message is parked."""
+    """The scenario up to FULL_AT: due messages are sent, those for a digest wait, one message is parked."""
     group = save_busy_group()
     story = FullScenario(
         group,
@@ -221,7 +221,7 @@ def _read_a_second_erp() -> None:
 
 
 def _raise_alerts(group: SampleGroup) -> None:
-    """Evaluate each minute from 08:00 on, as workers do; send what is due at once, and park one message."""
+    """Evaluate each minute from 08:00 on, as workers do; send due messages at once, and park one message."""
     first, last = utc("2026-06-17 08:00"), FULL_AT - 4 * MINUTE
     EvaluationSpan.objects.create(first=first, last=last - MINUTE)
     ticks = [("sync", last - 5 * MINUTE), ("prove", utc("2026-06-17 00:00")), ("housekeeping", first)]

@@ -1,10 +1,10 @@
-"""Writes the database of a revision, filled with the full story, and what that revision shows of it.
+"""Writes the database of a revision, filled with the full scenario, and that revision's report of it.
 
 Run in a clone of that revision, with these tests in it, in an empty database:
 
     python -m closeboard.up run -- .venv/bin/python -m tests.guards.make_old_database main-ff77652
 
-It writes tests/guards/databases/<name>.sql.gz and <name>.json.gz; test_old_database upgrades every one of them.
+It writes tests/guards/databases/<name>.sql.gz and <name>.json.gz; test_old_database upgrades each of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent / "databases"
 
 
 def main(name: str) -> None:
-    """Migrate, fill, look, dump."""
+    """Migrate, fill, report, dump."""
     import tests.wiring  # noqa: F401, PLC0415 - the keys with which the tests seal and sign
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "closeboard.settings")
@@ -44,7 +44,7 @@ def main(name: str) -> None:
 
 
 def fill() -> dict[str, object]:
-    """Save the story with a signed-in session, and return what is shown of it."""
+    """Save the scenario with a signed-in session, and return its report."""
     import pytest  # noqa: PLC0415
     from django.contrib.sessions.models import Session  # noqa: PLC0415
     from django.db import connection, transaction  # noqa: PLC0415
@@ -75,7 +75,7 @@ def fill() -> dict[str, object]:
 
 
 def dumped() -> str:
-    """The database as SQL that any client can run: without the commands of psql that newer pg_dumps write."""
+    """The database as SQL that any client can run: without the psql commands that newer pg_dumps write."""
     from closeboard.ops import postgres  # noqa: PLC0415
 
     words = ["--inserts", "--rows-per-insert=100", "--no-owner", "--no-privileges", "--no-comments"]

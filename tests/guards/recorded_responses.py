@@ -1,8 +1,8 @@
 """Records answers byte for byte and compares them with a manifest in tests/golden/bytes (docs/testing.md).
 
-A manifest has one line per answer: who asks, method and address, status, content type, length and the first 16 hex
-digits of the SHA-256 of its normalised bytes. The templates that a story renders stand in tests/golden/templates, so
-that a template may move without moving a line here.
+A manifest has one line per answer: person, method and address, status, content type, length and the first 16 hex
+digits of the SHA-256 of its normalised bytes. The templates that a scenario renders are in tests/golden/templates,
+so that a template may move without changing a line here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FOLDER, TEMPLATES_FOLDER = "bytes", "templates"
 SHOWN = 40  # lines of a difference that a failure shows
 POLICY = "Content-Security-Policy"
 
-# What is random by nature, each with the rule by which it is made equal.
+# Random parts of answers, each with the rule that replaces it.
 RANDOM = {
     "the token of a form": (re.compile(rb'(?<=name="csrfmiddlewaretoken" value=")[A-Za-z0-9]{64}'), b"TOKEN"),
     "the token that htmx sends": (re.compile(rb"(?<=X-CSRFToken&quot;: &quot;)[A-Za-z0-9]{64}"), b"TOKEN"),
@@ -65,7 +65,7 @@ RANDOM = {
 }
 
 
-# --- a clock that stands --------------------------------------------------------------------------------------------
+# --- a stopped clock ------------------------------------------------------------------------------------------------
 
 _real_now = timezone.now
 _moment: list[datetime] = []
@@ -76,9 +76,9 @@ def _now() -> datetime:
 
 
 def stop_the_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    """Let every clock stand at a moment: Django's, imported or not, that of signatures, and PostgreSQL's.
+    """Stop every clock at a moment: Django's, imported or not, that of signatures, and PostgreSQL's.
 
-    Needs a transaction. Modules are found by what they hold, so that a clock read elsewhere tomorrow stands as well.
+    Needs a transaction. Modules are found by their contents, so that a new module with a clock is stopped as well.
     """
     get_resolver().url_patterns  # noqa: B018 - imports the views, which import the clock
     monkeypatch.setattr(timezone, "now", _now)
@@ -100,7 +100,7 @@ def stop_the_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
 
 
 def move_the_clock(moment: datetime) -> None:
-    """Let the standing clocks show another moment."""
+    """Set the stopped clocks to another moment."""
     _moment[-1] = moment
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('standing_clock.moment', %s, true)", [moment.isoformat()])
@@ -108,7 +108,7 @@ def move_the_clock(moment: datetime) -> None:
 
 @contextmanager
 def own_story() -> Iterator[None]:
-    """A story within a transaction that is undone, with ids from 1 and with nothing kept in this process."""
+    """A scenario within a transaction that is rolled back, with ids from 1 and with empty caches in this process."""
     with transaction.atomic():
         forget_what_is_kept()
         with connection.cursor() as cursor:
@@ -123,7 +123,7 @@ def own_story() -> Iterator[None]:
 
 
 def forget_what_is_kept() -> None:
-    """Forget boards, rendered parts and what stands in Redis, all of which belong to another database."""
+    """Clear cached boards, rendered parts and Redis, all of which belong to another database."""
     BOARD_CACHE.clear()
     screen._RENDERED.clear()
     cache.clear()
@@ -134,13 +134,15 @@ def forget_what_is_kept() -> None:
 
 @dataclass
 class RecordedResponses:
-    """The answers of one story, in the order in which they were asked for."""
+    """The answers of one scenario, in the order of their requests."""
 
     story: str
     tmp_path: Path
-    found: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # by who and address: what, bytes
+    found: dict[str, tuple[str, bytes]] = field(
+        default_factory=dict
+    )  # by person and address: status and type, bytes
     templates: set[str] = field(default_factory=set)
-    about: str = ""  # stands before each address: which of several small stories
+    about: str = ""  # prefix of each address: the name of one of several small scenarios
 
     def add(self, key: str, what: str, content: bytes) -> None:
         """Record bytes under a key of their own; `what` is the status and the type."""
@@ -148,18 +150,18 @@ class RecordedResponses:
         self.found[key] = what, without_what_is_random(content)
 
     def get(self, who: str, client: Client, path: str, *, htmx: bool = False) -> None:
-        """Record what a GET brings, as a page or as the fragment that htmx asks for."""
+        """Record the answer to a GET, as a page or as the fragment that htmx requests."""
         response = client.get(path, headers={"HX-Request": "true"} if htmx else {})
         self.record(who, "HTMX" if htmx else "GET", path, response)
 
     def post(self, who: str, client: Client, path: str, data: Mapping[str, Any], note: str = "") -> None:
-        """Record what a form brings; what it wrote is undone. `note` tells two forms of one address apart."""
+        """Record the answer to a form; its writes are rolled back. `note` tells two forms of one address apart."""
         with transaction.atomic():
             response = client.post(path, data)
             self.record(who, "POST", f"{path}{note and '#'}{note}", response)
             transaction.set_rollback(True)
         if response.status_code < 400:
-            BOARD_CACHE.clear()  # it may have read what is undone now
+            BOARD_CACHE.clear()  # the cache may hold changes that are now rolled back
 
     def record(self, who: str, method: str, path: str, response: Any) -> None:
         """Record a response with its headers; of a workbook its cells."""
@@ -184,7 +186,7 @@ class RecordedResponses:
 
     @contextmanager
     def recording_templates(self) -> Iterator[None]:
-        """Note the name of each template that is rendered."""
+        """Record the name of each rendered template."""
 
         def note(sender: object, template: Any, **_: object) -> None:
             if template.name and not template.name.startswith("django/"):
@@ -204,7 +206,7 @@ class RecordedResponses:
         return "\n".join([*lines, ""])
 
     def assert_as_before(self) -> None:
-        """The answers are those of the manifest; fails with the lines that differ and the way to see the bytes."""
+        """Assert that the answers equal the manifest; a failure shows differing lines and how to see the bytes."""
         assert_golden(f"{TEMPLATES_FOLDER}/{self.story}.txt", "\n".join([*sorted(self.templates), ""]))
         kept = os.environ.get("KEEP_BYTES")
         if kept:
@@ -230,7 +232,7 @@ class RecordedResponses:
         )
 
     def write(self, folder: Path) -> Path:
-        """Write each answer to a file of its own; the name of a file follows from who asked for what."""
+        """Write each answer to a file of its own, named after person and request."""
         into = folder / self.story
         into.mkdir(parents=True, exist_ok=True)
         for key, (_, content) in self.found.items():
@@ -245,7 +247,7 @@ def _in_order(policy: str) -> str:
 
 
 def without_what_is_random(content: bytes) -> bytes:
-    """Bytes after the rules of RANDOM."""
+    """The bytes after the rules of RANDOM."""
     for pattern, instead in RANDOM.values():
         content = pattern.sub(instead, content)
     return content
@@ -267,7 +269,7 @@ def cells(workbook: bytes) -> bytes:
 
 
 def signed_in(somebody: Person | None) -> Client:
-    """A browser of somebody, or of nobody."""
+    """A browser of a person, or a signed-out one."""
     client = Client()
     if somebody is not None:
         client.force_login(somebody)
@@ -281,7 +283,7 @@ def asking(people: Mapping[str, Person | None]) -> Callable[[str], Client]:
 
 
 def fix_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings that stand in answers and signatures, whatever the environment says."""
+    """Settings that appear in answers and signatures, whatever the environment sets."""
     monkeypatch.setattr(settings, "SECRET_KEY", "golden-bytes-" + "x" * 40)
     monkeypatch.setattr(settings, "PUBLIC_BASE_URL", "https://close.meridian.test")
     monkeypatch.setattr(settings, "DEFAULT_FROM_EMAIL", "Closeboard <closeboard@meridian.test>")

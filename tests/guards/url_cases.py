@@ -1,4 +1,4 @@
-"""What each address of the site is asked, by whom: a GET in LOOKS, a form in FORMS (tests/guards/test_bytes.py)."""
+"""The requests to each address of the site, by person: GETs in LOOKS, forms in FORMS (tests/guards/test_bytes.py)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Arguments = Mapping[str, object] | Callable[[FullScenario], Mapping[str, object]
 
 @dataclass(frozen=True)
 class Look:
-    """Each of `who` gets an address as it is; the first of them gets it with each of the queries as well."""
+    """Each of `who` requests the address as it is; the first of them also with each of the queries."""
 
     queries: Sequence[str] = ()
     who: Sequence[str] = EVERYBODY
@@ -31,7 +31,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Form:
-    """What the first of `who` sends, and each other one of them as well."""
+    """A form that the first of `who` sends, and each other one of them as well."""
 
     data: Mapping[str, Any] | Callable[[FullScenario], Mapping[str, Any]]
     who: Sequence[str] = (FINANCE,)
@@ -176,7 +176,7 @@ FORMS: dict[str, Sequence[Form]] = {
     ],
     "try_destination": [
         Form({}, (OWNER, SIGNED_OUT), OF_PLACE)
-    ],  # nobody listens at the address in the story
+    ],  # no server listens at the address in the scenario
     "switch_destination": [Form({"on": on}, (ADMINISTRATOR,), OF_PLACE) for on in ("yes", "no")],
     "remove_destination": [Form({}, (ADMINISTRATOR,), OF_PLACE)],
     "rotate_destination": [Form({}, (ADMINISTRATOR,), OF_WEBHOOK), Form({}, (ADMINISTRATOR,), OF_PLACE)],

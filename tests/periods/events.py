@@ -1,4 +1,4 @@
-"""Whatever can happen to a group while boards are kept of it, one method each, on a database of its own."""
+"""Every kind of event that changes a cached board, one method each, on a database of its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ GROUPS = ("MERIDIAN", "UK", "EUROPE", "AMERICAS")
 
 @contextmanager
 def own_copy(template: str) -> Iterator[None]:
-    """Let Django use a fresh copy of the migrated database, which everybody commits to; dropped afterwards."""
+    """Make Django use a new copy of the migrated database, with real commits; dropped afterwards."""
     name = f"{template[:40]}_{uuid4().hex[:10]}"
     connection.close()
     with maintenance() as server:
@@ -55,7 +55,7 @@ def own_copy(template: str) -> Iterator[None]:
 
 @dataclass
 class ChangingGroup:
-    """Meridian with two connections, people who speak, and a clock that only moves forward."""
+    """The sample group with two connections, people who write remarks, and a clock that only moves forward."""
 
     now: datetime = field(default_factory=lambda: utc("2026-06-08 09:00"))
 
@@ -87,7 +87,7 @@ class ChangingGroup:
         ahead: float = 0,
         unread: dict[str, GapReason] | None = None,
     ) -> None:
-        """A good read of the first connection; `ahead` is by how many seconds its worker's clock is ahead of ours."""
+        """Record a good read of the first connection; `ahead` is the lead of its worker's clock in seconds."""
         said = self.said if month == MAY else self.april
         said.update(news)
         gaps = {code: reason for code, reason in (unread or {}).items() if self._reads(code)}
@@ -106,7 +106,7 @@ class ChangingGroup:
             finish_attempt(attempt.pk, AttemptResult(SyncAttempt.Outcome.UNAVAILABLE, self.now, words=words))
 
     def begin_and_leave(self) -> None:
-        """An attempt that begins and is given up."""
+        """Begin an attempt and abandon it."""
         with suppress(OutOfOrderRead):
             attempt = begin_attempt(self.group.connection.pk, self.now, lease=timedelta(minutes=3))
             assert attempt is not None
@@ -114,10 +114,10 @@ class ChangingGroup:
                 outcome="abandoned", finished_at=self.now, words="The worker ended before it finished."
             )
 
-    # --- what is agreed -------------------------------------------------------------------------------------------
+    # --- policies ---------------------------------------------------------------------------------------------------
 
     def agree_policy(self, code: str, **words: object) -> None:
-        """A new wording for the group (code "") or one entity; deadlines follow."""
+        """Save a new version of the policy of the group (code "") or one entity, and its deadlines."""
         if code:
             policy, _ = DeadlinePolicy.objects.get_or_create(
                 entity=self.entity(code), defaults={"code": f"{code}-OWN", "name": f"{code} close"}
@@ -146,7 +146,7 @@ class ChangingGroup:
         )
         set_deadlines(None, self.now)
 
-    # --- what is said ---------------------------------------------------------------------------------------------
+    # --- remarks ----------------------------------------------------------------------------------------------------
 
     def speak(self, who: int, code: str, verb: str) -> None:
         by = self.speakers[who]
@@ -171,7 +171,7 @@ class ChangingGroup:
                         else:
                             withdraw_note(by, where, note.pk, self.now)
 
-    # --- who is who -----------------------------------------------------------------------------------------------
+    # --- groups and entities ----------------------------------------------------------------------------------------
 
     def rename_entity(self, code: str, name: str) -> None:
         LegalEntity.objects.filter(pk=self.group.entities[code].pk).update(name=name)
@@ -193,12 +193,12 @@ class ChangingGroup:
         )
 
     def place(self, code: str, name: str, parent: str) -> None:
-        """Rename a group and put it below another one, where that is possible."""
+        """Rename a group and move it below another one, where that is possible."""
         with suppress(InvalidGroup):
             place_group(code, name, Group.objects.get(code=parent) if parent else None)
 
     def switch(self, code: str, *, on: bool) -> None:
-        """An entity that counts, or no longer: it was sold before May."""
+        """Activate an entity, or end it: it was sold before May."""
         LegalEntity.objects.filter(pk=self.group.entities[code].pk).update(
             active_to=None if on else date(2026, 4, 30)
         )
@@ -211,7 +211,7 @@ class ChangingGroup:
         Connection.objects.filter(pk=self.group.connection.pk).update(stale_after_seconds=60 * minutes)
 
     def found(self, number: int) -> None:
-        """A new company, not connected to anything yet."""
+        """Add a new company, not connected yet."""
         like = self.entity("UKHC")
         LegalEntity.objects.get_or_create(
             code=f"NEW{number}",

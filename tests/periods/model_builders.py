@@ -1,4 +1,4 @@
-"""Plain builders of rows for the cast: where they stand, what is agreed, which months they have."""
+"""Builders of rows for the sample entities: groups, calendars, policies, months."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _keys = count(1)
 
 
 def groups() -> dict[str, Group]:
-    """The groups of the cast, by code."""
+    """The groups of the sample entities, by code."""
     made: dict[str, Group] = {}
     for node in sample_entities.GROUPS:
         made[node.code] = save_group(node.code, node.name, made.get(node.parent))
@@ -30,14 +30,14 @@ def top_group() -> Group:
 
 
 def calendar(code: str, name: str, country: str = "", subdivision: str = "") -> WorkCalendar:
-    """A work calendar, made once."""
+    """A work calendar, saved once."""
     return WorkCalendar.objects.get_or_create(
         code=code, defaults={"name": name, "country": country, "subdivision": subdivision}
     )[0]
 
 
 def entity(who: sample_entities.SampleEntity, group: Group, **fields: Any) -> LegalEntity:
-    """A legal entity of the story on its country's calendar."""
+    """A legal entity of the worked example on its country's calendar."""
     places = {
         "GB": ("ENGLAND", "England", "GB", "ENG"),
         "NL": ("NL", "Netherlands", "NL"),
@@ -58,7 +58,7 @@ def save_four_entities() -> dict[str, LegalEntity]:
 
 
 def policy(of: Group | LegalEntity, *, set_at: datetime = LONG_AGO, **words: Any) -> PolicyVersion:
-    """A wording of the policy of a group or an entity: its first, or the next one."""
+    """A version of the policy of a group or an entity: its first, or the next one."""
     owner = {"group": of} if isinstance(of, Group) else {"entity": of}
     held, _ = DeadlinePolicy.objects.get_or_create(
         **owner, defaults={"code": f"{type(of).__name__.upper()}-{of.code}", "name": f"{of.name} close"}
@@ -67,7 +67,7 @@ def policy(of: Group | LegalEntity, *, set_at: datetime = LONG_AGO, **words: Any
 
 
 def workday(n: int = 6, first_is: int = 1, **words: Any) -> dict[str, Any]:
-    """The words of a working-day rule."""
+    """The JSON of a working-day rule."""
     return {"rule": "workday", "n": n, "first_is": first_is} | words
 
 
@@ -82,7 +82,7 @@ def months(of: LegalEntity, first: date, last: date) -> list[FiscalPeriod]:
 
 
 def period(of: LegalEntity, first_day: date, last_day: date, **fields: Any) -> FiscalPeriod:
-    """One operating period, as some read brought it."""
+    """One operating period, as brought by a read."""
     return FiscalPeriod.objects.create(
         **{"entity": of, "erp_key": f"key {next(_keys)}", "year": str(last_day.year), "name": "a period"}
         | {
@@ -97,5 +97,5 @@ def period(of: LegalEntity, first_day: date, last_day: date, **fields: Any) -> F
 
 
 def in_force(of: FiscalPeriod) -> PeriodDeadline:
-    """The deadline of a period that counts now."""
+    """The deadline in force of a period."""
     return of.deadlines.get(current=True)

@@ -1,4 +1,4 @@
-"""Reads of the cast's connection, as a connector would bring them home."""
+"""Records reads of the sample connection, as a connector returns them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEASE = timedelta(minutes=3)
 
 
 def connect_four_entities() -> tuple[Connection, dict[str, LegalEntity]]:
-    """The cast in one Finance & Operations connection, due on the 6th working day counted from day zero."""
+    """The four entities in one Finance & Operations connection, due on the 6th working day after period end."""
     source = Connection.objects.create(
         name="meridian-finops",
         kind="finops",
@@ -50,7 +50,7 @@ def reading(
 def read_result(
     said: Mapping[str, NativePeriodFacts], *gaps: ReadGap, april: NativePeriodFacts = CLOSED
 ) -> ReadResult:
-    """What each company's May came to, with an April beside it."""
+    """A read result with each company's May in these facts, and an April beside it."""
     readings = []
     for code, facts in said.items():
         readings += [reading(code, april, APRIL_DAYS), reading(code, facts)]
@@ -71,7 +71,7 @@ def begin(source: Connection, at: str | datetime) -> SyncAttempt:
 
 
 def record(attempt: SyncAttempt, brought: ReadResult) -> RecordingResult:
-    """Record a harvest as the sync service does."""
+    """Record a read result as the sync does."""
     outcome = Outcome.PARTIAL if brought.gaps else Outcome.OK
     return record_readings(
         attempt, brought, SPAN, AttemptResult(outcome, attempt.started_at + timedelta(seconds=1))

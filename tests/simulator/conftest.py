@@ -1,4 +1,4 @@
-"""A simulator that plays the worked example, one per test process, as it was at start-up for every test."""
+"""A simulator that plays the worked example, one per test process, reset before every test."""
 
 from __future__ import annotations
 

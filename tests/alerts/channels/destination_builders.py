@@ -1,4 +1,4 @@
-"""Destinations for tests: one of each kind, whose addresses lead to a sink on loopback."""
+"""Builds destinations for tests, one of each kind, whose addresses lead to a sink on loopback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, Person
 from tests.faults.http_sink import HttpSink
 
-SECRET = "swordfish9"  # part of every address; it may be nowhere but in the address
+SECRET = "swordfish9"  # part of every address; it may appear only in the address
 PATHS = {
     "teams": f"/workflows/1f/triggers/manual/paths/invoke?api-version=1&sig={SECRET}",
     "slack": f"/services/T0001/B0001/{SECRET}",
@@ -31,7 +31,7 @@ def save_destination(
     kinds: Collection[str] = EVERY_KIND,
     by: Person | None = None,
 ) -> Destination:
-    """A destination of a kind at a sink, or at an address."""
+    """Save a destination of a kind, at a sink or at an address."""
     place = Destination(
         name=name or f"{group} {kind}",
         kind=kind,

@@ -1,4 +1,4 @@
-"""The stories whose mails are kept in tests/golden/mails: each is read, evaluated and raised as in earnest."""
+"""The scenarios of the mails in tests/golden/mails, each built by real readings and real evaluations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOSTILE = (
 
 
 class MailScenario:
-    """The group with Rosa, finance of all of it, and what she is told as time goes on."""
+    """The group with Rosa, finance of all of it, and her mails over time."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class MailScenario:
         self.group.read(self.now, self.said)
 
     def at(self, moment: str | datetime, gaps: Sequence[ReadGap] = (), **news: NativePeriodFacts) -> None:
-        """What every ERP says at a moment, evaluated then; evaluations ran each minute for a day before."""
+        """Read every ERP at a moment and evaluate; evaluations ran each minute for a day before."""
         self._watch(moment)
         self.said |= news
         unread = {gap.erp_id.upper() for gap in gaps}
@@ -60,7 +60,7 @@ class MailScenario:
         run_evaluation(self.now)
 
     def unread(self, moment: str | datetime, *, refused: str = "") -> None:
-        """A moment at which nothing was read, evaluated: the ERP was silent, or `refused` us with these words."""
+        """Evaluate at a moment without a reading: the ERP was silent, or refused access with the text `refused`."""
         self._watch(moment)
         if refused:
             SyncAttempt.objects.create(
@@ -79,13 +79,13 @@ class MailScenario:
         save_evaluation_span(self.now, hours=24)
 
     def sent(self) -> None:
-        """What was due until now has been sent."""
+        """Mark all deliveries as sent by now."""
         Delivery.objects.update(state=Delivery.State.SENT, ended_at=self.now)
 
     def told(
         self, who: Person | None = None, rhythm: Cadence = Cadence.IMMEDIATE
     ) -> tuple[Delivery, list[DeliverableNotice]]:
-        """What somebody (Rosa) is about to be told, at once or in a digest."""
+        """The delivery that waits for a person (Rosa), immediate or in a digest, and its items."""
         waiting = Delivery.objects.select_related("recipient").filter(
             state=Delivery.State.WAITING, rhythm=rhythm
         )
@@ -100,7 +100,7 @@ class MailScenario:
 
 
 def _carl() -> Person:
-    """Who administers the group, from New York."""
+    """The administrator of the group, in New York."""
     carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng", zone="America/New_York")
     Membership.objects.create(
         person=carl, role=Membership.Role.ADMINISTRATOR, group=Group.objects.get(code="MERIDIAN")
@@ -109,7 +109,7 @@ def _carl() -> Person:
 
 
 def alert() -> EmailMultiAlternatives:
-    """EU DTC BV on its sixth day; nobody has given a reason."""
+    """EU DTC BV on its sixth day late; no reason has been given."""
     story = MailScenario()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at("2026-06-15 12:00")
@@ -117,7 +117,7 @@ def alert() -> EmailMultiAlternatives:
 
 
 def escalation() -> EmailMultiAlternatives:
-    """Its tenth day; Sanne has given a reason and a date, and Rosa looks after it. Carl administers the group."""
+    """Its tenth day; Sanne has given a reason and a date, and Rosa has acknowledged. Carl administers the group."""
     story = MailScenario()
     carl = _carl()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=RESTRICTED)
@@ -137,18 +137,18 @@ def escalation() -> EmailMultiAlternatives:
 
 
 def unconfirmed() -> EmailMultiAlternatives:
-    """EU DTC BV would be past its line, and its ERP refuses since the day before."""
+    """EU DTC BV would be past its alert line, and its ERP has refused access since the day before."""
     story = MailScenario()
     story.at("2026-06-14 07:12", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     refused = ReadGap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     story.at("2026-06-14 08:00", gaps=[refused])
-    story.sent()  # that it is not read any more
+    story.sent()  # the notice that it is no longer read
     story.at("2026-06-15 12:00", gaps=[refused])
     return story.mail()
 
 
 def reopened() -> EmailMultiAlternatives:
-    """US Retail Inc is opened again on the day after its deadline."""
+    """US Retail Inc is reopened on the day after its deadline."""
     story = MailScenario()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=CLOSED)
     story.at("2026-06-12 08:12", USRT=OPEN)
@@ -156,7 +156,7 @@ def reopened() -> EmailMultiAlternatives:
 
 
 def cleared() -> EmailMultiAlternatives:
-    """EU DTC BV closes on the ninth day, after it was told of."""
+    """EU DTC BV closes on the ninth day, after its alert was sent."""
     story = MailScenario()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     story.at("2026-06-15 12:00")
@@ -167,8 +167,8 @@ def cleared() -> EmailMultiAlternatives:
 
 
 def mixed() -> EmailMultiAlternatives:
-    """All kinds in one mail: two past the line, one unread, one opened again, one closed."""
-    # So that it is opened again before its deadline.
+    """All kinds in one mail: two past the alert line, one unread, one reopened, one closed."""
+    # A later deadline for FRSA, so that it is reopened before its deadline.
     story = MailScenario(TWELVE_ENTITIES, own_n={"FRSA": 15})
     story.said |= dict.fromkeys(("UKHC", "UKRT", "USHQ", "CALC", "MXCO", "ESIB", "IEOP", "FRSA"), CLOSED)
     story.at("2026-06-09 15:00")
@@ -180,7 +180,7 @@ def mixed() -> EmailMultiAlternatives:
 
 
 def many() -> EmailMultiAlternatives:
-    """Three hundred entities past the line at once, and one that cannot be read."""
+    """Three hundred entities past the alert line at once, and one that cannot be read."""
     story = MailScenario(
         SampleEntity(
             f"E{number:03}",
@@ -204,9 +204,9 @@ def many() -> EmailMultiAlternatives:
 
 
 def hostile() -> EmailMultiAlternatives:
-    """An ERP's name with everything in it that does harm somewhere, and an owner and a reason to match."""
+    """An entity's name with every harmful character, and an owner and a reason to match."""
     story = MailScenario()
-    # PostgreSQL keeps no NUL; everything else of it may stand in the table.
+    # PostgreSQL cannot store NUL; all other characters of the name can be in the table.
     name = HOSTILE.replace("\x00", "")
     LegalEntity.objects.filter(code="NLDT").update(name=name)
     Person.objects.filter(owned_entities__code="NLDT").update(name=f"{name[:60]} & Søn")
@@ -228,7 +228,7 @@ def due_soon() -> EmailMultiAlternatives:
 
 
 def late() -> EmailMultiAlternatives:
-    """The digest of the second day after the deadline; what has closed meanwhile is not in it."""
+    """The digest of the second day after the deadline; entities closed meanwhile are not in it."""
     story = MailScenario()
     story.at("2026-06-10 10:00", UKHC=CLOSED, USRT=CLOSED)
     story.at("2026-06-11 10:00", UKRT=CLOSED, NLDT=RESTRICTED)
@@ -236,7 +236,7 @@ def late() -> EmailMultiAlternatives:
 
 
 def no_deadline() -> EmailMultiAlternatives:
-    """Nobody has agreed a deadline for anything yet."""
+    """No deadline has been agreed for any entity."""
     story = MailScenario(policy=False)
     story.at("2026-06-02 10:00")
     return story.mail(rhythm=Cadence.DAILY)
@@ -251,7 +251,7 @@ def stale() -> EmailMultiAlternatives:
 
 
 def refused() -> EmailMultiAlternatives:
-    """What Closeboard signs in with has expired; Carl administers the group."""
+    """Closeboard's client secret has expired; Carl administers the group."""
     story = MailScenario()
     carl = _carl()
     story.at("2026-06-04 09:00", UKHC=CLOSED)

@@ -1,4 +1,4 @@
-"""Stories of one entity, saved and read as a connector's worker does; each returns the moment at which it is told."""
+"""Scenarios of one entity, saved and read as a connector's worker does; each returns its moment."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CLOSED_AFTER = (9, 9, 12, 9, 8, 10, 13, 9, 9, 11, 9, 9)
 
 
 def rosa() -> Person:
-    """Group finance, made once."""
+    """Group finance, saved once."""
     return Person.objects.filter(email="rosa.bell@meridian.test").first() or save_person()
 
 
@@ -65,7 +65,7 @@ def read(
     code: str = "NLDT",
     span: DateSpan | None = None,
 ) -> None:
-    """One read of one entity's period, of May 2026 unless told otherwise."""
+    """Read one entity's period once, by default its May 2026."""
     group.read(at, {code: facts}, span=span or DateSpan(MAY, month_end(MAY)))
 
 
@@ -84,7 +84,7 @@ def twelve_closes(group: SampleGroup, code: str = "NLDT") -> None:
 
 
 def twelve_closes_of_all(group: SampleGroup) -> None:
-    """Months from May 2026 on whose reads come after those of any story, so that there is more history."""
+    """Read months after May 2026 of every entity, later than any scenario's reads, so that there is more history."""
     for month in range(6, 12):
         span = DateSpan(date(2026, month, 1), month_end(date(2026, month, 1)))
         for hour in (1, 2):
@@ -93,7 +93,7 @@ def twelve_closes_of_all(group: SampleGroup) -> None:
 
 
 def over_the_line() -> datetime:
-    """EU DTC BV on 17 June 2026, eight days late, with a year behind it and its people talking."""
+    """EU DTC BV on 17 June 2026, eight days late, with a year of history and remarks of its people."""
     group = save_sample_group((NLDT,))
     PolicyVersion.objects.update(set_by=rosa(), overdue_reason_required=True)
     twelve_closes(group)
@@ -316,7 +316,7 @@ def no_limits() -> datetime:
     return WORKED_EXAMPLE_AT
 
 
-# What each story's heading says, and the entity it is about.
+# The heading of each scenario, and its entity.
 STORIES: dict[Callable[[], datetime], tuple[str, str]] = {
     over_the_line: ("NLDT", "8 days past its deadline of Tue 9 June"),
     on_watch_without_a_reason: ("NLDT", "3 days past its deadline of Tue 9 June"),

@@ -1,4 +1,4 @@
-"""What the calendar says, taken from its page."""
+"""Extracts the contents of the calendar from its page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def page(client: Client, query: str = "") -> str:
 
 
 def days(text: str, code: str) -> list[tuple[set[str], str, str]]:
-    """The days of an entity: class names, what is drawn, and full words where there are any."""
+    """The days of an entity: class names, drawn text, and full text where there is any."""
     found = re.search(rf'<tr id="row-{code}".*?</tr>', text, re.S)
     assert found is not None, f"{code} has no row"
     drawn = []
@@ -41,7 +41,7 @@ def entities(text: str) -> list[str]:
 
 
 def ahead(text: str) -> list[str]:
-    """The deadlines ahead, and what is past its deadline, as plain text."""
+    """The upcoming deadlines and the overdue entities, as plain text."""
     part = re.search(r'<section class="deadlines".*?</section>', text, re.S)
     assert part is not None
     plain = [re.sub(r"<[^>]+>", " ", each) for each in re.findall(r"<li.*?</li>", part[0], re.S)]

@@ -1,4 +1,4 @@
-"""What the matrix says, taken from its page."""
+"""Extracts the contents of the matrix from its page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def page(client: Client, query: str = "") -> str:
 
 
 def cells(text: str, code: str) -> list[tuple[str, str]]:
-    """The cells of an entity: class names and full words; two empty texts where it did not close."""
+    """The cells of an entity: class names and full text; two empty texts where it did not close."""
     found = re.search(rf'<tr id="row-{code}".*?</tr>', text, re.S)
     assert found is not None, f"{code} has no row"
     return [

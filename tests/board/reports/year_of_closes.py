@@ -1,4 +1,4 @@
-"""Twelve months of the wider cast up to 17 June 2026, read as an ERP would have told them."""
+"""Twelve months of the twelve sample entities up to 17 June 2026, read as from an ERP."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CODES = [who.code for who in TWELVE_ENTITIES]
 
 
 def save_year_of_closes(months: int = 12) -> SampleGroup:
-    """The group with its last `months` months (12 at most); May 2026 is being closed, March was opened again."""
+    """The group with its last `months` months (12 at most); May 2026 is being closed, March was reopened."""
     group = save_sample_group(TWELVE_ENTITIES, own_n={"MXCO": 15, "DEVT": 7, "USHQ": 9, "CALC": 9})
     first = next_month(month_end(FIRST)) if months < 12 else FIRST
     for _ in range(12 - months - (1 if months < 12 else 0)):
@@ -56,14 +56,14 @@ def save_year_of_closes(months: int = 12) -> SampleGroup:
 
 @contextmanager
 def shared_year_of_closes() -> Iterator[SampleGroup]:
-    """The year in a transaction that is rolled back: the tests of a file begin from it, each in a savepoint."""
+    """The year in a transaction that is rolled back: each test of a file starts from it in a savepoint."""
     with transaction.atomic():
         yield save_year_of_closes()
         transaction.set_rollback(True)
 
 
 def _close(group: SampleGroup, month: date) -> None:
-    """Read the first day after the month, then around each close, an hour before and when it was seen."""
+    """Read on the first day after the month, then around each close: an hour before and at the close."""
     span = DateSpan(month, month_end(month))
     said: dict[str, NativePeriodFacts] = dict.fromkeys(CODES, OPEN)
     group.read(_noon(span.last + timedelta(days=1)), said, span=span)

@@ -1,4 +1,4 @@
-"""A small group file with the cast, and the door that loads it."""
+"""A small group file with the sample entities, and the command that loads it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ agreed_dates:
 
 
 def load(folder: Path, text: str | bytes, *words: str) -> str:
-    """What `manage.py load_group` prints for a file of this text."""
+    """The output of `manage.py load_group` for a file with this text."""
     file = folder / "group.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     out = StringIO()
@@ -58,13 +58,13 @@ def load(folder: Path, text: str | bytes, *words: str) -> str:
 
 
 def changed(old: str, new: str, *, text: str = MERIDIAN) -> str:
-    """The file with one thing otherwise."""
+    """The file with one text replaced."""
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the file"
     return text.replace(old, new)
 
 
 def rows() -> dict[str, int]:
-    """How many rows each of our tables has."""
+    """The number of rows of each of our tables."""
     return {
         model._meta.label: model._default_manager.count()
         for app in ("entities", "periods", "alerts")
