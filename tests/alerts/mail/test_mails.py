@@ -64,9 +64,9 @@ def _address(settings: Settings) -> None:
 
 
 @cache
-def mail_of(reads_until_close: str) -> EmailMultiAlternatives:
+def mail_of(story: str) -> EmailMultiAlternatives:
     """The mail of a story, which is played once however many tests read it."""
-    return STORIES[reads_until_close]()
+    return STORIES[story]()
 
 
 def received(mail: EmailMultiAlternatives) -> EmailMessage:
@@ -193,7 +193,7 @@ def test_three_hundred_entities_stay_readable() -> None:
 
 @pytest.mark.django_db
 def test_mails_of_one_episode_answer_to_one_root() -> None:
-    reads_until_close = MailScenario()
+    scenario = MailScenario()
     fine: dict[str, NativePeriodFacts] = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
     roots = []
     for moment, news in (
@@ -203,14 +203,14 @@ def test_mails_of_one_episode_answer_to_one_root() -> None:
         ("2026-06-20 12:30", {}),
         ("2026-06-21 12:00", {"NLDT": OPEN}),
     ):
-        reads_until_close.said |= news
-        reads_until_close.at(moment)
-        if Delivery.objects.filter(recipient=reads_until_close.rosa, state="waiting").exists():
-            mail = received(reads_until_close.mail())
+        scenario.said |= news
+        scenario.at(moment)
+        if Delivery.objects.filter(recipient=scenario.rosa, state="waiting").exists():
+            mail = received(scenario.mail())
             roots.append(mail["References"])
             assert mail["In-Reply-To"] == mail["References"]
             assert mail["Message-ID"] == MESSAGE_ID
-            reads_until_close.sent()
+            scenario.sent()
     alert, step, cleared, again = roots
     assert alert == step == cleared
     assert again == alert.replace("-1@", "-2@")
@@ -251,33 +251,33 @@ def test_one_click_is_offered_over_https_only(settings: Settings) -> None:
 
 @pytest.mark.django_db
 def test_the_steps_of_a_mail_are_those_of_the_group() -> None:
-    reads_until_close = MailScenario()
+    scenario = MailScenario()
     group = Group.objects.get(code="EUROPE")
     for step, days in enumerate((7, 12, 20), start=1):
         EscalationStep.objects.create(group=group, step=step, after_days=days, roles=["finance"])
-    reads_until_close.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    reads_until_close.at("2026-06-15 12:00")
-    reads_until_close.sent()
-    reads_until_close.at("2026-06-16 12:00")
+    scenario.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    scenario.at("2026-06-15 12:00")
+    scenario.sent()
+    scenario.at("2026-06-16 12:00")
     assert "Escalation: Step 1 of 3, due at 7 calendar days late." in part(
-        received(reads_until_close.mail()), "plain"
+        received(scenario.mail()), "plain"
     )
     EscalationStep.objects.all().delete()
     assert "Escalation: Step 1 of 2, due at 10 calendar days late." in part(
-        received(reads_until_close.mail()), "plain"
+        received(scenario.mail()), "plain"
     )
 
 
 @pytest.mark.django_db
 def test_a_deputy_hears_why_they_are_told() -> None:
-    reads_until_close = MailScenario()
+    scenario = MailScenario()
     carl = Person.objects.create(email="carl.ng@meridian.test", name="Carl Ng")
     nldt = LegalEntity.objects.get(code="NLDT")
     Membership.objects.create(person=carl, role=Membership.Role.AUDITOR, entity=nldt)
     LegalEntity.objects.filter(pk=nldt.pk).update(deputy=carl)
-    reads_until_close.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    reads_until_close.at("2026-06-15 12:00")
-    text = part(received(reads_until_close.mail(carl)), "plain")
+    scenario.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    scenario.at("2026-06-15 12:00")
+    text = part(received(scenario.mail(carl)), "plain")
     assert "You get this as deputy of the owner of EU DTC BV." in text
 
 
@@ -291,14 +291,14 @@ def test_a_mail_of_several_episodes_answers_to_none() -> None:
 
 @pytest.mark.django_db
 def test_statements_do_not_grow_with_what_is_told() -> None:
-    reads_until_close = MailScenario(TWELVE_ENTITIES)
-    reads_until_close.at("2026-06-15 12:00")
-    delivery, items = reads_until_close.told()
+    scenario = MailScenario(TWELVE_ENTITIES)
+    scenario.at("2026-06-15 12:00")
+    delivery, items = scenario.told()
     assert len(items) > 8
     counts = []
     for some in (items[:2], items):
         with CaptureQueriesContext(connection) as counted:
-            compose_mail(delivery, some, reads_until_close.now)
+            compose_mail(delivery, some, scenario.now)
         counts.append(len(counted))
     assert counts == [3, 3]
 
@@ -308,41 +308,41 @@ def test_statements_do_not_grow_with_what_is_told() -> None:
 
 @pytest.mark.django_db
 def test_each_hears_why_they_are_told() -> None:
-    reads_until_close = MailScenario()
-    sanne = reads_until_close.group.entities["NLDT"].owner
+    scenario = MailScenario()
+    sanne = scenario.group.entities["NLDT"].owner
     assert sanne is not None
-    Membership.objects.create(person=sanne, role="owner", entity=reads_until_close.group.entities["NLDT"])
+    Membership.objects.create(person=sanne, role="owner", entity=scenario.group.entities["NLDT"])
     root = Person.objects.create(email="root@meridian.test", name="Root", is_superuser=True)
-    reads_until_close.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    reads_until_close.at("2026-06-15 12:00")
-    assert "\nYou get this as finance of Meridian Group.\n" in str(reads_until_close.mail().body)
-    assert "\nYou get this as owner of EU DTC BV.\n" in str(reads_until_close.mail(sanne).body)
-    delivery, items = reads_until_close.told()
+    scenario.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    scenario.at("2026-06-15 12:00")
+    assert "\nYou get this as finance of Meridian Group.\n" in str(scenario.mail().body)
+    assert "\nYou get this as owner of EU DTC BV.\n" in str(scenario.mail(sanne).body)
+    delivery, items = scenario.told()
     delivery.recipient = root
     assert "\nYou get this as administrator of Closeboard.\n" in str(compose_mail(delivery, items, NOON).body)
 
 
 @pytest.mark.django_db
 def test_times_are_those_of_the_recipient() -> None:
-    reads_until_close = MailScenario()
-    reads_until_close.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    reads_until_close.at("2026-06-15 12:00")
-    assert "As of Mon 15 June 2026, 13:00 London time." in str(reads_until_close.mail().body)
-    Person.objects.filter(pk=reads_until_close.rosa.pk).update(zone="Asia/Tokyo")
-    assert "As of Mon 15 June 2026, 21:00 Tokyo time." in str(reads_until_close.mail().body)
+    scenario = MailScenario()
+    scenario.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    scenario.at("2026-06-15 12:00")
+    assert "As of Mon 15 June 2026, 13:00 London time." in str(scenario.mail().body)
+    Person.objects.filter(pk=scenario.rosa.pk).update(zone="Asia/Tokyo")
+    assert "As of Mon 15 June 2026, 21:00 Tokyo time." in str(scenario.mail().body)
 
 
 @pytest.mark.django_db
 def test_the_link_leads_to_exactly_what_is_listed() -> None:
-    reads_until_close = MailScenario(TWELVE_ENTITIES)
-    reads_until_close.at("2026-06-09 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, UKWS=CLOSED)
-    reads_until_close.at("2026-06-15 12:00", FRSA=CLOSED)
-    text = str(reads_until_close.mail().body)
+    scenario = MailScenario(TWELVE_ENTITIES)
+    scenario.at("2026-06-09 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, UKWS=CLOSED)
+    scenario.at("2026-06-15 12:00", FRSA=CLOSED)
+    text = str(scenario.mail().body)
     (url,) = re.findall(r"See them on the board of May 2026: (\S+)", text)
     assert url.startswith(f"{BASE_URL}/?")
     told = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
     asked = parse_query(told, ZoneInfo("Europe/London"))
-    board = take_snapshot(LegalEntity.objects.visible_to(reads_until_close.rosa), MAY, reads_until_close.now)
+    board = take_snapshot(LegalEntity.objects.visible_to(scenario.rosa), MAY, scenario.now)
     listed = set(re.findall(r"^\* (.*)$", text, re.M))
     assert {each.name for each in matching_rows(board, asked)} == listed
     assert len(listed) == 6
