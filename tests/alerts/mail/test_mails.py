@@ -259,9 +259,7 @@ def test_the_steps_of_a_mail_are_those_of_the_group() -> None:
     scenario.at("2026-06-15 12:00")
     scenario.sent()
     scenario.at("2026-06-16 12:00")
-    assert "Escalation: Step 1 of 3, due at 7 calendar days late." in part(
-        received(scenario.mail()), "plain"
-    )
+    assert "Escalation: Step 1 of 3, due at 7 calendar days late." in part(received(scenario.mail()), "plain")
     EscalationStep.objects.all().delete()
     assert "Escalation: Step 1 of 2, due at 10 calendar days late." in part(
         received(scenario.mail()), "plain"

@@ -325,11 +325,9 @@ def test_months_on_either_side() -> None:
 def test_a_tag_names_what_is_said_to_whom_and_in_which_minute() -> None:
     def tag(seconds: int = 0, zone: str = "Europe/London", **asked: str) -> str:
         moment = datetime(2026, 6, 12, 12, 0, seconds, tzinfo=UTC)
-        scoreboard_of = replace(worked_example(), as_of=moment)
+        board = replace(worked_example(), as_of=moment)
         query = BoardQuery(**asked)  # type: ignore[arg-type]
-        return BoardScreen(
-            scoreboard_of, query, Reader.in_zone(zone), version=board_fingerprint(scoreboard_of)
-        ).etag
+        return BoardScreen(board, query, Reader.in_zone(zone), version=board_fingerprint(board)).etag
 
     assert tag() == tag(59)
     assert len({tag(), tag(60 - 1, q="uk"), tag(zone="America/New_York"), tag(show="late")}) == 4
