@@ -1,1 +1,1 @@
-"""Rows and boards as values, their headline, differences and fingerprints."""
+"""Rows and boards as values, with their headline, differences and fingerprints."""

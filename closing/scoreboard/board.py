@@ -1,4 +1,4 @@
-"""The scoreboard: rows, counts, roll-up and who is behind, as values that every door shows."""
+"""The scoreboard as a value: rows, counts, groups and warnings, and its roll-up by group."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class GroupNode:
 class Counts:
     """How many entities of a roll-up are in each state and level; states sum to `entities`.
 
-    `late` counts the watch level only, `alerting` those over the line; `closed_by_policy` the on-hold ones
-    that a policy counts as closed; `outstanding` those not known to have met the closed rule (not those that
-    met it when last read); `stale` the unfresh ones.
+    `late` counts the watch level only, `alerting` those over the alert line, `closed_by_policy` the entities on hold
+    that a policy counts as closed, `outstanding` those not known to have met the closed rule (an entity that met it
+    when last read is not among them), `stale` those without a fresh reading.
     """
 
     entities: int = 0
@@ -47,9 +47,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class BoardWarning:
-    """Something a reader must know beside the rows: an older month reopened, a calendar that runs out ...
+    """A warning beside the rows, such as an older month reopened or a calendar that runs out.
 
-    `entity` (a code) and `calendar_id` say whom it concerns; without either it concerns everybody.
+    It concerns the entity with the code `entity`, or those of the calendar `calendar_id`; without either, everybody.
     """
 
     code: str
@@ -61,7 +61,7 @@ class BoardWarning:
 
 @dataclass(frozen=True)
 class Scoreboard:
-    """One month of some entities at one moment: the single source of page, mail, API, export and terminal."""
+    """One month of some entities at one moment: the single source of page, mail, export and terminal."""
 
     month: date  # first day of the reporting month
     as_of: datetime
@@ -69,7 +69,7 @@ class Scoreboard:
     groups: Sequence[GroupNode] = ()
     warnings: Sequence[BoardWarning] = ()
     counts: Counts = field(init=False)
-    closed: bool | None = field(init=False)  # all closed and fresh; None: nobody can know
+    closed: bool | None = field(init=False)  # see `group_closed`
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", _count(self.rows))
@@ -106,7 +106,7 @@ def _count(rows: Sequence[Row]) -> Counts:
 def group_closed(rows: Iterable[Row]) -> bool | None:
     """True when every row is fresh and counts as closed, False when a fresh row does not, else None.
 
-    No rows: None.     A fresh read whose words were not understood (state UNKNOWN) says neither.
+    None without rows. A fresh row in state UNKNOWN decides neither way.
     """
     every: bool | None = None
     for row in rows:
@@ -122,44 +122,46 @@ def group_closed(rows: Iterable[Row]) -> bool | None:
 def warnings_for(warnings: Iterable[BoardWarning], rows: Iterable[Row]) -> list[BoardWarning]:
     """The warnings about these rows' entities and calendars, and those that concern everybody.
 
-    Whoever does not see an entity is not told of its calendar either: that would tell that it exists.
+    A reader who may not see an entity does not see its calendar's warning either, which would reveal it.
     """
     codes, calendars = set(), set()
     for row in rows:
         codes.add(row.code)
         calendars.add(row.calendar_id)
     return [
-        each
-        for each in warnings
-        if (not each.entity or each.entity in codes)
-        and (each.calendar_id is None or each.calendar_id in calendars)
+        warning
+        for warning in warnings
+        if (not warning.entity or warning.entity in codes)
+        and (warning.calendar_id is None or warning.calendar_id in calendars)
     ]
 
 
 def sort_warnings(warnings: Iterable[BoardWarning]) -> list[BoardWarning]:
-    """Warnings by entity, then those of calendars; those of one entity stay in their order.
+    """Sort warnings by entity, then by calendar; warnings of one entity keep their order.
 
-    A board that is put together from parts lists them as one made at once does: their order is part of what it says.
+    A board put together from parts must list them as a board built at once does: the fingerprint covers their order.
     """
-    return sorted(warnings, key=lambda each: (not each.entity, each.entity, each.calendar_id or 0))
+    return sorted(
+        warnings, key=lambda warning: (not warning.entity, warning.entity, warning.calendar_id or 0)
+    )
 
 
 def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
-    """A sub-scoreboard per group code, each over the rows of the group and everything below it.
+    """A scoreboard per group code, each over the rows of the group and of all groups below it.
 
-    Rows keep their order. A group that is its own ancestor (bad data) holds each of its rows once.
-    Warnings follow the rows that they concern.
+    Rows keep their order, warnings follow their rows. A group that is its own ancestor (bad data) holds each of its
+    rows once.
     """
     parents = {node.code: node.parent for node in board.groups}
     above: dict[str, list[str]] = {}
     for code in {*parents, *(row.group for row in board.rows)}:
-        line: list[str] = []
+        chain: list[str] = []
         step = code
-        while step and step not in line:
-            line.append(step)
+        while step and step not in chain:
+            chain.append(step)
             step = parents.get(step, "")
-        if line:
-            above[code] = line
+        if chain:
+            above[code] = chain
     rows: defaultdict[str, list[Row]] = defaultdict(list)
     for row in board.rows:
         for code in above.get(row.group, ()):
@@ -176,20 +178,20 @@ def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
 
 
 def groups_above(groups: Iterable[GroupNode], rows: Iterable[Row]) -> list[GroupNode]:
-    """The groups of the rows and those above them: who does not see an entity does not learn of its group either."""
+    """The groups of the rows and those above them; a reader who sees no entity of a group does not see the group."""
     groups = list(groups)
     parents = {node.code: node.parent for node in groups}
-    wanted: set[str] = set()
+    shown: set[str] = set()
     for code in {row.group for row in rows}:
         step = code
-        while step and step not in wanted:
-            wanted.add(step)
+        while step and step not in shown:
+            shown.add(step)
             step = parents.get(step, "")
-    return [node for node in groups if node.code in wanted]
+    return [node for node in groups if node.code in shown]
 
 
 def with_as_of(board: Scoreboard, as_of: datetime) -> Scoreboard:
-    """The same board at a later moment up to which nothing has changed: it is neither counted nor judged again."""
+    """The same board at a later moment, without counting again; only valid if nothing has changed since."""
     later = copy(board)
     object.__setattr__(later, "as_of", as_of)
     return later

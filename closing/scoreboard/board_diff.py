@@ -1,4 +1,4 @@
-"""What has changed between two moments of the same board: the past beside now (04-screens, moment switch)."""
+"""Compares the board of one month at two moments: the past beside now (04-screens, moment switch)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from closing.scoreboard.row import Row
 
 
 class ChangeKind(StrEnum):
-    """In which way an entity's row differs, in the order in which a summary tells them.
+    """In which way an entity's row differs, in the order of the summary.
 
-    `STALE`, `CONFIRMED` say how sure the figures are, not that anything has changed.
+    `STALE` and `CONFIRMED` say how sure the figures are, not that anything has changed.
     """
 
     CLOSED = "closed"
@@ -45,8 +45,8 @@ class ChangeKind(StrEnum):
 
 CONFIDENCE_KINDS = frozenset({ChangeKind.STALE, ChangeKind.CONFIRMED})
 
-# What stands behind a number in the summary: "3 closed".
-_TOLD = {
+# The words behind a number in the summary: "3 closed".
+_SUMMARY_WORDS = {
     ChangeKind.CLOSED: "closed",
     ChangeKind.REOPENED: "reopened",
     ChangeKind.CLOSED_AGAIN: "reopened and closed again",
@@ -67,7 +67,7 @@ _TOLD = {
     ChangeKind.STALE: "no longer confirmed",
     ChangeKind.CONFIRMED: "confirmed again",
 }
-_ORDER = {kind: place for place, kind in enumerate(ChangeKind)}
+_ORDER = {kind: rank for rank, kind in enumerate(ChangeKind)}
 _BY_STATE = {
     PeriodState.OPEN: ChangeKind.OPENED,
     PeriodState.ON_HOLD: ChangeKind.ON_HOLD,
@@ -79,7 +79,7 @@ _HOW_LATE = {Level.LATE: 1, Level.ALERTING: 2}
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """One way in which one entity's row differs; `seen_at` is the read that last told about it, where one did."""
+    """One way in which one entity's row differs; `seen_at` is the moment of the read that showed it, if one did."""
 
     code: str
     name: str
@@ -90,9 +90,9 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True)
 class BoardDiff:
-    """Everything that differs, by kind and then furthest behind first; at most one of a kind for an entity.
+    """All differences, by kind and then furthest behind first; at most one of a kind for an entity.
 
-    `unsure` is how many rows nobody can confirm now: about those no more is known than their last reading told.
+    `unconfirmed_rows` counts the rows that cannot be confirmed now: they compare by their last reading.
     """
 
     then: datetime
@@ -105,64 +105,64 @@ class BoardDiff:
 
     @property
     def counts(self) -> Mapping[ChangeKind, int]:
-        """How many entities differ in each way, without the ways in which none does."""
-        return Counter(each.kind for each in self.items)
+        """How many entities differ in each way; kinds without any are left out."""
+        return Counter(item.kind for item in self.items)
 
     @property
     def summary(self) -> str:
-        """ "since then: 3 closed, 1 reopened"; what is only unconfirmed is never told as a change."""
+        """ "since then: 3 closed, 1 reopened"; an entity that is only unconfirmed never counts as changed."""
         if not self.items and self.unconfirmed_rows:
             return f"no change seen since, {self.unconfirmed_rows} cannot be confirmed"
         if not self.items:
             return "nothing has changed since"
-        told = [f"{count} {_TOLD[kind]}" for kind, count in self.counts.items()]
-        seen = any(each.kind not in CONFIDENCE_KINDS for each in self.items)
-        return f"since then: {', '.join(told if seen else ['no change seen', *told])}"
+        parts = [f"{count} {_SUMMARY_WORDS[kind]}" for kind, count in self.counts.items()]
+        changed = any(item.kind not in CONFIDENCE_KINDS for item in self.items)
+        return f"since then: {', '.join(parts if changed else ['no change seen', *parts])}"
 
 
 def diff_boards(then: Scoreboard, now: Scoreboard) -> BoardDiff:
-    """What has changed on the board of one month from one moment to another.
+    """Compare the board of one month at two moments.
 
-    A row compares by what is known: a state that was last read too long ago is told as no longer confirmed, beside
-    what its readings said until then. Raises ValueError for boards of different months.
+    A state that was last read too long ago is listed as no longer confirmed, beside the changes that its readings
+    showed until then. Raises ValueError for boards of different months.
     """
     if then.month != now.month:
         raise ValueError(f"the boards of {then.month:%Y-%m} and {now.month:%Y-%m} cannot be compared")
     before = {row.code: row for row in then.rows}
     after = {row.code for row in now.rows}
-    found = [difference for row in now.rows for difference in _of(before.get(row.code), row, then.as_of)]
-    found += [
+    items = [change for row in now.rows for change in _row_changes(before.get(row.code), row, then.as_of)]
+    items += [
         RowChange(row.code, row.name, ChangeKind.VANISHED, "not on the board any more")
         for row in then.rows
         if row.code not in after
     ]
-    unsure = sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in now.rows)
-    return BoardDiff(then.as_of, now.as_of, sorted(found, key=lambda each: _ORDER[each.kind]), unsure)
+    unconfirmed = sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in now.rows)
+    return BoardDiff(then.as_of, now.as_of, sorted(items, key=lambda item: _ORDER[item.kind]), unconfirmed)
 
 
-def _of(then: Row | None, now: Row, then_at: datetime) -> Iterator[RowChange]:
-    def told(kind: ChangeKind, words: str, seen_at: datetime | None = None) -> RowChange:
+def _row_changes(then: Row | None, now: Row, then_at: datetime) -> Iterator[RowChange]:
+    def change(kind: ChangeKind, words: str, seen_at: datetime | None = None) -> RowChange:
         return RowChange(now.code, now.name, kind, words, seen_at)
 
     if then is None:
-        yield told(ChangeKind.APPEARED, f"new on the board: {_word(now)}", _seen_at(now))
+        yield change(ChangeKind.APPEARED, f"new on the board: {_word(now)}", _seen_at(now))
         return
     if state := _state(then, now):
-        yield told(*state, _seen_at(now))
+        yield change(*state, _seen_at(now))
     if lateness := _lateness(then, now, then_at):
-        yield told(*lateness)
+        yield change(*lateness)
     if _same_period(then, now) and then.deadline != now.deadline and (moved := _deadline(then, now)):
-        yield told(ChangeKind.DEADLINE, moved)
+        yield change(ChangeKind.DEADLINE, moved)
     if (then.missing_since is None) is not (now.missing_since is None):
         missing = now.missing_since is not None
         words = "the ERP no longer lists it" if missing else "the ERP lists it again"
-        yield told(
+        yield change(
             ChangeKind.MISSING if missing else ChangeKind.LISTED, words, now.missing_since or now.read_at
         )
     if then.fresh and not now.fresh and now.read_at is not None:
-        yield told(ChangeKind.STALE, f"{_word(now)} when last read, no longer confirmed", now.read_at)
+        yield change(ChangeKind.STALE, f"{_word(now)} when last read, no longer confirmed", now.read_at)
     elif now.fresh and not then.fresh and then.read_at is not None:
-        yield told(ChangeKind.CONFIRMED, f"{_word(now)}, confirmed again", now.read_at)
+        yield change(ChangeKind.CONFIRMED, f"{_word(now)}, confirmed again", now.read_at)
 
 
 # --- the state ----------------------------------------------------------------------------------------------------
@@ -170,15 +170,15 @@ def _of(then: Row | None, now: Row, then_at: datetime) -> Iterator[RowChange]:
 
 def _state(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
     if now.state is PeriodState.UNKNOWN:
-        return _lost(then, now)
+        return _state_lost(then, now)
     if then.state is PeriodState.UNKNOWN:
-        return _found(then, now)
+        return _state_known(then, now)
     if then.state is now.state:
         return _same_state(then, now)
     return _other_state(then, now)
 
 
-def _lost(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
+def _state_lost(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
     if then.state is PeriodState.UNKNOWN and then.standing.closed == now.standing.closed:
         return None
     if not now.standing.unconfirmed:
@@ -187,8 +187,8 @@ def _lost(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
     return ChangeKind.UNKNOWN, f"not known any more, {last} when last known"
 
 
-def _found(then: Row, now: Row) -> tuple[ChangeKind, str]:
-    """A state that nobody knew then. What was closed at our first look may have been so for long (01-domain 1.6)."""
+def _state_known(then: Row, now: Row) -> tuple[ChangeKind, str]:
+    """For a row UNKNOWN then. A period closed at its first read may have closed long before (01-domain 1.6)."""
     was, standing = then.standing, now.standing
     if standing.closed:
         dated = standing.first_closed_on is not None or standing.closed_between is not None
@@ -209,7 +209,7 @@ def _same_state(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
         return ChangeKind.POLICY, f"{_word(now)}, which {rule} as closed by policy"
     if not _same_period(then, now) or _seen_at(then) == _seen_at(now):
         return None
-    # The same word twice, but not the same spell: something came and went in between.
+    # The same state twice, seen by different reads: another state lay in between.
     if now.standing.closed and _closed_anew(then, now):
         return ChangeKind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
     if not now.standing.closed and (reopened := _reopened(then, now)):
@@ -226,7 +226,7 @@ def _other_state(then: Row, now: Row) -> tuple[ChangeKind, str]:
 
 
 def _reopened(then: Row, now: Row) -> str:
-    """That a close which stood has been undone since; a window that lay before a new period was no close."""
+    """The reopening since, else ""; a posting window that lay before a new period was no close."""
     if not now.standing.reopened:
         return ""
     if then.standing.closed:
@@ -266,15 +266,15 @@ def _closed(row: Row, *, again: bool = False) -> str:
 
 
 def _lateness(then: Row, now: Row, then_at: datetime) -> tuple[ChangeKind, str] | None:
-    """Become late, gone over the line, or neither any more; nothing where nobody knows how it stood."""
+    """Whether the row became late, crossed the alert line, or neither any more; None if its lateness is not known."""
     if now.standing.closed or now.standing.level is Level.UNKNOWN:
         return None
     before, after = _how_late(then, now.deadline, then_at), _HOW_LATE.get(now.standing.level, 0)
     if before is None or before == after:
         return None
     if after < before:
-        gone = "over the alert line" if after else "late"
-        return ChangeKind.LESS_LATE, f"not {gone} any more"
+        was = "over the alert line" if after else "late"
+        return ChangeKind.LESS_LATE, f"not {was} any more"
     late = _late(now.standing) if now.standing.days_late else "late, past its cut-off"
     late += "" if now.fresh and not now.standing.unconfirmed else " when last read"
     return (
@@ -283,14 +283,14 @@ def _lateness(then: Row, now: Row, then_at: datetime) -> tuple[ChangeKind, str] 
 
 
 def _how_late(row: Row, deadline: Deadline | None, moment: datetime) -> int | None:
-    """0 not late, 1 late, 2 over the line; of a row never known 0 while the deadline was ahead, and else None."""
+    """0 not late, 1 late, 2 over the alert line; an unknown row gives 0 while its deadline was ahead, else None."""
     if row.standing.level is Level.UNKNOWN:
         return 0 if deadline is not None and not deadline.passed(moment) else None
     return _HOW_LATE.get(row.standing.level, 0)
 
 
 def _deadline(then: Row, now: Row) -> str:
-    """What became of the deadline in words; empty where only its explanation is another."""
+    """The change of the deadline in words; empty if only its explanation differs."""
     was, due = then.deadline, now.deadline
     if due is None:
         return "no deadline any more"
@@ -313,11 +313,11 @@ def _late(standing: Standing) -> str:
     return f"{standing.days_late} {working}{'day' if standing.days_late == 1 else 'days'} late"
 
 
-# --- small questions ----------------------------------------------------------------------------------------------
+# --- one row ------------------------------------------------------------------------------------------------------
 
 
 def _same_period(then: Row, now: Row) -> bool:
-    """Whether both rows speak of one period; of two in a month the one that holds the entity up is shown."""
+    """Whether both rows show the same period; of two in a month a row shows the one that holds the entity up."""
     return then.span is not None and now.span is not None and then.period_id == now.period_id
 
 

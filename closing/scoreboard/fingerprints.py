@@ -1,4 +1,4 @@
-"""Digests: whether a board, or a row of it, says anything new."""
+"""Fingerprints of boards and rows: equal fingerprints mean equal content."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from closing.scoreboard.row import Row
 
 
 def board_fingerprint(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str:
-    """A short hash of what the board says, without "now": two boards that say the same have the same.
+    """A short hash of the board's content without its moment; boards of equal content have equal fingerprints.
 
-    The time of the last read counts only where it is shown as news: on a row that is no longer fresh. `of_row` may
-    remember `row_fingerprint` for rows that have not changed.
+    The time of the last read counts only on a row that is no longer fresh, where it is shown. `of_row` may cache
+    `row_fingerprint` for rows that have not changed.
     """
     of_row = of_row or row_fingerprint
-    said = [
+    content = [
         board.month,
         [of_row(row) for row in board.rows],
         [(node.code, node.name, node.parent) for node in board.groups],
         [(warning.code, warning.entity, warning.text, warning.since) for warning in board.warnings],
     ]
-    return _hashed(said)
+    return _hashed(content)
 
 
 def row_fingerprint(row: Row) -> str:
-    """A short hash of what one row says, by the rule of `board_fingerprint`."""
-    return _hashed(_said(row))
+    """A short hash of one row's content, by the rule of `board_fingerprint`."""
+    return _hashed(_row_content(row))
 
 
-def _hashed(said: object) -> str:
-    text = json.dumps(said, default=str, separators=(",", ":"))
+def _hashed(content: object) -> str:
+    text = json.dumps(content, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _said(row: Row) -> list[object]:
+def _row_content(row: Row) -> list[object]:
     due, standing, span = row.deadline, row.standing, row.span
     return [
         [row.entity_id, row.code, row.name, row.group, row.country, row.zone, row.owner, row.connection],

@@ -1,4 +1,4 @@
-"""The headline: closed or not, who holds the group up and by how much, in one sentence that every door shows."""
+"""The headline of a board: closed or not, who holds the group up and by how much, in one sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from closing.scoreboard.row import Row, laggards, outstanding, ranked, state_is_
 
 
 class HeadlineRole(Enum):
-    """What a piece of the headline says: who holds the group up, by how much, or anything else."""
+    """The part that a piece of the headline plays: who holds the group up, by how much, or anything else."""
 
     WHO = "who"
     HOW_LATE = "how late"
@@ -26,9 +26,9 @@ HeadlinePieces = list[tuple[HeadlineRole, str]]
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The headline in parts: the `verdict` without its full stop, and what follows it in pieces.
+    """The headline in parts: the `verdict` without its full stop, and the pieces of the sentence that follows it.
 
-    `closed` says when a closed group did close, as it follows a name: "closed on 8 June"; empty for any other.
+    `closed_phrase` is "closed on 8 June" for a closed group, to follow a name; empty for any other.
     """
 
     verdict: str
@@ -46,7 +46,7 @@ def headline(board: Scoreboard) -> str:
 
 
 def headline_parts(board: Scoreboard) -> Headline:
-    """The headline for who shows its parts apart."""
+    """The headline in parts, for pages that style them separately."""
     counts = board.counts
     if not board.rows:
         return Headline("No entities to show")
@@ -71,7 +71,7 @@ def headline_parts(board: Scoreboard) -> Headline:
 
 
 def _closed(rows: Sequence[Row]) -> str:
-    """By first closes, as on-time is (01-domain 1.7); a later close after a reopening is told beside it."""
+    """By first closes, as the on-time rate is (01-domain 1.7); a later close after a reopening follows it."""
     dates = [row.standing.first_closed_on for row in rows if row.standing.first_closed_on is not None]
     if len(dates) < len(rows):
         return "closed"
@@ -94,7 +94,7 @@ def _closed(rows: Sequence[Row]) -> str:
 
 
 def _holding_up(rows: Sequence[Row]) -> HeadlinePieces:
-    """Who is furthest behind and by how much, as a further sentence; empty when nobody is late."""
+    """The entities furthest behind and by how much, as a further sentence; empty if no entity is late."""
     behind = laggards(rows)
     if not behind:
         return []

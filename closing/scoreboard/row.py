@@ -1,4 +1,4 @@
-"""One entity's period in one reporting month, as every door shows it."""
+"""The row of one entity in one reporting month, and the order of rows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from closing.judging.states import PeriodState
 
 @dataclass(frozen=True, slots=True)
 class RowSilence:
-    """That nothing but reopenings is told of an entity up to and with a day there, who asked for it and why.
+    """A silence of an entity: no notices but reopenings up to and including `last_day` in its zone.
 
-    `group` is the name of the group that is silenced as a whole, "" where it is the entity itself; `ends` is the
-    moment at which the day is over.
+    `by` and `reason` say who set it and why. `group` is the name of the group that is silenced as a whole, "" if the
+    entity itself is; `ends` is the moment at which the last day is over.
     """
 
     silence_id: int
@@ -36,8 +36,8 @@ class Row:
     """One entity's period in one reporting month at one moment.
 
     `state` is the last known one; whether it may be shown as a fact depends on `fresh`. `read_at` is None
-    when the entity was never read. `missing_since` is set while the ERP no longer lists the entity. `trouble`
-    says in words why the last attempt did not bring this entity ("no access to this company").
+    for an entity that was never read. `missing_since` is set while the ERP no longer lists the entity. `read_error`
+    says in words why the last attempt did not read this entity ("no access to this company").
     """
 
     entity_id: int
@@ -46,7 +46,7 @@ class Row:
     group: str  # code of the group it belongs to
     country: str
     zone: str
-    owner: str  # display name, "" when nobody owns it
+    owner: str  # display name, "" without an owner
     connection: str  # name, "" when none
     state: PeriodState
     because: str
@@ -68,31 +68,31 @@ class Row:
     period_id: int | None = None
     calendar_id: int | None = None
     remarks: CurrentRemarks = NO_REMARKS
-    track_record: tuple[Level, ...] = ()  # how the months before went, oldest first, where that was asked for
-    reason_missing: bool = False  # late, and the policy asks its people for a reason that nobody has given
+    track_record: tuple[Level, ...] = ()  # levels of the months before, oldest first; empty unless requested
+    reason_missing: bool = False  # late, without the overdue reason that its policy requires
     silence: RowSilence | None = None  # while it is silenced
 
 
-_VALUES = attrgetter(*(each.name for each in fields(Row)))
+_VALUES = attrgetter(*(field.name for field in fields(Row)))
 
 
-_PUT = tuple(getattr(Row, each.name).__set__ for each in fields(Row))
+_SETTERS = tuple(getattr(Row, field.name).__set__ for field in fields(Row))
 
 
-_PUT_READ_AT, _PUT_STALE_AT = (vars(Row)[name].__set__ for name in ("read_at", "stale_at"))
+_SET_READ_AT, _SET_STALE_AT = (vars(Row)[name].__set__ for name in ("read_at", "stale_at"))
 
 
 def with_newer_reading(row: Row, read_at: datetime | None, stale_at: datetime | None) -> Row:
-    """The same row with a younger reading.
+    """The same row with a newer reading.
 
-    `dataclasses.replace` takes twice as long, and each read of an ERP makes thousands of rows younger at once.
+    `dataclasses.replace` takes twice as long, and each read of an ERP renews thousands of rows at once.
     """
-    made = object.__new__(Row)
-    for put, value in zip(_PUT, _VALUES(row), strict=True):
-        put(made, value)
-    _PUT_READ_AT(made, read_at)
-    _PUT_STALE_AT(made, stale_at)
-    return made
+    newer = object.__new__(Row)
+    for setter, value in zip(_SETTERS, _VALUES(row), strict=True):
+        setter(newer, value)
+    _SET_READ_AT(newer, read_at)
+    _SET_STALE_AT(newer, stale_at)
+    return newer
 
 
 _LATE = frozenset({Level.LATE, Level.ALERTING})
@@ -111,16 +111,16 @@ _RANKS = {
 }
 
 
-_FAR = 1_000_000  # days: where a row without a due date sorts
+_FAR = 1_000_000  # days; sorts a row without a due date last
 
 
 def outstanding(row: Row) -> bool:
-    """Not known to have met the closed rule; one that met it when last read is stale, not outstanding."""
+    """Whether the row is not known to have met the closed rule; one that met it when last read may be stale only."""
     return not is_closed(row)
 
 
 def is_closed(row: Row) -> bool:
-    """The closed rule was met when the row was last read; a state that nobody knows never meets it."""
+    """Whether the closed rule was met when the row was last read; the state UNKNOWN never meets it."""
     return row.counts_as_closed and row.state is not PeriodState.UNKNOWN
 
 
@@ -133,7 +133,7 @@ def state_is_current(row: Row) -> bool:
 
 
 def ranked(rows: Iterable[Row]) -> list[Row]:
-    """Furthest behind first: alerting, late, unknown or no deadline, due, closed; then by days and name."""
+    """Sort furthest behind first: alerting, late, unknown or no deadline, due, closed; then by days and name."""
     return sorted(rows, key=_rank)
 
 
@@ -144,7 +144,7 @@ def _rank(row: Row) -> tuple[int, int, int, str, str]:
 
 
 def furthest_behind(rows: Iterable[Row]) -> Row | None:
-    """The outstanding row with the most days late (fresh or not), None when nobody is late."""
+    """The late row with the most days late, fresh or not; None if no row is late."""
     return next(iter(laggards(rows)), None)
 
 
