@@ -1,1 +1,1 @@
-"""Boards of now that a process keeps, and the change feed that brings them up to date."""
+"""The boards that a process caches, and the change feed that keeps them up to date."""

@@ -1,4 +1,4 @@
-"""The board of now of one month as a process keeps it, and the part of it that one reader may see."""
+"""The cached board of one month, and the part of it that one reader may see."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, groups
 from closing.scoreboard.fingerprints import board_fingerprint, row_fingerprint
 from closing.scoreboard.row import Row, ranked
 
-TRACK_RECORD_MONTHS = 12  # months before the shown one of which each row tells how they went ...
+TRACK_RECORD_MONTHS = 12  # months before the shown one in a row's track record ...
 
 
-TRACK_RECORD_MAX_ENTITIES = (
-    300  # ... on boards of at most so many entities: they cost as much as the month itself, each
-)
+# ... on boards of at most so many entities: each of these months costs as much as the shown one.
+TRACK_RECORD_MAX_ENTITIES = 300
 
 
-MAX_FRAGMENT_SETS = 8  # sets of rows as shown, one for each zone that readers are in
+MAX_FRAGMENT_SETS = 8  # sets of rendered rows, one for each zone of readers
 
 
-MAX_VISIBLE_BOARDS = 64  # groups of people who see the same entities, for each of them
+MAX_VISIBLE_BOARDS = 64  # one for each set of entities that some people see
 
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,10 +34,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def valid_until(row: Row, as_of: datetime) -> datetime:
-    """The moment from which a row, judged at `as_of`, may say something else although nothing was written.
+    """The moment from which a row, judged at `as_of`, may change although nothing was written.
 
     That is its next local midnight, its cut-off, the end of its reading's life or of its silence, whichever comes
-    first; a stale row is judged as of its reading, so that the clock alone moves nothing of it but the silence.
+    first; a stale row is judged as of its reading, so that the clock alone ends nothing of it but the silence.
     """
     quiet_until = row.silence.ends if row.silence is not None else _NEVER
     if not row.fresh:
@@ -53,26 +52,26 @@ def valid_until(row: Row, as_of: datetime) -> datetime:
 
 
 def track_record_length(entities: int) -> int:
-    """Of how many months before the shown one the rows of so many entities tell how they went."""
+    """How many months the track record of a row covers on a board of so many entities."""
     return TRACK_RECORD_MONTHS if entities <= TRACK_RECORD_MAX_ENTITIES else 0
 
 
 @dataclass(frozen=True)
 class VisibleBoard:
-    """A kept board as somebody with certain entities sees it; `version` names what it says, without now."""
+    """A cached board for readers of certain entities; `version` is its `board_fingerprint`."""
 
     cached_board: CachedBoard
     board: Scoreboard
     version: str
-    # What was made of it for show.
+    # Rendered pages and pieces of this board.
     render_cache: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass
 class CachedBoard:
-    """The board of one month with all entities, and of now.
+    """The current board of one month with all entities.
 
-    `words` counts per entity how often its row has said something new; `generation` grows with each change, be it
+    `revisions` counts per entity how often its row's content has changed; `generation` grows with each change, be it
     only of a reading's age.
     """
 
@@ -91,7 +90,7 @@ class CachedBoard:
         default_factory=OrderedDict, repr=False
     )
     visible_boards: OrderedDict[object, VisibleBoard] = field(default_factory=OrderedDict, repr=False)
-    # Guards what was made of this board; the next board shares that, and so this lock.
+    # Guards the caches above; the next board of the month shares some of them, and so this lock.
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
@@ -100,26 +99,26 @@ class CachedBoard:
         return min(self.valid_until.values(), default=_NEVER)
 
     def visible_board(self, ids: frozenset[int] | None) -> VisibleBoard:
-        """The board of these entities (None: of all); made once until something changes."""
+        """The board of these entities (None: of all); built once until something changes."""
         with self._lock:
-            if (known := self.visible_boards.get(ids)) is not None:
+            if (visible := self.visible_boards.get(ids)) is not None:
                 self.visible_boards.move_to_end(ids)
-                return known
-            made = self.visible_boards[ids] = self._seen_by(ids)
+                return visible
+            visible = self.visible_boards[ids] = self._build_visible_board(ids)
             while len(self.visible_boards) > MAX_VISIBLE_BOARDS:
                 self.visible_boards.popitem(last=False)
-            return made
+            return visible
 
     def fragments(self, key: object) -> dict[int, tuple[int, Any]]:
-        """Where whoever shows the board keeps what was made of each row, with the count in `words` it was made at."""
+        """The rendered rows under a key, by entity, each with the count in `revisions` that it was rendered at."""
         with self._lock:
-            found = self.fragment_sets.setdefault(key, {})
+            fragments = self.fragment_sets.setdefault(key, {})
             self.fragment_sets.move_to_end(key)
             while len(self.fragment_sets) > MAX_FRAGMENT_SETS:
                 self.fragment_sets.popitem(last=False)
-            return found
+            return fragments
 
-    def _seen_by(self, ids: frozenset[int] | None) -> VisibleBoard:
+    def _build_visible_board(self, ids: frozenset[int] | None) -> VisibleBoard:
         rows = [row for pk, row in self.rows.items() if ids is None or pk in ids]
         warnings = warnings_for(self.warnings, rows)
         board = Scoreboard(self.month, self.as_of, ranked(rows), groups_above(self.groups, rows), warnings)
@@ -129,8 +128,8 @@ class CachedBoard:
 
     def row_fingerprint(self, row: Row) -> str:
         """The `row_fingerprint` of a row of this board, computed once for each revision of the row."""
-        words = self.revisions[row.entity_id]
-        known = self.row_fingerprints.get(row.entity_id)
-        if known is None or known[0] != words:
-            known = self.row_fingerprints[row.entity_id] = words, row_fingerprint(row)
-        return known[1]
+        revision = self.revisions[row.entity_id]
+        cached = self.row_fingerprints.get(row.entity_id)
+        if cached is None or cached[0] != revision:
+            cached = self.row_fingerprints[row.entity_id] = revision, row_fingerprint(row)
+        return cached[1]

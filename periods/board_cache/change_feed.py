@@ -1,8 +1,8 @@
-"""What has happened to the boards: rows that the database itself writes whenever something they show is written.
+"""The change feed: rows that the database writes whenever something that a board shows is written.
 
-Triggers write them (migration 0004), so that no door can forget to, not even a hand with SQL. A reader remembers
-which transactions it has seen as a PostgreSQL snapshot; what is new is whatever committed since, in any order. Redis
-only carries the nudge that there is something to look for.
+Triggers write them (migration 0004), so that no writer can forget to, not even one who types SQL. A reader keeps the
+PostgreSQL snapshot of the transactions that it has seen; all that committed since is new, in any order. Redis only
+carries the nudge to read the feed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from django.db import transaction
 WAKEUP_CHANNEL = "closeboard:news"
 log = structlog.get_logger(__name__)
 
-# The rows that a snapshot (given twice) has not seen, for a statement that also asks for the SNAPSHOT_SQL that has.
-# Where it is null nothing is unseen: whoever begins reads the tables themselves. What this very transaction writes
-# is always unseen: its snapshots do not list it as running, so they would pass for having seen all that it writes
+# The events that a snapshot (given twice) has not seen, for a statement that also selects the SNAPSHOT_SQL that has.
+# A null snapshot has no unseen events: a new reader reads the tables themselves. Events of this very transaction
+# are always unseen: its snapshots do not list it as running, so they would pass for having seen all that it writes
 # later.
 UNSEEN_EVENTS_SQL = """
     array(SELECT json_build_array(kind, ids)::text FROM periods_news
@@ -37,36 +37,37 @@ SNAPSHOT_SQL = "pg_current_snapshot()::text"
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """One piece of news and whom it is about; None: everybody.
+    """One change, and the ids that it concerns; None: all.
 
-    Kinds: `rows` and `places` (entities; a place decides who may see them), `read` (connections), `access` (people).
+    Kinds and their ids: `rows` (entities), `places` (entities whose group, and so their readers, may have changed),
+    `read` (connections), `access` (people).
     """
 
     kind: str
     ids: tuple[int, ...] | None
 
 
-def changes_since(seen: str | None) -> tuple[str, list[ChangeEvent], str | None]:
-    """The snapshot that has seen all that is committed, the news since an earlier one, and that one, at once."""
+def changes_since(since: str | None) -> tuple[str, list[ChangeEvent], str | None]:
+    """The snapshot of all that is committed, the events since an earlier one, and that earlier one; one query."""
     with database.cursor() as cursor:
-        cursor.execute(f"SELECT {SNAPSHOT_SQL}, {UNSEEN_EVENTS_SQL}", [seen, seen])
-        snapshot, told = cursor.fetchone()
-    return snapshot, parse_events(told), seen
+        cursor.execute(f"SELECT {SNAPSHOT_SQL}, {UNSEEN_EVENTS_SQL}", [since, since])
+        snapshot, texts = cursor.fetchone()
+    return snapshot, parse_events(texts), since
 
 
-def parse_events(told: Iterable[str]) -> list[ChangeEvent]:
-    """News from the texts that the database gives."""
-    found = []
-    for text in told:
+def parse_events(texts: Iterable[str]) -> list[ChangeEvent]:
+    """Decode the events that UNSEEN_EVENTS_SQL selects."""
+    events = []
+    for text in texts:
         kind, ids = json.loads(text)
-        found.append(ChangeEvent(kind, None if ids is None else tuple(ids)))
-    return found
+        events.append(ChangeEvent(kind, None if ids is None else tuple(ids)))
+    return events
 
 
 def nudge_after_commit() -> None:
-    """Tell everybody who waits that there is news, once this transaction is in; a Redis that is away loses nothing.
+    """Publish a nudge once this transaction has committed; no event is lost when Redis is away.
 
-    Whoever misses the nudge looks by itself within seconds (board.live.hub).
+    A process that misses the nudge reads the feed by itself within seconds (board.live.hub).
     """
     transaction.on_commit(_nudge, robust=True)
 
@@ -74,8 +75,8 @@ def nudge_after_commit() -> None:
 def _nudge() -> None:
     try:
         _server(settings.REDIS_URL).publish(WAKEUP_CHANNEL, "")
-    except redis.RedisError as wrong:
-        log.warning("no nudge sent", why=str(wrong))
+    except redis.RedisError as error:
+        log.warning("no nudge sent", why=str(error))
 
 
 @cache
@@ -84,7 +85,7 @@ def _server(url: str) -> redis.Redis:
 
 
 def delete_old_events(as_of: datetime, *, keep: timedelta = timedelta(days=1)) -> int:
-    """Delete news that every reader has seen or will never ask for: who kept a board for so long makes it anew."""
+    """Delete old events; returns how many. A cache that has read nothing for so long builds its boards anew."""
     with database.cursor() as cursor:
         cursor.execute("DELETE FROM periods_news WHERE at < %s", [as_of - keep])
         return int(cursor.rowcount)

@@ -1,4 +1,4 @@
-"""What is on record and dated after a moment: another machine's clock was ahead of ours when it wrote it down."""
+"""Finds rows that are dated after a moment, written by a machine whose clock was ahead of ours."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.db import connection as database
 def next_future_dated(as_of: datetime, month: date, entity_ids: Collection[int] | None) -> datetime | None:
     """The first moment after `as_of` at which a board of these entities (None: of all) shows more than at `as_of`.
 
-    A snapshot shows what is dated up to its moment, so whoever keeps one must look again then. None where every clock
-    is right, which is nearly always. One query; state changes are dated as the attempt that saw them.
+    A snapshot shows rows dated up to its moment, so a cached one must be read again then. None if every clock is
+    right, which is nearly always. One query; a state change is dated as the attempt that saw it.
     """
     with database.cursor() as cursor:
         cursor.execute(
@@ -38,5 +38,5 @@ def next_future_dated(as_of: datetime, month: date, entity_ids: Collection[int] 
                 "ids": None if entity_ids is None else list(entity_ids),
             },
         )
-        found: datetime | None = cursor.fetchone()[0]
-        return found
+        earliest: datetime | None = cursor.fetchone()[0]
+        return earliest
