@@ -1,1 +1,1 @@
-"""The pure core: calendars, deadlines, states, lateness and roll-up; standard library, no clock, no I/O."""
+"""The pure core: calendars, deadlines, states, lateness and roll-up; standard library only, no clock, no I/O."""

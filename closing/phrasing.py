@@ -1,6 +1,6 @@
-"""The words that every screen, file and mail uses for days, moments, states and what is known to be in the way.
+"""The phrases for days, moments, states and remarks that every screen, file and mail uses.
 
-Functions of a row and a moment; nothing knows HTML, terminals or mails. `when` puts a moment in a reader's words.
+Functions of a row and a moment, without HTML, terminals or mails. `when` formats a moment for the reader.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def short_date(day: date) -> str:
 
 
 def reader_zone(name: str) -> tuple[ZoneInfo, str]:
-    """A reader's zone and what to call it ("London"); UTC when the name is no zone, since times must be shown."""
+    """A reader's zone and its short name ("London"); UTC for an unknown name, since times must be shown."""
     try:
         return zone_named(name), city(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -55,7 +55,7 @@ def clock(moment: datetime, zone: tzinfo, as_of: datetime) -> str:
 
 
 def day_and_clock(moment: datetime, zone: tzinfo, as_of: datetime) -> str:
-    """ "Tue 9 Jun 09:12" also today, for what is read on another day; with the year in another."""
+    """ "Tue 9 Jun 09:12" also today, for texts that are read on another day; with the year in another."""
     there = moment.astimezone(zone)
     year = "" if there.year == as_of.astimezone(zone).year else f" {there.year}"
     return f"{short_day(there.date())}{year} {there:%H:%M}"
@@ -84,7 +84,7 @@ def days_in_words(count: int, unit: LatenessUnit) -> str:
 
 
 def unit_in_words(count: int, unit: LatenessUnit) -> str:
-    """ "calendar day", or "working days": what so many days are."""
+    """ "calendar day", or "working days": the unit of so many days."""
     return f"{_UNIT_WORDS[unit]} {'day' if count == 1 else 'days'}"
 
 
@@ -100,15 +100,15 @@ def between(first: date, last: date) -> str:
 
 
 def is_confirmed(row: Row) -> bool:
-    """Whether what the row says may be told as a fact."""
+    """Whether the row's state may be shown as a fact."""
     return row.fresh and not row.standing.unconfirmed
 
 
-# --- what is in the way, and what its people say ------------------------------------------------------------------
+# --- causes and remarks -------------------------------------------------------------------------------------------
 
 
 def unconfirmed_because(row: Row, when: MomentFormatter) -> str:
-    """Why nobody can tell how the row stands now; empty where it is confirmed."""
+    """Why the row cannot be confirmed now; empty if it is confirmed."""
     if row.missing_since is not None:
         return f"Unconfirmed: the ERP has not listed it since {when(row.missing_since)}."
     if is_confirmed(row):
@@ -118,43 +118,43 @@ def unconfirmed_because(row: Row, when: MomentFormatter) -> str:
 
 
 def state_because(row: Row) -> str:
-    """The because with its state in front, unless it begins with that: "Open: ledger open"."""
+    """The because with its state in front, unless it begins with the state: "Open: ledger open"."""
     if not row.because:
         return ""
     state = STATE_LABELS[row.state]
-    told = row.because[:1].upper() + row.because[1:]
-    return told if told.startswith(state) else f"{state}: {row.because}"
+    because = row.because[:1].upper() + row.because[1:]
+    return because if because.startswith(state) else f"{state}: {row.because}"
 
 
 def overdue_reason_text(row: Row, when: MomentFormatter) -> str:
-    """Why the period is late as its own people say, or that they have said nothing."""
-    said = row.remarks
-    if said.reason:
-        told = f"{said.reason}: “{said.reason_text}”" if said.reason_text else said.reason
-        return f"{told} ({attribution(said.reason_by, said.reason_at, when)})"
+    """The overdue reason of the period with its author, or the sentence that none was given."""
+    remarks = row.remarks
+    if remarks.reason:
+        reason = f"{remarks.reason}: “{remarks.reason_text}”" if remarks.reason_text else remarks.reason
+        return f"{reason} ({attribution(remarks.reason_by, remarks.reason_at, when)})"
     if row.reason_missing:
         return "No reason given, though its policy asks for one."
     return "Its people have given no reason."
 
 
 def expected_close_text(row: Row, as_of: datetime) -> str:
-    """When its people expect to close, and whether that day has passed in the entity's zone."""
-    said = row.remarks
-    if said.expected_on is None:
+    """The expected close, and whether its day has passed in the entity's zone; empty without one."""
+    remarks = row.remarks
+    if remarks.expected_on is None:
         return ""
-    day = short_day(said.expected_on)
-    text = f": “{said.expected_text}”" if said.expected_text else ""
-    if said.expected_on < local_date(as_of, zone_named(row.zone)):
-        return f"Was expected on {day}, which has passed, by {said.expected_by}{text}"
-    return f"Expected {day} by {said.expected_by}{text}"
+    day = short_day(remarks.expected_on)
+    text = f": “{remarks.expected_text}”" if remarks.expected_text else ""
+    if remarks.expected_on < local_date(as_of, zone_named(row.zone)):
+        return f"Was expected on {day}, which has passed, by {remarks.expected_by}{text}"
+    return f"Expected {day} by {remarks.expected_by}{text}"
 
 
 def acknowledgement_text(row: Row, when: MomentFormatter) -> str:
-    """Who has acknowledged it and when; empty where nobody has."""
-    said = row.remarks
+    """The author and time of the acknowledgement; empty without one."""
+    remarks = row.remarks
     return (
-        attribution(said.acknowledged_by, said.acknowledged_at, when)
-        if said.acknowledged_at is not None
+        attribution(remarks.acknowledged_by, remarks.acknowledged_at, when)
+        if remarks.acknowledged_at is not None
         else ""
     )
 

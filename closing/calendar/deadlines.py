@@ -1,4 +1,4 @@
-"""Rules that say when an entity must be closed, and the deadline each gives with its explanation."""
+"""Deadline rules, and the deadline that each gives with its explanation."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class DayOfMonthRule:
 
 @dataclass(frozen=True, slots=True)
 class FixedDateRule:
-    """An agreed date, with who agreed it and why where that is known."""
+    """An agreed date, with the person who agreed it and the reason, if given."""
 
     on: date
     reason: str = ""
@@ -92,7 +92,7 @@ class Deadline:
         return max(0, (local_date(moment, zone_named(self.zone)) - self.due_on).days)
 
     def passed(self, moment: datetime) -> bool:
-        """Whether who is not closed at this moment is late, be it by 0 days after a cut-off."""
+        """Whether an entity that is not closed at this moment is late, be it by 0 days after a cut-off."""
         return moment >= self.due_at
 
 
@@ -115,7 +115,7 @@ def deadline_for(
     """Work out the deadline of a period, with the arithmetic in words (01-domain 1.4).
 
     A year end without a number of its own takes the quarter end's, since it ends a quarter too.
-    Raises CalendarUncovered when the count would run over a year that the calendar does not cover.
+    Raises CalendarUncovered if the count runs into a year that the calendar does not cover.
     """
     match rule:
         case WorkdayRule():
@@ -157,7 +157,7 @@ def _refuse_below(least: int, *numbers: int | None) -> None:
 
 
 def _number(rule: WorkdayRule | CalendarDayRule, quarter_end: bool, year_end: bool) -> tuple[int, str]:
-    """The number that applies to a period, and why it is not the usual one."""
+    """The number that applies to a period, and in words why it is another than `n`."""
     if year_end and rule.n_year_end is not None:
         return rule.n_year_end, ", year end"
     if (quarter_end or year_end) and rule.n_quarter_end is not None:
@@ -168,9 +168,13 @@ def _number(rule: WorkdayRule | CalendarDayRule, quarter_end: bool, year_end: bo
 def _count_workdays(
     n: int, kind: str, first_is: int, last: date, calendar: WorkdayCalendar
 ) -> tuple[date, str, str]:
-    one = calendar.nth_workday_after(last, 1)
+    first_workday = calendar.nth_workday_after(last, 1)
     due_on = calendar.nth_workday_after(last, n - first_is + 1)
-    day_one = weekday_and_day(one) if one.year == due_on.year else weekday_and_date(one)
+    day_one = (
+        weekday_and_day(first_workday)
+        if first_workday.year == due_on.year
+        else weekday_and_date(first_workday)
+    )
     which = f"{ordinal(n)} working day" if n else "working day 0"
     base = f"working day 1 = {day_one}" if first_is else f"counting from day zero ({day_one} = 0)"
     how = f"{which} after {weekday_and_date(last)}{kind}, {calendar.name} calendar, {base}"
@@ -178,7 +182,7 @@ def _count_workdays(
 
 
 def _passed_over(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
-    """The days on the way that a reader who counts weekdays on fingers would get wrong."""
+    """In words the weekdays not counted and the weekend days counted, since a reader would count weekdays."""
     skipped, extra = [], []
     day = last
     while day < due_on:
@@ -208,5 +212,5 @@ def _day_of_month(day: int, last: date) -> date:
 
 
 def _clock(at: time, zone: str) -> str:
-    words = f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
-    return f"{words} {city(zone)} time" if "/" in zone else f"{words} {zone}"
+    text = f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+    return f"{text} {city(zone)} time" if "/" in zone else f"{text} {zone}"

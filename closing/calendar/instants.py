@@ -1,4 +1,4 @@
-"""Instants: where local days begin and end, and instants that people type."""
+"""Instants: the begin and end of local days, and instants that people type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from closing.calendar.days import ONE_DAY
 
 
 def parse_instant(text: str) -> datetime:
-    """An aware instant from ISO text such as 2026-06-12T12:00:00Z; raises ArgumentTypeError with a sentence."""
+    """An aware instant from ISO text such as 2026-06-12T12:00:00Z; raises ArgumentTypeError."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
@@ -21,8 +21,7 @@ def parse_instant(text: str) -> datetime:
     return parsed.astimezone(UTC)
 
 
-# No zone has set its clock back by more than three hours since 2000 (Antarctica/Casey did); one hour to
-# spare.
+# No zone has set its clock back by more than three hours since 2000 (Antarctica/Casey did); one hour to spare.
 _EVENING = 20
 
 

@@ -34,7 +34,7 @@ def next_month(month: date) -> date:
 def reporting_month(last_day: date) -> date:
     """The month whose end is nearest to a period's last day, so that 4-4-5 and 13-period calendars fit.
 
-    Equally near to two month ends (15 April): the earlier month. An administrator may map a period otherwise.
+    Equally near to two month ends (15 April): the earlier month. An administrator may set another month.
     """
     this, before = month_of(last_day), previous_month(last_day)
     return this if month_end(this) - last_day < last_day - month_end(before) else before
@@ -48,7 +48,7 @@ def parse_month(text: str) -> date:
 
 
 def active_month(today: date) -> date:
-    """The latest month that has ended: the reporting month a board shows unless asked for another."""
+    """The latest month that has ended: the reporting month that a board shows by default."""
     return previous_month(today)
 
 

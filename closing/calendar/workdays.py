@@ -1,4 +1,4 @@
-"""Working days of a place: weekends, days off, and the years that its calendar covers."""
+"""Work calendars: weekends, days off, extra working days, and the years that they cover."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from closing.calendar.days import ONE_DAY
 
 
 class CalendarUncovered(ValueError):
-    """A work calendar was asked about a year that its holiday data does not cover (01-domain 1.4)."""
+    """A work calendar has no holiday data for a year that is needed (01-domain 1.4)."""
 
 
 @dataclass(frozen=True)
 class WorkdayCalendar:
     """Which days are worked: weekend mask, named days off, extra working days.
 
-    `covers` holds the years with known holidays; None means a blank calendar that counts weekdays only.
-    An extra working day beats a holiday and a weekend.
+    `covered_years` holds the years with known holidays; None means a blank calendar that counts weekdays only.
+    An extra working day takes precedence over a holiday and a weekend.
     Raises ValueError when the weekend holds all seven days or a number that is no weekday.
     """
 
@@ -79,7 +79,7 @@ class WorkdayCalendar:
 
     @cached_property
     def _exceptions(self) -> tuple[list[int], list[int]]:
-        """Ordinals of the days unlike the weekend mask: weekdays off, and worked days of the weekend."""
+        """Ordinals of the exceptions to the weekend mask: weekdays off, and worked days of the weekend."""
         off = [
             day
             for day in self.days_off

@@ -1,1 +1,1 @@
-"""What the ERPs and people state, undigested."""
+"""The facts as ERPs and people state them, before any judgement."""

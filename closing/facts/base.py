@@ -32,15 +32,15 @@ def facts_to_json(facts: NativePeriodFacts) -> dict[str, object]:
 
 
 def facts_from_json(obj: Mapping[str, object]) -> NativePeriodFacts:
-    """Native facts from what `facts_to_json` gave; ValueError says what is wrong with anything else."""
+    """Native facts from the JSON of `facts_to_json`; raises ValueError with the mistake for anything else."""
     match obj.get("kind"):
         case "finops":
-            words = _mapping(obj, "access")
+            access = _mapping(obj, "access")
             groups = _mapping(obj, "user_groups")
             return FinopsFacts(
                 status=_optional(obj.get("status"), str, "status"),
                 access={
-                    module: _optional(word, str, f"access of {module}") for module, word in words.items()
+                    module: _optional(level, str, f"access of {module}") for module, level in access.items()
                 },
                 user_groups={
                     module: _required(name, str, f"user group of {module}") for module, name in groups.items()

@@ -1,4 +1,4 @@
-"""What Business Central says about one accounting period."""
+"""The native facts of one accounting period in Business Central."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class PostingWindowFacts:
-    """The company's allowed posting range and the period's own flags, as Business Central tells them.
+    """The company's allowed posting range and the period's own flags, as Business Central gives them.
 
     A bound is None when blank, which means no limit on that side (03-erp-contracts fact 8).
     `year_closed` is `accountingPeriods.closed`: the fiscal year is closed; posting may still go on.
-    `assumed_end` is set when the ERP gives no end and ours is a guess (last row, or no periods at all).
+    `assumed_end` is set if the ERP gives no end and ours is assumed (last row, or no periods at all).
     """
 
     allowed_from: date | None

@@ -1,4 +1,4 @@
-"""What Finance & Operations says about one ledger period."""
+"""The native facts of one ledger period in Finance & Operations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class FinopsFacts:
     """Status and module access of one ledger period, word for word from Finance & Operations.
 
     `status` is None when the ERP lists the period but has no status row for this ledger.
-    `access` maps a module ("Ledger", "Vend", "FixedAssets_RU") to the wire's word, None for a null.
+    `access` maps a module ("Ledger", "Vend", "FixedAssets_RU") to the ERP's word, None for a null.
     `user_groups` holds only the modules whose group name is not blank.
     """
 

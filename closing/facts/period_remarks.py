@@ -1,4 +1,4 @@
-"""What people say about a period beside what the ERP says: notes, reasons, expected dates, acknowledgements."""
+"""The remarks of people about a period: notes, overdue reasons, expected dates and acknowledgements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_REMARK_LENGTH = 2000  # letters
 
 
 class RemarkKind(StrEnum):
-    """The four things that a person can say about a period."""
+    """The four kinds of remark about a period."""
 
     NOTE = "note"
     OVERDUE_REASON = "overdue_reason"
@@ -20,7 +20,7 @@ class RemarkKind(StrEnum):
 
 
 class OverdueReason(StrEnum):
-    """Why a period is late, as its own people pick it from a list."""
+    """The reasons why a period is late, from which an entity's people choose."""
 
     WAITING_FOR_ANOTHER_ENTITY = "waiting_for_another_entity"
     ERP_PROBLEM = "erp_problem"
@@ -46,10 +46,10 @@ OVERDUE_REASON_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class PeriodRemark:
-    """One thing that one person said about a period; `by` is their name, `by_id` tells who they are.
+    """One remark of one person about a period; `by` is their name, `by_id` their id.
 
-    `replaces` is the remark that this one edits, or takes back when `withdrawn`. `reason` stands for an overdue
-    reason only, `expected_on` for an expected close only.
+    `replaces` is the id of the note that this one edits, or takes back if `withdrawn`. Only an overdue reason has a
+    `reason`, only an expected close has `expected_on`.
     """
 
     id: int
@@ -66,10 +66,10 @@ class PeriodRemark:
 
 @dataclass(frozen=True, slots=True)
 class CurrentRemarks:
-    """What stands at a moment, each with who said it and when; an empty name means that nobody has.
+    """The current remarks of a period at a moment, each with author and time; without a remark its author is empty.
 
-    `reason` is the label of the overdue reason, `reason_code` its word in the API. `notes` counts the notes that
-    stand, edited ones once and withdrawn ones not at all.
+    `reason` is the label of the overdue reason, `reason_code` its word in the API. `notes` counts the current notes,
+    edited ones once and withdrawn ones not at all.
     """
 
     expected_on: date | None = None
@@ -91,7 +91,7 @@ NO_REMARKS = CurrentRemarks()
 
 
 def current_remarks(remarks: Iterable[PeriodRemark]) -> CurrentRemarks:
-    """What stands of the remarks (oldest first): the newest of each kind, and the notes nobody replaced."""
+    """The current ones of these remarks (oldest first): the newest of each kind, and the notes not replaced."""
     newest: dict[RemarkKind, PeriodRemark] = {}
     notes: set[int] = set()
     for remark in remarks:
@@ -103,20 +103,20 @@ def current_remarks(remarks: Iterable[PeriodRemark]) -> CurrentRemarks:
         if not remark.withdrawn:
             notes.add(remark.id)
     expected = newest.get(RemarkKind.EXPECTED_CLOSE)
-    why = newest.get(RemarkKind.OVERDUE_REASON)
-    seen = newest.get(RemarkKind.ACKNOWLEDGEMENT)
+    overdue = newest.get(RemarkKind.OVERDUE_REASON)
+    acknowledged = newest.get(RemarkKind.ACKNOWLEDGEMENT)
     return CurrentRemarks(
         expected_on=expected.expected_on if expected else None,
         expected_text=expected.text if expected else "",
         expected_by=expected.by if expected else "",
         expected_at=expected.at if expected else None,
-        reason=OVERDUE_REASON_LABELS[why.reason] if why and why.reason else "",
-        reason_code=why.reason.value if why and why.reason else "",
-        reason_text=why.text if why else "",
-        reason_by=why.by if why else "",
-        reason_at=why.at if why else None,
-        acknowledged_text=seen.text if seen else "",
-        acknowledged_by=seen.by if seen else "",
-        acknowledged_at=seen.at if seen else None,
+        reason=OVERDUE_REASON_LABELS[overdue.reason] if overdue and overdue.reason else "",
+        reason_code=overdue.reason.value if overdue and overdue.reason else "",
+        reason_text=overdue.text if overdue else "",
+        reason_by=overdue.by if overdue else "",
+        reason_at=overdue.at if overdue else None,
+        acknowledged_text=acknowledged.text if acknowledged else "",
+        acknowledged_by=acknowledged.by if acknowledged else "",
+        acknowledged_at=acknowledged.at if acknowledged else None,
         notes=len(notes),
     )

@@ -1,4 +1,4 @@
-"""What one read of an ERP brings: periods with the ERP's own words about them, and companies it could not read."""
+"""The result of one read of an ERP: periods with their native facts, and companies that could not be read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PeriodType(StrEnum):
 class PeriodReading:
     """One fiscal period of one entity as the ERP gave it in one read.
 
-    `erp_id` is the company as the connection names it (compared without case); `erp_key` names the period
+    `erp_id` is the company's id in the connection (compared without case); `erp_key` identifies the period
     within the entity for ever (Finance & Operations: calendar|year|period name, Business Central: its first
     day). `erp_changed_at` is the ERP's own "last modified" where it has one: an upper bound for a change,
     never a proof.
@@ -40,7 +40,7 @@ class PeriodReading:
 
 
 class GapReason(StrEnum):
-    """Why a read brought nothing to trust for one company, while others may be fine (05-reliability 2E)."""
+    """Why a read brought no reliable result for one company, while others may be fine (05-reliability 2E)."""
 
     NO_ACCESS = "no_access"
     NOT_FOUND = "not_found"
@@ -54,7 +54,7 @@ class GapReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadGap:
-    """A company that was asked for and not read in full: its last reading stays and ages."""
+    """A company that was requested and not read in full: its last reading stays and ages."""
 
     erp_id: str
     reason: GapReason
@@ -72,7 +72,7 @@ class ListedCompany:
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """All that one finished read brought home: complete for every wanted company that is not in `gaps`.
+    """The result of one finished read: complete for every requested company that is not in `gaps`.
 
     `server_clock` is the ERP's own Date header, for a skew warning only.
     """

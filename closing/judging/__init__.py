@@ -1,1 +1,1 @@
-"""What follows from the facts: states, standing, lateness, due notices."""
+"""The judgements that follow from the facts: states, standing, lateness, due notices."""

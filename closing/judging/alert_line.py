@@ -1,4 +1,4 @@
-"""When a period went past its deadline and over the alert line: worked out from its history, stored nowhere."""
+"""Works out from a period's history when it became late and crossed the alert line; nothing is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FURTHEST = timedelta(days=400)
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A moment at which a period that was known not to be closed became late, or alerting (`over`)."""
+    """A moment at which a period known not to be closed became late, or crossed the alert line (`alerting`)."""
 
     at: datetime
     alerting: bool
@@ -34,31 +34,33 @@ def crossings(
     as_of: datetime,
     calendar: WorkdayCalendar | None = None,
 ) -> list[Crossing]:
-    """The crossings up to a moment, oldest first; `deadlines` are pairs of when each was set and what it says.
+    """The crossings up to a moment, oldest first; `deadlines` are pairs of the moment each was set and the deadline.
 
-    Only what is certain: where the reads before and after a crossing leave room for a close in between, or no read
-    has come since, it is not told. `changes` are oldest first; `read_at` is the last reading.
+    Only certain crossings count: not those between two reads that leave room for a close in between, nor those
+    without a read since. `changes` are oldest first; `read_at` is the last reading.
     """
-    found: list[Crossing] = []
-    for at, (set_at, deadline) in enumerate(deadlines):
-        until = deadlines[at + 1][0] if at + 1 < len(deadlines) else as_of
-        for moment, over in (
+    result: list[Crossing] = []
+    for index, (set_at, deadline) in enumerate(deadlines):
+        until = deadlines[index + 1][0] if index + 1 < len(deadlines) else as_of
+        for moment, alerting in (
             (deadline.due_at, False),
             (alert_line_crossed_at(deadline, policy, calendar), True),
         ):
             # A deadline that was moved into the past is crossed when it is moved.
-            crossed = max(moment, set_at) if at else moment
-            # Crossed under the deadline before already, and so ever since: nothing new is crossed.
-            again = moment <= set_at and any(each.alerting is over and each.at < crossed for each in found)
+            crossed = max(moment, set_at) if index else moment
+            # Crossed under an earlier deadline already, and since then without a break.
+            again = moment <= set_at and any(
+                crossing.alerting is alerting and crossing.at < crossed for crossing in result
+            )
             if crossed <= until and not again and _known_not_closed(changes, crossed, policy, read_at):
-                found.append(Crossing(crossed, over, deadline))
-    return sorted(found, key=lambda each: (each.at, each.alerting))
+                result.append(Crossing(crossed, alerting, deadline))
+    return sorted(result, key=lambda crossing: (crossing.at, crossing.alerting))
 
 
 def alert_line_crossed_on(
     deadline: Deadline, policy: JudgingPolicy, calendar: WorkdayCalendar | None = None
 ) -> date | None:
-    """The first day with more days late than the alert line allows; None when working days never come to it."""
+    """The first day with more days late than the alert line allows; None if working days never reach it."""
     if policy.unit is LatenessUnit.CALENDAR_DAYS or calendar is None:
         return deadline.due_on + timedelta(days=policy.alert_after_days + 1)
     day = deadline.due_on + timedelta(days=policy.alert_after_days)
@@ -72,7 +74,7 @@ def alert_line_crossed_on(
 def alert_line_crossed_at(
     deadline: Deadline, policy: JudgingPolicy, calendar: WorkdayCalendar | None = None
 ) -> datetime:
-    """The instant at which `alert_line_crossed_on` begins where the entity is."""
+    """The instant at which the day of `alert_line_crossed_on` begins in the entity's zone."""
     day = alert_line_crossed_on(deadline, policy, calendar)
     return start_of_day(day or deadline.due_on + _FURTHEST, zone_named(deadline.zone))
 
@@ -87,8 +89,8 @@ def _known_not_closed(
     for change in changes:
         if change.seen_at <= moment:
             continue
-        looked_between = change.previous_read_at is not None and change.previous_read_at >= moment
-        if looked_between and not lost:
+        read_between = change.previous_read_at is not None and change.previous_read_at >= moment
+        if read_between and not lost:
             return True
         if change.state is not PeriodState.UNKNOWN:
             return not policy.counts_as_closed(change.state)

@@ -1,4 +1,4 @@
-"""The escalation queue: which entities are over the alert line, of every month, furthest behind first."""
+"""The escalation queue: the entities over the alert line in any month, furthest behind first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from closing.scoreboard.row import Row
 
 @dataclass(frozen=True, slots=True)
 class AlertingEntity:
-    """One entity's months that are over the alert line, the furthest behind first: (first of month, row)."""
+    """One entity's months over the alert line, the furthest behind first: pairs of month (its first day) and row."""
 
     months: Sequence[tuple[date, Row]]
 
@@ -34,8 +34,8 @@ def alerting_entities(boards: Iterable[Scoreboard]) -> list[AlertingEntity]:
         for row in board.rows:
             if row.standing.alerting:
                 months.setdefault(row.code, []).append((board.month, row))
-    entities = [AlertingEntity(sorted(own, key=_rank)) for own in months.values()]
-    return sorted(entities, key=lambda each: _rank(each.months[0]))
+    entities = [AlertingEntity(sorted(entity_months, key=_rank)) for entity_months in months.values()]
+    return sorted(entities, key=lambda entity: _rank(entity.months[0]))
 
 
 def _rank(month_of: tuple[date, Row]) -> tuple[int, date, str, str]:
@@ -44,9 +44,9 @@ def _rank(month_of: tuple[date, Row]) -> tuple[int, date, str, str]:
 
 
 def first_alerting_day(row: Row, calendar: WorkdayCalendar | None = None) -> date | None:
-    """The day in the entity's zone on which its row went over the alert line, unless it was closed that day.
+    """The day in the entity's zone on which its row crossed the alert line, unless it was closed that day.
 
-    None for a row that is not over it, and for one whose lateness counts working days without its `calendar`.
+    None for a row that is not over the line, and without a `calendar` for one whose lateness counts working days.
     """
     if not row.standing.alerting or row.deadline is None:
         return None

@@ -1,4 +1,4 @@
-"""When a whole group has closed a month, and how long that took."""
+"""The last entity of a group to close a month, and how many working days the close took."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from closing.scoreboard.row import Row
 
 
 def last_to_close(rows: Sequence[Row]) -> Row | None:
-    """The row that was seen to close last, the first by name of several on one day; None where no day is known."""
-    known = [(row.standing.last_closed_on, row) for row in rows if row.standing.last_closed_on is not None]
-    return min(known, key=lambda each: (-each[0].toordinal(), each[1].name.casefold()))[1] if known else None
+    """The row that was seen to close last, the first by name of several on one day; None if no day is known."""
+    dated = [(row.standing.last_closed_on, row) for row in rows if row.standing.last_closed_on is not None]
+    return min(dated, key=lambda pair: (-pair[0].toordinal(), pair[1].name.casefold()))[1] if dated else None
 
 
 def working_days_to_close(month: date, closed_on: date, calendar: WorkdayCalendar | None) -> int:
-    """Working days after the end of the month up to the day of the last close, that one included.
+    """Working days after the end of the month up to and including the day of the last close.
 
-    0 for a close before the month ended. Weekdays are counted where the calendar does not cover these days.
+    0 for a close before the month ended. Counts weekdays if the calendar does not cover these days.
     """
     end = month_end(month)
     weekdays = WorkdayCalendar("weekdays")

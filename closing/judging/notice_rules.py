@@ -1,4 +1,4 @@
-"""Which notice is due, with a named reason either way: the one place that decides what is told (01-domain 1.5).
+"""Decides which notices are due, each with a named reason (01-domain 1.5).
 
 `closing.judging.standing` judges lateness. Here it is weighed against earlier notices, the certainty of the reading,
 and how long evaluation has been running without a gap.
@@ -17,11 +17,11 @@ from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 HOLD_DOWN = timedelta(minutes=30)
 ESCALATE_AFTER = (10, 15)  # days late of each step of an escalation
 DUE_SOON_DAYS = 2  # working days ahead of a deadline
-REMINDER_INTERVAL_DAYS = 7  # days between two reminders, once the last step of the escalation has been told
+REMINDER_INTERVAL_DAYS = 7  # days between two reminders after the last step of the escalation
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells of: a period, but for the last three, which tell of a connection or of a whole group."""
+    """The kinds of notice: about a period, except for the last three, about a connection or a whole group."""
 
     ALERT = "alert"
     ESCALATION = "escalation"
@@ -37,11 +37,11 @@ class NoticeKind(StrEnum):
 
 
 _WEEKDAYS = WorkdayCalendar("weekdays")
-# After which good news is owed; that it was to be due soon is none.
+# Kinds whose readers are owed the good news later; DUE_SOON is none of them.
 PROBLEM_KINDS = frozenset(
     {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED, NoticeKind.LATE}
 )
-INFORMATIONAL_KINDS = frozenset({NoticeKind.CLEARED, NoticeKind.GROUP_CLOSED})  # which nobody need hear of
+INFORMATIONAL_KINDS = frozenset({NoticeKind.CLEARED, NoticeKind.GROUP_CLOSED})  # good news, no call to act
 
 
 class NoticeReason(StrEnum):
@@ -72,14 +72,14 @@ class NoticeReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeInputs:
-    """What is known of one episode of one period at a moment.
+    """The facts about one episode of one period at a moment, from which notices are decided.
 
     `days_late` and `past_line` are judged as of the last reading, `past_line_now` by today's date whatever was read.
-    `confirmed` says that the reading is fresh and began after we were last away; `settled` that we have been back for
-    long enough to say that no reading comes. `closed_for` is None while it is not closed. `promised` says that it was
-    acknowledged and the day on which its people expect the close has not passed. `due_soon` says that the deadline is
-    near and has not passed, `no_deadline` that there is none. While it is `silenced` all that is due waits. `told`
-    holds each kind and step that this episode, or the time before it, was told of.
+    `confirmed`: the reading is fresh and began after the last gap in evaluation; `past_restart_grace`: evaluation has
+    run long enough since that gap to conclude that no reading comes. `closed_for` is None while it is not closed.
+    `close_expected`: it was acknowledged and its expected close has not passed. `due_soon`: the deadline is near and
+    has not passed; `no_deadline`: there is none. While `silenced`, all due notices wait. `already_notified` holds the
+    kinds and steps of the notices in this episode, or in the time before it.
     """
 
     days_late: int
@@ -107,38 +107,38 @@ class NoticeDecision:
 
 
 def decide_notices(
-    case: NoticeInputs, escalate_after: tuple[int, ...] = ESCALATE_AFTER
+    inputs: NoticeInputs, escalate_after: tuple[int, ...] = ESCALATE_AFTER
 ) -> list[NoticeDecision]:
-    """The verdict on each notice that this episode could bring; those that are due have not been told."""
-    found = _apart_from_silence(case, escalate_after)
-    if not case.silenced:
-        return found
-    return [replace(each, due=False, reason=NoticeReason.SILENCED) if each.due else each for each in found]
+    """The decision on each notice that this episode could bring; a due one has not been sent before."""
+    decisions = _before_silence(inputs, escalate_after)
+    if not inputs.silenced:
+        return decisions
+    return [replace(one, due=False, reason=NoticeReason.SILENCED) if one.due else one for one in decisions]
 
 
-def _apart_from_silence(case: NoticeInputs, escalate_after: tuple[int, ...]) -> list[NoticeDecision]:
-    if case.closed_for is not None:
-        return _once_closed(case, case.closed_for)
-    if not case.read_before_deadline:
+def _before_silence(inputs: NoticeInputs, escalate_after: tuple[int, ...]) -> list[NoticeDecision]:
+    if inputs.closed_for is not None:
+        return _once_closed(inputs, inputs.closed_for)
+    if not inputs.read_before_deadline:
         return [NoticeDecision(NoticeKind.ALERT, 0, False, NoticeReason.DEADLINE_BEFORE_FIRST_READ)]
-    if case.no_deadline:
-        return [_of_the_reading(case, NoticeKind.NO_DEADLINE, NoticeReason.WITHOUT_A_DEADLINE)]
-    if case.due_soon:
-        return [_of_the_reading(case, NoticeKind.DUE_SOON, NoticeReason.DUE_IN_DAYS)]
-    found = [_alert(case)]
-    if (NoticeKind.ALERT, 0) in case.already_notified or found[0].due:
+    if inputs.no_deadline:
+        return [_once_confirmed(inputs, NoticeKind.NO_DEADLINE, NoticeReason.WITHOUT_A_DEADLINE)]
+    if inputs.due_soon:
+        return [_once_confirmed(inputs, NoticeKind.DUE_SOON, NoticeReason.DUE_IN_DAYS)]
+    decisions = [_alert(inputs)]
+    if (NoticeKind.ALERT, 0) in inputs.already_notified or decisions[0].due:
         for step, days in enumerate(escalate_after, start=1):
-            if case.days_late >= days:
-                found.append(_step(case, step))
-    if not case.confirmed:
-        found.append(_unconfirmed(case))
-    if case.days_late and _to_be_reminded(case, escalate_after):
-        found.append(_reminder(case))
-    return found
+            if inputs.days_late >= days:
+                decisions.append(_step(inputs, step))
+    if not inputs.confirmed:
+        decisions.append(_unconfirmed(inputs))
+    if inputs.days_late and _reminder_is_due(inputs, escalate_after):
+        decisions.append(_reminder(inputs))
+    return decisions
 
 
 def is_due_soon(today: date, due_on: date, ahead: int, calendar: WorkdayCalendar | None) -> bool:
-    """Whether a deadline is at most so many working days ahead; weekdays are counted without a calendar."""
+    """Whether a deadline is at most `ahead` working days away; counts weekdays without a calendar."""
     if due_on < today:
         return False
     try:
@@ -147,66 +147,67 @@ def is_due_soon(today: date, due_on: date, ahead: int, calendar: WorkdayCalendar
         return _WEEKDAYS.workdays_between(today, due_on) <= ahead
 
 
-def _alert(case: NoticeInputs) -> NoticeDecision:
-    if (NoticeKind.ALERT, 0) in case.already_notified:
+def _alert(inputs: NoticeInputs) -> NoticeDecision:
+    if (NoticeKind.ALERT, 0) in inputs.already_notified:
         return NoticeDecision(NoticeKind.ALERT, 0, False, NoticeReason.ALREADY_NOTIFIED)
-    if not case.past_line:
+    if not inputs.past_line:
         return NoticeDecision(NoticeKind.ALERT, 0, False, NoticeReason.WITHIN_THE_LINE)
-    if not case.confirmed:
+    if not inputs.confirmed:
         return NoticeDecision(NoticeKind.ALERT, 0, False, NoticeReason.NOT_CONFIRMED)
     return NoticeDecision(NoticeKind.ALERT, 0, True, NoticeReason.PAST_THE_LINE)
 
 
-def _step(case: NoticeInputs, step: int) -> NoticeDecision:
-    if (NoticeKind.ESCALATION, step) in case.already_notified:
+def _step(inputs: NoticeInputs, step: int) -> NoticeDecision:
+    if (NoticeKind.ESCALATION, step) in inputs.already_notified:
         return NoticeDecision(NoticeKind.ESCALATION, step, False, NoticeReason.ALREADY_NOTIFIED)
-    if case.close_expected:
+    if inputs.close_expected:
         return NoticeDecision(NoticeKind.ESCALATION, step, False, NoticeReason.CLOSE_EXPECTED)
-    if not case.confirmed:
+    if not inputs.confirmed:
         return NoticeDecision(NoticeKind.ESCALATION, step, False, NoticeReason.NOT_CONFIRMED)
     return NoticeDecision(NoticeKind.ESCALATION, step, True, NoticeReason.PAST_A_STEP)
 
 
-def _to_be_reminded(case: NoticeInputs, escalate_after: tuple[int, ...]) -> bool:
-    """Each day up to the last step of the escalation, and each week from then on."""
-    last = max((step for kind, step in case.already_notified if kind is NoticeKind.LATE), default=0)
-    return case.days_late > last and (
-        case.days_late <= max(escalate_after, default=0) or case.days_late >= last + REMINDER_INTERVAL_DAYS
+def _reminder_is_due(inputs: NoticeInputs, escalate_after: tuple[int, ...]) -> bool:
+    """Each day up to the last step of the escalation, each week from then on."""
+    last = max((step for kind, step in inputs.already_notified if kind is NoticeKind.LATE), default=0)
+    return inputs.days_late > last and (
+        inputs.days_late <= max(escalate_after, default=0)
+        or inputs.days_late >= last + REMINDER_INTERVAL_DAYS
     )
 
 
-def _reminder(case: NoticeInputs) -> NoticeDecision:
-    """That it is late, for digests; the step is how many days."""
-    if case.close_expected:
-        return NoticeDecision(NoticeKind.LATE, case.days_late, False, NoticeReason.CLOSE_EXPECTED)
-    if not case.confirmed:
-        return NoticeDecision(NoticeKind.LATE, case.days_late, False, NoticeReason.NOT_CONFIRMED)
-    return NoticeDecision(NoticeKind.LATE, case.days_late, True, NoticeReason.STILL_LATE)
+def _reminder(inputs: NoticeInputs) -> NoticeDecision:
+    """The reminder of a late period, for digests; its step is the number of days."""
+    if inputs.close_expected:
+        return NoticeDecision(NoticeKind.LATE, inputs.days_late, False, NoticeReason.CLOSE_EXPECTED)
+    if not inputs.confirmed:
+        return NoticeDecision(NoticeKind.LATE, inputs.days_late, False, NoticeReason.NOT_CONFIRMED)
+    return NoticeDecision(NoticeKind.LATE, inputs.days_late, True, NoticeReason.STILL_LATE)
 
 
-def _of_the_reading(case: NoticeInputs, kind: NoticeKind, why: NoticeReason) -> NoticeDecision:
-    """Something that is told of once, as soon as it is read to be so."""
-    if (kind, 0) in case.already_notified:
+def _once_confirmed(inputs: NoticeInputs, kind: NoticeKind, reason: NoticeReason) -> NoticeDecision:
+    """A notice that is due once, as soon as a reading confirms it."""
+    if (kind, 0) in inputs.already_notified:
         return NoticeDecision(kind, 0, False, NoticeReason.ALREADY_NOTIFIED)
-    if not case.confirmed:
+    if not inputs.confirmed:
         return NoticeDecision(kind, 0, False, NoticeReason.NOT_CONFIRMED)
-    return NoticeDecision(kind, 0, True, why)
+    return NoticeDecision(kind, 0, True, reason)
 
 
-def _unconfirmed(case: NoticeInputs) -> NoticeDecision:
-    if case.already_notified & {(NoticeKind.ALERT, 0), (NoticeKind.UNCONFIRMED, 0)}:
+def _unconfirmed(inputs: NoticeInputs) -> NoticeDecision:
+    if inputs.already_notified & {(NoticeKind.ALERT, 0), (NoticeKind.UNCONFIRMED, 0)}:
         return NoticeDecision(NoticeKind.UNCONFIRMED, 0, False, NoticeReason.ALREADY_NOTIFIED)
-    if not case.past_line_now:
+    if not inputs.past_line_now:
         return NoticeDecision(NoticeKind.UNCONFIRMED, 0, False, NoticeReason.WITHIN_THE_LINE)
-    if not case.past_restart_grace:
+    if not inputs.past_restart_grace:
         return NoticeDecision(NoticeKind.UNCONFIRMED, 0, False, NoticeReason.RECENTLY_RESTARTED)
     return NoticeDecision(NoticeKind.UNCONFIRMED, 0, True, NoticeReason.PAST_AND_UNREAD)
 
 
-def _once_closed(case: NoticeInputs, closed_for: timedelta) -> list[NoticeDecision]:
-    if not case.already_notified & {(NoticeKind.ALERT, 0), (NoticeKind.UNCONFIRMED, 0)}:
+def _once_closed(inputs: NoticeInputs, closed_for: timedelta) -> list[NoticeDecision]:
+    if not inputs.already_notified & {(NoticeKind.ALERT, 0), (NoticeKind.UNCONFIRMED, 0)}:
         return []
-    if (NoticeKind.CLEARED, 0) in case.already_notified:
+    if (NoticeKind.CLEARED, 0) in inputs.already_notified:
         return [NoticeDecision(NoticeKind.CLEARED, 0, False, NoticeReason.ALREADY_NOTIFIED)]
     if closed_for < HOLD_DOWN:
         return [NoticeDecision(NoticeKind.CLEARED, 0, False, NoticeReason.MAY_FLAP)]

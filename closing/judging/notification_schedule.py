@@ -1,4 +1,4 @@
-"""When somebody is told: at once, in a digest, or never; pure rules of what they chose and of their hours."""
+"""Decides when a person gets a notice: at once, in a digest or never, by their choices and hours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from closing.judging.notice_rules import NoticeKind
 
 
 class Cadence(StrEnum):
-    """How soon a person is told of a kind of notice."""
+    """How soon a person gets a kind of notice."""
 
     IMMEDIATE = "at_once"
     DAILY = "daily"
@@ -23,9 +23,9 @@ class Cadence(StrEnum):
     NEVER = "never"
 
 
-# --- what may be chosen ---------------------------------------------------------------------------------------------
+# --- choices --------------------------------------------------------------------------------------------------------
 
-# What the product promises to tell: nobody may switch it off for themselves.
+# Kinds that a person cannot switch off.
 MANDATORY_KINDS = frozenset(
     {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED}
 )
@@ -36,20 +36,22 @@ DEFAULT_CADENCES: Mapping[NoticeKind, Cadence] = {
 
 
 def allowed_cadences(kind: NoticeKind, *, in_digest: bool = False) -> tuple[Cadence, ...]:
-    """What a person may choose for a kind, the soonest first; `in_digest`: their group lets alerts wait for a digest.
+    """The cadences allowed for a kind, the soonest first; `in_digest`: the group lets alerts wait for a digest.
 
-    That something is late is told each day anew, so it never comes at once.
+    The reminder of a late period repeats each day, so it is never sent at once.
     """
     if kind in MANDATORY_KINDS:
         return (Cadence.IMMEDIATE, Cadence.DAILY, Cadence.WEEKLY) if in_digest else (Cadence.IMMEDIATE,)
-    return tuple(each for each in Cadence if each is not Cadence.IMMEDIATE or kind is not NoticeKind.LATE)
+    return tuple(
+        cadence for cadence in Cadence if cadence is not Cadence.IMMEDIATE or kind is not NoticeKind.LATE
+    )
 
 
 def effective_cadence(kind: NoticeKind, chosen: Cadence | None, *, in_digest: bool = False) -> Cadence:
-    """The rhythm that counts: what was chosen, or the usual one where nothing was.
+    """The cadence in force: the chosen one, or the default without a choice.
 
-    A choice that is not allowed, because the group has taken back that alerts may wait, counts as the soonest that
-    is: a mail too early costs a glance, one too late costs the close.
+    A choice that is no longer allowed, since the group no longer lets alerts wait, counts as the soonest allowed one:
+    a mail too early costs a glance, one too late costs the close.
     """
     if chosen is None:
         return DEFAULT_CADENCES[kind]
@@ -59,7 +61,7 @@ def effective_cadence(kind: NoticeKind, chosen: Cadence | None, *, in_digest: bo
 
 # --- when a message is due ------------------------------------------------------------------------------------------
 
-MAX_DELAY_DAYS = 4  # that what is no weekly digest may wait, by the dates where the person is: a long weekend
+MAX_DELAY_DAYS = 4  # local dates that any message but a weekly digest may wait: a long weekend
 MAX_WEEKLY_DELAY_DAYS = 7
 
 
@@ -68,8 +70,8 @@ class NotificationHours:
     """When a person reads mail, by the clock of `zone`; an unknown zone counts as UTC.
 
     `digest_weekday` is that of the weekly digest, Monday 0. From `quiet_from` until `quiet_until` nothing is sent,
-    across midnight where they lie so. Digests skip the days off of the `calendar`; with `rests` what is told at once
-    waits for the end of them too. Without a calendar the days off of who rests are Saturdays and Sundays.
+    across midnight if they lie so. Digests skip the days off of the `calendar`; with `defer_on_days_off` messages at
+    once wait for their end too, and without a calendar the days off are then Saturdays and Sundays.
     """
 
     zone: str = "UTC"
@@ -81,7 +83,7 @@ class NotificationHours:
     defer_on_days_off: bool = False
 
     def is_quiet_at(self, wall: time) -> bool:
-        """Whether a time of the day lies in the quiet hours."""
+        """Whether a time of day lies in the quiet hours."""
         begin, end = self.quiet_from, self.quiet_until
         if begin is None or end is None or begin == end:
             return False
@@ -89,7 +91,7 @@ class NotificationHours:
         return begin <= wall < end if begin < end else wall >= begin or wall < end
 
     def is_off(self, day: date) -> bool:
-        """Whether a day is off; in a year whose holidays nobody knows only weekends are."""
+        """Whether a day is off; in a year without holiday data only weekends are."""
         calendar = self.calendar or _WEEKDAYS
         try:
             return not calendar.is_workday(day)
@@ -98,21 +100,21 @@ class NotificationHours:
 
     @property
     def digest_time(self) -> time:
-        """The time of the day of digests: once the quiet hours end where it would lie within them."""
+        """The time of day of digests: the end of the quiet hours if it would lie within them."""
         return self.quiet_until if self.is_quiet_at(self.digest_at) and self.quiet_until else self.digest_at
 
 
 _WEEKDAYS = WorkdayCalendar("weekdays")
 
 
-def next_send_at(rhythm: Cadence, hours: NotificationHours, as_of: datetime) -> datetime:
-    """When a message of this rhythm is due, in UTC; `as_of` itself for one at once outside of quiet hours.
+def next_send_at(cadence: Cadence, hours: NotificationHours, as_of: datetime) -> datetime:
+    """When a message of this cadence is due, in UTC; `as_of` itself for one at once outside of quiet hours.
 
-    A digest comes at the first of its times after `as_of`. Whatever the settings, nothing waits for days off longer
-    than MAX_DELAY_DAYS (weekly: MAX_WEEKLY_DELAY_DAYS): then it comes on one. Raises ValueError for NEVER.
+    A digest is due at the first of its times after `as_of`. Whatever the settings, no message waits for days off
+    longer than MAX_DELAY_DAYS (weekly: MAX_WEEKLY_DELAY_DAYS): then it is due on one. Raises ValueError for NEVER.
     """
     zone = _zone(hours.zone)
-    match rhythm:
+    match cadence:
         case Cadence.IMMEDIATE:
             return _at_once(hours, zone, as_of)
         case Cadence.DAILY:
@@ -140,23 +142,23 @@ def _daily(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datetim
 
 
 def _weekly(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datetime:
-    """On the weekday of digests; where it is a day off on the next one that is not, or else on one before."""
+    """On the weekday of digests; if that is a day off, on the next one that is not, or else on one before."""
     digests = _digests(hours, zone, as_of, MAX_WEEKLY_DELAY_DAYS)
     weekdays = [day.weekday() for day, _ in digests]
-    wanted = hours.digest_weekday % 7
-    place = weekdays.index(wanted) if wanted in weekdays else len(digests) - 1
-    later, sooner = digests[place:], digests[:place][::-1]
-    return next((at for day, at in (*later, *sooner) if not _skips(hours, day)), digests[place][1])
+    weekday = hours.digest_weekday % 7
+    index = weekdays.index(weekday) if weekday in weekdays else len(digests) - 1
+    later, sooner = digests[index:], digests[:index][::-1]
+    return next((at for day, at in (*later, *sooner) if not _skips(hours, day)), digests[index][1])
 
 
 def _digests(
     hours: NotificationHours, zone: ZoneInfo, as_of: datetime, ahead: int
 ) -> list[tuple[date, datetime]]:
-    """The days until so many ahead and the moments of their digests, those that have not come yet; never none."""
+    """The days up to `ahead` with the moments of their digests, those still to come; at least one."""
     today = local_date(as_of, zone)
-    days = [today + each * ONE_DAY for each in range(ahead + 1)]
-    found = [(day, _digest_on(day, hours, zone)) for day in days]
-    return [(day, at) for day, at in found if at > as_of and local_date(at, zone) <= days[-1]]
+    days = [today + n * ONE_DAY for n in range(ahead + 1)]
+    digests = [(day, _digest_on(day, hours, zone)) for day in days]
+    return [(day, at) for day, at in digests if at > as_of and local_date(at, zone) <= days[-1]]
 
 
 def _skips(hours: NotificationHours, day: date) -> bool:
@@ -164,19 +166,19 @@ def _skips(hours: NotificationHours, day: date) -> bool:
 
 
 def _digest_on(day: date, hours: NotificationHours, zone: ZoneInfo) -> datetime:
-    """The moment of a day's digest; where the clocks skip it, after that and after the quiet hours there."""
+    """The moment of a day's digest; if the clocks skip it, after the gap and after any quiet hours there."""
     moment = instant_at(day, hours.digest_time, zone)
     return _quiet_ends(hours, zone, moment) if hours.is_quiet_at(_wall(moment, zone)) else moment
 
 
 def _quiet_ends(hours: NotificationHours, zone: ZoneInfo, moment: datetime) -> datetime:
-    """When the quiet hours of a moment within them are over: the next time that the clock shows their end."""
+    """The end of the quiet hours in which a moment lies: the next time that the local clock shows it."""
     end, day = hours.quiet_until or time.min, local_date(moment, zone)
-    found = []
-    for each in (day, day + ONE_DAY, day + 2 * ONE_DAY):
-        again = datetime.combine(each, end.replace(fold=1), tzinfo=zone).astimezone(UTC)
-        found += [instant_at(each, end, zone), again]  # where clocks are set back the end may come twice
-    return min(at for at in found if at > moment and not hours.is_quiet_at(_wall(at, zone)))
+    ends = []
+    for date_of_end in (day, day + ONE_DAY, day + 2 * ONE_DAY):
+        again = datetime.combine(date_of_end, end.replace(fold=1), tzinfo=zone).astimezone(UTC)
+        ends += [instant_at(date_of_end, end, zone), again]  # the end may come twice when clocks are set back
+    return min(at for at in ends if at > moment and not hours.is_quiet_at(_wall(at, zone)))
 
 
 def _wall(moment: datetime, zone: ZoneInfo) -> time:

@@ -1,4 +1,4 @@
-"""The on-time rate: closes on time among the closes due, with all that is left out counted (01-domain 1.6, 1.7)."""
+"""The on-time rate: closes on time among the closes due, with counts of those left out (01-domain 1.6, 1.7)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class OnTimeRate:
     """How many of the closes that were due by a moment were on time, by first closes.
 
     `missed` are closed late, or still open past their deadline. The rest is due as well but left out of the rate:
-    `perhaps` was closed between two reads on both sides of its deadline, `date_unknown` already closed when first
-    read, `unknown` has no state that the deadline can be held against. `no_deadline` is never due.
+    `perhaps_on_time` was closed between two reads on both sides of its deadline, `date_unknown` already closed when
+    first read, `unknown` has no state to compare with the deadline. `no_deadline` is never due.
     """
 
     on_time: int = 0
@@ -30,7 +30,7 @@ class OnTimeRate:
 
     @property
     def due(self) -> int:
-        """What the rate is a share of."""
+        """The closes that the rate counts, on time or missed."""
         return self.on_time + self.missed
 
     @property
@@ -39,7 +39,7 @@ class OnTimeRate:
 
     @property
     def permille(self) -> int | None:
-        """The rate in tenths of a percent, rounded but never up to the line from below it; None: nothing was due."""
+        """The rate in tenths of a percent, never rounded up to the target from below it; None if nothing was due."""
         if not self.due:
             return None
         rounded = (2000 * self.on_time + self.due) // (2 * self.due)
@@ -47,7 +47,7 @@ class OnTimeRate:
 
     @property
     def below_target(self) -> bool:
-        """Whether the rate is below the line."""
+        """Whether the rate is below the target."""
         return 100 * self.on_time < ON_TIME_TARGET_PERCENT * self.due
 
 
@@ -55,15 +55,15 @@ def on_time_rate(rows: Iterable[Row], as_of: datetime) -> OnTimeRate:
     """Count rows of any entities and months whose deadline had passed at a moment.
 
     A period that was closed before a deadline still ahead is not due yet. A row whose reading is older than its
-    deadline is not known: it may have closed in time since.
+    deadline is unknown: it may have closed in time since.
     """
-    found = dict.fromkeys(
+    counts = dict.fromkeys(
         ("on_time", "missed", "perhaps_on_time", "date_unknown", "unknown", "no_deadline"), 0
     )
     for row in rows:
         if (kind := _counts_as(row, as_of)) is not None:
-            found[kind] += 1
-    return OnTimeRate(**found)
+            counts[kind] += 1
+    return OnTimeRate(**counts)
 
 
 def _counts_as(row: Row, as_of: datetime) -> str | None:

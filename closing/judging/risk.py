@@ -1,4 +1,4 @@
-"""Who may miss a deadline that is still ahead: "who holds us up" while nobody is late (01-domain 1.5)."""
+"""Finds the entities that may miss a deadline still ahead (01-domain 1.5)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from datetime import date
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.scoreboard.row import Row, outstanding, ranked
 
-AT_RISK_WORKDAYS = 2  # working days before the deadline from which whoever is not closed is at risk
+AT_RISK_WORKDAYS = 2  # working days before the deadline from which an entity that is not closed is at risk
 
 
 def at_risk(row: Row, calendar: WorkdayCalendar, today: date) -> bool:
-    """Not closed, with the deadline still ahead and at most two working days of the entity's calendar away.
+    """Whether a row is not closed, with a deadline ahead at most two working days of its calendar away.
 
     `today` is the entity's local date. Only a period that has ended can be closed, so a running one is not at risk.
-    A row whose reading is stale or not understood stays what it was when last known, as its level does: it is at risk
-    even once its due day has gone by, until a reading says late or closed.
+    A row whose reading is stale or not understood keeps its last known risk, as its level does: it is at risk even
+    once its due day has gone by, until a reading shows it late or closed.
     """
     deadline = row.deadline
     if deadline is None or not awaits_deadline(row) or row.span is None or today <= row.span.last:
@@ -27,15 +27,14 @@ def at_risk(row: Row, calendar: WorkdayCalendar, today: date) -> bool:
 
 
 def awaits_deadline(row: Row) -> bool:
-    """Not known to be closed, and its deadline was still ahead when last judged."""
+    """Whether a row is not known to be closed and had its deadline still ahead when last judged."""
     return outstanding(row) and row.standing.due_in is not None
 
 
 def workdays_until(day: date, calendar: WorkdayCalendar, today: date) -> int:
-    """Working days after today up to and including a day; 0 when it has come.
+    """Working days after today up to and including a day; 0 once it has come.
 
-    Where the calendar has no holidays for the year its weekdays are counted, as on a blank one: to say nothing would
-    hide the deadline.
+    Counts weekdays for a year without holiday data, as on a blank calendar: no number would hide the deadline.
     """
     try:
         return calendar.workdays_between(today, day)
@@ -44,7 +43,7 @@ def workdays_until(day: date, calendar: WorkdayCalendar, today: date) -> int:
 
 
 def next_deadlines(rows: Iterable[Row]) -> list[tuple[date, list[Row]]]:
-    """The deadlines ahead of rows that wait for theirs, by date; within a date in the order of the board."""
+    """The deadlines ahead, by date, each with the rows that await it in the order of the board."""
     due: defaultdict[date, list[Row]] = defaultdict(list)
     for row in rows:
         if awaits_deadline(row) and row.deadline is not None:

@@ -29,7 +29,7 @@ class Level(StrEnum):
 
 
 class LatenessUnit(StrEnum):
-    """What days late are counted in; printed beside every number."""
+    """The unit in which days late are counted; printed beside every number."""
 
     CALENDAR_DAYS = "calendar_days"
     WORKING_DAYS = "working_days"
@@ -40,7 +40,7 @@ _CLOSED_LEVELS = frozenset({Level.CLOSED_ON_TIME, Level.CLOSED_LATE, Level.CLOSE
 
 @dataclass(frozen=True, slots=True)
 class JudgingPolicy:
-    """The agreed choices that judging depends on, each with the default of 01-domain."""
+    """The agreed choices on which judging depends, each with the default of 01-domain."""
 
     alert_after_days: int = 5
     unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS
@@ -53,7 +53,7 @@ class JudgingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ObservedChange:
-    """One seen change of state: the read that saw it and the read before (None: we had never looked)."""
+    """One seen change of state: the moments of the read that saw it and of the read before (None: the first read)."""
 
     state: PeriodState
     seen_at: datetime
@@ -63,15 +63,15 @@ class ObservedChange:
 
 @dataclass(frozen=True, slots=True)
 class PeriodHistory:
-    """A period's story up to a moment, folded from its changes under a policy.
+    """The history of a period up to a moment, folded from its changes under a policy.
 
-    `first_close` is the change that first met the closed rule; `closed_when_first_seen` says that it already
-    was at our very first look, so its date is unknown. `reopened_at` is the read that last saw a close
+    `first_close` is the change that first met the closed rule; `closed_when_first_seen` says that the period
+    was closed at its first read already, so the date is unknown. `reopened_at` is the read that last saw a close
     undone, None if never; `last_close` the latest close, which is the first one until a reopened period is
     closed again.
 
-    While the newest change is UNKNOWN, `last_known` is the change before it went dark, `unconfirmed_since`
-    the read that lost it and `confirmed_at` the last read that still confirmed it. `undone` holds every close
+    While the newest change is UNKNOWN, `last_known` is the change before it, `unconfirmed_since` the read that
+    lost the state and `confirmed_at` the last read that still confirmed it. `undone_closes` holds every close
     that was undone, with the read that saw it undone.
     """
 
@@ -94,7 +94,7 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
     may have happened during it, so its `previous_read_at` becomes the last read that still confirmed the
     state before.
     """
-    known: ObservedChange | None = None  # the newest change that we understood
+    known: ObservedChange | None = None  # the newest change to a state that is not UNKNOWN
     lost: ObservedChange | None = None  # the UNKNOWN change after it, if any
     first: ObservedChange | None = None
     last: ObservedChange | None = None
@@ -117,7 +117,7 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
             last = change if lost is None else replace(change, previous_read_at=_confirmed(lost))
             if first is None:
                 first = last
-                # Understood for the first time and already closed: an UNKNOWN before it tells us nothing.
+                # Understood for the first time and already closed: an UNKNOWN before it dates nothing.
                 first_seen = known is None and (change.previous_read_at is None or change is not changes[0])
         elif closed and not counts and last is not None:
             reopened_at = change.seen_at
@@ -145,10 +145,10 @@ class Standing:
 
     `days_late` counts in `unit`: while not closed up to the moment's local date, once closed up to the first
     close. `due_in` is days until the deadline (None once passed or closed or without one). `closed_between`
-    gives the local dates of the reads around the first close when they lie on both sides of the deadline ("on
+    gives the local dates of the reads around the first close if they lie on both sides of the deadline ("on
     time?"). `first_close_level` judges the first close alone, also of a period reopened since: the on-time
-    rate counts it. `unconfirmed`: the state is no longer known, and this is the judgement of the last one
-    that was. `closed`: the closed rule is met, which the level does not tell where no deadline is set.
+    rate counts it. `unconfirmed`: the state is UNKNOWN now, and this judges the last one before. `closed`: the
+    closed rule is met, which the level does not show without a deadline.
     """
 
     level: Level
@@ -170,7 +170,7 @@ class Standing:
 
     @property
     def outstanding(self) -> bool:
-        """Not closed as far as anybody knows: anything but the closed levels."""
+        """Not known to be closed: any but the closed levels."""
         return not self.closed and self.level not in _CLOSED_LEVELS
 
 
@@ -186,12 +186,12 @@ def judge(
 ) -> Standing:
     """Judge one period at one moment (01-domain 1.3 to 1.7).
 
-    A caller whose reading is stale passes the moment of that reading as `as_of`: the last known level then
+    For a stale reading the caller passes the moment of that reading as `as_of`: the last known level then
     stays, neither clearing nor escalating. `calendar` is needed for working-day lateness; `zone` for a period
     without a deadline. The deadline does not matter for a period that has not ended: it is NOT_DUE, or closed
     early. A close that was undone before the period had ended is no close and no reopening: Business
-    Central's window lies before a new period until somebody moves it. Raises ValueError without a zone, or
-    without a calendar where lateness counts working days.
+    Central's posting window lies before a new period until somebody moves it. Raises ValueError without a zone,
+    or without a calendar if lateness counts working days.
     """
     name = deadline.zone if deadline is not None else zone
     if name is None:
@@ -262,7 +262,7 @@ def _only_close(history: PeriodHistory) -> tuple[ObservedChange | None, bool, bo
 def after_period_end(moment: datetime, last_day: date, zone: ZoneInfo) -> bool:
     """Whether a period's last day had ended in the entity's own zone at a moment.
 
-    A close that is seen undone after that is reopened; a close undone before was no close (see `judge`).
+    A close seen undone after it is a reopening; a close undone before was no close (see `judge`).
     """
     return local_date(moment, zone) > last_day
 
@@ -270,7 +270,7 @@ def after_period_end(moment: datetime, last_day: date, zone: ZoneInfo) -> bool:
 def _lasting_close(
     history: PeriodHistory, period: DateSpan, tz: ZoneInfo
 ) -> tuple[ObservedChange | None, bool, bool]:
-    """The first close that stood when the period ended; whether its date is unknown, and it was undone."""
+    """The first close in force when the period ended, whether its date is unknown, and whether it was undone."""
     for close, undone_at in history.undone_closes:
         if after_period_end(undone_at, period.last, tz):
             return close, history.closed_when_first_seen and close is history.first_close, True
@@ -297,10 +297,10 @@ def _judge_close(
 def lateness(
     deadline: Deadline, day: date, unit: LatenessUnit, calendar: WorkdayCalendar | None
 ) -> tuple[int, LatenessUnit]:
-    """Days late on a day, counted from the deadline, and the unit they are really in.
+    """Days late on a day, counted from the deadline, and the unit of the count.
 
-    Past the end of the calendar's holiday data working days cannot be known: the count falls back to calendar
-    days and says so in its unit, since a whole board must not fail when a calendar runs out.
+    Past the end of the calendar's holiday data the count falls back to calendar days and returns that unit, since
+    a whole board must not fail when a calendar runs out.
     """
     if unit is LatenessUnit.WORKING_DAYS:
         if calendar is None:

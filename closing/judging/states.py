@@ -1,4 +1,4 @@
-"""From what the ERP said to a state: rule tables with their reasons (01-domain 1.2)."""
+"""Derives a period's state from its native facts: rule tables with their reasons (01-domain 1.2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from closing.facts.finops_facts import FinopsFacts
 
 
 class PeriodState(StrEnum):
-    """What the native facts come to; UNKNOWN is never OPEN and never CLOSED."""
+    """The state that the native facts give; UNKNOWN is never OPEN and never CLOSED."""
 
     OPEN = "open"
     ON_HOLD = "on_hold"
@@ -109,23 +109,23 @@ def _open_in_finops(facts: FinopsFacts, ledger_restricted_means_on_hold: bool) -
 def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: date) -> DerivedState:
     """The state of a period against the company's allowed posting range in Business Central.
 
-    A blank bound is no limit on its side. `today` is the entity's local date: it parts a period that the
+    A blank bound is no limit on its side. `today` is the entity's local date: it separates a period that the
     range does not reach yet from one that the range has left out.
     """
-    found = _place_in_window(span, facts.allowed_from, facts.allowed_to, today)
-    because, flags = found.because, found.flags
-    if facts.year_closed and found.state is PeriodState.CLOSED:
+    derived = _against_window(span, facts.allowed_from, facts.allowed_to, today)
+    because, flags = derived.because, derived.flags
+    if facts.year_closed and derived.state is PeriodState.CLOSED:
         because, flags = f"{because}; the fiscal year is closed", (*flags, "year_closed")
-    elif facts.year_closed and found.state in (PeriodState.OPEN, PeriodState.ON_HOLD):
+    elif facts.year_closed and derived.state in (PeriodState.OPEN, PeriodState.ON_HOLD):
         because, flags = f"{because}; year closed, still postable", (*flags, "year_closed_but_postable")
     if facts.assumed_end:
         flags = (*flags, "assumed_end")
-    return DerivedState(found.state, because, found.rule, flags)
+    return DerivedState(derived.state, because, derived.rule, flags)
 
 
-def _place_in_window(span: DateSpan, lower: date | None, upper: date | None, today: date) -> DerivedState:
+def _against_window(span: DateSpan, lower: date | None, upper: date | None, today: date) -> DerivedState:
     if lower is not None and upper is not None and lower > upper:
-        # The product refuses such a range, so whatever this is, it is not something we may read a state from.
+        # Business Central refuses such a range, so no state may be derived from it.
         why = f"the posting range ends on {full_date(upper)} before it begins on {full_date(lower)}"
         return DerivedState(PeriodState.UNKNOWN, why, "BC-8", ("window_reversed",))
     if lower is not None and span.last < lower:
@@ -153,16 +153,16 @@ def _place_in_window(span: DateSpan, lower: date | None, upper: date | None, tod
 def derive_state(
     span: DateSpan, facts: NativePeriodFacts, *, today: date, ledger_restricted_means_on_hold: bool
 ) -> DerivedState:
-    """The one door: picks the rule table by the kind of facts; `today` is the entity's local date."""
+    """The state of a period, by the rule table for its kind of facts; `today` is the entity's local date."""
     if isinstance(facts, FinopsFacts):
         return from_finops(facts, ledger_restricted_means_on_hold=ledger_restricted_means_on_hold)
     return from_posting_window(span, facts, today=today)
 
 
 def _range(lower: date | None, upper: date | None) -> str:
-    words = [f"from {full_date(lower)}"] if lower is not None else []
-    words += [f"to {full_date(upper)}"] if upper is not None else []
-    return " ".join(words)
+    bounds = [f"from {full_date(lower)}"] if lower is not None else []
+    bounds += [f"to {full_date(upper)}"] if upper is not None else []
+    return " ".join(bounds)
 
 
 def _ledger_first(prefix: str) -> tuple[bool, str]:

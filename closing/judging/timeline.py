@@ -1,4 +1,4 @@
-"""One month's close of one entity day by day: what was due, late, closed and opened again, and what nobody knows."""
+"""One month's close of one entity day by day: due, late, closed, reopened and unconfirmed days."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
 MAX_TIMELINE_DAYS = 45  # days that a timeline shows at most
-_AFTER = 2  # days shown after the last thing that happens
+_AFTER = 2  # days shown after the last event
 _WEEK = 7
 _WORKDAY = re.compile(r"WD(\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedSpan:
-    """A time of being closed: from the day the close was first seen (None: unknown) to the day it was seen undone."""
+    """A run of closed days, from the day the close was first seen (None: unknown) to the day it was seen undone."""
 
     began: date | None
     ended: date | None = None
@@ -31,11 +31,11 @@ class ClosedSpan:
 class TimelineDay:
     """One day of a close, in the entity's own zone and work calendar.
 
-    `number` counts the working days after period end as the deadline counts them, `off` says why a day is
+    `number` counts the working days after period end as the deadline counts them, `off_reason` says why a day is
     not worked: "weekend", or the name of a holiday.
-    `late` are the days late at the day's end or at the close on it, in the unit of the row's standing; None when not
-    late. `perhaps`: a close that was seen later may have been on this day. `known` is false from the day after the
-    last reading that told the state; `ahead` are days to come.
+    `late` are the days late at the day's end or at the close on it, in the unit of the row's standing; None if not
+    late. `maybe_closed`: a close that was seen later may have been on this day. `confirmed` is false from the day
+    after the last reading that gave the state; `in_future` are days to come.
     """
 
     on: date
@@ -55,27 +55,27 @@ class TimelineDay:
 
 
 def closed_spans(row: Row, changes: Sequence[ObservedChange] = ()) -> list[ClosedSpan]:
-    """The times of being closed since the period ended; `changes` are needed of a period that was reopened."""
+    """The times in which the period was closed since it ended; needs the `changes` of a period that was reopened."""
     standing = row.standing
     if not standing.reopened or row.span is None:
         return [ClosedSpan(standing.first_closed_on)] if standing.closed else []
     zone = zone_named(row.zone)
     policy = JudgingPolicy(row.alert_after_days, standing.unit, row.on_hold_counts)
     history = fold(list(changes), policy)
-    found = []
+    spans = []
     for close, undone_at in history.undone_closes:
         if after_period_end(undone_at, row.span.last, zone):
             unknown = history.closed_when_first_seen and close is history.first_close
-            found.append(
+            spans.append(
                 ClosedSpan(None if unknown else local_date(close.seen_at, zone), local_date(undone_at, zone))
             )
     if standing.closed:
-        found.append(ClosedSpan(standing.last_closed_on))
-    return found
+        spans.append(ClosedSpan(standing.last_closed_on))
+    return spans
 
 
 def first_workday_number(row: Row, calendar: WorkdayCalendar) -> int | None:
-    """What the row's deadline calls the first working day, 0 or 1, as its label tells; None where it does not."""
+    """The number of the first working day, 0 or 1, that the row's deadline label implies; None if it implies none."""
     if row.deadline is None or row.span is None or not (label := _WORKDAY.fullmatch(row.deadline.label)):
         return None
     first = int(label[1]) - _workdays(calendar, row.span.last, row.deadline.due_on) + 1
@@ -83,7 +83,7 @@ def first_workday_number(row: Row, calendar: WorkdayCalendar) -> int | None:
 
 
 def last_confirmed_day(row: Row, today: date) -> date | None:
-    """The local date of the newest reading that told the state, today while it is fresh; None: nobody ever knew."""
+    """The local date of the newest reading that gave the state, today while it is fresh; None if none ever did."""
     standing, zone = row.standing, zone_named(row.zone)
     if row.read_at is None or (row.state is PeriodState.UNKNOWN and not standing.unconfirmed):
         return None
@@ -105,10 +105,10 @@ def timeline(
 ) -> list[TimelineDay]:
     """The row day by day; `today` is the entity's local date, `first_is` the number of its first working day.
 
-    What is said of a day agrees with the row's standing: nothing is judged anew (01-domain 1.5).
+    The days agree with the row's standing: nothing is judged anew (01-domain 1.5).
     """
     until, closed = last_confirmed_day(row, today), closed_spans(row, changes)
-    between = _perhaps(row, closed)
+    between = _maybe_closed_between(row, closed)
     return [_day(row, day, calendar, today, first_is, until, closed, between) for day in days]
 
 
@@ -123,14 +123,14 @@ def _day(
     between: tuple[date, date] | None,
 ) -> TimelineDay:
     number, off = _worked(row, on, calendar, first_is)
-    known = until is not None and on <= until
-    perhaps = between is not None and between[0] <= on <= between[1]
+    confirmed = until is not None and on <= until
+    maybe_closed = between is not None and between[0] <= on <= between[1]
     closes = any(spell.began == on for spell in closed)
     by = between[1] if between is not None else date.max
     shut = any((spell.began or by) <= on and (spell.ended is None or on < spell.ended) for spell in closed)
     reopens = any(spell.ended == on for spell in closed)
-    told = known and (reopens or not perhaps)
-    late = _late(row, on, calendar, closes=closes, shut=shut) if told else None
+    shown = confirmed and (reopens or not maybe_closed)
+    late = _late(row, on, calendar, closes=closes, shut=shut) if shown else None
     return TimelineDay(
         on=on,
         number=number,
@@ -139,12 +139,12 @@ def _day(
         due=row.deadline is not None and row.deadline.due_on == on,
         late=late,
         alerting=late is not None and late > row.alert_after_days,
-        closed=shut and known,
+        closed=shut and confirmed,
         closes=closes,
-        maybe_closed=perhaps,
+        maybe_closed=maybe_closed,
         reopens=reopens,
         expected=row.remarks.expected_on == on and not row.counts_as_closed,
-        confirmed=known,
+        confirmed=confirmed,
         in_future=on > today,
     )
 
@@ -171,22 +171,22 @@ def _workdays(calendar: WorkdayCalendar, after: date, upto: date) -> int:
 
 
 def _late(row: Row, on: date, calendar: WorkdayCalendar, *, closes: bool, shut: bool) -> int | None:
-    """Days late on a day that is known; a close is late by the days up to it, and by none after a cut-off."""
+    """Days late on a confirmed day; a close is late by the days up to it, and by none after a cut-off."""
     deadline, standing = row.deadline, row.standing
     if deadline is None or row.span is None or on < deadline.due_on:
         return None
     if not closes and (shut or on <= row.span.last):
         return None
     if on == deadline.due_on:
-        # Late by no whole day: only a cut-off does that, and only the standing knows on which side of it things were.
+        # Late by no whole day, after a cut-off: only the standing shows on which side of it the period was.
         after = standing.first_close_level is Level.CLOSED_LATE and standing.first_closed_on == on
         return 0 if after or (standing.level is Level.LATE and not standing.days_late) else None
     days, _ = lateness(deadline, on, standing.unit, calendar)
     return days
 
 
-def _perhaps(row: Row, closed: Sequence[ClosedSpan]) -> tuple[date, date] | None:
-    """The days among which the close lies when its date is not known; by the last of them it was seen closed."""
+def _maybe_closed_between(row: Row, closed: Sequence[ClosedSpan]) -> tuple[date, date] | None:
+    """The first and last day on which a close of unknown date may lie; on the last it was seen closed."""
     if row.standing.closed_between is not None:
         return row.standing.closed_between
     if row.span is None or not closed or closed[0].began is not None:
@@ -195,7 +195,7 @@ def _perhaps(row: Row, closed: Sequence[ClosedSpan]) -> tuple[date, date] | None
     if closed[0].ended is not None or row.seen_between is None:
         return after, closed[0].ended or after
     before, seen = row.seen_between
-    if row.state is PeriodState.UNKNOWN:  # that change lost the state; the read before it still confirmed it
+    if row.state is PeriodState.UNKNOWN:  # the change lost the state; the read before still confirmed it
         seen = before or seen
     return after, local_date(seen, zone_named(row.zone))
 
@@ -203,23 +203,23 @@ def _perhaps(row: Row, closed: Sequence[ClosedSpan]) -> tuple[date, date] | None
 def days_to_show(rows: Iterable[Row], month_end: date, today: date) -> list[date]:
     """The days of a month's close: from period end to the last deadline, close or expected day and a few more.
 
-    They reach today while somebody is not closed. The run of days is MAX_TIMELINE_DAYS at most; where it ends
-    before today and somebody is not closed or not confirmed, today stands alone behind it.
+    They reach today while an entity is not closed. The run of days is MAX_TIMELINE_DAYS at most; if it ends
+    before today and an entity is not closed or not confirmed, today stands alone behind it.
     """
     rows = list(rows)
     ends = [row.span.last for row in rows if row.span is not None]
     first = max(min(ends, default=month_end), month_end - timedelta(days=14)) + timedelta(days=1)
-    last = max((day for row in rows for day in _happens(row)), default=first + timedelta(days=12))
+    last = max((day for row in rows for day in _event_days(row)), default=first + timedelta(days=12))
     unclosed = any(row.standing.outstanding for row in rows)
-    unsure = any(not row.fresh for row in rows)
-    if unclosed or (unsure and (today - last).days <= _WEEK):
+    unconfirmed = any(not row.fresh for row in rows)
+    if unclosed or (unconfirmed and (today - last).days <= _WEEK):
         last = max(last, today)
     count = min((last - first).days + 1 + _AFTER, MAX_TIMELINE_DAYS)
     days = [first + timedelta(days=n) for n in range(max(count, 7))]
-    return [*days, today] if days[-1] < today and (unclosed or unsure) else days
+    return [*days, today] if days[-1] < today and (unclosed or unconfirmed) else days
 
 
-def _happens(row: Row) -> list[date]:
+def _event_days(row: Row) -> list[date]:
     standing = row.standing
     days = [
         row.deadline.due_on if row.deadline is not None else None,
