@@ -1,1 +1,1 @@
-"""What every layer above may use and no business word belongs in: outbound requests, secrets, ticks, cursors."""
+"""Infrastructure for every layer above, free of business terms: outbound requests, secrets, ticks, cursors."""

@@ -1,4 +1,4 @@
-"""A cursor for reads of many rows."""
+"""A database cursor for reads of many rows."""
 
 from __future__ import annotations
 

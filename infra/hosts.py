@@ -1,6 +1,6 @@
-"""Where a connector may go: which URLs are acceptable, which hosts are listed, which addresses a name may have.
+"""Rules for outbound requests: acceptable URLs, listed hosts, and the addresses that a host name may have.
 
-Pure rules, no socket is opened here; `infra.outbound.session` asks them before every request (05-reliability 4.6).
+Pure rules, no socket is opened here; `infra.outbound.session` checks them before every request (05-reliability 4.6).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 
-# Answering for cloud machines' own metadata, or link-local: never, not even when an administrator lists them.
-_NEVER = tuple(
+# Metadata addresses of cloud machines, and link-local ones: blocked even when an administrator lists them.
+_ALWAYS_BLOCKED = tuple(
     ip_network(text)
     for text in ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32", "fe80::/10", "fd00:ec2::254/128")
 )
-# Python's own tables change between versions, so what is not public is spelled out and `is_global` asked besides.
+# Python's own tables change between versions, so these networks are listed beside the check of `is_global`.
 _NOT_PUBLIC = tuple(
     ip_network(text)
     for text in (
@@ -29,18 +29,18 @@ _NOT_PUBLIC = tuple(
 )
 _NAT64 = ip_network("64:ff9b::/96")
 
-# Only what may stand on a request line; a fragment, a backslash or a user name never names an ERP.
+# Only characters that may stand on a request line; no fragment, backslash or user name.
 _URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[!$-;=?-\[\]-~]*)?")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class ForbiddenAddress(ValueError):
-    """A URL, host or address that no connector may contact; the text says which rule it breaks."""
+    """A URL, host or address that must not be contacted; the text says which rule it breaks."""
 
 
 @dataclass(frozen=True, slots=True)
 class UrlParts:
-    """A checked URL in parts; `path` begins with a slash and holds the query, byte for byte as it was given."""
+    """A checked URL in parts; `path` begins with a slash and includes the query, byte for byte as it was given."""
 
     scheme: str
     host: str
@@ -58,7 +58,7 @@ class UrlParts:
 
     @property
     def without_query(self) -> str:
-        """Host and path without the query: what may be said in an error or a log."""
+        """Host and path without the query, which may appear in an error or a log."""
         return self.netloc + self.path.partition("?")[0]
 
 
@@ -66,15 +66,15 @@ _DEFAULT_PORT = {"https": 443, "http": 80}
 
 
 def parse_url(url: str) -> UrlParts:
-    """Take an absolute URL apart, strictly; raises ForbiddenAddress.
+    """Parse an absolute URL strictly; raises ForbiddenAddress.
 
-    Refuses what different parsers read differently: user names, fragments, backslashes, blanks, control and
+    Refuses all that parsers read differently: user names, fragments, backslashes, blanks, control and
     non-ASCII characters, percent-encoded hosts, numeric hosts other than a plain dotted quad.
     """
-    found = _URL.fullmatch(url) if len(url) <= 16_384 else None
-    if not found:
+    match = _URL.fullmatch(url) if len(url) <= 16_384 else None
+    if not match:
         raise ForbiddenAddress("not a plain http or https address")
-    scheme, host, port_text, path = found.groups()
+    scheme, host, port_text, path = match.groups()
     port = int(port_text) if port_text else _DEFAULT_PORT[scheme]
     if not 0 < port < 65_536:
         raise ForbiddenAddress(f"port {port} does not exist")
@@ -101,7 +101,7 @@ def _normal_host(text: str) -> str:
 
 
 def ip_literal(host: str) -> Address | None:
-    """The host as an address when it is one written out, else None."""
+    """The host as an address if it is written as one, else None."""
     try:
         return ip_address(host)
     except ValueError:
@@ -109,7 +109,7 @@ def ip_literal(host: str) -> Address | None:
 
 
 def embedded_ipv4(address: Address) -> tuple[IPv4Address, ...]:
-    """The IPv4 addresses hidden in an IPv6 address: mapped, 6to4, NAT64, Teredo (server and client)."""
+    """The IPv4 addresses embedded in an IPv6 address: mapped, 6to4, NAT64, Teredo (server and client)."""
     if isinstance(address, IPv4Address):
         return ()
     if address.ipv4_mapped:
@@ -124,21 +124,21 @@ def embedded_ipv4(address: Address) -> tuple[IPv4Address, ...]:
 
 
 def is_always_blocked(address: Address) -> bool:
-    """True for link-local and cloud metadata addresses, in whatever clothes they come."""
+    """Whether an address is link-local or of cloud metadata, also as one embedded in IPv6."""
     return any(
-        one in net
-        for one in (address, *embedded_ipv4(address))
-        for net in _NEVER
-        if net.version == one.version
+        candidate in network
+        for candidate in (address, *embedded_ipv4(address))
+        for network in _ALWAYS_BLOCKED
+        if network.version == candidate.version
     )
 
 
 def is_public(address: Address) -> bool:
-    """True when the address, and every address hidden in it, belongs to the public internet."""
-    hidden = embedded_ipv4(address)
-    if hidden:
-        return all(is_public(one) for one in hidden)
-    if any(address in net for net in (*_NOT_PUBLIC, *_NEVER) if net.version == address.version):
+    """Whether the address, or each IPv4 address embedded in it, belongs to the public internet."""
+    embedded = embedded_ipv4(address)
+    if embedded:
+        return all(is_public(part) for part in embedded)
+    if any(address in net for net in (*_NOT_PUBLIC, *_ALWAYS_BLOCKED) if net.version == address.version):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
@@ -146,28 +146,28 @@ def is_public(address: Address) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     host: str
-    port: int | None  # None: the scheme's own
+    port: int | None  # None: the scheme's default
     suffix: bool
 
     def covers(self, target: UrlParts) -> bool:
-        any_port = self.port is None and _is_loopback(self.host)  # on this machine the ports are ours
+        any_port = self.port is None and _is_loopback(self.host)  # ports of this machine are our own
         if not any_port and target.port != (self.port or _DEFAULT_PORT[target.scheme]):
             return False
         return target.host.endswith(self.host) if self.suffix else target.host == self.host
 
 
 class HostAllowlist:
-    """The list of hosts that one connection may contact; an empty list allows nothing.
+    """The hosts that one session may contact; an empty list allows none.
 
-    Entries: "host", "host:port", "[v6]:port", "*.suffix" (one label or more in front), "*.suffix:port"; without a
-    port only the scheme's own port is meant, on this machine's loopback any. Raises ValueError for anything else.
+    Entries: "host", "host:port", "[v6]:port", "*.suffix" (one label or more in front), "*.suffix:port"; an entry
+    without a port allows the scheme's default port, on the loopback any port. Raises ValueError for anything else.
     """
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self._entries = tuple(_entry(text) for text in allowed)
 
     def check(self, url: str) -> UrlParts:
-        """The URL in parts when it may be contacted; raises ForbiddenAddress. Opens nothing, resolves nothing."""
+        """The URL in parts if it may be contacted; raises ForbiddenAddress. Opens and resolves nothing."""
         target = parse_url(url)
         covering = [entry for entry in self._entries if entry.covers(target)]
         if not covering:
@@ -180,17 +180,17 @@ class HostAllowlist:
             raise ForbiddenAddress(f"{target.netloc} must be asked over https")
         return target
 
-    def check_addresses(self, host: str, found: Iterable[str]) -> list[str]:
-        """The addresses a host has, when every one of them may be contacted; raises ForbiddenAddress.
+    def check_addresses(self, host: str, resolved: Iterable[str]) -> list[str]:
+        """The addresses of a host, if each of them may be contacted; raises ForbiddenAddress.
 
-        One bad address among good ones spoils all: a resolver that mixes them is not to be trusted.
+        One bad address among good ones refuses all: a resolver that mixes them cannot be trusted.
         """
-        addresses = list(dict.fromkeys(text.partition("%")[0] for text in found))
+        addresses = list(dict.fromkeys(text.partition("%")[0] for text in resolved))
         if not addresses:
             raise ForbiddenAddress(f"{host} has no address")
         if ip_literal(host) is not None:
-            return addresses  # written out and listed; `check` has refused those that are never contacted
-        fits = (lambda one: one.is_loopback) if host == "localhost" else is_public
+            return addresses  # written out and listed; `check` has refused the blocked ones
+        fits = (lambda address: address.is_loopback) if host == "localhost" else is_public
         for text in addresses:
             if not fits(ip_address(text)):
                 raise ForbiddenAddress(f"{host} leads to {text}, which is not a public address")
@@ -209,8 +209,8 @@ def _entry(text: str) -> _Entry:
         bare = f"[{bare}]"
     try:
         target = parse_url("https://" + (bare[2:] if suffix else bare))
-    except ForbiddenAddress as wrong:
-        raise ValueError(f"allowed host {text!r}: {wrong}") from None
+    except ForbiddenAddress as error:
+        raise ValueError(f"allowed host {text!r}: {error}") from None
     if (
         target.path != "/"
         or bare.endswith("/")

@@ -15,7 +15,7 @@ _NONCE_BYTES = 12
 
 
 class SecretUnreadable(Exception):
-    """A stored secret that no key of the ring opens in this place; nothing was changed."""
+    """No key of the ring opens a stored secret in its row and field; nothing was changed."""
 
 
 def make_key(name: str) -> str:
@@ -24,7 +24,7 @@ def make_key(name: str) -> str:
 
 
 def key_ring() -> dict[str, AESGCM]:
-    """The keys by name, the first one seals; raises ImproperlyConfigured with the sentence that says what to set."""
+    """The keys by name, the first of which encrypts; raises ImproperlyConfigured with the setting to correct."""
     ring: dict[str, AESGCM] = {}
     for entry in filter(None, (part.strip() for part in settings.ENCRYPTION_KEYS.split(","))):
         name, _, encoded = entry.partition(":")
@@ -42,14 +42,14 @@ def key_ring() -> dict[str, AESGCM]:
 
 
 def encrypt_secret(clear: str, *, bound_to: str) -> bytes:
-    """Encrypt a secret so that it opens only for the same `bound_to`."""
+    """Encrypt a secret so that only the same `bound_to` decrypts it."""
     name, key = next(iter(key_ring().items()))
     nonce = os.urandom(_NONCE_BYTES)
     return name.encode() + b"." + nonce + key.encrypt(nonce, clear.encode(), bound_to.encode())
 
 
 def decrypt_secret(sealed: bytes, *, bound_to: str) -> str:
-    """Decrypt what `encrypt_secret` made; raises SecretUnreadable when the key is gone or the row is another one."""
+    """Decrypt a result of `encrypt_secret`; raises SecretUnreadable if the key is gone or the row is another one."""
     name, _, rest = sealed.partition(b".")
     key = key_ring().get(name.decode(errors="replace"))
     if key is None:

@@ -1,6 +1,6 @@
 """Ticks of the schedule: the first worker that claims a slot does its work, the others do nothing.
 
-The table is that of `periods.models.ClaimedTick`; no model moves, so that no old process loses its table.
+The table is that of `periods.models.ClaimedTick`, which does not move, so that no old process loses its table.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def database_clock() -> datetime:
 
 
 def claim_tick(name: str, every_seconds: int, as_of: datetime) -> bool:
-    """Claim the slot that `as_of` falls into; False when it was claimed before, by another beat or a redelivery."""
+    """Claim the slot that `as_of` falls into; False if another beat or a redelivered message claimed it before."""
     slot = datetime.fromtimestamp(as_of.timestamp() // every_seconds * every_seconds, tz=UTC)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -30,7 +30,7 @@ def claim_tick(name: str, every_seconds: int, as_of: datetime) -> bool:
 
 
 def delete_old_ticks(as_of: datetime, *, keep: timedelta = timedelta(days=2)) -> int:
-    """Delete claims that no late message can name any more."""
+    """Delete claims too old for any late message; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM periods_claimedtick WHERE slot < %s", [as_of - keep])
         deleted: int = cursor.rowcount

@@ -1,1 +1,1 @@
-"""Requests to other servers: checked addresses, one deadline, byte limits, strict JSON, errors for people."""
+"""Requests to other servers: checked addresses, one deadline, byte limits, strict JSON, readable errors."""

@@ -1,12 +1,12 @@
-"""How a request to another server fails: three kinds, each with a sentence for people."""
+"""The three errors of a request to another server, each with a sentence for people."""
 
 from __future__ import annotations
 
 
 class RequestFailed(Exception):
-    """A request that brought nothing; its text is a sentence for people, names the next step and holds no secret.
+    """A request failed; the text is a sentence for people, names the next step and holds no secret.
 
-    `status` is the HTTP status of the answer, if there was one; `retry_after` the seconds that the server asks us
+    `status` is the HTTP status of the response, if there was one; `retry_after` the seconds that the server asks us
     to wait. Not `reached`: no connection could be made, so the server cannot have received anything.
     """
 
@@ -26,12 +26,12 @@ class RequestFailed(Exception):
 
 
 class ServerUnavailable(RequestFailed):
-    """The server gives no answer, is overloaded, or answers something that may pass: try again later."""
+    """The server does not respond, is overloaded, or returns an error that may pass: try again later."""
 
 
 class AccessRefused(RequestFailed):
-    """The server refuses access: a person must mend credentials, permissions, tenant or environment."""
+    """The server refuses access: a person must correct credentials, permissions, tenant or environment."""
 
 
 class AnswerMisread(RequestFailed):
-    """The answer is not what the contract says: the code or the set-up must change first."""
+    """The response breaks the contract: the code or the set-up must change first."""

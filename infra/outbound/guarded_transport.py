@@ -1,4 +1,4 @@
-"""How connections are opened: to checked addresses only, never past the attempt's end (05-reliability 4.6)."""
+"""Opens connections to checked addresses only, never past the attempt's end (05-reliability 4.6)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TimeBudget:
         return self._end - time.monotonic()
 
     def cap(self, seconds: float | None) -> float:
-        """What one operation may take; raises ServerUnavailable when nothing is left."""
+        """The seconds that one operation may take; raises ServerUnavailable if none are left."""
         left = self.remaining()
         if left <= 0:
             raise self.exceeded()
@@ -47,9 +47,9 @@ def _tls() -> ssl.SSLContext:
 
 
 class GuardedTransport(httpx2.HTTPTransport):
-    """httpx2's transport over a pool that connects through our door.
+    """httpx2's transport over a pool that connects through `_CheckedBackend`.
 
-    The pool is set the way the base class does it, because httpx2 offers no parameter for a network backend.
+    The pool is set as the base class sets it, because httpx2 offers no parameter for a network backend.
     """
 
     def __init__(self, rules: HostAllowlist, deadline: TimeBudget) -> None:
@@ -57,11 +57,11 @@ class GuardedTransport(httpx2.HTTPTransport):
             ssl_context=_tls(),
             max_connections=10,
             keepalive_expiry=60.0,
-            network_backend=_Door(rules, deadline),
+            network_backend=_CheckedBackend(rules, deadline),
         )
 
 
-class _Door(httpcore2.NetworkBackend):
+class _CheckedBackend(httpcore2.NetworkBackend):
     """Resolves once, checks every address, connects to a checked one; SNI and Host stay the name's."""
 
     def __init__(self, rules: HostAllowlist, deadline: TimeBudget) -> None:
@@ -78,42 +78,42 @@ class _Door(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         addresses = self._rules.check_addresses(host, self._resolve(host, port))
-        for place, address in enumerate(addresses, start=1):
+        for number, address in enumerate(addresses, start=1):
             try:
                 seconds = self._deadline.cap(timeout)
                 return _Stream(self._tcp.connect_tcp(address, port, seconds), self._deadline)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                if place == len(addresses):
+                if number == len(addresses):
                     raise
         raise AssertionError("check_addresses never returns an empty list")
 
     def _resolve(self, host: str, port: int) -> list[str]:
         if ip_literal(host) is not None:
             return [host]
-        found: list[str] = []
-        trouble: list[OSError] = []
+        addresses: list[str] = []
+        errors: list[OSError] = []
 
         def look_up() -> None:
             try:
-                found.extend(
+                addresses.extend(
                     str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
                 )
-            except OSError as wrong:
-                trouble.append(wrong)
+            except OSError as error:
+                errors.append(error)
 
-        # The resolver knows no timeout; a thread that is not waited for does.
+        # The resolver has no timeout; joining its thread has one.
         thread = threading.Thread(target=look_up, daemon=True)
         thread.start()
         thread.join(self._deadline.cap(15.0))
-        if not found:
+        if not addresses:
             raise httpcore2.ConnectError(
-                f"{host} cannot be found: {trouble[0] if trouble else 'no answer in time'}"
+                f"{host} cannot be found: {errors[0] if errors else 'no answer in time'}"
             )
-        return found
+        return addresses
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A connection whose every operation ends with the attempt: a drip of bytes cannot prolong it."""
+    """A connection whose operations all end with the attempt: a slow trickle of bytes cannot prolong it."""
 
     def __init__(self, inner: httpcore2.NetworkStream, deadline: TimeBudget) -> None:
         self._inner = inner

@@ -1,6 +1,6 @@
-"""The one HTTP door of connectors and channels: host rules, one deadline, byte caps, patience, strict JSON.
+"""The HTTP session of every outbound request: host rules, one deadline, byte caps, retries, strict JSON.
 
-Nothing else in this package opens a connection. A `OutboundSession` lives for one attempt and is safe to share
+Nothing else in this package opens a connection. An `OutboundSession` lives for one attempt and is safe to share
 between threads.
 """
 
@@ -27,7 +27,7 @@ from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, S
 from infra.outbound.guarded_transport import GuardedTransport, TimeBudget
 from infra.outbound.strict_json import InvalidJson, parse_strict_json
 
-LONGEST_WAIT = 900.0  # seconds; a source that asks for more is asked again after this (05-reliability E5)
+LONGEST_WAIT = 900.0  # seconds; caps a longer Retry-After (05-reliability E5)
 RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 ERROR_BYTES = 65_536
 SAMPLE = 200
@@ -39,12 +39,11 @@ for _name in ("httpx2", "httpcore2"):
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """How much one attempt may take.
+    """The limits of one attempt; sizes are counted after decompression.
 
-    A page of Finance & Operations holds 10,000 rows of about 1.2 kB, so 12 MB; 20 MB leaves room for long names.
-    The attempt's cap fits 5,000 companies x 36 periods of that size (216 MB). Pages are reduced one by one, so
-    memory follows the page, not the attempt. The small lists are read several at once and have a cap of their own.
-    Sizes are counted after decompression.
+    The largest page holds 10,000 rows of about 1.2 kB, so 12 MB; 20 MB leaves room for long names. The attempt's cap
+    fits 5,000 x 36 rows of that size (216 MB). Pages are reduced one by one, so memory follows the page, not the
+    attempt. Small lists are read several at once and have a cap of their own.
     """
 
     page_bytes: int = 20_000_000
@@ -58,22 +57,22 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class OutboundResponse:
-    """One answer: `document` is the strict JSON of a 2xx, `sample` the beginning of any other body, scrubbed."""
+    """One response: `document` is the strict JSON of a 2xx, `sample` the scrubbed beginning of any other body."""
 
     target: UrlParts
     status: int
     headers: httpx2.Headers
     document: Any = None
     sample: str = ""
-    problem: Mapping[str, Any] | None = None  # the JSON object of an error answer, if it was one
+    problem: Mapping[str, Any] | None = None  # the body of an error response, if it is a JSON object
 
     @property
     def server_clock(self) -> datetime | None:
         return _http_date(self.headers.get("date"))
 
 
-class _Again(Exception):
-    """An answer, or the lack of one, that may be different in a moment."""
+class _RetryableFailure(Exception):
+    """A failure that may pass in a moment; `wait` is the server's Retry-After in seconds."""
 
     def __init__(
         self, words: str, status: int | None = None, wait: float | None = None, *, reached: bool = True
@@ -83,9 +82,9 @@ class _Again(Exception):
 
 
 class OutboundSession:
-    """A door to the hosts of one connection for one attempt.
+    """A session with the allowed hosts for one attempt.
 
-    `hide` names texts (secrets, tokens) that never appear in a sample or an error.
+    `register_secrets` names texts (secrets, tokens) that never appear in a sample or an error.
     """
 
     def __init__(self, allowed_hosts: Iterable[str], deadline: TimeBudget, limits: RequestLimits) -> None:
@@ -126,52 +125,52 @@ class OutboundSession:
         return "".join(mark if mark.isprintable() else " " for mark in text)
 
     def check(self, url: str) -> UrlParts:
-        """The URL in parts when this connection may contact it; raises AccessRefused."""
+        """The URL in parts if this session may contact it; raises AccessRefused."""
         try:
             return self._rules.check(url)
-        except ForbiddenAddress as wrong:
+        except ForbiddenAddress as error:
             raise AccessRefused(
-                f"This address may not be contacted: {self.scrub(str(wrong))}. "
+                f"This address may not be contacted: {self.scrub(str(error))}. "
                 "Correct the connection's address or its list of allowed hosts."
             ) from None
 
     def get(self, url: str, headers: Mapping[str, str], *, cap: int) -> OutboundResponse:
-        """GET up to `cap` bytes, with patience; a status that no patience helps is returned. Raises RequestFailed."""
-        return self._ask("GET", url, headers, None, cap)
+        """GET up to `cap` bytes, with retries; returns also a status that no retry helps. Raises RequestFailed."""
+        return self._request("GET", url, headers, None, cap)
 
     def post_form(self, url: str, form: Mapping[str, str]) -> OutboundResponse:
-        """POST a form, as the token endpoint wants it; otherwise like `get`."""
+        """POST a form, as token endpoints require; otherwise like `get`."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._ask("POST", url, headers, urlencode(form).encode(), ERROR_BYTES)
+        return self._request("POST", url, headers, urlencode(form).encode(), ERROR_BYTES)
 
     def post_json(self, url: str, headers: Mapping[str, str], content: bytes) -> OutboundResponse:
-        """POST JSON whose answer's body nobody wants: of any 2xx only the status counts. Otherwise like `get`."""
-        return self._ask("POST", url, {"Content-Type": "application/json", **headers}, content, 0)
+        """POST JSON; the body of a 2xx is not read, only its status counts. Otherwise like `get`."""
+        return self._request("POST", url, {"Content-Type": "application/json", **headers}, content, 0)
 
-    def _ask(
+    def _request(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, cap: int
     ) -> OutboundResponse:
-        # Not stamina: waits must follow Retry-After, slow every thread of this principal, never outlast the budget
-        # and hand an overlong wait to the caller, who keeps the countdown in SQL.
+        # Not stamina: waits must follow Retry-After, slow every thread of this session, never outlast the budget
+        # and hand an overlong wait to the caller, which keeps the countdown in SQL.
         target = self.check(url)
         for turn in range(self.limits.retries + 1):
             self._wait_for_principal()
             try:
                 return self._once(method, target, headers, content, cap)
-            except _Again as again:
+            except _RetryableFailure as failure:
                 if self.deadline.remaining() <= 0:
                     raise self.deadline.exceeded() from None
-                wait = min(again.wait or 0.0, LONGEST_WAIT)
+                wait = min(failure.wait or 0.0, LONGEST_WAIT)
                 delay = self._delay(wait, turn)
                 if turn == self.limits.retries or delay >= self.deadline.remaining():
                     raise ServerUnavailable(
-                        f"{target.without_query}: {again.words}. It is tried again later; nothing needs to be done "
+                        f"{target.without_query}: {failure.words}. It is tried again later; nothing needs to be done "
                         "unless it stays so.",
-                        status=again.status,
+                        status=failure.status,
                         retry_after=wait or None,
-                        reached=again.reached,
+                        reached=failure.reached,
                     ) from None
-                if again.status in {429, 503}:
+                if failure.status in {429, 503}:
                     with self._lock:
                         self._not_before = max(self._not_before, time.monotonic() + delay)
                 else:
@@ -184,7 +183,7 @@ class OutboundSession:
         return self.limits.first_pause * float(2**turn) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
 
     def _wait_for_principal(self) -> None:
-        """Hold every request while the source has asked this principal to slow down."""
+        """Hold every request while the server has asked us to slow down."""
         while (delay := self._not_before - time.monotonic()) > 0:
             if delay >= self.deadline.remaining():
                 raise ServerUnavailable(
@@ -204,7 +203,7 @@ class OutboundSession:
             headers=headers,
             content=content,
             timeout=seconds,
-            # The path goes out byte for byte: a client that normalises an opaque next link breaks it.
+            # The path is sent byte for byte: a client that normalises an opaque next link breaks it.
             extensions={"target": target.path.encode("ascii")},
         )
         try:
@@ -215,25 +214,25 @@ class OutboundSession:
                 response.close()
         except RequestFailed:
             raise
-        except ForbiddenAddress as wrong:
+        except ForbiddenAddress as error:
             raise AccessRefused(
-                f"This address may not be contacted: {wrong}. Correct the connection's address."
+                f"This address may not be contacted: {error}. Correct the connection's address."
             ) from None
         except httpx2.DecodingError:
-            raise _Again("the compressed answer is damaged") from None
+            raise _RetryableFailure("the compressed answer is damaged") from None
         except httpx2.ConnectTimeout:
-            raise _Again(f"no connection within {seconds:.0f} seconds", reached=False) from None
+            raise _RetryableFailure(f"no connection within {seconds:.0f} seconds", reached=False) from None
         except httpx2.TimeoutException:
-            raise _Again(f"no answer within {seconds:.0f} seconds") from None
-        except httpx2.ConnectError as wrong:
-            if _is_certificate_error(wrong):
+            raise _RetryableFailure(f"no answer within {seconds:.0f} seconds") from None
+        except httpx2.ConnectError as error:
+            if _is_certificate_error(error):
                 raise AccessRefused(
-                    f"{target.netloc} does not prove its identity (TLS): {self.scrub(str(wrong))[:SAMPLE]}. "
+                    f"{target.netloc} does not prove its identity (TLS): {self.scrub(str(error))[:SAMPLE]}. "
                     "Check the address, and that this machine trusts the certificate's issuer."
                 ) from None
-            raise _Again("no connection", reached=False) from None
-        except httpx2.TransportError as wrong:
-            raise _Again(f"the connection broke ({type(wrong).__name__})") from None
+            raise _RetryableFailure("no connection", reached=False) from None
+        except httpx2.TransportError as error:
+            raise _RetryableFailure(f"the connection broke ({type(error).__name__})") from None
 
     def _read(self, target: UrlParts, response: httpx2.Response, cap: int) -> OutboundResponse:
         status, headers = response.status_code, response.headers
@@ -259,12 +258,12 @@ class OutboundSession:
         body = self._body(target, response, cap)
         try:
             return OutboundResponse(target, status, headers, document=parse_strict_json(body))
-        except InvalidJson as wrong:
-            if wrong.cut_short:
-                raise _Again(f"the answer ends before its end ({wrong})", status) from None
+        except InvalidJson as error:
+            if error.cut_short:
+                raise _RetryableFailure(f"the answer ends before its end ({error})", status) from None
             sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
             raise AnswerMisread(
-                f"{target.without_query} answered JSON that cannot be trusted: {self.scrub(str(wrong))[:SAMPLE]}. "
+                f"{target.without_query} answered JSON that cannot be trusted: {self.scrub(str(error))[:SAMPLE]}. "
                 f"It begins: {sample}",
                 status=status,
             ) from None
@@ -275,8 +274,10 @@ class OutboundSession:
         sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
         if status in RETRY_STATUSES:
             wait = _retry_after(headers)
-            asked = f" and asked to wait {min(wait, LONGEST_WAIT):.0f} seconds" if wait else ""
-            raise _Again(f"answered {status}{asked}" + (f": {sample}" if sample else ""), status, wait)
+            wait_phrase = f" and asked to wait {min(wait, LONGEST_WAIT):.0f} seconds" if wait else ""
+            raise _RetryableFailure(
+                f"answered {status}{wait_phrase}" + (f": {sample}" if sample else ""), status, wait
+            )
         try:
             problem = parse_strict_json(body)
         except InvalidJson:
@@ -286,7 +287,7 @@ class OutboundSession:
         )
 
     def _body(self, target: UrlParts, response: httpx2.Response, cap: int, *, whole: bool = True) -> bytes:
-        """Read a body up to the cap; a longer one is an error, or is cut off when it is not wanted whole."""
+        """Read a body up to the cap; a longer one is an error, or is cut off if not `whole`."""
         chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_bytes():
@@ -314,12 +315,12 @@ _TOKENISH = re.compile(
 )
 
 
-def _is_certificate_error(wrong: BaseException) -> bool:
-    seen: BaseException | None = wrong
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
-            return isinstance(seen, ssl.SSLCertVerificationError)
-        seen = seen.__cause__ or seen.__context__
+def _is_certificate_error(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return isinstance(cause, ssl.SSLCertVerificationError)
+        cause = cause.__cause__ or cause.__context__
     return False
 
 
@@ -332,13 +333,13 @@ def _http_date(text: str | None) -> datetime | None:
 
 
 def _retry_after(headers: httpx2.Headers) -> float | None:
-    """Seconds that the source asks for, or None when it says nothing sensible (absent, garbage, negative, past)."""
+    """The seconds of a Retry-After header, or None if it is absent, garbage, negative or past."""
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
         return float(text) or None
     until = _http_date(text)
     if until is None:
         return None
-    # The source's own clock tells how long that is; ours may be an hour off.
+    # Measured by the server's own clock; ours may be an hour off.
     now = _http_date(headers.get("date")) or datetime.now(UTC)
     return max((until - now).total_seconds(), 0.0) or None

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class InvalidJson(ValueError):
-    """A text that is not JSON as the standard means it; `cut_short` when it merely seems to end too early."""
+    """A text is not JSON by the standard; `cut_short` if it merely seems to end too early."""
 
     def __init__(self, words: str, *, cut_short: bool = False) -> None:
         super().__init__(words)
@@ -15,13 +15,13 @@ class InvalidJson(ValueError):
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # The plain decoder lets the last of two equal keys win: {"status":"Open","status":"Closed"} would read Closed.
+    # The plain decoder takes the last of two equal keys: {"status":"Open","status":"Closed"} would read Closed.
     # Measured on a 10 MB page of 10,000 rows: 71 ms with this hook, 57 ms without, 100 ms by counting colons.
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
         names = [name for name, _ in pairs]
         raise InvalidJson(f"the key {next(name for name in names if names.count(name) > 1)!r} comes twice")
-    return found
+    return mapping
 
 
 def _constant(name: str) -> Any:
@@ -35,19 +35,19 @@ def parse_strict_json(body: bytes) -> Any:
     """Decode one JSON document from UTF-8 bytes; raises InvalidJson."""
     try:
         text = body.decode("utf-8")
-    except UnicodeDecodeError as wrong:
-        cut_short = wrong.reason == "unexpected end of data"
+    except UnicodeDecodeError as error:
+        cut_short = error.reason == "unexpected end of data"
         raise InvalidJson("the text is not UTF-8", cut_short=cut_short) from None
     try:
         return _DECODER.decode(text)
-    except json.JSONDecodeError as wrong:
-        # A body without a length that ends early arrives as a plain 200: only its missing end tells.
-        held = text.strip()
-        at_the_end = wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated")
-        unfinished = wrong.msg != "Extra data" and (at_the_end or held[-1:] not in {"}", "]"})
-        cut_short = not held or (held[0] in "{[" and unfinished)
-        raise InvalidJson(f"{wrong.msg} at character {wrong.pos}", cut_short=cut_short) from None
-    except (RecursionError, ValueError) as wrong:
-        if isinstance(wrong, InvalidJson):
+    except json.JSONDecodeError as error:
+        # A body without a length that ends early arrives as a plain 200: only its missing end shows it.
+        stripped = text.strip()
+        at_the_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        unfinished = error.msg != "Extra data" and (at_the_end or stripped[-1:] not in {"}", "]"})
+        cut_short = not stripped or (stripped[0] in "{[" and unfinished)
+        raise InvalidJson(f"{error.msg} at character {error.pos}", cut_short=cut_short) from None
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, InvalidJson):
             raise
         raise InvalidJson("nested too deeply, or a number too long") from None

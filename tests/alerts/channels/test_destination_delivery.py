@@ -673,7 +673,7 @@ def test_g7_a_name_that_leads_to_a_private_address_is_not_contacted(
     group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("hooks.meridian.test",)
-    monkeypatch.setattr("infra.outbound.guarded_transport._Door._resolve", lambda *_: ["10.1.2.3"])
+    monkeypatch.setattr("infra.outbound.guarded_transport._CheckedBackend._resolve", lambda *_: ["10.1.2.3"])
     save_destination("webhook", "https://hooks.meridian.test/in")
     tell(group)
     assert posted() == 0
