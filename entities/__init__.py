@@ -1,1 +1,1 @@
-"""Who closes: the group tree, legal entities, work calendars, connections, people and what they may see."""
+"""The group tree, legal entities, work calendars and connections, and people with their access."""

@@ -1,8 +1,8 @@
-"""Who may do what: the entities a person works on or administers, and whether anybody's access has changed.
+"""Access of people: the entities that they may write on or administer, and fingerprints that show a change.
 
 Everybody with a membership may read (`LegalEntity.objects.visible_to`). Finance and administrators of an entity, or
-of any group above it, also write there, and so does who holds `owner` directly on the entity. Owners of a group and
-auditors only read.
+of any group above it, also write there, and so does a person with the role `owner` on the entity itself. Owners of a
+group and auditors only read.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from entities.models import Group, LegalEntity, LegalEntityQuerySet, Membership,
 
 Role = Membership.Role
 
-_WORKS = Q(role__in=[Role.FINANCE, Role.ADMINISTRATOR]) | Q(role=Role.OWNER, entity__isnull=False)
+_WRITES = Q(role__in=[Role.FINANCE, Role.ADMINISTRATOR]) | Q(role=Role.OWNER, entity__isnull=False)
 _ADMINISTERS = Q(role=Role.ADMINISTRATOR)
 
 
 def writable_entities(person: Person | AnonymousUser) -> LegalEntityQuerySet:
-    """The entities on which the person may write: remarks, reasons, expected dates. Part of what they see."""
-    return LegalEntity.objects.through_memberships(person, _WORKS)
+    """The entities on which the person may write remarks; a subset of the visible ones."""
+    return LegalEntity.objects.through_memberships(person, _WRITES)
 
 
 def administered_entities(person: Person | AnonymousUser) -> LegalEntityQuerySet:
-    """The entities that the person administers; part of what they work on."""
+    """The entities that the person administers; a subset of the writable ones."""
     return LegalEntity.objects.through_memberships(person, _ADMINISTERS)
 
 
@@ -49,14 +49,14 @@ def administered_groups(person: Person | AnonymousUser) -> QuerySet[Group]:
 def roles_on(person: Person | AnonymousUser, entity: LegalEntity) -> frozenset[Role]:
     """The roles that the person holds for the entity, directly or through any group above, in one query.
 
-    A superuser counts as an administrator of everything; somebody switched off holds no role.
+    A superuser counts as an administrator of everything; an inactive person holds no role.
     """
     if not isinstance(person, Person) or not person.is_active:
         return frozenset()
-    place = Group.objects.filter(pk=entity.group_id).values("path")
+    group_path = Group.objects.filter(pk=entity.group_id).values("path")
     held = (
         Membership.objects.filter(person=person)
-        .alias(entity_path=Subquery(place, output_field=CharField()))
+        .alias(entity_path=Subquery(group_path, output_field=CharField()))
         .filter(Q(entity=entity.pk) | Q(entity_path__startswith=F("group__path")))
     )
     roles = frozenset(Role(role) for role in held.values_list("role", flat=True))
@@ -65,29 +65,29 @@ def roles_on(person: Person | AnonymousUser, entity: LegalEntity) -> frozenset[R
 
 @dataclass(frozen=True, slots=True)
 class AccessFingerprint:
-    """What somebody may see at one moment, to be compared with what they might a minute ago.
+    """The access of a person at one moment, to be compared with that of another.
 
-    `fingerprint` changes with: switched on or off, superuser, a membership, which entities stand below a group that
-    they hold, their password. It is for comparing only.
+    `fingerprint` changes with: active or not, superuser, a membership, the entities below a group of a membership,
+    the password. It is for comparing only.
     """
 
     active: bool
     fingerprint: str
 
 
-# What stands below a group is part of the access: an entity that is moved elsewhere is taken from its old readers,
-# although no membership changes. Groups are compared with groups, so the cost does not grow with people x entities.
+# The entities below a group are part of the access: an entity that moves elsewhere is taken from its old readers,
+# although no membership changes. Groups are joined with groups, so the cost does not grow with people x entities.
 _ACCESS = """
 WITH held AS (
-    SELECT membership.person_id, membership.role, membership.entity_id, place.path
+    SELECT membership.person_id, membership.role, membership.entity_id, node.path
     FROM entities_membership AS membership
-    LEFT JOIN entities_group AS place ON place.id = membership.group_id
+    LEFT JOIN entities_group AS node ON node.id = membership.group_id
     WHERE membership.person_id = ANY(%(people)s)
 ), below AS (
     SELECT top.path, md5(string_agg(entity.id::text, ',' ORDER BY entity.id)) AS entities
     FROM (SELECT DISTINCT path FROM held WHERE path IS NOT NULL) AS top
-    JOIN entities_group AS place ON starts_with(place.path, top.path)
-    JOIN entities_legalentity AS entity ON entity.group_id = place.id
+    JOIN entities_group AS node ON starts_with(node.path, top.path)
+    JOIN entities_legalentity AS entity ON entity.group_id = node.id
     GROUP BY top.path
 ), memberships AS (
     SELECT
@@ -95,7 +95,7 @@ WITH held AS (
         string_agg(
             concat_ws(' ', held.role, held.path, held.entity_id, below.entities), ';'
             ORDER BY held.role, held.path, held.entity_id
-        ) AS told
+        ) AS listed
     FROM held LEFT JOIN below USING (path)
     GROUP BY held.person_id
 )
@@ -107,7 +107,7 @@ SELECT
         CASE WHEN person.is_superuser THEN
             (SELECT md5(string_agg(entity.id::text, ',' ORDER BY entity.id)) FROM entities_legalentity AS entity)
         END,
-        memberships.told
+        memberships.listed
     )
 FROM entities_person AS person LEFT JOIN memberships ON memberships.person_id = person.id
 WHERE person.id = ANY(%(people)s)
@@ -115,7 +115,7 @@ WHERE person.id = ANY(%(people)s)
 
 
 def access_fingerprints(person_ids: Collection[int]) -> dict[int, AccessFingerprint]:
-    """The access of each of these people at this moment, in one query; who no longer exists is left out."""
+    """The access of each of these people at this moment, in one query; people who no longer exist are left out."""
     if not person_ids:
         return {}
     with connection.cursor() as cursor:
@@ -127,11 +127,11 @@ def access_fingerprints(person_ids: Collection[int]) -> dict[int, AccessFingerpr
 
 
 def open_sessions(session_keys: Collection[str]) -> set[str]:
-    """Which of these sessions still exist and have not run out, by the database's clock, in one query.
+    """Those of these sessions that exist and have not expired by the database's clock, in one query.
 
-    A changed password ends sessions at their next request only; until then `access_fingerprints` tells.
+    A changed password ends sessions at their next request only; until then `access_fingerprints` shows it.
     """
     if not session_keys:
         return set()
-    still = Session.objects.filter(session_key__in=session_keys, expire_date__gt=Now())
-    return set(still.values_list("session_key", flat=True))
+    sessions = Session.objects.filter(session_key__in=session_keys, expire_date__gt=Now())
+    return set(sessions.values_list("session_key", flat=True))

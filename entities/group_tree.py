@@ -12,14 +12,14 @@ MAX_GROUP_PATH_LENGTH = 1000
 
 
 class InvalidGroup(ValueError):
-    """A place in the tree that a group cannot take; the text says why."""
+    """A group cannot stand where it was to stand in the tree; the text says why."""
 
 
 @transaction.atomic
 def save_group(code: str, name: str, parent: Group | None) -> Group:
-    """Create or change the group with this code, and keep the paths of everything below it right.
+    """Create or change the group with this code, and update the paths of all groups below it.
 
-    Raises InvalidGroup, and changes nothing, when the group would stand below itself or the tree grows too deep.
+    Raises InvalidGroup, and changes nothing, if the group would stand below itself or the tree grows too deep.
     """
     old = Group.objects.select_for_update().filter(code=code).first()
     above = Group.objects.only("path").get(pk=parent.pk).path if parent else ""

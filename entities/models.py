@@ -17,7 +17,7 @@ CODE_PATTERN = r"^[A-Z0-9][A-Z0-9_-]*$"
 
 
 class PersonManager(BaseUserManager["Person"]):
-    """Makes people; an e-mail address names a person whatever its case."""
+    """Creates people; e-mail addresses are compared without case."""
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> Person:
         person = self.model(email=email.strip().lower(), **extra)
@@ -33,7 +33,7 @@ class PersonManager(BaseUserManager["Person"]):
 
 
 class Person(AbstractBaseUser, PermissionsMixin):
-    """Somebody who signs in or is told: finance staff, an owner, an administrator, an auditor."""
+    """A person who signs in or gets notices: finance staff, an owner, an administrator, an auditor."""
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=200)
@@ -86,7 +86,7 @@ def ancestor_paths(path: str) -> list[str]:
 
 
 class WorkCalendar(models.Model):
-    """Which days count as working days: public holidays of a place, a weekend mask, and days set by hand.
+    """The working days of a region: its public holidays, a weekend mask, and days set by hand.
 
     A blank country counts the weekdays only. `weekend` holds weekday numbers, Monday 0.
     """
@@ -107,7 +107,7 @@ class WorkCalendar(models.Model):
 
 
 class CalendarDay(models.Model):
-    """A day that one calendar treats otherwise: an extra day off, or an extra working day."""
+    """A day set by hand in one calendar: an extra day off, or an extra working day."""
 
     calendar = models.ForeignKey(WorkCalendar, on_delete=models.CASCADE, related_name="days")
     day = models.DateField()
@@ -119,13 +119,13 @@ class CalendarDay(models.Model):
 
 
 class Connection(models.Model):
-    """One ERP environment that we read, and how: where, as whom, how often, and how old a reading may grow."""
+    """One ERP environment that we read: its address and credentials, how often, and how old a reading may grow."""
 
     class Kind(models.TextChoices):
         FINOPS = "finops", "Finance & Operations"
         BUSINESS_CENTRAL = "business_central", "Business Central"
 
-    # What sealed secrets are bound to.
+    # Sealed secrets are bound to it.
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.SlugField(max_length=60, unique=True)
     kind = models.CharField(max_length=20, choices=Kind)
@@ -158,7 +158,7 @@ class Connection(models.Model):
 
     @property
     def secret(self) -> str:
-        """The client secret in clear; raises SecretUnreadable when no key of the ring opens it."""
+        """The client secret in clear; raises SecretUnreadable if no key of the ring opens it."""
         return decrypt_secret(bytes(self.sealed_secret), bound_to=f"connection/{self.uid}/secret")
 
     @secret.setter
@@ -167,10 +167,10 @@ class Connection(models.Model):
 
 
 class LegalEntityQuerySet(models.QuerySet["LegalEntity"]):
-    """Legal entities, by who asks."""
+    """Legal entities, by the access of a person."""
 
     def visible_to(self, person: Person | AnonymousUser) -> LegalEntityQuerySet:
-        """The entities a person holds a membership of, directly or through any group above; all for superusers."""
+        """The entities of a person's memberships, directly or through any group above; all for superusers."""
         return self.through_memberships(person, Q())
 
     def through_memberships(self, person: Person | AnonymousUser, which: Q) -> LegalEntityQuerySet:
@@ -193,7 +193,7 @@ class LegalEntity(models.Model):
 
     `erp_id` is the company's id in its connection, compared without case; `erp_identity` its lasting id there,
     pinned at the first read, so that another company of the same name is never taken for it.
-    The `deputy` is told in the owner's place where the owner is away or may not see it.
+    The `deputy` gets notices in the owner's place if the owner is away or may not see it.
     `year_end_month` (1 to 12) decides which months are quarter and year ends.
     """
 
@@ -248,7 +248,7 @@ class LegalEntity(models.Model):
 
 
 class Membership(models.Model):
-    """What one person may do for one group (and all below it) or one entity."""
+    """The role of one person for one group (and all below it) or one entity."""
 
     class Role(models.TextChoices):
         OWNER = "owner", "Owner"
@@ -282,7 +282,7 @@ class Membership(models.Model):
 
 
 class SavedView(models.Model):
-    """A view of a screen that one person has named: the screen's key, and its question as a canonical query string.
+    """A view of a screen that one person has named: the screen's key, and its filters as a canonical query string.
 
     A deleted view stays for a while, so that deleting can be undone; `is_start` then says that it was the start page.
     """

@@ -1,4 +1,4 @@
-"""Saved views: what people may keep for themselves, and its limits."""
+"""Saves, renames, deletes and restores the saved views of a person, within limits."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from entities.models import Person, SavedView
 MAX_SAVED_VIEWS = 50
 MAX_VIEW_NAME_LENGTH = 60
 MAX_VIEW_QUERY_LENGTH = 4000
-_KEPT_FOR_UNDO = 10  # deleted views of one person that can still come back
+_MAX_DELETED_VIEWS = 10  # of one person, that can still be restored
 
 
-# --- saved views: each verb changes views of `person` only, and raises SavedView.DoesNotExist for any other ---------
+# --- each function changes views of `person` only, and raises SavedView.DoesNotExist for any other ------------------
 
 
 class InvalidSavedView(ValueError):
-    """A view that cannot be saved, named or brought back so; the text says why, and what to do."""
+    """A view cannot be saved, renamed or restored so; the text says why, and the next step."""
 
 
 class ViewNameTaken(InvalidSavedView):
-    """The person has a view of that name, whatever its case."""
+    """The person has a view of that name already, compared without case."""
 
 
 @transaction.atomic
 def save_view(
     person: Person, name: str, screen: str, query: str, *, as_start: bool = False, replace: bool = False
 ) -> SavedView:
-    """Keep a view under a name, with `replace` in the place of the one that has the name already.
+    """Save a view under a name; with `replace` it overwrites the one that has the name already.
 
     `query` is canonical. Raises InvalidSavedView, and changes nothing.
     """
-    _one_at_a_time(person)
+    _lock_views(person)
     name = _view_name(name)
     if len(query) > MAX_VIEW_QUERY_LENGTH:
         raise InvalidSavedView(
@@ -63,7 +63,7 @@ def save_view(
 @transaction.atomic
 def rename_view(person: Person, view_id: int, name: str) -> SavedView:
     """Give a view another name; raises InvalidSavedView, and changes nothing."""
-    _one_at_a_time(person)
+    _lock_views(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = views.get(pk=view_id)
     view.name = _view_name(name)
@@ -75,21 +75,21 @@ def rename_view(person: Person, view_id: int, name: str) -> SavedView:
 
 @transaction.atomic
 def delete_view(person: Person, view_id: int, as_of: datetime) -> SavedView:
-    """Take a view away; `restore_view` brings it back as long as it is among the last few that were deleted."""
-    _one_at_a_time(person)
+    """Delete a view; `restore_view` brings it back while it is among the _MAX_DELETED_VIEWS newest deleted ones."""
+    _lock_views(person)
     view = SavedView.objects.get(person=person, deleted_at=None, pk=view_id)
     view.deleted_at = as_of
     view.save(update_fields=["deleted_at"])
     deleted = SavedView.objects.filter(person=person, deleted_at__isnull=False)
-    newest = deleted.order_by("-deleted_at", "-pk").values("pk")[:_KEPT_FOR_UNDO]
+    newest = deleted.order_by("-deleted_at", "-pk").values("pk")[:_MAX_DELETED_VIEWS]
     deleted.exclude(pk__in=newest).delete()
     return view
 
 
 @transaction.atomic
 def restore_view(person: Person, view_id: int) -> SavedView:
-    """Bring a deleted view back, as the start page if it was that and no other is now; raises InvalidSavedView."""
-    _one_at_a_time(person)
+    """Restore a deleted view, as the start page if it was and no other is now; raises InvalidSavedView."""
+    _lock_views(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = SavedView.objects.get(person=person, pk=view_id)
     if view.deleted_at is None:
@@ -108,8 +108,8 @@ def restore_view(person: Person, view_id: int) -> SavedView:
 
 @transaction.atomic
 def set_start_view(person: Person, view_id: int, *, chosen: bool) -> SavedView:
-    """Make a view the page that the person starts with, or no longer."""
-    _one_at_a_time(person)
+    """Make a view the person's start page, or no longer."""
+    _lock_views(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = views.get(pk=view_id)
     if chosen:
@@ -119,18 +119,18 @@ def set_start_view(person: Person, view_id: int, *, chosen: bool) -> SavedView:
     return view
 
 
-def _one_at_a_time(person: Person) -> None:
-    """Let nobody else change this person's views before we have: two clicks at once must not break a rule."""
+def _lock_views(person: Person) -> None:
+    """Lock the person's views until the transaction ends: two clicks at once must not break a rule."""
     Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
 
 
 def _named(views: QuerySet[SavedView], name: str) -> SavedView | None:
-    """The view of that name, compared as the constraint compares."""
+    """The view of that name, compared as in the unique constraint."""
     return views.alias(lower=Lower("name")).filter(lower=Lower(Value(name))).first()
 
 
 def _view_name(text: str) -> str:
-    """A name as it is kept: no control characters, single spaces. Raises InvalidSavedView."""
+    """A name as it is stored: no control characters, single spaces. Raises InvalidSavedView."""
     plain = "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in text)
     name = " ".join(plain.split())
     if not name:

@@ -12,7 +12,7 @@ from infra.secrets import make_key
 
 
 class Command(BaseCommand):
-    """Prints a name and a new random key; put it first in ENCRYPTION_KEYS and keep the older ones behind it."""
+    """Prints a name and a new random key, to put first in ENCRYPTION_KEYS, before the older ones."""
 
     help = "Print a new entry for ENCRYPTION_KEYS: put it first, keep the older ones behind it."
 
