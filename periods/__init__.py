@@ -1,1 +1,1 @@
-"""What closes and when: fiscal periods, their states as read from the ERPs, and the deadlines set for them."""
+"""Fiscal periods, their states as read from the ERPs, and the deadlines set for them."""

@@ -28,7 +28,7 @@ BATCH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DeadlinesResult:
-    """How many deadlines were set, and sentences about those that could not be worked out."""
+    """How many deadlines were set, and warnings about those that could not be worked out."""
 
     rows: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class _Entity(NamedTuple):
 
 
 class _Current(NamedTuple):
-    """The row now in force for a period; all None where there is none."""
+    """The row in force for a period; all None if there is none."""
 
     id: int | None
     due_on: date
@@ -86,7 +86,7 @@ COLUMNS = ", ".join(_NewRow._fields)
 
 
 def lock_deadlines() -> None:
-    """Wait until nobody else sets deadlines, and keep it so until the transaction ends."""
+    """Take the lock on setting deadlines until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
@@ -95,44 +95,46 @@ def lock_deadlines() -> None:
 def set_deadlines(entity_ids: Collection[int] | None, as_of: datetime) -> DeadlinesResult:
     """Set the deadlines of the operating periods of these entities (None: of all) as agreed at `as_of`.
 
-    A row is written where a period has none, or where another deadline has been agreed meanwhile and the one in
-    force is not past; a past one gives way only to an agreed date that is newer than it (01-domain 1.4). What was
-    set at a later moment than `as_of` stays. Rows are never edited; the newest is marked current.
+    A row is written for a period that has none, or if another deadline has been agreed since and the one in force is
+    not past; only an agreed date that is newer than a past one replaces it (01-domain 1.4). A deadline set later
+    than `as_of` stays. Rows are never edited; the newest is marked current.
     """
     lock_deadlines()
-    work = _Work(entity_ids, as_of)
+    run = _Run(entity_ids, as_of)
     new, replaced = [], []
-    for period_id, entity_id, first_day, last_day, month, *current in work.periods():
-        entity = work.entities[entity_id]
+    for period_id, entity_id, first_day, last_day, month, *current in run.periods():
+        entity = run.entities[entity_id]
         if not _active(entity, first_day, last_day):
             continue
-        row = work.row_for(period_id, entity_id, DateSpan(first_day, last_day), month, _Current(*current))
+        row = run.row_for(period_id, entity_id, DateSpan(first_day, last_day), month, _Current(*current))
         if row:
             new.append(row)
             if current[0] is not None:
                 replaced.append(current[0])
     _write(new, replaced)
-    return DeadlinesResult(len(new), work.warnings())
+    return DeadlinesResult(len(new), run.warnings())
 
 
-class _Work:
-    """All that one run needs, read once; results are shared between periods that come to the same."""
+class _Run:
+    """All that one run needs, read once; periods with equal inputs share one result."""
 
     def __init__(self, entity_ids: Collection[int] | None, as_of: datetime) -> None:
-        chosen = (
+        entities = (
             LegalEntity.objects.all() if entity_ids is None else LegalEntity.objects.filter(id__in=entity_ids)
         )
         self.as_of = as_of
         self.entities: dict[int, _Entity] = {}
         paths: list[tuple[int, str]] = []
-        for entity_id, path, *rest in chosen.order_by().values_list("id", "group__path", *_Entity._fields):
+        for entity_id, path, *rest in entities.order_by().values_list("id", "group__path", *_Entity._fields):
             self.entities[entity_id] = _Entity(*rest)
             paths.append((entity_id, path))
         self.policies: dict[int, EffectivePolicy] = effective_policies(paths)
-        self.to_do: QuerySet[FiscalPeriod] = FiscalPeriod.objects.filter(type=PeriodType.OPERATING.value)
+        self.periods_to_set: QuerySet[FiscalPeriod] = FiscalPeriod.objects.filter(
+            type=PeriodType.OPERATING.value
+        )
         agreed = AgreedDate.objects.all()
         if entity_ids is not None:
-            self.to_do = self.to_do.filter(entity_id__in=self.entities)
+            self.periods_to_set = self.periods_to_set.filter(entity_id__in=self.entities)
             agreed = agreed.filter(entity_id__in=self.entities)
         self.agreed: dict[tuple[int, date], _Agreed] = {
             (entity_id, month): _Agreed(*rest)
@@ -140,7 +142,7 @@ class _Work:
                 "entity_id", "reporting_month", *_Agreed._fields
             )
         }
-        days = self.to_do.aggregate(first=Min("last_day"), last=Max("last_day"))
+        days = self.periods_to_set.aggregate(first=Min("last_day"), last=Max("last_day"))
         years = range(days["first"].year, days["last"].year + 2) if days["first"] else range(0)
         self.calendars = work_calendars({entity.calendar_id for entity in self.entities.values()}, years)
         self.worked_out: dict[tuple[object, ...], Deadline | str] = {}
@@ -150,7 +152,7 @@ class _Work:
         """Period id, entity id, first and last day, reporting month, then the fields of _Current."""
         now = FilteredRelation("deadlines", condition=Q(deadlines__current=True))
         return iter(
-            self.to_do.alias(now=now)
+            self.periods_to_set.alias(now=now)
             .order_by("id")
             .values_list(
                 "id",
@@ -165,7 +167,7 @@ class _Work:
     def row_for(
         self, period_id: int, entity_id: int, days: DateSpan, month: date, current: _Current
     ) -> _NewRow | None:
-        """The row that a period needs, None where what is in force may stay."""
+        """The row that a period needs, None if the deadline in force may stay."""
         if current.id is not None and current.set_at >= self.as_of:
             return None
         entity, policy = self.entities[entity_id], self.policies[entity_id]
@@ -202,7 +204,7 @@ class _Work:
     def _deadline(
         self, rule: DeadlineRule, cut_off: time | None, entity: _Entity, days: DateSpan, month: date
     ) -> Deadline | str:
-        """The deadline, or why there is none."""
+        """The deadline, or in words why there is none."""
         quarter_end, year_end = (
             is_end(month, entity.year_end_month) for is_end in (is_quarter_end, is_year_end)
         )
@@ -224,7 +226,7 @@ class _Work:
         return self.worked_out[key]
 
     def warnings(self) -> list[str]:
-        """One sentence for each calendar and year that ran out."""
+        """One warning for each calendar and year without holiday data."""
         return [
             f"{why[:1].upper()}{why[1:]}: {count} {'period has' if count == 1 else 'periods have'} no deadline set."
             for why, count in sorted(self.uncovered.items())

@@ -1,4 +1,4 @@
-"""Reads of many periods at once, as of any moment, each in one query: remarks of people, changes of state."""
+"""Reads the remarks and the state changes of many periods at any moment, each in one query."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.fast_cursor import fast_cursor
 
 def remarks_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[PeriodRemark]]:
     """The remarks of each period up to a moment, oldest first, in one query; periods without any are left out."""
-    found: dict[int, list[PeriodRemark]] = defaultdict(list)
+    remarks: dict[int, list[PeriodRemark]] = defaultdict(list)
     with fast_cursor() as cursor:
         cursor.execute(
             """
@@ -28,7 +28,7 @@ def remarks_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, l
         )
         for row in cursor.fetchall():
             period_id, pk, kind, by, at, text, reason, expected_on, replaces, withdrawn, by_id = row
-            found[period_id].append(
+            remarks[period_id].append(
                 PeriodRemark(
                     id=pk,
                     kind=RemarkKind(kind),
@@ -42,14 +42,14 @@ def remarks_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, l
                     by_id=by_id,
                 )
             )
-    return dict(found)
+    return dict(remarks)
 
 
 def changes_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[ObservedChange]]:
     """The changes of each period up to a moment, oldest first, in one query; none at all for no periods."""
-    found: dict[int, list[ObservedChange]] = defaultdict(list)
+    changes: dict[int, list[ObservedChange]] = defaultdict(list)
     if not period_ids:
-        return found
+        return changes
     with fast_cursor() as cursor:
         cursor.execute(
             """
@@ -60,5 +60,5 @@ def changes_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, l
             {"ids": list(period_ids), "as_of": as_of},
         )
         for period_id, state, seen_at, previous_read_at, because in cursor.fetchall():
-            found[period_id].append(ObservedChange(PeriodState(state), seen_at, previous_read_at, because))
-    return found
+            changes[period_id].append(ObservedChange(PeriodState(state), seen_at, previous_read_at, because))
+    return changes

@@ -1,4 +1,4 @@
-"""Which policy is in force for an entity: its own over its group's over the groups above (01-domain 1.4)."""
+"""The policy in force for an entity: its own over its group's over those of the groups above (01-domain 1.4)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DEFAULT_JUDGING_POLICY = JudgingPolicy()
 
 @dataclass(frozen=True, slots=True)
 class EffectivePolicy:
-    """What has been agreed for an entity, all levels laid over each other.
+    """The policy in force for an entity, combined from all levels.
 
-    `rule` is None where nobody has said one; else `version_id`, `name` and `number` tell which wording gave it.
+    `rule` is None if no level gives one; else `version_id`, `name` and `number` are those of the version with it.
     """
 
     rule: DeadlineRule | None = None
@@ -65,8 +65,8 @@ def effective_policies(
 ) -> dict[int, EffectivePolicy]:
     """The policy in force per entity id, for pairs of entity id and group path; one query whatever their number.
 
-    Of each policy the newest version counts; with `as_of` the newest one set by then, or the first one where none
-    was set yet. Entities that stand under the same policies share one value.
+    Of each policy the newest version counts; with `as_of` the newest one set by then, or the first one if none was
+    set yet. Entities under the same policies share one value.
     """
     versions = PolicyVersion.objects.all()
     if as_of is not None:
@@ -83,7 +83,7 @@ def effective_policies(
             of_entity[entity_id] = PolicyFields(*fields)
 
     by_path: dict[str, EffectivePolicy] = {}
-    found: dict[int, EffectivePolicy] = {}
+    effective: dict[int, EffectivePolicy] = {}
     for entity_id, path in entities:
         policy = by_path.get(path)
         if policy is None:
@@ -91,22 +91,22 @@ def effective_policies(
                 of_group[above] for above in ancestor_paths(path) if above in of_group
             )
         own = of_entity.get(entity_id)
-        found[entity_id] = policy if own is None else _over(own, policy)
-    return found
+        effective[entity_id] = policy if own is None else _over(own, policy)
+    return effective
 
 
-def combine_policies(wordings: Iterable[PolicyFields]) -> EffectivePolicy:
-    """Lay wordings over each other, the furthest above first; what nobody says has the defaults of 01-domain."""
+def combine_policies(versions: Iterable[PolicyFields]) -> EffectivePolicy:
+    """Combine versions, the furthest above first; choices that none of them makes have the defaults of 01-domain."""
     policy = NO_POLICY
-    for wording in wordings:
-        policy = _over(wording, policy)
+    for version in versions:
+        policy = _over(version, policy)
     return policy
 
 
 def build_rule(
     kind: str, n: int, *, first_is: int | None, n_quarter_end: int | None, n_year_end: int | None
 ) -> DeadlineRule:
-    """The rule that a version's fields stand for; raises ValueError for numbers that name no day."""
+    """The rule from a version's fields; raises ValueError for an unknown kind and for numbers that name no day."""
     match kind:
         case PolicyVersion.Rule.WORKDAY:
             return WorkdayRule(n, 1 if first_is is None else first_is, n_quarter_end, n_year_end)
@@ -118,23 +118,23 @@ def build_rule(
 
 
 def _over(own: PolicyFields, above: EffectivePolicy) -> EffectivePolicy:
-    judge = JudgingPolicy(
+    judging = JudgingPolicy(
         alert_after_days=_or(own.alert_after_days, above.judging.alert_after_days),
         unit=above.judging.unit if own.lateness_unit is None else LatenessUnit(own.lateness_unit),
         on_hold_counts_as_closed=_or(own.on_hold_counts_as_closed, above.judging.on_hold_counts_as_closed),
     )
-    beside = (
+    options = (
         _or(own.ledger_restricted_means_on_hold, above.ledger_restricted_means_on_hold),
         _or(own.overdue_reason_required, above.overdue_reason_required),
     )
     if own.rule is None or own.n is None:
         return EffectivePolicy(
-            above.rule, above.cut_off, above.version_id, above.name, above.number, judge, *beside
+            above.rule, above.cut_off, above.version_id, above.name, above.number, judging, *options
         )
     rule = build_rule(
         own.rule, own.n, first_is=own.first_is, n_quarter_end=own.n_quarter_end, n_year_end=own.n_year_end
     )
-    return EffectivePolicy(rule, own.cut_off, own.version_id, own.name, own.number, judge, *beside)
+    return EffectivePolicy(rule, own.cut_off, own.version_id, own.name, own.number, judging, *options)
 
 
 def _or(own: _T | None, above: _T) -> _T:

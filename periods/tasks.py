@@ -1,4 +1,4 @@
-"""Celery door of housekeeping, by the database's clock."""
+"""The Celery task of housekeeping, by the database's clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from periods.recording.attempts import abandon_expired
 
 @shared_task(name="periods.housekeeping", time_limit=120, soft_time_limit=90)
 def housekeeping() -> None:
-    """Mark attempts whose worker died, forget old ticks and old news."""
+    """Mark attempts whose worker died as abandoned; delete old ticks and old change events."""
     as_of = database_clock()
     if claim_tick("housekeeping", 3600, as_of):
         abandon_expired(as_of)

@@ -25,7 +25,7 @@ from periods.snapshot.builder import take_snapshot
 from periods.snapshot.freshness import freshness
 
 MAX_CACHED_MONTHS = 4  # boards kept at once; most requests are for the month being closed
-_MAX_IDLE = timedelta(hours=6)  # after so long without a request everything is built anew
+_MAX_IDLE = timedelta(hours=6)  # after so long without a request everything is built again
 # Clocks may differ a little; a board of a later moment than that is not shown as now.
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
@@ -71,7 +71,7 @@ class BoardCache:
     - A month that was dropped (`clear`, MAX_CACHED_MONTHS) collects nothing more, so it serves only the callers that
       already wait for it: all changes that they have applied are older. Later callers begin a new one.
     - A month has no board while it is read for: if that fails, the changes taken out are not lost, for the next
-      caller builds the board anew.
+      caller builds the whole board.
     - Old events are deleted. A process that has applied nothing for longer than `_MAX_IDLE` may have missed some, and
       clears the cache before it applies more.
     """

@@ -85,7 +85,7 @@ def _server(url: str) -> redis.Redis:
 
 
 def delete_old_events(as_of: datetime, *, keep: timedelta = timedelta(days=1)) -> int:
-    """Delete old events; returns how many. A cache that has read nothing for so long builds its boards anew."""
+    """Delete old events; returns how many. A cache that has read nothing for so long clears itself."""
     with database.cursor() as cursor:
         cursor.execute("DELETE FROM periods_news WHERE at < %s", [as_of - keep])
         return int(cursor.rowcount)

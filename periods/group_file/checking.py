@@ -1,4 +1,4 @@
-"""Checks a group file as a whole, shapes, references and duplicates, before anything is written."""
+"""Checks the shapes, references and duplicates of a whole group file before anything is written."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ A_YEAR = 366
 
 @dataclass(frozen=True, slots=True)
 class FileEntry(Generic[_I]):
-    """One item of the file, well formed, with the place where it stands."""
+    """One well-formed item of the file, with its path in the file."""
 
     item: _I
     path: NodePath
 
     def has_key(self, key: str) -> bool:
-        """Whether the file gives this key for the item."""
+        """Whether the item has this key in the file."""
         return key in self.item.model_fields_set
 
 
 @dataclass(slots=True)
 class CheckedFile:
-    """The well formed items of a file, section by section; groups come parents first."""
+    """The well-formed items of a file by section; groups are sorted parents first."""
 
     groups: list[FileEntry[shape.GroupItem]] = field(default_factory=list)
     calendars: list[FileEntry[shape.CalendarItem]] = field(default_factory=list)
@@ -48,27 +48,27 @@ class CheckedFile:
 
 
 def check_group_file(tree: YamlTree, existing: ExistingRows, environ: Mapping[str, str]) -> CheckedFile:
-    """The items of a file; what is wrong with them is noted in the tree, so look there before using them."""
+    """Check the items of a file; problems are added to the tree, so look there before using the items."""
     raw = _sections(tree)
-    described = CheckedFile()
+    checked = CheckedFile()
     for section, model in shape.SECTIONS.items():
-        getattr(described, section).extend(_entries(tree, raw[section], model))
-    known = _Known(raw, existing)
-    _check_groups(tree, described, known)
-    _check_calendars(tree, described)
-    _check_connections(tree, described, existing, environ)
-    _check_people(tree, described, known)
-    _check_entities(tree, described, existing, known)
-    _check_policies(tree, described, existing, known)
-    _check_agreed_dates(tree, described, known)
-    return described
+        getattr(checked, section).extend(_entries(tree, raw[section], model))
+    names = _Names(raw, existing)
+    _check_groups(tree, checked, names)
+    _check_calendars(tree, checked)
+    _check_connections(tree, checked, existing, environ)
+    _check_people(tree, checked, names)
+    _check_entities(tree, checked, existing, names)
+    _check_policies(tree, checked, existing, names)
+    _check_agreed_dates(tree, checked, names)
+    return checked
 
 
 RawItems = list[tuple[NodePath, Any]]
 
 
 def _sections(tree: YamlTree) -> dict[str, RawItems]:
-    """The items of each section as they stand in the file, groups of groups beside the others."""
+    """The raw items of each section; nested groups stand beside the others."""
     raw: dict[str, RawItems] = {section: [] for section in shape.SECTIONS}
     if tree.root is None:
         return raw
@@ -80,7 +80,7 @@ def _sections(tree: YamlTree) -> dict[str, RawItems]:
             hint = shape.did_you_mean(section, raw) or f"the sections are {', '.join(raw)}"
             tree.add_problem((section,), f"there is no section `{section}`; {hint}")
         elif isinstance(items, list):
-            raw[section] += [((section, at), item) for at, item in enumerate(items)]
+            raw[section] += [((section, index), item) for index, item in enumerate(items)]
         elif items is not None:
             tree.add_problem((section,), f"`{section}` must be a list: each item begins with a dash")
     raw["groups"] = list(_flat(tree, raw["groups"], None))
@@ -88,7 +88,7 @@ def _sections(tree: YamlTree) -> dict[str, RawItems]:
 
 
 def _flat(tree: YamlTree, items: RawItems, parent: Any) -> Iterator[tuple[NodePath, Any]]:
-    """Groups with the groups listed below them; a group below another has it as its parent."""
+    """Groups and the groups nested in them; a nested group gets the outer one as its parent."""
     for path, item in items:
         if not isinstance(item, dict):
             yield path, item
@@ -103,7 +103,7 @@ def _flat(tree: YamlTree, items: RawItems, parent: Any) -> Iterator[tuple[NodePa
         yield path, own
         below = item.get("groups")
         if isinstance(below, list):
-            children = [((*path, "groups", at), child) for at, child in enumerate(below)]
+            children = [((*path, "groups", index), child) for index, child in enumerate(below)]
             yield from _flat(tree, children, item.get("code"))
         elif below is not None:
             tree.add_problem((*path, "groups"), "`groups` must be a list: each item begins with a dash")
@@ -116,14 +116,14 @@ def _entries(tree: YamlTree, raw: RawItems, model: type[_I]) -> Iterator[FileEnt
             continue
         try:
             yield FileEntry(model.model_validate(item), path)
-        except ValidationError as refused:
-            for error in refused.errors(include_url=False, include_input=False):
-                where = (*path, *error["loc"])
-                tree.add_problem(where, _words(error["type"], error["loc"], error["msg"], model))
+        except ValidationError as invalid:
+            for error in invalid.errors(include_url=False, include_input=False):
+                problem_path = (*path, *error["loc"])
+                tree.add_problem(problem_path, _error_text(error["type"], error["loc"], error["msg"], model))
 
 
-def _words(kind: str, loc: NodePath, message: str, model: type[BaseModel]) -> str:
-    """A pydantic error in words of ours; the value is quoted only by our own readers, never for a secret."""
+def _error_text(kind: str, loc: NodePath, message: str, model: type[BaseModel]) -> str:
+    """Our text of a pydantic error; only our own readers quote the value, and never a secret."""
     for part in loc[:-1]:
         inner = getattr(model.model_fields[part].annotation, "__args__", ()) if isinstance(part, str) else ()
         model = next((arg for arg in inner if isinstance(arg, type) and issubclass(arg, BaseModel)), model)
@@ -143,48 +143,51 @@ def _words(kind: str, loc: NodePath, message: str, model: type[BaseModel]) -> st
     return f"{key}: {message.removeprefix('Value error, ')}"
 
 
-class _Known:
-    """The names that may be referred to: those of the database and those in the file, well formed or not."""
+class _Names:
+    """The names that may be referred to: those in the database and those in the file, well formed or not."""
 
     def __init__(self, raw: dict[str, RawItems], existing: ExistingRows) -> None:
-        def named(section: str, key: str) -> set[str]:
+        def in_file(section: str, key: str) -> set[str]:
             return {str(item[key]) for _, item in raw[section] if isinstance(item, dict) and item.get(key)}
 
         self.names: dict[str, set[str]] = {
-            "group": named("groups", "code") | set(existing.groups),
-            "calendar": named("calendars", "code") | set(existing.calendars),
-            "connection": named("connections", "name") | set(existing.connections),
-            "person": {email.lower() for email in named("people", "email")} | set(existing.people),
-            "entity": named("entities", "code") | set(existing.entities),
+            "group": in_file("groups", "code") | set(existing.groups),
+            "calendar": in_file("calendars", "code") | set(existing.calendars),
+            "connection": in_file("connections", "name") | set(existing.connections),
+            "person": {email.lower() for email in in_file("people", "email")} | set(existing.people),
+            "entity": in_file("entities", "code") | set(existing.entities),
         }
 
-    def require(self, tree: YamlTree, path: NodePath, what: str, name: str | None) -> None:
-        """Note a problem when nothing of this kind has the name."""
-        if name is not None and name not in self.names[what]:
-            hint = shape.did_you_mean(name, self.names[what])
-            tree.add_problem(path, f"there is no {what} {name}" + (f"; {hint}" if hint else ""))
+    def require(self, tree: YamlTree, path: NodePath, kind: str, name: str | None) -> None:
+        """Add a problem if no `kind` has the name."""
+        if name is not None and name not in self.names[kind]:
+            hint = shape.did_you_mean(name, self.names[kind])
+            tree.add_problem(path, f"there is no {kind} {name}" + (f"; {hint}" if hint else ""))
 
 
-def _once(tree: YamlTree, entries: list[FileEntry[_I]], what: str, name: Callable[[_I], str | None]) -> None:
-    """Note a problem for each item that an earlier one of the section describes already."""
+def _check_duplicates(
+    tree: YamlTree, entries: list[FileEntry[_I]], kind: str, name: Callable[[_I], str | None]
+) -> None:
+    """Add a problem for each item whose name an earlier item of the section has."""
     first: dict[str, NodePath] = {}
     for entry in entries:
-        called = name(entry.item)
-        if called is None:
+        item_name = name(entry.item)
+        if item_name is None:
             continue
-        if called in first:
+        if item_name in first:
             tree.add_problem(
-                entry.path, f"{what} {called} is described twice, first on line {tree.line(first[called])}"
+                entry.path,
+                f"{kind} {item_name} is described twice, first on line {tree.line(first[item_name])}",
             )
-        first.setdefault(called, entry.path)
+        first.setdefault(item_name, entry.path)
 
 
-def _check_groups(tree: YamlTree, described: CheckedFile, known: _Known) -> None:
-    _once(tree, described.groups, "group", lambda item: item.code)
-    by_code = {entry.item.code: entry for entry in described.groups}
+def _check_groups(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
+    _check_duplicates(tree, checked.groups, "group", lambda item: item.code)
+    by_code = {entry.item.code: entry for entry in checked.groups}
     ordered: dict[str, FileEntry[shape.GroupItem]] = {}
-    for entry in described.groups:
-        known.require(tree, (*entry.path, "parent"), "group", entry.item.parent)
+    for entry in checked.groups:
+        names.require(tree, (*entry.path, "parent"), "group", entry.item.parent)
         chain = []
         step: FileEntry[shape.GroupItem] | None = entry
         while step and step.item.code not in ordered and step not in chain:
@@ -194,15 +197,15 @@ def _check_groups(tree: YamlTree, described: CheckedFile, known: _Known) -> None
             tree.add_problem((*entry.path, "parent"), f"group {entry.item.code} would stand below itself")
         for link in reversed(chain):
             ordered[link.item.code] = link
-    described.groups = list(ordered.values())
+    checked.groups = list(ordered.values())
 
 
-def _check_calendars(tree: YamlTree, described: CheckedFile) -> None:
-    _once(tree, described.calendars, "calendar", lambda item: item.code)
-    for entry in described.calendars:
+def _check_calendars(tree: YamlTree, checked: CheckedFile) -> None:
+    _check_duplicates(tree, checked.calendars, "calendar", lambda item: item.code)
+    for entry in checked.calendars:
         item = entry.item
-        if why := holiday_region_problem(item.country or "", item.subdivision or ""):
-            tree.add_problem((*entry.path, "subdivision" if "subdivision" in why else "country"), why)
+        if problem := holiday_region_problem(item.country or "", item.subdivision or ""):
+            tree.add_problem((*entry.path, "subdivision" if "subdivision" in problem else "country"), problem)
         if len(set(item.weekend)) == 7:
             tree.add_problem((*entry.path, "weekend"), "a week needs at least one working day")
         seen = set()
@@ -214,10 +217,10 @@ def _check_calendars(tree: YamlTree, described: CheckedFile) -> None:
 
 
 def _check_connections(
-    tree: YamlTree, described: CheckedFile, existing: ExistingRows, environ: Mapping[str, str]
+    tree: YamlTree, checked: CheckedFile, existing: ExistingRows, environ: Mapping[str, str]
 ) -> None:
-    _once(tree, described.connections, "connection", lambda item: item.name.lower())
-    for entry in described.connections:
+    _check_duplicates(tree, checked.connections, "connection", lambda item: item.name.lower())
+    for entry in checked.connections:
         item, old = entry.item, existing.connections.get(entry.item.name)
         if item.secret and item.secret_env:
             tree.add_problem((*entry.path, "secret_env"), "give `secret` or `secret_env`, not both")
@@ -240,40 +243,40 @@ def _check_connections(
             )
 
 
-def _check_people(tree: YamlTree, described: CheckedFile, known: _Known) -> None:
-    _once(tree, described.people, "person", lambda item: item.email)
-    for entry in described.people:
+def _check_people(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
+    _check_duplicates(tree, checked.people, "person", lambda item: item.email)
+    for entry in checked.people:
         if entry.item.password:
             try:
                 validate_password(entry.item.password)
-            except PasswordRefused as refused:
-                tree.add_problem((*entry.path, "password"), "`password`: " + " ".join(refused.messages))
+            except PasswordRefused as error:
+                tree.add_problem((*entry.path, "password"), "`password`: " + " ".join(error.messages))
         for at, role in enumerate(entry.item.roles):
             path = (*entry.path, "roles", at)
             if (role.group is None) == (role.entity is None):
                 tree.add_problem(path, "a role is held for a `group` or for an `entity`, for one of them")
-            known.require(tree, (*path, "group"), "group", role.group)
-            known.require(tree, (*path, "entity"), "entity", role.entity)
+            names.require(tree, (*path, "group"), "group", role.group)
+            names.require(tree, (*path, "entity"), "entity", role.entity)
 
 
-def _check_entities(tree: YamlTree, described: CheckedFile, existing: ExistingRows, known: _Known) -> None:
-    _once(tree, described.entities, "entity", lambda item: item.code)
-    in_file = {entry.item.code for entry in described.entities}
+def _check_entities(tree: YamlTree, checked: CheckedFile, existing: ExistingRows, names: _Names) -> None:
+    _check_duplicates(tree, checked.entities, "entity", lambda item: item.code)
+    in_file = {entry.item.code for entry in checked.entities}
     held = {
         (row.connection.name, row.erp_id.lower()): code
         for code, row in existing.entities.items()
         if row.connection and code not in in_file
     }
-    for entry in described.entities:
+    for entry in checked.entities:
         item, old = entry.item, existing.entities.get(entry.item.code)
-        for what, name in (
+        for kind, name in (
             ("group", item.group),
             ("calendar", item.calendar),
             ("connection", item.connection),
         ):
-            known.require(tree, (*entry.path, what), what, name)
-        known.require(tree, (*entry.path, "owner"), "person", item.owner)
-        known.require(tree, (*entry.path, "deputy"), "person", item.deputy)
+            names.require(tree, (*entry.path, kind), kind, name)
+        names.require(tree, (*entry.path, "owner"), "person", item.owner)
+        names.require(tree, (*entry.path, "deputy"), "person", item.deputy)
         begins = old.active_from if old and not entry.has_key("active_from") else item.active_from
         ends = old.active_to if old and not entry.has_key("active_to") else item.active_to
         if begins and ends and ends < begins:
@@ -297,41 +300,41 @@ def _check_entities(tree: YamlTree, described: CheckedFile, existing: ExistingRo
                 )
 
 
-def _check_policies(tree: YamlTree, described: CheckedFile, existing: ExistingRows, known: _Known) -> None:
-    _once(tree, described.policies, "the policy of", lambda item: " ".join(policy_owner(item)))
-    _once(tree, described.policies, "policy", lambda item: item.code)
+def _check_policies(tree: YamlTree, checked: CheckedFile, existing: ExistingRows, names: _Names) -> None:
+    _check_duplicates(tree, checked.policies, "the policy of", lambda item: " ".join(policy_owner(item)))
+    _check_duplicates(tree, checked.policies, "policy", lambda item: item.code)
     taken = {row.code: owner for owner, row in existing.policies.items()}
-    for entry in described.policies:
+    for entry in checked.policies:
         item = entry.item
         if (item.group is None) == (item.entity is None):
             tree.add_problem(entry.path, "a policy is that of a `group` or of an `entity`, of one of them")
             continue
-        known.require(tree, (*entry.path, "group"), "group", item.group)
-        known.require(tree, (*entry.path, "entity"), "entity", item.entity)
+        names.require(tree, (*entry.path, "group"), "group", item.group)
+        names.require(tree, (*entry.path, "entity"), "entity", item.entity)
         owner, code = policy_owner(item), policy_code(item)
         if taken.get(code, owner) != owner and (entry.has_key("code") or owner not in existing.policies):
             tree.add_problem(
                 (*entry.path, "code"), f"policy {code} is that of {' '.join(taken[code])}; take another code"
             )
         try:
-            said = policy_version_fields(item)
-        except ValueError as wrong:
-            tree.add_problem(entry.path, str(wrong))
+            fields = policy_version_fields(item)
+        except ValueError as error:
+            tree.add_problem(entry.path, str(error))
         else:
-            if all(value is None for value in said.values()):
+            if all(value is None for value in fields.values()):
                 tree.add_problem(entry.path, "this policy says nothing; give a rule or another choice")
 
 
-def _check_agreed_dates(tree: YamlTree, described: CheckedFile, known: _Known) -> None:
-    _once(
+def _check_agreed_dates(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
+    _check_duplicates(
         tree,
-        described.agreed_dates,
+        checked.agreed_dates,
         "the date agreed for",
         lambda item: f"{item.entity}, {month_and_year(item.month)}",
     )
-    for entry in described.agreed_dates:
+    for entry in checked.agreed_dates:
         item = entry.item
-        known.require(tree, (*entry.path, "entity"), "entity", item.entity)
+        names.require(tree, (*entry.path, "entity"), "entity", item.entity)
         if not item.month <= item.due_on or (item.due_on - month_end(item.month)).days > A_YEAR:
             tree.add_problem(
                 (*entry.path, "due_on"),

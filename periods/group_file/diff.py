@@ -1,4 +1,4 @@
-"""What loading a group file changed, in lines that a person reads; secrets and passwords never stand in it."""
+"""The changes of loading a group file as lines for people, without secrets and passwords."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import Model
 
 
 def format_value(value: Any) -> str:
-    """A value as a reader expects it."""
+    """A value as text for a reader."""
     if value is None or value in ("", []):
         return "nothing"
     if isinstance(value, bool):
@@ -19,12 +19,12 @@ def format_value(value: Any) -> str:
     if isinstance(value, time):
         return f"{value:%H:%M}"
     if isinstance(value, list):
-        return ", ".join(format_value(one) for one in value)
+        return ", ".join(format_value(item) for item in value)
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def format_duration(seconds: int) -> str:
-    """A length of time as the file writes it: 30s, 5m, 1h."""
+    """A duration as the file writes it: 30s, 5m, 1h."""
     for unit, size in (("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
@@ -32,7 +32,7 @@ def format_duration(seconds: int) -> str:
 
 
 class FieldValue(NamedTuple):
-    """One key of the file, the attribute of the row that it sets, and how its values are shown."""
+    """One key of the file with its value, the attribute of the row that it sets, and its format (`show`)."""
 
     key: str
     attribute: str
@@ -42,7 +42,7 @@ class FieldValue(NamedTuple):
 
 @dataclass(slots=True)
 class GroupFileDiff:
-    """Lines in the order in which things were done, and how many of each kind."""
+    """The lines in the order of the changes, and how many rows were added, changed and unchanged."""
 
     lines: list[str] = field(default_factory=list)
     added: int = 0
@@ -55,26 +55,28 @@ class GroupFileDiff:
     def has_changes(self) -> bool:
         return bool(self.added or self.changed)
 
-    def add(self, what: str) -> None:
-        """Something new."""
+    def add(self, label: str) -> None:
+        """Count a new row."""
         self.added += 1
-        self.lines.append(f"+ {what}")
+        self.lines.append(f"+ {label}")
 
-    def change(self, what: str, changes: list[str]) -> None:
-        """Something that was there, with what is different about it; nothing different counts as unchanged."""
+    def change(self, label: str, changes: list[str]) -> None:
+        """Count an existing row with its changes; without any it counts as unchanged."""
         if not changes:
             self.unchanged += 1
             return
         self.changed += 1
-        self.lines += [f"~ {what}", *(f"    {one}" for one in changes)]
+        self.lines += [f"~ {label}", *(f"    {line}" for line in changes)]
 
 
 def set_fields(row: Model, fields: list[FieldValue]) -> list[str]:
-    """Set what differs on a row that is not saved yet, and say each as `key: old -> new`."""
-    told = []
-    for one in fields:
-        old = getattr(row, one.attribute, None)  # a new row has no group and no calendar yet
-        if old != one.value:
-            told.append(f"{one.key}: {one.show(old)} -> {one.show(one.value)}")
-            setattr(row, one.attribute, one.value)
-    return told
+    """Set the attributes that differ, without saving the row; returns each change as `key: old -> new`."""
+    changes = []
+    for field_value in fields:
+        old = getattr(row, field_value.attribute, None)  # a new row has no group and no calendar yet
+        if old != field_value.value:
+            changes.append(
+                f"{field_value.key}: {field_value.show(old)} -> {field_value.show(field_value.value)}"
+            )
+            setattr(row, field_value.attribute, field_value.value)
+    return changes

@@ -1,4 +1,4 @@
-"""What the database already holds of the things that a group file describes, by the words that name them."""
+"""Reads the rows in the database that a group file may describe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PolicyOwner = tuple[str, str]  # ("group" or "entity", code)
 
 @dataclass(frozen=True, slots=True)
 class ExistingRows:
-    """Rows by code, name or e-mail; policies by whose they are; the newest agreed date per entity code and month."""
+    """Rows by code, name or e-mail; policies by owner; the newest agreed date by entity code and month."""
 
     groups: dict[str, Group]
     calendars: dict[str, WorkCalendar]
@@ -25,7 +25,7 @@ class ExistingRows:
 
 
 def read_existing() -> ExistingRows:
-    """Read it all, in one query per kind."""
+    """Read all of these rows, in one query per kind."""
     agreed = AgreedDate.objects.select_related("entity").order_by("set_at", "id")
     return ExistingRows(
         groups={row.code: row for row in Group.objects.select_related("parent")},
@@ -44,7 +44,7 @@ def read_existing() -> ExistingRows:
 
 
 def owner_of(policy: DeadlinePolicy) -> PolicyOwner:
-    """Whose policy it is."""
+    """The owner of a policy."""
     if policy.group is not None:
         return ("group", policy.group.code)
     return ("entity", policy.entity.code if policy.entity else "")

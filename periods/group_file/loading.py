@@ -1,4 +1,4 @@
-"""Loads a group file: compares it with what is there, writes what differs, all or nothing, and tells it."""
+"""Loads a group file: writes what differs from the database, all or nothing, and returns the changes."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion
 def load_group(
     text: str, *, as_of: datetime, environ: Mapping[str, str], dry_run: bool = False
 ) -> GroupFileDiff:
-    """Write what the file says, all of it or nothing; `dry_run` writes nothing and returns the same GroupFileDiff.
+    """Write the contents of a file, all or nothing; `dry_run` writes nothing and returns the same GroupFileDiff.
 
-    What is there but not in the file is left alone and listed. A changed policy gets a new version, set at `as_of`,
-    and the deadlines of the periods are set anew as far as they are not past. Raises InvalidGroupFile with every
-    problem of the file and its line.
+    Rows that are not in the file are left alone and listed. A changed policy gets a new version, set at `as_of`, and
+    the deadlines of the periods are set again unless they are past. Raises InvalidGroupFile with every problem of the
+    file and its line.
     """
     tree = read_tree(text, environ)
     with transaction.atomic():
         lock_deadlines()  # also keeps two loads apart
         existing = read_existing()
-        described = check_group_file(tree, existing, environ)
+        checked = check_group_file(tree, existing, environ)
         if tree.problems:
             raise InvalidGroupFile(tree.problems)
-        diff = _Loading(existing, described, as_of, environ).run(tree)
+        diff = _Loading(existing, checked, as_of, environ).run(tree)
         if tree.problems:
             raise InvalidGroupFile(tree.problems)
         if diff.has_changes:
@@ -65,19 +65,19 @@ def load_group(
 
 
 class _Loading:
-    """One run: the rows by name, kept up to date while the sections are written, those needed by others first."""
+    """One run; updates the rows by name while it writes the sections, those that others refer to first."""
 
     def __init__(
-        self, existing: ExistingRows, described: CheckedFile, as_of: datetime, environ: Mapping[str, str]
+        self, existing: ExistingRows, checked: CheckedFile, as_of: datetime, environ: Mapping[str, str]
     ) -> None:
         self.rows = existing
-        self.file = described
+        self.file = checked
         self.as_of = as_of
         self.environ = environ
         self.diff = GroupFileDiff()
 
     def run(self, tree: YamlTree) -> GroupFileDiff:
-        self._tell_what_is_not_in_the_file()
+        self._list_rows_not_in_file()
         self._groups(tree)
         if tree.problems:
             return self.diff
@@ -94,29 +94,30 @@ class _Loading:
         self._agreed_dates()
         return self.diff
 
-    def _tell_what_is_not_in_the_file(self) -> None:
-        file, rows, told = self.file, self.rows, self.diff.not_in_file
-        told += [
-            f"group {code}" for code in sorted(rows.groups.keys() - {one.item.code for one in file.groups})
+    def _list_rows_not_in_file(self) -> None:
+        file, rows, listed = self.file, self.rows, self.diff.not_in_file
+        listed += [
+            f"group {code}"
+            for code in sorted(rows.groups.keys() - {entry.item.code for entry in file.groups})
         ]
-        told += [
+        listed += [
             f"calendar {code}"
-            for code in sorted(rows.calendars.keys() - {one.item.code for one in file.calendars})
+            for code in sorted(rows.calendars.keys() - {entry.item.code for entry in file.calendars})
         ]
-        names = {one.item.name for one in file.connections}
-        told += [f"connection {name}" for name in sorted(rows.connections.keys() - names)]
-        told += [
+        names = {entry.item.name for entry in file.connections}
+        listed += [f"connection {name}" for name in sorted(rows.connections.keys() - names)]
+        listed += [
             f"person {email}"
-            for email in sorted(rows.people.keys() - {one.item.email for one in file.people})
+            for email in sorted(rows.people.keys() - {entry.item.email for entry in file.people})
         ]
-        told += [
+        listed += [
             f"entity {code}"
-            for code in sorted(rows.entities.keys() - {one.item.code for one in file.entities})
+            for code in sorted(rows.entities.keys() - {entry.item.code for entry in file.entities})
         ]
-        owners = {policy_owner(one.item) for one in file.policies}
-        told += [f"the policy of {' '.join(owner)}" for owner in sorted(rows.policies.keys() - owners)]
-        agreed = {(one.item.entity, one.item.month) for one in file.agreed_dates}
-        told += [
+        owners = {policy_owner(entry.item) for entry in file.policies}
+        listed += [f"the policy of {' '.join(owner)}" for owner in sorted(rows.policies.keys() - owners)]
+        agreed = {(entry.item.entity, entry.item.month) for entry in file.agreed_dates}
+        listed += [
             f"the date agreed for {code}, {month_and_year(month)}"
             for code, month in sorted(rows.agreed.keys() - agreed)
         ]
@@ -131,8 +132,8 @@ class _Loading:
                 continue
             try:
                 row = save_group(item.code, item.name, self.rows.groups[item.parent] if item.parent else None)
-            except InvalidGroup as refused:
-                tree.add_problem((*entry.path, "parent"), str(refused))
+            except InvalidGroup as error:
+                tree.add_problem((*entry.path, "parent"), str(error))
                 continue
             self.rows.groups[item.code] = row
             if before is None:
@@ -143,9 +144,9 @@ class _Loading:
                 self.diff.change(
                     label,
                     [
-                        f"{key}: {format_value(was)} -> {format_value(new)}"
-                        for key, was, new in pairs
-                        if was != new
+                        f"{key}: {format_value(old_value)} -> {format_value(new_value)}"
+                        for key, old_value, new_value in pairs
+                        if old_value != new_value
                     ],
                 )
 
@@ -190,7 +191,7 @@ class _Loading:
             fields.append(FieldValue("stale_after", "stale_after_seconds", item.stale_after, format_duration))
         changes = set_fields(row, fields)
         secret = self.environ[item.secret_env] if item.secret_env else item.secret
-        if secret and (old is None or not _holds(row, secret)):
+        if secret and (old is None or not _has_secret(row, secret)):
             row.secret = secret
             changes.append("secret: changed (not shown)")
         if changes or old is None:
@@ -206,8 +207,8 @@ class _Loading:
         if row is None:
             row = Person.objects.create_user(item.email, item.password, name=item.name, zone=item.zone)
             self.rows.people[item.email] = row
-            how = "with a password" if item.password else "without a password yet"
-            self.diff.add(f"person {item.email}: {item.name}, {how}")
+            suffix = "with a password" if item.password else "without a password yet"
+            self.diff.add(f"person {item.email}: {item.name}, {suffix}")
             return
         # A password is set once: loading the file again must not undo what the person has chosen since.
         fields = [FieldValue("name", "name", item.name)]
@@ -227,7 +228,7 @@ class _Loading:
             changes = set_fields(row, self._entity_fields(entry))
             if old and source != (row.connection_id, row.erp_id.lower()):
                 moved.append(row)
-                row.erp_identity = ""  # another company, or elsewhere: the next read pins what it finds
+                row.erp_identity = ""  # another company or connection: the next read pins its id
             to_save.append((row, changes, old is None))
         # Two entities may have swapped their companies: free them all before any takes another.
         LegalEntity.objects.filter(pk__in=[row.pk for row in moved]).update(connection=None)
@@ -273,14 +274,14 @@ class _Loading:
                 "person__email", "role", "group__code", "entity__code"
             )
         }
-        asked = set()
+        in_file_roles = set()
         for entry in self.file.people:
             for role in entry.item.roles:
-                key = (entry.item.email, role.role, role.group or "", role.entity or "")
-                if key in asked:
+                role_key = (entry.item.email, role.role, role.group or "", role.entity or "")
+                if role_key in in_file_roles:
                     continue
-                asked.add(key)
-                if key in held:
+                in_file_roles.add(role_key)
+                if role_key in held:
                     self.diff.unchanged += 1
                     continue
                 Membership.objects.create(
@@ -289,39 +290,43 @@ class _Loading:
                     group=self.rows.groups[role.group] if role.group else None,
                     entity=self.rows.entities[role.entity] if role.entity else None,
                 )
-                self.diff.add(_role_words(*key))
+                self.diff.add(_role_phrase(*role_key))
         in_file = {entry.item.email for entry in self.file.people}
-        self.diff.not_in_file += [_role_words(*key) for key in held if key not in asked and key[0] in in_file]
+        self.diff.not_in_file += [
+            _role_phrase(*role_key)
+            for role_key in held
+            if role_key not in in_file_roles and role_key[0] in in_file
+        ]
 
     def _policy(self, entry: FileEntry[PolicyItem]) -> None:
         item, owner = entry.item, policy_owner(entry.item)
         old = self.rows.policies.get(owner)
-        of = self.rows.groups[owner[1]] if owner[0] == "group" else self.rows.entities[owner[1]]
+        owner_row = self.rows.groups[owner[1]] if owner[0] == "group" else self.rows.entities[owner[1]]
         row = old or DeadlinePolicy(
-            code=policy_code(item), name=item.name or f"{of.name} close", **{owner[0]: of}
+            code=policy_code(item), name=item.name or f"{owner_row.name} close", **{owner[0]: owner_row}
         )
         fields = [FieldValue(key, key, getattr(item, key)) for key in ("code", "name") if getattr(item, key)]
         changes = set_fields(row, fields)
         if changes or old is None:
             row.save()
         newest = row.versions.order_by("-number").first() if old else None
-        said = policy_version_fields(item)
+        version_fields = policy_version_fields(item)
         version = PolicyVersion(
-            policy=row, number=newest.number + 1 if newest else 1, set_at=self.as_of, **said
+            policy=row, number=newest.number + 1 if newest else 1, set_at=self.as_of, **version_fields
         )
-        if newest is None or any(getattr(newest, name) != value for name, value in said.items()):
+        if newest is None or any(getattr(newest, name) != value for name, value in version_fields.items()):
             version.save()
             if newest:
                 changes.append(f"version {version.number}")
                 before, now = (policy_choices(one) for one in (newest, version))
                 changes += [f"{key}: {before[key]} -> {now[key]}" for key in now if before[key] != now[key]]
         if old is None:
-            told = [
-                f"{key} {words}" if key != "rule" else words
-                for key, words in policy_choices(version).items()
-                if words != "as above"
+            choices = [
+                f"{key} {text}" if key != "rule" else text
+                for key, text in policy_choices(version).items()
+                if text != "as above"
             ]
-            self.diff.add(f"policy {row.name} of {owner_phrase(owner)}: {', '.join(told)}")
+            self.diff.add(f"policy {row.name} of {owner_phrase(owner)}: {', '.join(choices)}")
         else:
             self.diff.change(f"policy {row.name} of {owner_phrase(owner)}", changes)
 
@@ -329,20 +334,20 @@ class _Loading:
         for entry in self.file.agreed_dates:
             item = entry.item
             old = self.rows.agreed.get((item.entity, item.month))
-            said = {key: getattr(item, key) for key in ("due_on", "cut_off", "reason", "agreed_by")}
+            values = {key: getattr(item, key) for key in ("due_on", "cut_off", "reason", "agreed_by")}
             changes = [
                 f"{key}: {format_value(getattr(old, key))} -> {format_value(value)}"
-                for key, value in said.items()
+                for key, value in values.items()
                 if old and getattr(old, key) != value
             ]
             label = f"date agreed for {item.entity}, {month_and_year(item.month)}"
             if changes or old is None:
-                # The newest counts; an earlier agreement stays as it was made.
+                # The newest counts; earlier agreements stay.
                 AgreedDate.objects.create(
                     entity=self.rows.entities[item.entity],
                     reporting_month=item.month,
                     set_at=self.as_of,
-                    **said,
+                    **values,
                 )
             if old is None:
                 self.diff.add(f"{label}: {full_date(item.due_on)}, by {item.agreed_by} ({item.reason})")
@@ -351,30 +356,30 @@ class _Loading:
 
 
 def _set_days(row: WorkCalendar, key: str, working: bool, entry: FileEntry[CalendarItem]) -> list[str]:
-    """Make the days of one kind those of the file, and say which came and went."""
-    told = []
-    held = {day.day: day for day in row.days.all()}
-    asked = {day.day: day.name or "" for day in getattr(entry.item, key)}
-    for day, name in asked.items():
-        old = held.get(day)
+    """Set the days of one kind as in the file; returns the days added and removed."""
+    changes = []
+    existing = {day.day: day for day in row.days.all()}
+    described = {day.day: day.name or "" for day in getattr(entry.item, key)}
+    for day, name in described.items():
+        old = existing.get(day)
         if old is None or (old.working, old.name) != (working, name):
             CalendarDay.objects.update_or_create(
                 calendar=row, day=day, defaults={"working": working, "name": name}
             )
-            told.append(f"{key}: + {day}" + (f" {name}" if name else ""))
-    for day, old in held.items():
-        if old.working == working and day not in asked:
+            changes.append(f"{key}: + {day}" + (f" {name}" if name else ""))
+    for day, old in existing.items():
+        if old.working == working and day not in described:
             old.delete()
-            told.append(f"{key}: - {day}" + (f" {old.name}" if old.name else ""))
-    return told
+            changes.append(f"{key}: - {day}" + (f" {old.name}" if old.name else ""))
+    return changes
 
 
-def _holds(row: Connection, secret: str) -> bool:
+def _has_secret(row: Connection, secret: str) -> bool:
     try:
         return row.secret == secret
     except SecretUnreadable:
         return False
 
 
-def _role_words(email: str, role: str, group: str, entity: str) -> str:
+def _role_phrase(email: str, role: str, group: str, entity: str) -> str:
     return f"role {role} of {email} for {f'group {group}' if group else f'entity {entity}'}"

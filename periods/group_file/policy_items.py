@@ -1,4 +1,4 @@
-"""The policies of a group file: whom they are for, and in which words."""
+"""The policies of a group file: their owners, version fields, and phrases."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from periods.policies import build_rule
 
 
 def policy_owner(item: shape.PolicyItem) -> PolicyOwner:
-    """Whose policy an item describes."""
+    """The owner of the policy that an item describes."""
     return ("group", item.group) if item.group else ("entity", item.entity or "")
 
 
 def policy_version_fields(item: shape.PolicyItem) -> dict[str, Any]:
-    """The fields of a PolicyVersion that say what an item says; raises ValueError for a rule that cannot be."""
+    """The fields of a PolicyVersion from an item; raises ValueError for an impossible rule."""
     rules = {
         PolicyVersion.Rule.WORKDAY: item.working_day,
         PolicyVersion.Rule.CALENDAR_DAY: item.calendar_days,
         PolicyVersion.Rule.DAY_OF_MONTH: item.day_of_month,
     }
-    said: list[tuple[str, int]] = [(kind.value, n) for kind, n in rules.items() if n is not None]
-    said += [item.rule] if item.rule else []
+    given: list[tuple[str, int]] = [(kind.value, n) for kind, n in rules.items() if n is not None]
+    given += [item.rule] if item.rule else []
     details = [item.quarter_end, item.year_end, item.first_working_day_is, item.cut_off]
-    if len(said) > 1:
+    if len(given) > 1:
         raise ValueError("give one rule: `rule`, `working_day`, `calendar_days` or `day_of_month`")
-    if not said and any(detail is not None for detail in details):
+    if not given and any(detail is not None for detail in details):
         raise ValueError(
             "`quarter_end`, `year_end`, `first_working_day_is` and `cut_off` belong to a rule; give one beside them"
         )
-    kind, n = said[0] if said else (None, None)
+    kind, n = given[0] if given else (None, None)
     if kind != PolicyVersion.Rule.WORKDAY and item.first_working_day_is is not None:
         raise ValueError("`first_working_day_is` belongs to a rule that counts working days")
     if kind == PolicyVersion.Rule.DAY_OF_MONTH and (
@@ -64,9 +64,9 @@ def policy_version_fields(item: shape.PolicyItem) -> dict[str, Any]:
 
 
 def policy_code(item: shape.PolicyItem) -> str:
-    """The code of a policy: its own, or one made from whose it is."""
-    what, code = policy_owner(item)
-    return item.code or f"{what.upper()}-{code}"[:40]
+    """The code of a policy: its own, or one made from its owner."""
+    kind, code = policy_owner(item)
+    return item.code or f"{kind.upper()}-{code}"[:40]
 
 
 def owner_phrase(owner: PolicyOwner) -> str:
@@ -74,9 +74,9 @@ def owner_phrase(owner: PolicyOwner) -> str:
 
 
 def policy_choices(version: PolicyVersion) -> dict[str, str]:
-    """What a version says, by the keys of the file; "as above" where it leaves the choice to the policy above."""
+    """The choices of a version by the keys of the file; "as above" where it leaves one to the policy above."""
     units = {unit: word for word, unit in LATENESS_UNITS.items()}
-    plain = {
+    values = {
         "quarter_end": version.n_quarter_end,
         "year_end": version.n_year_end,
         "first_working_day_is": version.first_is,
@@ -87,8 +87,8 @@ def policy_choices(version: PolicyVersion) -> dict[str, str]:
         "ledger_restricted_means_on_hold": version.ledger_restricted_means_on_hold,
         "overdue_reason_required": version.overdue_reason_required,
     }
-    said = {key: "as above" if value is None else format_value(value) for key, value in plain.items()}
-    return {"rule": rule_phrase(version)} | said
+    choices = {key: "as above" if value is None else format_value(value) for key, value in values.items()}
+    return {"rule": rule_phrase(version)} | choices
 
 
 def rule_phrase(version: PolicyVersion) -> str:

@@ -1,4 +1,4 @@
-"""What each section of a group file may say, word by word; every scalar comes as text and is read here."""
+"""The shape of each section of a group file, and the parsers of its scalars, which all arrive as text."""
 
 from __future__ import annotations
 
@@ -75,18 +75,18 @@ def _month(text: str) -> date:
 
 
 def _clock(text: str) -> time:
-    if found := re.fullmatch(r"(\d{1,2}):(\d{2})", text, re.ASCII):
-        hour, minute = int(found[1]), int(found[2])
+    if match := re.fullmatch(r"(\d{1,2}):(\d{2})", text, re.ASCII):
+        hour, minute = int(match[1]), int(match[2])
         if hour < 24 and minute < 60:
             return time(hour, minute)
     raise ValueError(f"{text!r} is no time of day; it is written like 18:00")
 
 
 def _seconds(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,6})\s*(s|m|h)", text, re.ASCII)
-    if found is None:
+    match = re.fullmatch(r"(\d{1,6})\s*(s|m|h)", text, re.ASCII)
+    if match is None:
         raise ValueError(f"{text!r} is no length of time; it is written like 30s, 5m or 1h")
-    return int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -144,16 +144,16 @@ def _unit(text: str) -> str:
 
 
 def parse_rule(text: str) -> tuple[str, int]:
-    """The kind of a rule and its number from words: "6th working day", "10 calendar days", "15th of the month"."""
-    words = " ".join(text.lower().split()).removeprefix("the ").removesuffix(" after period end")
+    """The kind of a rule and its number from text: "6th working day", "10 calendar days", "15th of the month"."""
+    phrase = " ".join(text.lower().split()).removeprefix("the ").removesuffix(" after period end")
     number = r"(\d{1,3})(?:st|nd|rd|th)?"
     for kind, pattern in (
         (PolicyVersion.Rule.WORKDAY, rf"{number} working days?|working day (\d{{1,3}})"),
         (PolicyVersion.Rule.CALENDAR_DAY, rf"{number} calendar days?|calendar day (\d{{1,3}})"),
         (PolicyVersion.Rule.DAY_OF_MONTH, rf"{number} (?:day )?of the (?:next )?month"),
     ):
-        if found := re.fullmatch(pattern, words, re.ASCII):
-            return kind.value, int(next(group for group in found.groups() if group))
+        if match := re.fullmatch(pattern, phrase, re.ASCII):
+            return kind.value, int(next(group for group in match.groups() if group))
     raise ValueError(
         f'{text!r} is no rule; it reads like "6th working day", "10 calendar days" or "15th of the month"'
     )
@@ -161,13 +161,13 @@ def parse_rule(text: str) -> tuple[str, int]:
 
 def did_you_mean(word: str, words: Any) -> str:
     """ "did you mean ...?" with the nearest of the words, or "" when none is near."""
-    by_case = {one.lower(): one for one in words}
-    found = get_close_matches(word.lower(), by_case, n=1, cutoff=0.6)
-    return f"did you mean {by_case[found[0]]}?" if found else ""
+    by_case = {candidate.lower(): candidate for candidate in words}
+    near = get_close_matches(word.lower(), by_case, n=1, cutoff=0.6)
+    return f"did you mean {by_case[near[0]]}?" if near else ""
 
 
 def _given(read: Callable[[str], _T]) -> BeforeValidator:
-    """A value that must be there."""
+    """A validator of a required value."""
 
     def before(value: object) -> _T:
         if value is None:
@@ -180,7 +180,7 @@ def _given(read: Callable[[str], _T]) -> BeforeValidator:
 
 
 def _maybe(read: Callable[[str], _T]) -> BeforeValidator:
-    """A value that may be left empty."""
+    """A validator of an optional value; empty text becomes None."""
 
     def before(value: object) -> _T | None:
         if value is None or value == "":
@@ -214,7 +214,7 @@ WebAddress = Annotated[str, _given(_address)]
 
 
 class GroupFileItem(BaseModel):
-    """One item of a section; `model_fields_set` tells what the file says about it."""
+    """One item of a section; `model_fields_set` holds the keys that the file gives for it."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -286,7 +286,7 @@ class EntityItem(GroupFileItem):
 
 
 class PolicyItem(GroupFileItem):
-    """A policy; what it leaves out is taken from the policy above."""
+    """A policy; choices that it leaves out come from the policy above."""
 
     group: MaybeReference = None
     entity: MaybeReference = None

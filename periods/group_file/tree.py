@@ -1,4 +1,4 @@
-"""Reads a YAML text into plain lists, mappings and texts, and remembers on which line each stands."""
+"""Reads YAML into plain lists, mappings and texts, with the line of each."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import yaml
 
 NodePath = tuple[str | int, ...]
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same loader in C, where the wheel brings it
-_PLACE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+_PLACEHOLDER = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileProblem:
-    """What is wrong with a group file, and on which line (the first is 1)."""
+    """One problem of a group file and its line (the first is 1)."""
 
     line: int
     words: str
@@ -27,7 +27,7 @@ class FileProblem:
 
 
 class InvalidGroupFile(Exception):
-    """A group file with problems; all of them are listed, and nothing was changed."""
+    """A group file has problems; all of them are listed, and nothing was changed."""
 
     def __init__(self, problems: list[FileProblem]) -> None:
         super().__init__("\n".join(map(str, sorted(set(problems)))))
@@ -38,7 +38,7 @@ class InvalidGroupFile(Exception):
 class YamlTree:
     """The plain values of a file: every scalar is text, or None where it is empty, so that `NO` stays Norway.
 
-    `lines` gives the line of each place, for an entry of a mapping that of its key.
+    `lines` gives the line of each path, for an entry of a mapping that of its key.
     """
 
     root: Any = None
@@ -46,18 +46,18 @@ class YamlTree:
     problems: list[FileProblem] = field(default_factory=list)
 
     def line(self, path: NodePath) -> int:
-        """The line of a place, or of the nearest place around it that is in the file."""
+        """The line of a path, or of its nearest parent that is in the file."""
         while path not in self.lines and path:
             path = path[:-1]
         return self.lines.get(path, 1)
 
     def add_problem(self, path: NodePath, words: str) -> None:
-        """Note a problem at a place."""
+        """Add a problem at a path."""
         self.problems.append(FileProblem(self.line(path), words))
 
 
 def read_tree(text: str, environ: Mapping[str, str]) -> YamlTree:
-    """Read YAML with `${NAME}` and `${NAME:-default}` replaced from the environment; what is wrong is noted in it."""
+    """Read YAML with `${NAME}` and `${NAME:-default}` replaced from the environment; adds problems to the tree."""
     tree = YamlTree()
     try:
         for event in yaml.parse(text, Loader=LOADER):
@@ -98,7 +98,7 @@ def _plain(node: yaml.Node, path: NodePath, tree: YamlTree, environ: Mapping[str
     if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
         tree.add_problem(path, f"tags such as {node.tag} are not used in a group file")
         return None
-    return _filled_in(str(node.value), path, tree, environ)
+    return _expanded(str(node.value), path, tree, environ)
 
 
 def _mapping(
@@ -120,17 +120,17 @@ def _mapping(
     return plain
 
 
-def _filled_in(text: str, path: NodePath, tree: YamlTree, environ: Mapping[str, str]) -> str:
-    """The text with its `${...}` replaced; `$${` stands for `${` itself."""
+def _expanded(text: str, path: NodePath, tree: YamlTree, environ: Mapping[str, str]) -> str:
+    """The text with each `${...}` replaced; `$${` stands for `${` itself."""
 
-    def fill(found: re.Match[str]) -> str:
-        if found[1] is None:
+    def expand(match: re.Match[str]) -> str:
+        if match[1] is None:
             return "${"
-        asked = _NAME.fullmatch(found[1])
-        if asked is None:
-            tree.add_problem(path, f"`{found[0]}` is not understood: write ${{NAME}} or ${{NAME:-default}}")
+        name_match = _NAME.fullmatch(match[1])
+        if name_match is None:
+            tree.add_problem(path, f"`{match[0]}` is not understood: write ${{NAME}} or ${{NAME:-default}}")
             return ""
-        name, default = asked[1], asked[2]
+        name, default = name_match[1], name_match[2]
         if default is not None:
             return environ.get(name) or default
         if name not in environ:
@@ -140,4 +140,4 @@ def _filled_in(text: str, path: NodePath, tree: YamlTree, environ: Mapping[str, 
             return ""
         return environ[name]
 
-    return _PLACE.sub(fill, text)
+    return _PLACEHOLDER.sub(expand, text)

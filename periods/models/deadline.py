@@ -11,7 +11,7 @@ from periods.models.period import FiscalPeriod
 
 
 class DeadlinePolicy(models.Model):
-    """What a group or an entity has agreed about closing; its versions hold the words."""
+    """The deadline policy of a group or an entity; its versions hold the choices."""
 
     code = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
@@ -29,7 +29,7 @@ class DeadlinePolicy(models.Model):
 
 
 class PolicyVersion(models.Model):
-    """One wording of a policy; a null field leaves the choice to the policy above (entity over group over parent).
+    """One version of a policy; a null field leaves the choice to the policy above (entity over group over parent).
 
     `n` counts working or calendar days after period end by `rule`; for `day_of_month` it is the day. The rule, its
     numbers, its counting and the cut-off go together: a version either has a rule or inherits all of it.
@@ -83,7 +83,7 @@ class PolicyVersion(models.Model):
 
 
 class AgreedDate(models.Model):
-    """A deadline agreed by hand for one entity and reporting month, with who agreed it and why; the newest counts."""
+    """A deadline agreed by hand for one entity and reporting month, with name and reason; the newest counts."""
 
     entity = models.ForeignKey(LegalEntity, on_delete=models.CASCADE, related_name="agreed_dates")
     reporting_month = models.DateField()

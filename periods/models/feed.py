@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 
 
 class News(models.Model):
-    """Something that a board shows was written; triggers add these rows, see periods.board_cache.change_feed.
+    """A change to something that a board shows; triggers add these rows, see periods.board_cache.change_feed.
 
-    `ids` are entities, connections or people by `kind`, null for all; `txid` is the transaction that wrote it.
+    `ids` are entities, connections or people by `kind`, null for all; `txid` is the transaction that made the change.
     """
 
     KINDS: ClassVar[list[str]] = ["rows", "places", "read", "access"]
@@ -31,7 +31,7 @@ class News(models.Model):
 
 
 class ClaimedTick(models.Model):
-    """A tick of the schedule that somebody took: the guard against two beats and redelivered messages."""
+    """A claimed tick of the schedule: the guard against two beats and redelivered messages."""
 
     name = models.CharField(max_length=40)
     slot = models.DateTimeField()

@@ -15,17 +15,17 @@ STATES = [state.value for state in PeriodState]
 
 
 class NativeFacts(models.Model):
-    """What an ERP said about a period, word for word; kept once for all periods of which it said the same."""
+    """The native facts of a period as the ERP gave them; equal facts of several periods share one row."""
 
     digest = models.CharField(max_length=64, unique=True)
     body = models.JSONField()
 
 
 class FiscalPeriod(models.Model):
-    """A period of one entity's fiscal calendar with its newest state; how it came to be lies in StateChange.
+    """A period of one entity's fiscal calendar with its newest state; StateChange holds the history.
 
-    `erp_key` names it within the entity for ever; two periods may share their dates (operating and closing).
-    `reporting_month` is a first of month; by rule the month whose end is nearest, unless an administrator mapped it.
+    `erp_key` identifies it within the entity for ever; two periods may share their dates (operating and closing).
+    `reporting_month` is a first of month; by rule the month whose end is nearest, unless an administrator set it.
     """
 
     # `period_once_per_entity` begins with it.
@@ -67,8 +67,8 @@ class FiscalPeriod(models.Model):
 class StateChange(models.Model):
     """One change of a period's state or native facts that we saw; a trigger refuses any update or delete.
 
-    We know when we saw it, not when it happened: between `previous_read_at` (null: never looked) and `seen_at`.
-    `previous_state` is the last one known before (null at the first look; never unknown while something was known).
+    The moment of the change is not known, only that it lies between `previous_read_at` (null: no read before) and
+    `seen_at`. `previous_state` is the last known one before (null at the first read; unknown only if none was known).
     `erp_changed_at` is the ERP's own upper bound where it has one.
     """
 
@@ -105,10 +105,10 @@ class StateChange(models.Model):
 
 
 class Remark(models.Model):
-    """What a person said about an entity's period; a trigger refuses any update or delete.
+    """A person's remark on an entity's period; a trigger refuses any update or delete.
 
     An edited note is a new row that `replaces` the old one; a withdrawn note is a row too. Of reasons, expected dates
-    and acknowledgements the newest stands.
+    and acknowledgements the newest counts.
     """
 
     # `remark_by_period` begins with it.
@@ -119,7 +119,7 @@ class Remark(models.Model):
     expected_on = models.DateField(null=True)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="remarks")
     at = models.DateTimeField()
-    # Once: of two people who edit the same note at once, the second is told.
+    # One to one: of two people who edit the same note at once, the second gets an error.
     replaces = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="replaced_by")
     withdrawn = models.BooleanField(default=False)
 

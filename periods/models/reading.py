@@ -1,4 +1,4 @@
-"""Attempts to read, what they covered, and the newest of each connection."""
+"""Attempts to read, their coverage and gaps, and the newest of each connection."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from entities.models import Connection, LegalEntity
 
 
 class SyncAttempt(models.Model):
-    """One attempt to read a connection; its id, given at the start, is the fence: older news never beats newer.
+    """One attempt to read a connection; its id, given at the start, is the fence: older readings never replace newer.
 
-    `started_at` is the moment the reading speaks for. While running it is the connection's lease, until `lease_until`
-    (the database's clock). `words` says in a sentence what went wrong; `retry_at` is when to come back, if told.
+    `started_at` is the moment of the reading. While running it is the connection's lease, until `lease_until` (the
+    database's clock). `words` describes an error in a sentence; `retry_at` is when the ERP asked to retry, if it did.
     """
 
     class Outcome(models.TextChoices):
@@ -68,11 +68,11 @@ class SyncAttempt(models.Model):
 
 
 class ConnectionClock(models.Model):
-    """What pacing needs of a connection's attempts; a trigger on the attempts writes it (migration 0006, ADR 0017).
+    """The times of a connection's attempts, for pacing; a trigger on the attempts writes it (ADR 0017).
 
     `attempted_at`, `running` and `retry_at` are those of the newest attempt, by id. `failed_in_a_row` counts finished
-    attempts since the last good one, up to 12. `read_at` is the latest moment that a good attempt speaks for. Apart
-    from Connection, where any write is news for all rows of its entities.
+    attempts since the last good one, up to 12. `read_at` is the latest start of a good attempt. The trigger is in
+    migration 0006. Not in Connection, where any write is a change event for all rows of its entities.
     """
 
     connection = models.OneToOneField(
@@ -86,7 +86,7 @@ class ConnectionClock(models.Model):
 
 
 class SyncGap(models.Model):
-    """An entity that an otherwise good attempt did not bring, and why."""
+    """An entity that an otherwise good attempt did not read, and why."""
 
     attempt = models.ForeignKey(SyncAttempt, on_delete=models.CASCADE, related_name="gaps")
     entity = models.ForeignKey(LegalEntity, on_delete=models.CASCADE, related_name="sync_gaps")
@@ -98,9 +98,9 @@ class SyncGap(models.Model):
 
 
 class ReadSpan(models.Model):
-    """A run of good attempts of one connection that all brought this entity: interval coding of "when was it read".
+    """A run of good attempts of one connection that all read this entity: the times of its readings as an interval.
 
-    While the run goes on `last_attempt` is null and the entity's last reading is the connection's last good attempt,
+    While the run goes on, `last_attempt` is null and the entity's last reading is the connection's last good attempt,
     so that an uneventful read writes no row per entity (ADR 0004).
     """
 

@@ -1,1 +1,1 @@
-"""How a reading of an ERP becomes rows: attempts, staging, the one place where a state changes."""
+"""Records readings of an ERP: attempts, staging, and the one place where a state changes."""

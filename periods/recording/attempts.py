@@ -1,4 +1,4 @@
-"""Attempts to read: begun under a lease, finished once, abandoned when their worker died."""
+"""Attempts to read: begun under a lease, finished once, abandoned if their worker died."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Outcome = SyncAttempt.Outcome
 
 
 class OutOfOrderRead(ValueError):
-    """A read was asked for a moment before the newest one on record; states are only ever read forwards."""
+    """The moment to read for lies before the newest recorded read; states are only ever read forwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """How an attempt ended: outcome, what was fetched, and the trouble in a sentence."""
+    """How an attempt ended: outcome, counts of pages and rows, and the problem in a sentence (`words`)."""
 
     outcome: SyncAttempt.Outcome
     finished_at: datetime
@@ -37,9 +37,9 @@ class AttemptResult:
 def begin_attempt(connection_id: int, as_of: datetime, *, lease: timedelta) -> SyncAttempt | None:
     """Claim a connection for one read, or return None while another attempt holds its lease.
 
-    An attempt whose lease ran out (by the database's clock) is marked abandoned first. Raises OutOfOrderRead when the
+    An attempt whose lease ran out (by the database's clock) is marked abandoned first. Raises OutOfOrderRead if the
     connection was already read for a later moment than `as_of`. A read dated ahead of the database's clock, by a
-    machine whose clock was wrong, does not count there: it would stop all reading until its moment has come.
+    machine whose clock was wrong, does not count there: it would stop all reading until that moment.
     """
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection_id)
@@ -69,7 +69,7 @@ def begin_attempt(connection_id: int, as_of: datetime, *, lease: timedelta) -> S
 
 
 def abandon_expired(as_of: datetime, *, connection_id: int | None = None) -> int:
-    """Mark attempts whose lease ran out as abandoned; their readings, had they any, were never stored."""
+    """Mark attempts whose lease ran out as abandoned; returns how many. None of their readings was stored."""
     expired = SyncAttempt.objects.filter(outcome=Outcome.RUNNING, lease_until__lt=Now())
     if connection_id is not None:
         expired = expired.filter(connection_id=connection_id)
@@ -80,19 +80,19 @@ def abandon_expired(as_of: datetime, *, connection_id: int | None = None) -> int
     )
 
 
-def finish_attempt(attempt_id: int, finish: AttemptResult, *, changes: int = 0) -> bool:
-    """Write down how an attempt ended; False when it had lost its lease and was marked abandoned meanwhile."""
+def finish_attempt(attempt_id: int, result: AttemptResult, *, changes: int = 0) -> bool:
+    """Store how an attempt ended; False if it had lost its lease and was marked abandoned meanwhile."""
     nudge_after_commit()
     return bool(
         SyncAttempt.objects.filter(pk=attempt_id, outcome=Outcome.RUNNING).update(
-            outcome=finish.outcome,
-            finished_at=finish.finished_at,
-            pages=finish.pages,
-            rows=finish.rows,
+            outcome=result.outcome,
+            finished_at=result.finished_at,
+            pages=result.pages,
+            rows=result.rows,
             changes=changes,
-            http_status=finish.http_status,
-            words=finish.words,
-            retry_at=finish.retry_at,
-            clock_skew_seconds=finish.clock_skew_seconds,
+            http_status=result.http_status,
+            words=result.words,
+            retry_at=result.retry_at,
+            clock_skew_seconds=result.clock_skew_seconds,
         )
     )

@@ -1,4 +1,4 @@
-"""How a reading of any size reaches the tables: COPY to staging tables, then only what is distinct is written."""
+"""Writes readings of any size: COPY to staging tables, then only the differences to the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.backends.utils import CursorWrapper
 
 from closing.calendar.days import DateSpan
 
-# Thousands of entities share a fiscal calendar and some verdicts: each is staged once; a reading is three numbers.
+# Thousands of entities share a fiscal calendar and some states: each is staged once; a reading is three numbers.
 _TABLES = {
     "staged_period": "period int, erp_key text, calendar text, year text, name text, first_day date, last_day date,"
     " type text, reporting_month date",
@@ -28,7 +28,7 @@ StagedState = tuple[str, str, int, datetime | None]
 
 @dataclass(slots=True)
 class StagedBatch:
-    """Readings as they are staged: `readings` holds a line of text for each, which names the others by number."""
+    """Readings to be staged: `readings` holds a line of text for each, with the numbers of its period and state."""
 
     periods: dict[StagedPeriod, int] = field(default_factory=dict)
     states: dict[StagedState, int] = field(default_factory=dict)
@@ -39,13 +39,13 @@ class StagedBatch:
         return self.periods.setdefault(row, len(self.periods))
 
     def state_number(self, row: StagedState) -> int:
-        """The number of this verdict, given when it is first seen."""
+        """The number of this state, given when it is first seen."""
         return self.states.setdefault(row, len(self.states))
 
 
 @dataclass(frozen=True, slots=True)
 class StagingResult:
-    """What `apply` wrote: rows of history, new periods, and the entities with periods whose dates are new."""
+    """Counts of the history rows and new periods that `apply` wrote, and the entities with new period dates."""
 
     changes: int
     new_periods: int
@@ -53,7 +53,7 @@ class StagingResult:
 
 
 def prepare(cursor: CursorWrapper) -> None:
-    """Make the staging tables of this session; they empty themselves at the end of each transaction."""
+    """Create the staging tables of this session; they empty themselves at the end of each transaction."""
     for name, columns in _TABLES.items():
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS")
         # A caller may record twice in one transaction (tests, history import).
@@ -65,7 +65,7 @@ def prepare(cursor: CursorWrapper) -> None:
 
 def fill(cursor: CursorWrapper, batch: StagedBatch) -> None:
     """COPY a batch into staging."""
-    # Django wraps the errors of statements only; a session that is lost in here must look like one lost elsewhere.
+    # Django wraps the errors of statements only; a connection lost during COPY must raise the same error.
     with cursor.db.wrap_database_errors:
         _copy(cursor, batch)
 
@@ -75,8 +75,8 @@ def _copy(cursor: CursorWrapper, batch: StagedBatch) -> None:
         for period, number in batch.periods.items():
             copy.write_row((number, *period))
     with cursor.copy("COPY staged_verdict FROM STDIN") as copy:
-        for verdict, number in batch.states.items():
-            copy.write_row((number, *verdict))
+        for state, number in batch.states.items():
+            copy.write_row((number, *state))
     with cursor.copy("COPY staged_reading FROM STDIN") as copy:
         copy.write("".join(batch.readings))
 
@@ -89,11 +89,11 @@ def apply(
     covered: list[int],
     span: DateSpan,
 ) -> StagingResult:
-    """Move what is distinct from staging into periods and their history.
+    """Write the differences between staging and the periods, and their history.
 
     `covered` are the entities that were read in full; a period of theirs that touches `span` and is absent from
-    staging becomes Unknown. To be called before the coverage of this attempt is noted: history tells the read before.
-    A change is never dated before that read, which may lie ahead of `seen_at` where another machine's clock did: the
+    staging becomes Unknown. Call it before the coverage of this attempt is stored: history names the read before.
+    A change is never dated before that read, which may lie ahead of `seen_at` if another machine's clock did: the
     history of a period is ordered by these moments.
     """
     cursor.execute(

@@ -34,12 +34,12 @@ log = structlog.get_logger(__name__)
 
 
 class LeaseLost(Exception):
-    """An attempt that lost its lease tried to record: newer news may be in, so nothing of it is stored."""
+    """An attempt that lost its lease tried to record; newer readings may be stored, so nothing of it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
-    """What one recording did: rows of history written, periods first seen, entities not covered."""
+    """The counts of one recording: rows of history written, periods first seen, entities not covered."""
 
     changes: int
     new_periods: int
@@ -47,7 +47,7 @@ class RecordingResult:
 
 
 class EntityToRead(NamedTuple):
-    """What reading and recording need of an entity: thousands of model objects would cost more than a COPY."""
+    """The fields of an entity for reading and recording: thousands of model objects would cost more than a COPY."""
 
     pk: int
     erp_id: str
@@ -57,7 +57,7 @@ class EntityToRead(NamedTuple):
 
 
 def entities_to_read(connection_id: int, since: date) -> list[EntityToRead]:
-    """The entities that a read of this connection must bring: all but those disposed of before `since`."""
+    """The entities that a read of this connection must cover: all but those that ended before `since`."""
     connected = LegalEntity.objects.filter(
         Q(active_to=None) | Q(active_to__gte=since), connection_id=connection_id
     )
@@ -66,13 +66,13 @@ def entities_to_read(connection_id: int, since: date) -> list[EntityToRead]:
 
 
 def record_readings(
-    attempt: SyncAttempt, harvest: ReadResult, span: DateSpan, finish: AttemptResult
+    attempt: SyncAttempt, read_result: ReadResult, span: DateSpan, attempt_result: AttemptResult
 ) -> RecordingResult:
-    """Store what an attempt brought home, in one transaction, and finish the attempt.
+    """Store the readings of an attempt and finish the attempt, in one transaction.
 
-    States move only here, and each move leaves one StateChange. An entity in a gap keeps its last state and ages;
+    States change only here, and each change leaves one StateChange. An entity in a gap keeps its last state and ages;
     a period that the ERP no longer lists becomes Unknown. Recording the same again writes no period and no change.
-    Raises LeaseLost, with nothing stored, when the attempt is no longer the running one of its connection.
+    Raises LeaseLost, with nothing stored, if the attempt is no longer the running one of its connection.
     """
     with transaction.atomic():
         running = SyncAttempt.objects.select_for_update().filter(
@@ -80,53 +80,56 @@ def record_readings(
         )
         if not running.exists():
             raise LeaseLost(f"attempt {attempt.pk} lost its lease; a newer one has the word")
-        wanted = entities_to_read(attempt.connection_id, span.first)
-        by_erp_id = {entity.erp_id.lower(): entity for entity in wanted}
-        _pin_identities(harvest, by_erp_id)
-        gaps = _gaps(harvest, by_erp_id)
-        covered = [entity for entity in wanted if entity.pk not in gaps]
+        entities = entities_to_read(attempt.connection_id, span.first)
+        by_erp_id = {entity.erp_id.lower(): entity for entity in entities}
+        _pin_identities(read_result, by_erp_id)
+        gaps = _gaps(read_result, by_erp_id)
+        covered = [entity for entity in entities if entity.pk not in gaps]
         covered_ids = [entity.pk for entity in covered]
 
         with database.cursor() as cursor:
             staging.prepare(cursor)
-            staging.fill(cursor, _batch(cursor, attempt, harvest.readings, covered))
-            outcome = staging.apply(
+            staging.fill(cursor, _batch(cursor, attempt, read_result.readings, covered))
+            result = staging.apply(
                 cursor, attempt_id=attempt.pk, seen_at=attempt.started_at, covered=covered_ids, span=span
             )
-        _note_coverage(attempt, covered_ids)
+        _store_coverage(attempt, covered_ids)
         SyncGap.objects.bulk_create(
             SyncGap(attempt=attempt, entity_id=pk, reason=gap.reason.value, words=gap.words)
             for pk, gap in gaps.items()
         )
-        if outcome.redated_entity_ids:
-            for told in set_deadlines(outcome.redated_entity_ids, attempt.started_at).warnings:
-                log.warning("deadlines not set", connection=attempt.connection_id, why=told)
-        finish_attempt(attempt.pk, _told_of(finish, harvest, gaps.values()), changes=outcome.changes)
-    return RecordingResult(outcome.changes, outcome.new_periods, len(gaps))
+        if result.redated_entity_ids:
+            for warning in set_deadlines(result.redated_entity_ids, attempt.started_at).warnings:
+                log.warning("deadlines not set", connection=attempt.connection_id, why=warning)
+        final = _with_gaps(attempt_result, read_result, gaps.values())
+        finish_attempt(attempt.pk, final, changes=result.changes)
+    return RecordingResult(result.changes, result.new_periods, len(gaps))
 
 
-def _told_of(finish: AttemptResult, harvest: ReadResult, gaps: Iterable[ReadGap]) -> AttemptResult:
-    """The finish with the gaps that only the recording found: an attempt with any is one that read in part."""
-    found = [f"{gap.erp_id}: {gap.words}" for gap in gaps if gap not in harvest.gaps]
+def _with_gaps(
+    attempt_result: AttemptResult, read_result: ReadResult, gaps: Iterable[ReadGap]
+) -> AttemptResult:
+    """The attempt's result with the gaps that only the recording found: an attempt with any was read in part."""
+    found = [f"{gap.erp_id}: {gap.words}" for gap in gaps if gap not in read_result.gaps]
     if not found:
-        return finish
-    words = " ".join(filter(None, [finish.words, *found]))
-    return replace(finish, outcome=SyncAttempt.Outcome.PARTIAL, words=words)
+        return attempt_result
+    words = " ".join(filter(None, [attempt_result.words, *found]))
+    return replace(attempt_result, outcome=SyncAttempt.Outcome.PARTIAL, words=words)
 
 
-def _pin_identities(harvest: ReadResult, by_erp_id: dict[str, EntityToRead]) -> None:
-    """Remember a company's lasting id at the first read; a connector refuses another one from then on (E21).
+def _pin_identities(read_result: ReadResult, by_erp_id: dict[str, EntityToRead]) -> None:
+    """Store a company's lasting id at the first read; a connector refuses another one from then on (E21).
 
-    One statement, and so one piece of news, whatever the number of companies; of two that one entity may be, the
-    first one counts.
+    One statement, and so one change event, whatever the number of companies; of two companies that match one entity,
+    the first one counts.
     """
-    found: dict[int, str] = {}
-    for company in harvest.companies:
-        for known_as in (company.erp_id, company.name):
-            entity = by_erp_id.get(known_as.lower())
+    identities: dict[int, str] = {}
+    for company in read_result.companies:
+        for erp_name in (company.erp_id, company.name):
+            entity = by_erp_id.get(erp_name.lower())
             if entity is not None and company.identity and not entity.erp_identity:
-                found.setdefault(entity.pk, company.identity)
-    if not found:
+                identities.setdefault(entity.pk, company.identity)
+    if not identities:
         return
     with database.cursor() as cursor:
         cursor.execute(
@@ -135,19 +138,21 @@ def _pin_identities(harvest: ReadResult, by_erp_id: dict[str, EntityToRead]) -> 
             FROM unnest(%s::bigint[], %s::text[]) AS found(id, identity)
             WHERE entity.id = found.id AND entity.erp_identity = ''
             """,
-            [list(found), list(found.values())],
+            [list(identities), list(identities.values())],
         )
 
 
-def _gaps(harvest: ReadResult, by_erp_id: dict[str, EntityToRead]) -> dict[int, ReadGap]:
-    """The gaps by entity; a wanted company of which nothing at all was said is one too: absence is never fine."""
-    gaps = {by_erp_id[gap.erp_id.lower()].pk: gap for gap in harvest.gaps if gap.erp_id.lower() in by_erp_id}
+def _gaps(read_result: ReadResult, by_erp_id: dict[str, EntityToRead]) -> dict[int, ReadGap]:
+    """The gaps by entity; a requested company without any reading is a gap too: absence is never fine."""
+    gaps = {
+        by_erp_id[gap.erp_id.lower()].pk: gap for gap in read_result.gaps if gap.erp_id.lower() in by_erp_id
+    }
     listed: dict[str, bool] = {}  # by company: did the ERP itself list any of its periods?
-    for reading in harvest.readings:
+    for reading in read_result.readings:
         facts = reading.facts
-        ours = isinstance(facts, PostingWindowFacts) and facts.assumed_end
+        assumed = isinstance(facts, PostingWindowFacts) and facts.assumed_end
         erp_id = reading.erp_id
-        listed[erp_id] = listed.get(erp_id, False) or not ours
+        listed[erp_id] = listed.get(erp_id, False) or not assumed
     listed = {erp_id.lower(): any_listed for erp_id, any_listed in listed.items()}
     suspicious = _had_listed_periods(
         [entity.pk for erp_id, entity in by_erp_id.items() if listed.get(erp_id) is False]
@@ -159,15 +164,15 @@ def _gaps(harvest: ReadResult, by_erp_id: dict[str, EntityToRead]) -> dict[int, 
 
 
 def _had_listed_periods(entity_ids: list[int]) -> set[int]:
-    """Of companies that now have calendar months for want of periods: those that had periods of their own (E16)."""
+    """Those of these entities, now with assumed calendar months, that once had periods listed by the ERP (E16)."""
     if not entity_ids:
         return set()
-    had = FiscalPeriod.objects.filter(entity__in=entity_ids, facts__body__assumed_end=False)
-    return set(had.values_list("entity_id", flat=True).distinct())
+    listed = FiscalPeriod.objects.filter(entity__in=entity_ids, facts__body__assumed_end=False)
+    return set(listed.values_list("entity_id", flat=True).distinct())
 
 
-def _note_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
-    """Begin and end read spans where coverage changed; covering the same again writes nothing."""
+def _store_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
+    """Begin and end read spans where coverage changed; the same coverage again writes nothing."""
     with database.cursor() as cursor:
         cursor.execute(
             """
@@ -204,26 +209,26 @@ def _batch(
     readings: Sequence[PeriodReading],
     covered: Sequence[EntityToRead],
 ) -> staging.StagedBatch:
-    """The readings of covered entities with their states worked out; what many readings share is worked out once."""
+    """The readings of covered entities with their states derived; equal inputs of many readings are derived once."""
     batch = staging.StagedBatch()
-    places = _places(attempt, covered)
-    by_spelling = {spelling: places.get(spelling.lower()) for spelling in {one.erp_id for one in readings}}
-    facts_ids = _keep_facts(cursor, readings)
+    targets = _targets(attempt, covered)
+    by_spelling = {erp_id: targets.get(erp_id.lower()) for erp_id in {reading.erp_id for reading in readings}}
+    facts_ids = _store_facts(cursor, readings)
     endings: dict[object, str] = {}
-    # 120,000 turns for a big group: objects that would be hashed in Python are told apart by id().
+    # 120,000 turns for a big group: objects that would be hashed in Python are compared by id().
     for reading in readings:
-        place = by_spelling[reading.erp_id]
-        if place is None:
+        target = by_spelling[reading.erp_id]
+        if target is None:
             continue
-        beginning, choice = place
+        beginning, choice = target
         span, facts = reading.span, reading.facts
         period = (reading.erp_key, reading.calendar, reading.year, reading.name, span.first, span.last)
         key = (period, id(reading.type), id(facts), id(choice), reading.erp_changed_at)
         ending = endings.get(key)
         if ending is None:
             today, restricted = choice
-            said = derive_state(span, facts, today=today, ledger_restricted_means_on_hold=restricted)
-            staged = (said.state.value, said.because, facts_ids[id(facts)], reading.erp_changed_at)
+            derived = derive_state(span, facts, today=today, ledger_restricted_means_on_hold=restricted)
+            staged = (derived.state.value, derived.because, facts_ids[id(facts)], reading.erp_changed_at)
             dates = (span.first, span.last, reading.type.value, reporting_month(span.last))
             ending = endings[key] = (
                 f"\t{batch.period_number((*period[:4], *dates))}\t{batch.state_number(staged)}\n"
@@ -232,25 +237,25 @@ def _batch(
     return batch
 
 
-# What a verdict depends on besides the reading: local date, restricted means on hold.
+# The inputs of a state besides the reading: local date, restricted means on hold.
 _Choice = tuple[date, bool]
 
 
-def _places(attempt: SyncAttempt, covered: Sequence[EntityToRead]) -> dict[str, tuple[str, _Choice]]:
-    """By the company's id in lower case: how its staged lines begin, and its choice; equal choices are one object."""
+def _targets(attempt: SyncAttempt, covered: Sequence[EntityToRead]) -> dict[str, tuple[str, _Choice]]:
+    """The beginning of the staged lines and the choice by company id in lower case; equal choices are one object."""
     policies = effective_policies((entity.pk, entity.group_path) for entity in covered)
     today = {
         zone: local_date(attempt.started_at, ZoneInfo(zone)) for zone in {entity.zone for entity in covered}
     }
     choices: dict[_Choice, _Choice] = {}
-    places: dict[str, tuple[str, _Choice]] = {}
+    targets: dict[str, tuple[str, _Choice]] = {}
     for entity in covered:
         choice = (today[entity.zone], policies[entity.pk].ledger_restricted_means_on_hold)
-        places[entity.erp_id.lower()] = (str(entity.pk), choices.setdefault(choice, choice))
-    return places
+        targets[entity.erp_id.lower()] = (str(entity.pk), choices.setdefault(choice, choice))
+    return targets
 
 
-def _keep_facts(cursor: CursorWrapper, readings: Sequence[PeriodReading]) -> dict[int, int]:
+def _store_facts(cursor: CursorWrapper, readings: Sequence[PeriodReading]) -> dict[int, int]:
     """Store each distinct set of facts once; returns the row's id by the object's id()."""
     distinct = {id(reading.facts): reading.facts for reading in readings}
     bodies: dict[str, str] = {}
@@ -262,16 +267,16 @@ def _keep_facts(cursor: CursorWrapper, readings: Sequence[PeriodReading]) -> dic
         bodies[digest] = body
     # In one order everywhere, so that two recordings never wait for each other in a ring.
     digests = sorted(bodies)
-    known = _facts_by_digest(cursor, digests)
-    missing = [digest for digest in digests if digest not in known]
+    ids = _facts_by_digest(cursor, digests)
+    missing = [digest for digest in digests if digest not in ids]
     if missing:
         cursor.execute(
             "INSERT INTO periods_nativefacts (digest, body) SELECT * FROM unnest(%s::text[], %s::jsonb[])"
             " ON CONFLICT (digest) DO NOTHING",
             [missing, [bodies[digest] for digest in missing]],
         )
-        known |= _facts_by_digest(cursor, missing)
-    return {key: known[digest] for key, digest in digest_of.items()}
+        ids |= _facts_by_digest(cursor, missing)
+    return {key: ids[digest] for key, digest in digest_of.items()}
 
 
 def _facts_by_digest(cursor: CursorWrapper, digests: list[str]) -> dict[str, int]:

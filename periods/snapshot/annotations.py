@@ -10,19 +10,19 @@ from closing.scoreboard.row import RowSilence
 SilenceSource = Callable[[Collection[int], datetime], Mapping[int, RowSilence]]
 
 
-def _nobody(ids: Collection[int], as_of: datetime) -> Mapping[int, RowSilence]:
+def _no_silences(ids: Collection[int], as_of: datetime) -> Mapping[int, RowSilence]:
     return {}
 
 
-_source: SilenceSource = _nobody
+_source: SilenceSource = _no_silences
 
 
 def set_silence_source(source: SilenceSource) -> None:
-    """Let the silences of entities at a moment come from here; called once, when the programs start."""
-    global _source  # noqa: PLW0603 - the one place where programs are put together
+    """Register the function that reads the silences of entities at a moment; called once, at start-up."""
+    global _source  # noqa: PLW0603 - set once, at start-up
     _source = source
 
 
 def row_silences(ids: Collection[int], as_of: datetime) -> Mapping[int, RowSilence]:
-    """The silence that each of these entities was under at a moment; those that were under none are left out."""
+    """The silence of each of these entities at a moment; entities without one are left out."""
     return _source(ids, as_of)

@@ -1,4 +1,4 @@
-"""The only builder of a Scoreboard: any entities, any month, any moment, in a fixed number of queries."""
+"""Builds the Scoreboard of any entities, month and moment in a fixed number of queries; the only builder."""
 
 from __future__ import annotations
 
@@ -73,27 +73,27 @@ def take_snapshot(
     """The board of `entities` for the reporting month (a first of month) as it was known at `as_of`.
 
     States, readings, deadlines and policies replay any past instant; groups and owners are today's. Entities count
-    from `active_from` to `active_to` (01-domain 1.3). What is stale is judged as of its last reading, so that it
+    from `active_from` to `active_to` (01-domain 1.3). A stale entity is judged as of its last reading, so that it
     neither clears nor escalates (01-domain 1.6). Runs the same number of queries whatever the number of entities.
-    With `track` each row tells how so many months before it went: by the first close, or where the month stands when
-    it was never closed or is late again after a reopening.
+    `track` is the length of each row's track record in months: the level of the first close, or the month's current
+    level if it was never closed or is late again after a reopening.
     """
-    before = [month]
+    months = [month]
     for _ in range(track):
-        before.append(previous_month(before[-1]))
-    boards = take_snapshots(entities, before, as_of)
+        months.append(previous_month(months[-1]))
+    boards = take_snapshots(entities, months, as_of)
     board = boards.pop(month)
     if not track:
         return board
-    went: dict[int, list[Level]] = defaultdict(list)
-    for earlier in reversed(before[1:]):
+    levels: dict[int, list[Level]] = defaultdict(list)
+    for earlier in reversed(months[1:]):
         for row in boards[earlier].rows:
-            went[row.entity_id].append(_went(row.standing))
-    rows = [replace(row, track_record=tuple(went[row.entity_id])) for row in board.rows]
+            levels[row.entity_id].append(_track_level(row.standing))
+    rows = [replace(row, track_record=tuple(levels[row.entity_id])) for row in board.rows]
     return replace(board, rows=rows)
 
 
-def _went(standing: Standing) -> Level:
+def _track_level(standing: Standing) -> Level:
     if standing.level in (Level.LATE, Level.ALERTING):
         return standing.level
     return standing.first_close_level or standing.level
@@ -102,29 +102,29 @@ def _went(standing: Standing) -> Level:
 def take_snapshots(
     entities: QuerySet[LegalEntity], months: Sequence[date], as_of: datetime
 ) -> dict[date, Scoreboard]:
-    """The boards of several reporting months at one moment, in the queries of one; warnings are the last month's."""
-    people = _entities(entities)
-    ids = [entity.id for entity in people]
-    policies = effective_policies(((entity.id, entity.path) for entity in people), as_of=as_of)
-    reads = freshness(ids, as_of)
+    """The boards of several reporting months at one moment, in the queries of one; only the last has warnings."""
+    shown = _entities(entities)
+    ids = [entity.id for entity in shown]
+    policies = effective_policies(((entity.id, entity.path) for entity in shown), as_of=as_of)
+    freshness_by_entity = freshness(ids, as_of)
     periods, changes, facts = _periods(ids, months, as_of)
-    said = {
+    remarks = {
         period_id: current_remarks(remarks)
         for period_id, remarks in remarks_by_period(
-            [period.id for own in periods.values() for period in own], as_of
+            [period.id for entity_periods in periods.values() for period in entity_periods], as_of
         ).items()
     }
-    calendars = _calendars(people, policies, months)
-    quiet = row_silences(ids, as_of)
+    calendars = _calendars(shown, policies, months)
+    silences = row_silences(ids, as_of)
     groups = _groups()
-    last, used = max(months), {entity.calendar_id for entity in people}
+    last, used_calendars = max(months), {entity.calendar_id for entity in shown}
     warnings = sort_warnings(
         [
             *reopened_month_warnings(ids, last, as_of),
             *(
-                BoardWarning("calendar", "", told, calendar_id=calendar_id)
-                for calendar_id, told in calendar_warnings(as_of.date())
-                if calendar_id in used
+                BoardWarning("calendar", "", text, calendar_id=calendar_id)
+                for calendar_id, text in calendar_warnings(as_of.date())
+                if calendar_id in used_calendars
             ),
         ]
     )
@@ -135,18 +135,18 @@ def take_snapshots(
             _row(
                 entity,
                 policies[entity.id],
-                reads[entity.id],
+                freshness_by_entity[entity.id],
                 [
                     (period, changes.get(period.id, []), facts.get(period.id))
                     for period in periods.get((entity.id, month), [])
                 ],
                 calendars.get(entity.calendar_id),
-                said,
-                quiet.get(entity.id),
+                remarks,
+                silences.get(entity.id),
                 month=month,
                 as_of=as_of,
             )
-            for entity in people
+            for entity in shown
             if (entity.active_from is None or entity.active_from <= end)
             and (entity.active_to is None or entity.active_to >= end)
         ]
@@ -191,7 +191,7 @@ def _periods(
     dict[int, list[ObservedChange]],
     dict[int, NativePeriodFacts | None],
 ]:
-    """Operating periods by entity and month, and the changes and newest facts of each period up to the moment."""
+    """Operating periods by entity and month, with the changes and newest facts of each period up to the moment."""
     periods: dict[tuple[int, date], list[_Period]] = defaultdict(list)
     changes: dict[int, list[ObservedChange]] = defaultdict(list)
     with fast_cursor() as cursor:
@@ -243,21 +243,21 @@ def _periods(
     facts: dict[int, NativePeriodFacts | None] = {
         period_id: shared[pk] if pk else None for period_id, pk in newest.items()
     }
-    # A period that was first seen after the moment did not exist for anybody then.
-    known = {key: [period for period in own if period.id in changes] for key, own in periods.items()}
-    return known, changes, facts
+    # A period that was first seen after the moment did not exist on any board then.
+    seen = {key: [period for period in own if period.id in changes] for key, own in periods.items()}
+    return seen, changes, facts
 
 
 def _parsed(body: Any) -> Any:
-    """Django hands jsonb to raw cursors as text."""
+    """Django gives jsonb to raw cursors as text."""
     return json.loads(body) if isinstance(body, str) else body
 
 
 def _calendars(
-    people: Iterable[_Entity], policies: Mapping[int, EffectivePolicy], months: Sequence[date]
+    entities: Iterable[_Entity], policies: Mapping[int, EffectivePolicy], months: Sequence[date]
 ) -> Mapping[int, WorkdayCalendar]:
     """Work calendars of the entities whose lateness counts in working days."""
-    needed = {e.calendar_id for e in people if policies[e.id].judging.unit is LatenessUnit.WORKING_DAYS}
+    needed = {e.calendar_id for e in entities if policies[e.id].judging.unit is LatenessUnit.WORKING_DAYS}
     return work_calendars(needed, range(min(months).year, max(months).year + 3)) if needed else {}
 
 
@@ -267,8 +267,8 @@ def _row(
     read: Freshness,
     candidates: list[tuple[_Period, list[ObservedChange], NativePeriodFacts | None]],
     calendar: WorkdayCalendar | None,
-    said: Mapping[int, CurrentRemarks],
-    quiet: RowSilence | None,
+    remarks_of: Mapping[int, CurrentRemarks],
+    silence: RowSilence | None,
     *,
     month: date,
     as_of: datetime,
@@ -297,7 +297,7 @@ def _row(
         "alert_after_days": policy.judging.alert_after_days,
         "missing_since": read.read_at if read.missing else None,
         "read_error": read.read_error,
-        "silence": quiet,
+        "silence": silence,
     }
     if not judged:
         because = (
@@ -314,20 +314,20 @@ def _row(
             counts_as_closed=False,
             **common,
         )
-    # Where a 13-period calendar puts two periods into one month, the one that holds the entity up is shown.
+    # If a 13-period calendar puts two periods into one month, the one that holds the entity up is shown.
     period, history, facts, standing, changes = max(
         judged,
-        key=lambda found: (
-            not policy.judging.counts_as_closed(found[1].state),
-            found[3].days_late,
-            found[0].span.last,
+        key=lambda candidate: (
+            not policy.judging.counts_as_closed(candidate[1].state),
+            candidate[3].days_late,
+            candidate[0].span.last,
         ),
     )
     since = history.since
-    remarks = said.get(period.id, NO_REMARKS)
+    remarks = remarks_of.get(period.id, NO_REMARKS)
     return Row(
         state=history.state,
-        because=changes[-1].because,  # also where the ERP says otherwise without another state
+        because=changes[-1].because,  # the newest, also if the facts changed without changing the state
         native_facts=facts,
         span=period.span,
         period_name=period.name,

@@ -1,4 +1,4 @@
-"""Which months each entity has closed, counted in the database: for groups too big to build every row of."""
+"""Finds the closed months of each entity in the database, for groups too big to build every row."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def closed_months(
 ) -> dict[int, ClosedMonths]:
     """The closed months per entity id, for pairs of entity id and group path; three queries whatever their number.
 
-    It agrees with `counts_as_closed` and `fresh` of the rows that `take_snapshots` builds: the closed rule is asked
-    of `closing` for each state once, and of two periods in one month both must meet it.
+    It agrees with `counts_as_closed` and `fresh` of the rows of `take_snapshots`: the closed rule of `closing` is
+    applied to each state once, and of two periods in one month both must meet it.
     """
     entities = list(entities)
     policies = effective_policies(entities, as_of=as_of)
-    reads = freshness([pk for pk, _ in entities], as_of)
-    closing: dict[str, list[int]] = {}
+    freshness_by_entity = freshness([pk for pk, _ in entities], as_of)
+    by_states: dict[str, list[int]] = {}
     for pk, _ in entities:
-        judge = policies[pk].judging
-        states = ",".join(state.value for state in PeriodState if judge.counts_as_closed(state))
-        closing.setdefault(states, []).append(pk)
+        judging = policies[pk].judging
+        states = ",".join(state.value for state in PeriodState if judging.counts_as_closed(state))
+        by_states.setdefault(states, []).append(pk)
     closed: dict[int, list[int]] = {}
     with fast_cursor() as cursor:
         cursor.execute(
@@ -55,14 +55,14 @@ def closed_months(
             GROUP BY entity_id
             """,
             {
-                "ids": [pk for pks in closing.values() for pk in pks],
-                "states": [states for states, pks in closing.items() for _ in pks],
+                "ids": [pk for pks in by_states.values() for pk in pks],
+                "states": [states for states, pks in by_states.items() for _ in pks],
                 "months": list(months),
                 "as_of": as_of,
             },
         )
         closed.update(cursor.fetchall())
     return {
-        pk: ClosedMonths(reads[pk].fresh, frozenset(months[at] for at in closed.get(pk, ())))
+        pk: ClosedMonths(freshness_by_entity[pk].fresh, frozenset(months[at] for at in closed.get(pk, ())))
         for pk, _ in entities
     }

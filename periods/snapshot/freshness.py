@@ -1,4 +1,4 @@
-"""How old each entity's newest reading is, at any moment (01-domain 1.6)."""
+"""The freshness of each entity's newest reading at any moment (01-domain 1.6)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from periods.models import SyncAttempt
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How an entity's reading stands: `fresh` when the newest good attempt had it and it is within the limit.
+    """The freshness of an entity: `fresh` if the newest good attempt read it and that is within the limit.
 
-    `trouble` says in words what is wrong with its connection or with this company alone; `missing` that the ERP
-    no longer lists it. `stale_at` is when the reading is too old unless another comes.
+    `read_error` says in words what is wrong with its connection or with this company alone; `missing`: the ERP
+    no longer lists it. `stale_at` is when the reading becomes too old unless another comes.
     """
 
     read_at: datetime | None
@@ -73,7 +73,7 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
                 fresh=bool(covered)
                 and read_at is not None
                 and as_of - read_at <= timedelta(seconds=stale_after),
-                read_error=_trouble(stale_after is None, outcome, words, gap_words),
+                read_error=_read_error(stale_after is None, outcome, words, gap_words),
                 missing=gap == "missing",
                 stale_at=None
                 if read_at is None or stale_after is None
@@ -83,7 +83,7 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
         }
 
 
-def _trouble(unconnected: bool, outcome: str | None, words: str | None, gap_words: str | None) -> str:
+def _read_error(unconnected: bool, outcome: str | None, words: str | None, gap_words: str | None) -> str:
     if unconnected:
         return "Not connected to an ERP."
     if outcome is not None and outcome not in SyncAttempt.READ_OUTCOMES:

@@ -1,4 +1,4 @@
-"""One entity's history: everything that was seen, set and said about a month, in a fixed number of queries."""
+"""One entity's history of a month: changes, deadlines, remarks and attempts, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
 
 @dataclass(frozen=True, slots=True)
 class ChangeWithFacts:
-    """One change that we saw, with the native facts it came from (None: the ERP no longer said any)."""
+    """One change that we saw, with its native facts (None: the ERP no longer gave any)."""
 
     change: ObservedChange
     facts: NativePeriodFacts | None
@@ -30,7 +30,7 @@ class ChangeWithFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineVersion:
-    """A deadline from the moment it was set, and whose word it is: a policy's version, or an agreement by hand."""
+    """A deadline from the moment it was set, with its origin: a policy's version, or an agreement by hand."""
 
     deadline: Deadline
     set_at: datetime
@@ -46,7 +46,7 @@ class DeadlineVersion:
 
 @dataclass(frozen=True, slots=True)
 class PeriodDetail:
-    """A fiscal period with all that is known of it, each list oldest first."""
+    """A fiscal period with its changes, deadlines and remarks, each list oldest first."""
 
     id: int
     name: str
@@ -98,7 +98,7 @@ def period_details(entity_id: int, month: date, as_of: datetime) -> list[PeriodD
 
 
 def _changes(ids: list[int], as_of: datetime) -> dict[int, list[ChangeWithFacts]]:
-    found: dict[int, list[ChangeWithFacts]] = {}
+    changes_of: dict[int, list[ChangeWithFacts]] = {}
     with fast_cursor() as cursor:
         cursor.execute(
             """
@@ -112,12 +112,12 @@ def _changes(ids: list[int], as_of: datetime) -> dict[int, list[ChangeWithFacts]
         for pk, state, seen_at, previous_read_at, because, erp_changed_at, body in cursor.fetchall():
             change = ObservedChange(PeriodState(state), seen_at, previous_read_at, because)
             facts = facts_from_json(_parsed(body)) if body is not None else None
-            found.setdefault(pk, []).append(ChangeWithFacts(change, facts, erp_changed_at))
-    return found
+            changes_of.setdefault(pk, []).append(ChangeWithFacts(change, facts, erp_changed_at))
+    return changes_of
 
 
 def _parsed(body: Any) -> Any:
-    """Django hands jsonb to raw cursors as text."""
+    """Django gives jsonb to raw cursors as text."""
     return json.loads(body) if isinstance(body, str) else body
 
 
@@ -127,10 +127,10 @@ def _deadlines(ids: list[int], as_of: datetime) -> dict[int, list[DeadlineVersio
         .select_related("policy_version__policy", "policy_version__set_by", "agreed_date")
         .order_by("period_id", "set_at")
     )
-    found: dict[int, list[DeadlineVersion]] = {}
+    deadlines: dict[int, list[DeadlineVersion]] = {}
     for row in rows:
         version, agreed = row.policy_version, row.agreed_date
-        found.setdefault(row.period_id, []).append(
+        deadlines.setdefault(row.period_id, []).append(
             DeadlineVersion(
                 Deadline(row.due_on, row.zone, row.cut_off, row.label, row.explanation),
                 row.set_at,
@@ -146,7 +146,7 @@ def _deadlines(ids: list[int], as_of: datetime) -> dict[int, list[DeadlineVersio
                 agreed_at=agreed.set_at if agreed else None,
             )
         )
-    return found
+    return deadlines
 
 
 def newest_attempts(
@@ -168,14 +168,14 @@ def newest_attempts(
             {"connection": connection_id, "entity": entity_id, "as_of": as_of, "newest": newest},
         )
         return [
-            _tried(
+            _summary(
                 started, finished, SyncAttempt.Outcome(outcome), whole, pages, rows, words, gap, retry, as_of
             )
             for started, finished, outcome, whole, pages, rows, words, gap, retry in cursor.fetchall()
         ]
 
 
-def _tried(
+def _summary(
     started_at: datetime,
     finished_at: datetime | None,
     outcome: SyncAttempt.Outcome,
@@ -187,12 +187,12 @@ def _tried(
     retry_at: datetime | None,
     as_of: datetime,
 ) -> AttemptSummary:
-    """A read in part tells of every company that it did not bring: only this one's words are for its readers."""
+    """The attempt for readers of this entity; the words of a partial read are about other companies too."""
     if finished_at is None or finished_at > as_of:
         return AttemptSummary(started_at, None, SyncAttempt.Outcome.RUNNING, False, 0, 0, "", None)
     read = outcome in SyncAttempt.READ_OUTCOMES
     if read and no_gap:
-        outcome = SyncAttempt.Outcome.OK  # what others lack is not this entity's trouble
+        outcome = SyncAttempt.Outcome.OK  # gaps of other entities do not concern this one
     return AttemptSummary(
         started_at,
         finished_at,

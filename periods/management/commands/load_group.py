@@ -1,4 +1,4 @@
-"""`manage.py load_group FILE.yaml`: make the database say what a group file says."""
+"""`manage.py load_group FILE.yaml`: writes the contents of a group file to the database."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: line {line}: this is not text in UTF-8.") from None
         try:
             diff = load_group(text, as_of=datetime.now(UTC), environ=os.environ, dry_run=dry_run)
-        except InvalidGroupFile as refused:
-            count = len(refused.problems)
-            listed = "\n".join(f"{file}: {problem}" for problem in refused.problems)
+        except InvalidGroupFile as error:
+            count = len(error.problems)
+            listed = "\n".join(f"{file}: {problem}" for problem in error.problems)
             raise CommandError(
                 f"{listed}\n{count} {'problem' if count == 1 else 'problems'}; nothing was changed."
             ) from None
