@@ -105,7 +105,7 @@ def timeline(
 ) -> list[TimelineDay]:
     """The row day by day; `today` is the entity's local date, `first_is` the number of its first working day.
 
-    The days agree with the row's standing: nothing is judged anew (01-domain 1.5).
+    The days agree with the row's standing: nothing is judged again (01-domain 1.5).
     """
     until, closed = last_confirmed_day(row, today), closed_spans(row, changes)
     between = _maybe_closed_between(row, closed)
