@@ -1,1 +1,1 @@
-"""Messages that are due: claimed, checked, sent, and marked by who still holds them."""
+"""The outbox: senders claim messages that are due, check them, send them and record the outcome."""

@@ -1,4 +1,4 @@
-"""Telling of our own trouble: that mails cannot leave by every destination, that posts cannot by mail, once each."""
+"""Reports each trouble of a channel once: of mail to every destination, of a destination by mail."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from alerts.models import Delivery, Destination, Trouble
 from alerts.routing.batching import new_delivery
 from alerts.routing.recipients import destination_administrators
 
-# Of a server that does not answer, which most do again; a refusal is told at once.
+# For a server that does not answer, since most recover; a refusal is reported at once.
 NOTIFY_AFTER = timedelta(minutes=30)
 
 
 def notify_troubles(as_of: datetime) -> int:
-    """Make a message of each trouble that is due to be told; returns how many messages that are."""
+    """Create the messages about each trouble that is due to be reported; returns the number of messages."""
     due = Q(refused=True) | Q(began_at__lte=as_of - NOTIFY_AFTER)
     with transaction.atomic():
         troubles = Trouble.objects.select_for_update(of=("self",), skip_locked=True).select_related(
             "destination__group"
         )
-        made: list[Delivery] = []
-        for each in troubles.filter(due, ended_at=None, told_at=None).order_by("pk"):
-            made += _messages(each, as_of)
-            each.told_at = as_of
-            each.save(update_fields=["told_at"])
-        return len(Delivery.objects.bulk_create(made))
+        messages: list[Delivery] = []
+        for trouble in troubles.filter(due, ended_at=None, told_at=None).order_by("pk"):
+            messages += _messages(trouble, as_of)
+            trouble.told_at = as_of
+            trouble.save(update_fields=["told_at"])
+        return len(Delivery.objects.bulk_create(messages))
 
 
 def _messages(trouble: Trouble, as_of: datetime) -> Sequence[Delivery]:
     if trouble.destination is None:
-        places = Destination.objects.filter(enabled=True).order_by("pk")
-        return [new_delivery(as_of, as_of, place=each, trouble=trouble) for each in places]
+        destinations = Destination.objects.filter(enabled=True).order_by("pk")
+        return [new_delivery(as_of, as_of, place=row, trouble=trouble) for row in destinations]
     if not trouble.destination.enabled:
         return []
     people = destination_administrators(trouble.destination)
-    return [new_delivery(as_of, as_of, person=each, trouble=trouble) for each in people]
+    return [new_delivery(as_of, as_of, person=person, trouble=trouble) for person in people]

@@ -1,10 +1,10 @@
-"""The outbox: a message that is due is claimed by one sender for a while, sent, and marked by who still holds it.
+"""The outbox: one sender claims a due message under a lease, sends it, and marks it while it holds the claim.
 
-Mail is one channel, and each destination another: what stops one of them stops no other, but for a hold.
+Mail is one channel, and each destination another: a pause of one stops no other; a hold stops them all.
 
-Claiming, sending and marking are three steps, and nothing is locked between them. A sender that dies leaves a lease,
-and when it is over the message is claimed again, with the same Message-ID: nothing is lost, and each death costs at
-most one more copy on the wire (05-reliability 4.1). All clocks here are the database's.
+Claiming, sending and marking are three steps, and nothing is locked between them. A sender that dies leaves a lease;
+when it expires the message is claimed again, with the same Message-ID: nothing is lost, and each death costs at
+most one more copy on the wire (05-reliability 4.1). All times here come from the database's clock.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from alerts.models import EMAIL
 
 # Longer than the longest a send may take (alerts.channels.email.transport.LONGEST_SEND).
 LEASE = timedelta(minutes=5)
-# The last one again and again.
+# The last pause repeats.
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60))
 GIVE_UP_AFTER = timedelta(hours=48)
-POSTS_APART = timedelta(seconds=1)  # to one destination: what Slack allows (05-reliability G1)
-MOST_TRIES = 6  # of a message that cannot be made, or that ends whoever tries
+POSTS_APART = timedelta(seconds=1)  # to one destination: Slack allows no more (05-reliability G1)
+MOST_TRIES = 6  # of a message that cannot be composed, or during which its sender dies
 
 
-_ONE_AT_A_TIME = 20_261_124  # advisory lock of those who count what the server was given
-_ONE_POST_AT_A_TIME = 20_261_125  # and of those who look when a destination was given its last
+_MAIL_RATE_LOCK = 20_261_124  # advisory lock while the mails of the last minute are counted
+_POST_RATE_LOCK = 20_261_125  # advisory lock while a destination's last post is looked up
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to send one message until the lease is over; `fence` tells this claim from any other.
+    """The right to send one message until the lease expires; `fence` distinguishes this claim from any other.
 
-    `attempts` counts this one. `age` is how long ago the message was made, `abandoned` how many claims right before
-    this one were never ended, because the sender died. `lines` is what it holds, which nobody adds to any more.
-    `channel` is the way that it takes, `destination_id` where that leads; None for a mail.
+    `attempts` includes this one. `age` is the time since the message was made, `abandoned` the number of claims right
+    before this one whose sender died. `lines` is the number of its lines: a claimed message takes no more.
+    `channel` is the channel that sends it, `destination_id` its destination; None for a mail.
     """
 
     delivery_id: int
@@ -54,7 +54,7 @@ class Claim:
 
     @property
     def retries_exhausted(self) -> bool:
-        """It was tried for two days, and often enough."""
+        """Whether it was tried for more than two days, and more often than RETRY_AFTER has pauses."""
         return self.age > GIVE_UP_AFTER and self.attempts > len(RETRY_AFTER) + 1
 
 
@@ -66,7 +66,7 @@ found AS (
            OR state = 'sending' AND lease_until <= (SELECT at FROM now))
       AND NOT EXISTS (SELECT FROM alerts_channel
                       WHERE held OR name = due.channel AND paused_until > (SELECT at FROM now))
-      AND {there_is_room}
+      AND {condition}
     ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
 UPDATE alerts_delivery d
 SET state = 'sending', fence = fence + 1, attempts = attempts + 1,
@@ -76,9 +76,9 @@ FROM found WHERE d.id = found.id
 RETURNING d.id, d.fence, d.attempts, clock_timestamp() - d.made_at, d.abandoned,
           (SELECT count(*) FROM alerts_deliveryline WHERE delivery_id = d.id), d.channel, d.destination_id
 """
-_BY_MAIL = "channel = 'email'"
-# What somebody is sending at this moment counts, so that several senders cannot each see the last free place.
-_ROOM = """
+_IS_MAIL = "channel = 'email'"
+# Mails being sent count as well, so that several senders cannot each claim the last free place.
+_UNDER_RATE_LIMIT = """
 channel = 'email'
 AND (SELECT count(*) FROM alerts_delivery
      WHERE state = 'sent' AND ended_at > (SELECT at FROM now) - interval '1 minute' AND channel = 'email')
@@ -86,7 +86,7 @@ AND (SELECT count(*) FROM alerts_delivery
      WHERE state = 'sending' AND lease_until > (SELECT at FROM now) AND channel = 'email')
 < %(a_minute)s
 """
-# Its next post waits until the one before has ended, however it ends.
+# The next post to a destination waits until the one before has ended, however it ends.
 _FREE_DESTINATION = """
 channel <> 'email' AND channel <> ALL(%(but_not)s)
 AND NOT EXISTS (SELECT FROM alerts_delivery other
@@ -99,33 +99,33 @@ AND NOT EXISTS (SELECT FROM alerts_delivery other
 
 
 def claim_mail(lease: timedelta = LEASE) -> Claim | None:
-    """The next mail that is due and nobody's.
+    """Claim the next mail that is due and that no sender holds.
 
-    None when there is none, when the channel is paused or held, when the server was given as many as it may be in a
-    minute, and when no mail server is named at all: then messages wait, for nobody would get them.
+    None when there is none, when the channel is paused or held, when the server has got as many mails as it may get
+    in a minute, and when no mail server is configured: then messages wait.
     """
     if not settings.MAILS_LEAVE:
         return None
-    a_minute = settings.MAILS_A_MINUTE
-    if not a_minute:
-        return _claim(_BY_MAIL, {"lease": str(lease)})
-    return _claim(_ROOM, {"lease": str(lease), "a_minute": a_minute}, lock=_ONE_AT_A_TIME)
+    per_minute = settings.MAILS_A_MINUTE
+    if not per_minute:
+        return _claim(_IS_MAIL, {"lease": str(lease)})
+    return _claim(_UNDER_RATE_LIMIT, {"lease": str(lease), "a_minute": per_minute}, lock=_MAIL_RATE_LOCK)
 
 
 def claim_post(
     lease: timedelta = LEASE, but_not: Collection[str] = (), apart: timedelta = POSTS_APART
 ) -> Claim | None:
-    """The next message to a destination that is due and nobody's, but for those by some channels.
+    """Claim the next due message to a destination that no sender holds, except on the channels `but_not`.
 
-    None when there is none, when its channel is paused, when all is held, and while its destination has another one
-    in hand or had one less than `apart` ago.
+    None when there is none, when its channel is paused, when all channels are held, and while another message is
+    being sent to its destination or was sent less than `apart` ago.
     """
-    told: dict[str, SqlValue] = {"lease": str(lease), "but_not": list(but_not), "apart": str(apart)}
-    return _claim(_FREE_DESTINATION, told, lock=_ONE_POST_AT_A_TIME)
+    values: dict[str, SqlValue] = {"lease": str(lease), "but_not": list(but_not), "apart": str(apart)}
+    return _claim(_FREE_DESTINATION, values, lock=_POST_RATE_LOCK)
 
 
 def has_due_posts(but_not: Collection[str] = ()) -> bool:
-    """Whether a message to a destination is due that could be claimed in a moment: its destination is busy."""
+    """Whether a message to a destination is due that can be claimed as soon as its destination is no longer busy."""
     with database.cursor() as cursor:
         cursor.execute(
             """
@@ -137,62 +137,62 @@ def has_due_posts(but_not: Collection[str] = ()) -> bool:
             """,
             {"but_not": list(but_not)},
         )
-        (found,) = cursor.fetchone()
-    return bool(found)
+        (due,) = cursor.fetchone()
+    return bool(due)
 
 
-def _claim(there_is_room: str, told: Mapping[str, SqlValue], lock: int = 0) -> Claim | None:
+def _claim(condition: str, values: Mapping[str, SqlValue], lock: int = 0) -> Claim | None:
     with transaction.atomic() if lock else nullcontext(), database.cursor() as cursor:
         if lock:
-            # Before the statement that counts, so that it sees what the one before us claimed.
+            # Before the statement that counts, so that it sees the claim of the sender before this one.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
-        cursor.execute(_CLAIM.format(there_is_room=there_is_room), told)
+        cursor.execute(_CLAIM.format(condition=condition), values)
         row = cursor.fetchone()
     return Claim(*row) if row is not None else None
 
 
-def mark_sent(held: Claim) -> bool:
-    """The server has taken it; False when the lease was over and somebody else has claimed it since."""
-    return _end(held, "sent", "")
+def mark_sent(claim: Claim) -> bool:
+    """Mark the message as accepted by the server; False when the lease had expired and it was claimed again."""
+    return _end(claim, "sent", "")
 
 
-def mark_cancelled(held: Claim, words: str) -> bool:
-    """Nothing in it is to be told any more."""
-    return _end(held, "cancelled", words)
+def mark_cancelled(claim: Claim, reason: str) -> bool:
+    """Cancel the message: none of its notices applies any more."""
+    return _end(claim, "cancelled", reason)
 
 
-def mark_failed(held: Claim, words: str) -> bool:
-    """It cannot be sent, now or later; it stays until somebody looks at it."""
-    return _end(held, "parked", words)
+def mark_failed(claim: Claim, error: str) -> bool:
+    """Mark the message as failed: it cannot be sent, and stays until an administrator retries it."""
+    return _end(claim, "parked", error)
 
 
-def retry_later(held: Claim, words: str, wait: timedelta = timedelta(0)) -> bool:
-    """It could not be sent this time: the next try is 1, 2, 5, 15, 60 minutes away, then each hour.
+def retry_later(claim: Claim, error: str, wait: timedelta = timedelta(0)) -> bool:
+    """Schedule the next try of a message after 1, 2, 5, 15, 60 minutes, then each hour.
 
-    Not sooner than the `wait` that was asked for.
+    Not sooner than the `wait` that the server asked for.
     """
-    after = RETRY_AFTER[min(held.attempts, len(RETRY_AFTER)) - 1]
-    return _wait(held, words, max(after, wait), counts=True)
+    after = RETRY_AFTER[min(claim.attempts, len(RETRY_AFTER)) - 1]
+    return _wait(claim, error, max(after, wait), counts=True)
 
 
-def postpone(held: Claim, words: str) -> bool:
-    """It is not to be sent yet: it waits a minute as if nobody had tried."""
-    return _wait(held, words, timedelta(minutes=1), counts=False)
+def postpone(claim: Claim, reason: str) -> bool:
+    """Send the message a minute later; this attempt does not count."""
+    return _wait(claim, reason, timedelta(minutes=1), counts=False)
 
 
-def pause_and_requeue(held: Claim, words: str, *, refused: bool = True) -> bool:
-    """It was no fault of the message: it waits as if nobody had tried, and its channel pauses for everybody.
+def pause_and_requeue(claim: Claim, error: str, *, refused: bool = True) -> bool:
+    """Pause the whole channel after a failure that the message did not cause; this attempt does not count.
 
-    It goes to the end of the queue, in case it was the message's fault after all. Not `refused`: nobody answered.
+    The message goes to the end of the queue, in case it did cause it. `refused` is False where no server answered.
     """
     with transaction.atomic():
-        began = record_trouble(held.channel, held.destination_id, words, refused=refused)
-        pause(held.channel, words, pause_span(held.channel, began))
-        return _wait(held, words, timedelta(0), counts=False)
+        began = record_trouble(claim.channel, claim.destination_id, error, refused=refused)
+        pause(claim.channel, error, pause_span(claim.channel, began))
+        return _wait(claim, error, timedelta(0), counts=False)
 
 
 def retry_failed() -> int:
-    """Whatever made them fail was mended: parked messages wait again as if nobody had tried; returns how many."""
+    """Requeue all failed messages with no attempts counted, once the cause is mended; returns how many."""
     with database.cursor() as cursor:
         cursor.execute(
             "UPDATE alerts_delivery SET state = 'waiting', due_at = clock_timestamp(), attempts = 0, abandoned = 0,"
@@ -201,7 +201,7 @@ def retry_failed() -> int:
         return int(cursor.rowcount)
 
 
-def _wait(held: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
+def _wait(claim: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
     return run_statement(
         """
         UPDATE alerts_delivery
@@ -210,8 +210,8 @@ def _wait(held: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
         WHERE id = %(id)s AND fence = %(fence)s AND state = 'sending'
         """,
         {
-            "id": held.delivery_id,
-            "fence": held.fence,
+            "id": claim.delivery_id,
+            "fence": claim.fence,
             "after": str(after),
             "uncounted": 0 if counts else 1,
             "words": words,
@@ -219,12 +219,12 @@ def _wait(held: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
     )
 
 
-def _end(held: Claim, state: str, words: str) -> bool:
+def _end(claim: Claim, state: str, words: str) -> bool:
     return run_statement(
         """
         UPDATE alerts_delivery
         SET state = %(state)s, ended_at = clock_timestamp(), lease_until = NULL, words = %(words)s
         WHERE id = %(id)s AND fence = %(fence)s AND state = 'sending'
         """,
-        {"id": held.delivery_id, "fence": held.fence, "state": state, "words": words},
+        {"id": claim.delivery_id, "fence": claim.fence, "state": state, "words": words},
     )

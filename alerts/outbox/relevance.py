@@ -1,4 +1,4 @@
-"""Whether a notice is still true, and still its recipient's to know, at the moment its message is to leave."""
+"""Decides whether a notice is still true, and still visible to its recipient, when its message is sent."""
 
 from __future__ import annotations
 
@@ -29,86 +29,88 @@ from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 from periods.models import FiscalPeriod
 
-_OF_WHAT_IS_LATE = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
-_OF_WHAT_IS_OPEN = _OF_WHAT_IS_LATE | {
+_LATE_KINDS = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
+_NOT_CLOSED_KINDS = _LATE_KINDS | {
     NoticeKind.UNCONFIRMED,
     NoticeKind.REOPENED,
     NoticeKind.DUE_SOON,
     NoticeKind.NO_DEADLINE,
 }
-_NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
+_LEVELS_NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
 
 
 def relevant_items(
-    delivery: Delivery, truth: SendContext
+    delivery: Delivery, context: SendContext
 ) -> tuple[list[DeliverableNotice], dict[int, str], datetime]:
-    """What there is to tell, why lines are left out, by line, and the moment that all of it is of."""
-    lines, places = list(delivery.lines.all()), truth.row_keys(delivery)
-    rows, as_of = truth.rows(frozenset().union(*places.values()), delivery.destination or delivery.person)
-    quiet = {row.entity_id for row in rows.values() if row.silence is not None}
-    over = _outages_over([line.notice for line in lines])
+    """The notices to deliver, the reason of each line that is left out, by line id, and the moment they hold at."""
+    lines, row_keys = list(delivery.lines.all()), context.row_keys(delivery)
+    rows, as_of = context.rows(frozenset().union(*row_keys.values()), delivery.destination or delivery.person)
+    silenced = {row.entity_id for row in rows.values() if row.silence is not None}
+    ended_outages = _notices_of_ended_outages([line.notice for line in lines])
     items: list[DeliverableNotice] = []
     left_out = {}
     for line in lines:
-        notice, own = line.notice, [rows[place] for place in sorted(places[line.notice_id]) if place in rows]
-        if not own or not _is_whole(notice, delivery.destination):
-            why = _unseen(delivery.destination)
-        elif is_silenced(notice, {row.entity_id for row in own}, quiet):
-            why = LEFT_OUT_BY_SILENCE
+        notice, visible = line.notice, [rows[key] for key in sorted(row_keys[line.notice_id]) if key in rows]
+        if not visible or not _sees_whole_notice(notice, delivery.destination):
+            reason = _not_visible_reason(delivery.destination)
+        elif is_silenced(notice, {row.entity_id for row in visible}, silenced):
+            reason = LEFT_OUT_BY_SILENCE
         elif notice.period is not None:
-            why = _untrue(notice, notice.period, own[0])
-            items += [] if why else [EntityNotice(notice, own[0], notice.period.reporting_month)]
+            reason = _period_reason(notice, notice.period, visible[0])
+            items += [] if reason else [EntityNotice(notice, visible[0], notice.period.reporting_month)]
         else:
-            heard = [row for row in own if row.entity_id not in quiet] if notice.connection else own
-            why, told = _of_many(notice, heard, is_over=notice.pk in over)
-            month = min(month for _, month in places[line.notice_id])
-            items += [] if why else [MultiEntityNotice(notice, told, month)]
-        if why:
-            left_out[line.pk] = why
+            audible = (
+                [row for row in visible if row.entity_id not in silenced] if notice.connection else visible
+            )
+            reason, reported = _shared_reason(notice, audible, is_over=notice.pk in ended_outages)
+            month = min(month for _, month in row_keys[line.notice_id])
+            items += [] if reason else [MultiEntityNotice(notice, reported, month)]
+        if reason:
+            left_out[line.pk] = reason
     return items, left_out, as_of
 
 
 def trouble_cancel_reason(delivery: Delivery) -> str:
-    """Why a message about our own trouble is not to be told any more; empty while it is."""
-    trouble, place = delivery.trouble, delivery.destination
+    """Why a message about a channel's trouble is no longer needed; empty while it is."""
+    trouble, destination = delivery.trouble, delivery.destination
     if trouble is None:
         raise ValueError("it tells of notices")
     if trouble.ended_at is not None:
         return TROUBLE_OVER
-    if place is not None:
-        return "" if place.enabled else _unseen(place)
+    if destination is not None:
+        return "" if destination.enabled else _not_visible_reason(destination)
     if trouble.destination is None or not trouble.destination.enabled:
         return DESTINATION_DISABLED
     return "" if delivery.person in destination_administrators(trouble.destination) else NOT_VISIBLE
 
 
-def _unseen(place: Destination | None) -> str:
-    if place is None:
+def _not_visible_reason(destination: Destination | None) -> str:
+    if destination is None:
         return NOT_VISIBLE
-    if place.removed_at is not None:
+    if destination.removed_at is not None:
         return DESTINATION_REMOVED
-    return OUTSIDE_GROUP if place.enabled else DESTINATION_DISABLED
+    return OUTSIDE_GROUP if destination.enabled else DESTINATION_DISABLED
 
 
-def _is_whole(notice: Notice, place: Destination | None) -> bool:
-    """Whether all that a notice of a group is about may be told: half a group's close is none."""
-    return notice.group is None or place is None or notice.group.path.startswith(place.group.path)
+def _sees_whole_notice(notice: Notice, destination: Destination | None) -> bool:
+    """Whether the destination may see the whole group of a notice: half a group's close is not reported."""
+    return notice.group is None or destination is None or notice.group.path.startswith(destination.group.path)
 
 
-def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:
-    """Why a notice of a period is not to be told any more; empty while it is."""
+def _period_reason(notice: Notice, period: FiscalPeriod, row: Row) -> str:
+    """Why a notice of a period no longer holds; empty while it does."""
     kind = NoticeKind(notice.kind)
     if row.period_id in (None, period.pk):
         closed = row.counts_as_closed
-    else:  # another period of the same month holds the entity up
+    else:  # another period of the same month delays the entity
         closed = period.state == PeriodState.CLOSED.value or (
             period.state == PeriodState.ON_HOLD.value and row.on_hold_counts
         )
-    if kind in _OF_WHAT_IS_OPEN and closed:
+    if kind in _NOT_CLOSED_KINDS and closed:
         return CLOSED_SINCE
     if kind is NoticeKind.CLEARED and not closed:
         return CLOSED_NO_MORE
-    if kind in _OF_WHAT_IS_LATE and row.standing.level in _NOT_LATE:
+    if kind in _LATE_KINDS and row.standing.level in _LEVELS_NOT_LATE:
         return NOT_LATE
     if kind is NoticeKind.NO_DEADLINE and row.deadline is not None:
         return HAS_A_DEADLINE
@@ -121,21 +123,19 @@ def _untrue(notice: Notice, period: FiscalPeriod, row: Row) -> str:
     return ""
 
 
-def _of_many(notice: Notice, rows: Sequence[Row], *, is_over: bool) -> tuple[str, Sequence[Row]]:
-    """Why a notice of a connection or a group is not to be told any more, and the rows that it tells of."""
+def _shared_reason(notice: Notice, rows: Sequence[Row], *, is_over: bool) -> tuple[str, Sequence[Row]]:
+    """Why a notice of a connection or a group no longer holds, and the rows that it reports."""
     if NoticeKind(notice.kind) is NoticeKind.GROUP_CLOSED:
         return ("" if all(row.counts_as_closed for row in rows) else CLOSED_NO_MORE), rows
-    unread = [row for row in rows if not row.fresh]
-    return (READ_AGAIN if is_over or not unread else ""), unread
+    stale = [row for row in rows if not row.fresh]
+    return (READ_AGAIN if is_over or not stale else ""), stale
 
 
-def _outages_over(notices: Sequence[Notice]) -> set[int]:
-    """Those of the notices of connections whose trouble has ended."""
-    asked = [each.pk for each in notices if each.connection_id is not None]
-    if not asked:
+def _notices_of_ended_outages(notices: Sequence[Notice]) -> set[int]:
+    """The ids of the connection notices whose outage has ended."""
+    ids = [notice.pk for notice in notices if notice.connection_id is not None]
+    if not ids:
         return set()
-    notices_of_trouble = Notice.objects.filter(CONNECTION_NOTICES, pk__in=asked)
-    still = set(Outage.objects.filter(closed_at=None).values_list("connection", "kind", "episode"))
-    return {
-        each.pk for each in notices_of_trouble if (each.connection_id, each.kind, each.episode) not in still
-    }
+    outage_notices = Notice.objects.filter(CONNECTION_NOTICES, pk__in=ids)
+    ongoing = set(Outage.objects.filter(closed_at=None).values_list("connection", "kind", "episode"))
+    return {row.pk for row in outage_notices if (row.connection_id, row.kind, row.episode) not in ongoing}

@@ -1,6 +1,6 @@
-"""Whether this database is the one that messages left from before: one put back from a backup sends nothing yet.
+"""Detects a database restored from a backup, and holds all sending until an administrator accepts it.
 
-What waits in a restored database may have gone out after the backup was made (05-reliability C7).
+Messages that wait in a restored database may have been sent after the backup was made (05-reliability C7).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ RESTORED = (
     "this database was put back from a backup, or copied, since messages last left from it, so what waits may have"
     " gone out already"
 )
-_FOR_EVER = None
+_NO_TIMEOUT = None
 
 log = structlog.get_logger(__name__)
 
 
 def hold_if_restored(as_of: datetime) -> bool:
-    """Hold every channel when this is not the database that messages left from before; says whether it is held so.
+    """Hold every channel when this is not the database that sent messages before; returns whether it is not.
 
-    A database in which nobody has looked before is taken for what it is. How far it has come is remembered in Redis,
-    outside of what a restore sets back; while Redis is away only the place can tell.
+    A database without a recorded fingerprint is accepted. The number of its newest message is kept in Redis, which
+    a restore does not set back; while Redis is away only the fingerprint is compared.
     """
-    place = _place()
-    known, _ = Home.objects.get_or_create(pk=1, defaults={"fingerprint": place, "since": as_of})
-    # In this order: what another sender has remembered meanwhile is then never ahead of what we count.
-    remembered = _remembered(place)
-    newest = _newest()
-    if known.fingerprint == place and remembered <= newest:
-        _remember(place, newest)
+    fingerprint = _fingerprint()
+    home, _ = Home.objects.get_or_create(pk=1, defaults={"fingerprint": fingerprint, "since": as_of})
+    # In this order: a number that another sender stores meanwhile is then never ahead of the one read below.
+    remembered = _stored_number(fingerprint)
+    newest = _newest_number()
+    if home.fingerprint == fingerprint and remembered <= newest:
+        _store_number(fingerprint, newest)
         return False
     if not Channel.objects.filter(held=True).exists():
         log.error("sending is held", why=RESTORED)
@@ -45,14 +45,14 @@ def hold_if_restored(as_of: datetime) -> bool:
 
 
 def accept_database(as_of: datetime) -> None:
-    """Somebody has looked: messages may leave from here as it is now."""
-    place = _place()
-    Home.objects.update_or_create(pk=1, defaults={"fingerprint": place, "since": as_of})
-    _remember(place, _newest())
+    """Record the fingerprint and the newest number of this database: an administrator lets it send from now on."""
+    fingerprint = _fingerprint()
+    Home.objects.update_or_create(pk=1, defaults={"fingerprint": fingerprint, "since": as_of})
+    _store_number(fingerprint, _newest_number())
 
 
-def _place() -> str:
-    """What changes when the database is restored elsewhere or made anew.
+def _fingerprint() -> str:
+    """A value that changes when the database is restored elsewhere or made anew.
 
     The server's own id, and the ids of the database and of the table of messages. It stays the same when a server or
     a volume is set back in time; then the number of the newest message has gone back.
@@ -65,28 +65,28 @@ def _place() -> str:
                              'alerts_delivery'::regclass::oid)
             """
         )
-        (place,) = cursor.fetchone()
-    return str(place)
+        (fingerprint,) = cursor.fetchone()
+    return str(fingerprint)
 
 
-def _newest() -> int:
-    """The number of the newest message that was ever made here, whether it was kept or not."""
+def _newest_number() -> int:
+    """The highest message number that this database ever gave, whether its row was kept or not."""
     with database.cursor() as cursor:
         cursor.execute("SELECT last_value FROM alerts_delivery_id_seq")
         (newest,) = cursor.fetchone()
     return int(newest)
 
 
-def _remembered(place: str) -> int:
-    with contextlib.suppress(Exception):  # Redis is away, which is no reason to hold anything
-        return int(cache.get(_key(place)) or 0)
+def _stored_number(fingerprint: str) -> int:
+    with contextlib.suppress(Exception):  # while Redis is away nothing is held for that
+        return int(cache.get(_key(fingerprint)) or 0)
     return 0
 
 
-def _remember(place: str, newest: int) -> None:
+def _store_number(fingerprint: str, newest: int) -> None:
     with contextlib.suppress(Exception):
-        cache.set(_key(place), newest, _FOR_EVER)
+        cache.set(_key(fingerprint), newest, _NO_TIMEOUT)
 
 
-def _key(place: str) -> str:
-    return f"alerts:newest:{place}"
+def _key(fingerprint: str) -> str:
+    return f"alerts:newest:{fingerprint}"

@@ -1,7 +1,7 @@
-"""What is true at the moment of sending: one look at the board serves the messages of a second, and no later one.
+"""The board as senders see it: one read serves the messages of one second, and no later ones.
 
-A message is judged by what was known less than a second before it left: nothing is told of an entity that had been
-closed for a second when its message was claimed, nor to anybody who had lost sight of it (05-reliability A6, A10).
+A message is checked against data read less than a second before it leaves: it reports no entity that had been closed
+for a second when it was claimed, and reaches nobody who could no longer see the entity (05-reliability A6, A10).
 """
 
 from __future__ import annotations
@@ -25,103 +25,103 @@ from entities.models import LegalEntity, Person
 from periods.snapshot.builder import take_snapshots
 
 MAX_CONTEXT_AGE = 1.0  # seconds
-PREFETCHED_MESSAGES = 200  # messages that are due, which are looked up together
-MOST_LINES = 1_000  # of those
-RESTART_GRACE = timedelta(minutes=15)  # back for so long, whoever cannot be read cannot be read
+PREFETCHED_MESSAGES = 200  # due messages that are loaded together
+MOST_LINES = 1_000  # of the prefetched messages together
+RESTART_GRACE = timedelta(minutes=15)  # an entity still stale this long after a restart cannot be read
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What one look found, and when by this process's own clock."""
+class _Loaded:
+    """The data of one read of the board; `loaded_at` is by this process's own monotonic clock."""
 
-    taken: float
+    loaded_at: float
     as_of: datetime
-    places: frozenset[RowKey]
+    keys: frozenset[RowKey]
     rows: dict[RowKey, Row]
-    around: dict[int, EntityAudience]
+    audiences: dict[int, EntityAudience]
     messages: dict[int, Delivery]
-    told_of: RowKeysByNotice
-    about: MessageLookups
+    keys_by_notice: RowKeysByNotice
+    lookups: MessageLookups
 
 
 class SendContext:
-    """The rows of the board that messages tell of. `as_of` is the moment it is made; time goes on from there."""
+    """The rows of the board that messages report. `as_of` is the moment it is made; time goes on from there."""
 
     def __init__(self, as_of: datetime) -> None:
-        self._began = as_of, time.monotonic()
-        self._look: _Look | None = None
+        self._start = as_of, time.monotonic()
+        self._loaded: _Loaded | None = None
 
     def now(self) -> datetime:
-        """The moment by the clock that was read at the door, however long sending has taken since."""
-        as_of, began = self._began
+        """`as_of` plus the time that sending has taken since."""
+        as_of, began = self._start
         return as_of + timedelta(seconds=time.monotonic() - began)
 
-    def message(self, held: Claim) -> Delivery:
+    def message(self, claim: Claim) -> Delivery:
         """The claimed message with its recipient and its lines, in the order in which they were raised."""
-        look = self._look
-        if look is None or time.monotonic() - look.taken > MAX_CONTEXT_AGE:
-            self._look = look = _look(self.now(), [held.delivery_id])
-        found = look.messages.get(held.delivery_id)
-        # Lines are added until a message is claimed, so a look may have come before the last of them.
-        if found is None or len(found.lines.all()) != held.lines:
-            return load_messages([held.delivery_id])[held.delivery_id]
-        return found
+        loaded = self._loaded
+        if loaded is None or time.monotonic() - loaded.loaded_at > MAX_CONTEXT_AGE:
+            self._loaded = loaded = _load(self.now(), [claim.delivery_id])
+        message = loaded.messages.get(claim.delivery_id)
+        # Lines are added until a message is claimed, so it may have been loaded before the last of them.
+        if message is None or len(message.lines.all()) != claim.lines:
+            return load_messages([claim.delivery_id])[claim.delivery_id]
+        return message
 
     def row_keys(self, message: Delivery) -> RowKeysByNotice:
-        """What each notice of a message tells of, by the notice's id."""
+        """The row keys of each notice of a message, by the notice's id."""
         notices = [line.notice for line in message.lines.all()]
-        look = self._look
-        if look is not None and all(each.pk in look.told_of for each in notices):
-            return {each.pk: look.told_of[each.pk] for each in notices}
+        loaded = self._loaded
+        if loaded is not None and all(notice.pk in loaded.keys_by_notice for notice in notices):
+            return {notice.pk: loaded.keys_by_notice[notice.pk] for notice in notices}
         return row_keys_by_notice(notices)
 
     def rows(
-        self, places: Collection[RowKey], reader: Person | Destination
+        self, keys: Collection[RowKey], reader: Person | Destination
     ) -> tuple[dict[RowKey, Row], datetime]:
         """The rows that this person may see, or that stand below this destination's group, and their moment."""
-        look = self._look
+        loaded = self._loaded
         if (
-            look is None
-            or time.monotonic() - look.taken > MAX_CONTEXT_AGE
-            or not look.places.issuperset(places)
+            loaded is None
+            or time.monotonic() - loaded.loaded_at > MAX_CONTEXT_AGE
+            or not loaded.keys.issuperset(keys)
         ):
-            self._look = look = _look(self.now(), (), places)
-        seen = {
-            place: look.rows[place]
-            for place in places
-            if place in look.rows and can_see(reader, look.around[place[0]])
+            self._loaded = loaded = _load(self.now(), (), keys)
+        visible = {
+            key: loaded.rows[key]
+            for key in keys
+            if key in loaded.rows and can_see(reader, loaded.audiences[key[0]])
         }
-        return seen, look.as_of
+        return visible, loaded.as_of
 
     @property
     def lookups(self) -> MessageLookups | None:
-        """What mails say of the entities and people of the last look."""
-        return self._look.about if self._look is not None else None
+        """The lookups for composing mails, of the entities and people loaded last."""
+        return self._loaded.lookups if self._loaded is not None else None
 
     def recently_restarted(self) -> bool:
-        """Whether nothing was evaluated until a moment ago: then what is stale may be long out of date."""
+        """Whether evaluations began only within RESTART_GRACE: a stale reading may then be long out of date."""
         now = self.now()
         since = evaluating_since(now)
         return since is None or now - since < RESTART_GRACE
 
 
-def _look(as_of: datetime, ids: Collection[int], also: Collection[RowKey] = ()) -> _Look:
-    taken = time.monotonic()
+def _load(as_of: datetime, ids: Collection[int], more_keys: Collection[RowKey] = ()) -> _Loaded:
+    loaded_at = time.monotonic()
     messages = load_messages([*ids, *_due_next()])
-    told_of = row_keys_by_notice(line.notice for each in messages.values() for line in each.lines.all())
-    places = frozenset(also).union(*told_of.values())
-    entity_ids = {entity for entity, _ in places}
+    keys_by_notice = row_keys_by_notice(line.notice for row in messages.values() for line in row.lines.all())
+    keys = frozenset(more_keys).union(*keys_by_notice.values())
+    entity_ids = {entity for entity, _ in keys}
     entities = LegalEntity.objects.filter(pk__in=entity_ids)
-    months = sorted({month for _, month in places})
+    months = sorted({month for _, month in keys})
     boards = take_snapshots(entities, months, as_of) if months else {}
     rows = {(row.entity_id, month): row for month, board in boards.items() for row in board.rows}
-    people = {each.recipient_id for each in messages.values() if each.recipient_id is not None}
-    known = load_lookups(entity_ids, people)
-    return _Look(taken, as_of, places, rows, load_audiences(entity_ids), messages, told_of, known)
+    people = {message.recipient_id for message in messages.values() if message.recipient_id is not None}
+    lookups, audiences = load_lookups(entity_ids, people), load_audiences(entity_ids)
+    return _Loaded(loaded_at, as_of, keys, rows, audiences, messages, keys_by_notice, lookups)
 
 
 def _due_next() -> list[int]:
-    """Messages that are about to be sent, by this process or another: a few hundred, or fewer long ones."""
+    """Ids of messages that this process or another is about to send: a few hundred, or fewer long ones."""
     with database.cursor() as cursor:
         cursor.execute(
             """
@@ -144,11 +144,11 @@ def load_messages(ids: Collection[int]) -> dict[int, Delivery]:
         "notice__period__entity", "notice__connection", "notice__group"
     )
     in_order = Prefetch("lines", lines.order_by("notice__raised_at", "notice_id"))
-    found = (
+    messages = (
         Delivery.objects.filter(pk__in=ids)
         .select_related(
             "recipient", "destination__group", "destination__made_by", "trouble__destination__group"
         )
         .prefetch_related(in_order)
     )
-    return {each.pk: each for each in found}
+    return {message.pk: message for message in messages}

@@ -1,4 +1,4 @@
-"""Sending: takes what is due from the outbox, looks whether it is still true, and hands it to its channel."""
+"""Claims due messages from the outbox, checks that their notices are still true, and sends them by their channels."""
 
 from __future__ import annotations
 
@@ -43,65 +43,68 @@ WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last
 NO_ADDRESS = "its recipient has no mail address"
 ENDS_ITS_SENDER = f"{MOST_TRIES} senders in a row ended while they worked on it"
 
-# Of one `send_due_mails`: over before the next sweep, so that workers have time for syncs.
+# The longest run of one `send_due_mails`: it ends before the next sweep, so that workers have time for syncs.
 RUN = timedelta(seconds=25)
-LOOK_AGAIN = 0.2  # seconds, for a destination that is busy
-_PATIENCE = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to mark what has been sent
+LOOK_AGAIN = 0.2  # seconds until a busy destination is tried again
+_MARK_RETRY_PAUSES = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to mark a sent message
 
 log = structlog.get_logger(__name__)
 
 
 class SendOutcome(Enum):
-    """What became of one message."""
+    """The outcome of one attempt to send a message."""
 
     SENT = auto()
     NOT_SENT = auto()
-    NO_SERVER = auto()  # nor would the next one by this channel be
+    NO_SERVER = auto()  # the next message by this channel would fail as well
 
 
 SendMethod = Callable[[Delivery, Sequence[DeliverableNotice], datetime, MessageLookups | None], None]
-# How messages leave by one channel: composes and hands over; returns once the server has taken the message, or raises
+# Composes a message and sends it by one channel; returns once the server has accepted it, or raises
 # TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured.
 
 
 def mail_method(server: BaseEmailBackend) -> SendMethod:
-    """Messages to people, over one connection."""
+    """Return a method that sends messages to people, all over one connection."""
 
-    def way(
-        delivery: Delivery, items: Sequence[DeliverableNotice], as_of: datetime, known: MessageLookups | None
+    def method(
+        delivery: Delivery,
+        items: Sequence[DeliverableNotice],
+        as_of: datetime,
+        lookups: MessageLookups | None,
     ) -> None:
         if "@" not in delivery.person.email:
             raise PermanentFailure(NO_ADDRESS)
-        send_mail(compose_mail(delivery, items, as_of, known), server)
+        send_mail(compose_mail(delivery, items, as_of, lookups), server)
 
-    return way
+    return method
 
 
 def post_method(
-    delivery: Delivery, items: Sequence[DeliverableNotice], as_of: datetime, known: MessageLookups | None
+    delivery: Delivery, items: Sequence[DeliverableNotice], as_of: datetime, lookups: MessageLookups | None
 ) -> None:
-    """Messages to destinations, each over a connection of its own."""
-    send_post(destination_of(delivery), posts.compose_post(delivery, items, as_of, known))
+    """Send a message to its destination, over a connection of its own."""
+    send_post(destination_of(delivery), posts.compose_post(delivery, items, as_of, lookups))
 
 
 def send_due_mails(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE) -> int:
-    """Send the mails that are due for a while, one after the other over one connection.
+    """Send the mails that are due, one after the other over one connection, for at most `run`.
 
-    `as_of` is now; time goes on from there while messages are sent. Returns how many the server took.
+    `as_of` is now; time goes on from there while messages are sent. Returns how many the server accepted.
     """
     notify_troubles(as_of)
     if hold_if_restored(as_of):
         return 0
-    truth, sent, troubled = SendContext(as_of), 0, True
+    context, sent, troubled = SendContext(as_of), 0, True
     with mail_connection() as server:
-        way = mail_method(server)
-        while truth.now() - as_of < run:
-            held = outbox.claim_mail(lease)
-            if held is None:
+        method = mail_method(server)
+        while context.now() - as_of < run:
+            claim = outbox.claim_mail(lease)
+            if claim is None:
                 if not _server_is_back(server):
                     break
                 continue
-            match send_one(held, way, truth):
+            match send_one(claim, method, context):
                 case SendOutcome.SENT:
                     sent += 1
                     if troubled:
@@ -117,106 +120,107 @@ def send_due_mails(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = 
 def send_due_posts(
     as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE, apart: timedelta = POSTS_APART
 ) -> int:
-    """Post what is due to destinations for a while; one that is away stops no other. Returns how many were taken."""
+    """Post the due messages for at most `run`; an unreachable destination stops no other. Returns how many were sent."""
     notify_troubles(as_of)
     if hold_if_restored(as_of):
         return 0
-    truth, sent = SendContext(as_of), 0
-    without: set[str] = set()
-    while truth.now() - as_of < run:
-        held = outbox.claim_post(lease, without, apart)
-        if held is None:
-            if not outbox.has_due_posts(without):
+    context, sent = SendContext(as_of), 0
+    unreachable: set[str] = set()
+    while context.now() - as_of < run:
+        claim = outbox.claim_post(lease, unreachable, apart)
+        if claim is None:
+            if not outbox.has_due_posts(unreachable):
                 break
             time.sleep(LOOK_AGAIN)
             continue
-        match send_one(held, post_method, truth):
+        match send_one(claim, post_method, context):
             case SendOutcome.SENT:
                 sent += 1
-                channel_state.mark_recovered(held.channel)
+                channel_state.mark_recovered(claim.channel)
             case SendOutcome.NO_SERVER:
-                without.add(held.channel)
+                unreachable.add(claim.channel)
     return sent
 
 
-def send_one(held: Claim, way: SendMethod, truth: SendContext) -> SendOutcome:
-    """Send the claimed message and mark what became of it. Raises for the database and for time limits only."""
-    delivery = truth.message(held)
+def send_one(claim: Claim, method: SendMethod, context: SendContext) -> SendOutcome:
+    """Send the claimed message and record the outcome. Raises only for the database and for time limits."""
+    delivery = context.message(claim)
     try:
-        if held.abandoned >= MOST_TRIES:
+        if claim.abandoned >= MOST_TRIES:
             raise PermanentFailure(ENDS_ITS_SENDER)
-        items, left_out, as_of = relevant_items(delivery, truth)
-        over = (
+        items, left_out, as_of = relevant_items(delivery, context)
+        cancel_reason = (
             "; ".join(sorted(set(left_out.values())))
             if delivery.trouble is None
             else trouble_cancel_reason(delivery)
         )
-        if over and not items:
-            _for_certain(lambda: _cancel(held, over, left_out, truth))
+        if cancel_reason and not items:
+            _mark_reliably(lambda: _cancel(claim, cancel_reason, left_out, context))
             return SendOutcome.NOT_SENT
-        if _waits_for_a_reading(items, truth):
-            outbox.postpone(held, WAITS_FOR_A_READING)
+        if _waits_for_reading(items, context):
+            outbox.postpone(claim, WAITS_FOR_A_READING)
             return SendOutcome.NOT_SENT
-        way(delivery, items, as_of, truth.lookups)
-    except (TemporaryFailure, PermanentFailure, ChannelMisconfigured) as wrong:
-        return _not_taken(held, delivery, wrong, truth)
+        method(delivery, items, as_of, context.lookups)
+    except (TemporaryFailure, PermanentFailure, ChannelMisconfigured) as failure:
+        return _record_failure(claim, delivery, failure, context)
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
-        raise  # no fault of the message, and its lease ends by itself
-    except Exception as wrong:
+        raise  # not caused by the message, whose lease ends by itself
+    except Exception as failure:
         log.exception("message cannot be made", message_id=delivery.message_id)
-        words = f"The message cannot be made: {type(wrong).__name__}"
-        words += f": {wrong}" if held.channel == EMAIL else ""  # what an address may be part of is not kept
-        _try_again(held, delivery, words, truth, last=held.attempts >= MOST_TRIES)
+        error = f"The message cannot be made: {type(failure).__name__}"
+        # The error of a post may contain the address, which is secret.
+        error += f": {failure}" if claim.channel == EMAIL else ""
+        _retry_or_fail(claim, delivery, error, context, last=claim.attempts >= MOST_TRIES)
         return SendOutcome.NOT_SENT
-    if not _for_certain(lambda: _mark_sent(held, left_out, truth)):
+    if not _mark_reliably(lambda: _mark_sent(claim, left_out, context)):
         log.warning("sent after the lease was over", message_id=delivery.message_id)
     return SendOutcome.SENT
 
 
-def _not_taken(
-    held: Claim,
+def _record_failure(
+    claim: Claim,
     delivery: Delivery,
-    wrong: TemporaryFailure | PermanentFailure | ChannelMisconfigured,
-    truth: SendContext,
+    failure: TemporaryFailure | PermanentFailure | ChannelMisconfigured,
+    context: SendContext,
 ) -> SendOutcome:
-    """Mark what the server's answer, or its silence, means for the message and for its channel."""
-    words = str(wrong)
-    match wrong:
-        case ChannelUnreachable() if held.channel == EMAIL:
-            channel_state.mark_unreachable(words)
-            outbox.retry_later(held, words)  # for ever: nobody else could be told either
+    """Record what the failure means for the message and for its channel."""
+    error = str(failure)
+    match failure:
+        case ChannelUnreachable() if claim.channel == EMAIL:
+            channel_state.mark_unreachable(error)
+            outbox.retry_later(claim, error)  # without end: no other person could be reached by mail either
             return SendOutcome.NO_SERVER
         case ChannelUnreachable():
-            outbox.pause_and_requeue(held, words, refused=False)
+            outbox.pause_and_requeue(claim, error, refused=False)
             return SendOutcome.NO_SERVER
         case ChannelMisconfigured():
-            log.error("server refuses us", channel=held.channel, why=words)
-            outbox.pause_and_requeue(held, words)
+            log.error("server refuses us", channel=claim.channel, why=error)
+            outbox.pause_and_requeue(claim, error)
             return SendOutcome.NO_SERVER
         case TemporaryFailure():
-            if held.channel != EMAIL:  # whose faults are of one address; a destination has only one
-                channel_state.mark_unreachable(words, held.channel, held.destination_id)
-                if wrong.wait:
-                    channel_state.pause(held.channel, words, wrong.wait)
-            _try_again(held, delivery, words, truth, last=held.retries_exhausted, wait=wrong.wait)
+            if claim.channel != EMAIL:  # a mail's failure concerns one address; a destination has just one
+                channel_state.mark_unreachable(error, claim.channel, claim.destination_id)
+                if failure.wait:
+                    channel_state.pause(claim.channel, error, failure.wait)
+            _retry_or_fail(claim, delivery, error, context, last=claim.retries_exhausted, wait=failure.wait)
         case PermanentFailure():
-            _park(held, delivery, words, truth)
+            _mark_failed(claim, delivery, error, context)
     return SendOutcome.NOT_SENT
 
 
-def _waits_for_a_reading(items: Collection[DeliverableNotice], truth: SendContext) -> bool:
-    """Whether a message speaks of what was read before we were away: it may have closed since (05-reliability 2I)."""
-    doubtful = any(
+def _waits_for_reading(items: Collection[DeliverableNotice], context: SendContext) -> bool:
+    """Whether a notice rests on a reading from before a restart: its entity may have closed (05-reliability 2I)."""
+    outdated = any(
         item.notice.fresh
         and item.notice.kind != NoticeKind.CLEARED.value
         and not all(row.fresh for row in item.rows)
         for item in items
     )
-    return doubtful and truth.recently_restarted()
+    return outdated and context.recently_restarted()
 
 
 def _server_is_back(server: BaseEmailBackend) -> bool:
-    """Look for a server when messages wait for one: they may be an hour from their next try (05-reliability D1)."""
+    """Try to reach the server while mails wait for a retry, which may be an hour away (05-reliability D1)."""
     if not channel_state.has_mails_to_retry():
         return False
     try:
@@ -226,24 +230,24 @@ def _server_is_back(server: BaseEmailBackend) -> bool:
     return channel_state.mark_recovered()
 
 
-def _mark_sent(held: Claim, left_out: dict[int, str], truth: SendContext) -> bool:
+def _mark_sent(claim: Claim, left_out: dict[int, str], context: SendContext) -> bool:
     if not left_out:
-        return outbox.mark_sent(held)
+        return outbox.mark_sent(claim)
     with transaction.atomic():
-        done = outbox.mark_sent(held)
-        _leave_out(left_out, truth, mine=done)
+        done = outbox.mark_sent(claim)
+        _leave_out(left_out, context, mine=done)
     return done
 
 
-def _cancel(held: Claim, over: str, left_out: dict[int, str], truth: SendContext) -> bool:
+def _cancel(claim: Claim, reason: str, left_out: dict[int, str], context: SendContext) -> bool:
     with transaction.atomic():
-        done = outbox.mark_cancelled(held, over)
-        _leave_out(left_out, truth, mine=done)
+        done = outbox.mark_cancelled(claim, reason)
+        _leave_out(left_out, context, mine=done)
     return done
 
 
-def _leave_out(left_out: dict[int, str], truth: SendContext, *, mine: bool) -> None:
-    """Mark why lines were not told; whoever has lost their claim (not `mine`) sets nothing aside for later."""
+def _leave_out(left_out: dict[int, str], context: SendContext, *, mine: bool) -> None:
+    """Record why lines were left out; a sender that lost its claim (not `mine`) sets nothing aside for later."""
     by_reason: dict[str, list[int]] = defaultdict(list)
     for line, reason in left_out.items():
         if mine or reason != LEFT_OUT_BY_SILENCE:
@@ -251,50 +255,50 @@ def _leave_out(left_out: dict[int, str], truth: SendContext, *, mine: bool) -> N
     for reason, lines in by_reason.items():
         DeliveryLine.objects.filter(pk__in=lines).update(left_out=reason)
     if unseen := by_reason[NOT_VISIBLE]:
-        _pass_on(DeliveryLine.objects.filter(pk__in=unseen).values_list("notice", flat=True), truth.now())
+        _fall_back(DeliveryLine.objects.filter(pk__in=unseen).values_list("notice", flat=True), context.now())
 
 
-def _try_again(
-    held: Claim,
+def _retry_or_fail(
+    claim: Claim,
     delivery: Delivery,
-    words: str,
-    truth: SendContext,
+    error: str,
+    context: SendContext,
     *,
     last: bool,
     wait: timedelta = timedelta(0),
 ) -> None:
     if last:
-        _park(held, delivery, words, truth)
+        _mark_failed(claim, delivery, error, context)
     else:
-        outbox.retry_later(held, words, wait)
+        outbox.retry_later(claim, error, wait)
 
 
-def _park(held: Claim, delivery: Delivery, words: str, truth: SendContext) -> None:
+def _mark_failed(claim: Claim, delivery: Delivery, error: str, context: SendContext) -> None:
     with transaction.atomic():
-        if not outbox.mark_failed(held, words):
+        if not outbox.mark_failed(claim, error):
             return
-        log.error("message parked", message_id=delivery.message_id, why=words)
-        _pass_on(delivery.notices.values_list("pk", flat=True), truth.now())
+        log.error("message parked", message_id=delivery.message_id, why=error)
+        _fall_back(delivery.notices.values_list("pk", flat=True), context.now())
 
 
-def _pass_on(notice_ids: Collection[int], as_of: datetime) -> None:
-    """Nobody may be left without a word: notices that reach no other person go to administrators (A11)."""
-    # Locked, so that of two senders that lose the last two recipients at once the later one sees it.
-    found = (
+def _fall_back(notice_ids: Collection[int], as_of: datetime) -> None:
+    """Route notices that reach no other person to administrators: each notice must reach somebody (A11)."""
+    # Locked: when two senders lose the last two recipients at once, the later one then sees it.
+    notices = (
         Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=NoticeKind.CLEARED.value)
     )
-    locked = [notice.pk for notice in found.order_by("pk")]
-    told = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=locked, recipient__isnull=False)
+    locked = [notice.pk for notice in notices.order_by("pk")]
+    reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=locked, recipient__isnull=False)
     route_notices(
-        list(Notice.objects.filter(pk__in=locked).exclude(pk__in=told.values("notice"))),
+        list(Notice.objects.filter(pk__in=locked).exclude(pk__in=reaching.values("notice"))),
         as_of,
         fall_back=True,
     )
 
 
-def _for_certain(mark: Callable[[], bool]) -> bool:
-    """Mark, through a restart of the database: the server has the message, and a lost mark is one more copy."""
-    for pause in _PATIENCE:
+def _mark_reliably(mark: Callable[[], bool]) -> bool:
+    """Retry the mark through a restart of the database: without it, the accepted message would be sent again."""
+    for pause in _MARK_RETRY_PAUSES:
         try:
             return mark()
         except (OperationalError, InterfaceError):

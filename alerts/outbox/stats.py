@@ -1,4 +1,4 @@
-"""What the outbox holds, and whether messages may leave by each channel; for whoever looks."""
+"""Counts the messages in the outbox and reads the state of each channel, for pages and commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FROM alerts_channel FULL JOIN counted USING (name) ORDER BY name <> 'email', nam
 
 @dataclass(frozen=True, slots=True)
 class ChannelStats:
-    """One channel: whether it is paused, what was last wrong with it, and how many messages wait or are parked."""
+    """One channel: whether it is held or paused, its last error, and how many messages wait or have failed."""
 
     name: str
     held: bool = False
@@ -40,9 +40,9 @@ class ChannelStats:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
-    """What the outbox holds: messages by state, how long the oldest that is due has been due, and each channel.
+    """The number of messages by state, how long the oldest due one has been due, and the state of each channel.
 
-    `held`, `paused_for` and `words` are of the mails; what holds them holds every channel.
+    `held`, `paused_for` and `words` are of the mail channel; a hold of it holds every channel.
     """
 
     by_state: dict[str, int]
@@ -54,7 +54,7 @@ class OutboxStats:
 
 
 def outbox_stats() -> OutboxStats:
-    """What is in the outbox, and whether messages may leave."""
+    """Count the outbox and read the state of its channels."""
     with database.cursor() as cursor:
         cursor.execute("SELECT state, count(*) FROM alerts_delivery GROUP BY state")
         by_state = dict(cursor.fetchall())
@@ -63,13 +63,13 @@ def outbox_stats() -> OutboxStats:
             " WHERE state IN ('waiting', 'sending') AND due_at <= clock_timestamp()"
         )
         (oldest,) = cursor.fetchone()
-    known = channel_stats()
-    mail = known.get(EMAIL, ChannelStats(EMAIL))
-    return OutboxStats(by_state, oldest, mail.held, mail.paused_for, mail.words, list(known.values()))
+    channels = channel_stats()
+    mail = channels.get(EMAIL, ChannelStats(EMAIL))
+    return OutboxStats(by_state, oldest, mail.held, mail.paused_for, mail.words, list(channels.values()))
 
 
 def channel_stats() -> Mapping[str, ChannelStats]:
-    """Each channel that was ever in trouble or has messages that are not sent, by name, mail first."""
+    """The channels that were ever in trouble or have messages not sent, by name, mail first."""
     with database.cursor() as cursor:
         cursor.execute(_CHANNELS)
         return {row[0]: ChannelStats(*row) for row in cursor.fetchall()}

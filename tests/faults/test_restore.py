@@ -18,7 +18,7 @@ from psycopg import sql
 from pytest_django.fixtures import Settings
 
 from alerts.models import Channel, Delivery, Notice
-from alerts.outbox.restore_guard import RESTORED, _key, _place
+from alerts.outbox.restore_guard import RESTORED, _fingerprint, _key
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from closeboard.ops import postgres
 from tests.faults.outbox_helpers import raise_notice, save_due_messages, save_late_group, send_to
@@ -112,7 +112,7 @@ def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, sink: S
     """A volume put back has the same ids, but its newest message is older than the one that we remember."""
     save_due_messages(raise_notice(save_late_group()), 3)
     assert send_due_mails(timezone.now()) == 3
-    cache.set(_key(_place()), 1_000_000, None)
+    cache.set(_key(_fingerprint()), 1_000_000, None)
     save_due_messages(Notice.objects.get(), 2, first=10)
     assert send_due_mails(timezone.now()) == 0
     assert held() == RESTORED
@@ -132,6 +132,6 @@ def test_c7_a_first_start_and_a_flushed_redis_hold_nothing(live_database: str, s
 def test_c7_a_hold_by_hand_keeps_its_words(live_database: str, sink: Sink) -> None:
     save_due_messages(raise_notice(save_late_group()), 1)
     call_command("mails", "hold", "--because", "we move tonight", stdout=StringIO())
-    cache.set(_key(_place()), 1_000_000, None)
+    cache.set(_key(_fingerprint()), 1_000_000, None)
     assert send_due_mails(timezone.now()) == 0
     assert held() == "we move tonight"

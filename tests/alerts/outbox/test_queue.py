@@ -194,8 +194,8 @@ def test_a_long_history_is_not_looked_through(due: Delivery) -> None:
             "but_not": [],
             "apart": "1 s",
         }
-        for which in (outbox._ROOM, outbox._BY_MAIL, outbox._FREE_DESTINATION):
-            cursor.execute("EXPLAIN " + outbox._CLAIM.format(there_is_room=which), told)
+        for which in (outbox._UNDER_RATE_LIMIT, outbox._IS_MAIL, outbox._FREE_DESTINATION):
+            cursor.execute("EXPLAIN " + outbox._CLAIM.format(condition=which), told)
             plan = "\n".join(row for (row,) in cursor.fetchall())
             assert not re.search(r"Seq Scan on alerts_delivery\b", plan), plan
 
