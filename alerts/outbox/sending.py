@@ -120,7 +120,7 @@ def send_due_mails(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = 
 def send_due_posts(
     as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE, apart: timedelta = POSTS_APART
 ) -> int:
-    """Post the due messages for at most `run`; an unreachable destination stops no other. Returns how many were sent."""
+    """Post the due messages for at most `run`; an unreachable destination stops no other. Returns the number sent."""
     notify_troubles(as_of)
     if hold_if_restored(as_of):
         return 0

@@ -1,4 +1,4 @@
-"""How a group's administrators change its alert policy and escalation steps."""
+"""Changes the alert policy and the escalation steps of a group, as its administrators ask."""
 
 from __future__ import annotations
 
@@ -22,59 +22,59 @@ Role = Membership.Role
 
 
 class InvalidAlertPolicy(ValueError):
-    """What cannot be agreed so; `field` is the input that it is about ("step-2-days"), the text says why."""
+    """An alert policy that is refused; `field` names the input concerned ("step-2-days"), the text says why."""
 
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
         self.field = field
 
 
 @transaction.atomic
-def update_alert_policy(group: Group, wanted: GroupAlertPolicy, as_of: datetime) -> GroupAlertPolicy:
-    """Let the group have agreed this; returns what it had before. Raises InvalidAlertPolicy, and changes nothing.
+def update_alert_policy(group: Group, policy: GroupAlertPolicy, as_of: datetime) -> GroupAlertPolicy:
+    """Give the group this policy; returns the one before. Raises InvalidAlertPolicy, and changes nothing.
 
-    Alerts that wait in digests which the group allows no more leave at once.
+    Alerts that wait in digests are sent at once where the new policy does not allow digests.
     """
     Group.objects.select_for_update(no_key=True).values("pk").get(pk=group.pk)
     before = own_policy(group)
-    _check(group, wanted, before)
-    if wanted.due_soon_days is None and wanted.alerts_in_digest is None:
+    _check(group, policy, before)
+    if policy.due_soon_days is None and policy.alerts_in_digest is None:
         AlertRules.objects.filter(group=group).delete()
     else:
         AlertRules.objects.update_or_create(
             group=group,
             defaults={
-                "due_soon_days": wanted.due_soon_days,
-                "alerts_in_digest": wanted.alerts_in_digest,
+                "due_soon_days": policy.due_soon_days,
+                "alerts_in_digest": policy.alerts_in_digest,
             },
         )
-    steps = sorted(wanted.steps, key=lambda each: each.after_days)
+    steps = sorted(policy.steps, key=lambda step: step.after_days)
     EscalationStep.objects.filter(group=group).delete()
-    for number, each in enumerate(steps, start=1):
-        made = EscalationStep.objects.create(
-            group=group, step=number, after_days=each.after_days, roles=list(each.roles)
+    for number, step in enumerate(steps, start=1):
+        row = EscalationStep.objects.create(
+            group=group, step=number, after_days=step.after_days, roles=list(step.roles)
         )
-        made.people.set(each.people)
+        row.people.set(step.people)
     reroute_waiting(
         DeliveryLine.objects.filter(notice__period__entity__group__path__startswith=group.path), as_of
     )
     return before
 
 
-def _check(group: Group, wanted: GroupAlertPolicy, before: GroupAlertPolicy) -> None:
-    if wanted.due_soon_days is not None and not 0 <= wanted.due_soon_days <= MOST_DAYS_AHEAD:
+def _check(group: Group, policy: GroupAlertPolicy, before: GroupAlertPolicy) -> None:
+    if policy.due_soon_days is not None and not 0 <= policy.due_soon_days <= MOST_DAYS_AHEAD:
         raise InvalidAlertPolicy("due_soon_days", f"Between 0 and {MOST_DAYS_AHEAD} working days ahead.")
-    if len(wanted.steps) > MOST_STEPS:
+    if len(policy.steps) > MOST_STEPS:
         raise InvalidAlertPolicy("steps", f"An escalation has at most {MOST_STEPS} steps.")
-    known = {each.pk for each in people_for_steps(group)}
-    known |= {person for step in before.steps for person in step.people}
+    selectable = {each.pk for each in people_for_steps(group)}
+    selectable |= {person for step in before.steps for person in step.people}
     days: set[int] = set()
-    for number, step in enumerate(wanted.steps, start=1):
+    for number, step in enumerate(policy.steps, start=1):
         if not 1 <= step.after_days <= MOST_DAYS_LATE:
             raise InvalidAlertPolicy(f"step-{number}-days", f"Between 1 and {MOST_DAYS_LATE} days late.")
         if step.after_days in days:
-            words = f"Another step already comes {step.after_days} days late. Put both into one."
-            raise InvalidAlertPolicy(f"step-{number}-days", words)
+            message = f"Another step already comes {step.after_days} days late. Put both into one."
+            raise InvalidAlertPolicy(f"step-{number}-days", message)
         days.add(step.after_days)
         if not step.roles and not step.people:
             raise InvalidAlertPolicy(
@@ -82,5 +82,5 @@ def _check(group: Group, wanted: GroupAlertPolicy, before: GroupAlertPolicy) -> 
             )
         if set(step.roles) - {role.value for role in Role}:
             raise InvalidAlertPolicy(f"step-{number}-roles", "There is no such role.")
-        if set(step.people) - known:
+        if set(step.people) - selectable:
             raise InvalidAlertPolicy(f"step-{number}-people", "Choose among those who may see the group.")

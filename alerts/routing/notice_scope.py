@@ -1,4 +1,4 @@
-"""What notices tell of: an entity's month, all that a connection reads, or all that a group holds."""
+"""The scope of notices: an entity's month, all entities that a connection reads, or all entities of a group."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from entities.models import Group, LegalEntity
 from periods.models import FiscalPeriod
 
 RowKey = tuple[int, date]  # an entity and a reporting month
-RowKeysByNotice = Mapping[int, frozenset[RowKey]]  # what each notice tells of, by its id
+RowKeysByNotice = Mapping[int, frozenset[RowKey]]  # the rows that each notice is about, by its id
 
 
 def row_keys_by_notice(notices: Iterable[Notice]) -> dict[int, frozenset[RowKey]]:
-    """What notices tell of, by their ids: a period's own place, or all that a connection reads or a group holds.
+    """The keys of the rows that each notice is about, by notice id: of its period, its connection or its group.
 
-    A connection's are of the month that was being closed when it was raised, by the latest local day among its
-    entities. A query for each kind that there is.
+    Those of a connection are of the month that was being closed when the notice was raised, by the latest local day
+    among its entities. One query for each of the kinds present.
     """
-    found, connections, groups = {}, [], []
+    keys, connections, groups = {}, [], []
     for notice in notices:
         if notice.period is not None:
-            found[notice.pk] = frozenset([(notice.period.entity_id, notice.period.reporting_month)])
+            keys[notice.pk] = frozenset([(notice.period.entity_id, notice.period.reporting_month)])
         elif notice.connection_id is not None:
             connections.append((notice.pk, notice.connection_id, notice.raised_at))
         elif notice.group_id is not None and notice.month is not None:
             groups.append((notice.pk, notice.group_id, notice.month))
     if connections:
         zones: dict[int, dict[int, ZoneInfo]] = defaultdict(dict)  # of each connection's entities
-        entities = LegalEntity.objects.filter(connection__in={each for _, each, _ in connections})
+        entities = LegalEntity.objects.filter(connection__in={connection for _, connection, _ in connections})
         for pk, connection, zone in entities.values_list("pk", "connection", "zone"):
             zones[connection][pk] = zone_named(zone)
         for notice_id, connection, raised_at in connections:
             months = {active_month(local_date(raised_at, zone)) for zone in zones[connection].values()}
-            found[notice_id] = frozenset((pk, max(months)) for pk in zones[connection])
+            keys[notice_id] = frozenset((pk, max(months)) for pk in zones[connection])
     if groups:
-        above = dict(Group.objects.filter(pk__in={group for _, group, _ in groups}).values_list("pk", "path"))
+        roots = dict(Group.objects.filter(pk__in={group for _, group, _ in groups}).values_list("pk", "path"))
         paths = list(LegalEntity.objects.values_list("pk", "group__path"))
         for notice_id, group, month in groups:
-            found[notice_id] = frozenset((pk, month) for pk, path in paths if path.startswith(above[group]))
-    return found
+            keys[notice_id] = frozenset((pk, month) for pk, path in paths if path.startswith(roots[group]))
+    return keys
 
 
 def entities_by_notice(notices: Collection[Notice]) -> dict[int, list[int]]:
     """The entities that each notice is about, by the notice's id."""
-    periods = FiscalPeriod.objects.filter(pk__in={each.period_id for each in notices if each.period_id})
+    periods = FiscalPeriod.objects.filter(pk__in={row.period_id for row in notices if row.period_id})
     entity_of = dict(periods.values_list("pk", "entity"))
-    many = row_keys_by_notice(each for each in notices if each.period_id is None)
+    keys = row_keys_by_notice(row for row in notices if row.period_id is None)
     return {
-        each.pk: [entity_of[each.period_id]] if each.period_id else sorted({pk for pk, _ in many[each.pk]})
-        for each in notices
+        row.pk: [entity_of[row.period_id]] if row.period_id else sorted({pk for pk, _ in keys[row.pk]})
+        for row in notices
     }

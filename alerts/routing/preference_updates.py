@@ -1,4 +1,4 @@
-"""How a person changes their notification preferences; what waits to be sent follows."""
+"""Changes the notification preferences of a person, and adapts the messages that wait for them."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from entities.models import Person
 
 @transaction.atomic
 def update_preferences(
-    person: Person, wanted: NotificationPreferences, as_of: datetime
+    person: Person, new: NotificationPreferences, as_of: datetime
 ) -> NotificationPreferences:
-    """Make it so; returns what was arranged before.
+    """Store new preferences; returns those before.
 
-    What waits to be sent follows: messages are due when the new hours say, and what is switched off is taken out of
-    them. Where that leaves nobody to hear of it, administrators are told.
+    Waiting messages follow: their due times are set by the new hours, and lines of kinds switched off are left out.
+    A notice that then reaches nobody goes to administrators.
     """
     Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
     before = load_preferences(person)
-    rhythms = {
-        kind: rhythm for kind, rhythm in wanted.cadences.items() if rhythm is not DEFAULT_CADENCES[kind]
+    cadences = {
+        kind: cadence for kind, cadence in new.cadences.items() if cadence is not DEFAULT_CADENCES[kind]
     }
-    wanted = replace(wanted, cadences=rhythms)
-    Subscription.objects.filter(person=person).exclude(kind__in=[kind.value for kind in rhythms]).delete()
-    for kind, rhythm in rhythms.items():
+    new = replace(new, cadences=cadences)
+    Subscription.objects.filter(person=person).exclude(kind__in=[kind.value for kind in cadences]).delete()
+    for kind, cadence in cadences.items():
         Subscription.objects.update_or_create(
-            person=person, kind=kind.value, defaults={"rhythm": rhythm.value}
+            person=person, kind=kind.value, defaults={"rhythm": cadence.value}
         )
-    if replace(wanted, cadences={}) == NotificationPreferences():
+    if replace(new, cadences={}) == NotificationPreferences():
         Habits.objects.filter(person=person).delete()
     else:
-        fields = {name: getattr(wanted, name) for name in HABIT_FIELDS}
-        Habits.objects.update_or_create(person=person, defaults={**fields, "calendar_id": wanted.calendar})
-    if wanted != before:
+        fields = {name: getattr(new, name) for name in HABIT_FIELDS}
+        Habits.objects.update_or_create(person=person, defaults={**fields, "calendar_id": new.calendar})
+    if new != before:
         reschedule_waiting([person.pk], as_of)
         reroute_waiting(DeliveryLine.objects.filter(recipient=person), as_of)
     return before
 
 
 def unsubscribe(person: Person, kinds: frozenset[NoticeKind], as_of: datetime) -> NotificationPreferences:
-    """Tell the person of these kinds no more; returns what was arranged before."""
+    """Switch these kinds off for the person; returns the preferences before."""
     with transaction.atomic():
         now = load_preferences(person)
         return update_preferences(

@@ -1,4 +1,4 @@
-"""Notification preferences of people: how soon they receive each kind, and at what hours."""
+"""Notification preferences of people: the cadence of each kind of notice, and their hours."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CadenceChoices = dict[tuple[int, NoticeKind], Cadence]
 
 
 def chosen_cadences(people: Collection[int]) -> CadenceChoices:
-    """What these people have chosen otherwise than usual, by person and kind, in one query."""
+    """The cadences that these people chose instead of the defaults, by person and kind, in one query."""
     rows = Subscription.objects.filter(person__in=people).values_list("person", "kind", "rhythm")
-    return {(person, NoticeKind(kind)): Cadence(rhythm) for person, kind, rhythm in rows}
+    return {(person, NoticeKind(kind)): Cadence(cadence) for person, kind, cadence in rows}
 
 
 def notification_hours_of(people: Collection[int], as_of: datetime) -> dict[int, NotificationHours]:
-    """The hours of these people by id; three queries at most, whatever their number."""
+    """The notification hours of these people, by id; three queries at most, whatever their number."""
     rows = list(
         Person.objects.filter(pk__in=people).values_list(
             "pk",
@@ -38,35 +38,35 @@ def notification_hours_of(people: Collection[int], as_of: datetime) -> dict[int,
             "habits__rests_on_days_off",
         )
     )
-    wanted = {calendar for *_, calendar, _ in rows if calendar is not None}
-    calendars = work_calendars(wanted, range(as_of.year - 1, as_of.year + 2)) if wanted else {}
+    calendar_ids = {calendar for *_, calendar, _ in rows if calendar is not None}
+    calendars = work_calendars(calendar_ids, range(as_of.year - 1, as_of.year + 2)) if calendar_ids else {}
     return {
         pk: NotificationHours(
             zone=zone,
             digest_at=at if at is not None else DEFAULT_DIGEST_TIME,
             digest_weekday=weekday or 0,
-            quiet_from=begin,
+            quiet_from=start,
             quiet_until=end,
             calendar=calendars.get(calendar),
-            defer_on_days_off=bool(rests),
+            defer_on_days_off=bool(day_off),
         )
-        for pk, zone, at, weekday, begin, end, calendar, rests in rows
+        for pk, zone, at, weekday, start, end, calendar, day_off in rows
     }
 
 
 class InvalidPreferences(ValueError):
-    """What cannot be arranged so; `field` is the input that it is about, the text says why and what to do."""
+    """Preferences that are refused; `field` names the input concerned, the text says why and what to do."""
 
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
         self.field = field
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationPreferences:
-    """All that a person has arranged: rhythms that differ from the usual ones, hours, and when they are away.
+    """The settings of a person: cadences that differ from the defaults, hours, and days away.
 
-    `calendar` is the id of a work calendar. Raises InvalidPreferences for what makes no sense.
+    `calendar` is the id of a work calendar. Raises InvalidPreferences for settings that contradict each other.
     """
 
     cadences: Mapping[NoticeKind, Cadence] = field(default_factory=dict)
@@ -84,8 +84,8 @@ class NotificationPreferences:
             raise InvalidPreferences("digest_weekday", "Choose a day of the week.")
         if (self.quiet_from is None) is not (self.quiet_until is None):
             missing = "quiet_until" if self.quiet_until is None else "quiet_from"
-            words = "Quiet hours need a beginning and an end. Clear both to have none."
-            raise InvalidPreferences(missing, words)
+            message = "Quiet hours need a beginning and an end. Clear both to have none."
+            raise InvalidPreferences(missing, message)
         if self.quiet_from is not None and self.quiet_from == self.quiet_until:
             raise InvalidPreferences(
                 "quiet_until", "Quiet hours cannot end when they begin: nothing would ever be sent."
@@ -96,7 +96,7 @@ class NotificationPreferences:
             raise InvalidPreferences("away_until", "The last day away lies before the first one.")
 
     def hours(self, zone: str, as_of: datetime) -> NotificationHours:
-        """The hours that these come to for somebody in a zone."""
+        """The notification hours that these preferences give a person in this zone."""
         years = range(as_of.year - 1, as_of.year + 2)
         calendars = work_calendars([self.calendar], years) if self.calendar is not None else {}
         return NotificationHours(
@@ -110,25 +110,25 @@ class NotificationPreferences:
         )
 
     def token(self, person: Person) -> str:
-        """A signed text that `from_token` makes the same of, for this person only."""
-        told = {name: value for name, value in asdict(self).items() if name != "rhythms"}
-        said: dict[str, Any] = {name: None if value is None else str(value) for name, value in told.items()}
-        return _signer(person).sign_object([dict(self.cadences), said], compress=True)
+        """These preferences as a signed text, from which `from_token` restores them, for this person only."""
+        fields = {name: value for name, value in asdict(self).items() if name != "rhythms"}
+        texts: dict[str, Any] = {key: None if value is None else str(value) for key, value in fields.items()}
+        return _signer(person).sign_object([dict(self.cadences), texts], compress=True)
 
     @classmethod
     def from_token(cls, token: str, person: Person) -> NotificationPreferences:
-        """What was arranged when the token was made; raises signing.BadSignature for one of anybody else."""
-        rhythms, said = _signer(person).unsign_object(token)
+        """The preferences in the token; raises signing.BadSignature for a token of another person."""
+        cadences, texts = _signer(person).unsign_object(token)
         return cls(
-            {NoticeKind(kind): Cadence(rhythm) for kind, rhythm in rhythms.items()},
-            digest_at=_clock(said["digest_at"]) or DEFAULT_DIGEST_TIME,
-            digest_weekday=int(said["digest_weekday"]),
-            quiet_from=_clock(said["quiet_from"]),
-            quiet_until=_clock(said["quiet_until"]),
-            calendar=int(said["calendar"]) if said["calendar"] else None,
-            rests_on_days_off=said["rests_on_days_off"] == "True",
-            away_from=_day(said["away_from"]),
-            away_until=_day(said["away_until"]),
+            {NoticeKind(kind): Cadence(cadence) for kind, cadence in cadences.items()},
+            digest_at=_clock(texts["digest_at"]) or DEFAULT_DIGEST_TIME,
+            digest_weekday=int(texts["digest_weekday"]),
+            quiet_from=_clock(texts["quiet_from"]),
+            quiet_until=_clock(texts["quiet_until"]),
+            calendar=int(texts["calendar"]) if texts["calendar"] else None,
+            rests_on_days_off=texts["rests_on_days_off"] == "True",
+            away_from=_day(texts["away_from"]),
+            away_until=_day(texts["away_until"]),
         )
 
 
@@ -151,14 +151,14 @@ HABIT_FIELDS = (
 
 
 def load_preferences(person: Person) -> NotificationPreferences:
-    """What a person has arranged; two queries."""
-    rhythms = {
-        NoticeKind(kind): Cadence(rhythm)
-        for kind, rhythm in Subscription.objects.filter(person=person).values_list("kind", "rhythm")
+    """The preferences of a person; two queries."""
+    cadences = {
+        NoticeKind(kind): Cadence(cadence)
+        for kind, cadence in Subscription.objects.filter(person=person).values_list("kind", "rhythm")
     }
     habits = Habits.objects.filter(person=person).first()
     if habits is None:
-        return NotificationPreferences(rhythms)
+        return NotificationPreferences(cadences)
     return NotificationPreferences(
-        rhythms, calendar=habits.calendar_id, **{name: getattr(habits, name) for name in HABIT_FIELDS}
+        cadences, calendar=habits.calendar_id, **{name: getattr(habits, name) for name in HABIT_FIELDS}
     )

@@ -1,4 +1,4 @@
-"""Reroutes what waits to be sent when people or groups change who receives what, and how soon."""
+"""Reroutes the waiting lines when people change their preferences or groups their alert policy."""
 
 from __future__ import annotations
 
@@ -23,60 +23,60 @@ RECIPIENT_UNSUBSCRIBED = "its recipient has switched this off"
 MOVED = "what it held is told in another message"
 
 
-def reroute_waiting(wanted: QuerySet[DeliveryLine], as_of: datetime) -> None:
-    """Put each of these lines into the message of the rhythm that counts now, and leave out what is switched off.
+def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None:
+    """Move each of these lines to the message of its current cadence, and leave out lines that are switched off.
 
-    Only lines to people count, in messages that nobody has begun to send. Runs in the transaction of the change.
+    Only lines to people count, in messages that were not tried yet. Runs in the transaction of the change.
     """
     waiting = Delivery.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        state=Delivery.State.WAITING, attempts=0, pk__in=wanted.exclude(recipient=None).values("delivery")
+        state=Delivery.State.WAITING, attempts=0, pk__in=candidates.exclude(recipient=None).values("delivery")
     )
-    before = {each.pk: Cadence(each.rhythm) for each in waiting}
-    lines = list(wanted.filter(delivery__in=before).select_related("notice").order_by("pk"))
+    before = {delivery.pk: Cadence(delivery.rhythm) for delivery in waiting}
+    lines = list(candidates.filter(delivery__in=before).select_related("notice").order_by("pk"))
     if not lines:
         return
-    rhythms = current_cadences(lines)
+    cadences = current_cadences(lines)
     moved: dict[PersonCadence, list[int]] = defaultdict(list)
-    unwanted: dict[int, list[DeliveryLine]] = defaultdict(list)
+    switched_off: dict[int, list[DeliveryLine]] = defaultdict(list)
     for line in lines:
-        person, rhythm = line.recipient_id or 0, rhythms[line.pk]
-        if rhythm is Cadence.NEVER:
-            unwanted[person].append(line)
-        elif rhythm is not before[line.delivery_id]:
-            moved[person, rhythm].append(line.pk)
+        person, cadence = line.recipient_id or 0, cadences[line.pk]
+        if cadence is Cadence.NEVER:
+            switched_off[person].append(line)
+        elif cadence is not before[line.delivery_id]:
+            moved[person, cadence].append(line.pk)
     if moved:
-        for way, message in open_person_messages(moved.keys(), as_of).items():
-            DeliveryLine.objects.filter(pk__in=moved[way]).update(delivery=message)
-    for person, own in unwanted.items():
-        _leave_out(person, own, as_of)
+        for key, message in open_person_messages(moved.keys(), as_of).items():
+            DeliveryLine.objects.filter(pk__in=moved[key]).update(delivery=message)
+    for person, left_out in switched_off.items():
+        _leave_out(person, left_out, as_of)
     empty = Delivery.objects.filter(pk__in=before).exclude(
         Exists(DeliveryLine.objects.filter(delivery=OuterRef("pk")))
     )
     empty.update(state=Delivery.State.CANCELLED, ended_at=as_of, words=MOVED)
-    _tell_somebody({line.notice_id for own in unwanted.values() for line in own}, as_of)
+    _fall_back({line.notice_id for left_out in switched_off.values() for line in left_out}, as_of)
 
 
 def current_cadences(lines: Collection[DeliveryLine]) -> dict[int, Cadence]:
-    """How soon each line is to be told, by its id, by what is chosen and agreed now."""
+    """The cadence of each line, by its id, under the preferences and alert rules of now."""
     notices = {line.notice_id: line.notice for line in lines}
-    about = entities_by_notice(list(notices.values()))
-    ids = {pk for own in about.values() for pk in own}
-    rules = effective_alert_rules(LegalEntity.objects.filter(pk__in=ids).values_list("pk", "group__path"))
+    entity_ids = entities_by_notice(list(notices.values()))
+    all_ids = {pk for ids in entity_ids.values() for pk in ids}
+    rules = effective_alert_rules(LegalEntity.objects.filter(pk__in=all_ids).values_list("pk", "group__path"))
     chosen = chosen_cadences({line.recipient_id for line in lines if line.recipient_id is not None})
-    found = {}
+    cadences = {}
     for line in lines:
-        kind, own = NoticeKind(line.notice.kind), about[line.notice_id]
-        in_digest = bool(own) and all(rules[pk].alerts_in_digest for pk in own)
-        found[line.pk] = effective_cadence(
+        kind, ids = NoticeKind(line.notice.kind), entity_ids[line.notice_id]
+        in_digest = bool(ids) and all(rules[pk].alerts_in_digest for pk in ids)
+        cadences[line.pk] = effective_cadence(
             kind, chosen.get((line.recipient_id or 0, kind)), in_digest=in_digest
         )
-    return found
+    return cadences
 
 
 def _leave_out(person: int, lines: Collection[DeliveryLine], as_of: datetime) -> None:
-    """A message of its own says what became of them: it is cancelled, as nothing in it is to be told."""
+    """Move the lines to a new message that is cancelled, so that the history shows why they were not sent."""
     uid = uuid4()
-    ended = Delivery.objects.create(
+    cancelled = Delivery.objects.create(
         uid=uid,
         recipient_id=person,
         state=Delivery.State.CANCELLED,
@@ -87,16 +87,16 @@ def _leave_out(person: int, lines: Collection[DeliveryLine], as_of: datetime) ->
         words=RECIPIENT_UNSUBSCRIBED,
     )
     DeliveryLine.objects.filter(pk__in=[line.pk for line in lines]).update(
-        delivery=ended, left_out=RECIPIENT_UNSUBSCRIBED
+        delivery=cancelled, left_out=RECIPIENT_UNSUBSCRIBED
     )
 
 
-def _tell_somebody(notice_ids: Collection[int], as_of: datetime) -> None:
-    """What nobody is left to hear of goes to administrators, unless it is good news."""
+def _fall_back(notice_ids: Collection[int], as_of: datetime) -> None:
+    """Route notices that reach nobody any more to administrators, unless they are informational."""
     if not notice_ids:
         return
-    told = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=notice_ids)
-    left = Notice.objects.filter(pk__in=notice_ids).exclude(pk__in=told.values("notice"))
+    reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=notice_ids)
+    unreached = Notice.objects.filter(pk__in=notice_ids).exclude(pk__in=reaching.values("notice"))
     route_notices(
-        list(left.exclude(kind__in=[each.value for each in INFORMATIONAL_KINDS])), as_of, fall_back=True
+        list(unreached.exclude(kind__in=[kind.value for kind in INFORMATIONAL_KINDS])), as_of, fall_back=True
     )

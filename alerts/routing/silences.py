@@ -1,8 +1,7 @@
-"""Silences: who may ask for quiet about an entity or a group, until when it lasts, and whom it covers at a moment.
+"""Silences of entities and groups: permission, creation and end, and the entities that each covers at a moment.
 
-A silence is never rewritten: to move its end is to lift it and to make another at the same moment, so that every past
-moment can be told from the rows. It ends with its last day in each entity's own zone, so a group's ends in each zone
-apart.
+A silence is never rewritten: moving its end lifts it and creates another at the same moment, so that the rows show
+every past moment. It ends with its last day in each entity's own zone, so a group's silence ends zone by zone.
 """
 
 from __future__ import annotations
@@ -25,107 +24,107 @@ from entities.access import Role, writable_entities
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.change_feed import nudge_after_commit
 
-MOST_DAYS = 31  # ahead: a silence cannot be forgotten for ever (05-reliability A9)
+MOST_DAYS = 31  # ahead, so that a forgotten silence ends (05-reliability A9)
 LONGEST_REASON = 500  # letters
 CLOCKS_DIFFER = timedelta(seconds=5)
 SilenceTarget = LegalEntity | Group
-SilenceSpan = tuple[datetime, datetime]  # from the first moment until the one that is not in it any more
+SilenceSpan = tuple[datetime, datetime]  # start, and end (exclusive)
 
 
 class InvalidSilence(ValueError):
-    """What cannot be silenced so; `field` is the input that it is about ("" for none), the text says what to do."""
+    """A silence that is refused; `field` names the input concerned ("" for none), the text says what to do."""
 
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
         self.field = field
 
 
 class SilenceNotAllowed(Exception):
-    """The person sees it, and only reads it."""
+    """The person may see the entity or group, and not silence it."""
 
 
-# --- who may ------------------------------------------------------------------------------------------------------
+# --- permission ---------------------------------------------------------------------------------------------------
 
 
 def silenceable_groups(person: Person) -> QuerySet[Group]:
-    """The groups that a person may silence: those they work on as finance or administrator, in the order of the tree.
+    """The groups that a person may silence as finance or administrator, in the order of the tree.
 
-    Its finance staff too, and not administrators alone: who promises a close is who knows that reminders are of no
-    use, and what a silence does is seen by everybody. An owner of a group only reads.
+    Finance staff may as well as administrators: they know when reminders are of no use, and everybody sees a silence.
+    Owners of a group may only read.
     """
     groups = Group.objects.order_by("path")
     if not person.is_active:
         return groups.none()
     if person.is_superuser:
         return groups
-    held = Membership.objects.filter(
+    memberships = Membership.objects.filter(
         person=person, role__in=[Role.FINANCE, Role.ADMINISTRATOR], group__isnull=False
     )
     path = ExpressionWrapper(OuterRef("path"), output_field=CharField())
-    return groups.filter(Exists(held.alias(below=path).filter(below__startswith=F("group__path"))))
+    return groups.filter(Exists(memberships.alias(below=path).filter(below__startswith=F("group__path"))))
 
 
-def may_silence(person: Person, place: SilenceTarget) -> bool:
-    """Whether a person may silence an entity that they work on, or a group (`silenceable_groups`)."""
-    if isinstance(place, Group):
-        return silenceable_groups(person).filter(pk=place.pk).exists()
-    return writable_entities(person).filter(pk=place.pk).exists()
+def may_silence(person: Person, target: SilenceTarget) -> bool:
+    """Whether a person may silence this entity (they may write to it) or this group (`silenceable_groups`)."""
+    if isinstance(target, Group):
+        return silenceable_groups(person).filter(pk=target.pk).exists()
+    return writable_entities(person).filter(pk=target.pk).exists()
 
 
 def visible_silences(person: Person) -> QuerySet[Silence]:
     """Every silence, in force or past, of an entity that the person sees or of a group above one, newest first."""
-    seen = LegalEntity.objects.visible_to(person)
-    below = seen.alias(at=StrIndex(F("group__path"), OuterRef("group__path"))).filter(at=1)
-    found = Silence.objects.filter(Q(entity__in=seen) | (Q(group__isnull=False) & Exists(below)))
-    return found.select_related("entity", "group", "by", "lifted_by")
+    visible = LegalEntity.objects.visible_to(person)
+    below = visible.alias(at=StrIndex(F("group__path"), OuterRef("group__path"))).filter(at=1)
+    silences = Silence.objects.filter(Q(entity__in=visible) | (Q(group__isnull=False) & Exists(below)))
+    return silences.select_related("entity", "group", "by", "lifted_by")
 
 
-# --- making and lifting -------------------------------------------------------------------------------------------
+# --- creating and lifting -----------------------------------------------------------------------------------------
 
 
-def today_of(place: SilenceTarget, at: datetime) -> date:
-    """Which day it is there; in a group, where it is earliest."""
-    if isinstance(place, LegalEntity):
-        return local_date(at, zone_named(place.zone))
-    zones = LegalEntity.objects.filter(group__path__startswith=place.path).order_by()
+def today_of(target: SilenceTarget, at: datetime) -> date:
+    """The local date of the entity; of a group, the earliest local date among its entities."""
+    if isinstance(target, LegalEntity):
+        return local_date(at, zone_named(target.zone))
+    zones = LegalEntity.objects.filter(group__path__startswith=target.path).order_by()
     days = [local_date(at, zone_named(zone)) for zone in zones.values_list("zone", flat=True).distinct()]
     return min(days, default=at.astimezone(UTC).date())
 
 
 @transaction.atomic
 def create_silence(
-    by: Person, place: SilenceTarget, last_day: date | None, reason: str, at: datetime
+    by: Person, target: SilenceTarget, last_day: date | None, reason: str, at: datetime
 ) -> Silence:
-    """Silence an entity or a group up to and with a day; one that is in force there ends in favour of this one.
+    """Silence an entity or a group up to and including a day; this silence replaces one in force there.
 
-    The same again changes nothing. Raises SilenceNotAllowed and InvalidSilence.
+    The same silence again changes nothing. Raises SilenceNotAllowed and InvalidSilence.
     """
-    if not may_silence(by, place):
+    if not may_silence(by, target):
         raise SilenceNotAllowed
-    wanted = _checked(place, last_day, at)
-    words = " ".join(reason.replace("\0", "").split())
-    if not words:
+    checked_day = _checked_last_day(target, last_day, at)
+    text = " ".join(reason.replace("\0", "").split())
+    if not text:
         raise InvalidSilence("reason", "Say why in a few words: whoever misses a reminder will ask.")
-    if len(words) > LONGEST_REASON:
-        raise InvalidSilence("reason", f"That is {len(words)} letters long; the longest is {LONGEST_REASON}.")
-    before = _in_force_of(_locked(place), at)
-    if before is not None and (before.last_day, before.reason) == (wanted, words):
+    if len(text) > LONGEST_REASON:
+        raise InvalidSilence("reason", f"That is {len(text)} letters long; the longest is {LONGEST_REASON}.")
+    before = _in_force_of(_locked(target), at)
+    if before is not None and (before.last_day, before.reason) == (checked_day, text):
         return before
     made_at = at
     if before is not None:
         made_at = _end(before, by, at)
     nudge_after_commit()
-    told = {"group": place} if isinstance(place, Group) else {"entity": place}
-    return Silence.objects.create(last_day=wanted, reason=words, by=by, made_at=made_at, **told)
+    fields = {"group": target} if isinstance(target, Group) else {"entity": target}
+    return Silence.objects.create(last_day=checked_day, reason=text, by=by, made_at=made_at, **fields)
 
 
 @transaction.atomic
 def lift_silence(by: Person, silence: Silence, at: datetime) -> bool:
-    """End it now; False where it has ended already. Raises SilenceNotAllowed."""
-    place = silence_target(silence)
-    if not may_silence(by, place):
+    """End a silence now; False where it has ended already. Raises SilenceNotAllowed."""
+    target = silence_target(silence)
+    if not may_silence(by, target):
         raise SilenceNotAllowed
-    _locked(place)
+    _locked(target)
     now = Silence.objects.select_for_update(of=("self",)).get(pk=silence.pk)
     if is_over(now, at):
         return False
@@ -135,44 +134,44 @@ def lift_silence(by: Person, silence: Silence, at: datetime) -> bool:
 
 
 def is_over(silence: Silence, at: datetime) -> bool:
-    """Whether it has been lifted, or its last day is over everywhere in what it silences."""
+    """Whether a silence was lifted, or its last day is over in every entity that it covers."""
     return silence.lifted_at is not None or silence.last_day < today_of(silence_target(silence), at)
 
 
 def still_in_force(silences: Sequence[Silence], at: datetime) -> list[Silence]:
-    """Those that are not over, in one query at most; each comes with its entity or group."""
-    paths = {each.group.path for each in silences if each.group is not None}
+    """The silences that are not over, in one query at most; each must have its entity or group loaded."""
+    paths = {silence.group.path for silence in silences if silence.group is not None}
     zones = LegalEntity.objects.order_by().values_list("group__path", "zone").distinct() if paths else ()
     days = [(path, local_date(at, zone_named(zone))) for path, zone in zones]
-    found = []
-    for each in silences:
-        if each.entity is not None:
-            today = local_date(at, zone_named(each.entity.zone))
+    in_force = []
+    for silence in silences:
+        if silence.entity is not None:
+            today = local_date(at, zone_named(silence.entity.zone))
         else:
-            below = each.group.path if each.group is not None else ""
+            below = silence.group.path if silence.group is not None else ""
             own = [day for path, day in days if path.startswith(below)]
             today = min(own, default=at.astimezone(UTC).date())
-        if each.lifted_at is None and each.last_day >= today:
-            found.append(each)
-    return found
+        if silence.lifted_at is None and silence.last_day >= today:
+            in_force.append(silence)
+    return in_force
 
 
 def silence_target(silence: Silence) -> SilenceTarget:
-    """What it silences."""
-    place = silence.entity or silence.group
-    assert place is not None  # a constraint of the table
-    return place
+    """The entity or group that a silence covers."""
+    target = silence.entity or silence.group
+    assert target is not None  # a constraint of the table
+    return target
 
 
-def current_silence(place: SilenceTarget, at: datetime) -> Silence | None:
-    """The silence of exactly this entity or group that is in force."""
-    return _in_force_of(place, at)
+def current_silence(target: SilenceTarget, at: datetime) -> Silence | None:
+    """The silence in force of exactly this entity or group."""
+    return _in_force_of(target, at)
 
 
-def _checked(place: SilenceTarget, last_day: date | None, at: datetime) -> date:
+def _checked_last_day(target: SilenceTarget, last_day: date | None, at: datetime) -> date:
     if last_day is None:
         raise InvalidSilence("last_day", "Choose the last day of the silence.")
-    today = today_of(place, at)
+    today = today_of(target, at)
     if last_day < today:
         raise InvalidSilence("last_day", f"{weekday_and_date(last_day)} is past. Choose today or later.")
     farthest = today + timedelta(days=MOST_DAYS)
@@ -185,16 +184,16 @@ def _checked(place: SilenceTarget, last_day: date | None, at: datetime) -> date:
     return last_day
 
 
-def _locked(place: SilenceTarget) -> SilenceTarget:
-    """Nobody else silences it until this transaction ends."""
-    model = Group if isinstance(place, Group) else LegalEntity
-    model._default_manager.select_for_update(no_key=True).values("pk").get(pk=place.pk)
-    return place
+def _locked(target: SilenceTarget) -> SilenceTarget:
+    """Lock the entity or group against other silences until this transaction ends."""
+    model = Group if isinstance(target, Group) else LegalEntity
+    model._default_manager.select_for_update(no_key=True).values("pk").get(pk=target.pk)
+    return target
 
 
-def _in_force_of(place: SilenceTarget, at: datetime) -> Silence | None:
-    own = Q(group=place) if isinstance(place, Group) else Q(entity=place)
-    return Silence.objects.filter(own, lifted_at=None, last_day__gte=today_of(place, at)).first()
+def _in_force_of(target: SilenceTarget, at: datetime) -> Silence | None:
+    own = Q(group=target) if isinstance(target, Group) else Q(entity=target)
+    return Silence.objects.filter(own, lifted_at=None, last_day__gte=today_of(target, at)).first()
 
 
 def _end(silence: Silence, by: Person, at: datetime) -> datetime:
@@ -203,9 +202,9 @@ def _end(silence: Silence, by: Person, at: datetime) -> datetime:
     return silence.lifted_at
 
 
-# --- whom it covers -----------------------------------------------------------------------------------------------
+# --- coverage -----------------------------------------------------------------------------------------------------
 
-_COVERED = """
+_ENTITY_SILENCES = """
 SELECT s.id, e.id, e.zone, s.last_day, s.reason, coalesce(nullif(p.name, ''), p.email), coalesce(g.name, ''),
        s.made_at, s.lifted_at
 FROM alerts_silence s
@@ -216,7 +215,7 @@ JOIN entities_group own ON own.id = e.group_id
 WHERE (e.id = s.entity_id OR starts_with(own.path, g.path)) AND s.made_at <= %(made_by)s
 """
 _OF_SOME = " AND e.id = ANY(%(ids)s)"
-# A day is over everywhere within two days of UTC's; which zone's it was is judged apart.
+# A day is over in every zone within two days of UTC's; the entity's own zone is applied in Python.
 _MAY_BE_IN_FORCE = """
  AND (s.lifted_at IS NULL OR s.lifted_at > %(as_of)s)
  AND s.last_day >= (%(as_of)s::timestamptz AT TIME ZONE 'UTC')::date - 2
@@ -224,7 +223,7 @@ _MAY_BE_IN_FORCE = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Covered:
+class _EntitySilence:
     """One silence of one entity."""
 
     id: int
@@ -239,62 +238,62 @@ class _Covered:
 
     @property
     def ends(self) -> datetime:
-        over = end_of_day(self.last_day, zone_named(self.zone))
-        return over if self.lifted_at is None else min(over, self.lifted_at)
+        end = end_of_day(self.last_day, zone_named(self.zone))
+        return end if self.lifted_at is None else min(end, self.lifted_at)
 
 
 def silences_by_entity(
     ids: Collection[int] | None, as_of: datetime, ahead: timedelta = timedelta(0)
 ) -> dict[int, RowSilence]:
-    """The silence that each of these entities (None: of all) was under at a moment, in one query.
+    """The silence of each of these entities (None: of all) at a moment, in one query.
 
-    Of several the one that ends last, since until then nothing is told. Those that were made within the time `ahead`
-    after the moment count as well.
+    Of several the one that ends last, since the entity stays silenced until then. Silences made within the time
+    `ahead` after the moment count as well.
     """
-    found: dict[int, _Covered] = {}
-    for each in _covered(ids, as_of, _MAY_BE_IN_FORCE, made_by=as_of + ahead):
-        if each.ends <= as_of:
+    silences: dict[int, _EntitySilence] = {}
+    for row in _entity_silences(ids, as_of, _MAY_BE_IN_FORCE, made_by=as_of + ahead):
+        if row.ends <= as_of:
             continue
-        known = found.get(each.entity)
-        if known is None or (known.last_day, known.made_at) < (each.last_day, each.made_at):
-            found[each.entity] = each
+        best = silences.get(row.entity)
+        if best is None or (best.last_day, best.made_at) < (row.last_day, row.made_at):
+            silences[row.entity] = row
     return {
-        pk: RowSilence(each.id, each.last_day, each.by, each.reason, each.group, each.ends)
-        for pk, each in found.items()
+        pk: RowSilence(row.id, row.last_day, row.by, row.reason, row.group, row.ends)
+        for pk, row in silences.items()
     }
 
 
 def silences_for_boards(ids: Collection[int], as_of: datetime) -> dict[int, RowSilence]:
-    """As `silences_by_entity`, also for a silence that somebody whose clock is a little ahead has just made.
+    """As `silences_by_entity`, and a silence made by a process whose clock is a little ahead counts already.
 
-    A kept board looks at an entity when it hears of it, and would not look again when our clock gets there.
+    A kept board reads an entity when its change arrives, and would not read it again when our clock gets there.
     """
     return silences_by_entity(ids, as_of, CLOCKS_DIFFER)
 
 
 def silence_spans(ids: Collection[int] | None, as_of: datetime) -> dict[int, list[SilenceSpan]]:
-    """When each of these entities (None: of all) was silenced up to a moment, in one query; spans do not touch."""
+    """The spans in which each of these entities (None: all) was silenced up to a moment; one query, joined spans."""
     spans: dict[int, list[SilenceSpan]] = defaultdict(list)
-    for each in _covered(ids, as_of, "", made_by=as_of):
-        if each.ends > each.made_at:
-            spans[each.entity].append((each.made_at, each.ends))
-    return {pk: _joined(own) for pk, own in spans.items()}
+    for row in _entity_silences(ids, as_of, "", made_by=as_of):
+        if row.ends > row.made_at:
+            spans[row.entity].append((row.made_at, row.ends))
+    return {pk: _joined(pairs) for pk, pairs in spans.items()}
 
 
-def _covered(
-    ids: Collection[int] | None, as_of: datetime, which: str, *, made_by: datetime
-) -> list[_Covered]:
-    statement = _COVERED + which + (_OF_SOME if ids is not None else "")
+def _entity_silences(
+    ids: Collection[int] | None, as_of: datetime, condition: str, *, made_by: datetime
+) -> list[_EntitySilence]:
+    statement = _ENTITY_SILENCES + condition + (_OF_SOME if ids is not None else "")
     with database.cursor() as cursor:
         cursor.execute(statement, {"as_of": as_of, "made_by": made_by, "ids": list(ids or ())})
-        return [_Covered(*row) for row in cursor.fetchall()]
+        return [_EntitySilence(*row) for row in cursor.fetchall()]
 
 
 def _joined(spans: Iterable[SilenceSpan]) -> list[SilenceSpan]:
-    found: list[SilenceSpan] = []
-    for begins, ends in sorted(spans):
-        if found and begins <= found[-1][1]:
-            found[-1] = found[-1][0], max(ends, found[-1][1])
+    joined: list[SilenceSpan] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
         else:
-            found.append((begins, ends))
-    return found
+            joined.append((start, end))
+    return joined
