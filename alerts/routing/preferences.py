@@ -111,7 +111,7 @@ class NotificationPreferences:
 
     def token(self, person: Person) -> str:
         """These preferences as a signed text, from which `from_token` restores them, for this person only."""
-        fields = {name: value for name, value in asdict(self).items() if name != "rhythms"}
+        fields = {name: value for name, value in asdict(self).items() if name != "cadences"}
         texts: dict[str, Any] = {key: None if value is None else str(value) for key, value in fields.items()}
         return _signer(person).sign_object([dict(self.cadences), texts], compress=True)
 
