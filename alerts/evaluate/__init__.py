@@ -1,1 +1,1 @@
-"""One evaluation: overdue flags, episodes, outages, reopenings, group closes, and the notices they bring."""
+"""One evaluation: overdue flags, episodes, outages, reopenings, group closes, and the notices they cause."""

@@ -1,4 +1,4 @@
-"""Outages: connections that bring nothing new or are turned away, each told of once, whatever it reads."""
+"""Outages of connections that are stale or refused; each causes one notice, however many entities it reads."""
 
 from __future__ import annotations
 
@@ -21,60 +21,60 @@ Outcome = SyncAttempt.Outcome
 
 
 def raise_outages(as_of: datetime, since: datetime | None, silenced: Collection[int] = ()) -> list[Notice]:
-    """Move the outages on to a moment, and write a notice of each open one that was not told of.
+    """Open and close outages as of a moment, and write a notice of each open one that has none.
 
-    One all of whose entities are silenced waits. `since` is when the evaluations began that have gone on until now.
+    An outage whose entities are all silenced waits. `since` is the start of the current run of evaluations.
     """
-    looked = _looked(as_of, since)
-    _move(looked, as_of)
-    told = Notice.objects.filter(
+    inputs = _outage_inputs(as_of, since)
+    _update_outages(inputs, as_of)
+    notices = Notice.objects.filter(
         connection=OuterRef("connection"), kind=OuterRef("kind"), episode=OuterRef("episode")
     )
-    untold = list(Outage.objects.filter(~Exists(told), closed_at=None, connection__in=looked).order_by("pk"))
-    audible = _audible({each.connection_id for each in untold}, silenced)
+    due = list(Outage.objects.filter(~Exists(notices), closed_at=None, connection__in=inputs).order_by("pk"))
+    audible = _audible({outage.connection_id for outage in due}, silenced)
     return Notice.objects.bulk_create(
         Notice(
-            kind=each.kind,
-            connection_id=each.connection_id,
-            episode=each.episode,
-            reason=OUTAGE_REASONS[NoticeKind(each.kind)].value,
+            kind=outage.kind,
+            connection_id=outage.connection_id,
+            episode=outage.episode,
+            reason=OUTAGE_REASONS[NoticeKind(outage.kind)].value,
             raised_at=as_of,
-            read_at=looked[each.connection_id].oldest_reading,
+            read_at=inputs[outage.connection_id].oldest_reading,
             fresh=False,
         )
-        for each in untold
-        if each.connection_id in audible
+        for outage in due
+        if outage.connection_id in audible
     )
 
 
-def _move(looked: Mapping[int, OutageInputs], as_of: datetime) -> None:
+def _update_outages(inputs: Mapping[int, OutageInputs], as_of: datetime) -> None:
     last: dict[tuple[int, str], Outage] = {}
-    for outage in Outage.objects.filter(connection__in=looked).order_by("episode"):
+    for outage in Outage.objects.filter(connection__in=inputs).order_by("episode"):
         last[outage.connection_id, outage.kind] = outage
-    begun, moved = [], []
-    for connection, how in looked.items():
+    opened, changed = [], []
+    for connection, current in inputs.items():
         for kind in (NoticeKind.STALE, NoticeKind.REFUSED):
-            before, now = last.get((connection, kind.value)), has_outage(kind, how, as_of)
+            before, now = last.get((connection, kind.value)), has_outage(kind, current, as_of)
             is_open = before is not None and before.closed_at is None
             if now is None or now == is_open:
                 continue
             if before is not None and is_open:
                 before.closed_at = as_of
-                moved.append(before)
+                changed.append(before)
             elif before is not None and before.closed_at and as_of - before.closed_at < SAME_OUTAGE_WITHIN:
                 before.closed_at = None
-                moved.append(before)
+                changed.append(before)
             else:
                 episode = 1 if before is None else before.episode + 1
-                begun.append(
+                opened.append(
                     Outage(connection_id=connection, kind=kind.value, episode=episode, opened_at=as_of)
                 )
-    Outage.objects.bulk_update(moved, ["closed_at"])
-    Outage.objects.bulk_create(begun)
+    Outage.objects.bulk_update(changed, ["closed_at"])
+    Outage.objects.bulk_create(opened)
 
 
-def _looked(as_of: datetime, since: datetime | None) -> dict[int, OutageInputs]:
-    """Every connection that is meant to be read, by its id."""
+def _outage_inputs(as_of: datetime, since: datetime | None) -> dict[int, OutageInputs]:
+    """The inputs of every connection that is not paused, by its id."""
     ended = SyncAttempt.objects.filter(connection=OuterRef("pk"), started_at__lte=as_of).exclude(
         outcome=Outcome.RUNNING
     )
@@ -84,17 +84,15 @@ def _looked(as_of: datetime, since: datetime | None) -> dict[int, OutageInputs]:
         tried_since=Subquery(first.values("started_at")[:1]),
     )
     rows = list(connections.values_list("pk", "interval_seconds", "newest", "tried_since"))
-    connection_of = _counting([pk for pk, *_ in rows], as_of)
+    connection_of = _active_entities([pk for pk, *_ in rows], as_of)
     readings: dict[int | None, list[datetime | None]] = defaultdict(list)
     for entity, reading in freshness(sorted(connection_of), as_of).items():
-        if (
-            reading.read_at is not None or reading.read_error
-        ):  # else it is new, and its first reading is under way
+        if reading.read_at is not None or reading.read_error:  # else new, and its first reading is under way
             readings[connection_of[entity]].append(reading.read_at)
-    found = {}
+    inputs = {}
     for pk, seconds, newest, tried_since in rows:
         interval = timedelta(seconds=seconds)
-        found[pk] = OutageInputs(
+        inputs[pk] = OutageInputs(
             interval,
             readings[pk],
             tried_since,
@@ -102,23 +100,23 @@ def _looked(as_of: datetime, since: datetime | None) -> dict[int, OutageInputs]:
             read_succeeded=newest in SyncAttempt.READ_OUTCOMES,
             past_restart_grace=is_past_restart_grace(since, interval, as_of),
         )
-    return found
+    return inputs
 
 
-def _counting(connections: Collection[int], as_of: datetime) -> dict[int, int]:
-    """The entities of connections that count on their own local day, each with its connection."""
+def _active_entities(connections: Collection[int], as_of: datetime) -> dict[int, int]:
+    """The entities of connections that are active on their own local day, each with its connection."""
     entities = LegalEntity.objects.filter(connection__in=connections)
-    found = {}
+    connection_of = {}
     for pk, connection, zone, first, last in entities.values_list(
         "pk", "connection", "zone", "active_from", "active_to"
     ):
         today = local_date(as_of, zone_named(zone))
         if (first is None or first <= today) and (last is None or last >= today):
-            found[pk] = connection
-    return found
+            connection_of[pk] = connection
+    return connection_of
 
 
 def _audible(connections: Collection[int], silenced: Collection[int]) -> set[int | None]:
-    """Those of the connections that read an entity which is not silenced."""
+    """The connections that read at least one entity which is not silenced."""
     entities = LegalEntity.objects.filter(connection__in=connections).exclude(pk__in=silenced)
     return set(entities.order_by().values_list("connection", flat=True).distinct())

@@ -1,4 +1,4 @@
-"""Since when the evaluations have gone on without a gap: what was read before it may be long out of date."""
+"""Records finished evaluations and finds the start of the current run; older readings may be out of date."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from datetime import datetime, timedelta
 
 from alerts.models import EvaluationSpan
 
-# Without an evaluation: then we were away, and what we know is from before.
+# A longer pause between two evaluations starts a new span.
 MAX_EVALUATION_GAP = timedelta(minutes=5)
 
 
 def evaluating_since(as_of: datetime) -> datetime | None:
-    """When the evaluations began that went on until `as_of` without a gap; None where there was none lately."""
+    """The start of the evaluations that went on until `as_of` without a gap; None where the last is too long ago."""
     span = _newest_span(as_of)
     return span.first if span is not None and as_of - span.last <= MAX_EVALUATION_GAP else None
 
 
 def evaluated_this_minute(as_of: datetime) -> bool:
-    """Whether an evaluation of this minute has finished, that of another beat or of a message that came twice."""
+    """Whether an evaluation of this minute has finished, by another beat or by a message delivered twice."""
     span = _newest_span(as_of)
     return span is not None and _minute(span.last) == _minute(as_of)
 
 
 def record_evaluation(as_of: datetime) -> None:
-    """Record that an evaluation has finished; to be called in its own transaction, and with the database's clock."""
+    """Record that an evaluation finished; call it in the evaluation's transaction, with the database's clock."""
     span = _newest_span(as_of)
     if span is None or as_of - span.last > MAX_EVALUATION_GAP:
         EvaluationSpan.objects.create(first=as_of, last=as_of)
@@ -40,5 +40,5 @@ def _minute(moment: datetime) -> datetime:
 
 
 def is_past_restart_grace(since: datetime | None, interval: timedelta, as_of: datetime) -> bool:
-    """Whether we have been back for so long that a connection read this often would have brought something."""
+    """Whether evaluations have run for so long that a connection read at this interval must have been read."""
     return since is not None and as_of >= since + max(MAX_EVALUATION_GAP, 2 * interval)

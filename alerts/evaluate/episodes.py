@@ -1,4 +1,4 @@
-"""Episodes: what is known of each period that may bring a notice, and the verdict on each notice of it."""
+"""Episodes: loads each period that may cause a notice, and decides which of its notices are due."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from periods.models import ReadSpan
 from periods.policies import EffectivePolicy, effective_policies
 from periods.snapshot.freshness import Freshness, freshness
 
-# A period that ended no longer ago when it was first read was still to be closed.
+# A period without a deadline counts as still to be closed when it ended at most this long before its first read.
 LONGEST_CLOSE = timedelta(days=31)
-_BEFORE_IT_IS_LATE = ("not_due", "due_today")
+_LEVELS_BEFORE_LATE = ("not_due", "due_today")
 
 _EPISODES = """
 WITH late AS (
@@ -57,7 +57,7 @@ ORDER BY p.id, x.episode
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """An episode that may bring a notice, as the tables know it."""
+    """An episode that may cause a notice, as stored in the tables."""
 
     period: int
     entity: int
@@ -78,8 +78,8 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What judging an entity's episodes depends on besides the episode."""
+class _EntityInputs:
+    """The inputs of one entity that all its episodes share."""
 
     reading: Freshness
     policy: EffectivePolicy
@@ -93,7 +93,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeDecisions:
-    """An episode, how fresh its reading is, what is known of it, and the verdict on each notice of it."""
+    """An episode, the freshness of its reading, the inputs of the rules, and the decision on each of its notices."""
 
     episode: Episode
     reading: Freshness
@@ -102,89 +102,89 @@ class EpisodeDecisions:
 
 
 def judge_episodes(
-    as_of: datetime, since: datetime | None, quiet: Collection[int], periods: Collection[int] | None = None
+    as_of: datetime, since: datetime | None, silenced: Collection[int], periods: Collection[int] | None = None
 ) -> list[EpisodeDecisions]:
-    """Every episode that may bring a notice (None), or those of some periods, as last evaluated.
+    """Judge every episode that may cause a notice, or only those of `periods`, as last evaluated.
 
-    `since` is when the evaluations began that have gone on until now; `quiet` are the silenced entities. Reads only,
-    in the same few queries whatever the number of episodes.
+    `since` is the start of the current run of evaluations; `silenced` are ids of entities. Reads only, in the same
+    few queries whatever the number of episodes.
     """
-    which = "" if periods is None else "WHERE p.id = ANY(%(periods)s)"
+    condition = "" if periods is None else "WHERE p.id = ANY(%(periods)s)"
     with database.cursor() as cursor:
-        cursor.execute(_EPISODES.format(which=which), {"as_of": as_of, "periods": list(periods or ())})
+        cursor.execute(_EPISODES.format(which=condition), {"as_of": as_of, "periods": list(periods or ())})
         episodes = [Episode(*row) for row in cursor.fetchall()]
     if not episodes:
         return []
-    known = _known({each.entity for each in episodes}, as_of, since)
-    told: dict[tuple[int, int], set[tuple[NoticeKind, int]]] = defaultdict(set)
-    ids = {each.period for each in episodes}
-    for period, episode, kind, step in Notice.objects.filter(period__in=ids).values_list(
+    inputs = _entity_inputs({episode.entity for episode in episodes}, as_of, since)
+    already_notified: dict[tuple[int, int], set[tuple[NoticeKind, int]]] = defaultdict(set)
+    ids = {episode.period for episode in episodes}
+    for period, number, kind, step in Notice.objects.filter(period__in=ids).values_list(
         "period", "episode", "kind", "step"
     ):
-        told[period or 0, episode].add((NoticeKind(kind), step))
-    said = {
+        already_notified[period or 0, number].add((NoticeKind(kind), step))
+    remarks_by_id = {
         period: current_remarks(remarks) for period, remarks in remarks_by_period(sorted(ids), as_of).items()
     }
-    found = []
-    for each in episodes:
-        entity = known[each.entity]
-        remarks = said.get(each.period, NO_REMARKS)
-        before = told[each.period, each.number] | told[each.period, 0]
-        case = _case(each, entity, remarks, as_of, since, before, silenced=each.entity in quiet)
-        found.append(
-            EpisodeDecisions(each, entity.reading, case, decide_notices(case, entity.escalate_after))
+    decisions = []
+    for episode in episodes:
+        entity = inputs[episode.entity]
+        remarks = remarks_by_id.get(episode.period, NO_REMARKS)
+        before = already_notified[episode.period, episode.number] | already_notified[episode.period, 0]
+        case = _inputs(episode, entity, remarks, as_of, since, before, silenced=episode.entity in silenced)
+        decisions.append(
+            EpisodeDecisions(episode, entity.reading, case, decide_notices(case, entity.escalate_after))
         )
-    return found
+    return decisions
 
 
-def _case(
-    each: Episode,
-    entity: _Known,
+def _inputs(
+    episode: Episode,
+    entity: _EntityInputs,
     remarks: CurrentRemarks,
     as_of: datetime,
     since: datetime | None,
-    told: set[tuple[NoticeKind, int]],
+    already_notified: set[tuple[NoticeKind, int]],
     *,
     silenced: bool,
 ) -> NoticeInputs:
-    reading, deadline = entity.reading, each.deadline
-    past_line_now = promised = due_soon = False
+    reading, deadline = entity.reading, episode.deadline
+    past_line_now = close_expected = due_soon = False
     first, zone = entity.first_read_at, zone_named(entity.zone)
-    watched = first is not None and local_date(first, zone) <= each.last_day + LONGEST_CLOSE
+    read_in_time = first is not None and local_date(first, zone) <= episode.last_day + LONGEST_CLOSE
     if deadline is not None:
         line = alert_line_crossed_on(deadline, entity.policy.judging, entity.calendar)
         zone = zone_named(deadline.zone)
         past_line_now = line is not None and local_date(as_of, zone) >= line
         expected = remarks.expected_on
-        promised = (
+        close_expected = (
             remarks.acknowledged_at is not None
             and expected is not None
             and local_date(as_of, zone) <= expected
         )
-        watched = first is not None and local_date(first, zone) <= deadline.due_on
+        read_in_time = first is not None and local_date(first, zone) <= deadline.due_on
         due_soon = is_due_soon(
             local_date(as_of, zone), deadline.due_on, entity.due_soon_days, entity.calendar
         )
     return NoticeInputs(
-        days_late=each.days_late,
-        past_line=each.level == "alerting",
+        days_late=episode.days_late,
+        past_line=episode.level == "alerting",
         past_line_now=past_line_now,
         confirmed=reading.fresh
         and since is not None
         and reading.read_at is not None
         and reading.read_at >= since,
         past_restart_grace=entity.settled and not reading.fresh,
-        read_before_deadline=watched,
-        closed_for=each.closed_for,
-        close_expected=promised,
-        due_soon=due_soon and each.level in _BEFORE_IT_IS_LATE,
-        no_deadline=each.level == "no_deadline",
+        read_before_deadline=read_in_time,
+        closed_for=episode.closed_for,
+        close_expected=close_expected,
+        due_soon=due_soon and episode.level in _LEVELS_BEFORE_LATE,
+        no_deadline=episode.level == "no_deadline",
         silenced=silenced,
-        already_notified=told,
+        already_notified=already_notified,
     )
 
 
-def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dict[int, _Known]:
+def _entity_inputs(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dict[int, _EntityInputs]:
     ids = sorted(entity_ids)
     entities = LegalEntity.objects.filter(pk__in=ids).values_list(
         "pk", "group__path", "calendar", "zone", "connection__interval_seconds"
@@ -206,7 +206,7 @@ def _known(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dic
         .values_list("entity", "first_read_at__min")
     )
     return {
-        pk: _Known(
+        pk: _EntityInputs(
             readings[pk],
             policies[pk],
             calendars.get(calendar),

@@ -1,4 +1,4 @@
-"""The good news: a whole group has closed a month, and how many working days that took."""
+"""Group closes: a notice when a whole group has closed a month, with the number of working days it took."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ GroupMonth = tuple[int, date]  # a group and a reporting month
 
 
 def raise_group_closes(as_of: datetime) -> list[Notice]:
-    """Write a notice of each month that the last entity of a group has closed, and that has been closed since.
+    """Write a notice of each month that the last entity of a group has closed, and that has stayed closed since.
 
-    Of groups that somebody listens to: a person with a role for exactly this group, or a destination. A month that
-    was told of is told of again only after a reopening.
+    Only for groups with a recipient: a person with a role for exactly this group, or a destination. A month that
+    has a notice gets another one only after a reopening.
     """
     recent = _recent_closes(as_of)
-    paths = _listened_to() if recent else {}
-    due = _not_told(_closes(recent, paths, as_of), paths)
+    paths = _groups_with_recipients() if recent else {}
+    due = _unreported(_lasting_closes(recent, paths, as_of), paths)
     if not due:
         return []
     rows = _rows({month for _, month in due}, [paths[group] for group, _ in due], as_of)
-    found = []
+    closes = []
     for (group, month), episode in due.items():
-        own = [row for path, row in rows[month] if path.startswith(paths[group])]
-        if group_closed(own):
-            found.append((group, month, episode, own))
-    return Notice.objects.bulk_create(_notices(found, as_of))
+        group_rows = [row for path, row in rows[month] if path.startswith(paths[group])]
+        if group_closed(group_rows):
+            closes.append((group, month, episode, group_rows))
+    return Notice.objects.bulk_create(_notices(closes, as_of))
 
 
 def _recent_closes(as_of: datetime) -> dict[tuple[str, date], datetime]:
-    """The last close that we saw happen lately, by the path of its entity's group and its month."""
+    """The latest close seen within LOOKS_BACK, by the path of its entity's group and its month."""
     changes = StateChange.objects.filter(
         seen_at__gt=as_of - LOOKS_BACK,
         seen_at__lte=as_of,
@@ -58,72 +58,72 @@ def _recent_closes(as_of: datetime) -> dict[tuple[str, date], datetime]:
     return {(path, month): at for path, month, at in grouped.annotate(Max("seen_at"))}
 
 
-def _listened_to() -> dict[int, str]:
+def _groups_with_recipients() -> dict[int, str]:
     members = Membership.objects.filter(
         role__in=GROUP_CLOSE_ROLES, person__is_active=True, group__isnull=False
     )
-    places = Destination.objects.filter(enabled=True, kinds__contains=[NoticeKind.GROUP_CLOSED.value])
-    ids = {*members.values_list("group", flat=True), *places.values_list("group", flat=True)}
+    destinations = Destination.objects.filter(enabled=True, kinds__contains=[NoticeKind.GROUP_CLOSED.value])
+    ids = {*members.values_list("group", flat=True), *destinations.values_list("group", flat=True)}
     return dict(Group.objects.filter(pk__in=ids).values_list("pk", "path"))
 
 
-def _closes(
+def _lasting_closes(
     recent: Mapping[tuple[str, date], datetime], paths: Mapping[int, str], as_of: datetime
 ) -> set[GroupMonth]:
-    """Months whose last close has lasted, of groups in which nobody is known to be open."""
+    """The months of groups whose last close has lasted and which have no entity known to be open."""
     by_path = {path: group for group, path in paths.items()}
     last: dict[GroupMonth, datetime] = {}
     for (path, month), at in recent.items():
-        for above in ancestor_paths(path):
-            if above in by_path:
-                close = by_path[above], month
+        for ancestor in ancestor_paths(path):
+            if ancestor in by_path:
+                close = by_path[ancestor], month
                 last[close] = max(at, last.get(close, at))
     months = {month for (_, month), at in last.items() if at <= as_of - HOLD_DOWN}
-    undone = FiscalPeriod.objects.filter(type="operating", reporting_month__in=months).exclude(
+    not_closed = FiscalPeriod.objects.filter(type="operating", reporting_month__in=months).exclude(
         state__in=_CLOSES
     )
-    held_up: dict[date, set[str]] = defaultdict(set)
-    for path, month in undone.values_list("entity__group__path", "reporting_month").distinct():
-        held_up[month].update(ancestor_paths(path))
+    groups_not_closed: dict[date, set[str]] = defaultdict(set)
+    for path, month in not_closed.values_list("entity__group__path", "reporting_month").distinct():
+        groups_not_closed[month].update(ancestor_paths(path))
     return {
         (group, month)
         for (group, month), at in last.items()
-        if at <= as_of - HOLD_DOWN and paths[group] not in held_up[month]
+        if at <= as_of - HOLD_DOWN and paths[group] not in groups_not_closed[month]
     }
 
 
-def _not_told(closes: Collection[GroupMonth], paths: Mapping[int, str]) -> dict[GroupMonth, int]:
-    """Those of the closes that nobody was told of since the last reopening, with the number of each."""
+def _unreported(closes: Collection[GroupMonth], paths: Mapping[int, str]) -> dict[GroupMonth, int]:
+    """The closes without a notice since the last reopening, with the episode number of each."""
     if not closes:
         return {}
     months = {month for _, month in closes}
-    told = Notice.objects.filter(kind=NoticeKind.GROUP_CLOSED.value, month__in=months).order_by()
+    notices = Notice.objects.filter(kind=NoticeKind.GROUP_CLOSED.value, month__in=months).order_by()
     last = {
         (group, month): (count, at)
-        for group, month, count, at in told.values_list("group", "month").annotate(
+        for group, month, count, at in notices.values_list("group", "month").annotate(
             Count("pk"), Max("raised_at")
         )
     }
     reopened: dict[tuple[str, date], datetime] = {}
-    notices = Notice.objects.filter(kind=NoticeKind.REOPENED.value, period__reporting_month__in=months)
-    for path, month, at in notices.values_list(
+    reopenings = Notice.objects.filter(kind=NoticeKind.REOPENED.value, period__reporting_month__in=months)
+    for path, month, at in reopenings.values_list(
         "period__entity__group__path", "period__reporting_month", "raised_at"
     ):
-        for above in ancestor_paths(path or ""):
-            reopened[above, month] = max(at, reopened.get((above, month), at))
-    found = {}
+        for ancestor in ancestor_paths(path or ""):
+            reopened[ancestor, month] = max(at, reopened.get((ancestor, month), at))
+    unreported = {}
     for group, month in sorted(closes):
         count, at = last.get((group, month), (0, None))
-        again = reopened.get((paths[group], month))
-        if at is None or (again is not None and again > at):
-            found[group, month] = count + 1
-    return found
+        reopened_at = reopened.get((paths[group], month))
+        if at is None or (reopened_at is not None and reopened_at > at):
+            unreported[group, month] = count + 1
+    return unreported
 
 
 def _rows(
     months: Collection[date], paths: Sequence[str], as_of: datetime
 ) -> dict[date, list[tuple[str, Row]]]:
-    """The rows of each month with the path of their group, of all that stands below one of the paths."""
+    """The rows of each month with the path of their group, for all entities below one of the paths."""
     path_of = {
         pk: path
         for pk, path in LegalEntity.objects.values_list("pk", "group__path")
@@ -135,16 +135,16 @@ def _rows(
 
 def _notices(closes: Sequence[tuple[int, date, int, Sequence[Row]]], as_of: datetime) -> list[Notice]:
     last = [last_to_close(rows) for *_, rows in closes]
-    used = {row.calendar_id for row in last if row is not None and row.calendar_id is not None}
+    calendar_ids = {row.calendar_id for row in last if row is not None and row.calendar_id is not None}
     years = range(min((month.year for _, month, *_ in closes), default=as_of.year), as_of.year + 2)
-    calendars = work_calendars(used, years) if used else {}
-    found = []
+    calendars = work_calendars(calendar_ids, years) if calendar_ids else {}
+    notices = []
     for (group, month, episode, _), row in zip(closes, last, strict=True):
         days = 0
         if row is not None and row.standing.last_closed_on is not None:
             calendar = calendars.get(row.calendar_id or 0)
             days = working_days_to_close(month, row.standing.last_closed_on, calendar)
-        found.append(
+        notices.append(
             Notice(
                 kind=NoticeKind.GROUP_CLOSED.value,
                 group_id=group,
@@ -156,4 +156,4 @@ def _notices(closes: Sequence[tuple[int, date, int, Sequence[Row]]], as_of: date
                 fresh=True,
             )
         )
-    return found
+    return notices

@@ -1,4 +1,4 @@
-"""Evaluating: which periods are overdue at a moment, and which overruns that opens, moves on or ends."""
+"""Evaluates which periods are overdue at a moment, and opens, updates and ends their overruns."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from periods.policies import effective_policies
 from periods.recording.attempts import OutOfOrderRead
 from periods.snapshot.freshness import freshness
 
-_ONE_AT_A_TIME = 5_210_331  # advisory lock: evaluators queue up, and the second finds nothing left to write
+_EVALUATOR_LOCK = 5_210_331  # advisory lock: evaluators queue up, and the second finds nothing left to write
 
 
 @dataclass(frozen=True, slots=True)
 class OverdueChanges:
-    """What one evaluation changed: flags written, overruns opened (again), over the alert line, ended."""
+    """The changes of one evaluation: flags written; overruns opened, reopened, past the alert line, ended."""
 
     flags: int
     opened: int
@@ -42,19 +42,19 @@ class OverdueChanges:
 
 @contextmanager
 def evaluator_lock() -> Iterator[None]:
-    """A transaction in which nobody else evaluates: other evaluators wait until it ends. May be nested."""
+    """A transaction that holds the lock of evaluators: others wait until it ends. May be nested."""
     with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_EVALUATOR_LOCK])
         yield
 
 
 def evaluate_overdue(as_of: datetime) -> OverdueChanges:
-    """Judge every period that has ended, as of a moment, and write down only what differs from before.
+    """Judge every period that has ended, as of a moment, and write only the flags that differ from before.
 
     The lateness rule is `closing.judging.standing.judge` in SQL, so that a set of any size takes one statement; a
-    property test holds the two together. Stale entities are judged as of their last reading and periods whose state
-    is no longer known keep their flag (01-domain 1.6). Raises OutOfOrderRead for a moment before the newest read; one
-    that is dated ahead of the database's clock does not count there.
+    property test compares the two. Stale entities are judged as of their last reading, and periods whose state
+    is no longer known keep their flag (01-domain 1.6). Raises OutOfOrderRead for a moment before the newest read;
+    a read dated ahead of the database's clock does not count there.
     """
     with evaluator_lock(), database.cursor() as cursor:
         read = ConnectionClock.objects.filter(read_at__lte=Now())
@@ -68,8 +68,8 @@ def evaluate_overdue(as_of: datetime) -> OverdueChanges:
 
 
 # The lateness rule as a set: `judged` has a row per ended operating period that is not closed, or was not when last
-# evaluated. What is closed and known to be so is neither read nor written: the work does not grow with the years.
-# The arrays and LIMIT 1 keep the planner, who cannot guess these sizes, to look-ups by index.
+# evaluated. Periods already flagged as closed are neither read nor written: the work does not grow with the years.
+# The arrays and LIMIT 1 keep the planner, which cannot guess these sizes, to index look-ups.
 _JUDGED = """
 WITH entity AS MATERIALIZED (
     SELECT *, local_now::date AS today
@@ -147,15 +147,15 @@ def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, Any]:
         if (moment, zone) not in moments:
             moments[moment, zone] = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
         local_nows.append(moments[moment, zone])
-    judges = [policies[entity_id].judging for entity_id in ids]
-    in_working_days = [judge.unit is LatenessUnit.WORKING_DAYS for judge in judges]
+    rules = [policies[entity_id].judging for entity_id in ids]
+    in_working_days = [rule.unit is LatenessUnit.WORKING_DAYS for rule in rules]
     used = {row[2] for row, working in zip(rows, in_working_days, strict=True) if working}
     calendar_ids, days, ordinals = _ordinals(cursor, used, as_of) if used else ([], [], [])
     return {
         "ids": ids,
         "local_nows": local_nows,
-        "alert_after": [judge.alert_after_days for judge in judges],
-        "hold": [judge.on_hold_counts_as_closed for judge in judges],
+        "alert_after": [rule.alert_after_days for rule in rules],
+        "hold": [rule.on_hold_counts_as_closed for rule in rules],
         "working": in_working_days,
         "calendars": [row[2] for row in rows],
         "active_from": [row[3] for row in rows],
@@ -202,7 +202,7 @@ def _ordinals(
 
 
 def _move_overruns(cursor: CursorWrapper, as_of: datetime) -> tuple[int, int, int, int]:
-    """Open, cross and end overruns after the flags; one may be open per period (partial unique constraint)."""
+    """Open, update and end overruns by the flags; one may be open per period (partial unique constraint)."""
     cursor.execute(
         """
         UPDATE alerts_overrun overrun SET closed_at = %(as_of)s
@@ -260,7 +260,7 @@ def _move_overruns(cursor: CursorWrapper, as_of: datetime) -> tuple[int, int, in
 
 
 def _mark_reopened(cursor: CursorWrapper, opened: Sequence[tuple[int, int]]) -> int:
-    """Mark the overruns, each with its period, that a reopening after the period's end has opened; their number."""
+    """Mark the overruns, each with its period, that a reopening after the period's end opened; returns how many."""
     cursor.execute(
         """
         SELECT change.period_id, change.seen_at, period.last_day, entity.zone

@@ -1,4 +1,4 @@
-"""Periods that were open again after they had been closed: a notice for each, once."""
+"""Reopenings: one notice for each period that is open again after it had been closed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from periods.models import PeriodDeadline, StateChange
 from periods.policies import effective_policies
 from periods.snapshot.freshness import freshness
 
-LOOKS_BACK = timedelta(days=2)  # a reopening older than this is told by the board only
+LOOKS_BACK = timedelta(days=2)  # an older reopening is shown by the board only
 
 
 def raise_reopenings(as_of: datetime) -> list[Notice]:
-    """Closes that were undone after they had lasted, and are still undone."""
+    """Write a notice of each close that had lasted before it was undone, and is still undone."""
     before = StateChange.objects.filter(period=OuterRef("period"), seen_at__lt=OuterRef("seen_at"))
     due = PeriodDeadline.objects.filter(period=OuterRef("period"), current=True)
-    undone = (
+    reopenings = (
         StateChange.objects.filter(
             seen_at__gt=as_of - LOOKS_BACK,
             previous_state__in=["closed", "on_hold"],
             state__in=["open", "on_hold"],
             period__type=PeriodType.OPERATING.value,
-            period__last_day__lte=as_of.astimezone(UTC).date(),  # ended in the zone that is furthest ahead
+            period__last_day__lte=as_of.astimezone(UTC).date(),  # it ended in the zone that is furthest ahead
         )
         .exclude(Exists(Notice.objects.filter(change=OuterRef("pk"))))
         .order_by("seen_at", "pk")
@@ -57,14 +57,14 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
     )
     rows = [
         row
-        for row in undone
+        for row in reopenings
         if after_period_end(row[10], row[11], zone_named(row[12]))  # seen at, last day, zone
     ]
     if not rows:
         return []
     policies = effective_policies({(row[2], row[3]) for row in rows})
     readings = freshness(sorted({row[2] for row in rows}), as_of)
-    found = []
+    notices = []
     for change, period, entity, _, was, became, state, days_late, due_on, version, *_ in rows:
         closed = policies[entity].judging.counts_as_closed
         if (
@@ -74,7 +74,7 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
             or closed(PeriodState(state))
         ):
             continue
-        found.append(
+        notices.append(
             Notice(
                 kind=NoticeKind.REOPENED.value,
                 period_id=period,
@@ -89,4 +89,4 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
                 policy_version_id=version,
             )
         )
-    return Notice.objects.bulk_create(found)
+    return Notice.objects.bulk_create(notices)

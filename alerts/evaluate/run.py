@@ -1,6 +1,6 @@
-"""Raising: writes down each notice that is due, and a message for everybody who must hear of it, at once.
+"""Runs one evaluation: flags, overruns, the notices that are due, and a message to each of their recipients.
 
-Runs in the transaction of the evaluation: the flags, the overruns, the notices and the messages are all in, or none.
+All in one transaction: the flags, the overruns, the notices and the messages are all written, or none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BEFORE_AN_EPISODE = (NoticeKind.DUE_SOON, NoticeKind.NO_DEADLINE)
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """What one evaluation wrote: notices by kind, and messages that were made or that others were added to."""
+    """The result of one evaluation: notices by kind, and the number of messages created or extended."""
 
     overdue: OverdueChanges
     notices: dict[NoticeKind, int]
@@ -40,60 +40,60 @@ class EvaluationResult:
 def run_evaluation(as_of: datetime) -> EvaluationResult:
     """Judge every period and raise notices in one transaction; raises OutOfOrderRead as `evaluate_overdue` does."""
     with transaction.atomic():
-        evaluated = evaluate_overdue(as_of)  # holds the lock of evaluators until we are done
-        since, quiet = evaluating_since(as_of), silences_by_entity(None, as_of)
-        notices = [*_of_episodes(as_of, since, quiet), *raise_reopenings(as_of)]
-        notices += raise_outages(as_of, since, quiet)
+        overdue = evaluate_overdue(as_of)  # holds the lock of evaluators until the transaction ends
+        since, silenced = evaluating_since(as_of), silences_by_entity(None, as_of)
+        notices = [*_raise_episodes(as_of, since, silenced), *raise_reopenings(as_of)]
+        notices += raise_outages(as_of, since, silenced)
         notices += raise_group_closes(as_of)
         counts: dict[NoticeKind, int] = defaultdict(int)
         for notice in notices:
             counts[NoticeKind(notice.kind)] += 1
         deliveries = route_notices(notices, as_of)
-        # Later than the ends of episodes are addressed: those go to whoever was told, and of this nobody was.
-        deliveries += requeue_after_silence(quiet, as_of)
-        return EvaluationResult(evaluated, dict(counts), deliveries)
+        # After routing: a cleared notice goes to those who received the problem, and these lines were not sent.
+        deliveries += requeue_after_silence(silenced, as_of)
+        return EvaluationResult(overdue, dict(counts), deliveries)
 
 
 def run_evaluation_once_a_minute(as_of: datetime) -> EvaluationResult | None:
-    """The evaluation of one minute by the database's clock; None where one of that minute has finished before.
+    """Run the evaluation of one minute by the database's clock; None where one of that minute has finished.
 
-    That it has finished is recorded in its own transaction: one that fails, or whose worker dies, does not count.
+    It is recorded as finished in its own transaction: one that fails, or whose worker dies, does not count.
     """
     with evaluator_lock():
         if evaluated_this_minute(as_of):
             return None
-        raised = run_evaluation(as_of)
+        result = run_evaluation(as_of)
         record_evaluation(as_of)
-        # Workers of the version before, which may run beside us during an upgrade, look for these ticks.
+        # Workers of the previous version, which may run beside this one during an upgrade, read these ticks.
         claim_tick("evaluate", 60, as_of)
-        return raised
+        return result
 
 
-# --- which notices ------------------------------------------------------------------------------------------------
+# --- notices of episodes ------------------------------------------------------------------------------------------
 
 
-def _of_episodes(as_of: datetime, since: datetime | None, quiet: Collection[int]) -> list[Notice]:
+def _raise_episodes(as_of: datetime, since: datetime | None, silenced: Collection[int]) -> list[Notice]:
     return Notice.objects.bulk_create(
-        _notice(judged, verdict, as_of)
-        for judged in judge_episodes(as_of, since, quiet)
-        for verdict in judged.decisions
-        if verdict.due
+        _notice(judged, decision, as_of)
+        for judged in judge_episodes(as_of, since, silenced)
+        for decision in judged.decisions
+        if decision.due
     )
 
 
-def _notice(judged: EpisodeDecisions, verdict: NoticeDecision, as_of: datetime) -> Notice:
-    each, reading = judged.episode, judged.reading
+def _notice(judged: EpisodeDecisions, decision: NoticeDecision, as_of: datetime) -> Notice:
+    episode, reading = judged.episode, judged.reading
     return Notice(
-        kind=verdict.kind.value,
-        period_id=each.period,
-        episode=0 if verdict.kind in _BEFORE_AN_EPISODE else each.number,
-        step=verdict.step,
-        reason=verdict.reason.value,
+        kind=decision.kind.value,
+        period_id=episode.period,
+        episode=0 if decision.kind in _BEFORE_AN_EPISODE else episode.number,
+        step=decision.step,
+        reason=decision.reason.value,
         raised_at=as_of,
-        state=each.state,
-        days_late=each.days_late,
-        due_on=each.due_on,
+        state=episode.state,
+        days_late=episode.days_late,
+        due_on=episode.due_on,
         read_at=reading.read_at,
         fresh=reading.fresh,
-        policy_version_id=each.policy_version,
+        policy_version_id=episode.policy_version,
     )

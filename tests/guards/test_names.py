@@ -97,7 +97,7 @@ def test_words_that_rows_hold() -> None:
 def test_what_processes_and_sent_mails_share() -> None:
     """Locks hold between an old process and a new one; a salt that changed would break the links of sent mails."""
     shared = {
-        "lock of evaluators": alerts.evaluate.overdue._ONE_AT_A_TIME,
+        "lock of evaluators": alerts.evaluate.overdue._EVALUATOR_LOCK,
         "lock of those who count mails": alerts.outbox.queue._MAIL_RATE_LOCK,
         "lock of those who look for a destination": alerts.outbox.queue._POST_RATE_LOCK,
         "lock of writers of deadlines": periods.deadline_setting.LOCK,
