@@ -1,1 +1,1 @@
-"""Ways out: mail, Teams, Slack and webhooks, each with its state; destinations and their addresses."""
+"""The channels that messages leave by: mail, Teams, Slack and webhooks, with their states, and the destinations."""

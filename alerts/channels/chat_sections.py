@@ -1,4 +1,4 @@
-"""A letter cut to what a chat can show: the first rows of each section in few words, and how many more there are."""
+"""Cuts a message's content to chat size: the first rows of each section, shortened, and the number left out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from alerts.mail.rows import MessageDetail, MessageRow, TextLink
 from alerts.mail.sections import MessageContent, MessageSection
 
 ROW_LIMITS = (10, 8, 6, 4, 2, 1)  # of a post, as many as there is room for; the board shows all
-_TOLD = ("Unconfirmed", "Opened again", "Closed", "Deadline", "In the way", "Reason", "Expected")
-_TOLD_OF_EVENTS = ("Last read", "Entities", "Last to close", "What was said")
+_ENTITY_DETAILS = ("Unconfirmed", "Opened again", "Closed", "Deadline", "In the way", "Reason", "Expected")
+_EVENT_DETAILS = ("Last read", "Entities", "Last to close", "What was said")
 LONGEST_DETAIL = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PostSection:
-    """One section of a post: its heading, sentence and links, the rows that are told, and how many are not."""
+    """One section of a post: its heading, sentence and links, the rows shown, and the number left out."""
 
     heading: str
     note: str
@@ -25,53 +25,52 @@ class PostSection:
     omitted: int
 
 
-def post_sections(said: MessageContent, most: int) -> list[PostSection]:
-    """The sections with `most` rows of all together, each with one at least."""
-    found, room = [], most
-    for place, section in enumerate(said.sections, start=1):
-        after = len(said.sections) - place
+def post_sections(content: MessageContent, most: int) -> list[PostSection]:
+    """The sections with at most `most` rows together, but at least one row each."""
+    sections, room = [], most
+    for number, section in enumerate(content.sections, start=1):
+        after = len(content.sections) - number
         shown = max(min(len(section.rows), room - after), min(len(section.rows), 1))
         room -= shown
-        found.append(_piece(section, shown))
-    return found
+        sections.append(_cut_section(section, shown))
+    return sections
 
 
-def _piece(section: MessageSection, shown: int) -> PostSection:
-    left = len(section.rows) - shown + section.omitted
+def _cut_section(section: MessageSection, shown: int) -> PostSection:
+    omitted = len(section.rows) - shown + section.omitted
     links = [*section.links]
-    if (
-        section.more is not None and not section.omitted
-    ):  # where there are more, the links before lead to them
+    if section.more is not None and not section.omitted:  # else the links before lead to the omitted rows
         links.append(section.more)
-    return PostSection(section.heading, section.note, links, section.rows[:shown], left)
+    return PostSection(section.heading, section.note, links, section.rows[:shown], omitted)
 
 
 def post_details(row: MessageRow) -> list[MessageDetail]:
-    """What a chat is told of a row: what holds it up, and who answers for it, by name and not by address."""
-    wanted = [fact for fact in row.details if fact.name in (*_TOLD, *_TOLD_OF_EVENTS) and fact.text]
+    """The details of a row that a post shows: what delays it, and its owner by name, not by address."""
+    names = (*_ENTITY_DETAILS, *_EVENT_DETAILS)
+    shown = [detail for detail in row.details if detail.name in names and detail.text]
     owner = [
-        MessageDetail("Owner", fact.text.rstrip(","))
-        for fact in row.details
-        if fact.name == "Owner" and fact.text
+        MessageDetail("Owner", detail.text.rstrip(","))
+        for detail in row.details
+        if detail.name == "Owner" and detail.text
     ]
     return [
-        MessageDetail(fact.name, _short(fact.text.replace("before this mail.", "before this post.")))
-        for fact in (*wanted, *owner)
+        MessageDetail(detail.name, _short(detail.text.replace("before this mail.", "before this post.")))
+        for detail in (*shown, *owner)
     ]
 
 
 def lateness(row: MessageRow) -> str:
-    """ "+6 calendar days late"."""
+    """The days late of a row: "+6 calendar days late"; empty where it has none."""
     return " ".join(filter(None, [row.late, row.unit]))
 
 
-def remainder_text(piece: PostSection) -> str:
-    """ "and 288 more"; empty where all is told."""
-    return f"and {piece.omitted} more" if piece.omitted else ""
+def remainder_text(section: PostSection) -> str:
+    """The number of rows left out: "and 288 more"; empty where there are none."""
+    return f"and {section.omitted} more" if section.omitted else ""
 
 
 def fit_to_size(make: Callable[[int], bytes], most: int) -> bytes:
-    """What `make` brings of as many rows as keep it within `most` bytes; of one row where none do."""
+    """The body that `make` builds from as many rows as fit into `most` bytes; from one row where none fit."""
     for rows in ROW_LIMITS:
         body = make(rows)
         if len(body) <= most:

@@ -1,4 +1,4 @@
-"""How a message fails to leave: each error says what may be tried next."""
+"""The errors of sending a message; each class says whether to retry it, pause the channel, or give up."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from datetime import timedelta
 
 
 class TemporaryFailure(Exception):
-    """It may go through later; not before `wait`, where the server says so."""
+    """The message may be accepted later; not before `wait`, where the server says so."""
 
-    def __init__(self, words: str, wait: timedelta = timedelta(0)) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, wait: timedelta = timedelta(0)) -> None:
+        super().__init__(message)
         self.wait = wait
 
 
 class ChannelUnreachable(TemporaryFailure):
-    """No server answers where it should: no message would go through now."""
+    """The channel's server does not answer: it would accept no message now."""
 
 
 class PermanentFailure(Exception):
-    """This message to this address never will."""
+    """The server will never accept this message to this address."""
 
 
 class ChannelMisconfigured(Exception):
-    """The server does not want us at all: no fault of any message (05-reliability D4)."""
+    """The server refuses us altogether, whatever the message (05-reliability D4)."""

@@ -1,4 +1,4 @@
-"""Which addresses a destination may have."""
+"""Checks the address of a destination against the hosts that its kind allows."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _OLD_TEAMS = ("webhook.office.com", "outlook.office.com", "outlook.office365.com
 
 
 class InvalidAddress(ValueError):
-    """An address that no post may go to; the text says why and what to do, for whoever has typed it."""
+    """An address that no post may go to; the text tells the person who typed it why, and what to do."""
 
 
 def allowed_hosts(kind: str) -> tuple[str, ...]:
-    """Where posts of a kind may go. This machine is open to every kind where the operator has listed it."""
+    """The hosts that posts of a kind may go to. Every kind may use this machine where the operator has listed it."""
     listed = settings.WEBHOOK_ALLOWED_HOSTS
     if kind == DestinationKind.WEBHOOK:
         return listed
-    return (*_HOSTS[kind], *(each for each in listed if _is_this_machine(each)))
+    return (*_HOSTS[kind], *(host for host in listed if _is_this_machine(host)))
 
 
 def _is_this_machine(entry: str) -> bool:
@@ -44,7 +44,7 @@ def _is_this_machine(entry: str) -> bool:
 
 
 def check_address(kind: str, url: str) -> UrlParts:
-    """The address in parts where a destination of this kind may have it; raises InvalidAddress. Opens nothing."""
+    """Return the parts of an address that this kind allows, else raise InvalidAddress. Opens no connection."""
     try:
         host = parse_url(url).host
     except ForbiddenAddress:
@@ -56,8 +56,8 @@ def check_address(kind: str, url: str) -> UrlParts:
         )
     try:
         target = HostAllowlist(allowed_hosts(kind)).check(url)
-    except ForbiddenAddress as wrong:
-        raise InvalidAddress(_instead(kind, host, str(wrong))) from None
+    except ForbiddenAddress as error:
+        raise InvalidAddress(_explanation(kind, host, str(error))) from None
     if kind == DestinationKind.TEAMS and not target.path.partition("?")[2] and target.scheme == "https":
         raise InvalidAddress("The end of the address is missing: it has to have everything behind the “?”.")
     if kind == DestinationKind.SLACK and not target.path.startswith("/services/"):
@@ -67,8 +67,8 @@ def check_address(kind: str, url: str) -> UrlParts:
     return target
 
 
-def _instead(kind: str, host: str, why: str) -> str:
-    if "https" in why:
+def _explanation(kind: str, host: str, error: str) -> str:
+    if "https" in error:
         return "Only addresses that begin with https:// can be used: what is posted would be readable on its way."
     match kind:
         case DestinationKind.TEAMS:

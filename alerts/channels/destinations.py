@@ -1,4 +1,4 @@
-"""Arranging destinations: adding, changing, switching off, removing them, and the keys that webhooks sign with."""
+"""Adds, changes, switches off and removes destinations, and rotates the keys that sign webhooks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ from entities.models import Group, Person
 from infra.hosts import UrlParts
 
 LONGEST_NAME = 80
-_LONGEST_LABEL = (
-    16  # letters of the first part of a host that are shown: some hold the id of a whole environment
-)
+_LONGEST_LABEL = 16  # letters shown of a host's first part, which may hold the id of a whole environment
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationSpec:
-    """What a destination is to be; an empty `url` leaves the address as it is."""
+    """The settings to give a destination; an empty `url` leaves the address as it is."""
 
     name: str
     kind: str
@@ -37,139 +35,140 @@ class DestinationSpec:
 
 
 class InvalidDestination(ValueError):
-    """A destination that cannot be as wanted: what is wrong with each field, in words."""
+    """A destination with invalid settings; `problems` explains what is wrong, by field."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__("; ".join(problems.values()))
         self.problems = dict(problems)
 
 
-def add_destination(wanted: DestinationSpec, by: Person, as_of: datetime) -> tuple[Destination, str]:
-    """Make a destination; returns it with the key that its webhooks are signed with, which nobody can read again.
+def add_destination(spec: DestinationSpec, by: Person, as_of: datetime) -> tuple[Destination, str]:
+    """Add a destination; returns it with the key that signs its webhooks ("" for others), shown only this once.
 
     Raises InvalidDestination.
     """
-    problems, target = _problems(wanted, None)
-    if not wanted.url and "url" not in problems:
+    problems, target = _problems(spec, None)
+    if not spec.url and "url" not in problems:
         problems["url"] = "Paste the address that posts go to."
-    if problems or wanted.group is None or target is None:
+    if problems or spec.group is None or target is None:
         raise InvalidDestination(problems)
-    secret = new_secret() if wanted.kind == Destination.Kind.WEBHOOK else ""
-    place = Destination(
-        name=_name(wanted),
-        kind=wanted.kind,
-        group=wanted.group,
-        kinds=_kinds(wanted),
-        host=_shown(target),
+    secret = new_secret() if spec.kind == Destination.Kind.WEBHOOK else ""
+    destination = Destination(
+        name=_name(spec),
+        kind=spec.kind,
+        group=spec.group,
+        kinds=_kinds(spec),
+        host=_shown_host(target),
         made_by=by,
         made_at=as_of,
     )
-    place.url = wanted.url
+    destination.url = spec.url
     if secret:
-        place.secret = secret
-    _save(place)
-    return place, secret
+        destination.secret = secret
+    _save(destination)
+    return destination, secret
 
 
-def update_destination(place: Destination, wanted: DestinationSpec) -> None:
-    """Give a destination another name, group, address or other kinds. Raises InvalidDestination."""
-    problems, target = _problems(wanted, place)
-    if problems or wanted.group is None:
+def update_destination(destination: Destination, spec: DestinationSpec) -> None:
+    """Change the name, group, address or kinds of a destination. Raises InvalidDestination."""
+    problems, target = _problems(spec, destination)
+    if problems or spec.group is None:
         raise InvalidDestination(problems)
-    place.name, place.group, place.kinds = _name(wanted), wanted.group, _kinds(wanted)
+    destination.name, destination.group, destination.kinds = _name(spec), spec.group, _kinds(spec)
     if target is not None:
-        place.url, place.host = wanted.url, _shown(target)
-    _save(place)
+        destination.url, destination.host = spec.url, _shown_host(target)
+    _save(destination)
     if target is not None:
-        channel_state.reset_channel(place.channel)
+        channel_state.reset_channel(destination.channel)
 
 
-def set_destination_enabled(place: Destination, *, on: bool) -> None:
-    """Let posts go to a destination again, or none any more; what waits for it then is not needed any more."""
+def set_destination_enabled(destination: Destination, *, on: bool) -> None:
+    """Switch a destination on or off; switching it off cancels the messages that wait for it."""
     with transaction.atomic():
-        place.enabled = on
-        place.save(update_fields=["enabled"])
-        channel_state.reset_channel(place.channel)
+        destination.enabled = on
+        destination.save(update_fields=["enabled"])
+        channel_state.reset_channel(destination.channel)
         if not on:
-            _leave_out(place, DESTINATION_DISABLED)
+            _leave_out(destination, DESTINATION_DISABLED)
 
 
-def remove_destination(place: Destination, as_of: datetime) -> None:
-    """Take a destination away for good, with address and secret; what it was told stays in the history."""
+def remove_destination(destination: Destination, as_of: datetime) -> None:
+    """Remove a destination for good, with its address and secret; its messages stay in the history."""
     with transaction.atomic():
-        place.enabled, place.removed_at, place.sealed_url, place.sealed_secret = False, as_of, b"", b""
-        place.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
-        channel_state.reset_channel(place.channel)
-        _leave_out(place, DESTINATION_REMOVED)
+        destination.enabled, destination.removed_at = False, as_of
+        destination.sealed_url = destination.sealed_secret = b""
+        destination.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
+        channel_state.reset_channel(destination.channel)
+        _leave_out(destination, DESTINATION_REMOVED)
 
 
-def _leave_out(place: Destination, why: str) -> None:
-    """Let go of what waits; what is being sent at this moment is let go of by its sender."""
-    waiting = Delivery.objects.select_for_update().filter(destination=place, state=Delivery.State.WAITING)
-    ids = [each.pk for each in waiting.order_by("pk")]
-    DeliveryLine.objects.filter(delivery__in=ids, left_out="").update(left_out=why)
+def _leave_out(destination: Destination, reason: str) -> None:
+    """Cancel the waiting messages; the sender cancels a message that it holds at this moment."""
+    rows = Delivery.objects.select_for_update().filter(destination=destination, state=Delivery.State.WAITING)
+    ids = [row.pk for row in rows.order_by("pk")]
+    DeliveryLine.objects.filter(delivery__in=ids, left_out="").update(left_out=reason)
     Delivery.objects.filter(pk__in=ids).update(
-        state=Delivery.State.CANCELLED, ended_at=Now(), words=why, lease_until=None
+        state=Delivery.State.CANCELLED, ended_at=Now(), words=reason, lease_until=None
     )
 
 
-def rotate_secret(place: Destination) -> str:
-    """A new key, which nobody can read again; the one before signs as well until the next change."""
-    made = new_secret()
-    before = place.secret.split()[:1]
-    place.secret = " ".join([made, *before])
-    place.save(update_fields=["sealed_secret"])
-    return made
+def rotate_secret(destination: Destination) -> str:
+    """Give a webhook a new key and return it, shown only this once; the key before signs too until the next one."""
+    secret = new_secret()
+    before = destination.secret.split()[:1]
+    destination.secret = " ".join([secret, *before])
+    destination.save(update_fields=["sealed_secret"])
+    return secret
 
 
-def _problems(wanted: DestinationSpec, place: Destination | None) -> tuple[dict[str, str], UrlParts | None]:
+def _problems(spec: DestinationSpec, current: Destination | None) -> tuple[dict[str, str], UrlParts | None]:
     problems: dict[str, str] = {}
-    name = _name(wanted)
+    name = _name(spec)
     if not name:
         problems["name"] = "Give it a name, as the channel has, so that others know where posts go."
-    elif len(wanted.name) > LONGEST_NAME:
+    elif len(spec.name) > LONGEST_NAME:
         problems["name"] = f"A name has {LONGEST_NAME} letters at most."
-    if wanted.kind not in Destination.Kind.values:
+    if spec.kind not in Destination.Kind.values:
         problems["kind"] = "Choose where the posts go."
-    if wanted.group is None:
+    if spec.group is None:
         problems["group"] = "Choose a group that you administer."
-    if not _kinds(wanted):
+    if not _kinds(spec):
         problems["kinds"] = "Choose at least one thing that is posted there."
     target = None
-    if wanted.url and "kind" not in problems:
+    if spec.url and "kind" not in problems:
         try:
-            target = check_address(wanted.kind, wanted.url)
-        except InvalidAddress as wrong:
-            problems["url"] = str(wrong)
-    if name and wanted.group is not None:
-        twins = Destination.objects.filter(group=wanted.group, name=name, removed_at=None)
-        if twins.exclude(pk=place.pk if place is not None else 0).exists():
-            problems["name"] = _TAKEN
+            target = check_address(spec.kind, spec.url)
+        except InvalidAddress as error:
+            problems["url"] = str(error)
+    if name and spec.group is not None:
+        twins = Destination.objects.filter(group=spec.group, name=name, removed_at=None)
+        if twins.exclude(pk=current.pk if current is not None else 0).exists():
+            problems["name"] = _NAME_TAKEN
     return problems, target
 
 
-_TAKEN = "The group has another destination of this name."
+_NAME_TAKEN = "The group has another destination of this name."
 
 
-def _save(place: Destination) -> None:
+def _save(destination: Destination) -> None:
     try:
         with transaction.atomic():
-            place.save()
-    except IntegrityError as wrong:  # somebody else has taken the name in this moment
-        if "destination_name_once_in_a_group" not in str(wrong):
+            destination.save()
+    except IntegrityError as error:  # another destination took the name meanwhile
+        if "destination_name_once_in_a_group" not in str(error):
             raise
-        raise InvalidDestination({"name": _TAKEN}) from None
+        raise InvalidDestination({"name": _NAME_TAKEN}) from None
 
 
-def _name(wanted: DestinationSpec) -> str:
-    return one_line(wanted.name, LONGEST_NAME)
+def _name(spec: DestinationSpec) -> str:
+    return one_line(spec.name, LONGEST_NAME)
 
 
-def _kinds(wanted: DestinationSpec) -> list[str]:
-    return [kind.value for kind in NoticeKind if kind.value in wanted.kinds]
+def _kinds(spec: DestinationSpec) -> list[str]:
+    return [kind.value for kind in NoticeKind if kind.value in spec.kinds]
 
 
-def _shown(target: UrlParts) -> str:
-    """The part of an address that may be shown."""
+def _shown_host(target: UrlParts) -> str:
+    """The part of an address that is not secret."""
     first, dot, rest = target.netloc.partition(".")
     return f"{first[:_LONGEST_LABEL]}…{dot}{rest}" if len(first) > _LONGEST_LABEL else target.netloc

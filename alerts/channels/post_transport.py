@@ -1,6 +1,6 @@
-"""How a post leaves: one function that returns once the server has taken it, or says what kind of fault it was.
+"""Sends a post over HTTPS; returns once the server has accepted it, or raises the kind of failure.
 
-Everything goes through the connectors' HTTP door, so that a destination can lead to no address that it forbids.
+Every request goes through `infra.outbound`, so that a destination can lead to no address that it forbids.
 """
 
 from __future__ import annotations
@@ -26,88 +26,88 @@ from infra.outbound.session import OutboundResponse, OutboundSession, RequestLim
 from infra.secrets import SecretUnreadable
 
 LONGEST_POST = 30.0  # seconds from the look-up of the name to the answer; a lease is ten times as long
-# Who tries again is the outbox.
+# No retries here: the outbox retries.
 LIMITS = RequestLimits(retries=0, operation_seconds=10.0, attempt_bytes=200_000)
-# That a server which does not answer is left alone; others wait meanwhile.
+# The pause of a server that does not answer, so that it does not delay the posts to others.
 AFTER_A_HANG = timedelta(minutes=1)
 
-_NOT_OURS = {401, 402, 403, 404, 405, 407, 410}
-_LATER = {408, 425, 429}
+_MISCONFIGURED_STATUSES = {401, 402, 403, 404, 405, 407, 410}
+_RETRY_STATUSES = {408, 425, 429}
 
 
-def post_to_destination(place: Destination, body: bytes, headers: Mapping[str, str]) -> None:
+def post_to_destination(destination: Destination, body: bytes, headers: Mapping[str, str]) -> None:
     """Post one body to a destination.
 
-    Raises TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured, none of whose words holds
-    any of the address but its host. Takes LONGEST_POST at most. No redirect is followed.
+    Raises TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured, whose texts hold nothing
+    of the address but its host. Takes LONGEST_POST at most. No redirect is followed.
     """
     try:
-        url = place.url
-        target = check_address(place.kind, url)
+        url = destination.url
+        target = check_address(destination.kind, url)
     except SecretUnreadable:
         raise ChannelMisconfigured(
             "Its address cannot be read any more: the key it was stored with is gone."
         ) from None
-    except InvalidAddress as wrong:
-        raise ChannelMisconfigured(str(wrong)) from None
-    with OutboundSession(allowed_hosts(place.kind), TimeBudget(LONGEST_POST), LIMITS) as wire:
-        wire.register_secrets(*_secrets_of(target))
+    except InvalidAddress as error:
+        raise ChannelMisconfigured(str(error)) from None
+    with OutboundSession(allowed_hosts(destination.kind), TimeBudget(LONGEST_POST), LIMITS) as session:
+        session.register_secrets(*_secrets_of(target))
         try:
-            answer = wire.post_json(url, headers, body)
-        except RequestFailed as wrong:
-            raise _fault(target, wrong) from None
-    _judge(target, answer)
+            answer = session.post_json(url, headers, body)
+        except RequestFailed as error:
+            raise _request_failure(target, error) from None
+    _raise_for_status(target, answer)
 
 
 def _secrets_of(target: UrlParts) -> list[str]:
-    """Every part of an address that may be what lets somebody post there."""
+    """Every part of an address that may be the secret which permits posting there."""
     path, _, query = target.path.partition("?")
     values = [value for _, value in parse_qsl(query)]
     parts = [target.path, path, query, *values, *re.split(r"[/?&=]", target.path)]
-    return [each for part in parts for each in (part, unquote(part)) if len(each) > 5]
+    return [text for part in parts for text in (part, unquote(part)) if len(text) > 5]
 
 
-def _fault(target: UrlParts, wrong: RequestFailed) -> TemporaryFailure | ChannelMisconfigured:
-    """What it means that there is no answer; the wire's own words name the whole path, which is a secret here."""
+def _request_failure(target: UrlParts, error: RequestFailed) -> TemporaryFailure | ChannelMisconfigured:
+    """The error for a request without an answer; the original text names the whole path, which is secret here."""
     host = target.netloc
-    if isinstance(wrong, AccessRefused):
+    if isinstance(error, AccessRefused):
         return ChannelMisconfigured(
             f"{host} may not be contacted: it does not prove who it is, or leads to an address that is forbidden."
         )
-    if not isinstance(wrong, ServerUnavailable):
+    if not isinstance(error, ServerUnavailable):
         return TemporaryFailure(f"{host} sent an answer that has no end.", AFTER_A_HANG)
-    if wrong.status is not None:
-        wait = timedelta(seconds=wrong.retry_after or 0)
+    if error.status is not None:
+        wait = timedelta(seconds=error.retry_after or 0)
         asked = f" and asked to wait {wait.total_seconds():.0f} seconds" if wait else ""
-        return TemporaryFailure(f"{host} answered {wrong.status}{asked}.", wait)
-    if not wrong.reached:
+        return TemporaryFailure(f"{host} answered {error.status}{asked}.", wait)
+    if not error.reached:
         return ChannelUnreachable(f"{host} cannot be reached.")
     return TemporaryFailure(f"{host} did not answer in time, or hung up before it had.", AFTER_A_HANG)
 
 
-def _judge(target: UrlParts, answer: OutboundResponse) -> None:
+def _raise_for_status(target: UrlParts, answer: OutboundResponse) -> None:
     status = answer.status
-    said = f"{target.netloc} answered {status}"
-    said += f": {answer.sample[:200].strip()}" if answer.sample.strip() else "."
+    reply = f"{target.netloc} answered {status}"
+    reply += f": {answer.sample[:200].strip()}" if answer.sample.strip() else "."
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
         raise ChannelMisconfigured(f"{target.netloc} sends us elsewhere ({status}), and no post follows.")
-    if status in _NOT_OURS:
-        raise ChannelMisconfigured(said)
-    if status in _LATER or status >= 500:
-        raise TemporaryFailure(said)
-    raise PermanentFailure(said)
+    if status in _MISCONFIGURED_STATUSES:
+        raise ChannelMisconfigured(reply)
+    if status in _RETRY_STATUSES or status >= 500:
+        raise TemporaryFailure(reply)
+    raise PermanentFailure(reply)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a destination is sent."""
+    """The body and the headers of one request to a destination."""
 
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def send_post(place: Destination, told: Post) -> None:
+def send_post(destination: Destination, post: Post) -> None:
     """Send the post. Raises TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured."""
-    post_to_destination(place, told.body, told.headers)
+    post_to_destination(destination, post.body, post.headers)

@@ -1,4 +1,4 @@
-"""The post that tells one destination of one or many notices: the words of the mail, as its program wants them."""
+"""Composes the post to one destination about one or many notices: the text of the mail, in its program's format."""
 
 from __future__ import annotations
 
@@ -30,72 +30,71 @@ def compose_post(
     delivery: Delivery,
     items: Sequence[DeliverableNotice],
     as_of: datetime,
-    known: MessageLookups | None = None,
+    lookups: MessageLookups | None = None,
 ) -> Post:
-    """The post of a message; `items` is empty where it tells of our own trouble. Raises ChannelMisconfigured."""
-    place = destination_of(delivery)
+    """The post of a message; `items` is empty where it reports a channel's trouble. Raises ChannelMisconfigured."""
+    destination = destination_of(delivery)
     if delivery.trouble is not None:
-        said = trouble_content(delivery.trouble, as_of, destination_zone(place))
+        content = trouble_content(delivery.trouble, as_of, destination_zone(destination))
     else:
-        ids = {row.entity_id for each in items for row in each.rows}
-        if known is None or not known.entities.keys() >= ids:
-            known = load_lookups(ids, [])
-        why = f"Posted here because “{one_line(place.name)}” hears of the entities of {one_line(place.group.name)}."
-        said = build_content(
+        ids = {row.entity_id for item in items for row in item.rows}
+        if lookups is None or not lookups.entities.keys() >= ids:
+            lookups = load_lookups(ids, [])
+        name, group = one_line(destination.name), one_line(destination.group.name)
+        why = f"Posted here because “{name}” hears of the entities of {group}."
+        content = build_content(
             items,
             message_context(
-                items, reopening_changes(items), as_of, known, zone=destination_zone(place), why=why
+                items, reopening_changes(items), as_of, lookups, zone=destination_zone(destination), why=why
             ),
         )
-    return render_post(place, webhook_id(delivery), said, items, as_of)
+    return render_post(destination, webhook_id(delivery), content, items, as_of)
 
 
 def render_post(
-    place: Destination,
+    destination: Destination,
     message_id: str,
-    said: MessageContent,
+    content: MessageContent,
     items: Sequence[DeliverableNotice],
     as_of: datetime,
 ) -> Post:
-    """A letter as the destination's program wants it. Raises ChannelMisconfigured."""
-    match place.kind:
+    """The content in the format of the destination's program. Raises ChannelMisconfigured."""
+    match destination.kind:
         case DestinationKind.TEAMS:
-            return Post(teams_body(said))
+            return Post(teams_body(content))
         case DestinationKind.SLACK:
-            return Post(slack_body(said))
-    body = webhook_body(message_id, place, said, items, as_of)
+            return Post(slack_body(content))
+    body = webhook_body(message_id, destination, content, items, as_of)
     try:
-        return Post(body, request_headers(place, message_id, as_of, body))
+        return Post(body, request_headers(destination, message_id, as_of, body))
     except SecretUnreadable:
         raise ChannelMisconfigured(
             "Its secret cannot be read any more: the key it was stored with is gone."
         ) from None
 
 
-def build_test_post(place: Destination, by: str, as_of: datetime) -> MessageContent:
-    """What a test post says."""
-    there, zone_name = reader_zone(destination_zone(place))
-    now = as_of.astimezone(there)
-    note = (
-        f"{one_line(by)} has sent this to see whether posts arrive. Alerts of {one_line(place.group.name)} are posted"
-        " here."
-    )
+def build_test_post(destination: Destination, by: str, as_of: datetime) -> MessageContent:
+    """The content of a test post."""
+    zone, zone_name = reader_zone(destination_zone(destination))
+    now = as_of.astimezone(zone)
+    group = one_line(destination.group.name)
+    note = f"{one_line(by)} has sent this to see whether posts arrive. Alerts of {group} are posted here."
     return MessageContent(
         subject="Closeboard: a test post",
         sections=[MessageSection(heading="", note=note, links=[], rows=[], more=None)],
         as_of=f"As of {weekday_and_date(now.date())}, {now:%H:%M} {zone_name} time.",
-        why=f"Posted here because somebody who administers {one_line(place.group.name)} asked for it.",
+        why=f"Posted here because somebody who administers {group} asked for it.",
         home=TextLink("Closeboard", f"{settings.PUBLIC_BASE_URL}/"),
     )
 
 
-def destination_zone(place: Destination) -> str:
-    """The zone that its posts tell times in: that of whoever made it."""
-    return place.made_by.zone if place.made_by is not None else "UTC"
+def destination_zone(destination: Destination) -> str:
+    """The time zone of a destination's posts: that of the person who added it."""
+    return destination.made_by.zone if destination.made_by is not None else "UTC"
 
 
 def destination_of(delivery: Delivery) -> Destination:
-    """Where a message goes to; raises ValueError for one to a person."""
+    """The destination of a message; raises ValueError for a message to a person."""
     if delivery.destination is None:
         raise ValueError("it goes to a person, who is no destination")
     return delivery.destination

@@ -1,4 +1,4 @@
-"""The state of each channel: in trouble, paused, held; all clocks here are the database's."""
+"""The state of each channel: in trouble, paused or held. All times here come from the database's clock."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from django.db import transaction
 
 from alerts.models import EMAIL
 
-PAUSE = timedelta(minutes=5)  # of the channel when the server refuses us and not a message
+PAUSE = timedelta(minutes=5)  # of a channel whose server refuses us, not just one message
 
 
 LONGEST_PAUSE = timedelta(hours=1)  # of a destination that has refused us for long
 
 
-SqlValue = str | int | list[str] | None  # what a statement is told
+SqlValue = str | int | list[str] | None  # a parameter of a statement
 
 
 def pause_span(channel: str, began: timedelta) -> timedelta:
-    """Mail is looked for every five minutes; an address that is no more less and less often."""
+    """How long to pause: five minutes for mail; longer and longer for a destination, up to LONGEST_PAUSE."""
     return PAUSE if channel == EMAIL else min(max(PAUSE, began / 4), LONGEST_PAUSE)
 
 
-def pause(channel: str, words: str, span: timedelta) -> None:
-    """Send nothing by a channel for so long; nothing changes while it is held."""
+def pause(channel: str, error: str, span: timedelta) -> None:
+    """Send nothing by a channel for `span`; the text of a held channel stays."""
     run_statement(
         """
         INSERT INTO alerts_channel (name, held, paused_until, words)
@@ -33,25 +33,25 @@ def pause(channel: str, words: str, span: timedelta) -> None:
         ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until,
             words = CASE WHEN alerts_channel.held THEN alerts_channel.words ELSE excluded.words END
         """,
-        {"channel": channel, "pause": str(span), "words": words},
+        {"channel": channel, "pause": str(span), "words": error},
     )
 
 
-def mark_unreachable(words: str, channel: str = EMAIL, destination_id: int | None = None) -> None:
-    """No server answers. Whoever sends next tries again; what is wrong can be read in the channel."""
+def mark_unreachable(error: str, channel: str = EMAIL, destination_id: int | None = None) -> None:
+    """Record that the channel's server does not answer. The next sender tries again; the channel keeps the error."""
     with transaction.atomic():
-        record_trouble(channel, destination_id, words, refused=False)
+        record_trouble(channel, destination_id, error, refused=False)
         run_statement(
             """
             INSERT INTO alerts_channel (name, held, words) VALUES (%(channel)s, false, %(words)s)
             ON CONFLICT (name) DO UPDATE SET words = excluded.words WHERE NOT alerts_channel.held
             """,
-            {"channel": channel, "words": words},
+            {"channel": channel, "words": error},
         )
 
 
-def record_trouble(channel: str, destination_id: int | None, words: str, *, refused: bool) -> timedelta:
-    """Keep that a channel is in trouble; returns for how long it has been."""
+def record_trouble(channel: str, destination_id: int | None, error: str, *, refused: bool) -> timedelta:
+    """Record that a channel is in trouble; returns for how long it has been."""
     with database.cursor() as cursor:
         cursor.execute(
             """
@@ -61,26 +61,26 @@ def record_trouble(channel: str, destination_id: int | None, words: str, *, refu
             DO UPDATE SET words = excluded.words, refused = known.refused OR excluded.refused
             RETURNING clock_timestamp() - began_at
             """,
-            {"channel": channel, "destination": destination_id, "refused": refused, "words": words},
+            {"channel": channel, "destination": destination_id, "refused": refused, "words": error},
         )
         span: timedelta = cursor.fetchone()[0]
     return span
 
 
 def has_mails_to_retry() -> bool:
-    """Whether mails wait for another try while no server answers, so that it is worth looking for one."""
+    """Whether mails wait for a retry while no server answers, so that a try to reach it is worthwhile."""
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM alerts_channel WHERE name = 'email' AND words <> '' AND NOT held"
             " AND paused_until IS NULL)"
             " AND EXISTS (SELECT FROM alerts_delivery WHERE state = 'waiting' AND attempts > 0 AND channel = 'email')"
         )
-        (found,) = cursor.fetchone()
-    return bool(found)
+        (waiting,) = cursor.fetchone()
+    return bool(waiting)
 
 
 def mark_recovered(channel: str = EMAIL) -> bool:
-    """What was wrong with a channel is over: what waits for another try is due now. False when nothing was."""
+    """Record that a channel works again: messages waiting for a retry are due now. False when it had no trouble."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(
             "UPDATE alerts_channel SET paused_until = NULL, words = ''"
@@ -99,7 +99,7 @@ def mark_recovered(channel: str = EMAIL) -> bool:
 
 
 def reset_channel(channel: str) -> None:
-    """Somebody has given a channel another address, or switched it: nothing is known against it any more."""
+    """Clear the troubles of a channel whose address was changed or which was switched on or off."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(
             "UPDATE alerts_channel SET paused_until = NULL, words = '' WHERE name = %s AND NOT held",
@@ -113,17 +113,17 @@ def reset_channel(channel: str) -> None:
         _end_troubles(channel)
 
 
-def hold(words: str) -> None:
-    """Send nothing until `release`, by any channel: a restored database holds what has gone out already (C7)."""
+def hold(reason: str) -> None:
+    """Send nothing by any channel until `release`: a restored database holds messages already sent (C7)."""
     run_statement(
         "INSERT INTO alerts_channel (name, held, words) VALUES ('email', true, %(words)s)"
         " ON CONFLICT (name) DO UPDATE SET held = true, words = excluded.words",
-        {"words": words},
+        {"words": reason},
     )
 
 
 def release() -> None:
-    """Send again what waits, by every channel."""
+    """Send waiting messages again, by every channel."""
     with transaction.atomic():
         run_statement("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
         run_statement("UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL", {})

@@ -1,1 +1,1 @@
-"""Mail over SMTP."""
+"""Mails over SMTP."""

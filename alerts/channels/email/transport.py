@@ -1,4 +1,4 @@
-"""How a message leaves: one function that returns once the server has taken it, or says what kind of fault it was."""
+"""Sends a mail over SMTP; returns once the server has accepted it, or raises the kind of failure."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from alerts.channels.delivery_errors import (
     TemporaryFailure,
 )
 
-LONGEST_SEND = timedelta(seconds=90)  # from the first word to the last; a lease is longer (05-reliability D6)
+LONGEST_SEND = timedelta(seconds=90)  # of a whole conversation; a lease is longer (05-reliability D6)
 LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
 LOOK_EVERY = 0.5  # seconds
-PERMANENT = 500  # SMTP replies from here on say that the same will be refused again (RFC 5321, 4.2.1)
+PERMANENT = 500  # SMTP replies from here on mean that a retry will be refused as well (RFC 5321, 4.2.1)
 TOO_BIG = 552
 SERVICE_ENDS = 421
 SIGN_IN_FIRST = {530, 534, 535, 538}  # RFC 4954, 6
-# What Exchange Online says of a whole account after it has read the message; to others it is the message's fault.
+# Exchange Online's replies about a whole account, given after it has read a message; others concern the message.
 OF_THE_ACCOUNT = re.compile(r"SendAsDenied|\b5\.(7\.60|2\.252|7\.708|1\.8|7\.57|7\.139)\b")
 
 
 class SmtpBackend(smtp.EmailBackend):
-    """Django's SMTP connection, which somebody else may cut off whatever it is doing; they do so after `until`."""
+    """Django's SMTP connection, which another thread may cut off at any point; `_watch` does so after `until`."""
 
     _dialling: smtplib.SMTP | None = None
     until = math.inf  # time.monotonic()
@@ -50,42 +50,42 @@ class SmtpBackend(smtp.EmailBackend):
 
     def _dial(self, host: str, port: int, **params: Any) -> smtplib.SMTP:
         # smtplib hides the socket until the server has greeted, and a tarpit greets for ever: so it is dialled here.
-        made = (smtplib.SMTP_SSL if self.use_ssl else smtplib.SMTP)(**params)
-        made._host = host  # type: ignore[attr-defined]  # whom TLS expects to see
-        self._dialling = made
-        code, said = made.connect(host, port)
+        client = (smtplib.SMTP_SSL if self.use_ssl else smtplib.SMTP)(**params)
+        client._host = host  # type: ignore[attr-defined]  # the name that TLS verifies
+        self._dialling = client
+        code, reply = client.connect(host, port)
         if code != 220:
-            made.close()
-            raise smtplib.SMTPConnectError(code, said)
-        return made
+            client.close()
+            raise smtplib.SMTPConnectError(code, reply)
+        return client
 
     def cut(self) -> None:
-        """End the conversation from another thread; whoever waits for the server finds that it hung up."""
-        for each in (self._dialling, self.connection):
-            sock = getattr(each, "sock", None)
+        """End the conversation from another thread; the sending thread then sees a closed connection."""
+        for client in (self._dialling, self.connection):
+            sock = getattr(client, "sock", None)
             if sock is not None:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
 
     def drop(self) -> None:
-        """Forget the connection without a word: after a fault nobody knows what the server would make of one."""
-        for each in (self._dialling, self.connection):
-            if each is not None:
-                each.close()
+        """Close the connection without QUIT: after a failure the state of the conversation is unknown."""
+        for client in (self._dialling, self.connection):
+            if client is not None:
+                client.close()
         self._dialling = self._partial_connection = self.connection = None
 
 
 @contextmanager
 def mail_connection() -> Iterator[BaseEmailBackend]:
     """One connection for many messages, opened by the first."""
-    server, over = get_connection(), threading.Event()
+    server, done = get_connection(), threading.Event()
     if isinstance(server, SmtpBackend):
-        threading.Thread(target=_watch, args=[server, over], daemon=True).start()
+        threading.Thread(target=_watch, args=[server, done], daemon=True).start()
     try:
         yield server
     finally:
         _goodbye(server)
-        over.set()
+        done.set()
 
 
 def open_connection(server: BaseEmailBackend) -> None:
@@ -93,34 +93,34 @@ def open_connection(server: BaseEmailBackend) -> None:
     try:
         with _at_most(LONGEST_SEND.total_seconds(), server):
             server.open()
-    except OSError as wrong:
+    except OSError as error:
         _drop(server)
-        raise _fault_at_the_door(wrong) from wrong
+        raise _connection_failure(error) from error
 
 
 def send_mail(mail: EmailMultiAlternatives, server: BaseEmailBackend) -> None:
-    """Hand one mail to the server.
+    """Send one mail.
 
     Raises TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured; the connection is closed
-    then. Takes LONGEST_SEND at most, but for looking up the server's name. What is no fault of mail or server is
-    raised as it is.
+    then. Takes LONGEST_SEND at most, without the look-up of the server's name. Other errors than those of mail or
+    server are raised as they are.
     """
     with _at_most(LONGEST_SEND.total_seconds(), server):
         open_connection(server)
         try:
             if server.send_messages([mail]) != 1:
                 raise PermanentFailure("The message has no address to go to.")
-        except (OSError, ValueError, MessageError) as wrong:  # SMTPException is an OSError
+        except (OSError, ValueError, MessageError) as error:  # SMTPException is an OSError
             _drop(server)
-            raise _fault(wrong) from wrong
-        except BaseException:  # a time limit of the worker: half a message may have been said
+            raise _message_failure(error) from error
+        except BaseException:  # a time limit of the worker: half a message may have been sent
             _drop(server)
             raise
 
 
 @contextmanager
 def _at_most(seconds: float, server: BaseEmailBackend) -> Iterator[None]:
-    """Cut the conversation off after so long. A server that says a letter now and then passes every other timeout."""
+    """Cut the conversation off after `seconds`. A server that sends a byte now and then passes other timeouts."""
     if not isinstance(server, SmtpBackend):
         yield
         return
@@ -132,15 +132,15 @@ def _at_most(seconds: float, server: BaseEmailBackend) -> Iterator[None]:
         server.until = before
 
 
-def _watch(server: SmtpBackend, over: threading.Event) -> None:
-    # One thread for all messages: one for each would cost more than the message.
-    while not over.wait(LOOK_EVERY):
+def _watch(server: SmtpBackend, done: threading.Event) -> None:
+    # One thread for all messages: a thread for each would cost more than the message.
+    while not done.wait(LOOK_EVERY):
         if time.monotonic() > server.until:
             server.cut()
 
 
 def _goodbye(server: BaseEmailBackend) -> None:
-    # It may have hung up first.
+    # The server may have hung up first.
     with _at_most(LONGEST_GOODBYE, server), contextlib.suppress(OSError):
         server.close()
     _drop(server)
@@ -154,48 +154,48 @@ def _drop(server: BaseEmailBackend) -> None:
             server.close()
 
 
-def _fault_at_the_door(wrong: OSError) -> ChannelUnreachable | ChannelMisconfigured:
-    """What it means that no connection was made: no message has any part in it."""
-    match wrong:
-        case smtplib.SMTPResponseException() if wrong.smtp_code >= PERMANENT:
-            return ChannelMisconfigured(_words(wrong.smtp_code, wrong.smtp_error))
+def _connection_failure(error: OSError) -> ChannelUnreachable | ChannelMisconfigured:
+    """The error for a connection that could not be opened; it never concerns a single message."""
+    match error:
+        case smtplib.SMTPResponseException() if error.smtp_code >= PERMANENT:
+            return ChannelMisconfigured(_reply_text(error.smtp_code, error.smtp_error))
         case smtplib.SMTPResponseException():
-            return ChannelUnreachable(_words(wrong.smtp_code, wrong.smtp_error))
+            return ChannelUnreachable(_reply_text(error.smtp_code, error.smtp_error))
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return ChannelUnreachable(f"The mail server hung up: {wrong}")
+            return ChannelUnreachable(f"The mail server hung up: {error}")
         case smtplib.SMTPNotSupportedError() | ssl.SSLError():
-            return ChannelMisconfigured(f"The mail server and our settings do not fit: {wrong}")
+            return ChannelMisconfigured(f"The mail server and our settings do not fit: {error}")
         case _:
-            return ChannelUnreachable(f"The mail server does not answer: {wrong}")
+            return ChannelUnreachable(f"The mail server does not answer: {error}")
 
 
-def _fault(
-    wrong: OSError | ValueError | MessageError,
+def _message_failure(
+    error: OSError | ValueError | MessageError,
 ) -> TemporaryFailure | PermanentFailure | ChannelMisconfigured:
-    """Whose fault it is that a message was not taken over a connection that had been made."""
-    match wrong:
+    """The error for a message that was refused over an open connection."""
+    match error:
         case smtplib.SMTPRecipientsRefused():
-            code, said = next(iter(wrong.recipients.values()))
+            code, reply = next(iter(error.recipients.values()))
             if code in SIGN_IN_FIRST:
-                return ChannelMisconfigured(_words(code, said))
-            return (PermanentFailure if code >= PERMANENT else TemporaryFailure)(_words(code, said))
-        case smtplib.SMTPSenderRefused() if wrong.smtp_code == TOO_BIG:
-            return PermanentFailure(_words(wrong.smtp_code, wrong.smtp_error))
-        case smtplib.SMTPSenderRefused() if wrong.smtp_code >= PERMANENT:
-            return ChannelMisconfigured(_words(wrong.smtp_code, wrong.smtp_error))
-        case smtplib.SMTPDataError() if wrong.smtp_code >= PERMANENT:
-            words = _words(wrong.smtp_code, wrong.smtp_error)
-            return (ChannelMisconfigured if OF_THE_ACCOUNT.search(words) else PermanentFailure)(words)
+                return ChannelMisconfigured(_reply_text(code, reply))
+            return (PermanentFailure if code >= PERMANENT else TemporaryFailure)(_reply_text(code, reply))
+        case smtplib.SMTPSenderRefused() if error.smtp_code == TOO_BIG:
+            return PermanentFailure(_reply_text(error.smtp_code, error.smtp_error))
+        case smtplib.SMTPSenderRefused() if error.smtp_code >= PERMANENT:
+            return ChannelMisconfigured(_reply_text(error.smtp_code, error.smtp_error))
+        case smtplib.SMTPDataError() if error.smtp_code >= PERMANENT:
+            message = _reply_text(error.smtp_code, error.smtp_error)
+            return (ChannelMisconfigured if OF_THE_ACCOUNT.search(message) else PermanentFailure)(message)
         case smtplib.SMTPResponseException():
-            return TemporaryFailure(_words(wrong.smtp_code, wrong.smtp_error))
+            return TemporaryFailure(_reply_text(error.smtp_code, error.smtp_error))
         case smtplib.SMTPServerDisconnected():
             return TemporaryFailure("The mail server hung up before it had taken the message.")
         case OSError():
-            return TemporaryFailure(f"The mail server does not answer: {wrong}")
+            return TemporaryFailure(f"The mail server does not answer: {error}")
         case _:
-            return PermanentFailure(f"The message cannot be made: {type(wrong).__name__}: {wrong}")
+            return PermanentFailure(f"The message cannot be made: {type(error).__name__}: {error}")
 
 
-def _words(code: int, said: bytes | str) -> str:
-    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+def _reply_text(code: int, reply: bytes | str) -> str:
+    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
     return f"The mail server said {code} {' '.join(text.split())[:300]}"

@@ -1,7 +1,7 @@
-"""A letter as an adaptive card in the envelope that a Teams workflow takes (“Send webhook alerts to a channel”).
+"""Builds the adaptive card of a message, in the envelope of a Teams workflow (“Send webhook alerts to a channel”).
 
-All that others wrote stands in text runs, which know no markdown, and is defused besides; there are no mentions, as
-those need an entity of their own in the card, and this card has none.
+Text from users and ERPs stands in text runs, which interpret no markdown, with its markup neutralized besides. It
+can make no mention: a mention needs an entity of its own in the card, and this card has none.
 """
 
 from __future__ import annotations
@@ -27,27 +27,31 @@ _TONES = {"alert": "attention", "late": "warning", "was": "default", "none": "de
 Element = dict[str, Any]
 
 
-def teams_body(said: MessageContent) -> bytes:
-    """The request's body."""
-    return fit_to_size(lambda rows: json.dumps(_message(said, rows), ensure_ascii=False).encode(), MOST_BYTES)
+def teams_body(content: MessageContent) -> bytes:
+    """The body of the request."""
+    return fit_to_size(
+        lambda rows: json.dumps(_message(content, rows), ensure_ascii=False).encode(), MOST_BYTES
+    )
 
 
-def _message(said: MessageContent, rows: int) -> Element:
+def _message(content: MessageContent, rows: int) -> Element:
     body = [
-        _text([_run(said.subject, size="Medium", weight="Bolder")]),
-        *(each for piece in post_sections(said, rows) for each in _piece(piece)),
+        _text([_run(content.subject, size="Medium", weight="Bolder")]),
+        *(element for section in post_sections(content, rows) for element in _section_elements(section)),
         _text(
-            [_run(f"{said.as_of} {said.why}", size="Small", isSubtle=True)], separator=True, spacing="Medium"
+            [_run(f"{content.as_of} {content.why}", size="Small", isSubtle=True)],
+            separator=True,
+            spacing="Medium",
         ),
     ]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": neutralize_markup(said.subject),
+        "fallbackText": neutralize_markup(content.subject),
         "msteams": {"width": "Full"},
         "body": body,
-        "actions": [_open(TextLink("Open Closeboard", said.home.url))],
+        "actions": [_open(TextLink("Open Closeboard", content.home.url))],
     }
     attachment = {
         "contentType": "application/vnd.microsoft.card.adaptive",
@@ -57,19 +61,19 @@ def _message(said: MessageContent, rows: int) -> Element:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _piece(piece: PostSection) -> list[Element]:
-    found = []
-    if piece.heading:
-        found.append(_text([_run(piece.heading, weight="Bolder")], separator=True, spacing="Medium"))
-    found.append(_text([_run(piece.note, isSubtle=True)], spacing="Small"))
-    found += [_row(row) for row in piece.rows]
-    last = [_linked(link) for link in piece.links]
-    if piece.omitted:
-        last.insert(0, _run(remainder_text(piece)))
+def _section_elements(section: PostSection) -> list[Element]:
+    elements = []
+    if section.heading:
+        elements.append(_text([_run(section.heading, weight="Bolder")], separator=True, spacing="Medium"))
+    elements.append(_text([_run(section.note, isSubtle=True)], spacing="Small"))
+    elements += [_row(row) for row in section.rows]
+    last = [_linked(link) for link in section.links]
+    if section.omitted:
+        last.insert(0, _run(remainder_text(section)))
     if last:
-        between = [run for each in last for run in (_run(" · "), each)]
-        found.append(_text(between[1:], spacing="Medium"))
-    return found
+        between = [run for link in last for run in (_run(" · "), link)]
+        elements.append(_text(between[1:], spacing="Medium"))
+    return elements
 
 
 def _row(row: MessageRow) -> Element:
@@ -81,24 +85,24 @@ def _row(row: MessageRow) -> Element:
         where.append(_run(late, weight="Bolder", color=_TONES.get(row.tone, "default")))
     items = [_text([title]), _text(where, spacing="None")]
     items += [
-        _text([_run(f"{fact.name}: ", isSubtle=True), _run(fact.text)], spacing="None")
-        for fact in post_details(row)
+        _text([_run(f"{detail.name}: ", isSubtle=True), _run(detail.text)], spacing="None")
+        for detail in post_details(row)
     ]
     return {"type": "Container", "spacing": "Medium", "items": items}
 
 
-def _text(inlines: Sequence[Element], **more: Any) -> Element:
-    return {"type": "RichTextBlock", "inlines": list(inlines), **more}
+def _text(inlines: Sequence[Element], **properties: Any) -> Element:
+    return {"type": "RichTextBlock", "inlines": list(inlines), **properties}
 
 
-def _run(text: str, **more: Any) -> Element:
-    return {"type": "TextRun", "text": neutralize_markup(text), **more}
+def _run(text: str, **properties: Any) -> Element:
+    return {"type": "TextRun", "text": neutralize_markup(text), **properties}
 
 
-def _linked(link: TextLink, **more: Any) -> Element:
-    return _run(link.text, **more) | {"selectAction": _open(TextLink("", link.url))}
+def _linked(link: TextLink, **properties: Any) -> Element:
+    return _run(link.text, **properties) | {"selectAction": _open(TextLink("", link.url))}
 
 
 def _open(link: TextLink) -> Mapping[str, str]:
-    titled = {"title": link.text} if link.text else {}
-    return {"type": "Action.OpenUrl", "url": link.url, **titled}
+    title = {"title": link.text} if link.text else {}
+    return {"type": "Action.OpenUrl", "url": link.url, **title}

@@ -1,8 +1,8 @@
-"""What a signed webhook brings to a program: notices as JSON, and the headers of Standard Webhooks.
+"""Builds the request of a signed webhook: notices as JSON, and the headers of Standard Webhooks.
 
 The signature is an HMAC-SHA256 over "id.timestamp.body". The id stays the same on every try of a message, so that a
-program knows a copy of what it has had. docs/operations.md describes each field; a field that changes its meaning or
-goes away raises VERSION, a new one does not.
+program can detect copies. docs/operations.md describes each field; a field that changes its meaning or
+is removed raises VERSION, a new one does not.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Json = dict[str, Any]
 
 
 def new_secret() -> str:
-    """A key to sign with, as Standard Webhooks writes it."""
+    """A new signing key in the format of Standard Webhooks."""
     return PREFIX + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
 def signature_headers(message_id: str, moment: datetime, body: bytes, keys: str) -> dict[str, str]:
-    """The headers; `keys` are one or several with blanks between, each of which signs."""
+    """The signature headers; `keys` holds one or more keys separated by blanks, each of which signs."""
     timestamp = str(int(moment.timestamp()))
     content = b".".join([message_id.encode(), timestamp.encode(), body])
     return {
@@ -49,8 +49,8 @@ def signature_headers(message_id: str, moment: datetime, body: bytes, keys: str)
 
 
 def _signature(key: str, content: bytes) -> str:
-    made = hmac.digest(base64.b64decode(key.removeprefix(PREFIX)), content, "sha256")
-    return f"v1,{base64.b64encode(made).decode()}"
+    digest = hmac.digest(base64.b64decode(key.removeprefix(PREFIX)), content, "sha256")
+    return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def webhook_id(delivery: Delivery) -> str:
@@ -60,32 +60,32 @@ def webhook_id(delivery: Delivery) -> str:
 
 def webhook_body(
     message_id: str,
-    place: Destination,
-    said: MessageContent,
+    destination: Destination,
+    content: MessageContent,
     items: Sequence[DeliverableNotice],
     as_of: datetime,
 ) -> bytes:
-    """The request's body; without items it tells of our own trouble, or is a test."""
+    """The body of the request; without items it reports a channel's trouble, or is a test."""
     data: Json = {
         "version": VERSION,
-        "summary": said.subject,
-        "why": said.why,
-        "group": {"code": place.group.code, "name": one_line(place.group.name)},
-        "url": said.home.url,
+        "summary": content.subject,
+        "why": content.why,
+        "group": {"code": destination.group.code, "name": one_line(destination.group.name)},
+        "url": content.home.url,
         "notices": [
-            _event(each) if isinstance(each, MultiEntityNotice) else _item(each.notice, each.row, each.month)
-            for each in items
+            _event(item) if isinstance(item, MultiEntityNotice) else _item(item.notice, item.row, item.month)
+            for item in items
         ],
     }
     if not items:
-        data["text"] = " ".join(section.note for section in said.sections)
-    told = {
+        data["text"] = " ".join(section.note for section in content.sections)
+    payload = {
         "id": message_id,
         "type": "closeboard.notices" if items else "closeboard.message",
         "timestamp": _moment(as_of),
         "data": data,
     }
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _item(notice: Notice, row: Row, month: date) -> Json:
@@ -93,16 +93,16 @@ def _item(notice: Notice, row: Row, month: date) -> Json:
 
 
 def _event(event: MultiEntityNotice) -> Json:
-    told = _notice(event.notice) | {
+    fields = _notice(event.notice) | {
         "month": f"{event.month:%Y-%m}",
         "entities": [_entity(row, event.month) for row in event.rows],
     }
     if event.notice.connection is not None:
-        return told | {"connection": one_line(event.notice.connection.name)}
+        return fields | {"connection": one_line(event.notice.connection.name)}
     if event.notice.group is not None:
         group = {"code": event.notice.group.code, "name": one_line(event.notice.group.name)}
-        return told | {"closed_group": group, "working_days_to_close": event.notice.days_late}
-    return told
+        return fields | {"closed_group": group, "working_days_to_close": event.notice.days_late}
+    return fields
 
 
 def _notice(notice: Notice) -> Json:
@@ -116,7 +116,7 @@ def _notice(notice: Notice) -> Json:
 
 
 def _entity(row: Row, month: date) -> Json:
-    deadline, said, standing = row.deadline, row.remarks, row.standing
+    deadline, remarks, standing = row.deadline, row.remarks, row.standing
     return {
         "code": row.code,
         "name": one_line(row.name),
@@ -132,8 +132,8 @@ def _entity(row: Row, month: date) -> Json:
         "alert_after_days": row.alert_after_days,
         "deadline": deadline.due_on.isoformat() if deadline is not None else None,
         "in_the_way": one_line(row.because, _LONGEST_WORDS) or None,
-        "reason_given": said.reason_code or None,
-        "expected_on": said.expected_on.isoformat() if said.expected_on is not None else None,
+        "reason_given": remarks.reason_code or None,
+        "expected_on": remarks.expected_on.isoformat() if remarks.expected_on is not None else None,
         "url": f"{settings.PUBLIC_BASE_URL}/entities/{quote(row.code, safe='')}/?month={month:%Y-%m}",
     }
 
@@ -142,6 +142,8 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def request_headers(place: Destination, message_id: str, moment: datetime, body: bytes) -> Mapping[str, str]:
+def request_headers(
+    destination: Destination, message_id: str, moment: datetime, body: bytes
+) -> Mapping[str, str]:
     """The headers of a webhook's request. Raises SecretUnreadable."""
-    return signature_headers(message_id, moment, body, place.secret)
+    return signature_headers(message_id, moment, body, destination.secret)
