@@ -1,1 +1,1 @@
-"""What a message says, composed once and written as text and HTML; posts use the same."""
+"""The content of messages, composed once and rendered as text and HTML; posts use the same content."""

@@ -1,4 +1,4 @@
-"""What a mail tells of, put together: each entity's month a case, and events, in sections, the worst first."""
+"""Groups the notices of a mail into sections, the worst first: entity months, and events of several entities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHORT_NAME = 60  # letters of a name in a header
 
 @dataclass(frozen=True, slots=True)
 class EntityNotice:
-    """One notice to tell of, with the row of its entity as the board has it at this moment, and its month."""
+    """One notice to report, with the row of its entity as the board has it at this moment, and its month."""
 
     notice: Notice
     row: Row
@@ -32,9 +32,9 @@ class EntityNotice:
 
 @dataclass(frozen=True, slots=True)
 class MultiEntityNotice:
-    """A notice of a connection or of a group's month, with the rows of it that its reader may see; never none.
+    """A notice of a connection or of a group's month, with those of its rows that the reader may see; never empty.
 
-    Of a connection these are the ones that are not read.
+    Of a connection these are the rows that are not read.
     """
 
     notice: Notice
@@ -57,7 +57,7 @@ class SectionKind(StrEnum):
     LATE = "late"
     DUE_SOON = "due_soon"
     CLEARED = "cleared"
-    EASED = "eased"  # was past the line when the notice was raised, and is not by what is agreed now
+    EASED = "eased"  # past the line when the notice was raised, and not under the deadline policy of now
     GROUP_CLOSED = "group_closed"
 
 
@@ -80,17 +80,17 @@ class EntityMonth:
 
     @property
     def step(self) -> int:
-        """The highest step of an escalation that it tells of; 0 for none."""
-        return max((each.step for each in self.notices if each.kind == NoticeKind.ESCALATION), default=0)
+        """The highest escalation step among its notices; 0 for none."""
+        return max((row.step for row in self.notices if row.kind == NoticeKind.ESCALATION), default=0)
 
     @property
     def section_kind(self) -> SectionKind:
-        """Where it belongs as the row stands now, which the notice of a while ago cannot tell."""
-        kinds = {NoticeKind(each.kind) for each in self.notices}
-        sure, standing = phrasing.is_confirmed(self.row), self.row.standing
-        if standing.alerting and (kinds & _OF_WHAT_IS_LATE or (sure and NoticeKind.UNCONFIRMED in kinds)):
+        """The section by the row's standing now, which may have changed since the notices were raised."""
+        kinds = {NoticeKind(notice.kind) for notice in self.notices}
+        confirmed, standing = phrasing.is_confirmed(self.row), self.row.standing
+        if standing.alerting and (kinds & _LATE_KINDS or (confirmed and NoticeKind.UNCONFIRMED in kinds)):
             return SectionKind.PAST
-        if NoticeKind.UNCONFIRMED in kinds and not sure:
+        if NoticeKind.UNCONFIRMED in kinds and not confirmed:
             return SectionKind.UNCONFIRMED
         if NoticeKind.REOPENED in kinds:
             return SectionKind.REOPENED
@@ -103,8 +103,8 @@ class EntityMonth:
         return SectionKind.CLEARED if kinds == {NoticeKind.CLEARED} else SectionKind.EASED
 
 
-_OF_WHAT_IS_LATE = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
-_OF_EVENTS = {
+_LATE_KINDS = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
+_EVENT_SECTIONS = {
     NoticeKind.REFUSED: SectionKind.REFUSED,
     NoticeKind.STALE: SectionKind.STALE,
     NoticeKind.GROUP_CLOSED: SectionKind.GROUP_CLOSED,
@@ -115,7 +115,7 @@ MultiEntityNotices = Sequence[MultiEntityNotice]
 
 @dataclass(frozen=True, slots=True)
 class NoticeSections:
-    """The sections of a mail by part, the worst first, none of them empty: cases of entities, and events."""
+    """The sections of a mail by kind, the worst first, none of them empty: entity months, and events."""
 
     entity_months: Mapping[SectionKind, EntityMonths]
     multi_entity_notices: Mapping[SectionKind, MultiEntityNotices]
@@ -123,25 +123,25 @@ class NoticeSections:
     @property
     def order(self) -> list[SectionKind]:
         return [
-            part for part in SectionKind if part in self.entity_months or part in self.multi_entity_notices
+            kind for kind in SectionKind if kind in self.entity_months or kind in self.multi_entity_notices
         ]
 
 
 def group_into_sections(items: Sequence[DeliverableNotice]) -> NoticeSections:
-    """The worst section first, and in each of them who is furthest behind first, or began first."""
-    together: dict[tuple[str, date], list[EntityNotice]] = {}
+    """Group notices into sections, the worst first; each lists the furthest behind, or the oldest event, first."""
+    by_month: dict[tuple[str, date], list[EntityNotice]] = {}
     events: dict[SectionKind, list[MultiEntityNotice]] = {}
     for item in items:
         if isinstance(item, MultiEntityNotice):
-            events.setdefault(_OF_EVENTS[NoticeKind(item.notice.kind)], []).append(item)
+            events.setdefault(_EVENT_SECTIONS[NoticeKind(item.notice.kind)], []).append(item)
         else:
-            together.setdefault((item.row.code, item.month), []).append(item)
+            by_month.setdefault((item.row.code, item.month), []).append(item)
     cases = [
-        EntityMonth(own[0].row, own[0].month, [each.notice for each in own]) for own in together.values()
+        EntityMonth(own[0].row, own[0].month, [item.notice for item in own]) for own in by_month.values()
     ]
     cases.sort(key=_rank)
-    found = {part: [case for case in cases if case.section_kind is part] for part in SectionKind}
-    return NoticeSections({part: own for part, own in found.items() if own}, events)
+    by_kind = {kind: [case for case in cases if case.section_kind is kind] for kind in SectionKind}
+    return NoticeSections({kind: own for kind, own in by_kind.items() if own}, events)
 
 
 def _rank(case: EntityMonth) -> tuple[int, date, str, str]:

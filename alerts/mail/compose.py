@@ -1,4 +1,4 @@
-"""The mail that tells one person of one or many notices: headers, and one set of words as text and as HTML."""
+"""Composes the mail to one person about one or many notices: headers, and one content as text and as HTML."""
 
 from __future__ import annotations
 
@@ -32,61 +32,63 @@ from closing.judging.notification_schedule import MANDATORY_KINDS, Cadence
 from entities.models import Person
 from periods.models import StateChange
 
-_DIGESTS = {Cadence.DAILY: "Daily digest: ", Cadence.WEEKLY: "Weekly digest: "}
-_PROMISED = "Alerts and reopenings cannot be switched off: everybody relies on somebody reading them."
+_DIGEST_PREFIXES = {Cadence.DAILY: "Daily digest: ", Cadence.WEEKLY: "Weekly digest: "}
+_MANDATORY_NOTE = "Alerts and reopenings cannot be switched off: everybody relies on somebody reading them."
 
 
 def compose_mail(
     delivery: Delivery,
     items: Sequence[DeliverableNotice],
     as_of: datetime,
-    known: MessageLookups | None = None,
+    lookups: MessageLookups | None = None,
 ) -> EmailMultiAlternatives:
-    """The mail that tells one person of these; `items` is not empty. The same few queries whatever it tells of.
+    """The mail to one person about these items; `items` is not empty. The same few queries whatever their number.
 
-    `known` may bring what was looked up for many mails at once; what it does not cover is looked up here.
+    `lookups` may hold the data of many mails; where it does not cover this one, the data are loaded here.
     """
     person = delivery.person
     changes = reopening_changes(items)
     if delivery.trouble is not None:
-        said = trouble_content(delivery.trouble, as_of, person.zone)
+        content = trouble_content(delivery.trouble, as_of, person.zone)
     else:
-        ids = {row.entity_id for each in items for row in each.rows}
-        if known is None or not known.covers(ids, person.pk):
-            known = load_lookups(ids, [person.pk])
-        owned = {pk for pk in ids if known.entities[pk].owner == person.pk}
-        deputised = {pk for pk in ids if known.entities[pk].deputy == person.pk} - owned
-        paths = {pk: known.entities[pk].path for pk in ids}
-        why = why_received(items, owned, deputised, paths, known.roles_by_person[person.pk])
-        said = build_content(items, message_context(items, changes, as_of, known, zone=person.zone, why=why))
-        said = _to_a_person(said, delivery, items)
+        ids = {row.entity_id for item in items for row in item.rows}
+        if lookups is None or not lookups.covers(ids, person.pk):
+            lookups = load_lookups(ids, [person.pk])
+        owned = {pk for pk in ids if lookups.entities[pk].owner == person.pk}
+        deputised = {pk for pk in ids if lookups.entities[pk].deputy == person.pk} - owned
+        paths = {pk: lookups.entities[pk].path for pk in ids}
+        why = why_received(items, owned, deputised, paths, lookups.roles_by_person[person.pk])
+        content = build_content(
+            items, message_context(items, changes, as_of, lookups, zone=person.zone, why=why)
+        )
+        content = _personal_content(content, delivery, items)
     mail = EmailMultiAlternatives(
-        subject=header_line(said.subject),
-        body=render_text(said),
+        subject=header_line(content.subject),
+        body=render_text(content),
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[recipient_header(person)],
         headers=_headers(delivery, items, changes, as_of),
     )
-    mail.attach_alternative(render_html(said), "text/html")
+    mail.attach_alternative(render_html(content), "text/html")
     return mail
 
 
-def _to_a_person(
-    said: MessageContent, delivery: Delivery, items: Sequence[DeliverableNotice]
+def _personal_content(
+    content: MessageContent, delivery: Delivery, items: Sequence[DeliverableNotice]
 ) -> MessageContent:
-    """What only a person is told: that it is a digest, where to choose, and what cannot be switched off."""
-    promised = not MANDATORY_KINDS.isdisjoint(NoticeKind(each.notice.kind) for each in items)
+    """Add the text for people only: the digest's name, the link to preferences, and the note on mandatory kinds."""
+    mandatory = not MANDATORY_KINDS.isdisjoint(NoticeKind(item.notice.kind) for item in items)
     return replace(
-        said,
-        subject=_DIGESTS.get(Cadence(delivery.rhythm), "") + said.subject,
+        content,
+        subject=_DIGEST_PREFIXES.get(Cadence(delivery.rhythm), "") + content.subject,
         preferences_link=TextLink("Choose what you get", f"{settings.PUBLIC_BASE_URL}/alerts/subscriptions/"),
-        mandatory_note=_PROMISED if promised else "",
+        mandatory_note=_MANDATORY_NOTE if mandatory else "",
     )
 
 
-def render_html(said: MessageContent) -> str:
-    """The same words as HTML, without the template's indents: a mail of 100 KB is cut off by mailboxes."""
-    lines = render_to_string("mail/letter.html", {"letter": said}).splitlines()
+def render_html(content: MessageContent) -> str:
+    """The content as HTML, without the template's indents: mailboxes cut off mails above 100 KB."""
+    lines = render_to_string("mail/letter.html", {"letter": content}).splitlines()
     return "\n".join(line.strip() for line in lines if line.strip()) + "\n"
 
 
@@ -108,22 +110,22 @@ def _headers(
         "List-Id": f"Closeboard alerts <alerts.{host}>",
     }
     if delivery.trouble is None:
-        headers |= unsubscribe_headers(delivery.person, {NoticeKind(each.notice.kind) for each in items})
+        headers |= unsubscribe_headers(delivery.person, {NoticeKind(item.notice.kind) for item in items})
     if root := _thread(items, changes, host):
         headers |= {"In-Reply-To": root, "References": root}
     return headers
 
 
-def _thread(items: Sequence[DeliverableNotice], changes: Mapping[int, StateChange], host: str) -> str:
-    """The id that all mails of one episode answer to, for a mail that is about one; nobody ever sends that one."""
-    # A group's close ends nobody's thread.
-    of_entities = [each for each in items if isinstance(each, EntityNotice)]
-    episodes = {_episode(each.notice, changes) for each in of_entities or items}
-    return f"<{episodes.pop()}@{host}>" if len(episodes) == 1 else ""
+def _thread(items: Sequence[DeliverableNotice], changes: Mapping[int, StateChange], domain: str) -> str:
+    """The id that all mails of one episode reply to, for a mail about one episode; no message has this id."""
+    # A group's close belongs to no entity's thread.
+    entity_notices = [item for item in items if isinstance(item, EntityNotice)]
+    episodes = {_episode(item.notice, changes) for item in entity_notices or items}
+    return f"<{episodes.pop()}@{domain}>" if len(episodes) == 1 else ""
 
 
 def _episode(notice: Notice, changes: Mapping[int, StateChange]) -> str:
-    """What a notice belongs to; a reopening belongs to the episode that it begins."""
+    """The name of the episode of a notice; a reopening belongs to the episode that it begins."""
     if notice.connection_id is not None:
         return f"connection-{notice.connection_id}-{notice.kind}-{notice.episode}"
     if notice.month is not None:
@@ -136,7 +138,7 @@ def _episode(notice: Notice, changes: Mapping[int, StateChange]) -> str:
 
 
 def recipient_header(person: Person) -> str:
-    """Name and address for a header; the address alone where that is all that a header can hold."""
+    """Name and address for a header; the address alone where the header cannot hold the name."""
     name = header_line(person.name, SHORT_NAME)
     if not name or not person.email.isascii():
         return person.email
@@ -144,6 +146,3 @@ def recipient_header(person: Person) -> str:
         return formataddr((name, person.email))
     # In words of 75 letters as RFC 2047 has them, on one line: Django refuses a header that is folded already.
     return f"{Header(name, 'utf-8').encode(linesep='')} <{person.email}>"
-
-
-# --- what the words need ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Connections and closes of groups in the words of a mail."""
+"""Writes the subjects, headings and rows of a mail about connections and group closes."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import Level
 from closing.phrasing import MomentFormatter
 
-_NAMED = 10  # entities of one event
+_MOST_NAMES = 10  # entities of one event
 
 
-def subject(part: SectionKind, events: MultiEntityNotices, when: MomentFormatter) -> str:
-    """One event in a sentence, many as a count and the first of them."""
+def subject(kind: SectionKind, events: MultiEntityNotices, when: MomentFormatter) -> str:
+    """One event as a sentence, many as a count and the first of them."""
     event = events[0]
     name = _name(event)
-    match part:
+    match kind:
         case SectionKind.GROUP_CLOSED:
-            sure = all(phrasing.is_confirmed(row) for row in event.rows)
-            said = f"{name} {'has' if sure else 'had'} closed {month_and_year(event.month)}"
-            said += "" if sure else " when last read"
-            return f"{said}, {_took(event)}" if len(events) == 1 else f"{heading(part, events)}, {name}"
+            confirmed = all(phrasing.is_confirmed(row) for row in event.rows)
+            sentence = f"{name} {'has' if confirmed else 'had'} closed {month_and_year(event.month)}"
+            sentence += "" if confirmed else " when last read"
+            return f"{sentence}, {_took(event)}" if len(events) == 1 else f"{heading(kind, events)}, {name}"
         case SectionKind.REFUSED:
-            said = f"{name} refuses us, so {_entities(event)} cannot be read"
+            sentence = f"{name} refuses us, so {_entities(event)} cannot be read"
         case _:
-            said = f"No reading from {name}{_since(event, when)}: {_entities(event)} cannot be confirmed"
-    return said if len(events) == 1 else f"{heading(part, events)}, {name} for {_entities(event)}"
+            sentence = f"No reading from {name}{_since(event, when)}: {_entities(event)} cannot be confirmed"
+    return sentence if len(events) == 1 else f"{heading(kind, events)}, {name} for {_entities(event)}"
 
 
-def heading(part: SectionKind, events: MultiEntityNotices) -> str:
-    """ "2 connections refuse us"."""
+def heading(kind: SectionKind, events: MultiEntityNotices) -> str:
+    """The heading of a section: "2 connections refuse us"."""
     one = len(events) == 1
-    match part:
+    match kind:
         case SectionKind.GROUP_CLOSED:
             return "1 group has closed" if one else f"{len(events)} groups have closed"
         case SectionKind.REFUSED:
@@ -46,9 +46,9 @@ def heading(part: SectionKind, events: MultiEntityNotices) -> str:
             return "1 connection brings no reading" if one else f"{len(events)} connections bring no reading"
 
 
-def note(part: SectionKind, events: MultiEntityNotices) -> str:
-    """What the section means, and what to do about it."""
-    match part:
+def note(kind: SectionKind, events: MultiEntityNotices) -> str:
+    """The meaning of the section, and what to do about it."""
+    match kind:
         case SectionKind.GROUP_CLOSED if not all(
             phrasing.is_confirmed(row) for event in events for row in event.rows
         ):
@@ -65,24 +65,24 @@ def note(part: SectionKind, events: MultiEntityNotices) -> str:
             )
 
 
-def multi_entity_row(event: MultiEntityNotice, known: MessageContext) -> MessageRow:
-    """One event with all that is known of it."""
+def multi_entity_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
+    """The row of one event with all its details."""
     if NoticeKind(event.notice.kind) is NoticeKind.GROUP_CLOSED:
-        return _close(event, known)
-    return _trouble(event, known)
+        return _close_row(event, context)
+    return _outage_row(event, context)
 
 
-def _close(event: MultiEntityNotice, known: MessageContext) -> MessageRow:
+def _close_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
     code = event.notice.group.code if event.notice.group is not None else ""
     query = urlencode({"month": f"{event.month:%Y-%m}", "group": code})
     late = [row for row in event.rows if row.standing.level is Level.CLOSED_LATE]
     last = last_to_close(event.rows)
-    sure = all(phrasing.is_confirmed(row) for row in event.rows)
+    confirmed = all(phrasing.is_confirmed(row) for row in event.rows)
     return MessageRow(
-        title=TextLink(_name(event), f"{known.base_url}/?{query}"),
+        title=TextLink(_name(event), f"{context.base_url}/?{query}"),
         subtitle=f"{one_line(code, 40)}, {month_and_year(event.month)}",
-        state="Closed" if sure else "Closed when last read",
-        kind="closed" if sure else "unknown",
+        state="Closed" if confirmed else "Closed when last read",
+        kind="closed" if confirmed else "unknown",
         late=str(event.notice.days_late or ""),
         unit=_working_days(event),
         tone="none",
@@ -99,17 +99,17 @@ def _on_time(count: int, late: int) -> str:
     return f"{late} of them late" if late < count else "all of them late"
 
 
-def _trouble(event: MultiEntityNotice, known: MessageContext) -> MessageRow:
+def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
     refused = NoticeKind(event.notice.kind) is NoticeKind.REFUSED
     names = sorted(one_line(row.name) or row.code for row in event.rows)
-    more = len(names) - _NAMED
-    listed = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-    said = sorted({one_line(row.read_error, LONGEST_WORDS) for row in event.rows if row.read_error})
+    more = len(names) - _MOST_NAMES
+    listed = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    errors = sorted({one_line(row.read_error, LONGEST_WORDS) for row in event.rows if row.read_error})
     read = [row.read_at for row in event.rows if row.read_at is not None]
     name = _name(event)
-    asked = {"erp": name} if refused else {"erp": name, "show": "stale"}
+    query = {"erp": name} if refused else {"erp": name, "show": "stale"}
     return MessageRow(
-        title=TextLink(name, f"{known.base_url}/?{urlencode(asked)}"),
+        title=TextLink(name, f"{context.base_url}/?{urlencode(query)}"),
         subtitle="Connection to an ERP",
         state="Refused" if refused else "No reading",
         kind="unknown",
@@ -117,9 +117,9 @@ def _trouble(event: MultiEntityNotice, known: MessageContext) -> MessageRow:
         unit="entity not read" if len(event.rows) == 1 else "entities not read",
         tone="late",
         details=[
-            MessageDetail("Last read", known.when(min(read)) if read else "Never."),
+            MessageDetail("Last read", context.when(min(read)) if read else "Never."),
             MessageDetail("Entities", listed),
-            *(MessageDetail("What was said", each) for each in said[:3]),
+            *(MessageDetail("What was said", error) for error in errors[:3]),
         ],
     )
 

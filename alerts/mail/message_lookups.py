@@ -1,4 +1,4 @@
-"""What mails say of entities and people besides the board's rows, looked up for many mails at once."""
+"""Loads the data of entities and people that mails need besides the board's rows, for many mails at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class EntityLookup(NamedTuple):
 
 
 class HeldRole(NamedTuple):
-    """A role that somebody has, of an entity or of a group and all below it."""
+    """A person's role for an entity, or for a group and all below it."""
 
     role: str
     entity: int | None
@@ -42,7 +42,7 @@ class HeldRole(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MessageLookups:
-    """Entities by id, and what each person holds, by person."""
+    """Entities by id, and the roles of each person, by person."""
 
     entities: Mapping[int, EntityLookup]
     roles_by_person: Mapping[int, list[HeldRole]]
@@ -52,7 +52,7 @@ class MessageLookups:
 
 
 def load_lookups(entity_ids: Collection[int], people: Collection[int]) -> MessageLookups:
-    """Look up these entities and what these people hold; at most four queries whatever their number."""
+    """Load these entities and the roles of these people; at most four queries whatever their number."""
     rows = list(
         LegalEntity.objects.filter(pk__in=entity_ids).values_list(
             "pk", "owner", "owner__name", "owner__email", "group__path", "deputy"
@@ -63,16 +63,16 @@ def load_lookups(entity_ids: Collection[int], people: Collection[int]) -> Messag
         pk: EntityLookup(owner, name or "", email or "", path, deputy, steps[pk])
         for pk, owner, name, email, path, deputy in rows
     }
-    held: dict[int, list[HeldRole]] = {person: [] for person in people}
+    roles: dict[int, list[HeldRole]] = {person: [] for person in people}
     memberships = Membership.objects.filter(person__in=people).order_by("pk")
     for person, role, entity, *names in memberships.values_list(
         "person", "role", "entity", "entity__name", "group__path", "group__name"
     ):
-        held[person].append(HeldRole(role, entity, *(name or "" for name in names)))
-    return MessageLookups(entities, held)
+        roles[person].append(HeldRole(role, entity, *(name or "" for name in names)))
+    return MessageLookups(entities, roles)
 
 
-_MOST_REASONS = 3  # why somebody is told of it, in so many places at most
+_MOST_REASONS = 3  # listed by name in why_received
 
 
 _ROLES = (
@@ -85,35 +85,35 @@ _ROLES = (
 
 def reopening_changes(items: Sequence[DeliverableNotice]) -> dict[int, StateChange]:
     """The changes that undid a close, by id."""
-    wanted = {each.notice.change_id for each in items if each.notice.change_id is not None}
-    return StateChange.objects.in_bulk(wanted) if wanted else {}
+    ids = {item.notice.change_id for item in items if item.notice.change_id is not None}
+    return StateChange.objects.in_bulk(ids) if ids else {}
 
 
 def message_context(
     items: Sequence[DeliverableNotice],
     changes: Mapping[int, StateChange],
     as_of: datetime,
-    known: MessageLookups,
+    lookups: MessageLookups,
     *,
     zone: str,
     why: str,
 ) -> MessageContext:
-    """What the words of a message need; `known` covers its entities."""
-    there, zone_name = reader_zone(zone)
-    entities = {pk: known.entities[pk] for pk in {row.entity_id for each in items for row in each.rows}}
+    """The context of a message's text; `lookups` covers its entities."""
+    zone_info, zone_name = reader_zone(zone)
+    entities = {pk: lookups.entities[pk] for pk in {row.entity_id for item in items for row in item.rows}}
     return MessageContext(
         as_of=as_of,
-        zone=there,
+        zone=zone_info,
         zone_name=zone_name,
         base_url=settings.PUBLIC_BASE_URL,
         why=why,
-        owners={pk: OwnerContact(each.owner_name, each.owner_email) for pk, each in entities.items()},
-        groups={pk: each.path.strip("/").split("/") for pk, each in entities.items()},
-        steps={pk: each.steps for pk, each in entities.items()},
+        owners={pk: OwnerContact(row.owner_name, row.owner_email) for pk, row in entities.items()},
+        groups={pk: row.path.strip("/").split("/") for pk, row in entities.items()},
+        steps={pk: row.steps for pk, row in entities.items()},
         reopened_at={
-            each.notice.pk: change.seen_at
-            for each in items
-            if (change := changes.get(each.notice.change_id or 0)) is not None
+            item.notice.pk: change.seen_at
+            for item in items
+            if (change := changes.get(item.notice.change_id or 0)) is not None
         },
     )
 
@@ -125,22 +125,24 @@ def why_received(
     paths: Mapping[int, str],
     memberships: Sequence[HeldRole],
 ) -> str:
-    """Why this person is told: as owner, as finance, as deputy, or by the role that reaches what those do not."""
-    names = {row.entity_id: one_line(row.name) or row.code for each in items for row in each.rows}
+    """Why a person receives a message: as owner, finance or deputy, or by a role that covers the other entities."""
+    names = {row.entity_id: one_line(row.name) or row.code for item in items for row in item.rows}
     reasons, reached = [], set(owned)
     if owned:
         reasons.append(f"as owner of {_of_which(owned, names)}")
-    held: dict[str, list[tuple[str, set[int]]]] = {role.value: [] for role in _ROLES}
-    for each in memberships:
-        told = {
-            pk for pk, own in paths.items() if pk == each.entity or (each.path and own.startswith(each.path))
+    by_role: dict[str, list[tuple[str, set[int]]]] = {role.value: [] for role in _ROLES}
+    for held in memberships:
+        covered = {
+            pk
+            for pk, path in paths.items()
+            if pk == held.entity or (held.path and path.startswith(held.path))
         }
-        held[each.role].append((one_line(each.entity_name or each.group_name), told))
+        by_role[held.role].append((one_line(held.entity_name or held.group_name), covered))
     for role in _ROLES:
-        for place, told in sorted(held[role.value], key=lambda each: (-len(each[1]), each[0])):
-            if told - reached or (told and role is Membership.Role.FINANCE):
-                reasons.append(f"as {role.label.lower()} of {place}")
-                reached |= told
+        for name, covered in sorted(by_role[role.value], key=lambda scope: (-len(scope[1]), scope[0])):
+            if covered - reached or (covered and role is Membership.Role.FINANCE):
+                reasons.append(f"as {role.label.lower()} of {name}")
+                reached |= covered
         if role is Membership.Role.FINANCE and deputised - reached:
             reasons.append(f"as deputy of the owner of {_of_which(deputised - reached, names)}")
             reached |= deputised

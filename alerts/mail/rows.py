@@ -1,4 +1,4 @@
-"""One entity's month in the words of a mail: how late, its state, and each thing that is known of it."""
+"""Writes one entity's month as a row of a mail: its lateness, its state, and the details that it has."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
-LONGEST_WORDS = 300  # letters of what somebody wrote
+LONGEST_WORDS = 300  # letters of a text that a person or an ERP wrote
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerContact:
-    """Who answers for an entity, and how to reach them."""
+    """The owner of an entity, and their address."""
 
     name: str
     email: str
@@ -30,10 +30,10 @@ class OwnerContact:
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
-    """What the words need beside the items: the reader's zone and why they are told, and the moment of all of it.
+    """The data that the text needs beside the items: the reader's zone, the reason they receive it, and the moment.
 
-    `owners`, `groups` (codes from the root down) and `steps` (days late of each) are by entity; `undone` holds by
-    notice of a reopening when it was seen.
+    `owners`, `groups` (codes from the root down) and `steps` (days late of each) are by entity; `reopened_at` holds
+    when each reopening was seen, by notice.
     """
 
     as_of: datetime
@@ -47,13 +47,13 @@ class MessageContext:
     steps: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     def when(self, moment: datetime) -> str:
-        """A moment in the reader's zone, with its day: a mail is read on another one."""
+        """A moment in the reader's zone, with its day: a mail may be read on a later one."""
         return phrasing.day_and_clock(moment, self.zone, self.as_of)
 
 
 @dataclass(frozen=True, slots=True)
 class TextLink:
-    """Words that lead somewhere; with an empty address they lead nowhere."""
+    """A text with a link; with an empty address it is plain text."""
 
     text: str
     url: str
@@ -61,7 +61,7 @@ class TextLink:
 
 @dataclass(frozen=True, slots=True)
 class MessageDetail:
-    """One thing known of a row: what it is called, what it is, and an address to write to."""
+    """One detail of a row: its name, its text, and an address to write to."""
 
     name: str
     text: str
@@ -70,7 +70,7 @@ class MessageDetail:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A row in words. `tone` colours its lateness and `kind` its state; neither says what the words do not."""
+    """A row as text. `tone` colours its lateness and `kind` its state; neither adds to the text."""
 
     title: TextLink
     subtitle: str
@@ -82,53 +82,53 @@ class MessageRow:
     details: Sequence[MessageDetail]
 
 
-def entity_row(case: EntityMonth, known: MessageContext) -> MessageRow:
-    """A row with all that is known of it; a fact that there is nothing to say of is left out."""
+def entity_row(case: EntityMonth, context: MessageContext) -> MessageRow:
+    """The row of one entity's month with all its details; empty details are left out."""
     row = case.row
     late, unit = _lateness(row)
     tone = "was" if row.counts_as_closed else "alert" if row.standing.alerting else "late" if late else "none"
-    url = f"{known.base_url}/entities/{quote(row.code, safe='')}/?month={case.month:%Y-%m}"
+    url = f"{context.base_url}/entities/{quote(row.code, safe='')}/?month={case.month:%Y-%m}"
     return MessageRow(
         title=TextLink(case.name, url),
         subtitle=f"{one_line(row.code, 40)}, {month_and_year(case.month)}",
-        state=_state(row, known),
+        state=_state(row, context),
         kind=row.state.value if phrasing.is_confirmed(row) else "unknown",
         late=late,
         unit=unit,
         tone=tone,
-        details=[fact for fact in _facts(case, known) if fact.text or fact.mail],
+        details=[detail for detail in _details(case, context) if detail.text or detail.mail],
     )
 
 
-def _state(row: Row, known: MessageContext) -> str:
-    """The state in words; one that cannot be confirmed says so."""
+def _state(row: Row, context: MessageContext) -> str:
+    """The state as text; one that cannot be confirmed says so."""
     state = phrasing.STATE_LABELS[row.state]
     if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
         state += ", counts as closed"
     if row.missing_since is not None:
-        return f"{state}, missing since {known.when(row.missing_since)}"
+        return f"{state}, missing since {context.when(row.missing_since)}"
     if row.read_at is not None and not row.fresh:
-        return f"{state} as of {known.when(row.read_at)}"
+        return f"{state} as of {context.when(row.read_at)}"
     return f"{state}, unconfirmed" if row.standing.unconfirmed else state
 
 
 def _lateness(row: Row) -> tuple[str, str]:
-    """The number and what it counts: "+6", "calendar days late"; of what is unconfirmed, as it was when last read."""
+    """The number and its unit: "+6", "calendar days late"; of an unconfirmed row as it was when last read."""
     standing = row.standing
-    last = (
+    suffix = (
         "" if row.counts_as_closed or phrasing.is_confirmed(row) or row.read_at is None else " when last read"
     )
     match standing.level:
         case Level.LATE | Level.ALERTING | Level.CLOSED_LATE if standing.days_late:
             unit = phrasing.unit_in_words(standing.days_late, standing.unit)
-            return f"+{standing.days_late}", f"{unit} late{last}"
+            return f"+{standing.days_late}", f"{unit} late{suffix}"
         case Level.NOT_DUE if standing.due_in:
-            return "", f"due in {standing.due_in} {'day' if standing.due_in == 1 else 'days'}{last}"
+            return "", f"due in {standing.due_in} {'day' if standing.due_in == 1 else 'days'}{suffix}"
         case level:
-            return "", f"{_WITHOUT_NUMBER[level]}{last}"
+            return "", f"{_LEVELS_WITHOUT_NUMBER[level]}{suffix}"
 
 
-_WITHOUT_NUMBER = {
+_LEVELS_WITHOUT_NUMBER = {
     Level.NOT_DUE: "not due",
     Level.DUE_TODAY: "due today",
     Level.LATE: "late today",
@@ -141,63 +141,62 @@ _WITHOUT_NUMBER = {
 }
 
 
-def _facts(case: EntityMonth, known: MessageContext) -> list[MessageDetail]:
+def _details(case: EntityMonth, context: MessageContext) -> list[MessageDetail]:
     row, closed = case.row, case.row.counts_as_closed
     return [
-        MessageDetail("Unconfirmed", _unconfirmed(row, known)),
-        MessageDetail("Escalation", _escalation(case, known)),
-        MessageDetail("Opened again", "" if closed else _reopened(case, known)),
+        MessageDetail("Unconfirmed", _unconfirmed(row, context)),
+        MessageDetail("Escalation", _escalation(case, context)),
+        MessageDetail("Opened again", "" if closed else _reopened(case, context)),
         MessageDetail("Closed", _closed(row) if closed else ""),
         MessageDetail("Deadline", _deadline(row)),
         MessageDetail("In the way", "" if closed else one_line(phrasing.state_because(row), LONGEST_WORDS)),
-        MessageDetail("Reason", _reason(row, known)),
+        MessageDetail("Reason", _reason(row, context)),
         MessageDetail(
             "Expected",
-            "" if closed else one_line(phrasing.expected_close_text(row, known.as_of), LONGEST_WORDS),
+            "" if closed else one_line(phrasing.expected_close_text(row, context.as_of), LONGEST_WORDS),
         ),
-        MessageDetail("Acknowledged", "" if closed else _acknowledged(row, known)),
-        _owner(row, known),
+        MessageDetail("Acknowledged", "" if closed else _acknowledged(row, context)),
+        _owner(row, context),
     ]
 
 
-def _unconfirmed(row: Row, known: MessageContext) -> str:
+def _unconfirmed(row: Row, context: MessageContext) -> str:
     if phrasing.is_confirmed(row):
         return ""
     if row.missing_since is not None:
-        said = f"The ERP has not listed it since {known.when(row.missing_since)}."
+        sentence = f"The ERP has not listed it since {context.when(row.missing_since)}."
     elif row.read_at is None:
-        said = "It was never read."
+        sentence = "It was never read."
     elif not row.fresh:
-        said = (
-            f"Last read {known.when(row.read_at)}, {phrasing.age(row.read_at, known.as_of)} before this mail."
-        )
+        age = phrasing.age(row.read_at, context.as_of)
+        sentence = f"Last read {context.when(row.read_at)}, {age} before this mail."
     else:
-        said = "What the ERP says now is not understood; it is judged as it was before."
-    return f"{said} {one_line(row.read_error, LONGEST_WORDS)}".rstrip()
+        sentence = "What the ERP says now is not understood; it is judged as it was before."
+    return f"{sentence} {one_line(row.read_error, LONGEST_WORDS)}".rstrip()
 
 
-def _escalation(case: EntityMonth, known: MessageContext) -> str:
-    """The step that was reached, as the group's steps are now; a step that is agreed no more has its number only."""
+def _escalation(case: EntityMonth, context: MessageContext) -> str:
+    """The step reached, by the group's steps of now; a step that no longer exists has its number only."""
     if not case.step:
         return ""
-    steps = known.steps.get(case.row.entity_id, ESCALATE_AFTER)
+    steps = context.steps.get(case.row.entity_id, ESCALATE_AFTER)
     if case.step > len(steps):
         return f"Step {case.step}."
     days = phrasing.days_in_words(steps[case.step - 1], case.row.standing.unit)
     return f"Step {case.step} of {len(steps)}, due at {days} late."
 
 
-def _reopened(case: EntityMonth, known: MessageContext) -> str:
+def _reopened(case: EntityMonth, context: MessageContext) -> str:
     if not case.row.standing.reopened:
         return ""
-    seen = [known.reopened_at[each.pk] for each in case.notices if each.pk in known.reopened_at]
-    when = f"Seen {known.when(max(seen))}. " if seen else ""
-    on = case.row.standing.first_closed_on
-    return f"{when}It had been closed{f' on {weekday_and_date(on)}' if on is not None else ''}."
+    seen = [context.reopened_at[row.pk] for row in case.notices if row.pk in context.reopened_at]
+    when = f"Seen {context.when(max(seen))}. " if seen else ""
+    day = case.row.standing.first_closed_on
+    return f"{when}It had been closed{f' on {weekday_and_date(day)}' if day is not None else ''}."
 
 
 def _closed(row: Row) -> str:
-    """When the first close was seen, and the last one where it was undone in between."""
+    """The date of the first close, and of the last one where the first was undone."""
     standing = row.standing
     if standing.closed_between is not None:
         first = f"Some time {phrasing.between(*standing.closed_between)}"
@@ -216,28 +215,30 @@ def _deadline(row: Row) -> str:
     if deadline is None:
         return "None set."
     day = weekday_and_date(deadline.due_on)
-    how = deadline.explanation.replace(f": {day}", "", 1)  # it is in front already
-    label = "" if how.startswith(deadline.label) else f", {deadline.label}"
-    return one_line(f"{day}{label}. {how[:1].upper()}{how[1:]}".removesuffix(". "), 2 * LONGEST_WORDS)
+    explanation = deadline.explanation.replace(f": {day}", "", 1)  # the day is in front already
+    label = "" if explanation.startswith(deadline.label) else f", {deadline.label}"
+    return one_line(
+        f"{day}{label}. {explanation[:1].upper()}{explanation[1:]}".removesuffix(". "), 2 * LONGEST_WORDS
+    )
 
 
-def _reason(row: Row, known: MessageContext) -> str:
-    """Why it is late as its people say; that they have said nothing matters only while it is late."""
+def _reason(row: Row, context: MessageContext) -> str:
+    """The reason that the entity's people gave for being late; that there is none matters only while it is late."""
     late = row.standing.level in {Level.LATE, Level.ALERTING} and not row.counts_as_closed
     return (
-        one_line(phrasing.overdue_reason_text(row, known.when), LONGEST_WORDS)
+        one_line(phrasing.overdue_reason_text(row, context.when), LONGEST_WORDS)
         if late or row.remarks.reason
         else ""
     )
 
 
-def _acknowledged(row: Row, known: MessageContext) -> str:
-    by, text = phrasing.acknowledgement_text(row, known.when), row.remarks.acknowledged_text
+def _acknowledged(row: Row, context: MessageContext) -> str:
+    by, text = phrasing.acknowledgement_text(row, context.when), row.remarks.acknowledged_text
     return one_line(f"By {by}: “{text}”" if text else f"By {by}", LONGEST_WORDS) if by else ""
 
 
-def _owner(row: Row, known: MessageContext) -> MessageDetail:
-    owner = known.owners.get(row.entity_id, OwnerContact(row.owner, ""))
+def _owner(row: Row, context: MessageContext) -> MessageDetail:
+    owner = context.owners.get(row.entity_id, OwnerContact(row.owner, ""))
     name, email = one_line(owner.name), one_line(owner.email, 254)
     if not name and not email:
         return MessageDetail("Owner", "Nobody owns it.")

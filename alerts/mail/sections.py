@@ -1,6 +1,6 @@
-"""The words of a mail, prepared once: text and HTML are both made of them, so that they cannot tell different things.
+"""Builds the content of a mail once: text and HTML are both rendered from it, so that they cannot differ.
 
-Everything that others wrote (names, reasons, what the ERP said) has gone through `one_line`, and the HTML template
+Text from users and ERPs (names, reasons, error texts) has gone through `one_line`, and the HTML template
 escapes all of it.
 """
 
@@ -26,18 +26,18 @@ from alerts.sanitize import one_line
 from closing.calendar.date_phrases import month_and_year, weekday_and_date
 from closing.scoreboard.row import Row
 
-MAX_ROWS = 50  # rows of one mail told in full; mailboxes cut off what is longer than 100 KB
-MIN_ROWS_A_SECTION = 5  # of them for each section, however long those before it are
+MAX_ROWS = 50  # rows of one mail in full; mailboxes cut off mails above 100 KB
+MIN_ROWS_A_SECTION = 5  # of these rows for each section, however long the sections before it are
 MONTHS_LINKED = 3
 _WIDE = 76  # columns of plain text
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSection:
-    """What belongs together: a heading, where there are several, a sentence, rows, and where to see all of them.
+    """One section of a message: a heading (where there are several), a sentence, rows, and links to all of them.
 
-    Links to many rows come before them, so that nobody has to scroll to the end; that to a single one comes behind.
-    `left` is how many rows there are beyond those told.
+    Links to many rows come before them, so that nobody has to scroll to the end; a link to a single row comes after.
+    `omitted` is the number of rows beyond those shown.
     """
 
     heading: str
@@ -50,52 +50,51 @@ class MessageSection:
 
 @dataclass(frozen=True, slots=True)
 class MessageContent:
-    """A whole mail in words; its subject is its heading as well."""
+    """The content of a whole message; its subject is its heading as well."""
 
     subject: str
     sections: Sequence[MessageSection]
     as_of: str
     why: str
     home: TextLink
-    preferences_link: TextLink | None = None  # where its reader says what they get
-    mandatory_note: str = ""  # why they cannot switch it off
+    preferences_link: TextLink | None = None
+    mandatory_note: str = ""  # why the reader cannot switch it off
 
 
-def build_content(items: Sequence[DeliverableNotice], known: MessageContext) -> MessageContent:
-    """Everything that a mail says of these; `items` is not empty."""
-    parts = group_into_sections(items)
-    alone = len(parts.order) == 1
-    kept = [min(len(cases), MIN_ROWS_A_SECTION) for cases in parts.entity_months.values()]
-    room, found = MAX_ROWS, {}
-    for place, (part, cases) in enumerate(parts.entity_months.items(), start=1):
-        shown = min(len(cases), room - sum(kept[place:]))
+def build_content(items: Sequence[DeliverableNotice], context: MessageContext) -> MessageContent:
+    """The content of a message about these items; `items` is not empty."""
+    grouped = group_into_sections(items)
+    alone = len(grouped.order) == 1
+    reserved = [min(len(cases), MIN_ROWS_A_SECTION) for cases in grouped.entity_months.values()]
+    room, sections = MAX_ROWS, {}
+    for number, (kind, cases) in enumerate(grouped.entity_months.items(), start=1):
+        shown = min(len(cases), room - sum(reserved[number:]))
         room -= shown
-        found[part] = _section(part, cases, shown, known, alone=alone)
-    for part, events in parts.multi_entity_notices.items():
-        found[part] = _of_events(part, events, known, alone=alone)
-    sections = [found[part] for part in parts.order]
-    there = known.as_of.astimezone(known.zone)
+        sections[kind] = _section(kind, cases, shown, context, alone=alone)
+    for kind, events in grouped.multi_entity_notices.items():
+        sections[kind] = _event_section(kind, events, context, alone=alone)
+    local_time = context.as_of.astimezone(context.zone)
     return MessageContent(
-        subject=subject(parts, known.when),
-        sections=sections,
-        as_of=f"As of {weekday_and_date(there.date())}, {there:%H:%M} {known.zone_name} time.",
-        why=known.why,
-        home=TextLink("Closeboard", f"{known.base_url}/"),
+        subject=subject(grouped, context.when),
+        sections=[sections[kind] for kind in grouped.order],
+        as_of=f"As of {weekday_and_date(local_time.date())}, {local_time:%H:%M} {context.zone_name} time.",
+        why=context.why,
+        home=TextLink("Closeboard", f"{context.base_url}/"),
     )
 
 
-def render_text(said: MessageContent) -> str:
-    """The mail as plain text; what others wrote stands behind our own words on a line, never at its beginning."""
-    lines = [said.subject, ""]
-    for section in said.sections:
+def render_text(content: MessageContent) -> str:
+    """The content as plain text; text from users and ERPs never stands at the beginning of a line."""
+    lines = [content.subject, ""]
+    for section in content.sections:
         if section.heading:
             lines += [section.heading, "=" * min(len(section.heading), _WIDE)]
         lines += [*_wrapped(section.note), *map(_link, section.links), ""]
         for row in section.rows:
             lines += _row(row)
         lines += [_link(section.more), ""] if section.more is not None else []
-    lines += [said.as_of, *_wrapped(said.why), *_wrapped(said.mandatory_note)]
-    lines += [_link(each) for each in (said.preferences_link, said.home) if each is not None]
+    lines += [content.as_of, *_wrapped(content.why), *_wrapped(content.mandatory_note)]
+    lines += [_link(link) for link in (content.preferences_link, content.home) if link is not None]
     return "\n".join([*lines, ""])
 
 
@@ -103,14 +102,14 @@ def _row(row: MessageRow) -> list[str]:
     lines = [f"* {row.title.text}", *([f"  {row.title.url}"] if row.title.url else [])]
     late = " ".join(filter(None, [row.late, row.unit]))
     lines += _wrapped(f"{row.subtitle} · {row.state} · {late}", "  ")
-    for fact in row.details:
-        mail = fact.mail.text if fact.mail is not None else ""
-        lines += _wrapped(" ".join(filter(None, [f"{fact.name}:", fact.text, mail])), "  ")
+    for detail in row.details:
+        mail = detail.mail.text if detail.mail is not None else ""
+        lines += _wrapped(" ".join(filter(None, [f"{detail.name}:", detail.text, mail])), "  ")
     return [*lines, ""]
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
-    """The text in lines that no mail program breaks; those after the first stand further in."""
+    """The text in lines that no mail program breaks; lines after the first are indented further."""
     return wrap(
         text,
         _WIDE,
@@ -126,80 +125,80 @@ def _link(link: TextLink) -> str:
 
 
 def _section(
-    part: SectionKind, cases: EntityMonths, shown: int, known: MessageContext, *, alone: bool
+    kind: SectionKind, cases: EntityMonths, shown: int, context: MessageContext, *, alone: bool
 ) -> MessageSection:
-    links, rows = _links(part, cases, known), [entity_row(case, known) for case in cases[:shown]]
-    left = len(cases) - shown
+    links, rows = _links(kind, cases, context), [entity_row(case, context) for case in cases[:shown]]
+    omitted = len(cases) - shown
     if alone and len(cases) == 1:
         page = rows[0].title
         rows = [replace(rows[0], title=TextLink(page.text, ""))]  # the one link of the mail leads there
         more: TextLink | None = TextLink(f"See {cases[0].short_name} in Closeboard", page.url)
     else:
-        more = TextLink(f"and {left} more", links[0].url) if left else None
+        more = TextLink(f"and {omitted} more", links[0].url) if omitted else None
     return MessageSection(
-        heading="" if alone else heading(part, cases),
-        note=note(part, cases),
+        heading="" if alone else heading(kind, cases),
+        note=note(kind, cases),
         links=links,
         rows=rows,
         more=more,
-        omitted=left,
+        omitted=omitted,
     )
 
 
-def _of_events(
-    part: SectionKind, events: MultiEntityNotices, known: MessageContext, *, alone: bool
+def _event_section(
+    kind: SectionKind, events: MultiEntityNotices, context: MessageContext, *, alone: bool
 ) -> MessageSection:
-    rows = [mail_events.multi_entity_row(event, known) for event in events]
+    rows = [mail_events.multi_entity_row(event, context) for event in events]
     more = None
     if alone and len(rows) == 1:
         title = rows[0].title
         rows = [replace(rows[0], title=TextLink(title.text, ""))]  # the one link of the mail leads there
         more = TextLink(f"See {title.text} in Closeboard", title.url)
     return MessageSection(
-        heading="" if alone else mail_events.heading(part, events),
-        note=mail_events.note(part, events),
+        heading="" if alone else mail_events.heading(kind, events),
+        note=mail_events.note(kind, events),
         links=[],
         rows=rows,
         more=more,
     )
 
 
-def _links(part: SectionKind, cases: EntityMonths, known: MessageContext) -> list[TextLink]:
-    """The board with what the section lists, a month each; none for a single row, whose name leads to it."""
+def _links(kind: SectionKind, cases: EntityMonths, context: MessageContext) -> list[TextLink]:
+    """Links to the board of each month in the section; none for a single row, whose title is a link."""
     if len(cases) == 1:
         return []
     months = sorted({case.month for case in cases}, reverse=True)
     links = [
         TextLink(
             f"See them on the board of {month_and_year(month)}",
-            _board(part, month, [case.row for case in cases if case.month == month], known),
+            _board_url(kind, month, [case.row for case in cases if case.month == month], context),
         )
         for month in months[:MONTHS_LINKED]
     ]
-    if part is SectionKind.PAST:
-        everybody = TextLink("See all who are past the alert line", f"{known.base_url}/past-deadline/")
-        links.insert(0 if len(months) > 1 else 1, everybody)
+    if kind is SectionKind.PAST:
+        overdue = TextLink("See all who are past the alert line", f"{context.base_url}/past-deadline/")
+        links.insert(0 if len(months) > 1 else 1, overdue)
     return links
 
 
-def _board(part: SectionKind, month: date, rows: Sequence[Row], known: MessageContext) -> str:
-    """The address of a board that shows these rows and as few others as its filters can tell apart."""
-    asked = {"month": f"{month:%Y-%m}"} | _filter(part, rows)
+def _board_url(kind: SectionKind, month: date, rows: Sequence[Row], context: MessageContext) -> str:
+    """The address of a board that shows these rows, and as few others as its filters allow."""
+    query = {"month": f"{month:%Y-%m}"} | _board_filter(kind, rows)
     common = ""
-    for level in zip(*(known.groups.get(row.entity_id, ()) for row in rows), strict=False):
+    for level in zip(*(context.groups.get(row.entity_id, ()) for row in rows), strict=False):
         if len(set(level)) > 1:
             break
         common = level[0]
     if common:
-        asked["group"] = common
+        query["group"] = common
     owners = {row.owner for row in rows}
     if len(owners) == 1 and (owner := owners.pop()) and owner == one_line(owner, 200):
-        asked["owner"] = owner
-    return f"{known.base_url}/?{urlencode(asked)}"
+        query["owner"] = owner
+    return f"{context.base_url}/?{urlencode(query)}"
 
 
-def _filter(part: SectionKind, rows: Sequence[Row]) -> dict[str, str]:
-    match part:
+def _board_filter(kind: SectionKind, rows: Sequence[Row]) -> dict[str, str]:
+    match kind:
         case SectionKind.PAST:
             return {"show": "alerting"}
         case SectionKind.UNCONFIRMED if not any(row.fresh for row in rows):

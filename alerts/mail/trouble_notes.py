@@ -1,4 +1,4 @@
-"""Our own trouble in words: that mails cannot leave, told to destinations; that posts cannot, told by mail."""
+"""Writes the message about a channel's trouble: of mail, to destinations; of a destination, by mail."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _LONGEST_WORDS = 300
 
 
 def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageContent:
-    """Everything that a message about a trouble says; what a mail server said is told to administrators only."""
-    there, zone_name = reader_zone(zone)
-    since = phrasing.day_and_clock(trouble.began_at, there, as_of)
+    """The content of a message about a trouble; a destination is not shown the text of the mail server's error."""
+    zone_info, zone_name = reader_zone(zone)
+    since = phrasing.day_and_clock(trouble.began_at, zone_info, as_of)
     if trouble.destination is None:
-        subject, note, helps = _of_mail(since, refused=trouble.refused)
+        subject, note, helps = _mail_trouble(since, refused=trouble.refused)
         why = "Posted here because mails, which would tell of this otherwise, are what is in trouble."
     else:
-        subject, note, helps = _of_posts(trouble.destination, since, trouble)
+        subject, note, helps = _post_trouble(trouble.destination, since, trouble)
         why = f"You get this as administrator of {one_line(trouble.destination.group.name)}."
-    now = as_of.astimezone(there)
+    now = as_of.astimezone(zone_info)
     return MessageContent(
         subject=subject,
         sections=[MessageSection(heading="", note=note, links=[helps], rows=[], more=None)],
@@ -37,26 +37,26 @@ def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageCont
     )
 
 
-def _of_mail(since: str, *, refused: bool) -> tuple[str, str, TextLink]:
-    what = "the mail server refuses us" if refused else "no mail server answers"
+def _mail_trouble(since: str, *, refused: bool) -> tuple[str, str, TextLink]:
+    problem = "the mail server refuses us" if refused else "no mail server answers"
     helps = "The settings of the server have to be looked at." if refused else "They leave once it answers."
     return (
-        f"Mails cannot leave: {what}",
-        f"Since {since} {what}. Alerts wait, and none of them is lost. {helps}",
+        f"Mails cannot leave: {problem}",
+        f"Since {since} {problem}. Alerts wait, and none of them is lost. {helps}",
         TextLink("See what waits", f"{settings.PUBLIC_BASE_URL}/alerts/"),
     )
 
 
-def _of_posts(place: Destination, since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
-    name = one_line(place.name)
-    said = one_line(trouble.words, _LONGEST_WORDS)
-    what = "does not take our posts" if trouble.refused else "cannot be reached"
+def _post_trouble(destination: Destination, since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
+    name = one_line(destination.name)
+    error = one_line(trouble.words, _LONGEST_WORDS)
+    problem = "does not take our posts" if trouble.refused else "cannot be reached"
     helps = (
         "Give it another address, or remove it." if trouble.refused else "They are posted once it answers."
     )
     note = (
-        f"The {place.get_kind_display()} destination “{name}” {what} since {since}. {said} "
+        f"The {destination.get_kind_display()} destination “{name}” {problem} since {since}. {error} "
         f"What was to be posted there waits, and none of it is lost. {helps}"
     )
     link = TextLink("See the destinations", f"{settings.PUBLIC_BASE_URL}/alerts/destinations/")
-    return f"“{name}” {what}", note, link
+    return f"“{name}” {problem}", note, link
