@@ -1,1 +1,1 @@
-"""Telling people: overdue flags and overrun episodes, evaluated from the facts."""
+"""Overdue flags and overruns evaluated from the facts, notices, and their messages to people and destinations."""

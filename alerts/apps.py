@@ -6,7 +6,7 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Not before the models are there, which both of these need.
+        # Both of these need the models, which are loaded by now.
         from alerts.routing.silences import silences_for_boards  # noqa: PLC0415
         from periods.snapshot.annotations import set_silence_source  # noqa: PLC0415
 

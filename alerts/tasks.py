@@ -1,4 +1,4 @@
-"""Celery doors of telling people, by the database's clock."""
+"""Celery tasks that evaluate, send and reconcile, by the database's clock."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from infra.ticks import claim_tick, database_clock
 
 @shared_task(name="alerts.evaluate", time_limit=120, soft_time_limit=90)
 def evaluate() -> None:
-    """Evaluate and raise once a minute; a second beat finds the minute evaluated.
+    """Run the evaluation once a minute; a second beat finds the minute evaluated.
 
-    The clock is read once no other evaluator is at work: what was read while this one waited lies before it then.
+    The clock is read once no other evaluator runs: readings recorded while this one waited are then before it.
     """
     with evaluator_lock():
-        raised = run_evaluation_once_a_minute(database_clock())
-    if raised is not None and raised.deliveries:
-        send.delay()  # sooner than the sweep, which finds what this misses
+        result = run_evaluation_once_a_minute(database_clock())
+    if result is not None and result.deliveries:
+        send.delay()  # sooner than the sweep, which sends what this misses
         post.delay()
 
 
@@ -33,15 +33,15 @@ def send() -> None:
 
 @shared_task(name="alerts.post", time_limit=240, soft_time_limit=200)
 def post() -> None:
-    """Post what is due to destinations; apart from the mails, so that neither waits for the other's servers."""
+    """Post the messages due to destinations; apart from mails, so that neither waits for the other's servers."""
     send_due_posts(database_clock())
 
 
 @shared_task(name="alerts.prove", time_limit=280, soft_time_limit=240)
 def prove() -> None:
-    """Once a day, compare the alerts that the history says had to exist with those that exist.
+    """Once a day, compare the alerts that the history requires with those that exist.
 
-    The day is claimed in the transaction of the proof: where its worker dies, the next hour proves.
+    The day is claimed in the transaction of the comparison: if its worker dies, the task of the next hour does it.
     """
     with transaction.atomic():
         as_of = database_clock()

@@ -1,4 +1,4 @@
-"""Overdue flags, notices, the outbox, and what people and groups have set about notifications."""
+"""Overdue flags, notices, the outbox, destinations, silences, and the notification settings of people and groups."""
 
 from alerts.models.delivery import (
     EMAIL,

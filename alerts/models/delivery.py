@@ -17,10 +17,10 @@ EMAIL = "email"
 
 
 class Trouble(models.Model):
-    """The time in which nothing could be sent by one channel; it is told of by another one, once.
+    """The time in which nothing could be sent by one channel; it is reported once, by another channel.
 
-    `refused` means that a person has to mend something: a wrong password, an address that is no more. It has no
-    `destination` where it is about mail.
+    `refused` means that a person has to mend something: a wrong password, an address that no longer exists. It has
+    no `destination` where it is about mail.
     """
 
     channel = models.CharField(max_length=20)
@@ -40,12 +40,12 @@ class Trouble(models.Model):
 
 
 class Delivery(models.Model):
-    """One message to one person or destination, which tells of notices, or of our own `trouble` with a channel.
+    """One message to one person or destination, about notices, or about the `trouble` of a channel.
 
     It waits until `due_at`, is claimed until `lease_until` by one sender, whose `fence` no later claim
     shares, and is sent, cancelled because nothing in it was true any more, or parked because it cannot be sent.
-    `channel` is the way that it takes (Channel), and `rhythm` says whether it is a digest. `message_id` is fixed
-    when the row is made: each copy that a crash may cause on the wire is known for the same.
+    `channel` names the Channel that sends it, and `rhythm` says whether it is a digest. `message_id` is fixed
+    when the row is created: each copy that a crash may cause on the wire carries the same.
     """
 
     class State(models.TextChoices):
@@ -55,11 +55,8 @@ class Delivery(models.Model):
         CANCELLED = "cancelled", "Not needed any more"
         PARKED = "parked", "Cannot be sent"
 
-    REACHING_STATES = (
-        State.WAITING.value,
-        State.SENDING.value,
-        State.SENT.value,
-    )  # its recipient, sooner or later
+    # The message has reached its recipient, or will.
+    REACHING_STATES = (State.WAITING.value, State.SENDING.value, State.SENT.value)
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     recipient = models.ForeignKey(Person, null=True, on_delete=models.CASCADE, related_name="deliveries")
@@ -69,7 +66,7 @@ class Delivery(models.Model):
     channel = models.CharField(max_length=20, db_default=EMAIL)
     rhythm = models.CharField(
         max_length=8,
-        choices=[(each.value, each.value) for each in Cadence],
+        choices=[(cadence.value, cadence.value) for cadence in Cadence],
         db_default=Cadence.IMMEDIATE.value,
     )
     notices = models.ManyToManyField(Notice, through="DeliveryLine", related_name="deliveries")
@@ -81,21 +78,21 @@ class Delivery(models.Model):
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
-    # Claims in a row that their sender did not live to end.
+    # Claims in a row whose sender died.
     abandoned = models.PositiveSmallIntegerField(default=0)
     ended_at = models.DateTimeField(null=True)  # sent, cancelled or parked
-    words = models.TextField(blank=True)  # what the server said, or why it was cancelled or parked
+    words = models.TextField(blank=True)  # the server's reply, or why it was cancelled or parked
 
     @property
     def person(self) -> Person:
-        """Whom it goes to; raises ValueError for a message to a destination."""
+        """The recipient; raises ValueError for a message to a destination."""
         if self.recipient is None:
             raise ValueError("it goes to a destination, which is no person")
         return self.recipient
 
     @property
     def to(self) -> str:
-        """The name of whom or what it goes to."""
+        """The name of the recipient or destination."""
         if self.destination is not None:
             return self.destination.name
         return self.person.name or self.person.email
@@ -107,7 +104,7 @@ class Delivery(models.Model):
                 fields=["due_at", "id"], condition=Q(state__in=["waiting", "sending"]), name="delivery_unsent"
             ),
             models.Index(fields=["recipient", "-due_at"], name="delivery_last_to"),
-            # What the server was given lately, and is being given: counted before each message.
+            # The messages sent lately, and those being sent: counted before each message.
             models.Index(fields=["ended_at"], condition=Q(state="sent"), name="delivery_sent"),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_in_hand"),
         ]
@@ -135,7 +132,7 @@ class Delivery(models.Model):
 
 
 class DeliveryLine(models.Model):
-    """One notice in a message; `left_out` says why the message did not tell of it after all."""
+    """One notice in a message; `left_out` says why the message was sent without it."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="lines")
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="lines")
@@ -149,28 +146,28 @@ class DeliveryLine(models.Model):
             models.UniqueConstraint(fields=["notice", "destination"], name="delivery_once_to_each_place"),
         ]
         indexes = [
-            # What waits for the end of a silence: looked for by each evaluation, and nearly always nothing.
+            # The lines that wait for the end of a silence: each evaluation looks for them, and rarely finds any.
             models.Index(
                 fields=["notice"], condition=Q(left_out=NoticeReason.SILENCED.value), name="line_set_aside"
             ),
         ]
 
 
-# Why a line is left out that will be told once the silence is over.
+# The reason of a line that is left out until the silence is over.
 LEFT_OUT_BY_SILENCE = NoticeReason.SILENCED.value
 
 
-# Sooner or later.
+# The line has reached its recipient, or will.
 REACHES_RECIPIENT = Q(left_out="", delivery__state__in=Delivery.REACHING_STATES) | Q(
     left_out=LEFT_OUT_BY_SILENCE
 )
 
 
 class Channel(models.Model):
-    """Whether messages may leave by one way, `email` or that of a destination.
+    """Whether messages may be sent by one channel, `email` or that of a destination.
 
-    It is paused because the server refuses us, or does not answer. One that is `held` holds all of them, until
-    somebody releases them.
+    It is paused because the server refuses us, or does not answer. A `held` channel holds all of them, until
+    an administrator releases them.
     """
 
     name = models.CharField(max_length=20, primary_key=True)
@@ -180,13 +177,13 @@ class Channel(models.Model):
 
 
 class Home(models.Model):
-    """Where the database was when messages last left: one row at most (`alerts.outbox.restore_guard`)."""
+    """The fingerprint of the database that sends messages: one row at most (`alerts.outbox.restore_guard`)."""
 
     fingerprint = models.CharField(max_length=200)
     since = models.DateTimeField()
 
 
-# Why a line is left out of its message, as the column keeps it.
+# The reasons of lines left out of their message, as stored in the column.
 NOT_VISIBLE = "its recipient may not see the entity any more"
 OUTSIDE_GROUP = "its destination does not hear of the entity any more"
 DESTINATION_DISABLED = "its destination was switched off before it was sent"

@@ -14,10 +14,10 @@ from infra.secrets import decrypt_secret, encrypt_secret
 
 
 class Destination(models.Model):
-    """A place that is told beside people: a Teams or Slack channel, or a program that takes signed webhooks.
+    """A recipient besides people: a Teams or Slack channel, or a program that accepts signed webhooks.
 
-    It hears of the entities of one group. The address is a secret, as whoever knows it can post there. One that was
-    removed stays for the history of what it was told, without address and secret.
+    It receives the notices of one group's entities. The address is a secret, as anybody who has it can post there. A
+    removed destination keeps its row for the history of its messages, without address and secret.
     """
 
     class Kind(models.TextChoices):
@@ -59,7 +59,7 @@ class Destination(models.Model):
 
     @property
     def channel(self) -> str:
-        """The name of its way out in the outbox."""
+        """The name of its channel in the outbox."""
         return f"place-{self.pk}"
 
     @property

@@ -1,4 +1,4 @@
-"""What evaluations found: overdue flags, overruns, outages, and when they ran."""
+"""The results of evaluations: overdue flags, overruns and outages, and the spans in which evaluations ran."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from closing.judging.standing import Level
 from entities.models import Connection
 from periods.models import FiscalPeriod
 
-# What an evaluation tells apart; how a close was timed is judged where it is shown.
+# The levels that an evaluation distinguishes; whether a close was on time is judged where it is shown.
 FLAG_LEVELS = [
     level.value
     for level in (
@@ -25,9 +25,9 @@ FLAG_LEVELS = [
 
 
 class OverdueFlag(models.Model):
-    """The outcome of the last evaluation of one period that has ended; written only when it differs.
+    """The result of the last evaluation of one period that has ended; written only when it differs.
 
-    A period that was closed whenever it was evaluated has no row: nothing was ever overdue.
+    A period that was closed at every evaluation has no row: it was never overdue.
     """
 
     period = models.OneToOneField(
@@ -38,11 +38,7 @@ class OverdueFlag(models.Model):
     since = models.DateTimeField()  # when this level was first evaluated
 
     class Meta:
-        indexes = [
-            models.Index(
-                fields=["period"], condition=~Q(level="closed"), name="flag_not_closed"
-            )  # evaluating
-        ]
+        indexes = [models.Index(fields=["period"], condition=~Q(level="closed"), name="flag_not_closed")]
         constraints = [
             models.CheckConstraint(condition=Q(level__in=FLAG_LEVELS), name="flag_level_is_known_word")
         ]
@@ -71,7 +67,7 @@ class Overrun(models.Model):
 
 
 class Outage(models.Model):
-    """The episode in which a connection brings nothing new (`stale`) or is turned away (`refused`).
+    """The episode in which a connection has no new reading (`stale`) or its ERP refuses access (`refused`).
 
     One that ended less than two hours ago goes on when the trouble comes back (closing.judging.outages).
     """
@@ -95,10 +91,10 @@ class Outage(models.Model):
 
 
 class EvaluationSpan(models.Model):
-    """Evaluations that followed one another without a gap over `continuity.AWAY`, by the database's clock.
+    """Evaluations that followed one another without a gap over MAX_EVALUATION_GAP, by the database's clock.
 
-    Only a finished evaluation moves `last`, in its own transaction. Rows are never deleted: there is one for each
-    time that we were away, and past moments are explained from them.
+    Only a finished evaluation moves `last`, in its own transaction. Rows are never deleted: there is one after each
+    interruption, and past moments are explained from them.
     """
 
     first = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Notices, and the nightly proof that none is missing."""
+"""Notices, and the results of the nightly reconciliation that finds missing ones."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ GROUP_NOTICES = Q(kind=NoticeKind.GROUP_CLOSED.value)
 
 
 class Notice(models.Model):
-    """Something that had to be told, decided once: what it was about and what was known when it was decided.
+    """An event that recipients must be notified of, raised once, with the facts as they were at that moment.
 
-    Nothing of it changes later. It is about a period, a connection (stale, refused) or a month of a group
+    The row never changes. It is about a period, a connection (stale, refused) or a month of a group
     (group_closed). `episode` is that of the overrun or outage, and counts the closes of a group's month; a notice of
     a reopening names the `change` instead. `due_on` and `days_late` are a period's; for a group's close `days_late`
-    is how many working days it took from the end of the month.
+    is the number of working days from the end of the month.
     """
 
     kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in NoticeKind])
@@ -80,7 +80,7 @@ class Notice(models.Model):
 
 
 class ProofRun(models.Model):
-    """What one nightly proof found (alerts.reconciliation): how much it looked at, and each difference in words."""
+    """The result of one reconciliation (alerts.reconciliation): numbers compared, and each difference as text."""
 
     as_of = models.DateTimeField(unique=True)
     periods = models.PositiveIntegerField()

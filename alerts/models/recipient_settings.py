@@ -1,4 +1,4 @@
-"""What people and groups have set about notifications."""
+"""The notification settings of people and groups."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ DEFAULT_DIGEST_TIME = time(8)
 
 
 class Subscription(models.Model):
-    """How soon a person wants to hear of a kind of notice, where they have chosen otherwise than usual."""
+    """The cadence that a person chose for a kind of notice instead of the default."""
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="subscriptions")
     kind = models.CharField(max_length=12, choices=NOTICE_KINDS)
-    rhythm = models.CharField(max_length=8, choices=[(each.value, each.value) for each in Cadence])
+    rhythm = models.CharField(max_length=8, choices=[(cadence.value, cadence.value) for cadence in Cadence])
 
     class Meta:
         constraints = [
@@ -29,11 +29,11 @@ class Subscription(models.Model):
 
 
 class Habits(models.Model):
-    """When a person reads mail, by the clock of their own zone; whoever has no row has the defaults.
+    """When a person receives mail, by the clock of their own zone; a person without a row has the defaults.
 
     The digest comes at `digest_at`, the weekly one on `digest_weekday` (Monday 0). Between `quiet_from` and
     `quiet_until` nothing is sent, nor on the days off of `calendar` where `rests_on_days_off`. From `away_from` to
-    `away_until`, both included, deputies are told in their place.
+    `away_until`, both included, their deputies receive their notices.
     """
 
     person = models.OneToOneField(Person, on_delete=models.CASCADE, primary_key=True, related_name="habits")
@@ -63,10 +63,10 @@ class Habits(models.Model):
 
 
 class AlertRules(models.Model):
-    """What a group has agreed about being told; where it says nothing, the nearest group above counts.
+    """The alert rules of a group; where one is empty, that of the nearest group above applies.
 
-    `due_soon_days` is how many working days before a deadline it is told of. With `alerts_in_digest` its people may
-    have alerts and reopenings in a digest.
+    `due_soon_days` is how many working days before a deadline its notice is due. With `alerts_in_digest` its people
+    may have alerts and reopenings in a digest.
     """
 
     group = models.OneToOneField(
@@ -77,9 +77,9 @@ class AlertRules(models.Model):
 
 
 class EscalationStep(models.Model):
-    """One step of a group's escalation: after so many days late, these roles and these people hear as well.
+    """One step of a group's escalation: after so many days late, these roles and people become recipients too.
 
-    The steps of the nearest group that has any count, numbered from 1 with rising days.
+    The steps of the nearest group that has any apply, numbered from 1 with rising days.
     """
 
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="escalation_steps")

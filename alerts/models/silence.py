@@ -9,9 +9,9 @@ from entities.models import Group, LegalEntity, Person
 
 
 class Silence(models.Model):
-    """An entity, or a group and all below it, of which nothing but reopenings is told until a day has passed there.
+    """A silence of an entity, or of a group and all below it: only its reopenings are reported until `last_day` ends.
 
-    `last_day` is the last silent day in the entity's own zone. One that was lifted counted until then.
+    `last_day` is the last silent day in the entity's own zone. A lifted silence applied until `lifted_at`.
     """
 
     entity = models.ForeignKey(LegalEntity, null=True, on_delete=models.CASCADE, related_name="silences")

@@ -1,4 +1,4 @@
-"""`manage.py evaluate`: judge what is overdue now, or as of a moment, as the task does, and tell nobody."""
+"""`manage.py evaluate`: write the overdue flags of now, or of a moment, as the task does, without notices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from periods.recording.attempts import OutOfOrderRead
 
 
 class Command(BaseCommand):
-    """Writes overdue flags and moves overruns; writes nothing when nothing changed."""
+    """Writes overdue flags and updates overruns; writes nothing when nothing changed."""
 
     help = "Evaluate which periods are overdue; the notices are raised by the workers."
 
@@ -25,8 +25,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             done = evaluate_overdue(options["as_of"] or database_clock())
-        except OutOfOrderRead as refused:
-            raise CommandError(f"{refused}.") from None
+        except OutOfOrderRead as error:
+            raise CommandError(f"{error}.") from None
         self.stdout.write(
             f"{done.flags} flags written; overruns: {done.opened} opened ({done.reopened} after a reopening), "
             f"{done.crossed} over the alert line, {done.ended} ended."

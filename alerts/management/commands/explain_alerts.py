@@ -1,4 +1,4 @@
-"""`manage.py explain_alerts CODE`: why an entity's periods have, or have not, been told of."""
+"""`manage.py explain_alerts CODE`: explain why each notice of an entity's periods is due or not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from periods.models import FiscalPeriod, PolicyVersion
 
 
 class Command(BaseCommand):
-    """Reads only: what the next evaluation would decide, with the reason for each notice that is due or is not."""
+    """Reads only: prints the decisions of the next evaluation, with the reason of each notice, due or not."""
 
     help = (
         "Explain what is told of an entity: for each period that is not closed, or whose end is still to be told, "
@@ -44,28 +44,30 @@ class Command(BaseCommand):
         since = evaluating_since(now)
         if since is None:
             self.stdout.write("No evaluation has run lately, so nothing is told before the next ones.")
-        found = judge_episodes(now, since, silences_by_entity([entity.pk], now), months)
-        for judged in found:
+        episodes = judge_episodes(now, since, silences_by_entity([entity.pk], now), months)
+        for judged in episodes:
             self._explain(entity, month_and_year(months[judged.episode.period]), judged)
-        if not found:
+        if not episodes:
             self.stdout.write(
                 f"{entity.name}: nothing that has ended is open, and no end is left to be told."
             )
 
     def _explain(self, entity: LegalEntity, month: str, judged: EpisodeDecisions) -> None:
-        each, reading = judged.episode, judged.reading
-        late = f", {each.days_late} days late" if each.days_late else ""
-        self.stdout.write(f"{entity.name}, {month}: {each.state}, {each.level.replace('_', ' ')}{late}")
-        due = weekday_and_date(each.due_on) if each.due_on is not None else "none"
-        version = PolicyVersion.objects.select_related("policy").filter(pk=each.policy_version or 0).first()
+        episode, reading = judged.episode, judged.reading
+        late = f", {episode.days_late} days late" if episode.days_late else ""
+        self.stdout.write(f"{entity.name}, {month}: {episode.state}, {episode.level.replace('_', ' ')}{late}")
+        due = weekday_and_date(episode.due_on) if episode.due_on is not None else "none"
+        versions = PolicyVersion.objects.select_related("policy")
+        version = versions.filter(pk=episode.policy_version or 0).first()
         policy = f"policy {version.policy.name}, version {version.number}" if version else "no policy version"
         self.stdout.write(f"  Deadline: {due}; {policy}")
         read = f"{reading.read_at:%Y-%m-%d %H:%M} UTC" if reading.read_at is not None else "never"
         self.stdout.write(f"  Last read: {read}, {'fresh' if reading.fresh else 'stale'}")
-        for verdict in judged.decisions:
-            self.stdout.write(f"  {_told(verdict)}")
+        for decision in judged.decisions:
+            self.stdout.write(f"  {_decision_text(decision)}")
 
 
-def _told(verdict: NoticeDecision) -> str:
-    step = f" {verdict.step}" if verdict.step else ""
-    return f"{verdict.kind.replace('_', ' ')}{step}: {'due' if verdict.due else 'not due'}, {verdict.reason}"
+def _decision_text(decision: NoticeDecision) -> str:
+    step = f" {decision.step}" if decision.step else ""
+    due = "due" if decision.due else "not due"
+    return f"{decision.kind.replace('_', ' ')}{step}: {due}, {decision.reason}"

@@ -1,4 +1,4 @@
-"""`manage.py load_demo`: the demo group, with a history read from the simulator at past moments."""
+"""`manage.py load_demo`: load the demo group, with a history read from the simulator at past moments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READ_AT = time(21, 0)  # UTC: after office hours in Europe, before midnight ther
 
 
 class Command(BaseCommand):
-    """Loads the demo group; the simulator's clock is put back and each evening not yet read is read as it was."""
+    """Loads the demo group, sets the simulator's clock back, and reads each evening that was not read yet."""
 
     help = "Load the demo group and read its history from the ERP simulator; a second run goes on from there."
 

@@ -1,4 +1,4 @@
-"""`manage.py mails show|hold|release|retry`: what waits to leave, by mail and to destinations, and whether it may."""
+"""`manage.py mails show|hold|release|retry`: show, hold and release all mails and posts, and retry failed ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BY_HAND = "held by `manage.py mails hold`"
 
 
 class Command(BaseCommand):
-    """Holds every message back and lets it go again; a restored database is held before its workers start."""
+    """Holds and releases all messages; use it on a restored database before its workers start."""
 
     help = (
         "Show what waits to be sent (show), send nothing until further notice (hold: do so before you start workers "
@@ -47,32 +47,32 @@ class Command(BaseCommand):
         self._show()
 
     def _show(self) -> None:
-        found = outbox_stats()
-        told = [f"{found.by_state[state]} {Delivery.State(state).label.lower()}" for state in found.by_state]
-        self.stdout.write(f"Messages: {', '.join(sorted(told)) or 'none'}.")
-        if found.oldest_due is not None:
-            self.stdout.write(f"The oldest that is due has been due for {_span(found.oldest_due)}.")
+        stats = outbox_stats()
+        counts = [f"{count} {Delivery.State(state).label.lower()}" for state, count in stats.by_state.items()]
+        self.stdout.write(f"Messages: {', '.join(sorted(counts)) or 'none'}.")
+        if stats.oldest_due is not None:
+            self.stdout.write(f"The oldest that is due has been due for {_span(stats.oldest_due)}.")
         if not settings.MAILS_LEAVE:
             self.stdout.write("No mail server is named, so mails wait: set MAIL_URL.")
-        elif found.held:
-            self.stdout.write(f"Sending is on hold: {found.words}.")
-        elif found.paused_for is not None:
-            self.stdout.write(f"Sending is paused for {_span(found.paused_for)} more: {found.words}")
-        elif found.words:
-            self.stdout.write(f"In trouble: {found.words}")
-        self._show_posts(found)
-        for parked in Delivery.objects.filter(state="parked").select_related("recipient", "destination")[:20]:
-            to = parked.to if parked.recipient is None else parked.recipient.email
-            self.stdout.write(f"Cannot be sent to {to}: {parked.words}")
+        elif stats.held:
+            self.stdout.write(f"Sending is on hold: {stats.words}.")
+        elif stats.paused_for is not None:
+            self.stdout.write(f"Sending is paused for {_span(stats.paused_for)} more: {stats.words}")
+        elif stats.words:
+            self.stdout.write(f"In trouble: {stats.words}")
+        self._show_posts(stats)
+        for failed in Delivery.objects.filter(state="parked").select_related("recipient", "destination")[:20]:
+            to = failed.to if failed.recipient is None else failed.recipient.email
+            self.stdout.write(f"Cannot be sent to {to}: {failed.words}")
 
-    def _show_posts(self, found: OutboxStats) -> None:
-        places = {place.channel: place for place in Destination.objects.all()}
-        for way in found.channels:
-            if way.name in places and (way.words or way.waiting or way.failed):
-                paused = f", paused for {_span(way.paused_for)} more" if way.paused_for is not None else ""
-                said = f": {way.words}" if way.words else ""
-                counts = f"{_wait(way.waiting)}, {way.failed} cannot be sent"
-                self.stdout.write(f"To {places[way.name]}: {counts}{paused}{said}")
+    def _show_posts(self, stats: OutboxStats) -> None:
+        destinations = {row.channel: row for row in Destination.objects.all()}
+        for row in stats.channels:
+            if row.name in destinations and (row.words or row.waiting or row.failed):
+                paused = f", paused for {_span(row.paused_for)} more" if row.paused_for is not None else ""
+                error = f": {row.words}" if row.words else ""
+                counts = f"{_wait(row.waiting)}, {row.failed} cannot be sent"
+                self.stdout.write(f"To {destinations[row.name]}: {counts}{paused}{error}")
 
 
 def _wait(count: int) -> str:

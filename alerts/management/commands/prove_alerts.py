@@ -1,4 +1,4 @@
-"""`manage.py prove_alerts`: which alerts had to exist, and whether they do and have reached somebody."""
+"""`manage.py prove_alerts`: check that the alerts which the history requires exist and were delivered."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = reconcile(options["as_of"] or timezone.now(), _month(options["month"]))
-        for each in found.differences:
-            self.stdout.write(each.describe())
+        report = reconcile(options["as_of"] or timezone.now(), _month(options["month"]))
+        for mismatch in report.differences:
+            self.stdout.write(mismatch.describe())
         self.stdout.write(
-            f"{found.periods:,} periods looked at, {found.expected:,} alerts had to exist: "
-            + (f"{len(found.differences):,} differences." if found.differences else "all of them do.")
+            f"{report.periods:,} periods looked at, {report.expected:,} alerts had to exist: "
+            + (f"{len(report.differences):,} differences." if report.differences else "all of them do.")
         )
-        if found.differences:
+        if report.differences:
             sys.exit(1)
 
 
@@ -42,5 +42,5 @@ def _month(text: str | None) -> date | None:
         return None
     try:
         return parse_month(text)
-    except ValueError as wrong:
-        raise CommandError(f"{wrong}.") from None
+    except ValueError as error:
+        raise CommandError(f"{error}.") from None
