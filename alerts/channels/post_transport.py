@@ -78,8 +78,8 @@ def _request_failure(target: UrlParts, error: RequestFailed) -> TemporaryFailure
         return TemporaryFailure(f"{host} sent an answer that has no end.", AFTER_A_HANG)
     if error.status is not None:
         wait = timedelta(seconds=error.retry_after or 0)
-        asked = f" and asked to wait {wait.total_seconds():.0f} seconds" if wait else ""
-        return TemporaryFailure(f"{host} answered {error.status}{asked}.", wait)
+        delay = f" and asked to wait {wait.total_seconds():.0f} seconds" if wait else ""
+        return TemporaryFailure(f"{host} answered {error.status}{delay}.", wait)
     if not error.reached:
         return ChannelUnreachable(f"{host} cannot be reached.")
     return TemporaryFailure(f"{host} did not answer in time, or hung up before it had.", AFTER_A_HANG)

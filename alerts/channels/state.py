@@ -55,10 +55,10 @@ def record_trouble(channel: str, destination_id: int | None, error: str, *, refu
     with database.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO alerts_trouble AS known (channel, destination_id, refused, words, began_at)
+            INSERT INTO alerts_trouble AS open (channel, destination_id, refused, words, began_at)
             VALUES (%(channel)s, %(destination)s, %(refused)s, %(words)s, clock_timestamp())
             ON CONFLICT (channel) WHERE ended_at IS NULL
-            DO UPDATE SET words = excluded.words, refused = known.refused OR excluded.refused
+            DO UPDATE SET words = excluded.words, refused = open.refused OR excluded.refused
             RETURNING clock_timestamp() - began_at
             """,
             {"channel": channel, "destination": destination_id, "refused": refused, "words": error},

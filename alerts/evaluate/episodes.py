@@ -38,16 +38,16 @@ open_one AS (
     SELECT late.*, coalesce(o.episode, 1 + (SELECT count(*) FROM alerts_overrun past
                                             WHERE past.period_id = late.period_id)) AS episode
     FROM late LEFT JOIN alerts_overrun o ON o.period_id = late.period_id AND o.closed_at IS NULL),
-told_one AS (
+ended AS (
     SELECT DISTINCT flag.period_id, flag.level, flag.days_late, %(as_of)s::timestamptz - flag.since,
-                    told.episode::bigint
-    FROM alerts_notice told JOIN alerts_overdueflag flag ON flag.period_id = told.period_id
-    WHERE told.kind IN ('alert', 'unconfirmed') AND flag.level = 'closed'
+                    notice.episode::bigint
+    FROM alerts_notice notice JOIN alerts_overdueflag flag ON flag.period_id = notice.period_id
+    WHERE notice.kind IN ('alert', 'unconfirmed') AND flag.level = 'closed'
       AND NOT EXISTS (SELECT FROM alerts_notice cleared WHERE cleared.kind = 'cleared'
-                      AND cleared.period_id = told.period_id AND cleared.episode = told.episode))
+                      AND cleared.period_id = notice.period_id AND cleared.episode = notice.episode))
 SELECT p.id, p.entity_id, p.last_day, x.episode, x.level, p.state, x.days_late, x.closed_for,
        d.due_on, d.zone, d.cut_off, d.policy_version_id
-FROM (SELECT * FROM open_one UNION ALL SELECT * FROM told_one) AS x(period_id, level, days_late, closed_for, episode)
+FROM (SELECT * FROM open_one UNION ALL SELECT * FROM ended) AS x(period_id, level, days_late, closed_for, episode)
 JOIN periods_fiscalperiod p ON p.id = x.period_id
 LEFT JOIN periods_perioddeadline d ON d.period_id = p.id AND d.current
 {which}

@@ -114,10 +114,10 @@ judged AS (
 _WRITE_DISTINCT = """
 INSERT INTO alerts_overdueflag AS flag (period_id, level, days_late, since)
 SELECT judged.id, judged.level, judged.days_late, %(as_of)s
-FROM judged LEFT JOIN LATERAL (SELECT * FROM alerts_overdueflag WHERE period_id = judged.id LIMIT 1) known ON true
-WHERE known.period_id IS NULL
+FROM judged LEFT JOIN LATERAL (SELECT * FROM alerts_overdueflag WHERE period_id = judged.id LIMIT 1) before ON true
+WHERE before.period_id IS NULL
    OR (judged.level <> 'unknown'
-       AND (known.level, known.days_late) IS DISTINCT FROM (judged.level, judged.days_late))
+       AND (before.level, before.days_late) IS DISTINCT FROM (judged.level, judged.days_late))
 ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = excluded.days_late,
     since = CASE WHEN flag.level = excluded.level THEN flag.since ELSE excluded.since END
 """

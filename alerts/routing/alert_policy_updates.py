@@ -66,7 +66,7 @@ def _check(group: Group, policy: GroupAlertPolicy, before: GroupAlertPolicy) -> 
         raise InvalidAlertPolicy("due_soon_days", f"Between 0 and {MOST_DAYS_AHEAD} working days ahead.")
     if len(policy.steps) > MOST_STEPS:
         raise InvalidAlertPolicy("steps", f"An escalation has at most {MOST_STEPS} steps.")
-    selectable = {each.pk for each in people_for_steps(group)}
+    selectable = {person.pk for person in people_for_steps(group)}
     selectable |= {person for step in before.steps for person in step.people}
     days: set[int] = set()
     for number, step in enumerate(policy.steps, start=1):
