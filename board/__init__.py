@@ -1,1 +1,1 @@
-"""The screens: each shows one scoreboard and writes nothing."""
+"""The screens: scoreboard, reports, live stream, entity pages, notification settings and accounts."""

@@ -1,4 +1,4 @@
-"""Who is at the door and what is new: the one statement that every signed-in request runs besides its session."""
+"""Authentication backend that loads a person, their memberships and new change events in one statement."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from periods.board_cache.cached_board import VisibleBoard
 from periods.board_cache.change_feed import SNAPSHOT_SQL, UNSEEN_EVENTS_SQL, changes_since, parse_events
 
 _TEXTS = ArrayField(TextField())
-_SEEN, _WHO = "what was seen", -1  # stand in the statement for what differs from one request to the next
+_TOKEN, _PERSON = "what was seen", -1  # placeholders in the cached statement for the values of a request
 
 
 class DoorBackend(ModelBackend):
-    """Django's own, but a person comes with their memberships and the process hears what is new, in one statement."""
+    """Django's backend, which also loads memberships and applies new change events to the board cache."""
 
     def get_user(self, user_id: int) -> Person | None:
-        seen = BOARD_CACHE.snapshot_token
-        person = _asked(user_id, seen)
+        token = BOARD_CACHE.snapshot_token
+        person = _load_person(user_id, token)
         if person is None or not self.user_can_authenticate(person):
             return None
-        BOARD_CACHE.apply_changes(person.snapshot, parse_events(person.news), seen)  # type: ignore[attr-defined]
+        BOARD_CACHE.apply_changes(person.snapshot, parse_events(person.news), token)  # type: ignore[attr-defined]
         return person
 
 
-def _asked(user_id: int, seen: str | None) -> Person | None:
-    statement, given = _statement()
-    values = [{_SEEN: seen, _WHO: user_id}.get(value, value) for value in given]
+def _load_person(user_id: int, token: str | None) -> Person | None:
+    statement, params = _statement()
+    values = [{_TOKEN: token, _PERSON: user_id}.get(value, value) for value in params]
     return next(iter(Person.objects.raw(statement, values)), None)
 
 
 @cache
 def _statement() -> tuple[str, tuple[object, ...]]:
-    """The SQL of `_at_the_door` for one person; to build it for every request would take longer than to run it."""
-    statement, given = _at_the_door(_SEEN).filter(pk=_WHO).query.sql_with_params()
-    assert given.count(_SEEN) == 2
-    assert given.count(_WHO) == 1
-    return statement, given
+    """The SQL of `_people` for one person; building it for every request would take longer than running it."""
+    statement, params = _people(_TOKEN).filter(pk=_PERSON).query.sql_with_params()
+    assert params.count(_TOKEN) == 2
+    assert params.count(_PERSON) == 1
+    return statement, params
 
 
-def _at_the_door(seen: str | None) -> QuerySet[Person]:
+def _people(token: str | None) -> QuerySet[Person]:
     text = Concat(
         F("role"),
         Value(":"),
@@ -57,25 +57,25 @@ def _at_the_door(seen: str | None) -> QuerySet[Person]:
         Coalesce(Cast("entity_id", CharField()), Value("")),
         output_field=TextField(),
     )
-    held = Membership.objects.filter(person=OuterRef("pk")).annotate(text=text).order_by("text")
+    memberships = Membership.objects.filter(person=OuterRef("pk")).annotate(text=text).order_by("text")
     return Person.objects.annotate(
-        held=ArraySubquery(held.values("text")),
+        held=ArraySubquery(memberships.values("text")),
         snapshot=RawSQL(SNAPSHOT_SQL, []),  # noqa: S611 - texts of our own
-        news=RawSQL(UNSEEN_EVENTS_SQL, [seen, seen], output_field=_TEXTS),  # noqa: S611
+        news=RawSQL(UNSEEN_EVENTS_SQL, [token, token], output_field=_TEXTS),  # noqa: S611
     )
 
 
 def memberships_of(person: Person) -> list[str]:
-    """A person's memberships as texts "role:path of the group:entity id", sorted; asked for when not yet known."""
-    # `request.user` is a proxy: no look into its __dict__.
-    held: list[str] | None = getattr(person, "held", None)
-    if held is None:
-        held = _at_the_door(None).get(pk=person.pk).held  # type: ignore[attr-defined]
-    return held
+    """A person's memberships as texts "role:path of the group:entity id", sorted; loaded at most once."""
+    # `request.user` is a proxy, so its __dict__ cannot be read.
+    memberships: list[str] | None = getattr(person, "held", None)
+    if memberships is None:
+        memberships = _people(None).get(pk=person.pk).held  # type: ignore[attr-defined]
+    return memberships
 
 
 def visible_ids(person: Person) -> frozenset[int] | None:
-    """The entities that a person may see, None for all; looked up only when their memberships or a place are new."""
+    """Ids of the entities that a person may see, None for all; cached until memberships change or an entity moves."""
     if person.is_superuser:
         return None
     return BOARD_CACHE.visible_entities(
@@ -85,7 +85,7 @@ def visible_ids(person: Person) -> frozenset[int] | None:
 
 
 def visible_board_of(person: Person, month: date, as_of: datetime) -> VisibleBoard:
-    """The board of now as a person sees it, up to date with all that was committed before they were at the door."""
+    """The board of now as a person may see it, up to date with all changes committed before the request began."""
     if not hasattr(person, "news"):
         BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
     ids = visible_ids(person)

@@ -1,4 +1,4 @@
-"""The addresses of the screens, of the way in and out, and of the health checks."""
+"""URLs of the screens, of login and logout, and of the health checks."""
 
 from __future__ import annotations
 

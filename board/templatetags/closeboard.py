@@ -1,4 +1,4 @@
-"""Template filters and tags: icons, and values that a mapping may lack."""
+"""Template tags and filters: icons, and mapping look-ups with a default."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """An icon of the sheet in _icons.html; decoration only, the word beside it says the same."""
+    """An icon of the sheet in _icons.html; decoration only, since the text beside it says the same."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
 
 
 @register.filter
 def get(mapping: Mapping[str, object], key: str) -> object:
-    """The value under a key, or an empty text: a form has no error for most of its fields."""
+    """The value of a key, or "": a form has no error for most of its fields."""
     return mapping.get(key, "")

@@ -1,1 +1,1 @@
-"""What every screen needs: the request, filters, labels, the frame around a page."""
+"""Parts that all screens share: the request, filters, labels, the page layout."""

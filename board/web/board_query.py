@@ -1,6 +1,6 @@
-"""What a reader asks of the board, as it stands in the address: month, moment, filters, grouping, order.
+"""The query of a board view as its URL holds it: month, moment, filters, grouping, order.
 
-Every view can be bookmarked, shared and linked from a mail, so everything that shapes it is a parameter here.
+Views can be bookmarked, shared and linked from a mail, so everything that shapes one is a parameter here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 
 FIRST_MONTH, LAST_MONTH = date(1990, 1, 1), date(2100, 12, 1)
-MAX_TEXT_LENGTH = 200  # letters of a free text: longer ones are no search but a mistake
+MAX_TEXT_LENGTH = 200  # characters of a free text: a longer one is a mistake, not a search
 
 SHOW_FILTERS = {
     "all": "All",
@@ -36,26 +36,26 @@ ORDERS = {
     "state": "State",
     "read": "Last read",
 }
-_WORDS: Mapping[str, Mapping[str, str]] = {
+_CHOICES: Mapping[str, Mapping[str, str]] = {
     "show": SHOW_FILTERS,
     "by": GROUPINGS,
     "sort": ORDERS,
     "state": {state.value: state.value for state in PeriodState},
     "level": {level.value: level.value for level in Level},
 }
-_CALLED = {"show": "filter", "by": "grouping", "sort": "order", "at": "moment", "q": "search text"}
+_PARAM_LABELS = {"show": "filter", "by": "grouping", "sort": "order", "at": "moment", "q": "search text"}
 
 
 class InvalidQuery(ValueError):
-    """A parameter of the address has a value that means nothing; the text says which, and what would."""
+    """A parameter of the URL has an invalid value; the text names the parameter and the valid values."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoardQuery:
-    """The parameters of a view; each default is what a reader sees who asks for nothing.
+    """The parameters of a view; the defaults give the view of a URL without parameters.
 
     `month` is a first of month, None for the latest that has ended. `at` is None for now, a day (its end in the
-    reader's zone) or an instant. Empty texts filter nothing; `group` includes the groups below it.
+    reader's zone) or an instant. An empty text does not filter; `group` includes the groups below it.
     """
 
     month: date | None = None
@@ -73,70 +73,70 @@ class BoardQuery:
 
     @property
     def filters(self) -> BoardQuery:
-        """Only what narrows the rows."""
+        """The query with only the parameters that filter rows."""
         return replace(self, month=None, at=None, by="group", sort="behind")
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything is filtered away."""
+        """Whether any filter is set."""
         return self.filters != BoardQuery()
 
     def replace(self, **changes: Any) -> BoardQuery:
-        """The same question with some parameters changed."""
+        """The same query with some parameters changed."""
         return replace(self, **changes)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """The parameters with their texts in one order, without what has its default."""
+        """The parameters as (name, text) in a fixed order, without those at their default."""
         return [
-            (each.name, f"{value:%Y-%m}" if each.name == "month" else _text(value))
-            for each in fields(self)
-            if (value := getattr(self, each.name)) != each.default
+            (field.name, f"{value:%Y-%m}" if field.name == "month" else _text(value))
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
         ]
 
     def querystring(self, **changes: Any) -> str:
-        """The question as a query string; "" when nothing is asked."""
+        """The query as a query string; "" when every parameter has its default."""
         return urlencode((replace(self, **changes) if changes else self).pairs())
 
     def url(self, path: str, **changes: Any) -> str:
-        """A path with the question behind it."""
+        """A path with the query appended."""
         query = self.querystring(**changes)
         return f"{path}?{query}" if query else path
 
 
-def parse_query(told: Mapping[str, str], zone: ZoneInfo) -> BoardQuery:
-    """The question of an address; parameters that are none of ours are left alone.
+def parse_query(params: Mapping[str, str], zone: ZoneInfo) -> BoardQuery:
+    """The query of a URL's parameters; unknown parameters are ignored.
 
-    `zone` is the reader's: an instant without an offset is meant there. Raises InvalidQuery.
+    `zone` is the reader's; an instant without an offset is read in it. Raises InvalidQuery.
     """
-    asked: dict[str, Any] = {}
-    for each in fields(BoardQuery):
-        text = told.get(each.name, "").strip()
-        if not text and each.name != "month":
+    values: dict[str, Any] = {}
+    for field in fields(BoardQuery):
+        text = params.get(field.name, "").strip()
+        if not text and field.name != "month":
             continue
-        match each.name:
+        match field.name:
             case "month":
-                if each.name in told:
-                    asked["month"] = _month(told["month"])
+                if field.name in params:
+                    values["month"] = _month(params["month"])
             case "at":
-                asked["at"] = _moment(text, zone)
-            case name if name in _WORDS:
-                if text not in _WORDS[name]:
-                    known = ", ".join(_WORDS[name])
+                values["at"] = _moment(text, zone)
+            case name if name in _CHOICES:
+                if text not in _CHOICES[name]:
+                    choices = ", ".join(_CHOICES[name])
                     raise InvalidQuery(
-                        f"There is no {_CALLED.get(name, name)} “{text[:40]}”; there are {known}."
+                        f"There is no {_PARAM_LABELS.get(name, name)} “{text[:40]}”; there are {choices}."
                     )
-                asked[name] = text
+                values[name] = text
             case name:
                 if len(text) > MAX_TEXT_LENGTH or "\0" in text:
                     raise InvalidQuery(
-                        f"The {_CALLED.get(name, name)} is longer than {MAX_TEXT_LENGTH} letters."
+                        f"The {_PARAM_LABELS.get(name, name)} is longer than {MAX_TEXT_LENGTH} letters."
                     )
-                asked[name] = text
-    return BoardQuery(**asked)
+                values[name] = text
+    return BoardQuery(**values)
 
 
 def moment_of(at: date | datetime, zone: ZoneInfo) -> datetime:
-    """The instant that is meant by a day (its end) or an instant."""
+    """The instant of `at`: the end of a day, or the instant itself."""
     return at if isinstance(at, datetime) else end_of_day(at, zone)
 
 
@@ -154,12 +154,12 @@ def _moment(text: str, zone: ZoneInfo) -> date | datetime:
     try:
         if len(text) == 10:
             day = date.fromisoformat(text)
-            found: date | datetime = day
+            moment: date | datetime = day
         else:
-            found = datetime.fromisoformat(text)
-            if found.tzinfo is None:
-                found = found.replace(tzinfo=zone)
-            day = found.date()
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=zone)
+            day = moment.date()
     except ValueError:
         raise InvalidQuery(
             f"No such moment: “{text[:40]}”. A moment is written like 2026-06-11 (the end of that day)"
@@ -167,7 +167,7 @@ def _moment(text: str, zone: ZoneInfo) -> date | datetime:
         ) from None
     if not FIRST_MONTH <= day <= LAST_MONTH:
         raise InvalidQuery(f"The moment {full_date(day)} is outside of what can be known.")
-    return found
+    return moment
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The door of every screen: who asks, what, for which month and moment. The clock is read here, once."""
+"""The request of every screen: person, query, month and moment. The clock is read here, once."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from periods.snapshot.builder import take_snapshot
 
 @dataclass(frozen=True)
 class BoardRequest:
-    """A question of a person with everything that is derived at the door.
+    """A person's request for a view, with the values derived from it.
 
-    `as_of` is the moment the board is wanted for: `now`, or an earlier one (then `past`). `latest` is the reporting
-    month that a reader sees without asking for one: the latest that had ended at that moment, where they are.
+    `as_of` is the moment of the board: `now`, or an earlier one (then `past`). `latest_month` is the reporting
+    month shown by default: the latest that had ended at that moment in the reader's zone.
     """
 
     person: Person
@@ -50,11 +50,11 @@ class BoardRequest:
 
     @cached_property
     def visible_board(self) -> VisibleBoard:
-        """The kept board of now, as the person sees it; for a past moment this is what it has become."""
+        """The cached board of now, as the person may see it, whatever moment the request is for."""
         return visible_board_of(self.person, self.month, self.now)
 
     def board(self) -> Scoreboard:
-        """The scoreboard of all that the person may see, before any filter."""
+        """The scoreboard of every entity that the person may see, before any filter."""
         if self.past:
             entities = self.entities()
             return take_snapshot(
@@ -67,41 +67,41 @@ BoardView = Callable[..., HttpResponse]
 
 
 def board_view(view: BoardView) -> Callable[..., HttpResponse]:
-    """Calls `view(request, asked, ...)` for signed-in people; a bad question gets a page that says what is wrong.
+    """Calls `view(request, board_request, ...)` for signed-in people; an invalid query gets an error page (400).
 
     A view may raise InvalidQuery for parameters of its own.
     """
 
     @signed_in
     @wraps(view)
-    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         person = cast("Person", request.user)
         try:
             return view(request, resolve_request(person, request.GET.dict(), now()), *args, **kwargs)
-        except InvalidQuery as bad:
+        except InvalidQuery as error:
             latest = active_month(now().astimezone(Reader.in_zone(person.zone).zone).date())
-            told = {**layout_context(person, ""), "problem": str(bad), "latest": month_and_year(latest)}
-            return render(request, "board/web/invalid_query.html", told, status=400)
+            context = {**layout_context(person, ""), "problem": str(error), "latest": month_and_year(latest)}
+            return render(request, "board/web/invalid_query.html", context, status=400)
 
-    return door
+    return wrapper
 
 
-def resolve_request(person: Person, told: dict[str, str], as_of: datetime) -> BoardRequest:
-    """What an address asks, at a moment; raises InvalidQuery."""
+def resolve_request(person: Person, params: dict[str, str], as_of: datetime) -> BoardRequest:
+    """The board request of a URL's parameters at a moment; raises InvalidQuery."""
     reader = Reader.in_zone(person.zone)
-    question = parse_query(told, reader.zone)
+    query = parse_query(params, reader.zone)
     moment = as_of
-    if question.at is not None:
-        moment = moment_of(question.at, reader.zone)
+    if query.at is not None:
+        moment = moment_of(query.at, reader.zone)
         if moment > as_of:
-            if question.at != as_of.astimezone(reader.zone).date():
+            if query.at != as_of.astimezone(reader.zone).date():
                 raise InvalidQuery(
                     "That moment has not come yet. The board can be asked for now and for the past."
                 )
-            # Today has not ended: now is all there is of it.
-            question, moment = (
-                question.replace(at=None),
+            # Today has not ended, so its board is the board of now.
+            query, moment = (
+                query.replace(at=None),
                 as_of,
             )
     latest = active_month(moment.astimezone(reader.zone).date())
-    return BoardRequest(person, reader, question, as_of, moment, question.month or latest, latest)
+    return BoardRequest(person, reader, query, as_of, moment, query.month or latest, latest)

@@ -1,4 +1,4 @@
-"""What a reader can turn on the board: month, moment, filters, grouping, order; each is a link or a form field."""
+"""Controls of the board: month, moment, filters, grouping, order; each is a link or a form field."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """The menu of moments (_moment.html): ends of days, and a form for any other, with what it carries along."""
+    """The menu of moments (_moment.html): the ends of recent days, and a form for any other moment."""
 
     path: str
     now: str
@@ -63,46 +63,46 @@ class FilterForm:
     clear: str
 
 
-def moments(path: str, question: BoardQuery, reader: Reader, now: datetime, own: Pairs = ()) -> Moments:
-    """The moments that a screen at an address may be shown as of; `own` are its own parameters, kept by each link.
+def moments(path: str, query: BoardQuery, reader: Reader, now: datetime, own: Pairs = ()) -> Moments:
+    """The moments that the screen at `path` can be shown as of; `own` are its own parameters, kept by each link.
 
-    `now` is the moment of asking, whatever moment is shown; a day that was asked for stands for its last minute.
+    `now` is the moment of the request, whatever moment is shown; a requested day stands for its last minute.
     """
-    there = now.astimezone(reader.zone)
-    yesterday = there.date() - ONE_DAY
+    local_now = now.astimezone(reader.zone)
+    yesterday = local_now.date() - ONE_DAY
     days = [yesterday - timedelta(days=back) for back in range(7)]
-    at = question.at
+    at = query.at
     if at is not None:
         at = at.astimezone(reader.zone) if isinstance(at, datetime) else datetime.combine(at, time(23, 59))
     return Moments(
         path=path,
-        now=build_url(path, question.replace(at=None), own),
+        now=build_url(path, query.replace(at=None), own),
         days=[
             (
                 ("yesterday, " if day == yesterday else "") + labels.short_day(day),
-                build_url(path, question.replace(at=day), own),
+                build_url(path, query.replace(at=day), own),
             )
             for day in days
         ],
-        hidden_fields=[*_fields(question.replace(at=None)), *own],
+        hidden_fields=[*_fields(query.replace(at=None)), *own],
         at=f"{at:%Y-%m-%dT%H:%M}" if at is not None else "",
-        newest=f"{there:%Y-%m-%dT%H:%M}",
+        newest=f"{local_now:%Y-%m-%dT%H:%M}",
     )
 
 
-def build_url(path: str, question: BoardQuery, own: Pairs = ()) -> str:
-    """A path with a question and a screen's own parameters behind it."""
-    query = urlencode([*question.pairs(), *own])
-    return f"{path}?{query}" if query else path
+def build_url(path: str, query: BoardQuery, own: Pairs = ()) -> str:
+    """A path with a query and a screen's own parameters appended."""
+    querystring = urlencode([*query.pairs(), *own])
+    return f"{path}?{querystring}" if querystring else path
 
 
 def page_number(text: str, pages: int) -> int:
-    """The page of a list that is asked for; the first where that is no number, the last where it is too high."""
+    """The requested page of a list; the first if the text is no number, the last if the number is too high."""
     return min(max(int(text), 1), pages) if text.isascii() and text.isdigit() and len(text) < 6 else 1
 
 
 def pagination(url: str, number: int, pages: int) -> dict[str, object] | None:
-    """The way to the pages before and after; None where there is only one."""
+    """Links to the previous and the next page; None if there is only one page."""
     if pages == 1:
         return None
     joint = "&" if "?" in url else "?"
@@ -114,74 +114,74 @@ def pagination(url: str, number: int, pages: int) -> dict[str, object] | None:
     }
 
 
-def filter_form(board: Scoreboard, question: BoardQuery) -> FilterForm:
-    """The filters that make sense for these rows: nothing is offered that nobody has."""
+def filter_form(board: Scoreboard, query: BoardQuery) -> FilterForm:
+    """The filters for these rows, offering only values that some row has."""
     rows = board.rows
     first = [
-        _pick("by", "Group by", GROUPINGS.items(), question.by),
-        _pick("erp", "ERP", _named("All", (row.connection for row in rows)), question.erp),
+        _select("by", "Group by", GROUPINGS.items(), query.by),
+        _select("erp", "ERP", _choices("All", (row.connection for row in rows)), query.erp),
     ]
     states = {row.state for row in rows}
     levels = {row.standing.level for row in rows}
     groups = [("", "All"), *((node.code, node.name) for node in board.groups)]
     more = [
-        _pick("sort", "Order", ORDERS.items(), question.sort),
-        _pick(
+        _select("sort", "Order", ORDERS.items(), query.sort),
+        _select(
             "state",
             "State",
             [
                 ("", "All"),
                 *((state.value, labels.STATE_LABELS[state]) for state in PeriodState if state in states),
             ],
-            question.state,
+            query.state,
         ),
-        _pick(
+        _select(
             "level",
             "Against deadline",
             [("", "All"), *((level.value, label) for level, label in _LEVELS.items() if level in levels)],
-            question.level,
+            query.level,
         ),
-        _pick("group", "Group", groups, question.group),
-        _pick("country", "Country", _named("All", (row.country for row in rows)), question.country),
-        _pick("owner", "Owner", _named("All", (row.owner for row in rows)), question.owner),
+        _select("group", "Group", groups, query.group),
+        _select("country", "Country", _choices("All", (row.country for row in rows)), query.country),
+        _select("owner", "Owner", _choices("All", (row.owner for row in rows)), query.owner),
     ]
-    used = [question.state, question.level, question.group, question.country, question.owner]
+    used = [query.state, query.level, query.group, query.country, query.owner]
     return FilterForm(
-        hidden=_fields(BoardQuery(month=question.month, at=question.at, show=question.show)),
+        hidden=_fields(BoardQuery(month=query.month, at=query.at, show=query.show)),
         first=first,
         more=more,
-        used=sum(map(bool, used)) + (question.sort != "behind"),
-        clear=BoardQuery(month=question.month, at=question.at, by=question.by).url(BOARD_PATH),
+        used=sum(map(bool, used)) + (query.sort != "behind"),
+        clear=BoardQuery(month=query.month, at=query.at, by=query.by).url(BOARD_PATH),
     )
 
 
-def no_match_message(board: Scoreboard, question: BoardQuery) -> tuple[str, str]:
-    """What to say when the filters leave no row, and what the way on is called."""
+def no_match_message(board: Scoreboard, query: BoardQuery) -> tuple[str, str]:
+    """The message when no row passes the filters, and the label of the link to all rows."""
     count = len(board.rows)
     every = "the one entity" if count == 1 else f"all {count} entities"
-    if question.q:
-        return f"Nobody here is called “{question.q[:40]}”.", f"Show {every}"
-    if question.filters == BoardQuery(show=question.show):
-        told = {
+    if query.q:
+        return f"Nobody here is called “{query.q[:40]}”.", f"Show {every}"
+    if query.filters == BoardQuery(show=query.show):
+        messages = {
             "outstanding": "Nothing is outstanding.",
             "late": "Nobody is late.",
             "alerting": "Nobody is over the alert line.",
             "stale": "Every reading is fresh.",
         }
-        return told.get(question.show, "There is nothing to show."), f"Show {every}"
+        return messages.get(query.show, "There is nothing to show."), f"Show {every}"
     return "No entity passes these filters.", f"Show {every}"
 
 
-def _fields(question: BoardQuery) -> list[tuple[str, str]]:
-    return [pair for pair in question.pairs() if pair[1]]
+def _fields(query: BoardQuery) -> list[tuple[str, str]]:
+    return [pair for pair in query.pairs() if pair[1]]
 
 
-def _named(every: str, names: Iterable[str]) -> list[tuple[str, str]]:
+def _choices(every: str, names: Iterable[str]) -> list[tuple[str, str]]:
     return [("", every), *((name, name) for name in sorted({name for name in names if name}))]
 
 
-def _pick(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> SelectField:
-    found = list(options)
-    if chosen not in {value for value, _ in found}:
-        found.append((chosen, chosen))  # what was asked for stays readable, also when nobody has it
-    return SelectField(name, label, [(value, words_, value == chosen) for value, words_ in found])
+def _select(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> SelectField:
+    choices = list(options)
+    if chosen not in {value for value, _ in choices}:
+        choices.append((chosen, chosen))  # keeps a chosen value in the list when no row has it
+    return SelectField(name, label, [(value, text, value == chosen) for value, text in choices])

@@ -1,4 +1,4 @@
-"""Which rows a question is about, and how many each chip would show: pure functions of rows."""
+"""Filters and orders rows by a query and counts the rows of each chip: pure functions of rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LATE = frozenset({Level.LATE, Level.ALERTING})
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One of the filters that a reader taps most, with the number of rows that it would show."""
+    """One of the most used filters, with the number of rows that it would show."""
 
     show: str
     label: str
@@ -25,7 +25,7 @@ class Chip:
 
 
 class FilterableEntity(Protocol):
-    """Who an entity is, whatever the state of its periods: a row tells it, and so does an entity without one."""
+    """The attributes that identify an entity: rows have them, and so have entities without a row."""
 
     @property
     def code(self) -> str: ...
@@ -41,38 +41,38 @@ class FilterableEntity(Protocol):
     def connection(self) -> str: ...
 
 
-def filter_board(board: Scoreboard, question: BoardQuery) -> Scoreboard:
-    """The same month and moment with only the rows that the question asks for, in its order.
+def filter_board(board: Scoreboard, query: BoardQuery) -> Scoreboard:
+    """The same month and moment with only the rows that match the query, in its order.
 
-    Warnings follow the rows that they concern. The result counts and judges only what it shows.
+    Warnings of other rows are dropped. The result counts and judges only the rows that it shows.
     """
-    if not question.is_filtered and question.sort == "behind":
+    if not query.is_filtered and query.sort == "behind":
         return board
-    rows = matching_rows(board, question)
+    rows = matching_rows(board, query)
     return Scoreboard(board.month, board.as_of, rows, board.groups, warnings_for(board.warnings, rows))
 
 
-def matching_rows(board: Scoreboard, question: BoardQuery) -> list[Row]:
-    """The rows that pass every filter, in the question's order."""
-    wanted = group_and_descendants(board.groups, question.group)
+def matching_rows(board: Scoreboard, query: BoardQuery) -> list[Row]:
+    """The rows that pass every filter, in the query's order."""
+    group_codes = group_and_descendants(board.groups, query.group)
     return ordered(
-        (row for row in board.rows if _passes(row, question, wanted) and _shown(row, question.show)),
-        question.sort,
+        (row for row in board.rows if _passes(row, query, group_codes) and _shown(row, query.show)),
+        query.sort,
     )
 
 
-def chips(board: Scoreboard, question: BoardQuery) -> list[Chip]:
+def chips(board: Scoreboard, query: BoardQuery) -> list[Chip]:
     """The chips, each counting the rows that pass all other filters."""
-    wanted = group_and_descendants(board.groups, question.group)
-    rows = [row for row in board.rows if _passes(row, question, wanted)]
+    group_codes = group_and_descendants(board.groups, query.group)
+    rows = [row for row in board.rows if _passes(row, query, group_codes)]
     return [
-        Chip(show, label, sum(_shown(row, show) for row in rows), show == question.show)
+        Chip(show, label, sum(_shown(row, show) for row in rows), show == query.show)
         for show, label in SHOW_FILTERS.items()
     ]
 
 
 def ordered(rows: Iterable[Row], order: str) -> list[Row]:
-    """Rows in an order of `ORDERS`; they come furthest behind first, which stays the second criterion."""
+    """Rows in an order of `ORDERS`; input comes furthest behind first, which stays the second criterion."""
     rows = list(rows)
     match order:
         case "name":
@@ -87,42 +87,42 @@ def ordered(rows: Iterable[Row], order: str) -> list[Row]:
 
 
 def group_and_descendants(groups: Sequence[GroupNode], code: str) -> frozenset[str] | None:
-    """The codes of a group and all below it; None where no group is asked for."""
+    """The codes of a group and all groups below it; None for no code."""
     if not code:
         return None
-    found = {code}
-    grown = True
-    while grown:
-        below = {node.code for node in groups if node.parent in found} - found
-        found |= below
-        grown = bool(below)
-    return frozenset(found)
+    codes = {code}
+    growing = True
+    while growing:
+        children = {node.code for node in groups if node.parent in codes} - codes
+        codes |= children
+        growing = bool(children)
+    return frozenset(codes)
 
 
-def entity_matches(entity: FilterableEntity, question: BoardQuery, wanted: frozenset[str] | None) -> bool:
-    """Whether an entity passes the filters that ask who it is, and none that ask how it stands.
+def entity_matches(entity: FilterableEntity, query: BoardQuery, group_codes: frozenset[str] | None) -> bool:
+    """Whether an entity passes the filters on its attributes; state and level are not checked.
 
-    `wanted` are the groups that the question's one comes to (see `group_and_descendants`).
+    `group_codes` are the query's group and all below it (see `group_and_descendants`).
     """
     return (
-        (wanted is None or entity.group in wanted)
-        and (not question.country or entity.country == question.country)
-        and (not question.erp or entity.connection == question.erp)
-        and (not question.owner or entity.owner == question.owner)
-        and (not question.q or _found(entity, question.q.casefold()))
+        (group_codes is None or entity.group in group_codes)
+        and (not query.country or entity.country == query.country)
+        and (not query.erp or entity.connection == query.erp)
+        and (not query.owner or entity.owner == query.owner)
+        and (not query.q or _contains(entity, query.q.casefold()))
     )
 
 
-def _passes(row: Row, question: BoardQuery, wanted: frozenset[str] | None) -> bool:
+def _passes(row: Row, query: BoardQuery, group_codes: frozenset[str] | None) -> bool:
     return (
-        entity_matches(row, question, wanted)
-        and (not question.state or row.state.value == question.state)
-        and (not question.level or row.standing.level.value == question.level)
+        entity_matches(row, query, group_codes)
+        and (not query.state or row.state.value == query.state)
+        and (not query.level or row.standing.level.value == query.level)
     )
 
 
-def _found(entity: FilterableEntity, text: str) -> bool:
-    return any(text in each.casefold() for each in (entity.name, entity.code, entity.owner))
+def _contains(entity: FilterableEntity, text: str) -> bool:
+    return any(text in value.casefold() for value in (entity.name, entity.code, entity.owner))
 
 
 def _shown(row: Row, show: str) -> bool:

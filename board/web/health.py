@@ -1,4 +1,4 @@
-"""Answers for whatever keeps the process running: are we alive, and may we be sent requests."""
+"""Health checks for process managers and load balancers: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 @require_safe
 @never_cache
 def livez(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is asked, so a broken database does not get it restarted."""
+    """200 while the process answers; checks nothing else, so a broken database does not restart it."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
@@ -24,11 +24,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError:
-        return _not_ready("the database cannot be reached")
+        return _unavailable("the database cannot be reached")
     if missing:
-        return _not_ready(f"{len(missing)} migrations are not applied: run manage.py migrate")
+        return _unavailable(f"{len(missing)} migrations are not applied: run manage.py migrate")
     return HttpResponse("ready\n", content_type="text/plain")
 
 
-def _not_ready(why: str) -> HttpResponse:
-    return HttpResponse(f"not ready: {why}\n", content_type="text/plain", status=503)
+def _unavailable(reason: str) -> HttpResponse:
+    return HttpResponse(f"not ready: {reason}\n", content_type="text/plain", status=503)

@@ -1,6 +1,6 @@
-"""The words of a row on pages and in the terminal; those that mails use too come from `closing.phrasing`.
+"""Texts of a row on pages and in the terminal; those shared with mails come from `closing.phrasing`.
 
-Everything here is a pure function of a row and a moment; nothing knows HTML or terminals.
+Pure functions of a row and a moment, without HTML or terminal codes.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class DeadlineStatus:
 
 def moment_in_full(moment: datetime, zone: tzinfo) -> str:
     """ "Fri 12 June 2026, 13:00"."""
-    there = moment.astimezone(zone)
-    return f"{weekday_and_date(there.date())}, {there:%H:%M}"
+    local = moment.astimezone(zone)
+    return f"{weekday_and_date(local.date())}, {local:%H:%M}"
 
 
 def deadline_status(row: Row, as_of: datetime) -> DeadlineStatus:
-    """How the row stands against its deadline, in the words of 01-domain 1.5 and 1.6."""
+    """How the row stands against its deadline (01-domain 1.5 and 1.6)."""
     standing = row.standing
     match standing.level:
         case Level.ALERTING | Level.LATE:
@@ -101,19 +101,19 @@ def _closed_on(row: Row) -> str:
     verb = "on hold" if row.state is PeriodState.ON_HOLD else "closed"
     if standing.first_closed_on is None:
         return f"{verb}, date unknown"
-    again = ""
+    later = ""
     if standing.reopened and standing.last_closed_on and standing.last_closed_on != standing.first_closed_on:
-        again = f", again {short_date(standing.last_closed_on)}"
-    return f"{verb} {short_date(standing.first_closed_on)}{again}"
+        later = f", again {short_date(standing.last_closed_on)}"
+    return f"{verb} {short_date(standing.first_closed_on)}{later}"
 
 
 def is_reopened(row: Row) -> bool:
-    """Closed before and not closed now: what the badge says."""
+    """Whether the row was closed before and is not closed now."""
     return row.standing.reopened and not row.counts_as_closed
 
 
 def on_hold_note(rows: list[Row]) -> str:
-    """Says that on hold counts as closed, wherever a number depends on that; empty when it never does."""
+    """A note that on hold counts as closed, for rows where a number depends on it; "" if it counts for none."""
     by_policy = sum(row.on_hold_counts for row in rows)
     if not by_policy:
         return ""
@@ -121,15 +121,15 @@ def on_hold_note(rows: list[Row]) -> str:
 
 
 def lateness_label(row: Row) -> str:
-    """ "+3d"; "today" for a row that is late by no whole day yet."""
+    """ "+3d"; "late today" for a row that is late by less than a day."""
     standing = row.standing
     return f"+{days(standing.days_late, standing.unit)}" if standing.days_late else "late today"
 
 
-def silenced(quiet: RowSilence) -> str:
+def silenced(silence: RowSilence) -> str:
     """Until when an entity is silenced, by whom and why: "Silenced until Thu 18 Jun by Rosa: the auditors are in"."""
-    whole = f" with all of {quiet.group}" if quiet.group else ""
-    return f"Silenced{whole} until {short_day(quiet.last_day)} by {quiet.by}: {quiet.reason}"
+    scope = f" with all of {silence.group}" if silence.group else ""
+    return f"Silenced{scope} until {short_day(silence.last_day)} by {silence.by}: {silence.reason}"
 
 
 def initials(name: str) -> str:
@@ -139,7 +139,7 @@ def initials(name: str) -> str:
 
 
 def iso(moment: datetime | None) -> str | None:
-    """An instant as the public shape writes it: "2026-06-12T12:00:00Z"."""
+    """An instant in the format of JSON and CSV: "2026-06-12T12:00:00Z"."""
     if moment is None:
         return None
     text = moment.astimezone(UTC).isoformat(timespec="seconds" if not moment.microsecond else "milliseconds")

@@ -1,4 +1,4 @@
-"""What stands around every screen: the way to the other screens, and the person's menu."""
+"""The layout around every screen: navigation and the person's menu."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard
 from entities.models import Person
 
-# key: (label, name of the address)
+# key: (label, URL name)
 SCREENS = {
     "board": ("Board", "scoreboard"),
     "matrix": ("Matrix", "matrix"),
@@ -23,7 +23,7 @@ SCREENS = {
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One screen in the navigation; `count` says how many there wait for somebody, None where nobody counts."""
+    """One screen in the navigation; `count` is the number of open items there, None for no count."""
 
     key: str
     label: str
@@ -33,12 +33,12 @@ class NavItem:
 
 
 def count_alerting(board: Scoreboard) -> int:
-    """Entities over the alert line, in the month shown or in one of those before that the rows tell of."""
+    """The number of entities over the alert line in the month shown or in a month of their track record."""
     return sum(row.standing.alerting or Level.ALERTING in row.track_record for row in board.rows)
 
 
 def layout_context(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
-    """The template variables `person` and `nav` of a screen; `board` is the person's own, for the counts."""
+    """The template variables `person` and `nav` of a screen; `board` is the person's, for the counts."""
     counts = {"past_deadline": count_alerting(board)} if board is not None else {}
     nav = [
         NavItem(key, label, reverse(name), key == here, counts.get(key))

@@ -1,4 +1,4 @@
-"""Parameters of single screens, beside those of the board: they stand in addresses and in saved views."""
+"""Parameters of single screens beside those of the board, in URLs and saved views."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from board.web.board_query import BoardQuery, InvalidQuery
 from closing.calendar.months import parse_month
 from closing.judging.notice_rules import NoticeKind
 
-EVERY_KIND = "all"  # unless asked for, what digests remind of each day stays out of sight
+EVERY_KIND = "all"  # by default, the daily reminders of digests are hidden
 
 
 MESSAGE_FILTERS = {
@@ -26,24 +26,24 @@ MESSAGE_FILTERS = {
 
 @dataclass(frozen=True, slots=True)
 class NoticeFilter:
-    """Which notices are asked for beside the question: of a kind, with a message in a state, for a month."""
+    """Filters of notices beside the board query: kind, state of the message, month."""
 
     kind: str = ""
     message: str = ""
     month: date | None = None
 
     @classmethod
-    def of(cls, told: Mapping[str, str], question: BoardQuery) -> NoticeFilter:
-        """What an address asks; a month of the question counts where `for` names none. Raises InvalidQuery."""
-        kind, message = told.get("kind", ""), told.get("message", "")
-        for name, text, known in (
-            ("kind", kind, [EVERY_KIND, *(each.value for each in NoticeKind)]),
+    def of(cls, params: Mapping[str, str], query: BoardQuery) -> NoticeFilter:
+        """The filter of a URL's parameters; the query's month applies without `for`. Raises InvalidQuery."""
+        kind, message = params.get("kind", ""), params.get("message", "")
+        for name, text, choices in (
+            ("kind", kind, [EVERY_KIND, *(kind.value for kind in NoticeKind)]),
             ("message", message, MESSAGE_FILTERS),
         ):
-            if text and text not in known:
-                raise InvalidQuery(f"There is no {name} “{text[:40]}”; there are {', '.join(known)}.")
-        month = question.month
-        if text := told.get("for", ""):
+            if text and text not in choices:
+                raise InvalidQuery(f"There is no {name} “{text[:40]}”; there are {', '.join(choices)}.")
+        month = query.month
+        if text := params.get("for", ""):
             try:
                 month = parse_month(text)
             except ValueError:
@@ -53,10 +53,10 @@ class NoticeFilter:
         return cls(kind, message, month)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """The parameters with their texts, without what asks for nothing."""
-        told = [("kind", self.kind), ("message", self.message)]
-        told.append(("for", f"{self.month:%Y-%m}" if self.month else ""))
-        return [pair for pair in told if pair[1]]
+        """The parameters as (name, text), without empty ones."""
+        pairs = [("kind", self.kind), ("message", self.message)]
+        pairs.append(("for", f"{self.month:%Y-%m}" if self.month else ""))
+        return [param for param in pairs if param[1]]
 
 
 WINDOW_LENGTHS = (6, 12, 24, 36)
@@ -64,25 +64,25 @@ WINDOW_LENGTHS = (6, 12, 24, 36)
 
 @dataclass(frozen=True, slots=True)
 class MatrixWindow:
-    """How many months are shown, and which headings are open where there are too many entities to show all."""
+    """The number of months shown, and the opened headings where there are too many entities to show all."""
 
     months: int = 12
     opened: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, told: QueryDict) -> MatrixWindow:
-        """The window that an address asks for (`months=24&open=UK&open=EUROPE`); raises InvalidQuery."""
-        text = told.get("months", "").strip() or "12"
+    def of(cls, params: QueryDict) -> MatrixWindow:
+        """The window of a URL's parameters (`months=24&open=UK&open=EUROPE`); raises InvalidQuery."""
+        text = params.get("months", "").strip() or "12"
         if text not in map(str, WINDOW_LENGTHS):
             raise InvalidQuery(
                 f"The matrix cannot show “{text[:40]}” months; it shows {', '.join(map(str, WINDOW_LENGTHS))}."
             )
-        return cls(int(text), opened_headings(told))
+        return cls(int(text), opened_headings(params))
 
 
-_OPEN = 100  # headings that can be open at once
+_MAX_OPENED = 100  # headings that can be open at once
 
 
-def opened_headings(told: QueryDict) -> tuple[str, ...]:
-    """The headings that an address opens (`open=UK&open=EUROPE`), where there are too many entities to show all."""
-    return tuple(dict.fromkeys(key[:100] for key in told.getlist("open") if key))[:_OPEN]
+def opened_headings(params: QueryDict) -> tuple[str, ...]:
+    """The headings that a URL opens (`open=UK&open=EUROPE`), where there are too many entities to show all."""
+    return tuple(dict.fromkeys(key[:100] for key in params.getlist("open") if key))[:_MAX_OPENED]

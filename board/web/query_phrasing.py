@@ -1,4 +1,4 @@
-"""A question in words, for who is shown only a part: what is filtered, and in which order."""
+"""Describes the filters and the order of a query in words."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from closing.judging.states import PeriodState
 from closing.scoreboard.board import GroupNode
 
 
-def labelled_filters(question: BoardQuery, groups: Sequence[GroupNode]) -> list[tuple[str, str]]:
+def labelled_filters(query: BoardQuery, groups: Sequence[GroupNode]) -> list[tuple[str, str]]:
     """Each filter as (label, value) in words; a group that is not among `groups` is named by its code."""
     names = {node.code: node.name for node in groups}
-    told = [
-        ("Show", SHOW_FILTERS[question.show] if question.show != "all" else ""),
-        ("Search", f"“{question.q}”" if question.q else ""),
-        ("State", labels.STATE_LABELS[PeriodState(question.state)] if question.state else ""),
-        ("Against deadline", Level(question.level).value.replace("_", " ") if question.level else ""),
-        ("Group", names.get(question.group, question.group)),
-        ("Country", question.country),
-        ("ERP", question.erp),
-        ("Owner", question.owner),
+    filters = [
+        ("Show", SHOW_FILTERS[query.show] if query.show != "all" else ""),
+        ("Search", f"“{query.q}”" if query.q else ""),
+        ("State", labels.STATE_LABELS[PeriodState(query.state)] if query.state else ""),
+        ("Against deadline", Level(query.level).value.replace("_", " ") if query.level else ""),
+        ("Group", names.get(query.group, query.group)),
+        ("Country", query.country),
+        ("ERP", query.erp),
+        ("Owner", query.owner),
     ]
-    return [(label, value) for label, value in told if value]
+    return [(label, value) for label, value in filters if value]
 
 
-def describe_filters(question: BoardQuery, groups: Sequence[GroupNode]) -> list[str]:
+def describe_filters(query: BoardQuery, groups: Sequence[GroupNode]) -> list[str]:
     """Each filter as "Owner: Amira Hale"."""
-    return [f"{label}: {value}" for label, value in labelled_filters(question, groups)]
+    return [f"{label}: {value}" for label, value in labelled_filters(query, groups)]
 
 
-def describe_order(question: BoardQuery) -> str:
+def describe_order(query: BoardQuery) -> str:
     """ "Furthest behind first"."""
-    return f"{ORDERS[question.sort]}{' first' if question.sort == 'behind' else ''}"
+    return f"{ORDERS[query.sort]}{' first' if query.sort == 'behind' else ''}"

@@ -1,4 +1,4 @@
-"""Who is signed in: the door that asks for it, and what the page says about them."""
+"""The signed-in person: the view decorator that requires a login, the menu, and their permissions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ View = Callable[..., HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class PersonMenu:
-    """What the person's menu shows."""
+    """The values of the person's menu."""
 
     name: str
     email: str
@@ -33,47 +33,47 @@ class PersonMenu:
 
 
 def wants_fragment(request: HttpRequest) -> bool:
-    """The one place that decides: htmx asked, and not to restore its history, which needs a whole page."""
+    """Whether htmx sent the request, except to restore its history, which needs a whole page."""
     htmx = request.htmx  # type: ignore[attr-defined]
     return bool(htmx) and not htmx.history_restore_request
 
 
 def signed_in(view: View) -> View:
-    """Lets only signed-in people in, and keeps what they see out of every cache.
+    """Requires a login and keeps the response out of every cache.
 
-    A page is sent to the login and back. An htmx request is told to load the login as a page, since it would
+    A page request is redirected to the login and back. An htmx request loads the login as a page, since it would
     otherwise swap the login into the board (02-architecture 2.6).
     """
 
     @wraps(view)
-    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
             response = view(request, *args, **kwargs)
         elif request.htmx:  # type: ignore[attr-defined]
-            where = request.htmx.current_url_abs_path or settings.LOGIN_REDIRECT_URL  # type: ignore[attr-defined]
-            response = HttpResponseClientRedirect(redirect_to_login(where).url)
+            page = request.htmx.current_url_abs_path or settings.LOGIN_REDIRECT_URL  # type: ignore[attr-defined]
+            response = HttpResponseClientRedirect(redirect_to_login(page).url)
         else:
-            response = redirect_to_login(_wanted(request))
+            response = redirect_to_login(_page_after_login(request))
         response["Cache-Control"] = "no-store"
         patch_vary_headers(response, ["HX-Request", "Cookie"])
         return response
 
-    return door
+    return wrapper
 
 
-def _wanted(request: HttpRequest) -> str:
-    """Where the login leads: to the page that was asked for, or to the start page if none was or a form was sent."""
+def _page_after_login(request: HttpRequest) -> str:
+    """The page after the login: the requested page, or the start page for "/" and for a submitted form."""
     page = request.get_full_path()
     return page if request.method in {"GET", "HEAD"} and page != "/" else settings.LOGIN_REDIRECT_URL
 
 
 def person_menu(person: Person) -> PersonMenu:
-    """The signed-in person for the menu."""
+    """The menu of the signed-in person."""
     if person.is_superuser:
         roles = "Superuser: sees everything"
     else:
-        held = {text.partition(":")[0] for text in memberships_of(person)}
-        roles = ", ".join(role.label for role in Membership.Role if role.value in held) or "none yet"
+        roles_held = {membership.partition(":")[0] for membership in memberships_of(person)}
+        roles = ", ".join(role.label for role in Membership.Role if role.value in roles_held) or "none yet"
     _, zone_name = labels.reader_zone(person.zone)
     name = person.name or person.email
     return PersonMenu(name, person.email, labels.initials(name), roles, zone_name)
@@ -81,26 +81,26 @@ def person_menu(person: Person) -> PersonMenu:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who looks: the zone of the times shown, and what to call it."""
+    """The time zone that a reader sees times in, with its display name."""
 
     zone: ZoneInfo
     zone_name: str
 
     @classmethod
     def in_zone(cls, name: str) -> Reader:
-        """A reader in a zone; in UTC when the name is no zone."""
+        """A reader in a zone; in UTC if the name is no zone."""
         return cls(*labels.reader_zone(name))
 
 
 def may_send_test(person: Person) -> bool:
-    """Whether somebody administers a group or an entity, or everything."""
-    held = {text.partition(":")[0] for text in memberships_of(person)}
-    return person.is_superuser or Membership.Role.ADMINISTRATOR.value in held
+    """Whether the person administers a group or an entity, or is a superuser."""
+    roles_held = {membership.partition(":")[0] for membership in memberships_of(person)}
+    return person.is_superuser or Membership.Role.ADMINISTRATOR.value in roles_held
 
 
 def administers_a_group(person: Person) -> bool:
-    """Whether somebody administers a group, or everything."""
-    held = (text.split(":") for text in memberships_of(person))
+    """Whether the person administers a group, or is a superuser."""
+    memberships = (membership.split(":") for membership in memberships_of(person))
     return person.is_superuser or any(
-        role == Membership.Role.ADMINISTRATOR and path for role, path, *_ in held
+        role == Membership.Role.ADMINISTRATOR and path for role, path, *_ in memberships
     )

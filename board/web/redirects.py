@@ -1,4 +1,4 @@
-"""Where a browser goes after a form."""
+"""Redirects after a form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from django.http import HttpResponseRedirect
 
 
 class SeeOther(HttpResponseRedirect):
-    """Where to go after a form was taken: a reload of that page does not send the form again."""
+    """A redirect (303) after an accepted form, so that a reload does not send the form again."""
 
     status_code = 303

@@ -1,4 +1,4 @@
-"""The form above a screen that is no board of rows: filters, chips, grouping and moment, each a link or a field."""
+"""The form above a screen other than the board: filters, chips, grouping and moment, as links or fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from entities.models import Person
 
 @dataclass(frozen=True, slots=True)
 class Toolbar:
-    """What the templates _moment.html and _narrow.html show; `hidden` are fields that the form carries along."""
+    """The values of the templates _moment.html and _narrow.html; `hidden` are the hidden fields of the form."""
 
     path: str
     query: BoardQuery
@@ -32,30 +32,28 @@ class Toolbar:
     moments: Moments
 
 
-def toolbar(asked: BoardRequest, board: Scoreboard, path: str, own: Pairs = ()) -> Toolbar:
-    """The toolbar of a screen at an address; `own` are the screen's own parameters, which every link keeps.
+def toolbar(board_request: BoardRequest, board: Scoreboard, path: str, own: Pairs = ()) -> Toolbar:
+    """The toolbar of the screen at `path`; `own` are the screen's own parameters, which every link keeps.
 
-    `board` is what the person may see before any filter.
+    `board` holds every row that the person may see, before any filter.
     """
-    question = asked.query
-    found = filter_form(board, question)
+    query = board_request.query
+    form = filter_form(board, query)
     return Toolbar(
         path=path,
-        query=question,
-        chips=[
-            (chip, build_url(path, question.replace(show=chip.show), own)) for chip in chips(board, question)
-        ],
-        first=found.first,
-        more=found.more,
-        used=found.used,
-        hidden=[*BoardQuery(month=question.month, at=question.at, show=question.show).pairs(), *own],
-        clear=build_url(path, BoardQuery(month=question.month, at=question.at, by=question.by), own),
-        moments=moments(path, question, asked.reader, asked.now, own),
+        query=query,
+        chips=[(chip, build_url(path, query.replace(show=chip.show), own)) for chip in chips(board, query)],
+        first=form.first,
+        more=form.more,
+        used=form.used,
+        hidden=[*BoardQuery(month=query.month, at=query.at, show=query.show).pairs(), *own],
+        clear=build_url(path, BoardQuery(month=query.month, at=query.at, by=query.by), own),
+        moments=moments(path, query, board_request.reader, board_request.now, own),
     )
 
 
 def no_entities_message(person: Person, visible: int, when: str) -> tuple[str, str]:
-    """Why there is no entity to show for `when` ("May 2026"), and the next step."""
+    """The reason why there is no entity to show for `when` ("May 2026"), and the next step."""
     if visible:
         active = f"None of your {visible} entities was" if visible > 1 else "Your entity was not"
         return f"Nobody closes {when}", f"{active} active in that time."
@@ -68,13 +66,13 @@ def no_entities_message(person: Person, visible: int, when: str) -> tuple[str, s
 
 
 def footnotes(board: Scoreboard, reader: Reader) -> list[str]:
-    """What the figures of a screen count, and whose times are shown."""
+    """Notes on how a screen counts, and on the time zone of its times."""
     rows = list(board.rows)
-    said = [f"{note}."] if (note := labels.on_hold_note(rows)) else []
+    notes = [f"{note}."] if (note := labels.on_hold_note(rows)) else []
     units = {row.standing.unit for row in rows}
-    short = sorted(map(labels.unit_explained, units))
-    said += [f"{', '.join(short)}."] if short else []
-    return [*said, f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone."]
+    explained = sorted(map(labels.unit_explained, units))
+    notes += [f"{', '.join(explained)}."] if explained else []
+    return [*notes, f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone."]
 
 
 def staleness_note(row: Row, reader: Reader, as_of: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The scoreboard at the operator's door: all entities, without a person."""
+"""Command that prints the scoreboard of all entities for an operator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from periods.snapshot.builder import take_snapshot
 
 
 class Command(BaseCommand):
-    """Print one month of all entities, as it stands or as it was known at an instant."""
+    """Prints one month of all entities, as of now or as known at an instant."""
 
     help = "Print the scoreboard: who has closed, who has not, and by how much they are late."
 
@@ -50,9 +50,9 @@ class Command(BaseCommand):
             case _:
                 width = shutil.get_terminal_size((110, 24)).columns
                 text = as_table(
-                    board, width, colour=self._colour(options), unicode=_speaks_unicode(self.stdout)
+                    board, width, colour=self._colour(options), unicode=_supports_unicode(self.stdout)
                 )
-        self.stdout.write(_sayable(text, self.stdout), ending="")
+        self.stdout.write(_encodable(text, self.stdout), ending="")
 
     def _colour(self, options: dict[str, Any]) -> bool:
         if options["no_color"] or os.environ.get("NO_COLOR"):
@@ -73,8 +73,8 @@ def _entities(group: str | None) -> Any:
     try:
         path = Group.objects.values_list("path", flat=True).get(code=group)
     except Group.DoesNotExist:
-        known = ", ".join(Group.objects.order_by("path").values_list("code", flat=True)[:20])
-        raise CommandError(f'--group: no group has the code "{group}" (known: {known or "none"})') from None
+        codes = ", ".join(Group.objects.order_by("path").values_list("code", flat=True)[:20])
+        raise CommandError(f'--group: no group has the code "{group}" (known: {codes or "none"})') from None
     return LegalEntity.objects.filter(group__path__startswith=path)
 
 
@@ -82,7 +82,7 @@ def _encoding(out: Any) -> str:
     return getattr(getattr(out, "_out", out), "encoding", None) or sys.getdefaultencoding()
 
 
-def _speaks_unicode(out: Any) -> bool:
+def _supports_unicode(out: Any) -> bool:
     try:
         "✓‖○·…".encode(_encoding(out))
     except UnicodeEncodeError:
@@ -90,7 +90,7 @@ def _speaks_unicode(out: Any) -> bool:
     return True
 
 
-def _sayable(text: str, out: Any) -> str:
-    """Letters that the output cannot encode become question marks; the board must not fail over a name."""
+def _encodable(text: str, out: Any) -> str:
+    """Replaces characters that the output cannot encode by question marks, so that no name makes the command fail."""
     encoding = _encoding(out)
     return text.encode(encoding, errors="replace").decode(encoding)
