@@ -15,7 +15,7 @@ from board.web.readers import Reader
 
 @dataclass(frozen=True, slots=True)
 class BoardLinks:
-    """Where each control leads; empty where it leads nowhere."""
+    """The URL of each control; empty where a control has no target."""
 
     here: str
     now: str
@@ -30,30 +30,30 @@ class BoardLinks:
 
 def board_links(
     page: BoardSummary,
-    question: BoardQuery,
+    query: BoardQuery,
     reader: Reader,
     now: datetime,
     exports: Sequence[tuple[str, str]],
 ) -> BoardLinks:
-    """The links of a board; `now` is the moment of asking, whatever moment is shown."""
+    """The links of a board; `now` is the moment of the request, whatever moment is shown."""
     months = {"previous": page.previous, "next": page.next}
-    turned = {
-        name: question.url(BOARD_PATH, month=datetime.fromisoformat(f"{link[0]}-01").date()) if link else ""
+    month_urls = {
+        name: query.url(BOARD_PATH, month=datetime.fromisoformat(f"{link[0]}-01").date()) if link else ""
         for name, link in months.items()
     }
     return BoardLinks(
-        here=question.url(BOARD_PATH),
-        now=question.url(BOARD_PATH, at=None),
-        stream=question.url(LIVE_PATH),
-        stream_id=f"{zlib.crc32(question.querystring().encode()):x}",
-        previous=turned["previous"],
-        next=turned["next"],
-        latest=question.url(BOARD_PATH, month=None),
-        moments=moments(BOARD_PATH, question, reader, now),
+        here=query.url(BOARD_PATH),
+        now=query.url(BOARD_PATH, at=None),
+        stream=query.url(LIVE_PATH),
+        stream_id=f"{zlib.crc32(query.querystring().encode()):x}",
+        previous=month_urls["previous"],
+        next=month_urls["next"],
+        latest=query.url(BOARD_PATH, month=None),
+        moments=moments(BOARD_PATH, query, reader, now),
         exports=exports,
     )
 
 
-def board_exports(question: BoardQuery) -> list[tuple[str, str]]:
-    """The files of what a board shows: (label, address)."""
-    return [("CSV", question.url("/export/board.csv")), ("Excel", question.url("/export/board.xlsx"))]
+def board_exports(query: BoardQuery) -> list[tuple[str, str]]:
+    """The files to download for a board: (label, URL)."""
+    return [("CSV", query.url("/export/board.csv")), ("Excel", query.url("/export/board.xlsx"))]

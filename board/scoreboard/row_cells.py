@@ -1,4 +1,4 @@
-"""Each row of the board, cell by cell in the reader's words and zone."""
+"""Builds the cells of a board row in the reader's language and zone."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
-_LONG = 60  # letters of a because beyond which the second half folds away
-_BAR = 120  # width of the bar against the deadline, in its own units
+_MAX_BECAUSE_LENGTH = 60  # characters of a because beyond which its second half is folded
+_BAR_WIDTH = 120  # width of the bar against the deadline, in its own units
 _LATE = {Level.LATE, Level.ALERTING}
-_TRACK_STEP = 10  # width of a month in the small picture of the months before, in its own units
+_TRACK_STEP = 10  # width of a month in the track record's picture, in its own units
 _TRACK_TONES = {
     Level.CLOSED_ON_TIME: "ok",
     Level.CLOSED_LATE: "late",
@@ -40,7 +40,7 @@ _TRACK_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class LatenessBar:
-    """Days late as a length, with the alert line at a tick half way."""
+    """Days late as a length, with a tick for the alert line half way."""
 
     width: int
     tick: int
@@ -52,7 +52,7 @@ class RowCells:
     """One row of the table, cell by cell."""
 
     row: Row
-    kind: str  # closed, on_hold, open, unknown, not_started: what the chip looks like
+    kind: str  # closed, on_hold, open, unknown, not_started: the look of the chip
     state: str
     state_notes: Sequence[str]
     reopened: bool
@@ -60,24 +60,24 @@ class RowCells:
     due_label: str
     due_words: str
     deadline_status: labels.DeadlineStatus
-    spoken_text: str  # the same in full words, for who listens
+    spoken_text: str  # the status in full words, for screen readers
     bar: LatenessBar | None
     because: str
     because_more: str
     initials: str
-    track_record: Sequence[tuple[int, str]]  # place and tone of each month before
+    track_record: Sequence[tuple[int, str]]  # position and tone of each earlier month
     track_record_label: str
     url: str
-    remark_texts: Sequence[str]  # what its people say: an expected date, a reason, notes
-    silenced: str  # until when, by whom and why; "" while it is not
+    remark_texts: Sequence[str]  # remarks: an expected date, a reason, the number of notes
+    silenced: str  # until when, by whom and why; "" if not silenced
 
 
 def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells:
-    """A row cell by cell; `query` goes behind the address of its entity's page."""
-    said = labels.deadline_status(row, as_of)
+    """The cells of a row; `query` is appended to the URL of its entity's page."""
+    status = labels.deadline_status(row, as_of)
     because, more = _split(row.because)
     if row.read_error and row.read_at is None:
-        because, more = row.read_error, ""  # says more than "no data yet", and names the next step
+        because, more = row.read_error, ""  # more precise than "no data yet", with the next step
     elif row.read_error and not row.fresh:
         more = f"{more}. {row.read_error}".lstrip(". ")
     deadline = row.deadline
@@ -89,46 +89,46 @@ def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells
         reopened=labels.is_reopened(row),
         due=labels.short_day(deadline.due_on) if deadline is not None else "",
         due_label=deadline.label if deadline is not None else "",
-        due_words=f"{deadline.explanation}. {_ends(row)}" if deadline is not None else "",
-        deadline_status=said,
-        spoken_text=_heard(row),
+        due_words=f"{deadline.explanation}. {_deadline_end(row)}" if deadline is not None else "",
+        deadline_status=status,
+        spoken_text=_spoken_text(row),
         bar=_bar(row),
         because=because,
         because_more=more,
         initials=labels.initials(row.owner),
         track_record=[
-            (place * _TRACK_STEP, _TRACK_TONES[level]) for place, level in enumerate(row.track_record)
+            (index * _TRACK_STEP, _TRACK_TONES[level]) for index, level in enumerate(row.track_record)
         ],
-        track_record_label=_track_words(row),
+        track_record_label=_track_record_label(row),
         url=f"/entities/{row.code}/?{query}",
-        remark_texts=_said(row),
+        remark_texts=_remark_texts(row),
         silenced=labels.silenced(row.silence) if row.silence is not None else "",
     )
 
 
-def _track_words(row: Row) -> str:
-    """ "Last 12 months: 9 on time, 2 late, 1 not known"; the months that cannot be told are told too."""
+def _track_record_label(row: Row) -> str:
+    """ "Last 12 months: 9 on time, 2 late, 1 cannot be told"; counts every month."""
     tones = Counter(_TRACK_TONES[level] for level in row.track_record)
-    told = [f"{tones[tone]} {label}" for tone, label in _TRACK_LABELS.items() if tones[tone]]
-    return f"Last {len(row.track_record)} months: {', '.join(told)}" if told else ""
+    parts = [f"{tones[tone]} {label}" for tone, label in _TRACK_LABELS.items() if tones[tone]]
+    return f"Last {len(row.track_record)} months: {', '.join(parts)}" if parts else ""
 
 
-def _said(row: Row) -> list[str]:
-    """What the entity's people say about the period, as long as it is not closed."""
+def _remark_texts(row: Row) -> list[str]:
+    """The remarks on the period; of a closed one only the number of notes."""
     remarks = row.remarks
-    said = []
+    texts = []
     if not row.counts_as_closed:
         if remarks.expected_on is not None:
-            said.append(f"expected {labels.short_day(remarks.expected_on)}")
+            texts.append(f"expected {labels.short_day(remarks.expected_on)}")
         if remarks.reason:
-            said.append(remarks.reason)
+            texts.append(remarks.reason)
         elif row.reason_missing:
-            said.append("reason missing")
+            texts.append("reason missing")
         if remarks.acknowledged_at is not None:
-            said.append(f"acknowledged by {remarks.acknowledged_by}")
+            texts.append(f"acknowledged by {remarks.acknowledged_by}")
     if remarks.notes:
-        said.append(f"{remarks.notes} {'note' if remarks.notes == 1 else 'notes'}")
-    return said
+        texts.append(f"{remarks.notes} {'note' if remarks.notes == 1 else 'notes'}")
+    return texts
 
 
 def _state_notes(row: Row, as_of: datetime, reader: Reader) -> list[str]:
@@ -144,20 +144,20 @@ def _state_notes(row: Row, as_of: datetime, reader: Reader) -> list[str]:
     return notes
 
 
-def _ends(row: Row) -> str:
+def _deadline_end(row: Row) -> str:
     deadline = row.deadline
     assert deadline is not None
     end = f"at {deadline.cut_off:%H:%M}" if deadline.cut_off is not None else "with the day"
     return f"It ends {end} in {city(deadline.zone)}."
 
 
-def _heard(row: Row) -> str:
+def _spoken_text(row: Row) -> str:
     standing = row.standing
     if standing.level not in _LATE or not standing.days_late:
         return ""
     over = "over" if standing.alerting else "not over"
-    late = labels.days_in_words(standing.days_late, standing.unit)
-    return f"{late} late, {over} the alert line of {row.alert_after_days}"
+    lateness = labels.days_in_words(standing.days_late, standing.unit)
+    return f"{lateness} late, {over} the alert line of {row.alert_after_days}"
 
 
 def _bar(row: Row) -> LatenessBar | None:
@@ -165,15 +165,15 @@ def _bar(row: Row) -> LatenessBar | None:
     if standing.level not in _LATE:
         return None
     full = 2 * max(row.alert_after_days, 1)
-    width = min(_BAR, round(_BAR * standing.days_late / full))
+    width = min(_BAR_WIDTH, round(_BAR_WIDTH * standing.days_late / full))
     return LatenessBar(
-        max(width, 3), _BAR * row.alert_after_days // full, "alert" if standing.alerting else "late"
+        max(width, 3), _BAR_WIDTH * row.alert_after_days // full, "alert" if standing.alerting else "late"
     )
 
 
 def _split(because: str) -> tuple[str, str]:
-    """A long because in its first half, always shown, and the rest, folded away."""
-    if len(because) <= _LONG:
+    """A long because as its first half, always shown, and the rest, which is folded."""
+    if len(because) <= _MAX_BECAUSE_LENGTH:
         return because, ""
     short, colon, more = because.partition(": ")
-    return (short, more) if colon and len(short) <= _LONG else (because, "")
+    return (short, more) if colon and len(short) <= _MAX_BECAUSE_LENGTH else (because, "")

@@ -1,7 +1,7 @@
-"""The board as one reader sees it: the answer above, chips, headings and rows.
+"""Renders the board of one reader: summary, chips, headings and rows.
 
-BoardSummary, fragment and stream are made of the same parts, so they cannot disagree. A row's fragment is made once
-and kept with the board until the row says something else; only the age of its reading is put in each time.
+Page, fragment and stream consist of the same parts, so they cannot disagree. A row's fragment is rendered once
+and cached with the board until the row changes; only the age of its reading is inserted each time.
 """
 
 from __future__ import annotations
@@ -35,17 +35,19 @@ from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from periods.board_cache.cached_board import CachedBoard, VisibleBoard
 
-_SHARED = 64  # parts of one board that are kept for others who ask the same
-_PARTS = 4096  # rendered parts, of a few hundred bytes each, that are kept whatever board they were made for
+_SHARED = 64  # parts of one board that are cached for requests with the same query
+_PARTS = 4096  # rendered parts, of a few hundred bytes each, that are cached across boards
 T = TypeVar("T")
-_HERE = "\0"  # in a row: the age of its reading comes here; in a page: its rows. No text of anybody holds this letter
+_PLACEHOLDER = (
+    "\0"  # in a row: for the age of its reading; in a page: for its rows. No text contains this character
+)
 
 
 @dataclass
 class BoardScreen:
-    """A board narrowed to a question; parts are made when asked for.
+    """A board filtered by a query; its parts are built on first use.
 
-    `kept` is None for a past moment, whose parts are made anew. `whole` is all that the reader may see.
+    `cached_board` is None for a past moment, whose parts are not cached. `unfiltered` is all the reader may see.
     """
 
     unfiltered: Scoreboard
@@ -57,33 +59,33 @@ class BoardScreen:
     render_cache: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """What is the same for everybody who asks this question of this board, at any moment; made by the first."""
+        """A part that every reader with this query of this board shares at any moment; the first one makes it."""
         key = (name, self.query)
         try:
-            found: T = self.render_cache[key]
+            part: T = self.render_cache[key]
         except KeyError:
-            found = make()
+            part = make()
             if len(self.render_cache) >= _SHARED:
-                # Other threads may do so at any moment: nothing that was put in is read back.
+                # Another thread may clear it at any moment, so no value is read back.
                 self.render_cache.clear()
-            self.render_cache[key] = found
-        return found
+            self.render_cache[key] = part
+        return part
 
     @cached_property
     def board(self) -> Scoreboard:
-        """Only what passes the filters."""
+        """The rows that pass the filters."""
         return filter_board(self.unfiltered, self.query)
 
     @cached_property
     def page(self) -> BoardSummary:
-        """The answer, about all that the reader may see: a filter does not change who holds the group up."""
+        """The summary of all rows that the reader may see: a filter does not change who holds the group up."""
         return board_summary(self.unfiltered, self.reader, past=self.cached_board is None)
 
     @cached_property
     def chips(self) -> list[tuple[Chip, str]]:
-        """Each chip with where it leads."""
-        found = chips(self.unfiltered, self.query)
-        return [(chip, self.query.url("/", show=chip.show)) for chip in found]
+        """Each chip with its URL."""
+        chip_list = chips(self.unfiltered, self.query)
+        return [(chip, self.query.url("/", show=chip.show)) for chip in chip_list]
 
     @cached_property
     def sections(self) -> list[BoardSection]:
@@ -91,25 +93,25 @@ class BoardScreen:
 
     @property
     def day(self) -> date:
-        """Which day it is for the reader."""
+        """The reader's day at the board's moment."""
         return self.unfiltered.as_of.astimezone(self.reader.zone).date()
 
     @property
     def etag(self) -> str:
-        """Names a whole answer: what is said, to whom (zone), what was asked, and the minute of the ages."""
+        """The ETag of a whole response: version, zone, query, and the minute of the readings' ages."""
         minute = int(self.unfiltered.as_of.timestamp()) // 60
-        asked = zlib.crc32(f"{self.reader.zone_name} {self.query.querystring()}".encode())
-        return f"{self.version}-{asked:x}-{minute:x}"
+        request_hash = zlib.crc32(f"{self.reader.zone_name} {self.query.querystring()}".encode())
+        return f"{self.version}-{request_hash:x}-{minute:x}"
 
     def verdict(self) -> SafeString:
-        """The section with verdict, bar and tiles."""
+        """The verdict, the bar and the tiles."""
         return _rendered("board/scoreboard/_verdict.html", {"page": self.page})
 
     def warnings(self) -> SafeString:
         return _rendered("board/scoreboard/_warnings.html", {"page": self.page})
 
     def upcoming(self) -> SafeString:
-        """The next deadlines while nobody is late, with who may miss theirs."""
+        """The next deadlines while no entity is late, with the number of entities at risk."""
         deadlines = upcoming_deadlines(self.unfiltered, self.calendars)
         return _rendered("board/scoreboard/_upcoming_deadlines.html", {"deadlines": deadlines})
 
@@ -124,14 +126,14 @@ class BoardScreen:
         return _rendered("board/scoreboard/_freshness.html", {"page": self.page})
 
     def badge(self) -> SafeString:
-        """How many entities wait past the alert line, for the navigation."""
+        """The number of alerting entities, for the navigation."""
         count = count_alerting(self.unfiltered)
         return _rendered_once("board/web/_nav_count.html", (count,), {"key": "past_deadline", "count": count})
 
     def sums(self, section: BoardSection) -> SafeString:
-        """What stands behind the name in a heading."""
-        said = (section.key, section.closed, section.entities, section.note, section.behind, section.tone)
-        return _rendered_once("board/scoreboard/_roll_up.html", said, {"section": section})
+        """The roll-up after the name of a heading."""
+        content = (section.key, section.closed, section.entities, section.note, section.behind, section.tone)
+        return _rendered_once("board/scoreboard/_roll_up.html", content, {"section": section})
 
     def heading(self, section: BoardSection, *, shut: bool) -> SafeString:
         """The heading row of a section."""
@@ -145,25 +147,25 @@ class BoardScreen:
     def row(self, row: Row) -> str:
         """A whole row of the table."""
         before, after = self._fragment(row)
-        return b"".join((before, self._read(row), after)).decode()
+        return b"".join((before, self._read_cell(row), after)).decode()
 
     def rows(self, folds: Folds) -> SafeString:
-        """The table's body: headings and the rows of those that are not folded."""
+        """The table's body: headings, and the rows of headings that are not folded."""
         return SafeString(b"".join(self._body(folds)).decode())
 
     @property
     def rows_placeholder(self) -> SafeString:
-        """Stands in a page where `with_rows` puts the table's body."""
-        return SafeString(_HERE)
+        """The placeholder that `with_rows` replaces by the table's body."""
+        return SafeString(_PLACEHOLDER)
 
     def with_rows(self, page: bytes, folds: Folds) -> bytes:
-        """A page with the table's body in its place.
+        """The page with the table's body inserted.
 
-        Rows are kept as the bytes that are sent. A template would copy megabytes of text at each of its levels, and
-        the answer would encode them all again.
+        Rows are cached as the bytes that are sent. A template would copy megabytes of text at each of its levels, and
+        the response would encode all of it again.
         """
-        head, here, tail = page.partition(_HERE.encode())
-        return b"".join((head, *self._body(folds), tail)) if here else page
+        head, placeholder, tail = page.partition(_PLACEHOLDER.encode())
+        return b"".join((head, *self._body(folds), tail)) if placeholder else page
 
     def _body(self, folds: Folds) -> Iterator[bytes]:
         count = len(self.board.rows)
@@ -180,57 +182,57 @@ class BoardScreen:
             for row in section.rows:
                 before, after = self._fragment(row)
                 yield before
-                yield self._read(row)
+                yield self._read_cell(row)
                 yield after
 
     def _fragment(self, row: Row) -> tuple[bytes, bytes]:
         if self.cached_board is None:
-            return self._made_anew(row)
-        said = self.cached_board.revisions[row.entity_id]
-        known = self._made.get(row.entity_id)
-        if known is None or known[0] != said:
-            known = self._made[row.entity_id] = said, self._made_anew(row)
-        return known[1]
+            return self._render_row(row)
+        revision = self.cached_board.revisions[row.entity_id]
+        cached = self._row_fragments.get(row.entity_id)
+        if cached is None or cached[0] != revision:
+            cached = self._row_fragments[row.entity_id] = revision, self._render_row(row)
+        return cached[1]
 
-    def _made_anew(self, row: Row) -> tuple[bytes, bytes]:
-        told = row_cells(row, self.unfiltered.as_of, self.reader, self._query)
-        before, _, after = _rendered("board/scoreboard/_row.html", {"line": told, "read": _HERE}).partition(
-            _HERE
-        )
+    def _render_row(self, row: Row) -> tuple[bytes, bytes]:
+        cells = row_cells(row, self.unfiltered.as_of, self.reader, self._row_query)
+        before, _, after = _rendered(
+            "board/scoreboard/_row.html", {"line": cells, "read": _PLACEHOLDER}
+        ).partition(_PLACEHOLDER)
         return before.encode(), after.encode()
 
     @cached_property
-    def _made(self) -> dict[int, tuple[int, tuple[bytes, bytes]]]:
-        """Fragments by entity; "as of 09:12" becomes "as of Tue 9 Jun 09:12" at the reader's midnight."""
+    def _row_fragments(self) -> dict[int, tuple[int, tuple[bytes, bytes]]]:
+        """Cached fragments by entity; a day's own, since "as of 09:12" is "as of Tue 9 Jun 09:12" after midnight."""
         assert self.cached_board is not None
         return self.cached_board.fragments(("row", self.reader.zone_name, self.day))
 
     @cached_property
-    def _query(self) -> str:
+    def _row_query(self) -> str:
         return BoardQuery(month=self.unfiltered.month, at=self.query.at).querystring()
 
     @cached_property
-    def _reads(self) -> dict[tuple[datetime | None, bool], bytes]:
+    def _read_cells(self) -> dict[tuple[datetime | None, bool], bytes]:
         return {}
 
-    def _read(self, row: Row) -> bytes:
+    def _read_cell(self, row: Row) -> bytes:
         key = (row.read_at, row.fresh)
-        if (known := self._reads.get(key)) is None:
-            known = self._reads[key] = read_cell(row, self.unfiltered.as_of, self.reader).encode()
-        return known
+        if (cell := self._read_cells.get(key)) is None:
+            cell = self._read_cells[key] = read_cell(row, self.unfiltered.as_of, self.reader).encode()
+        return cell
 
 
-def board_screen(asked: BoardRequest) -> BoardScreen:
-    """The screen of a question: of the kept board, or of one made anew for a past moment."""
-    board = asked.board()
-    if asked.past:
-        return BoardScreen(board, asked.query, asked.reader, calendars=calendars_of(board))
-    scope = asked.visible_board
-    version = version_of(scope, asked.as_of, asked.reader)
+def board_screen(board_request: BoardRequest) -> BoardScreen:
+    """The screen of a request: of the cached board, or of a snapshot of a past moment."""
+    board = board_request.board()
+    if board_request.past:
+        return BoardScreen(board, board_request.query, board_request.reader, calendars=calendars_of(board))
+    scope = board_request.visible_board
+    version = version_of(scope, board_request.as_of, board_request.reader)
     return BoardScreen(
         board,
-        asked.query,
-        asked.reader,
+        board_request.query,
+        board_request.reader,
         scope.cached_board,
         version,
         calendars_of(board),
@@ -239,12 +241,12 @@ def board_screen(asked: BoardRequest) -> BoardScreen:
 
 
 def version_of(scope: VisibleBoard, as_of: datetime, reader: Reader) -> str:
-    """Names what a reader is shown now: what the board says, and their day, since it tells "since Tue 9 Jun"."""
+    """The version of a reader's board: the visible board's, and their day, as texts say "since Tue 9 Jun"."""
     return f"{scope.version}{as_of.astimezone(reader.zone):%m%d}"
 
 
 def calendars_of(board: Scoreboard) -> Calendars:
-    """Looks up the work calendars of a board's entities when they are asked for."""
+    """A function that looks up the work calendars of a board's entities."""
     return partial(_calendars, board)
 
 
@@ -255,18 +257,20 @@ def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
 
 @dataclass(frozen=True, slots=True)
 class BoardChanges:
-    """What has changed from a past moment until now, in words."""
+    """The changes from a past moment until now, in words."""
 
     summary: str
     listed: Sequence[str]
 
 
-def board_changes(asked: BoardRequest, screen: BoardScreen) -> BoardChanges:
-    """The differences between the past board on the screen and the same question now."""
-    now = filter_board(with_as_of(asked.visible_board.board, asked.now), asked.query.replace(at=None))
-    found = diff_boards(screen.board, now)
-    summary = found.summary[:1].upper() + found.summary[1:]
-    return BoardChanges(summary, [f"{each.name}: {each.words}" for each in found.items])
+def board_changes(board_request: BoardRequest, screen: BoardScreen) -> BoardChanges:
+    """The differences between the past board on the screen and the same query now."""
+    now = filter_board(
+        with_as_of(board_request.visible_board.board, board_request.now), board_request.query.replace(at=None)
+    )
+    differences = diff_boards(screen.board, now)
+    summary = differences.summary[:1].upper() + differences.summary[1:]
+    return BoardChanges(summary, [f"{item.name}: {item.words}" for item in differences.items])
 
 
 @cache
@@ -274,25 +278,25 @@ def _template(name: str) -> Any:
     return get_template(name)
 
 
-def _rendered(name: str, told: dict[str, object]) -> SafeString:
-    return SafeString(_template(name).render(told))
+def _rendered(name: str, context: dict[str, object]) -> SafeString:
+    return SafeString(_template(name).render(context))
 
 
-def _rendered_once(name: str, said: tuple[object, ...], told: dict[str, object]) -> SafeString:
-    """As `_rendered`, kept under all that the template shows of `told`: a part of one board is that of many."""
-    key = (name, said)
-    if (found := _RENDERED.get(key)) is None:
+def _rendered_once(name: str, content: tuple[object, ...], context: dict[str, object]) -> SafeString:
+    """`_rendered`, cached by `content`, all that the template shows of `context`: many boards share a part."""
+    key = (name, content)
+    if (html := _RENDERED.get(key)) is None:
         if len(_RENDERED) >= _PARTS:
             _RENDERED.clear()
-        found = _RENDERED[key] = _rendered(name, told)
-    return found
+        html = _RENDERED[key] = _rendered(name, context)
+    return html
 
 
 _RENDERED: dict[tuple[str, tuple[object, ...]], SafeString] = {}
 
 
 def read_cell(row: Row, as_of: datetime, reader: Reader) -> str:
-    """The last cell of a row: how old its reading is; the only one that time alone changes from minute to minute."""
+    """The last cell of a row, the age of its reading: the only cell that changes each minute by time alone."""
     if row.read_at is None:
         return '<td role="cell" class="read" data-label="Read"><span>never</span></td>'
     stale = "" if row.fresh else " <em>stale</em>"
@@ -306,9 +310,9 @@ def read_cell(row: Row, as_of: datetime, reader: Reader) -> str:
 
 
 def reading_times(rows: Sequence[Row]) -> dict[int, tuple[str, str]]:
-    """The newest reading of each connection that has fresh rows: when it was read and when it will be too old."""
-    found: dict[int, tuple[str, str]] = {}
+    """For each connection with fresh rows: when its newest reading was taken and when it becomes stale."""
+    times: dict[int, tuple[str, str]] = {}
     for row in rows:
-        if row.fresh and row.connection_id is not None and row.connection_id not in found:
-            found[row.connection_id] = (labels.iso(row.read_at) or "", labels.iso(row.stale_at) or "")
-    return found
+        if row.fresh and row.connection_id is not None and row.connection_id not in times:
+            times[row.connection_id] = (labels.iso(row.read_at) or "", labels.iso(row.stale_at) or "")
+    return times

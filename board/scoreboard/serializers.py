@@ -1,4 +1,4 @@
-"""One scoreboard told as the public JSON, as CSV and as a table for a terminal."""
+"""Serializes a scoreboard as the public JSON, as CSV and as a table for a terminal."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ COUNTS = (
 
 
 def as_json(board: Scoreboard) -> dict[str, object]:
-    """The public shape, as plain JSON values; entities are furthest behind first.
+    """The public JSON shape as plain values; entities are furthest behind first.
 
-    `counts.late` is the watch level alone: who is over the alert line is counted in `alerting`. `native` is what
-    the ERP said, word for word; `read_at` and `as_of` are UTC.
+    `counts.late` is the watch level alone: entities over the alert line are in `alerting`. `native` holds the facts
+    of the ERP, word for word; `read_at` and `as_of` are UTC.
     """
     behind = furthest_behind(board.rows)
     return {
@@ -78,7 +78,7 @@ def _entity(row: Row) -> dict[str, object]:
 # --- CSV ----------------------------------------------------------------------------------------------------------
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_UNSEEN = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\u2060\ufeff"
+_INVISIBLE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\u2060\ufeff"
 _COLUMNS = (
     "month",
     "as_of",
@@ -106,7 +106,7 @@ _COLUMNS = (
 
 
 def as_csv(board: Scoreboard) -> str:
-    """One line per entity under a line of names; see `csv_lines`."""
+    """One line per entity below a header line; see `csv_lines`."""
     return "".join(board_csv_lines(board))
 
 
@@ -117,18 +117,18 @@ def board_csv_lines(board: Scoreboard) -> Iterator[str]:
 
 def _values(board: Scoreboard) -> Iterator[list[object]]:
     for row in board.rows:
-        beside = {
+        extra = {
             "month": f"{board.month:%Y-%m}",
             "as_of": labels.iso(board.as_of),
             "country": row.country,
             "owner": row.owner,
         }
-        told = _entity(row) | beside
-        yield [told[name] for name in _COLUMNS]
+        values = _entity(row) | extra
+        yield [values[name] for name in _COLUMNS]
 
 
 def csv_lines(names: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """A line of names and one line for each row, as RFC 4180 has it, harmless to open in a spreadsheet.
+    """A header line and one line for each row (RFC 4180), safe to open in a spreadsheet.
 
     A text that a spreadsheet might run as a formula gets an apostrophe in front (05-reliability 5.2, ASVS 1.2.10).
     """
@@ -142,8 +142,8 @@ def csv_lines(names: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterato
 
 
 def could_be_formula(text: str) -> bool:
-    """Whether a spreadsheet might take a text for a formula; blanks in front do not keep all from looking further."""
-    return text.startswith(_FORMULA) or text.lstrip(_UNSEEN).startswith(_FORMULA)
+    """Whether a spreadsheet might run a text as a formula; some ignore leading blanks."""
+    return text.startswith(_FORMULA) or text.lstrip(_INVISIBLE).startswith(_FORMULA)
 
 
 def _cell(value: object) -> str:
@@ -173,9 +173,9 @@ _MARKS = {
 }
 _ASCII = str.maketrans({"·": "|", "…": "~", "–": "-", "’": "'", "“": '"', "”": '"', "×": "x"})
 _STYLES = {"alert": "1;31", "late": "33", "today": "33", "ok": "32", "bold": "1", "dim": "2", "none": "33"}
-_HEADS = ("Entity", "State", "Deadline", "Against deadline", "Read", "Because")
-_ROOM = (40, 26, 20, 40, 16)  # at most, in columns; what is left is for the because
-_LEAST = 24  # columns below which the because goes to a line of its own
+_HEADINGS = ("Entity", "State", "Deadline", "Against deadline", "Read", "Because")
+_MAX_WIDTHS = (40, 26, 20, 40, 16)  # maximum widths in columns; the rest of the line is for the because
+_MIN_BECAUSE_WIDTH = 24  # columns below which the because goes to a line of its own
 
 
 def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode: bool = True) -> str:
@@ -191,10 +191,10 @@ def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode:
         return _printable(text if unicode else text.translate(_ASCII))
 
     cells = [[plain(cell) for cell in _cells(row, board, unicode)] for row in board.rows]
-    widths = _widths([list(_HEADS), *cells])
+    widths = _widths([list(_HEADINGS), *cells])
     indent = "  "
     rest = width - sum(widths) - len(indent) * len(widths)
-    alone = rest < _LEAST and bool(cells)
+    own_line = rest < _MIN_BECAUSE_WIDTH and bool(cells)
     lines = [
         style(plain(f"{month_and_year(board.month)} · {labels.moment_in_full(board.as_of, UTC)} UTC"), "dim"),
         style(plain(headline(board)), "bold"),
@@ -204,17 +204,17 @@ def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode:
         lines.append(style(plain(note + "."), "dim"))
     lines += [style(plain(f"! {warning.text}"), "late") for warning in board.warnings]
     if cells:
-        heads = [_pad(head, size) for head, size in zip(_HEADS, widths, strict=False)]
-        lines += ["", style(indent.join([*heads, "" if alone else _HEADS[-1]]).rstrip(), "dim")]
+        headings = [_pad(head, size) for head, size in zip(_HEADINGS, widths, strict=False)]
+        lines += ["", style(indent.join([*headings, "" if own_line else _HEADINGS[-1]]).rstrip(), "dim")]
     for row, texts in zip(board.rows, cells, strict=True):
         tone = labels.deadline_status(row, board.as_of).tone
         padded = [_pad(text, size, unicode) for text, size in zip(texts, widths, strict=False)]
         padded[3] = style(padded[3], tone if row.fresh or tone in {"alert", "late"} else "dim")
         padded[1] = style(padded[1], "dim" if not row.fresh else "ok" if row.counts_as_closed else "")
         padded[4] = style(padded[4], "" if row.fresh else "late")
-        lines.append(indent.join([*padded, "" if alone else _cut(texts[-1], rest, unicode)]).rstrip())
-        if alone and texts[-1]:
-            lines.append(style(f"    {_cut(texts[-1], max(width - 4, _LEAST), unicode)}", "dim"))
+        lines.append(indent.join([*padded, "" if own_line else _cut(texts[-1], rest, unicode)]).rstrip())
+        if own_line and texts[-1]:
+            lines.append(style(f"    {_cut(texts[-1], max(width - 4, _MIN_BECAUSE_WIDTH), unicode)}", "dim"))
     return "\n".join(lines) + "\n"
 
 
@@ -227,11 +227,11 @@ def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
         state += ", reopened"
     deadline = row.deadline
     due = f"{labels.short_day(deadline.due_on)} {deadline.label}".rstrip() if deadline is not None else "-"
-    said = labels.deadline_status(row, board.as_of)
-    detail = f" · {said.detail}" if said.detail else ""
+    status = labels.deadline_status(row, board.as_of)
+    detail = f" · {status.detail}" if status.detail else ""
     read = "never" if row.read_at is None else labels.age(row.read_at, board.as_of)
     read += "" if row.fresh or row.read_at is None else " stale"
-    return f"{row.code}  {row.name}", state, due, said.text + detail, read, row.because
+    return f"{row.code}  {row.name}", state, due, status.text + detail, read, row.because
 
 
 def counts_line(board: Scoreboard) -> str:
@@ -244,42 +244,45 @@ def counts_line(board: Scoreboard) -> str:
         (counts.unknown, "unknown"),
         (counts.not_started, "not started"),
     ]
-    said = [f"{count} {name}" for count, name in states if count]
-    said += [f"{counts.alerting} alerting", f"{counts.late} on watch"]
-    beside = [(counts.stale, "not confirmed"), (counts.no_deadline, "without a deadline")]
-    said += [f"{count} {name}" for count, name in beside if count]
-    return " · ".join(said)
+    parts = [f"{count} {name}" for count, name in states if count]
+    parts += [f"{counts.alerting} alerting", f"{counts.late} on watch"]
+    extra = [(counts.stale, "not confirmed"), (counts.no_deadline, "without a deadline")]
+    parts += [f"{count} {name}" for count, name in extra if count]
+    return " · ".join(parts)
 
 
 def _widths(table: Iterable[Sequence[str]]) -> list[int]:
-    columns = list(zip(*table, strict=True))[: len(_ROOM)]
-    return [min(room, max(map(_columns, column))) for room, column in zip(_ROOM, columns, strict=True)]
+    columns = list(zip(*table, strict=True))[: len(_MAX_WIDTHS)]
+    return [
+        min(limit, max(map(_display_width, column)))
+        for limit, column in zip(_MAX_WIDTHS, columns, strict=True)
+    ]
 
 
 def _printable(text: str) -> str:
-    """Without control and invisible formatting characters: an ERP's name must not steer the terminal."""
-    return "".join(" " if unicodedata.category(each) in {"Cc", "Cf", "Zl", "Zp"} else each for each in text)
+    """The text without control and invisible characters: a name of an ERP must not control the terminal."""
+    return "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in text)
 
 
-def _columns(text: str) -> int:
-    """How many terminal columns a text takes: wide characters take two, combining marks none."""
+def _display_width(text: str) -> int:
+    """The terminal columns of a text: wide characters take two, combining marks none."""
     return sum(
-        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
-        for each in text
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
     )
 
 
 def _cut(text: str, room: int, unicode: bool = True) -> str:
-    if _columns(text) <= room:
+    if _display_width(text) <= room:
         return text
-    kept = ""
-    for each in text:
-        if _columns(kept + each) > room - 1:
+    short = ""
+    for char in text:
+        if _display_width(short + char) > room - 1:
             break
-        kept += each
-    return kept.rstrip() + ("…" if unicode else "~")
+        short += char
+    return short.rstrip() + ("…" if unicode else "~")
 
 
 def _pad(text: str, room: int, unicode: bool = True) -> str:
     short = _cut(text, room, unicode)
-    return short + " " * (room - _columns(short))
+    return short + " " * (room - _display_width(short))

@@ -1,4 +1,4 @@
-"""The answer above the rows: verdict, bar, tiles and notes in the reader's words and zone, with nothing of HTML."""
+"""Builds the board's summary: verdict, bar, tiles and notes in the reader's language and zone, without HTML."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from board.scoreboard.group_paths import common_group
-from board.web import labels as words
+from board.web import labels
 from board.web.board_query import FIRST_MONTH
 from board.web.readers import Reader
 from closing.calendar.date_phrases import month_and_year
@@ -45,13 +45,13 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class BoardSummary:
-    """What stands above and below the rows, as its template wants it."""
+    """The values that the template shows above and below the rows."""
 
     month_key: str
     month: str
     previous: tuple[str, str] | None  # ("2026-04", "April 2026")
     next: tuple[str, str] | None
-    latest: tuple[str, str] | None  # None where this is the latest
+    latest: tuple[str, str] | None  # None if this is the latest
     tone: str
     verdict: str
     detail: Sequence[tuple[str, str]]
@@ -80,29 +80,29 @@ class BoardSummary:
 
 def board_summary(board: Scoreboard, reader: Reader, *, past: bool = False) -> BoardSummary:
     """Everything above and below the rows of the board."""
-    answer = headline_parts(board)
+    parts = headline_parts(board)
     latest = active_month(board.as_of.astimezone(reader.zone).date())
-    running = month_of(board.as_of.astimezone(reader.zone).date())
+    current_month = month_of(board.as_of.astimezone(reader.zone).date())
     stale = sum(not row.fresh for row in board.rows)
     return BoardSummary(
         month_key=f"{board.month:%Y-%m}",
         month=month_and_year(board.month),
         previous=_link(previous_month(board.month)) if board.month > FIRST_MONTH else None,
-        next=_link(next_month(board.month)) if board.month < running else None,
+        next=_link(next_month(board.month)) if board.month < current_month else None,
         latest=_link(latest) if board.month != latest else None,
         tone=_tone(board),
-        verdict=answer.verdict,
-        detail=[(_TONES[role], text) for role, text in answer.detail] or [("", _all_confirmed(board))],
+        verdict=parts.verdict,
+        detail=[(_TONES[role], text) for role, text in parts.detail] or [("", _all_confirmed(board))],
         scope=_scope(board),
-        moment=words.moment_in_full(board.as_of, reader.zone),
-        moment_iso=words.iso(board.as_of) or "",
+        moment=labels.moment_in_full(board.as_of, reader.zone),
+        moment_iso=labels.iso(board.as_of) or "",
         zone=reader.zone_name,
         zone_key=reader.zone.key,
         rule=_rules(board.rows),
         freshness=_freshness(board, stale),
         confirmed=bool(board.rows) and not stale,
         notes=_notes(board, reader),
-        banner=_notice(board, reader, past=past),
+        banner=_banner(board, reader, past=past),
         segments=_segments(board),
         tiles=_tiles(board, reader),
         warnings=[_warning(warning.text, warning.since, board.as_of, reader) for warning in board.warnings],
@@ -137,13 +137,13 @@ def _scope(board: Scoreboard) -> str:
 
 
 def _rules(rows: Sequence[Row]) -> str:
-    labels = Counter(row.deadline.label for row in rows if row.deadline is not None and row.deadline.label)
-    if not labels:
+    names = Counter(row.deadline.label for row in rows if row.deadline is not None and row.deadline.label)
+    if not names:
         return ""
-    if len(labels) == 1 and labels.total() == len(rows):
-        return f"deadline {next(iter(labels))}"
-    shown = [f"{label} × {count}" for label, count in labels.most_common(3)]
-    return "deadlines " + ", ".join(shown) + (" …" if len(labels) > 3 else "")
+    if len(names) == 1 and names.total() == len(rows):
+        return f"deadline {next(iter(names))}"
+    shown = [f"{name} × {count}" for name, count in names.most_common(3)]
+    return "deadlines " + ", ".join(shown) + (" …" if len(names) > 3 else "")
 
 
 def _freshness(board: Scoreboard, stale: int) -> str:
@@ -152,40 +152,40 @@ def _freshness(board: Scoreboard, stale: int) -> str:
         return "Nothing read yet" if board.rows else ""
     if stale:
         return f"{stale} of {len(board.rows)} not confirmed"
-    oldest = words.age(min(reads), board.as_of)
+    oldest = labels.age(min(reads), board.as_of)
     return "All read just now" if oldest == "now" else f"All read within {oldest}"
 
 
 def _notes(board: Scoreboard, reader: Reader) -> list[str]:
     rows = list(board.rows)
-    notes = [note + "."] if (note := words.on_hold_note(rows)) else []
+    notes = [note + "."] if (note := labels.on_hold_note(rows)) else []
     if not rows:
         return notes
     units = {row.standing.unit for row in rows}
-    short = sorted(map(words.unit_explained, units))
-    lines = sorted({row.alert_after_days for row in rows})
-    over = " or ".join(map(str, lines))
-    notes.append(f"{', '.join(short)}. The tick in a bar is the alert line: more than {over} days.")
+    explained = sorted(map(labels.unit_explained, units))
+    alert_lines = sorted({row.alert_after_days for row in rows})
+    limits = " or ".join(map(str, alert_lines))
+    notes.append(f"{', '.join(explained)}. The tick in a bar is the alert line: more than {limits} days.")
     notes.append(f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone.")
     return notes
 
 
-def _notice(board: Scoreboard, reader: Reader, *, past: bool) -> str:
-    """What is the matter with the whole board, and what happens next; empty when it is as it should be."""
+def _banner(board: Scoreboard, reader: Reader, *, past: bool) -> str:
+    """The problem of the whole board and the next step; "" if there is none."""
     rows = board.rows
     if not rows:
         return ""
     reads = [row.read_at for row in rows if row.read_at is not None]
-    trouble = sorted({row.read_error for row in rows if row.read_error})
-    why = f" {' '.join(trouble[:3])}" if trouble else ""
+    errors = sorted({row.read_error for row in rows if row.read_error})
+    hint = f" {' '.join(errors[:3])}" if errors else ""
     if not reads and past:
         return "Nothing had been read by then."
     if not reads:
-        return f"Nothing has been read yet. The first reading appears here by itself when it is in.{why}"
+        return f"Nothing has been read yet. The first reading appears here by itself when it is in.{hint}"
     if not any(row.fresh for row in rows):
-        last = words.clock(max(reads), reader.zone, board.as_of)
+        last = labels.clock(max(reads), reader.zone, board.as_of)
         return (
-            f"No reading is fresh: everything below is as of {last} or before and cannot be confirmed.{why}"
+            f"No reading is fresh: everything below is as of {last} or before and cannot be confirmed.{hint}"
         )
     if all(row.span is None for row in rows):
         return f"The ERP lists no periods for {month_and_year(board.month)}, so there is nothing to judge."
@@ -193,7 +193,7 @@ def _notice(board: Scoreboard, reader: Reader, *, past: bool) -> str:
 
 
 def _warning(text: str, since: datetime | None, as_of: datetime, reader: Reader) -> str:
-    return text if since is None else f"{text} since {words.clock(since, reader.zone, as_of)}"
+    return text if since is None else f"{text} since {labels.clock(since, reader.zone, as_of)}"
 
 
 # --- the bar and the tiles ----------------------------------------------------------------------------------------
@@ -208,15 +208,15 @@ _SEGMENTS = (
 )
 
 
-def _segment_of(row: Row) -> str:
+def _segment_kind(row: Row) -> str:
     if row.state is PeriodState.UNKNOWN:
         return "unknown"
     return row.state.value if row.fresh else "stale"
 
 
 def _segments(board: Scoreboard) -> list[Segment]:
-    """States of confirmed rows, and everything unconfirmed in a part of its own: never the colour of closed."""
-    counts = Counter(map(_segment_of, board.rows))
+    """The states of fresh rows, and all stale rows as a segment of their own, never in the colour of closed."""
+    counts = Counter(map(_segment_kind, board.rows))
     total = len(board.rows)
     return [
         Segment(kind, counts[kind], word, max(1, round(100 * counts[kind] / total)))
@@ -227,10 +227,10 @@ def _segments(board: Scoreboard) -> list[Segment]:
 
 def _tiles(board: Scoreboard, reader: Reader) -> list[Tile]:
     counts = board.counts
-    lines = {row.alert_after_days for row in board.rows}
-    over = f"more than {lines.pop()} days" if len(lines) == 1 else "over the alert line"
+    alert_lines = {row.alert_after_days for row in board.rows}
+    limit = f"more than {alert_lines.pop()} days" if len(alert_lines) == 1 else "over the alert line"
     return [
-        Tile(f"Alerting, {over}", str(counts.alerting), tone="alert" if counts.alerting else ""),
+        Tile(f"Alerting, {limit}", str(counts.alerting), tone="alert" if counts.alerting else ""),
         Tile("Late, on watch", str(counts.late), tone="late" if counts.late else ""),
         _next_deadline(board.rows),
         _on_time(board.rows),
@@ -239,28 +239,28 @@ def _tiles(board: Scoreboard, reader: Reader) -> list[Tile]:
 
 
 def _next_deadline(rows: Sequence[Row]) -> Tile:
-    ahead = [
+    upcoming = [
         (row.standing.due_in, row.deadline.due_on, row.name)
         for row in rows
         if row.standing.due_in is not None and row.deadline is not None and not row.counts_as_closed
     ]
-    if not ahead:
+    if not upcoming:
         missing = sum(row.deadline is None for row in rows)
         return Tile("Next deadline", "none ahead", f"{missing} not set" if missing else "")
-    first = min(due_on for _, due_on, _ in ahead)
-    names = [name for _, due_on, name in ahead if due_on == first]
-    due_in = min(days for days, due_on, _ in ahead if due_on == first)
+    first = min(due_on for _, due_on, _ in upcoming)
+    names = [name for _, due_on, name in upcoming if due_on == first]
+    due_in = min(days for days, due_on, _ in upcoming if due_on == first)
     when = "today" if due_in == 0 else f"in {due_in}d"
-    who = names[0] if len(names) == 1 else f"{len(names)} entities"
-    return Tile("Next deadline", words.short_day(first), f"{when}, {who}", "late" if due_in == 0 else "")
+    entity = names[0] if len(names) == 1 else f"{len(names)} entities"
+    return Tile("Next deadline", labels.short_day(first), f"{when}, {entity}", "late" if due_in == 0 else "")
 
 
 def _on_time(rows: Sequence[Row]) -> Tile:
-    """First closes on time among those due so far: a row still open past its deadline is due and missed (1.7)."""
-    firsts = Counter(row.standing.first_close_level for row in rows)
+    """First closes on time among those due so far; a row still open past its deadline is due and missed (1.7)."""
+    levels = Counter(row.standing.first_close_level for row in rows)
     missed = sum(row.standing.first_close_level is None and row.standing.level in _LATE for row in rows)
-    on_time, unsure = firsts[Level.CLOSED_ON_TIME], firsts[Level.CLOSED_DATE_UNKNOWN]
-    due = on_time + firsts[Level.CLOSED_LATE] + missed
+    on_time, unsure = levels[Level.CLOSED_ON_TIME], levels[Level.CLOSED_DATE_UNKNOWN]
+    due = on_time + levels[Level.CLOSED_LATE] + missed
     note = f"{unsure} left out, date unknown" if unsure else ""
     if not due:
         return Tile("Closed on time so far", "–", note or "none due yet")
@@ -270,6 +270,6 @@ def _on_time(rows: Sequence[Row]) -> Tile:
 def _since_month_end(board: Scoreboard, reader: Reader) -> Tile:
     days = (board.as_of.astimezone(reader.zone).date() - month_end(board.month)).days
     dues = [row.deadline.due_on for row in board.rows if row.deadline is not None]
-    note = f"last deadline {words.short_day(max(dues))}" if dues else ""
+    note = f"last deadline {labels.short_day(max(dues))}" if dues else ""
     count = f"{abs(days)} {'day' if abs(days) == 1 else 'days'}"
     return Tile("Since month end", count, note) if days > 0 else Tile("To month end", count, note)

@@ -1,4 +1,4 @@
-"""The table in parts: a heading with its roll-up for each group, ERP or owner, and the rows below it."""
+"""Divides the table into sections: a heading with its roll-up for each group, ERP or owner, and its rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row, furthest_behind
 
-FOLD_THRESHOLD = 300  # rows above which headings start folded and load their rows when they are opened
+FOLD_THRESHOLD = 300  # rows above which headings start folded and load their rows when opened
 
 
 @dataclass(frozen=True, slots=True)
 class BoardSection:
-    """A heading with its roll-up, and the rows directly below it; without a name there is no heading.
+    """A heading with its roll-up and the rows directly below it; a section without a name has no heading.
 
-    `key` names it in addresses and on the page; `above` are the keys of the headings it stands under.
+    `key` identifies it in URLs and on the page; `above` are the keys of its parent headings.
     """
 
     key: str
@@ -35,7 +35,7 @@ class BoardSection:
 
 
 def sections(board: Scoreboard, by: str) -> list[BoardSection]:
-    """The sections of a board by group, ERP, owner or nothing; those further behind come first."""
+    """The sections of a board by group, ERP, owner or nothing; the furthest behind come first."""
     if not board.rows:
         return []
     match by:
@@ -50,8 +50,8 @@ def sections(board: Scoreboard, by: str) -> list[BoardSection]:
 
 
 @dataclass(slots=True)
-class _Sum:
-    """What the rows of a heading come to. It is added up group by group: a row would be looked at on each level."""
+class _RollUp:
+    """The totals of a heading, added up group by group, so that no row is visited once per level."""
 
     entities: int = 0
     closed: int = 0
@@ -60,7 +60,7 @@ class _Sum:
     behind: Row | None = None
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> _Sum:
+    def of(cls, rows: Sequence[Row]) -> _RollUp:
         closed = held = stale = 0
         for row in rows:
             stale += not row.fresh
@@ -69,7 +69,7 @@ class _Sum:
                 held += row.state is PeriodState.ON_HOLD
         return cls(len(rows), closed, held, stale, furthest_behind(rows))
 
-    def add(self, other: _Sum) -> None:
+    def add(self, other: _RollUp) -> None:
         self.entities += other.entities
         self.closed += other.closed
         self.held += other.held
@@ -78,34 +78,34 @@ class _Sum:
 
 
 def _by_group(board: Scoreboard) -> Iterator[BoardSection]:
-    """Groups from the top; a group with one group below it and no rows of its own is named in that one."""
+    """Groups from the top; a group without rows and with a single subgroup becomes a prefix of its name."""
     names = {node.code: node.name for node in board.groups}
     children: dict[str, list[str]] = {}
     direct: dict[str, list[Row]] = {}
-    for row in board.rows:  # in the order of the board, so groups come in the order of their first row
+    for row in board.rows:  # in board order, so groups come in the order of their first row
         direct.setdefault(row.group, []).append(row)
-    sums: dict[str, _Sum] = {}
-    for group, own in direct.items():
-        line = group_ancestry(board.groups, group)
-        for parent, child in zip(["", *line], line, strict=False):
-            if child not in (known := children.setdefault(parent, [])):
-                known.append(child)
-        come_to = _Sum.of(own)
-        for code in line:
-            sums.setdefault(code, _Sum()).add(come_to)
+    sums: dict[str, _RollUp] = {}
+    for group, group_rows in direct.items():
+        path = group_ancestry(board.groups, group)
+        for parent, child in zip(["", *path], path, strict=False):
+            if child not in (siblings := children.setdefault(parent, [])):
+                siblings.append(child)
+        total = _RollUp.of(group_rows)
+        for code in path:
+            sums.setdefault(code, _RollUp()).add(total)
 
     def walk(code: str, above: tuple[str, ...], prefix: str) -> Iterator[BoardSection]:
-        below, rows = children.get(code, []), direct.get(code, [])
+        subgroups, rows = children.get(code, []), direct.get(code, [])
         name = prefix + names.get(code, code)
-        if not rows and len(below) == 1:
-            yield from walk(below[0], above, f"{name} › ")
+        if not rows and len(subgroups) == 1:
+            yield from walk(subgroups[0], above, f"{name} › ")
             return
         yield _section(code, name, above, rows, sums[code])
-        for child in below:
+        for child in subgroups:
             yield from walk(child, (*above, code), "")
 
     top = common_group(board)
-    if top and not direct.get(top):  # the heading of the page is the heading of this group
+    if top and not direct.get(top):  # the page's heading already names this group
         for child in children[top]:
             yield from walk(child, (), "")
     else:
@@ -114,27 +114,29 @@ def _by_group(board: Scoreboard) -> Iterator[BoardSection]:
 
 
 def _by_name(board: Scoreboard, names: Sequence[str]) -> list[BoardSection]:
-    found: dict[str, list[Row]] = {}
+    rows_by_name: dict[str, list[Row]] = {}
     for name, row in zip(names, board.rows, strict=True):
-        found.setdefault(name, []).append(row)
+        rows_by_name.setdefault(name, []).append(row)
     return [
-        _section(f"{zlib.crc32(name.encode()):08x}", name, (), rows, _Sum.of(rows))
-        for name, rows in found.items()
+        _section(f"{zlib.crc32(name.encode()):08x}", name, (), rows, _RollUp.of(rows))
+        for name, rows in rows_by_name.items()
     ]
 
 
-def _section(key: str, name: str, above: tuple[str, ...], rows: Sequence[Row], come_to: _Sum) -> BoardSection:
-    behind = come_to.behind
-    notes = [f"{come_to.held} on hold counted as closed"] if come_to.held else []
-    notes += [f"{come_to.stale} not confirmed"] if come_to.stale else []
+def _section(
+    key: str, name: str, above: tuple[str, ...], rows: Sequence[Row], total: _RollUp
+) -> BoardSection:
+    behind = total.behind
+    notes = [f"{total.held} on hold counted as closed"] if total.held else []
+    notes += [f"{total.stale} not confirmed"] if total.stale else []
     return BoardSection(
         key,
         name,
         min(len(above), 4),
         above,
         rows,
-        come_to.closed,
-        come_to.entities,
+        total.closed,
+        total.entities,
         ", ".join(notes),
         f"furthest behind {labels.lateness_label(behind)}" if behind is not None else "",
         "alert" if behind is not None and behind.standing.alerting else "late",
@@ -143,24 +145,24 @@ def _section(key: str, name: str, above: tuple[str, ...], rows: Sequence[Row], c
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """Which headings a reader has folded or opened by hand; all others start as the size of the board suggests."""
+    """The headings that a reader has folded or opened; the board's size decides for all others."""
 
     folded: frozenset[str] = frozenset()
     opened: frozenset[str] = frozenset()
 
     @classmethod
     def from_text(cls, text: str) -> Folds:
-        """Folds from what `text` gave; anything else means none."""
+        """Parses the value of `text`; anything invalid gives no folds."""
         folded, _, opened = text[:2000].partition("~")
         return cls(*(frozenset(filter(_is_key, part.split("."))) for part in (folded, opened)))
 
     @property
     def text(self) -> str:
-        """A short text to remember them by."""
+        """The folds as a short text, for the cookie."""
         return ".".join(sorted(self.folded)) + "~" + ".".join(sorted(self.opened))
 
     def toggled(self, key: str, *, fold: bool) -> Folds:
-        """With one heading folded or opened."""
+        """The folds with one more heading folded or opened."""
         if not _is_key(key):
             return self
         if fold:
@@ -168,7 +170,7 @@ class Folds:
         return Folds(self.folded - {key}, self.opened | {key})
 
     def shut(self, section: BoardSection, rows: int) -> bool:
-        """Whether a heading is folded on a board of so many rows."""
+        """Whether a heading is folded on a board of `rows` rows."""
         if not section.name:
             return False
         return section.key in self.folded or (rows > FOLD_THRESHOLD and section.key not in self.opened)

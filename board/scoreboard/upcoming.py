@@ -1,4 +1,4 @@
-"""What lies ahead while nobody is late: the next deadlines, who waits for them, and who may miss theirs."""
+"""Lists the next deadlines while no entity is late, with their entities and the number at risk."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
-SHOWN = 3  # deadlines; a list of all is the calendar's
-_NAMED = 3  # entities of one deadline that are named
+SHOWN = 3  # deadlines; the calendar page lists all
+_MAX_NAMES = 3  # entities that are named for one deadline
 
 Calendars = Callable[[], Mapping[int, WorkdayCalendar]]
 
 
 def no_calendars() -> Mapping[int, WorkdayCalendar]:
-    """Nobody can be said to be at risk without a calendar."""
+    """No calendars, so no entity counts as at risk."""
     return {}
 
 
 @dataclass(frozen=True, slots=True)
 class UpcomingDeadline:
-    """One deadline: its day, how far off it is, who waits for it, and how many of them may miss it."""
+    """One deadline: its day, the days until then, its entities, and how many of them are at risk."""
 
     day: str
     when: str
@@ -35,13 +35,13 @@ class UpcomingDeadline:
 
 
 def upcoming_deadlines(board: Scoreboard, calendars: Calendars) -> list[UpcomingDeadline]:
-    """The next deadlines; none when somebody is late already, who then holds the group up, or all are closed."""
+    """The next deadlines; none if an entity is late, which then holds the group up, or if all are closed."""
     if any(row.standing.level in (Level.LATE, Level.ALERTING) for row in board.rows):
         return []
     dates = next_deadlines(board.rows)[:SHOWN]
-    known = calendars() if dates else {}
+    work_calendars = calendars() if dates else {}
     return [
-        UpcomingDeadline(labels.short_day(day), _when(rows), _who(rows), _risk(rows, board, known))
+        UpcomingDeadline(labels.short_day(day), _when(rows), _who(rows), _risk(rows, board, work_calendars))
         for day, rows in dates
     ]
 
@@ -52,7 +52,7 @@ def _when(rows: list[Row]) -> str:
 
 
 def _who(rows: list[Row]) -> str:
-    names = [row.name for row in rows[:_NAMED]]
+    names = [row.name for row in rows[:_MAX_NAMES]]
     more = len(rows) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")
 

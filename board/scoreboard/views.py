@@ -1,4 +1,4 @@
-"""The screens and the way in and out; each shows one thing and writes nothing of the domain."""
+"""The board's page and fragment."""
 
 from __future__ import annotations
 
@@ -26,40 +26,45 @@ from closing.calendar.date_phrases import month_and_year
 from entities.models import Person
 
 FOLDS_COOKIE = "cb_folds"
-_A_YEAR = 365 * 24 * 3600
+_YEAR_IN_SECONDS = 365 * 24 * 3600
 
 
 @require_safe
 @board_view
-def scoreboard(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """The board of one month: a page, the fragment that htmx swaps in, or nothing where nothing has changed.
+def scoreboard(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The board of one month: a page, a fragment for htmx, or 304 or 204 if nothing has changed.
 
-    A heading that is folded or opened is remembered in a cookie of the browser; nothing is written.
+    Folded and opened headings are kept in a cookie; nothing is written to the database.
     """
     if "kiosk" in request.GET:
-        return HttpResponseRedirect(asked.query.url("/wall/"))
+        return HttpResponseRedirect(board_request.query.url("/wall/"))
     folds = Folds.from_text(request.COOKIES.get(FOLDS_COOKIE, ""))
-    turned = folds
+    new_folds = folds
     for verb in ("fold", "open"):
         if key := request.GET.get(verb):
-            turned = turned.toggled(key, fold=verb == "fold")
+            new_folds = new_folds.toggled(key, fold=verb == "fold")
     fragment = wants_fragment(request)
-    screen = board_screen(asked)
-    if turned != folds and not fragment:
-        answer: HttpResponse = HttpResponseRedirect(asked.query.url(request.path))
-    elif not asked.past and turned == folds and (unchanged := _unchanged(request, screen)):
-        answer = unchanged
+    screen = board_screen(board_request)
+    if new_folds != folds and not fragment:
+        response: HttpResponse = HttpResponseRedirect(board_request.query.url(request.path))
+    elif not board_request.past and new_folds == folds and (unchanged := _unchanged(request, screen)):
+        response = unchanged
     else:
-        answer = _shown(request, asked, screen, turned, fragment=fragment)
-    if turned != folds:
-        answer.set_cookie(
-            FOLDS_COOKIE, turned.text, max_age=_A_YEAR, httponly=True, samesite="Lax", secure=settings.SECURE
+        response = _render_board(request, board_request, screen, new_folds, fragment=fragment)
+    if new_folds != folds:
+        response.set_cookie(
+            FOLDS_COOKIE,
+            new_folds.text,
+            max_age=_YEAR_IN_SECONDS,
+            httponly=True,
+            samesite="Lax",
+            secure=settings.SECURE,
         )
-    return answer
+    return response
 
 
 def _unchanged(request: HttpRequest, screen: BoardScreen) -> HttpResponse | None:
-    """304 for who shows the same already, and 204 for a browser that asks with the version on its page."""
+    """304 if the client has this response cached, 204 if the page already shows this version, else None."""
     if request.GET.get("seen") == screen.version:
         return HttpResponse(status=204)
     tag = f'"{screen.etag}"'
@@ -68,47 +73,53 @@ def _unchanged(request: HttpRequest, screen: BoardScreen) -> HttpResponse | None
     return None
 
 
-def _shown(
-    request: HttpRequest, asked: BoardRequest, screen: BoardScreen, folds: Folds, *, fragment: bool
+def _render_board(
+    request: HttpRequest, board_request: BoardRequest, screen: BoardScreen, folds: Folds, *, fragment: bool
 ) -> HttpResponse:
-    question, whole = asked.query, screen.unfiltered
-    empty = None if whole.rows else _nothing(asked.person, asked.entities().count(), asked.month)
-    told = {
+    query, unfiltered = board_request.query, screen.unfiltered
+    empty = (
+        None
+        if unfiltered.rows
+        else _no_rows_message(board_request.person, board_request.entities().count(), board_request.month)
+    )
+    context = {
         "title": empty[0] if empty else screen.page.title,
         "screen": screen,
         "page": screen.page,
-        "question": question,
-        "links": board_links(screen.page, question, asked.reader, asked.now, board_exports(question)),
-        "filters": filter_form(whole, question),
+        "question": query,
+        "links": board_links(
+            screen.page, query, board_request.reader, board_request.now, board_exports(query)
+        ),
+        "filters": filter_form(unfiltered, query),
         "chip_row": screen.chip_row(),
-        "none": no_match_message(whole, question),
-        "readings": reading_times(whole.rows),
-        "tracked": any(row.track_record for row in whole.rows),
-        "past": asked.past,
-        "since": board_changes(asked, screen) if asked.past else None,
-        "live": not asked.past,
+        "none": no_match_message(unfiltered, query),
+        "readings": reading_times(unfiltered.rows),
+        "tracked": any(row.track_record for row in unfiltered.rows),
+        "past": board_request.past,
+        "since": board_changes(board_request, screen) if board_request.past else None,
+        "live": not board_request.past,
         "empty": empty,
         "htmx": fragment,
-        **views_menu(asked, "board"),
+        **views_menu(board_request, "board"),
     }
     if fragment:
-        answer = render(request, "board/scoreboard/_scoreboard.html", told)
-        answer["HX-Replace-Url"] = question.url(request.path)
+        response = render(request, "board/scoreboard/_scoreboard.html", context)
+        response["HX-Replace-Url"] = query.url(request.path)
     else:
-        own = whole if not asked.past else None
-        answer = render(
+        nav_board = unfiltered if not board_request.past else None
+        response = render(
             request,
             "board/scoreboard/scoreboard.html",
-            {**told, **layout_context(asked.person, "board", own)},
+            {**context, **layout_context(board_request.person, "board", nav_board)},
         )
-    answer.content = screen.with_rows(answer.content, folds)
-    if not asked.past:
-        answer["ETag"] = f'"{screen.etag}"'
-    return answer
+    response.content = screen.with_rows(response.content, folds)
+    if not board_request.past:
+        response["ETag"] = f'"{screen.etag}"'
+    return response
 
 
-def _nothing(person: Person, visible: int, month: date) -> tuple[str, str]:
-    """Why there is no row, and the next step."""
+def _no_rows_message(person: Person, visible: int, month: date) -> tuple[str, str]:
+    """The reason why there is no row, and the next step."""
     if visible:
         active = f"None of your {visible} entities was" if visible > 1 else "Your entity was not"
         return f"Nobody closes {month_and_year(month)}", f"{active} active in that month."

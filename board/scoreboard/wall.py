@@ -1,4 +1,4 @@
-"""The wall screen: the answer in large type without any control, turning its pages by itself, without scripts."""
+"""The wall screen: the board in large type without controls or scripts, turning its pages by itself."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from closing.scoreboard.headline import headline_parts
 from closing.scoreboard.row import Row
 
 WALL_PATH = "/wall/"
-REFRESH_SECONDS = 20  # until the next screen, or the same one with newer figures
+REFRESH_SECONDS = 20  # until the next screen, or the same one with new figures
 ROWS_PER_SCREEN = (
-    8  # rows and headings that fit on one screen: the style sheet gives each an eighth of the height it has
+    8  # rows and headings that fit on one screen: the style sheet gives each an eighth of the height
 )
-MAX_SCREENS = 12  # screens in a round of four minutes; what finds no place in it is counted
+MAX_SCREENS = 12  # screens in a round of four minutes; rows beyond them are only counted
 
 
 @dataclass(slots=True)
 class Block:
-    """A heading and the rows below it; on the first screen, and where all rows fit, there is no section."""
+    """A heading and its rows; the first screen, and a single screen with all rows, has no section."""
 
     section: BoardSection | None
     lines: list[RowCells]
@@ -42,7 +42,7 @@ class Block:
 
 @dataclass(slots=True)
 class WallScreen:
-    """What fits on one screen."""
+    """The content of one screen."""
 
     title: str
     blocks: list[Block] = field(default_factory=list)
@@ -51,107 +51,113 @@ class WallScreen:
 
 @require_safe
 @board_view
-def wall(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """One screen of the round; the answer names the next one in a Refresh header, with all filters kept."""
-    question = asked.query
-    whole = asked.board()
-    scope = filter_board(whole, _who(question))  # a filter on states must not make a verdict of its own
-    shown = filter_board(scope, question)
-    answer = board_summary(scope, asked.reader, past=asked.past)
-    only = describe_filters(question, whole.groups)
-    round_, left = _round(shown, question, asked.reader)
-    number = _number(request.GET.get("screen", ""), len(round_))
-    empty = _empty(asked, whole, shown)
-    there = asked.as_of.astimezone(asked.reader.zone)
-    told = {
-        "page": answer,
-        "verdict": _verdict(scope, question, whole.groups),
+def wall(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """One screen of the round; a Refresh header leads to the next one with the same filters."""
+    query = board_request.query
+    unfiltered = board_request.board()
+    scope = filter_board(unfiltered, _entity_filters(query))  # a filter on states must not change the verdict
+    shown = filter_board(scope, query)
+    summary = board_summary(scope, board_request.reader, past=board_request.past)
+    only = describe_filters(query, unfiltered.groups)
+    screens, omitted = _wall_screens(shown, query, board_request.reader)
+    number = _screen_number(request.GET.get("screen", ""), len(screens))
+    empty = _empty_message(board_request, unfiltered, shown)
+    local = board_request.as_of.astimezone(board_request.reader.zone)
+    context = {
+        "page": summary,
+        "verdict": _verdict(scope, query, unfiltered.groups),
         "closed": scope.closed is True and not empty,
-        "scope": "" if only else answer.scope,
+        "scope": "" if only else summary.scope,
         "only": only,
-        "clock": f"{there:%H:%M}",
-        "day": weekday_and_date(there.date()),
-        "screen": round_[number - 1],
+        "clock": f"{local:%H:%M}",
+        "day": weekday_and_date(local.date()),
+        "screen": screens[number - 1],
         "number": number,
-        "screens": len(round_),
-        "left": left,
+        "screens": len(screens),
+        "left": omitted,
         "seconds": REFRESH_SECONDS,
-        "past": asked.past,
+        "past": board_request.past,
         "empty": empty,
     }
-    response = render(request, "board/scoreboard/wall.html", told)
-    next_ = number % len(round_) + 1
-    url = question.url(WALL_PATH)
-    to = url if next_ == 1 else f"{url}{'&' if '?' in url else '?'}screen={next_}"
-    response["Refresh"] = f"{REFRESH_SECONDS}; url={to}"
+    response = render(request, "board/scoreboard/wall.html", context)
+    next_number = number % len(screens) + 1
+    url = query.url(WALL_PATH)
+    next_url = url if next_number == 1 else f"{url}{'&' if '?' in url else '?'}screen={next_number}"
+    response["Refresh"] = f"{REFRESH_SECONDS}; url={next_url}"
     return response
 
 
-def _who(question: BoardQuery) -> BoardQuery:
-    """Only the filters on who is meant."""
-    return replace(question, show="all", state="", level="", sort="behind")
+def _entity_filters(query: BoardQuery) -> BoardQuery:
+    """The query with only the filters on entities, not on states."""
+    return replace(query, show="all", state="", level="", sort="behind")
 
 
-def _number(text: str, screens: int) -> int:
+def _screen_number(text: str, screens: int) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
     return number if 1 <= number <= screens else 1
 
 
-def _empty(asked: BoardRequest, whole: Scoreboard, shown: Scoreboard) -> tuple[str, str] | None:
-    if not whole.rows:
-        return no_entities_message(asked.person, asked.entities().count(), month_and_year(asked.month))
+def _empty_message(
+    board_request: BoardRequest, unfiltered: Scoreboard, shown: Scoreboard
+) -> tuple[str, str] | None:
+    if not unfiltered.rows:
+        return no_entities_message(
+            board_request.person, board_request.entities().count(), month_and_year(board_request.month)
+        )
     if not shown.rows:
         return "Nobody to show", "No entity passes these filters."
     return None
 
 
-def _verdict(scope: Scoreboard, question: BoardQuery, groups: Sequence[GroupNode]) -> str:
-    """The verdict; where only a part of what the reader may see is asked for, no group is said to be closed."""
-    answer, chosen = headline_parts(scope), labelled_filters(_who(question), groups)
-    if not chosen or not answer.closed_phrase:
-        return answer.verdict
-    who = ", ".join(value if label == "Group" else f"{label}: {value}" for label, value in chosen)
-    return f"{who}: {answer.closed_phrase}"
+def _verdict(scope: Scoreboard, query: BoardQuery, groups: Sequence[GroupNode]) -> str:
+    """The verdict; for a filtered board it names the filters, so that no group is said to be closed."""
+    parts, chosen = headline_parts(scope), labelled_filters(_entity_filters(query), groups)
+    if not chosen or not parts.closed_phrase:
+        return parts.verdict
+    scope_name = ", ".join(value if label == "Group" else f"{label}: {value}" for label, value in chosen)
+    return f"{scope_name}: {parts.closed_phrase}"
 
 
 # --- the round ----------------------------------------------------------------------------------------------------
 
 
-def _round(board: Scoreboard, question: BoardQuery, reader: Reader) -> tuple[list[WallScreen], int]:
-    """The screens, at least one, and how many rows found no place.
+def _wall_screens(board: Scoreboard, query: BoardQuery, reader: Reader) -> tuple[list[WallScreen], int]:
+    """The screens, at least one, and the number of rows that do not fit on them.
 
-    Where not all rows fit on one, those furthest behind come first, then each heading with whoever is not closed and
-    confirmed: the others are in its fraction.
+    If the rows need several screens, the furthest behind come first, then each heading with its rows that are not
+    closed and confirmed: the others are in its fraction.
     """
 
-    def told(rows: Sequence[Row]) -> list[RowCells]:
+    def cells(rows: Sequence[Row]) -> list[RowCells]:
         return [row_cells(row, board.as_of, reader, "") for row in rows]
 
     if len(board.rows) <= ROWS_PER_SCREEN:
-        return [WallScreen("", [Block(None, told(board.rows))], len(board.rows))], 0
-    behind = [row for row in board.rows if _waited_for(row)][:ROWS_PER_SCREEN]
-    screens = [WallScreen("Furthest behind", [Block(None, told(behind))], ROWS_PER_SCREEN)] if behind else []
-    left = 0
-    for section, rows, continued in _parts(sections(board, question.by)):
+        return [WallScreen("", [Block(None, cells(board.rows))], len(board.rows))], 0
+    behind = [row for row in board.rows if _unfinished(row)][:ROWS_PER_SCREEN]
+    screens = [WallScreen("Furthest behind", [Block(None, cells(behind))], ROWS_PER_SCREEN)] if behind else []
+    omitted = 0
+    for section, rows, continued in _section_parts(sections(board, query.by)):
         if not screens or screens[-1].taken + 1 + len(rows) > ROWS_PER_SCREEN:
             if len(screens) == MAX_SCREENS:
-                left += len(rows)
+                omitted += len(rows)
                 continue
             screens.append(WallScreen(""))
-        screens[-1].blocks.append(Block(section, told(rows), continued))
+        screens[-1].blocks.append(Block(section, cells(rows), continued))
         screens[-1].taken += 1 + len(rows)
-    return screens, left
+    return screens, omitted
 
 
-def _parts(found: Sequence[BoardSection]) -> Iterator[tuple[BoardSection, Sequence[Row], bool]]:
-    """Each section with the rows to show below it, in parts that fit under a heading on one screen."""
-    for section in found:
-        rows = [row for row in section.rows if _waited_for(row)]
+def _section_parts(
+    board_sections: Sequence[BoardSection],
+) -> Iterator[tuple[BoardSection, Sequence[Row], bool]]:
+    """Each section with the rows to show, in parts that fit below a heading on one screen."""
+    for section in board_sections:
+        rows = [row for row in section.rows if _unfinished(row)]
         if section.rows:
             yield section, rows[: ROWS_PER_SCREEN - 1], False
         for at in range(ROWS_PER_SCREEN - 1, len(rows), ROWS_PER_SCREEN - 1):
             yield section, rows[at : at + ROWS_PER_SCREEN - 1], True
 
 
-def _waited_for(row: Row) -> bool:
+def _unfinished(row: Row) -> bool:
     return not (row.fresh and row.counts_as_closed)
