@@ -1,1 +1,1 @@
-"""The live stream: hub, differences of two screens, open browsers."""
+"""The live stream: hub, screen differences, browser connections."""

@@ -1,4 +1,4 @@
-"""The ASGI side of the live stream: one open answer, and the handler that waits for its end."""
+"""The ASGI side of the live stream: the open response, and the handler that keeps it open."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from board.live.hub import Hub, SharedScreen
 
 
 class StreamResponse(StreamingHttpResponse):
-    """Says yes to a browser that wants to listen; `LiveHandler` goes on where Django ends."""
+    """Accepts a browser's stream; `LiveHandler` takes over where Django ends."""
 
-    def __init__(self, view: SharedScreen, stream: Stream) -> None:
-        super().__init__(_nothing(), content_type="text/event-stream")
-        self.shared_screen, self.stream = view, stream
+    def __init__(self, screen: SharedScreen, stream: Stream) -> None:
+        super().__init__(_empty_body(), content_type="text/event-stream")
+        self.shared_screen, self.stream = screen, stream
         self["Cache-Control"] = "no-store"
-        self["X-Accel-Buffering"] = "no"  # a proxy must not gather what is told
+        self["X-Accel-Buffering"] = "no"  # a proxy must not buffer the events
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _empty_body() -> AsyncIterator[bytes]:
     for _ in ():
         yield b""
 
 
 class _Sender:
-    """What Django sends with; of a stream that it has opened only the start is sent, and the rest is ours."""
+    """The `send` that Django gets; of an opened stream it sends only the start, and the hub sends the rest."""
 
     def __init__(self, send: Send) -> None:
         self.send = send
@@ -41,7 +41,7 @@ class _Sender:
 
 
 class LiveHandler(ASGIHandler):
-    """Django's door, which lets go of the request, its thread and all that middleware holds once a stream is open."""
+    """Django's ASGI handler, which releases the request, its thread and middleware once a stream is open."""
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         sender = _Sender(send)
@@ -49,9 +49,9 @@ class LiveHandler(ASGIHandler):
         opened = sender.opened
         del sender
         if opened is not None:
-            view, stream = opened
+            screen, stream = opened
             stream.send = send
-            await Hub.for_running_loop().hold(view, stream, receive)
+            await Hub.for_running_loop().hold(screen, stream, receive)
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
         if isinstance(response, StreamResponse) and isinstance(send, _Sender):

@@ -1,4 +1,4 @@
-"""One open browser, as the hub holds it: what is put in is sent in order, and whoever reads too slowly is ended."""
+"""The connection to one browser: sends queued events in order and ends a stream that reads too slowly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-MAX_QUEUED_MESSAGES = 64  # messages that a slow browser may be behind before its stream is ended
+MAX_QUEUED_MESSAGES = 64  # messages queued for a slow browser before its stream is ended
 log = structlog.get_logger(__name__)
 
 Message = Mapping[str, Any]
@@ -20,7 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One open browser. What is put in is sent, in order and once `send` is known; None ends the stream."""
+    """One open browser. Queued data is sent in order once `send` is set; None ends the stream."""
 
     person_id: int
     session_key: str
@@ -31,7 +31,7 @@ class Stream:
     _sending: asyncio.Task[None] | None = None
 
     def put(self, data: bytes | None) -> None:
-        """Hand over without waiting; whoever reads too slowly is ended and fetches anew."""
+        """Queues data without waiting; ends the stream of a browser that reads too slowly, which then fetches anew."""
         if self.ended:
             return
         if data is not None and len(self._waiting) < MAX_QUEUED_MESSAGES:
@@ -44,18 +44,18 @@ class Stream:
     def _flush(self) -> None:
         if self._sending is not None or self.send is None:
             return
-        # Nearly always the server takes everything without waiting: a task for that would cost as much as sending it.
-        begun = self._send_waiting(self.send)
+        # Nearly always the server takes all data without waiting: a task would cost as much as the sending.
+        sending = self._send_waiting(self.send)
         try:
-            waits_for = begun.send(None)
+            awaited = sending.send(None)
         except StopIteration:
             return
-        self._sending = asyncio.get_running_loop().create_task(_go_on(begun, waits_for))
-        self._sending.add_done_callback(self._sent)
+        self._sending = asyncio.get_running_loop().create_task(_resume(sending, awaited))
+        self._sending.add_done_callback(self._on_sent)
 
-    def _sent(self, task: asyncio.Task[None]) -> None:
+    def _on_sent(self, task: asyncio.Task[None]) -> None:
         self._sending = None
-        self._flush()  # what was put in since the last look
+        self._flush()  # data that was queued meanwhile
 
     async def _send_waiting(self, send: Send) -> None:
         try:
@@ -63,12 +63,12 @@ class Stream:
                 data = self._waiting.pop(0)
                 await send({"type": "http.response.body", "body": data or b"", "more_body": data is not None})
         except Exception:
-            log.exception("live stream broken")  # and no other stream with it
+            log.exception("live stream broken")  # caught, so that no other stream breaks
             self.ended = True
             self._waiting.clear()
 
     def close(self) -> None:
-        """Nobody reads any more."""
+        """Stops sending: the browser has left."""
         self.ended = True
         self._waiting.clear()
         if self._sending is not None:
@@ -76,13 +76,13 @@ class Stream:
 
 
 @coroutine
-def _go_on(begun: Coroutine[Any, None, None], waits_for: Any) -> Generator[Any, None, None]:
-    """The rest of a coroutine that was begun without a task, from the first thing that it waits for."""
+def _resume(sending: Coroutine[Any, None, None], awaited: Any) -> Generator[Any, None, None]:
+    """Resumes a coroutine that was started without a task, from its first awaited object."""
     try:
         while True:
-            yield waits_for
-            waits_for = begun.send(None)
+            yield awaited
+            awaited = sending.send(None)
     except StopIteration:
         pass
     finally:
-        begun.close()
+        sending.close()

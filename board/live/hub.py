@@ -1,10 +1,10 @@
-"""The live stream: one hub for each process hears what is new, and tells every open browser that may see it.
+"""The live stream: one hub per process reads new changes and sends them to every browser that may see them.
 
-Browsers that ask the same question and see the same entities share a view: what they must be told is made once.
-Django judges who may listen; then the request is let go of, and what stays of a stream is a few small objects.
-Redis only says that there is something to look for; what it loses, the hub finds by itself within seconds
-(`POLL_SECONDS`). A stream is bound to one person, session and access; when any of them changes it ends, and the
-browser is judged anew.
+Browsers with the same query and the same visible entities share a screen: its changes are rendered once.
+Django authorizes a stream; then the request is released, and a stream keeps only a few small objects.
+Redis only signals that there may be changes; if it loses a signal, the hub finds them by polling within seconds
+(`POLL_SECONDS`). A stream is bound to one person, session and access; when any of them changes, it ends, and the
+browser is authorized anew.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from board.door import DoorBackend, visible_ids
 from board.live.browser_connection import Receive, Stream
 from board.live.screen_diff import ScreenState, diff_event, heartbeat, screen_state
 from board.scoreboard.screen import BoardScreen, calendars_of, version_of
-from board.web import board_request as door
+from board.web import board_request as clock
 from board.web import labels
 from board.web.board_request import BoardRequest, resolve_request
 from closing.calendar.months import active_month
@@ -36,13 +36,11 @@ from entities.access import access_fingerprints, open_sessions
 from periods.board_cache.cache import BOARD_CACHE
 from periods.board_cache.change_feed import WAKEUP_CHANNEL, changes_since
 
-HEARTBEAT_SECONDS = 20.0  # seconds between heartbeats; a browser that misses two says so
-POLL_SECONDS = 5.0  # seconds after which the hub looks for news although nobody nudged it
-DEBOUNCE_SECONDS = 0.03  # seconds after a look in which a burst of nudges becomes the next one
-ACCESS_CHECK_SECONDS = (
-    15.0  # seconds between looks at whether everybody may still see what they see (05-reliability 4.9: 60)
-)
-RETRY_MILLISECONDS = (1000, 5000)  # milliseconds, at random: browsers do not come back all at once
+HEARTBEAT_SECONDS = 20.0  # seconds between heartbeats; a browser that misses two shows that it is not live
+POLL_SECONDS = 5.0  # seconds after which the hub looks for changes without a signal
+DEBOUNCE_SECONDS = 0.03  # seconds in which a burst of signals is gathered into one look
+ACCESS_CHECK_SECONDS = 15.0  # seconds between checks of every stream's access (05-reliability 4.9: 60)
+RETRY_MILLISECONDS = (1000, 5000)  # milliseconds, at random, so that browsers do not reconnect all at once
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -50,7 +48,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class SharedScreen:
-    """What several streams show alike: a question, asked by people of one zone who see the same entities."""
+    """The screen that several streams share: one query of people in one zone who may see the same entities."""
 
     key: object
     board_request: BoardRequest
@@ -66,7 +64,7 @@ class Hub:
 
     @classmethod
     def for_running_loop(cls) -> Hub:
-        """The hub of the running loop, made when first asked for."""
+        """The hub of the running loop, created on first use."""
         loop = asyncio.get_running_loop()
         if (hub := cls._of.get(loop)) is None:
             hub = cls._of[loop] = cls(loop)
@@ -74,50 +72,50 @@ class Hub:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._views: dict[object, SharedScreen] = {}
-        self._making = asyncio.Lock()
+        self._screens: dict[object, SharedScreen] = {}
+        self._creation_lock = asyncio.Lock()
         self._nudged = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._access_news = -1
-        self._looked_at = loop.time()  # when it was last known that nothing is new but what was told
+        self._access_revision = -1
+        self._checked_at = loop.time()  # when the last completed look for changes began
         self.ending = False
 
     @property
     def streams(self) -> list[Stream]:
         """Every open stream."""
-        return [stream for view in self._views.values() for stream in view.streams]
+        return [stream for screen in self._screens.values() for stream in screen.streams]
 
     async def shared_screen(self, opening: StreamOpening) -> SharedScreen:
-        """The view that a browser shares or is the first of; its screen is made once, however many come at once."""
-        async with self._making:
-            if (view := self._views.get(opening.key)) is None:
-                first = await in_thread(lambda: opening.first_state)
-                view = SharedScreen(opening.key, opening.board_request, opening.ids, first)
-            return self._views.setdefault(view.key, view)
+        """The screen of a browser, shared or new; it is built once, however many browsers connect at once."""
+        async with self._creation_lock:
+            if (screen := self._screens.get(opening.key)) is None:
+                state = await in_thread(lambda: opening.first_state)
+                screen = SharedScreen(opening.key, opening.board_request, opening.ids, state)
+            return self._screens.setdefault(screen.key, screen)
 
-    async def hold(self, view: SharedScreen, stream: Stream, receive: Receive) -> None:
-        """Keep a stream open, from the greeting until the browser leaves or the stream is ended."""
-        view = self._views.setdefault(view.key, view)
-        view.streams.add(stream)
+    async def hold(self, screen: SharedScreen, stream: Stream, receive: Receive) -> None:
+        """Keeps a stream open from its first heartbeat until the browser leaves or the stream is ended."""
+        screen = self._screens.setdefault(screen.key, screen)
+        screen.streams.add(stream)
         try:
             if self.ending:
                 stream.put(None)
             else:
-                # The browser compares the version with its page’s: whatever came between is fetched, not missed.
-                stream.put(heartbeat(view.state.version, _now(), retry=random.randint(*RETRY_MILLISECONDS)))  # noqa: S311 - no secret
+                # The browser compares the version with its page’s and fetches changes made in between.
+                stream.put(heartbeat(screen.state.version, _now(), retry=random.randint(*RETRY_MILLISECONDS)))  # noqa: S311 - no secret
                 self._start()
             while (await receive())["type"] != "http.disconnect":
                 pass
         finally:
             stream.close()
-            view.streams.discard(stream)
-            if not view.streams and self._views.get(view.key) is view:
-                del self._views[view.key]
-            if not self._views:
+            screen.streams.discard(stream)
+            if not screen.streams and self._screens.get(screen.key) is screen:
+                del self._screens[screen.key]
+            if not self._screens:
                 self._stop()
 
     def end(self) -> None:
-        """End every stream, and take no more: the server is going down."""
+        """Ends every stream and accepts no more: the server is shutting down."""
         self.ending = True
         for stream in self.streams:
             stream.put(None)
@@ -125,66 +123,68 @@ class Hub:
 
     @classmethod
     def end_all(cls) -> None:
-        """End the streams of every loop; may be called from a signal handler or another thread."""
+        """Ends the streams of every loop; may be called from a signal handler or another thread."""
         for loop, hub in list(cls._of.items()):
-            with contextlib.suppress(RuntimeError):  # a loop that is closed has no streams
+            with contextlib.suppress(RuntimeError):  # a closed loop has no streams
                 loop.call_soon_threadsafe(hub.end)
 
     def _start(self) -> None:
         if not self._tasks:
-            self._looked_at = self._loop.time()
-            work = (self._hear, self._tell, self._beat, self._guard)
-            self._tasks = [self._loop.create_task(_for_ever(each)) for each in work]
+            self._checked_at = self._loop.time()
+            jobs = (self._hear, self._tell, self._beat, self._guard)
+            self._tasks = [self._loop.create_task(_repeat(job)) for job in jobs]
 
     def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         self._tasks = []
 
-    # --- what the tasks do ------------------------------------------------------------------------------------
+    # --- the tasks --------------------------------------------------------------------------------------------
 
     async def _hear(self) -> None:
-        """Wait for nudges from Redis; while it is away `_tell` looks by itself."""
+        """Waits for signals from Redis; while Redis is away, `_tell` polls."""
         async with (
             redis.asyncio.from_url(
                 settings.REDIS_URL, socket_connect_timeout=3, health_check_interval=25
             ) as server,
-            server.pubsub() as hearing,
+            server.pubsub() as pubsub,
         ):
-            await hearing.subscribe(WAKEUP_CHANNEL)
-            async for _ in hearing.listen():
+            await pubsub.subscribe(WAKEUP_CHANNEL)
+            async for _ in pubsub.listen():
                 self._nudged.set()
 
     async def _tell(self) -> None:
-        """Look for what is new, and tell every view what has changed for it."""
+        """Looks for changes and sends every screen's changes to its streams."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
         self._nudged.clear()
-        for view in [view for view in self._views.values() if not view.streams]:
-            del self._views[view.key]  # its browsers left before they were held
-        views = list(self._views.values())
-        begun = self._loop.time()
-        found = await in_thread(lambda: _looked(views))
-        if BOARD_CACHE.access_revision != self._access_news:
-            await self._check_access()  # first: whoever was shut out before a change is not told of it
-        for view, after in found:
-            data = diff_event(view.state, after)
-            view.state = after
+        for screen in [screen for screen in self._screens.values() if not screen.streams]:
+            del self._screens[screen.key]  # its browsers left before `hold`
+        screens = list(self._screens.values())
+        started_at = self._loop.time()
+        changed = await in_thread(lambda: _changed_screens(screens))
+        if BOARD_CACHE.access_revision != self._access_revision:
+            await (
+                self._check_access()
+            )  # first, so that a person who lost access before a change does not get it
+        for screen, state in changed:
+            data = diff_event(screen.state, state)
+            screen.state = state
             if data is not None:
-                for stream in list(view.streams):
+                for stream in list(screen.streams):
                     stream.put(data)
-        self._looked_at = begun
+        self._checked_at = started_at
         await asyncio.sleep(DEBOUNCE_SECONDS)
 
     async def _beat(self) -> None:
-        """Say that all is told; whoever cannot look into the database says nothing, and browsers say that (70 s)."""
+        """Sends heartbeats, but none while the database cannot be read; browsers then show that (70 s)."""
         await asyncio.sleep(HEARTBEAT_SECONDS)
-        if self._loop.time() - self._looked_at > 2 * POLL_SECONDS:
+        if self._loop.time() - self._checked_at > 2 * POLL_SECONDS:
             return
         now = _now()
-        for view in list(self._views.values()):
-            data = heartbeat(view.state.version, now)
-            for stream in list(view.streams):
+        for screen in list(self._screens.values()):
+            data = heartbeat(screen.state.version, now)
+            for stream in list(screen.streams):
                 stream.put(data)
 
     async def _guard(self) -> None:
@@ -192,27 +192,27 @@ class Hub:
         await self._check_access()
 
     async def _check_access(self) -> None:
-        """End the streams of everybody whose access, session or account is not what it was when they opened."""
-        heard = BOARD_CACHE.access_revision
+        """Ends the streams of people whose access, session or account has changed since they opened them."""
+        revision = BOARD_CACHE.access_revision
         streams = self.streams
         people = {stream.person_id for stream in streams}
         keys = {stream.session_key for stream in streams}
-        held, known = await in_thread(lambda: (access_fingerprints(people), open_sessions(keys)))
+        accesses, sessions = await in_thread(lambda: (access_fingerprints(people), open_sessions(keys)))
         for stream in streams:
-            access = held.get(stream.person_id)
+            access = accesses.get(stream.person_id)
             if (
                 access is None
                 or not access.active
                 or access.fingerprint != stream.fingerprint
-                or stream.session_key not in known
+                or stream.session_key not in sessions
             ):
                 stream.put(None)
-        self._access_news = heard
+        self._access_revision = revision
 
 
 @dataclass(frozen=True)
 class StreamOpening:
-    """What was found at the door for a browser that wants to listen."""
+    """An authorized stream that is not open yet."""
 
     key: object
     board_request: BoardRequest
@@ -221,34 +221,36 @@ class StreamOpening:
 
     @cached_property
     def first_state(self) -> ScreenState:
-        """The first screen; asked for only where nobody shares the view yet."""
-        return screen_state(_screen(self.board_request, self.ids))
+        """The first screen; needed only if no other stream shares it."""
+        return screen_state(_board_screen(self.board_request, self.ids))
 
 
-def authorize_stream(person_id: int, session_key: str, told: dict[str, str]) -> StreamOpening | None:
-    """Judge who wants to listen to what; None for who may not any more. Raises InvalidQuery.
+def authorize_stream(person_id: int, session_key: str, params: dict[str, str]) -> StreamOpening | None:
+    """Authorizes a person's stream; None if the person may not sign in any more. Raises InvalidQuery.
 
-    The access is read before what it lets them see: whatever changes in between is found by the next look at it.
+    The access is read before the visible entities, so that the next check finds a change in between.
     """
     access = access_fingerprints([person_id]).get(person_id)
     person = DoorBackend().get_user(person_id)
     if access is None or person is None:
         return None
-    asked = resolve_request(person, told, door.now())
+    board_request = resolve_request(person, params, clock.now())
     ids = visible_ids(person)
-    question = asked.query.replace(month=asked.month if asked.query.month is not None else None)
-    key = (ids, asked.reader.zone_name, question.querystring())
-    return StreamOpening(key, asked, ids, Stream(person.pk, session_key, access.fingerprint))
+    query = board_request.query.replace(
+        month=board_request.month if board_request.query.month is not None else None
+    )
+    key = (ids, board_request.reader.zone_name, query.querystring())
+    return StreamOpening(key, board_request, ids, Stream(person.pk, session_key, access.fingerprint))
 
 
-def _screen(asked: BoardRequest, ids: frozenset[int] | None) -> BoardScreen:
-    scope = BOARD_CACHE.board(asked.month, asked.as_of).visible_board(ids)
-    board = with_as_of(scope.board, asked.as_of)
-    version = version_of(scope, asked.as_of, asked.reader)
+def _board_screen(board_request: BoardRequest, ids: frozenset[int] | None) -> BoardScreen:
+    scope = BOARD_CACHE.board(board_request.month, board_request.as_of).visible_board(ids)
+    board = with_as_of(scope.board, board_request.as_of)
+    version = version_of(scope, board_request.as_of, board_request.reader)
     return BoardScreen(
         board,
-        asked.query,
-        asked.reader,
+        board_request.query,
+        board_request.reader,
         scope.cached_board,
         version,
         calendars_of(board),
@@ -256,33 +258,35 @@ def _screen(asked: BoardRequest, ids: frozenset[int] | None) -> BoardScreen:
     )
 
 
-def _looked(views: list[SharedScreen]) -> list[tuple[SharedScreen, ScreenState]]:
-    """The next screen of every view for which something is new."""
-    as_of = door.now()
+def _changed_screens(screens: list[SharedScreen]) -> list[tuple[SharedScreen, ScreenState]]:
+    """The next state of every screen that may have changed."""
+    as_of = clock.now()
     BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
-    found = []
-    for view in views:
-        asked = view.board_request
-        month = asked.query.month or active_month(as_of.astimezone(asked.reader.zone).date())
-        before = view.state.screen
+    changed = []
+    for shared in screens:
+        board_request = shared.board_request
+        month = board_request.query.month or active_month(as_of.astimezone(board_request.reader.zone).date())
+        before = shared.state.screen
         assert before.cached_board is not None
-        kept = BOARD_CACHE.board(month, as_of)
-        same_day = before.day == as_of.astimezone(asked.reader.zone).date()
-        if same_day and (kept.month, kept.generation) == (
+        cached = BOARD_CACHE.board(month, as_of)
+        same_day = before.day == as_of.astimezone(board_request.reader.zone).date()
+        if same_day and (cached.month, cached.generation) == (
             before.cached_board.month,
             before.cached_board.generation,
         ):
             continue
-        now = BoardRequest(asked.person, asked.reader, asked.query, as_of, as_of, month, month)
-        found.append((view, screen_state(_screen(now, view.ids))))
-    if found:
-        # Whoever lost access before what was just read must not be told of it.
+        now = BoardRequest(
+            board_request.person, board_request.reader, board_request.query, as_of, as_of, month, month
+        )
+        changed.append((shared, screen_state(_board_screen(now, shared.ids))))
+    if changed:
+        # Finds people who lost access before the changes just read: they must not get them.
         BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
-    return found
+    return changed
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Run work with the database in a thread, and hand its connection back at once: a stream holds none."""
+    """Runs database work in a thread and closes its connection at once: a stream holds none."""
 
     def run() -> T:
         try:
@@ -293,15 +297,15 @@ async def in_thread(work: Callable[[], T]) -> T:
     return await asyncio.to_thread(run)
 
 
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
-    """Do work again and again; a fault of the database or of Redis is waited out, any other one is logged."""
+async def _repeat(work: Callable[[], Awaitable[None]]) -> None:
+    """Repeats work forever; waits out errors of the database and of Redis, and logs any other exception."""
     while True:
         try:
             await work()
         except asyncio.CancelledError:
             raise
-        except (DatabaseError, redis.RedisError, OSError) as wrong:
-            log.warning("live stream waits", work=work.__name__, why=str(wrong))
+        except (DatabaseError, redis.RedisError, OSError) as error:
+            log.warning("live stream waits", work=work.__name__, why=str(error))
             await asyncio.sleep(1)
         except Exception:
             log.exception("live stream failed", work=work.__name__)
@@ -309,4 +313,4 @@ async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
 
 
 def _now() -> str:
-    return labels.iso(door.now()) or ""
+    return labels.iso(clock.now()) or ""

@@ -1,7 +1,7 @@
-"""What a browser that already shows a board must be told to show the next one: pure functions of two screens.
+"""Computes the event that turns one screen in a browser into the next: pure functions of two screens.
 
-A message is HTML for htmx: each part says what it replaces. Rows are swapped with the style `place` (live.js), which
-changes a row where it stands and moves it where it belongs, so that focus, selection and open menus survive.
+An event is HTML for htmx: each part names its target. Rows are swapped with the style `place` (live.js), which
+changes a row in place and moves it to its new position, so that focus, selection and open menus survive.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from board.web import labels
 from board.web.controls import filter_form
 from closing.scoreboard.row import Row
 
-MAX_PUSHED_ROWS = 60  # changed rows that are worth pushing; for more every browser fetches its own page anew
-_NAMED = 3  # rows that the announcement names
+MAX_PUSHED_ROWS = 60  # changed rows that are pushed; for more, every browser fetches its page anew
+_MAX_NAMES = 3  # rows that the announcement names
 
 
 @dataclass(frozen=True)
 class TablePosition:
-    """One line of the table: a heading or a row, with the keys of the headings it stands under, the nearest last."""
+    """One line of the table: a heading or a row, with the keys of its parent headings, the nearest last."""
 
     id: str
     under: tuple[str, ...]
@@ -33,38 +33,38 @@ class TablePosition:
 
 @dataclass(frozen=True)
 class ScreenState:
-    """All that a browser shows of one screen, ready to be compared with the next."""
+    """The content of one screen in a browser, for the comparison with the next."""
 
-    frame: object  # what stands on the page and is in none of the parts
+    frame: object  # content of the page that is in no part
     version: str
     title: str
-    parts: Mapping[str, str]  # html by the id of the element that it is
-    sums: Mapping[str, str]  # what stands behind the name in each heading, by key
+    parts: Mapping[str, str]  # HTML by element id
+    sums: Mapping[str, str]  # the roll-up of each heading, by key
     positions: Sequence[TablePosition]
-    row_digests: Mapping[str, str]  # for each row on the screen, a hash of what it says
+    row_digests: Mapping[str, str]  # a hash of each row's content
     readings: Mapping[int, tuple[str, str]]
     rows: Mapping[str, Row]
     screen: BoardScreen
 
 
 def screen_state(screen: BoardScreen) -> ScreenState:
-    """Everything of a live screen that may change."""
+    """The state of a live screen."""
     assert screen.cached_board is not None
-    places: list[TablePosition] = []
+    positions: list[TablePosition] = []
     rows: dict[str, Row] = {}
     for section in screen.sections:
         if section.name:
-            places.append(TablePosition(f"group-{section.key}", section.above))
-        under = (*section.above, section.key) if section.name else section.above
+            positions.append(TablePosition(f"group-{section.key}", section.above))
+        parents = (*section.above, section.key) if section.name else section.above
         for row in section.rows:
             key = f"row-{row.code}"
             rows[key] = row
-            places.append(TablePosition(key, under))
+            positions.append(TablePosition(key, parents))
     page = screen.page
     headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
-    # Else the table has no column for the months before.
+    # Otherwise the table has no column for the track record.
     tracked = any(row.track_record for row in screen.unfiltered.rows)
-    picks = screen.once("picks", lambda: _picks(screen))
+    picks = screen.once("picks", lambda: _select_fields(screen))
     return ScreenState(
         frame=(page.month_key, headings, bool(rows), tracked, page.scope, page.rule, page.notes),
         version=screen.version,
@@ -79,8 +79,8 @@ def screen_state(screen: BoardScreen) -> ScreenState:
             **picks,
         },
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},
-        positions=places,
-        # Not the counts in `kept.words`: they begin anew when a board was put away meanwhile.
+        positions=positions,
+        # Not `cached_board.revisions`: they restart when a board was evicted meanwhile.
         row_digests={key: screen.cached_board.row_fingerprint(row) for key, row in rows.items()},
         readings=reading_times(screen.unfiltered.rows),
         rows=rows,
@@ -88,49 +88,52 @@ def screen_state(screen: BoardScreen) -> ScreenState:
     )
 
 
-def _picks(screen: BoardScreen) -> dict[str, str]:
-    """The fields of the form that offer what the rows have: a new owner or country is found in them."""
-    found = filter_form(screen.unfiltered, screen.query)
-    return {f"pick-{pick.name}": screen.select_field(pick) for pick in (*found.first, *found.more)}
+def _select_fields(screen: BoardScreen) -> dict[str, str]:
+    """The form's select fields, which offer the values of the rows, such as a new owner or country."""
+    form = filter_form(screen.unfiltered, screen.query)
+    return {
+        f"pick-{select_field.name}": screen.select_field(select_field)
+        for select_field in (*form.first, *form.more)
+    }
 
 
 def diff_event(before: ScreenState, after: ScreenState) -> bytes | None:
-    """The event that takes a browser from one screen to the other; None where it would change nothing.
+    """The event that turns one screen into the other; None if nothing differs.
 
-    An event `refetch` where telling each change would cost more than a page (another month, other headings, many
-    rows) or where something has changed that is in no part: the rule in the head, the notes below the table. Its data
-    is what to announce once the page is there.
+    It is an event `refetch` if the changes would cost more than a page (another month, other headings, many
+    rows) or if content in no part has changed: the rule in the head, the notes below the table. Its data
+    is the announcement to make once the page is there.
     """
-    again = after.readings != before.readings
+    reread = after.readings != before.readings
     if before.version == after.version:
-        return _event(_readings(after.readings), f"{after.version}:{after.version}") if again else None
-    moved = _moved(before.positions, after.positions)
-    said = [key for key, words_said in after.row_digests.items() if before.row_digests.get(key) != words_said]
-    dated = _dated_anew(before, after)
-    text = announcement([after.rows[key] for key in said], after.screen.unfiltered.as_of)
+        return _event(_readings(after.readings), f"{after.version}:{after.version}") if reread else None
+    moved = _lines_to_move(before.positions, after.positions)
+    changed = [key for key, digest in after.row_digests.items() if before.row_digests.get(key) != digest]
+    redated = _redated_rows(before, after)
+    text = announcement([after.rows[key] for key in changed], after.screen.unfiltered.as_of)
     if before.screen.unfiltered.month != after.screen.unfiltered.month:
         text = f"The board shows {after.screen.page.month} now."
-    if before.frame != after.frame or len(said) + len(moved) + len(dated) > MAX_PUSHED_ROWS:
-        return event("refetch", " ".join(text.split()))  # no name may end the line, and the event with it
+    if before.frame != after.frame or len(changed) + len(moved) + len(redated) > MAX_PUSHED_ROWS:
+        return event("refetch", " ".join(text.split()))  # a line break in a name would end the event
     html = [f"<title>{escape(after.title)}</title>"]
     for key, part in after.parts.items():
         if before.parts.get(key) != part:
             html.append(_partial(key, part))
     gone = before.row_digests.keys() - after.row_digests.keys()
     html += [f'<hx-partial hx-target="#{key}" hx-swap="delete"></hx-partial>' for key in sorted(gone)]
-    html += _placed(after, moved, [*said, *dated])
+    html += _row_partials(after, moved, [*changed, *redated])
     for key, part in after.sums.items():
         if before.sums[key] != part:
             html.append(_partial(f"sum-{key}", part))
-    if again:
+    if reread:
         html.append(_readings(after.readings))
     if text:
         html.append(_partial("announced", escape(text), "innerHTML"))
     return _event("".join(html), f"{before.version}:{after.version}")
 
 
-def _dated_anew(before: ScreenState, after: ScreenState) -> list[str]:
-    """Rows that say the same on another day: after midnight "as of 23:50" is "as of Thu 11 Jun 23:50"."""
+def _redated_rows(before: ScreenState, after: ScreenState) -> list[str]:
+    """Unchanged rows whose dates read differently today: "as of 23:50" is "as of Thu 11 Jun 23:50" after midnight."""
     if before.screen.day == after.screen.day:
         return []
     return [
@@ -140,83 +143,81 @@ def _dated_anew(before: ScreenState, after: ScreenState) -> list[str]:
     ]
 
 
-def _placed(after: ScreenState, moved: set[str], said: Sequence[str]) -> list[str]:
-    """Rows that say something new, and whatever stands elsewhere now, in the order of the table."""
-    wanted = moved | set(said)
+def _row_partials(after: ScreenState, moved: set[str], changed: Sequence[str]) -> list[str]:
+    """Partials for changed rows and for moved lines, in the order of the table."""
+    shown = moved | set(changed)
     html = []
     before: TablePosition | None = None
-    for place in after.positions:
-        if place.id in wanted:
-            style = f"place what:{place.id}"
-            if place.id in moved:
-                # The line before may be folded away: then the nearest heading that is on the page will do.
+    for position in after.positions:
+        if position.id in shown:
+            style = f"place what:{position.id}"
+            if position.id in moved:
+                # The line before may be folded: then the nearest heading on the page is used.
                 line = [before.id, *(f"group-{key}" for key in reversed(before.under))] if before else []
                 style += f" after:{'|'.join(line) or 'top'}"
-                if place.under:
-                    style += f" in:group-{place.under[-1]}"
-            row = after.rows.get(place.id)
-            content = after.screen.row(row) if row is not None and place.id in said else ""
+                if position.under:
+                    style += f" in:group-{position.under[-1]}"
+            row = after.rows.get(position.id)
+            content = after.screen.row(row) if row is not None and position.id in changed else ""
             html.append(f'<hx-partial hx-target="#rows" hx-swap="{style}">{content}</hx-partial>')
-        before = place
+        before = position
     return html
 
 
-def _moved(before: Sequence[TablePosition], after: Sequence[TablePosition]) -> set[str]:
-    """The fewest lines to move, or put in, so that one order becomes the other."""
-    where = {place.id: at for at, place in enumerate(before)}
-    under = {place.id: place.under for place in before}
-    kept = [place for place in after if place.id in where and under[place.id] == place.under]
-    stay = _longest_rise([where[place.id] for place in kept])
-    return {place.id for place in after} - {kept[at].id for at in stay}
+def _lines_to_move(before: Sequence[TablePosition], after: Sequence[TablePosition]) -> set[str]:
+    """Ids of the fewest lines to move or insert to turn one order into the other."""
+    old_index = {line.id: index for index, line in enumerate(before)}
+    under = {line.id: line.under for line in before}
+    kept = [line for line in after if line.id in old_index and under[line.id] == line.under]
+    stay = _longest_rising_run([old_index[line.id] for line in kept])
+    return {line.id for line in after} - {kept[index].id for index in stay}
 
 
-def _longest_rise(numbers: Sequence[int]) -> list[int]:
-    """The positions of a longest rising run within numbers that differ from each other."""
-    ends: list[int] = []  # the smallest number that a run of each length ends with
-    places: list[int] = []
-    came: list[int] = []
-    for at, number in enumerate(numbers):
+def _longest_rising_run(numbers: Sequence[int]) -> list[int]:
+    """The indexes of a longest increasing subsequence of distinct numbers."""
+    ends: list[int] = []  # by length: the smallest last number of a run
+    indexes: list[int] = []
+    previous: list[int] = []
+    for index, number in enumerate(numbers):
         length = bisect_left(ends, number)
         if length == len(ends):
             ends.append(number)
-            places.append(at)
+            indexes.append(index)
         else:
             ends[length] = number
-            places[length] = at
-        came.append(places[length - 1] if length else -1)
+            indexes[length] = index
+        previous.append(indexes[length - 1] if length else -1)
     run: list[int] = []
-    at = places[-1] if places else -1
-    while at >= 0:
-        run.append(at)
-        at = came[at]
+    index = indexes[-1] if indexes else -1
+    while index >= 0:
+        run.append(index)
+        index = previous[index]
     return run[::-1]
 
 
 def announcement(rows: Sequence[Row], as_of: datetime) -> str:
-    """One polite sentence about rows that changed, for whoever hears the page; empty for none."""
+    """The announcement of changed rows for screen readers; "" for none."""
     if not rows:
         return ""
-    if len(rows) > _NAMED:
-        return (
-            f"{len(rows)} entities have changed: {', '.join(row.name for row in rows[:_NAMED])} and others."
-        )
-    return " ".join(f"{row.name}: {_told(row, as_of)}." for row in rows)
+    if len(rows) > _MAX_NAMES:
+        return f"{len(rows)} entities have changed: {', '.join(row.name for row in rows[:_MAX_NAMES])} and others."
+    return " ".join(f"{row.name}: {_row_status(row, as_of)}." for row in rows)
 
 
-def _told(row: Row, as_of: datetime) -> str:
+def _row_status(row: Row, as_of: datetime) -> str:
     state, text = labels.STATE_LABELS[row.state].lower(), labels.deadline_status(row, as_of).text
-    told = text if text.startswith(state) else f"{state}, {text}"
-    return told if row.fresh else f"{told}, not confirmed"
+    status = text if text.startswith(state) else f"{state}, {text}"
+    return status if row.fresh else f"{status}, not confirmed"
 
 
 def _partial(key: str, html: str, style: str = "outerMorph") -> str:
     return f'<hx-partial hx-target="#{key}" hx-swap="{style}">{html}</hx-partial>'
 
 
-def _readings(found: Mapping[int, tuple[str, str]]) -> str:
+def _readings(readings: Mapping[int, tuple[str, str]]) -> str:
     items = "".join(
         f'<li data-connection="{key}" data-read-at="{read_at}" data-stale-at="{stale_at}"></li>'
-        for key, (read_at, stale_at) in found.items()
+        for key, (read_at, stale_at) in readings.items()
     )
     return _partial("readings", items, "innerHTML")
 
@@ -227,11 +228,11 @@ def _event(html: str, key: str) -> bytes:
 
 
 def event(name: str, data: str, **fields: object) -> bytes:
-    """A named event, which live.js hears; other `fields` (retry) go along."""
+    """A named event for live.js, with further SSE `fields` such as retry."""
     more = "".join(f"{key}: {value}\n" for key, value in fields.items())
     return f"{more}event: {name}\ndata: {data}\n\n".encode()
 
 
 def heartbeat(version: str, now: str, **fields: object) -> bytes:
-    """The heartbeat: which version a browser should show by now, and the server's time."""
+    """The heartbeat: the version that a browser should show, and the server's time."""
     return event("beat", json.dumps({"version": version, "now": now}), **fields)

@@ -1,4 +1,4 @@
-"""The address of the live stream."""
+"""The view of the live stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from board.web.board_query import InvalidQuery
 
 @require_GET
 async def live(request: HttpRequest) -> HttpResponseBase:
-    """The stream that keeps a board live (board.live.hub); 401 for who is not signed in, for it is no page."""
+    """The stream that keeps a board live (board.live.hub); 401 without a login, since it is no page."""
     opening = await in_thread(lambda: _opening(request))
     if not isinstance(opening, StreamOpening):
         return opening
@@ -24,17 +24,17 @@ async def live(request: HttpRequest) -> HttpResponseBase:
 
 
 def _opening(request: HttpRequest) -> StreamOpening | HttpResponse:
-    status, refusal = 401, "You are not signed in any more."
+    status, message = 401, "You are not signed in any more."
     if not request.user.is_authenticated or request.session.session_key is None:
         pass
     elif "at" in request.GET:
-        status, refusal = 400, "The past does not change: only the board of now is live."
+        status, message = 400, "The past does not change: only the board of now is live."
     else:
         try:
             if opening := authorize_stream(request.user.pk, request.session.session_key, request.GET.dict()):
                 return opening
-        except InvalidQuery as bad:
-            status, refusal = 400, str(bad)
-    answer = HttpResponse(refusal, content_type="text/plain; charset=utf-8", status=status)
-    answer["Cache-Control"] = "no-store"
-    return answer
+        except InvalidQuery as error:
+            status, message = 400, str(error)
+    response = HttpResponse(message, content_type="text/plain; charset=utf-8", status=status)
+    response["Cache-Control"] = "no-store"
+    return response
