@@ -1,1 +1,1 @@
-"""Matrix, calendar, overdue, and files of all of them."""
+"""Matrix, calendar, overdue page, and their files."""

@@ -1,4 +1,4 @@
-"""One day of one entity in the calendar: its mark, and the same in full words."""
+"""Builds the calendar cell of one day of one entity: its mark and its full text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from closing.scoreboard.row import Row
 
 @dataclass(frozen=True, slots=True)
 class CalendarCell:
-    """One day of one entity: class names, an icon or few letters, and full words where there is something to say."""
+    """One day of one entity: class names, an icon or a few letters, and a full text ("" for a plain date)."""
 
     css_classes: str
     icon: str = ""
@@ -24,7 +24,7 @@ class CalendarCell:
 
 
 def cell(day: TimelineDay, row: Row, today: date) -> CalendarCell:
-    """One day as it is drawn, and in words where there is more to it than its date."""
+    """The cell of a day, with a full text if there is more to it than its date."""
     marks = (
         (_tone(day), True),
         ("off", day.off_reason or day.running),
@@ -34,14 +34,14 @@ def cell(day: TimelineDay, row: Row, today: date) -> CalendarCell:
         ("today", day.on == today),
     )
     icon, text = _mark(day, row)
-    said = _said(day, row)
+    phrases = _phrases(day, row)
     note = "due" if day.due else "hol" if _holiday(day) and not icon and not text else ""
-    full = f"{weekday_and_day(day.on)}: {', '.join(said)}" if said else ""
-    return CalendarCell(" ".join(name for name, there in marks if name and there), icon, text, note, full)
+    full = f"{weekday_and_day(day.on)}: {', '.join(phrases)}" if phrases else ""
+    return CalendarCell(" ".join(name for name, applies in marks if name and applies), icon, text, note, full)
 
 
 def _tone(day: TimelineDay) -> str:
-    """What colours the day; what is worse comes first, and a day that nobody can vouch for is dark."""
+    """The class that colours the day, the worst first; a past day without a confirmed state is dark."""
     if day.reopens:
         return "reopens"
     if day.late is not None:
@@ -60,7 +60,7 @@ def _holiday(day: TimelineDay) -> bool:
 
 
 def _mark(day: TimelineDay, row: Row) -> tuple[str, str]:
-    """An icon, and a few letters: how late, or the number of the working day."""
+    """An icon, and a few letters: the days late, or the number of the working day."""
     late = ""
     if day.late is not None:
         late = f"+{day.late}" if day.late else "late"
@@ -74,42 +74,42 @@ def _mark(day: TimelineDay, row: Row) -> tuple[str, str]:
         return "", "?"
     if day.expected:
         return "", "◇"
-    if day.number is not None and not day.closed and not _over_with(day, row):
+    if day.number is not None and not day.closed and not _not_counted(day, row):
         return "", str(day.number)
     return "", ""
 
 
-def _over_with(day: TimelineDay, row: Row) -> bool:
-    """A day to come on which nothing is counted any more: the period is closed, or its deadline lies before."""
+def _not_counted(day: TimelineDay, row: Row) -> bool:
+    """Whether a future day gets no number: the period is closed, or its deadline is earlier."""
     return day.in_future and (
         row.counts_as_closed or (row.deadline is not None and day.on > row.deadline.due_on)
     )
 
 
-def _said(day: TimelineDay, row: Row) -> list[str]:
-    said = [day.off_reason] if _holiday(day) else []
+def _phrases(day: TimelineDay, row: Row) -> list[str]:
+    phrases = [day.off_reason] if _holiday(day) else []
     if day.due and row.deadline is not None:
-        said.append(f"deadline {row.deadline.label}".strip())
+        phrases.append(f"deadline {row.deadline.label}".strip())
         if row.deadline.cut_off is not None:
-            said.append(f"by {row.deadline.cut_off:%H:%M} in {city(row.deadline.zone)}")
+            phrases.append(f"by {row.deadline.cut_off:%H:%M} in {city(row.deadline.zone)}")
     if day.reopens:
-        said.append("seen open again")
+        phrases.append("seen open again")
     if day.closes:
-        said.append("close first seen" if not row.standing.reopened else "close seen")
+        phrases.append("close first seen" if not row.standing.reopened else "close seen")
     if day.late is not None:
         over = "over" if day.alerting else "not over"
-        late = labels.days_in_words(day.late, row.standing.unit)
-        said.append(
-            f"{late} late, {over} the alert line of {row.alert_after_days}"
+        lateness = labels.days_in_words(day.late, row.standing.unit)
+        phrases.append(
+            f"{lateness} late, {over} the alert line of {row.alert_after_days}"
             if day.late
             else "after the cut-off"
         )
     elif day.maybe_closed:
-        said.append("closed on one of these days")
+        phrases.append("closed on one of these days")
     if day.expected:
-        said.append(
+        phrases.append(
             f"expected to close, says {row.remarks.expected_by}"
             if row.remarks.expected_by
             else "expected to close"
         )
-    return said
+    return phrases

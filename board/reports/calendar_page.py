@@ -1,4 +1,4 @@
-"""The calendar as a page: a close as a line of days per entity, each day a mark and the same in full words."""
+"""The calendar page: a line of days per entity, each day with a mark and a full text."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from closing.judging.standing import Level
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row, ranked
 
-_DATES = 4  # deadlines ahead that are listed
-_NAMES = 6  # entities of one deadline that are named
+_MAX_DEADLINES = 4  # upcoming deadlines that are listed
+_MAX_NAMES = 6  # entities that are named for one deadline
 _LATE = {Level.LATE, Level.ALERTING}
 
 
 @dataclass(frozen=True, slots=True)
 class DayHeading:
-    """A day above the table; `month` is said where a month begins, `gap` that days before it are left out."""
+    """A day above the table; `month` is set where a month begins, `gap` where days before it are left out."""
 
     month: str
     weekday: str
@@ -47,7 +47,7 @@ class DayHeading:
 
 @dataclass(frozen=True, slots=True)
 class CalendarTableRow:
-    """One entity: who it is, how it stands, when it was due, and its days."""
+    """One entity: its name, its standing, its deadline, and its days."""
 
     code: str
     name: str
@@ -65,7 +65,7 @@ class CalendarTableRow:
 
 @dataclass(frozen=True, slots=True)
 class CalendarTableSection:
-    """A heading with its roll-up and lines; `turn` is where a tap on it leads, "" where all are drawn."""
+    """A heading with its roll-up and lines; `toggle_url` opens or folds it, "" where all are drawn."""
 
     key: str
     name: str
@@ -83,7 +83,7 @@ class CalendarTableSection:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineBox:
-    """One deadline ahead, or all those passed: who is not closed, each (name, address, whether it matters most)."""
+    """One upcoming deadline, or all passed ones; `names` are open entities as (name, URL, at risk or alerting)."""
 
     day: str
     when: str
@@ -95,84 +95,94 @@ class DeadlineBox:
 
 @require_safe
 @board_view
-def calendar_page(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """The close of one month as a time line, with the deadlines ahead above it."""
+def calendar_page(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The close of one month as a timeline, with the upcoming deadlines above it."""
     opened = opened_headings(request.GET)
-    data = close_calendar(asked, opened)
+    data = close_calendar(board_request, opened)
     path = reverse("calendar")
-    board, question = data.board, asked.query
+    board, query = data.board, board_request.query
     own = [("open", key) for key in opened]
-    answer = board_summary(board, asked.reader, past=asked.past)
-    month = month_and_year(asked.month)
-    empty = None if board.rows else no_entities_message(asked.person, asked.entities().count(), month)
-    told = {
+    summary = board_summary(board, board_request.reader, past=board_request.past)
+    month = month_and_year(board_request.month)
+    empty = (
+        None
+        if board.rows
+        else no_entities_message(board_request.person, board_request.entities().count(), month)
+    )
+    context = {
         "title": empty[0] if empty else f"{month} · Calendar",
         "heading": month,
         "turned": "Reporting month",
-        "page": answer,
-        "notes": footnotes(board, asked.reader),
-        "links": _links(asked, answer, path, own),
-        "bar": toolbar(asked, board, path, own),
-        "sums": _sums(data),
-        "ahead": [_ahead(each, data.today, asked) for each in data.pending_deadlines[:_DATES]],
-        "later": len(data.pending_deadlines[_DATES:]),
-        "nobody_waits": _nobody_waits(data),
-        "behind": _behind(data, asked),
-        "heads": _heads(data),
-        "groups": [_group(part, data, asked, opened, path) for part in data.parts],
+        "page": summary,
+        "notes": footnotes(board, board_request.reader),
+        "links": _links(board_request, summary, path, own),
+        "bar": toolbar(board_request, board, path, own),
+        "sums": _counts(data),
+        "ahead": [
+            _deadline_box(pending, data.today, board_request)
+            for pending in data.pending_deadlines[:_MAX_DEADLINES]
+        ],
+        "later": len(data.pending_deadlines[_MAX_DEADLINES:]),
+        "nobody_waits": _no_deadline_reason(data),
+        "behind": _late_box(data, board_request),
+        "heads": _day_headings(data),
+        "groups": [_table_section(part, data, board_request, opened, path) for part in data.parts],
         "whole": data.all_drawn,
         "many": FOLD_THRESHOLD,
         "legend": _legend(data),
-        "none": no_match_message(board, question),
+        "none": no_match_message(board, query),
         "empty": empty,
     }
-    return render_report(request, asked, "calendar", board, told, own=own)
+    return render_report(request, board_request, "calendar", board, context, own=own)
 
 
 # --- above the table ----------------------------------------------------------------------------------------------
 
 
 def _links(
-    asked: BoardRequest, answer: BoardSummary, path: str, own: Sequence[tuple[str, str]]
+    board_request: BoardRequest, summary: BoardSummary, path: str, own: Sequence[tuple[str, str]]
 ) -> dict[str, tuple[str, str] | None]:
-    """The months before and after, and the latest one: each an address and its name, None where there is none."""
+    """The previous, the next and the latest month, each as (URL, name) or None."""
 
-    def to(month: date | None, link: tuple[str, str] | None) -> tuple[str, str] | None:
-        return (build_url(path, asked.query.replace(month=month), own), link[1]) if link else None
+    def link_to(month: date | None, link: tuple[str, str] | None) -> tuple[str, str] | None:
+        return (build_url(path, board_request.query.replace(month=month), own), link[1]) if link else None
 
     return {
-        "previous": to(previous_month(asked.month), answer.previous),
-        "next": to(next_month(asked.month), answer.next),
-        "latest": to(None, answer.latest),
+        "previous": link_to(previous_month(board_request.month), summary.previous),
+        "next": link_to(next_month(board_request.month), summary.next),
+        "latest": link_to(None, summary.latest),
     }
 
 
-def _sums(data: CloseCalendar) -> list[str]:
-    """How many there are, and from when to when the days run."""
-    everyone = "1 entity" if len(data.rows) == 1 else f"{len(data.rows):,} entities"
-    return [everyone, f"{labels.short_day(data.days[0])} – {labels.short_day(data.days[-1])}"]
+def _counts(data: CloseCalendar) -> list[str]:
+    """The number of entities, and the first and the last day."""
+    entities = "1 entity" if len(data.rows) == 1 else f"{len(data.rows):,} entities"
+    return [entities, f"{labels.short_day(data.days[0])} – {labels.short_day(data.days[-1])}"]
 
 
-def _ahead(waiting: PendingDeadline, today: date, asked: BoardRequest) -> DeadlineBox:
-    count = len(waiting.rows)
-    days = (waiting.day - today).days
-    if days < 0:  # only of readings that are older than the day
+def _deadline_box(pending: PendingDeadline, today: date, board_request: BoardRequest) -> DeadlineBox:
+    count = len(pending.rows)
+    days = (pending.day - today).days
+    if days < 0:  # only with readings that are older than the day
         when = "not confirmed since"
     else:
         when = "today" if not days else "tomorrow" if days == 1 else f"in {days} days"
-    risky = waiting.at_risk
+    at_risk = pending.at_risk
     return DeadlineBox(
-        labels.short_day(waiting.day),
+        labels.short_day(pending.day),
         when,
         f"{count:,} not closed",
-        f"{risky:,} at risk" if risky else "",
-        [(row.name, _url(row, asked), place < risky) for place, row in enumerate(waiting.rows[:_NAMES])],
-        max(0, count - _NAMES),
+        f"{at_risk:,} at risk" if at_risk else "",
+        [
+            (row.name, _url(row, board_request), index < at_risk)
+            for index, row in enumerate(pending.rows[:_MAX_NAMES])
+        ],
+        max(0, count - _MAX_NAMES),
     )
 
 
-def _nobody_waits(data: CloseCalendar) -> str:
-    """Why no deadline is ahead of anybody."""
+def _no_deadline_reason(data: CloseCalendar) -> str:
+    """The reason why there is no upcoming deadline."""
     if not data.rows:
         return "No entity passes the filters."
     if group_closed(data.rows):
@@ -182,8 +192,8 @@ def _nobody_waits(data: CloseCalendar) -> str:
     return "No deadline is ahead of anybody who is not closed."
 
 
-def _behind(data: CloseCalendar, asked: BoardRequest) -> DeadlineBox | None:
-    """Who is past their deadline already, the furthest behind first; None when nobody is."""
+def _late_box(data: CloseCalendar, board_request: BoardRequest) -> DeadlineBox | None:
+    """The entities past their deadline, the furthest behind first; None if there are none."""
     rows = [row for row in ranked(data.rows) if row.standing.level in _LATE]
     if not rows:
         return None
@@ -195,20 +205,20 @@ def _behind(data: CloseCalendar, asked: BoardRequest) -> DeadlineBox | None:
         f"{len(rows):,} late",
         f"{alerting:,} over the alert line" if alerting else "",
         [
-            (f"{row.name} {labels.lateness_label(row)}", _url(row, asked), row.standing.alerting)
-            for row in rows[:_NAMES]
+            (f"{row.name} {labels.lateness_label(row)}", _url(row, board_request), row.standing.alerting)
+            for row in rows[:_MAX_NAMES]
         ],
-        max(0, len(rows) - _NAMES),
+        max(0, len(rows) - _MAX_NAMES),
     )
 
 
-def _heads(data: CloseCalendar) -> list[DayHeading]:
-    heads = []
-    for before, day in zip([None, *data.days], data.days, strict=False):
-        gap = before is not None and (day - before).days > 1
-        heads.append(
+def _day_headings(data: CloseCalendar) -> list[DayHeading]:
+    headings = []
+    for previous, day in zip([None, *data.days], data.days, strict=False):
+        gap = previous is not None and (day - previous).days > 1
+        headings.append(
             DayHeading(
-                short_month(day) if before is None or gap or day.day == 1 else "",
+                short_month(day) if previous is None or gap or day.day == 1 else "",
                 weekday_name(day)[:2],
                 day.day,
                 weekday_and_day(day),
@@ -216,20 +226,22 @@ def _heads(data: CloseCalendar) -> list[DayHeading]:
                 gap,
             )
         )
-    return heads
+    return headings
 
 
 def _legend(data: CloseCalendar) -> list[tuple[str, str, str, str]]:
-    """Each mark: class names, icon, text, and what it means."""
-    lines = {row.alert_after_days for row in data.board.rows}
-    over = f"more than {next(iter(lines))} days late" if len(lines) == 1 else "over the alert line"
+    """Each mark: class names, icon, text and meaning."""
+    alert_lines = {row.alert_after_days for row in data.board.rows}
+    limit = (
+        f"more than {next(iter(alert_lines))} days late" if len(alert_lines) == 1 else "over the alert line"
+    )
     return [
         ("", "", "3", "working day"),
         ("off", "", "", "weekend or holiday"),
         ("due", "", "6", "deadline"),
         ("closed closes", "closed", "", "close first seen"),
         ("late", "", "+1", "late"),
-        ("alert", "", "+6", over),
+        ("alert", "", "+6", limit),
         ("reopens", "reopened", "", "reopened"),
         ("perhaps", "", "?", "closed within these days"),
         ("expected", "", "◇", "expected to close"),
@@ -240,17 +252,19 @@ def _legend(data: CloseCalendar) -> list[tuple[str, str, str, str]]:
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
-def _group(
-    part: CalendarSection, data: CloseCalendar, asked: BoardRequest, opened: Sequence[str], path: str
+def _table_section(
+    part: CalendarSection, data: CloseCalendar, board_request: BoardRequest, opened: Sequence[str], path: str
 ) -> CalendarTableSection:
     section = part.section
-    turn = left = ""
+    toggle = omitted = ""
     if not data.all_drawn and section.rows:
         others = [key for key in opened if key != section.key]
         keys = others if part.open else [*others, section.key]
-        turn = build_url(path, asked.query, [("open", key) for key in keys]) + f"#part-{section.key}"
+        toggle = (
+            build_url(path, board_request.query, [("open", key) for key in keys]) + f"#part-{section.key}"
+        )
     if part.left:
-        left = (
+        omitted = (
             f"{part.left:,} more: no more than {FOLD_THRESHOLD} entities are shown at once."
             " Filter, or fold a heading."
         )
@@ -264,17 +278,19 @@ def _group(
         section.behind,
         section.tone,
         part.open,
-        [_line(lane, data, asked) for lane in part.lanes],
-        turn,
-        left,
+        [_table_row(lane, data, board_request) for lane in part.lanes],
+        toggle,
+        omitted,
     )
 
 
-def _url(row: Row, asked: BoardRequest) -> str:
-    return BoardQuery(month=asked.month, at=asked.query.at).url(reverse("entity", args=[row.code]))
+def _url(row: Row, board_request: BoardRequest) -> str:
+    return BoardQuery(month=board_request.month, at=board_request.query.at).url(
+        reverse("entity", args=[row.code])
+    )
 
 
-def _line(lane: Lane, data: CloseCalendar, asked: BoardRequest) -> CalendarTableRow:
+def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> CalendarTableRow:
     row, deadline = lane.row, lane.row.deadline
     label = deadline.label if deadline is not None else ""
     if deadline is not None and deadline.cut_off is not None:
@@ -282,13 +298,13 @@ def _line(lane: Lane, data: CloseCalendar, asked: BoardRequest) -> CalendarTable
     return CalendarTableRow(
         row.code,
         row.name,
-        _url(row, asked),
-        staleness_note(row, asked.reader, asked.as_of),
+        _url(row, board_request),
+        staleness_note(row, board_request.reader, board_request.as_of),
         not row.fresh,
         row.state.value,
         labels.STATE_LABELS[row.state],
         labels.is_reopened(row),
-        labels.deadline_status(row, asked.as_of),
+        labels.deadline_status(row, board_request.as_of),
         labels.short_day(deadline.due_on) if deadline is not None else "",
         label,
         [cell(day, row, data.today) for day in lane.days],

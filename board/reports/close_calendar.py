@@ -1,4 +1,4 @@
-"""The calendar as data: the close of one month day by day and entity by entity; no words, no HTML."""
+"""The data of the calendar: the close of one month by day and entity, without texts or HTML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WEEKDAYS = WorkdayCalendar("Monday to Friday")
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One entity's days."""
+    """The days of one entity."""
 
     row: Row
     days: Sequence[TimelineDay]
@@ -33,7 +33,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class CalendarSection:
-    """A heading with the lanes directly below it; `left` is how many found no room, where it is open."""
+    """A heading with the lanes directly below it; `left` counts the rows of an open one that are not drawn."""
 
     section: BoardSection
     lanes: Sequence[Lane]
@@ -43,7 +43,7 @@ class CalendarSection:
 
 @dataclass(frozen=True, slots=True)
 class PendingDeadline:
-    """A deadline ahead: who waits for it, those at risk first."""
+    """An upcoming deadline with its open rows, those at risk first."""
 
     day: date
     rows: Sequence[Row]
@@ -52,10 +52,10 @@ class PendingDeadline:
 
 @dataclass(frozen=True, slots=True)
 class CloseCalendar:
-    """A month's close as days by entities, and the deadlines ahead.
+    """A month's close as days by entities, and the upcoming deadlines.
 
-    `board` is the month with all that the person may see, before any filter; `rows` are those that pass the filters,
-    and `whole` says whether all of them are drawn. `today` is the reader's.
+    `board` is the month with every row that the person may see, before any filter; `rows` are those that pass the
+    filters, and `all_drawn` says whether all of them are drawn. `today` is the reader's.
     """
 
     board: Scoreboard
@@ -67,27 +67,30 @@ class CloseCalendar:
     all_drawn: bool
 
 
-def close_calendar(asked: BoardRequest, opened: Sequence[str] = ()) -> CloseCalendar:
-    """The timeline of the month that a question asks for, with its filters and grouping; the earliest deadline first.
+def close_calendar(board_request: BoardRequest, opened: Sequence[str] = ()) -> CloseCalendar:
+    """The calendar of a request's month, with its filters and grouping; the earliest deadline first.
 
     Above FOLD_THRESHOLD entities only those under open headings are drawn, FOLD_THRESHOLD at most. The number of
     queries does not depend on the number of entities.
     """
-    whole = asked.board()
-    rows = _in_order(filter_board(whole, asked.query).rows, asked.query.sort)
-    today = local_date(asked.as_of, asked.reader.zone)
-    days = days_to_show(rows, month_end(asked.month), today)
+    unfiltered = board_request.board()
+    rows = _sorted_rows(filter_board(unfiltered, board_request.query).rows, board_request.query.sort)
+    today = local_date(board_request.as_of, board_request.reader.zone)
+    days = days_to_show(rows, month_end(board_request.month), today)
     calendars = work_calendars(
         {row.calendar_id for row in rows if row.calendar_id is not None},
         range(days[0].year, days[-1].year + 2),
     )
-    parts = sections(Scoreboard(whole.month, whole.as_of, rows, whole.groups), asked.query.by)
-    drawn = _drawn(parts, len(rows), opened)
-    shown = [row for held in drawn.values() for row in held]
-    changes = changes_by_period(
-        [row.period_id for row in shown if row.standing.reopened and row.period_id is not None], asked.as_of
+    parts = sections(
+        Scoreboard(unfiltered.month, unfiltered.as_of, rows, unfiltered.groups), board_request.query.by
     )
-    usual = _usual_first(rows, calendars)
+    drawn = _drawn_rows(parts, len(rows), opened)
+    shown = [row for section_rows in drawn.values() for row in section_rows]
+    changes = changes_by_period(
+        [row.period_id for row in shown if row.standing.reopened and row.period_id is not None],
+        board_request.as_of,
+    )
+    default_first = _default_first(rows, calendars)
 
     def lane(row: Row) -> Lane:
         calendar = _calendar(row, calendars)
@@ -98,14 +101,14 @@ def close_calendar(asked: BoardRequest, opened: Sequence[str] = ()) -> CloseCale
                 row,
                 days,
                 calendar,
-                today=local_date(asked.as_of, zone_named(row.zone)),
-                first_is=usual if first is None else first,
+                today=local_date(board_request.as_of, zone_named(row.zone)),
+                first_is=default_first if first is None else first,
                 changes=changes.get(row.period_id or 0, ()),
             ),
         )
 
     return CloseCalendar(
-        whole,
+        unfiltered,
         rows,
         today,
         days,
@@ -118,49 +121,54 @@ def close_calendar(asked: BoardRequest, opened: Sequence[str] = ()) -> CloseCale
             )
             for part in parts
         ],
-        [_waiting(day, held, asked, calendars) for day, held in next_deadlines(rows)],
+        [
+            _pending_deadline(day, section_rows, board_request, calendars)
+            for day, section_rows in next_deadlines(rows)
+        ],
         all_drawn=len(rows) <= FOLD_THRESHOLD,
     )
 
 
-def _in_order(rows: Sequence[Row], order: str) -> Sequence[Row]:
-    """The earliest deadline first, within a day furthest behind first, unless a reader wants another order."""
+def _sorted_rows(rows: Sequence[Row], order: str) -> Sequence[Row]:
+    """The rows by deadline, within a day the furthest behind first, unless the query has another order."""
     if order != "behind":
         return rows
     return sorted(ranked(rows), key=lambda row: row.deadline.due_on if row.deadline is not None else date.max)
 
 
-def _drawn(
+def _drawn_rows(
     parts: Sequence[BoardSection], entities: int, opened: Sequence[str]
 ) -> Mapping[str, Sequence[Row]]:
-    """The rows to draw by the key of their heading."""
+    """The rows to draw, by key of their heading."""
     if entities <= FOLD_THRESHOLD:
         return {part.key: part.rows for part in parts}
-    room, found = FOLD_THRESHOLD, dict[str, Sequence[Row]]()
+    room, drawn = FOLD_THRESHOLD, dict[str, Sequence[Row]]()
     for part in parts:
         if part.key in opened:
-            found[part.key] = part.rows[:room]
-            room -= len(found[part.key])
-    return found
+            drawn[part.key] = part.rows[:room]
+            room -= len(drawn[part.key])
+    return drawn
 
 
 def _calendar(row: Row, calendars: Mapping[int, WorkdayCalendar]) -> WorkdayCalendar:
     return calendars.get(row.calendar_id, _WEEKDAYS) if row.calendar_id is not None else _WEEKDAYS
 
 
-def _usual_first(rows: Sequence[Row], calendars: Mapping[int, WorkdayCalendar]) -> int:
-    """What most of these deadlines call the first working day, for those whose label does not tell."""
-    told = Counter(first_workday_number(row, _calendar(row, calendars)) for row in rows)
-    del told[None]
-    return next((first for first, _ in told.most_common(1) if first is not None), 1)
+def _default_first(rows: Sequence[Row], calendars: Mapping[int, WorkdayCalendar]) -> int:
+    """The number that most deadlines give the first working day, for deadlines whose label has none."""
+    counts = Counter(first_workday_number(row, _calendar(row, calendars)) for row in rows)
+    del counts[None]
+    return next((first for first, _ in counts.most_common(1) if first is not None), 1)
 
 
-def _waiting(
-    day: date, rows: Sequence[Row], asked: BoardRequest, calendars: Mapping[int, WorkdayCalendar]
+def _pending_deadline(
+    day: date, rows: Sequence[Row], board_request: BoardRequest, calendars: Mapping[int, WorkdayCalendar]
 ) -> PendingDeadline:
-    risky = {
+    codes_at_risk = {
         row.code
         for row in rows
-        if at_risk(row, _calendar(row, calendars), local_date(asked.as_of, zone_named(row.zone)))
+        if at_risk(row, _calendar(row, calendars), local_date(board_request.as_of, zone_named(row.zone)))
     }
-    return PendingDeadline(day, sorted(rows, key=lambda row: row.code not in risky), len(risky))
+    return PendingDeadline(
+        day, sorted(rows, key=lambda row: row.code not in codes_at_risk), len(codes_at_risk)
+    )

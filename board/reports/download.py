@@ -1,4 +1,4 @@
-"""A file for somebody to keep: what it is about, how it is called, and how it is sent."""
+"""Files to download: their details, their names, and the response."""
 
 from __future__ import annotations
 
@@ -20,74 +20,78 @@ from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
 CSV_TYPE = "text/csv; charset=utf-8"
-_MARK = "\ufeff"  # without it Excel takes a CSV for one in the Windows alphabet and "Ibérica" for "IbÃ©rica"
+_BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads a CSV as Windows-1252 and shows "Ibérica" as "IbÃ©rica"
 _CHUNK = 64 * 1024
 
 
-def about_sheet(told: Sequence[tuple[str, str]]) -> Worksheet:
-    """The sheet that says what the others are."""
-    return Worksheet("About", [SheetColumn("About this file", 32), SheetColumn("", 100)], told)
+def about_sheet(details: Sequence[tuple[str, str]]) -> Worksheet:
+    """The sheet that describes the others."""
+    return Worksheet("About", [SheetColumn("About this file", 32), SheetColumn("", 100)], details)
 
 
-def request_details(asked: BoardRequest, board: Scoreboard) -> list[tuple[str, str]]:
+def request_details(board_request: BoardRequest, board: Scoreboard) -> list[tuple[str, str]]:
     """The moment and the filters, in words."""
-    moment = f"{labels.moment_in_full(asked.as_of, asked.reader.zone)} {asked.reader.zone_name}"
-    filters = describe_filters(asked.query, board.groups)
+    reader = board_request.reader
+    moment = f"{labels.moment_in_full(board_request.as_of, reader.zone)} {reader.zone_name}"
+    filters = describe_filters(board_request.query, board.groups)
     return [
-        ("As known at", f"{moment} ({labels.iso(asked.as_of)})"),
+        ("As known at", f"{moment} ({labels.iso(board_request.as_of)})"),
         ("Filters", "; ".join(filters) if filters else "none: everything that you may see"),
     ]
 
 
 def export_notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """What a reader of these rows must know beside them."""
+    """The notes that a reader of these rows needs."""
     unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
-    said = [labels.on_hold_note(list(rows))]
-    said += [f"{unsure} of {len(rows)} not confirmed: as when last read"] if unsure else []
-    return [("Note", note) for note in said if note]
+    notes = [labels.on_hold_note(list(rows))]
+    notes += [f"{unsure} of {len(rows)} not confirmed: as when last read"] if unsure else []
+    return [("Note", note) for note in notes if note]
 
 
-def requester_details(asked: BoardRequest) -> list[tuple[str, str]]:
-    """Who asked, and when."""
-    person = asked.person
-    made = f"{labels.moment_in_full(asked.now, asked.reader.zone)} {asked.reader.zone_name}"
+def requester_details(board_request: BoardRequest) -> list[tuple[str, str]]:
+    """The person who requested the file, and the time."""
+    person, reader = board_request.person, board_request.reader
+    created = f"{labels.moment_in_full(board_request.now, reader.zone)} {reader.zone_name}"
     name = f"{person.name} ({person.email})" if person.name else person.email
-    return [("Asked for by", name), ("Made", f"{made}, by Closeboard")]
+    return [("Asked for by", name), ("Made", f"{created}, by Closeboard")]
 
 
 # --- sending ------------------------------------------------------------------------------------------------------
 
 
-def csv_file(request: HttpRequest, asked: BoardRequest, what: str, lines: Iterable[str]) -> HttpResponse:
-    """Lines as a file to be saved."""
+def csv_file(
+    request: HttpRequest, board_request: BoardRequest, what: str, lines: Iterable[str]
+) -> HttpResponse:
+    """Lines as a CSV file to download."""
 
     def write(file: IO[bytes]) -> None:
-        file.write(_MARK.encode())
+        file.write(_BYTE_ORDER_MARK.encode())
         file.writelines(line.encode() for line in lines)
 
-    return _file(request, _named(asked, what, "csv"), CSV_TYPE, write)
+    return _file_response(request, _file_name(board_request, what, "csv"), CSV_TYPE, write)
 
 
 def xlsx_file(
-    request: HttpRequest, asked: BoardRequest, what: str, sheets: Sequence[Worksheet]
+    request: HttpRequest, board_request: BoardRequest, what: str, sheets: Sequence[Worksheet]
 ) -> HttpResponse:
-    """Sheets as a workbook to be saved."""
+    """Sheets as a workbook to download."""
 
     def write(file: IO[bytes]) -> None:
-        write_workbook(file, sheets, asked.reader.zone, asked.now)
+        write_workbook(file, sheets, board_request.reader.zone, board_request.now)
 
-    return _file(request, _named(asked, what, "xlsx"), CONTENT_TYPE, write)
-
-
-def _named(asked: BoardRequest, what: str, ending: str) -> str:
-    """A file name of our own making: no word of an ERP or a reader is in it."""
-    return f"closeboard-{asked.month:%Y-%m}-{what}-{asked.as_of.astimezone(UTC):%Y%m%dT%H%MZ}.{ending}"
+    return _file_response(request, _file_name(board_request, what, "xlsx"), CONTENT_TYPE, write)
 
 
-def _file(
+def _file_name(board_request: BoardRequest, what: str, ending: str) -> str:
+    """A file name without any text from an ERP or a reader."""
+    moment = board_request.as_of.astimezone(UTC)
+    return f"closeboard-{board_request.month:%Y-%m}-{what}-{moment:%Y%m%dT%H%MZ}.{ending}"
+
+
+def _file_response(
     request: HttpRequest, name: str, content_type: str, write: Callable[[IO[bytes]], None]
 ) -> HttpResponse:
-    """An answer to be saved. It is written to disk first: a fault then is an error page and never half a file."""
+    """A download, written to disk first, so that an error gives an error page and never half a file."""
     file = TemporaryFile()  # noqa: SIM115 - closed when it has been sent
     try:
         write(file)
@@ -99,10 +103,10 @@ def _file(
     parts: Iterator[bytes] | AsyncIterator[bytes] = (
         _parts_async(file) if isinstance(request, ASGIRequest) else _parts(file)
     )
-    answer = StreamingHttpResponse(parts, content_type=content_type)
-    answer["Content-Length"] = str(size)
-    answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
-    return answer  # type: ignore[return-value]  # both are answers to the door
+    response = StreamingHttpResponse(parts, content_type=content_type)
+    response["Content-Length"] = str(size)
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
+    return response  # type: ignore[return-value]  # `board_view` accepts both
 
 
 def _parts(file: IO[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What is on a screen as a file: CSV for programs, Excel for people; the same rows, order, month and moment."""
+"""Exports the rows of a screen, same order, month and moment: CSV for programs, Excel for people."""
 
 from __future__ import annotations
 
@@ -35,45 +35,58 @@ from closing.scoreboard.row import Row
 
 @require_safe
 @board_view
-def board_csv(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """The rows of the board from top to bottom, one line each."""
-    return csv_file(request, asked, "board", board_csv_lines(_as_shown(asked.board(), asked.query)))
+def board_csv(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The rows of the board from top to bottom as CSV, one line each."""
+    return csv_file(
+        request,
+        board_request,
+        "board",
+        board_csv_lines(_displayed(board_request.board(), board_request.query)),
+    )
 
 
 @require_safe
 @board_view
-def board_xlsx(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """The rows of the board from top to bottom, and a sheet that says what they are."""
-    whole = asked.board()
-    shown = _as_shown(whole, asked.query)
-    names = {node.code: node.name for node in whole.groups}
+def board_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The rows of the board from top to bottom as a workbook, with a sheet about them."""
+    unfiltered = board_request.board()
+    shown = _displayed(unfiltered, board_request.query)
+    names = {node.code: node.name for node in unfiltered.groups}
     rows = (
-        [*entity_values(row, names), *standing_values(row, shown.as_of), *_said(row)] for row in shown.rows
+        [*entity_values(row, names), *standing_values(row, shown.as_of), *_remark_values(row)]
+        for row in shown.rows
     )
-    stamp = ([f"{shown.month:%Y-%m}", shown.as_of, *values] for values in rows)
-    columns = [*stamp_columns(asked), *ENTITY_COLUMNS, *standing_columns(asked), *_SAID]
-    told = [
-        ("Board of", month_and_year(asked.month)),
-        *request_details(asked, whole),
-        ("Order", describe_order(asked.query)),
-        ("Headline, of all that you see", headline(whole)),
+    stamped_rows = ([f"{shown.month:%Y-%m}", shown.as_of, *values] for values in rows)
+    columns = [
+        *stamp_columns(board_request),
+        *ENTITY_COLUMNS,
+        *standing_columns(board_request),
+        *_REMARK_COLUMNS,
+    ]
+    details = [
+        ("Board of", month_and_year(board_request.month)),
+        *request_details(board_request, unfiltered),
+        ("Order", describe_order(board_request.query)),
+        ("Headline, of all that you see", headline(unfiltered)),
         ("In this file", counts_line(shown) if shown.rows else "no entity"),
         *export_notes(shown.rows),
-        *requester_details(asked),
+        *requester_details(board_request),
     ]
-    return xlsx_file(request, asked, "board", [Worksheet("Board", columns, stamp), about_sheet(told)])
+    return xlsx_file(
+        request, board_request, "board", [Worksheet("Board", columns, stamped_rows), about_sheet(details)]
+    )
 
 
-def _as_shown(board: Scoreboard, question: BoardQuery) -> Scoreboard:
-    """The board with the rows that pass the filters, in the order in which they stand on the screen."""
-    shown = filter_board(board, question)
-    rows = [row for section in sections(shown, question.by) for row in section.rows]
+def _displayed(board: Scoreboard, query: BoardQuery) -> Scoreboard:
+    """The board with the rows that pass the filters, in the order of the screen."""
+    shown = filter_board(board, query)
+    rows = [row for section in sections(shown, query.by) for row in section.rows]
     return Scoreboard(shown.month, shown.as_of, rows, shown.groups, shown.warnings)
 
 
-def stamp_columns(asked: BoardRequest) -> list[SheetColumn]:
-    """The month and the moment that a row speaks for."""
-    return [SheetColumn("Month", 9), SheetColumn(f"As of ({asked.reader.zone_name} time)", 22)]
+def stamp_columns(board_request: BoardRequest) -> list[SheetColumn]:
+    """The columns of a row's month and moment."""
+    return [SheetColumn("Month", 9), SheetColumn(f"As of ({board_request.reader.zone_name} time)", 22)]
 
 
 ENTITY_COLUMNS = (
@@ -87,16 +100,16 @@ ENTITY_COLUMNS = (
 
 
 def entity_values(row: Row, groups: Mapping[str, str]) -> list[Value]:
-    """Who an entity is, as `ENTITY_COLUMNS` heads it; `groups` are names by code."""
+    """The values of `ENTITY_COLUMNS`; `groups` are names by code."""
     return [row.code, row.name, groups.get(row.group, row.group), row.country, row.connection, row.owner]
 
 
-def standing_columns(asked: BoardRequest) -> list[SheetColumn]:
+def standing_columns(board_request: BoardRequest) -> list[SheetColumn]:
     """The headings of `standing_values`."""
     return [
         SheetColumn("State", 22),
         SheetColumn("Confirmed", 10),
-        SheetColumn(f"Last read ({asked.reader.zone_name} time)", 22),
+        SheetColumn(f"Last read ({board_request.reader.zone_name} time)", 22),
         SheetColumn("Because", 44),
         SheetColumn("Trouble", 30),
         SheetColumn("Deadline", 17),
@@ -113,7 +126,7 @@ def standing_columns(asked: BoardRequest) -> list[SheetColumn]:
 
 
 def standing_values(row: Row, as_of: datetime) -> list[Value]:
-    """How a row stands; a state that cannot be confirmed says so in its own words."""
+    """The values of `standing_columns`; the text of a stale state ends in "(not confirmed)"."""
     standing, deadline = row.standing, row.deadline
     confirmed = row.fresh and not standing.unconfirmed
     return [
@@ -141,7 +154,7 @@ def state_in_words(row: Row) -> str:
     return state if row.fresh or row.read_at is None else f"{state} (not confirmed)"
 
 
-_SAID = (
+_REMARK_COLUMNS = (
     SheetColumn("Expected close", 17),
     SheetColumn("Overdue reason", 26),
     SheetColumn("In their words", 32),
@@ -151,7 +164,7 @@ _SAID = (
 )
 
 
-def _said(row: Row) -> list[Value]:
+def _remark_values(row: Row) -> list[Value]:
     remarks = row.remarks
     return [
         remarks.expected_on,
@@ -168,52 +181,55 @@ def _said(row: Row) -> list[Value]:
 
 @require_safe
 @board_view
-def past_deadline_csv(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Who is over the alert line, one line for each month of an entity."""
-    queue = overdue_queue(asked)
-    return csv_file(request, asked, "past-deadline", csv_lines(_QUEUE_NAMES, _queue_rows(queue)))
+def past_deadline_csv(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The escalation queue as CSV, one line for each month of an entity."""
+    queue = overdue_queue(board_request)
+    return csv_file(request, board_request, "past-deadline", csv_lines(_QUEUE_NAMES, _queue_rows(queue)))
 
 
 @require_safe
 @board_view
-def past_deadline_xlsx(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Who is over the alert line, and a sheet that says what they are."""
-    queue = overdue_queue(asked)
+def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The escalation queue as a workbook, with a sheet about it."""
+    queue = overdue_queue(board_request)
     names = {node.code: node.name for node in queue.board.groups}
-    known = queue_details(asked, queue.entities)
+    info = queue_details(board_request, queue.entities)
 
     def rows() -> Iterator[list[Value]]:
-        for month, row in _queued(queue):
+        for month, row in _queue_months(queue):
             yield [
                 f"{month:%Y-%m}",
-                asked.as_of,
+                board_request.as_of,
                 *entity_values(row, names),
-                known.owners[row.code].email if row.code in known.owners else "",
-                *standing_values(row, asked.as_of),
-                known.since(row),
-                "; ".join(text for _, text in obstacles(row, asked.reader, asked.as_of)),
-                *_said(row),
+                info.owners[row.code].email if row.code in info.owners else "",
+                *standing_values(row, board_request.as_of),
+                info.since(row),
+                "; ".join(text for _, text in obstacles(row, board_request.reader, board_request.as_of)),
+                *_remark_values(row),
             ]
 
     columns = [
-        *stamp_columns(asked),
+        *stamp_columns(board_request),
         *ENTITY_COLUMNS,
         SheetColumn("Owner's e-mail", 30),
-        *standing_columns(asked),
+        *standing_columns(board_request),
         SheetColumn("Over the line since", 17),
         SheetColumn("In the way", 60),
-        *_SAID,
+        *_REMARK_COLUMNS,
     ]
-    told = [
-        ("Past deadline", f"{month_and_year(asked.month)} and before"),
-        *request_details(asked, queue.board),
+    details = [
+        ("Past deadline", f"{month_and_year(board_request.month)} and before"),
+        *request_details(board_request, queue.board),
         ("Order", "Furthest behind first"),
         ("In this file", f"{len(queue.entities)} of {len(queue.unfiltered)} entities past the alert line"),
-        *export_notes([row for _, row in _queued(queue)]),
-        *requester_details(asked),
+        *export_notes([row for _, row in _queue_months(queue)]),
+        *requester_details(board_request),
     ]
     return xlsx_file(
-        request, asked, "past-deadline", [Worksheet("Past deadline", columns, rows()), about_sheet(told)]
+        request,
+        board_request,
+        "past-deadline",
+        [Worksheet("Past deadline", columns, rows()), about_sheet(details)],
     )
 
 
@@ -226,8 +242,8 @@ _QUEUE_NAMES = (
 
 
 def _queue_rows(queue: OverdueQueue) -> Iterator[list[object]]:
-    known = queue_details(queue.board_request, queue.entities)
-    for month, row in _queued(queue):
+    info = queue_details(queue.board_request, queue.entities)
+    for month, row in _queue_months(queue):
         yield [
             *(
                 f"{month:%Y-%m}",
@@ -238,16 +254,16 @@ def _queue_rows(queue: OverdueQueue) -> Iterator[list[object]]:
                 row.country,
                 row.connection,
             ),
-            *(row.owner, known.owners[row.code].email if row.code in known.owners else ""),
+            *(row.owner, info.owners[row.code].email if row.code in info.owners else ""),
             *(row.state.value, row.because, row.read_error, row.fresh, row.read_at),
             *(row.deadline.due_on if row.deadline is not None else None, row.standing.days_late),
-            *(row.standing.unit.value, row.standing.level.value, known.since(row), row.standing.reopened),
+            *(row.standing.unit.value, row.standing.level.value, info.since(row), row.standing.reopened),
             *(row.standing.unconfirmed, row.remarks.expected_on, row.remarks.reason_code or None),
             *(row.remarks.reason_text, row.remarks.acknowledged_by, row.remarks.acknowledged_at),
             row.remarks.acknowledged_text,
         ]
 
 
-def _queued(queue: OverdueQueue) -> Iterator[tuple[date, Row]]:
-    for each in queue.entities:
-        yield from each.months
+def _queue_months(queue: OverdueQueue) -> Iterator[tuple[date, Row]]:
+    for entity in queue.entities:
+        yield from entity.months

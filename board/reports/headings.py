@@ -1,4 +1,4 @@
-"""Entities under headings: their groups, ERPs or owners, whatever is then shown of each entity."""
+"""Sorts entities under headings by group, ERP or owner, for any kind of item."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T", bound=FilterableEntity)
 
 @dataclass(frozen=True, slots=True)
 class Heading(Generic[T]):
-    """One heading: `below` is everything under it and its sub-headings, `direct` what stands under it alone.
+    """One heading: `below` are all items under it and its sub-headings, `direct` those under itself.
 
-    `key` names it in addresses.
+    `key` identifies it in URLs.
     """
 
     key: str
@@ -31,8 +31,8 @@ class Heading(Generic[T]):
 def headings(items: Iterable[T], by: str, groups: Sequence[GroupNode]) -> list[Heading[T]]:
     """The headings of a grouping of `board.web.board_query.GROUPINGS`, in the order of their first item.
 
-    Groups come as on the board: one that only holds another group is named in that one, and the one that holds
-    everything is left out unless entities stand in it directly.
+    Groups come as on the board: one that only holds another group becomes a prefix of its name, and one that holds
+    everything is left out unless it has entities of its own.
     """
     items = list(items)
     if not items:
@@ -41,46 +41,48 @@ def headings(items: Iterable[T], by: str, groups: Sequence[GroupNode]) -> list[H
         case "group":
             return list(_by_group(items, groups))
         case "erp":
-            return _by_name(items, [each.connection or "No ERP" for each in items])
+            return _by_name(items, [item.connection or "No ERP" for item in items])
         case "owner":
-            return _by_name(items, [each.owner or "Nobody" for each in items])
+            return _by_name(items, [item.owner or "Nobody" for item in items])
         case _:
             return [Heading("all", "All entities", 0, items, items)]
 
 
 def _by_name(items: Sequence[T], names: Sequence[str]) -> list[Heading[T]]:
-    found: dict[str, list[T]] = {}
-    for name, each in zip(names, items, strict=True):
-        found.setdefault(name, []).append(each)
-    return [Heading(f"{zlib.crc32(name.encode()):08x}", name, 0, held, held) for name, held in found.items()]
+    groups: dict[str, list[T]] = {}
+    for name, item in zip(names, items, strict=True):
+        groups.setdefault(name, []).append(item)
+    return [
+        Heading(f"{zlib.crc32(name.encode()):08x}", name, 0, below, below) for name, below in groups.items()
+    ]
 
 
 def _by_group(items: Sequence[T], groups: Sequence[GroupNode]) -> Iterator[Heading[T]]:
     names = {node.code: node.name for node in groups}
-    lines = {code: group_ancestry(groups, code) for code in {each.group for each in items}}
+    paths = {code: group_ancestry(groups, code) for code in {item.group for item in items}}
     children: dict[str, list[str]] = {}
     below: dict[str, list[T]] = {}
     direct: dict[str, list[T]] = {}
-    for each in items:
-        line = lines[each.group]
-        for parent, child in zip(["", *line], line, strict=False):
-            if child not in (known := children.setdefault(parent, [])):
-                known.append(child)
-            below.setdefault(child, []).append(each)
-        direct.setdefault(each.group, []).append(each)
+    for item in items:
+        path = paths[item.group]
+        for parent, child in zip(["", *path], path, strict=False):
+            if child not in (siblings := children.setdefault(parent, [])):
+                siblings.append(child)
+            below.setdefault(child, []).append(item)
+        direct.setdefault(item.group, []).append(item)
 
     def walk(code: str, depth: int, prefix: str) -> Iterator[Heading[T]]:
-        under, own = children.get(code, []), direct.get(code, [])
+        subgroups, group_items = children.get(code, []), direct.get(code, [])
         name = prefix + names.get(code, code)
-        if not own and len(under) == 1:
-            yield from walk(under[0], depth, f"{name} › ")
+        if not group_items and len(subgroups) == 1:
+            yield from walk(subgroups[0], depth, f"{name} › ")
             return
-        yield Heading(code, name, min(depth, 4), below[code], own)
-        for child in under:
+        yield Heading(code, name, min(depth, 4), below[code], group_items)
+        for child in subgroups:
             yield from walk(child, depth + 1, "")
 
-    tops = children[""]
-    while len(tops) == 1 and tops[0] not in direct:
-        tops = children[tops[0]]  # the heading of the page is the heading of this group
-    for top in tops:
-        yield from walk(top, 0, "")
+    roots = children[""]
+    while len(roots) == 1 and roots[0] not in direct:
+        roots = children[roots[0]]  # the page's heading already names this group
+    for root in roots:
+        yield from walk(root, 0, "")

@@ -1,4 +1,4 @@
-"""The matrix as data: entities by reporting months, each cell a row that `closing` has judged; no words, no HTML."""
+"""The data of the matrix: entities by reporting months, each cell a judged row; without texts or HTML."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LATE = frozenset({Level.LATE, Level.ALERTING})
 
 @dataclass(frozen=True, slots=True)
 class MatrixEntity:
-    """An entity that closes at least one of the months, with what the filters and groupings look at."""
+    """An entity that closes at least one of the months, with the attributes for filters and groupings."""
 
     id: int
     code: str
@@ -49,10 +49,10 @@ class MatrixEntity:
 
 @dataclass(frozen=True, slots=True)
 class ClosedFraction:
-    """How many of the entities that count in a month are closed and confirmed.
+    """The fraction of a month's entities that are closed and confirmed.
 
-    `unconfirmed` have no fresh reading. `late` are late or alerting, `alerting` over the line: known only of entities
-    whose rows are loaded, and of the last month.
+    `unconfirmed` have no fresh reading. `late` are late or alerting, `alerting` over the line: counted only for
+    entities whose rows are loaded, and for the last month.
     """
 
     closed: int = 0
@@ -64,23 +64,23 @@ class ClosedFraction:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One entity over all months; None where it does not count in a month."""
+    """One entity over all months; None for a month in which it does not count."""
 
     entity: MatrixEntity
     rows: Sequence[Row | None]
 
     @property
     def newest(self) -> Row | None:
-        """Its row of the latest month it counts in."""
+        """The row of the latest month in which it counts."""
         return next((row for row in reversed(self.rows) if row is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixSection:
-    """A heading with its fractions, a month each, and the lines directly below it.
+    """A heading with one fraction per month, and the lines directly below it.
 
-    `open` says whether its entities are loaded; `held` is how many stand directly below it, `left` how many of them
-    found no room.
+    `open` says whether its entities are loaded; `held` is the number of entities directly below it, `left` the
+    number of those that are not loaded although it is open.
     """
 
     key: str
@@ -97,9 +97,9 @@ class MatrixSection:
 class Matrix:
     """Entities by months, the latest month last.
 
-    `board` is the last month with all that the person may see, before any filter. `entities` counts those that pass
-    the filters. Where not all of them are loaded (`whole` is false) nobody has judged them all: `is_reopened` and
-    `on_time_rate` are None.
+    `board` is the last month with every row that the person may see, before any filter. `entities` counts those that
+    pass the filters. Where not all of them are loaded (`all_loaded` is false), not all are judged: `reopened` and
+    `on_time` are None.
     """
 
     months: Sequence[date]
@@ -118,44 +118,44 @@ class Matrix:
         return [line for section in self.sections for line in section.lines]
 
 
-def matrix(asked: BoardRequest, window: MatrixWindow | None = None) -> Matrix:
-    """The matrix that a question asks for: its filters, grouping and order, with `asked.month` as the last month.
+def matrix(board_request: BoardRequest, window: MatrixWindow | None = None) -> Matrix:
+    """The matrix of a request: its filters, grouping and order, with `board_request.month` as the last month.
 
-    Filters on state and lateness look at the last month. Up to FOLD_THRESHOLD entities all rows are loaded; above
+    Filters on state and lateness apply to the last month. Up to FOLD_THRESHOLD entities all rows are loaded; above
     that the fractions are counted in the database, and at most FOLD_THRESHOLD entities under open headings are
     loaded. The number of queries depends on neither entities nor months.
     """
     window = window or MatrixWindow()
-    months = months_until(asked.month, window.months)
+    months = months_until(board_request.month, window.months)
     ends = [month_end(month) for month in months]
-    everyone = [each for each in _entities(asked) if any(map(each.closes, ends))]
-    groups = _groups(everyone)
+    entities = [entity for entity in _entities(board_request) if any(map(entity.closes, ends))]
+    groups = _groups(entities)
     boards: Mapping[date, Scoreboard] = {}
-    if len(everyone) <= FOLD_THRESHOLD:
-        boards = _boards(asked, everyone, months)
-        board = boards[asked.month]
+    if len(entities) <= FOLD_THRESHOLD:
+        boards = _boards(board_request, entities, months)
+        board = boards[board_request.month]
     else:
-        board = asked.board()
-    chosen = _chosen(everyone, groups, board, asked.query)
-    parts = headings(chosen, asked.query.by, groups)
-    if len(chosen) <= FOLD_THRESHOLD:
+        board = board_request.board()
+    matching = _matching_entities(entities, groups, board, board_request.query)
+    parts = headings(matching, board_request.query.by, groups)
+    if len(matching) <= FOLD_THRESHOLD:
         if not boards:
-            boards = _boards(asked, chosen, months)
-        return _whole(asked, months, board, boards, chosen, parts)
-    return _folded(asked, months, board, chosen, parts, window)
+            boards = _boards(board_request, matching, months)
+        return _full_matrix(board_request, months, board, boards, matching, parts)
+    return _folded_matrix(board_request, months, board, matching, parts, window)
 
 
 def months_until(last: date, count: int) -> list[date]:
-    """The months of a window, oldest first; it does not reach beyond what can be asked for."""
+    """The months of a window, oldest first, none before FIRST_MONTH."""
     months = [last]
     while len(months) < count and months[-1] > FIRST_MONTH:
         months.append(previous_month(months[-1]))
     return months[::-1]
 
 
-def _entities(asked: BoardRequest) -> list[MatrixEntity]:
+def _entities(board_request: BoardRequest) -> list[MatrixEntity]:
     rows = (
-        asked.entities()
+        board_request.entities()
         .order_by("name", "code")
         .values_list(
             "id",
@@ -175,52 +175,52 @@ def _entities(asked: BoardRequest) -> list[MatrixEntity]:
 
 def _groups(entities: Iterable[MatrixEntity]) -> list[GroupNode]:
     """The groups of the entities and those above them."""
-    codes = {code for path in {each.path for each in entities} for code in path.split("/") if code}
+    codes = {code for path in {entity.path for entity in entities} for code in path.split("/") if code}
     rows = Group.objects.filter(code__in=codes).order_by("path").values_list("code", "name", "parent__code")
     return [GroupNode(code, name, parent or "") for code, name, parent in rows]
 
 
 def _boards(
-    asked: BoardRequest, entities: Sequence[MatrixEntity], months: Sequence[date]
+    board_request: BoardRequest, entities: Sequence[MatrixEntity], months: Sequence[date]
 ) -> Mapping[date, Scoreboard]:
-    own = asked.entities().filter(pk__in=[each.id for each in entities])
-    return take_snapshots(own, months, asked.as_of)
+    visible = board_request.entities().filter(pk__in=[entity.id for entity in entities])
+    return take_snapshots(visible, months, board_request.as_of)
 
 
-def _chosen(
-    everyone: Sequence[MatrixEntity], groups: Sequence[GroupNode], board: Scoreboard, question: BoardQuery
+def _matching_entities(
+    entities: Sequence[MatrixEntity], groups: Sequence[GroupNode], board: Scoreboard, query: BoardQuery
 ) -> list[MatrixEntity]:
-    """The entities that pass the filters, in the question's order; who does not close the last month comes last."""
-    order = {row.entity_id: place for place, row in enumerate(matching_rows(board, question))}
-    wanted = group_and_descendants(groups, question.group)
-    if question.show != "all" or question.state or question.level:
-        found = [each for each in everyone if each.id in order]
+    """The entities that pass the filters, in the query's order; those without a row in the last month come last."""
+    order = {row.entity_id: index for index, row in enumerate(matching_rows(board, query))}
+    group_codes = group_and_descendants(groups, query.group)
+    if query.show != "all" or query.state or query.level:
+        matching = [entity for entity in entities if entity.id in order]
     else:
-        found = [each for each in everyone if entity_matches(each, question, wanted)]
-    if question.sort == "name":
-        return sorted(found, key=lambda each: each.name.casefold())
-    return sorted(found, key=lambda each: order.get(each.id, len(order)))
+        matching = [entity for entity in entities if entity_matches(entity, query, group_codes)]
+    if query.sort == "name":
+        return sorted(matching, key=lambda entity: entity.name.casefold())
+    return sorted(matching, key=lambda entity: order.get(entity.id, len(order)))
 
 
 # --- all entities loaded ------------------------------------------------------------------------------------------
 
 
-def _whole(
-    asked: BoardRequest,
+def _full_matrix(
+    board_request: BoardRequest,
     months: Sequence[date],
     board: Scoreboard,
     boards: Mapping[date, Scoreboard],
-    chosen: Sequence[MatrixEntity],
+    matching: Sequence[MatrixEntity],
     parts: Sequence[Heading[MatrixEntity]],
 ) -> Matrix:
-    lines = _lines(chosen, months, boards)
+    lines = _matrix_rows(matching, months, boards)
     sections = [
         MatrixSection(
             part.key,
             part.name,
             part.depth,
-            _counted(part.below, lines, len(months)),
-            [lines[each.id] for each in part.direct],
+            _count_rows(part.below, lines, len(months)),
+            [lines[entity.id] for entity in part.direct],
             len(part.direct),
         )
         for part in parts
@@ -228,37 +228,37 @@ def _whole(
     rows = [row for line in lines.values() for row in line.rows if row is not None]
     return Matrix(
         months,
-        asked.as_of,
+        board_request.as_of,
         board,
         sections,
-        _counted(chosen, lines, len(months)),
-        len(chosen),
+        _count_rows(matching, lines, len(months)),
+        len(matching),
         all_loaded=True,
         reopened=sum(map(is_reopened, rows)),
-        on_time=on_time_rate(rows, asked.as_of),
+        on_time=on_time_rate(rows, board_request.as_of),
     )
 
 
-def _lines(
+def _matrix_rows(
     entities: Sequence[MatrixEntity], months: Sequence[date], boards: Mapping[date, Scoreboard]
 ) -> dict[int, MatrixRow]:
     by_month = [{row.entity_id: row for row in boards[month].rows} for month in months]
-    return {each.id: MatrixRow(each, [rows.get(each.id) for rows in by_month]) for each in entities}
+    return {entity.id: MatrixRow(entity, [rows.get(entity.id) for rows in by_month]) for entity in entities}
 
 
-def _counted(
+def _count_rows(
     entities: Iterable[MatrixEntity], lines: Mapping[int, MatrixRow], months: int
 ) -> list[ClosedFraction]:
     columns: list[list[Row]] = [[] for _ in range(months)]
-    for each in entities:
-        for column, row in zip(columns, lines[each.id].rows, strict=True):
+    for entity in entities:
+        for column, row in zip(columns, lines[entity.id].rows, strict=True):
             if row is not None:
                 column.append(row)
     return [fraction(rows) for rows in columns]
 
 
 def fraction(rows: Sequence[Row]) -> ClosedFraction:
-    """The fraction that rows of one month come to; a stale or unknown one is never closed."""
+    """The fraction of the rows of one month; a stale or unknown row never counts as closed."""
     return ClosedFraction(
         sum(row.fresh and row.counts_as_closed for row in rows),
         len(rows),
@@ -271,71 +271,71 @@ def fraction(rows: Sequence[Row]) -> ClosedFraction:
 # --- too many to load ---------------------------------------------------------------------------------------------
 
 
-def _folded(
-    asked: BoardRequest,
+def _folded_matrix(
+    board_request: BoardRequest,
     months: Sequence[date],
     board: Scoreboard,
-    chosen: Sequence[MatrixEntity],
+    matching: Sequence[MatrixEntity],
     parts: Sequence[Heading[MatrixEntity]],
     window: MatrixWindow,
 ) -> Matrix:
-    counted = closed_months(((each.id, each.path) for each in chosen), months, asked.as_of)
-    last = {row.entity_id: row for row in board.rows}
+    closed = closed_months(((entity.id, entity.path) for entity in matching), months, board_request.as_of)
+    last_rows = {row.entity_id: row for row in board.rows}
     room, shown = FOLD_THRESHOLD, dict[str, Sequence[MatrixEntity]]()
     for part in parts:
         if part.key in window.opened:
             shown[part.key] = part.direct[:room]
             room -= len(shown[part.key])
-    loaded = [each for entities in shown.values() for each in entities]
-    lines = _lines(loaded, months, _boards(asked, loaded, months)) if loaded else {}
+    loaded = [entity for entities in shown.values() for entity in entities]
+    lines = _matrix_rows(loaded, months, _boards(board_request, loaded, months)) if loaded else {}
     sections = [
         MatrixSection(
             part.key,
             part.name,
             part.depth,
-            _fractions(part.below, months, counted, last),
-            [lines[each.id] for each in shown.get(part.key, ())],
+            _count_months(part.below, months, closed, last_rows),
+            [lines[entity.id] for entity in shown.get(part.key, ())],
             len(part.direct),
             open=part.key in shown,
             left=len(part.direct) - len(shown[part.key]) if part.key in shown else 0,
         )
         for part in parts
     ]
-    total = _fractions(chosen, months, counted, last)
+    total = _count_months(matching, months, closed, last_rows)
     return Matrix(
         months,
-        asked.as_of,
+        board_request.as_of,
         board,
         sections,
         total,
-        len(chosen),
+        len(matching),
         all_loaded=False,
         reopened=None,
         on_time=None,
     )
 
 
-def _fractions(
+def _count_months(
     entities: Sequence[MatrixEntity],
     months: Sequence[date],
-    counted: Mapping[int, ClosedMonths],
-    last: Mapping[int, Row],
+    closed: Mapping[int, ClosedMonths],
+    last_rows: Mapping[int, Row],
 ) -> list[ClosedFraction]:
-    made = []
+    fractions = []
     for month in months:
         end = month_end(month)
-        own = [(each.id, counted[each.id]) for each in entities if each.closes(end)]
+        counting = [(entity.id, closed[entity.id]) for entity in entities if entity.closes(end)]
         late = alerting = 0
         if month == months[-1]:
-            levels = [last[pk].standing.level for pk, _ in own if pk in last]
+            levels = [last_rows[pk].standing.level for pk, _ in counting if pk in last_rows]
             late, alerting = sum(level in _LATE for level in levels), levels.count(Level.ALERTING)
-        made.append(
+        fractions.append(
             ClosedFraction(
-                sum(each.fresh and month in each.months for _, each in own),
-                len(own),
-                sum(not each.fresh for _, each in own),
+                sum(state.fresh and month in state.months for _, state in counting),
+                len(counting),
+                sum(not state.fresh for _, state in counting),
                 late,
                 alerting,
             )
         )
-    return made
+    return fractions

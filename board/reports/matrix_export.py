@@ -1,4 +1,4 @@
-"""The matrix as a file: entities by months as on the screen, and every period of it on a line of its own."""
+"""Exports the matrix: entities by months as on the screen, and each period on a line of its own."""
 
 from __future__ import annotations
 
@@ -44,79 +44,85 @@ from periods.snapshot.builder import take_snapshots
 class _Periods:
     """The periods of a matrix by month; above FOLD_THRESHOLD entities, one month is in memory at a time."""
 
-    def __init__(self, asked: BoardRequest, window: MatrixWindow) -> None:
-        self.asked = asked
-        self.months = months_until(asked.month, window.months)
-        self.last = asked.board()
-        self.entities: dict[str, Row] = {}  # a row of each entity that was met, for what it is called
+    def __init__(self, board_request: BoardRequest, window: MatrixWindow) -> None:
+        self.board_request = board_request
+        self.months = months_until(board_request.month, window.months)
+        self.last = board_request.board()
+        self.entities: dict[str, Row] = {}  # the last row of each entity, for its name and attributes
         self.cells: dict[str, dict[date, str]] = {}
 
     @cached_property
     def _order(self) -> Mapping[str, int]:
-        return {row.code: place for place, row in enumerate(matching_rows(self.last, self.asked.query))}
+        return {
+            row.code: index for index, row in enumerate(matching_rows(self.last, self.board_request.query))
+        }
 
     def boards(self) -> Iterator[Scoreboard]:
-        """Each month with the rows that the matrix is about, oldest first; filters on states look at the last one."""
-        question, entities, as_of = self.asked.query, self.asked.entities(), self.asked.as_of
-        by_state = question.show != "all" or question.state or question.level
-        few = len(self.last.rows) <= FOLD_THRESHOLD
-        kept = take_snapshots(entities, self.months, as_of) if few else {}
+        """Each month with the rows of the matrix, oldest first; filters on states apply to the last month."""
+        query, entities, as_of = (
+            self.board_request.query,
+            self.board_request.entities(),
+            self.board_request.as_of,
+        )
+        by_state = query.show != "all" or query.state or query.level
+        all_at_once = len(self.last.rows) <= FOLD_THRESHOLD
+        boards = take_snapshots(entities, self.months, as_of) if all_at_once else {}
         for month in self.months:
-            board = kept[month] if few else take_snapshots(entities, [month], as_of)[month]
-            wanted = group_and_descendants(board.groups, question.group)
+            board = boards[month] if all_at_once else take_snapshots(entities, [month], as_of)[month]
+            group_codes = group_and_descendants(board.groups, query.group)
             rows = [
                 row
                 for row in board.rows
-                if (row.code in self._order if by_state else entity_matches(row, question, wanted))
+                if (row.code in self._order if by_state else entity_matches(row, query, group_codes))
             ]
-            rows.sort(key=self._place)
+            rows.sort(key=self._sort_key)
             for row in rows:
                 self.entities[row.code] = row
                 self.cells.setdefault(row.code, {})[month] = self._cell(row)
             yield Scoreboard(month, as_of, rows, board.groups)
 
     def lines(self) -> list[Row]:
-        """A row of each entity, in the order of the screen."""
-        rows = sorted(self.entities.values(), key=self._place)
-        question = self.asked.query
-        return [row for part in headings(rows, question.by, self.last.groups) for row in part.direct]
+        """One row per entity, in the order of the screen."""
+        rows = sorted(self.entities.values(), key=self._sort_key)
+        query = self.board_request.query
+        return [row for part in headings(rows, query.by, self.last.groups) for row in part.direct]
 
-    def _place(self, row: Row) -> tuple[int, str]:
+    def _sort_key(self, row: Row) -> tuple[int, str]:
         name = row.name.casefold()
         return (
             (0, name)
-            if self.asked.query.sort == "name"
+            if self.board_request.query.sort == "name"
             else (self._order.get(row.code, len(self._order)), name)
         )
 
     def _cell(self, row: Row) -> str:
-        again = ", reopened" if row.standing.reopened else ""
-        return f"{state_in_words(row)}, {labels.deadline_status(row, self.asked.as_of).text}{again}"
+        suffix = ", reopened" if row.standing.reopened else ""
+        return f"{state_in_words(row)}, {labels.deadline_status(row, self.board_request.as_of).text}{suffix}"
 
 
 @require_safe
 @board_view
-def matrix_csv(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Every period of the matrix on a line of its own, the oldest month first."""
-    periods = _Periods(asked, MatrixWindow.of(request.GET))
-    return csv_file(request, asked, "matrix", _lines(periods))
+def matrix_csv(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """Every period of the matrix as CSV, one line each, the oldest month first."""
+    periods = _Periods(board_request, MatrixWindow.of(request.GET))
+    return csv_file(request, board_request, "matrix", _lines(periods))
 
 
 def _lines(periods: _Periods) -> Iterator[str]:
-    for at, board in enumerate(periods.boards()):
+    for index, board in enumerate(periods.boards()):
         for number, line in enumerate(board_csv_lines(board)):
-            if number or not at:
+            if number or not index:
                 yield line
 
 
 @require_safe
 @board_view
-def matrix_xlsx(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Entities by months with a cell for each period, then the periods one by one, then what they are."""
-    periods = _Periods(asked, MatrixWindow.of(request.GET))
+def matrix_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """A workbook with entities by months, a sheet of single periods, and a sheet about both."""
+    periods = _Periods(board_request, MatrixWindow.of(request.GET))
     names = {node.code: node.name for node in periods.last.groups}
 
-    def each_period() -> Iterator[list[Value]]:
+    def period_values() -> Iterator[list[Value]]:
         for board in periods.boards():
             for row in board.rows:
                 yield [
@@ -126,38 +132,40 @@ def matrix_xlsx(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
                     *standing_values(row, board.as_of),
                 ]
 
-    def each_entity() -> Iterator[list[Value]]:
+    def entity_rows() -> Iterator[list[Value]]:
         for row in periods.lines():
             yield [
-                asked.as_of,
+                board_request.as_of,
                 *entity_values(row, names),
                 row.fresh,
                 row.read_at,
                 *(periods.cells[row.code].get(month) for month in periods.months),
             ]
 
-    _, moment = stamp_columns(asked)
+    _, moment = stamp_columns(board_request)
     first, last = map(month_and_year, (periods.months[0], periods.months[-1]))
     columns = [
         moment,
         *ENTITY_COLUMNS,
         SheetColumn("Confirmed", 10),
-        SheetColumn(f"Last read ({asked.reader.zone_name} time)", 22),
+        SheetColumn(f"Last read ({board_request.reader.zone_name} time)", 22),
         *(SheetColumn(month_and_year(month), 20) for month in periods.months),
     ]
-    told = [
+    details = [
         ("Matrix of", f"{first} to {last}"),
-        *request_details(asked, periods.last),
+        *request_details(board_request, periods.last),
         ("Filters on states", "look at the last month"),
-        ("Order", describe_order(asked.query)),
-        *export_notes(matching_rows(periods.last, asked.query)),
-        *requester_details(asked),
+        ("Order", describe_order(board_request.query)),
+        *export_notes(matching_rows(periods.last, board_request.query)),
+        *requester_details(board_request),
     ]
     sheets = [
-        Worksheet("Matrix", columns, each_entity()),
+        Worksheet("Matrix", columns, entity_rows()),
         Worksheet(
-            "Periods", [*stamp_columns(asked), *ENTITY_COLUMNS, *standing_columns(asked)], each_period()
+            "Periods",
+            [*stamp_columns(board_request), *ENTITY_COLUMNS, *standing_columns(board_request)],
+            period_values(),
         ),
-        about_sheet(told),
+        about_sheet(details),
     ]
-    return xlsx_file(request, asked, "matrix", sheets)
+    return xlsx_file(request, board_request, "matrix", sheets)

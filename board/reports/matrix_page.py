@@ -1,4 +1,4 @@
-"""The matrix as a page: each cell a letter with few words, and the same in full for who hears it or asks for more."""
+"""The matrix page: each cell a letter with a short text, and a full text for screen readers and tooltips."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ _SHORT = {
     "not known": "unknown",
 }
 _LATE = {Level.LATE, Level.ALERTING}
-_PERCENT = "\u00a0%"  # does not leave its number at the end of a line
+_PERCENT = "\u00a0%"  # non-breaking: stays on the line of its number
 _FILES = (("CSV, a line for each period", "export_matrix_csv"), ("Excel", "export_matrix_xlsx"))
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """One period in a few letters; `looks` are class names: a tone, then what else is the matter."""
+    """One period in a few letters; `css_classes` are a tone, then further marks."""
 
     url: str
     css_classes: str
     letter: str
     text: str
     full: str
-    reopened: bool  # reopened, be it closed again or not
-    current: bool  # of the month that is being closed
+    reopened: bool  # reopened, whether closed again or not
+    current: bool  # of the latest month
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class MatrixTableRow:
 
 @dataclass(frozen=True, slots=True)
 class FractionCell:
-    """A fraction closed with its tone, and in full words."""
+    """A fraction closed with its tone and its full text."""
 
     text: str
     tone: str
@@ -82,7 +82,7 @@ class FractionCell:
 
 @dataclass(frozen=True, slots=True)
 class MatrixTableSection:
-    """A heading of the table with its lines; `turn` is where a tap on it leads, "" where all are loaded."""
+    """A heading of the table with its lines; `toggle_url` opens or folds it, "" where all are loaded."""
 
     key: str
     name: str
@@ -97,45 +97,53 @@ class MatrixTableSection:
 
 @require_safe
 @board_view
-def matrix_page(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Entities by reporting months, with everything that shapes it in the address."""
+def matrix_page(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """Entities by reporting months, shaped by the parameters of the URL alone."""
     window = MatrixWindow.of(request.GET)
-    data = matrix(asked, window)
+    data = matrix(board_request, window)
     path = reverse("matrix")
-    own = _own(window)
-    question, board = asked.query, data.board
-    answer = board_summary(board, asked.reader, past=asked.past)
+    own = _own_params(window)
+    query, board = board_request.query, data.board
+    summary = board_summary(board, board_request.reader, past=board_request.past)
     visible = data.entities or bool(board.rows)
     empty = (
-        None if visible else no_entities_message(asked.person, asked.entities().count(), _span(data.months))
+        None
+        if visible
+        else no_entities_message(board_request.person, board_request.entities().count(), _span(data.months))
     )
-    told = {
+    context = {
         "title": empty[0] if empty else f"{_span(data.months)} · Matrix",
         "heading": _span(data.months),
         "turned": "Months shown",
-        "links": _links(asked, data, window, path),
+        "links": _links(board_request, data, window, path),
         "spans": [
-            (span, build_url(path, question, _own(window, months=span)), span == window.months)
-            for span in WINDOW_LENGTHS
+            (length, build_url(path, query, _own_params(window, months=length)), length == window.months)
+            for length in WINDOW_LENGTHS
         ],
-        "sums": _sums(data),
-        "rate": _rate(data.on_time),
-        "left_out": _left_out(data.on_time),
-        "page": answer,
-        "notes": footnotes(board, asked.reader),
-        "bar": toolbar(asked, board, path, own),
-        "exports": [(label, build_url(reverse(name), question, own)) for label, name in _FILES],
-        "months": [_month(month, asked) for month in data.months],
-        "parts": [_part(section, data, asked, window, path) for section in data.sections],
-        "total": [_share(each, month) for each, month in zip(data.total, data.months, strict=True)],
+        "sums": _counts(data),
+        "rate": _on_time_text(data.on_time),
+        "left_out": _excluded_text(data.on_time),
+        "page": summary,
+        "notes": footnotes(board, board_request.reader),
+        "bar": toolbar(board_request, board, path, own),
+        "exports": [(label, build_url(reverse(name), query, own)) for label, name in _FILES],
+        "months": [_month(month, board_request) for month in data.months],
+        "parts": [_table_section(section, data, board_request, window, path) for section in data.sections],
+        "total": [_fraction_cell(item, month) for item, month in zip(data.total, data.months, strict=True)],
         "whole": data.all_loaded,
         "many": FOLD_THRESHOLD,
         "legend": _legend(data),
-        "none": no_match_message(board, question),
+        "none": no_match_message(board, query),
         "empty": empty,
     }
     return render_report(
-        request, asked, "matrix", board, told, own=own, kept=_own(MatrixWindow(window.months))
+        request,
+        board_request,
+        "matrix",
+        board,
+        context,
+        own=own,
+        kept=_own_params(MatrixWindow(window.months)),
     )
 
 
@@ -147,19 +155,19 @@ def _span(months: Sequence[date]) -> str:
     return f"{month_and_year(months[0])} – {month_and_year(months[-1])}"
 
 
-def _month(month: date, asked: BoardRequest) -> tuple[str, str, str, bool]:
-    """A month above its column: "May 26", in full, its board at the same moment, and whether it is being closed."""
-    board = BoardQuery(month=month, at=asked.query.at).url(reverse("scoreboard"))
+def _month(month: date, board_request: BoardRequest) -> tuple[str, str, str, bool]:
+    """The heading of a month: "May 26", its full name, the URL of its board, and whether it is the latest."""
+    board = BoardQuery(month=month, at=board_request.query.at).url(reverse("scoreboard"))
     return (
         f"{short_month(month)} {month.year % 100:02}",
         month_and_year(month),
         board,
-        month == asked.latest_month,
+        month == board_request.latest_month,
     )
 
 
-def _own(window: MatrixWindow, **changes: object) -> list[tuple[str, str]]:
-    """The matrix's own parameters, without what has its default."""
+def _own_params(window: MatrixWindow, **changes: object) -> list[tuple[str, str]]:
+    """The matrix's own parameters, without those at their default."""
     months = changes.get("months", window.months)
     opened = changes.get("opened", window.opened)
     assert isinstance(opened, tuple)
@@ -170,72 +178,74 @@ def _own(window: MatrixWindow, **changes: object) -> list[tuple[str, str]]:
 
 
 def _links(
-    asked: BoardRequest, data: Matrix, window: MatrixWindow, path: str
+    board_request: BoardRequest, data: Matrix, window: MatrixWindow, path: str
 ) -> dict[str, tuple[str, str] | None]:
-    """The windows before and after, and the latest one: each an address and its name, None where there is none."""
-    own = _own(window)
+    """The previous, the next and the latest window, each as (URL, name) or None."""
+    own = _own_params(window)
 
-    def to(month: date) -> tuple[str, str]:
-        asked_for = None if month == asked.latest_month else month
-        last = _later(month, 1 - len(data.months))
-        return build_url(path, asked.query.replace(month=asked_for), own), _span([last, month])
+    def link_to(month: date) -> tuple[str, str]:
+        query_month = None if month == board_request.latest_month else month
+        start = _add_months(month, 1 - len(data.months))
+        return build_url(path, board_request.query.replace(month=query_month), own), _span([start, month])
 
     first = data.months[0]
-    after = min(_later(asked.month, len(data.months)), asked.latest_month)
+    following = min(_add_months(board_request.month, len(data.months)), board_request.latest_month)
     return {
-        "previous": to(previous_month(first)) if first > FIRST_MONTH else None,
-        "next": to(after) if asked.month < asked.latest_month else None,
-        "latest": to(asked.latest_month) if asked.month != asked.latest_month else None,
+        "previous": link_to(previous_month(first)) if first > FIRST_MONTH else None,
+        "next": link_to(following) if board_request.month < board_request.latest_month else None,
+        "latest": link_to(board_request.latest_month)
+        if board_request.month != board_request.latest_month
+        else None,
     }
 
 
-def _later(month: date, count: int) -> date:
-    """The month so many months later, or earlier below 0."""
+def _add_months(month: date, count: int) -> date:
+    """The month `count` months later, or earlier if negative."""
     number = month.year * 12 + month.month - 1 + count
     return max(date(number // 12, number % 12 + 1, 1), FIRST_MONTH)
 
 
-def _sums(data: Matrix) -> list[str]:
-    everyone = "1 entity" if data.entities == 1 else f"{data.entities:,} entities"
-    said = [f"{everyone} × {len(data.months)} months"]
+def _counts(data: Matrix) -> list[str]:
+    entities = "1 entity" if data.entities == 1 else f"{data.entities:,} entities"
+    counts = [f"{entities} × {len(data.months)} months"]
     if data.reopened:
-        said.append(f"{data.reopened} reopened")
-    return said
+        counts.append(f"{data.reopened} reopened")
+    return counts
 
 
-def _rate(found: OnTimeRate | None) -> tuple[str, str]:
-    """The on-time rate of all that was due in the window, and what is the matter with it."""
-    if found is None:
+def _on_time_text(rate_data: OnTimeRate | None) -> tuple[str, str]:
+    """The on-time rate of all periods due in the window, and a warning or ""."""
+    if rate_data is None:
         return f"on-time rate: counted for {FOLD_THRESHOLD} entities or fewer", ""
-    if found.permille is None:
+    if rate_data.permille is None:
         return "no deadline has passed", ""
-    rate = f"on time {found.permille / 10:.1f}".removesuffix(".0") + _PERCENT
+    rate = f"on time {rate_data.permille / 10:.1f}".removesuffix(".0") + _PERCENT
     return (
-        f"{rate} of {found.due:,} due",
-        f"below {ON_TIME_TARGET_PERCENT}{_PERCENT}" if found.below_target else "",
+        f"{rate} of {rate_data.due:,} due",
+        f"below {ON_TIME_TARGET_PERCENT}{_PERCENT}" if rate_data.below_target else "",
     )
 
 
-def _left_out(found: OnTimeRate | None) -> str:
-    """What the rate leaves out, counted: nobody shall take a part for the whole."""
-    if found is None or not found.excluded:
+def _excluded_text(rate: OnTimeRate | None) -> str:
+    """The counts of periods that the rate leaves out, so that a part is not read as the whole."""
+    if rate is None or not rate.excluded:
         return ""
     parts = (
-        (found.perhaps_on_time, "perhaps on time"),
-        (found.date_unknown, "date unknown"),
-        (found.unknown, "not known"),
-        (found.no_deadline, "without a deadline"),
+        (rate.perhaps_on_time, "perhaps on time"),
+        (rate.date_unknown, "date unknown"),
+        (rate.unknown, "not known"),
+        (rate.no_deadline, "without a deadline"),
     )
     return "left out: " + ", ".join(f"{count:,} {name}" for count, name in parts if count)
 
 
 def _legend(data: Matrix) -> list[tuple[str, str, str]]:
-    lines = {row.alert_after_days for row in data.board.rows}
-    over = f"more than {next(iter(lines))} days" if len(lines) == 1 else "over the alert line"
+    alert_lines = {row.alert_after_days for row in data.board.rows}
+    limit = f"more than {next(iter(alert_lines))} days" if len(alert_lines) == 1 else "over the alert line"
     return [
         ("ok", "C", "closed on time"),
         ("late", "C", "closed late"),
-        ("alert", "C", f"closed {over} late"),
+        ("alert", "C", f"closed {limit} late"),
         ("undated", "C", "closed, date unknown"),
         ("due on_hold", "H", "on hold"),
         ("due", "O", "open"),
@@ -248,17 +258,19 @@ def _legend(data: Matrix) -> list[tuple[str, str, str]]:
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
-def _part(
-    section: MatrixSection, data: Matrix, asked: BoardRequest, window: MatrixWindow, path: str
+def _table_section(
+    section: MatrixSection, data: Matrix, board_request: BoardRequest, window: MatrixWindow, path: str
 ) -> MatrixTableSection:
-    turn = ""
+    toggle = ""
     if not data.all_loaded and section.held:
         others = tuple(key for key in window.opened if key != section.key)
         opened = others if section.open else (*others, section.key)
-        turn = build_url(path, asked.query, _own(window, opened=opened)) + f"#part-{section.key}"
-    left = ""
+        toggle = (
+            build_url(path, board_request.query, _own_params(window, opened=opened)) + f"#part-{section.key}"
+        )
+    omitted = ""
     if section.left:
-        left = (
+        omitted = (
             f"{section.left:,} more: no more than {FOLD_THRESHOLD} entities are shown at once."
             " Filter, or fold a heading."
         )
@@ -266,69 +278,69 @@ def _part(
         section.key,
         section.name,
         section.depth,
-        [_share(each, month) for each, month in zip(section.fractions, data.months, strict=True)],
-        [_shown(line, data, asked) for line in section.lines],
+        [_fraction_cell(item, month) for item, month in zip(section.fractions, data.months, strict=True)],
+        [_table_row(line, data, board_request) for line in section.lines],
         section.held,
         section.open,
-        turn,
-        left,
+        toggle,
+        omitted,
     )
 
 
-def _share(each: ClosedFraction, month: date) -> FractionCell:
-    if not each.entities:
+def _fraction_cell(closed: ClosedFraction, month: date) -> FractionCell:
+    if not closed.entities:
         return FractionCell("–", "", f"{month_and_year(month)}: nobody closes")
-    said = [f"{month_and_year(month)}: {each.closed:,} of {each.entities:,} closed and confirmed"]
-    said += [f"{each.unconfirmed:,} not confirmed"] if each.unconfirmed else []
-    said += [f"{each.late:,} late"] if each.late else []
-    if each.alerting:
+    phrases = [f"{month_and_year(month)}: {closed.closed:,} of {closed.entities:,} closed and confirmed"]
+    phrases += [f"{closed.unconfirmed:,} not confirmed"] if closed.unconfirmed else []
+    phrases += [f"{closed.late:,} late"] if closed.late else []
+    if closed.alerting:
         tone = "alert"
-    elif each.late:
+    elif closed.late:
         tone = "late"
     else:
-        tone = "full" if each.closed == each.entities else "short"
-    return FractionCell(f"{each.closed:,}/{each.entities:,}", tone, ", ".join(said))
+        tone = "full" if closed.closed == closed.entities else "short"
+    return FractionCell(f"{closed.closed:,}/{closed.entities:,}", tone, ", ".join(phrases))
 
 
-def _shown(line: MatrixRow, data: Matrix, asked: BoardRequest) -> MatrixTableRow:
-    home = reverse("entity", args=[line.entity.code])
-    at = asked.query.at
+def _table_row(line: MatrixRow, data: Matrix, board_request: BoardRequest) -> MatrixTableRow:
+    url = reverse("entity", args=[line.entity.code])
+    at = board_request.query.at
     cells = [
         None
         if row is None
-        else cell(row, month, asked, f"{home}?{BoardQuery(month=month, at=at).querystring()}")
+        else cell(row, month, board_request, f"{url}?{BoardQuery(month=month, at=at).querystring()}")
         for row, month in zip(line.rows, data.months, strict=True)
     ]
     newest = line.newest
     return MatrixTableRow(
         line.entity.code,
         line.entity.name,
-        f"{home}?{BoardQuery(month=asked.month, at=at).querystring()}",
-        staleness_note(newest, asked.reader, asked.as_of) if newest is not None else "",
+        f"{url}?{BoardQuery(month=board_request.month, at=at).querystring()}",
+        staleness_note(newest, board_request.reader, board_request.as_of) if newest is not None else "",
         newest is not None and not newest.fresh,
         cells,
     )
 
 
-def cell(row: Row, month: date, asked: BoardRequest, url: str) -> MatrixCell:
-    """One period as a cell: the letter of its state, how it stands against its deadline, and both in full."""
-    looks = [tone_of(row, asked)]
-    looks += [row.state.value] if row.state in (PeriodState.ON_HOLD, PeriodState.UNKNOWN) else []
-    looks += ["again"] if labels.is_reopened(row) else []
-    looks += [] if row.fresh else ["stale"]
+def cell(row: Row, month: date, board_request: BoardRequest, url: str) -> MatrixCell:
+    """The cell of one period: the letter of its state, its deadline status, and both as a full text."""
+    classes = [tone_of(row, board_request)]
+    classes += [row.state.value] if row.state in (PeriodState.ON_HOLD, PeriodState.UNKNOWN) else []
+    classes += ["again"] if labels.is_reopened(row) else []
+    classes += [] if row.fresh else ["stale"]
     return MatrixCell(
         url,
-        " ".join(looks),
+        " ".join(classes),
         LETTERS[row.state],
-        _text(row, asked),
-        _full(row, month, asked),
+        _text(row, board_request),
+        _full(row, month, board_request),
         reopened=row.standing.reopened,
-        current=month == asked.latest_month,
+        current=month == board_request.latest_month,
     )
 
 
-def tone_of(row: Row, asked: BoardRequest) -> str:
-    """ok, late, alert, due, today, undated, none, idle (not ended) or unsure: the colour of a cell."""
+def tone_of(row: Row, board_request: BoardRequest) -> str:
+    """The tone of a cell: ok, late, alert, due, today, undated, none, idle (not ended) or unsure."""
     standing = row.standing
     match standing.level:
         case Level.CLOSED_ON_TIME:
@@ -341,30 +353,30 @@ def tone_of(row: Row, asked: BoardRequest) -> str:
             return "none"
         case Level.UNKNOWN:
             return "unsure"
-        case Level.NOT_DUE if labels.deadline_status(row, asked.as_of).text == "not ended":
+        case Level.NOT_DUE if labels.deadline_status(row, board_request.as_of).text == "not ended":
             return "idle"
-    return labels.deadline_status(row, asked.as_of).tone
+    return labels.deadline_status(row, board_request.as_of).tone
 
 
-def _text(row: Row, asked: BoardRequest) -> str:
-    """ "on time", "+3d", "due in 2d": as much as fits into a cell."""
+def _text(row: Row, board_request: BoardRequest) -> str:
+    """The short text of a cell: "on time", "+3d", "due in 2d"."""
     standing = row.standing
     if standing.days_late:
         return f"+{labels.days(standing.days_late, standing.unit)}"
-    said = labels.deadline_status(row, asked.as_of)
+    status = labels.deadline_status(row, board_request.as_of)
     if row.span is None:
         return "no data" if row.read_at is None else "no period"
-    if standing.level is Level.UNKNOWN and said.detail:
-        return said.detail
+    if standing.level is Level.UNKNOWN and status.detail:
+        return status.detail
     if standing.level is Level.NO_DEADLINE and standing.closed:
         return "closed"
-    return _SHORT.get(said.text, said.text)
+    return _SHORT.get(status.text, status.text)
 
 
-def _full(row: Row, month: date, asked: BoardRequest) -> str:
-    said = labels.deadline_status(row, asked.as_of)
+def _full(row: Row, month: date, board_request: BoardRequest) -> str:
+    status = labels.deadline_status(row, board_request.as_of)
     standing = row.standing
-    text = said.text
+    text = status.text
     if standing.days_late:
         text = f"{labels.days_in_words(standing.days_late, standing.unit)} late"
         if standing.level in _LATE:
@@ -373,10 +385,10 @@ def _full(row: Row, month: date, asked: BoardRequest) -> str:
             )
     if row.span is None:
         text = row.because
-    parts = [labels.STATE_LABELS[row.state], text, said.detail]
+    parts = [labels.STATE_LABELS[row.state], text, status.detail]
     parts += ["reopened"] if labels.is_reopened(row) else []
     parts += ["counts as closed"] if row.state is PeriodState.ON_HOLD and row.counts_as_closed else []
     if row.fresh and standing.unconfirmed:
         parts.append("unconfirmed")
-    parts.append(staleness_note(row, asked.reader, asked.as_of))
+    parts.append(staleness_note(row, board_request.reader, board_request.as_of))
     return f"{row.name}, {month_and_year(month)}: " + ", ".join(filter(None, parts))

@@ -1,4 +1,4 @@
-"""Past deadline: the escalation queue as a page, with who to talk to and what is known to be in the way."""
+"""The overdue page: the escalation queue with each entity's owner and the known obstacles."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ from entities.calendars import work_calendars
 
 PAGE_SIZE = 50  # entities on a page
 _FILES = (("CSV", "export_past_deadline_csv"), ("Excel", "export_past_deadline_xlsx"))
-_PICKED = ("group", "country", "erp", "owner")
+_FILTER_NAMES = ("group", "country", "erp", "owner")
 
 
 @dataclass(frozen=True, slots=True)
 class OverdueMonth:
-    """One month of an entity in the queue, in the reader's words."""
+    """The texts of one month of an entity in the queue."""
 
     key: str
     name: str
@@ -59,16 +59,16 @@ class OverdueMonth:
     confirmed: bool
     since: str
     obstacles: Sequence[tuple[str, str]]  # (icon, words)
-    has_reason: bool  # its people have given one
+    has_reason: bool  # an overdue reason was given
     expected: str
     acknowledged: str
     acknowledged_text: str
-    nobody_notified: bool  # its alert found nobody to tell
+    nobody_notified: bool  # its alert has no recipient
 
 
 @dataclass(frozen=True, slots=True)
 class OverdueItem:
-    """One entity in the queue: its months, the furthest behind first, and who to talk to."""
+    """One entity in the queue: its months, the furthest behind first, and its owner."""
 
     code: str
     name: str
@@ -76,13 +76,13 @@ class OverdueItem:
     owner: EntityOwner | None
     initials: str
     mailto: str
-    remark_url: str  # empty for who may not acknowledge
+    remark_url: str  # "" for people who may not acknowledge
     months: Sequence[OverdueMonth]
 
 
 @dataclass(frozen=True, slots=True)
 class OverdueSummary:
-    """What the head of the page says: a sentence, what belongs to it, a tone, and whether nothing is left to do."""
+    """The head of the page: a sentence, details, a tone, and whether nothing is left to do."""
 
     text: str
     details: Sequence[str]
@@ -92,47 +92,49 @@ class OverdueSummary:
 
 @require_safe
 @board_view
-def past_deadline(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
+def past_deadline(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     """The escalation queue, furthest behind first, a page of entities at a time."""
-    path, queue = reverse("past_deadline"), overdue_queue(asked)
-    board, entities, question = queue.board, queue.entities, asked.query
+    path, queue = reverse("past_deadline"), overdue_queue(board_request)
+    board, entities, query = queue.board, queue.entities, board_request.query
     pages = max(1, -(-len(entities) // PAGE_SIZE))
     number = page_number(request.GET.get("page", ""), pages)
     shown = entities[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-    known = queue_details(asked, shown)
-    answer = _answer(queue)
+    details = queue_details(board_request, shown)
+    summary = _summary(queue)
     empty = None
     if not board.rows and not queue.unfiltered:
-        empty = no_entities_message(asked.person, asked.entities().count(), month_and_year(asked.month))
-    told = {
-        "title": empty[0] if empty else answer.text,
-        "page": board_summary(board, asked.reader, past=asked.past),
-        "bar": _bar(asked, board, path),
+        empty = no_entities_message(
+            board_request.person, board_request.entities().count(), month_and_year(board_request.month)
+        )
+    context = {
+        "title": empty[0] if empty else summary.text,
+        "page": board_summary(board, board_request.reader, past=board_request.past),
+        "bar": _bar(board_request, board, path),
         "empty": empty,
-        "answer": answer,
-        "only": describe_filters(question, board.groups),
+        "answer": summary,
+        "only": describe_filters(query, board.groups),
         "everyone": len(queue.unfiltered),
-        "items": [_item(each, known, queue.board, asked) for each in shown],
+        "items": [_item(entity, details, queue.board, board_request) for entity in shown],
         "deadlines": [] if shown or empty else upcoming_deadlines(board, lambda: _calendars(board)),
-        "late_url": question.url(reverse("scoreboard"), show="late"),
+        "late_url": query.url(reverse("scoreboard"), show="late"),
         "left_out": queue.left_out,
-        "turn": pagination(question.url(path), number, pages),
-        "exports": [(label, question.url(reverse(name))) for label, name in _FILES],
+        "turn": pagination(query.url(path), number, pages),
+        "exports": [(label, query.url(reverse(name))) for label, name in _FILES],
     }
     own = [("page", str(number))] if number > 1 else []
-    return render_report(request, asked, "past_deadline", board, told, own=own)
+    return render_report(request, board_request, "past_deadline", board, context, own=own)
 
 
-def _bar(asked: BoardRequest, board: Scoreboard, path: str) -> Toolbar:
-    """The toolbar with what a queue can be narrowed by: no chips, no grouping, no order of one's own."""
-    question, bar = asked.query, toolbar(asked, board, path)
+def _bar(board_request: BoardRequest, board: Scoreboard, path: str) -> Toolbar:
+    """The toolbar with the filters of the queue, without chips, grouping and order."""
+    query, bar = board_request.query, toolbar(board_request, board, path)
     return replace(
         bar,
         chips=[],
         first=[],
-        more=[pick for pick in (*bar.first, *bar.more) if pick.name in _PICKED],
-        used=sum(bool(getattr(question, name)) for name in _PICKED),
-        clear=BoardQuery(month=question.month, at=question.at).url(path),
+        more=[select for select in (*bar.first, *bar.more) if select.name in _FILTER_NAMES],
+        used=sum(bool(getattr(query, name)) for name in _FILTER_NAMES),
+        clear=BoardQuery(month=query.month, at=query.at).url(path),
     )
 
 
@@ -141,22 +143,22 @@ def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
     return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
 
 
-def _answer(queue: OverdueQueue) -> OverdueSummary:
-    count, rows = len(queue.entities), [row for each in queue.entities for _, row in each.months]
+def _summary(queue: OverdueQueue) -> OverdueSummary:
+    count, rows = len(queue.entities), [row for entity in queue.entities for _, row in entity.months]
     watch = f"{queue.on_watch} more late, on watch." if queue.on_watch else ""
     if not count:
-        return _nobody_past(queue)
+        return _empty_summary(queue)
     month, worst = queue.entities[0].months[0]
-    by = labels.days_in_words(worst.standing.days_late, worst.standing.unit)
-    behind = f"{worst.name} is furthest behind: {by} late for {month_and_year(month)}."
-    open_ = sum(row.remarks.acknowledged_at is None for row in rows)
+    lateness = labels.days_in_words(worst.standing.days_late, worst.standing.unit)
+    behind = f"{worst.name} is furthest behind: {lateness} late for {month_and_year(month)}."
+    unacknowledged = sum(row.remarks.acknowledged_at is None for row in rows)
     unsure = sum(not is_confirmed(row) for row in rows)
-    older = sum(month != queue.board.month for each in queue.entities for month, _ in each.months)
+    older = sum(month != queue.board.month for entity in queue.entities for month, _ in entity.months)
     return OverdueSummary(
         f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line",
         [
             behind,
-            f"{open_} not acknowledged." if open_ else "All acknowledged.",
+            f"{unacknowledged} not acknowledged." if unacknowledged else "All acknowledged.",
             f"{older} of an older month." if older else "",
             watch,
             f"{unsure} unconfirmed, as when last read." if unsure else "",
@@ -165,51 +167,53 @@ def _answer(queue: OverdueQueue) -> OverdueSummary:
     )
 
 
-def _nobody_past(queue: OverdueQueue) -> OverdueSummary:
+def _empty_summary(queue: OverdueQueue) -> OverdueSummary:
     here = " here" if queue.unfiltered else ""
-    known = " known to be" if queue.unconfirmed else ""
+    qualifier = " known to be" if queue.unconfirmed else ""
     watch = f"{queue.on_watch} late, on watch." if queue.on_watch else "Nobody is late."
     unsure = f"{queue.unconfirmed} cannot be confirmed, so there may be more." if queue.unconfirmed else ""
     done = queue.board.closed is True and not here
     tone = "closed" if done else "unsure" if queue.unconfirmed else "open"
     closed = f"{month_and_year(queue.board.month)}: {headline(queue.board)}" if done else ""
     return OverdueSummary(
-        f"Nobody{here} is{known} past the alert line", [closed or watch, unsure], tone, done
+        f"Nobody{here} is{qualifier} past the alert line", [closed or watch, unsure], tone, done
     )
 
 
 # --- one entity ---------------------------------------------------------------------------------------------------
 
 
-def _item(each: AlertingEntity, known: QueueDetails, board: Scoreboard, asked: BoardRequest) -> OverdueItem:
-    row, month = each.worst_row, each.months[0][0]
-    owner = known.owners.get(row.code)
+def _item(
+    entity: AlertingEntity, details: QueueDetails, board: Scoreboard, board_request: BoardRequest
+) -> OverdueItem:
+    row, month = entity.worst_row, entity.months[0][0]
+    owner = details.owners.get(row.code)
     names = {node.code: node.name for node in board.groups}
-    place = [row.code, row.country, names.get(row.group, row.group), row.connection]
+    parts = [row.code, row.country, names.get(row.group, row.group), row.connection]
     return OverdueItem(
         code=row.code,
         name=row.name,
-        location=" · ".join(filter(None, place)),
+        location=" · ".join(filter(None, parts)),
         owner=owner if owner is not None and owner.name + owner.email else None,
         initials=labels.initials(owner.name if owner is not None else ""),
         mailto=_mailto(owner, row, month) if owner is not None and owner.email else "",
-        remark_url=reverse("remark", args=[row.code]) if row.code in known.writable else "",
-        months=[_month(month, row, known, asked) for month, row in each.months],
+        remark_url=reverse("remark", args=[row.code]) if row.code in details.writable else "",
+        months=[_month(month, row, details, board_request) for month, row in entity.months],
     )
 
 
 def _mailto(owner: EntityOwner, row: Row, month: date) -> str:
-    """A mail to the owner about their worst month; names from an ERP stay text in it."""
+    """A mailto link to the owner about the worst month; names from an ERP are quoted."""
     late = labels.days_in_words(row.standing.days_late, row.standing.unit)
     subject = f"{row.name}, {month_and_year(month)}: {late} past the deadline"
     return f"mailto:{quote(owner.email, safe='@')}?subject={quote(subject, safe='')}"
 
 
-def _month(month: date, row: Row, known: QueueDetails, asked: BoardRequest) -> OverdueMonth:
-    reader, as_of, standing = asked.reader, asked.as_of, row.standing
-    query = BoardQuery(month=month, at=asked.query.at).querystring()
-    since = known.since(row)
-    line_of = f"over the {row.alert_after_days}-day line"
+def _month(month: date, row: Row, details: QueueDetails, board_request: BoardRequest) -> OverdueMonth:
+    reader, as_of, standing = board_request.reader, board_request.as_of, row.standing
+    query = BoardQuery(month=month, at=board_request.query.at).querystring()
+    since = details.since(row)
+    limit = f"over the {row.alert_after_days}-day line"
     return OverdueMonth(
         key=f"{month:%Y-%m}",
         name=month_and_year(month),
@@ -217,10 +221,10 @@ def _month(month: date, row: Row, known: QueueDetails, asked: BoardRequest) -> O
         late=f"+{labels.days(standing.days_late, standing.unit)}",
         unit=labels.days_in_words(standing.days_late, standing.unit) + " late",
         confirmed=is_confirmed(row),
-        since=f"{line_of} since {labels.short_day(since)}" if since is not None else line_of,
+        since=f"{limit} since {labels.short_day(since)}" if since is not None else limit,
         has_reason=bool(row.remarks.reason),
         obstacles=obstacles(row, reader, as_of),
-        nobody_notified=row.period_id in known.unaddressed,
+        nobody_notified=row.period_id in details.unaddressed,
         expected=expected_close_text(row, as_of),
         acknowledged=acknowledgement_text(row, lambda moment: labels.clock(moment, reader.zone, as_of)),
         acknowledged_text=row.remarks.acknowledged_text,

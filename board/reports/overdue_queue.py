@@ -1,4 +1,4 @@
-"""The escalation queue as data: who is over the alert line, of the latest month and of older ones."""
+"""The data of the escalation queue: entities over the alert line, in the latest month and in older ones."""
 
 from __future__ import annotations
 
@@ -33,14 +33,12 @@ from entities.calendars import work_calendars
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange
 from periods.snapshot.builder import take_snapshots
 
-OLDER_MONTHS = (
-    24  # looked at beside the latest: whoever left more behind has another talk to hold than a queue
-)
+OLDER_MONTHS = 24  # loaded beside the latest: more open months than that need a talk, not a queue
 
 
 @dataclass(frozen=True, slots=True)
 class EntityOwner:
-    """Who answers for an entity, and how to reach them."""
+    """The owner of an entity and their address."""
 
     name: str
     email: str
@@ -48,10 +46,10 @@ class EntityOwner:
 
 @dataclass(frozen=True)
 class OverdueQueue:
-    """Who is over the alert line at one moment, as a question asks for it.
+    """The entities over the alert line at the moment of a request.
 
-    `board` is the latest month with all that the person may see. `older` are the boards of older months, of those
-    entities that may be over the line there; `left_out` says how many months before them were not looked at.
+    `board` is the latest month with every row that the person may see. `older` are the boards of older months, with
+    the entities that may be over the line there; `left_out` counts the months before them that were not loaded.
     """
 
     board_request: BoardRequest
@@ -61,86 +59,86 @@ class OverdueQueue:
 
     @cached_property
     def unfiltered(self) -> list[AlertingEntity]:
-        """Everybody over the line whom the person may see, whatever is filtered."""
+        """Every entity over the line that the person may see, before any filter."""
         return alerting_entities([self.board, *self.older])
 
     @cached_property
     def entities(self) -> list[AlertingEntity]:
-        """Who passes the filters, furthest behind first."""
-        return alerting_entities(self._narrowed)
+        """The entities that pass the filters, furthest behind first."""
+        return alerting_entities(self._filtered_boards)
 
     @cached_property
     def on_watch(self) -> int:
-        """How many rows that pass the filters are late without being over the line."""
-        return sum(board.counts.late for board in self._narrowed)
+        """The number of rows that pass the filters and are late without being over the line."""
+        return sum(board.counts.late for board in self._filtered_boards)
 
     @cached_property
     def unconfirmed(self) -> int:
-        """How many rows of the latest month that pass the filters nobody can confirm."""
-        return sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in self._narrowed[0].rows)
+        """The number of rows of the latest month that pass the filters and are stale or unknown."""
+        return sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in self._filtered_boards[0].rows)
 
     @cached_property
-    def _narrowed(self) -> list[Scoreboard]:
-        question = self.board_request.query.replace(sort="behind")
-        return [filter_board(board, question) for board in (self.board, *self.older)]
+    def _filtered_boards(self) -> list[Scoreboard]:
+        query = self.board_request.query.replace(sort="behind")
+        return [filter_board(board, query) for board in (self.board, *self.older)]
 
 
-def overdue_queue(asked: BoardRequest) -> OverdueQueue:
-    """The queue that a question asks for, up to its month; the number of queries does not depend on what is late."""
-    board = asked.board()
-    candidates = list(_left_open(asked))
+def overdue_queue(board_request: BoardRequest) -> OverdueQueue:
+    """The queue of a request, up to its month; the number of queries does not depend on the late entities."""
+    board = board_request.board()
+    candidates = list(_older_candidates(board_request))
     months = sorted({month for month, _ in candidates}, reverse=True)
-    looked_at = months[:OLDER_MONTHS]
+    loaded = months[:OLDER_MONTHS]
     older: Mapping[date, Scoreboard] = {}
-    if looked_at:
-        ids = {entity_id for month, entity_id in candidates if month in looked_at}
-        older = take_snapshots(asked.entities().filter(pk__in=ids), looked_at, asked.as_of)
-    return OverdueQueue(asked, board, [older[month] for month in looked_at], len(months) - len(looked_at))
+    if loaded:
+        ids = {entity_id for month, entity_id in candidates if month in loaded}
+        older = take_snapshots(board_request.entities().filter(pk__in=ids), loaded, board_request.as_of)
+    return OverdueQueue(board_request, board, [older[month] for month in loaded], len(months) - len(loaded))
 
 
-def _left_open(asked: BoardRequest) -> QuerySet[FiscalPeriod, tuple[date, int]]:
+def _older_candidates(board_request: BoardRequest) -> QuerySet[FiscalPeriod, tuple[date, int]]:
     """Older months, each with an entity that may be over its line there: not closed, with a deadline past.
 
-    This only finds where to look; who is over the line is judged by the snapshot.
+    This only finds candidates; the snapshot judges which entities are over the line.
     """
     not_closed = ~Q(state="closed")
-    if asked.past:  # what is closed now may not have been then
+    if board_request.past:  # a period that is closed now may not have been then
         not_closed = not_closed | Q(
-            Exists(StateChange.objects.filter(period=OuterRef("pk"), seen_at__gt=asked.as_of))
+            Exists(StateChange.objects.filter(period=OuterRef("pk"), seen_at__gt=board_request.as_of))
         )
     overdue = PeriodDeadline.objects.filter(
-        period=OuterRef("pk"), set_at__lte=asked.as_of, due_on__lte=asked.as_of.date()
+        period=OuterRef("pk"), set_at__lte=board_request.as_of, due_on__lte=board_request.as_of.date()
     )
     return (
         FiscalPeriod.objects.filter(
             not_closed,
             Exists(overdue),
-            entity__in=asked.entities(),
+            entity__in=board_request.entities(),
             type=PeriodType.OPERATING.value,
-            reporting_month__lt=asked.month,
+            reporting_month__lt=board_request.month,
         )
         .values_list("reporting_month", "entity_id")
         .distinct()
     )
 
 
-# --- what is known about each of them -----------------------------------------------------------------------------
+# --- details of each entity ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class QueueDetails:
-    """What the queue knows beside the rows, of the entities shown: owners, calendars, who may write, reopenings."""
+    """Data of the shown entities beside their rows: owners, write access, calendars, reopenings, alerts."""
 
     owners: Mapping[str, EntityOwner]
     writable: frozenset[str]
     calendars: Mapping[int, WorkdayCalendar]
-    crossed: Mapping[int, datetime]  # of reopened periods: when the episode that runs went over the line
-    unaddressed: frozenset[int]  # periods whose alert found nobody to tell
+    crossed: Mapping[int, datetime]  # by reopened period: when its running episode crossed the line
+    unaddressed: frozenset[int]  # periods whose newest alert has no recipient
 
     def since(self, row: Row) -> date | None:
-        """The day in the entity's zone since which the row is over its line; None where nobody can tell.
+        """The day in the entity's zone since which the row is over its line; None if it is unknown.
 
-        A reopened period has been over it twice, so only the episode that is kept of it tells.
+        A reopened period may have crossed it twice, so the day comes from its stored episode.
         """
         if row.standing.reopened:
             crossed_at = self.crossed.get(row.period_id or 0)
@@ -148,11 +146,11 @@ class QueueDetails:
         return first_alerting_day(row, self.calendars.get(row.calendar_id or 0))
 
 
-def queue_details(asked: BoardRequest, entities: Sequence[AlertingEntity]) -> QueueDetails:
-    """What is to be known of these entities, in the same few queries however many they are."""
-    rows = [row for each in entities for _, row in each.months]
+def queue_details(board_request: BoardRequest, entities: Sequence[AlertingEntity]) -> QueueDetails:
+    """The details of these entities; the number of queries does not depend on their number."""
+    rows = [row for entity in entities for _, row in entity.months]
     codes = {row.code for row in rows}
-    own = asked.entities().filter(code__in=codes)
+    visible = board_request.entities().filter(code__in=codes)
     counted = {
         row.calendar_id
         for row in rows
@@ -163,51 +161,53 @@ def queue_details(asked: BoardRequest, entities: Sequence[AlertingEntity]) -> Qu
     return QueueDetails(
         owners={
             code: EntityOwner(name or "", email or "")
-            for code, name, email in own.values_list("code", "owner__name", "owner__email")
+            for code, name, email in visible.values_list("code", "owner__name", "owner__email")
         },
         writable=frozenset(
             ()
-            if asked.past
-            else writable_entities(asked.person).filter(code__in=codes).values_list("code", flat=True)
+            if board_request.past
+            else writable_entities(board_request.person).filter(code__in=codes).values_list("code", flat=True)
         ),
-        calendars=work_calendars(counted, range(min(years), asked.as_of.year + 2))
+        calendars=work_calendars(counted, range(min(years), board_request.as_of.year + 2))
         if counted and years
         else {},
-        crossed=_crossed(reopened, asked.as_of) if reopened else {},
-        unaddressed=_lonely([row.period_id for row in rows], asked.as_of),
+        crossed=_crossed_at(reopened, board_request.as_of) if reopened else {},
+        unaddressed=_unaddressed([row.period_id for row in rows], board_request.as_of),
     )
 
 
-def _lonely(period_ids: Sequence[int | None], as_of: datetime) -> frozenset[int]:
-    """The periods of which the newest alert has no message to anybody."""
+def _unaddressed(period_ids: Sequence[int | None], as_of: datetime) -> frozenset[int]:
+    """The periods whose newest alert is in no message."""
     alerts = Notice.objects.filter(
         period__in=period_ids,
         kind__in=[NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value],
         raised_at__lte=as_of,
     )
     newest = alerts.order_by("period", "-raised_at", "-pk").distinct("period")
-    found = newest.annotate(heard=Exists(DeliveryLine.objects.filter(notice=OuterRef("pk"))))
-    return frozenset(period for period, heard in found.values_list("period", "heard") if not heard)
+    annotated = newest.annotate(addressed=Exists(DeliveryLine.objects.filter(notice=OuterRef("pk"))))
+    return frozenset(
+        period for period, addressed in annotated.values_list("period", "addressed") if not addressed
+    )
 
 
-def _crossed(period_ids: Sequence[int | None], as_of: datetime) -> dict[int, datetime]:
-    runs = Q(closed_at=None) | Q(closed_at__gt=as_of)
+def _crossed_at(period_ids: Sequence[int | None], as_of: datetime) -> dict[int, datetime]:
+    running = Q(closed_at=None) | Q(closed_at__gt=as_of)
     episodes = Overrun.objects.filter(
-        runs, period__in=period_ids, opened_at__lte=as_of, crossed_line_at__lte=as_of, after_reopening=True
+        running, period__in=period_ids, opened_at__lte=as_of, crossed_line_at__lte=as_of, after_reopening=True
     )
     return {period: at for period, at in episodes.values_list("period", "crossed_line_at") if at is not None}
 
 
 def obstacles(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str]]:
-    """What is known to keep the period from closing, each with the name of an icon: nothing is guessed."""
+    """The known reasons why the period is not closed, each with the name of an icon."""
 
     def when(moment: datetime) -> str:
         return labels.clock(moment, reader.zone, as_of)
 
     reason = "info" if row.remarks.reason or not row.reason_missing else "warning"
-    found = [
+    candidates = [
         ("stale", unconfirmed_because(row, when)),
         (row.state.value, state_because(row)),
         (reason, overdue_reason_text(row, when)),
     ]
-    return [(icon, told) for icon, told in found if told]
+    return [(icon, text) for icon, text in candidates if text]

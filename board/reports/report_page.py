@@ -1,4 +1,4 @@
-"""What the matrix, the calendar and the overdue page share: a page that htmx reloads without its frame."""
+"""Renders the matrix, calendar, overdue and alerts pages, which htmx reloads without the layout."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ _TEMPLATES = {
 
 def render_report(
     request: HttpRequest,
-    asked: BoardRequest,
+    board_request: BoardRequest,
     screen: str,
     board: Scoreboard,
-    told: dict[str, object],
+    context: dict[str, object],
     *,
     own: Pairs = (),
     kept: Pairs = (),
 ) -> HttpResponse:
     """The page of a screen, or for htmx only its report and the counts in the navigation.
 
-    `own` are the screen's own parameters in its address, `kept` those of them that a saved view keeps. `board` is
-    what the person may see before any filter.
+    `own` are the screen's own parameters in its URL, `kept` those of them that a saved view keeps. `board` holds
+    every row that the person may see, before any filter.
     """
     fragment = wants_fragment(request)
-    here = build_url(request.path, asked.query, own)
-    known = {
+    here = build_url(request.path, board_request.query, own)
+    shared = {
         "frame": "board/reports/_report_fragment.html" if fragment else "board/web/signed_in.html",
         "here": here,
-        "past": asked.past,
-        **views_menu(asked, screen, kept),
-        **layout_context(asked.person, screen, None if asked.past else board),
+        "past": board_request.past,
+        **views_menu(board_request, screen, kept),
+        **layout_context(board_request.person, screen, None if board_request.past else board),
     }
-    # A screen need not have files, links beside its heading, or words for its filters.
+    # A screen may lack files, links beside its heading, or descriptions of its filters.
     optional = {"exports": (), "links": None, "only": ()}
-    answer = render(request, _TEMPLATES[screen], {**optional, **told, **known})
+    response = render(request, _TEMPLATES[screen], {**optional, **context, **shared})
     if fragment:
-        answer["HX-Replace-Url"] = here
-    return answer
+        response["HX-Replace-Url"] = here
+    return response
