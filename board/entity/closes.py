@@ -1,4 +1,4 @@
-"""The last twelve closes of an entity: working day of each close, how late, and the on-time rate."""
+"""Builds the card of an entity's last twelve closes: working days, lateness and on-time rate."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
 MONTHS = 12
-_TALL = 62  # height of the tallest bar, in the drawing's units
-_FLOOR = 106  # where the bars stand
+_MAX_BAR_HEIGHT = 62  # height of the tallest bar, in the drawing's units
+_BAR_BASELINE = 106  # y position of the bars' lower end
 _LATE = frozenset({Level.LATE, Level.ALERTING})
 
 
@@ -40,7 +40,7 @@ class CloseBar:
 
 @dataclass(frozen=True, slots=True)
 class ClosesCard:
-    """The bars with their caption; no bars where no month before is known."""
+    """The bars with their caption; without bars if no month has a known period."""
 
     title: str
     bars: Sequence[CloseBar]
@@ -55,7 +55,7 @@ class ClosesCard:
 class _Close:
     month: date
     row: Row
-    number: int | None  # of the working day on which it closed, None when not known
+    number: int | None  # of the working day on which it closed, None if unknown
     late: int  # days late of the first close, in the standing's unit
 
 
@@ -69,46 +69,46 @@ def closes_card(
     """The card of up to twelve months, oldest first; `rows` may hold one more."""
     closes = [_close(month, row, as_of, calendar, first_is) for month, row in rows if _counts(row, as_of)]
     closes = closes[-MONTHS:]
-    known = sum(close.row.span is not None for close in closes)
-    if not known:
+    with_period = sum(close.row.span is not None for close in closes)
+    if not with_period:
         return ClosesCard("", (), "", below=False, line="", left_out="", unit="")
     rate = on_time_rate([close.row for close in closes if close.row.span is not None], as_of)
     return ClosesCard(
-        title=f"Last {MONTHS} closes" if known == MONTHS else f"Closes of the last {MONTHS} months",
+        title=f"Last {MONTHS} closes" if with_period == MONTHS else f"Closes of the last {MONTHS} months",
         bars=_bars(closes, url_of),
-        rate=_rate(rate),
+        rate=_rate_text(rate),
         below=bool(rate.due) and rate.below_target,
         line=f"{ON_TIME_TARGET_PERCENT} %",
-        left_out=_left_out(rate),
-        unit=_unit(first_is, closes[-1].row),
+        left_out=_excluded_text(rate),
+        unit=_unit_text(first_is, closes[-1].row),
     )
 
 
-def _unit(first_is: int, row: Row) -> str:
-    late = "working days" if row.standing.unit is LatenessUnit.WORKING_DAYS else "calendar days"
-    return f"Number of the working day of the close; the first has number {first_is}. +n is {late} late."
+def _unit_text(first_is: int, row: Row) -> str:
+    unit = "working days" if row.standing.unit is LatenessUnit.WORKING_DAYS else "calendar days"
+    return f"Number of the working day of the close; the first has number {first_is}. +n is {unit} late."
 
 
 def typical_close(
     rows: Sequence[tuple[date, Row]], as_of: datetime, calendar: WorkdayCalendar, first_is: int
 ) -> str:
-    """ "Usual close is working day 8 (last 12: 6 to 11)."; "" where fewer than three closes are known."""
-    known = [
+    """ "Usual close is working day 8 (last 12: 6 to 11)."; "" if fewer than three closes are known."""
+    numbers = [
         close.number
         for month, row in rows[-MONTHS:]
         for close in (_close(month, row, as_of, calendar, first_is),)
         if close.number is not None
     ]
-    if len(known) < 3:
+    if len(numbers) < 3:
         return ""
-    middle = sorted(known)[(len(known) - 1) // 2]
-    low, high = min(known), max(known)
+    median = sorted(numbers)[(len(numbers) - 1) // 2]
+    low, high = min(numbers), max(numbers)
     spread = f"always {low}" if low == high else f"{low} to {high}"
-    return f"Usual close is working day {middle} (last {len(known)}: {spread})."
+    return f"Usual close is working day {median} (last {len(numbers)}: {spread})."
 
 
 def _counts(row: Row, as_of: datetime) -> bool:
-    """Whether a month belongs among the last closes: it is closed, or its deadline has come."""
+    """Whether a month is one of the last closes: it is closed, its deadline has passed, or no period is known."""
     if row.span is None:
         return True
     if row.counts_as_closed:
@@ -126,10 +126,10 @@ def _close(month: date, row: Row, as_of: datetime, calendar: WorkdayCalendar, fi
     return _Close(month, row, _working_day(row.span.last, closed_on, calendar, first_is), late)
 
 
-def _working_day(after: date, day: date, calendar: WorkdayCalendar, first_is: int) -> int | None:
-    """The number of the newest working day that had begun on a day; None where the calendar does not know."""
+def _working_day(period_end: date, day: date, calendar: WorkdayCalendar, first_is: int) -> int | None:
+    """The number of the latest working day that had begun on a day; None if the calendar does not cover it."""
     try:
-        return calendar.workdays_between(after, day) + first_is - 1
+        return calendar.workdays_between(period_end, day) + first_is - 1
     except CalendarUncovered:
         return None
 
@@ -138,46 +138,46 @@ def _bars(closes: Sequence[_Close], url_of: Callable[[date], str]) -> list[Close
     tallest = max((close.number or 0 for close in closes), default=0) or 1
     slot = 100 / MONTHS
     bars = []
-    for at, close in enumerate(closes, start=MONTHS - len(closes)):
-        kind, label, late, told = _said(close)
+    for index, close in enumerate(closes, start=MONTHS - len(closes)):
+        kind, label, late, text = _describe_close(close)
         if kind == "none":
             height = 2
         elif close.number is not None:
-            height = max(4, round(_TALL * max(close.number, 0) / tallest))
+            height = max(4, round(_MAX_BAR_HEIGHT * max(close.number, 0) / tallest))
         else:
-            height = _TALL if kind == "open" else _TALL // 2
+            height = _MAX_BAR_HEIGHT if kind == "open" else _MAX_BAR_HEIGHT // 2
         bars.append(
             CloseBar(
                 url_of(close.month),
-                f"{at * slot + slot * 0.08:.2f}%",
+                f"{index * slot + slot * 0.08:.2f}%",
                 f"{slot * 0.84:.2f}%",
-                f"{at * slot + slot / 2:.2f}%",
-                _FLOOR - height,
+                f"{index * slot + slot / 2:.2f}%",
+                _BAR_BASELINE - height,
                 height,
                 kind,
                 label,
                 late,
                 month_and_year(close.month)[:1],
-                f"{month_and_year(close.month)}: {told}",
+                f"{month_and_year(close.month)}: {text}",
             )
         )
     return bars
 
 
-def _said(close: _Close) -> tuple[str, str, str, str]:
-    """Kind, label, lateness and the whole in words."""
+def _describe_close(close: _Close) -> tuple[str, str, str, str]:
+    """Kind, label, lateness and full text of a close."""
     row, number = close.row, close.number
     standing = row.standing
     if row.span is None:
         return "none", "", "", "nothing known"
     level = standing.first_close_level
-    on = weekday_and_day(standing.first_closed_on) if standing.first_closed_on else ""
+    closed_on = weekday_and_day(standing.first_closed_on) if standing.first_closed_on else ""
     day = str(number) if number is not None else "–"
-    worked = f" (working day {number})" if number is not None else ""
-    again = "; reopened since" if standing.reopened else ""
+    day_text = f" (working day {number})" if number is not None else ""
+    suffix = "; reopened since" if standing.reopened else ""
     match level:
         case Level.CLOSED_ON_TIME:
-            return "ok", day, "", f"closed on {on}{worked}, on time{again}"
+            return "ok", day, "", f"closed on {closed_on}{day_text}, on time{suffix}"
         case Level.CLOSED_LATE:
             over = close.late > row.alert_after_days
             by = labels.days(close.late, standing.unit) if close.late else "cut-off"
@@ -185,7 +185,7 @@ def _said(close: _Close) -> tuple[str, str, str, str]:
                 "over" if over else "late",
                 day,
                 f"+{by}" if close.late else by,
-                f"closed on {on}{worked}, {f'{by} late' if close.late else 'after the cut-off'}{again}",
+                f"closed on {closed_on}{day_text}, {f'{by} late' if close.late else 'after the cut-off'}{suffix}",
             )
         case Level.CLOSED_DATE_UNKNOWN:
             if standing.closed_between is not None:
@@ -193,38 +193,38 @@ def _said(close: _Close) -> tuple[str, str, str, str]:
                     "unsure",
                     "?",
                     "",
-                    f"closed {labels.between(*standing.closed_between)}, perhaps on time{again}",
+                    f"closed {labels.between(*standing.closed_between)}, perhaps on time{suffix}",
                 )
-            return "unsure", "?", "", f"closed, date unknown{again}"
+            return "unsure", "?", "", f"closed, date unknown{suffix}"
     if standing.closed:
         return (
             ("ok" if number is not None else "unsure"),
             day if number is not None else "?",
             "",
-            (f"closed{f' on {on}' if on else ''}{worked}, no deadline was set"),
+            (f"closed{f' on {closed_on}' if closed_on else ''}{day_text}, no deadline was set"),
         )
     if standing.level in _LATE:
         by = labels.days(standing.days_late, standing.unit)
-        when = "" if row.fresh and not standing.unconfirmed else " when last read"
-        return "open", "open", f"+{by}", f"not closed, {by} late{when}"
+        when_read = "" if row.fresh and not standing.unconfirmed else " when last read"
+        return "open", "open", f"+{by}", f"not closed, {by} late{when_read}"
     if row.state is PeriodState.UNKNOWN or not row.fresh:
         return "unsure", "?", "", "not known"
     return "open", "open", "", "not closed"
 
 
-def _rate(rate: OnTimeRate) -> str:
+def _rate_text(rate: OnTimeRate) -> str:
     permille = rate.permille
     if permille is None:
         return "No close can be counted" if rate.excluded else "No close was due yet"
     return f"{rate.on_time} of {rate.due} on time, {permille / 10:.1f} %"
 
 
-def _left_out(rate: OnTimeRate) -> str:
+def _excluded_text(rate: OnTimeRate) -> str:
     parts = [
         (rate.perhaps_on_time, "perhaps on time"),
         (rate.date_unknown, "closed at an unknown date"),
         (rate.unknown, "not known"),
         (rate.no_deadline, "without a deadline"),
     ]
-    told = [f"{count} {what}" for count, what in parts if count]
-    return f"Left out: {', '.join(told)}." if told else ""
+    phrases = [f"{count} {label}" for count, label in parts if count]
+    return f"Left out: {', '.join(phrases)}." if phrases else ""

@@ -1,4 +1,4 @@
-"""How an entity's period stands, in a sentence, and its deadline counted day by day: values for the template."""
+"""Builds the deadline card: the standing in a sentence, and the deadline counted day by day."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from closing.judging.timeline import TimelineDay, timeline
 from closing.scoreboard.row import Row
 from periods.snapshot.period_history import DeadlineVersion
 
-LONGEST = 45  # days shown before the middle is folded away
-_HEAD, _TAIL = 28, 10  # days shown before and after the fold
-_AHEAD = timedelta(days=14)  # an expected close not later than that after the last day is shown too
+LONGEST = 45  # days shown before the middle is folded
+_HEAD, _TAIL = 28, 10  # days shown at the start and at the end of a folded strip
+_EXPECTED_CLOSE_RANGE = timedelta(days=14)  # an expected close is shown up to this long after the last day
 
 
 @dataclass(frozen=True, slots=True)
 class DayCell:
-    """One day of the strip; `kind` lists its classes, `heard` says all of it in words.
+    """One day of the strip; `kind` lists its classes, `spoken_text` is its text for screen readers.
 
-    A cell without a weekday stands for the days that are folded away.
+    A cell without a weekday stands for the folded days.
     """
 
     kind: str
@@ -39,13 +39,13 @@ class DayCell:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineCard:
-    """The standing in a sentence, what is beside it, the strip, and where the deadline comes from."""
+    """The standing in a sentence, side notes, the strip of days, and the source of the deadline."""
 
     sentence: Pieces
     side_notes: Sequence[str]
     strip: Sequence[DayCell]
-    first_column: int  # of the first day in a week that begins on Monday: 1 to 7
-    off: str  # the days off by name
+    first_column: int  # weekday of the first day: 1 (Monday) to 7
+    off: str  # names of the days off
     explanation: str
     source: str
     unit: str
@@ -53,7 +53,7 @@ class DeadlineCard:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineHistory:
-    """What the card needs of the history: who set the deadline, all changes, and the usual close in words."""
+    """The history for the card: the version of the deadline, all changes, and the typical close as text."""
 
     set_by: DeadlineVersion | None = None
     changes: Sequence[ObservedChange] = ()
@@ -66,23 +66,23 @@ def deadline_card(
     policy: JudgingPolicy,
     calendar: WorkdayCalendar,
     first_is: int,
-    told: DeadlineHistory,
+    history: DeadlineHistory,
     reader: Reader,
 ) -> DeadlineCard:
-    """Everything of the card, for a row whose period is known; `first_is` is the number of the first working day."""
+    """The card of a row whose period is known; `first_is` is the number of the first working day."""
     assert row.span is not None
     today = local_date(as_of, zone_named(row.zone))
     shown = _days_shown(row, today)
-    days = timeline(row, shown, calendar, today=today, first_is=first_is, changes=told.changes)
-    cells = _folded([_cell(day, row, today) for day in days])
+    days = timeline(row, shown, calendar, today=today, first_is=first_is, changes=history.changes)
+    cells = _fold([_cell(day, row, today) for day in days])
     return DeadlineCard(
         sentence=standing_sentence(row, as_of),
-        side_notes=side_notes(row, as_of, policy, calendar, told.typical_close),
+        side_notes=side_notes(row, as_of, policy, calendar, history.typical_close),
         strip=cells,
         first_column=shown[0].isoweekday() if shown else 1,
-        off=_off(days, calendar),
+        off=_days_off_text(days, calendar),
         explanation=_explanation(row),
-        source=_source(told.set_by, reader) if told.set_by is not None else "",
+        source=_source(history.set_by, reader) if history.set_by is not None else "",
         unit="+n counts working days"
         if row.standing.unit is LatenessUnit.WORKING_DAYS
         else "+n counts calendar days",
@@ -90,7 +90,7 @@ def deadline_card(
 
 
 def _days_shown(row: Row, today: date) -> list[date]:
-    """From the day after period end up to the deadline and to today, or to the close, whichever is later."""
+    """The days after period end up to the later of the deadline and today, or the close of a closed period."""
     assert row.span is not None
     standing = row.standing
     ends = [row.deadline.due_on] if row.deadline is not None else []
@@ -102,58 +102,58 @@ def _days_shown(row: Row, today: date) -> list[date]:
         ends.append(today)
     last = max(ends, default=row.span.last)
     expected = row.remarks.expected_on
-    if not row.counts_as_closed and expected is not None and last < expected <= last + _AHEAD:
+    if not row.counts_as_closed and expected is not None and last < expected <= last + _EXPECTED_CLOSE_RANGE:
         last = expected
     return [row.span.last + timedelta(days=n) for n in range(1, (last - row.span.last).days + 1)]
 
 
 def _cell(day: TimelineDay, row: Row, today: date) -> DayCell:
-    kinds, heard = [], [weekday_and_date(day.on)]
+    kinds, phrases = [], [weekday_and_date(day.on)]
     if day.off_reason:
         kinds.append("off")
-        heard.append(day.off_reason)
+        phrases.append(day.off_reason)
     if day.number is not None:
-        heard.append(f"working day {day.number}")
+        phrases.append(f"working day {day.number}")
     below = "·" if day.number is None else str(day.number)
     if day.late:
         kinds.append("over" if day.alerting else "late")
         below = f"+{day.late}"
         over = ", over the alert line" if day.alerting else ""
-        heard.append(f"{days_phrase(day.late, row.standing.unit)} late{over}")
+        phrases.append(f"{days_phrase(day.late, row.standing.unit)} late{over}")
     elif not day.confirmed and not day.in_future:
         kinds.append("unsure")
         below = "?" if row.deadline is None or day.on > row.deadline.due_on else below
-        heard.append("not known")
+        phrases.append("not known")
     if day.due:
         kinds.append("due")
         below = f"{below} due" if below != "·" else "due"
-        heard.append("due")
+        phrases.append("due")
     if day.closes or day.maybe_closed:
         kinds.append("closed" if day.closes else "perhaps")
         below = ("due, " if day.due else "") + ("closed" if day.closes else "closed?")
-        heard.append("closed" if day.closes else "perhaps closed")
+        phrases.append("closed" if day.closes else "perhaps closed")
     if day.reopens:
         kinds.append("reopens")
         below = "reopened"
-        heard.append("seen reopened")
+        phrases.append("seen reopened")
     if day.expected:
         kinds.append("expected")
         below = "expected"
-        heard.append("expected to close")
+        phrases.append("expected to close")
     if day.on == today:
         kinds.append("today")
-        heard.append("today")
+        phrases.append("today")
     elif day.in_future:
         kinds.append("ahead")
     first = row.span is not None and (day.on - row.span.last).days == 1
     shown = labels.short_date(day.on) if first or day.on.day == 1 else str(day.on.day)
     return DayCell(
-        " ".join(f"is-{kind}" for kind in kinds), weekday_name(day.on), shown, below, ", ".join(heard)
+        " ".join(f"is-{kind}" for kind in kinds), weekday_name(day.on), shown, below, ", ".join(phrases)
     )
 
 
-def _off(days: Sequence[TimelineDay], calendar: WorkdayCalendar) -> str:
-    """The days off by name, and where the calendar cannot know any."""
+def _days_off_text(days: Sequence[TimelineDay], calendar: WorkdayCalendar) -> str:
+    """The names of the days off, and the years that the calendar does not cover."""
     named = [
         f"{weekday_and_day(day.on)} {day.off_reason}" for day in days if day.off_reason not in ("", "weekend")
     ]
@@ -170,10 +170,10 @@ def _explanation(row: Row) -> str:
     if row.deadline is None:
         return ""
     text = row.deadline.explanation
-    return f"{text[:1].upper()}{text[1:]}. {_ends(row)}"
+    return f"{text[:1].upper()}{text[1:]}. {_deadline_end(row)}"
 
 
-def _folded(cells: list[DayCell]) -> list[DayCell]:
+def _fold(cells: list[DayCell]) -> list[DayCell]:
     if len(cells) <= LONGEST:
         return cells
     hidden = len(cells) - _HEAD - _TAIL
@@ -181,21 +181,21 @@ def _folded(cells: list[DayCell]) -> list[DayCell]:
     return [*cells[:_HEAD], gap, *cells[-_TAIL:]]
 
 
-def _ends(row: Row) -> str:
+def _deadline_end(row: Row) -> str:
     deadline = row.deadline
     assert deadline is not None
     end = f"at {deadline.cut_off:%H:%M}" if deadline.cut_off is not None else "at the end of the day"
     return f"It ends {end} in {city(deadline.zone)}."
 
 
-def _source(told: DeadlineVersion, reader: Reader) -> str:
-    """Whose word the deadline is; policies loaded from a file have no author."""
-    if told.agreed_at is not None:  # by whom and why is part of the explanation
-        return f"Entered on {_on(told.agreed_at, reader)}"
-    by = f", set by {told.policy_set_by}" if told.policy_set_by else ", set"
-    on = f" on {_on(told.policy_set_at, reader)}" if told.policy_set_at else ""
-    return f"Policy “{told.policy}”, version {told.version}{by if on or told.policy_set_by else ''}{on}"
+def _source(deadline: DeadlineVersion, reader: Reader) -> str:
+    """The source of the deadline; policies loaded from a file have no author."""
+    if deadline.agreed_at is not None:  # the explanation has the author and the reason
+        return f"Entered on {_date_text(deadline.agreed_at, reader)}"
+    by = f", set by {deadline.policy_set_by}" if deadline.policy_set_by else ", set"
+    on = f" on {_date_text(deadline.policy_set_at, reader)}" if deadline.policy_set_at else ""
+    return f"Policy “{deadline.policy}”, version {deadline.version}{by if on or deadline.policy_set_by else ''}{on}"
 
 
-def _on(moment: datetime | None, reader: Reader) -> str:
+def _date_text(moment: datetime | None, reader: Reader) -> str:
     return full_date(moment.astimezone(reader.zone).date()) if moment is not None else ""

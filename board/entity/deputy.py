@@ -1,4 +1,4 @@
-"""Who is told in the owner's place while the owner is away: named by whoever administers the entity."""
+"""The form for an entity's deputy, who is notified while the owner is away."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from entities.models import LegalEntity, Membership, Person
 
 
 def may_appoint_deputy(person: Person, entity: LegalEntity) -> bool:
-    """Whether somebody administers an entity, by what the door knows of them; asks nothing of the database."""
-    for held in memberships_of(person):
-        role, path, of_entity = held.split(":")
+    """Whether the person administers the entity, by their loaded memberships, without a query."""
+    for membership in memberships_of(person):
+        role, path, entity_id = membership.split(":")
         if role == Membership.Role.ADMINISTRATOR.value and (
-            of_entity == str(entity.pk) or (path and entity.group.path.startswith(path))
+            entity_id == str(entity.pk) or (path and entity.group.path.startswith(path))
         ):
             return True
     return person.is_superuser
@@ -30,42 +30,42 @@ def may_appoint_deputy(person: Person, entity: LegalEntity) -> bool:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @board_view
-def deputy(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse:
-    """Ask who the deputy is to be, and keep it; 404 for who does not administer the entity."""
-    asked = resolve_request(asked.person, {}, asked.now)
-    found = (
-        administered_entities(asked.person)
+def deputy(request: HttpRequest, board_request: BoardRequest, code: str) -> HttpResponse:
+    """The form for the deputy, and its submission; 404 for people who do not administer the entity."""
+    board_request = resolve_request(board_request.person, {}, board_request.now)
+    entity = (
+        administered_entities(board_request.person)
         .select_related("owner", "deputy", "group")
         .filter(code=code)
         .first()
     )
-    if found is None:
+    if entity is None:
         raise Http404
-    options = _options(found)
+    options = _options(entity)
     if request.method != "POST":
-        return _page(request, asked, found, options)
-    chosen = request.POST.get("deputy", "")
-    person = next((each for each in options if each.email == chosen), None)
-    if chosen and person is None:
+        return _page(request, board_request, entity, options)
+    email = request.POST.get("deputy", "")
+    person = next((option for option in options if option.email == email), None)
+    if email and person is None:
         problem = "Choose somebody who may see the entity."
-        return _page(request, asked, found, options, problem=problem, status=422)
-    LegalEntity.objects.filter(pk=found.pk).update(deputy=person)
-    who = f"{person.name or person.email} is the deputy" if person is not None else "Nobody is the deputy"
-    done = f"{who} of {found.name} now."
-    messages.success(request, done)
-    return SeeOther(reverse("entity", args=[found.code]))
+        return _page(request, board_request, entity, options, problem=problem, status=422)
+    LegalEntity.objects.filter(pk=entity.pk).update(deputy=person)
+    text = f"{person.name or person.email} is the deputy" if person is not None else "Nobody is the deputy"
+    message = f"{text} of {entity.name} now."
+    messages.success(request, message)
+    return SeeOther(reverse("entity", args=[entity.code]))
 
 
 def _options(entity: LegalEntity) -> list[Person]:
-    """Those who may see the entity, but for its owner."""
-    around = load_audiences([entity.pk])[entity.pk]
-    people = Person.objects.filter(pk__in=around.members | around.superusers, is_active=True)
+    """The people who may see the entity, except its owner."""
+    audience = load_audiences([entity.pk])[entity.pk]
+    people = Person.objects.filter(pk__in=audience.members | audience.superusers, is_active=True)
     return list(people.exclude(pk=entity.owner_id or 0).order_by("name", "email"))
 
 
 def _page(
     request: HttpRequest,
-    asked: BoardRequest,
+    board_request: BoardRequest,
     entity: LegalEntity,
     options: list[Person],
     *,
@@ -73,20 +73,22 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     owner = entity.owner
-    told = {
-        **layout_context(asked.person, "board", asked.board()),
+    context = {
+        **layout_context(board_request.person, "board", board_request.board()),
         "name": entity.name,
         "back": reverse("entity", args=[entity.code]),
         "owner": (owner.name or owner.email) if owner else "",
-        "options": [(each.email, each.name or each.email, each.pk == entity.deputy_id) for each in options],
-        "unseeing": _unseeing(entity, options),
+        "options": [
+            (option.email, option.name or option.email, option.pk == entity.deputy_id) for option in options
+        ],
+        "unseeing": _blind_deputy_name(entity, options),
         "problem": problem,
     }
-    return render(request, "board/entity/deputy.html", told, status=status)
+    return render(request, "board/entity/deputy.html", context, status=status)
 
 
-def _unseeing(entity: LegalEntity, options: list[Person]) -> str:
-    """The name of a deputy who may not see the entity any more, and so is not told."""
+def _blind_deputy_name(entity: LegalEntity, options: list[Person]) -> str:
+    """The name of a deputy who may not see the entity any more and so is not notified, else ""."""
     deputy = entity.deputy
     if deputy is None or deputy in options:
         return ""

@@ -1,4 +1,4 @@
-"""What the template of an entity shows: one month of one entity, explained, with nothing of HTML."""
+"""Builds the entity's page: one month of one entity, explained, without HTML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from board.entity.remark_forms import RejectedRemark, RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
 from board.entity.standing_sentence import Pieces, standing_sentence
 from board.notifications.notice_history import notices_of_period
-from board.notifications.notice_phrasing import NoticeSummary as ToldNotice
+from board.notifications.notice_phrasing import NoticeSummary
 from board.web import labels
 from board.web.board_request import BoardRequest
 from closing.calendar.date_phrases import month_and_year
@@ -31,7 +31,7 @@ from periods.snapshot.period_history import PeriodDetail
 
 @dataclass(frozen=True, slots=True)
 class EntityPage:
-    """The whole page; cards are None where there is nothing to show yet, and `empty` then says why."""
+    """The whole page; cards are None if there is nothing to show yet, and `empty` then gives the reason."""
 
     head: EntityHeader
     title: str
@@ -39,7 +39,7 @@ class EntityPage:
     moment_iso: str
     zone: str
     here: str
-    version: str  # of what is not shown anew while the page stays open: what people said, and which forms make sense
+    version: str  # of the parts that an open page does not refresh: remarks, and the forms allowed
     empty: tuple[str, str] | None
     banners: Sequence[str]
     deadline: DeadlineCard | None
@@ -47,7 +47,7 @@ class EntityPage:
     closes: ClosesCard | None
     remarks: RemarksCard | None
     silence: SilenceCard | None
-    notice_history: Sequence[ToldNotice]  # who was told of this period, newest first
+    notice_history: Sequence[NoticeSummary]  # notices of this period, newest first
     events: Sequence[TimelineEvent]
     more_events: int
     all_url: str
@@ -63,150 +63,151 @@ class EntityPage:
 
 def entity_page(
     entity: LegalEntity,
-    asked: BoardRequest,
+    board_request: BoardRequest,
     path: str,
     *,
     typed: RejectedRemark | None = None,
     whole: bool = False,
 ) -> tuple[EntityPage, Scoreboard]:
-    """The page of a month and the board of the entity alone, in a fixed number of queries.
+    """The page of a month, and the board of this entity alone, in a fixed number of queries.
 
-    `typed` is what a refused form held; `whole` shows all of the history. `entity` comes with its group, calendar,
-    connection and owner.
+    `typed` is the content of a rejected form; `whole` shows all of the history. `entity` has its group, calendar,
+    connection and owner loaded.
     """
-    known = read_page_data(entity, asked)
-    row, period = known.row, period_of(known)
-    empty = _empty(known)
-    judge = known.policy.judging
-    first_is = first_day_number(known.policy)
-    usual = ""
+    data = read_page_data(entity, board_request)
+    row, period = data.row, period_of(data)
+    empty = _empty(data)
+    judging = data.policy.judging
+    first_is = first_day_number(data.policy)
+    typical = ""
     if row is not None and row.span is not None:
-        before = [(month, each) for month, each in known.rows if month < asked.month]
-        usual = typical_close(before, asked.as_of, known.calendar, first_is)
-    told = _told(known, period, typed)
-    shown = told if whole else told[:SHOWN]
-    if any(event.remark is not None and event.remark.form is not None for event in told):
-        typed = None  # it comes back with the note that was to be edited
+        earlier = [(month, earlier_row) for month, earlier_row in data.rows if month < board_request.month]
+        typical = typical_close(earlier, board_request.as_of, data.calendar, first_is)
+    all_events = _timeline_events(data, period, typed)
+    shown = all_events if whole else all_events[:SHOWN]
+    if any(event.remark is not None and event.remark.form is not None for event in all_events):
+        typed = None  # shown in the form of the edited note instead
+    here = board_request.query.url(path)
     page = EntityPage(
-        head=entity_header(known, path),
-        title=_title(known),
-        moment=labels.moment_in_full(asked.as_of, asked.reader.zone),
-        moment_iso=labels.iso(asked.as_of) or "",
-        zone=asked.reader.zone_name,
-        here=asked.query.url(path),
-        version=_version(known, period),
+        head=entity_header(data, path),
+        title=_title(data),
+        moment=labels.moment_in_full(board_request.as_of, board_request.reader.zone),
+        moment_iso=labels.iso(board_request.as_of) or "",
+        zone=board_request.reader.zone_name,
+        here=here,
+        version=_version(data, period),
         empty=empty,
-        banners=_notices(known),
+        banners=_banners(data),
         deadline=deadline_card(
             row,
-            asked.as_of,
-            judge,
-            known.calendar,
+            board_request.as_of,
+            judging,
+            data.calendar,
             first_counted_day(period, first_is),
             DeadlineHistory(
                 period.deadlines[-1] if period.deadlines else None,
-                [seen.change for seen in period.changes],
-                usual,
+                [entry.change for entry in period.changes],
+                typical,
             ),
-            asked.reader,
+            board_request.reader,
         )
         if row is not None and period is not None
         else None,
         facts=facts_card(
             row,
             period.year,
-            asked.as_of,
-            asked.reader,
-            ledger_restricted_means_on_hold=known.policy.ledger_restricted_means_on_hold,
+            board_request.as_of,
+            board_request.reader,
+            ledger_restricted_means_on_hold=data.policy.ledger_restricted_means_on_hold,
         )
         if row is not None and period is not None
         else None,
-        closes=_closes(known, first_is, path),
-        remarks=remarks_card(row, asked, writes=known.writes, typed=typed)
+        closes=_closes_card(data, first_is, path),
+        remarks=remarks_card(row, board_request, writes=data.writes, typed=typed)
         if row is not None and period
         else None,
-        silence=silence_card(row, asked, entity, writes=known.writes) if row is not None else None,
-        notice_history=notices_of_period(asked, entity.pk, row.period_id if row is not None else None, row),
+        silence=silence_card(row, board_request, entity, writes=data.writes) if row is not None else None,
+        notice_history=notices_of_period(
+            board_request, entity.pk, row.period_id if row is not None else None, row
+        ),
         events=shown,
-        more_events=len(told) - len(shown),
-        all_url=f"{asked.query.url(path)}{'&' if asked.query.querystring() else '?'}history=all#history",
-        attempts=[read_attempt(tried, known) for tried in known.attempts],
-        counts_rows=known.sees_all,
+        more_events=len(all_events) - len(shown),
+        all_url=f"{here}{'&' if '?' in here else '?'}history=all#history",
+        attempts=[read_attempt(attempt, data) for attempt in data.attempts],
+        counts_rows=data.sees_all,
         connection=connection_summary(entity.connection),
-        reads_only=not known.writes,
+        reads_only=not data.writes,
     )
-    return page, known.board
+    return page, data.board
 
 
-def _version(known: PageData, period: PeriodDetail | None) -> str:
-    if known.row is None or period is None:
+def _version(data: PageData, period: PeriodDetail | None) -> str:
+    if data.row is None or period is None:
         return "0"
     newest = max((remark.id for remark in period.remarks), default=0)
-    kinds = "".join(sorted(kind.value[0] for kind in allowed_remark_kinds(known.row, known.asked.as_of)))
-    quiet = known.row.silence
-    silence = f"-{quiet.silence_id}" if quiet is not None else ""
+    kinds = "".join(sorted(kind.value[0] for kind in allowed_remark_kinds(data.row, data.asked.as_of)))
+    row_silence = data.row.silence
+    silence = f"-{row_silence.silence_id}" if row_silence is not None else ""
     return f"{period.id}-{newest}-{len(period.changes)}-{kinds}{silence}"
 
 
-def _title(known: PageData) -> str:
-    row, month = known.row, month_and_year(known.asked.month)
+def _title(data: PageData) -> str:
+    row, month = data.row, month_and_year(data.asked.month)
     if row is None or row.span is None:
-        return f"{known.entity.name} · {month}"
-    sentence = "".join(text for _, text in standing_sentence(row, known.asked.as_of))
-    return f"{known.entity.name}: {sentence} · {month}"
+        return f"{data.entity.name} · {month}"
+    sentence = "".join(text for _, text in standing_sentence(row, data.asked.as_of))
+    return f"{data.entity.name}: {sentence} · {month}"
 
 
 # --- the head -----------------------------------------------------------------------------------------------------
 
 
-def _empty(known: PageData) -> tuple[str, str] | None:
-    """Why there is nothing to judge, and what happens next."""
-    entity, row, month = known.entity, known.row, month_and_year(known.asked.month)
+def _empty(data: PageData) -> tuple[str, str] | None:
+    """The reason why there is nothing to judge, and the next step."""
+    entity, row, month = data.entity, data.row, month_and_year(data.asked.month)
     if row is None:
         since = entity.active_from
-        if since is not None and since > known.asked.month:
+        if since is not None and since > data.asked.month:
             return (
                 f"{entity.name} does not count in {month}",
                 f"It counts from {labels.short_day(since)} {since.year}.",
             )
         until = entity.active_to
-        told = f"It counted until {labels.short_day(until)} {until.year}." if until is not None else ""
-        return f"{entity.name} does not count in {month}", told
+        detail = f"It counted until {labels.short_day(until)} {until.year}." if until is not None else ""
+        return f"{entity.name} does not count in {month}", detail
     if row.span is not None:
         return None
     if row.read_at is None:
-        why = row.read_error or "The first reading appears here when it is in."
-        return f"{entity.name} has not been read yet", why
+        reason = row.read_error or "The first reading appears here when it is in."
+        return f"{entity.name} has not been read yet", reason
     return (
         f"The ERP lists no period for {month}",
         f"{row.read_error} Periods appear here once the ERP has them and a reading brings them.".strip(),
     )
 
 
-def _notices(known: PageData) -> list[str]:
-    """What a reader must know before trusting the rest."""
-    row = known.row
-    told: list[str] = []
+def _banners(data: PageData) -> list[str]:
+    """The warnings above the cards."""
+    row = data.row
+    banners: list[str] = []
     if row is None:
-        return told
+        return banners
     if row.span is not None and not row.fresh:
-        last = (
-            labels.clock(row.read_at, known.asked.reader.zone, known.asked.as_of) if row.read_at else "never"
-        )
-        why = f" {row.read_error}" if row.read_error else ""
-        told.append(f"Not confirmed: what follows is as of the last reading, {last}.{why}")
+        last = labels.clock(row.read_at, data.asked.reader.zone, data.asked.as_of) if row.read_at else "never"
+        error = f" {row.read_error}" if row.read_error else ""
+        banners.append(f"Not confirmed: what follows is as of the last reading, {last}.{error}")
     elif row.span is not None and row.standing.unconfirmed:
-        told.append(
+        banners.append(
             "The ERP answers, but no longer says a state that is understood: the last known standing stays."
         )
-    others = [period for period in known.periods if period.id != row.period_id]
+    others = [period for period in data.periods if period.id != row.period_id]
     if others:
         names = ", ".join(f"{period.name} ({_span(period.span)})" for period in others)
-        told.append(f"This month also has {names}; shown is the period that holds the entity up.")
-    shown = period_of(known)
+        banners.append(f"This month also has {names}; shown is the period that holds the entity up.")
+    shown = period_of(data)
     if shown is not None and shown.month_set_by_hand:
-        told.append(f"An administrator has put this period into {month_and_year(known.asked.month)}.")
-    return told
+        banners.append(f"An administrator has put this period into {month_and_year(data.asked.month)}.")
+    return banners
 
 
 def _span(span: DateSpan) -> str:
@@ -216,26 +217,28 @@ def _span(span: DateSpan) -> str:
 # --- the cards ----------------------------------------------------------------------------------------------------
 
 
-def _closes(known: PageData, first_is: int, path: str) -> ClosesCard | None:
-    asked = known.asked
+def _closes_card(data: PageData, first_is: int, path: str) -> ClosesCard | None:
+    board_request = data.asked
 
     def url_of(month: date) -> str:
-        return asked.query.url(path, month=month)
+        return board_request.query.url(path, month=month)
 
-    card = closes_card(known.rows, asked.as_of, known.calendar, first_is, url_of)
+    card = closes_card(data.rows, board_request.as_of, data.calendar, first_is, url_of)
     return card if card.bars else None
 
 
-def _told(known: PageData, period: PeriodDetail | None, typed: RejectedRemark | None) -> list[TimelineEvent]:
-    if period is None or known.row is None:
+def _timeline_events(
+    data: PageData, period: PeriodDetail | None, typed: RejectedRemark | None
+) -> list[TimelineEvent]:
+    if period is None or data.row is None:
         return []
-    asked, judge = known.asked, known.policy.judging
-    teller = TimelineViewer(
-        reader=asked.reader,
-        as_of=asked.as_of,
-        person_id=asked.person.pk,
-        may_write=known.writes and not asked.past,
+    board_request, judging = data.asked, data.policy.judging
+    viewer = TimelineViewer(
+        reader=board_request.reader,
+        as_of=board_request.as_of,
+        person_id=board_request.person.pk,
+        may_write=data.writes and not board_request.past,
         refused=typed.edit if typed is not None else None,
     )
-    calendar = known.calendar if judge.unit is LatenessUnit.WORKING_DAYS else None
-    return events(period, known.row, judge, calendar, teller)
+    calendar = data.calendar if judging.unit is LatenessUnit.WORKING_DAYS else None
+    return events(period, data.row, judging, calendar, viewer)

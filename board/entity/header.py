@@ -1,4 +1,4 @@
-"""The head of an entity's page: its state, its months, what is running."""
+"""Builds the head of an entity's page: name, state, owner and links to other months."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from closing.scoreboard.row import Row
 
 @dataclass(frozen=True, slots=True)
 class EntityHeader:
-    """Who the entity is, and the ways from here."""
+    """The entity's attributes and the links of the head."""
 
     name: str
     code: str
@@ -33,7 +33,7 @@ class EntityHeader:
     owner_email: str
     mailto: str
     deputy: str
-    deputy_url: str  # where another is named; "" for who may not
+    deputy_url: str  # the form for the deputy; "" for people who may not use it
     state: str
     kind: str  # of the state's chip
     notes: Sequence[str]
@@ -41,60 +41,66 @@ class EntityHeader:
     stale: bool
     erp_url: str
     month: str
-    previous: tuple[str, str] | None  # (address, month in words)
+    previous: tuple[str, str] | None  # (URL, month and year)
     next: tuple[str, str] | None
     latest: tuple[str, str] | None
 
 
-def entity_header(known: PageData, path: str) -> EntityHeader:
-    entity, asked, row = known.entity, known.asked, known.row
-    seen = BoardQuery(month=asked.query.month, at=asked.query.at)
+def entity_header(data: PageData, path: str) -> EntityHeader:
+    entity, board_request, row = data.entity, data.asked, data.row
+    view_query = BoardQuery(month=board_request.query.month, at=board_request.query.at)
     connection, owner, deputy = entity.connection, entity.owner, entity.deputy
-    sub = [entity.code, entity.country]
-    sub.append(
+    subtitle = [entity.code, entity.country]
+    subtitle.append(
         f"{connection.get_kind_display()} “{connection.name}”" if connection else "not connected to an ERP"
     )
-    sub.append(f"{entity.calendar.name} calendar")
+    subtitle.append(f"{entity.calendar.name} calendar")
     notes: list[str] = []
     if row is not None:
-        notes = _state_notes(row, asked)
+        notes = _state_notes(row, board_request)
     return EntityHeader(
         name=entity.name,
         code=entity.code,
         group=entity.group.name,
-        group_url=seen.url("/", group=entity.group.code),
-        board_url=seen.url("/"),
-        sub=sub,
+        group_url=view_query.url("/", group=entity.group.code),
+        board_url=view_query.url("/"),
+        sub=subtitle,
         owner=(owner.name or owner.email) if owner else "",
         owner_email=owner.email if owner else "",
         mailto=f"mailto:{owner.email}" if owner else "",
         deputy=(deputy.name or deputy.email) if deputy else "",
-        deputy_url=reverse("deputy", args=[entity.code]) if may_appoint_deputy(asked.person, entity) else "",
+        deputy_url=reverse("deputy", args=[entity.code])
+        if may_appoint_deputy(board_request.person, entity)
+        else "",
         state=labels.STATE_LABELS[row.state] if row is not None else "",
         kind=row.state.value if row is not None else "",
         notes=notes,
         reopened=row is not None and labels.is_reopened(row),
         stale=row is not None and not row.fresh,
         erp_url=erp_link(connection, entity.erp_id),
-        month=month_and_year(asked.month),
-        previous=_month_link(asked, path, previous_month(asked.month)) if asked.month > FIRST_MONTH else None,
-        next=_month_link(asked, path, next_month(asked.month)) if asked.month < _running(asked) else None,
-        latest=(asked.query.url(path, month=None), month_and_year(asked.latest_month))
-        if asked.month != asked.latest_month
+        month=month_and_year(board_request.month),
+        previous=_month_link(board_request, path, previous_month(board_request.month))
+        if board_request.month > FIRST_MONTH
+        else None,
+        next=_month_link(board_request, path, next_month(board_request.month))
+        if board_request.month < _current_month(board_request)
+        else None,
+        latest=(board_request.query.url(path, month=None), month_and_year(board_request.latest_month))
+        if board_request.month != board_request.latest_month
         else None,
     )
 
 
-def _month_link(asked: BoardRequest, path: str, month: date) -> tuple[str, str]:
-    return asked.query.url(path, month=month), month_and_year(month)
+def _month_link(board_request: BoardRequest, path: str, month: date) -> tuple[str, str]:
+    return board_request.query.url(path, month=month), month_and_year(month)
 
 
-def _running(asked: BoardRequest) -> date:
-    return month_of(asked.as_of.astimezone(asked.reader.zone).date())
+def _current_month(board_request: BoardRequest) -> date:
+    return month_of(board_request.as_of.astimezone(board_request.reader.zone).date())
 
 
-def _state_notes(row: Row, asked: BoardRequest) -> list[str]:
-    zone, as_of = asked.reader.zone, asked.as_of
+def _state_notes(row: Row, board_request: BoardRequest) -> list[str]:
+    zone, as_of = board_request.reader.zone, board_request.as_of
     notes = []
     if row.missing_since is not None:
         notes.append(f"missing from the ERP’s answer since {labels.clock(row.missing_since, zone, as_of)}")

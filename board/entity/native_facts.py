@@ -1,4 +1,4 @@
-"""What the ERP says about a period, word for word, and the rule that made a state of it."""
+"""Builds the facts card: the ERP's facts about a period, word for word, and the rule that gave its state."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from closing.judging.states import DerivedState, derive_state, module_name
 from closing.scoreboard.row import Row
 from entities.models import Connection
 
-# The modules of the product in the order of its own form; others that an environment has come after them.
+# Modules in the order of the ERP's own form; further modules of an environment follow.
 MODULES = (
     *("Ledger", "Tax", "Bank", "Cust", "Vend", "Sales", "Purch", "Invent"),
     *("Prod", "Project", "FixedAssets", "Payroll", "Expense", "FixedAssets_RU", "Retail", "ITM"),
 )
-_AROUND = timedelta(days=62)  # how much of the time around a period the drawing shows
-_FAR = timedelta(days=200)  # a bound farther away runs out of the drawing
-_MICROSOFT = ("dynamics.com", "dynamics.cn", "microsoftdynamics.us", "microsoftdynamics.de")
+_MARGIN = timedelta(days=62)  # time that the drawing shows before and after a period
+_MAX_DISTANCE = timedelta(days=200)  # a bound farther away lies outside the drawing
+_MICROSOFT_DOMAINS = ("dynamics.com", "dynamics.cn", "microsoftdynamics.us", "microsoftdynamics.de")
 _FLAGS = {
     "permanent": "The product cannot undo this.",
     "window_before_period": "Posting is not even allowed in the period yet: check the range.",
@@ -36,7 +36,7 @@ _FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class ModuleAccess:
-    """One module's access: the ERP's word, the user group, and a kind (all, user, none, strange, untold)."""
+    """One module's access: the ERP's value, the user group, and a kind (all, user, none, strange, untold)."""
 
     name: str
     word: str
@@ -56,11 +56,11 @@ class DrawnRange:
 
 @dataclass(frozen=True, slots=True)
 class PostingWindowDrawing:
-    """The posting range drawn against the period; `allowed` is None where the range lies outside of the drawing."""
+    """The posting range drawn against the period; `allowed` is None if the range lies outside the drawing."""
 
     period: DrawnRange
     allowed: DrawnRange | None
-    today: str  # percent, "" when outside of the drawing
+    today: str  # percent, "" if outside the drawing
     period_words: str
     allowed_words: str
     facts: Sequence[tuple[str, str]]
@@ -68,7 +68,7 @@ class PostingWindowDrawing:
 
 @dataclass(frozen=True, slots=True)
 class FactsCard:
-    """Everything of the card; `modules` or `window` by the kind of ERP, neither when nothing was said."""
+    """The values of the card; `modules` or `window` by the kind of ERP, neither without facts."""
 
     period: str
     days: str
@@ -93,36 +93,36 @@ def facts_card(
     assert row.span is not None
     facts = row.native_facts
     zone = zone_named(row.zone)
-    found: DerivedState | None = None
+    derived: DerivedState | None = None
     if facts is not None and row.read_at is not None:
-        found = derive_state(
+        derived = derive_state(
             row.span,
             facts,
             today=local_date(row.read_at, zone),
             ledger_restricted_means_on_hold=ledger_restricted_means_on_hold,
         )
-    told = [_FLAGS[flag] for flag in (found.flags if found else ()) if flag in _FLAGS]
-    agrees = found is not None and found.state is row.state
-    if found is not None and not agrees:
-        told.append(
-            f"By the policy of today the same words would mean {labels.STATE_LABELS[found.state]}"
-            f" ({found.rule}); the next reading decides."
+    explanations = [_FLAGS[flag] for flag in (derived.flags if derived else ()) if flag in _FLAGS]
+    agrees = derived is not None and derived.state is row.state
+    if derived is not None and not agrees:
+        explanations.append(
+            f"By the policy of today the same words would mean {labels.STATE_LABELS[derived.state]}"
+            f" ({derived.rule}); the next reading decides."
         )
     if facts is None:
-        told.append("The ERP no longer says anything about this period.")
+        explanations.append("The ERP no longer says anything about this period.")
     name = row.period_name if year and year in row.period_name else f"{row.period_name}, {year}".rstrip(", ")
     finops = facts if isinstance(facts, FinopsFacts) else None
     return FactsCard(
         period=name,
         days=_days_of(row.span.first, row.span.last),
-        status=_word(finops.status) if finops else "",
+        status=_display_value(finops.status) if finops else "",
         modules=_modules(finops) if finops else (),
         window=_window(row, facts, as_of) if isinstance(facts, PostingWindowFacts) else None,
         state=labels.STATE_LABELS[row.state],
         because=_sentence(row.because),
-        rule=found.rule if found is not None and agrees else "",
-        explanations=told,
-        seen=_seen(row, as_of, reader),
+        rule=derived.rule if derived is not None and agrees else "",
+        explanations=explanations,
+        seen=_seen_text(row, as_of, reader),
         read=labels.clock(row.read_at, reader.zone, as_of) if row.read_at is not None else "",
         read_at=labels.iso(row.read_at) or "",
         stale=not row.fresh,
@@ -141,22 +141,22 @@ def _days_of(first: date, last: date) -> str:
     return f"{start} – {labels.short_date(last)} {last.year}"
 
 
-def _word(word: str | None) -> str:
-    """The ERP's own word; quoted where it would not be seen otherwise."""
-    if word is None:
+def _display_value(value: str | None) -> str:
+    """The ERP's own value, quoted if it is empty or has blanks at its ends."""
+    if value is None:
         return "no status row"
-    return word if word.strip() == word and word else f'"{word}"'
+    return value if value.strip() == value and value else f'"{value}"'
 
 
-def _seen(row: Row, as_of: datetime, reader: Reader) -> str:
-    """Between which reads this state began."""
+def _seen_text(row: Row, as_of: datetime, reader: Reader) -> str:
+    """The reads between which this state began."""
     if row.seen_between is None:
         return ""
     before, seen = row.seen_between
-    at = labels.clock(seen, reader.zone, as_of)
+    seen_at = labels.clock(seen, reader.zone, as_of)
     if before is None:
-        return f"It was so when it was first read, {at}."
-    return f"Seen between {labels.clock(before, reader.zone, as_of)} and {at}."
+        return f"It was so when it was first read, {seen_at}."
+    return f"Seen between {labels.clock(before, reader.zone, as_of)} and {seen_at}."
 
 
 def _modules(facts: FinopsFacts) -> list[ModuleAccess]:
@@ -177,8 +177,8 @@ def _module(name: str, facts: FinopsFacts) -> ModuleAccess:
             return ModuleAccess(label, "None", "", "none")
         case "User":
             return ModuleAccess(label, "User", group or "group not named", "user")
-        case other:
-            return ModuleAccess(label, _word(other), "not understood", "strange")
+        case value:
+            return ModuleAccess(label, _display_value(value), "not understood", "strange")
 
 
 # --- the posting window -------------------------------------------------------------------------------------------
@@ -188,9 +188,13 @@ def _window(row: Row, facts: PostingWindowFacts, as_of: datetime) -> PostingWind
     assert row.span is not None
     first, last = row.span.first, row.span.last
     lower, upper = facts.allowed_from, facts.allowed_to
-    near = [day for day in (lower, upper) if day is not None and first - _FAR <= day <= last + _FAR]
-    left = min([first - _AROUND, *(day - timedelta(days=14) for day in near)])
-    right = max([last + _AROUND, *(day + timedelta(days=14) for day in near)])
+    near = [
+        day
+        for day in (lower, upper)
+        if day is not None and first - _MAX_DISTANCE <= day <= last + _MAX_DISTANCE
+    ]
+    left = min([first - _MARGIN, *(day - timedelta(days=14) for day in near)])
+    right = max([last + _MARGIN, *(day + timedelta(days=14) for day in near)])
     width = (right - left).days
 
     def at(day: date) -> float:
@@ -198,11 +202,11 @@ def _window(row: Row, facts: PostingWindowFacts, as_of: datetime) -> PostingWind
 
     def bar(begin: date | None, end: date | None) -> DrawnRange | None:
         x = 0.0 if begin is None else at(begin)
-        to = 100.0 if end is None else at(end + timedelta(days=1))
-        if to <= x:
+        right_edge = 100.0 if end is None else at(end + timedelta(days=1))
+        if right_edge <= x:
             return None
         return DrawnRange(
-            f"{x:g}%", f"{to - x:g}%", begin is None or begin < left, end is None or end > right
+            f"{x:g}%", f"{right_edge - x:g}%", begin is None or begin < left, end is None or end > right
         )
 
     period = bar(first, last)
@@ -230,18 +234,18 @@ def _bound(day: date | None) -> str:
 def _range(lower: date | None, upper: date | None) -> str:
     if lower is None and upper is None:
         return "without limits"
-    told = [f"from {full_date(lower)}"] if lower is not None else []
-    told += [f"to {full_date(upper)}"] if upper is not None else []
-    return " ".join(told)
+    parts = [f"from {full_date(lower)}"] if lower is not None else []
+    parts += [f"to {full_date(upper)}"] if upper is not None else []
+    return " ".join(parts)
 
 
-# --- the way into the ERP -----------------------------------------------------------------------------------------
+# --- the link to the ERP ------------------------------------------------------------------------------------------
 
 
 def erp_link(connection: Connection | None, erp_id: str) -> str:
-    """Where a person changes the period in the ERP itself; "" where that is not known to be safe.
+    """The URL where a person changes the period in the ERP; "" if it is not known to be safe.
 
-    Only https, and only to a host of the maker, or to the one that the connection reads.
+    Only https, and only to a host of Microsoft or the host that the connection reads.
     """
     if connection is None or not erp_id:
         return ""
@@ -254,8 +258,8 @@ def erp_link(connection: Connection | None, erp_id: str) -> str:
     if base.scheme != "https" or not host or base.username is not None:
         return ""
     if connection.kind == Connection.Kind.FINOPS:
-        place = host if port is None else f"{host}:{port}"
-        return f"https://{place}/?{urlencode({'cmp': erp_id, 'mi': 'LedgerFiscalCalendar'})}"
+        netloc = host if port is None else f"{host}:{port}"
+        return f"https://{netloc}/?{urlencode({'cmp': erp_id, 'mi': 'LedgerFiscalCalendar'})}"
     if not is_microsoft_host(host) or not connection.tenant:
         return ""
     path = "/".join(quote(part, safe="") for part in (connection.tenant, connection.environment) if part)
@@ -263,5 +267,5 @@ def erp_link(connection: Connection | None, erp_id: str) -> str:
 
 
 def is_microsoft_host(host: str) -> bool:
-    """Whether a host is one of Microsoft's own for these products."""
-    return any(host == name or host.endswith(f".{name}") for name in _MICROSOFT)
+    """Whether a host is one of Microsoft's for these products."""
+    return any(host == name or host.endswith(f".{name}") for name in _MICROSOFT_DOMAINS)

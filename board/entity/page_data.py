@@ -1,4 +1,4 @@
-"""What the page of an entity reads, once for all its parts."""
+"""Reads the data of an entity's page once for all its parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """Everything that was read for the page."""
+    """The data of the page."""
 
     entity: LegalEntity
     asked: BoardRequest
@@ -37,22 +37,22 @@ class PageData:
     policy: EffectivePolicy
     calendar: WorkdayCalendar
     attempts: Sequence[AttemptSummary]
-    sees_all: bool  # how much a read brought tells of what else there is
+    sees_all: bool  # row counts of a read reveal the connection's other entities
     writes: bool
 
 
-def read_page_data(entity: LegalEntity, asked: BoardRequest) -> PageData:
-    month, as_of = asked.month, asked.as_of
+def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData:
+    month, as_of = board_request.month, board_request.as_of
     months = [month]
     while len(months) <= MONTHS and months[0] > FIRST_MONTH:
         months.insert(0, previous_month(months[0]))
-    one = LegalEntity.objects.filter(pk=entity.pk)
-    boards = take_snapshots(one, months, as_of)
-    rows = [(each, boards[each].rows[0]) for each in months if boards[each].rows]
+    only_entity = LegalEntity.objects.filter(pk=entity.pk)
+    boards = take_snapshots(only_entity, months, as_of)
+    rows = [(shown_month, boards[shown_month].rows[0]) for shown_month in months if boards[shown_month].rows]
     years = range(months[0].year, max(month.year, as_of.year) + 2)
     return PageData(
         entity=entity,
-        asked=asked,
+        asked=board_request,
         board=boards[month],
         row=boards[month].rows[0] if boards[month].rows else None,
         rows=rows,
@@ -60,16 +60,16 @@ def read_page_data(entity: LegalEntity, asked: BoardRequest) -> PageData:
         policy=effective_policies([(entity.pk, entity.group.path)], as_of=as_of)[entity.pk],
         calendar=work_calendars([entity.calendar_id], years)[entity.calendar_id],
         attempts=newest_attempts(entity.pk, entity.connection_id, as_of, newest=ATTEMPTS),
-        sees_all=asked.person.is_superuser,
-        writes=may_write(asked.person, entity.pk),
+        sees_all=board_request.person.is_superuser,
+        writes=may_write(board_request.person, entity.pk),
     )
 
 
-def period_of(known: PageData) -> PeriodDetail | None:
-    """The period that the row is about: of two in one month the one that holds the entity up."""
-    if known.row is None:
+def period_of(data: PageData) -> PeriodDetail | None:
+    """The period of the row: of two in one month the one that holds the entity up."""
+    if data.row is None:
         return None
-    return next((period for period in known.periods if period.id == known.row.period_id), None)
+    return next((period for period in data.periods if period.id == data.row.period_id), None)
 
 
 def first_day_number(policy: EffectivePolicy) -> int:

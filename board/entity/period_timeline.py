@@ -1,4 +1,4 @@
-"""A period's history as a timeline: what was seen, set, crossed and said, newest first."""
+"""Builds a period's timeline: changes, deadlines, crossings and remarks, newest first."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from closing.judging.states import PeriodState, module_name
 from closing.scoreboard.row import Row
 from periods.snapshot.period_history import ChangeWithFacts, DeadlineVersion, PeriodDetail
 
-SHOWN = 100  # events; the rest is a link away
-_QUIET = frozenset({PeriodState.UNKNOWN})
+SHOWN = 100  # events; a link leads to all
+_NOT_UNDERSTOOD = frozenset({PeriodState.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class RemarkEntry:
-    """A remark as the timeline shows it, and what the reader may do with it."""
+    """A remark in the timeline, and the actions that the reader may take."""
 
     id: int
     text: str
     by: str
-    earlier: Sequence[tuple[str, str]] = ()  # (when, wording) of what was edited away, newest first
+    earlier: Sequence[tuple[str, str]] = ()  # (author and time, text) of earlier versions, newest first
     edited: str = ""
     withdrawn: str = ""
     may_edit: bool = False
     may_withdraw: bool = False
-    form: RemarkForm | None = None  # what an edit held that was refused
+    form: RemarkForm | None = None  # the content of a rejected edit
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """One entry: when (day, time, a note such as "between 16:30 and 16:45"), what, more, and a tone for its mark."""
+    """One entry: day and time, its text in `what`, details in `more`, and a tone for its mark."""
 
     at: datetime
     day: str
@@ -60,13 +60,13 @@ class TimelineEvent:
 
 @dataclass(frozen=True, slots=True)
 class TimelineViewer:
-    """Who is told, as of when, and what they may do."""
+    """The reader of the timeline, its moment, and the reader's permissions."""
 
     reader: Reader
     as_of: datetime
     person_id: int | None = None
     may_write: bool = False
-    refused: tuple[int, RemarkForm] | None = None  # the note whose edit was refused, and what it held
+    refused: tuple[int, RemarkForm] | None = None  # the note whose edit was rejected, and its form
 
 
 def events(
@@ -74,96 +74,98 @@ def events(
     row: Row,
     policy: JudgingPolicy,
     calendar: WorkdayCalendar | None,
-    teller: TimelineViewer,
+    viewer: TimelineViewer,
 ) -> list[TimelineEvent]:
-    """Everything that is known of a period, newest first."""
-    found = [
-        *_ended(period, row, teller),
-        *_last_read(period, row, teller),
-        *_changes(period, row, policy, teller),
-        *_deadlines(period, teller),
-        *_crossings(period, row, policy, calendar, teller),
-        *_remarks(period, teller),
+    """All events of a period, newest first."""
+    entries = [
+        *_period_end(period, row, viewer),
+        *_last_read(period, row, viewer),
+        *_changes(period, row, policy, viewer),
+        *_deadlines(period, viewer),
+        *_crossings(period, row, policy, calendar, viewer),
+        *_remarks(period, viewer),
     ]
     return [
-        event for _, event in sorted(enumerate(found), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
+        event for _, event in sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
     ]
 
 
-def _event(at: datetime, zone: tzinfo, teller: TimelineViewer, what: str, **beside: object) -> TimelineEvent:
-    there = at.astimezone(zone)
-    year = "" if there.year == teller.as_of.astimezone(zone).year else f" {there.year}"
-    place = "" if zone is teller.reader.zone else f" {city(str(zone))}"
-    day = f"{labels.short_day(there.date())}{year}"
-    return TimelineEvent(at, day, f"{there:%H:%M}{place}", what, iso=labels.iso(at) or "", **beside)  # type: ignore[arg-type]
+def _event(at: datetime, zone: tzinfo, viewer: TimelineViewer, what: str, **extra: object) -> TimelineEvent:
+    local = at.astimezone(zone)
+    year = "" if local.year == viewer.as_of.astimezone(zone).year else f" {local.year}"
+    zone_label = "" if zone is viewer.reader.zone else f" {city(str(zone))}"
+    day = f"{labels.short_day(local.date())}{year}"
+    return TimelineEvent(at, day, f"{local:%H:%M}{zone_label}", what, iso=labels.iso(at) or "", **extra)  # type: ignore[arg-type]
 
 
-def _ended(period: PeriodDetail, row: Row, teller: TimelineViewer) -> Iterator[TimelineEvent]:
+def _period_end(period: PeriodDetail, row: Row, viewer: TimelineViewer) -> Iterator[TimelineEvent]:
     zone = zone_named(row.zone)
     at = start_of_day(period.span.last + ONE_DAY, zone)
-    if at <= teller.as_of:
+    if at <= viewer.as_of:
         yield _event(
-            at, zone, teller, f"The period ended: {weekday_and_day(period.span.last)} was its last day"
+            at, zone, viewer, f"The period ended: {weekday_and_day(period.span.last)} was its last day"
         )
 
 
-def _last_read(period: PeriodDetail, row: Row, teller: TimelineViewer) -> Iterator[TimelineEvent]:
-    """The newest reading, where it brought nothing new."""
-    if row.read_at is None or any(seen.change.seen_at >= row.read_at for seen in period.changes):
+def _last_read(period: PeriodDetail, row: Row, viewer: TimelineViewer) -> Iterator[TimelineEvent]:
+    """The newest reading, unless it brought a change."""
+    if row.read_at is None or any(entry.change.seen_at >= row.read_at for entry in period.changes):
         return
-    what, tone = ("Last read", "") if row.fresh else ("Last read before readings failed", "unsure")
+    text, tone = ("Last read", "") if row.fresh else ("Last read before readings failed", "unsure")
     yield _event(
-        row.read_at, teller.reader.zone, teller, f"{what}: {labels.STATE_LABELS[row.state]}", tone=tone
+        row.read_at, viewer.reader.zone, viewer, f"{text}: {labels.STATE_LABELS[row.state]}", tone=tone
     )
 
 
-# --- what was seen ------------------------------------------------------------------------------------------------
+# --- changes ------------------------------------------------------------------------------------------------------
 
 
 def _changes(
-    period: PeriodDetail, row: Row, policy: JudgingPolicy, teller: TimelineViewer
+    period: PeriodDetail, row: Row, policy: JudgingPolicy, viewer: TimelineViewer
 ) -> Iterator[TimelineEvent]:
-    known: PeriodState | None = None  # the last state that was understood
-    before: ChangeWithFacts | None = None
-    for seen in period.changes:
-        change = seen.change
-        what, tone = _what(seen, before, known, row, policy)
+    last_known: PeriodState | None = None  # the last state other than unknown
+    previous: ChangeWithFacts | None = None
+    for current in period.changes:
+        change = current.change
+        text, tone = _change_text(current, previous, last_known, row, policy)
         yield _event(
             change.seen_at,
-            teller.reader.zone,
-            teller,
-            what,
-            more=_between(seen, teller),
+            viewer.reader.zone,
+            viewer,
+            text,
+            more=_seen_text(current, viewer),
             tone=tone,
         )
-        if change.state not in _QUIET:
-            known = change.state
-        before = seen
+        if change.state not in _NOT_UNDERSTOOD:
+            last_known = change.state
+        previous = current
 
 
-def _what(
-    seen: ChangeWithFacts,
-    before: ChangeWithFacts | None,
-    known: PeriodState | None,
+def _change_text(
+    current: ChangeWithFacts,
+    previous: ChangeWithFacts | None,
+    last_known: PeriodState | None,
     row: Row,
     policy: JudgingPolicy,
 ) -> tuple[str, str]:
-    change = seen.change
+    change = current.change
     state = labels.STATE_LABELS[change.state]
     because = f": {change.because}" if change.because else ""
-    if before is None:
+    if previous is None:
         return f"First seen as {state}{because}", ""
-    if change.state is before.change.state:
-        return _difference(seen, before) or f"{state}{because}", ""
+    if change.state is previous.change.state:
+        return _facts_difference(current, previous) or f"{state}{because}", ""
     if change.state is PeriodState.UNKNOWN:
         return f"No longer known{because}", "unsure"
-    if known is change.state:
+    if last_known is change.state:
         return f"Known again: {state}{because}", ""
-    undone = (
-        known is not None and policy.counts_as_closed(known) and not policy.counts_as_closed(change.state)
+    reopened = (
+        last_known is not None
+        and policy.counts_as_closed(last_known)
+        and not policy.counts_as_closed(change.state)
     )
     if (
-        undone
+        reopened
         and row.span is not None
         and after_period_end(change.seen_at, row.span.last, zone_named(row.zone))
     ):
@@ -173,78 +175,80 @@ def _what(
     return f"{state}{because}", ""
 
 
-def _difference(seen: ChangeWithFacts, before: ChangeWithFacts) -> str:
-    """What the ERP said otherwise while the state stayed."""
-    if isinstance(seen.facts, FinopsFacts) and isinstance(before.facts, FinopsFacts):
-        return "; ".join(_access(seen.facts, before.facts))
-    if isinstance(seen.facts, PostingWindowFacts) and isinstance(before.facts, PostingWindowFacts):
-        return "; ".join(_window(seen.facts, before.facts))
+def _facts_difference(current: ChangeWithFacts, previous: ChangeWithFacts) -> str:
+    """The differences between two facts with the same state."""
+    if isinstance(current.facts, FinopsFacts) and isinstance(previous.facts, FinopsFacts):
+        return "; ".join(_access_changes(current.facts, previous.facts))
+    if isinstance(current.facts, PostingWindowFacts) and isinstance(previous.facts, PostingWindowFacts):
+        return "; ".join(_window_changes(current.facts, previous.facts))
     return ""
 
 
-def _access(now: FinopsFacts, then: FinopsFacts) -> Iterator[str]:
-    """ "Vendor, Customer access set to None": modules that changed alike are told together."""
-    alike: dict[str, list[str]] = {}
+def _access_changes(now: FinopsFacts, then: FinopsFacts) -> Iterator[str]:
+    """ "Vendor, Customer access set to None": modules with the same new value share a phrase."""
+    modules_by_value: dict[str, list[str]] = {}
     for name in now.access.keys() | then.access.keys() | now.user_groups.keys() | then.user_groups.keys():
-        was = (then.access.get(name), then.user_groups.get(name))
+        old = (then.access.get(name), then.user_groups.get(name))
         word, group = now.access.get(name), now.user_groups.get(name)
-        if (word, group) != was:
-            to = "blank" if word is None else f"{word} {group}" if group and word == "User" else word
-            alike.setdefault(to, []).append(module_name(name))
-    for to, names in sorted(alike.items()):
-        yield f"{', '.join(sorted(names))} access set to {to}"
+        if (word, group) != old:
+            value = "blank" if word is None else f"{word} {group}" if group and word == "User" else word
+            modules_by_value.setdefault(value, []).append(module_name(name))
+    for value, names in sorted(modules_by_value.items()):
+        yield f"{', '.join(sorted(names))} access set to {value}"
 
 
-def _window(now: PostingWindowFacts, then: PostingWindowFacts) -> Iterator[str]:
+def _window_changes(now: PostingWindowFacts, then: PostingWindowFacts) -> Iterator[str]:
     for label, new, old in (
         ("Allow Posting From", now.allowed_from, then.allowed_from),
         ("Allow Posting To", now.allowed_to, then.allowed_to),
     ):
         if new != old:
-            was = full_date(old) if old else "blank"
-            yield f"{label} set to {full_date(new) if new else 'blank'}, was {was}"
+            old_text = full_date(old) if old else "blank"
+            yield f"{label} set to {full_date(new) if new else 'blank'}, was {old_text}"
     if now.year_closed != then.year_closed:
         yield f"Fiscal year {'closed' if now.year_closed else 'opened'}"
     if now.date_locked != then.date_locked:
         yield f"Dates {'locked' if now.date_locked else 'unlocked'}"
 
 
-def _between(seen: ChangeWithFacts, teller: TimelineViewer) -> str:
-    zone, change = teller.reader.zone, seen.change
+def _seen_text(current: ChangeWithFacts, viewer: TimelineViewer) -> str:
+    zone, change = viewer.reader.zone, current.change
     at = labels.clock(change.seen_at, zone, change.seen_at)
-    told = []
+    phrases = []
     if change.previous_read_at is None:
-        told.append("when we first looked")
+        phrases.append("when we first looked")
     else:
-        told.append(f"seen between {labels.clock(change.previous_read_at, zone, change.seen_at)} and {at}")
-    if seen.erp_changed_at is not None and seen.erp_changed_at <= change.seen_at:
-        told.append(
-            f"the ERP says it last changed at {labels.clock(seen.erp_changed_at, zone, change.seen_at)}"
+        phrases.append(f"seen between {labels.clock(change.previous_read_at, zone, change.seen_at)} and {at}")
+    if current.erp_changed_at is not None and current.erp_changed_at <= change.seen_at:
+        phrases.append(
+            f"the ERP says it last changed at {labels.clock(current.erp_changed_at, zone, change.seen_at)}"
         )
-    return "; ".join(told)
+    return "; ".join(phrases)
 
 
 # --- deadlines ----------------------------------------------------------------------------------------------------
 
 
-def _deadlines(period: PeriodDetail, teller: TimelineViewer) -> Iterator[TimelineEvent]:
-    before: DeadlineVersion | None = None
-    for told in period.deadlines:
-        due = f"{weekday_and_day(told.deadline.due_on)} {told.deadline.due_on.year}"
-        if before is None:
-            what = f"Deadline set: {due}"
-        elif before.deadline.due_on == told.deadline.due_on:
-            what = f"Deadline {due} explained anew"
+def _deadlines(period: PeriodDetail, viewer: TimelineViewer) -> Iterator[TimelineEvent]:
+    previous: DeadlineVersion | None = None
+    for version in period.deadlines:
+        due = f"{weekday_and_day(version.deadline.due_on)} {version.deadline.due_on.year}"
+        if previous is None:
+            text = f"Deadline set: {due}"
+        elif previous.deadline.due_on == version.deadline.due_on:
+            text = f"Deadline {due} explained anew"
         else:
-            what = f"Deadline moved from {weekday_and_day(before.deadline.due_on)} to {due}"
-        yield _event(told.set_at, teller.reader.zone, teller, what, more=_whose(told), tone="due")
-        before = told
+            text = f"Deadline moved from {weekday_and_day(previous.deadline.due_on)} to {due}"
+        yield _event(
+            version.set_at, viewer.reader.zone, viewer, text, more=_deadline_source(version), tone="due"
+        )
+        previous = version
 
 
-def _whose(told: DeadlineVersion) -> str:
-    if told.agreed_by:
-        return f"agreed by {told.agreed_by}{f': {told.reason}' if told.reason else ''}"
-    return f"policy “{told.policy}” version {told.version}"
+def _deadline_source(version: DeadlineVersion) -> str:
+    if version.agreed_by:
+        return f"agreed by {version.agreed_by}{f': {version.reason}' if version.reason else ''}"
+    return f"policy “{version.policy}” version {version.version}"
 
 
 def _crossings(
@@ -252,44 +256,44 @@ def _crossings(
     row: Row,
     policy: JudgingPolicy,
     calendar: WorkdayCalendar | None,
-    teller: TimelineViewer,
+    viewer: TimelineViewer,
 ) -> Iterator[TimelineEvent]:
-    found = crossings(
-        [seen.change for seen in period.changes],
-        [(told.set_at, told.deadline) for told in period.deadlines],
+    crossed = crossings(
+        [entry.change for entry in period.changes],
+        [(version.set_at, version.deadline) for version in period.deadlines],
         policy,
         read_at=row.read_at,
-        as_of=teller.as_of,
+        as_of=viewer.as_of,
         calendar=calendar,
     )
     unit = "working-day" if policy.unit is LatenessUnit.WORKING_DAYS else "day"
-    for crossing in found:
+    for crossing in crossed:
         due = weekday_and_day(crossing.deadline.due_on)
-        what = (
+        text = (
             f"Over the {policy.alert_after_days}-{unit} line, counted from {due}"
             if crossing.alerting
             else f"Late: the deadline of {due} passed"
         )
         zone = zone_named(crossing.deadline.zone)
-        yield _event(crossing.at, zone, teller, what, tone="alert" if crossing.alerting else "late")
+        yield _event(crossing.at, zone, viewer, text, tone="alert" if crossing.alerting else "late")
 
 
-# --- what was said ------------------------------------------------------------------------------------------------
+# --- remarks ------------------------------------------------------------------------------------------------------
 
 
-def _remarks(period: PeriodDetail, teller: TimelineViewer) -> Iterator[TimelineEvent]:
+def _remarks(period: PeriodDetail, viewer: TimelineViewer) -> Iterator[TimelineEvent]:
     newer = {remark.replaces: remark for remark in period.remarks if remark.replaces is not None}
     by_id = {remark.id: remark for remark in period.remarks}
     for remark in period.remarks:
         if remark.kind is RemarkKind.NOTE:
             if remark.replaces is None:
-                yield _note(remark, newer, by_id, teller)
+                yield _note(remark, newer, by_id, viewer)
             continue
         yield _event(
             remark.at,
-            teller.reader.zone,
-            teller,
-            _verb(remark),
+            viewer.reader.zone,
+            viewer,
+            _remark_text(remark),
             who=remark.by,
             remark=RemarkEntry(remark.id, remark.text, remark.by),
             tone="said",
@@ -297,11 +301,11 @@ def _remarks(period: PeriodDetail, teller: TimelineViewer) -> Iterator[TimelineE
         )
 
 
-def _verb(remark: PeriodRemark) -> str:
+def _remark_text(remark: PeriodRemark) -> str:
     match remark.kind:
         case RemarkKind.EXPECTED_CLOSE:
-            on = remark.expected_on
-            return f"expects to close on {weekday_and_day(on)} {on.year}" if on else "expects to close"
+            day = remark.expected_on
+            return f"expects to close on {weekday_and_day(day)} {day.year}" if day else "expects to close"
         case RemarkKind.OVERDUE_REASON:
             return (
                 f"gave the overdue reason: {OVERDUE_REASON_LABELS[remark.reason]}"
@@ -318,35 +322,36 @@ def _note(
     first: PeriodRemark,
     newer: dict[int, PeriodRemark],
     by_id: dict[int, PeriodRemark],
-    teller: TimelineViewer,
+    viewer: TimelineViewer,
 ) -> TimelineEvent:
-    """A note where it was first written, in its newest wording, with the wordings before."""
-    line = [first]
-    while (following := newer.get(line[-1].id)) is not None:
-        line.append(following)
-    last = line[-1]
-    zone = teller.reader.zone
+    """A note at the time of its first version, with the text of its newest version and the earlier ones."""
+    versions = [first]
+    while (next_version := newer.get(versions[-1].id)) is not None:
+        versions.append(next_version)
+    last = versions[-1]
+    zone = viewer.reader.zone
 
-    def at(remark: PeriodRemark) -> str:
-        return f"{remark.by}, {labels.clock(remark.at, zone, teller.as_of)}"
+    def author_and_time(remark: PeriodRemark) -> str:
+        return f"{remark.by}, {labels.clock(remark.at, zone, viewer.as_of)}"
 
-    wordings = [remark for remark in line if not remark.withdrawn]
+    wordings = [remark for remark in versions if not remark.withdrawn]
     shown = wordings[-1]
-    mine = shown.by_id == teller.person_id
-    said = RemarkEntry(
+    own = shown.by_id == viewer.person_id
+    entry = RemarkEntry(
         shown.id,
         "" if last.withdrawn else shown.text,
         first.by,
         earlier=[
-            (at(remark), remark.text) for remark in reversed(wordings if last.withdrawn else wordings[:-1])
+            (author_and_time(remark), remark.text)
+            for remark in reversed(wordings if last.withdrawn else wordings[:-1])
         ],
-        edited="" if last.withdrawn or shown is first else at(shown),
-        withdrawn=at(last) if last.withdrawn else "",
-        may_edit=teller.may_write and mine and not last.withdrawn,
-        may_withdraw=teller.may_write and not last.withdrawn,
-        form=teller.refused[1] if mine and teller.refused and teller.refused[0] == shown.id else None,
+        edited="" if last.withdrawn or shown is first else author_and_time(shown),
+        withdrawn=author_and_time(last) if last.withdrawn else "",
+        may_edit=viewer.may_write and own and not last.withdrawn,
+        may_withdraw=viewer.may_write and not last.withdrawn,
+        form=viewer.refused[1] if own and viewer.refused and viewer.refused[0] == shown.id else None,
     )
-    what = "wrote a note, withdrawn since" if last.withdrawn else "wrote"
+    text = "wrote a note, withdrawn since" if last.withdrawn else "wrote"
     return _event(
-        first.at, zone, teller, what, who=first.by, remark=said, tone="said", key=f"remark-{shown.id}"
+        first.at, zone, viewer, text, who=first.by, remark=entry, tone="said", key=f"remark-{shown.id}"
     )

@@ -1,4 +1,4 @@
-"""The newest attempts to read an entity's connection."""
+"""Describes the newest attempts to read an entity's connection."""
 
 from __future__ import annotations
 
@@ -23,39 +23,37 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to read the connection, as the table shows it."""
+    """One attempt to read the connection, as a row of the table."""
 
     icon: str
     outcome: str
     when: str
     iso: str
     took: str
-    pages: str  # "" for who does not see all entities of the connection, likewise rows
+    pages: str  # like `rows`, "" for people who do not see all entities of the connection
     rows: str
     words: str
 
 
-def read_attempt(tried: AttemptSummary, known: PageData) -> Attempt:
-    asked = known.asked
-    outcome, icon = _OUTCOMES[tried.outcome]
-    took = ""
-    if tried.finished_at is not None:
-        seconds = max(0.0, (tried.finished_at - tried.started_at).total_seconds())
-        took = f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-    told = tried.words
-    if tried.retry_at is not None and tried.retry_at > asked.as_of:
-        told = (
-            f"{told} Tried again from {labels.clock(tried.retry_at, asked.reader.zone, asked.as_of)}.".strip()
-        )
+def read_attempt(attempt: AttemptSummary, data: PageData) -> Attempt:
+    zone, as_of = data.asked.reader.zone, data.asked.as_of
+    outcome, icon = _OUTCOMES[attempt.outcome]
+    duration = ""
+    if attempt.finished_at is not None:
+        seconds = max(0.0, (attempt.finished_at - attempt.started_at).total_seconds())
+        duration = f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    text = attempt.words
+    if attempt.retry_at is not None and attempt.retry_at > as_of:
+        text = f"{text} Tried again from {labels.clock(attempt.retry_at, zone, as_of)}.".strip()
     return Attempt(
         icon,
         outcome,
-        labels.clock(tried.started_at, asked.reader.zone, asked.as_of),
-        labels.iso(tried.started_at) or "",
-        took,
-        f"{tried.pages:,}" if known.sees_all else "",
-        f"{tried.rows:,}" if known.sees_all else "",
-        told,
+        labels.clock(attempt.started_at, zone, as_of),
+        labels.iso(attempt.started_at) or "",
+        duration,
+        f"{attempt.pages:,}" if data.sees_all else "",
+        f"{attempt.rows:,}" if data.sees_all else "",
+        text,
     )
 
 
@@ -63,7 +61,7 @@ def connection_summary(connection: Connection | None) -> str:
     if connection is None:
         return ""
     minutes = connection.interval_seconds / 60
-    every = f"{minutes:g} min" if minutes >= 1 else f"{connection.interval_seconds} s"
+    interval = f"{minutes:g} min" if minutes >= 1 else f"{connection.interval_seconds} s"
     paused = "; paused, so nothing is read" if connection.paused else ""
     limit = f"{connection.stale_after_seconds / 60:g} min"
-    return f"“{connection.name}”, read every {every}, stale after {limit}{paused}"
+    return f"“{connection.name}”, read every {interval}, stale after {limit}{paused}"

@@ -1,4 +1,4 @@
-"""What an entity's people say about its period, and the forms with which they say it."""
+"""Builds the remarks card: the current remarks, and the forms to add them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from periods.remarks import MAX_EXPECTED_CLOSE_DAYS, allowed_remark_kinds
 
 @dataclass(frozen=True, slots=True)
 class RejectedRemark:
-    """What a form held when it was refused, and why; `field` is the input that it is about."""
+    """A rejected form: its values, the error, and the input that the error is about."""
 
     kind: str
     values: Mapping[str, str]
@@ -26,7 +26,7 @@ class RejectedRemark:
 
     @property
     def edit(self) -> tuple[int, RemarkForm] | None:
-        """The note that was to be edited, and the form that comes back."""
+        """The id of the edited note and its form with the error; None if no note was edited."""
         replaces = self.values.get("replaces", "")
         if not (replaces.isascii() and replaces.isdigit()):
             return None
@@ -36,7 +36,7 @@ class RejectedRemark:
 
 @dataclass(frozen=True, slots=True)
 class RemarkForm:
-    """One form: its kind, what it holds, and what is wrong with it."""
+    """One form: its kind, its values, and its error."""
 
     kind: str
     text: str = ""
@@ -49,7 +49,7 @@ class RemarkForm:
 
 @dataclass(frozen=True, slots=True)
 class CurrentRemark:
-    """One thing that stands: what, more words, and who said it when."""
+    """One current remark: its value, its text, and its author with the time."""
 
     what: str
     text: str
@@ -58,12 +58,12 @@ class CurrentRemark:
 
 @dataclass(frozen=True, slots=True)
 class RemarksCard:
-    """The card; a form is None where it makes no sense or the reader may not write."""
+    """The card; a form is None if it does not apply or the reader may not write."""
 
     expected: CurrentRemark | None
     expected_past: bool
     reason: CurrentRemark | None
-    shows_expected_close: bool  # whether an expected close is worth a line; likewise a reason
+    shows_expected_close: bool  # an expected close gets a line; likewise `shows_reason`
     shows_reason: bool
     reason_missing: bool
     acknowledged: CurrentRemark | None
@@ -76,7 +76,7 @@ class RemarksCard:
     first_day: str = ""
     last_day: str = ""
     longest: int = MAX_REMARK_LENGTH
-    error: str = ""  # of no input in particular
+    error: str = ""  # an error of no single input
 
     @property
     def has_content(self) -> bool:
@@ -90,15 +90,17 @@ class RemarksCard:
         )
 
 
-def remarks_card(row: Row, asked: BoardRequest, *, writes: bool, typed: RejectedRemark | None) -> RemarksCard:
-    """What stands, and the forms that make sense for this row and reader; the past is only read."""
-    said, zone = row.remarks, asked.reader.zone
-    today = local_date(asked.as_of, zone_named(row.zone))
-    sensible = allowed_remark_kinds(row, asked.as_of)
-    kinds = sensible if writes and not asked.past else frozenset()
+def remarks_card(
+    row: Row, board_request: BoardRequest, *, writes: bool, typed: RejectedRemark | None
+) -> RemarksCard:
+    """The current remarks, and the forms that apply to this row and reader; none at a past moment."""
+    current, zone = row.remarks, board_request.reader.zone
+    today = local_date(board_request.as_of, zone_named(row.zone))
+    allowed = allowed_remark_kinds(row, board_request.as_of)
+    kinds = allowed if writes and not board_request.past else frozenset()
 
     def by(name: str, at: object) -> str:
-        return f"{name}, {labels.clock(at, zone, asked.as_of)}" if at is not None else name  # type: ignore[arg-type]
+        return f"{name}, {labels.clock(at, zone, board_request.as_of)}" if at is not None else name  # type: ignore[arg-type]
 
     def form(
         kind: RemarkKind, *, reason: str = "", expected_on: str = "", open_: bool = False
@@ -106,41 +108,49 @@ def remarks_card(row: Row, asked: BoardRequest, *, writes: bool, typed: Rejected
         if kind not in kinds:
             return None
         if typed is not None and typed.kind == kind.value:
-            held = typed.values
+            values = typed.values
             return RemarkForm(
                 kind.value,
-                held.get("text", ""),
-                held.get("reason", ""),
-                held.get("expected_on", ""),
+                values.get("text", ""),
+                values.get("reason", ""),
+                values.get("expected_on", ""),
                 typed.error,
                 typed.field,
                 open=True,
             )
         return RemarkForm(kind.value, reason=reason, expected_on=expected_on)
 
-    expected_on = said.expected_on.isoformat() if said.expected_on and said.expected_on >= today else ""
+    expected_on = (
+        current.expected_on.isoformat() if current.expected_on and current.expected_on >= today else ""
+    )
     expect = form(RemarkKind.EXPECTED_CLOSE, expected_on=expected_on)
-    give_reason = form(RemarkKind.OVERDUE_REASON, reason=said.reason_code)
+    give_reason = form(RemarkKind.OVERDUE_REASON, reason=current.reason_code)
     acknowledge = form(RemarkKind.ACKNOWLEDGEMENT)
     note = form(RemarkKind.NOTE)
-    shown = {each.kind for each in (expect, give_reason, acknowledge, note) if each is not None}
+    shown = {item.kind for item in (expect, give_reason, acknowledge, note) if item is not None}
     return RemarksCard(
         expected=CurrentRemark(
-            weekday_and_day(said.expected_on), said.expected_text, by(said.expected_by, said.expected_at)
+            weekday_and_day(current.expected_on),
+            current.expected_text,
+            by(current.expected_by, current.expected_at),
         )
-        if said.expected_on is not None
+        if current.expected_on is not None
         else None,
-        expected_past=said.expected_on is not None and said.expected_on < today and not row.counts_as_closed,
-        reason=CurrentRemark(said.reason, said.reason_text, by(said.reason_by, said.reason_at))
-        if said.reason
+        expected_past=current.expected_on is not None
+        and current.expected_on < today
+        and not row.counts_as_closed,
+        reason=CurrentRemark(current.reason, current.reason_text, by(current.reason_by, current.reason_at))
+        if current.reason
         else None,
-        shows_expected_close=said.expected_on is not None or RemarkKind.EXPECTED_CLOSE in sensible,
-        shows_reason=bool(said.reason) or RemarkKind.OVERDUE_REASON in sensible,
+        shows_expected_close=current.expected_on is not None or RemarkKind.EXPECTED_CLOSE in allowed,
+        shows_reason=bool(current.reason) or RemarkKind.OVERDUE_REASON in allowed,
         reason_missing=row.reason_missing,
-        acknowledged=CurrentRemark("", said.acknowledged_text, by(said.acknowledged_by, said.acknowledged_at))
-        if said.acknowledged_at is not None
+        acknowledged=CurrentRemark(
+            "", current.acknowledged_text, by(current.acknowledged_by, current.acknowledged_at)
+        )
+        if current.acknowledged_at is not None
         else None,
-        notes=said.notes,
+        notes=current.notes,
         expect=expect,
         give_reason=give_reason,
         acknowledge=acknowledge,

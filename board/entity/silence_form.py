@@ -1,4 +1,4 @@
-"""Whether an entity is silenced, and the form with which whoever works on it silences it."""
+"""Builds the silence card: an entity's silence, and the form to silence it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from entities.models import LegalEntity
 
 @dataclass(frozen=True, slots=True)
 class SilenceCard:
-    """What stands, and the form; `place` is empty for who may not silence it, and at a past moment.
+    """The silence and its form; `target` is "" for people who may not silence, and at a past moment.
 
-    `lift_url` is empty where there is nothing to lift here: a group's silence is lifted as a whole, on `all_url`.
+    `lift_url` is "" if there is no silence of the entity itself: a group's silence is lifted on `all_url`.
     """
 
     label: str
@@ -38,16 +38,16 @@ class SilenceCard:
         return bool(self.label or self.target)
 
 
-def silence_card(row: Row, asked: BoardRequest, entity: LegalEntity, *, writes: bool) -> SilenceCard:
-    """The silence of a row at the moment asked for; nothing is asked of the database."""
-    quiet, may = row.silence, writes and not asked.past
-    own = quiet if quiet is not None and not quiet.group else None
-    today = local_date(asked.as_of, zone_named(entity.zone))
+def silence_card(row: Row, board_request: BoardRequest, entity: LegalEntity, *, writes: bool) -> SilenceCard:
+    """The silence of a row at the moment of the request, without a query."""
+    silence, writable = row.silence, writes and not board_request.past
+    own = silence if silence is not None and not silence.group else None
+    today = local_date(board_request.as_of, zone_named(entity.zone))
     return SilenceCard(
-        label=labels.silenced(quiet) if quiet is not None else "",
-        of_group=quiet is not None and own is None,
-        target=f"entity:{entity.code}" if may else "",
-        lift_url=reverse("lift_silence", args=[own.silence_id]) if own is not None and may else "",
+        label=labels.silenced(silence) if silence is not None else "",
+        of_group=silence is not None and own is None,
+        target=f"entity:{entity.code}" if writable else "",
+        lift_url=reverse("lift_silence", args=[own.silence_id]) if own is not None and writable else "",
         all_url=reverse("silences"),
         first_day=today.isoformat(),
         last_day=(today + timedelta(days=MOST_DAYS)).isoformat(),

@@ -1,4 +1,4 @@
-"""How an entity's period stands, in one sentence."""
+"""Phrases the standing of an entity's period in one sentence."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Pieces = list[tuple[str, str]]  # (tone, text): strong, alert, late, ok or "" fo
 
 
 def standing_sentence(row: Row, as_of: datetime) -> Pieces:
-    """How the row stands against its deadline, in pieces with a tone; "when last read" where it is not known now."""
+    """The row's standing as pieces with a tone; says "when last read" if it is stale or unconfirmed."""
     standing, deadline = row.standing, row.deadline
     unsure = not row.fresh or standing.unconfirmed
     if unsure and deadline is not None and standing.level in (Level.NOT_DUE, Level.DUE_TODAY):
-        due = weekday_and_day(deadline.due_on)  # how far ahead it lies was judged when it was last read
+        due = weekday_and_day(deadline.due_on)  # `due_in` was judged when it was last read
         if deadline.passed(as_of):
             return [
                 ("strong", "Not closed"),
@@ -55,16 +55,18 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
         case Level.NOT_DUE:
             return _not_due(row, as_of, due)
         case Level.CLOSED_ON_TIME:
-            return [("ok", f"{_closed(row)} on time"), ("", _closed_beside(row))]
+            return [("ok", f"{_closed(row)} on time"), ("", _details(row))]
         case Level.CLOSED_LATE:
-            by = days_phrase(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
-            past = (
-                f", {by} past its deadline of {due}{_at(row)}"
+            late = (
+                days_phrase(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
+            )
+            detail = (
+                f", {late} past its deadline of {due}{_at(row)}"
                 if standing.days_late
-                else f", {by} of {due}{_at(row)}"
+                else f", {late} of {due}{_at(row)}"
             )
             on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
-            return [("late", f"{_closed(row)} late"), ("", f"{on}{past}")]
+            return [("late", f"{_closed(row)} late"), ("", f"{on}{detail}")]
         case Level.CLOSED_DATE_UNKNOWN:
             if standing.closed_between is not None:
                 between = labels.between(*standing.closed_between)
@@ -81,15 +83,15 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
                 return [("", f"{_closed(row)}{on}; no deadline is set")]
             return [("late", "No deadline is set")]
         case Level.UNKNOWN:
-            ahead = f", and due on {due}{_at(row)}" if deadline is not None else ""
-            return [("", f"Not known whether it is closed{ahead}")]
+            due_text = f", and due on {due}{_at(row)}" if deadline is not None else ""
+            return [("", f"Not known whether it is closed{due_text}")]
 
 
 def _not_due(row: Row, as_of: datetime, due: str) -> Pieces:
     today = local_date(as_of, zone_named(row.zone))
     if row.span is not None and today <= row.span.last:
-        then = f", due on {due}{_at(row)}" if due else ""
-        return [("", f"Still running: ends on {weekday_and_day(row.span.last)}{then}")]
+        due_text = f", due on {due}{_at(row)}" if due else ""
+        return [("", f"Still running: ends on {weekday_and_day(row.span.last)}{due_text}")]
     if row.standing.due_in is None:
         return [("", "Not due")]
     return [("strong", f"Due in {days_phrase(row.standing.due_in)}"), ("", f", on {due}{_at(row)}")]
@@ -99,7 +101,7 @@ def _closed(row: Row) -> str:
     return "On hold, which counts as closed," if row.state is PeriodState.ON_HOLD else "Closed"
 
 
-def _closed_beside(row: Row) -> str:
+def _details(row: Row) -> str:
     standing, deadline = row.standing, row.deadline
     if standing.first_closed_on is None or deadline is None:
         return ""
@@ -124,28 +126,28 @@ def days_phrase(count: int, unit: LatenessUnit = LatenessUnit.CALENDAR_DAYS) -> 
 
 
 def side_notes(
-    row: Row, as_of: datetime, policy: JudgingPolicy, calendar: WorkdayCalendar | None, usual: str
+    row: Row, as_of: datetime, policy: JudgingPolicy, calendar: WorkdayCalendar | None, typical: str
 ) -> list[str]:
-    """What else a reader wants to know at once: the alert line, the reopening, the expected close, the usual one."""
-    standing, deadline, said = row.standing, row.deadline, row.remarks
-    told = []
+    """Notes beside the sentence: reopening, alert line, expected close, missing reason, typical close."""
+    standing, deadline, remarks = row.standing, row.deadline, row.remarks
+    notes = []
     if labels.is_reopened(row):
-        on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
-        told.append(f"It had been closed{on} and was reopened.")
+        close_day = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
+        notes.append(f"It had been closed{close_day} and was reopened.")
     if deadline is not None and standing.level in _LATE:
         kind = "working-day" if standing.unit is LatenessUnit.WORKING_DAYS else "day"
         line = f"{policy.alert_after_days}-{kind} line"
-        over_on = alert_line_crossed_on(deadline, policy, calendar)
-        if standing.alerting and over_on is not None:
-            told.append(f"Over the {line} since {weekday_and_day(over_on)}.")
-        elif over_on is not None:
-            told.append(f"Not over the {line} before {weekday_and_day(over_on)}.")
-    if said.expected_on is not None and not row.counts_as_closed:
-        past = said.expected_on < local_date(as_of, zone_named(row.zone))
-        verb = "Was expected" if past else "Expected"
-        told.append(f"{verb} on {weekday_and_day(said.expected_on)}, says {said.expected_by}.")
+        crossed_on = alert_line_crossed_on(deadline, policy, calendar)
+        if standing.alerting and crossed_on is not None:
+            notes.append(f"Over the {line} since {weekday_and_day(crossed_on)}.")
+        elif crossed_on is not None:
+            notes.append(f"Not over the {line} before {weekday_and_day(crossed_on)}.")
+    if remarks.expected_on is not None and not row.counts_as_closed:
+        is_past = remarks.expected_on < local_date(as_of, zone_named(row.zone))
+        verb = "Was expected" if is_past else "Expected"
+        notes.append(f"{verb} on {weekday_and_day(remarks.expected_on)}, says {remarks.expected_by}.")
     if row.reason_missing:
-        told.append("The overdue reason is missing.")
-    if usual:
-        told.append(usual)
-    return told
+        notes.append("The overdue reason is missing.")
+    if typical:
+        notes.append(typical)
+    return notes

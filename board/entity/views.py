@@ -1,4 +1,4 @@
-"""One entity: the page that explains its standing, and the address where its people say something about it."""
+"""The views of one entity: its page, and the submission of remarks."""
 
 from __future__ import annotations
 
@@ -46,54 +46,58 @@ _DONE = {
 
 @require_safe
 @board_view
-def entity(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse:
+def entity(request: HttpRequest, board_request: BoardRequest, code: str) -> HttpResponse:
     """The page of one entity in one month at one moment."""
-    found = _visible(asked, code)
+    legal_entity = _visible(board_request, code)
     seen = request.GET.get("seen")
     if seen is not None and wants_fragment(request):
-        return _again(request, asked, found, seen)
-    return _page(request, asked, found)
+        return _refresh(request, board_request, legal_entity, seen)
+    return _page(request, board_request, legal_entity)
 
 
-def _again(request: HttpRequest, asked: BoardRequest, found: LegalEntity, seen: str) -> HttpResponse:
-    """For a page that stays open: all that has no form in it, and word of what else is new.
+def _refresh(
+    request: HttpRequest, board_request: BoardRequest, entity: LegalEntity, seen: str
+) -> HttpResponse:
+    """Refreshes an open page: all parts without a form, and a note if the others have changed.
 
-    Where the page had nothing to show and now has, or the other way round, it is loaded as a whole.
+    If the page had no cards and now has some, or the reverse, it is reloaded as a whole.
     """
-    told = _told(asked, found)
-    page = told["page"]
+    context = _page_context(board_request, entity)
+    page = context["page"]
     assert isinstance(page, EntityPage)
     if (seen == "0") is not (page.version == "0"):
         return HttpResponseClientRefresh()
-    told["news"] = "There is something new in the history below." if seen != page.version else ""
-    return render(request, "board/entity/entity_refresh.html", told)
+    context["news"] = "There is something new in the history below." if seen != page.version else ""
+    return render(request, "board/entity/entity_refresh.html", context)
 
 
 @require_POST
 @board_view
-def remark(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse:
-    """Takes one thing that a person says about a period; a refused form comes back as it was typed."""
-    asked = resolve_request(
-        asked.person, {"month": request.POST.get("month", f"{asked.latest_month:%Y-%m}")}, asked.now
+def remark(request: HttpRequest, board_request: BoardRequest, code: str) -> HttpResponse:
+    """Saves a person's remark on a period; a rejected form is shown again with its values."""
+    board_request = resolve_request(
+        board_request.person,
+        {"month": request.POST.get("month", f"{board_request.latest_month:%Y-%m}")},
+        board_request.now,
     )
-    found = _visible(asked, code)
+    legal_entity = _visible(board_request, code)
     kind = request.POST.get("kind", "")
     try:
-        kept = _say(request, asked, code)
+        saved = _save_remark(request, board_request, code)
     except RemarkNotAllowed:
-        told = {**_shell(asked), "name": found.name, "back": _path(found.code)}
-        return render(request, "board/web/write_refused.html", told, status=403)
-    except InvalidRemark as refused:
-        typed = RejectedRemark(kind, {**request.POST.dict()}, str(refused), refused.field)
-        return _page(request, asked, found, typed=typed, status=422)
-    messages.success(request, "The note is withdrawn." if kept.withdrawn else _DONE[kept.kind])
-    own = f"{asked.query.url(_path(code))}#remark-{kept.pk}"
-    wanted = request.POST.get("next", "")
-    return SeeOther(wanted if _ours(wanted) else own)
+        context = {**_layout(board_request), "name": legal_entity.name, "back": _path(legal_entity.code)}
+        return render(request, "board/web/write_refused.html", context, status=403)
+    except InvalidRemark as error:
+        typed = RejectedRemark(kind, {**request.POST.dict()}, str(error), error.field)
+        return _page(request, board_request, legal_entity, typed=typed, status=422)
+    messages.success(request, "The note is withdrawn." if saved.withdrawn else _DONE[saved.kind])
+    default_url = f"{board_request.query.url(_path(code))}#remark-{saved.pk}"
+    next_url = request.POST.get("next", "")
+    return SeeOther(next_url if _is_local(next_url) else default_url)
 
 
-def _say(request: HttpRequest, asked: BoardRequest, code: str) -> Remark:
-    form, by, at, month = request.POST, asked.person, asked.now, asked.month
+def _save_remark(request: HttpRequest, board_request: BoardRequest, code: str) -> Remark:
+    form, by, at, month = request.POST, board_request.person, board_request.now, board_request.month
     text, replaces = form.get("text", ""), form.get("replaces", "")
     match form.get("kind"):
         case "note" if replaces:
@@ -121,54 +125,62 @@ def _day(text: str) -> date | None:
         raise InvalidRemark("expected_on", f"“{text[:40]}” is no day. Write it like 2026-06-18.") from None
 
 
-def _visible(asked: BoardRequest, code: str) -> LegalEntity:
-    """The entity, 404 for one that the person does not see, as for one that does not exist."""
-    seen = asked.entities().select_related("group", "calendar", "connection", "owner", "deputy")
-    found = seen.filter(code=code).first()
-    if found is None:
+def _visible(board_request: BoardRequest, code: str) -> LegalEntity:
+    """The entity; 404 if the person may not see it, as if it did not exist."""
+    visible = board_request.entities().select_related("group", "calendar", "connection", "owner", "deputy")
+    entity = visible.filter(code=code).first()
+    if entity is None:
         raise Http404
-    return found
+    return entity
 
 
 def _page(
     request: HttpRequest,
-    asked: BoardRequest,
-    found: LegalEntity,
+    board_request: BoardRequest,
+    entity: LegalEntity,
     *,
     typed: RejectedRemark | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    told = _told(asked, found, typed=typed, whole=request.GET.get("history") == "all")
-    return render(request, "board/entity/entity_page.html", {**_shell(asked), **told}, status=status)
+    context = _page_context(board_request, entity, typed=typed, whole=request.GET.get("history") == "all")
+    return render(
+        request, "board/entity/entity_page.html", {**_layout(board_request), **context}, status=status
+    )
 
 
-def _told(
-    asked: BoardRequest, found: LegalEntity, *, typed: RejectedRemark | None = None, whole: bool = False
+def _page_context(
+    board_request: BoardRequest,
+    entity: LegalEntity,
+    *,
+    typed: RejectedRemark | None = None,
+    whole: bool = False,
 ) -> dict[str, object]:
-    path = _path(found.code)
-    page, board = entity_page(found, asked, path, typed=typed, whole=whole)
-    query = urlencode([*asked.query.pairs(), ("seen", page.version)])
+    path = _path(entity.code)
+    page, board = entity_page(entity, board_request, path, typed=typed, whole=whole)
+    query = urlencode([*board_request.query.pairs(), ("seen", page.version)])
     return {
         "page": page,
         "title": page.title,
-        "bar": toolbar(asked, board, path),
-        "past": asked.past,
-        "poll": "" if asked.past else f"{path}?{query}",
-        "said_at": reverse("remark", args=[found.code]),
-        "month_key": f"{asked.month:%Y-%m}",
+        "bar": toolbar(board_request, board, path),
+        "past": board_request.past,
+        "poll": "" if board_request.past else f"{path}?{query}",
+        "said_at": reverse("remark", args=[entity.code]),
+        "month_key": f"{board_request.month:%Y-%m}",
     }
 
 
-def _shell(asked: BoardRequest) -> dict[str, object]:
-    """The counts are those of now, of the month that a reader sees without asking: what the links lead to."""
-    latest = active_month(asked.now.astimezone(asked.reader.zone).date())
-    return layout_context(asked.person, "board", visible_board_of(asked.person, latest, asked.now).board)
+def _layout(board_request: BoardRequest) -> dict[str, object]:
+    """The layout with the counts of now in the default month, to which the links lead."""
+    latest = active_month(board_request.now.astimezone(board_request.reader.zone).date())
+    return layout_context(
+        board_request.person, "board", visible_board_of(board_request.person, latest, board_request.now).board
+    )
 
 
 def _path(code: str) -> str:
     return reverse("entity", args=[code])
 
 
-def _ours(address: str) -> bool:
-    """Whether an address is a path of this site."""
-    return address.startswith("/") and url_has_allowed_host_and_scheme(address, allowed_hosts=None)
+def _is_local(url: str) -> bool:
+    """Whether a URL is a path of this site."""
+    return url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
