@@ -1,1 +1,1 @@
-"""Alerts that were raised, and who is notified, how and where."""
+"""Raised alerts, and the settings of notifications: recipients, rules, destinations, silences."""

@@ -1,4 +1,4 @@
-"""The pages of the rules of groups: what each says itself, what it has from above, and whom a step would reach."""
+"""Builds the alert rules pages of groups: own rules, inherited rules, and a preview of each step's recipients."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from board.web.board_request import BoardRequest
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 
-SHOWN = 20  # entities whose escalation is told in full
-_USUAL = "the usual"
+SHOWN = 20  # entities with a full preview of their escalation
+_DEFAULT_SOURCE = "the usual"
 _ROLES = tuple((role.value, role.label) for role in Membership.Role)
 
 
 @dataclass(frozen=True, slots=True)
 class StepInput:
-    """One step as the form holds it."""
+    """The form's values of one step."""
 
     number: int
     days: str = ""
@@ -38,7 +38,7 @@ class StepInput:
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
-    """A group in the list: how deep it stands, and its rules in words."""
+    """A group in the list: its depth, and its own rules as phrases."""
 
     code: str
     name: str
@@ -63,7 +63,7 @@ class StepForm:
 
 @dataclass(frozen=True, slots=True)
 class EscalationPreview:
-    """Whom each step of an entity's escalation tells as things are: "+10: Rosa Bell, Sanne de Wit"."""
+    """The current recipients of each escalation step of an entity: "+10: Rosa Bell, Sanne de Wit"."""
 
     name: str
     code: str
@@ -72,7 +72,7 @@ class EscalationPreview:
 
 @dataclass(frozen=True, slots=True)
 class RulesPage:
-    """Everything on the page of one group."""
+    """The values of the page of one group."""
 
     code: str
     name: str
@@ -90,7 +90,7 @@ class RulesPage:
 
 @dataclass(frozen=True, slots=True)
 class EligiblePeople:
-    """The people whom the steps of a group may name, or name already, by id."""
+    """The people that the steps of a group may name, or already name, by id."""
 
     people: Mapping[int, Person]
     with_access: frozenset[int]
@@ -105,101 +105,110 @@ class EligiblePeople:
 
 
 def eligible_people(group: Group) -> EligiblePeople:
-    """The people whom the steps of a group may name, and those of them who may not see it any more."""
-    seeing = people_for_steps(group)
-    ids = {each.pk for each in seeing}
-    gone = Person.objects.filter(pk__in={pk for step in own_policy(group).steps for pk in step.people} - ids)
-    return EligiblePeople({each.pk: each for each in [*seeing, *gone.order_by("name")]}, frozenset(ids))
+    """The people that the steps of a group may name, and named people who may not see it any more."""
+    with_access = people_for_steps(group)
+    ids = {person.pk for person in with_access}
+    without_access = Person.objects.filter(
+        pk__in={pk for step in own_policy(group).steps for pk in step.people} - ids
+    )
+    return EligiblePeople(
+        {person.pk: person for person in [*with_access, *without_access.order_by("name")]}, frozenset(ids)
+    )
 
 
 def initial_form_data(
-    agreed: GroupAlertPolicy, named: EligiblePeople
+    policy: GroupAlertPolicy, eligible: EligiblePeople
 ) -> tuple[Mapping[str, str], Sequence[StepInput]]:
-    """The form of what is agreed."""
-    digest = {None: "", True: "yes", False: "no"}[agreed.alerts_in_digest]
-    days = "" if agreed.due_soon_days is None else str(agreed.due_soon_days)
+    """The form's values of a group's current policy."""
+    digest = {None: "", True: "yes", False: "no"}[policy.alerts_in_digest]
+    days = "" if policy.due_soon_days is None else str(policy.due_soon_days)
     steps = [
         StepInput(
-            number, str(step.after_days), step.roles, tuple(named.people[pk].email for pk in step.people)
+            number, str(step.after_days), step.roles, tuple(eligible.people[pk].email for pk in step.people)
         )
-        for number, step in enumerate(agreed.steps, start=1)
+        for number, step in enumerate(policy.steps, start=1)
     ]
     return {"due_soon_days": days, "alerts_in_digest": digest}, steps
 
 
 def groups_page(groups: Sequence[Group]) -> list[GroupLine]:
-    """The groups in the order of their tree, each with what it says itself."""
-    top, agreed = min(each.path.count("/") for each in groups), own_policies(groups)
+    """The groups in the order of their tree, each with its own rules."""
+    top_level, policies = min(group.path.count("/") for group in groups), own_policies(groups)
     return [
-        GroupLine(each.code, each.name, min(each.path.count("/") - top, 6), _in_a_line(agreed[each.pk]))
-        for each in groups
+        GroupLine(
+            group.code,
+            group.name,
+            min(group.path.count("/") - top_level, 6),
+            _rule_phrases(policies[group.pk]),
+        )
+        for group in groups
     ]
 
 
-def _in_a_line(agreed: GroupAlertPolicy) -> list[str]:
-    found = []
-    if agreed.due_soon_days is not None:
-        found.append(f"due soon {_ahead(agreed.due_soon_days)}")
-    if agreed.alerts_in_digest is not None:
-        found.append("alerts may wait for a digest" if agreed.alerts_in_digest else "alerts always at once")
-    if agreed.steps:
-        found.append(f"escalation at {', '.join(f'+{step.after_days}' for step in agreed.steps)}")
-    return found
+def _rule_phrases(policy: GroupAlertPolicy) -> list[str]:
+    phrases = []
+    if policy.due_soon_days is not None:
+        phrases.append(f"due soon {_days_ahead(policy.due_soon_days)}")
+    if policy.alerts_in_digest is not None:
+        phrases.append("alerts may wait for a digest" if policy.alerts_in_digest else "alerts always at once")
+    if policy.steps:
+        phrases.append(f"escalation at {', '.join(f'+{step.after_days}' for step in policy.steps)}")
+    return phrases
 
 
 def rules_page(
-    asked: BoardRequest,
+    board_request: BoardRequest,
     group: Group,
     values: Mapping[str, str],
     steps: Sequence[StepInput],
     problems: Mapping[str, str],
 ) -> RulesPage:
-    """The page with this form; the preview tells what is kept, not what is typed."""
-    inherited, named = inherited_policy(group), eligible_people(group)
-    options = [(each.email, named.name(pk)) for pk, each in named.people.items()]
-    reaches, left = _reaches(asked, group)
-    forms = [_step(each, place, options, problems) for place, each in enumerate(steps, start=1)]
+    """The page with these form values; the preview is of the saved rules, not the typed ones."""
+    inherited, eligible = inherited_policy(group), eligible_people(group)
+    options = [(step.email, eligible.name(pk)) for pk, step in eligible.people.items()]
+    previews, left = _previews(board_request, group)
+    forms = [_step_form(step, position, options, problems) for position, step in enumerate(steps, start=1)]
     if len(steps) < MOST_STEPS:
-        number = max((each.number for each in steps), default=0) + 1
-        forms.append(_step(StepInput(number), len(steps) + 1, options, problems, new=True))
+        number = max((step.number for step in steps), default=0) + 1
+        forms.append(_step_form(StepInput(number), len(steps) + 1, options, problems, new=True))
     return RulesPage(
         code=group.code,
         name=group.name,
         values=values,
         problems=problems,
-        due_soon_above=f"{_ahead(inherited.rules.due_soon_days)}, {_from(inherited.due_soon_from)}",
-        digest=_digest(values.get("alerts_in_digest", ""), inherited),
+        due_soon_above=f"{_days_ahead(inherited.rules.due_soon_days)}, {_source(inherited.due_soon_from)}",
+        digest=_digest_options(values.get("alerts_in_digest", ""), inherited),
         steps=forms,
         own_steps=bool(steps),
-        steps_above="; ".join(_told(step, named) for step in inherited.steps),
-        steps_from=_from(inherited.steps_from),
-        previews=reaches,
+        steps_above="; ".join(_step_text(step, eligible) for step in inherited.steps),
+        steps_from=_source(inherited.steps_from),
+        previews=previews,
         left=left,
     )
 
 
-def _ahead(days: int) -> str:
+def _days_ahead(days: int) -> str:
     if days == 0:
         return "on the day itself"
     return f"{days} working {'day' if days == 1 else 'days'} ahead"
 
 
-def _from(name: str) -> str:
-    return f"from {name}" if name else _USUAL
+def _source(name: str) -> str:
+    return f"from {name}" if name else _DEFAULT_SOURCE
 
 
-def _digest(value: str, inherited: InheritedAlertPolicy) -> list[tuple[str, str, bool]]:
-    told = "may wait for a digest" if inherited.rules.alerts_in_digest else "always at once"
+def _digest_options(value: str, inherited: InheritedAlertPolicy) -> list[tuple[str, str, bool]]:
+    default_text = "may wait for a digest" if inherited.rules.alerts_in_digest else "always at once"
     return [
-        ("", f"As above: {told} ({_from(inherited.in_digest_from)})", value == ""),
+        ("", f"As above: {default_text} ({_source(inherited.in_digest_from)})", value == ""),
         ("no", "Always at once", value == "no"),
         ("yes", "People may have them in a digest", value == "yes"),
     ]
 
 
-def _step(
+def _step_form(
     typed: StepInput,
-    place: int,
+    position: int,
     options: Sequence[tuple[str, str]],
     problems: Mapping[str, str],
     *,
@@ -209,7 +218,7 @@ def _step(
     chosen = set(typed.people)
     return StepForm(
         number=typed.number,
-        name="Another step" if new else f"Step {place}",
+        name="Another step" if new else f"Step {position}",
         days=typed.days,
         roles=[(value, label, value in typed.roles) for value, label in _ROLES],
         people=[(email, name, email in chosen) for email, name in options],
@@ -220,12 +229,12 @@ def _step(
     )
 
 
-def _told(step: EscalationStepRule, named: EligiblePeople) -> str:
+def _step_text(step: EscalationStepRule, eligible: EligiblePeople) -> str:
     """A step in a few words: "+10 administrators, Rosa Bell"."""
     labels = dict(_ROLES)
-    whom = [_PLURALS.get(role, labels.get(role, role)) for role in step.roles]
-    whom += [named.name(pk) for pk in step.people]
-    return f"+{step.after_days} {', '.join(whom)}"
+    names = [_PLURALS.get(role, labels.get(role, role)) for role in step.roles]
+    names += [eligible.name(pk) for pk in step.people]
+    return f"+{step.after_days} {', '.join(names)}"
 
 
 _PLURALS = {
@@ -236,32 +245,36 @@ _PLURALS = {
 }
 
 
-def _reaches(asked: BoardRequest, group: Group) -> tuple[list[EscalationPreview], int]:
-    """Whom the steps that are agreed tell, for the first entities below; and how many more there are."""
-    below = asked.entities().filter(group__path__startswith=group.path).order_by("name", "code")
-    shown = list(below.select_related("group")[:SHOWN])
-    around = load_audiences([each.pk for each in shown])
-    steps = effective_steps((each.pk, each.group.path) for each in shown)
-    told = {
-        each.pk: [
-            recipients(NoticeKind.ESCALATION, number, around[each.pk], asked.now, steps=steps[each.pk])
-            for number, _ in enumerate(steps[each.pk], start=1)
+def _previews(board_request: BoardRequest, group: Group) -> tuple[list[EscalationPreview], int]:
+    """The previews of the saved steps for the first entities of the group, and the number of further ones."""
+    visible = board_request.entities().filter(group__path__startswith=group.path).order_by("name", "code")
+    shown = list(visible.select_related("group")[:SHOWN])
+    audiences = load_audiences([entity.pk for entity in shown])
+    steps = effective_steps((entity.pk, entity.group.path) for entity in shown)
+    people_by_step = {
+        entity.pk: [
+            recipients(
+                NoticeKind.ESCALATION, number, audiences[entity.pk], board_request.now, steps=steps[entity.pk]
+            )
+            for number, _ in enumerate(steps[entity.pk], start=1)
         ]
-        for each in shown
+        for entity in shown
     }
-    everybody = {person for own in told.values() for people in own for person in people}
+    person_ids = {
+        person for steps_people in people_by_step.values() for people in steps_people for person in people
+    }
     names = {
         pk: name or email
-        for pk, name, email in Person.objects.filter(pk__in=everybody).values_list("pk", "name", "email")
+        for pk, name, email in Person.objects.filter(pk__in=person_ids).values_list("pk", "name", "email")
     }
-    reaches = [_reach(each, steps[each.pk], told[each.pk], names) for each in shown]
-    return reaches, max(0, below.count() - SHOWN)
+    previews = [_preview(entity, steps[entity.pk], people_by_step[entity.pk], names) for entity in shown]
+    return previews, max(0, visible.count() - SHOWN)
 
 
-def _reach(
+def _preview(
     entity: LegalEntity,
     steps: Sequence[EscalationStepRule],
-    told: Sequence[set[int]],
+    people_by_step: Sequence[set[int]],
     names: Mapping[int, str],
 ) -> EscalationPreview:
     return EscalationPreview(
@@ -272,6 +285,6 @@ def _reach(
                 f"+{step.after_days}",
                 ", ".join(sorted((names[pk] for pk in people), key=str.casefold)) or "nobody who may see it",
             )
-            for step, people in zip(steps, told, strict=True)
+            for step, people in zip(steps, people_by_step, strict=True)
         ],
     )

@@ -1,4 +1,4 @@
-"""The rules of being told: the groups that somebody administers, and the page on which they agree those of one."""
+"""The views of alert rules: the list of a person's groups, and the form of one group."""
 
 from __future__ import annotations
 
@@ -28,43 +28,48 @@ from entities.models import Group, Person
 
 @require_safe
 @board_view
-def alert_rules(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """The groups that the person administers, each with its rules in a line; for nobody else this exists."""
-    asked = resolve_request(asked.person, {}, asked.now)
-    groups = list(administered_groups(asked.person))
+def alert_rules(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The groups that the person administers, each with its rules; 404 for people who administer none."""
+    board_request = resolve_request(board_request.person, {}, board_request.now)
+    groups = list(administered_groups(board_request.person))
     if not groups:
         raise Http404
-    told = {**layout_context(asked.person, "alerts", asked.board()), "groups": groups_page(groups)}
-    return render(request, "board/notifications/alert_rules.html", told)
+    context = {
+        **layout_context(board_request.person, "alerts", board_request.board()),
+        "groups": groups_page(groups),
+    }
+    return render(request, "board/notifications/alert_rules.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @board_view
-def group_alert_rules(request: HttpRequest, asked: BoardRequest, code: str) -> HttpResponse:
-    """The rules of one group; a POST agrees what its form says."""
-    asked = resolve_request(asked.person, {}, asked.now)
-    group = administered_groups(asked.person).filter(code=code).first()
+def group_alert_rules(request: HttpRequest, board_request: BoardRequest, code: str) -> HttpResponse:
+    """The rules of one group; a POST saves the form as its policy."""
+    board_request = resolve_request(board_request.person, {}, board_request.now)
+    group = administered_groups(board_request.person).filter(code=code).first()
     if group is None:
         raise Http404
     if request.method != "POST":
-        return _page(request, asked, group, initial_form_data(own_policy(group), eligible_people(group)), {})
+        return _page(
+            request, board_request, group, initial_form_data(own_policy(group), eligible_people(group)), {}
+        )
     typed, steps = request.POST.dict(), _steps(request.POST)
-    wanted, problems = _read(typed, steps)
-    if wanted is not None:
+    policy, problems = _parse_policy(typed, steps)
+    if policy is not None:
         try:
-            update_alert_policy(group, wanted, asked.now)
-        except InvalidAlertPolicy as refused:
-            problems = {_as_typed(refused.field, steps): str(refused)}
+            update_alert_policy(group, policy, board_request.now)
+        except InvalidAlertPolicy as error:
+            problems = {_input_name(error.field, steps): str(error)}
     if problems:
-        return _page(request, asked, group, (typed, steps), problems, status=422)
+        return _page(request, board_request, group, (typed, steps), problems, status=422)
     messages.success(request, f"The rules of {group.name} are kept.")
     return SeeOther(reverse("alert_rules_of", args=[group.code]))
 
 
 def _steps(form: QueryDict) -> list[StepInput]:
-    """The steps that the form holds, in its order, without those that were emptied or are to be removed."""
-    numbers = sorted({int(name[5:-5]) for name in form if _is_days(name)})
-    found = []
+    """The steps of the form in their order, without empty ones and those marked for removal."""
+    numbers = sorted({int(name[5:-5]) for name in form if _is_days_input(name)})
+    steps = []
     for number in numbers:
         step = StepInput(
             number,
@@ -74,62 +79,62 @@ def _steps(form: QueryDict) -> list[StepInput]:
         )
         empty = not (step.days or step.roles or step.people)
         if not empty and not form.get(f"step-{number}-remove"):
-            found.append(step)
-    return found
+            steps.append(step)
+    return steps
 
 
-def _is_days(name: str) -> bool:
+def _is_days_input(name: str) -> bool:
     number = name.removeprefix("step-").removesuffix("-days")
     return name == f"step-{number}-days" and number.isascii() and number.isdigit() and len(number) < 3
 
 
-def _read(
+def _parse_policy(
     typed: Mapping[str, str], steps: Sequence[StepInput]
 ) -> tuple[GroupAlertPolicy | None, dict[str, str]]:
     problems: dict[str, str] = {}
     days = typed.get("due_soon_days", "").strip()
-    if days and not _number(days):
+    if days and not _is_number(days):
         problems["due_soon_days"] = f"“{days[:20]}” is no number of days."
-    made, emails = [], {email for step in steps for email in step.people}
+    rules, emails = [], {email for step in steps for email in step.people}
     ids = dict(Person.objects.filter(email__in=emails).values_list("email", "pk")) if emails else {}
     for step in steps:
-        if not _number(step.days):
-            words = (
+        if not _is_number(step.days):
+            problem = (
                 "After how many days late?" if not step.days else f"“{step.days[:20]}” is no number of days."
             )
-            problems[f"step-{step.number}-days"] = words
+            problems[f"step-{step.number}-days"] = problem
         else:
-            people = tuple(ids.get(email, 0) for email in step.people)  # 0 is nobody, and is refused
-            made.append(EscalationStepRule(int(step.days), step.roles, people))
+            people = tuple(ids.get(email, 0) for email in step.people)  # 0 is no person, and is rejected
+            rules.append(EscalationStepRule(int(step.days), step.roles, people))
     digest = typed.get("alerts_in_digest", "")
     if digest not in {"", "yes", "no"}:
         problems["alerts_in_digest"] = "Choose one of these."
     if problems:
         return None, problems
     in_digest = {"yes": True, "no": False}.get(digest)
-    return GroupAlertPolicy(int(days) if days else None, in_digest, made), {}
+    return GroupAlertPolicy(int(days) if days else None, in_digest, rules), {}
 
 
-def _number(text: str) -> bool:
+def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 4
 
 
-def _as_typed(field: str, steps: Sequence[StepInput]) -> str:
-    """The input that a refusal is about: its steps are counted without those that were left empty."""
-    what, _, rest = field.partition("-")
+def _input_name(field: str, steps: Sequence[StepInput]) -> str:
+    """The form input of an error's field, whose step numbers do not count empty steps."""
+    prefix, _, rest = field.partition("-")
     number, _, name = rest.partition("-")
-    return f"step-{steps[int(number) - 1].number}-{name}" if what == "step" else field
+    return f"step-{steps[int(number) - 1].number}-{name}" if prefix == "step" else field
 
 
 def _page(
     request: HttpRequest,
-    asked: BoardRequest,
+    board_request: BoardRequest,
     group: Group,
     typed: tuple[Mapping[str, str], Sequence[StepInput]],
     problems: Mapping[str, str],
     *,
     status: int = 200,
 ) -> HttpResponse:
-    page = rules_page(asked, group, *typed, problems)
-    told = {**layout_context(asked.person, "alerts", asked.board()), "page": page}
-    return render(request, "board/notifications/group_alert_rules.html", told, status=status)
+    page = rules_page(board_request, group, *typed, problems)
+    context = {**layout_context(board_request.person, "alerts", board_request.board()), "page": page}
+    return render(request, "board/notifications/group_alert_rules.html", context, status=status)

@@ -1,4 +1,4 @@
-"""Alerts: what has been told and whether it left, with the sentence on top that says what there is to do about it."""
+"""The alerts page: open alerts and the history of notices with their messages, below a summary."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from board.notifications.notice_list import (
 )
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS, NoticeSummary
 from board.notifications.open_alerts import OpenAlert, open_alerts
-from board.reports.overdue_queue import QueueDetails as KnownOfRows
-from board.reports.overdue_queue import queue_details
+from board.reports.overdue_queue import QueueDetails, queue_details
 from board.reports.report_page import render_report
 from board.scoreboard.row_cells import RowCells, row_cells
 from board.scoreboard.summary import board_summary
@@ -43,13 +42,13 @@ from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
 PAGE_SIZE = 50  # notices on a page, and episodes above them
-_PICKED = ("group", "country", "erp", "owner")
+_FILTER_NAMES = ("group", "country", "erp", "owner")
 _KINDS = {EVERY_KIND: "All", **{kind.value: name for kind, name in NOTICE_KIND_LABELS.items()}}
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAlertItem:
-    """One episode that is open: whose, of which month, how late, and everything that was told of it."""
+    """One open episode: entity, month, lateness, and its notices."""
 
     key: str
     name: str
@@ -61,7 +60,7 @@ class OpenAlertItem:
     confirmed: bool
     since: str
     notices: Sequence[NoticeSummary]
-    no_notice_reason: str  # why nobody was told of it; empty where somebody was
+    no_notice_reason: str  # "" if there is a notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,153 +75,168 @@ class NoticeHistoryEntry:
 
 @require_safe
 @board_view
-def alerts(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Who is past the line and was told, and every notice with its messages, newest first."""
-    sought = NoticeFilter.of(request.GET, asked.query)
-    asked = replace(asked, query=asked.query.replace(month=None), month=asked.latest_month)
-    path, question, found = reverse("alerts"), asked.query, open_alerts(asked)
-    board = found.board
-    wanted = filtered_notices(asked, sought, board)
-    count = wanted.count()
+def alerts(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The open alerts, and every notice with its messages, newest first."""
+    filters = NoticeFilter.of(request.GET, board_request.query)
+    board_request = replace(
+        board_request, query=board_request.query.replace(month=None), month=board_request.latest_month
+    )
+    path, query, open_list = reverse("alerts"), board_request.query, open_alerts(board_request)
+    board = open_list.board
+    filtered = filtered_notices(board_request, filters, board)
+    count = filtered.count()
     pages = max(1, -(-count // PAGE_SIZE))
     number = page_number(request.GET.get("page", ""), pages)
-    notices = list(wanted[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
-    shown = found.open[:PAGE_SIZE]
-    lines = delivery_lines_by_notice([*notices, *(notice for each in shown for notice in each.notices)])
-    ids = {each.period.entity_id for each in notices if each.period is not None}
-    ids |= {each.row.entity_id for each in shown}
-    teller = NoticeSummarizer(asked, lines, administered_entity_ids(asked, lines, ids))
+    notices = list(filtered[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
+    shown = open_list.open[:PAGE_SIZE]
+    lines = delivery_lines_by_notice([*notices, *(notice for item in shown for notice in item.notices)])
+    ids = {item.period.entity_id for item in notices if item.period is not None}
+    ids |= {item.row.entity_id for item in shown}
+    summarizer = NoticeSummarizer(board_request, lines, administered_entity_ids(board_request, lines, ids))
     rows = {row.entity_id: row for row in board.rows}
-    of_rows = queue_details(asked, [AlertingEntity([(each.month, each.row)]) for each in shown])
-    only = _only(question, sought, board)
-    answer = alerts_summary(asked, found)
-    ever = bool(count) or (bool(only) and visible_notices(asked).exists())
+    details = queue_details(board_request, [AlertingEntity([(item.month, item.row)]) for item in shown])
+    only = _describe_query(query, filters, board)
+    summary = alerts_summary(board_request, open_list)
+    has_notices = bool(count) or (bool(only) and visible_notices(board_request).exists())
     empty = None
-    if not (board.rows or found.open or ever):
-        empty = no_entities_message(asked.person, asked.entities().count(), month_and_year(asked.month))
-    told_all = {
-        "title": empty[0] if empty else f"{answer.text} · Alerts",
-        "page": board_summary(board, asked.reader, past=asked.past),
-        "bar": _bar(asked, board, sought, path),
+    if not (board.rows or open_list.open or has_notices):
+        empty = no_entities_message(
+            board_request.person, board_request.entities().count(), month_and_year(board_request.month)
+        )
+    context = {
+        "title": empty[0] if empty else f"{summary.text} · Alerts",
+        "page": board_summary(board, board_request.reader, past=board_request.past),
+        "bar": _bar(board_request, board, filters, path),
         "empty": empty,
-        "answer": answer,
-        "items": [_item(each, of_rows, teller) for each in shown],
-        "left": len(found.open) - len(shown),
+        "answer": summary,
+        "items": [_item(item, details, summarizer) for item in shown],
+        "left": len(open_list.open) - len(shown),
         "past_deadline": reverse("past_deadline"),
-        "history": [_entry(each, rows, teller) for each in notices],
-        "ever": ever,
-        "nothing_yet": nothing_yet_message(found),
+        "history": [_history_entry(item, rows, summarizer) for item in notices],
+        "ever": has_notices,
+        "nothing_yet": nothing_yet_message(open_list),
         "only": only,
-        "clear": build_url(path, BoardQuery(at=question.at)),
+        "clear": build_url(path, BoardQuery(at=query.at)),
         "count": count,
-        "turn": pagination(build_url(path, question, sought.pairs()), number, pages),
+        "turn": pagination(build_url(path, query, filters.pairs()), number, pages),
         "written": mail_folder() is not None,
-        "sent_mails": reverse("sent_mails") if asked.person.is_superuser and mail_folder() else "",
-        "proof": _proof(asked),
-        "try_url": _try_url(asked),
-        "try_to": asked.person.email,
-        "arranging": _arranging(asked),
+        "sent_mails": reverse("sent_mails") if board_request.person.is_superuser and mail_folder() else "",
+        "proof": _proof_summary(board_request),
+        "try_url": _test_url(board_request),
+        "try_to": board_request.person.email,
+        "arranging": _settings_links(board_request),
     }
-    own = [*sought.pairs(), *([("page", str(number))] if number > 1 else [])]
-    return render_report(request, asked, "alerts", board, told_all, own=own, kept=sought.pairs())
+    own = [*filters.pairs(), *([("page", str(number))] if number > 1 else [])]
+    return render_report(request, board_request, "alerts", board, context, own=own, kept=filters.pairs())
 
 
-def _proof(asked: BoardRequest) -> tuple[str, Sequence[str]] | None:
-    """What the last nightly proof found, for who sees every entity: one sentence, and each difference."""
-    newest = ProofRun.objects.filter(as_of__lte=asked.as_of).first() if asked.person.is_superuser else None
+def _proof_summary(board_request: BoardRequest) -> tuple[str, Sequence[str]] | None:
+    """The result of the latest nightly proof: a sentence and each difference; None unless the person sees all."""
+    newest = (
+        ProofRun.objects.filter(as_of__lte=board_request.as_of).first()
+        if board_request.person.is_superuser
+        else None
+    )
     if newest is None:
         return None
-    at = labels.clock(newest.as_of, asked.reader.zone, asked.as_of)
-    had = "1 alert had" if newest.expected == 1 else f"{newest.expected:,} alerts had"
-    found = len(newest.differences)
-    said = (
-        f"{found:,} {'is' if found == 1 else 'are'} not as the history says" if found else "all is as it says"
+    run_at = labels.clock(newest.as_of, board_request.reader.zone, board_request.as_of)
+    expected = "1 alert had" if newest.expected == 1 else f"{newest.expected:,} alerts had"
+    count = len(newest.differences)
+    result = (
+        f"{count:,} {'is' if count == 1 else 'are'} not as the history says" if count else "all is as it says"
     )
-    return f"At {at} the history was read anew: {had} to exist, and {said}.", newest.differences
+    return f"At {run_at} the history was read anew: {expected} to exist, and {result}.", newest.differences
 
 
-def _try_url(asked: BoardRequest) -> str:
-    """Where a test message is asked for; empty for who may not, and while no mail leaves."""
-    may = settings.MAILS_LEAVE and not asked.past and may_send_test(asked.person)
-    return reverse("trial_message") if may else ""
+def _test_url(board_request: BoardRequest) -> str:
+    """The URL that sends a test message; "" for people who may not send one, and while no mail leaves."""
+    allowed = settings.MAILS_LEAVE and not board_request.past and may_send_test(board_request.person)
+    return reverse("trial_message") if allowed else ""
 
 
-def _arranging(asked: BoardRequest) -> list[tuple[str, str]]:
-    """The pages on which the person may arrange what is told, and where they are."""
-    found = [("What you get", reverse("subscriptions")), ("Silences", reverse("silences"))]
-    if administers_a_group(asked.person):
-        found += [("Rules", reverse("alert_rules")), ("Destinations", reverse("destinations"))]
-    return found
+def _settings_links(board_request: BoardRequest) -> list[tuple[str, str]]:
+    """The notification settings pages that the person may use, as (label, URL)."""
+    links = [("What you get", reverse("subscriptions")), ("Silences", reverse("silences"))]
+    if administers_a_group(board_request.person):
+        links += [("Rules", reverse("alert_rules")), ("Destinations", reverse("destinations"))]
+    return links
 
 
 # --- the toolbar above the history ----------------------------------------------------------------------------------
 
 
-def _bar(asked: BoardRequest, board: Scoreboard, sought: NoticeFilter, path: str) -> Toolbar:
-    """The toolbar with what notices can be narrowed by."""
-    question, bar = asked.query, toolbar(asked, board, path, sought.pairs())
+def _bar(board_request: BoardRequest, board: Scoreboard, filters: NoticeFilter, path: str) -> Toolbar:
+    """The toolbar with the filters of notices."""
+    query, bar = board_request.query, toolbar(board_request, board, path, filters.pairs())
     return replace(
         bar,
         chips=[],
         first=[
-            _pick("kind", "Kind", list(_KINDS.items()), sought.kind, usual="All but reminders"),
-            _pick("message", "Message", list(MESSAGE_FILTERS.items()), sought.message),
-            _pick("for", "Month", _months(asked), f"{sought.month:%Y-%m}" if sought.month else ""),
+            _select("kind", "Kind", list(_KINDS.items()), filters.kind, default_label="All but reminders"),
+            _select("message", "Message", list(MESSAGE_FILTERS.items()), filters.message),
+            _select(
+                "for",
+                "Month",
+                _month_options(board_request),
+                f"{filters.month:%Y-%m}" if filters.month else "",
+            ),
         ],
-        more=[pick for pick in (*bar.first, *bar.more) if pick.name in _PICKED],
-        used=sum(bool(getattr(question, name)) for name in _PICKED),
-        hidden=BoardQuery(at=question.at).pairs(),
-        clear=build_url(path, BoardQuery(at=question.at)),
+        more=[select for select in (*bar.first, *bar.more) if select.name in _FILTER_NAMES],
+        used=sum(bool(getattr(query, name)) for name in _FILTER_NAMES),
+        hidden=BoardQuery(at=query.at).pairs(),
+        clear=build_url(path, BoardQuery(at=query.at)),
     )
 
 
-def _pick(
-    name: str, label: str, options: Sequence[tuple[str, str]], chosen: str, usual: str = "All"
+def _select(
+    name: str, label: str, options: Sequence[tuple[str, str]], chosen: str, default_label: str = "All"
 ) -> SelectField:
-    every = [("", usual), *options]
-    if chosen not in dict(every):
-        every.append((chosen, chosen))
-    return SelectField(name, label, [(value, text, value == chosen) for value, text in every])
+    all_options = [("", default_label), *options]
+    if chosen not in dict(all_options):
+        all_options.append((chosen, chosen))
+    return SelectField(name, label, [(value, text, value == chosen) for value, text in all_options])
 
 
-def _months(asked: BoardRequest) -> list[tuple[str, str]]:
-    months = visible_notices(asked).exclude(period=None).order_by("-period__reporting_month")
+def _month_options(board_request: BoardRequest) -> list[tuple[str, str]]:
+    months = visible_notices(board_request).exclude(period=None).order_by("-period__reporting_month")
     return [
         (f"{month:%Y-%m}", month_and_year(month))
         for month in months.values_list("period__reporting_month", flat=True).distinct()
     ]
 
 
-def _only(question: BoardQuery, sought: NoticeFilter, board: Scoreboard) -> list[str]:
-    own = [
-        ("Kind", _KINDS.get(sought.kind, "")),
-        ("Message", MESSAGE_FILTERS.get(sought.message, "")),
-        ("Month", month_and_year(sought.month) if sought.month else ""),
+def _describe_query(query: BoardQuery, filters: NoticeFilter, board: Scoreboard) -> list[str]:
+    notice_params = [
+        ("Kind", _KINDS.get(filters.kind, "")),
+        ("Message", MESSAGE_FILTERS.get(filters.message, "")),
+        ("Month", month_and_year(filters.month) if filters.month else ""),
     ]
-    asked_for = BoardQuery(
-        q=question.q, group=question.group, country=question.country, erp=question.erp, owner=question.owner
+    board_filters = BoardQuery(
+        q=query.q, group=query.group, country=query.country, erp=query.erp, owner=query.owner
     )
-    return [*(f"{label}: {text}" for label, text in own if text), *describe_filters(asked_for, board.groups)]
-
-
-# --- the sentence on top --------------------------------------------------------------------------------------------
+    return [
+        *(f"{label}: {text}" for label, text in notice_params if text),
+        *describe_filters(board_filters, board.groups),
+    ]
 
 
 # --- one episode, one notice ----------------------------------------------------------------------------------------
 
 
-def _entry(notice: Notice, rows: Mapping[int, Row], teller: NoticeSummarizer) -> NoticeHistoryEntry:
-    asked = teller.board_request
+def _history_entry(
+    notice: Notice, rows: Mapping[int, Row], summarizer: NoticeSummarizer
+) -> NoticeHistoryEntry:
+    board_request = summarizer.board_request
     if notice.group is not None and notice.month is not None:
-        board = BoardQuery(month=notice.month, group=notice.group.code, at=asked.query.at)
+        board = BoardQuery(month=notice.month, group=notice.group.code, at=board_request.query.at)
         url = board.url(reverse("scoreboard"))
         return NoticeHistoryEntry(
-            notice.group.name, month_and_year(notice.month), url, teller.summarize(notice, None, 0)
+            notice.group.name, month_and_year(notice.month), url, summarizer.summarize(notice, None, 0)
         )
     if notice.connection is not None:
         name = notice.connection.name
-        url = BoardQuery(erp=name, at=asked.query.at).url(reverse("scoreboard"))
-        return NoticeHistoryEntry(name, "connection", url, teller.summarize(notice, None, 0))
+        url = BoardQuery(erp=name, at=board_request.query.at).url(reverse("scoreboard"))
+        return NoticeHistoryEntry(name, "connection", url, summarizer.summarize(notice, None, 0))
     if notice.period is None:
         raise ValueError(f"notice {notice.pk} is about nothing")
     entity = notice.period.entity
@@ -230,45 +244,47 @@ def _entry(notice: Notice, rows: Mapping[int, Row], teller: NoticeSummarizer) ->
     return NoticeHistoryEntry(
         entity.name,
         month_and_year(month),
-        _url(entity.code, month, teller.board_request),
-        teller.summarize(notice, rows.get(entity.pk), entity.pk),
+        _url(entity.code, month, summarizer.board_request),
+        summarizer.summarize(notice, rows.get(entity.pk), entity.pk),
     )
 
 
-def _item(each: OpenAlert, of_rows: KnownOfRows, teller: NoticeSummarizer) -> OpenAlertItem:
-    row, asked = each.row, teller.board_request
+def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer) -> OpenAlertItem:
+    row, board_request = alert.row, summarizer.board_request
     standing = row.standing
-    query = BoardQuery(month=each.month, at=asked.query.at).querystring()
-    since = of_rows.since(row)
-    line_of = f"over the {row.alert_after_days}-day line" if each.alerting else "not over the alert line"
+    query = BoardQuery(month=alert.month, at=board_request.query.at).querystring()
+    since = details.since(row)
+    limit = f"over the {row.alert_after_days}-day line" if alert.alerting else "not over the alert line"
     return OpenAlertItem(
-        key=f"{row.code}-{each.month:%Y-%m}",
+        key=f"{row.code}-{alert.month:%Y-%m}",
         name=row.name,
         code=row.code,
-        month=month_and_year(each.month),
-        line=row_cells(row, asked.as_of, asked.reader, query),
+        month=month_and_year(alert.month),
+        line=row_cells(row, board_request.as_of, board_request.reader, query),
         late=f"+{labels.days(standing.days_late, standing.unit)}" if standing.days_late else "",
         unit=f"{labels.days_in_words(standing.days_late, standing.unit)} late" if standing.days_late else "",
         confirmed=row.fresh and not standing.unconfirmed,
-        since=f"{line_of} since {labels.short_day(since)}" if since is not None else line_of,
-        notices=[teller.summarize(notice, row, row.entity_id) for notice in each.notices],
-        no_notice_reason="" if each.notices else _untold(each, asked.as_of, past=asked.past),
+        since=f"{limit} since {labels.short_day(since)}" if since is not None else limit,
+        notices=[summarizer.summarize(notice, row, row.entity_id) for notice in alert.notices],
+        no_notice_reason=""
+        if alert.notices
+        else _no_notice_reason(alert, board_request.as_of, past=board_request.past),
     )
 
 
-def _untold(each: OpenAlert, as_of: datetime, *, past: bool) -> str:
-    """Why nobody was told of an entity that is past its line."""
-    if not each.read_before_deadline:
-        why = NoticeReason.DEADLINE_BEFORE_FIRST_READ.value
-        return f"Nobody is told of it: {why}."
+def _no_notice_reason(alert: OpenAlert, as_of: datetime, *, past: bool) -> str:
+    """The reason why an alerting entity has no notice."""
+    if not alert.read_before_deadline:
+        reason = NoticeReason.DEADLINE_BEFORE_FIRST_READ.value
+        return f"Nobody is told of it: {reason}."
     if past:
         return "Nobody had been told of it."
-    if each.row.silence is not None:
+    if alert.row.silence is not None:
         return f"Nobody has been told of it yet: it {NoticeReason.SILENCED.value}."
-    if not each.row.fresh or each.row.standing.unconfirmed:
+    if not alert.row.fresh or alert.row.standing.unconfirmed:
         return f"Nobody has been told of it yet: it {NoticeReason.NOT_CONFIRMED.value}."
     return "Nobody has been told of it yet: that is decided anew each minute."
 
 
-def _url(code: str, month: date, asked: BoardRequest) -> str:
-    return BoardQuery(month=month, at=asked.query.at).url(reverse("entity", args=[code]))
+def _url(code: str, month: date, board_request: BoardRequest) -> str:
+    return BoardQuery(month=month, at=board_request.query.at).url(reverse("entity", args=[code]))

@@ -1,4 +1,4 @@
-"""The sentence above the alerts that says what there is to do."""
+"""Builds the summary above the alerts, with the next step."""
 
 from __future__ import annotations
 
@@ -24,39 +24,41 @@ _RETRY = "What could not be sent is tried again by: manage.py mails retry"
 
 @dataclass(frozen=True, slots=True)
 class AlertsSummary:
-    """What the head of the page says: a sentence, what belongs to it, and a tone."""
+    """The head of the page: a sentence, details, and a tone."""
 
     text: str
     details: Sequence[str]
     tone: str
 
 
-def alerts_summary(asked: BoardRequest, found: OpenAlerts) -> AlertsSummary:
-    """What there is to do: a mail server that takes nothing first, then who has not been told, then the good news."""
-    past_line, details = _past_the_line(found)
-    if asked.past:
-        return AlertsSummary(past_line, details, "alert" if found.alerting else "open")
-    stopped = _stopped(asked)
+def alerts_summary(board_request: BoardRequest, current: OpenAlerts) -> AlertsSummary:
+    """The summary: first a mail server that takes nothing, then entities without a notice, then the good news."""
+    past_line, details = _past_line_text(current)
+    if board_request.past:
+        return AlertsSummary(past_line, details, "alert" if current.alerting else "open")
+    stopped = _stopped(board_request)
     if stopped is not None:
-        waits = _waiting(found)
+        waits = _waiting_text(current)
         return AlertsSummary(
             stopped[0], [stopped[1], waits, f"{past_line}.", *details], "alert" if waits else "unsure"
         )
-    qualified, tone = _qualified(found)
-    if found.messages.get(DeliveryState.PARKED) and may_send_test(asked.person):
+    qualified, tone = _qualification(current)
+    if current.messages.get(DeliveryState.PARKED) and may_send_test(board_request.person):
         details = [*details, _RETRY]
     return AlertsSummary(f"{past_line}{qualified}", details, tone)
 
 
-def _past_the_line(found: OpenAlerts) -> tuple[str, list[str]]:
-    count = len({each.row.code for each in found.alerting})
+def _past_line_text(current: OpenAlerts) -> tuple[str, list[str]]:
+    count = len({alert.row.code for alert in current.alerting})
     if count:
-        one = found.alerting[0]
-        by = labels.days_in_words(one.row.standing.days_late, one.row.standing.unit)
+        worst = current.alerting[0]
+        lateness = labels.days_in_words(worst.row.standing.days_late, worst.row.standing.unit)
         text = f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line"
-        return text, [f"{one.row.name} is furthest behind: {by} late for {month_and_year(one.month)}."]
-    unsure = found.queue.unconfirmed
-    more = len(found.open)
+        return text, [
+            f"{worst.row.name} is furthest behind: {lateness} late for {month_and_year(worst.month)}."
+        ]
+    unsure = current.queue.unconfirmed
+    more = len(current.open)
     details = [
         f"{unsure} cannot be confirmed, so there may be more." if unsure else "",
         f"{more} that {'was' if more == 1 else 'were'} told of {'is' if more == 1 else 'are'} still open."
@@ -66,64 +68,64 @@ def _past_the_line(found: OpenAlerts) -> tuple[str, list[str]]:
     return f"Nobody is{' known to be' if unsure else ''} past the alert line", details
 
 
-def _waiting(found: OpenAlerts) -> str:
-    count = found.messages.get(DeliveryState.WAITING, 0) + found.messages.get(DeliveryState.SENDING, 0)
+def _waiting_text(current: OpenAlerts) -> str:
+    count = current.messages.get(DeliveryState.WAITING, 0) + current.messages.get(DeliveryState.SENDING, 0)
     return f"{count} {'message waits' if count == 1 else 'messages wait'}." if count else ""
 
 
-def _qualified(found: OpenAlerts) -> tuple[str, str]:
-    """What follows "2 entities are past the alert line", and the tone."""
-    lonely = sum(each.lacks_recipient for each in found.open)
-    parked = found.messages.get(DeliveryState.PARKED, 0)
-    waits = _waiting(found)
-    untold = sum(not each.notices for each in found.alerting)
-    if lonely:
-        return f"; for {lonely} there is nobody to notify", "alert"
+def _qualification(current: OpenAlerts) -> tuple[str, str]:
+    """The text after "2 entities are past the alert line", and the tone."""
+    without_recipient = sum(alert.lacks_recipient for alert in current.open)
+    parked = current.messages.get(DeliveryState.PARKED, 0)
+    waits = _waiting_text(current)
+    without_notice = sum(not alert.notices for alert in current.alerting)
+    if without_recipient:
+        return f"; for {without_recipient} there is nobody to notify", "alert"
     if parked:
         return f"; {parked} {'message' if parked == 1 else 'messages'} cannot be sent", "alert"
     if waits:
         return f"; {waits.rstrip('.')}", "unsure"
-    if untold and untold == len(found.alerting):
-        return f", nobody has been told of {'it' if untold == 1 else 'them'}", "unsure"
-    if untold:
-        return f"; {untold} {'has' if untold == 1 else 'have'} not been told of", "unsure"
-    if found.alerting and all(each.all_sent for each in found.alerting):
+    if without_notice and without_notice == len(current.alerting):
+        return f", nobody has been told of {'it' if without_notice == 1 else 'them'}", "unsure"
+    if without_notice:
+        return f"; {without_notice} {'has' if without_notice == 1 else 'have'} not been told of", "unsure"
+    if current.alerting and all(alert.all_sent for alert in current.alerting):
         return ", everybody has been told", "alert"
-    return "", "unsure" if found.queue.unconfirmed else "alert" if found.alerting else "open"
+    return "", "unsure" if current.queue.unconfirmed else "alert" if current.alerting else "open"
 
 
-def _stopped(asked: BoardRequest) -> tuple[str, str] | None:
-    """Why no message leaves at all and what helps; None while they do."""
-    administers = may_send_test(asked.person)
+def _stopped(board_request: BoardRequest) -> tuple[str, str] | None:
+    """The reason why no message leaves, and the remedy; None while messages leave."""
+    administers = may_send_test(board_request.person)
     if not settings.MAILS_LEAVE:
-        helps = (
+        remedy = (
             "Set MAIL_URL in the environment and start again."
             if administers
             else "Ask an administrator to name one."
         )
-        return "No mail server is named: messages wait", helps
+        return "No mail server is named: messages wait", remedy
     channel = Channel.objects.filter(name="email").first()
     if channel is None or not (channel.held or channel.words):
         return None
-    said = f"{channel.words.rstrip('.')}." if administers and channel.words else ""
+    reply = f"{channel.words.rstrip('.')}." if administers and channel.words else ""
     if channel.held:
-        return "Sending is on hold", f"{said} {_RELEASE}" if administers else "An administrator releases it."
-    again = ""
+        return "Sending is on hold", f"{reply} {_RELEASE}" if administers else "An administrator releases it."
+    retry_text = ""
     if channel.paused_until is not None:
-        zone, now = asked.reader.zone, asked.now
-        tried = labels.clock(channel.paused_until - PAUSE, zone, now)
-        again = f"It refused at {tried}"
+        zone, now = board_request.reader.zone, board_request.now
+        refused_at = labels.clock(channel.paused_until - PAUSE, zone, now)
+        retry_text = f"It refused at {refused_at}"
         if channel.paused_until > now:
-            again += f" and is tried again at {labels.clock(channel.paused_until, zone, now)}"
+            retry_text += f" and is tried again at {labels.clock(channel.paused_until, zone, now)}"
     return "The mail server refuses us: messages wait", " ".join(
-        filter(None, [f"{again}." if again else "", said])
+        filter(None, [f"{retry_text}." if retry_text else "", reply])
     )
 
 
-def nothing_yet_message(found: OpenAlerts) -> str:
-    lines = sorted({row.alert_after_days for row in found.board.rows}) or [5]
-    over = " or ".join(map(str, lines))
-    text = f"A message goes out when an entity is more than {over} days past its deadline."
-    if all(each.read_before_deadline for each in found.open):
+def nothing_yet_message(current: OpenAlerts) -> str:
+    alert_lines = sorted({row.alert_after_days for row in current.board.rows}) or [5]
+    limits = " or ".join(map(str, alert_lines))
+    text = f"A message goes out when an entity is more than {limits} days past its deadline."
+    if all(alert.read_before_deadline for alert in current.open):
         return text
     return f"{text} What was past its deadline before it was first read is not told of."

@@ -1,4 +1,4 @@
-"""The destinations of the groups that somebody administers, in words: what goes there, and whether it arrives."""
+"""Builds the destinations page: each destination's notices and health, and its form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT_KINDS = (
     ),
     *(NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.GROUP_CLOSED),
 )
-_ABOUT = {
+_KIND_DESCRIPTIONS = {
     NoticeKind.ALERT: "past the alert line",
     NoticeKind.ESCALATION: "still not closed at a later step",
     NoticeKind.UNCONFIRMED: "past the line, and cannot be read",
@@ -56,7 +56,7 @@ _HELP = {
 
 @dataclass(frozen=True, slots=True)
 class DestinationHealth:
-    """Whether posts arrive: a word with its icon and tone, and sentences that say more."""
+    """The health of a destination: a text with its icon and tone, and details."""
 
     icon: str
     text: str
@@ -82,7 +82,7 @@ class DestinationLine:
 
 @dataclass(frozen=True, slots=True)
 class DestinationForm:
-    """The form of one destination, as typed, with what is wrong with each field. The address is never in it."""
+    """The form of one destination with its values and the problem of each field. It never holds the URL."""
 
     values: Mapping[str, str]
     kinds: Sequence[tuple[str, str, str, bool]]
@@ -92,96 +92,105 @@ class DestinationForm:
     destination: Destination | None
 
 
-def lines(asked: BoardRequest, places: Sequence[Destination]) -> list[DestinationLine]:
-    """The destinations with their health; the same four queries whatever their number."""
-    known, sent = channel_stats(), _sent(places)
-    channels = {each.name: each for each in Channel.objects.all()}
-    troubles = {each.channel: each for each in Trouble.objects.filter(destination__in=places, ended_at=None)}
-    held = any(each.held for each in channels.values())
-    found = []
-    for place in places:
-        way = known.get(place.channel, ChannelStats(place.channel))
+def lines(board_request: BoardRequest, destinations: Sequence[Destination]) -> list[DestinationLine]:
+    """The destinations with their health, in four queries whatever their number."""
+    stats_by_channel, sent = channel_stats(), _sent_posts(destinations)
+    channels = {item.name: item for item in Channel.objects.all()}
+    troubles = {
+        item.channel: item for item in Trouble.objects.filter(destination__in=destinations, ended_at=None)
+    }
+    held = any(item.held for item in channels.values())
+    destination_lines = []
+    for destination in destinations:
+        stats = stats_by_channel.get(destination.channel, ChannelStats(destination.channel))
         health = _health(
-            asked,
-            place,
-            way,
-            channels.get(place.channel),
-            troubles.get(place.channel),
-            sent.get(place.pk),
+            board_request,
+            destination,
+            stats,
+            channels.get(destination.channel),
+            troubles.get(destination.channel),
+            sent.get(destination.pk),
             held=held,
         )
-        found.append(
+        destination_lines.append(
             DestinationLine(
-                uid=str(place.uid),
-                name=place.name,
-                kind=place.get_kind_display(),
-                group=place.group.name,
-                host=f"{place.host}/…",
-                kinds=", ".join(NOTICE_KIND_LABELS[NoticeKind(each)] for each in place.kinds),
-                enabled=place.enabled,
-                signed=place.kind == Destination.Kind.WEBHOOK,
-                waiting=way.waiting,
+                uid=str(destination.uid),
+                name=destination.name,
+                kind=destination.get_kind_display(),
+                group=destination.group.name,
+                host=f"{destination.host}/…",
+                kinds=", ".join(NOTICE_KIND_LABELS[NoticeKind(item)] for item in destination.kinds),
+                enabled=destination.enabled,
+                signed=destination.kind == Destination.Kind.WEBHOOK,
+                waiting=stats.waiting,
                 health=health,
             )
         )
-    return found
+    return destination_lines
 
 
-def _sent(places: Sequence[Destination]) -> dict[int, Mapping[str, object]]:
-    taken = Delivery.objects.filter(destination__in=places, state=DeliveryState.SENT).order_by()
-    counted = taken.values("destination").annotate(
+def _sent_posts(destinations: Sequence[Destination]) -> dict[int, Mapping[str, object]]:
+    sent = Delivery.objects.filter(destination__in=destinations, state=DeliveryState.SENT).order_by()
+    totals = sent.values("destination").annotate(
         last=Max("ended_at"), count=Count("pk", filter=Q(trouble=None))
     )
-    return {each["destination"]: each for each in counted}
+    return {total["destination"]: total for total in totals}
 
 
 def _health(
-    asked: BoardRequest,
-    place: Destination,
-    way: ChannelStats,
+    board_request: BoardRequest,
+    destination: Destination,
+    stats: ChannelStats,
     channel: Channel | None,
     trouble: Trouble | None,
     sent: Mapping[str, object] | None,
     *,
     held: bool,
 ) -> DestinationHealth:
-    zone, now = asked.reader.zone, asked.now
+    zone, now = board_request.reader.zone, board_request.now
 
     def clock(moment: object) -> str:
         return labels.clock(moment, zone, now)  # type: ignore[arg-type]
 
     last = f"Last post taken {clock(sent['last'])}." if sent else "Nothing has been posted there yet."
-    waits = (
-        f"{way.waiting} {'message waits' if way.waiting == 1 else 'messages wait'}." if way.waiting else ""
+    waiting_text = (
+        f"{stats.waiting} {'message waits' if stats.waiting == 1 else 'messages wait'}."
+        if stats.waiting
+        else ""
     )
     parked = (
-        f"{way.failed} {'message' if way.failed == 1 else 'messages'} cannot be sent." if way.failed else ""
+        f"{stats.failed} {'message' if stats.failed == 1 else 'messages'} cannot be sent."
+        if stats.failed
+        else ""
     )
-    if not place.enabled:
+    if not destination.enabled:
         return DestinationHealth("not_started", "Switched off", "quiet", [last, *filter(None, [parked])])
     if held:
         return DestinationHealth(
-            "warning", "Sending is on hold", "waits", [*filter(None, [waits, parked]), last]
+            "warning", "Sending is on hold", "waits", [*filter(None, [waiting_text, parked]), last]
         )
     if channel is not None and channel.words:
         text = "Refuses our posts" if trouble is not None and trouble.refused else "Does not take posts now"
         since = f"So since {clock(trouble.began_at)}." if trouble is not None else ""
         until = channel.paused_until
-        again = (
+        retry_text = (
             f"Tried again at {clock(until)}."
             if until is not None and until > now
             else "Tried again in a moment."
         )
-        said = f"{channel.words.rstrip('.')}."
-        more = " ".join(filter(None, [since, again])), " ".join(filter(None, [waits, parked, last]))
-        return DestinationHealth("warning", text, "alert", [said, *more])
+        reply = f"{channel.words.rstrip('.')}."
+        more = (
+            " ".join(filter(None, [since, retry_text])),
+            " ".join(filter(None, [waiting_text, parked, last])),
+        )
+        return DestinationHealth("warning", text, "alert", [reply, *more])
     if parked:
         return DestinationHealth(
-            "warning", "Some posts were refused", "alert", [parked, *filter(None, [waits]), last]
+            "warning", "Some posts were refused", "alert", [parked, *filter(None, [waiting_text]), last]
         )
     if not sent:
-        return DestinationHealth("info", "Not tried yet", "quiet", [last, *filter(None, [waits])])
-    return DestinationHealth("closed", "Works", "ok", [last, *filter(None, [waits])])
+        return DestinationHealth("info", "Not tried yet", "quiet", [last, *filter(None, [waiting_text])])
+    return DestinationHealth("closed", "Works", "ok", [last, *filter(None, [waiting_text])])
 
 
 def form(
@@ -189,26 +198,27 @@ def form(
     kinds: Sequence[str],
     groups: Sequence[Group],
     problems: Mapping[str, str],
-    place: Destination | None = None,
+    destination: Destination | None = None,
 ) -> DestinationForm:
-    """The form of a destination that is to be made, or of `place`."""
-    kind = place.kind if place is not None else values.get("kind", "")
+    """The form of a new destination, or of `destination`."""
+    kind = destination.kind if destination is not None else values.get("kind", "")
     return DestinationForm(
         values=values,
         kinds=[
-            (each.value, NOTICE_KIND_LABELS[each], _ABOUT[each], each.value in kinds) for each in NoticeKind
+            (item.value, NOTICE_KIND_LABELS[item], _KIND_DESCRIPTIONS[item], item.value in kinds)
+            for item in NoticeKind
         ],
         channel_options=[
-            (each.value, each.label, _HELP[each], each.value == kind) for each in Destination.Kind
+            (item.value, item.label, _HELP[item], item.value == kind) for item in Destination.Kind
         ],
         groups=[
-            (each.code, _indented(each, groups), each.code == values.get("group", "")) for each in groups
+            (item.code, _indented_name(item, groups), item.code == values.get("group", "")) for item in groups
         ],
         problems=problems,
-        destination=place,
+        destination=destination,
     )
 
 
-def _indented(group: Group, groups: Sequence[Group]) -> str:
-    top = min(each.path.count("/") for each in groups)
-    return "\u2003" * (group.path.count("/") - top) + group.name
+def _indented_name(group: Group, groups: Sequence[Group]) -> str:
+    top_level = min(item.path.count("/") for item in groups)
+    return "\u2003" * (group.path.count("/") - top_level) + group.name

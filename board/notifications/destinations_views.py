@@ -1,7 +1,7 @@
-"""Destinations of alerts: the list, adding and changing one, a test post, switching, removing, another secret.
+"""The views of destinations: list, add, edit, test post, switch, remove, rotate secret.
 
-They exist for those who administer the group, and for nobody else. What is typed as an address or made as a secret is
-never shown again: a new secret is on the page that answers the form, and nowhere else.
+They give 404 to people who do not administer the group. URLs and secrets are never shown again: a new secret is only
+on the page that answers the form.
 """
 
 from __future__ import annotations
@@ -46,204 +46,221 @@ log = structlog.get_logger(__name__)
 View = Callable[..., HttpResponse]
 
 
-def _administering(view: View) -> View:
-    """Lets in who administers a group, with those groups; and finds the destination that the address names."""
+def _for_administrators(view: View) -> View:
+    """Requires that the person administers a group; passes those groups, and the destination of the URL."""
 
     @board_view
     @wraps(view)
-    def door(request: HttpRequest, asked: BoardRequest, uid: UUID | None = None) -> HttpResponse:
-        asked = resolve_request(asked.person, {}, asked.now)
-        groups = list(administered_groups(asked.person))
+    def wrapper(request: HttpRequest, board_request: BoardRequest, uid: UUID | None = None) -> HttpResponse:
+        board_request = resolve_request(board_request.person, {}, board_request.now)
+        groups = list(administered_groups(board_request.person))
         if not groups:
             raise Http404
         if uid is None:
-            return view(request, asked, groups)
-        places = _places(groups).filter(uid=uid)
-        place = places.first()
-        if place is None:
+            return view(request, board_request, groups)
+        matching = _destinations(groups).filter(uid=uid)
+        destination = matching.first()
+        if destination is None:
             raise Http404
-        return view(request, asked, groups, place)
+        return view(request, board_request, groups, destination)
 
-    return door
+    return wrapper
 
 
-def _places(groups: Sequence[Group]):  # type: ignore[no-untyped-def]
-    found = Destination.objects.filter(group__in=groups, removed_at=None)
-    return found.select_related("group", "made_by").order_by("group__path", "name")
+def _destinations(groups: Sequence[Group]):  # type: ignore[no-untyped-def]
+    destinations = Destination.objects.filter(group__in=groups, removed_at=None)
+    return destinations.select_related("group", "made_by").order_by("group__path", "name")
 
 
 @require_safe
-@_administering
-def destination_list(request: HttpRequest, asked: BoardRequest, groups: Sequence[Group]) -> HttpResponse:
+@_for_administrators
+def destination_list(
+    request: HttpRequest, board_request: BoardRequest, groups: Sequence[Group]
+) -> HttpResponse:
     """Every destination of the groups that the person administers, with its health."""
-    told = {
-        **layout_context(asked.person, "alerts", asked.board()),
-        "lines": lines(asked, list(_places(groups))),
+    context = {
+        **layout_context(board_request.person, "alerts", board_request.board()),
+        "lines": lines(board_request, list(_destinations(groups))),
     }
-    told["zone"] = asked.reader.zone_name
-    return render(request, "board/notifications/destinations.html", told)
+    context["zone"] = board_request.reader.zone_name
+    return render(request, "board/notifications/destinations.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@_administering
-def destination_add(request: HttpRequest, asked: BoardRequest, groups: Sequence[Group]) -> HttpResponse:
-    """The form of a new destination; a POST makes it, and shows the secret of a webhook once."""
+@_for_administrators
+def destination_add(
+    request: HttpRequest, board_request: BoardRequest, groups: Sequence[Group]
+) -> HttpResponse:
+    """The form of a new destination; a POST creates it, and shows the secret of a webhook once."""
     if request.method != "POST":
         values = {"kind": Destination.Kind.TEAMS.value, "group": groups[0].code}
-        return _form(request, asked, groups, values, [each.value for each in DEFAULT_KINDS], {})
-    wanted = _wanted(request, groups)
+        return _form(request, board_request, groups, values, [kind.value for kind in DEFAULT_KINDS], {})
+    spec = _spec(request, groups)
     try:
-        place, secret = add_destination(wanted, asked.person, asked.now)
-    except InvalidDestination as refused:
-        return _form(request, asked, groups, _typed(request), wanted.kinds, refused.problems, status=422)
+        destination, secret = add_destination(spec, board_request.person, board_request.now)
+    except InvalidDestination as error:
+        return _form(
+            request, board_request, groups, _typed_values(request), spec.kinds, error.problems, status=422
+        )
     if secret:
-        return _shown_once(request, asked, place, secret, new=True)
-    messages.success(request, f"“{place.name}” is there. Send a test post to see whether it arrives.")
+        return _secret_page(request, board_request, destination, secret, new=True)
+    messages.success(request, f"“{destination.name}” is there. Send a test post to see whether it arrives.")
     return SeeOther(reverse("destinations"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@_administering
+@_for_administrators
 def destination_edit(
-    request: HttpRequest, asked: BoardRequest, groups: Sequence[Group], place: Destination
+    request: HttpRequest, board_request: BoardRequest, groups: Sequence[Group], destination: Destination
 ) -> HttpResponse:
-    """The form of one destination; an address that is left empty stays as it is."""
+    """The form of one destination; an empty URL leaves the stored one."""
     if request.method != "POST":
-        values = {"name": place.name, "group": place.group.code}
-        return _form(request, asked, groups, values, place.kinds, {}, place)
-    wanted = _wanted(request, groups, place.kind)
+        values = {"name": destination.name, "group": destination.group.code}
+        return _form(request, board_request, groups, values, destination.kinds, {}, destination)
+    spec = _spec(request, groups, destination.kind)
     try:
-        update_destination(place, wanted)
-    except InvalidDestination as refused:
-        place.refresh_from_db()
+        update_destination(destination, spec)
+    except InvalidDestination as error:
+        destination.refresh_from_db()
         return _form(
-            request, asked, groups, _typed(request), wanted.kinds, refused.problems, place, status=422
+            request,
+            board_request,
+            groups,
+            _typed_values(request),
+            spec.kinds,
+            error.problems,
+            destination,
+            status=422,
         )
-    messages.success(request, f"“{place.name}” is kept as you have changed it.")
+    messages.success(request, f"“{destination.name}” is kept as you have changed it.")
     return SeeOther(reverse("destinations"))
 
 
 @require_POST
-@_administering
+@_for_administrators
 def destination_send_test(
-    request: HttpRequest, asked: BoardRequest, _: Sequence[Group], place: Destination
+    request: HttpRequest, board_request: BoardRequest, _: Sequence[Group], destination: Destination
 ) -> HttpResponse:
-    """Post a test at once and say what was answered."""
-    if _may_now(request, place):
-        _try(request, asked, place)
+    """Sends a test post at once and shows the result."""
+    if _may_send_test(request, destination):
+        _send_test(request, board_request, destination)
     return SeeOther(reverse("destinations"))
 
 
 @require_POST
-@_administering
+@_for_administrators
 def destination_switch(
-    request: HttpRequest, asked: BoardRequest, _: Sequence[Group], place: Destination
+    request: HttpRequest, board_request: BoardRequest, _: Sequence[Group], destination: Destination
 ) -> HttpResponse:
-    """Switch a destination off or on."""
+    """Switches a destination off or on."""
     on = request.POST.get("on") == "yes"
-    set_destination_enabled(place, on=on)
-    done = "is switched on" if on else "is switched off, and what waits for it is not posted any more"
-    messages.success(request, f"“{place.name}” {done}.")
+    set_destination_enabled(destination, on=on)
+    result = "is switched on" if on else "is switched off, and what waits for it is not posted any more"
+    messages.success(request, f"“{destination.name}” {result}.")
     return SeeOther(reverse("destinations"))
 
 
 @require_POST
-@_administering
+@_for_administrators
 def destination_remove(
-    request: HttpRequest, asked: BoardRequest, _: Sequence[Group], place: Destination
+    request: HttpRequest, board_request: BoardRequest, _: Sequence[Group], destination: Destination
 ) -> HttpResponse:
-    """Remove a destination for good; the form has asked whether that is meant."""
-    remove_destination(place, asked.now)
-    messages.success(request, f"“{place.name}” is removed, and its address is forgotten.")
+    """Removes a destination for good, after the form's confirmation."""
+    remove_destination(destination, board_request.now)
+    messages.success(request, f"“{destination.name}” is removed, and its address is forgotten.")
     return SeeOther(reverse("destinations"))
 
 
 @require_POST
-@_administering
+@_for_administrators
 def destination_rotate_secret(
-    request: HttpRequest, asked: BoardRequest, _: Sequence[Group], place: Destination
+    request: HttpRequest, board_request: BoardRequest, _: Sequence[Group], destination: Destination
 ) -> HttpResponse:
-    """Make another secret for a webhook and show it once."""
-    if place.kind != Destination.Kind.WEBHOOK:
+    """Creates a new secret for a webhook and shows it once."""
+    if destination.kind != Destination.Kind.WEBHOOK:
         raise Http404
     try:
-        secret = rotate_secret(place)
-    except SecretUnreadable as wrong:
-        messages.error(request, str(wrong))
+        secret = rotate_secret(destination)
+    except SecretUnreadable as error:
+        messages.error(request, str(error))
         return SeeOther(reverse("destinations"))
-    return _shown_once(request, asked, place, secret, new=False)
+    return _secret_page(request, board_request, destination, secret, new=False)
 
 
-def _shown_once(
-    request: HttpRequest, asked: BoardRequest, place: Destination, secret: str, *, new: bool
+def _secret_page(
+    request: HttpRequest, board_request: BoardRequest, destination: Destination, secret: str, *, new: bool
 ) -> HttpResponse:
-    told = {
-        "place": place,
+    context = {
+        "place": destination,
         "secret": secret,
         "new": new,
-        **layout_context(asked.person, "alerts", asked.board()),
+        **layout_context(board_request.person, "alerts", board_request.board()),
     }
-    return render(request, "board/notifications/destination_secret.html", told)
+    return render(request, "board/notifications/destination_secret.html", context)
 
 
-def _wanted(request: HttpRequest, groups: Sequence[Group], kind: str = "") -> DestinationSpec:
+def _spec(request: HttpRequest, groups: Sequence[Group], kind: str = "") -> DestinationSpec:
     posted = request.POST
     return DestinationSpec(
         name=posted.get("name", ""),
         kind=kind or posted.get("kind", ""),
-        group=next((each for each in groups if each.code == posted.get("group")), None),
+        group=next((group for group in groups if group.code == posted.get("group")), None),
         kinds=posted.getlist("kinds"),
         url=posted.get("url", "").strip(),
     )
 
 
-def _typed(request: HttpRequest) -> Mapping[str, str]:
-    """What was typed, without the address: it has to be pasted again, as it may be shown to nobody."""
+def _typed_values(request: HttpRequest) -> Mapping[str, str]:
+    """The typed values without the URL, which is secret and must be pasted again."""
     return {name: request.POST.get(name, "") for name in ("name", "kind", "group")}
 
 
 def _form(
     request: HttpRequest,
-    asked: BoardRequest,
+    board_request: BoardRequest,
     groups: Sequence[Group],
     values: Mapping[str, str],
     kinds: Sequence[str],
     problems: Mapping[str, str],
-    place: Destination | None = None,
+    destination: Destination | None = None,
     *,
     status: int = 200,
 ) -> HttpResponse:
-    told = {
-        **layout_context(asked.person, "alerts", asked.board()),
-        "form": form(values, kinds, groups, problems, place),
+    context = {
+        **layout_context(board_request.person, "alerts", board_request.board()),
+        "form": form(values, kinds, groups, problems, destination),
         "typed_url": bool(request.POST.get("url")),
     }
-    return render(request, "board/notifications/destination_form.html", told, status=status)
+    return render(request, "board/notifications/destination_form.html", context, status=status)
 
 
-def _may_now(request: HttpRequest, place: Destination) -> bool:
+def _may_send_test(request: HttpRequest, destination: Destination) -> bool:
     try:
-        if cache.add(f"trial-post-{place.pk}", 1, TEST_POST_INTERVAL):
+        if cache.add(f"trial-post-{destination.pk}", 1, TEST_POST_INTERVAL):
             return True
     except RedisError:
         messages.error(request, "Redis does not answer, so nothing was posted. Try again in a minute.")
         return False
-    messages.warning(request, f"“{place.name}” has just had one. Try again in {TEST_POST_INTERVAL} seconds.")
+    messages.warning(
+        request, f"“{destination.name}” has just had one. Try again in {TEST_POST_INTERVAL} seconds."
+    )
     return False
 
 
-def _try(request: HttpRequest, asked: BoardRequest, place: Destination) -> None:
-    said = build_test_post(place, asked.person.name or asked.person.email, asked.now)
+def _send_test(request: HttpRequest, board_request: BoardRequest, destination: Destination) -> None:
+    post = build_test_post(
+        destination, board_request.person.name or board_request.person.email, board_request.now
+    )
     try:
-        send_post(place, render_post(place, f"msg_{uuid4().hex}", said, [], asked.now))
-    except ChannelMisconfigured as wrong:
-        messages.error(request, f"“{place.name}” does not want our posts. {wrong}")
-    except PermanentFailure as wrong:
-        messages.error(request, f"“{place.name}” cannot use what we post. {wrong}")
-    except TemporaryFailure as wrong:
-        messages.error(request, f"“{place.name}” could not take it just now. {wrong}")
+        send_post(destination, render_post(destination, f"msg_{uuid4().hex}", post, [], board_request.now))
+    except ChannelMisconfigured as error:
+        messages.error(request, f"“{destination.name}” does not want our posts. {error}")
+    except PermanentFailure as error:
+        messages.error(request, f"“{destination.name}” cannot use what we post. {error}")
+    except TemporaryFailure as error:
+        messages.error(request, f"“{destination.name}” could not take it just now. {error}")
     else:
-        arrives = " Look whether it has arrived." if place.kind == Destination.Kind.TEAMS else ""
-        messages.success(request, f"“{place.name}” has taken a test post.{arrives}")
+        hint = " Look whether it has arrived." if destination.kind == Destination.Kind.TEAMS else ""
+        messages.success(request, f"“{destination.name}” has taken a test post.{hint}")
         return
-    log.warning("test post not taken", destination=place.pk)
+    log.warning("test post not taken", destination=destination.pk)

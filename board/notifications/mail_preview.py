@@ -1,4 +1,4 @@
-"""The mails of a demo or a trial: written to a folder instead of sent, and read here by superusers."""
+"""Shows superusers the mails of a demo, which are written to a folder instead of sent."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from entities.models import Person
 
 SHOWN = 100
 _FOLDER_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-# What that backend writes after each mail; a text may have such a line too, but no header behind it.
-_BETWEEN = re.compile(rb"^-{79}\r?\n(?=Content-Type: |\s*\Z)", re.M)
-# A foreign document: nothing of it runs, loads or is sent anywhere, and it has no origin.
-_POLICY = {
+# The line that this backend writes after each mail; in a text such a line has no header after it.
+_SEPARATOR = re.compile(rb"^-{79}\r?\n(?=Content-Type: |\s*\Z)", re.M)
+# A foreign document: it may not run, load or send anything, and it has no origin.
+_CONTENT_SECURITY_POLICY = {
     "default-src": [NONE],
     "style-src": [UNSAFE_INLINE],
     "img-src": ["data:"],
@@ -43,7 +43,7 @@ _POLICY = {
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail of the folder; `html_url` is empty where it has no HTML part."""
+    """One mail of the folder; `html_url` is "" if it has no HTML part."""
 
     key: str
     subject: str
@@ -55,7 +55,7 @@ class Mail:
 
 
 def mail_folder() -> Path | None:
-    """Where mails are written instead of sent; None where they are sent."""
+    """The folder to which mails are written instead of sent; None if they are sent."""
     if settings.EMAIL_BACKEND != _FOLDER_BACKEND:
         return None
     return Path(settings.EMAIL_FILE_PATH)  # type: ignore[misc]  # Django's stubs leave it out
@@ -65,22 +65,22 @@ def mail_folder() -> Path | None:
 @signed_in
 def sent_mails(request: HttpRequest) -> HttpResponse:
     """The mails in the folder, newest first."""
-    person, where = _door(request)
+    person, folder = _person_and_folder(request)
     reader = Reader.in_zone(person.zone)
-    found = [_mail(key, message, reader) for key, message in _newest(where, SHOWN + 1)]
-    told = {"mails": found[:SHOWN], "more": len(found) > SHOWN, "shown": SHOWN, "zone": reader.zone_name}
+    mails = [_mail(key, message, reader) for key, message in _newest_mails(folder, SHOWN + 1)]
+    context = {"mails": mails[:SHOWN], "more": len(mails) > SHOWN, "shown": SHOWN, "zone": reader.zone_name}
     return render(
-        request, "board/notifications/mail_preview.html", {**told, **layout_context(person, "alerts")}
+        request, "board/notifications/mail_preview.html", {**context, **layout_context(person, "alerts")}
     )
 
 
 @require_safe
 @signed_in  # type: ignore[arg-type]  # the stubs of csp know only views without arguments
-@csp(_POLICY)  # type: ignore[arg-type]
+@csp(_CONTENT_SECURITY_POLICY)  # type: ignore[arg-type]
 def sent_mail_html(request: HttpRequest, key: str) -> HttpResponse:
-    """The HTML part of one mail as a page of its own, as a mail program would show it."""
-    _, where = _door(request)
-    for name, message in _newest(where):
+    """The HTML part of one mail as a page, as a mail program would show it."""
+    _, folder = _person_and_folder(request)
+    for name, message in _newest_mails(folder):
         if name == key:
             html = _part(message, "html")
             if html:
@@ -88,26 +88,26 @@ def sent_mail_html(request: HttpRequest, key: str) -> HttpResponse:
     raise Http404
 
 
-def _door(request: HttpRequest) -> tuple[Person, Path]:
-    """The person and the folder; to everybody but superusers it is not there."""
-    person, where = cast("Person", request.user), mail_folder()
-    if where is None or not person.is_superuser:
+def _person_and_folder(request: HttpRequest) -> tuple[Person, Path]:
+    """The person and the folder; 404 for everybody but superusers."""
+    person, folder = cast("Person", request.user), mail_folder()
+    if folder is None or not person.is_superuser:
         raise Http404
-    return person, where
+    return person, folder
 
 
-def _newest(where: Path, most: int | None = None) -> Iterator[tuple[str, EmailMessage]]:
-    """The mails with a key each, newest first; a file holds those that one connection sent, oldest first."""
-    given = 0
+def _newest_mails(folder: Path, limit: int | None = None) -> Iterator[tuple[str, EmailMessage]]:
+    """The mails with their keys, newest first; a file holds the mails of one connection, oldest first."""
+    count = 0
     files = sorted(
-        where.glob("*.log"), key=lambda file: (file.name[:15], file.stat().st_mtime_ns), reverse=True
+        folder.glob("*.log"), key=lambda file: (file.name[:15], file.stat().st_mtime_ns), reverse=True
     )
     for file in files:
-        parts = [part for part in _BETWEEN.split(file.read_bytes()) if part.strip()]
+        parts = [part for part in _SEPARATOR.split(file.read_bytes()) if part.strip()]
         for number in range(len(parts), 0, -1):
-            if most is not None and given >= most:
+            if limit is not None and count >= limit:
                 return
-            given += 1
+            count += 1
             yield (
                 f"{file.stem}-{number}",
                 message_from_bytes(parts[number - 1], policy=policy.default),
@@ -117,11 +117,11 @@ def _newest(where: Path, most: int | None = None) -> Iterator[tuple[str, EmailMe
 def _mail(key: str, message: EmailMessage, reader: Reader) -> Mail:
     sent, iso = "", ""
     try:
-        at = parsedate_to_datetime(str(message["Date"]))
+        sent_at = parsedate_to_datetime(str(message["Date"]))
     except ValueError:
         pass
     else:
-        sent, iso = labels.clock(at, reader.zone, now()), labels.iso(at) or ""
+        sent, iso = labels.clock(sent_at, reader.zone, now()), labels.iso(sent_at) or ""
     return Mail(
         key=key,
         subject=str(message["Subject"] or "(no subject)"),

@@ -1,4 +1,4 @@
-"""Telling one person what was told: notices with their messages, as much of them as the person may read."""
+"""Summarizes notices and their messages for one person, as far as the person may read them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from closing.scoreboard.row import Row
 
 @dataclass(frozen=True)
 class NoticeSummarizer:
-    """Tells notices to one person: the lines of each, and the entities that they administer."""
+    """Summarizes notices for one person: `lines` by notice id, and the ids of entities they administer."""
 
     board_request: BoardRequest
     lines: Mapping[int, Sequence[DeliveryLine]]
     administered: set[int]
 
     def summarize(self, notice: Notice, row: Row | None, entity_id: int) -> NoticeSummary:
-        """One notice in words; `row` is its entity as it stands now, None where it does not count any more."""
+        """The summary of one notice; `row` is its entity's current row, None if it does not count any more."""
         return summarize_notice(
             notice,
             self.lines.get(notice.pk, ()),
@@ -37,17 +37,23 @@ class NoticeSummarizer:
 
 
 def notices_of_period(
-    asked: BoardRequest, entity_id: int, period_id: int | None, row: Row | None
+    board_request: BoardRequest, entity_id: int, period_id: int | None, row: Row | None
 ) -> list[NoticeSummary]:
-    """Everything that was told of one period up to the moment asked for, newest first; for the entity's page.
+    """The notices of one period up to the moment of the request, newest first; for the entity's page.
 
-    Of the daily reminders that it is late only the newest.
+    Of the daily reminders that it is late, only the newest is included.
     """
     if period_id is None:
         return []
-    own = visible_notices(asked).filter(period=period_id).select_related("policy_version__policy", "period")
-    newest = own.filter(kind=NoticeKind.LATE.value).values("pk")[:1]
-    notices = list(own.exclude(~Q(pk__in=newest), kind=NoticeKind.LATE.value))
+    visible = (
+        visible_notices(board_request)
+        .filter(period=period_id)
+        .select_related("policy_version__policy", "period")
+    )
+    newest = visible.filter(kind=NoticeKind.LATE.value).values("pk")[:1]
+    notices = list(visible.exclude(~Q(pk__in=newest), kind=NoticeKind.LATE.value))
     lines = delivery_lines_by_notice(notices) if notices else {}
-    teller = NoticeSummarizer(asked, lines, administered_entity_ids(asked, lines, [entity_id]))
-    return [teller.summarize(each, row, entity_id) for each in notices]
+    summarizer = NoticeSummarizer(
+        board_request, lines, administered_entity_ids(board_request, lines, [entity_id])
+    )
+    return [summarizer.summarize(notice, row, entity_id) for notice in notices]

@@ -1,4 +1,4 @@
-"""What has been told, as data: who is past the line and was told of, and every notice of what a person may see."""
+"""Queries the notices that a person may see, with their messages."""
 
 from __future__ import annotations
 
@@ -20,52 +20,57 @@ from entities.models import Membership
 DIGEST_ONLY_KINDS = [NoticeKind.LATE.value, NoticeKind.DUE_SOON.value, NoticeKind.NO_DEADLINE.value]
 
 
-def visible_notices(asked: BoardRequest) -> QuerySet[Notice]:
-    """Every notice of what the person may see, as of the moment asked for, newest first.
+def visible_notices(board_request: BoardRequest) -> QuerySet[Notice]:
+    """Every notice that the person may see, up to the moment of the request, newest first.
 
-    Of connections that read an entity of theirs, and of groups that they see as a whole.
+    These include notices of connections that read an entity of theirs, and of groups that they see as a whole.
     """
-    entities, held = asked.entities(), Membership.objects.filter(person=asked.person, group__isnull=False)
+    entities = board_request.entities()
+    memberships = Membership.objects.filter(person=board_request.person, group__isnull=False)
     path = ExpressionWrapper(OuterRef("group__path"), output_field=CharField())
-    above = held.alias(path=path).filter(path__startswith=F("group__path"))
-    whole = Q(group__isnull=False) if asked.person.is_superuser else Q(Exists(above), group__isnull=False)
-    read = entities.filter(connection__isnull=False)
+    above = memberships.alias(path=path).filter(path__startswith=F("group__path"))
+    of_groups = (
+        Q(group__isnull=False) if board_request.person.is_superuser else Q(Exists(above), group__isnull=False)
+    )
+    connected = entities.filter(connection__isnull=False)
     return Notice.objects.filter(
-        Q(period__entity__in=entities) | Q(connection__in=read.values("connection")) | whole,
-        raised_at__lte=asked.as_of,
+        Q(period__entity__in=entities) | Q(connection__in=connected.values("connection")) | of_groups,
+        raised_at__lte=board_request.as_of,
     )
 
 
-def filtered_notices(asked: BoardRequest, sought: NoticeFilter, board: Scoreboard) -> QuerySet[Notice]:
-    """The notices that pass every filter, newest first, with all that tells of them."""
-    question, found = asked.query, visible_notices(asked)
-    if question.q:
-        text = question.q
-        found = found.filter(
+def filtered_notices(
+    board_request: BoardRequest, filters: NoticeFilter, board: Scoreboard
+) -> QuerySet[Notice]:
+    """The notices that pass every filter, newest first, with their related objects."""
+    query, notices = board_request.query, visible_notices(board_request)
+    if query.q:
+        text = query.q
+        notices = notices.filter(
             Q(period__entity__name__icontains=text)
             | Q(period__entity__code__icontains=text)
             | Q(period__entity__owner__name__icontains=text)
         )
-    if (groups := group_and_descendants(board.groups, question.group)) is not None:
-        found = found.filter(period__entity__group__code__in=groups)
-    if question.owner:
-        found = found.filter(period__entity__owner__name=question.owner)
-    if question.country:
-        found = found.filter(period__entity__country=question.country)
-    if question.erp:
-        found = found.filter(period__entity__connection__name=question.erp)
-    if not sought.kind:
-        found = found.exclude(kind__in=DIGEST_ONLY_KINDS)
-    elif sought.kind != EVERY_KIND:
-        found = found.filter(kind=sought.kind)
-    if sought.month is not None:
-        found = found.filter(Q(period__reporting_month=sought.month) | Q(month=sought.month))
-    if sought.message:
-        found = found.filter(_with_message(sought.message))
-    return found.select_related("period__entity", "connection", "group", "policy_version__policy")
+    if (groups := group_and_descendants(board.groups, query.group)) is not None:
+        notices = notices.filter(period__entity__group__code__in=groups)
+    if query.owner:
+        notices = notices.filter(period__entity__owner__name=query.owner)
+    if query.country:
+        notices = notices.filter(period__entity__country=query.country)
+    if query.erp:
+        notices = notices.filter(period__entity__connection__name=query.erp)
+    if not filters.kind:
+        notices = notices.exclude(kind__in=DIGEST_ONLY_KINDS)
+    elif filters.kind != EVERY_KIND:
+        notices = notices.filter(kind=filters.kind)
+    if filters.month is not None:
+        notices = notices.filter(Q(period__reporting_month=filters.month) | Q(month=filters.month))
+    if filters.message:
+        notices = notices.filter(_message_condition(filters.message))
+    return notices.select_related("period__entity", "connection", "group", "policy_version__policy")
 
 
-def _with_message(message: str) -> Q:
+def _message_condition(message: str) -> Q:
     lines = DeliveryLine.objects.filter(notice=OuterRef("pk"))
     match message:
         case "nobody":
@@ -79,22 +84,23 @@ def _with_message(message: str) -> Q:
 
 
 def delivery_lines_by_notice(notices: Iterable[Notice]) -> dict[int, list[DeliveryLine]]:
-    """The messages of these notices by notice, each with its recipient, in one query."""
-    found: dict[int, list[DeliveryLine]] = defaultdict(list)
-    lines = DeliveryLine.objects.filter(notice__in=[each.pk for each in notices])
+    """The delivery lines by notice id, each with its recipient or destination, in one query."""
+    lines_by_notice: dict[int, list[DeliveryLine]] = defaultdict(list)
+    lines = DeliveryLine.objects.filter(notice__in=[notice.pk for notice in notices])
     for line in lines.select_related("delivery__recipient", "delivery__destination").order_by("pk"):
-        found[line.notice_id].append(line)
-    return found
+        lines_by_notice[line.notice_id].append(line)
+    return lines_by_notice
 
 
 def administered_entity_ids(
-    asked: BoardRequest, lines: Mapping[int, Sequence[DeliveryLine]], ids: Collection[int]
+    board_request: BoardRequest, lines: Mapping[int, Sequence[DeliveryLine]], ids: Collection[int]
 ) -> set[int]:
-    """Those of the entities whose servers' words the person may read; asked only where a server said something."""
-    said = {DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.PARKED}
-    if not any(line.delivery.words and line.delivery.state in said for own in lines.values() for line in own):
+    """The entities that the person administers; queried only if a message has a server's reply to show."""
+    states = {DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.PARKED}
+    if not any(
+        line.delivery.words and line.delivery.state in states
+        for notice_lines in lines.values()
+        for line in notice_lines
+    ):
         return set()
-    return set(administered_entities(asked.person).filter(pk__in=ids).values_list("pk", flat=True))
-
-
-# --- who is past the line now, and whether anybody knows ------------------------------------------------------------
+    return set(administered_entities(board_request.person).filter(pk__in=ids).values_list("pk", flat=True))

@@ -1,4 +1,4 @@
-"""What was told, in words: each notice with its reason, what was known then, and what became of its messages."""
+"""Phrases a notice: its reason, the facts recorded with it, and the state of its messages."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ _TONES = {
     NoticeKind.GROUP_CLOSED: "ok",
 }
 NOBODY = "Nobody to notify"
-_WHY_NOBODY = "No owner, finance staff or administrator has a role for it. Give somebody one."
-_FIRST = ("alert", "waits", "ok", "quiet")  # whoever has to do something about it reads that first
+_NO_RECIPIENT_DETAIL = "No owner, finance staff or administrator has a role for it. Give somebody one."
+_TONE_ORDER = ("alert", "waits", "ok", "quiet")  # messages that need action come first
 _DIGESTS = {Cadence.DAILY.value: "daily", Cadence.WEEKLY.value: "weekly"}
-_A_WHILE = timedelta(minutes=15)  # longer than a message waits because another has just gone
-_NAMED = 4  # people that are named at once; the others fold away
+_LONG_WAIT = timedelta(minutes=15)  # longer than the pause between two messages
+_MAX_NAMES = 4  # people shown at once; the others are folded
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySummary:
-    """People whose messages about one notice stand alike; `tone` is ok, waits, quiet or alert.
+    """The recipients whose messages about one notice have the same state; `tone` is ok, waits, quiet or alert.
 
-    `rest` are those beyond the first few. `detail` says more: the next try, and what the server said for whom may
-    read that.
+    `rest` are those beyond the first few. `detail` holds the next try, and the server's reply for people who may
+    read it.
     """
 
     icon: str
@@ -81,7 +81,7 @@ class DeliverySummary:
 
 @dataclass(frozen=True, slots=True)
 class NoticeSummary:
-    """One notice: what it was, when, why, what was known when it was decided, and its messages."""
+    """One notice: kind, time, reason, the facts recorded when it was raised, and its messages."""
 
     kind: str
     icon: str
@@ -103,10 +103,10 @@ def summarize_notice(
     unit: LatenessUnit | None = None,
     to_administrators: bool = False,
 ) -> NoticeSummary:
-    """A notice in the reader's words; it comes with its policy version, each line with its delivery and recipient.
+    """The summary of a notice; its policy version and each line's delivery and recipient must be loaded.
 
-    `past`: messages stand as they stood at `as_of`. `unit` is what the entity's lateness counts now, for notices
-    whose policy version does not say. What a mail server said is told `to_administrators` only, as it may hold
+    `past`: messages as of `as_of`. `unit` is the entity's current unit of lateness, for notices
+    whose policy version has none. A mail server's reply is included for `to_administrators` only, as it may hold
     addresses.
     """
     kind = NoticeKind(notice.kind)
@@ -118,13 +118,13 @@ def summarize_notice(
         when=labels.clock(notice.raised_at, reader.zone, as_of),
         iso=labels.iso(notice.raised_at) or "",
         reason=notice.reason[:1].upper() + notice.reason[1:],
-        recorded_facts=_known(notice, reader, as_of, unit),
+        recorded_facts=_recorded_facts(notice, reader, as_of, unit),
         messages=_messages(notice, lines, reader, as_of, past=past, to_administrators=to_administrators),
     )
 
 
-def _known(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit | None) -> list[str]:
-    """What was known when it was decided: state, days late, deadline, reading, policy."""
+def _recorded_facts(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit | None) -> list[str]:
+    """The facts when the notice was raised: state, days late, deadline, reading, policy."""
     if notice.month is not None:
         days = f"{notice.days_late} working {'day' if notice.days_late == 1 else 'days'}"
         return [f"{days} after the end of the month" if notice.days_late else "before the month had ended"]
@@ -135,22 +135,22 @@ def _known(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit |
             else f"last read {labels.clock(notice.read_at, reader.zone, as_of)}"
         ]
     version = notice.policy_version
-    counts = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
-    known = [labels.STATE_LABELS[PeriodState(notice.state)]]
+    counted = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
+    facts = [labels.STATE_LABELS[PeriodState(notice.state)]]
     if notice.days_late:
         days = f"{notice.days_late} {'day' if notice.days_late == 1 else 'days'}"
-        known.append(f"{labels.days_in_words(notice.days_late, counts) if counts else days} late")
-    known.append(f"deadline {labels.short_day(notice.due_on)}" if notice.due_on else "no deadline set")
+        facts.append(f"{labels.days_in_words(notice.days_late, counted) if counted else days} late")
+    facts.append(f"deadline {labels.short_day(notice.due_on)}" if notice.due_on else "no deadline set")
     if notice.read_at is None:
-        known.append("never read")
+        facts.append("never read")
     else:
-        read = labels.clock(notice.read_at, reader.zone, as_of)
-        known.append(f"read {read}, fresh" if notice.fresh else f"last read {read}, stale")
+        read_text = labels.clock(notice.read_at, reader.zone, as_of)
+        facts.append(f"read {read_text}, fresh" if notice.fresh else f"last read {read_text}, stale")
     if version is not None:
-        known.append(f"policy “{version.policy.name}”, version {version.number}")
+        facts.append(f"policy “{version.policy.name}”, version {version.number}")
     elif notice.due_on is not None:
-        known.append("a date agreed by hand")
-    return known
+        facts.append("a date agreed by hand")
+    return facts
 
 
 def _messages(
@@ -162,12 +162,12 @@ def _messages(
     past: bool,
     to_administrators: bool,
 ) -> list[DeliverySummary]:
-    alike: dict[DeliverySummary, list[str]] = {}
+    recipients: dict[DeliverySummary, list[str]] = {}
     for line in lines:
         if not past or line.delivery.made_at <= as_of:
             message = _message(notice, line, reader, as_of, past=past, to_administrators=to_administrators)
-            alike.setdefault(message, []).append(line.delivery.to)
-    if not alike:
+            recipients.setdefault(message, []).append(line.delivery.to)
+    if not recipients:
         if notice.kind == NoticeKind.CLEARED.value:
             return [
                 DeliverySummary("info", "Nobody had been told that it was late, so nobody is told", "quiet")
@@ -176,17 +176,17 @@ def _messages(
             return [
                 DeliverySummary("info", "Nobody has a role for the group itself, so nobody is told", "quiet")
             ]
-        return [DeliverySummary("warning", NOBODY, "alert", detail=_WHY_NOBODY)]
-    found = []
-    for message, people in sorted(alike.items(), key=lambda each: _FIRST.index(each[0].tone)):
+        return [DeliverySummary("warning", NOBODY, "alert", detail=_NO_RECIPIENT_DETAIL)]
+    summaries = []
+    for message, people in sorted(recipients.items(), key=lambda item: _TONE_ORDER.index(item[0].tone)):
         names = sorted(people, key=str.casefold)
-        shown = names if len(names) <= _NAMED + 1 else names[:_NAMED]
-        found.append(
+        shown = names if len(names) <= _MAX_NAMES + 1 else names[:_MAX_NAMES]
+        summaries.append(
             DeliverySummary(
                 message.icon, message.text, message.tone, shown, names[len(shown) :], message.detail
             )
         )
-    return found
+    return summaries
 
 
 def _message(
@@ -203,30 +203,30 @@ def _message(
     state = DeliveryState(delivery.state)
     if past and (ended is None or ended > as_of):
         state = DeliveryState.WAITING
-    said = delivery.words if to_administrators and not past else ""
+    reply = delivery.words if to_administrators and not past else ""
     if state is DeliveryState.CANCELLED or (line.left_out and state is DeliveryState.SENT):
-        why = f": {line.left_out}" if line.left_out else ""
-        return DeliverySummary("not_started", f"{DeliveryState.CANCELLED.label}{why}", "quiet")
+        reason = f": {line.left_out}" if line.left_out else ""
+        return DeliverySummary("not_started", f"{DeliveryState.CANCELLED.label}{reason}", "quiet")
     if state is DeliveryState.SENT and ended is not None:
         return DeliverySummary("closed", f"Sent {labels.clock(ended, reader.zone, as_of)}", "ok")
     if state is DeliveryState.PARKED:
-        detail = said if to_administrators else "An administrator can see why."
+        detail = reply if to_administrators else "An administrator can see why."
         return DeliverySummary("warning", DeliveryState.PARKED.label, "alert", detail=detail)
     if state is DeliveryState.SENDING:
         return DeliverySummary("mail", DeliveryState.SENDING.label, "waits")
     if not past and not delivery.attempts and delivery.due_at > as_of:
-        comes = labels.clock(delivery.due_at, reader.zone, as_of)
+        due = labels.clock(delivery.due_at, reader.zone, as_of)
         if (name := _DIGESTS.get(delivery.rhythm)) is not None:
-            return DeliverySummary("mail", f"In the {name} digest of {comes}", "quiet")
-        if delivery.due_at > as_of + _A_WHILE:
-            return DeliverySummary("stale", f"Waits until {comes}, as its reader rests", "waits")
+            return DeliverySummary("mail", f"In the {name} digest of {due}", "quiet")
+        if delivery.due_at > as_of + _LONG_WAIT:
+            return DeliverySummary("stale", f"Waits until {due}, as its reader rests", "waits")
     since = labels.clock(notice.raised_at, reader.zone, as_of)
-    tried = "" if past else _tried(delivery, reader, as_of)
-    detail = " ".join(filter(None, [tried, said]))
+    attempts_text = "" if past else _attempts_text(delivery, reader, as_of)
+    detail = " ".join(filter(None, [attempts_text, reply]))
     return DeliverySummary("stale", f"Waiting since {since}", "waits", detail=detail)
 
 
-def _tried(delivery: Delivery, reader: Reader, as_of: datetime) -> str:
+def _attempts_text(delivery: Delivery, reader: Reader, as_of: datetime) -> str:
     if not delivery.attempts:
         return ""
     times = "once" if delivery.attempts == 1 else f"{delivery.attempts} times"

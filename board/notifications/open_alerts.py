@@ -1,4 +1,4 @@
-"""Entities more than the alert line late, and whether somebody was notified."""
+"""Finds entities past the alert line or with an open notice, and their notices."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from closing.scoreboard.row import Row
 from periods.models import ReadSpan
 from periods.snapshot.builder import take_snapshots
 
-_TELLS_OF_OPEN = [NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value, NoticeKind.REOPENED.value]
+_OPENING_KINDS = [NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value, NoticeKind.REOPENED.value]
 
 
 @dataclass(frozen=True)
 class OpenAlert:
-    """One month of an entity that is past the alert line, or of which somebody was told and which is not closed.
+    """One month of an entity that is past the alert line, or that has a notice and is not closed.
 
-    `notices` are those of the episode that runs, oldest first; `states` the states of their messages that count.
-    `watched` is False where the deadline had passed before the entity was first read.
+    `notices` are those of the running episode, oldest first; `states` the states of their messages by notice id.
+    `read_before_deadline` is False if the deadline had passed before the entity was first read.
     """
 
     month: date
@@ -46,22 +46,22 @@ class OpenAlert:
 
     @cached_property
     def lacks_recipient(self) -> bool:
-        """Whether there is a notice that no person could be found for."""
+        """Whether a notice has no recipient."""
         return any(
-            each.pk not in self.states for each in self.notices if each.kind not in INFORMATIONAL_KINDS
+            notice.pk not in self.states for notice in self.notices if notice.kind not in INFORMATIONAL_KINDS
         )
 
     @cached_property
     def all_sent(self) -> bool:
-        """Whether the mail server has taken at least one message of each notice."""
+        """Whether at least one message of each notice was sent."""
         return bool(self.notices) and all(
-            DeliveryState.SENT in self.states.get(each.pk, ()) for each in self.notices
+            DeliveryState.SENT in self.states.get(notice.pk, ()) for notice in self.notices
         )
 
 
 @dataclass(frozen=True)
 class OpenAlerts:
-    """Everything open, furthest behind first, and how many of their messages stand how."""
+    """All open alerts, furthest behind first, and the number of their messages by state."""
 
     queue: OverdueQueue
     open: Sequence[OpenAlert]
@@ -73,87 +73,91 @@ class OpenAlerts:
 
     @cached_property
     def alerting(self) -> list[OpenAlert]:
-        return [each for each in self.open if each.alerting]
+        return [alert for alert in self.open if alert.alerting]
 
 
-def open_alerts(asked: BoardRequest) -> OpenAlerts:
-    """What is open at the moment asked for, of all that the person may see; the snapshot says how late it is."""
-    latest = replace(asked, query=BoardQuery(at=asked.query.at), month=asked.latest_month)
+def open_alerts(board_request: BoardRequest) -> OpenAlerts:
+    """The open alerts at the moment of the request that the person may see; the snapshot gives their lateness."""
+    latest = replace(
+        board_request, query=BoardQuery(at=board_request.query.at), month=board_request.latest_month
+    )
     queue = overdue_queue(latest)
-    rows = {(row.entity_id, month): row for each in queue.unfiltered for month, row in each.months}
-    rows |= _noticed(latest, queue, rows.keys())
+    rows = {(row.entity_id, month): row for item in queue.unfiltered for month, row in item.months}
+    rows |= _rows_with_notices(latest, queue, rows.keys())
     by_period = {row.period_id: row for row in rows.values() if row.period_id is not None}
-    notices = _of_the_episode(by_period.keys(), asked.as_of)
-    ids = [each.pk for own in notices.values() for each in own]
-    states = _states(ids)
+    notices = _episode_notices(by_period.keys(), board_request.as_of)
+    ids = [item.pk for own in notices.values() for item in own]
+    states = _message_states(ids)
     first_reads = _first_reads(
         [row.entity_id for row in rows.values() if not notices.get(row.period_id or 0)]
     )
-    found = []
+    open_list = []
     for (_, month), row in rows.items():
         own = notices.get(row.period_id or 0, [])
         if row.standing.alerting or (own and not row.counts_as_closed):
-            states_of_own = {each.pk: states[each.pk] for each in own if each.pk in states}
-            found.append(OpenAlert(month, row, own, states_of_own, _watched(row, first_reads)))
-    found.sort(key=lambda each: (-each.row.standing.days_late, each.month, each.row.name.casefold()))
+            own_states = {item.pk: states[item.pk] for item in own if item.pk in states}
+            open_list.append(OpenAlert(month, row, own, own_states, _read_before_deadline(row, first_reads)))
+    open_list.sort(key=lambda item: (-item.row.standing.days_late, item.month, item.row.name.casefold()))
     counts = DeliveryLine.objects.filter(notice__in=ids, left_out="").values_list("delivery__state")
-    return OpenAlerts(queue, found, dict(counts.annotate(Count("delivery", distinct=True))))
+    return OpenAlerts(queue, open_list, dict(counts.annotate(Count("delivery", distinct=True))))
 
 
-def _noticed(
-    asked: BoardRequest, queue: OverdueQueue, have: Collection[tuple[int, date]]
+def _rows_with_notices(
+    board_request: BoardRequest, queue: OverdueQueue, known_keys: Collection[tuple[int, date]]
 ) -> dict[tuple[int, date], Row]:
-    """Rows of periods that somebody was told of and that are not closed, though not past the line."""
-    told_of = visible_notices(asked).filter(kind__in=_TELLS_OF_OPEN)
-    if not asked.past:
-        told_of = told_of.exclude(period__state="closed")
-    wanted = set(told_of.order_by().values_list("period__entity", "period__reporting_month").distinct())
-    wanted -= set(have)
+    """Rows of open periods with a notice that are not in `known_keys`, the rows past the line."""
+    notices = visible_notices(board_request).filter(kind__in=_OPENING_KINDS)
+    if not board_request.past:
+        notices = notices.exclude(period__state="closed")
+    keys = set(notices.order_by().values_list("period__entity", "period__reporting_month").distinct())
+    keys -= set(known_keys)
     boards = {board.month: board for board in (queue.board, *queue.older)}
-    found = {
+    rows = {
         (row.entity_id, month): row
         for month, board in boards.items()
         for row in board.rows
-        if (row.entity_id, month) in wanted
+        if (row.entity_id, month) in keys
     }
-    missing = wanted - found.keys()
+    missing = keys - rows.keys()
     if missing:
-        entities = asked.entities().filter(pk__in={entity for entity, _ in missing})
-        for month, board in take_snapshots(entities, sorted({m for _, m in missing}), asked.as_of).items():
-            found |= {(row.entity_id, month): row for row in board.rows if (row.entity_id, month) in missing}
-    return found
+        entities = board_request.entities().filter(pk__in={entity for entity, _ in missing})
+        for month, board in take_snapshots(
+            entities, sorted({month for _, month in missing}), board_request.as_of
+        ).items():
+            rows |= {(row.entity_id, month): row for row in board.rows if (row.entity_id, month) in missing}
+    return rows
 
 
-def _of_the_episode(period_ids: Collection[int], as_of: datetime) -> dict[int, list[Notice]]:
-    """The notices of each period's episode that runs at the moment, oldest first, but for what digests bring."""
-    past: dict[int, list[datetime]] = defaultdict(list)
+def _episode_notices(period_ids: Collection[int], as_of: datetime) -> dict[int, list[Notice]]:
+    """The notices of each period's episode running at `as_of`, oldest first, without digest-only kinds."""
+    closes_by_period: dict[int, list[datetime]] = defaultdict(list)
     ended = Overrun.objects.filter(period__in=period_ids, closed_at__lte=as_of)
     for period, closed_at in ended.values_list("period", "closed_at"):
         if closed_at is not None:
-            past[period].append(closed_at)
-    found: dict[int, list[Notice]] = defaultdict(list)
+            closes_by_period[period].append(closed_at)
+    notices_by_period: dict[int, list[Notice]] = defaultdict(list)
     notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of).exclude(
         kind__in=DIGEST_ONLY_KINDS
     )
-    for each in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
-        period = each.period_id or 0
-        before = past[period]
-        if each.kind == NoticeKind.REOPENED.value:
-            runs = not before or each.raised_at > max(before)
+    for notice in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
+        period = notice.period_id or 0
+        closes = closes_by_period[period]
+        if notice.kind == NoticeKind.REOPENED.value:
+            in_running_episode = not closes or notice.raised_at > max(closes)
         else:
-            runs = each.episode == len(before) + 1
-        if runs:
-            found[period].append(each)
-    return found
+            in_running_episode = notice.episode == len(closes) + 1
+        if in_running_episode:
+            notices_by_period[period].append(notice)
+    return notices_by_period
 
 
-def _states(notice_ids: Collection[int]) -> dict[int, frozenset[str]]:
-    """The states of the messages of each notice; those that left it out do not count, but somebody was found."""
-    found: dict[int, set[str]] = defaultdict(set)
+def _message_states(notice_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """The message states of each notice; a message that left it out counts as cancelled."""
+    states_by_notice: dict[int, set[str]] = defaultdict(set)
     lines = DeliveryLine.objects.filter(notice__in=notice_ids).order_by()
     for notice, state, left_out in lines.values_list("notice", "delivery__state", "left_out").distinct():
-        found[notice].add(DeliveryState.CANCELLED if left_out else state)
-    return {notice: frozenset(states) for notice, states in found.items()}
+        states_by_notice[notice].add(DeliveryState.CANCELLED if left_out else state)
+    return {notice: frozenset(states) for notice, states in states_by_notice.items()}
 
 
 def _first_reads(entity_ids: Collection[int]) -> dict[int, datetime]:
@@ -163,7 +167,7 @@ def _first_reads(entity_ids: Collection[int]) -> dict[int, datetime]:
     return dict(spans.values_list("entity").annotate(Min("first_read_at")))
 
 
-def _watched(row: Row, first_reads: Mapping[int, datetime]) -> bool:
+def _read_before_deadline(row: Row, first_reads: Mapping[int, datetime]) -> bool:
     first = first_reads.get(row.entity_id)
     if first is None or row.deadline is None:
         return True

@@ -1,4 +1,4 @@
-"""A message to oneself, sent at once: whether the mail server takes what we give it."""
+"""Sends a test mail to the signed-in administrator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from board.web.readers import Reader, may_send_test, signed_in
 from board.web.redirects import SeeOther
 from entities.models import Person
 
-TEST_MESSAGE_INTERVAL = 60  # seconds between two of one person
+TEST_MESSAGE_INTERVAL = 60  # seconds between two test mails of one person
 
 log = structlog.get_logger(__name__)
 
@@ -33,20 +33,20 @@ log = structlog.get_logger(__name__)
 @require_POST
 @signed_in
 def send_test_message(request: HttpRequest) -> HttpResponse:
-    """Send a message to the person themself and say what the mail server answered."""
+    """Sends a test mail to the person at once and shows the mail server's reply."""
     person = cast("Person", request.user)
     if not may_send_test(person):
         raise PermissionDenied
-    back = SeeOther(reverse("alerts"))
+    response = SeeOther(reverse("alerts"))
     if not settings.MAILS_LEAVE:
         messages.error(request, "No mail server is named: set MAIL_URL in the environment and start again.")
-    elif _may_now(request, person):
-        _try(request, person)
-    return back
+    elif _may_send_now(request, person):
+        _send(request, person)
+    return response
 
 
-def _may_now(request: HttpRequest, person: Person) -> bool:
-    """Whether the person has sent none in the last minute; says why not."""
+def _may_send_now(request: HttpRequest, person: Person) -> bool:
+    """Whether the person has sent none in the last minute; shows a message if not."""
     try:
         if cache.add(f"trial-message-{person.pk}", 1, TEST_MESSAGE_INTERVAL):
             return True
@@ -57,9 +57,9 @@ def _may_now(request: HttpRequest, person: Person) -> bool:
     return False
 
 
-def _try(request: HttpRequest, person: Person) -> None:
-    zone = Reader.in_zone(person.zone)
-    when = f"{labels.moment_in_full(now(), zone.zone)} {zone.zone_name}"
+def _send(request: HttpRequest, person: Person) -> None:
+    reader = Reader.in_zone(person.zone)
+    when = f"{labels.moment_in_full(now(), reader.zone)} {reader.zone_name}"
     mail = EmailMultiAlternatives(
         subject="Closeboard: a test message",
         body=f"You asked for this message on {when}. Alerts of Closeboard reach you at this address.\n\n"
@@ -71,18 +71,18 @@ def _try(request: HttpRequest, person: Person) -> None:
     try:
         with mail_connection() as server:
             send_mail(mail, server)
-    except ChannelMisconfigured as wrong:
-        messages.error(request, f"The mail server refuses us. {wrong}")
-    except PermanentFailure as wrong:
-        messages.error(request, f"The message to {person.email} cannot be sent. {wrong}")
-    except TemporaryFailure as wrong:
-        messages.error(request, f"It could not be sent just now. {wrong}")
+    except ChannelMisconfigured as error:
+        messages.error(request, f"The mail server refuses us. {error}")
+    except PermanentFailure as error:
+        messages.error(request, f"The message to {person.email} cannot be sent. {error}")
+    except TemporaryFailure as error:
+        messages.error(request, f"It could not be sent just now. {error}")
     else:
-        taken = (
+        result = (
             "has been written to the folder of mails"
             if mail_folder()
             else "has been taken by the mail server"
         )
-        messages.success(request, f"A message to {person.email} {taken}.")
+        messages.success(request, f"A message to {person.email} {result}.")
         return
     log.warning("trial message not sent", person=person.pk)

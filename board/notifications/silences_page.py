@@ -1,4 +1,4 @@
-"""Silences: the page that lists them, and the forms that make, move and lift them."""
+"""The silences page: the list of silences, and the forms to create, extend and lift them."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from closing.calendar.instants import local_date
 from entities.access import writable_entities
 from entities.models import Group, LegalEntity
 
-PAGE_SIZE = 50  # silences that are over, on one page
+PAGE_SIZE = 50  # ended silences on one page
 
 
 @dataclass(frozen=True, slots=True)
 class SilenceLine:
-    """One silence as the page lists it; `lift_url` is empty for who may not lift it, and for one that is over."""
+    """One silence in the list; `lift_url` is "" for people who may not lift it, and if it has ended."""
 
     what: str
     about: str
@@ -58,7 +58,7 @@ class SilenceLine:
 
 @dataclass(frozen=True, slots=True)
 class SilenceForm:
-    """The form: what can be chosen, what it holds and what is wrong with it, by field."""
+    """The form: its options, its values and its problems by field."""
 
     groups: Sequence[tuple[str, str]]
     entities: Sequence[tuple[str, str]]
@@ -72,99 +72,102 @@ class SilenceForm:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @board_view
-def silences(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Those in force, those that are over, and the form that makes one."""
-    asked = resolve_request(asked.person, {}, asked.now)  # a question of a board means nothing here
+def silences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The silences in force, the ended ones, and the form for a new one."""
+    # The query of a board does not apply here.
+    board_request = resolve_request(board_request.person, {}, board_request.now)
     if request.method != "POST":
-        return _page(request, asked, {"place": request.GET.get("place", "")})
+        return _page(request, board_request, {"place": request.GET.get("place", "")})
     typed = request.POST.dict()
     try:
-        made = create_silence(
-            asked.person,
-            _place(typed.get("place", ""), asked),
-            _day(typed.get("last_day", "")),
+        silence = create_silence(
+            board_request.person,
+            _target_of_key(typed.get("place", ""), board_request),
+            _parse_day(typed.get("last_day", "")),
             typed.get("reason", ""),
-            asked.now,
+            board_request.now,
         )
-    except InvalidSilence as refused:
-        return _page(request, asked, typed, {refused.field: str(refused)}, status=422)
+    except InvalidSilence as error:
+        return _page(request, board_request, typed, {error.field: str(error)}, status=422)
     except SilenceNotAllowed:
         problem = "You see this, and only its finance staff and administrators may silence it."
-        return _page(request, asked, typed, {"place": problem}, status=403)
-    said = f"{_name(silence_target(made))} is silenced until {labels.short_day(made.last_day)}."
-    messages.success(request, said, extra_tags=reverse("lift_silence", args=[made.pk]))
-    return _back(request)
+        return _page(request, board_request, typed, {"place": problem}, status=403)
+    message = f"{_name(silence_target(silence))} is silenced until {labels.short_day(silence.last_day)}."
+    messages.success(request, message, extra_tags=reverse("lift_silence", args=[silence.pk]))
+    return _redirect_back(request)
 
 
 @require_POST
 @board_view
-def lift(request: HttpRequest, asked: BoardRequest, pk: int) -> HttpResponse:
-    """End a silence now."""
-    silence = _silence(asked, pk)
+def lift(request: HttpRequest, board_request: BoardRequest, pk: int) -> HttpResponse:
+    """Ends a silence now."""
+    silence = _visible_silence(board_request, pk)
     try:
-        lifted = lift_silence(asked.person, silence, asked.now)
+        lifted = lift_silence(board_request.person, silence, board_request.now)
     except SilenceNotAllowed:
-        return _refused(request, asked, silence)
+        return _not_allowed_page(request, board_request, silence)
     name = _name(silence_target(silence))
     if lifted:
-        again = reverse("silence_again", args=[silence.pk])
-        messages.success(request, f"The silence of {name} is lifted.", extra_tags=again)
+        undo_url = reverse("silence_again", args=[silence.pk])
+        messages.success(request, f"The silence of {name} is lifted.", extra_tags=undo_url)
     else:
         messages.info(request, f"The silence of {name} is over already.")
-    return _back(request)
+    return _redirect_back(request)
 
 
 @require_POST
 @board_view
-def again(request: HttpRequest, asked: BoardRequest, pk: int) -> HttpResponse:
-    """Silence the same again, until the same day and with the same words."""
-    silence = _silence(asked, pk)
-    place = silence_target(silence)
+def again(request: HttpRequest, board_request: BoardRequest, pk: int) -> HttpResponse:
+    """Silences the same target again, until the same day and for the same reason."""
+    silence = _visible_silence(board_request, pk)
+    target = silence_target(silence)
     try:
-        made = create_silence(asked.person, place, silence.last_day, silence.reason, asked.now)
+        renewed = create_silence(
+            board_request.person, target, silence.last_day, silence.reason, board_request.now
+        )
     except SilenceNotAllowed:
-        return _refused(request, asked, silence)
-    except InvalidSilence as refused:
-        typed = {"place": _key(place), "last_day": str(silence.last_day), "reason": silence.reason}
+        return _not_allowed_page(request, board_request, silence)
+    except InvalidSilence as error:
+        typed = {"place": _key(target), "last_day": str(silence.last_day), "reason": silence.reason}
         return _page(
             request,
-            resolve_request(asked.person, {}, asked.now),
+            resolve_request(board_request.person, {}, board_request.now),
             typed,
-            {refused.field: str(refused)},
+            {error.field: str(error)},
             status=422,
         )
-    said = f"{_name(place)} is silenced again until {labels.short_day(made.last_day)}."
-    messages.success(request, said, extra_tags=reverse("lift_silence", args=[made.pk]))
-    return _back(request)
+    message = f"{_name(target)} is silenced again until {labels.short_day(renewed.last_day)}."
+    messages.success(request, message, extra_tags=reverse("lift_silence", args=[renewed.pk]))
+    return _redirect_back(request)
 
 
-# --- what a form says ---------------------------------------------------------------------------------------------
+# --- forms --------------------------------------------------------------------------------------------------------
 
 
-def _place(key: str, asked: BoardRequest) -> SilenceTarget:
-    """What is meant, 404 for what the person does not see; raises InvalidSilence where nothing is chosen."""
+def _target_of_key(key: str, board_request: BoardRequest) -> SilenceTarget:
+    """The target of a form; 404 if the person may not see it, InvalidSilence if none is chosen."""
     kind, _, code = key.partition(":")
     if not code:
         raise InvalidSilence("place", "Choose what to silence: an entity or a whole group.")
     if kind == "entity":
-        entity = asked.entities().filter(code=code).first()
+        entity = board_request.entities().filter(code=code).first()
         if entity is not None:
             return entity
     elif kind == "group":
         group = Group.objects.filter(code=code).first()
-        if group is not None and _sees(asked, group):
+        if group is not None and _may_see(board_request, group):
             return group
     raise Http404
 
 
-def _sees(asked: BoardRequest, group: Group) -> bool:
+def _may_see(board_request: BoardRequest, group: Group) -> bool:
     return (
-        silenceable_groups(asked.person).filter(pk=group.pk).exists()
-        or asked.entities().filter(group__path__startswith=group.path).exists()
+        silenceable_groups(board_request.person).filter(pk=group.pk).exists()
+        or board_request.entities().filter(group__path__startswith=group.path).exists()
     )
 
 
-def _day(text: str) -> date | None:
+def _parse_day(text: str) -> date | None:
     if not text.strip():
         return None
     try:
@@ -173,29 +176,29 @@ def _day(text: str) -> date | None:
         raise InvalidSilence("last_day", f"“{text[:20]}” is no day. Write it like 2026-06-18.") from None
 
 
-def _silence(asked: BoardRequest, pk: int) -> Silence:
-    found = visible_silences(asked.person).filter(pk=pk).first()
-    if found is None:
+def _visible_silence(board_request: BoardRequest, pk: int) -> Silence:
+    silence = visible_silences(board_request.person).filter(pk=pk).first()
+    if silence is None:
         raise Http404
-    return found
+    return silence
 
 
-def _back(request: HttpRequest) -> HttpResponse:
-    """Where the form was, if that is a page of ours."""
+def _redirect_back(request: HttpRequest) -> HttpResponse:
+    """A redirect to the page of the form, if it is a page of this site."""
     for name in ("back", "next"):
-        wanted = request.POST.get(name, "")
-        if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
-            return SeeOther(wanted)
+        url = request.POST.get(name, "")
+        if url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None):
+            return SeeOther(url)
     return SeeOther(reverse("silences"))
 
 
-def _refused(request: HttpRequest, asked: BoardRequest, silence: Silence) -> HttpResponse:
-    told = {
-        **layout_context(asked.person, "alerts", asked.board()),
+def _not_allowed_page(request: HttpRequest, board_request: BoardRequest, silence: Silence) -> HttpResponse:
+    context = {
+        **layout_context(board_request.person, "alerts", board_request.board()),
         "name": _name(silence_target(silence)),
         "back": reverse("silences"),
     }
-    return render(request, "board/web/write_refused.html", told, status=403)
+    return render(request, "board/web/write_refused.html", context, status=403)
 
 
 # --- the page -----------------------------------------------------------------------------------------------------
@@ -203,51 +206,53 @@ def _refused(request: HttpRequest, asked: BoardRequest, silence: Silence) -> Htt
 
 def _page(
     request: HttpRequest,
-    asked: BoardRequest,
+    board_request: BoardRequest,
     typed: Mapping[str, str],
     problems: Mapping[str, str] | None = None,
     *,
     status: int = 200,
 ) -> HttpResponse:
-    groups = list(silenceable_groups(asked.person))
-    entities = list(writable_entities(asked.person).select_related("group").order_by("name"))
-    places: list[SilenceTarget] = [*groups, *entities]
-    may = {_key(each) for each in places}
-    seen = visible_silences(asked.person)
-    # Three days more than any zone needs, so that one query finds all that may still be in force.
-    open_ = seen.filter(lifted_at=None, last_day__gte=asked.now.date() - timedelta(days=3))
-    in_force = still_in_force(list(open_), asked.now)
-    quiet = {_key(silence_target(each)) for each in in_force}
-    over = seen.exclude(pk__in=[each.pk for each in in_force])
-    pages = max(1, -(-over.count() // PAGE_SIZE))
+    groups = list(silenceable_groups(board_request.person))
+    entities = list(writable_entities(board_request.person).select_related("group").order_by("name"))
+    targets: list[SilenceTarget] = [*groups, *entities]
+    allowed = {_key(item) for item in targets}
+    visible = visible_silences(board_request.person)
+    # Three days are more than any zone needs, so that one query finds every silence that may be in force.
+    open_ = visible.filter(lifted_at=None, last_day__gte=board_request.now.date() - timedelta(days=3))
+    in_force = still_in_force(list(open_), board_request.now)
+    silenced = {_key(silence_target(item)) for item in in_force}
+    ended = visible.exclude(pk__in=[item.pk for item in in_force])
+    pages = max(1, -(-ended.count() // PAGE_SIZE))
     number = page_number(request.GET.get("page", ""), pages)
     path = reverse("silences")
-    told = {
-        **layout_context(asked.person, "alerts", asked.board()),
-        "in_force": [_line(each, asked, may, over=False) for each in in_force],
+    context = {
+        **layout_context(board_request.person, "alerts", board_request.board()),
+        "in_force": [_silence_line(item, board_request, allowed, over=False) for item in in_force],
         "over": [
-            _line(each, asked, may - quiet, over=True)
-            for each in over[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+            _silence_line(item, board_request, allowed - silenced, over=True)
+            for item in ended[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         ],
-        "form": _form(groups, entities, asked, typed, problems or {}) if may or problems else None,
+        "form": _form(groups, entities, board_request, typed, problems or {})
+        if allowed or problems
+        else None,
         "older": f"{path}?page={number + 1}" if number < pages else "",
         "newer": f"{path}?page={number - 1}" if number > 1 else "",
-        "zone": asked.reader.zone_name,
+        "zone": board_request.reader.zone_name,
     }
-    return render(request, "board/notifications/silences.html", told, status=status)
+    return render(request, "board/notifications/silences.html", context, status=status)
 
 
 def _form(
     groups: Sequence[Group],
     entities: Sequence[LegalEntity],
-    asked: BoardRequest,
+    board_request: BoardRequest,
     typed: Mapping[str, str],
     problems: Mapping[str, str],
 ) -> SilenceForm:
-    today = local_date(asked.now, asked.reader.zone)
+    today = local_date(board_request.now, board_request.reader.zone)
     return SilenceForm(
-        [(_key(each), f"{each.name} and all below it") for each in groups],
-        [(_key(each), f"{each.name} ({each.code})") for each in entities],
+        [(_key(item), f"{item.name} and all below it") for item in groups],
+        [(_key(item), f"{item.name} ({item.code})") for item in entities],
         today.isoformat(),
         (today + timedelta(days=MOST_DAYS)).isoformat(),
         typed,
@@ -255,45 +260,49 @@ def _form(
     )
 
 
-def _line(silence: Silence, asked: BoardRequest, may: set[str], *, over: bool) -> SilenceLine:
-    place, now = silence_target(silence), asked.now
-    key = _key(place)
-    own = isinstance(place, LegalEntity)
-    may_again = over and key in may and silence.last_day >= local_date(now, asked.reader.zone)
+def _silence_line(
+    silence: Silence, board_request: BoardRequest, allowed: set[str], *, over: bool
+) -> SilenceLine:
+    target, now = silence_target(silence), board_request.now
+    key = _key(target)
+    single = isinstance(target, LegalEntity)
+    may_again = over and key in allowed and silence.last_day >= local_date(now, board_request.reader.zone)
     return SilenceLine(
-        what=_name(place),
-        about=place.code if own else "all of the group",
-        url=reverse("entity", args=[place.code]) if own else f"{reverse('scoreboard')}?group={place.code}",
+        what=_name(target),
+        about=target.code if single else "all of the group",
+        url=reverse("entity", args=[target.code])
+        if single
+        else f"{reverse('scoreboard')}?group={target.code}",
         until=labels.short_day(silence.last_day)
         if silence.last_day.year == now.year
         else full_date(silence.last_day),
         until_iso=silence.last_day.isoformat(),
-        by=f"{_who(silence.by.name, silence.by.email)}, {_clock(silence.made_at, asked)}",
+        by=f"{_person_name(silence.by.name, silence.by.email)}, {_clock(silence.made_at, board_request)}",
         reason=silence.reason,
-        ended=_ended(silence, asked) if over else "",
-        lift_url=reverse("lift_silence", args=[silence.pk]) if not over and key in may else "",
+        ended=_end_text(silence, board_request) if over else "",
+        lift_url=reverse("lift_silence", args=[silence.pk]) if not over and key in allowed else "",
         again_url=reverse("silence_again", args=[silence.pk]) if may_again else "",
     )
 
 
-def _ended(silence: Silence, asked: BoardRequest) -> str:
+def _end_text(silence: Silence, board_request: BoardRequest) -> str:
     if silence.lifted_at is None or silence.lifted_by is None:
         return "ended with its last day"
-    by = _who(silence.lifted_by.name, silence.lifted_by.email)
-    return f"lifted by {by}, {_clock(silence.lifted_at, asked)}"
+    by = _person_name(silence.lifted_by.name, silence.lifted_by.email)
+    return f"lifted by {by}, {_clock(silence.lifted_at, board_request)}"
 
 
-def _clock(moment: datetime, asked: BoardRequest) -> str:
-    return labels.clock(moment, asked.reader.zone, asked.now)
+def _clock(moment: datetime, board_request: BoardRequest) -> str:
+    return labels.clock(moment, board_request.reader.zone, board_request.now)
 
 
-def _who(name: str, email: str) -> str:
+def _person_name(name: str, email: str) -> str:
     return name or email
 
 
-def _name(place: SilenceTarget) -> str:
-    return place.name
+def _name(target: SilenceTarget) -> str:
+    return target.name
 
 
-def _key(place: SilenceTarget) -> str:
-    return f"{'entity' if isinstance(place, LegalEntity) else 'group'}:{place.code}"
+def _key(target: SilenceTarget) -> str:
+    return f"{'entity' if isinstance(target, LegalEntity) else 'group'}:{target.code}"

@@ -1,4 +1,4 @@
-"""The page of what somebody gets: each kind with what may be chosen, their hours, who stands in, what comes next."""
+"""Builds the subscriptions page: cadences by kind, hours, deputies, and the next digests."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ NOTICE_KIND_HELP = {
     NoticeKind.REFUSED: "An ERP turns us away. This goes to those who administer its entities.",
     NoticeKind.GROUP_CLOSED: "Every entity of a group that you work for has closed.",
 }
-_LOCKED = (
+_LOCKED_TEXT = (
     "Always at once: everybody relies on this being read in time."
     " An administrator can allow digests in the rules of the group."
 )
-_NAMED = 3  # groups that a sentence names
+_MAX_NAMES = 3  # groups named in a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class PreferencesForm:
-    """What the form holds, by the names of its inputs, and what is wrong with it, by the same names."""
+    """The form's values and problems, both by the names of its inputs."""
 
     values: Mapping[str, str]
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class PreferencesForm:
 
 @dataclass(frozen=True, slots=True)
 class CadenceChoice:
-    """One kind of notice: what it is, what may be chosen, and why no more where it is less."""
+    """One kind of notice: its description, the cadences to choose from, and why others are locked."""
 
     name: str
     label: str
@@ -78,7 +78,7 @@ class CadenceChoice:
 
 @dataclass(frozen=True, slots=True)
 class DeputyAssignment:
-    """An entity and who is told in whose place."""
+    """An entity, and its deputy or the owner that the person stands in for."""
 
     entity: str
     code: str
@@ -87,7 +87,7 @@ class DeputyAssignment:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionsPage:
-    """Everything on the page, in words."""
+    """The values of the page."""
 
     mandatory: Sequence[CadenceChoice]
     optional: Sequence[CadenceChoice]
@@ -103,152 +103,168 @@ class SubscriptionsPage:
     is_default: bool
 
 
-def form_of(now: NotificationPreferences, calendars: Sequence[WorkCalendar]) -> PreferencesForm:
-    """The form as it stands for what is arranged; `calendars` are those that may be chosen."""
+def form_of(preferences: NotificationPreferences, calendars: Sequence[WorkCalendar]) -> PreferencesForm:
+    """The form of the current preferences; `calendars` are those to choose from."""
 
     def text(value: object) -> str:
         return "" if value is None else f"{value}"[:5] if hasattr(value, "hour") else str(value)
 
-    values = {f"kind-{kind.value}": rhythm.value for kind, rhythm in now.cadences.items()}
+    values = {f"kind-{kind.value}": cadence.value for kind, cadence in preferences.cadences.items()}
     for name in ("digest_at", "quiet_from", "quiet_until", "away_from", "away_until"):
-        values[name] = text(getattr(now, name))
-    values["calendar"] = next((each.code for each in calendars if each.pk == now.calendar), "")
-    values["digest_weekday"] = str(now.digest_weekday)
-    values["rests_on_days_off"] = "on" if now.rests_on_days_off else ""
+        values[name] = text(getattr(preferences, name))
+    values["calendar"] = next(
+        (calendar.code for calendar in calendars if calendar.pk == preferences.calendar), ""
+    )
+    values["digest_weekday"] = str(preferences.digest_weekday)
+    values["rests_on_days_off"] = "on" if preferences.rests_on_days_off else ""
     return PreferencesForm(values)
 
 
-def calendars_of(asked: BoardRequest, now: NotificationPreferences) -> list[WorkCalendar]:
-    """The calendars that somebody may go by: those of the entities they see, and the one they have."""
-    found = WorkCalendar.objects.filter(
-        Q(pk__in=asked.entities().values("calendar")) | Q(pk=now.calendar or 0)
+def calendars_of(board_request: BoardRequest, preferences: NotificationPreferences) -> list[WorkCalendar]:
+    """The calendars to choose from: those of the entities the person may see, and the current one."""
+    calendars = WorkCalendar.objects.filter(
+        Q(pk__in=board_request.entities().values("calendar")) | Q(pk=preferences.calendar or 0)
     )
-    return list(found.order_by("name"))
+    return list(calendars.order_by("name"))
 
 
 def subscriptions_page(
-    asked: BoardRequest,
+    board_request: BoardRequest,
     form: PreferencesForm,
-    now: NotificationPreferences,
+    preferences: NotificationPreferences,
     calendars: Sequence[WorkCalendar],
 ) -> SubscriptionsPage:
-    """The page for the person who asks, who has arranged `now`; the same few queries whatever they see."""
-    locked, in_digest = _locked(asked)
-    made = [_choice(kind, form, locked, in_digest=in_digest) for kind in NOTICE_KIND_LABELS]
+    """The page for the person of the request; the number of queries does not depend on what they may see."""
+    locked, in_digest = _mandatory_rule(board_request)
+    choices = [_choice(kind, form, locked, in_digest=in_digest) for kind in NOTICE_KIND_LABELS]
     values = form.values
-    owned, deputised = _stand_ins(asked)
+    owned, deputised = _deputy_assignments(board_request)
     return SubscriptionsPage(
         mandatory=[
-            choice for kind, choice in zip(NOTICE_KIND_LABELS, made, strict=True) if kind in MANDATORY_KINDS
+            choice
+            for kind, choice in zip(NOTICE_KIND_LABELS, choices, strict=True)
+            if kind in MANDATORY_KINDS
         ],
         optional=[
             choice
-            for kind, choice in zip(NOTICE_KIND_LABELS, made, strict=True)
+            for kind, choice in zip(NOTICE_KIND_LABELS, choices, strict=True)
             if kind not in MANDATORY_KINDS
         ],
         values=values,
         problems=form.problems,
         weekdays=[
-            (str(n), name, values.get("digest_weekday", "0") == str(n)) for n, name in enumerate(WEEKDAYS)
+            (str(day), name, values.get("digest_weekday", "0") == str(day))
+            for day, name in enumerate(WEEKDAYS)
         ],
         calendars=[
             ("", "None: every day counts", not values.get("calendar")),
-            *((each.code, each.name, values.get("calendar") == each.code) for each in calendars),
+            *(
+                (calendar.code, calendar.name, values.get("calendar") == calendar.code)
+                for calendar in calendars
+            ),
         ],
-        zone=asked.reader.zone_name,
-        next=_next(asked, now, in_digest=in_digest),
-        away=_away(asked, now),
+        zone=board_request.reader.zone_name,
+        next=_upcoming_digests(board_request, preferences, in_digest=in_digest),
+        away=_absence_text(board_request, preferences),
         deputies=owned,
         deputy_for=deputised,
-        is_default=now == NotificationPreferences(),
+        is_default=preferences == NotificationPreferences(),
     )
 
 
 def _choice(kind: NoticeKind, form: PreferencesForm, locked: str, *, in_digest: bool) -> CadenceChoice:
-    name, promised = f"kind-{kind.value}", kind in MANDATORY_KINDS
-    offered = allowed_cadences(kind, in_digest=in_digest)
+    name, mandatory = f"kind-{kind.value}", kind in MANDATORY_KINDS
+    options = allowed_cadences(kind, in_digest=in_digest)
     typed = form.values.get(name, "")
-    chosen = Cadence(typed) if typed in {each.value for each in Cadence} else None
-    now = effective_cadence(kind, chosen, in_digest=in_digest)
+    chosen = Cadence(typed) if typed in {option.value for option in Cadence} else None
+    current = effective_cadence(kind, chosen, in_digest=in_digest)
     return CadenceChoice(
         name=name,
         label=NOTICE_KIND_LABELS[kind],
         about=NOTICE_KIND_HELP[kind],
-        options=[(each.value, CADENCE_LABELS[each], each is now) for each in offered],
+        options=[(option.value, CADENCE_LABELS[option], option is current) for option in options],
         default=CADENCE_LABELS[DEFAULT_CADENCES[kind]],
-        locked=locked if promised else "",
+        locked=locked if mandatory else "",
         problem=form.problems.get(name, ""),
     )
 
 
-def _locked(asked: BoardRequest) -> tuple[str, bool]:
-    """What is said of the kinds that are promised, and whether any of the person's groups lets them wait."""
-    rows = list(asked.entities().values_list("pk", "group__path", "group__name"))
+def _mandatory_rule(board_request: BoardRequest) -> tuple[str, bool]:
+    """The text about mandatory kinds, and whether a group of the person's allows them in a digest."""
+    rows = list(board_request.entities().values_list("pk", "group__path", "group__name"))
     rules = effective_alert_rules((pk, path) for pk, path, _ in rows)
-    free = {name for pk, _, name in rows if rules[pk].alerts_in_digest}
-    bound = {name for pk, _, name in rows if not rules[pk].alerts_in_digest}
-    if not free:
-        return _LOCKED, False
-    if not bound:
+    in_digest_groups = {name for pk, _, name in rows if rules[pk].alerts_in_digest}
+    immediate_groups = {name for pk, _, name in rows if not rules[pk].alerts_in_digest}
+    if not in_digest_groups:
+        return _LOCKED_TEXT, False
+    if not immediate_groups:
         return "Your group allows these in a digest; they cannot be switched off.", True
-    return f"A digest is allowed for {_listed(free)} only; all else comes at once.", True
+    return f"A digest is allowed for {_join_names(in_digest_groups)} only; all else comes at once.", True
 
 
-def _listed(names: set[str]) -> str:
+def _join_names(names: set[str]) -> str:
     shown = sorted(names, key=str.casefold)
-    more = len(shown) - _NAMED
+    more = len(shown) - _MAX_NAMES
     if more > 0:
-        return f"{', '.join(shown[:_NAMED])} and {more} more"
+        return f"{', '.join(shown[:_MAX_NAMES])} and {more} more"
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
-# --- what comes next ------------------------------------------------------------------------------------------------
+# --- next digests ---------------------------------------------------------------------------------------------------
 
 
-def _next(asked: BoardRequest, now: NotificationPreferences, *, in_digest: bool) -> list[str]:
-    """When the next digests come and what waits in them, a sentence each; also of what is held back until then."""
-    rhythms = {effective_cadence(kind, now.cadences.get(kind), in_digest=in_digest) for kind in NoticeKind}
-    waiting = {
-        Cadence(each.rhythm): each
-        for each in Delivery.objects.filter(recipient=asked.person, state=Delivery.State.WAITING).order_by(
-            "-due_at"
-        )
+def _upcoming_digests(
+    board_request: BoardRequest, preferences: NotificationPreferences, *, in_digest: bool
+) -> list[str]:
+    """A sentence for each upcoming digest and its notices, and for messages held back by quiet hours."""
+    cadences = {
+        effective_cadence(kind, preferences.cadences.get(kind), in_digest=in_digest) for kind in NoticeKind
     }
-    seen = visible_notices(asked)
-    found = []
-    hours = notification_hours_of([asked.person.pk], asked.now)[asked.person.pk]
-    for rhythm, name in ((Cadence.DAILY, "daily"), (Cadence.WEEKLY, "weekly")):
-        message = waiting.get(rhythm)
-        count = seen.filter(lines__delivery=message).distinct().count() if message is not None else 0
+    waiting = {
+        Cadence(delivery.rhythm): delivery
+        for delivery in Delivery.objects.filter(
+            recipient=board_request.person, state=Delivery.State.WAITING
+        ).order_by("-due_at")
+    }
+    visible = visible_notices(board_request)
+    sentences = []
+    hours = notification_hours_of([board_request.person.pk], board_request.now)[board_request.person.pk]
+    for cadence, name in ((Cadence.DAILY, "daily"), (Cadence.WEEKLY, "weekly")):
+        message = waiting.get(cadence)
+        count = visible.filter(lines__delivery=message).distinct().count() if message is not None else 0
         if message is not None and count:
-            things = "1 notice waits" if count == 1 else f"{count} notices wait"
-            found.append(f"The next {name} digest comes {_when(message.due_at, asked)}; {things} in it.")
-        elif rhythm in rhythms:
-            when = _when(next_send_at(rhythm, hours, asked.now), asked)
-            found.append(f"The next {name} digest would come {when}; right now nothing waits in it.")
+            notices = "1 notice waits" if count == 1 else f"{count} notices wait"
+            sentences.append(
+                f"The next {name} digest comes {_when(message.due_at, board_request)}; {notices} in it."
+            )
+        elif cadence in cadences:
+            when = _when(next_send_at(cadence, hours, board_request.now), board_request)
+            sentences.append(f"The next {name} digest would come {when}; right now nothing waits in it.")
     at_once = waiting.get(Cadence.IMMEDIATE)
-    if at_once is not None and at_once.due_at > asked.now:
-        found.append(f"What is told at once waits until {_when(at_once.due_at, asked)}.")
-    elif (until := next_send_at(Cadence.IMMEDIATE, hours, asked.now)) > asked.now:
-        found.append(f"You rest now: what is told at once would wait until {_when(until, asked)}.")
-    return found
+    if at_once is not None and at_once.due_at > board_request.now:
+        sentences.append(f"What is told at once waits until {_when(at_once.due_at, board_request)}.")
+    elif (until := next_send_at(Cadence.IMMEDIATE, hours, board_request.now)) > board_request.now:
+        sentences.append(
+            f"You rest now: what is told at once would wait until {_when(until, board_request)}."
+        )
+    return sentences
 
 
-def _when(moment: datetime, asked: BoardRequest) -> str:
-    zone = asked.reader.zone
-    there = day_and_clock(moment, zone, asked.now)
+def _when(moment: datetime, board_request: BoardRequest) -> str:
+    zone = board_request.reader.zone
+    full_text = day_and_clock(moment, zone, board_request.now)
     day = local_date(moment, zone)
-    soon = {0: "today", 1: "tomorrow"}.get((day - local_date(asked.now, zone)).days, "")
-    told = f"{soon} {moment.astimezone(zone):%H:%M}" if soon else there
-    return f"{told} {asked.reader.zone_name} time"
+    relative_day = {0: "today", 1: "tomorrow"}.get((day - local_date(board_request.now, zone)).days, "")
+    text = f"{relative_day} {moment.astimezone(zone):%H:%M}" if relative_day else full_text
+    return f"{text} {board_request.reader.zone_name} time"
 
 
-# --- being away -----------------------------------------------------------------------------------------------------
+# --- absence --------------------------------------------------------------------------------------------------------
 
 
-def _away(asked: BoardRequest, now: NotificationPreferences) -> str:
-    today = local_date(asked.now, asked.reader.zone)
-    first, last = now.away_from, now.away_until
+def _absence_text(board_request: BoardRequest, preferences: NotificationPreferences) -> str:
+    today = local_date(board_request.now, board_request.reader.zone)
+    first, last = preferences.away_from, preferences.away_until
     if first is None or (last is not None and last < today):
         return ""
     until = f" until {labels.short_day(last)}" if last is not None else ""
@@ -257,16 +273,16 @@ def _away(asked: BoardRequest, now: NotificationPreferences) -> str:
     return f"You are away{until}{'' if until else ', without an end'}."
 
 
-def _stand_ins(asked: BoardRequest) -> tuple[list[DeputyAssignment], list[DeputyAssignment]]:
-    """The entities that the person owns with who stands in for them, and those where they stand in themself."""
-    mine = Q(owner=asked.person) | Q(deputy=asked.person)
-    rows = asked.entities().filter(mine).order_by("name").select_related("owner", "deputy")
+def _deputy_assignments(board_request: BoardRequest) -> tuple[list[DeputyAssignment], list[DeputyAssignment]]:
+    """The entities that the person owns, with their deputies, and those whose owner the person stands in for."""
+    owner_or_deputy = Q(owner=board_request.person) | Q(deputy=board_request.person)
+    rows = board_request.entities().filter(owner_or_deputy).order_by("name").select_related("owner", "deputy")
     owned, deputised = [], []
-    for each in rows:
-        if each.owner_id == asked.person.pk:
-            owned.append(DeputyAssignment(each.name, each.code, _name(each.deputy)))
-        if each.deputy_id == asked.person.pk and each.owner_id != asked.person.pk:
-            deputised.append(DeputyAssignment(each.name, each.code, _name(each.owner)))
+    for entity in rows:
+        if entity.owner_id == board_request.person.pk:
+            owned.append(DeputyAssignment(entity.name, entity.code, _name(entity.deputy)))
+        if entity.deputy_id == board_request.person.pk and entity.owner_id != board_request.person.pk:
+            deputised.append(DeputyAssignment(entity.name, entity.code, _name(entity.owner)))
     return owned, deputised
 
 

@@ -1,4 +1,4 @@
-"""What the signed-in person gets, how soon, and at what hours: the page on which they say so."""
+"""The views of a person's notification preferences: cadences, hours, absence."""
 
 from __future__ import annotations
 
@@ -22,114 +22,117 @@ from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence, allowed_cadences
 from entities.models import WorkCalendar
 
-_CLOCKS = {"digest_at": "08:00", "quiet_from": "22:00", "quiet_until": "07:00"}
+_EXAMPLE_TIMES = {"digest_at": "08:00", "quiet_from": "22:00", "quiet_until": "07:00"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @board_view
-def subscriptions(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Show what the person has arranged, and keep what they change."""
-    asked = resolve_request(asked.person, {}, asked.now)  # a question of a board means nothing here
-    now = load_preferences(asked.person)
-    calendars = calendars_of(asked, now)
+def subscriptions(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """Shows the person's preferences; a POST saves changes."""
+    # The query of a board does not apply here.
+    board_request = resolve_request(board_request.person, {}, board_request.now)
+    current = load_preferences(board_request.person)
+    calendars = calendars_of(board_request, current)
     if request.method != "POST":
-        return _page(request, asked, form_of(now, calendars), now, calendars)
+        return _page(request, board_request, form_of(current, calendars), current, calendars)
     typed = request.POST.dict()
-    wanted, problems = _read(typed, now, calendars)
-    if wanted is None:
-        return _page(request, asked, PreferencesForm(typed, problems), now, calendars, status=422)
-    _arrange(request, asked, wanted, "It is kept.")
+    preferences, problems = _parse_preferences(typed, current, calendars)
+    if preferences is None:
+        return _page(request, board_request, PreferencesForm(typed, problems), current, calendars, status=422)
+    _save(request, board_request, preferences, "It is kept.")
     return SeeOther(reverse("subscriptions"))
 
 
 @require_POST
 @board_view
-def subscriptions_reset(request: HttpRequest, asked: BoardRequest) -> HttpResponse:
-    """Let everything be as usual again."""
-    _arrange(request, asked, NotificationPreferences(), "Everything is as usual again.")
+def subscriptions_reset(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """Resets all preferences to their defaults."""
+    _save(request, board_request, NotificationPreferences(), "Everything is as usual again.")
     return SeeOther(reverse("subscriptions"))
 
 
 @require_POST
 @board_view
-def subscriptions_undo(request: HttpRequest, asked: BoardRequest, token: str) -> HttpResponse:
-    """Let everything be as it was before the last change."""
+def subscriptions_undo(request: HttpRequest, board_request: BoardRequest, token: str) -> HttpResponse:
+    """Restores the preferences before the last change, which the token holds."""
     try:
-        before = NotificationPreferences.from_token(token, asked.person)
+        previous = NotificationPreferences.from_token(token, board_request.person)
     except signing.BadSignature:
         raise Http404 from None
-    _arrange(request, asked, before, "It is as it was before.")
+    _save(request, board_request, previous, "It is as it was before.")
     return SeeOther(reverse("subscriptions"))
 
 
-def _arrange(request: HttpRequest, asked: BoardRequest, wanted: NotificationPreferences, done: str) -> None:
-    before = update_preferences(asked.person, wanted, asked.now)
-    if load_preferences(asked.person) == before:
+def _save(
+    request: HttpRequest, board_request: BoardRequest, preferences: NotificationPreferences, message: str
+) -> None:
+    previous = update_preferences(board_request.person, preferences, board_request.now)
+    if load_preferences(board_request.person) == previous:
         messages.info(request, "Nothing has changed.")
         return
-    back = reverse("subscriptions_back", args=[before.token(asked.person)])
-    messages.success(request, done, extra_tags=back)
+    undo_url = reverse("subscriptions_back", args=[previous.token(board_request.person)])
+    messages.success(request, message, extra_tags=undo_url)
 
 
-def _read(
-    typed: Mapping[str, str], now: NotificationPreferences, calendars: Sequence[WorkCalendar]
+def _parse_preferences(
+    typed: Mapping[str, str], current: NotificationPreferences, calendars: Sequence[WorkCalendar]
 ) -> tuple[NotificationPreferences | None, dict[str, str]]:
-    """What the form says, or what is wrong with it by field."""
+    """The preferences of the form, or its problems by field."""
     problems: dict[str, str] = {}
-    rhythms = dict(now.cadences)
+    cadences = dict(current.cadences)
     for kind in NoticeKind:
         text = typed.get(f"kind-{kind.value}")
         if text is None:
-            continue  # it is locked, and so is what was chosen before
+            continue  # a locked kind keeps its earlier choice
         try:
-            rhythm = Cadence(text)
+            cadence = Cadence(text)
         except ValueError:
             problems[f"kind-{kind.value}"] = "Choose one of these."
             continue
-        if rhythm not in allowed_cadences(kind, in_digest=True):
+        if cadence not in allowed_cadences(kind, in_digest=True):
             problems[f"kind-{kind.value}"] = "That cannot be chosen for these."
-        rhythms[kind] = rhythm
-    clocks = {name: _clock(typed, name, problems) for name in _CLOCKS}
-    days = {name: _day(typed, name, problems) for name in ("away_from", "away_until")}
+        cadences[kind] = cadence
+    clocks = {name: _parse_time(typed, name, problems) for name in _EXAMPLE_TIMES}
+    days = {name: _parse_day(typed, name, problems) for name in ("away_from", "away_until")}
     if not clocks["digest_at"]:
         problems.setdefault("digest_at", "Digests need a time, such as 08:00.")
     weekday, calendar = typed.get("digest_weekday", "0"), typed.get("calendar", "")
-    if weekday not in {str(each) for each in range(7)}:
+    if weekday not in {str(number) for number in range(7)}:
         problems["digest_weekday"] = "Choose a day of the week."
-    known = {each.code: each.pk for each in calendars}
-    if calendar and calendar not in known:
+    calendar_ids = {calendar.code: calendar.pk for calendar in calendars}
+    if calendar and calendar not in calendar_ids:
         problems["calendar"] = "Choose one of these calendars."
     if problems:
         return None, problems
     try:
-        wanted = NotificationPreferences(
-            rhythms,
-            digest_at=clocks["digest_at"] or now.digest_at,
+        preferences = NotificationPreferences(
+            cadences,
+            digest_at=clocks["digest_at"] or current.digest_at,
             digest_weekday=int(weekday),
             quiet_from=clocks["quiet_from"],
             quiet_until=clocks["quiet_until"],
-            calendar=known.get(calendar),
+            calendar=calendar_ids.get(calendar),
             rests_on_days_off=bool(typed.get("rests_on_days_off")),
             away_from=days["away_from"],
             away_until=days["away_until"],
         )
-    except InvalidPreferences as refused:
-        return None, {refused.field: str(refused)}
-    return wanted, {}
+    except InvalidPreferences as error:
+        return None, {error.field: str(error)}
+    return preferences, {}
 
 
-def _clock(typed: Mapping[str, str], name: str, problems: dict[str, str]) -> time | None:
+def _parse_time(typed: Mapping[str, str], name: str, problems: dict[str, str]) -> time | None:
     text = typed.get(name, "").strip()
     if not text:
         return None
     try:
         return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
-        problems[name] = f"“{text[:20]}” is no time. Write it like {_CLOCKS[name]}."
+        problems[name] = f"“{text[:20]}” is no time. Write it like {_EXAMPLE_TIMES[name]}."
         return None
 
 
-def _day(typed: Mapping[str, str], name: str, problems: dict[str, str]) -> date | None:
+def _parse_day(typed: Mapping[str, str], name: str, problems: dict[str, str]) -> date | None:
     text = typed.get(name, "").strip()
     if not text:
         return None
@@ -142,13 +145,13 @@ def _day(typed: Mapping[str, str], name: str, problems: dict[str, str]) -> date 
 
 def _page(
     request: HttpRequest,
-    asked: BoardRequest,
+    board_request: BoardRequest,
     form: PreferencesForm,
-    now: NotificationPreferences,
+    preferences: NotificationPreferences,
     calendars: Sequence[WorkCalendar],
     *,
     status: int = 200,
 ) -> HttpResponse:
-    page = subscriptions_page(asked, form, now, calendars)
-    told = {**layout_context(asked.person, "alerts", asked.board()), "page": page}
-    return render(request, "board/notifications/subscriptions.html", told, status=status)
+    page = subscriptions_page(board_request, form, preferences, calendars)
+    context = {**layout_context(board_request.person, "alerts", board_request.board()), "page": page}
+    return render(request, "board/notifications/subscriptions.html", context, status=status)

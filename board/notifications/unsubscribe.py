@@ -1,4 +1,4 @@
-"""The page behind the link with which a mail is switched off: looking changes nothing, one click does it."""
+"""The page of a mail's unsubscribe link: opening it changes nothing, one click unsubscribes."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, eff
 from entities.models import Person
 
 
-@csrf_exempt  # a mail program has neither a session nor our token; the signed address says all there is to say
+@csrf_exempt  # a mail program has neither a session nor our token; the signed URL is enough
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask on GET, switch off on POST; with `undo` in the form it is as before again."""
+    """Asks on GET, unsubscribes on POST; a POST with `undo` restores the cadences before."""
     try:
         person, kinds = read_unsubscribe_token(token)
     except InvalidUnsubscribeLink:
         return _page(request, {"state": "unknown"}, status=404)
-    told: dict[str, object] = {"kinds": _names(kinds)}
+    context: dict[str, object] = {"kinds": _names(kinds)}
     if request.method != "POST":
-        off = all(rhythm is Cadence.NEVER for rhythm in _in_force(person, kinds).values())
-        return _page(request, {**told, "state": "off" if off else "asked"})
+        off = all(cadence is Cadence.NEVER for cadence in _effective_cadences(person, kinds).values())
+        return _page(request, {**context, "state": "off" if off else "asked"})
     undo = request.POST.get("undo", "")
     if undo:
-        return _undo(request, person, kinds, undo, told)
-    before = unsubscribe(person, kinds, now())
-    was_on = any(before.cadences.get(kind) is not Cadence.NEVER for kind in kinds)
-    return _page(request, {**told, "state": "done", "undo": before.token(person) if was_on else ""})
+        return _undo(request, person, kinds, undo, context)
+    previous = unsubscribe(person, kinds, now())
+    was_on = any(previous.cadences.get(kind) is not Cadence.NEVER for kind in kinds)
+    return _page(request, {**context, "state": "done", "undo": previous.token(person) if was_on else ""})
 
 
 def _undo(
-    request: HttpRequest, person: Person, kinds: frozenset[NoticeKind], undo: str, told: dict[str, object]
+    request: HttpRequest, person: Person, kinds: frozenset[NoticeKind], undo: str, context: dict[str, object]
 ) -> HttpResponse:
     try:
-        before = NotificationPreferences.from_token(undo, person)
+        previous = NotificationPreferences.from_token(undo, person)
     except signing.BadSignature:
         return _page(request, {"state": "unknown"}, status=404)
     current = load_preferences(person)
-    rhythms = {
+    cadences = {
         **current.cadences,
-        **{kind: before.cadences.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds},
+        **{kind: previous.cadences.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds},
     }
-    update_preferences(person, replace(current, cadences=rhythms), now())
-    return _page(request, {**told, "state": "undone"})
+    update_preferences(person, replace(current, cadences=cadences), now())
+    return _page(request, {**context, "state": "undone"})
 
 
-def _in_force(person: Person, kinds: frozenset[NoticeKind]) -> dict[NoticeKind, Cadence]:
+def _effective_cadences(person: Person, kinds: frozenset[NoticeKind]) -> dict[NoticeKind, Cadence]:
     chosen = load_preferences(person).cadences
     return {kind: effective_cadence(kind, chosen.get(kind)) for kind in kinds}
 
@@ -66,7 +66,7 @@ def _names(kinds: frozenset[NoticeKind]) -> Sequence[str]:
     return [name for kind, name in NOTICE_KIND_LABELS.items() if kind in kinds]
 
 
-def _page(request: HttpRequest, told: dict[str, object], *, status: int = 200) -> HttpResponse:
-    answer = render(request, "board/notifications/unsubscribe.html", {"undo": "", **told}, status=status)
-    answer["Cache-Control"] = "no-store"
-    return answer
+def _page(request: HttpRequest, context: dict[str, object], *, status: int = 200) -> HttpResponse:
+    response = render(request, "board/notifications/unsubscribe.html", {"undo": "", **context}, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
