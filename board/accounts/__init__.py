@@ -1,1 +1,1 @@
-"""Signing in, and a person's saved views."""
+"""Login and saved views."""

@@ -1,4 +1,4 @@
-"""The login form, in our words."""
+"""The login form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib.auth.forms import AuthenticationForm
 
 
 class LoginForm(AuthenticationForm):
-    """E-mail and password; what is wrong is said in a sentence that does not tell which of the two it was."""
+    """E-mail and password; the error does not reveal which of the two is wrong."""
 
     error_messages = {
         "invalid_login": "This e-mail and password do not belong together. Capital letters count in the password.",

@@ -1,4 +1,4 @@
-"""Views that a person has named: the menu on the screens, the page that keeps them, and the page to start with."""
+"""The views of saved views: their page, their forms, and the start page."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from entities import view_store
 from entities.models import Person, SavedView
 from entities.view_store import MAX_VIEW_NAME_LENGTH, InvalidSavedView, ViewNameTaken
 
-_SAVED_WITH = (
+_FORM_FIELDS = (
     "screen",
     "query",
     "back",
     "keep_month",
     "keep_moment",
     "start",
-)  # what the form has besides the name
+)  # the form's fields besides the name
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedView:
-    """What could not be done and what had been typed, to be shown again where it was typed.
+    """A rejected form of a saved view: the problem and the values, shown again beside their input.
 
-    `view_id` is the view that was to be renamed, 0 where a new one was to be saved; `taken`: another has the name.
-    `fields` are the rest of the form; none where no name can help.
+    `view_id` is the view to rename, 0 for a new one; `taken` says that another view has the name.
+    `fields` are the other inputs of the form; empty if no other name would help.
     """
 
     problem: str
@@ -63,7 +63,7 @@ class RejectedView:
 @require_safe
 @signed_in
 def start(request: HttpRequest) -> HttpResponse:
-    """The page that a person starts with: the view they chose for it, else the board."""
+    """Redirects to a person's start page: the view that they chose, else the board."""
     person = cast("Person", request.user)
     view = SavedView.objects.filter(person=person, is_start=True, deleted_at=None).first()
     if view is None or view.screen not in SCREENS:
@@ -80,128 +80,125 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_safe
 @signed_in
 def saved_views(request: HttpRequest) -> HttpResponse:
-    """All views of a person, to be opened, renamed, deleted and chosen as start page."""
+    """The page with all views of a person, to open, rename, delete and choose as start page."""
     return _page(request, cast("Person", request.user))
 
 
 def _page(request: HttpRequest, person: Person, refused: RejectedView | None = None) -> HttpResponse:
     zone = Reader.in_zone(person.zone).zone
-    told = {
+    context = {
         "lines": [view_line(view, zone) for view in views_of(person)],
         "refused": refused,
         "longest_name": MAX_VIEW_NAME_LENGTH,
         "back": reverse("saved_views"),
         **layout_context(person, ""),
     }
-    return render(request, "board/accounts/saved_views.html", told, status=400 if refused else 200)
+    return render(request, "board/accounts/saved_views.html", context, status=400 if refused else 200)
 
 
-# --- what a person does with them -----------------------------------------------------------------------------------
+# --- forms ----------------------------------------------------------------------------------------------------------
 
 
 @require_POST
 @signed_in
 def save_view(request: HttpRequest) -> HttpResponse:
-    """Keep a view of a screen under a name; what is wrong is said beside the name that was typed."""
+    """Saves a view of a screen under a name; errors are shown beside the typed name."""
     person = cast("Person", request.user)
     zone, posted = Reader.in_zone(person.zone).zone, request.POST
     name, screen = posted.get("name", ""), posted.get("screen", "")
     if screen not in SCREENS:
         raise Http404
     try:
-        query = posted.get("query", "")
-        question, own = view_query(query, zone), own_parameters(screen, query)
-        kept = question.replace(
-            month=question.month if "keep_month" in posted else None,
-            at=question.at if "keep_moment" in posted else None,
+        querystring = posted.get("query", "")
+        query, own = view_query(querystring, zone), own_parameters(screen, querystring)
+        saved_query = query.replace(
+            month=query.month if "keep_month" in posted else None,
+            at=query.at if "keep_moment" in posted else None,
         )
         view = view_store.save_view(
             person,
             name,
             screen,
-            view_querystring(kept, own),
+            view_querystring(saved_query, own),
             as_start="start" in posted,
             replace="replace" in posted,
         )
-    except InvalidQuery as why:
-        return _page(request, person, RejectedView(str(why), name))
-    except InvalidSavedView as why:
-        fields = [(each, posted[each]) for each in _SAVED_WITH if each in posted]
-        taken = isinstance(why, ViewNameTaken)
-        return _page(request, person, RejectedView(str(why), name, taken=taken, fields=fields))
-    done = "Replaced" if "replace" in posted else "Saved"
-    messages.success(request, f"{done} “{view.name}”{'. It is your start page' if view.is_start else ''}.")
+    except InvalidQuery as error:
+        return _page(request, person, RejectedView(str(error), name))
+    except InvalidSavedView as error:
+        fields = [(field, posted[field]) for field in _FORM_FIELDS if field in posted]
+        taken = isinstance(error, ViewNameTaken)
+        return _page(request, person, RejectedView(str(error), name, taken=taken, fields=fields))
+    verb = "Replaced" if "replace" in posted else "Saved"
+    messages.success(request, f"{verb} “{view.name}”{'. It is your start page' if view.is_start else ''}.")
     return _back(request, view_url(view, zone))
 
 
-def _of_mine(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A POST of a signed-in person about one of their views; any other view is not there."""
+def _own_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Requires a POST by the signed-in owner of a view; 404 for any other view."""
 
     @require_POST
     @signed_in
     @wraps(view)
-    def door(request: HttpRequest, view_id: int) -> HttpResponse:
+    def wrapper(request: HttpRequest, view_id: int) -> HttpResponse:
         try:
             return view(request, cast("Person", request.user), view_id)
         except SavedView.DoesNotExist:
             raise Http404 from None
 
-    return door
+    return wrapper
 
 
-@_of_mine
+@_own_view
 def rename_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
-    """Give a view another name."""
+    """Renames a view."""
     name = request.POST.get("name", "")
     try:
         view = view_store.rename_view(person, view_id, name)
-    except InvalidSavedView as why:
-        return _page(request, person, RejectedView(str(why), name, view_id))
+    except InvalidSavedView as error:
+        return _page(request, person, RejectedView(str(error), name, view_id))
     messages.success(request, f"It is called “{view.name}” now.")
     return _back(request)
 
 
-@_of_mine
+@_own_view
 def delete_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
-    """Delete a view; the message that says so can undo it."""
+    """Deletes a view; the success message offers an undo."""
     view = view_store.delete_view(person, view_id, now())
     messages.success(request, f"Deleted “{view.name}”.", extra_tags=reverse("restore_view", args=[view_id]))
     return _back(request)
 
 
-@_of_mine
+@_own_view
 def restore_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
-    """Bring back a view that was just deleted."""
+    """Restores a view that was just deleted."""
     try:
         view = view_store.restore_view(person, view_id)
-    except InvalidSavedView as why:
-        messages.error(request, str(why))
+    except InvalidSavedView as error:
+        messages.error(request, str(error))
     else:
         messages.success(request, f"“{view.name}” is back{', as your start page' if view.is_start else ''}.")
     return _back(request)
 
 
-@_of_mine
+@_own_view
 def start_with_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
-    """Make a view the start page (`start=yes`), or no longer."""
+    """Makes a view the start page (`start=yes`), or the board again."""
     view = view_store.set_start_view(person, view_id, chosen=request.POST.get("start") == "yes")
-    told = f"You start with “{view.name}” now." if view.is_start else "You start with the board now."
-    messages.success(request, told)
+    message = f"You start with “{view.name}” now." if view.is_start else "You start with the board now."
+    messages.success(request, message)
     return _back(request)
 
 
-def _back(request: HttpRequest, otherwise: str = "") -> HttpResponse:
-    """To the page that the form stood on, if it is one of ours that can be looked at; `otherwise` to another."""
-    told = request.POST.get("back", "")
-    if url_has_allowed_host_and_scheme(told, allowed_hosts=None):
-        parts = urlsplit(told)
-        ours = {"saved_views", *(name for _, name in SCREENS.values())}
+def _back(request: HttpRequest, default: str = "") -> HttpResponse:
+    """A redirect to the page of the form, if it is one of our screens, else to `default`."""
+    url = request.POST.get("back", "")
+    if url_has_allowed_host_and_scheme(url, allowed_hosts=None):
+        parts = urlsplit(url)
+        own_pages = {"saved_views", *(name for _, name in SCREENS.values())}
         try:
-            if resolve(parts.path).url_name in ours:
+            if resolve(parts.path).url_name in own_pages:
                 return SeeOther(f"{parts.path}?{parts.query}" if parts.query else parts.path)
         except Resolver404:
             pass
-    return SeeOther(otherwise or reverse("saved_views"))
-
-
-# --- their words ----------------------------------------------------------------------------------------------------
+    return SeeOther(default or reverse("saved_views"))

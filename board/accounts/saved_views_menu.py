@@ -1,4 +1,4 @@
-"""The menu of saved views on each screen."""
+"""Builds the menu of saved views on each screen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from entities.view_store import MAX_VIEW_NAME_LENGTH
 
 @dataclass(frozen=True, slots=True)
 class SavedViewLine:
-    """One saved view as it is listed; `words` says what it asks for, `screen` is the screen's label."""
+    """One saved view in a list; `words` describes its query, `screen` is the screen's label."""
 
     id: int
     name: str
@@ -40,10 +40,10 @@ class SavedViewLine:
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """What the views menu of a screen shows: the person's views, and how to save the one they look at.
+    """The values of the views menu of a screen: the person's views, and the form to save the current one.
 
-    `here` is the name of the view they look at, if it has one. `month` and `moment` are what the question pins, in
-    words; a saved view drops both unless they are ticked.
+    `here` is the name of the current view, if it is saved. `month` and `moment` are those that the query fixes, as
+    texts; a saved view drops both unless they are ticked.
     """
 
     screen: str
@@ -55,29 +55,29 @@ class Menu:
     longest_name: int = MAX_VIEW_NAME_LENGTH
 
 
-def views_menu(asked: BoardRequest, screen: str, own: Pairs = ()) -> dict[str, object]:
-    """The variables `views` and `here_query` of the template `_saved_views_menu.html` on a screen, in one query.
+def views_menu(board_request: BoardRequest, screen: str, own: Pairs = ()) -> dict[str, object]:
+    """The variables `views` and `here_query` of the template `_saved_views_menu.html`, in one SQL query.
 
-    `own` are the screen's own parameters beside the question, as `own_parameters` knows them.
+    `own` are the screen's own parameters beside the query, as in `own_parameters`.
     """
-    question, zone, views = asked.query, asked.reader.zone, views_of(asked.person)
-    asking_so = [
-        view_querystring(question.replace(month=month, at=at), own)
-        for month in (question.month, None)
-        for at in (question.at, None)
+    query, zone, views = board_request.query, board_request.reader.zone, views_of(board_request.person)
+    querystrings = [
+        view_querystring(query.replace(month=month, at=at), own)
+        for month in (query.month, None)
+        for at in (query.at, None)
     ]
     here = next(
-        (view for query in asking_so for view in views if (view.screen, view.query) == (screen, query)), None
+        (view for text in querystrings for view in views if (view.screen, view.query) == (screen, text)), None
     )
     menu = Menu(
         screen=screen,
-        url=build_url(reverse(SCREENS[screen][1]), question, own),
+        url=build_url(reverse(SCREENS[screen][1]), query, own),
         here=here.name if here else "",
         lines=[view_line(view, zone, here=view is here) for view in views],
-        month=month_and_year(question.month) if question.month else "",
-        moment=_moment(question.at, zone) if question.at else "",
+        month=month_and_year(query.month) if query.month else "",
+        moment=_moment(query.at, zone) if query.at else "",
     )
-    return {"views": menu, "here_query": view_querystring(question, own)}
+    return {"views": menu, "here_query": view_querystring(query, own)}
 
 
 def views_of(person: Person) -> list[SavedView]:
@@ -85,27 +85,27 @@ def views_of(person: Person) -> list[SavedView]:
     return [view for view in views.order_by(Lower("name"), F("pk")) if view.screen in SCREENS]
 
 
-def view_query(query: str, zone: ZoneInfo) -> BoardQuery:
-    """The question of a query string, the last of repeated parameters, as for an address; raises InvalidQuery."""
+def view_query(querystring: str, zone: ZoneInfo) -> BoardQuery:
+    """The query of a query string, with the last of repeated parameters, as for a URL; raises InvalidQuery."""
     try:
-        told = {name: values[-1] for name, values in parse_qs(query, max_num_fields=100).items()}
+        params = {name: values[-1] for name, values in parse_qs(querystring, max_num_fields=100).items()}
     except ValueError:
         raise InvalidQuery("This view asks for more than can be understood.") from None
-    return parse_query(told, zone)
+    return parse_query(params, zone)
 
 
-def own_parameters(screen: str, query: str) -> Pairs:
+def own_parameters(screen: str, querystring: str) -> Pairs:
     """The parameters of a query string that only this screen has, without defaults; raises InvalidQuery."""
     if screen == "alerts":
-        return NoticeFilter.of(QueryDict(query), BoardQuery()).pairs()
+        return NoticeFilter.of(QueryDict(querystring), BoardQuery()).pairs()
     if screen != "matrix":
         return []
-    months = MatrixWindow.of(QueryDict(query)).months
+    months = MatrixWindow.of(QueryDict(querystring)).months
     return [("months", str(months))] if months != MatrixWindow().months else []
 
 
-def view_querystring(question: BoardQuery, own: Pairs) -> str:
-    return urlencode([*question.pairs(), *own])
+def view_querystring(query: BoardQuery, own: Pairs) -> str:
+    return urlencode([*query.pairs(), *own])
 
 
 def view_url(view: SavedView, zone: ZoneInfo) -> str:
@@ -116,23 +116,23 @@ def view_url(view: SavedView, zone: ZoneInfo) -> str:
 def view_line(view: SavedView, zone: ZoneInfo, *, here: bool = False) -> SavedViewLine:
     label, name = SCREENS[view.screen]
     try:
-        words, url = (
+        description, url = (
             describe_view(view_query(view.query, zone), own_parameters(view.screen, view.query), zone),
             view_url(view, zone),
         )
-    except InvalidQuery as why:
-        words, url = str(why), reverse(name)
-    return SavedViewLine(view.pk, view.name, label, url, words, view.is_start, here)
+    except InvalidQuery as error:
+        description, url = str(error), reverse(name)
+    return SavedViewLine(view.pk, view.name, label, url, description, view.is_start, here)
 
 
-def describe_view(question: BoardQuery, own: Pairs, zone: ZoneInfo) -> str:
-    """What a view asks for: "Show: Late · Country: NL · by ERP · April 2026"; "everything" when for nothing."""
+def describe_view(query: BoardQuery, own: Pairs, zone: ZoneInfo) -> str:
+    """Describes a view: "Show: Late · Country: NL · by ERP · April 2026"; "everything" without parameters."""
     parts = [
-        *describe_filters(question, ()),
-        f"by {_lower(GROUPINGS[question.by])}" if question.by != "group" else "",
-        f"in the order of {_lower(ORDERS[question.sort])}" if question.sort != "behind" else "",
-        month_and_year(question.month) if question.month else "",
-        f"as of {_moment(question.at, zone)}" if question.at else "",
+        *describe_filters(query, ()),
+        f"by {_lower(GROUPINGS[query.by])}" if query.by != "group" else "",
+        f"in the order of {_lower(ORDERS[query.sort])}" if query.sort != "behind" else "",
+        month_and_year(query.month) if query.month else "",
+        f"as of {_moment(query.at, zone)}" if query.at else "",
         *(f"{value} months" if name == "months" else f"{name}: {value}" for name, value in own),
     ]
     return " · ".join(part for part in parts if part) or "everything"

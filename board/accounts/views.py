@@ -1,4 +1,4 @@
-"""The way in and out."""
+"""Login and logout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from board.accounts.forms import LoginForm
 
 
 class Login(LoginView):
-    """E-mail and password; only addresses of our own are followed afterwards."""
+    """Signs in by e-mail and password; redirects afterwards only to URLs of this site."""
 
     template_name = "board/accounts/login.html"
     authentication_form = LoginForm
@@ -21,7 +21,7 @@ class Login(LoginView):
 
 
 class Logout(LogoutView):
-    """Ends the session (POST only) and has the browser forget what it kept of us."""
+    """Ends the session (POST only) and makes the browser delete its cache, cookies and storage of this site."""
 
     next_page = str(settings.LOGOUT_REDIRECT_URL)
 
