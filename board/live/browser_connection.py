@@ -31,7 +31,7 @@ class Stream:
     _sending: asyncio.Task[None] | None = None
 
     def put(self, data: bytes | None) -> None:
-        """Queues data without waiting; ends the stream of a browser that reads too slowly, which then fetches anew."""
+        """Queues data without waiting; ends the stream of a browser that reads too slowly and has to fetch anew."""
         if self.ended:
             return
         if data is not None and len(self._waiting) < MAX_QUEUED_MESSAGES:

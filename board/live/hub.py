@@ -164,9 +164,8 @@ class Hub:
         started_at = self._loop.time()
         changed = await in_thread(lambda: _changed_screens(screens))
         if BOARD_CACHE.access_revision != self._access_revision:
-            await (
-                self._check_access()
-            )  # first, so that a person who lost access before a change does not get it
+            # First, so that a person who lost access before a change does not get it.
+            await self._check_access()
         for screen, state in changed:
             data = diff_event(screen.state, state)
             screen.state = state
