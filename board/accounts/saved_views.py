@@ -32,14 +32,8 @@ from entities import view_store
 from entities.models import Person, SavedView
 from entities.view_store import MAX_VIEW_NAME_LENGTH, InvalidSavedView, ViewNameTaken
 
-_FORM_FIELDS = (
-    "screen",
-    "query",
-    "back",
-    "keep_month",
-    "keep_moment",
-    "start",
-)  # the form's fields besides the name
+# The form's fields besides the name.
+_FORM_FIELDS = ("screen", "query", "back", "keep_month", "keep_moment", "start")
 
 
 @dataclass(frozen=True, slots=True)
