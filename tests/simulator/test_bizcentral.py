@@ -9,7 +9,7 @@ import httpx2 as httpx
 import pytest
 
 from simulator.web.entra import BC_AUDIENCE
-from tests.simulator.conftest import ESIB, TENANT, Erps
+from tests.simulator.erp_clients import ESIB, TENANT, Erps
 
 PERIODS = f"/companies({ESIB})/accountingPeriods"
 SETUP = f"/companies({ESIB})/generalLedgerSetup"

@@ -9,31 +9,16 @@ import msal
 import pytest
 import requests
 from dynamics.core.client import Dynamics  # type: ignore[import-untyped]
-from odata import ODataService  # type: ignore[import-untyped]
 
 from simulator.web.entra import BC_AUDIENCE
-from tests.simulator.conftest import ESIB, TENANT, Erps
+from tests.simulator.erp_clients import ESIB, TENANT, Erps, odata_service
 
 
-def service(erps: Erps, audience: str, path: str, **options: str) -> Any:
-    """python-odata on one product: it reads $metadata and makes its classes of it."""
-    session = requests.Session()
-    session.trust_env = False
-    session.headers["Authorization"] = f"Bearer {erps.token(audience)}"
-    session.params = options
-    return ODataService(f"{erps.sim.url}{path}", session=session, reflect_entities=True, quiet_progress=True)
-
-
-@pytest.fixture
-def finops(erps: Erps) -> Any:
-    return service(erps, erps.sim.url, "/data/", **{"cross-company": "true"})
-
-
-def test_odata_client_reads_states_by_enumeration(finops: Any) -> None:
-    periods = finops.entities["LedgerFiscalPeriodsV2"]
-    status = finops.types["Microsoft.Dynamics.DataEntities.FiscalPeriodStatus"]
+def test_odata_client_reads_states_by_enumeration(odata_client: Any) -> None:
+    periods = odata_client.entities["LedgerFiscalPeriodsV2"]
+    status = odata_client.types["Microsoft.Dynamics.DataEntities.FiscalPeriodStatus"]
     closed = (
-        finops.query(periods)
+        odata_client.query(periods)
         .filter(periods.YearName == "2026")
         .filter(periods.PeriodName == "Period 5")
         .filter(periods.PeriodStatus == status.Closed)
@@ -45,27 +30,27 @@ def test_odata_client_reads_states_by_enumeration(finops: Any) -> None:
     ]
 
 
-def test_odata_client_follows_pages_and_counts(erps: Erps, finops: Any) -> None:
+def test_odata_client_follows_pages_and_counts(erps: Erps, odata_client: Any) -> None:
     erps.sim.set_profile(finops_page_size=50)
-    periods = finops.entities["LedgerFiscalPeriodsV2"]
-    rows = finops.query(periods).all()
+    periods = odata_client.entities["LedgerFiscalPeriodsV2"]
+    rows = odata_client.query(periods).all()
     assert len({(one.LedgerName, one.YearName, one.PeriodName) for one in rows}) == len(rows) == 168
-    assert finops.query(periods).count() == 168
+    assert odata_client.query(periods).count() == 168
 
 
-def test_odata_client_compares_dates_and_texts(finops: Any) -> None:
-    periods, entities = finops.entities["FiscalPeriods"], finops.entities["LegalEntities"]
+def test_odata_client_compares_dates_and_texts(odata_client: Any) -> None:
+    periods, entities = odata_client.entities["FiscalPeriods"], odata_client.entities["LegalEntities"]
     begin, end = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 31, 23, 59, 59, tzinfo=UTC)
-    (may,) = finops.query(periods).filter(periods.EndDate >= begin).filter(periods.EndDate <= end)
+    (may,) = odata_client.query(periods).filter(periods.EndDate >= begin).filter(periods.EndDate <= end)
     assert (may.PeriodName, may.StartDate, may.Days) == ("Period 5", datetime(2026, 5, 1, 12, tzinfo=UTC), 31)
     assert may.Type.name == "Operating"
-    found = finops.query(entities).filter(entities.Name == "*retail*")
+    found = odata_client.query(entities).filter(entities.Name == "*retail*")
     assert [one.Name for one in found] == ["UK Retail Ltd", "US Retail Inc"]
-    assert finops.query(entities).get("nldt").Name == "EU DTC BV"
+    assert odata_client.query(entities).get("nldt").Name == "EU DTC BV"
 
 
 def test_odata_client_reads_business_central(erps: Erps) -> None:
-    central = service(erps, BC_AUDIENCE, f"/v2.0/{TENANT}/production/api/v2.0/")
+    central = odata_service(erps, BC_AUDIENCE, f"/v2.0/{TENANT}/production/api/v2.0/")
     companies = central.entities["companies"]
     assert [one.name for one in central.query(companies)] == ["Ibérica SL", "Ireland Operations"]
 

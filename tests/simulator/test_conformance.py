@@ -15,7 +15,7 @@ import pytest
 
 from simulator.odata.tables import BC_SETS, ENUMS, FINOPS_SETS, MODULES, PERIODS_V1, PERIODS_V2
 from simulator.run import running
-from tests.simulator.conftest import ESIB, Erps
+from tests.simulator.erp_clients import ESIB, Erps
 
 HERE = Path(__file__).resolve().parent
 FROZEN: dict[str, Any] = json.loads((HERE / "contract_names.json").read_text(encoding="utf-8"))

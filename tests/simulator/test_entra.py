@@ -10,7 +10,7 @@ import pytest
 
 from simulator.web.entra import BC_AUDIENCE, Entra, Principal, TokenRefused, tenant_id
 from simulator.web.wire import Request
-from tests.simulator.conftest import CLOCK, Erps
+from tests.simulator.erp_clients import CLOCK, Erps
 
 
 def test_token_is_issued_in_the_form_that_clients_expect(erps: Erps) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from tests.simulator.conftest import ESIB, Erps
+from tests.simulator.erp_clients import ESIB, Erps
 
 MAY = "/data/LedgerFiscalPeriodsV2?cross-company=true&$filter=YearName eq '2026' and PeriodName eq 'Period 5'"
 SETUP = f"/companies({ESIB})/generalLedgerSetup"

@@ -13,7 +13,7 @@ import httpx2 as httpx
 import pytest
 
 from simulator.faults.fault import KINDS
-from tests.simulator.conftest import ESIB, Erps
+from tests.simulator.erp_clients import ESIB, Erps
 
 MAY = "/data/LedgerFiscalPeriodsV2?cross-company=true&$filter=YearName eq '2026' and PeriodName eq 'Period 5'"
 SETUP = f"/companies({ESIB})/generalLedgerSetup"

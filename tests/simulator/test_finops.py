@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from simulator.odata.tables import FINOPS_SETS
-from tests.simulator.conftest import Erps
+from tests.simulator.erp_clients import Erps
 
 PERIODS = "/data/LedgerFiscalPeriodsV2?cross-company=true"
 

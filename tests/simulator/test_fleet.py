@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.run import running
-from tests.simulator.conftest import Erps
+from tests.simulator.erp_clients import Erps
 
 PATH = "/data/LedgerFiscalPeriodsV2?cross-company=true&$select=LedgerName,YearName,PeriodName,PeriodStatus"
 

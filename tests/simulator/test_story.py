@@ -17,7 +17,7 @@ from simulator.world.scenarios import FOLDER, BadScenario, calendar, load
 from simulator.world.story import PeriodKey, Story
 from simulator.world.times import instant, month_of, span, when
 from tests.hypothesis_profiles import examples
-from tests.simulator.conftest import Erps
+from tests.simulator.erp_clients import Erps
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
