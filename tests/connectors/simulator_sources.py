@@ -17,6 +17,7 @@ from infra.hosts import ip_literal
 from infra.outbound.session import RequestLimits
 
 MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))
+NOON_12_JUNE = "2026-06-12T12:00:00Z"
 SPRING = DateSpan(date(2026, 4, 1), date(2026, 6, 30))
 KINDS = ("finops", "business_central")
 COMPANIES = {

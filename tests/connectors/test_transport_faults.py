@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -52,12 +51,6 @@ def asked_tokens(sim: Running) -> int:
 
 def began(entry: dict[str, Any]) -> float:
     return datetime.fromisoformat(entry["at"]).timestamp()
-
-
-@pytest.fixture(scope="module")
-def twenty() -> Iterator[Running]:
-    with running("fleet-bc:20", clock="2026-06-12T12:00:00Z") as fleet:
-        yield fleet
 
 
 # E1, E2: tokens
@@ -149,10 +142,12 @@ def test_e02_a_busy_token_endpoint_is_no_refusal(sim: Running) -> None:
 # E3, E4: no access, not there
 
 
-def test_e03_one_of_twenty_companies_without_access_leaves_nineteen_read(twenty: Running) -> None:
-    twenty.reset()
-    twenty.fault("forbidden", company="B00007")
-    harvest = source("business_central", twenty.url).read(
+def test_e03_one_of_twenty_companies_without_access_leaves_nineteen_read(
+    twenty_companies_sim: Running,
+) -> None:
+    twenty_companies_sim.reset()
+    twenty_companies_sim.fault("forbidden", company="B00007")
+    harvest = source("business_central", twenty_companies_sim.url).read(
         [CompanyRef(f"Company {number}") for number in range(1, 21)], MAY
     )
     assert gaps(harvest) == {"Company 7": GapReason.NO_ACCESS}
@@ -241,11 +236,13 @@ def test_e05_without_a_sensible_wait_our_own_pauses_apply(kind: str, asked: str 
     assert later.value.retry_after is None
 
 
-def test_e05_throttling_slows_the_whole_principal_and_not_one_request(twenty: Running) -> None:
-    twenty.reset()
-    twenty.fault("throttled", retry_after=1, times=1, after=10)
-    source("business_central", twenty.url).read([CompanyRef(f"Company {n}") for n in range(1, 21)], MAY)
-    log = twenty.requests("/companies")
+def test_e05_throttling_slows_the_whole_principal_and_not_one_request(twenty_companies_sim: Running) -> None:
+    twenty_companies_sim.reset()
+    twenty_companies_sim.fault("throttled", retry_after=1, times=1, after=10)
+    source("business_central", twenty_companies_sim.url).read(
+        [CompanyRef(f"Company {n}") for n in range(1, 21)], MAY
+    )
+    log = twenty_companies_sim.requests("/companies")
     [stopped] = [entry for entry in log if entry["status"] == 429]
     told = began(stopped) + stopped["milliseconds"] / 1000
     during = [entry for entry in log if told + 0.05 < began(entry) < told + 0.95]
@@ -253,13 +250,15 @@ def test_e05_throttling_slows_the_whole_principal_and_not_one_request(twenty: Ru
     assert len([entry for entry in log if began(entry) > told]) > 20
 
 
-def test_e05_business_central_never_has_more_than_three_requests_under_way(twenty: Running) -> None:
-    twenty.reset()
-    twenty.set_latency(10)
-    harvest = source("business_central", twenty.url).read(
+def test_e05_business_central_never_has_more_than_three_requests_under_way(
+    twenty_companies_sim: Running,
+) -> None:
+    twenty_companies_sim.reset()
+    twenty_companies_sim.set_latency(10)
+    harvest = source("business_central", twenty_companies_sim.url).read(
         [CompanyRef(f"Company {n}") for n in range(1, 21)], MAY
     )
-    log = twenty.log()
+    log = twenty_companies_sim.log()
     assert (harvest.pages, log["max_concurrent"]) == (41, 3)
     reads = [entry for entry in log["requests"] if "/companies" in entry["path"]]
     assert {entry["data_access_intent"] for entry in reads} == {"ReadOnly"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,7 @@ from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, ReadResult
 from connectors.ledger_source import CompanyRef
 from infra.outbound.errors import AccessRefused
-from simulator.run import Running, running
+from simulator.run import Running
 from tests.connectors.simulator_sources import (
     COMPANIES,
     IBERICA,
@@ -129,25 +127,8 @@ def test_another_environment_of_the_tenant_is_another_place(sim: Running) -> Non
     assert all("/Sandbox/" in entry["path"] for entry in sim.requests("/companies"))
 
 
-STORY = """
-bizcentral:
-  companies:
-    - {code: BARE, name: No Periods Ltd, periods: none}
-    - {code: APRL, name: April Year BV, periods: {from: 2025, to: 2026}, year_starts: 4}
-    - {code: OLD, name: Old Periods Ltd, periods: {from: 2021, to: 2022}}
-"""
-
-
-@pytest.fixture(scope="module")
-def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    story: Path = tmp_path_factory.mktemp("story") / "story.yaml"
-    story.write_text(STORY, encoding="utf-8")
-    with running(story, clock="2026-06-12T12:00:00Z") as erp:
-        yield erp
-
-
-def test_a_company_that_keeps_no_periods_is_read_by_calendar_months(odd: Running) -> None:
-    harvest = source("business_central", odd.url).read(
+def test_a_company_that_keeps_no_periods_is_read_by_calendar_months(odd_companies_sim: Running) -> None:
+    harvest = source("business_central", odd_companies_sim.url).read(
         [CompanyRef("No Periods Ltd")], DateSpan(date(2026, 4, 15), MAY.last)
     )
     assert [(one.name, one.span) for one in harvest.readings] == [
@@ -157,8 +138,8 @@ def test_a_company_that_keeps_no_periods_is_read_by_calendar_months(odd: Running
     assert facts(harvest, "No Periods Ltd").assumed_end
 
 
-def test_a_year_bears_the_calendar_year_it_begins_in(odd: Running) -> None:
-    harvest = source("business_central", odd.url).read(
+def test_a_year_bears_the_calendar_year_it_begins_in(odd_companies_sim: Running) -> None:
+    harvest = source("business_central", odd_companies_sim.url).read(
         [CompanyRef("April Year BV")], DateSpan(date(2026, 1, 1), MAY.last)
     )
     assert [(one.name, one.year) for one in harvest.readings] == [
@@ -170,17 +151,17 @@ def test_a_year_bears_the_calendar_year_it_begins_in(odd: Running) -> None:
     ]
 
 
-def test_periods_that_end_before_the_span_are_a_gap_and_no_guess(odd: Running) -> None:
-    harvest = source("business_central", odd.url).read([CompanyRef("Old Periods Ltd")], MAY)
+def test_periods_that_end_before_the_span_are_a_gap_and_no_guess(odd_companies_sim: Running) -> None:
+    harvest = source("business_central", odd_companies_sim.url).read([CompanyRef("Old Periods Ltd")], MAY)
     assert gaps(harvest) == {"Old Periods Ltd": GapReason.EMPTY}
     assert "Create the fiscal year" in gap(harvest).words
 
 
-def test_a_span_of_long_ago_is_asked_for_in_dates_that_the_erp_knows(odd: Running) -> None:
+def test_a_span_of_long_ago_is_asked_for_in_dates_that_the_erp_knows(odd_companies_sim: Running) -> None:
     span = DateSpan(date.min, date(1, 1, 31))
-    harvest = source("business_central", odd.url).read([CompanyRef("No Periods Ltd")], span)
+    harvest = source("business_central", odd_companies_sim.url).read([CompanyRef("No Periods Ltd")], span)
     assert [one.span for one in harvest.readings] == [span]
-    assert "0001" not in odd.requests("accountingPeriods")[-2]["query"]
+    assert "0001" not in odd_companies_sim.requests("accountingPeriods")[-2]["query"]
 
 
 def test_a_period_that_begins_after_all_times_is_a_bad_row(sim: Running) -> None:
