@@ -19,7 +19,6 @@ from tests.periods.model_builders import (
     months,
     period,
     policy,
-    save_four_entities,
     top_group,
     workday,
 )
@@ -27,14 +26,6 @@ from tests.periods.model_builders import (
 pytestmark = pytest.mark.django_db
 MAY, JUNE, JULY = date(2026, 5, 1), date(2026, 6, 1), date(2026, 7, 1)
 FIRST_READ = utc("2026-06-01 12:00")
-
-
-@pytest.fixture
-def entities() -> dict[str, LegalEntity]:
-    """The cast under one policy: the 6th working day, counted from day zero."""
-    made = save_four_entities()
-    policy(top_group(), **workday(6, 0))
-    return made
 
 
 def agree(

@@ -26,23 +26,10 @@ from periods.remarks import (
 )
 from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT, utc
-from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.db_builders import SampleGroup, save_person, save_sample_group
 
 pytestmark = pytest.mark.django_db
 LATER = WORKED_EXAMPLE_AT + timedelta(hours=1)
-
-
-@pytest.fixture
-def meridian() -> SampleGroup:
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
-
-
-@pytest.fixture
-def rosa(meridian: SampleGroup) -> Person:
-    """Group finance."""
-    return save_person()
 
 
 def row(code: str = "NLDT", at: str = "2026-06-12 14:00") -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, time
 from time import monotonic
 from typing import Any
@@ -251,120 +251,114 @@ class KeptBoards(RuleBasedStateMachine):
             self.world.dissolve(number)
 
 
-@pytest.fixture
-def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[ChangingGroup]:
-    with django_db_blocker.unblock(), own_copy(migrated_database):
-        yield ChangingGroup()
-
-
 def row_of(keeper: BoardCache, code: str, world: ChangingGroup) -> Row:
     scope = told_by(keeper, MAY, world, None)
     return next(row for row in scope.board.rows if row.code == code)
 
 
-def test_two_who_begin_at_once_miss_nothing_of_what_comes_between(world: ChangingGroup) -> None:
+def test_two_who_begin_at_once_miss_nothing_of_what_comes_between(changing_group: ChangingGroup) -> None:
     """Both ask while nothing is kept; the slower one's snapshot has seen a change of which nobody was told."""
     keeper = BoardCache()
     slow = keeper.snapshot_token
-    assert_the_same(keeper, world)
-    world.rename_entity("NLDT", "Changed between")
+    assert_the_same(keeper, changing_group)
+    changing_group.rename_entity("NLDT", "Changed between")
     keeper.apply_changes(*changes_since(slow))
-    assert_the_same(keeper, world)
-    assert row_of(keeper, "NLDT", world).name == "Changed between"
+    assert_the_same(keeper, changing_group)
+    assert row_of(keeper, "NLDT", changing_group).name == "Changed between"
 
 
-def test_who_was_slower_takes_nothing_back(world: ChangingGroup) -> None:
+def test_who_was_slower_takes_nothing_back(changing_group: ChangingGroup) -> None:
     keeper = BoardCache()
-    assert_the_same(keeper, world)
+    assert_the_same(keeper, changing_group)
     slow = changes_since(keeper.snapshot_token)
-    world.rename_entity("NLDT", "Heard by the faster one")
-    assert_the_same(keeper, world)
+    changing_group.rename_entity("NLDT", "Heard by the faster one")
+    assert_the_same(keeper, changing_group)
     keeper.apply_changes(*slow)
-    world.rename_entity("UKHC", "Next")
-    assert_the_same(keeper, world)
+    changing_group.rename_entity("UKHC", "Next")
+    assert_the_same(keeper, changing_group)
 
 
 @pytest.mark.parametrize("ahead", [0.5, 3, 59])
 def test_what_a_worker_whose_clock_is_ahead_has_read_is_shown_when_our_clock_is_there(
-    ahead: float, world: ChangingGroup
+    ahead: float, changing_group: ChangingGroup
 ) -> None:
     keeper = BoardCache()
-    assert_the_same(keeper, world)
-    world.pass_time(60)
-    world.read({"NLDT": CLOSED}, ahead=ahead)
-    assert_the_same(keeper, world)
-    assert row_of(keeper, "NLDT", world).state is PeriodState.OPEN
-    world.pass_time(ahead)
-    assert_the_same(keeper, world)
-    assert row_of(keeper, "NLDT", world).state is PeriodState.CLOSED
+    assert_the_same(keeper, changing_group)
+    changing_group.pass_time(60)
+    changing_group.read({"NLDT": CLOSED}, ahead=ahead)
+    assert_the_same(keeper, changing_group)
+    assert row_of(keeper, "NLDT", changing_group).state is PeriodState.OPEN
+    changing_group.pass_time(ahead)
+    assert_the_same(keeper, changing_group)
+    assert row_of(keeper, "NLDT", changing_group).state is PeriodState.CLOSED
 
 
-def test_remarks_and_policies_may_be_dated_ahead_too(world: ChangingGroup) -> None:
+def test_remarks_and_policies_may_be_dated_ahead_too(changing_group: ChangingGroup) -> None:
     keeper = BoardCache()
-    here = world.now
-    assert_the_same(keeper, world)
-    world.pass_time(20)
-    world.agree_policy("NLDT", rule="workday", n=1, first_is=1, overdue_reason_required=True)
-    world.pass_time(20)
-    world.speak(0, "NLDT", "note")
-    world.now = here
-    assert_the_same(keeper, world)
+    here = changing_group.now
+    assert_the_same(keeper, changing_group)
+    changing_group.pass_time(20)
+    changing_group.agree_policy("NLDT", rule="workday", n=1, first_is=1, overdue_reason_required=True)
+    changing_group.pass_time(20)
+    changing_group.speak(0, "NLDT", "note")
+    changing_group.now = here
+    assert_the_same(keeper, changing_group)
     for _ in range(5):
-        world.pass_time(10)
-        assert_the_same(keeper, world)
-    assert row_of(keeper, "NLDT", world).remarks.notes == 1
+        changing_group.pass_time(10)
+        assert_the_same(keeper, changing_group)
+    assert row_of(keeper, "NLDT", changing_group).remarks.notes == 1
 
 
-def test_a_company_that_comes_back_is_shown_as_it_is_now(world: ChangingGroup) -> None:
+def test_a_company_that_comes_back_is_shown_as_it_is_now(changing_group: ChangingGroup) -> None:
     """It is gone while the board is made anew for another reason; what was made of its row is not shown again."""
     keeper = BoardCache()
-    assert_the_same(keeper, world)
-    world.switch("NLDT", on=False)
-    assert_the_same(keeper, world)
-    world.agree_policy("", rule="workday", n=6, first_is=0)
-    assert_the_same(keeper, world)
-    world.rename_entity("NLDT", "Back again BV")
-    world.switch("NLDT", on=True)
-    assert_the_same(keeper, world)
+    assert_the_same(keeper, changing_group)
+    changing_group.switch("NLDT", on=False)
+    assert_the_same(keeper, changing_group)
+    changing_group.agree_policy("", rule="workday", n=6, first_is=0)
+    assert_the_same(keeper, changing_group)
+    changing_group.rename_entity("NLDT", "Back again BV")
+    changing_group.switch("NLDT", on=True)
+    assert_the_same(keeper, changing_group)
 
 
-def test_whoever_said_something_is_named_as_they_are_called_now(world: ChangingGroup) -> None:
+def test_whoever_said_something_is_named_as_they_are_called_now(changing_group: ChangingGroup) -> None:
     keeper = BoardCache()
-    world.pass_time(3 * 24 * 3600)
-    world.read({})
-    world.speak(1, "NLDT", "acknowledge")
-    assert row_of(keeper, "NLDT", world).remarks.acknowledged_by == "Uma Reyes"
-    world.rename_speaker(1, "Uma Reyes-Holt")
-    assert row_of(keeper, "NLDT", world).remarks.acknowledged_by == "Uma Reyes-Holt"
-    Person.objects.filter(pk=world.speakers[1].pk).update(name="", email="uma@holt.test")
-    assert row_of(keeper, "NLDT", world).remarks.acknowledged_by == "uma@holt.test"
-    assert_the_same(keeper, world)
+    changing_group.pass_time(3 * 24 * 3600)
+    changing_group.read({})
+    changing_group.speak(1, "NLDT", "acknowledge")
+    assert row_of(keeper, "NLDT", changing_group).remarks.acknowledged_by == "Uma Reyes"
+    changing_group.rename_speaker(1, "Uma Reyes-Holt")
+    assert row_of(keeper, "NLDT", changing_group).remarks.acknowledged_by == "Uma Reyes-Holt"
+    Person.objects.filter(pk=changing_group.speakers[1].pk).update(name="", email="uma@holt.test")
+    assert row_of(keeper, "NLDT", changing_group).remarks.acknowledged_by == "uma@holt.test"
+    assert_the_same(keeper, changing_group)
 
 
-def test_warnings_come_in_the_order_of_a_board_made_at_once(world: ChangingGroup) -> None:
+def test_warnings_come_in_the_order_of_a_board_made_at_once(changing_group: ChangingGroup) -> None:
     """Two processes that heard of the same in another order agree on what it says."""
     keeper = BoardCache()
     for code in ("UKHC", "DEVT", "NLDT"):
-        world.pass_time(60)
-        world.read({code: OPEN}, APRIL)
-        assert_the_same(keeper, world)
-    assert [each.entity for each in told_by(keeper, MAY, world, None).board.warnings] == [
+        changing_group.pass_time(60)
+        changing_group.read({code: OPEN}, APRIL)
+        assert_the_same(keeper, changing_group)
+    assert [each.entity for each in told_by(keeper, MAY, changing_group, None).board.warnings] == [
         "DEVT",
         "NLDT",
         "UKHC",
     ]
-    world.rename_entity("DEVT", "Vertrieb SE")
-    assert_the_same(keeper, world)
+    changing_group.rename_entity("DEVT", "Vertrieb SE")
+    assert_the_same(keeper, changing_group)
 
 
 def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
-    world: ChangingGroup, monkeypatch: pytest.MonkeyPatch
+    changing_group: ChangingGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was heard when the reading failed is not taken for seen."""
     keeper = BoardCache()
-    assert_the_same(keeper, world)
-    world.pass_time(60)
-    world.read({"NLDT": CLOSED})
+    assert_the_same(keeper, changing_group)
+    changing_group.pass_time(60)
+    changing_group.read({"NLDT": CLOSED})
 
     def broken(*_: object, **__: object) -> None:
         raise OperationalError("the session was terminated")
@@ -372,71 +366,71 @@ def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
     with monkeypatch.context() as patch:
         patch.setattr("periods.board_cache.cache.take_snapshot", broken)
         with pytest.raises(OperationalError):
-            told_by(keeper, MAY, world, None)
-    assert_the_same(keeper, world)
-    assert row_of(keeper, "NLDT", world).state is PeriodState.CLOSED
+            told_by(keeper, MAY, changing_group, None)
+    assert_the_same(keeper, changing_group)
+    assert row_of(keeper, "NLDT", changing_group).state is PeriodState.CLOSED
 
 
-def test_a_month_that_was_put_away_comes_back_right(world: ChangingGroup) -> None:
+def test_a_month_that_was_put_away_comes_back_right(changing_group: ChangingGroup) -> None:
     keeper = BoardCache()
-    assert_the_same(keeper, world)
+    assert_the_same(keeper, changing_group)
     for month in range(1, 5):
-        told_by(keeper, date(2025, month, 1), world, None)
-    world.pass_time(60)
-    world.read({"NLDT": CLOSED})
-    assert_the_same(keeper, world)
+        told_by(keeper, date(2025, month, 1), changing_group, None)
+    changing_group.pass_time(60)
+    changing_group.read({"NLDT": CLOSED})
+    assert_the_same(keeper, changing_group)
 
 
 def test_a_process_that_heard_nothing_for_hours_looks_up_access_anew(
-    world: ChangingGroup, monkeypatch: pytest.MonkeyPatch
+    changing_group: ChangingGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """News is deleted after a day: who was idle for longer must not show by an access of before."""
     keeper, idle = BoardCache(), [0.0]
     monkeypatch.setattr("periods.board_cache.cache.monotonic", lambda: monotonic() + idle[0])
-    told_by(keeper, MAY, world, None)
+    told_by(keeper, MAY, changing_group, None)
     assert keeper.visible_entities("UK", lambda: [1, 2]) == {1, 2}
-    world.rename_entity("NLDT", "Moved while nobody listened")
+    changing_group.rename_entity("NLDT", "Moved while nobody listened")
     with transaction.atomic():
         News.objects.all().delete()
     idle[0] = 25 * 3600
     keeper.apply_changes(*changes_since(keeper.snapshot_token))
     assert keeper.visible_entities("UK", lambda: [1]) == {1}
-    rows = keeper.board(MAY, world.now).visible_board(None).board.rows
+    rows = keeper.board(MAY, changing_group.now).visible_board(None).board.rows
     assert "Moved while nobody listened" in [row.name for row in rows]
 
 
-def test_a_board_that_nobody_looked_at_for_hours_is_made_anew(world: ChangingGroup) -> None:
+def test_a_board_that_nobody_looked_at_for_hours_is_made_anew(changing_group: ChangingGroup) -> None:
     keeper = BoardCache()
-    before = told_by(keeper, MAY, world, None).cached_board
-    world.pass_time(7 * 3600)
-    after = told_by(keeper, MAY, world, None).cached_board
+    before = told_by(keeper, MAY, changing_group, None).cached_board
+    changing_group.pass_time(7 * 3600)
+    after = told_by(keeper, MAY, changing_group, None).cached_board
     assert after.generation != before.generation
-    assert_the_same(keeper, world)
+    assert_the_same(keeper, changing_group)
 
 
-def test_nothing_new_costs_one_statement_and_keeps_the_very_board(world: ChangingGroup) -> None:
+def test_nothing_new_costs_one_statement_and_keeps_the_very_board(changing_group: ChangingGroup) -> None:
     keeper = BoardCache()
-    before = told_by(keeper, MAY, world, None)
-    world.pass_time(30)
+    before = told_by(keeper, MAY, changing_group, None)
+    changing_group.pass_time(30)
     with CaptureQueriesContext(connection) as asked:
-        after = told_by(keeper, MAY, world, None)
+        after = told_by(keeper, MAY, changing_group, None)
     assert len(asked) == 1
     assert after is before
 
 
-def test_news_that_change_nothing_on_the_board_are_no_new_board(world: ChangingGroup) -> None:
+def test_news_that_change_nothing_on_the_board_are_no_new_board(changing_group: ChangingGroup) -> None:
     keeper = BoardCache()
-    before = told_by(keeper, MAY, world, None)
-    world.rename_entity("UKHC", "UK HoldCo")
-    world.group.connection.save()
-    after = told_by(keeper, MAY, world, None)
+    before = told_by(keeper, MAY, changing_group, None)
+    changing_group.rename_entity("UKHC", "UK HoldCo")
+    changing_group.group.connection.save()
+    after = told_by(keeper, MAY, changing_group, None)
     assert (after.version, after.cached_board.generation) == (before.version, before.cached_board.generation)
-    world.pass_time(60)
-    world.read({})
-    younger = told_by(keeper, MAY, world, None)
+    changing_group.pass_time(60)
+    changing_group.read({})
+    younger = told_by(keeper, MAY, changing_group, None)
     assert younger.version == before.version
     assert younger.cached_board.generation != before.cached_board.generation
-    assert younger.board.rows[0].read_at == world.now
+    assert younger.board.rows[0].read_at == changing_group.now
 
 
 def play(template: str, examples: int, steps: int) -> None:

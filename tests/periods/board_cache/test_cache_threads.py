@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import pytest
 from django.db import OperationalError
-from pytest_django.plugin import DjangoDbBlocker
 
 from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
@@ -29,17 +28,10 @@ from periods.models import DeadlinePolicy, PolicyVersion
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY
 from tests.periods.board_cache.test_cache import assert_the_same, told_by
-from tests.periods.events import APRIL, ChangingGroup, own_copy
+from tests.periods.events import APRIL, ChangingGroup
 from tests.threads import PATIENCE, at_once, eager_threads, own_connections
 
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[ChangingGroup]:
-    """One for all tests here: each keeps boards of its own, and compares them with what the tables say."""
-    with django_db_blocker.unblock(), own_copy(migrated_database):
-        yield ChangingGroup()
 
 
 class Held:
@@ -88,35 +80,35 @@ def named(kept: CachedBoard, world: ChangingGroup, code: str) -> str:
     return kept.rows[world.group.entities[code].pk].name
 
 
-def test_who_reads_one_month_waits_for_no_other(world: ChangingGroup) -> None:
+def test_who_reads_one_month_waits_for_no_other(shared_group: ChangingGroup) -> None:
     keeper = BoardCache()
-    told_by(keeper, MAY, world, None)
+    told_by(keeper, MAY, shared_group, None)
     with held_back(APRIL) as held:
-        april = held.begin(partial(told_by, keeper, APRIL, world, None))
+        april = held.begin(partial(told_by, keeper, APRIL, shared_group, None))
         assert held.has_read.wait(PATIENCE)
-        world.rename_entity("NLDT", "Renamed meanwhile")
-        may = held.meanwhile(partial(told_by, keeper, MAY, world, None))
-        assert named(may.cached_board, world, "NLDT") == "Renamed meanwhile"
+        shared_group.rename_entity("NLDT", "Renamed meanwhile")
+        may = held.meanwhile(partial(told_by, keeper, MAY, shared_group, None))
+        assert named(may.cached_board, shared_group, "NLDT") == "Renamed meanwhile"
         assert held.meanwhile(lambda: keeper.visible_entities("UK", lambda: [1])) == {1}
         assert not april.done()
         held.go_on.set()
         april.result(PATIENCE)
-    assert_the_same(keeper, world)
+    assert_the_same(keeper, shared_group)
 
 
-def test_news_heard_while_a_month_is_first_read_is_applied_to_it(world: ChangingGroup) -> None:
+def test_news_heard_while_a_month_is_first_read_is_applied_to_it(shared_group: ChangingGroup) -> None:
     """Somebody who wants the same month waits, and sees what they have written."""
     keeper = BoardCache()
     with held_back(APRIL) as held:
-        april = held.begin(partial(told_by, keeper, APRIL, world, None))
+        april = held.begin(partial(told_by, keeper, APRIL, shared_group, None))
         assert held.has_read.wait(PATIENCE)
-        world.rename_entity("UKHC", "Heard while April was read")
+        shared_group.rename_entity("UKHC", "Heard while April was read")
         held.meanwhile(lambda: keeper.apply_changes(*changes_since(keeper.snapshot_token)))
-        after = held.begin(partial(keeper.board, APRIL, world.now))
+        after = held.begin(partial(keeper.board, APRIL, shared_group.now))
         held.go_on.set()
-        assert named(after.result(PATIENCE), world, "UKHC") == "Heard while April was read"
+        assert named(after.result(PATIENCE), shared_group, "UKHC") == "Heard while April was read"
         april.result(PATIENCE)
-    assert_the_same(keeper, world)
+    assert_the_same(keeper, shared_group)
 
 
 def _forget(keeper: BoardCache, world: ChangingGroup) -> None:
@@ -130,29 +122,29 @@ def _read_other_months(keeper: BoardCache, world: ChangingGroup) -> None:
 
 @pytest.mark.parametrize("put_away", [_forget, _read_other_months])
 def test_a_month_put_away_while_it_is_read_is_not_kept(
-    put_away: Callable[[BoardCache, ChangingGroup], None], world: ChangingGroup
+    put_away: Callable[[BoardCache, ChangingGroup], None], shared_group: ChangingGroup
 ) -> None:
     """It no longer collects news, so what was read may be old; who read it has heard of nothing newer."""
     keeper = BoardCache()
     with held_back(APRIL) as held:
-        april = held.begin(partial(told_by, keeper, APRIL, world, None))
-        held.meanwhile(partial(put_away, keeper, world))
+        april = held.begin(partial(told_by, keeper, APRIL, shared_group, None))
+        held.meanwhile(partial(put_away, keeper, shared_group))
         name = f"Changed after {put_away.__name__}"
-        world.rename_entity("USRT", name)
-        held.meanwhile(partial(told_by, keeper, MAY, world, None))  # hears of it, or begins after it
+        shared_group.rename_entity("USRT", name)
+        held.meanwhile(partial(told_by, keeper, MAY, shared_group, None))  # hears of it, or begins after it
         held.go_on.set()
         april.result(PATIENCE)
-    assert named(told_by(keeper, APRIL, world, None).cached_board, world, "USRT") == name
-    assert_the_same(keeper, world)
+    assert named(told_by(keeper, APRIL, shared_group, None).cached_board, shared_group, "USRT") == name
+    assert_the_same(keeper, shared_group)
 
 
 def test_a_read_that_fails_costs_no_other_month_its_board(
-    world: ChangingGroup, monkeypatch: pytest.MonkeyPatch
+    shared_group: ChangingGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = BoardCache()
-    assert_the_same(keeper, world)
-    before = told_by(keeper, MAY, world, None).cached_board
-    world.speak(0, "IEOP", "note")  # about May
+    assert_the_same(keeper, shared_group)
+    before = told_by(keeper, MAY, shared_group, None).cached_board
+    shared_group.speak(0, "IEOP", "note")  # about May
 
     def broken(*_: object, **__: object) -> None:
         raise OperationalError("the session was terminated")
@@ -160,24 +152,24 @@ def test_a_read_that_fails_costs_no_other_month_its_board(
     with monkeypatch.context() as patch:
         patch.setattr("periods.board_cache.cache.take_snapshot", broken)
         with pytest.raises(OperationalError):
-            told_by(keeper, APRIL, world, None)
-    after = told_by(keeper, MAY, world, None).cached_board
+            told_by(keeper, APRIL, shared_group, None)
+    after = told_by(keeper, MAY, shared_group, None).cached_board
     assert after.fragment_sets is before.fragment_sets  # what was rendered of the rows serves on
-    assert_the_same(keeper, world)
+    assert_the_same(keeper, shared_group)
 
 
-def test_who_asked_when_nothing_was_kept_sees_their_own_writes(world: ChangingGroup) -> None:
+def test_who_asked_when_nothing_was_kept_sees_their_own_writes(shared_group: ChangingGroup) -> None:
     """Another thread keeps boards between the question and the answer, which tells of no news."""
     keeper = BoardCache()
     nothing = keeper.snapshot_token
-    told_by(keeper, MAY, world, None)
-    world.rename_entity("DEVT", "Written by the slower one")
+    told_by(keeper, MAY, shared_group, None)
+    shared_group.rename_entity("DEVT", "Written by the slower one")
     keeper.apply_changes(*changes_since(nothing))
-    assert named(keeper.board(MAY, world.now), world, "DEVT") == "Written by the slower one"
+    assert named(keeper.board(MAY, shared_group.now), shared_group, "DEVT") == "Written by the slower one"
 
 
-def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(world: ChangingGroup) -> None:
-    keeper, entity = BoardCache(), world.group.entities["FRSA"]
+def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(shared_group: ChangingGroup) -> None:
+    keeper, entity = BoardCache(), shared_group.group.entities["FRSA"]
     keeper.apply_changes(*changes_since(keeper.snapshot_token))
 
     def look_up() -> list[int]:
@@ -185,7 +177,7 @@ def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(world: Chan
 
     def overtaken() -> list[int]:
         before = look_up()
-        world.move("FRSA", "UK")
+        shared_group.move("FRSA", "UK")
         keeper.apply_changes(*changes_since(keeper.snapshot_token))
         return before
 
@@ -193,7 +185,7 @@ def test_a_place_that_moves_while_it_is_looked_up_is_looked_up_again(world: Chan
     assert entity.pk in keeper.visible_entities("UK", look_up)
 
 
-def test_an_access_looked_up_while_all_is_forgotten_is_not_kept(world: ChangingGroup) -> None:
+def test_an_access_looked_up_while_all_is_forgotten_is_not_kept(shared_group: ChangingGroup) -> None:
     keeper = BoardCache()
     keeper.apply_changes(*changes_since(keeper.snapshot_token))
 
@@ -209,9 +201,9 @@ def test_an_access_looked_up_while_all_is_forgotten_is_not_kept(world: ChangingG
     assert keeper.visible_entities("UK", lambda: [4]) == {4}
 
 
-def test_who_looks_up_an_access_holds_up_nobody(world: ChangingGroup) -> None:
+def test_who_looks_up_an_access_holds_up_nobody(shared_group: ChangingGroup) -> None:
     keeper, looking, go_on = BoardCache(), Event(), Event()
-    told_by(keeper, MAY, world, None)
+    told_by(keeper, MAY, shared_group, None)
 
     def slowly() -> list[int]:
         looking.set()
@@ -223,19 +215,19 @@ def test_who_looks_up_an_access_holds_up_nobody(world: ChangingGroup) -> None:
         held.has_read = looking
         slow = held.begin(partial(keeper.visible_entities, "UK", slowly))
         try:
-            held.meanwhile(partial(told_by, keeper, MAY, world, None))
+            held.meanwhile(partial(told_by, keeper, MAY, shared_group, None))
         finally:
             go_on.set()
         assert slow.result(PATIENCE) == {1}
 
 
-def test_threads_that_show_successive_boards_share_what_was_made_of_them(world: ChangingGroup) -> None:
+def test_threads_that_show_successive_boards_share_what_was_made_of_them(shared_group: ChangingGroup) -> None:
     """A board and the next share fragments and scopes; either may put away what the other one looks for."""
     keeper = BoardCache()
-    first = told_by(keeper, MAY, world, None).cached_board
-    world.group.connection.save()  # news that change nothing on the board
+    first = told_by(keeper, MAY, shared_group, None).cached_board
+    shared_group.group.connection.save()  # news that change nothing on the board
     keeper.apply_changes(*changes_since(keeper.snapshot_token))
-    second = keeper.board(MAY, world.now)
+    second = keeper.board(MAY, shared_group.now)
     assert first is not second
     assert first.fragment_sets is second.fragment_sets
     assert first.visible_boards is second.visible_boards
@@ -264,21 +256,23 @@ def _agree(world: ChangingGroup, number: int) -> None:
     )
 
 
-def test_threads_that_write_hear_and_read_see_their_own_writes_in_every_month(world: ChangingGroup) -> None:
+def test_threads_that_write_hear_and_read_see_their_own_writes_in_every_month(
+    shared_group: ChangingGroup,
+) -> None:
     """Each writes of its own entities; the keeper's rows of those are what the tables say, at any moment."""
     keeper = BoardCache()
     track = track_record_length(LegalEntity.objects.count())
-    _agree(world, 100)
-    set_deadlines(None, world.now)
+    _agree(shared_group, 100)
+    set_deadlines(None, shared_group.now)
     changes: list[dict[str, object]] = [
         {"name": "Once"},
-        {"owner": world.speakers[0]},
+        {"owner": shared_group.speakers[0]},
         {"active_to": date(2026, 4, 30)},
         {"connection": None},
         {"name": "Twice"},
         {"owner": None},
         {"active_to": None},
-        {"connection": world.group.connection},
+        {"connection": shared_group.group.connection},
     ]
 
     def work(*codes: str) -> None:
@@ -286,18 +280,18 @@ def test_threads_that_write_hear_and_read_see_their_own_writes_in_every_month(wo
             for code, month in zip(codes, (MAY, APRIL), strict=True):
                 own = LegalEntity.objects.filter(code=code)
                 own.update(**change)
-                rows = told_by(keeper, month, world, None).board.rows
-                anew = take_snapshot(own, month, world.now, track=track).rows
+                rows = told_by(keeper, month, shared_group, None).board.rows
+                anew = take_snapshot(own, month, shared_group.now, track=track).rows
                 assert [row for row in rows if row.code == code] == list(anew)
 
     def unsettle() -> None:
         """News of everybody, more months than are kept, and a keeper that forgets."""
         for turn in range(1, 7):
-            _agree(world, 100 + turn)
-            keeper.board(date(2025, turn, 1), world.now)
+            _agree(shared_group, 100 + turn)
+            keeper.board(date(2025, turn, 1), shared_group.now)
             if turn == 4:
                 keeper.clear()
 
     with eager_threads():
         at_once(partial(work, "UKHC", "UKRT"), partial(work, "USRT", "NLDT"), unsettle)
-    assert_the_same(keeper, world)
+    assert_the_same(keeper, shared_group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import psycopg
@@ -14,7 +14,6 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from psycopg import sql
-from pytest_django.plugin import DjangoDbBlocker
 
 from closing.facts.readings import GapReason
 from entities.access import access_fingerprints
@@ -25,7 +24,7 @@ from periods.recording.attempts import begin_attempt
 from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY
 from tests.hypothesis_profiles import examples
-from tests.periods.events import ChangingGroup, own_copy
+from tests.periods.events import ChangingGroup
 
 # Tables without triggers of their own: why whoever writes them tells all the same.
 TOLD_WITH_ANOTHER = {
@@ -43,13 +42,6 @@ GO_WITH_THEIR_OWNER = {
     "entities_person",
 }
 MADE_BEFORE_ANYBODY_POINTS_AT_THEM = {"entities_connection", "entities_person"}
-
-
-@pytest.fixture(scope="module")
-def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[ChangingGroup]:
-    """One world for all: each test counts from its own first look, whatever the others have written."""
-    with django_db_blocker.unblock(), own_copy(migrated_database):
-        yield ChangingGroup()
 
 
 def heard(work: Callable[[], object]) -> list[ChangeEvent]:
@@ -89,12 +81,12 @@ def triggers() -> dict[str, set[str]]:
 # --- every table tells ----------------------------------------------------------------------------------------------
 
 
-def test_every_table_that_a_board_reads_tells(world: ChangingGroup) -> None:
+def test_every_table_that_a_board_reads_tells(shared_group: ChangingGroup) -> None:
     """The list is made of what a snapshot really reads; a new table without triggers fails here."""
-    world.pass_time(3 * 24 * 3600)
-    world.agree_policy("NLDT", rule="workday", n=3, first_is=1, lateness_unit="working_days")
-    world.speak(0, "NLDT", "note")
-    read = touched(lambda: take_snapshot(LegalEntity.objects.all(), MAY, world.now, track=12))
+    shared_group.pass_time(3 * 24 * 3600)
+    shared_group.agree_policy("NLDT", rule="workday", n=3, first_is=1, lateness_unit="working_days")
+    shared_group.speak(0, "NLDT", "note")
+    read = touched(lambda: take_snapshot(LegalEntity.objects.all(), MAY, shared_group.now, track=12))
     assert {"entities_legalentity", "periods_statechange", "entities_calendarday"} <= read
     told = triggers()
     for table in read - TOLD_WITH_ANOTHER.keys():
@@ -108,10 +100,10 @@ def test_every_table_that_a_board_reads_tells(world: ChangingGroup) -> None:
         assert wanted <= told.get(table, set()), table
 
 
-def test_every_table_that_decides_who_sees_what_tells(world: ChangingGroup) -> None:
+def test_every_table_that_decides_who_sees_what_tells(shared_group: ChangingGroup) -> None:
     """The session is looked at by itself, and a superuser's row tells of access."""
-    read = touched(lambda: access_fingerprints([each.pk for each in world.speakers]))
-    read |= touched(lambda: list(LegalEntity.objects.visible_to(world.speakers[0])))
+    read = touched(lambda: access_fingerprints([each.pk for each in shared_group.speakers]))
+    read |= touched(lambda: list(LegalEntity.objects.visible_to(shared_group.speakers[0])))
     told = triggers()
     assert read == {"entities_legalentity", "entities_group", "entities_membership", "entities_person"}
     for table in read - {"entities_person"}:
@@ -119,16 +111,16 @@ def test_every_table_that_decides_who_sees_what_tells(world: ChangingGroup) -> N
     assert "UPDATE" in told["entities_person"]
 
 
-def test_what_has_no_trigger_is_told_with_what_has(world: ChangingGroup) -> None:
-    ids = tuple(sorted(each.pk for each in world.group.entities.values()))
-    world.pass_time(60)
-    told = heard(lambda: world.read({}, unread={"NLDT": GapReason.NO_ACCESS}))
-    assert ChangeEvent("read", (world.group.connection.pk,)) in told
-    world.pass_time(60)
-    told = heard(lambda: world.read({"NLDT": CLOSED}))
-    assert ChangeEvent("rows", (world.group.entities["NLDT"].pk,)) in told
-    world.pass_time(60)
-    assert heard(lambda: world.read({})) == [ChangeEvent("read", (world.group.connection.pk,))]
+def test_what_has_no_trigger_is_told_with_what_has(shared_group: ChangingGroup) -> None:
+    ids = tuple(sorted(each.pk for each in shared_group.group.entities.values()))
+    shared_group.pass_time(60)
+    told = heard(lambda: shared_group.read({}, unread={"NLDT": GapReason.NO_ACCESS}))
+    assert ChangeEvent("read", (shared_group.group.connection.pk,)) in told
+    shared_group.pass_time(60)
+    told = heard(lambda: shared_group.read({"NLDT": CLOSED}))
+    assert ChangeEvent("rows", (shared_group.group.entities["NLDT"].pk,)) in told
+    shared_group.pass_time(60)
+    assert heard(lambda: shared_group.read({})) == [ChangeEvent("read", (shared_group.group.connection.pk,))]
     assert ids  # an uneventful read names no entity
 
 
@@ -150,7 +142,7 @@ def test_what_has_no_trigger_is_told_with_what_has(world: ChangingGroup) -> None
         "UPDATE entities_person SET is_superuser = true WHERE name = 'Rosa Bell'",
     ],
 )
-def test_a_hand_with_sql_tells_too(statement: str, world: ChangingGroup) -> None:
+def test_a_hand_with_sql_tells_too(statement: str, shared_group: ChangingGroup) -> None:
     def work() -> None:
         with connection.cursor() as cursor:
             cursor.execute(statement)
@@ -160,22 +152,29 @@ def test_a_hand_with_sql_tells_too(statement: str, world: ChangingGroup) -> None
         transaction.set_rollback(True)
 
 
-def test_what_no_board_shows_is_no_news(world: ChangingGroup) -> None:
-    rosa = world.speakers[0]
+def test_what_no_board_shows_is_no_news(shared_group: ChangingGroup) -> None:
+    rosa = shared_group.speakers[0]
     assert heard(lambda: Person.objects.filter(pk=rosa.pk).update(last_login=timezone.now())) == []
     assert heard(lambda: LegalEntity.objects.filter(code="NOBODY").update(name="x")) == []
-    assert heard(lambda: begin_attempt(world.other.pk, world.now, lease=timedelta(minutes=3))) == []
+    assert (
+        heard(lambda: begin_attempt(shared_group.other.pk, shared_group.now, lease=timedelta(minutes=3)))
+        == []
+    )
     finish = SyncAttempt.objects.filter(outcome="running")
-    assert kinds(lambda: finish.update(outcome="ok", finished_at=world.now)) == {"read"}
+    assert kinds(lambda: finish.update(outcome="ok", finished_at=shared_group.now)) == {"read"}
 
 
-def test_news_say_whom_they_are_about(world: ChangingGroup) -> None:
-    nldt, rosa = world.group.entities["NLDT"].pk, world.speakers[0].pk
-    assert heard(lambda: world.rename_entity("NLDT", "Another name")) == [ChangeEvent("places", (nldt,))]
+def test_news_say_whom_they_are_about(shared_group: ChangingGroup) -> None:
+    nldt, rosa = shared_group.group.entities["NLDT"].pk, shared_group.speakers[0].pk
+    assert heard(lambda: shared_group.rename_entity("NLDT", "Another name")) == [
+        ChangeEvent("places", (nldt,))
+    ]
     assert heard(lambda: Membership.objects.filter(person=rosa).delete()) == [ChangeEvent("access", (rosa,))]
     sanne = Person.objects.filter(name="Sanne de Wit")
     assert heard(lambda: sanne.update(name="S. de Wit")) == [ChangeEvent("rows", (nldt,))]
-    assert ChangeEvent("rows", None) in heard(lambda: world.agree_policy("", rule="workday", n=7, first_is=1))
+    assert ChangeEvent("rows", None) in heard(
+        lambda: shared_group.agree_policy("", rule="workday", n=7, first_is=1)
+    )
 
 
 # --- in whatever order ----------------------------------------------------------------------------------------------
@@ -190,9 +189,9 @@ def another_session() -> psycopg.Connection[tuple[object, ...]]:
 RENAME = sql.SQL("UPDATE entities_legalentity SET name = name || '.' WHERE code = %s")
 
 
-def test_what_commits_late_is_seen_late_and_once(world: ChangingGroup) -> None:
+def test_what_commits_late_is_seen_late_and_once(shared_group: ChangingGroup) -> None:
     """A transaction that began first and commits last: a counter would have been passed already."""
-    pk = {code: each.pk for code, each in world.group.entities.items()}
+    pk = {code: each.pk for code, each in shared_group.group.entities.items()}
     with another_session() as slow, another_session() as fast:
         start, _, _ = changes_since(None)
         slow.execute(RENAME, ["UKHC"])
@@ -207,8 +206,8 @@ def test_what_commits_late_is_seen_late_and_once(world: ChangingGroup) -> None:
         assert {piece.ids for piece in changes_since(start)[1]} == {(pk["NLDT"],), (pk["UKHC"],)}
 
 
-def test_nothing_is_heard_of_what_was_taken_back(world: ChangingGroup) -> None:
-    pk = world.group.entities["NLDT"].pk
+def test_nothing_is_heard_of_what_was_taken_back(shared_group: ChangingGroup) -> None:
+    pk = shared_group.group.entities["NLDT"].pk
     start, _, _ = changes_since(None)
     with another_session() as session:
         session.execute(RENAME, ["UKHC"])
@@ -234,10 +233,10 @@ STEPS = st.lists(
 
 @pytest.mark.hypothesis  # its property stands inside
 @pytest.mark.timeout(240)
-def test_every_order_of_three_writers_is_heard_exactly(world: ChangingGroup) -> None:
+def test_every_order_of_three_writers_is_heard_exactly(shared_group: ChangingGroup) -> None:
     """Each reader hears what was committed since its last look, all of it, once, and nothing else."""
-    codes = sorted(world.group.entities)[:3]
-    pk = {code: world.group.entities[code].pk for code in codes}
+    codes = sorted(shared_group.group.entities)[:3]
+    pk = {code: shared_group.group.entities[code].pk for code in codes}
 
     @examples(40, suppress_health_check=list(HealthCheck))
     @given(STEPS)
@@ -278,16 +277,16 @@ def test_every_order_of_three_writers_is_heard_exactly(world: ChangingGroup) -> 
     play()
 
 
-def test_who_begins_hears_nothing_but_knows_from_where_on(world: ChangingGroup) -> None:
+def test_who_begins_hears_nothing_but_knows_from_where_on(shared_group: ChangingGroup) -> None:
     snapshot, told, since = changes_since(None)
     assert (told, since) == ([], None)
-    world.rename_entity("NLDT", "Later")
+    shared_group.rename_entity("NLDT", "Later")
     assert len(changes_since(snapshot)[1]) == 1
 
 
-def test_old_news_are_forgotten_and_young_ones_stay(world: ChangingGroup) -> None:
+def test_old_news_are_forgotten_and_young_ones_stay(shared_group: ChangingGroup) -> None:
     seen, _, _ = changes_since(None)
-    world.rename_entity("NLDT", "Young")
+    shared_group.rename_entity("NLDT", "Young")
     now = timezone.now()
     assert delete_old_events(now) == 0
     assert len(changes_since(seen)[1]) == 1

@@ -12,27 +12,14 @@ from periods.models import AgreedDate, SyncAttempt
 from periods.recording.attempts import AttemptResult, begin_attempt, finish_attempt
 from periods.snapshot.period_history import newest_attempts, period_details
 from tests.builders import CLOSED, MAY, OPEN, RESTRICTED, utc
-from tests.db_builders import SampleGroup, save_sample_group
+from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 Outcome = SyncAttempt.Outcome
 
 
-@pytest.fixture
-def meridian() -> SampleGroup:
-    group = save_sample_group()
-    for at, facts in (
-        ("2026-06-01 12:00", OPEN),
-        ("2026-06-02 12:00", OPEN),
-        ("2026-06-03 12:00", RESTRICTED),
-        ("2026-06-08 12:00", CLOSED),
-    ):
-        group.read(at, dict.fromkeys(group.entities, facts))
-    return group
-
-
-def test_a_month_is_known_as_it_was_at_a_moment(meridian: SampleGroup) -> None:
-    pk = meridian.entities["NLDT"].pk
+def test_a_month_is_known_as_it_was_at_a_moment(meridian_closed: SampleGroup) -> None:
+    pk = meridian_closed.entities["NLDT"].pk
     assert period_details(pk, MAY, utc("2026-05-31 12:00")) == []
     [early] = period_details(pk, MAY, utc("2026-06-03 11:59"))
     assert [seen.facts for seen in early.changes] == [OPEN]
@@ -45,8 +32,8 @@ def test_a_month_is_known_as_it_was_at_a_moment(meridian: SampleGroup) -> None:
     assert late.changes[1].change.previous_read_at == utc("2026-06-02 12:00")
 
 
-def test_whose_word_each_deadline_is(meridian: SampleGroup) -> None:
-    nldt = meridian.entities["NLDT"]
+def test_whose_word_each_deadline_is(meridian_closed: SampleGroup) -> None:
+    nldt = meridian_closed.entities["NLDT"]
     AgreedDate.objects.create(
         entity=nldt,
         reporting_month=MAY,
@@ -74,12 +61,12 @@ def test_whose_word_each_deadline_is(meridian: SampleGroup) -> None:
     assert before.deadlines == [first]
 
 
-def test_attempts_speak_of_this_entity_alone(meridian: SampleGroup) -> None:
+def test_attempts_speak_of_this_entity_alone(meridian_closed: SampleGroup) -> None:
     said = dict.fromkeys(("UKHC", "UKRT", "USRT"), CLOSED)
-    meridian.read(
+    meridian_closed.read(
         "2026-06-09 12:00", said, gaps=[ReadGap("nldt", GapReason.NO_ACCESS, "No access to this company.")]
     )
-    failed = begin_attempt(meridian.connection.pk, utc("2026-06-09 13:00"), lease=timedelta(minutes=5))
+    failed = begin_attempt(meridian_closed.connection.pk, utc("2026-06-09 13:00"), lease=timedelta(minutes=5))
     assert failed is not None
     finish_attempt(
         failed.pk,
@@ -89,7 +76,9 @@ def test_attempts_speak_of_this_entity_alone(meridian: SampleGroup) -> None:
     )
 
     def told(code: str, at: str) -> list[tuple[str, bool, str]]:
-        tried = newest_attempts(meridian.entities[code].pk, meridian.connection.pk, utc(at), newest=3)
+        tried = newest_attempts(
+            meridian_closed.entities[code].pk, meridian_closed.connection.pk, utc(at), newest=3
+        )
         return [(each.outcome.value, each.covered_entity, each.words) for each in tried]
 
     assert told("NLDT", "2026-06-09 14:00") == [
@@ -100,4 +89,4 @@ def test_attempts_speak_of_this_entity_alone(meridian: SampleGroup) -> None:
     assert told("UKHC", "2026-06-09 14:00")[1] == ("ok", True, "")
     assert told("UKHC", "2026-06-09 13:00")[0] == ("running", False, "")  # as it stood then
     assert told("UKHC", "2026-06-09 12:59")[0] == ("ok", True, "")
-    assert newest_attempts(meridian.entities["NLDT"].pk, None, utc("2026-06-09 14:00"), newest=3) == []
+    assert newest_attempts(meridian_closed.entities["NLDT"].pk, None, utc("2026-06-09 14:00"), newest=3) == []

@@ -1,0 +1,31 @@
+"""The cast with a policy, and with the worked example recorded."""
+
+from __future__ import annotations
+
+import pytest
+
+from entities.models import LegalEntity, Person
+from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.periods.model_builders import policy, save_four_entities, top_group, workday
+
+
+@pytest.fixture
+def entities() -> dict[str, LegalEntity]:
+    """The cast is under one policy: the 6th working day, counted from day zero."""
+    made = save_four_entities()
+    policy(top_group(), **workday(6, 0))
+    return made
+
+
+@pytest.fixture
+def meridian() -> SampleGroup:
+    """The cast has gone through the worked example."""
+    group = save_sample_group()
+    record_worked_example(group)
+    return group
+
+
+@pytest.fixture
+def rosa(meridian: SampleGroup) -> Person:
+    """Rosa is finance of the whole group."""
+    return save_person()
