@@ -1,4 +1,7 @@
-"""Service wiring only: fixtures of a package's own tests are in that package's folder."""
+"""Services, servers that messages go to, and what is sent: what several folders use.
+
+Fixtures of one folder's tests stand in that folder's conftest.py.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,15 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
+from pytest_django.fixtures import Settings
 
+from alerts.models import Delivery
 from tests import hypothesis_profiles  # noqa: F401 - loads its profile
 from tests.databases import live_copy
+from tests.db_builders import SampleGroup
+from tests.faults.http_sink import HttpSink
+from tests.faults.outbox_helpers import raise_notice, save_due_messages, save_late_group, send_to
+from tests.faults.smtp_sink import Sink
 from tests.scenario_databases import ScenarioDatabases
 
 
@@ -39,6 +48,17 @@ def stories() -> Iterator[ScenarioDatabases]:
     made = ScenarioDatabases()
     yield made
     made.close()
+
+
+@pytest.fixture
+def two_workers(
+    stories: ScenarioDatabases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[list[ScenarioDatabases]]:
+    """Two workers of this run share its databases."""
+    other = ScenarioDatabases()
+    with django_db_blocker.unblock():
+        yield [stories, other]
+        other.close()  # which leaves the databases to the first
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +113,36 @@ def live_stack_env(live_database: str, empty_redis: None) -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "PYTHONUNBUFFERED": "1",
     }
+
+
+@pytest.fixture
+def smtp_sink() -> Iterator[Sink]:
+    """A mail server runs and takes everything."""
+    with Sink() as running:
+        yield running
+
+
+@pytest.fixture
+def mails_to_smtp_sink(smtp_sink: Sink, settings: Settings) -> None:
+    """Django in this process sends its mails to the mail server."""
+    send_to(smtp_sink, settings)
+
+
+@pytest.fixture
+def http_sink() -> Iterator[HttpSink]:
+    """A web server runs and takes all posts."""
+    with HttpSink() as running:
+        yield running
+
+
+@pytest.fixture
+def overdue_group() -> SampleGroup:
+    """EU DTC BV has been late for weeks, and was read a moment ago."""
+    return save_late_group()
+
+
+@pytest.fixture
+def due_message(overdue_group: SampleGroup) -> Delivery:
+    """One message about EU DTC BV is due."""
+    [message] = save_due_messages(raise_notice(overdue_group), 1)
+    return message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from uuid import uuid4
 
@@ -37,26 +36,17 @@ def nothing() -> None:
     """In place of the migrations, where it does not matter what the databases hold."""
 
 
-@pytest.fixture
-def workers(
-    stories: ScenarioDatabases, django_db_blocker: DjangoDbBlocker
-) -> Iterator[list[ScenarioDatabases]]:
-    """This run as two of its workers see it."""
-    BUILT.clear()
-    other = ScenarioDatabases()
-    with django_db_blocker.unblock():
-        yield [stories, other]
-        other.close()  # which leaves the databases to the first
-
-
 def names_of(run: ScenarioDatabases) -> list[str]:
     with maintenance() as server:
         found = server.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [run.prefix])
         return [name for (name,) in found]
 
 
-def test_a_story_is_built_once_read_by_all_and_copied_by_who_writes(workers: list[ScenarioDatabases]) -> None:
-    one, other = workers
+def test_a_story_is_built_once_read_by_all_and_copied_by_who_writes(
+    two_workers: list[ScenarioDatabases],
+) -> None:
+    BUILT.clear()
+    one, other = two_workers
     before = connection.settings_dict["NAME"]
     with one.reading(counted, save_person) as moment:
         assert moment == WORKED_EXAMPLE_AT
@@ -91,8 +81,9 @@ def test_the_last_worker_of_a_run_drops_its_databases(
     assert names_of(other) == []
 
 
-def test_a_builder_that_fails_leaves_no_story_behind(workers: list[ScenarioDatabases]) -> None:
-    one, other = workers
+def test_a_builder_that_fails_leaves_no_story_behind(two_workers: list[ScenarioDatabases]) -> None:
+    BUILT.clear()
+    one, other = two_workers
     with pytest.raises(LookupError), one.copied(fails):
         pass
     with other.copied(fails) as moment:

@@ -10,7 +10,6 @@ from django.core.management import call_command
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pytest_django.fixtures import Settings
 
 from alerts.evaluate.run import run_evaluation
 from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, ProofRun, Silence
@@ -22,7 +21,6 @@ from closing.facts.base import NativePeriodFacts
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Person
 from periods.models import FiscalPeriod
-from tests.alerts.evaluate.test_run import meridian
 from tests.alerts.evaluations import (
     ALL_CLOSED,
     read_and_evaluate,
@@ -34,46 +32,36 @@ from tests.db_builders import SampleGroup
 from tests.hypothesis_profiles import examples
 from tests.periods.model_builders import policy
 
-__all__ = ["meridian"]  # a fixture
 pytestmark = pytest.mark.django_db
 PLUS_SIX = "2026-06-15 12:00"
-
-
-@pytest.fixture
-def alerted(meridian: SampleGroup) -> SampleGroup:
-    """EU DTC BV was past the line on 15 June, and everybody who had to hear of it has."""
-    read_and_evaluate(meridian, "2026-06-14 12:00", NLDT=OPEN)
-    read_and_evaluate(meridian, PLUS_SIX, NLDT=OPEN)
-    Delivery.objects.update(state="sent", ended_at=utc(PLUS_SIX))
-    return meridian
 
 
 def words(found: ReconciliationReport) -> list[str]:
     return [f"{each.entity}: {each.words}" for each in found.differences]
 
 
-def test_all_is_as_the_history_says(alerted: SampleGroup) -> None:
+def test_all_is_as_the_history_says(alerted_group: SampleGroup) -> None:
     found = reconcile(utc("2026-06-15 13:00"))
     assert (found.expected, words(found)) == (1, [])
     assert reconcile(utc("2026-06-15 13:00"), MAY).expected == 1
     assert reconcile(utc("2026-06-14 13:00")).expected == 0
 
 
-def test_an_alert_that_is_lost_is_named(alerted: SampleGroup) -> None:
+def test_an_alert_that_is_lost_is_named(alerted_group: SampleGroup) -> None:
     Notice.objects.all().delete()
     assert words(reconcile(utc("2026-06-15 13:00"))) == [
         "EU DTC BV: an alert had to exist from here on, and does not"
     ]
 
 
-def test_an_alert_without_a_cause_is_named(alerted: SampleGroup) -> None:
+def test_an_alert_without_a_cause_is_named(alerted_group: SampleGroup) -> None:
     Notice.objects.update(raised_at=utc("2026-06-14 12:00"))
     assert "an alert exists, and the history has no cause for it" in " ".join(
         words(reconcile(utc("2026-06-15 13:00")))
     )
 
 
-def test_messages_that_reached_nobody_are_named(alerted: SampleGroup) -> None:
+def test_messages_that_reached_nobody_are_named(alerted_group: SampleGroup) -> None:
     later = utc("2026-06-15 13:30")
     Delivery.objects.update(state="parked")
     assert words(reconcile(later)) == ["EU DTC BV: its alert has reached nobody: no message could be sent"]
@@ -85,7 +73,7 @@ def test_messages_that_reached_nobody_are_named(alerted: SampleGroup) -> None:
     assert words(reconcile(later)) == ["EU DTC BV: its alert was for nobody: there is nobody to notify"]
 
 
-def test_the_command_and_the_nightly_run_say_the_same(alerted: SampleGroup) -> None:
+def test_the_command_and_the_nightly_run_say_the_same(alerted_group: SampleGroup) -> None:
     out = StringIO()
     at = utc("2026-06-15 13:00")
     call_command("prove_alerts", "--as-of", "2026-06-15T13:00:00Z", stdout=out)
@@ -151,7 +139,7 @@ _SILENT = st.lists(
 )
 @given(_SILENT)
 def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is_lost(
-    leaves: None, steps: list[tuple[str, NativePeriodFacts, int]]
+    mails_leave: None, steps: list[tuple[str, NativePeriodFacts, int]]
 ) -> None:
     """Silences, lifts, closes and reopenings in any order, evaluated every other minute and sent now and then."""
     with transaction.atomic():
@@ -187,11 +175,6 @@ def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is
             told = DeliveryLine.objects.filter(notice__kind=NoticeKind.ALERT, recipient=rosa, left_out="")
             assert told.filter(delivery__state="sent").exists()
         transaction.set_rollback(True)
-
-
-@pytest.fixture
-def leaves(settings: Settings) -> None:
-    settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
 
 
 def _on(group: SampleGroup, at: datetime, minutes: int) -> datetime:
@@ -248,7 +231,7 @@ def test_a_silence_excuses_an_alert_only_while_it_lasts(meridian: SampleGroup) -
     )
 
 
-def test_what_stays_set_aside_after_the_silence_is_named(alerted: SampleGroup) -> None:
+def test_what_stays_set_aside_after_the_silence_is_named(alerted_group: SampleGroup) -> None:
     DeliveryLine.objects.filter(notice__kind="alert").update(left_out=LEFT_OUT_BY_SILENCE)
     assert words(reconcile(utc("2026-06-15 13:00"))) == [
         "EU DTC BV: its alert is still set aside for a silence that is over"

@@ -8,7 +8,6 @@ import hmac
 import json
 import random
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -38,25 +37,12 @@ from tests.faults.outbox_helpers import (
     late_span,
     raise_notice,
     save_due_messages,
-    save_late_group,
-    send_to,
 )
 from tests.faults.smtp_sink import Sink
 
 pytestmark = pytest.mark.django_db
 KINDS = pytest.mark.parametrize("kind", ["teams", "slack", "webhook"])
 GIVEN_UP = (401, 403, 404, 410, 302)
-
-
-@pytest.fixture
-def sink() -> Iterator[HttpSink]:
-    with HttpSink() as running:
-        yield running
-
-
-@pytest.fixture
-def group() -> SampleGroup:
-    return save_late_group()
 
 
 def posted(**more: Any) -> int:
@@ -78,24 +64,26 @@ def only() -> Delivery:
 
 @KINDS
 @pytest.mark.parametrize("status", [200, 202, 204])
-def test_what_is_taken_is_sent_once(sink: HttpSink, group: SampleGroup, kind: str, status: int) -> None:
+def test_what_is_taken_is_sent_once(
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str, status: int
+) -> None:
     """G5: any 2xx is taken; Teams says 202, Slack "ok" in plain text."""
-    save_destination(kind, sink)
-    tell(group)
-    sink.judge = lambda _: Reply(status, b"" if status == 204 else b"ok", {"Content-Type": "text/html"})
+    save_destination(kind, http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: Reply(status, b"" if status == 204 else b"ok", {"Content-Type": "text/html"})
     assert posted() == 1
     assert posted() == 0
-    assert (only().state, len(sink.seen)) == ("sent", 1)
-    assert "EU DTC BV" in sink.seen[0].body.decode()
+    assert (only().state, len(http_sink.seen)) == ("sent", 1)
+    assert "EU DTC BV" in http_sink.seen[0].body.decode()
 
 
 @KINDS
 def test_g1_what_may_go_later_is_tried_again_and_no_sooner_than_asked(
-    sink: HttpSink, group: SampleGroup, kind: str
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str
 ) -> None:
-    place = save_destination(kind, sink)
-    tell(group)
-    sink.judge = lambda _: Reply(429, headers={"Retry-After": "300"})
+    place = save_destination(kind, http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: Reply(429, headers={"Retry-After": "300"})
     assert posted() == 0
     waits = only().due_at - timezone.now()
     assert timedelta(seconds=295) < waits <= timedelta(seconds=300)
@@ -103,9 +91,9 @@ def test_g1_what_may_go_later_is_tried_again_and_no_sooner_than_asked(
     assert Channel.objects.get().name == place.channel
     age_outbox(timedelta(seconds=290))
     assert posted() == 0
-    assert len(sink.seen) == 1
+    assert len(http_sink.seen) == 1
     age_outbox(timedelta(seconds=11))
-    sink.judge = lambda _: Reply(200)
+    http_sink.judge = lambda _: Reply(200)
     assert posted() == 1
     assert (Channel.objects.get().words, Channel.objects.get().paused_until) == ("", None)
 
@@ -113,11 +101,11 @@ def test_g1_what_may_go_later_is_tried_again_and_no_sooner_than_asked(
 @KINDS
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503])
 def test_a_server_in_trouble_is_tried_again_in_a_minute(
-    sink: HttpSink, group: SampleGroup, kind: str, status: int
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str, status: int
 ) -> None:
-    save_destination(kind, sink)
-    tell(group)
-    sink.judge = lambda _: Reply(status)
+    save_destination(kind, http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: Reply(status)
     posted()
     assert (only().state, only().attempts) == ("waiting", 1)
     assert timedelta(seconds=55) < only().due_at - timezone.now() <= timedelta(minutes=1)
@@ -127,21 +115,23 @@ def test_a_server_in_trouble_is_tried_again_in_a_minute(
 @KINDS
 @pytest.mark.parametrize("status", [404, 503])
 def test_trouble_belongs_to_the_destination_of_the_message_whatever_its_channel_is_called(
-    sink: HttpSink, group: SampleGroup, kind: str, status: int
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str, status: int
 ) -> None:
-    place = save_destination(kind, sink)
-    tell(group)
+    place = save_destination(kind, http_sink)
+    tell(overdue_group)
     Delivery.objects.update(channel="treasury")
-    sink.judge = lambda _: Reply(status)
+    http_sink.judge = lambda _: Reply(status)
     assert posted() == 0
     trouble = Trouble.objects.get()
     assert (trouble.channel, trouble.destination) == ("treasury", place)
 
 
-def test_a_longer_wait_than_a_quarter_of_an_hour_is_not_kept(sink: HttpSink, group: SampleGroup) -> None:
-    save_destination("slack", sink)
-    tell(group)
-    sink.judge = lambda _: Reply(429, headers={"Retry-After": "86400"})
+def test_a_longer_wait_than_a_quarter_of_an_hour_is_not_kept(
+    http_sink: HttpSink, overdue_group: SampleGroup
+) -> None:
+    save_destination("slack", http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: Reply(429, headers={"Retry-After": "86400"})
     posted()
     assert only().due_at - timezone.now() <= timedelta(minutes=15)
 
@@ -149,46 +139,48 @@ def test_a_longer_wait_than_a_quarter_of_an_hour_is_not_kept(sink: HttpSink, gro
 @KINDS
 @pytest.mark.parametrize("status", GIVEN_UP)
 def test_g2_a_destination_that_does_not_want_us_pauses_and_nothing_is_lost(
-    sink: HttpSink, group: SampleGroup, kind: str, status: int
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str, status: int
 ) -> None:
     """404, 410, 401, 403 and redirects: no try of the message, words for who looks, told once, works again."""
-    place = save_destination(kind, sink)
-    tell(group)
-    elsewhere = {"Location": sink.url("/elsewhere")}
-    sink.judge = lambda _: Reply(status, b"no_service", elsewhere if status == 302 else {})
+    place = save_destination(kind, http_sink)
+    tell(overdue_group)
+    elsewhere = {"Location": http_sink.url("/elsewhere")}
+    http_sink.judge = lambda _: Reply(status, b"no_service", elsewhere if status == 302 else {})
     assert posted() == 0
     assert posted() == 0
-    assert [each.path.partition("?")[0] for each in sink.seen].count("/elsewhere") == 0
-    assert len(sink.seen) == 1
+    assert [each.path.partition("?")[0] for each in http_sink.seen].count("/elsewhere") == 0
+    assert len(http_sink.seen) == 1
     assert (only().state, only().attempts) == ("waiting", 0)
     channel = Channel.objects.get()
     assert channel.name == place.channel
     assert str(status) in channel.words
     assert Trouble.objects.get().refused
     age_outbox(channel_state.PAUSE)
-    sink.judge = lambda _: Reply(200)
+    http_sink.judge = lambda _: Reply(200)
     assert posted() == 1
     assert Trouble.objects.get().ended_at is not None
 
 
 @KINDS
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_what_is_no_good_is_parked(sink: HttpSink, group: SampleGroup, kind: str, status: int) -> None:
-    save_destination(kind, sink)
-    tell(group)
-    sink.judge = lambda _: Reply(status, b"invalid_payload")
+def test_what_is_no_good_is_parked(
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str, status: int
+) -> None:
+    save_destination(kind, http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: Reply(status, b"invalid_payload")
     posted()
     assert only().state == "parked"
     assert f"{status}: invalid_payload" in only().words
     posted()
-    assert len(sink.seen) == 1
+    assert len(http_sink.seen) == 1
 
 
 def test_a_parked_post_goes_to_nobody_else_where_people_are_told_as_well(
-    sink: HttpSink, group: SampleGroup
+    http_sink: HttpSink, overdue_group: SampleGroup
 ) -> None:
-    notice = tell_all(group, sink)
-    sink.judge = lambda _: Reply(400)
+    notice = tell_all(overdue_group, http_sink)
+    http_sink.judge = lambda _: Reply(400)
     posted()
     assert {line.recipient_id is None for line in DeliveryLine.objects.filter(notice=notice)} == {True, False}
     assert Delivery.objects.filter(recipient__is_superuser=True).count() == 0
@@ -208,12 +200,17 @@ def put_due_line(notice: Notice) -> Delivery:
 
 
 @KINDS
-def test_words_never_hold_the_address(sink: HttpSink, group: SampleGroup, kind: str, caplog: Any) -> None:
+def test_words_never_hold_the_address(
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str, caplog: Any
+) -> None:
     """The path of a Slack webhook and the `sig` of a workflow are credentials: nowhere but in the sealed column."""
-    place = save_destination(kind, sink)
+    place = save_destination(kind, http_sink)
     for answer in (404, 500, 400):
-        tell(group, kind={404: NoticeKind.ALERT, 500: NoticeKind.UNCONFIRMED, 400: NoticeKind.LATE}[answer])
-        sink.judge = lambda came, status=answer: Reply(status, came.path.encode())  # type: ignore[misc]
+        tell(
+            overdue_group,
+            kind={404: NoticeKind.ALERT, 500: NoticeKind.UNCONFIRMED, 400: NoticeKind.LATE}[answer],
+        )
+        http_sink.judge = lambda came, status=answer: Reply(status, came.path.encode())  # type: ignore[misc]
         age_outbox(timedelta(hours=2))
         posted()
     said = [
@@ -229,33 +226,33 @@ def test_words_never_hold_the_address(sink: HttpSink, group: SampleGroup, kind: 
 
 @KINDS
 def test_a_post_that_is_dropped_after_it_was_taken_is_tried_again(
-    sink: HttpSink, group: SampleGroup, kind: str
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str
 ) -> None:
     """D5 for posts: the copy has the same id, and a minute passes before it."""
-    save_destination(kind, sink)
-    tell(group)
-    sink.judge = lambda _: None
+    save_destination(kind, http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: None
     assert posted() == 0
     assert (only().state, only().attempts) == ("waiting", 1)
     age_outbox(timedelta(minutes=1))
-    sink.judge = lambda _: Reply(200)
+    http_sink.judge = lambda _: Reply(200)
     assert posted() == 1
-    assert len(sink.taken) == 2
+    assert len(http_sink.taken) == 2
     if kind == "webhook":
-        assert len(sink.ids) == 1
+        assert len(http_sink.ids) == 1
 
 
 def test_one_that_hangs_stops_no_other_and_no_mail(
-    sink: HttpSink, group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
+    http_sink: HttpSink, overdue_group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alerts.channels import post_transport  # noqa: PLC0415 - patched here only
     from infra.outbound.session import RequestLimits  # noqa: PLC0415
 
     monkeypatch.setattr(post_transport, "LIMITS", RequestLimits(retries=0, operation_seconds=0.5))
-    hanging = save_destination("slack", sink, name="hangs")
-    fine = save_destination("webhook", sink, name="fine")
-    tell(group)
-    sink.judge = lambda came: Reply(200, after=3.0 if "services" in came.path else 0.0)
+    hanging = save_destination("slack", http_sink, name="hangs")
+    fine = save_destination("webhook", http_sink, name="fine")
+    tell(overdue_group)
+    http_sink.judge = lambda came: Reply(200, after=3.0 if "services" in came.path else 0.0)
     assert posted() == 1
     states = dict(Delivery.objects.values_list("destination", "state"))
     assert states == {hanging.pk: "waiting", fine.pk: "sent"}
@@ -266,26 +263,28 @@ def test_one_that_hangs_stops_no_other_and_no_mail(
 
 
 def test_a_destination_that_is_away_is_looked_for_and_no_message_counts_it(
-    sink: HttpSink, group: SampleGroup
+    http_sink: HttpSink, overdue_group: SampleGroup
 ) -> None:
-    place = save_destination("webhook", sink)
-    sink.stop()
-    tell(group)
+    place = save_destination("webhook", http_sink)
+    http_sink.stop()
+    tell(overdue_group)
     for _ in range(8):
         posted()
         age_outbox(channel_state.LONGEST_PAUSE)
     assert (only().state, only().attempts) == ("waiting", 0)
     assert not Trouble.objects.get().refused
-    sink.start()
+    http_sink.start()
     assert posted() == 1
     assert outbox.claim_post() is None
     assert Channel.objects.get(name=place.channel).words == ""
 
 
-def test_the_longer_it_refuses_us_the_less_often_we_ask(sink: HttpSink, group: SampleGroup) -> None:
-    save_destination("webhook", sink)
-    tell(group)
-    sink.judge = lambda _: Reply(404)
+def test_the_longer_it_refuses_us_the_less_often_we_ask(
+    http_sink: HttpSink, overdue_group: SampleGroup
+) -> None:
+    save_destination("webhook", http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: Reply(404)
     posted()
     Trouble.objects.update(began_at=timezone.now() - timedelta(days=2))
     age_outbox(channel_state.PAUSE)
@@ -297,9 +296,9 @@ def test_the_longer_it_refuses_us_the_less_often_we_ask(sink: HttpSink, group: S
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_g1_many_posts_one_in_ten_too_many(group: SampleGroup) -> None:
+def test_g1_many_posts_one_in_ten_too_many(overdue_group: SampleGroup) -> None:
     """400 messages to 20 destinations, 10 % answered 429: 0 lost, each id taken once, <= 1 at a time to each."""
-    notice = raise_notice(group)
+    notice = raise_notice(overdue_group)
     random.seed(7)
     with HttpSink() as sink:
         places = [save_destination("webhook", sink.url(f"/in/{n}"), name=f"place {n}") for n in range(20)]
@@ -343,10 +342,12 @@ def copy_of(notice: Notice, episode: int) -> dict[str, Any]:
     return {name: getattr(notice, name) for name in names} | {"episode": episode}
 
 
-def test_one_destination_gets_one_post_a_second(sink: HttpSink, group: SampleGroup) -> None:
-    place = save_destination("webhook", sink)
+def test_one_destination_gets_one_post_a_second(http_sink: HttpSink, overdue_group: SampleGroup) -> None:
+    place = save_destination("webhook", http_sink)
     for number in range(3):
-        notice = raise_notice(group, kind=(NoticeKind.ALERT, NoticeKind.LATE, NoticeKind.UNCONFIRMED)[number])
+        notice = raise_notice(
+            overdue_group, kind=(NoticeKind.ALERT, NoticeKind.LATE, NoticeKind.UNCONFIRMED)[number]
+        )
         one = Delivery.objects.create(
             destination=place,
             channel=place.channel,
@@ -356,124 +357,117 @@ def test_one_destination_gets_one_post_a_second(sink: HttpSink, group: SampleGro
         )
         DeliveryLine.objects.create(delivery=one, notice=notice, destination=place)
     assert posted() == 3
-    assert sink.most_in(0.95) == 1
+    assert http_sink.most_in(0.95) == 1
 
 
 # channels stop nobody else ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def mail() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
-
-
-@pytest.fixture
-def _mails(mail: Sink, settings: Any) -> None:
-    send_to(mail, settings)
-
-
-@pytest.mark.usefixtures("_mails")
+@pytest.mark.usefixtures("mails_to_smtp_sink")
 def test_a_mail_server_that_refuses_us_stops_no_post_and_a_dead_destination_no_mail(
-    sink: HttpSink, mail: Sink, group: SampleGroup
+    http_sink: HttpSink, smtp_sink: Sink, overdue_group: SampleGroup
 ) -> None:
-    save_destination("slack", sink)
-    notice = tell(group)
+    save_destination("slack", http_sink)
+    notice = tell(overdue_group)
     save_due_messages(notice, 2)
-    mail.sender_answer = "550 5.7.60 not you"
+    smtp_sink.sender_answer = "550 5.7.60 not you"
     assert send_due_mails(timezone.now()) == 0
     assert posted() == 2  # the alert, and that mails cannot leave
-    mail.sender_answer = "250 ok"
+    smtp_sink.sender_answer = "250 ok"
     age_outbox(channel_state.PAUSE)
-    sink.judge = lambda _: Reply(410)
-    tell(group, kind=NoticeKind.LATE)
+    http_sink.judge = lambda _: Reply(410)
+    tell(overdue_group, kind=NoticeKind.LATE)
     age_outbox(timedelta(minutes=5))
     assert posted() == 0
     assert send_due_mails(timezone.now()) == 2
 
 
-def test_a_hold_holds_posts_as_well(sink: HttpSink, group: SampleGroup) -> None:
-    save_destination("slack", sink)
-    tell(group)
+def test_a_hold_holds_posts_as_well(http_sink: HttpSink, overdue_group: SampleGroup) -> None:
+    save_destination("slack", http_sink)
+    tell(overdue_group)
     channel_state.hold("restored from a backup")
     assert posted() == 0
-    assert not sink.seen
+    assert not http_sink.seen
     channel_state.release()
     assert posted() == 1
 
 
-def test_posts_leave_where_no_mail_server_is_named(sink: HttpSink, group: SampleGroup, settings: Any) -> None:
+def test_posts_leave_where_no_mail_server_is_named(
+    http_sink: HttpSink, overdue_group: SampleGroup, settings: Any
+) -> None:
     settings.MAILS_LEAVE = False
-    save_destination("slack", sink)
-    tell(group)
+    save_destination("slack", http_sink)
+    tell(overdue_group)
     assert posted() == 1
 
 
 # our own trouble ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("_mails")
+@pytest.mark.usefixtures("mails_to_smtp_sink")
 def test_that_mails_cannot_leave_is_posted_once_to_each_destination(
-    sink: HttpSink, mail: Sink, group: SampleGroup
+    http_sink: HttpSink, smtp_sink: Sink, overdue_group: SampleGroup
 ) -> None:
     for kind in ("teams", "slack", "webhook"):
-        save_destination(kind, sink)
-    off = save_destination("slack", sink, name="off")
+        save_destination(kind, http_sink)
+    off = save_destination("slack", http_sink, name="off")
     Destination.objects.filter(pk=off.pk).update(enabled=False)
-    save_due_messages(raise_notice(group), 3)
-    mail.login = ("closeboard", "the right one")
-    mail.sender_answer = "535 5.7.8 wrong password"
+    save_due_messages(raise_notice(overdue_group), 3)
+    smtp_sink.login = ("closeboard", "the right one")
+    smtp_sink.sender_answer = "535 5.7.8 wrong password"
     for _ in range(4):
         send_due_mails(timezone.now())
         posted()
         age_outbox(channel_state.PAUSE)
-    assert len(sink.taken) == 3
-    assert all("Mails cannot leave" in each.body.decode() for each in sink.taken)
-    assert all("wrong password" not in each.body.decode() for each in sink.taken)
-    mail.login, mail.sender_answer = None, "250 ok"
+    assert len(http_sink.taken) == 3
+    assert all("Mails cannot leave" in each.body.decode() for each in http_sink.taken)
+    assert all("wrong password" not in each.body.decode() for each in http_sink.taken)
+    smtp_sink.login, smtp_sink.sender_answer = None, "250 ok"
     assert send_due_mails(timezone.now()) == 3
     assert Trouble.objects.get().ended_at is not None
 
 
-@pytest.mark.usefixtures("_mails")
+@pytest.mark.usefixtures("mails_to_smtp_sink")
 def test_a_mail_server_that_is_away_is_told_of_after_half_an_hour(
-    sink: HttpSink, mail: Sink, group: SampleGroup
+    http_sink: HttpSink, smtp_sink: Sink, overdue_group: SampleGroup
 ) -> None:
-    save_destination("teams", sink)
-    save_due_messages(raise_notice(group), 1)
-    mail.stop()
+    save_destination("teams", http_sink)
+    save_due_messages(raise_notice(overdue_group), 1)
+    smtp_sink.stop()
     send_due_mails(timezone.now())
     posted()
-    assert not sink.taken
+    assert not http_sink.taken
     Trouble.objects.update(began_at=timezone.now() - timedelta(minutes=31))
     posted()
     posted()
-    assert len(sink.taken) == 1
+    assert len(http_sink.taken) == 1
 
 
-@pytest.mark.usefixtures("_mails")
-def test_trouble_that_is_over_is_not_told_any_more(sink: HttpSink, mail: Sink, group: SampleGroup) -> None:
-    save_destination("teams", sink)
-    save_due_messages(raise_notice(group), 1)
-    mail.stop()
+@pytest.mark.usefixtures("mails_to_smtp_sink")
+def test_trouble_that_is_over_is_not_told_any_more(
+    http_sink: HttpSink, smtp_sink: Sink, overdue_group: SampleGroup
+) -> None:
+    save_destination("teams", http_sink)
+    save_due_messages(raise_notice(overdue_group), 1)
+    smtp_sink.stop()
     send_due_mails(timezone.now())
     Trouble.objects.update(began_at=timezone.now() - timedelta(minutes=31))
-    sink.judge = lambda _: Reply(500)
+    http_sink.judge = lambda _: Reply(500)
     posted()
-    mail.start()
+    smtp_sink.start()
     age_outbox(timedelta(minutes=5))
     send_due_mails(timezone.now())
-    sink.judge = lambda _: Reply(200)
+    http_sink.judge = lambda _: Reply(200)
     posted()
-    assert not sink.taken
+    assert not http_sink.taken
     assert Delivery.objects.get(trouble__isnull=False).state == "cancelled"
 
 
-@pytest.mark.usefixtures("_mails")
+@pytest.mark.usefixtures("mails_to_smtp_sink")
 def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
-    sink: HttpSink, mail: Sink, group: SampleGroup
+    http_sink: HttpSink, smtp_sink: Sink, overdue_group: SampleGroup
 ) -> None:
-    place = save_destination("slack", sink, "UK", name="UK close")
+    place = save_destination("slack", http_sink, "UK", name="UK close")
     for name, code, role in (
         ("ada", "UK", "administrator"),
         ("top", "MERIDIAN", "administrator"),
@@ -482,19 +476,19 @@ def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
     ):
         person = Person.objects.create(email=f"{name}@meridian.test", name=name)
         Membership.objects.create(person=person, role=role, group=Group.objects.get(code=code))
-    save_ukrt_late(group)
-    tell(group, "UKRT")
-    sink.judge = lambda _: Reply(404, b"no_service")
+    save_ukrt_late(overdue_group)
+    tell(overdue_group, "UKRT")
+    http_sink.judge = lambda _: Reply(404, b"no_service")
     for _ in range(3):
         posted()
         send_due_mails(timezone.now())
         age_outbox(timedelta(minutes=5))
-    assert sorted(copy.recipient for copy in mail.copies) == ["ada@meridian.test", "top@meridian.test"]
-    text = mail.copies[0].mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert sorted(copy.recipient for copy in smtp_sink.copies) == ["ada@meridian.test", "top@meridian.test"]
+    text = smtp_sink.copies[0].mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "“UK close” does not take our posts" in text
     assert "127.0.0.1" in text
     assert "404: no_service" in text
-    assert SECRET not in mail.copies[0].raw.decode()
+    assert SECRET not in smtp_sink.copies[0].raw.decode()
     assert place.channel == Trouble.objects.get().channel
 
 
@@ -511,38 +505,38 @@ def told_of() -> set[str]:
 
 
 def test_g8_only_destinations_whose_group_holds_the_entity_hear_and_only_of_their_kinds(
-    sink: HttpSink, group: SampleGroup
+    http_sink: HttpSink, overdue_group: SampleGroup
 ) -> None:
-    save_destination("slack", sink, "MERIDIAN", name="all")
-    save_destination("slack", sink, "EUROPE", name="europe")
-    save_destination("slack", sink, "UK", name="uk")
-    save_destination("slack", sink, "EUROPE", name="europe closes", kinds=["cleared"])
-    off = save_destination("slack", sink, "EUROPE", name="off")
+    save_destination("slack", http_sink, "MERIDIAN", name="all")
+    save_destination("slack", http_sink, "EUROPE", name="europe")
+    save_destination("slack", http_sink, "UK", name="uk")
+    save_destination("slack", http_sink, "EUROPE", name="europe closes", kinds=["cleared"])
+    off = save_destination("slack", http_sink, "EUROPE", name="off")
     Destination.objects.filter(pk=off.pk).update(enabled=False)
-    tell(group)
+    tell(overdue_group)
     assert told_of() == {"all", "europe"}
 
 
-def test_good_news_goes_where_the_bad_went(sink: HttpSink, group: SampleGroup) -> None:
-    save_destination("slack", sink, name="heard")
-    tell(group)
-    save_destination("slack", sink, name="new since")
-    tell(group, kind=NoticeKind.CLEARED)
+def test_good_news_goes_where_the_bad_went(http_sink: HttpSink, overdue_group: SampleGroup) -> None:
+    save_destination("slack", http_sink, name="heard")
+    tell(overdue_group)
+    save_destination("slack", http_sink, name="new since")
+    tell(overdue_group, kind=NoticeKind.CLEARED)
     cleared = DeliveryLine.objects.filter(notice__kind="cleared")
     assert set(cleared.values_list("destination__name", flat=True)) == {"heard"}
 
 
 def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
-    sink: HttpSink, group: SampleGroup
+    http_sink: HttpSink, overdue_group: SampleGroup
 ) -> None:
-    save_destination("slack", sink)
-    notices = [raise_notice(group, kind=kind) for kind in (NoticeKind.ALERT, NoticeKind.LATE)]
+    save_destination("slack", http_sink)
+    notices = [raise_notice(overdue_group, kind=kind) for kind in (NoticeKind.ALERT, NoticeKind.LATE)]
     now = timezone.now()
     assert route_to_destinations(notices, now) == 1
-    assert route_to_destinations([raise_notice(group, kind=NoticeKind.UNCONFIRMED)], now) == 1
+    assert route_to_destinations([raise_notice(overdue_group, kind=NoticeKind.UNCONFIRMED)], now) == 1
     assert Delivery.objects.count() == 1
     posted()
-    tell(group, kind=NoticeKind.NO_DEADLINE)
+    tell(overdue_group, kind=NoticeKind.NO_DEADLINE)
     newest = Delivery.objects.get(state="waiting")
     assert newest.due_at - now >= timedelta(minutes=5)
 
@@ -556,36 +550,36 @@ def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
     ],
 )
 def test_what_it_may_not_be_told_any_more_is_left_out(
-    sink: HttpSink, group: SampleGroup, change: dict[str, Any], reason: str
+    http_sink: HttpSink, overdue_group: SampleGroup, change: dict[str, Any], reason: str
 ) -> None:
-    place = save_destination("slack", sink, "EUROPE")
-    tell(group)
+    place = save_destination("slack", http_sink, "EUROPE")
+    tell(overdue_group)
     if "group" in change:
         change = {"group": Group.objects.get(code=change["group"])}
     Destination.objects.filter(pk=place.pk).update(**change)
     posted()
-    assert not sink.seen
+    assert not http_sink.seen
     assert (only().state, only().lines.get().left_out) == ("cancelled", reason)
 
 
-def test_an_entity_that_moves_away_is_not_told_of(sink: HttpSink, group: SampleGroup) -> None:
-    save_destination("slack", sink, "EUROPE")
-    tell(group)
-    entity = group.entities["NLDT"]
+def test_an_entity_that_moves_away_is_not_told_of(http_sink: HttpSink, overdue_group: SampleGroup) -> None:
+    save_destination("slack", http_sink, "EUROPE")
+    tell(overdue_group)
+    entity = overdue_group.entities["NLDT"]
     entity.group = Group.objects.get(code="UK")
     entity.save()
     posted()
-    assert not sink.seen
+    assert not http_sink.seen
     assert only().lines.get().left_out == OUTSIDE_GROUP
 
 
-def test_what_has_closed_is_not_told(sink: HttpSink, group: SampleGroup) -> None:
-    save_destination("slack", sink)
-    tell(group)
+def test_what_has_closed_is_not_told(http_sink: HttpSink, overdue_group: SampleGroup) -> None:
+    save_destination("slack", http_sink)
+    tell(overdue_group)
     now = timezone.now()
-    group.read(now, {"NLDT": CLOSED}, span=late_span(now))
+    overdue_group.read(now, {"NLDT": CLOSED}, span=late_span(now))
     posted()
-    assert not sink.seen
+    assert not http_sink.seen
     assert only().lines.get().left_out == CLOSED_SINCE
 
 
@@ -601,15 +595,17 @@ def verified(secret: str, came: Arrival) -> bool:
     return any(hmac.compare_digest(wanted, given) for given in head["webhook-signature"].split())
 
 
-def test_a_webhook_is_signed_and_keeps_its_id_on_every_try(sink: HttpSink, group: SampleGroup) -> None:
-    place = save_destination("webhook", sink)
-    tell(group)
-    sink.judge = lambda _: Reply(500)
+def test_a_webhook_is_signed_and_keeps_its_id_on_every_try(
+    http_sink: HttpSink, overdue_group: SampleGroup
+) -> None:
+    place = save_destination("webhook", http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: Reply(500)
     posted()
     age_outbox(timedelta(minutes=1))
-    sink.judge = lambda _: Reply(200)
+    http_sink.judge = lambda _: Reply(200)
     posted()
-    first, second = sink.seen
+    first, second = http_sink.seen
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == first.json["id"]
     assert first.headers["content-type"] == "application/json"
     for came in (first, second):
@@ -620,16 +616,16 @@ def test_a_webhook_is_signed_and_keeps_its_id_on_every_try(sink: HttpSink, group
     assert 24 <= len(base64.b64decode(place.secret.removeprefix("whsec_"))) <= 64
 
 
-def test_while_a_secret_is_changed_both_sign(sink: HttpSink, group: SampleGroup) -> None:
-    place = save_destination("webhook", sink)
+def test_while_a_secret_is_changed_both_sign(http_sink: HttpSink, overdue_group: SampleGroup) -> None:
+    place = save_destination("webhook", http_sink)
     old = place.secret
     new = "whsec_" + base64.b64encode(b"n" * 32).decode()
     place.secret = f"{new} {old}"
     place.save()
-    tell(group)
+    tell(overdue_group)
     posted()
-    assert verified(old, sink.seen[0])
-    assert verified(new, sink.seen[0])
+    assert verified(old, http_sink.seen[0])
+    assert verified(new, http_sink.seen[0])
 
 
 # where posts may go -------------------------------------------------------------------------------------------------
@@ -649,33 +645,33 @@ def test_while_a_secret_is_changed_both_sign(sink: HttpSink, group: SampleGroup)
     ],
 )
 def test_g7_forbidden_addresses_are_never_contacted(
-    group: SampleGroup, kind: str, url: str, settings: Any
+    overdue_group: SampleGroup, kind: str, url: str, settings: Any
 ) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ()
     save_destination(kind, url)
-    tell(group)
+    tell(overdue_group)
     assert posted() == 0
     assert (only().state, only().attempts) == ("waiting", 0)
     assert Trouble.objects.get().refused
 
 
 def test_g7_link_local_stays_forbidden_where_somebody_has_listed_it(
-    group: SampleGroup, settings: Any
+    overdue_group: SampleGroup, settings: Any
 ) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("169.254.169.254",)
     save_destination("webhook", "https://169.254.169.254/latest")
-    tell(group)
+    tell(overdue_group)
     assert posted() == 0
     assert "may" in Channel.objects.get().words or "not among" in Channel.objects.get().words
 
 
 def test_g7_a_name_that_leads_to_a_private_address_is_not_contacted(
-    group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
+    overdue_group: SampleGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("hooks.meridian.test",)
     monkeypatch.setattr("infra.outbound.guarded_transport._CheckedBackend._resolve", lambda *_: ["10.1.2.3"])
     save_destination("webhook", "https://hooks.meridian.test/in")
-    tell(group)
+    tell(overdue_group)
     assert posted() == 0
     assert "address that is forbidden" in Channel.objects.get().words
 
@@ -691,17 +687,17 @@ def test_g7_a_name_that_leads_to_a_private_address_is_not_contacted(
     ],
 )
 def test_a_connections_notice_is_of_the_month_that_its_entities_were_closing(
-    sink: HttpSink, zones: list[str], at: str, month: str
+    http_sink: HttpSink, zones: list[str], at: str, month: str
 ) -> None:
     group, moment = save_group_with_recipients(read=False), utc(at)
     LegalEntity.objects.update(zone=zones[0])
     LegalEntity.objects.filter(code="NLDT").update(zone=zones[-1])
     group.read(moment - timedelta(minutes=40), ALL_CLOSED)
-    save_destination("webhook", sink)
+    save_destination("webhook", http_sink)
     save_evaluation_span(moment)
     assert evaluate_and_list_notices(moment, [NoticeKind.STALE]) == [f"stale {group.connection}"]
     assert send_due_posts(moment) == 1
-    (notice,) = json.loads(sink.seen[0].body)["data"]["notices"]
+    (notice,) = json.loads(http_sink.seen[0].body)["data"]["notices"]
     assert notice["month"] == month
     assert {each["code"] for each in notice["entities"]} == set(ALL_CLOSED)
     assert {each["url"].partition("?")[2] for each in notice["entities"]} == {f"month={month}"}

@@ -36,17 +36,13 @@ from tests.golden_files import assert_golden
 from tests.hypothesis_profiles import examples
 from tests.sample_entities import NLDT
 
+pytestmark = pytest.mark.usefixtures("public_address")
 NOON = utc("2026-06-15 12:00")
 BASE_URL = mail_scenarios.BASE_URL
 HOSTILE = (
     "<!channel> <!here|x> <@U012AB3CD> @everyone @channel <at>Rosa</at> [pay](https://evil.test) *bold* _em_ ~no~"
     " `code` <script>alert(1)</script> ![i](https://evil.test/a.png) :tada: ${x} {{DATE(2026-06-01T00:00:00Z)}} &amp;"
 )
-
-
-@pytest.fixture(autouse=True)
-def _address(settings: Settings) -> None:
-    settings.PUBLIC_BASE_URL = BASE_URL
 
 
 def a_notice(number: int, kind: NoticeKind = NoticeKind.ALERT) -> Notice:

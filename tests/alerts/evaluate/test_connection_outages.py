@@ -17,7 +17,7 @@ from alerts.outbox.send_context import SendContext
 from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.outages import OUTAGE_AFTER, OutageInputs, has_outage
-from entities.models import Group, LegalEntity, Membership, Person
+from entities.models import LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import (
     ALL_CLOSED,
@@ -27,7 +27,6 @@ from tests.alerts.evaluations import (
     recipients_of,
     save_evaluation_span,
     save_group_with_recipients,
-    save_member,
 )
 from tests.builders import OPEN, utc
 from tests.db_builders import SampleGroup
@@ -36,14 +35,6 @@ pytestmark = pytest.mark.django_db
 CONNECTION_NOTICES = (NoticeKind.STALE, NoticeKind.REFUSED)
 READ_AT = utc("2026-06-09 08:00")
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def meridian() -> SampleGroup:
-    group = save_group_with_recipients()
-    save_member("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
-    assert read_and_evaluate(group, READ_AT, CONNECTION_NOTICES, NLDT=OPEN) == []
-    return group
 
 
 def refuse(group: SampleGroup, at_minute: int) -> None:
@@ -67,10 +58,10 @@ def minutes_on(minutes: float) -> list[str]:
     return evaluate_and_list_notices(at, CONNECTION_NOTICES)
 
 
-def test_silence_of_a_connection_is_one_notice_within_35_minutes(meridian: SampleGroup) -> None:
+def test_silence_of_a_connection_is_one_notice_within_35_minutes(administered_group: SampleGroup) -> None:
     """I2: for all four entities together, to finance and administrators."""
     assert minutes_on(30) == []
-    assert minutes_on(31) == [f"stale {meridian.connection}"]
+    assert minutes_on(31) == [f"stale {administered_group.connection}"]
     notice = Notice.objects.get(kind="stale")
     assert (notice.read_at, notice.fresh) == (READ_AT, False)
     assert recipients_of("stale") == {"Rosa", "Paul", "Carl"}
@@ -86,42 +77,42 @@ def told_of(name: str, minute: int) -> tuple[set[str], str]:
     return {row.code for row in rows}, left_out.get(line.pk, "")
 
 
-def test_rosa_reads_of_all_four_and_paul_of_the_two_that_he_sees(meridian: SampleGroup) -> None:
+def test_rosa_reads_of_all_four_and_paul_of_the_two_that_he_sees(administered_group: SampleGroup) -> None:
     minutes_on(35)
     assert told_of("Rosa", 36) == (set(ALL_CLOSED), "")
     assert told_of("Paul", 36) == ({"UKHC", "UKRT"}, "")
 
 
-def test_read_again_before_it_was_sent_nobody_is_told(meridian: SampleGroup) -> None:
+def test_read_again_before_it_was_sent_nobody_is_told(administered_group: SampleGroup) -> None:
     minutes_on(35)
-    read_and_evaluate(meridian, READ_AT + 36 * MINUTE)
+    read_and_evaluate(administered_group, READ_AT + 36 * MINUTE)
     assert told_of("Rosa", 36) == (set(), READ_AGAIN)
 
 
-def test_one_entity_that_is_not_brought_is_told_of_too(meridian: SampleGroup) -> None:
+def test_one_entity_that_is_not_brought_is_told_of_too(administered_group: SampleGroup) -> None:
     gap = ReadGap("usrt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     others = {code: OPEN for code in ALL_CLOSED if code != "USRT"}
     for minute in range(5, 40, 5):
-        meridian.read(READ_AT + minute * MINUTE, others, gaps=[gap])
-    assert minutes_on(35) == [f"stale {meridian.connection}"]
+        administered_group.read(READ_AT + minute * MINUTE, others, gaps=[gap])
+    assert minutes_on(35) == [f"stale {administered_group.connection}"]
     assert told_of("Rosa", 36) == ({"USRT"}, "")
 
 
-def test_trouble_that_comes_back_within_two_hours_goes_on(meridian: SampleGroup) -> None:
+def test_trouble_that_comes_back_within_two_hours_goes_on(administered_group: SampleGroup) -> None:
     """A connection that brings something now and then is told of once, not each time it falls silent again."""
     minutes_on(35)
-    read_and_evaluate(meridian, READ_AT + 40 * MINUTE)
+    read_and_evaluate(administered_group, READ_AT + 40 * MINUTE)
     assert Outage.objects.get().closed_at == READ_AT + 40 * MINUTE
     assert minutes_on(80) == []
     assert Outage.objects.get().closed_at is None
-    read_and_evaluate(meridian, READ_AT + 90 * MINUTE)
+    read_and_evaluate(administered_group, READ_AT + 90 * MINUTE)
     for quiet in range(95, 220, 5):
-        read_and_evaluate(meridian, READ_AT + quiet * MINUTE)
-    assert minutes_on(215 + 31) == [f"stale {meridian.connection}"]
+        read_and_evaluate(administered_group, READ_AT + quiet * MINUTE)
+    assert minutes_on(215 + 31) == [f"stale {administered_group.connection}"]
     assert [each.episode for each in Outage.objects.order_by("episode")] == [1, 2]
 
 
-def test_back_from_an_outage_of_our_own_we_look_before_we_complain(meridian: SampleGroup) -> None:
+def test_back_from_an_outage_of_our_own_we_look_before_we_complain(administered_group: SampleGroup) -> None:
     at = READ_AT + timedelta(hours=6)
     save_evaluation_span(at, hours=0)
     assert evaluate_and_list_notices(at, CONNECTION_NOTICES) == []
@@ -129,37 +120,41 @@ def test_back_from_an_outage_of_our_own_we_look_before_we_complain(meridian: Sam
         save_evaluation_span(at + minute * MINUTE, hours=0)
         assert evaluate_and_list_notices(at + minute * MINUTE, CONNECTION_NOTICES) == []
     save_evaluation_span(at + 10 * MINUTE, hours=0)
-    assert evaluate_and_list_notices(at + 10 * MINUTE, CONNECTION_NOTICES) == [f"stale {meridian.connection}"]
+    assert evaluate_and_list_notices(at + 10 * MINUTE, CONNECTION_NOTICES) == [
+        f"stale {administered_group.connection}"
+    ]
 
 
-def test_refused_is_told_to_administrators_at_once_and_to_nobody_else(meridian: SampleGroup) -> None:
-    refuse(meridian, 5)
-    assert minutes_on(6) == [f"refused {meridian.connection}"]
+def test_refused_is_told_to_administrators_at_once_and_to_nobody_else(
+    administered_group: SampleGroup,
+) -> None:
+    refuse(administered_group, 5)
+    assert minutes_on(6) == [f"refused {administered_group.connection}"]
     assert recipients_of("refused") == {"Carl"}
-    refuse(meridian, 10)
+    refuse(administered_group, 10)
     assert minutes_on(11) == []
-    read_and_evaluate(meridian, READ_AT + 12 * MINUTE)
+    read_and_evaluate(administered_group, READ_AT + 12 * MINUTE)
     assert Outage.objects.get(kind="refused").closed_at is not None
-    refuse(meridian, 50)
-    assert f"refused {meridian.connection}" not in minutes_on(51)
-    read_and_evaluate(meridian, READ_AT + 55 * MINUTE)
-    refuse(meridian, 180)
-    assert f"refused {meridian.connection}" in minutes_on(181)  # two hours later it is news
+    refuse(administered_group, 50)
+    assert f"refused {administered_group.connection}" not in minutes_on(51)
+    read_and_evaluate(administered_group, READ_AT + 55 * MINUTE)
+    refuse(administered_group, 180)
+    assert f"refused {administered_group.connection}" in minutes_on(181)  # two hours later it is news
 
 
 def test_without_an_administrator_of_the_group_those_of_the_installation_are_told(
-    meridian: SampleGroup,
+    administered_group: SampleGroup,
 ) -> None:
     Membership.objects.filter(role=Role.ADMINISTRATOR).delete()
     root = Person.objects.create(email="root@meridian.test", name="Root", is_superuser=True)
-    refuse(meridian, 5)
+    refuse(administered_group, 5)
     minutes_on(6)
     assert recipients_of("refused") == {root.name}
 
 
-def test_a_paused_connection_is_not_complained_of(meridian: SampleGroup) -> None:
-    meridian.connection.paused = True
-    meridian.connection.save()
+def test_a_paused_connection_is_not_complained_of(administered_group: SampleGroup) -> None:
+    administered_group.connection.paused = True
+    administered_group.connection.save()
     assert minutes_on(600) == []
 
 

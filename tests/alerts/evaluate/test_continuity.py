@@ -26,12 +26,6 @@ MINUTE = timedelta(minutes=1)
 assert app  # the tasks find their broker by it
 
 
-@pytest.fixture
-def group(live_database: str, empty_redis: None) -> SampleGroup:
-    """A group whose May is long overdue on the day of the test."""
-    return save_group_with_recipients()
-
-
 def read(group: SampleGroup, at: datetime) -> None:
     group.read(at, dict.fromkeys(group.entities, OPEN))
 
@@ -43,32 +37,20 @@ def alerted() -> int:
 # --- a worker whose clock runs ahead ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def clock_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[], pytest.MonkeyPatch]:
-    """Sets this process's clock ten minutes ahead, until the patch is undone."""
-
-    def set_ahead() -> pytest.MonkeyPatch:
-        right = timezone.now
-        monkeypatch.setattr(timezone, "now", lambda: right() + 10 * MINUTE)
-        return monkeypatch
-
-    return set_ahead
-
-
 def test_a_worker_whose_clock_runs_ahead_evaluates_by_the_clock_of_the_database(
-    group: SampleGroup, clock_ahead: Callable[[], pytest.MonkeyPatch]
+    live_group: SampleGroup, clock_ahead: Callable[[], pytest.MonkeyPatch]
 ) -> None:
     save_evaluation_span(timezone.now() - 2 * MINUTE)
-    read(group, timezone.now() - MINUTE)
+    read(live_group, timezone.now() - MINUTE)
     ahead = clock_ahead()
     tasks.evaluate()
     ahead.undo()
     now = timezone.now()
-    assert OverdueFlag.objects.filter(since__lte=now).count() == len(group.entities)
+    assert OverdueFlag.objects.filter(since__lte=now).count() == len(live_group.entities)
     assert evaluating_since(now + 10 * MINUTE) is None  # it has not evaluated then
 
 
-def test_what_a_worker_left_ahead_stops_no_right_one(group: SampleGroup) -> None:
+def test_what_a_worker_left_ahead_stops_no_right_one(live_group: SampleGroup) -> None:
     """One of the version before, ten minutes ahead, has claimed the next minutes and read for a moment to come."""
     save_evaluation_span(timezone.now() - 2 * MINUTE)
     with database.cursor() as cursor:
@@ -77,13 +59,13 @@ def test_what_a_worker_left_ahead_stops_no_right_one(group: SampleGroup) -> None
             " SELECT 'evaluate', slot, slot FROM generate_series(date_trunc('minute', now()),"
             " date_trunc('minute', now() + interval '10 minutes'), '1 minute') slot"
         )
-    read(group, timezone.now() + 10 * MINUTE)
-    read(group, timezone.now())  # a right reader goes on
+    read(live_group, timezone.now() + 10 * MINUTE)
+    read(live_group, timezone.now())  # a right reader goes on
     tasks.evaluate()
-    assert alerted() == len(group.entities)
+    assert alerted() == len(live_group.entities)
 
 
-def test_commands_judge_a_past_moment_and_do_not_count(group: SampleGroup) -> None:
+def test_commands_judge_a_past_moment_and_do_not_count(live_group: SampleGroup) -> None:
     before = evaluating_since(timezone.now())
     call_command("evaluate", "--as-of", "2026-06-20T12:00:00Z")
     call_command("evaluate")
@@ -100,10 +82,10 @@ KILLS = "PERFORM pg_terminate_backend(pg_backend_pid())"
 
 @pytest.mark.parametrize("how", [RAISES, KILLS])
 def test_an_evaluation_that_did_not_finish_does_not_count_and_is_done_again(
-    group: SampleGroup, how: str
+    live_group: SampleGroup, how: str
 ) -> None:
     """It breaks when it writes its first flag, and what did not finish is done in the same minute."""
-    read(group, timezone.now() - MINUTE)
+    read(live_group, timezone.now() - MINUTE)
     with database.cursor() as cursor:
         cursor.execute(
             f"CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {how.replace(chr(39), chr(39) * 2)};"
@@ -116,11 +98,11 @@ def test_an_evaluation_that_did_not_finish_does_not_count_and_is_done_again(
     with database.cursor() as cursor:
         cursor.execute("DROP TRIGGER break ON alerts_overdueflag")
     tasks.evaluate()
-    assert OverdueFlag.objects.count() == len(group.entities)
+    assert OverdueFlag.objects.count() == len(live_group.entities)
     assert evaluating_since(timezone.now()) is not None
 
 
-def test_a_second_beat_finds_the_minute_evaluated(group: SampleGroup) -> None:
+def test_a_second_beat_finds_the_minute_evaluated(live_group: SampleGroup) -> None:
     """The minute may end between two evaluations, but not between all three."""
     with database.cursor() as cursor:
         cursor.execute(

@@ -36,11 +36,6 @@ NEWS = (NoticeKind.GROUP_CLOSED,)
 CLOSED_AT = utc("2026-06-09 12:00")
 
 
-@pytest.fixture
-def meridian() -> SampleGroup:
-    return save_group_with_recipients()
-
-
 def test_meridian_closes_with_eu_dtc_and_the_united_kingdom_before_it(meridian: SampleGroup) -> None:
     assert read_and_evaluate(meridian, "2026-06-08 12:00", NEWS, NLDT=OPEN) == []  # it may flap
     assert read_and_evaluate(meridian, "2026-06-08 12:30", NEWS, NLDT=OPEN) == ["group_closed United Kingdom"]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
 from django.core import mail
-from pytest_django.fixtures import Settings
 
 from alerts.evaluate.run import run_evaluation
 from alerts.models import Delivery, Notice
@@ -18,14 +16,12 @@ from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, previous_month
 from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import PeriodReading, PeriodType, ReadResult
-from entities.models import Group, Membership, Person
 from periods.models import FiscalPeriod, SyncAttempt
 from periods.recording.attempts import AttemptResult, begin_attempt
 from periods.recording.store import record_readings
-from tests.alerts.evaluations import OF_ALERTS, Role, save_evaluation_span, save_member
+from tests.alerts.evaluations import OF_ALERTS, save_evaluation_span
 from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import SampleGroup, save_sample_group
-from tests.sample_entities import NLDT
+from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 ENTITIES = 300
@@ -33,19 +29,6 @@ MONTHS = 36
 CODES = [f"E{number:03}" for number in range(1, ENTITIES + 1)]
 NEWEST = date(2026, 5, 1)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def group(settings: Settings) -> SampleGroup:
-    """300 entities due on 9 June; Rosa is finance of all of them, Carl administers them, and mails leave."""
-    settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-    made = save_sample_group(replace(NLDT, code=code, name=f"Entity {code}") for code in CODES)
-    place = Group.objects.get(code="MERIDIAN")
-    save_member("rosa", Role.FINANCE, place)
-    save_member("carl", Role.ADMINISTRATOR, place)
-    sanne = Person.objects.get(name="Sanne de Wit")
-    Membership.objects.create(person=sanne, role=Role.OWNER, group=place)
-    return made
 
 
 def months_before(count: int) -> list[DateSpan]:
@@ -92,18 +75,18 @@ def evaluated(at: datetime) -> Counter[str]:
 
 
 @pytest.mark.timeout(300)
-def test_a12_the_first_reading_of_36_months_of_300_entities_sends_nothing(group: SampleGroup) -> None:
+def test_a12_the_first_reading_of_36_months_of_300_entities_sends_nothing(large_group: SampleGroup) -> None:
     """10,800 periods, half of them never closed: no notice, no message, then or on the days after."""
     first = utc("2026-06-20 12:00")
     save_evaluation_span(first - MINUTE)
     said = {code: OPEN if number % 2 else CLOSED for number, code in enumerate(CODES)}
-    read_all(group, first, months_before(MONTHS), said)
+    read_all(large_group, first, months_before(MONTHS), said)
     assert FiscalPeriod.objects.count() == ENTITIES * MONTHS
     for day in range(3):
         at = first + timedelta(days=day)
         save_evaluation_span(at)
         if day:
-            read_all(group, at, months_before(MONTHS), said)
+            read_all(large_group, at, months_before(MONTHS), said)
         assert evaluated(at) == {}
     assert Notice.objects.count() == Delivery.objects.count() == 0
 
@@ -111,7 +94,7 @@ def test_a12_the_first_reading_of_36_months_of_300_entities_sends_nothing(group:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("asked_again", [False, True], ids=["we were away", "the ERP was away"])
 def test_200_that_closed_during_six_dark_hours_are_not_called_late(
-    group: SampleGroup, asked_again: bool
+    large_group: SampleGroup, asked_again: bool
 ) -> None:
     """On the night to +6 of 300 entities nothing is read for six hours, and 200 of them close.
 
@@ -121,10 +104,10 @@ def test_200_that_closed_during_six_dark_hours_are_not_called_late(
     start = utc("2026-06-01 12:00")
     save_evaluation_span(start)
     span = months_before(1)
-    read_all(group, start, span, dict.fromkeys(CODES, OPEN))
+    read_all(large_group, start, span, dict.fromkeys(CODES, OPEN))
     evening = utc("2026-06-14 20:00")
     save_evaluation_span(evening)
-    read_all(group, evening, span, dict.fromkeys(CODES, OPEN))
+    read_all(large_group, evening, span, dict.fromkeys(CODES, OPEN))
     evaluated(evening)
     Delivery.objects.all().update(state="sent", ended_at=evening)  # reminders of before
 
@@ -145,7 +128,10 @@ def test_200_that_closed_during_six_dark_hours_are_not_called_late(
 
     reading = back + MINUTE
     read_all(
-        group, reading, span, dict.fromkeys(sorted(closed), CLOSED) | dict.fromkeys(sorted(still_open), OPEN)
+        large_group,
+        reading,
+        span,
+        dict.fromkeys(sorted(closed), CLOSED) | dict.fromkeys(sorted(still_open), OPEN),
     )
     for minute in range(1, 6):
         evaluated(back + minute * MINUTE)

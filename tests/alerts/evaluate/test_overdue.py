@@ -145,12 +145,6 @@ def test_a3_evaluators_at_once_write_what_one_writes(live_database: str) -> None
     assert Overrun.objects.count() == 8
 
 
-@pytest.fixture
-def source(db: None) -> Connection:
-    """The cast's connection, made once for all examples; each example is rolled back."""
-    return connect_four_entities()[0]
-
-
 _FACTS: dict[str, FinopsFacts] = {"open": OPEN, "on_hold": ON_HOLD, "closed": CLOSED}
 
 
@@ -166,7 +160,7 @@ _FACTS: dict[str, FinopsFacts] = {"open": OPEN, "on_hold": ON_HOLD, "closed": CL
     stale=st.booleans(),
 )
 def test_the_evaluator_in_sql_says_what_judge_says(
-    source: Connection,
+    cast_connection: Connection,
     states: list[str],
     hour: int,
     day: int,
@@ -188,7 +182,7 @@ def test_the_evaluator_in_sql_says_what_judge_says(
             on_hold_counts_as_closed=hold_counts,
         )
         at = utc(f"2026-06-{day:02} {hour:02}:00")
-        read(source, at, dict(zip(facts_of_all(), (_FACTS[state] for state in states), strict=True)))
+        read(cast_connection, at, dict(zip(facts_of_all(), (_FACTS[state] for state in states), strict=True)))
         later: datetime = at + timedelta(days=3) if stale else at
         evaluate_overdue(later)
         for row in take_snapshot(LegalEntity.objects.all(), MAY, later).rows:

@@ -11,27 +11,19 @@ from alerts.models.delivery import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_S
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from closing.judging.notice_rules import NoticeKind
-from entities.models import Group, LegalEntity, Person
+from entities.models import LegalEntity, Person
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
 from periods.remarks import acknowledge, set_expected_close
 from tests.alerts.evaluations import (
-    Role,
     read_and_evaluate,
     recipients_of,
-    save_group_with_recipients,
-    save_member,
 )
 from tests.builders import MAY, OPEN, utc
 from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 REMINDERS = (NoticeKind.DUE_SOON, NoticeKind.LATE, NoticeKind.NO_DEADLINE)
-
-
-@pytest.fixture
-def meridian() -> SampleGroup:
-    return save_group_with_recipients()
 
 
 def test_eu_dtc_is_due_soon_two_working_days_before_and_then_late_each_day(meridian: SampleGroup) -> None:
@@ -79,25 +71,17 @@ def save_newly_read(group: SampleGroup) -> str:
     return made.code
 
 
-@pytest.fixture
-def without_deadlines() -> SampleGroup:
-    """The cast in a group that has agreed nothing; Carl administers it."""
-    group = save_group_with_recipients(policy=False)
-    save_member("carl", Role.ADMINISTRATOR, Group.objects.get(code="MERIDIAN"))
-    return group
-
-
-def test_nobody_has_set_a_deadline(without_deadlines: SampleGroup) -> None:
+def test_nobody_has_set_a_deadline(group_without_deadlines: SampleGroup) -> None:
     """From the first reading on of the month that is being closed, and not of the years before."""
-    group = without_deadlines
+    group = group_without_deadlines
     assert read_and_evaluate(group, "2026-06-02 12:00", REMINDERS, NLDT=OPEN) == ["no_deadline NLDT"]
     assert read_and_evaluate(group, "2026-06-30 12:00", REMINDERS, NLDT=OPEN) == []
     assert {"Carl", "Rosa"} <= recipients_of("no_deadline")
 
 
-def test_a_deadline_that_was_set_meanwhile(without_deadlines: SampleGroup) -> None:
-    read_and_evaluate(without_deadlines, "2026-06-02 12:00", REMINDERS, NLDT=OPEN)
-    agreed(without_deadlines, date(2026, 6, 9), utc("2026-06-02 12:10"))
+def test_a_deadline_that_was_set_meanwhile(group_without_deadlines: SampleGroup) -> None:
+    read_and_evaluate(group_without_deadlines, "2026-06-02 12:00", REMINDERS, NLDT=OPEN)
+    agreed(group_without_deadlines, date(2026, 6, 9), utc("2026-06-02 12:10"))
     [notice] = Notice.objects.filter(kind="no_deadline")
     assert why_not(notice, utc("2026-06-02 12:11")) == HAS_A_DEADLINE
 

@@ -27,18 +27,12 @@ from tests.alerts.evaluations import (
     read_and_evaluate,
     recipients_of,
     save_evaluation_span,
-    save_group_with_recipients,
     save_member,
 )
 from tests.builders import CLOSED, MAY, OPEN, utc
 from tests.db_builders import SampleGroup, save_sample_group
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def meridian() -> SampleGroup:
-    return save_group_with_recipients()
 
 
 def test_eu_dtc_at_plus_five_plus_six_and_ever_after(meridian: SampleGroup) -> None:

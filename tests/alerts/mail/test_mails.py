@@ -41,6 +41,7 @@ from tests.golden_files import assert_golden
 from tests.hypothesis_profiles import examples
 from tests.sample_entities import NLDT, TWELVE_ENTITIES, UKHC, UKRT, USRT
 
+pytestmark = pytest.mark.usefixtures("golden_sender")
 NOON = utc("2026-06-15 12:00")
 KEPT_HEADERS = (
     "Subject",
@@ -55,12 +56,6 @@ KEPT_HEADERS = (
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
 )
-
-
-@pytest.fixture(autouse=True)
-def _address(settings: Settings) -> None:
-    settings.PUBLIC_BASE_URL = BASE_URL
-    settings.DEFAULT_FROM_EMAIL = "Closeboard <closeboard@meridian.test>"
 
 
 @cache

@@ -21,19 +21,7 @@ from alerts.outbox.queue import LEASE, RETRY_AFTER, Claim
 from tests.faults.outbox_helpers import age_outbox, raise_notice, save_due_messages, save_late_group
 
 SECOND = timedelta(seconds=1)
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _mails_leave(settings: Settings) -> None:
-    settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 1_000
-
-
-@pytest.fixture
-def due() -> Delivery:
-    """One message that is due."""
-    [one] = save_due_messages(raise_notice(save_late_group()), 1)
-    return one
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("paced_mails")]
 
 
 def claimed() -> Claim:
@@ -46,25 +34,30 @@ def again(message: Delivery) -> Delivery:
     return Delivery.objects.get(pk=message.pk)
 
 
-def test_what_is_claimed_is_nobody_elses(due: Delivery) -> None:
-    assert claimed().delivery_id == due.pk
+def test_what_is_claimed_is_nobody_elses(due_message: Delivery) -> None:
+    assert claimed().delivery_id == due_message.pk
     assert outbox.claim_mail() is None
 
 
-def test_the_lease_of_a_dead_sender_ends_and_its_fence_is_worth_nothing_then(due: Delivery) -> None:
+def test_the_lease_of_a_dead_sender_ends_and_its_fence_is_worth_nothing_then(due_message: Delivery) -> None:
     dead = claimed()
     age_outbox(LEASE - SECOND)
     assert outbox.claim_mail() is None
     age_outbox(SECOND)
     alive = claimed()
-    assert (alive.delivery_id, alive.fence, alive.attempts, alive.abandoned) == (due.pk, dead.fence + 1, 2, 1)
+    assert (alive.delivery_id, alive.fence, alive.attempts, alive.abandoned) == (
+        due_message.pk,
+        dead.fence + 1,
+        2,
+        1,
+    )
     assert not outbox.mark_sent(dead)
     assert not outbox.retry_later(dead, "too late")
     assert not outbox.mark_failed(dead, "too late")
     assert not outbox.pause_and_requeue(dead, "too late")
-    assert again(due).state == "sending"
+    assert again(due_message).state == "sending"
     assert outbox.mark_sent(alive)
-    assert again(due).state == "sent"
+    assert again(due_message).state == "sent"
     assert not outbox.mark_sent(alive)
 
 
@@ -72,14 +65,14 @@ def test_a_lease_is_longer_than_any_send() -> None:
     assert LEASE > 2 * LONGEST_SEND
 
 
-def test_it_is_tried_again_after_1_2_5_15_60_minutes_and_each_hour(due: Delivery) -> None:
+def test_it_is_tried_again_after_1_2_5_15_60_minutes_and_each_hour(due_message: Delivery) -> None:
     """D1 to the end of the schedule: nothing earlier, and `spent` only after two days."""
     tried = []
     for _ in range(8):
         held = claimed()
         assert not held.retries_exhausted
         outbox.retry_later(held, "not now")
-        wait = again(due).due_at - timezone.now()
+        wait = again(due_message).due_at - timezone.now()
         tried.append(round(wait.total_seconds() / 60))
         age_outbox(timedelta(minutes=tried[-1]) - SECOND)
         assert outbox.claim_mail() is None
@@ -89,7 +82,7 @@ def test_it_is_tried_again_after_1_2_5_15_60_minutes_and_each_hour(due: Delivery
     assert claimed().retries_exhausted
 
 
-def test_two_days_on_hold_do_not_use_up_the_tries(due: Delivery) -> None:
+def test_two_days_on_hold_do_not_use_up_the_tries(due_message: Delivery) -> None:
     age_outbox(timedelta(days=3))
     for _ in range(len(RETRY_AFTER) + 1):
         held = claimed()
@@ -107,9 +100,13 @@ def test_the_oldest_goes_first_and_what_is_not_due_waits() -> None:
     assert outbox.claim_mail() is None
 
 
-def test_given_back_it_was_never_tried_and_the_channel_pauses(due: Delivery) -> None:
+def test_given_back_it_was_never_tried_and_the_channel_pauses(due_message: Delivery) -> None:
     outbox.pause_and_requeue(claimed(), "535 wrong password")
-    assert (again(due).state, again(due).attempts, again(due).lease_until) == ("waiting", 0, None)
+    assert (again(due_message).state, again(due_message).attempts, again(due_message).lease_until) == (
+        "waiting",
+        0,
+        None,
+    )
     assert outbox.claim_mail() is None
     age_outbox(channel_state.PAUSE - SECOND)
     assert outbox.claim_mail() is None
@@ -117,7 +114,7 @@ def test_given_back_it_was_never_tried_and_the_channel_pauses(due: Delivery) -> 
     assert claimed().attempts == 1
 
 
-def test_nothing_leaves_while_it_is_held_whatever_else_happens(due: Delivery) -> None:
+def test_nothing_leaves_while_it_is_held_whatever_else_happens(due_message: Delivery) -> None:
     """C7: 0 mails before the release; trouble and its end neither release nor rename a hold."""
     held = claimed()
     channel_state.hold("restored from a backup")
@@ -129,10 +126,10 @@ def test_nothing_leaves_while_it_is_held_whatever_else_happens(due: Delivery) ->
     assert outbox.claim_mail() is None
     assert Channel.objects.get().words == "restored from a backup"
     channel_state.release()
-    assert claimed().delivery_id == due.pk
+    assert claimed().delivery_id == due_message.pk
 
 
-def test_nothing_is_claimed_where_no_mail_server_is_named(due: Delivery, settings: Settings) -> None:
+def test_nothing_is_claimed_where_no_mail_server_is_named(due_message: Delivery, settings: Settings) -> None:
     settings.MAILS_LEAVE = False
     assert outbox.claim_mail() is None
 
@@ -168,7 +165,7 @@ def test_as_many_as_are_allowed_in_a_minute_counting_those_in_hand(settings: Set
     assert outbox.mark_sent(claimed())
 
 
-def test_a_claim_is_three_statements_at_most(due: Delivery, settings: Settings) -> None:
+def test_a_claim_is_three_statements_at_most(due_message: Delivery, settings: Settings) -> None:
     with CaptureQueriesContext(connection) as asked:
         claimed()
     assert len([one for one in asked if "SAVEPOINT" not in one["sql"]]) == 2
@@ -178,14 +175,14 @@ def test_a_claim_is_three_statements_at_most(due: Delivery, settings: Settings) 
     assert len(asked) == 1
 
 
-def test_a_long_history_is_not_looked_through(due: Delivery) -> None:
+def test_a_long_history_is_not_looked_through(due_message: Delivery) -> None:
     """Ten thousand sent messages: the claim goes by the indexes of what is not sent and of the last minute."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO alerts_delivery (uid, recipient_id, state, made_at, due_at, message_id, fence, attempts,"
             " abandoned, ended_at, words) SELECT gen_random_uuid(), %s, 'sent', now() - n * interval '1 hour', now(),"
             " 'old ' || n, 1, 1, 0, now() - n * interval '1 hour', '' FROM generate_series(1, 10000) n",
-            [due.recipient_id],
+            [due_message.recipient_id],
         )
         cursor.execute("ANALYZE alerts_delivery")
         told: dict[str, channel_state.SqlValue] = {
@@ -209,13 +206,13 @@ def said(*words: str) -> str:
     return out.getvalue()
 
 
-def test_mails_are_shown_held_and_released_by_hand(due: Delivery, settings: Settings) -> None:
+def test_mails_are_shown_held_and_released_by_hand(due_message: Delivery, settings: Settings) -> None:
     assert "Messages: 1 waiting." in said()
     assert "on hold: restored from Sunday" in said("hold", "--because", "restored from Sunday")
     assert outbox.claim_mail() is None
     assert "on hold" not in said("release")
     outbox.mark_failed(claimed(), "550 no such person")
-    assert f"Cannot be sent to {due.person.email}: 550 no such person" in said("show")
+    assert f"Cannot be sent to {due_message.person.email}: 550 no such person" in said("show")
     assert "1 message waits for" in said("retry")
     assert claimed().attempts == 1
     settings.MAILS_LEAVE = False

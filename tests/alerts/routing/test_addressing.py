@@ -32,18 +32,6 @@ OF_PERIODS = [
 _numbers = count(1)
 
 
-@pytest.fixture
-def meridian() -> SampleGroup:
-    """The cast, read once. Rosa is finance of it all, Paul of the UK; Sanne owns EU DTC BV and may see it."""
-    group = save_sample_group()
-    group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
-    save_member("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
-    save_member("paul", Role.FINANCE, Group.objects.get(code="UK"))
-    sanne = owner()
-    Membership.objects.create(person=sanne, role=Role.OWNER, entity=group.entities["NLDT"])
-    return group
-
-
 def owner(code: str = "NLDT") -> Person:
     found = LegalEntity.objects.get(code=code).owner
     assert found is not None

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from pytest_django.fixtures import Settings
 
 from alerts.evaluate.run import run_evaluation
 from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, Silence
@@ -33,7 +32,6 @@ from tests.alerts.evaluations import (
     evaluate_and_list_notices,
     read_and_evaluate,
     save_evaluation_span,
-    save_group_with_recipients,
     save_member,
 )
 from tests.builders import OPEN, utc
@@ -41,16 +39,6 @@ from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 WHY = "the auditors have the books"
-
-
-@pytest.fixture
-def meridian() -> SampleGroup:
-    return save_group_with_recipients()
-
-
-@pytest.fixture
-def rosa(meridian: SampleGroup) -> Person:
-    return Person.objects.get(name="Rosa")
 
 
 def root() -> Group:
@@ -282,11 +270,8 @@ def sent_lines() -> list[tuple[str, str, int]]:
     return list(lines.values_list("recipient__name", "notice__kind", "pk"))
 
 
+@pytest.mark.usefixtures("mails_leave")
 class TestWhatHadNotLeft:
-    @pytest.fixture(autouse=True)
-    def mails_leave(self, settings: Settings) -> None:
-        settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-
     def test_it_is_set_aside_and_told_once_when_the_silence_ends(
         self, meridian: SampleGroup, rosa: Person
     ) -> None:
