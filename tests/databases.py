@@ -20,8 +20,12 @@ _NUMBERS = itertools.count(1)
 
 def maintenance() -> psycopg.Connection[Any]:
     """A connection to the tests' server from which databases are made and dropped."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    return psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True)
+    return psycopg.connect(database_url(os.environ["DATABASE_URL"], "postgres"), autocommit=True)
+
+
+def database_url(url: str, name: str) -> str:
+    """The address of another database of the same server."""
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
 def copy_database(server: psycopg.Connection[Any], source: str, name: str) -> None:
@@ -67,6 +71,6 @@ def live_copy(template: str, blocker: DjangoDbBlocker) -> Iterator[str]:
         copy_database(server, template, name)
         try:
             with in_use(name), blocker.unblock():
-                yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+                yield database_url(os.environ["DATABASE_URL"], name)
         finally:
             drop_database(server, name)

@@ -1,4 +1,4 @@
-"""Starts the services of fault tests: Celery workers and beats, a Valkey, another database for Django."""
+"""What fault tests start in order to break it: Celery processes, Valkey, PostgreSQL; another database for Django."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psycopg
 import redis
 from django.db import connection as database
 from kombu import Connection as Broker
@@ -180,6 +181,49 @@ class Valkey:
     def broker(self) -> Broker:
         """Queue tasks here instead of in the test run's own Valkey."""
         return Broker(self.url.replace("unix:", "redis+socket:").replace("db=", "virtual_host="))
+
+
+class Postgres:
+    """A PostgreSQL of the test's own that can be stopped the hard way and started again on the same data."""
+
+    def __init__(self, started: backing_services.BackingServices) -> None:
+        self.env = started.env
+        self._services = started
+        [self.child] = started.children
+
+    def restart(self) -> None:
+        """`pg_ctl restart -m immediate`: no session is asked, the log is replayed at the next start."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        self.child.process.send_signal(signal.SIGQUIT)
+        self.child.process.wait(30)
+
+    def start(self) -> None:
+        """Start it again where it was, on the same data."""
+        before = self.child
+        words = [str(word) for word in before.process.args]  # type: ignore[union-attr]
+        data = Path(words[words.index("-D") + 1])
+        stat = data.stat()
+        owner = (stat.st_uid, stat.st_gid) if stat.st_uid else None
+        self.child = spawn(
+            "postgres",
+            words,
+            log=before.log,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            cwd="/",
+            owner=owner,
+        )
+        self._services.children[:] = [self.child]  # so that the fixture stops the one that runs
+        wait_until(self.child, self.answers)
+
+    def answers(self) -> bool:
+        try:
+            with psycopg.connect(self.env["DATABASE_URL"], connect_timeout=1):
+                return True
+        except psycopg.OperationalError:
+            return False
 
 
 def queue_task(task: str, *arguments: int, broker: Broker | None = None) -> None:

@@ -19,7 +19,7 @@ from alerts.models import OverdueFlag, Overrun
 from closeboard.celery import app
 from connectors import tasks as connectors_door
 from periods.models import PeriodDeadline, ReadSpan, StateChange, SyncAttempt
-from simulator.run import Running, running
+from simulator.run import Running
 from tests.builders import utc
 from tests.closeboard.processes import poll_until
 
@@ -37,13 +37,6 @@ INSTANTS = [
         "2026-06-22 12:00",  # and open again
     )
 ]
-
-
-@pytest.fixture
-def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    with running("worked_example", clock=INSTANTS[0]) as simulator:
-        monkeypatch.setenv("SIMULATOR_URL", simulator.url)
-        yield simulator
 
 
 def play(sim: Running, look: Any) -> None:
@@ -128,7 +121,7 @@ def finished_tasks() -> Iterator[set[str]]:
 
 @pytest.mark.slow
 def test_commands_and_tasks_leave_the_same(
-    live_database: str, empty_redis: None, sim: Running, monkeypatch: pytest.MonkeyPatch
+    live_database: str, empty_redis: None, command_sim: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nine instants of the worked example and after: identical history, overruns, flags, deadlines and spans."""
 
@@ -137,7 +130,7 @@ def test_commands_and_tasks_leave_the_same(
             call_command(command, "--as-of", instant.isoformat(), stdout=StringIO())
 
     with transaction.atomic():
-        play(sim, by_command)
+        play(command_sim, by_command)
         by_commands = content()
         transaction.set_rollback(True)
     assert not StateChange.objects.exists()
@@ -159,7 +152,7 @@ def test_commands_and_tasks_leave_the_same(
             evaluated = app.send_task("alerts.evaluate", queue="alerts").id
             poll_until(lambda: evaluated in done, 30, "it is evaluated")
 
-        play(sim, by_task)
+        play(command_sim, by_task)
     by_tasks = content()
     for what, rows in by_commands.items():
         assert by_tasks[what] == rows, what

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,28 +21,20 @@ from tests.faults.outbox_helpers import (
     save_late_group,
 )
 from tests.faults.smtp_sink import TAKEN, Copy, Sink
-from tests.faults.stack import Valkey, Workers, queue_task
+from tests.faults.stack import Postgres, Valkey, Workers, queue_task
 from tests.faults.sync_helpers import FULL, since
-from tests.faults.test_postgres import Postgres, postgres
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
-_ = postgres  # a fixture
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
 
 
 @pytest.mark.timeout(120)
 def test_b4_a_flushed_redis_delays_by_a_sweep_at_most(
-    live_database: str, live_stack_env: dict[str, str], sink: Sink, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], smtp_sink: Sink, tmp_path: Path
 ) -> None:
     """5,000 nudges lost with FLUSHALL: the sweep finds everything in SQL, all is sent <= 60 s, each once."""
     notice = raise_notice(save_late_group())
     with Valkey(tmp_path) as valkey:
-        env = live_stack_env | {"MAIL_URL": sink.url(), "MAILS_A_MINUTE": "0", "REDIS_URL": valkey.url}
+        env = live_stack_env | {"MAIL_URL": smtp_sink.url(), "MAILS_A_MINUTE": "0", "REDIS_URL": valkey.url}
         with valkey.broker() as broker:
             for _ in range(5_000 if FULL else 500):
                 queue_task("alerts.send", broker=broker)
@@ -52,7 +43,7 @@ def test_b4_a_flushed_redis_delays_by_a_sweep_at_most(
         with Workers(env, tmp_path) as workers:
             worker, beat = workers.worker(), workers.beat()
             began = timezone.now()
-            poll_until(lambda: len(sink.copies) > 100, 60, "the sweep has begun to send")
+            poll_until(lambda: len(smtp_sink.copies) > 100, 60, "the sweep has begun to send")
             valkey.server().flushall()
             poll_until(lambda: not count_unsent(), 60, "everything is sent")
             taken = since(began)
@@ -60,17 +51,17 @@ def test_b4_a_flushed_redis_delays_by_a_sweep_at_most(
             assert not beat.ended()
     print(f"1,000 sent {taken:.1f} s after beat was started")
     assert taken <= 60
-    assert_all_arrived(sink, 1_000, most_extra=0)
+    assert_all_arrived(smtp_sink, 1_000, most_extra=0)
 
 
 @pytest.mark.timeout(120)
 def test_b4_mails_go_on_when_redis_is_back(
-    live_database: str, live_stack_env: dict[str, str], sink: Sink, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], smtp_sink: Sink, tmp_path: Path
 ) -> None:
     """Redis away while messages become due: sent <= 60 s after it is back, by the same processes."""
     notice = raise_notice(save_late_group())
     with Valkey(tmp_path) as valkey:
-        env = live_stack_env | {"MAIL_URL": sink.url(), "MAILS_A_MINUTE": "0", "REDIS_URL": valkey.url}
+        env = live_stack_env | {"MAIL_URL": smtp_sink.url(), "MAILS_A_MINUTE": "0", "REDIS_URL": valkey.url}
         with Workers(env, tmp_path) as workers:
             worker, beat = workers.worker(), workers.beat()
             valkey.stop()
@@ -82,14 +73,14 @@ def test_b4_mails_go_on_when_redis_is_back(
             print(f"sent {since(back):.1f} s after Redis was back")
             assert not worker.ended()
             assert not beat.ended()
-    assert_all_arrived(sink, 50, most_extra=0)
+    assert_all_arrived(smtp_sink, 50, most_extra=0)
 
 
 @pytest.mark.timeout(120 if not FULL else 900)
 def test_c1_a_restarted_postgresql_loses_no_mail(
     postgres: Postgres,
     live_stack_env: dict[str, str],
-    sink: Sink,
+    smtp_sink: Sink,
     tmp_path: Path,
 ) -> None:
     """3 immediate restarts (full size: 20) under sending: 0 lost, extra copies <= restarts x senders.
@@ -102,17 +93,17 @@ def test_c1_a_restarted_postgresql_loses_no_mail(
         time.sleep(0.03)
         return TAKEN
 
-    sink.judge = judge
+    smtp_sink.judge = judge
     count = 400 * restarts // 3
     save_due_messages(raise_notice(save_late_group()), count)
-    env = live_stack_env | postgres.env | {"MAIL_URL": sink.url(), "MAILS_A_MINUTE": "0"}
+    env = live_stack_env | postgres.env | {"MAIL_URL": smtp_sink.url(), "MAILS_A_MINUTE": "0"}
     with Workers(env, tmp_path) as workers:
         worker = workers.worker("--concurrency", "2")
         for _ in range(restarts):
             queue_task("alerts.send")
             queue_task("alerts.send")
-            seen = len(sink.copies)
-            poll_until(lambda seen=seen: len(sink.copies) > seen + 20, 30, "mails leave")  # type: ignore[misc]
+            seen = len(smtp_sink.copies)
+            poll_until(lambda seen=seen: len(smtp_sink.copies) > seen + 20, 30, "mails leave")  # type: ignore[misc]
             time.sleep(random.uniform(0, 0.5))
             database.close()
             postgres.restart()
@@ -127,4 +118,4 @@ def test_c1_a_restarted_postgresql_loses_no_mail(
         age_outbox(LEASE)
         poll_until(lambda: swept() and not count_unsent(), 30, "that is sent as well")
         assert not worker.ended()
-    assert_all_arrived(sink, count, most_extra=2 * restarts)
+    assert_all_arrived(smtp_sink, count, most_extra=2 * restarts)

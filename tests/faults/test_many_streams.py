@@ -13,9 +13,8 @@ from bench.web import session_of
 from closeboard.serve import allow_many_files
 from tests.builders import CLOSED, ON_HOLD
 from tests.db_builders import SampleGroup, save_person
-from tests.faults.test_live_faults import PATIENCE, Web, meridian, says
+from tests.faults.web_process import PATIENCE, Web, says
 
-__all__ = ["meridian"]  # a fixture
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(240)]
 STREAMS = 1_000
 MOST_KIB = 50  # memory of one stream
@@ -24,20 +23,20 @@ MAY = "/live/?month=2026-05"
 
 
 def test_a_thousand_streams_cost_little_and_miss_nothing(
-    live_database: str, live_stack_env: dict[str, str], meridian: SampleGroup, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], live_meridian: SampleGroup, tmp_path: Path
 ) -> None:
     allow_many_files()
     cookies = [session_of(save_person(f"reader{n}@meridian.test", f"Reader {n}")) for n in range(20)]
     with Web(live_stack_env, tmp_path) as web:
         pid = web.child.pid
         with crowd(web.port, MAY, cookies[:1]) as first:  # what the first one loads is no stream's cost
-            says(meridian, NLDT=CLOSED)
+            says(live_meridian, NLDT=CLOSED)
             assert first.wait(1, PATIENCE)["at"]
         before = pss(pid)
         with crowd(web.port, MAY, [cookies[n % len(cookies)] for n in range(STREAMS)]) as browsers:
             heard = 0
             for turn in range(6):
-                says(meridian, NLDT=ON_HOLD if turn % 2 == 0 else CLOSED)
+                says(live_meridian, NLDT=ON_HOLD if turn % 2 == 0 else CLOSED)
                 heard += 1
                 _all_heard(browsers, heard)
             assert (pss(pid) - before) / STREAMS <= MOST_KIB

@@ -75,12 +75,6 @@ class Executioner:
         self.kill(point, pid)
 
 
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
-
-
 def mail_env(env: dict[str, str], sink: Sink, who: str = "") -> dict[str, str]:
     return env | {"MAIL_URL": sink.url(who), "MAILS_A_MINUTE": "0"}
 
@@ -116,7 +110,7 @@ def marks_held(url: str) -> Iterator[Callable[[], list[int]]]:
 
 @pytest.mark.timeout(120 if not FULL else 1_800)
 def test_a1_senders_killed_at_every_point(
-    live_database: str, live_stack_env: dict[str, str], sink: Sink, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], smtp_sink: Sink, tmp_path: Path
 ) -> None:
     """1,000 due, 4 senders, 24 kill -9 (full size: 10,000 and 200), a third each at random, before and after 250.
 
@@ -124,12 +118,12 @@ def test_a1_senders_killed_at_every_point(
     """
     save_due_messages(raise_notice(save_late_group()), MESSAGES)
     points = ("at random", "before the answer", "after the answer")
-    with Senders(mail_env(live_stack_env, sink), tmp_path / "log", LEASE) as senders:
+    with Senders(mail_env(live_stack_env, smtp_sink), tmp_path / "log", LEASE) as senders:
         executioner = Executioner(senders)
-        sink.judge, sink.afterwards = executioner.before_the_answer, executioner.after_the_answer
+        smtp_sink.judge, smtp_sink.afterwards = executioner.before_the_answer, executioner.after_the_answer
         for _ in range(SENDERS):
             senders.born()
-        poll_until(lambda: sink.copies, 30, "the first mail")
+        poll_until(lambda: smtp_sink.copies, 30, "the first mail")
         for turn in range(KILLS):
             assert count_unsent(), f"nothing is left to be sent after {turn} kills"
             point = points[turn % 3]
@@ -144,21 +138,21 @@ def test_a1_senders_killed_at_every_point(
     # One that ended between our look and our blow does not count.
     assert sum(executioner.kills.values()) >= 0.8 * KILLS
     assert all(executioner.kills[point] >= KILLS // 4 for point in points)
-    assert_all_arrived(sink, MESSAGES, most_extra=sum(executioner.kills.values()))
+    assert_all_arrived(smtp_sink, MESSAGES, most_extra=sum(executioner.kills.values()))
 
 
 @pytest.mark.timeout(120)
 def test_a1_killed_between_the_answer_and_the_mark(
-    live_database: str, live_stack_env: dict[str, str], sink: Sink, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], smtp_sink: Sink, tmp_path: Path
 ) -> None:
     """All senders are held in the statement that marks, and killed there: each costs exactly one more copy."""
     save_due_messages(raise_notice(save_late_group()), 40)
-    with Senders(mail_env(live_stack_env, sink), tmp_path / "log", LEASE) as senders:
+    with Senders(mail_env(live_stack_env, smtp_sink), tmp_path / "log", LEASE) as senders:
         with marks_held(live_database) as waiting:
             for _ in range(SENDERS):
                 senders.born()
             poll_until(lambda: len(waiting()) == SENDERS, 30, "all senders stand before their mark")
-            assert len(sink.copies) == SENDERS
+            assert len(smtp_sink.copies) == SENDERS
             for pid in list(senders.living):
                 os.kill(pid, signal.SIGKILL)
                 senders.living.remove(pid)
@@ -170,13 +164,13 @@ def test_a1_killed_between_the_answer_and_the_mark(
         assert count_unsent("sent") == 0
         senders.born()
         poll_until(lambda: not count_unsent(), 60, "everything is sent")
-    assert_all_arrived(sink, 40, most_extra=SENDERS)
-    assert sink.extra == SENDERS
+    assert_all_arrived(smtp_sink, 40, most_extra=SENDERS)
+    assert smtp_sink.extra == SENDERS
 
 
 @pytest.mark.timeout(240)
 def test_a1_what_a_killed_celery_worker_held_is_sent_when_its_lease_is_over(
-    live_database: str, live_stack_env: dict[str, str], sink: Sink, tmp_path: Path
+    live_database: str, live_stack_env: dict[str, str], smtp_sink: Sink, tmp_path: Path
 ) -> None:
     """The real task in a real prefork worker: the child dies before 250, the next sweep after the lease sends it."""
     save_due_messages(raise_notice(save_late_group()), 30)
@@ -192,9 +186,9 @@ def test_a1_what_a_killed_celery_worker_held_is_sent_when_its_lease_is_over(
                 killed.append(pid)
         return TAKEN
 
-    with ForkServer(mail_env(live_stack_env, sink), tmp_path / "log") as nursery:
+    with ForkServer(mail_env(live_stack_env, smtp_sink), tmp_path / "log") as nursery:
         worker = nursery.worker("--concurrency", "2")
-        sink.judge = judge
+        smtp_sink.judge = judge
         queue_task("alerts.send")
         poll_until(lambda: len(in_group(worker)) >= 2, 30, "the worker is there")
 
@@ -208,5 +202,5 @@ def test_a1_what_a_killed_celery_worker_held_is_sent_when_its_lease_is_over(
         age_outbox(timedelta(minutes=5))
         poll_until(lambda: swept() and not count_unsent(), 60, "their leases are over")
     assert len(set(killed)) == 3
-    assert_all_arrived(sink, 30, most_extra=3)
-    assert sink.extra == 3
+    assert_all_arrived(smtp_sink, 30, most_extra=3)
+    assert smtp_sink.extra == 3

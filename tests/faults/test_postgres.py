@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import itertools
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from signal import SIGQUIT
 
 import psycopg
 import pytest
 from django.db import connection as database
 from django.utils import timezone
-from pytest_django import DjangoDbBlocker
 
 from board.live.hub import HEARTBEAT_SECONDS, POLL_SECONDS
-from closeboard.ops import backing_services
-from closeboard.ops.children import spawn, wait_until
 from connectors.sync import sync_connection
 from entities.models import Connection
 from simulator.run import Running
 from tests.builders import CLOSED
-from tests.closeboard.processes import PROJECT, poll_until
+from tests.closeboard.processes import poll_until
 from tests.db_builders import record_worked_example, save_person, save_sample_group
-from tests.faults.stack import Workers, speaking_to
+from tests.faults.stack import Postgres, Workers
 from tests.faults.sync_helpers import (
     FULL,
     ConsistencyWatcher,
@@ -44,7 +38,7 @@ from tests.faults.sync_helpers import (
     since,
     states,
 )
-from tests.faults.test_live_faults import Reader, Web, says
+from tests.faults.web_process import Reader, Web, says
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 SOON = timedelta(seconds=5)
@@ -53,69 +47,6 @@ RECORDING = """
     state <> 'idle' AND xact_start IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()
     AND query ~ 'staged_|changed_reading|statechange|readspan|nativefacts|syncgap' AND random() < 0.1
 """
-
-
-class Postgres:
-    """A PostgreSQL of the test's own that can be stopped the hard way and started again on the same data."""
-
-    def __init__(self, started: backing_services.BackingServices) -> None:
-        self.env = started.env
-        self._services = started
-        [self.child] = started.children
-
-    def restart(self) -> None:
-        """`pg_ctl restart -m immediate`: no session is asked, the log is replayed at the next start."""
-        self.stop()
-        self.start()
-
-    def stop(self) -> None:
-        self.child.process.send_signal(SIGQUIT)
-        self.child.process.wait(30)
-
-    def start(self) -> None:
-        """Start it again where it was, on the same data."""
-        before = self.child
-        words = [str(word) for word in before.process.args]  # type: ignore[union-attr]
-        data = Path(words[words.index("-D") + 1])
-        stat = data.stat()
-        owner = (stat.st_uid, stat.st_gid) if stat.st_uid else None
-        self.child = spawn(
-            "postgres",
-            words,
-            log=before.log,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-            cwd="/",
-            owner=owner,
-        )
-        self._services.children[:] = [self.child]  # so that the fixture stops the one that runs
-        wait_until(self.child, self.answers)
-
-    def answers(self) -> bool:
-        try:
-            with psycopg.connect(self.env["DATABASE_URL"], connect_timeout=1):
-                return True
-        except psycopg.OperationalError:
-            return False
-
-
-@pytest.fixture
-def postgres(
-    live_stack_env: dict[str, str], django_db_blocker: DjangoDbBlocker, tmp_path: Path
-) -> Iterator[Postgres]:
-    """Migrated, written to disk in earnest, and what Django in this process speaks to."""
-    state = backing_services.new_state()
-    try:
-        # The profile of benchmarks writes to disk as production does; the tests' own would lose the last commits.
-        with backing_services.run_services(
-            state, "bench", {"REDIS_URL": live_stack_env["REDIS_URL"]}
-        ) as started:
-            server = Postgres(started)
-            migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            subprocess.run(migrate, cwd=PROJECT, env=live_stack_env | server.env, check=True)
-            with django_db_blocker.unblock(), speaking_to(server.env["DATABASE_URL"]):
-                yield server
-    finally:
-        backing_services.remove_state(state)
 
 
 @pytest.mark.timeout(240)

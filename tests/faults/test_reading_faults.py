@@ -7,7 +7,6 @@ read ages. How each answer is told apart is tested in tests/connectors.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,7 +22,7 @@ from entities.models import Connection, LegalEntity
 from periods.models import FiscalPeriod, StateChange, SyncAttempt
 from periods.snapshot.builder import take_snapshot
 from periods.snapshot.freshness import freshness
-from simulator.run import Running, running
+from simulator.run import Running
 from tests.builders import MAY, utc
 from tests.faults.sync_helpers import assert_invariants
 from tests.periods.model_builders import calendar, groups, policy, top_group, workday
@@ -39,36 +38,6 @@ COMPANIES = {
     "business_central": {"ESIB": "Ibérica SL", "IEOP": "Ireland Operations"},
 }
 KINDS = list(COMPANIES)
-
-
-@pytest.fixture(scope="module")
-def running_example() -> Iterator[Running]:
-    with running("worked_example", clock=THEN) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(running_example: Running) -> Running:
-    running_example.reset()
-    return running_example
-
-
-@pytest.fixture(scope="module")
-def running_twenty() -> Iterator[Running]:
-    with running("fleet-bc:20", clock=THEN) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def twenty(running_twenty: Running) -> Running:
-    running_twenty.reset()
-    return running_twenty
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    """Another one for each test: this process keeps tokens, and refusals, by tenant."""
-    return re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[-60:].strip("-") + ".example"
 
 
 @dataclass
@@ -181,16 +150,16 @@ def named(row: tuple[str, str, dict[str, Any], str]) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("row", WHOLE, ids=named)
 def test_a_read_that_fails_changes_nothing_and_ages(
-    row: tuple[str, str, dict[str, Any], str], kind: str, sim: Running, tenant: str
+    row: tuple[str, str, dict[str, Any], str], kind: str, example_sim: Running, tenant: str
 ) -> None:
     """E1 to E9, E13, E14: no period, no history; an attempt with words; fresh for 15 minutes and not after."""
     _, fault, options, outcome = row
-    read = read_once(sim, kind, tenant)
+    read = read_once(example_sim, kind, tenant)
     before = picture()
     if fault == "invalid_client":
-        sim.fault("expired_token")
+        example_sim.fault("expired_token")
     match = {} if fault == "invalid_client" else {"match": "/data/" if kind == "finops" else "/companies"}
-    sim.fault(fault, **match, **options)
+    example_sim.fault(fault, **match, **options)
     attempt = read.again(BRIEF if outcome == "unavailable" else AMPLE)
     assert picture() == before
     assert attempt.outcome == outcome
@@ -214,13 +183,13 @@ def test_a_read_that_fails_changes_nothing_and_ages(
     ],
 )
 def test_a_list_of_states_that_cannot_be_trusted_changes_nothing(
-    row: str, fault: str, options: dict[str, Any], sim: Running, tenant: str
+    row: str, fault: str, options: dict[str, Any], example_sim: Running, tenant: str
 ) -> None:
     """E10, E11, E14: one bad list of all companies' states, and none of them is believed."""
-    read = read_once(sim, "finops", tenant)
-    sim.set_state("NLDT", period="2026-05", status="Closed")
+    read = read_once(example_sim, "finops", tenant)
+    example_sim.set_state("NLDT", period="2026-05", status="Closed")
     before = picture()
-    sim.fault(fault, **options)
+    example_sim.fault(fault, **options)
     attempt = read.again()
     assert picture() == before
     assert attempt.outcome == "misread"
@@ -259,13 +228,13 @@ def test_one_company_that_is_not_read_ages_alone(
     code: str,
     options: dict[str, Any],
     reason: GapReason,
-    sim: Running,
+    example_sim: Running,
     tenant: str,
 ) -> None:
     """E3, E4, E10 to E12, E16, E17, E21: the others are fresh; this one keeps its states and is not."""
-    read = read_once(sim, kind, tenant)
+    read = read_once(example_sim, kind, tenant)
     before = picture()
-    sim.fault(fault, company=code, **options)
+    example_sim.fault(fault, company=code, **options)
     attempt = read.again()
     assert picture() == before
     assert attempt.outcome == "partial"
@@ -283,14 +252,16 @@ def test_one_company_that_is_not_read_ages_alone(
 
 
 @pytest.mark.parametrize("fault", ["forbidden", "not_found"])
-def test_e3_e4_one_of_twenty_companies_is_refused(fault: str, twenty: Running, tenant: str) -> None:
+def test_e3_e4_one_of_twenty_companies_is_refused(
+    fault: str, twenty_companies_sim: Running, tenant: str
+) -> None:
     """19 fresh, 1 not; it is shown with its last state, never as closed and never removed."""
     groups()
     companies = {f"B{number:05}": f"Company {number}" for number in range(1, 21)}
-    read = connected(twenty, "business_central", tenant, "twenty", companies)
+    read = connected(twenty_companies_sim, "business_central", tenant, "twenty", companies)
     assert sync_connection(read.source, FIRST).gaps == 0
     before = picture()
-    twenty.fault(fault, company="B00007")
+    twenty_companies_sim.fault(fault, company="B00007")
     assert read.again().outcome == "partial"
     assert picture() == before
     assert read.fresh(THEN) == set(companies) - {"B00007"}
@@ -300,11 +271,11 @@ def test_e3_e4_one_of_twenty_companies_is_refused(fault: str, twenty: Running, t
     assert (seventh.fresh, seventh.counts_as_closed) == (False, False)
 
 
-def test_e24_answers_for_the_default_company_only(sim: Running, tenant: str) -> None:
+def test_e24_answers_for_the_default_company_only(example_sim: Running, tenant: str) -> None:
     """Cross-company ignored by the ERP: the default company is fresh, each of the others a gap with words."""
-    read = read_once(sim, "finops", tenant)
+    read = read_once(example_sim, "finops", tenant)
     before = picture()
-    sim.fault("default_company_only")
+    example_sim.fault("default_company_only")
     attempt = read.again()
     assert picture() == before
     assert attempt.outcome == "partial"
@@ -313,11 +284,11 @@ def test_e24_answers_for_the_default_company_only(sim: Running, tenant: str) -> 
     assert_invariants()
 
 
-def test_e16_an_empty_answer_for_everybody_is_not_fine(sim: Running, tenant: str) -> None:
+def test_e16_an_empty_answer_for_everybody_is_not_fine(example_sim: Running, tenant: str) -> None:
     """`value: []`: never "no open periods, so all are closed"; the old states stay and age."""
-    read = read_once(sim, "finops", tenant)
+    read = read_once(example_sim, "finops", tenant)
     before = picture()
-    sim.fault("empty_list", match="LedgerFiscalPeriods")
+    example_sim.fault("empty_list", match="LedgerFiscalPeriods")
     attempt = read.again()
     assert picture() == before
     assert attempt.outcome == "partial"
@@ -329,22 +300,22 @@ def test_e16_an_empty_answer_for_everybody_is_not_fine(sim: Running, tenant: str
 # what is read although something is odd ----------------------------------------------------------------------------
 
 
-def test_e12_equal_rows_count_once(sim: Running, tenant: str) -> None:
+def test_e12_equal_rows_count_once(example_sim: Running, tenant: str) -> None:
     """The same row twice: read, nothing changed."""
-    read = read_once(sim, "finops", tenant)
+    read = read_once(example_sim, "finops", tenant)
     before = picture()
-    sim.fault("duplicate_rows", rows=3)
+    example_sim.fault("duplicate_rows", rows=3)
     assert read.again().outcome == "ok"
     assert picture() == before
     assert read.fresh(STALE) == set(read.entities)
 
 
 @pytest.mark.parametrize("word", ["Frozen", "closed", "Geschlossen", "7", ""])
-def test_e15_a_word_that_nobody_knows(word: str, sim: Running, tenant: str) -> None:
+def test_e15_a_word_that_nobody_knows(word: str, example_sim: Running, tenant: str) -> None:
     """Unknown with the raw value kept and shown; never open and never closed, and nobody else's concern."""
-    read = read_once(sim, "finops", tenant)
+    read = read_once(example_sim, "finops", tenant)
     others = picture(but="NLDT")
-    sim.fault("unknown_enum", company="NLDT", value=word, rows=99)
+    example_sim.fault("unknown_enum", company="NLDT", value=word, rows=99)
     assert read.again().outcome == "ok"
     may = FiscalPeriod.objects.get(entity__code="NLDT", reporting_month=MAY, type="operating")
     assert may.state == "unknown"
@@ -358,11 +329,11 @@ def test_e15_a_word_that_nobody_knows(word: str, sim: Running, tenant: str) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seconds", [3600, -3600])
-def test_e19_a_server_clock_that_is_off(seconds: int, kind: str, sim: Running, tenant: str) -> None:
+def test_e19_a_server_clock_that_is_off(seconds: int, kind: str, example_sim: Running, tenant: str) -> None:
     """An hour off: no state changes, the skew is noted and told, and the order is ours."""
-    read = read_once(sim, kind, tenant)
+    read = read_once(example_sim, kind, tenant)
     before = picture()
-    sim.fault("clock_skew", seconds=seconds)
+    example_sim.fault("clock_skew", seconds=seconds)
     attempt = read.again()
     assert picture() == before
     assert attempt.outcome == "ok"
@@ -373,13 +344,13 @@ def test_e19_a_server_clock_that_is_off(seconds: int, kind: str, sim: Running, t
 
 
 def test_e21_a_company_that_came_back_as_another_is_not_written_until_it_is_confirmed(
-    sim: Running, tenant: str
+    example_sim: Running, tenant: str
 ) -> None:
     """The identity pinned at the first read stays; a new one under the old name stops the writing."""
-    read = read_once(sim, "business_central", tenant)
+    read = read_once(example_sim, "business_central", tenant)
     pinned = LegalEntity.objects.get(code="IEOP").erp_identity
     assert pinned == "22222222-3333-4444-5555-666666666666"
-    sim.fault("identity_changed", company="IEOP")
+    example_sim.fault("identity_changed", company="IEOP")
     for minutes in range(3):
         synced = sync_connection(read.source, THEN + timedelta(minutes=minutes))
         assert synced.gaps == 1
@@ -388,12 +359,12 @@ def test_e21_a_company_that_came_back_as_another_is_not_written_until_it_is_conf
 
 
 @pytest.mark.parametrize(("which", "state"), [("both", "open"), ("from", "open"), ("to", "closed")])
-def test_e25_blank_bounds_are_no_limits(which: str, state: str, sim: Running, tenant: str) -> None:
+def test_e25_blank_bounds_are_no_limits(which: str, state: str, example_sim: Running, tenant: str) -> None:
     """May of Ibérica: posting is allowed from 1 June, so closed; a blank `from` means no limit, so open again."""
-    read = read_once(sim, "business_central", tenant)
+    read = read_once(example_sim, "business_central", tenant)
     may = FiscalPeriod.objects.get(entity__code="ESIB", reporting_month=MAY)
     assert may.state == "closed"
-    sim.fault("blank_bc_dates", company="ESIB", which=which)
+    example_sim.fault("blank_bc_dates", company="ESIB", which=which)
     assert read.again().outcome == "ok"
     may.refresh_from_db()
     assert may.state == state
@@ -407,43 +378,43 @@ def tokens_asked(sim: Running) -> int:
     return len(sim.requests("/oauth2/"))
 
 
-def test_e1_an_expired_token_costs_one_refresh_for_all(sim: Running, tenant: str) -> None:
+def test_e1_an_expired_token_costs_one_refresh_for_all(example_sim: Running, tenant: str) -> None:
     """Five connections of one application after all tokens expired: 1 token request, all read; no storm."""
-    read = read_once(sim, "finops", tenant)
+    read = read_once(example_sim, "finops", tenant)
     sources = [read.source]
     for number in range(4):
-        other = connected(sim, "finops", tenant, f"other-{number}", {f"OTHER{number}": "ukhc"})
+        other = connected(example_sim, "finops", tenant, f"other-{number}", {f"OTHER{number}": "ukhc"})
         sources.append(other.source)
-    sim.fault("expired_token")
+    example_sim.fault("expired_token")
     assert [sync_connection(source, THEN).attempt.outcome for source in sources] == ["ok"] * 5  # type: ignore[union-attr]
-    assert tokens_asked(sim) == 1
+    assert tokens_asked(example_sim) == 1
 
 
-def test_e1_a_token_that_is_never_accepted_is_no_storm(sim: Running, tenant: str) -> None:
+def test_e1_a_token_that_is_never_accepted_is_no_storm(example_sim: Running, tenant: str) -> None:
     """401 to everything, five reads in a row: one forced refresh in a minute, `refused` for a quarter of an hour."""
-    read = read_once(sim, "finops", tenant)
-    sim.fault("unauthorized", match="/data/")
+    read = read_once(example_sim, "finops", tenant)
+    example_sim.fault("unauthorized", match="/data/")
     for seconds in range(5):
         synced = sync_connection(read.source, THEN + timedelta(seconds=seconds))
         assert synced.attempt is not None
         assert synced.attempt.outcome == "refused"
-    assert tokens_asked(sim) == 1
+    assert tokens_asked(example_sim) == 1
     last = THEN + timedelta(seconds=4)
     assert due_connections(last + timedelta(minutes=14, seconds=59)) == []
     assert due_connections(last + timedelta(minutes=15)) == [read.source.pk]
 
 
-def test_e2_an_expired_secret_is_not_hammered(sim: Running, tenant: str) -> None:
+def test_e2_an_expired_secret_is_not_hammered(example_sim: Running, tenant: str) -> None:
     """7000222: words of its own, one token request however often it is read, and due only after 15 minutes."""
-    read = read_once(sim, "finops", tenant)
-    sim.fault("expired_token")
-    sim.fault("invalid_client", code=7000222)
+    read = read_once(example_sim, "finops", tenant)
+    example_sim.fault("expired_token")
+    example_sim.fault("invalid_client", code=7000222)
     for seconds in range(5):
         synced = sync_connection(read.source, THEN + timedelta(seconds=seconds))
         assert synced.attempt is not None
         assert (synced.attempt.outcome, synced.changes) == ("refused", 0)
         assert "has expired" in synced.attempt.words
-    assert tokens_asked(sim) == 1
+    assert tokens_asked(example_sim) == 1
     assert due_connections(THEN + timedelta(minutes=14)) == []
 
 
@@ -452,11 +423,11 @@ def test_e2_an_expired_secret_is_not_hammered(sim: Running, tenant: str) -> None
     [("600", 600), ("http-date", 600), ("1000000000", 900), ("-5", None), ("soon", None), (None, None)],
 )
 def test_e5_a_wait_that_was_asked_for_is_kept_in_sql(
-    asked: str | None, seconds: int | None, sim: Running, tenant: str
+    asked: str | None, seconds: int | None, example_sim: Running, tenant: str
 ) -> None:
     """429: due no earlier than asked, capped at 15 minutes; without a sensible wait at the next interval."""
-    read = read_once(sim, "finops", tenant)
-    sim.fault("throttled", retry_after=asked, seconds=600)
+    read = read_once(example_sim, "finops", tenant)
+    example_sim.fault("throttled", retry_after=asked, seconds=600)
     attempt = read.again(BRIEF)
     assert attempt.outcome == "unavailable"
     assert attempt.finished_at is not None
@@ -471,10 +442,12 @@ def test_e5_a_wait_that_was_asked_for_is_kept_in_sql(
     assert due_connections(attempt.retry_at) == [read.source.pk]
 
 
-def test_e6_the_circuit_opens_after_five_failures_and_closes_after_a_read(sim: Running, tenant: str) -> None:
+def test_e6_the_circuit_opens_after_five_failures_and_closes_after_a_read(
+    example_sim: Running, tenant: str
+) -> None:
     """Pauses of 5, 5, 5, 5, then 10 and at most 15 minutes; one good read and it is 5 again."""
-    read = read_once(sim, "finops", tenant)
-    sim.fault("status", status=503)
+    read = read_once(example_sim, "finops", tenant)
+    example_sim.fault("status", status=503)
     at, pauses = THEN, []
     for _ in range(7):
         synced = sync_connection(read.source, at, budget=timedelta(seconds=0.4))
@@ -483,17 +456,17 @@ def test_e6_the_circuit_opens_after_five_failures_and_closes_after_a_read(sim: R
         pauses.append(pause_after(read.source, at))
         at += pauses[-1]
     assert [pause.total_seconds() / 60 for pause in pauses] == [5, 5, 5, 5, 10, 15, 15]
-    sim.call("DELETE", "faults")
+    example_sim.call("DELETE", "faults")
     assert sync_connection(read.source, at).attempt.outcome == "ok"  # type: ignore[union-attr]
     assert pause_after(read.source, at).total_seconds() == 300
     assert_invariants()
 
 
 def test_a_worker_whose_clock_runs_ahead_reads_by_the_clock_of_the_database(
-    sim: Running, tenant: str, monkeypatch: pytest.MonkeyPatch
+    example_sim: Running, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten minutes ahead, it reads once for now; the right worker that comes after it goes on in its turn."""
-    read = read_once(sim, "finops", tenant)
+    read = read_once(example_sim, "finops", tenant)
     right = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: right() + timedelta(minutes=10))
     sync_one(read.source.pk)
@@ -505,14 +478,14 @@ def test_a_worker_whose_clock_runs_ahead_reads_by_the_clock_of_the_database(
     assert due_connections(right() + timedelta(minutes=5)) == [read.source.pk]
 
 
-def test_an_attempt_dated_ahead_of_the_clock_holds_nothing_back(sim: Running, tenant: str) -> None:
+def test_an_attempt_dated_ahead_of_the_clock_holds_nothing_back(example_sim: Running, tenant: str) -> None:
     """A worker of the version before, whose clock was an hour ahead, has read and was turned away."""
-    read = read_once(sim, "finops", tenant)
+    read = read_once(example_sim, "finops", tenant)
     ahead = timezone.now() + timedelta(hours=1)
     assert sync_connection(read.source, ahead).attempt.outcome == "ok"  # type: ignore[union-attr]
-    sim.fault("unauthorized", match="/data/")
+    example_sim.fault("unauthorized", match="/data/")
     assert sync_connection(read.source, ahead).attempt.outcome == "refused"  # type: ignore[union-attr]
-    sim.call("DELETE", "faults")
+    example_sim.call("DELETE", "faults")
     sync_one(read.source.pk)
     newest = SyncAttempt.objects.latest("pk")
     assert newest.outcome == "ok"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -15,23 +13,16 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from psycopg import sql
-from pytest_django.fixtures import Settings
 
 from alerts.models import Channel, Delivery, Notice
 from alerts.outbox.restore_guard import RESTORED, _fingerprint, _key
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from closeboard.ops import postgres
-from tests.faults.outbox_helpers import raise_notice, save_due_messages, save_late_group, send_to
+from tests.databases import database_url
+from tests.faults.outbox_helpers import raise_notice, save_due_messages, save_late_group
 from tests.faults.smtp_sink import Sink
 
-pytestmark = pytest.mark.fault
-
-
-@pytest.fixture
-def sink(settings: Settings, empty_redis: None) -> Iterator[Sink]:
-    with Sink() as running:
-        send_to(running, settings)
-        yield running
+pytestmark = [pytest.mark.fault, pytest.mark.usefixtures("empty_redis", "mails_to_smtp_sink")]
 
 
 def backed_up(url: str, folder: Path) -> Path:
@@ -47,27 +38,12 @@ def _program(name: str) -> Path:
 
 def restored(url: str, dump: Path, name: str) -> str:
     """The address of a new database with what the backup holds, which Django in this process uses from now on."""
-    with psycopg.connect(_at(url, "postgres"), autocommit=True) as server:
+    with psycopg.connect(database_url(url, "postgres"), autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    subprocess.run([_program("pg_restore"), f"--dbname={_at(url, name)}", dump], check=True)
+    subprocess.run([_program("pg_restore"), f"--dbname={database_url(url, name)}", dump], check=True)
     connection.close()
     connection.settings_dict["NAME"] = name
-    return _at(url, name)
-
-
-def _at(url: str, name: str) -> str:
-    return urlsplit(url)._replace(path=f"/{name}").geturl()
-
-
-@pytest.fixture
-def elsewhere(live_database: str) -> Iterator[str]:
-    """The name of a database to restore into, dropped afterwards."""
-    mine, name = connection.settings_dict["NAME"], f"{urlsplit(live_database).path[1:]}_restored"
-    yield name
-    connection.close()
-    connection.settings_dict["NAME"] = mine
-    with psycopg.connect(_at(live_database, "postgres"), autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    return database_url(url, name)
 
 
 def held() -> str:
@@ -76,18 +52,18 @@ def held() -> str:
 
 
 def test_c7_what_was_sent_after_the_backup_is_not_sent_again(
-    live_database: str, elsewhere: str, sink: Sink, tmp_path: Path
+    live_database: str, restore_target: str, smtp_sink: Sink, tmp_path: Path
 ) -> None:
     """Backed up with 5 messages waiting, which then leave; put back, none of them leaves until somebody says so."""
     save_due_messages(raise_notice(save_late_group()), 5)
-    send_nothing_yet(sink)
+    send_nothing_yet(smtp_sink)
     dump = backed_up(live_database, tmp_path)
     assert send_due_mails(timezone.now()) == 5
-    restored(live_database, dump, elsewhere)
+    restored(live_database, dump, restore_target)
     assert Delivery.objects.filter(state="waiting").count() == 5
     for _ in range(3):
         assert send_due_mails(timezone.now()) == send_due_posts(timezone.now()) == 0
-    assert len(sink.copies) == 5
+    assert len(smtp_sink.copies) == 5
     assert held() == RESTORED
     out = StringIO()
     call_command("mails", "show", stdout=out)
@@ -97,7 +73,7 @@ def test_c7_what_was_sent_after_the_backup_is_not_sent_again(
     assert send_due_mails(timezone.now()) == 5
     assert send_due_mails(timezone.now()) == 0
     assert held() == ""
-    assert sink.extra == 5  # the same Message-IDs, now that somebody wanted it so
+    assert smtp_sink.extra == 5  # the same Message-IDs, now that somebody wanted it so
 
 
 def send_nothing_yet(sink: Sink) -> None:
@@ -108,7 +84,7 @@ def send_nothing_yet(sink: Sink) -> None:
     assert sink.copies == []
 
 
-def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, sink: Sink) -> None:
+def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, smtp_sink: Sink) -> None:
     """A volume put back has the same ids, but its newest message is older than the one that we remember."""
     save_due_messages(raise_notice(save_late_group()), 3)
     assert send_due_mails(timezone.now()) == 3
@@ -120,7 +96,7 @@ def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, sink: S
     assert send_due_mails(timezone.now()) == 2
 
 
-def test_c7_a_first_start_and_a_flushed_redis_hold_nothing(live_database: str, sink: Sink) -> None:
+def test_c7_a_first_start_and_a_flushed_redis_hold_nothing(live_database: str, smtp_sink: Sink) -> None:
     save_due_messages(raise_notice(save_late_group()), 2)
     assert send_due_mails(timezone.now()) == 2
     cache.clear()
@@ -129,7 +105,7 @@ def test_c7_a_first_start_and_a_flushed_redis_hold_nothing(live_database: str, s
     assert held() == ""
 
 
-def test_c7_a_hold_by_hand_keeps_its_words(live_database: str, sink: Sink) -> None:
+def test_c7_a_hold_by_hand_keeps_its_words(live_database: str, smtp_sink: Sink) -> None:
     save_due_messages(raise_notice(save_late_group()), 1)
     call_command("mails", "hold", "--because", "we move tonight", stdout=StringIO())
     cache.set(_key(_fingerprint()), 1_000_000, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -37,32 +37,12 @@ from tests.faults.outbox_helpers import (
     late_span,
     raise_notice,
     save_due_messages,
-    save_late_group,
-    send_to,
 )
 from tests.faults.smtp_sink import TAKEN, Copy, Sink
 
-pytestmark = [pytest.mark.fault, pytest.mark.django_db]
+pytestmark = [pytest.mark.fault, pytest.mark.django_db, pytest.mark.usefixtures("mails_to_smtp_sink")]
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def sink(settings: Settings) -> Iterator[Sink]:
-    """A server, and Django in this process set up to use it."""
-    with Sink() as running:
-        send_to(running, settings)
-        yield running
-
-
-@pytest.fixture
-def group() -> SampleGroup:
-    return save_late_group()
-
-
-@pytest.fixture
-def alert(group: SampleGroup) -> Notice:
-    return raise_notice(group)
 
 
 def sweep() -> int:
@@ -85,10 +65,12 @@ def boss() -> Person:
 # D1 -----------------------------------------------------------------------------------------------------------------
 
 
-def test_d1_a_server_that_is_away_is_tried_on_schedule_and_loses_nothing(sink: Sink, alert: Notice) -> None:
+def test_d1_a_server_that_is_away_is_tried_on_schedule_and_loses_nothing(
+    smtp_sink: Sink, alert: Notice
+) -> None:
     """6 hours of refused connections: 1, 2, 5, 15, 60 minutes, then hourly; everything is sent <= 10 min after."""
     first, *_ = save_due_messages(alert, 20)
-    sink.stop()
+    smtp_sink.stop()
     waits = []
     for _ in range(10):
         assert sweep() == 0
@@ -102,43 +84,43 @@ def test_d1_a_server_that_is_away_is_tried_on_schedule_and_loses_nothing(sink: S
     Delivery.objects.exclude(pk=first.pk).update(due_at=timezone.now())
     assert sweep() == 0
     assert minutes_until_due(first) == 60 or reload(first).state == "waiting"
-    sink.start()
+    smtp_sink.start()
     assert sweep() == 20
     assert Channel.objects.get().words == ""
-    assert_all_arrived(sink, 20, most_extra=0)
+    assert_all_arrived(smtp_sink, 20, most_extra=0)
 
 
-def test_d1_a_server_that_is_back_is_found_by_the_next_sweep(sink: Sink, alert: Notice) -> None:
+def test_d1_a_server_that_is_back_is_found_by_the_next_sweep(smtp_sink: Sink, alert: Notice) -> None:
     """A message an hour from its next try does not wait for it once somebody answers."""
     [message] = save_due_messages(alert, 1)
-    sink.stop()
+    smtp_sink.stop()
     sweep()
     Delivery.objects.update(attempts=7, due_at=timezone.now() + HOUR)
     assert sweep() == 0
-    sink.start()
+    smtp_sink.start()
     assert sweep() == 1
     assert reload(message).state == "sent"
 
 
-def test_d1_one_refused_connection_speaks_for_all(sink: Sink, alert: Notice) -> None:
+def test_d1_one_refused_connection_speaks_for_all(smtp_sink: Sink, alert: Notice) -> None:
     """A thousand messages do not each knock: one try a sweep, and the others stay due."""
     save_due_messages(alert, 50)
-    sink.stop()
+    smtp_sink.stop()
     for _ in range(3):
         sweep()
     assert Delivery.objects.filter(attempts__gt=0).count() == 3
     assert count_unsent("waiting") == 50
 
 
-def test_d1_a_server_unreachable_for_days_parks_nothing(sink: Sink, alert: Notice) -> None:
+def test_d1_a_server_unreachable_for_days_parks_nothing(smtp_sink: Sink, alert: Notice) -> None:
     [message] = save_due_messages(alert, 1)
-    sink.stop()
+    smtp_sink.stop()
     Delivery.objects.update(attempts=60, made_at=timezone.now() - timedelta(days=5))
     sweep()
     assert reload(message).state == "waiting"
 
 
-def test_d1_a_name_that_cannot_be_resolved(sink: Sink, alert: Notice, settings: Settings) -> None:
+def test_d1_a_name_that_cannot_be_resolved(smtp_sink: Sink, alert: Notice, settings: Settings) -> None:
     [message] = save_due_messages(alert, 1)
     settings.EMAIL_HOST = "mail.invalid"
     assert sweep() == 0
@@ -148,37 +130,37 @@ def test_d1_a_name_that_cannot_be_resolved(sink: Sink, alert: Notice, settings: 
 # D2, D3 -------------------------------------------------------------------------------------------------------------
 
 
-def test_d2_only_the_recipient_that_was_put_off_is_tried_again(sink: Sink, alert: Notice) -> None:
+def test_d2_only_the_recipient_that_was_put_off_is_tried_again(smtp_sink: Sink, alert: Notice) -> None:
     """451 for one of five: four are sent once, the fifth a minute later."""
     messages = save_due_messages(alert, 5)
     grey = messages[2]
-    sink.recipient = lambda to: "451 4.7.1 greylisted" if to == grey.person.email else "250 ok"
+    smtp_sink.recipient = lambda to: "451 4.7.1 greylisted" if to == grey.person.email else "250 ok"
     assert sweep() == 4
     assert (reload(grey).attempts, minutes_until_due(grey)) == (1, 1)
     assert "451 4.7.1 greylisted" in reload(grey).words
     assert sweep() == 0
     age_outbox(MINUTE)
-    sink.recipient = lambda _: "250 ok"
+    smtp_sink.recipient = lambda _: "250 ok"
     assert sweep() == 1
-    assert_all_arrived(sink, 5, most_extra=0)
-    assert sink.commands["RCPT"] == 6
+    assert_all_arrived(smtp_sink, 5, most_extra=0)
+    assert smtp_sink.commands["RCPT"] == 6
 
 
 @pytest.mark.parametrize(
     "answer", ["421 4.3.2 closing", "432 4.3.2 concurrent connections", "452 4.5.3 too many"]
 )
-def test_d2_throttled(sink: Sink, alert: Notice, answer: str) -> None:
+def test_d2_throttled(smtp_sink: Sink, alert: Notice, answer: str) -> None:
     [message] = save_due_messages(alert, 1)
-    sink.recipient = lambda _: answer
+    smtp_sink.recipient = lambda _: answer
     sweep()
     assert (reload(message).state, minutes_until_due(message)) == ("waiting", 1)
     assert answer in reload(message).words
 
 
-def test_d2_after_two_days_it_is_parked_and_somebody_else_is_told(sink: Sink, alert: Notice) -> None:
+def test_d2_after_two_days_it_is_parked_and_somebody_else_is_told(smtp_sink: Sink, alert: Notice) -> None:
     chief = boss()
     [message] = save_due_messages(alert, 1)
-    sink.recipient = lambda to: "250 ok" if to == chief.email else "450 4.2.2 mailbox full"
+    smtp_sink.recipient = lambda to: "250 ok" if to == chief.email else "450 4.2.2 mailbox full"
     tries = 0
     while reload(message).state == "waiting":
         sweep()
@@ -188,59 +170,65 @@ def test_d2_after_two_days_it_is_parked_and_somebody_else_is_told(sink: Sink, al
     assert 45 <= tries <= 55  # five at first, then hourly up to 48 hours
     assert reload(message).state == "parked"
     sweep()
-    assert len(sink.to(chief.email)) == 1
+    assert len(smtp_sink.to(chief.email)) == 1
 
 
-def test_d3_no_such_person_is_not_tried_again_and_an_administrator_is_told(sink: Sink, alert: Notice) -> None:
+def test_d3_no_such_person_is_not_tried_again_and_an_administrator_is_told(
+    smtp_sink: Sink, alert: Notice
+) -> None:
     """550 on RCPT: 0 retries, and A11: the notice that nobody else has goes to administrators."""
     chief = boss()
     [message] = save_due_messages(alert, 1)
-    sink.recipient = lambda to: "250 ok" if to == chief.email else "550 5.1.1 no such person"
+    smtp_sink.recipient = lambda to: "250 ok" if to == chief.email else "550 5.1.1 no such person"
     assert sweep() == 1  # the one to the administrator
     assert (reload(message).state, reload(message).attempts) == ("parked", 1)
     assert "550 5.1.1 no such person" in reload(message).words
     age_outbox(48 * HOUR)
     assert sweep() == 0
-    assert sink.commands["RCPT"] == 2
-    [copy] = sink.copies
+    assert smtp_sink.commands["RCPT"] == 2
+    [copy] = smtp_sink.copies
     assert copy.recipient == chief.email
 
 
-def test_d3_nobody_else_is_told_what_somebody_has_heard(sink: Sink, alert: Notice) -> None:
+def test_d3_nobody_else_is_told_what_somebody_has_heard(smtp_sink: Sink, alert: Notice) -> None:
     boss()
     bad, _good = save_due_messages(alert, 2)
-    sink.recipient = lambda to: "550 no" if to == bad.person.email else "250 ok"
+    smtp_sink.recipient = lambda to: "550 no" if to == bad.person.email else "250 ok"
     assert sweep() == 1
     assert Delivery.objects.count() == 2
 
 
-def test_d3_the_last_of_two_that_both_bounce_falls_back(sink: Sink, alert: Notice) -> None:
+def test_d3_the_last_of_two_that_both_bounce_falls_back(smtp_sink: Sink, alert: Notice) -> None:
     chief = boss()
     save_due_messages(alert, 2)
-    sink.recipient = lambda to: "250 ok" if to == chief.email else "550 no"
+    smtp_sink.recipient = lambda to: "250 ok" if to == chief.email else "550 no"
     assert sweep() == 1
-    assert len(sink.to(chief.email)) == 1
+    assert len(smtp_sink.to(chief.email)) == 1
 
 
-def test_d3_when_administrators_bounce_too_it_ends(sink: Sink, alert: Notice) -> None:
+def test_d3_when_administrators_bounce_too_it_ends(smtp_sink: Sink, alert: Notice) -> None:
     boss()
     save_due_messages(alert, 2)
-    sink.recipient = lambda _: "550 no"
+    smtp_sink.recipient = lambda _: "550 no"
     assert sweep() == 0
     assert count_unsent("parked") == 3
     assert count_unsent() == 0
 
 
-def test_d3_a_refused_message_is_parked(sink: Sink, alert: Notice) -> None:
+def test_d3_a_refused_message_is_parked(smtp_sink: Sink, alert: Notice) -> None:
     [message, other] = save_due_messages(alert, 2)
-    sink.judge = lambda copy: "554 5.6.0 looks like spam" if copy.recipient == message.person.email else TAKEN
+    smtp_sink.judge = lambda copy: (
+        "554 5.6.0 looks like spam" if copy.recipient == message.person.email else TAKEN
+    )
     assert sweep() == 1
     assert reload(message).state == "parked"
     assert reload(other).state == "sent"
 
 
 @pytest.mark.parametrize("address", ["", "not an address", "bob@meridian.test\nbcc: all@meridian.test"])
-def test_an_address_that_is_none_is_parked_and_others_flow(sink: Sink, alert: Notice, address: str) -> None:
+def test_an_address_that_is_none_is_parked_and_others_flow(
+    smtp_sink: Sink, alert: Notice, address: str
+) -> None:
     bad, good = save_due_messages(alert, 2)
     Person.objects.filter(pk=bad.person.pk).update(email=address)
     assert sweep() == 1
@@ -252,16 +240,16 @@ def test_an_address_that_is_none_is_parked_and_others_flow(sink: Sink, alert: No
 
 
 def test_d4_a_wrong_password_parks_nothing_and_counts_against_nobody(
-    sink: Sink, alert: Notice, settings: Settings
+    smtp_sink: Sink, alert: Notice, settings: Settings
 ) -> None:
     """Two hours of 535: paused for five minutes each time, 0 parked, 0 attempts; all are sent once it is right."""
     save_due_messages(alert, 10)
-    sink.login = ("closeboard", "right")
+    smtp_sink.login = ("closeboard", "right")
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "closeboard", "wrong"
     for _ in range(2 * 60 * 2):
         assert sweep() == 0
         age_outbox(timedelta(seconds=30))
-    assert sink.commands["AUTH"] <= 2 * 60 / 5 * 3  # smtplib tries what the server offers, in order
+    assert smtp_sink.commands["AUTH"] <= 2 * 60 / 5 * 3  # smtplib tries what the server offers, in order
     assert count_unsent("waiting") == 10
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
     assert "535" in Channel.objects.get().words
@@ -269,23 +257,23 @@ def test_d4_a_wrong_password_parks_nothing_and_counts_against_nobody(
     age_outbox(channel_state.PAUSE)
     assert sweep() == 10
     assert Channel.objects.get().words == ""
-    assert_all_arrived(sink, 10, most_extra=0)
+    assert_all_arrived(smtp_sink, 10, most_extra=0)
 
 
 @pytest.mark.parametrize("when", ["MAIL", "RCPT", "DATA", "greeting"])
 def test_d4_whatever_is_refused_to_the_account_is_no_fault_of_a_message(
-    sink: Sink, alert: Notice, when: str
+    smtp_sink: Sink, alert: Notice, when: str
 ) -> None:
     save_due_messages(alert, 3)
     match when:
         case "MAIL":
-            sink.sender_answer = "550 5.7.60 client cannot send as this sender"
+            smtp_sink.sender_answer = "550 5.7.60 client cannot send as this sender"
         case "RCPT":
-            sink.recipient = lambda _: "530 5.7.57 client not authenticated"
+            smtp_sink.recipient = lambda _: "530 5.7.57 client not authenticated"
         case "DATA":
-            sink.judge = lambda _: "554 5.2.252 SendAsDenied; closeboard not allowed to send as group"
+            smtp_sink.judge = lambda _: "554 5.2.252 SendAsDenied; closeboard not allowed to send as group"
         case _:
-            sink.greeting = "554 5.7.1 your address is blocked"
+            smtp_sink.greeting = "554 5.7.1 your address is blocked"
     assert sweep() == 0
     assert count_unsent("waiting") == 3
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
@@ -293,19 +281,19 @@ def test_d4_whatever_is_refused_to_the_account_is_no_fault_of_a_message(
 
 
 def test_d4_a_message_that_looks_like_a_wrong_account_does_not_block_the_others(
-    sink: Sink, alert: Notice
+    smtp_sink: Sink, alert: Notice
 ) -> None:
     """It goes to the end of the queue, and the others end the pause."""
     bad, *_ = save_due_messages(alert, 3)
-    sink.recipient = lambda to: "530 sign in" if to == bad.person.email else "250 ok"
+    smtp_sink.recipient = lambda to: "530 sign in" if to == bad.person.email else "250 ok"
     sweep()
     age_outbox(channel_state.PAUSE)
     assert sweep() == 2
 
 
-def test_a_message_too_big_for_the_server_is_parked(sink: Sink, alert: Notice) -> None:
+def test_a_message_too_big_for_the_server_is_parked(smtp_sink: Sink, alert: Notice) -> None:
     [message] = save_due_messages(alert, 1)
-    sink.sender_answer = "552 5.3.4 message too big"
+    smtp_sink.sender_answer = "552 5.3.4 message too big"
     sweep()
     assert reload(message).state == "parked"
 
@@ -313,7 +301,7 @@ def test_a_message_too_big_for_the_server_is_parked(sink: Sink, alert: Notice) -
 # D5, D6, D7 ---------------------------------------------------------------------------------------------------------
 
 
-def test_d5_taken_and_then_dropped_before_250(sink: Sink, alert: Notice) -> None:
+def test_d5_taken_and_then_dropped_before_250(smtp_sink: Sink, alert: Notice) -> None:
     """Every tenth of 100 dropped after DATA: 0 lost, 100 distinct ids, extra copies = drops, each of the same id."""
     save_due_messages(alert, 100)
     seen: set[str] = set()
@@ -323,17 +311,17 @@ def test_d5_taken_and_then_dropped_before_250(sink: Sink, alert: Notice) -> None
         seen.add(copy.message_id)
         return None if first and len(seen) % 10 == 0 else TAKEN
 
-    sink.judge = judge
+    smtp_sink.judge = judge
     assert sweep() == 90
     age_outbox(MINUTE)
     assert sweep() == 10
-    assert_all_arrived(sink, 100, most_extra=10)
-    assert sink.extra == 10
+    assert_all_arrived(smtp_sink, 100, most_extra=10)
+    assert smtp_sink.extra == 10
 
 
 @pytest.mark.slow
 def test_d6_a_server_that_says_a_letter_now_and_then_is_left_in_time(
-    sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
+    smtp_sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each letter comes within the timeout of a read, the whole does not: the send ends at its own limit.
 
@@ -343,31 +331,33 @@ def test_d6_a_server_that_says_a_letter_now_and_then_is_left_in_time(
     assert timedelta(seconds=settings_in_force.EMAIL_TIMEOUT) < transport.LONGEST_SEND
     [message] = save_due_messages(alert, 1)
     monkeypatch.setattr(transport, "LONGEST_SEND", timedelta(seconds=1))
-    sink.dribble = 0.3
+    smtp_sink.dribble = 0.3
     for where in ("greeting", "answers"):
         began = time.monotonic()
         assert sweep() == 0
         assert time.monotonic() - began < 5
         assert reload(message).state == "waiting", where
-        assert sink.copies == []
+        assert smtp_sink.copies == []
         age_outbox(HOUR)
-        sink.greeting = "220 a"
-    sink.dribble = 0
+        smtp_sink.greeting = "220 a"
+    smtp_sink.dribble = 0
     assert sweep() == 1
 
 
-def test_d6_a_silent_server_is_left_after_the_timeout(sink: Sink, alert: Notice, settings: Settings) -> None:
+def test_d6_a_silent_server_is_left_after_the_timeout(
+    smtp_sink: Sink, alert: Notice, settings: Settings
+) -> None:
     settings.EMAIL_TIMEOUT = 0.5
     [message] = save_due_messages(alert, 1)
-    sink.delay = 1.0
+    smtp_sink.delay = 1.0
     assert sweep() == 0
     assert (reload(message).state, reload(message).attempts) == ("waiting", 1)
 
 
-def test_all_messages_of_a_run_share_one_connection(sink: Sink, alert: Notice) -> None:
+def test_all_messages_of_a_run_share_one_connection(smtp_sink: Sink, alert: Notice) -> None:
     save_due_messages(alert, 25)
     assert sweep() == 25
-    assert sink.commands["CONNECT"] == sink.commands["QUIT"] == 1
+    assert smtp_sink.commands["CONNECT"] == smtp_sink.commands["QUIT"] == 1
 
 
 # A5, A6, A10 --------------------------------------------------------------------------------------------------------
@@ -375,7 +365,7 @@ def test_all_messages_of_a_run_share_one_connection(sink: Sink, alert: Notice) -
 
 @pytest.mark.slow
 def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow(
-    sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
+    smtp_sink: Sink, alert: Notice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1 poison in 1,000: 999 are sent in the same sweep, the poison is parked after 6 tries, 0 crashes."""
     poison, *_ = save_due_messages(alert, 1_000)
@@ -396,7 +386,7 @@ def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow
     assert "ZeroDivisionError: a template went wrong" in reload(poison).words
 
 
-def test_a5_a_message_that_ends_whoever_sends_it_is_parked(sink: Sink, alert: Notice) -> None:
+def test_a5_a_message_that_ends_whoever_sends_it_is_parked(smtp_sink: Sink, alert: Notice) -> None:
     """Each sender died with it: after six of them it is given up, and others flow."""
     poison, _other = save_due_messages(alert, 2)
     for _ in range(7):
@@ -408,18 +398,20 @@ def test_a5_a_message_that_ends_whoever_sends_it_is_parked(sink: Sink, alert: No
     assert (reload(poison).state, reload(poison).words) == ("parked", ENDS_ITS_SENDER)
 
 
-def test_a6_closed_between_raising_and_sending(sink: Sink, group: SampleGroup, alert: Notice) -> None:
+def test_a6_closed_between_raising_and_sending(
+    smtp_sink: Sink, overdue_group: SampleGroup, alert: Notice
+) -> None:
     """0 mails: the message is cancelled and says why."""
     messages = save_due_messages(alert, 3)
-    group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
+    overdue_group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
     assert sweep() == 0
-    assert sink.copies == []
+    assert smtp_sink.copies == []
     for each in messages:
         assert (reload(each).state, reload(each).words) == ("cancelled", CLOSED_SINCE)
 
 
 def test_a6_closed_while_others_are_being_sent(
-    sink: Sink, group: SampleGroup, alert: Notice, monkeypatch: pytest.MonkeyPatch
+    smtp_sink: Sink, overdue_group: SampleGroup, alert: Notice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run goes on for half a minute; what closes in the middle of it is told no more a second later."""
     save_due_messages(alert, 5)
@@ -428,39 +420,39 @@ def test_a6_closed_while_others_are_being_sent(
         time.sleep(1.1)
         return TAKEN
 
-    sink.judge = judge
+    smtp_sink.judge = judge
     real: Callable[..., object] = transport.send_mail
 
     def send(*given: object) -> None:
         real(*given)
-        if len(sink.copies) == 2:
-            group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
+        if len(smtp_sink.copies) == 2:
+            overdue_group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
 
     monkeypatch.setattr(sending, "send_mail", send)
     assert sweep() == 2
     assert count_unsent("cancelled") == 3
 
 
-def test_a10_who_lost_access_is_not_told_and_somebody_who_may_know_is(sink: Sink, alert: Notice) -> None:
+def test_a10_who_lost_access_is_not_told_and_somebody_who_may_know_is(smtp_sink: Sink, alert: Notice) -> None:
     chief = boss()
     [message] = save_due_messages(alert, 1)
     Membership.objects.filter(person=message.recipient_id).delete()
     assert sweep() == 1
     assert (reload(message).state, reload(message).words) == ("cancelled", NOT_VISIBLE)
-    assert [copy.recipient for copy in sink.copies] == [chief.email]
+    assert [copy.recipient for copy in smtp_sink.copies] == [chief.email]
     assert DeliveryLine.objects.get(delivery=message).left_out == NOT_VISIBLE
 
 
-def test_a10_a_line_of_another_entity_stays(sink: Sink, group: SampleGroup) -> None:
+def test_a10_a_line_of_another_entity_stays(smtp_sink: Sink, overdue_group: SampleGroup) -> None:
     """Whoever may still see one of two is told of that one only."""
-    both = save_both(group)
+    both = save_both(overdue_group)
     [message] = save_due_messages(both["NLDT"], 1)
     DeliveryLine.objects.create(delivery=message, notice=both["UKRT"], recipient=message.recipient)
     Membership.objects.filter(person=message.recipient_id).update(
-        group=None, entity=group.entities["UKRT"], role=Membership.Role.OWNER
+        group=None, entity=overdue_group.entities["UKRT"], role=Membership.Role.OWNER
     )
     assert sweep() == 1
-    [copy] = sink.copies
+    [copy] = smtp_sink.copies
     assert "UK Retail" in copy.raw.decode()
     assert "EU DTC" not in copy.raw.decode()
 
@@ -472,7 +464,7 @@ def save_both(group: SampleGroup) -> dict[str, Notice]:
     return {code: raise_notice(group, code) for code in ("NLDT", "UKRT")}
 
 
-def test_a_person_who_was_switched_off_gets_nothing(sink: Sink, alert: Notice) -> None:
+def test_a_person_who_was_switched_off_gets_nothing(smtp_sink: Sink, alert: Notice) -> None:
     [message] = save_due_messages(alert, 1)
     Person.objects.filter(pk=message.person.pk).update(is_active=False)
     assert sweep() == 0
@@ -482,7 +474,7 @@ def test_a_person_who_was_switched_off_gets_nothing(sink: Sink, alert: Notice) -
 # after an outage ----------------------------------------------------------------------------------------------------
 
 
-def test_nothing_read_before_an_outage_is_told_right_after_it(sink: Sink, alert: Notice) -> None:
+def test_nothing_read_before_an_outage_is_told_right_after_it(smtp_sink: Sink, alert: Notice) -> None:
     """Six hours away: a message from before waits for a reading; where none comes it is sent, as of the last one."""
     [message] = save_due_messages(alert, 1)
     with database.cursor() as cursor:
@@ -499,8 +491,8 @@ def test_nothing_read_before_an_outage_is_told_right_after_it(sink: Sink, alert:
     assert sweep() == 1
 
 
-def test_good_news_that_is_none_any_more(sink: Sink, group: SampleGroup) -> None:
-    [message] = save_due_messages(raise_notice(group, kind=NoticeKind.CLEARED), 1)
+def test_good_news_that_is_none_any_more(smtp_sink: Sink, overdue_group: SampleGroup) -> None:
+    [message] = save_due_messages(raise_notice(overdue_group, kind=NoticeKind.CLEARED), 1)
     assert sweep() == 0
     assert reload(message).state == "cancelled"
 
@@ -508,11 +500,11 @@ def test_good_news_that_is_none_any_more(sink: Sink, group: SampleGroup) -> None
 # C7 -----------------------------------------------------------------------------------------------------------------
 
 
-def test_c7_a_restored_database_sends_nothing_before_it_is_released(sink: Sink, alert: Notice) -> None:
+def test_c7_a_restored_database_sends_nothing_before_it_is_released(smtp_sink: Sink, alert: Notice) -> None:
     save_due_messages(alert, 10)
     channel_state.hold("restored from a backup")
     assert sweep() == 0
-    assert sink.commands["CONNECT"] == 0
+    assert smtp_sink.commands["CONNECT"] == 0
     channel_state.release()
     assert sweep() == 10
 
@@ -520,7 +512,7 @@ def test_c7_a_restored_database_sends_nothing_before_it_is_released(sink: Sink, 
 # what a message costs -----------------------------------------------------------------------------------------------
 
 
-def test_a_message_costs_two_statements_however_many_there_are(sink: Sink, alert: Notice) -> None:
+def test_a_message_costs_two_statements_however_many_there_are(smtp_sink: Sink, alert: Notice) -> None:
     """Its claim and its mark; whatever it tells of is read for all of them together."""
 
     def statements(count: int, first: int) -> int:
@@ -533,10 +525,10 @@ def test_a_message_costs_two_statements_however_many_there_are(sink: Sink, alert
     assert many - few <= 2 * 40 + few  # and one more look, which is due after a second on a busy machine
 
 
-def test_whom_a_look_lets_see_is_whom_the_board_lets_see(group: SampleGroup, alert: Notice) -> None:
+def test_whom_a_look_lets_see_is_whom_the_board_lets_see(overdue_group: SampleGroup, alert: Notice) -> None:
     """A10 as a matrix: every role at every place, switched off or not, against `LegalEntity.visible_to`."""
     places: list[dict[str, object]] = [{"group": each} for each in Group.objects.all()]
-    places += [{"entity": each} for each in group.entities.values()]
+    places += [{"entity": each} for each in overdue_group.entities.values()]
     people = []
     for number, (place, role) in enumerate(itertools.product(places, Membership.Role)):
         person = Person.objects.create(
@@ -546,7 +538,7 @@ def test_whom_a_look_lets_see_is_whom_the_board_lets_see(group: SampleGroup, ale
         people.append(person)
     people += [boss(), Person.objects.create(email="none@meridian.test", name="None")]
     month = late_span(timezone.now()).first
-    every = {(each.pk, month) for each in group.entities.values()}
+    every = {(each.pk, month) for each in overdue_group.entities.values()}
     truth = SendContext(timezone.now())
     for person in people:
         seen, _ = truth.rows(every, person)

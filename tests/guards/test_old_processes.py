@@ -33,7 +33,7 @@ from simulator.run import Running, running
 from tests.builders import CLOSED, MAY, OPEN
 from tests.closeboard.processes import PROJECT
 from tests.db_builders import PASSWORD
-from tests.faults.test_live_faults import Reader, Web
+from tests.faults.web_process import Reader, Web
 from tests.guards.full_scenario import FullScenario, save_full_scenario
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
