@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -11,24 +11,17 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from pytest_django.plugin import DjangoDbBlocker
 
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.change_feed import changes_since
 from tests.board import access_groups
-from tests.board.access_groups import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, WHOLE, AccessScenario
+from tests.board.access_groups import EVERYBODY, FINANCE, SUPERUSER, UK_RETAIL_WORDS, AccessScenario
 from tests.board.test_access_matrix import AN_ENTITY, STREAMS, TABLE, Entry
 from tests.db_builders import PASSWORD, save_sample_group
 
 UK_WORDS = ("UK HoldCo", "UKHC", "ukhc", "Amira", *UK_RETAIL_WORDS)
 NO_PAGES = {"start", "login", "sent_mail_html"}
 LOOKS = [name for name, entries in TABLE.items() if entries[0].method == "GET" and name not in NO_PAGES]
-
-
-@pytest.fixture
-def world(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[AccessScenario]:
-    with django_db_blocker.unblock(), access_groups.world(WHOLE, migrated_database) as made:
-        yield made
 
 
 def everything_seen(client: Client) -> dict[str, str]:
@@ -54,16 +47,18 @@ def _arguments(entry: Entry) -> dict[str, object]:
 # --- on the next request --------------------------------------------------------------------------------------------
 
 
-def role_taken_away(world: AccessScenario) -> None:
-    Membership.objects.filter(person=world.people[FINANCE]).delete()
+def role_taken_away(access_scenario: AccessScenario) -> None:
+    Membership.objects.filter(person=access_scenario.people[FINANCE]).delete()
 
 
-def entities_moved_elsewhere(world: AccessScenario) -> None:
+def entities_moved_elsewhere(access_scenario: AccessScenario) -> None:
     LegalEntity.objects.filter(code__in=["UKHC", "UKRT"]).update(group=Group.objects.get(code="AMERICAS"))
 
 
-def role_given_elsewhere(world: AccessScenario) -> None:
-    Membership.objects.filter(person=world.people[FINANCE]).update(group=Group.objects.get(code="AMERICAS"))
+def role_given_elsewhere(access_scenario: AccessScenario) -> None:
+    Membership.objects.filter(person=access_scenario.people[FINANCE]).update(
+        group=Group.objects.get(code="AMERICAS")
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,12 +71,12 @@ def role_given_elsewhere(world: AccessScenario) -> None:
     ids=lambda change: change.__name__,
 )
 def test_what_is_taken_away_is_gone_from_every_page(
-    world: AccessScenario, change: Callable[[AccessScenario], None]
+    access_scenario: AccessScenario, change: Callable[[AccessScenario], None]
 ) -> None:
-    finance = world.client(FINANCE)
+    finance = access_scenario.client(FINANCE)
     before = everything_seen(finance)
     assert all(any(word in text for text in before.values()) for word in ("UK HoldCo", "UKRT"))
-    change(world)
+    change(access_scenario)
     told = [
         (path, word) for path, text in everything_seen(finance).items() for word in UK_WORDS if word in text
     ]
@@ -93,11 +88,11 @@ def test_what_is_taken_away_is_gone_from_every_page(
     assert access_groups.send(finance, reverse("remark", args=["UKHC"]), said, token=True).status == 404
 
 
-def test_what_is_given_is_there_at_once(world: AccessScenario) -> None:
-    finance = world.client(FINANCE)
+def test_what_is_given_is_there_at_once(access_scenario: AccessScenario) -> None:
+    finance = access_scenario.client(FINANCE)
     assert access_groups.look(finance, reverse("entity", args=["NLDT"])).status == 404
     Membership.objects.create(
-        person=world.people[FINANCE],
+        person=access_scenario.people[FINANCE],
         role=access_groups.Role.AUDITOR,
         entity=LegalEntity.objects.get(code="NLDT"),
     )
@@ -109,10 +104,10 @@ def test_what_is_given_is_there_at_once(world: AccessScenario) -> None:
     assert access_groups.send(finance, reverse("remark", args=["NLDT"]), said, token=True).status == 303
 
 
-def test_a_superuser_who_is_none_any_more_sees_nothing(world: AccessScenario) -> None:
-    root = world.client(SUPERUSER)
+def test_a_superuser_who_is_none_any_more_sees_nothing(access_scenario: AccessScenario) -> None:
+    root = access_scenario.client(SUPERUSER)
     assert "EU DTC BV" in access_groups.look(root, "/").body
-    Person.objects.filter(pk=world.people[SUPERUSER].pk).update(is_superuser=False)
+    Person.objects.filter(pk=access_scenario.people[SUPERUSER].pk).update(is_superuser=False)
     assert "You have no entities yet" in access_groups.look(root, "/").body
 
 
@@ -123,9 +118,9 @@ def is_in(client: Client) -> bool:
     return client.get("/views/").status_code == 200
 
 
-def test_a_changed_password_ends_every_session_and_forgets_it(world: AccessScenario) -> None:
-    somebody = world.people[FINANCE]
-    browsers = [world.client(FINANCE) for _ in range(2)]
+def test_a_changed_password_ends_every_session_and_forgets_it(access_scenario: AccessScenario) -> None:
+    somebody = access_scenario.people[FINANCE]
+    browsers = [access_scenario.client(FINANCE) for _ in range(2)]
     keys = [str(browser.session.session_key) for browser in browsers]
     assert all(is_in(browser) for browser in browsers)
     somebody.set_password("another long enough password")
@@ -134,19 +129,19 @@ def test_a_changed_password_ends_every_session_and_forgets_it(world: AccessScena
     assert not Session.objects.filter(session_key__in=keys).exists()
 
 
-def test_who_is_switched_off_is_out_at_once_and_cannot_log_in(world: AccessScenario) -> None:
-    browser = world.client(FINANCE)
-    Person.objects.filter(pk=world.people[FINANCE].pk).update(is_active=False)
+def test_who_is_switched_off_is_out_at_once_and_cannot_log_in(access_scenario: AccessScenario) -> None:
+    browser = access_scenario.client(FINANCE)
+    Person.objects.filter(pk=access_scenario.people[FINANCE].pk).update(is_active=False)
     assert not is_in(browser)
-    words = {"username": world.people[FINANCE].email, "password": PASSWORD}
+    words = {"username": access_scenario.people[FINANCE].email, "password": PASSWORD}
     assert (
         "This e-mail and password do not belong together" in browser.post("/login/", words).content.decode()
     )
     assert not is_in(browser)
 
 
-def test_who_has_logged_out_leaves_no_session(world: AccessScenario) -> None:
-    browser = world.client(FINANCE)
+def test_who_has_logged_out_leaves_no_session(access_scenario: AccessScenario) -> None:
+    browser = access_scenario.client(FINANCE)
     key = browser.session.session_key
     browser.post("/logout/")
     assert not Session.objects.filter(session_key=key).exists()
@@ -156,11 +151,11 @@ def test_who_has_logged_out_leaves_no_session(world: AccessScenario) -> None:
 @pytest.mark.parametrize(
     "away", ["https://evil.example/", "//evil.example/", "///evil.example", "/\\evil.example"]
 )
-def test_no_address_of_the_login_leads_away(world: AccessScenario, away: str) -> None:
-    inside, outside = world.client(FINANCE), Client()
+def test_no_address_of_the_login_leads_away(access_scenario: AccessScenario, away: str) -> None:
+    inside, outside = access_scenario.client(FINANCE), Client()
     assert inside.get("/login/", {"next": away})["Location"] == "/start/"
     assert "evil" not in outside.get("/login/", {"next": away}).content.decode()
-    words = {"username": world.people[FINANCE].email, "password": PASSWORD, "next": away}
+    words = {"username": access_scenario.people[FINANCE].email, "password": PASSWORD, "next": away}
     assert outside.post("/login/", words)["Location"] == "/start/"
     said = {"kind": "note", "text": "hello", "month": "2026-05", "next": away, "back": away}
     assert inside.post(reverse("remark", args=["UKHC"]), said)["Location"].startswith("/entities/UKHC/")
@@ -170,21 +165,21 @@ def test_no_address_of_the_login_leads_away(world: AccessScenario, away: str) ->
 
 
 def test_a_stream_opens_for_who_is_signed_in_and_for_a_question_that_means_something(
-    world: AccessScenario,
+    access_scenario: AccessScenario,
 ) -> None:
     for name, statuses in STREAMS.items():
         path = reverse(name)
         for who in EVERYBODY:
-            answer = world.client(who).get(path)  # nothing of the stream itself is read
+            answer = access_scenario.client(who).get(path)  # nothing of the stream itself is read
             assert answer.status_code == statuses[who], (name, who)
             assert answer["Cache-Control"] == "no-store"
             assert answer["X-Frame-Options"] == "DENY"
             opened = answer["Content-Type"] == "text/event-stream"
             assert opened is answer.streaming is (statuses[who] == 200)
             answer.close()
-            assert world.client(who).post(path).status_code == 405
+            assert access_scenario.client(who).post(path).status_code == 405
         for query in ("?month=May", "?show=x", "?at=2026-06-10"):
-            assert world.client(FINANCE).get(path + query).status_code == 400
+            assert access_scenario.client(FINANCE).get(path + query).status_code == 400
 
 
 # --- news of one's own ----------------------------------------------------------------------------------------------

@@ -442,6 +442,7 @@ class Scope:
         return [query for query in entry.queries if self.every_query or query not in ALIKE]
 
 
+# It stays beside the table of addresses, which its parameters are made from.
 @pytest.fixture(
     scope="module",
     params=[

@@ -13,18 +13,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.db_builders import SampleGroup, record_worked_example, save_sample_group
+from tests.db_builders import SampleGroup
 from tests.golden_files import assert_golden
 
 pytestmark = pytest.mark.django_db
 AT = "2026-06-12T12:00:00Z"
-
-
-@pytest.fixture
-def meridian(db: None) -> SampleGroup:
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
 
 
 def scoreboard(*words: str) -> str:

@@ -17,43 +17,19 @@ from closing.facts.readings import GapReason, ReadGap
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion, Remark
 from periods.remarks import add_note
+from tests.board.board_clock import BoardClock
 from tests.board.entity import entity_scenarios as stories
 from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT, utc
-from tests.db_builders import PASSWORD, SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.db_builders import PASSWORD, SampleGroup, save_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 HTMX = {"HX-Request": "true"}
-ClockAt = Callable[[datetime], None]
-
-
-@pytest.fixture(autouse=True)
-def clock_at(monkeypatch: pytest.MonkeyPatch) -> ClockAt:
-    """Sets what the door reads from the clock; noon of 12 June 2026 unless told otherwise."""
-
-    def set_to(moment: datetime) -> None:
-        monkeypatch.setattr("board.web.board_request.now", lambda: moment)
-
-    set_to(WORKED_EXAMPLE_AT)
-    return set_to
-
-
-@pytest.fixture
-def meridian() -> SampleGroup:
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
 
 
 def signed_in(email: str = "rosa.bell@meridian.test", **who: Any) -> Client:
     client = Client()
     client.force_login(save_person(email, email.split(".", maxsplit=1)[0].title(), **who))
     return client
-
-
-@pytest.fixture
-def rosa(meridian: SampleGroup) -> Client:
-    """Group finance, signed in."""
-    return signed_in()
 
 
 def shown(answer: Any) -> str:
@@ -100,19 +76,19 @@ def test_a_reading_tells_nothing_of_the_other_companies_that_it_brought(meridian
     assert "Rows" in shown(boss.get("/entities/NLDT/"))
 
 
-def test_the_page_is_for_one_person_never_kept_and_has_nothing_inline(rosa: Client) -> None:
-    answer = rosa.get("/entities/NLDT/")
+def test_the_page_is_for_one_person_never_kept_and_has_nothing_inline(writer: Client) -> None:
+    answer = writer.get("/entities/NLDT/")
     assert answer["Cache-Control"] == "no-store"
     assert not re.search(r"<[^>]+\sstyle=|<style|<script(?![^>]*\ssrc=)|<[^>]+\son\w+=|hx-on", html(answer))
 
 
-def test_names_and_words_are_text(rosa: Client) -> None:
+def test_names_and_words_are_text(writer: Client) -> None:
     evil = '"><script>alert(1)</script>'
     LegalEntity.objects.filter(code="NLDT").update(name=evil)
     said = {"month": "2026-05", "text": f"{evil}\n{evil}"}
-    rosa.post("/entities/NLDT/remarks/", {**said, "kind": "note"})
-    rosa.post("/entities/NLDT/remarks/", {**said, "kind": "expected_close", "expected_on": "2026-06-15"})
-    answer = html(rosa.get("/entities/NLDT/"))
+    writer.post("/entities/NLDT/remarks/", {**said, "kind": "note"})
+    writer.post("/entities/NLDT/remarks/", {**said, "kind": "expected_close", "expected_on": "2026-06-15"})
+    answer = html(writer.get("/entities/NLDT/"))
     assert "<script>alert" not in answer
     assert answer.count("&lt;script&gt;alert(1)") > 5
 
@@ -121,9 +97,9 @@ def test_names_and_words_are_text(rosa: Client) -> None:
 
 
 @pytest.mark.parametrize("story", stories.STORIES, ids=lambda story: story.__name__)
-def test_every_story_in_a_sentence(story: Callable[[], datetime], clock_at: ClockAt) -> None:
+def test_every_story_in_a_sentence(story: Callable[[], datetime], clock: BoardClock) -> None:
     code, sentence = stories.STORIES[story]
-    clock_at(story())
+    clock.at = story()
     stories.rosa()
     client = Client()
     client.force_login(stories.rosa())
@@ -132,8 +108,8 @@ def test_every_story_in_a_sentence(story: Callable[[], datetime], clock_at: Cloc
     assert sentence in shown(answer).replace(" of today", " of today")
 
 
-def test_the_whole_story_of_a_late_entity(clock_at: ClockAt) -> None:
-    clock_at(stories.over_the_line())
+def test_the_whole_story_of_a_late_entity(clock: BoardClock) -> None:
+    clock.at = stories.over_the_line()
     client = Client()
     client.force_login(stories.rosa())
     page = shown(client.get("/entities/NLDT/"))
@@ -163,8 +139,8 @@ def test_the_whole_story_of_a_late_entity(clock_at: ClockAt) -> None:
     assert "the overdue reason is missing" not in page.lower()
 
 
-def test_a_missing_reason_is_said_until_it_is_given(clock_at: ClockAt) -> None:
-    clock_at(stories.on_watch_without_a_reason())
+def test_a_missing_reason_is_said_until_it_is_given(clock: BoardClock) -> None:
+    clock.at = stories.on_watch_without_a_reason()
     client = Client()
     client.force_login(stories.rosa())
     assert "The overdue reason is missing." in shown(client.get("/entities/NLDT/"))
@@ -175,8 +151,8 @@ def test_a_missing_reason_is_said_until_it_is_given(clock_at: ClockAt) -> None:
     assert "People away" in page
 
 
-def test_what_business_central_says_is_drawn_against_the_period(clock_at: ClockAt) -> None:
-    clock_at(stories.posting_window_after())
+def test_what_business_central_says_is_drawn_against_the_period(clock: BoardClock) -> None:
+    clock.at = stories.posting_window_after()
     client = Client()
     client.force_login(stories.rosa())
     answer = client.get("/entities/USRT/?month=2026-05")
@@ -193,13 +169,13 @@ def test_what_business_central_says_is_drawn_against_the_period(clock_at: ClockA
     assert f'href="{link}" rel="noopener"' in html(answer)
 
 
-def test_the_way_into_finance_and_operations(rosa: Client) -> None:
+def test_the_way_into_finance_and_operations(writer: Client) -> None:
     link = "https://meridian.operations.dynamics.com/?cmp=nldt&amp;mi=LedgerFiscalCalendar"
-    assert f'href="{link}" rel="noopener"' in html(rosa.get("/entities/NLDT/"))
+    assert f'href="{link}" rel="noopener"' in html(writer.get("/entities/NLDT/"))
 
 
-def test_a_holiday_is_named_where_the_count_passes_it(clock_at: ClockAt) -> None:
-    clock_at(stories.not_due())
+def test_a_holiday_is_named_where_the_count_passes_it(clock: BoardClock) -> None:
+    clock.at = stories.not_due()
     client = Client()
     client.force_login(stories.rosa())
     page = shown(client.get("/entities/NLDT/"))
@@ -208,18 +184,18 @@ def test_a_holiday_is_named_where_the_count_passes_it(clock_at: ClockAt) -> None
 
 
 def test_a_restricting_policy_of_today_does_not_rewrite_what_was_read(
-    meridian: SampleGroup, rosa: Client
+    meridian: SampleGroup, writer: Client
 ) -> None:
     restricted = FinopsFacts("Open", {"Ledger": "None"})
     meridian.read("2026-06-12 11:59", dict.fromkeys(meridian.entities, restricted))
     PolicyVersion.objects.update(ledger_restricted_means_on_hold=True)
-    page = shown(rosa.get("/entities/NLDT/"))
+    page = shown(writer.get("/entities/NLDT/"))
     assert "So: Open. Posting allowed, one module restricted: Ledger for nobody." in page
     assert "By the policy of today the same words would mean On hold (F&O-2 by policy)" in page
 
 
-def test_a_long_count_is_folded(clock_at: ClockAt) -> None:
-    clock_at(stories.a_long_way_past())
+def test_a_long_count_is_folded(clock: BoardClock) -> None:
+    clock.at = stories.a_long_way_past()
     client = Client()
     client.force_login(stories.rosa())
     answer = client.get("/entities/NLDT/?month=2026-05")
@@ -230,10 +206,10 @@ def test_a_long_count_is_folded(clock_at: ClockAt) -> None:
     assert "+80" in strip[0]
 
 
-def test_a_past_moment_is_shown_as_it_was_known_and_only_read(rosa: Client) -> None:
+def test_a_past_moment_is_shown_as_it_was_known_and_only_read(writer: Client) -> None:
     said = {"kind": "expected_close", "month": "2026-05", "expected_on": "2026-06-15", "text": ""}
-    assert rosa.post("/entities/NLDT/remarks/", said).status_code == 303
-    now, then = rosa.get("/entities/NLDT/"), rosa.get("/entities/NLDT/?at=2026-06-08T13:05")
+    assert writer.post("/entities/NLDT/remarks/", said).status_code == 303
+    now, then = writer.get("/entities/NLDT/"), writer.get("/entities/NLDT/?at=2026-06-08T13:05")
     assert "Expected on Mon 15 June" in shown(now)
     page = shown(then)
     assert "This is the past" in page
@@ -246,30 +222,30 @@ def test_a_past_moment_is_shown_as_it_was_known_and_only_read(rosa: Client) -> N
     assert 'href="/?at=2026-06-08T13:05+01:00"' in unquote(html(then))
 
 
-def test_how_far_ahead_a_deadline_lies_is_not_told_from_an_old_reading(rosa: Client) -> None:
-    page = shown(rosa.get("/entities/NLDT/?at=2026-06-08T10:00"))
+def test_how_far_ahead_a_deadline_lies_is_not_told_from_an_old_reading(writer: Client) -> None:
+    page = shown(writer.get("/entities/NLDT/?at=2026-06-08T10:00"))
     assert "Not closed when last read; its deadline is Tue 9 June" in page
     assert "Due in" not in page
-    page = shown(rosa.get("/entities/NLDT/?at=2026-06-10T10:00"))
+    page = shown(writer.get("/entities/NLDT/?at=2026-06-10T10:00"))
     assert "Not closed when last read; its deadline of Tue 9 June has passed since" in page
 
 
-def test_a_bad_month_is_said_with_a_way_on(rosa: Client) -> None:
-    assert rosa.get("/entities/NLDT/?month=May").status_code == 400
-    assert rosa.post("/entities/NLDT/remarks/", {"kind": "note", "month": "May"}).status_code == 400
+def test_a_bad_month_is_said_with_a_way_on(writer: Client) -> None:
+    assert writer.get("/entities/NLDT/?month=May").status_code == 400
+    assert writer.post("/entities/NLDT/remarks/", {"kind": "note", "month": "May"}).status_code == 400
 
 
 # --- what people say ----------------------------------------------------------------------------------------------
 
 
-def test_a_note_is_kept_and_leads_back_to_itself(rosa: Client) -> None:
-    answer = rosa.post(
+def test_a_note_is_kept_and_leads_back_to_itself(writer: Client) -> None:
+    answer = writer.post(
         "/entities/NLDT/remarks/", {"kind": "note", "month": "2026-05", "text": "Bank file missing."}
     )
     note = Remark.objects.get()
     assert answer.status_code == 303
     assert answer["Location"] == f"/entities/NLDT/?month=2026-05#remark-{note.pk}"
-    page = rosa.get(answer["Location"])
+    page = writer.get(answer["Location"])
     assert "The note is kept." in shown(page)
     assert f'id="remark-{note.pk}"' in html(page)
     assert "Rosa wrote Bank file missing." in shown(page)
@@ -286,9 +262,9 @@ def test_a_note_is_kept_and_leads_back_to_itself(rosa: Client) -> None:
         ("past-deadline/", "/entities/NLDT/"),
     ],
 )
-def test_only_our_own_addresses_are_followed(rosa: Client, wanted: str, leads_to: str) -> None:
+def test_only_our_own_addresses_are_followed(writer: Client, wanted: str, leads_to: str) -> None:
     said = {"kind": "acknowledgement", "month": "2026-05", "text": "", "next": wanted}
-    location = rosa.post("/entities/NLDT/remarks/", said)["Location"]
+    location = writer.post("/entities/NLDT/remarks/", said)["Location"]
     assert location.startswith(leads_to)
     assert "evil" not in location
 
@@ -324,9 +300,9 @@ def test_only_our_own_addresses_are_followed(rosa: Client, wanted: str, leads_to
     ],
 )
 def test_what_is_wrong_is_said_beside_what_was_typed(
-    rosa: Client, said: dict[str, str], words: str, kept: list[str]
+    writer: Client, said: dict[str, str], words: str, kept: list[str]
 ) -> None:
-    answer = rosa.post("/entities/NLDT/remarks/", {"month": "2026-05", **said})
+    answer = writer.post("/entities/NLDT/remarks/", {"month": "2026-05", **said})
     assert answer.status_code == 422
     assert html(answer).count('role="alert"') == 1
     assert words in shown(answer)
@@ -336,26 +312,26 @@ def test_what_is_wrong_is_said_beside_what_was_typed(
 
 
 def test_an_edit_comes_back_with_its_note_or_where_it_was_overtaken(
-    rosa: Client, meridian: SampleGroup
+    writer: Client, meridian: SampleGroup
 ) -> None:
-    rosa.post("/entities/NLDT/remarks/", {"kind": "note", "month": "2026-05", "text": "First"})
+    writer.post("/entities/NLDT/remarks/", {"kind": "note", "month": "2026-05", "text": "First"})
     note = Remark.objects.get()
     edit = {"kind": "note", "month": "2026-05", "replaces": str(note.pk)}
-    refused = rosa.post("/entities/NLDT/remarks/", {**edit, "text": " "})
+    refused = writer.post("/entities/NLDT/remarks/", {**edit, "text": " "})
     assert refused.status_code == 422
     assert f'id="edit-{note.pk}" open' in html(refused)
     assert "A note needs words." in shown(refused)
 
-    assert rosa.post("/entities/NLDT/remarks/", {**edit, "text": "Second"}).status_code == 303
-    overtaken = rosa.post("/entities/NLDT/remarks/", {**edit, "text": "Third"})
+    assert writer.post("/entities/NLDT/remarks/", {**edit, "text": "Second"}).status_code == 303
+    overtaken = writer.post("/entities/NLDT/remarks/", {**edit, "text": "Third"})
     assert overtaken.status_code == 422
     assert "Meanwhile Rosa has edited this note." in shown(overtaken)
     assert "Third</textarea>" in html(overtaken)
 
     newest = Remark.objects.latest("pk")
     taken_back = {**edit, "replaces": str(newest.pk), "withdraw": "1"}
-    assert rosa.post("/entities/NLDT/remarks/", taken_back).status_code == 303
-    page = shown(rosa.get("/entities/NLDT/"))
+    assert writer.post("/entities/NLDT/remarks/", taken_back).status_code == 303
+    page = shown(writer.get("/entities/NLDT/"))
     assert "wrote a note, withdrawn since by Rosa" in page
     assert "Second" in page  # among the earlier wordings
 
@@ -380,12 +356,12 @@ def test_an_owner_of_the_entity_itself_may_write(meridian: SampleGroup) -> None:
     assert client.post("/entities/NLDT/remarks/", said).status_code == 303
 
 
-def test_nothing_is_said_without_a_token_or_by_a_get(rosa: Client, meridian: SampleGroup) -> None:
+def test_nothing_is_said_without_a_token_or_by_a_get(writer: Client, meridian: SampleGroup) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(save_person("kim.x@meridian.test", "Kim"))
     said = {"kind": "note", "month": "2026-05", "text": "x"}
     assert strict.post("/entities/NLDT/remarks/", said).status_code == 403
-    assert rosa.get("/entities/NLDT/remarks/", said).status_code == 405
+    assert writer.get("/entities/NLDT/remarks/", said).status_code == 405
     assert Client().post("/entities/NLDT/remarks/", said).status_code == 302
     assert not Remark.objects.exists()
 
@@ -400,24 +376,24 @@ def poll_of(answer: Any) -> str:
 
 
 def test_an_open_page_follows_the_erp_and_tells_of_news_in_the_history(
-    rosa: Client, meridian: SampleGroup, clock_at: ClockAt
+    writer: Client, meridian: SampleGroup, clock: BoardClock
 ) -> None:
-    poll = poll_of(rosa.get("/entities/NLDT/"))
-    same = rosa.get(poll, headers=HTMX)
+    poll = poll_of(writer.get("/entities/NLDT/"))
+    same = writer.get(poll, headers=HTMX)
     assert "3 days past its deadline" in shown(same)
     assert "<form" not in re.sub(r'<form method="get".*?</form>', "", html(same), flags=re.S)
     assert "<html" not in html(same)
     assert "something new" not in shown(same)
 
     add_note(save_person("kim.x@meridian.test", "Kim"), "NLDT", MAY, "Hello", WORKED_EXAMPLE_AT)
-    assert "There is something new in the history below." in shown(rosa.get(poll, headers=HTMX))
+    assert "There is something new in the history below." in shown(writer.get(poll, headers=HTMX))
     meridian.read("2026-06-12 12:01", dict.fromkeys(meridian.entities, CLOSED))
-    clock_at(utc("2026-06-12 12:02"))
-    assert "Closed late on Fri 12 June, 3 days past" in shown(rosa.get(poll, headers=HTMX))
+    clock.at = utc("2026-06-12 12:02")
+    assert "Closed late on Fri 12 June, 3 days past" in shown(writer.get(poll, headers=HTMX))
 
 
-def test_a_page_that_waits_for_its_first_reading_loads_itself_when_it_is_in(clock_at: ClockAt) -> None:
-    clock_at(stories.never_read())
+def test_a_page_that_waits_for_its_first_reading_loads_itself_when_it_is_in(clock: BoardClock) -> None:
+    clock.at = stories.never_read()
     client = Client()
     client.force_login(stories.rosa())
     poll = poll_of(client.get("/entities/NLDT/?month=2026-05"))
@@ -427,21 +403,21 @@ def test_a_page_that_waits_for_its_first_reading_loads_itself_when_it_is_in(cloc
     assert client.get(poll, headers=HTMX)["HX-Refresh"] == "true"
 
 
-def test_a_very_long_history_is_cut_with_a_link_to_all(rosa: Client, meridian: SampleGroup) -> None:
+def test_a_very_long_history_is_cut_with_a_link_to_all(writer: Client, meridian: SampleGroup) -> None:
     by = save_person("kim.x@meridian.test", "Kim")
     for number in range(105):
         add_note(by, "NLDT", MAY, f"Note {number}", WORKED_EXAMPLE_AT + timedelta(seconds=number - 200))
-    short = html(rosa.get("/entities/NLDT/"))
+    short = html(writer.get("/entities/NLDT/"))
     assert "Note 104" in short
     assert "Note 0<" not in short
     found = re.search(r'href="([^"]+)" id="all-history">Show (\d+) older', short)
     assert found is not None
-    whole = html(rosa.get(unescape(found[1]).partition("#")[0]))
+    whole = html(writer.get(unescape(found[1]).partition("#")[0]))
     assert "Note 0<" in whole
     assert whole.count('<p class="when">') == 100 + int(found[2])
 
 
-def test_months_before_anybody_looked_are_no_closes(rosa: Client) -> None:
-    page = shown(rosa.get("/entities/NLDT/?month=2025-05"))
+def test_months_before_anybody_looked_are_no_closes(writer: Client) -> None:
+    page = shown(writer.get("/entities/NLDT/?month=2025-05"))
     assert "The ERP lists no period for May 2025" in page
     assert date(2025, 5, 1) < MAY

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
-from pytest_django.plugin import DjangoDbBlocker
 
 from board.live import browser_connection
 from board.live import hub as stream
@@ -18,22 +17,9 @@ from entities.access import access_fingerprints
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
 from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT, utc
-from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.db_builders import SampleGroup, save_person
 
 WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
-
-
-@pytest.fixture
-def meridian(
-    live_database: str, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
-) -> Iterator[SampleGroup]:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
-    monkeypatch.setattr(stream, "POLL_SECONDS", 0.05)  # whatever nobody nudged about is found at once
-    with django_db_blocker.unblock():
-        group = save_sample_group()
-        record_worked_example(group)
-        yield group
-        BOARD_CACHE.clear()
 
 
 def session() -> str:
@@ -96,7 +82,7 @@ async def until(true: Callable[[], object], what: str) -> None:
     pytest.fail(f"not within ten seconds: {what}")
 
 
-def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: SampleGroup) -> None:
+def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(live_meridian: SampleGroup) -> None:
     """Both are heard in the same look, the loss of the role first committed: not one byte about the entity."""
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
@@ -110,7 +96,7 @@ def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: Sample
         @transaction.atomic
         def both() -> None:
             Membership.objects.filter(person=uma).delete()
-            meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED})
+            live_meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED})
 
         await in_thread(both)
         await until(lambda: b"row-NLDT" in stays.told, "who may see it is told")
@@ -125,7 +111,7 @@ def test_whoever_was_shut_out_before_a_change_is_not_told_of_it(meridian: Sample
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_what_is_taken_away_while_a_stream_opens_ends_it(
-    when: str, meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
+    when: str, live_meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request has read the memberships already; the stream must not outlive them for all that."""
     real = access_fingerprints
@@ -149,7 +135,7 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
         listener = Listener(await in_thread(lambda: opened(uma)))
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
-        await in_thread(lambda: meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED}))
+        await in_thread(lambda: live_meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED}))
         if when == "after":
             await until(lambda: listener.ended, "her access is not what it was")
         else:
@@ -162,7 +148,7 @@ def test_what_is_taken_away_while_a_stream_opens_ends_it(
 
 
 def test_a_stream_ends_with_its_session_and_with_its_person(
-    meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
+    live_meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "ACCESS_CHECK_SECONDS", 0.1)
     assert stream.POLL_SECONDS + 15.0 + stream.RETRY_MILLISECONDS[1] / 1000 < 60  # 05-reliability 4.9
@@ -193,7 +179,9 @@ def test_a_stream_ends_with_its_session_and_with_its_person(
     hear(story)
 
 
-def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(meridian: SampleGroup) -> None:
+def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(
+    live_meridian: SampleGroup,
+) -> None:
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
         rosa = await in_thread(save_person)
         one, other = [await in_thread(lambda: opened(rosa)) for _ in range(2)]
@@ -218,7 +206,7 @@ def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(merid
     hear(story)
 
 
-def test_nobody_is_let_in_while_the_server_goes_down(meridian: SampleGroup) -> None:
+def test_nobody_is_let_in_while_the_server_goes_down(live_meridian: SampleGroup) -> None:
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
         rosa = await in_thread(save_person)
         listener = Listener(await in_thread(lambda: opened(rosa)))
@@ -234,7 +222,7 @@ def test_nobody_is_let_in_while_the_server_goes_down(meridian: SampleGroup) -> N
     hear(story)
 
 
-def test_a_look_that_fails_loses_nothing(meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_that_fails_loses_nothing(live_meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database goes away between hearing and reading; the next look tells it."""
     real = access_fingerprints
     failed: list[int] = []
@@ -264,7 +252,7 @@ def test_a_look_that_fails_loses_nothing(meridian: SampleGroup, monkeypatch: pyt
     hear(story)
 
 
-def test_a_board_that_was_put_away_hides_no_change(meridian: SampleGroup) -> None:
+def test_a_board_that_was_put_away_hides_no_change(live_meridian: SampleGroup) -> None:
     """Counts of what a row has said begin anew with the board; a browser must be told all the same."""
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
@@ -276,7 +264,7 @@ def test_a_board_that_was_put_away_hides_no_change(meridian: SampleGroup) -> Non
         def change() -> None:
             with BOARD_CACHE._lock:  # so that nobody looks in between
                 BOARD_CACHE.clear()
-                meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED})
+                live_meridian.read(WORKED_EXAMPLE_AT, WORKED | {"NLDT": CLOSED})
 
         await in_thread(change)
         await until(lambda: b"1 of 4 outstanding" in listener.told, "the verdict is told")
@@ -289,7 +277,7 @@ def test_a_board_that_was_put_away_hides_no_change(meridian: SampleGroup) -> Non
 
 
 def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
-    meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
+    live_meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The board counts days since the month's end, and "as of 12:58" was yesterday."""
     evening, night = utc("2026-06-12 22:58"), utc("2026-06-12 23:01")

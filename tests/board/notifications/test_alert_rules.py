@@ -15,30 +15,13 @@ from alerts.models import AlertRules, EscalationStep
 from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
-from tests.builders import WORKED_EXAMPLE_AT
+from tests.board.page_client import signed_in
 from tests.db_builders import save_person, save_sample_group
 from tests.sample_entities import TWELVE_ENTITIES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 Role = Membership.Role
 EUROPE = "/alerts/rules/EUROPE/"
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
-
-
-@pytest.fixture
-def nadia(db: None) -> Client:
-    save_sample_group()
-    return signed_in(save_person("nadia@meridian.test", "Nadia Ward", role=Role.ADMINISTRATOR))
-
-
-def signed_in(somebody: Person) -> Client:
-    client = Client()
-    client.force_login(somebody)
-    return client
 
 
 def text_of(answer: Any) -> str:
@@ -50,12 +33,12 @@ def agreed(code: str = "EUROPE") -> GroupAlertPolicy:
     return own_policy(Group.objects.get(code=code))
 
 
-def test_the_groups_that_somebody_administers_and_what_each_says(nadia: Client) -> None:
+def test_the_groups_that_somebody_administers_and_what_each_says(nadia_in_unread_group: Client) -> None:
     AlertRules.objects.create(group=Group.objects.get(code="UK"), due_soon_days=1, alerts_in_digest=False)
     EscalationStep.objects.create(
         group=Group.objects.get(code="UK"), step=1, after_days=7, roles=[Role.OWNER.value]
     )
-    text = text_of(nadia.get("/alerts/rules/"))
+    text = text_of(nadia_in_unread_group.get("/alerts/rules/"))
     assert "Meridian Group as above Americas as above Continental Europe as above" in text
     assert "United Kingdom due soon 1 working day ahead alerts always at once escalation at +7" in text
     uma = signed_in(save_person("uma@meridian.test", "Uma", group="UK", role=Role.ADMINISTRATOR))
@@ -65,7 +48,7 @@ def test_the_groups_that_somebody_administers_and_what_each_says(nadia: Client) 
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.FINANCE, Role.AUDITOR])
-def test_nobody_else_has_these_pages(nadia: Client, role: Role) -> None:
+def test_nobody_else_has_these_pages(nadia_in_unread_group: Client, role: Role) -> None:
     client = signed_in(save_person("x@meridian.test", "X", role=role))
     assert client.get("/alerts/rules/").status_code == 404
     assert client.get(EUROPE).status_code == 404
@@ -73,15 +56,15 @@ def test_nobody_else_has_these_pages(nadia: Client, role: Role) -> None:
     assert agreed() == GroupAlertPolicy()
 
 
-def test_who_administers_an_entity_alone_agrees_nothing_for_its_group(nadia: Client) -> None:
+def test_who_administers_an_entity_alone_agrees_nothing_for_its_group(nadia_in_unread_group: Client) -> None:
     x = save_person("x@meridian.test", "X", group=None)
     Membership.objects.create(person=x, role=Role.ADMINISTRATOR, entity=LegalEntity.objects.get(code="NLDT"))
     assert signed_in(x).get(EUROPE).status_code == 404
     assert signed_in(x).get("/entities/NLDT/deputy/").status_code == 200
 
 
-def test_what_a_group_does_not_say_is_shown_with_where_it_comes_from(nadia: Client) -> None:
-    text = text_of(nadia.get(EUROPE))
+def test_what_a_group_does_not_say_is_shown_with_where_it_comes_from(nadia_in_unread_group: Client) -> None:
+    text = text_of(nadia_in_unread_group.get(EUROPE))
     assert "Empty: as above, 2 working days ahead, the usual" in text
     assert "As above: always at once (the usual)" in text
     assert "As above: +10 administrators; +15 owners the usual" in text
@@ -89,13 +72,13 @@ def test_what_a_group_does_not_say_is_shown_with_where_it_comes_from(nadia: Clie
     AlertRules.objects.create(group=top, due_soon_days=0, alerts_in_digest=True)
     step = EscalationStep.objects.create(group=top, step=1, after_days=9, roles=[Role.AUDITOR.value])
     step.people.add(Person.objects.get(name="Nadia Ward"))
-    text = text_of(nadia.get(EUROPE))
+    text = text_of(nadia_in_unread_group.get(EUROPE))
     assert "Empty: as above, on the day itself, from Meridian Group" in text
     assert "As above: may wait for a digest (from Meridian Group)" in text
     assert "As above: +9 auditors, Nadia Ward from Meridian Group" in text
 
 
-def test_rules_are_kept_changed_and_taken_back(nadia: Client) -> None:
+def test_rules_are_kept_changed_and_taken_back(nadia_in_unread_group: Client) -> None:
     rosa = save_person()
     form = {
         "due_soon_days": "3",
@@ -106,18 +89,18 @@ def test_rules_are_kept_changed_and_taken_back(nadia: Client) -> None:
         "step-2-people": [rosa.email],
         "step-3-days": "",
     }
-    assert nadia.post(EUROPE, form).status_code == 303
+    assert nadia_in_unread_group.post(EUROPE, form).status_code == 303
     assert agreed() == GroupAlertPolicy(
         3, False, (EscalationStepRule(7, (), (rosa.pk,)), EscalationStepRule(12, ("owner", "auditor")))
     )
-    text = text_of(nadia.get(EUROPE))
+    text = text_of(nadia_in_unread_group.get(EUROPE))
     assert 'name="step-1-days" maxlength="4" value="7"' in text
     assert f'name="step-1-people" value="{rosa.email}" checked' in text
     assert "These replace the steps above (+10 administrators; +15 owners, the usual)." in text
     removed = {"step-1-days": "7", "step-1-people": [rosa.email], "step-2-days": "12", "step-2-remove": "on"}
-    nadia.post(EUROPE, removed)
+    nadia_in_unread_group.post(EUROPE, removed)
     assert agreed() == GroupAlertPolicy(steps=(EscalationStepRule(7, (), (rosa.pk,)),))
-    nadia.post(EUROPE, {})
+    nadia_in_unread_group.post(EUROPE, {})
     assert agreed() == GroupAlertPolicy()
 
 
@@ -144,10 +127,10 @@ def test_rules_are_kept_changed_and_taken_back(nadia: Client) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_was_typed(
-    nadia: Client, form: dict[str, str], words: str
+    nadia_in_unread_group: Client, form: dict[str, str], words: str
 ) -> None:
     save_person("paul@meridian.test", "Paul", group="UK")
-    answer = nadia.post(EUROPE, form)
+    answer = nadia_in_unread_group.post(EUROPE, form)
     assert answer.status_code == 422
     text = text_of(answer)
     assert words in text
@@ -157,30 +140,30 @@ def test_what_makes_no_sense_is_refused_with_what_was_typed(
     assert agreed() == GroupAlertPolicy()
 
 
-def test_the_preview_tells_whom_each_step_reaches_today(nadia: Client) -> None:
+def test_the_preview_tells_whom_each_step_reaches_today(nadia_in_unread_group: Client) -> None:
     sanne = LegalEntity.objects.get(code="NLDT").owner
     assert sanne is not None
     Membership.objects.create(person=sanne, role=Role.OWNER, entity=LegalEntity.objects.get(code="NLDT"))
     olga = save_person("olga@meridian.test", "Olga", role=Role.OWNER)
-    text = text_of(nadia.get(EUROPE))
+    text = text_of(nadia_in_unread_group.get(EUROPE))
     assert "EU DTC BV +10 Nadia Ward, Sanne de Wit +15 Nadia Ward, Olga, Sanne de Wit" in text
     assert "UK HoldCo" not in text
     Membership.objects.filter(person=olga).delete()
-    assert "Olga" not in text_of(nadia.get(EUROPE))
+    assert "Olga" not in text_of(nadia_in_unread_group.get(EUROPE))
 
 
-def test_who_was_named_and_may_not_see_it_any_more_is_pointed_out(nadia: Client) -> None:
+def test_who_was_named_and_may_not_see_it_any_more_is_pointed_out(nadia_in_unread_group: Client) -> None:
     rosa = save_person()
-    nadia.post(EUROPE, {"step-1-days": "7", "step-1-people": [rosa.email]})
+    nadia_in_unread_group.post(EUROPE, {"step-1-days": "7", "step-1-people": [rosa.email]})
     Membership.objects.filter(person=rosa).delete()
-    text = text_of(nadia.get(EUROPE))
+    text = text_of(nadia_in_unread_group.get(EUROPE))
     assert "People: Rosa Bell (may not see it any more)" in text
     assert "EU DTC BV +7 Nadia Ward" in text  # administrators hear where nobody else is left
-    keeps = nadia.post(EUROPE, {"step-1-days": "8", "step-1-people": [rosa.email]})
+    keeps = nadia_in_unread_group.post(EUROPE, {"step-1-days": "8", "step-1-people": [rosa.email]})
     assert keeps.status_code == 303
 
 
-def test_the_list_costs_the_same_however_many_groups_there_are(nadia: Client) -> None:
+def test_the_list_costs_the_same_however_many_groups_there_are(nadia_in_unread_group: Client) -> None:
     counts = []
     for many in (False, True):
         if many:
@@ -190,9 +173,9 @@ def test_the_list_costs_the_same_however_many_groups_there_are(nadia: Client) ->
                     code=f"G{number}", name=f"Group {number}", parent=top, path=f"MERIDIAN/G{number}/"
                 )
                 AlertRules.objects.create(group=group, due_soon_days=number)
-        nadia.get("/alerts/rules/")
+        nadia_in_unread_group.get("/alerts/rules/")
         with CaptureQueriesContext(connection) as queries:
-            nadia.get("/alerts/rules/")
+            nadia_in_unread_group.get("/alerts/rules/")
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
@@ -215,18 +198,20 @@ def test_the_page_costs_the_same_however_many_stand_below() -> None:
 # --- deputies -------------------------------------------------------------------------------------------------------
 
 
-def test_only_who_may_see_the_entity_can_be_its_deputy(nadia: Client) -> None:
+def test_only_who_may_see_the_entity_can_be_its_deputy(nadia_in_unread_group: Client) -> None:
     paul = save_person("paul@meridian.test", "Paul", group="UK")
     where = "/entities/NLDT/deputy/"
-    assert "Paul" not in text_of(nadia.get(where))
-    refused = nadia.post(where, {"deputy": paul.email})
+    assert "Paul" not in text_of(nadia_in_unread_group.get(where))
+    refused = nadia_in_unread_group.post(where, {"deputy": paul.email})
     assert refused.status_code == 422
     assert "Choose somebody who may see the entity." in text_of(refused)
     Membership.objects.create(person=paul, role=Role.AUDITOR, group=Group.objects.get(code="EUROPE"))
-    assert nadia.post(where, {"deputy": paul.email}).status_code == 303
+    assert nadia_in_unread_group.post(where, {"deputy": paul.email}).status_code == 303
     assert LegalEntity.objects.get(code="NLDT").deputy == paul
-    assert "deputy Paul Change" in text_of(nadia.get("/entities/NLDT/"))
+    assert "deputy Paul Change" in text_of(nadia_in_unread_group.get("/entities/NLDT/"))
     Membership.objects.filter(person=paul).delete()
-    assert "Paul is the deputy and may not see EU DTC BV, so is not told." in text_of(nadia.get(where))
-    nadia.post(where, {"deputy": ""})
+    assert "Paul is the deputy and may not see EU DTC BV, so is not told." in text_of(
+        nadia_in_unread_group.get(where)
+    )
+    nadia_in_unread_group.post(where, {"deputy": ""})
     assert LegalEntity.objects.get(code="NLDT").deputy is None

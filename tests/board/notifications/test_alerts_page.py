@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
 from django.test import Client
@@ -33,38 +32,14 @@ from tests.alerts.scenarios import (
     save_eu_dtc_alert,
     untell,
 )
+from tests.board.board_clock import BoardClock
 from tests.builders import CLOSED, MAY, OPEN, utc
 from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
 from tests.sample_entities import SampleEntity
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock_after_alert")]
 PATH = "/alerts/"
 ROSA, SANNE = "rosa.bell@meridian.test", "sanne.de.wit@meridian.test"
-
-
-class Clock:
-    """What the door reads; tests turn it."""
-
-    def __init__(self) -> None:
-        self.at = ALERTED_AT + MINUTE
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Clock:
-    """A minute after EU DTC BV was told of, unless a test says otherwise; mails leave."""
-    settings.MAILS_LEAVE = True
-    cache.clear()
-    clock = Clock()
-    monkeypatch.setattr("board.web.board_request.now", clock)
-    return clock
-
-
-@pytest.fixture
-def meridian(db: None) -> SampleGroup:
-    return save_eu_dtc_alert()
 
 
 def browser(email: str = ROSA) -> Client:
@@ -103,7 +78,7 @@ def flat(text: str) -> str:
 # --- the sentence on top --------------------------------------------------------------------------------------------
 
 
-def test_everybody_has_been_told_only_once_the_server_took_it(meridian: SampleGroup) -> None:
+def test_everybody_has_been_told_only_once_the_server_took_it(alerted_meridian: SampleGroup) -> None:
     assert verdict(page(browser())) == "1 entity is past the alert line; 2 messages wait"
     mark_deliveries_sent(ALERTED_AT + MINUTE, deliveries_to(ROSA))
     assert verdict(page(browser())) == "1 entity is past the alert line; 1 message waits"
@@ -117,7 +92,7 @@ def test_everybody_has_been_told_only_once_the_server_took_it(meridian: SampleGr
     )
 
 
-def test_a_message_that_cannot_be_sent_stands_on_top(meridian: SampleGroup) -> None:
+def test_a_message_that_cannot_be_sent_stands_on_top(alerted_meridian: SampleGroup) -> None:
     mark_deliveries_sent(ALERTED_AT + MINUTE, deliveries_to(ROSA))
     end_deliveries(
         Delivery.State.PARKED,
@@ -128,7 +103,7 @@ def test_a_message_that_cannot_be_sent_stands_on_top(meridian: SampleGroup) -> N
     assert verdict(page(browser())) == "1 entity is past the alert line; 1 message cannot be sent"
 
 
-def test_nobody_to_notify_stands_on_top(meridian: SampleGroup) -> None:
+def test_nobody_to_notify_stands_on_top(alerted_meridian: SampleGroup) -> None:
     Delivery.objects.all().delete()
     text = page(browser())
     assert verdict(text) == "1 entity is past the alert line; for 1 there is nobody to notify"
@@ -136,7 +111,7 @@ def test_nobody_to_notify_stands_on_top(meridian: SampleGroup) -> None:
 
 
 def test_without_a_mail_server_the_page_says_so_and_who_can_help(
-    meridian: SampleGroup, settings: Settings
+    alerted_meridian: SampleGroup, settings: Settings
 ) -> None:
     settings.MAILS_LEAVE = False
     text = page(browser())
@@ -150,7 +125,7 @@ def test_without_a_mail_server_the_page_says_so_and_who_can_help(
     assert "Send me a test message" not in text
 
 
-def test_on_hold_until_somebody_releases_it(meridian: SampleGroup) -> None:
+def test_on_hold_until_somebody_releases_it(alerted_meridian: SampleGroup) -> None:
     channel_state.hold("Restored from a backup.")
     text = page(browser())
     assert verdict(text) == "Sending is on hold"
@@ -161,7 +136,9 @@ def test_on_hold_until_somebody_releases_it(meridian: SampleGroup) -> None:
     assert verdict(page(browser())) == "1 entity is past the alert line; 2 messages wait"
 
 
-def test_a_server_that_refuses_us_is_said_with_the_next_try(meridian: SampleGroup, clock: Clock) -> None:
+def test_a_server_that_refuses_us_is_said_with_the_next_try(
+    alerted_meridian: SampleGroup, clock: BoardClock
+) -> None:
     Channel.objects.create(
         name="email",
         paused_until=clock.at + timedelta(minutes=3),
@@ -178,7 +155,7 @@ def test_a_server_that_refuses_us_is_said_with_the_next_try(meridian: SampleGrou
 # --- what is open ---------------------------------------------------------------------------------------------------
 
 
-def test_an_open_episode_with_its_notice_and_its_messages(meridian: SampleGroup) -> None:
+def test_an_open_episode_with_its_notice_and_its_messages(alerted_meridian: SampleGroup) -> None:
     mark_deliveries_sent(utc("2026-06-15 12:02"), deliveries_to(ROSA))
     text = page(browser())
     assert open_now(text) == ["NLDT-2026-05"]
@@ -192,7 +169,7 @@ def test_an_open_episode_with_its_notice_and_its_messages(meridian: SampleGroup)
     ) in told
 
 
-def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock: Clock) -> None:
+def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock: BoardClock) -> None:
     group = save_sample_group()
     save_person()
     evaluate_around_read(group, ALERTED_AT)
@@ -204,7 +181,7 @@ def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock:
     assert "A message goes out when an entity is more than 5 days past its deadline." in text
 
 
-def test_a_stale_reading_is_waited_for(clock: Clock) -> None:
+def test_a_stale_reading_is_waited_for(clock: BoardClock) -> None:
     group = save_sample_group()
     record_worked_example(group)
     save_person()
@@ -216,29 +193,29 @@ def test_a_stale_reading_is_waited_for(clock: Clock) -> None:
     assert "when last read" in text
 
 
-def test_a_close_ends_it_and_the_history_stays(meridian: SampleGroup, clock: Clock) -> None:
+def test_a_close_ends_it_and_the_history_stays(alerted_meridian: SampleGroup, clock: BoardClock) -> None:
     mark_deliveries_sent(ALERTED_AT)
     closed = REPORTED_FACTS | {"NLDT": CLOSED}
-    meridian.read("2026-06-15 12:30", closed)
+    alerted_meridian.read("2026-06-15 12:30", closed)
     clock.at = utc("2026-06-15 12:31")
     text = page(browser())
     assert open_now(text) == []
     assert verdict(text) == "Nobody is past the alert line"
     assert history(text) == [("Alert", "EU DTC BV")]
-    evaluate_around_read(meridian, utc("2026-06-15 12:33"), closed)
-    evaluate_around_read(meridian, utc("2026-06-15 13:10"), closed)
+    evaluate_around_read(alerted_meridian, utc("2026-06-15 12:33"), closed)
+    evaluate_around_read(alerted_meridian, utc("2026-06-15 13:10"), closed)
     clock.at = utc("2026-06-15 13:11")
     assert history(page(browser())) == [("Cleared", "EU DTC BV"), ("Alert", "EU DTC BV")]
 
 
 def test_a_reopening_is_open_again_with_the_notices_of_its_own_episode(
-    meridian: SampleGroup, clock: Clock
+    alerted_meridian: SampleGroup, clock: BoardClock
 ) -> None:
     mark_deliveries_sent(ALERTED_AT)
     closed = REPORTED_FACTS | {"NLDT": CLOSED}
-    evaluate_around_read(meridian, utc("2026-06-15 12:33"), closed)
-    evaluate_around_read(meridian, utc("2026-06-15 13:10"), closed)
-    evaluate_around_read(meridian, utc("2026-06-16 12:00"), REPORTED_FACTS)
+    evaluate_around_read(alerted_meridian, utc("2026-06-15 12:33"), closed)
+    evaluate_around_read(alerted_meridian, utc("2026-06-15 13:10"), closed)
+    evaluate_around_read(alerted_meridian, utc("2026-06-16 12:00"), REPORTED_FACTS)
     clock.at = utc("2026-06-16 12:01")
     text = page(browser())
     assert open_now(text) == ["NLDT-2026-05"]
@@ -248,7 +225,7 @@ def test_a_reopening_is_open_again_with_the_notices_of_its_own_episode(
     assert len(history(text)) == 4
 
 
-def test_the_past_is_told_as_it_was(meridian: SampleGroup, clock: Clock) -> None:
+def test_the_past_is_told_as_it_was(alerted_meridian: SampleGroup, clock: BoardClock) -> None:
     mark_deliveries_sent(ALERTED_AT + timedelta(hours=1))
     clock.at = ALERTED_AT + timedelta(days=1)
     text = page(browser(), "?at=2026-06-15T13:10")
@@ -262,7 +239,7 @@ def test_the_past_is_told_as_it_was(meridian: SampleGroup, clock: Clock) -> None
 # --- every notice ---------------------------------------------------------------------------------------------------
 
 
-def test_the_states_of_messages_in_words(meridian: SampleGroup, clock: Clock) -> None:
+def test_the_states_of_messages_in_words(alerted_meridian: SampleGroup, clock: BoardClock) -> None:
     told = flat(page(browser()))
     assert "Waiting since 13:00 to Rosa Bell, Sanne de Wit" in told
     Delivery.objects.filter(recipient__email=SANNE).update(
@@ -283,7 +260,7 @@ def test_the_states_of_messages_in_words(meridian: SampleGroup, clock: Clock) ->
     assert "another entity" not in told
 
 
-def test_what_the_server_said_is_for_administrators(meridian: SampleGroup) -> None:
+def test_what_the_server_said_is_for_administrators(alerted_meridian: SampleGroup) -> None:
     end_deliveries(
         Delivery.State.PARKED,
         ALERTED_AT,
@@ -299,14 +276,14 @@ def test_what_the_server_said_is_for_administrators(meridian: SampleGroup) -> No
     Membership.objects.create(
         person=Person.objects.get(email="uma@meridian.test"),
         role=Membership.Role.AUDITOR,
-        entity=meridian.entities["NLDT"],
+        entity=alerted_meridian.entities["NLDT"],
     )
     assert "secret" not in page(browser("uma@meridian.test"))  # administers, but not this entity
     Person.objects.create_superuser("root@meridian.test", "x", name="Root")
     assert "secret" in page(browser("root@meridian.test"))
 
 
-def test_many_people_fold_away(meridian: SampleGroup) -> None:
+def test_many_people_fold_away(alerted_meridian: SampleGroup) -> None:
     alert = Notice.objects.get(kind="alert", period__entity__code="NLDT")
     for n in range(7):
         somebody = save_person(f"f{n}@meridian.test", f"Finance {n}")
@@ -317,14 +294,6 @@ def test_many_people_fold_away(meridian: SampleGroup) -> None:
     told = flat(page(browser()))
     assert "to Finance 0, Finance 1, Finance 2, Finance 3 and 5 more" in told
     assert "Who else Finance 4, Finance 5, Finance 6, Rosa Bell, Sanne de Wit" in told
-
-
-@pytest.fixture
-def two_told(meridian: SampleGroup, clock: Clock) -> Client:
-    mark_deliveries_sent(ALERTED_AT)
-    evaluate_around_read(meridian, utc("2026-06-17 12:00"))
-    clock.at = utc("2026-06-17 12:01")
-    return browser()
 
 
 @pytest.mark.parametrize(
@@ -352,28 +321,31 @@ def two_told(meridian: SampleGroup, clock: Clock) -> Client:
         ("?erp=other", []),
     ],
 )
-def test_each_filter(two_told: Client, query: str, names: list[str]) -> None:
-    text = page(two_told, query)
+def test_each_filter(rosa_after_two_alerts: Client, query: str, names: list[str]) -> None:
+    text = page(rosa_after_two_alerts, query)
     assert [name for _, name in history(text)] == names
     assert ("No notice passes these filters." in text) is (names == [])
     assert open_now(text) == ["NLDT-2026-05", "USRT-2026-05"]  # what is open stays in sight
 
 
 @pytest.mark.parametrize("query", ["?kind=x", "?message=lost", "?for=May", "?at=x"])
-def test_a_filter_that_means_nothing_is_refused(meridian: SampleGroup, query: str) -> None:
+def test_a_filter_that_means_nothing_is_refused(alerted_meridian: SampleGroup, query: str) -> None:
     assert browser().get(PATH + query).status_code == 400
 
 
-def test_a_view_keeps_the_filters_of_notices(two_told: Client) -> None:
+def test_a_view_keeps_the_filters_of_notices(rosa_after_two_alerts: Client) -> None:
     seen = {"name": "my alerts", "screen": "alerts", "query": "kind=alert&message=sent&for=2026-05&page=2"}
-    two_told.post("/views/save/", seen)
-    text = page(two_told)
+    rosa_after_two_alerts.post("/views/save/", seen)
+    text = page(rosa_after_two_alerts)
     assert 'href="/alerts/?kind=alert&message=sent&for=2026-05"' in text
     assert "Alerts · kind: alert · message: sent · for: 2026-05" in flat(text)
-    assert "my alerts" in page(two_told, "?kind=alert&message=sent&for=2026-05").partition("Save what")[0]
+    assert (
+        "my alerts"
+        in page(rosa_after_two_alerts, "?kind=alert&message=sent&for=2026-05").partition("Save what")[0]
+    )
 
 
-def test_only_what_a_person_may_see(two_told: Client) -> None:
+def test_only_what_a_person_may_see(rosa_after_two_alerts: Client) -> None:
     save_person("uma@meridian.test", "Uma", group="UK")
     text = page(browser("uma@meridian.test"))
     assert verdict(text) == "Nobody is past the alert line"
@@ -386,20 +358,23 @@ def test_only_what_a_person_may_see(two_told: Client) -> None:
     assert "Dana" not in text
 
 
-def test_without_a_role_the_next_step_is_named(meridian: SampleGroup) -> None:
+def test_without_a_role_the_next_step_is_named(alerted_meridian: SampleGroup) -> None:
     save_person("nina@meridian.test", "Nina", group=None)
     assert "Ask an administrator to give you a role" in page(browser("nina@meridian.test"))
 
 
-def test_a_name_is_text_wherever_it_stands(meridian: SampleGroup) -> None:
+def test_a_name_is_text_wherever_it_stands(alerted_meridian: SampleGroup) -> None:
     LegalEntity.objects.filter(code="NLDT").update(name='"><script>alert(1)</script>')
     Person.objects.filter(email=SANNE).update(name="<script>alert(2)</script>")
     assert "<script>alert" not in browser().get(PATH).content.decode()
 
 
-def test_the_history_comes_in_pages(two_told: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_comes_in_pages(rosa_after_two_alerts: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("board.notifications.alerts_page.PAGE_SIZE", 1)
-    first, second = page(two_told, "?kind=alert"), page(two_told, "?kind=alert&page=2")
+    first, second = (
+        page(rosa_after_two_alerts, "?kind=alert"),
+        page(rosa_after_two_alerts, "?kind=alert&page=2"),
+    )
     assert [name for _, name in history(first)] == ["US Retail Inc"]
     assert [name for _, name in history(second)] == ["EU DTC BV"]
     assert 'href="/alerts/?kind=alert&page=2" rel="next"' in first
@@ -407,7 +382,7 @@ def test_the_history_comes_in_pages(two_told: Client, monkeypatch: pytest.Monkey
     assert "1 more is not shown here." in first
 
 
-def test_htmx_gets_the_sheet_alone(meridian: SampleGroup) -> None:
+def test_htmx_gets_the_sheet_alone(alerted_meridian: SampleGroup) -> None:
     answer = browser().get(PATH, headers={"HX-Request": "true"})
     assert b"<html" not in answer.content
     assert b'id="sheet"' in answer.content
@@ -416,47 +391,43 @@ def test_htmx_gets_the_sheet_alone(meridian: SampleGroup) -> None:
 # --- a message to oneself -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def nadia(meridian: SampleGroup) -> Client:
-    save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
-    return browser("nadia@meridian.test")
-
-
-def test_an_administrator_sends_themself_a_message_once_a_minute(nadia: Client) -> None:
-    assert "Send me a test message" in page(nadia)
-    text = nadia.post("/alerts/try/", follow=True).content.decode()
+def test_an_administrator_sends_themself_a_message_once_a_minute(nadia_after_alert: Client) -> None:
+    assert "Send me a test message" in page(nadia_after_alert)
+    text = nadia_after_alert.post("/alerts/try/", follow=True).content.decode()
     assert "A message to nadia@meridian.test has been taken by the mail server." in text
     (message,) = mail.outbox
     assert message.to == ["Nadia Ward <nadia@meridian.test>"]
     assert "/alerts/" in message.body
-    text = nadia.post("/alerts/try/", follow=True).content.decode()
+    text = nadia_after_alert.post("/alerts/try/", follow=True).content.decode()
     assert "You have just sent one. Try again in a minute." in text
     assert len(mail.outbox) == 1
 
 
-def test_what_the_server_answers_is_said(nadia: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_server_answers_is_said(nadia_after_alert: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
         raise ConnectionRefusedError("Connection refused")
 
     monkeypatch.setattr(EmailBackend, "send_messages", refuse)
-    text = nadia.post("/alerts/try/", follow=True).content.decode()
+    text = nadia_after_alert.post("/alerts/try/", follow=True).content.decode()
     assert "It could not be sent just now." in text
     assert "Connection refused" in text
 
 
-def test_while_redis_is_away_no_test_message_is_sent(nadia: Client, settings: Settings) -> None:
+def test_while_redis_is_away_no_test_message_is_sent(nadia_after_alert: Client, settings: Settings) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         away = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
         settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": away}}
-        text = nadia.post("/alerts/try/", follow=True).content.decode()
+        text = nadia_after_alert.post("/alerts/try/", follow=True).content.decode()
     assert "Redis does not answer, so nothing was sent." in text
     assert mail.outbox == []
 
 
-def test_a_message_to_oneself_needs_a_server_and_an_administrator(nadia: Client, settings: Settings) -> None:
+def test_a_message_to_oneself_needs_a_server_and_an_administrator(
+    nadia_after_alert: Client, settings: Settings
+) -> None:
     settings.MAILS_LEAVE = False
-    assert "No mail server is named" in nadia.post("/alerts/try/", follow=True).content.decode()
+    assert "No mail server is named" in nadia_after_alert.post("/alerts/try/", follow=True).content.decode()
     assert mail.outbox == []
     assert browser().post("/alerts/try/").status_code == 403
     assert "Send me a test message" not in page(browser())
@@ -465,7 +436,7 @@ def test_a_message_to_oneself_needs_a_server_and_an_administrator(nadia: Client,
 # --- on other pages -------------------------------------------------------------------------------------------------
 
 
-def test_the_entitys_page_says_who_was_told_of_the_month_shown(meridian: SampleGroup) -> None:
+def test_the_entitys_page_says_who_was_told_of_the_month_shown(alerted_meridian: SampleGroup) -> None:
     mark_deliveries_sent(utc("2026-06-15 12:02"))
     told = flat(unescape(browser().get("/entities/NLDT/").content.decode()))
     assert "Alert 13:00 Past the alert line, and read to be so" in told
@@ -474,7 +445,7 @@ def test_the_entitys_page_says_who_was_told_of_the_month_shown(meridian: SampleG
         assert "Past the alert line, and read" not in browser().get(path).content.decode()
 
 
-def test_the_queue_says_where_nobody_could_be_told(meridian: SampleGroup) -> None:
+def test_the_queue_says_where_nobody_could_be_told(alerted_meridian: SampleGroup) -> None:
     assert "Nobody to notify" not in browser().get("/past-deadline/").content.decode()
     Delivery.objects.all().delete()
     assert "Nobody to notify" in browser().get("/past-deadline/").content.decode()
@@ -485,7 +456,7 @@ def test_the_queue_says_where_nobody_could_be_told(meridian: SampleGroup) -> Non
 
 
 def test_the_mails_in_a_folder_are_read_by_superusers_only(
-    meridian: SampleGroup, settings: Settings, tmp_path: Path
+    alerted_meridian: SampleGroup, settings: Settings, tmp_path: Path
 ) -> None:
     Person.objects.create_superuser("root@meridian.test", "x", name="Root")
     root, rosa = browser("root@meridian.test"), browser()
@@ -538,7 +509,7 @@ def many(count: int) -> SampleGroup:
 
 @pytest.mark.parametrize("entities", [2, 20])
 def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing(
-    entities: int, clock: Clock
+    entities: int, clock: BoardClock
 ) -> None:
     many(entities)
     clock.at = ALERTED_AT + 4 * MINUTE

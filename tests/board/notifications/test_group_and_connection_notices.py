@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from html import unescape
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
-from closing.judging.notice_rules import HOLD_DOWN
 from entities.models import Connection, Group, LegalEntity, Person
 from tests.alerts.evaluations import (
     Role,
-    evaluate_and_list_notices,
-    read_and_evaluate,
-    save_evaluation_span,
-    save_group_with_recipients,
     save_member,
 )
-from tests.builders import utc
 
-pytestmark = pytest.mark.django_db
-CLOSED_AT = utc("2026-06-09 12:00")
-SILENT_AT = CLOSED_AT + HOLD_DOWN + timedelta(minutes=35)
-
-
-@pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The United Kingdom and then everybody has closed; half an hour later the ERP falls silent."""
-    cache.clear()
-    monkeypatch.setattr("board.web.board_request.now", lambda: SILENT_AT + timedelta(minutes=1))
-    group = save_group_with_recipients()
-    read_and_evaluate(group, CLOSED_AT)
-    read_and_evaluate(group, CLOSED_AT + HOLD_DOWN)
-    save_evaluation_span(SILENT_AT)
-    evaluate_and_list_notices(SILENT_AT)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("closed_and_silent_group")]
 
 
 def history(who: str, query: str = "") -> list[tuple[str, str, str]]:

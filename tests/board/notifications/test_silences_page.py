@@ -12,14 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from alerts.models import Silence
 from alerts.routing.silences import SilenceTarget, create_silence, lift_silence
 from board.reports.exports import standing_values
-from board.web import board_request as door
 from closing.scoreboard.row import RowSilence
 from entities.models import Group, LegalEntity, Membership, Person
-from periods.board_cache.cache import BOARD_CACHE, BoardCache
+from periods.board_cache.cache import BoardCache
 from periods.board_cache.change_feed import changes_since
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, WORKED_EXAMPLE_AT
-from tests.db_builders import SampleGroup, record_worked_example, save_sample_group
+from tests.db_builders import SampleGroup
 
 pytestmark = pytest.mark.django_db
 Role = Membership.Role
@@ -27,25 +26,9 @@ WHY = "the auditors have the books"
 UNTIL = date(2026, 6, 18)
 
 
-@pytest.fixture
-def meridian(monkeypatch: pytest.MonkeyPatch) -> SampleGroup:
-    BOARD_CACHE.clear()
-    monkeypatch.setattr(door, "now", lambda: WORKED_EXAMPLE_AT)
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
-
-
 def person(name: str, role: Role, code: str = "MERIDIAN") -> Person:
     found = Person.objects.create(email=f"{name}@meridian.test", name=name.title(), zone="Europe/London")
     Membership.objects.create(person=found, role=role, group=Group.objects.get(code=code))
-    return found
-
-
-@pytest.fixture
-def rosa(meridian: SampleGroup, client: Client) -> Person:
-    found = person("rosa", Role.FINANCE)
-    client.force_login(found)
     return found
 
 
@@ -65,21 +48,21 @@ MARK = "Silenced until Thu 18 Jun by Rosa: the auditors have the books"
 
 
 def test_every_screen_that_shows_the_entity_says_so(
-    meridian: SampleGroup, rosa: Person, client: Client
+    meridian: SampleGroup, rosa_person: Person, client: Client
 ) -> None:
     screens = ("/", "/past-deadline/?month=2026-05", "/entities/NLDT/")
     for url in screens:
         assert "Silenced" not in text_of(client, url)
     nldt = meridian.entities["NLDT"]
     nldt_policy_line(nldt)
-    made = create_silence(rosa, nldt, UNTIL, WHY, WORKED_EXAMPLE_AT - timedelta(hours=1))
+    made = create_silence(rosa_person, nldt, UNTIL, WHY, WORKED_EXAMPLE_AT - timedelta(hours=1))
     for url in screens:
         assert MARK in text_of(client, url), url
     row = take_snapshot(LegalEntity.objects.filter(code="NLDT"), MAY, WORKED_EXAMPLE_AT).rows[0]
     assert standing_values(row, WORKED_EXAMPLE_AT)[-1] == MARK  # of the workbooks
     assert MARK in text_of(client, "/alerts/")
     assert MARK not in text_of(client, "/?at=2026-06-12T10:30")
-    lift_silence(rosa, made, WORKED_EXAMPLE_AT)
+    lift_silence(rosa_person, made, WORKED_EXAMPLE_AT)
     for url in screens:
         assert "Silenced" not in text_of(client, url), url
     assert MARK in text_of(client, "/?at=2026-06-12T12:30")  # London: half past eleven
@@ -101,7 +84,9 @@ def nldt_policy_line(entity: LegalEntity) -> None:
     )
 
 
-def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: SampleGroup, rosa: Person) -> None:
+def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(
+    meridian: SampleGroup, rosa_person: Person
+) -> None:
     keeper, pk = BoardCache(), meridian.entities["NLDT"].pk
     keeper.board(MAY, WORKED_EXAMPLE_AT)
 
@@ -110,7 +95,7 @@ def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: SampleGrou
         return keeper.board(MAY, at).rows[pk].silence
 
     assert quiet() is None
-    made = create_silence(rosa, Group.objects.get(code="MERIDIAN"), UNTIL, WHY, WORKED_EXAMPLE_AT)
+    made = create_silence(rosa_person, Group.objects.get(code="MERIDIAN"), UNTIL, WHY, WORKED_EXAMPLE_AT)
     found = quiet()
     assert found is not None
     assert found.group == Group.objects.get(code="MERIDIAN").name
@@ -118,11 +103,13 @@ def test_a_kept_board_hears_of_it_and_forgets_it_at_its_end(meridian: SampleGrou
     assert quiet(found.ends) is None
     keeper.clear()
     assert quiet() is not None
-    lift_silence(rosa, made, WORKED_EXAMPLE_AT)
+    lift_silence(rosa_person, made, WORKED_EXAMPLE_AT)
     assert quiet() is None
 
 
-def test_a_form_makes_it_and_undo_lifts_it(meridian: SampleGroup, rosa: Person, client: Client) -> None:
+def test_a_form_makes_it_and_undo_lifts_it(
+    meridian: SampleGroup, rosa_person: Person, client: Client
+) -> None:
     empty = text_of(client, "/alerts/silences/")
     assert "Nothing that you see is silenced" in empty
     answer = client.post(
@@ -157,7 +144,7 @@ def test_a_form_makes_it_and_undo_lifts_it(meridian: SampleGroup, rosa: Person, 
     ],
 )
 def test_what_is_wrong_is_said_beside_it_and_nothing_typed_is_lost(
-    meridian: SampleGroup, rosa: Person, client: Client, form: dict[str, str], field: str, words: str
+    meridian: SampleGroup, rosa_person: Person, client: Client, form: dict[str, str], field: str, words: str
 ) -> None:
     answer = make(client, **form)
     assert answer.status_code == 422  # type: ignore[attr-defined]
@@ -170,7 +157,7 @@ def test_what_is_wrong_is_said_beside_it_and_nothing_typed_is_lost(
 
 
 def test_a_group_is_silenced_by_who_works_on_all_of_it(
-    meridian: SampleGroup, rosa: Person, client: Client
+    meridian: SampleGroup, rosa_person: Person, client: Client
 ) -> None:
     assert make(client, place="group:MERIDIAN").status_code == 303  # type: ignore[attr-defined]
     board = text_of(client, "/")
@@ -186,8 +173,8 @@ def test_a_group_is_silenced_by_who_works_on_all_of_it(
     assert make(client, place="group:NOBODY").status_code == 404  # type: ignore[attr-defined]
 
 
-def test_who_reads_sees_them_and_no_form(meridian: SampleGroup, rosa: Person, client: Client) -> None:
-    made = create_silence(rosa, meridian.entities["NLDT"], UNTIL, WHY, WORKED_EXAMPLE_AT)
+def test_who_reads_sees_them_and_no_form(meridian: SampleGroup, rosa_person: Person, client: Client) -> None:
+    made = create_silence(rosa_person, meridian.entities["NLDT"], UNTIL, WHY, WORKED_EXAMPLE_AT)
     client.force_login(person("ada", Role.AUDITOR))
     page = text_of(client, "/alerts/silences/")
     assert WHY in page
@@ -202,7 +189,7 @@ def test_who_reads_sees_them_and_no_form(meridian: SampleGroup, rosa: Person, cl
 
 
 def test_the_page_asks_as_much_of_the_database_however_many_there_are(
-    meridian: SampleGroup, rosa: Person, client: Client
+    meridian: SampleGroup, rosa_person: Person, client: Client
 ) -> None:
     def queries() -> int:
         client.get("/alerts/silences/")
@@ -210,10 +197,12 @@ def test_the_page_asks_as_much_of_the_database_however_many_there_are(
             client.get("/alerts/silences/")
         return len(asked)
 
-    create_silence(rosa, Group.objects.get(code="UK"), UNTIL, WHY, WORKED_EXAMPLE_AT)
+    create_silence(rosa_person, Group.objects.get(code="UK"), UNTIL, WHY, WORKED_EXAMPLE_AT)
     few = queries()
     places: list[SilenceTarget] = [*meridian.entities.values(), *Group.objects.all()]
     for day, place in enumerate(places):
         for more in range(2):
-            create_silence(rosa, place, UNTIL + timedelta(days=more), f"{WHY} {day}", WORKED_EXAMPLE_AT)
+            create_silence(
+                rosa_person, place, UNTIL + timedelta(days=more), f"{WHY} {day}", WORKED_EXAMPLE_AT
+            )
     assert queries() == few

@@ -22,31 +22,14 @@ from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
 from periods.board_cache.cache import BOARD_CACHE
 from tests.alerts.scenarios import save_eu_dtc_alert
-from tests.builders import WORKED_EXAMPLE_AT, utc
-from tests.db_builders import record_worked_example, save_person, save_sample_group
+from tests.board.page_client import signed_in
+from tests.builders import utc
+from tests.db_builders import save_person, save_sample_group
 from tests.sample_entities import TWELVE_ENTITIES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unsubscribe_clock")]
 PAGE = "/alerts/subscriptions/"
 USUAL = {"digest_at": "08:00", "digest_weekday": "0"}
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
-    monkeypatch.setattr("board.notifications.unsubscribe.now", lambda: WORKED_EXAMPLE_AT)
-
-
-@pytest.fixture
-def rosa(db: None) -> Client:
-    record_worked_example(save_sample_group())
-    return signed_in(save_person())
-
-
-def signed_in(somebody: Person) -> Client:
-    client = Client()
-    client.force_login(somebody)
-    return client
 
 
 def herself() -> Person:

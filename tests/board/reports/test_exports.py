@@ -31,14 +31,12 @@ from board.web.board_request import resolve_request
 from board.web.params import MatrixWindow
 from closing.calendar.date_phrases import month_and_year
 from entities.models import LegalEntity, Membership, Person
+from tests.board.page_client import signed_in
 from tests.builders import WORKED_EXAMPLE_AT, utc
 from tests.db_builders import (
     BUSY_GROUP_AT,
     SampleGroup,
-    record_worked_example,
-    save_busy_group,
     save_person,
-    save_sample_group,
 )
 from tests.hypothesis_profiles import examples
 
@@ -61,48 +59,6 @@ HOSTILE = (
 )
 UNWRITABLE = {chr(code) for code in range(32)} - {"\t", "\n"} | {"\ufffe", "\uffff"}
 LONDON = ZoneInfo("Europe/London")
-
-
-class Clock:
-    """What the door reads; tests turn it."""
-
-    def __init__(self) -> None:
-        self.at = WORKED_EXAMPLE_AT
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("board.web.board_request.now", clock)
-    return clock
-
-
-@pytest.fixture
-def meridian(db: None, clock: Clock) -> SampleGroup:
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
-
-
-@pytest.fixture
-def rosa(meridian: SampleGroup) -> Client:
-    return signed_in(save_person())
-
-
-@pytest.fixture
-def busy(db: None, clock: Clock) -> Client:
-    save_busy_group()
-    clock.at = BUSY_GROUP_AT
-    return signed_in(save_person())
-
-
-def signed_in(somebody: Person) -> Client:
-    client = Client()
-    client.force_login(somebody)
-    return client
 
 
 def body(client: Client, path: str) -> bytes:
@@ -197,26 +153,32 @@ def test_the_same_question_at_the_same_moment_is_the_same_file(rosa: Client) -> 
         ("?q=hale", "UKHC UKRT"),
     ],
 )
-def test_exactly_the_rows_of_the_screen_in_its_order(busy: Client, query: str, codes: str) -> None:
-    on_screen = re.findall(r'<tr id="row-(\w+)"', busy.get(f"/{query}").content.decode())
+def test_exactly_the_rows_of_the_screen_in_its_order(
+    rosa_in_busy_group: Client, query: str, codes: str
+) -> None:
+    on_screen = re.findall(r'<tr id="row-(\w+)"', rosa_in_busy_group.get(f"/{query}").content.decode())
     assert set(on_screen) == set(codes.split())
-    assert [each["code"] for each in lines(busy, f"/export/board.csv{query}")] == on_screen
-    assert [each["Code"] for each in table(sheets(busy, f"/export/board.xlsx{query}")["Board"])] == on_screen
+    assert [each["code"] for each in lines(rosa_in_busy_group, f"/export/board.csv{query}")] == on_screen
+    assert [
+        each["Code"] for each in table(sheets(rosa_in_busy_group, f"/export/board.xlsx{query}")["Board"])
+    ] == on_screen
 
 
-def test_filters_and_order_are_told_in_words(busy: Client) -> None:
-    told = about(sheets(busy, "/export/board.xlsx?group=EUROPE&show=late&sort=name&q=b"))
+def test_filters_and_order_are_told_in_words(rosa_in_busy_group: Client) -> None:
+    told = about(sheets(rosa_in_busy_group, "/export/board.xlsx?group=EUROPE&show=late&sort=name&q=b"))
     assert told["Filters"] == "Show: Late; Search: “b”; Group: Continental Europe"
     assert told["Order"] == "Name"
 
 
-def test_what_cannot_be_confirmed_is_said_in_every_row(busy: Client) -> None:
-    found = {each["Code"]: each for each in table(sheets(busy, "/export/board.xlsx")["Board"])}
+def test_what_cannot_be_confirmed_is_said_in_every_row(rosa_in_busy_group: Client) -> None:
+    found = {each["Code"]: each for each in table(sheets(rosa_in_busy_group, "/export/board.xlsx")["Board"])}
     assert (found["IEOP"]["State"], found["IEOP"]["Confirmed"]) == ("Closed (not confirmed)", "no")
     assert found["IEOP"]["Trouble"] == "The ERP refused access to this company (403)."
     assert (found["NLDT"]["State"], found["NLDT"]["Confirmed"]) == ("Open", "yes")
     assert found["UKWS"]["Confirmed"] == "no"
-    assert "not confirmed: as when last read" in about(sheets(busy, "/export/board.xlsx"))["Note"]
+    assert (
+        "not confirmed: as when last read" in about(sheets(rosa_in_busy_group, "/export/board.xlsx"))["Note"]
+    )
 
 
 def test_a_past_moment_is_exported_as_it_was_known(rosa: Client) -> None:
@@ -348,11 +310,11 @@ def test_a_very_long_text_is_cut_and_not_refused() -> None:
 @pytest.mark.parametrize(
     "query", ["", "?months=6", "?group=EUROPE", "?by=none&sort=name", "?show=late&by=owner", "?q=hale"]
 )
-def test_the_matrix_has_the_lines_and_months_of_the_screen(busy: Client, query: str) -> None:
+def test_the_matrix_has_the_lines_and_months_of_the_screen(rosa_in_busy_group: Client, query: str) -> None:
     asked = resolve_request(Person.objects.get(name="Rosa Bell"), dict(parse_qsl(query[1:])), BUSY_GROUP_AT)
     window = MatrixWindow.of(QueryDict(query[1:]))
     shown = matrix(asked, window)
-    book = sheets(busy, f"/export/matrix.xlsx{query}")
+    book = sheets(rosa_in_busy_group, f"/export/matrix.xlsx{query}")
     assert [each["Code"] for each in table(book["Matrix"])] == [each.entity.code for each in shown.lines]
     assert book["Matrix"][0][-len(shown.months) :] == [month_and_year(month) for month in shown.months]
     on_screen = {
@@ -361,14 +323,14 @@ def test_the_matrix_has_the_lines_and_months_of_the_screen(busy: Client, query: 
         for month, row in zip(shown.months, each.rows, strict=True)
         if row is not None
     }
-    found = lines(busy, f"/export/matrix.csv{query}")
+    found = lines(rosa_in_busy_group, f"/export/matrix.csv{query}")
     assert {(e["month"], e["code"], e["state"], e["level"], e["days_late"]) for e in found} == on_screen
     assert len(found) == len(on_screen) == len(book["Periods"]) - 1
     assert {each["as_of"] for each in found} <= {"2026-06-17T09:42:00Z"}
 
 
-def test_a_cell_of_the_matrix_says_state_lateness_and_what_is_unsure(busy: Client) -> None:
-    book = sheets(busy, "/export/matrix.xlsx?by=none")
+def test_a_cell_of_the_matrix_says_state_lateness_and_what_is_unsure(rosa_in_busy_group: Client) -> None:
+    book = sheets(rosa_in_busy_group, "/export/matrix.xlsx?by=none")
     cells = {each["Code"]: each for each in table(book["Matrix"])}
     assert cells["NLDT"]["May 2026"] == "Open, +8d late"
     assert cells["UKHC"]["May 2026"] == "Closed, on time"
@@ -379,22 +341,28 @@ def test_a_cell_of_the_matrix_says_state_lateness_and_what_is_unsure(busy: Clien
 
 
 def test_above_many_entities_the_matrix_comes_month_by_month_and_says_the_same(
-    busy: Client, monkeypatch: pytest.MonkeyPatch
+    rosa_in_busy_group: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = sheets(busy, "/export/matrix.xlsx?sort=name"), body(busy, "/export/matrix.csv")
+    few = (
+        sheets(rosa_in_busy_group, "/export/matrix.xlsx?sort=name"),
+        body(rosa_in_busy_group, "/export/matrix.csv"),
+    )
     monkeypatch.setattr("board.reports.matrix_export.FOLD_THRESHOLD", 3)
-    assert (sheets(busy, "/export/matrix.xlsx?sort=name"), body(busy, "/export/matrix.csv")) == few
+    assert (
+        sheets(rosa_in_busy_group, "/export/matrix.xlsx?sort=name"),
+        body(rosa_in_busy_group, "/export/matrix.csv"),
+    ) == few
 
 
-def test_months_that_cannot_be_shown_make_no_file(busy: Client) -> None:
-    assert busy.get("/export/matrix.csv?months=7").status_code == 400
+def test_months_that_cannot_be_shown_make_no_file(rosa_in_busy_group: Client) -> None:
+    assert rosa_in_busy_group.get("/export/matrix.csv?months=7").status_code == 400
 
 
 # --- the escalation queue -----------------------------------------------------------------------------------------
 
 
-def test_the_queue_as_csv_and_excel(busy: Client) -> None:
-    found = lines(busy, "/export/past-deadline.csv")
+def test_the_queue_as_csv_and_excel(rosa_in_busy_group: Client) -> None:
+    found = lines(rosa_in_busy_group, "/export/past-deadline.csv")
     assert [(each["month"], each["code"], each["days_late"]) for each in found] == [
         ("2026-04", "FRSA", "35"),
         ("2026-05", "NLDT", "8"),
@@ -409,7 +377,7 @@ def test_the_queue_as_csv_and_excel(busy: Client) -> None:
     )
     assert {each["as_of"] for each in found} == {"2026-06-17T09:42:00Z"}
     assert [each["fresh"] for each in found].count("false") == 1
-    book = sheets(busy, "/export/past-deadline.xlsx?group=EUROPE")
+    book = sheets(rosa_in_busy_group, "/export/past-deadline.xlsx?group=EUROPE")
     rows = table(book["Past deadline"])
     assert [each["Code"] for each in rows] == ["FRSA", "NLDT", "ESIB", "DEVT"]
     assert rows[1]["Over the line since"] == datetime(2026, 6, 15)  # noqa: DTZ001

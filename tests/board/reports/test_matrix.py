@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date, datetime
 
 import pytest
-from django.core.cache import cache
 from django.http import QueryDict
 from django.test import Client
-from pytest_django import DjangoDbBlocker
 
 from board.reports.matrix import ClosedFraction, Matrix, matrix, months_until
 from board.web.board_request import BoardRequest, resolve_request
 from board.web.params import MatrixWindow
 from entities.models import Connection, LegalEntity, Membership
+from tests.board.board_clock import BoardClock
 from tests.board.reports.matrix_html import cells, entities, fractions, page
-from tests.board.reports.year_of_closes import YEAR_AT, shared_year_of_closes
-from tests.builders import WORKED_EXAMPLE_AT, utc
+from tests.board.reports.year_of_closes import YEAR_AT
+from tests.builders import utc
 from tests.db_builders import SampleGroup, save_person
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
-    """The moment that the door reads from the clock, to be changed in place."""
-    moment = [WORKED_EXAMPLE_AT]
-    monkeypatch.setattr("board.web.board_request.now", lambda: moment[0])
-    cache.clear()
-    yield moment
-    cache.clear()
-
-
-@pytest.fixture(scope="module")
-def year(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[SampleGroup]:
-    """Twelve months of history, made once: whoever writes does so in a savepoint."""
-    with django_db_blocker.unblock(), shared_year_of_closes() as group:
-        yield group
-
-
-@pytest.fixture
-def rosa(year: SampleGroup, db: None, at: list[datetime]) -> Client:
-    """Group finance, signed in on 17 June 2026 in a group with twelve months of history."""
-    at[0] = YEAR_AT
-    client = Client()
-    client.force_login(save_person())
-    return client
 
 
 def asked(told: dict[str, str] | None = None, moment: datetime = YEAR_AT) -> BoardRequest:
@@ -58,8 +30,8 @@ def asked(told: dict[str, str] | None = None, moment: datetime = YEAR_AT) -> Boa
 # --- what it says -------------------------------------------------------------------------------------------------
 
 
-def test_twelve_months_of_an_entity(rosa: Client) -> None:
-    text = page(rosa)
+def test_twelve_months_of_an_entity(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year)
     told = cells(text, "NLDT")
     assert len(told) == 12
     assert told[0] == ("ok", "EU DTC BV, June 2025: Closed, on time, closed 9 Jul")
@@ -71,8 +43,8 @@ def test_twelve_months_of_an_entity(rosa: Client) -> None:
     )
 
 
-def test_what_is_in_the_way_of_a_plain_green_cell(rosa: Client) -> None:
-    text = page(rosa)
+def test_what_is_in_the_way_of_a_plain_green_cell(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year)
     march = cells(text, "FRSA")[9]
     assert march[0] == "alert again"
     assert march[1].startswith("Distribution SAS, March 2026: Open, 68 calendar days late")
@@ -85,18 +57,20 @@ def test_what_is_in_the_way_of_a_plain_green_cell(rosa: Client) -> None:
     assert cells(text, "MXCO")[-1] == ("due", "México SA, May 2026: Open, due in 5d")
 
 
-def test_a_month_in_which_an_entity_was_not_active_is_left_blank(rosa: Client) -> None:
+def test_a_month_in_which_an_entity_was_not_active_is_left_blank(rosa_with_year: Client) -> None:
     LegalEntity.objects.filter(code="UKWS").update(active_from="2025-09-01", active_to="2026-02-28")
-    text = page(rosa)
+    text = page(rosa_with_year)
     told = cells(text, "UKWS")
     assert [bool(words) for _, words in told] == [False] * 3 + [True] * 6 + [False] * 3
     assert fractions(text, "UK") == ["2/2"] * 3 + ["3/3"] * 6 + ["2/2"] * 3
-    assert "UKWS" not in entities(page(rosa, "?show=outstanding"))  # nothing of it is outstanding in May
-    assert "UKWS" not in entities(page(rosa, "?months=6&month=2025-08"))
+    assert "UKWS" not in entities(
+        page(rosa_with_year, "?show=outstanding")
+    )  # nothing of it is outstanding in May
+    assert "UKWS" not in entities(page(rosa_with_year, "?months=6&month=2025-08"))
 
 
-def test_fractions_count_what_is_closed_and_confirmed(rosa: Client) -> None:
-    text = page(rosa)
+def test_fractions_count_what_is_closed_and_confirmed(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year)
     assert fractions(text, "UK") == ["3/3"] * 11 + ["2/3"]
     assert fractions(text, "EUROPE") == ["4/5"] * 9 + ["3/5", "4/5", "2/5"]  # Ibérica SL is not confirmed
     assert "May 2026: 2 of 5 closed and confirmed, 1 not confirmed, 3 late" in text
@@ -105,16 +79,16 @@ def test_fractions_count_what_is_closed_and_confirmed(rosa: Client) -> None:
     assert "March 2026: 10 of 12 closed and confirmed, 1 not confirmed, 1 late" in total[0]
 
 
-def test_when_nothing_is_fresh_nothing_counts_as_closed(rosa: Client, at: list[datetime]) -> None:
-    at[0] = utc("2026-06-17 16:00")
-    text = page(rosa)
+def test_when_nothing_is_fresh_nothing_counts_as_closed(rosa_with_year: Client, clock: BoardClock) -> None:
+    clock.at = utc("2026-06-17 16:00")
+    text = page(rosa_with_year)
     assert set(fractions(text, "UK")) == {"0/3"}
     assert "No reading is fresh" in text
     assert not re.search(r'class="cell (ok|late|alert|due)(?! [^"]*stale)[^"]*" href', text)
 
 
-def test_the_line_below_the_heading_sums_up(rosa: Client) -> None:
-    text = page(rosa)
+def test_the_line_below_the_heading_sums_up(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year)
     assert "<h1>June 2025 – May 2026</h1>" in text
     assert "<title>June 2025 – May 2026 · Matrix · Closeboard</title>" in text
     for said in ("12 entities × 12 months", "1 reopened", "on time 77.6 % of 143 due", "below 90 %"):
@@ -122,32 +96,32 @@ def test_the_line_below_the_heading_sums_up(rosa: Client) -> None:
     assert "left out" not in text  # only México SA's deadline of May lies ahead, and that is not due
 
 
-def test_a_cell_leads_to_its_entity_and_month(rosa: Client) -> None:
-    assert 'href="/entities/NLDT/?month=2025-11"' in page(rosa)
-    assert 'href="/entities/NLDT/?month=2025-11&at=2026-06-10"' in page(rosa, "?at=2026-06-10")
+def test_a_cell_leads_to_its_entity_and_month(rosa_with_year: Client) -> None:
+    assert 'href="/entities/NLDT/?month=2025-11"' in page(rosa_with_year)
+    assert 'href="/entities/NLDT/?month=2025-11&at=2026-06-10"' in page(rosa_with_year, "?at=2026-06-10")
 
 
 # --- windows ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("months", [6, 12, 24, 36])
-def test_as_many_months_as_asked_for(rosa: Client, months: int) -> None:
-    text = page(rosa, f"?months={months}")
+def test_as_many_months_as_asked_for(rosa_with_year: Client, months: int) -> None:
+    text = page(rosa_with_year, f"?months={months}")
     assert len(cells(text, "NLDT")) == months
     assert f"12 entities × {months} months" in text
     assert re.search(rf'id="months-{months}" class="here" aria-current="true"', text)
 
 
-def test_the_windows_before_and_after(rosa: Client) -> None:
-    text = page(rosa)
+def test_the_windows_before_and_after(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year)
     assert re.search(r'href="/matrix/\?month=2025-05" id="previous"', text)
     assert 'id="next"' not in text
     assert 'id="latest"' not in text
-    before = page(rosa, "?month=2025-05&months=24&by=erp")
+    before = page(rosa_with_year, "?month=2025-05&months=24&by=erp")
     assert "<h1>June 2023 – May 2025</h1>" in before
     assert re.search(r'href="/matrix/\?by=erp&months=24" id="next"', before)
     assert "Latest: June 2024 – May 2026" in before
-    near = page(rosa, "?month=2026-02")
+    near = page(rosa_with_year, "?month=2026-02")
     assert re.search(r'href="/matrix/" id="next"', near)  # no window reaches beyond the latest month
 
 
@@ -156,69 +130,71 @@ def test_months_begin_where_the_calendar_does() -> None:
     assert months_until(date(1990, 2, 1), 6) == [date(1990, 1, 1), date(1990, 2, 1)]
 
 
-def test_the_month_being_closed_is_marked(rosa: Client) -> None:
-    text = page(rosa)
+def test_the_month_being_closed_is_marked(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year)
     assert re.findall(
         r'<th scope="col" class="now" aria-current="date">.*?<span class="unseen">([^<]*)', text
     ) == ["May 2026"]
-    assert 'aria-current="date"' not in page(rosa, "?month=2026-02")
+    assert 'aria-current="date"' not in page(rosa_with_year, "?month=2026-02")
 
 
 # --- the past -----------------------------------------------------------------------------------------------------
 
 
-def test_a_past_moment_shows_what_was_known_then_and_says_so(rosa: Client) -> None:
-    text = page(rosa, "?at=2026-05-20")
+def test_a_past_moment_shows_what_was_known_then_and_says_so(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year, "?at=2026-05-20")
     assert "This is the past:" in text
     assert "<h1>May 2025 – April 2026</h1>" in text
     assert cells(text, "FRSA")[-2][0] == "ok stale"  # March was opened again only on 28 May
     assert re.search(r'href="/matrix/" id="moment-now"', text)
     assert re.search(r'href="/matrix/\?month=2025-04&at=2026-05-20" id="previous"', text)
-    assert "This is the past" not in page(rosa)
+    assert "This is the past" not in page(rosa_with_year)
 
 
-def test_the_heading_of_a_month_leads_to_its_board_of_the_same_moment(rosa: Client) -> None:
-    assert 'href="/?month=2026-03"' in page(rosa)
-    assert 'href="/?month=2026-03&at=2026-05-20"' in page(rosa, "?at=2026-05-20")
-    assert 'href="/?month=2026-03&at=2026-05-20T14%3A30%2B01%3A00"' in page(rosa, "?at=2026-05-20T14:30")
+def test_the_heading_of_a_month_leads_to_its_board_of_the_same_moment(rosa_with_year: Client) -> None:
+    assert 'href="/?month=2026-03"' in page(rosa_with_year)
+    assert 'href="/?month=2026-03&at=2026-05-20"' in page(rosa_with_year, "?at=2026-05-20")
+    assert 'href="/?month=2026-03&at=2026-05-20T14%3A30%2B01%3A00"' in page(
+        rosa_with_year, "?at=2026-05-20T14:30"
+    )
 
 
 # --- filters and headings -----------------------------------------------------------------------------------------
 
 
-def test_filters_on_who_an_entity_is(rosa: Client) -> None:
-    assert set(entities(page(rosa, "?q=retail"))) == {"UKRT", "USRT"}
-    assert set(entities(page(rosa, "?q=Luc"))) == {"CALC", "MXCO"}
-    assert set(entities(page(rosa, "?group=UK"))) == {"UKHC", "UKRT", "UKWS"}
-    assert set(entities(page(rosa, "?country=NL"))) == {"NLDT"}
-    assert set(entities(page(rosa, "?owner=Tom+Okafor"))) == {"UKWS"}
-    assert len(entities(page(rosa, "?erp=meridian-prod"))) == 12
-    text = page(rosa, "?group=UK")
+def test_filters_on_who_an_entity_is(rosa_with_year: Client) -> None:
+    assert set(entities(page(rosa_with_year, "?q=retail"))) == {"UKRT", "USRT"}
+    assert set(entities(page(rosa_with_year, "?q=Luc"))) == {"CALC", "MXCO"}
+    assert set(entities(page(rosa_with_year, "?group=UK"))) == {"UKHC", "UKRT", "UKWS"}
+    assert set(entities(page(rosa_with_year, "?country=NL"))) == {"NLDT"}
+    assert set(entities(page(rosa_with_year, "?owner=Tom+Okafor"))) == {"UKWS"}
+    assert len(entities(page(rosa_with_year, "?erp=meridian-prod"))) == 12
+    text = page(rosa_with_year, "?group=UK")
     assert "3 entities × 12 months" in text
     assert 'name="months"' not in text
 
 
-def test_filters_on_how_it_stands_look_at_the_last_month(rosa: Client) -> None:
-    assert set(entities(page(rosa, "?show=late"))) == {"NLDT", "DEVT", "ESIB", "UKWS", "USRT"}
-    assert set(entities(page(rosa, "?state=on_hold"))) == {"UKWS", "USRT"}
-    assert set(entities(page(rosa, "?show=late&month=2026-03"))) == {"FRSA"}
-    assert set(entities(page(rosa, "?show=stale"))) == {"ESIB"}
+def test_filters_on_how_it_stands_look_at_the_last_month(rosa_with_year: Client) -> None:
+    assert set(entities(page(rosa_with_year, "?show=late"))) == {"NLDT", "DEVT", "ESIB", "UKWS", "USRT"}
+    assert set(entities(page(rosa_with_year, "?state=on_hold"))) == {"UKWS", "USRT"}
+    assert set(entities(page(rosa_with_year, "?show=late&month=2026-03"))) == {"FRSA"}
+    assert set(entities(page(rosa_with_year, "?show=stale"))) == {"ESIB"}
 
 
-def test_a_filter_that_leaves_nobody_says_so(rosa: Client) -> None:
-    text = page(rosa, "?q=nobody+at+all&months=24")
+def test_a_filter_that_leaves_nobody_says_so(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year, "?q=nobody+at+all&months=24")
     assert "Nobody here is called “nobody at all”." in text
     assert 'href="/matrix/?months=24"' in text
     assert "<table" not in text
 
 
-def test_a_form_keeps_the_window(rosa: Client) -> None:
-    text = page(rosa, "?months=24&month=2026-04&at=2026-06-10")
+def test_a_form_keeps_the_window(rosa_with_year: Client) -> None:
+    text = page(rosa_with_year, "?months=24&month=2026-04&at=2026-06-10")
     for name, value in (("months", "24"), ("month", "2026-04"), ("at", "2026-06-10")):
         assert f'<input type="hidden" name="{name}" value="{value}">' in text
 
 
-def test_headings(rosa: Client) -> None:
+def test_headings(rosa_with_year: Client) -> None:
     Connection.objects.create(
         name="lowlands-bc", kind="business_central", base_url="https://x.test", tenant="x", client_id="x"
     )
@@ -227,15 +203,15 @@ def test_headings(rosa: Client) -> None:
     def names(text: str) -> list[str]:
         return [each.strip() for each in re.findall(r'class="groupline">([^<]*)', text)]
 
-    assert names(page(rosa)) == ["Continental Europe", "United Kingdom", "Americas"]
-    assert names(page(rosa, "?by=erp")) == ["No ERP", "meridian-prod"]
-    assert names(page(rosa, "?by=owner"))[:2] == ["Sanne de Wit", "Marta Ruiz"]
-    assert names(page(rosa, "?by=none")) == ["All entities"]
-    assert entities(page(rosa, "?by=none&sort=name"))[:2] == ["CALC", "FRSA"]
+    assert names(page(rosa_with_year)) == ["Continental Europe", "United Kingdom", "Americas"]
+    assert names(page(rosa_with_year, "?by=erp")) == ["No ERP", "meridian-prod"]
+    assert names(page(rosa_with_year, "?by=owner"))[:2] == ["Sanne de Wit", "Marta Ruiz"]
+    assert names(page(rosa_with_year, "?by=none")) == ["All entities"]
+    assert entities(page(rosa_with_year, "?by=none&sort=name"))[:2] == ["CALC", "FRSA"]
 
 
-def test_those_furthest_behind_come_first(rosa: Client) -> None:
-    assert entities(page(rosa))[:3] == ["NLDT", "ESIB", "DEVT"]
+def test_those_furthest_behind_come_first(rosa_with_year: Client) -> None:
+    assert entities(page(rosa_with_year))[:3] == ["NLDT", "ESIB", "DEVT"]
 
 
 # --- too many to load ---------------------------------------------------------------------------------------------
@@ -269,35 +245,37 @@ def test_fractions_counted_in_the_database_are_those_of_the_rows(
 
 
 def test_an_open_heading_loads_its_entities_and_no_more_than_there_is_room_for(
-    rosa: Client, monkeypatch: pytest.MonkeyPatch
+    rosa_with_year: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = {code: cells(page(rosa), code) for code in ("UKHC", "UKRT", "NLDT")}
+    whole = {code: cells(page(rosa_with_year), code) for code in ("UKHC", "UKRT", "NLDT")}
     monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 4)
     monkeypatch.setattr("board.reports.matrix_page.FOLD_THRESHOLD", 4)
-    shut = page(rosa, "?months=12")
+    shut = page(rosa_with_year, "?months=12")
     assert entities(shut) == []
     assert "More than 4 entities" in shut
     assert "on-time rate: counted for 4 entities or fewer" in shut
     assert re.search(r'href="/matrix/\?open=UK#part-UK" aria-expanded="false"', shut)
 
-    uk = page(rosa, "?open=UK")
+    uk = page(rosa_with_year, "?open=UK")
     assert set(entities(uk)) == {"UKHC", "UKRT", "UKWS"}
     assert cells(uk, "UKHC") == whole["UKHC"]
     assert re.search(r'href="/matrix/#part-UK" aria-expanded="true"', uk)
     assert re.search(r'href="/matrix/\?open=UK&open=EUROPE#part-EUROPE" aria-expanded="false"', uk)
 
-    both = page(rosa, "?open=UK&open=EUROPE")
+    both = page(rosa_with_year, "?open=UK&open=EUROPE")
     assert entities(both)[0] == "NLDT"
     assert len(entities(both)) == 4
     assert "more: no more than 4 entities are shown at once" in both
     assert fractions(both, "UK") == fractions(uk, "UK")
     # Three entities fit, however many there are in all.
-    assert entities(page(rosa, "?open=UK&group=UK")) != []
+    assert entities(page(rosa_with_year, "?open=UK&group=UK")) != []
 
 
-def test_an_open_heading_that_is_none_is_left_alone(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_open_heading_that_is_none_is_left_alone(
+    rosa_with_year: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 4)
-    assert entities(page(rosa, "?open=NOWHERE&open=%00&open=" + "x" * 500)) == []
+    assert entities(page(rosa_with_year, "?open=NOWHERE&open=%00&open=" + "x" * 500)) == []
 
 
 def test_a_window_of_an_address() -> None:
@@ -311,7 +289,7 @@ def test_a_window_of_an_address() -> None:
 # --- who sees what ------------------------------------------------------------------------------------------------
 
 
-def test_who_sees_the_uk_sees_nothing_of_the_rest(rosa: Client) -> None:
+def test_who_sees_the_uk_sees_nothing_of_the_rest(rosa_with_year: Client) -> None:
     client = Client()
     client.force_login(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
     text = page(client)
@@ -331,7 +309,7 @@ def test_who_sees_the_uk_sees_nothing_of_the_rest(rosa: Client) -> None:
         assert "NLDT" not in entities(page(client, query))
 
 
-def test_without_a_role_the_next_step_is_named(rosa: Client) -> None:
+def test_without_a_role_the_next_step_is_named(rosa_with_year: Client) -> None:
     client = Client()
     client.force_login(save_person("nina@meridian.test", "Nina", group=None))
     text = page(client)
@@ -339,17 +317,17 @@ def test_without_a_role_the_next_step_is_named(rosa: Client) -> None:
     assert "Ask an administrator" in text
 
 
-def test_a_window_in_which_nobody_closes_says_so(rosa: Client) -> None:
+def test_a_window_in_which_nobody_closes_says_so(rosa_with_year: Client) -> None:
     LegalEntity.objects.update(active_from="2026-05-31")
-    text = page(rosa, "?month=2026-04")
+    text = page(rosa_with_year, "?month=2026-04")
     assert "Nobody closes May 2025 – April 2026" in text
     assert "None of your 12 entities was active in that time." in text
     assert "Show June 2025 – May 2026" in text
-    assert "12 entities × 12 months" in page(rosa)
+    assert "12 entities × 12 months" in page(rosa_with_year)
 
 
-def test_a_name_is_text_wherever_it_stands(rosa: Client) -> None:
+def test_a_name_is_text_wherever_it_stands(rosa_with_year: Client) -> None:
     LegalEntity.objects.filter(code="NLDT").update(name='"><script>alert(1)</script>')
-    text = rosa.get("/matrix/").content.decode()
+    text = rosa_with_year.get("/matrix/").content.decode()
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from entities.models import LegalEntity, Membership
+from tests.board.board_clock import BoardClock
 from tests.board.reports.matrix_html import cells, fractions, page, text_of
 from tests.board.reports.year_of_closes import YEAR_AT
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT, utc
-from tests.db_builders import record_worked_example, save_busy_group, save_person, save_sample_group
+from tests.builders import CLOSED, ON_HOLD, OPEN, utc
+from tests.db_builders import save_busy_group, save_person, save_sample_group
 from tests.sample_entities import SampleEntity
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
-    """The moment that the door reads from the clock, to be changed in place."""
-    moment = [WORKED_EXAMPLE_AT]
-    monkeypatch.setattr("board.web.board_request.now", lambda: moment[0])
-    cache.clear()
-    yield moment
-    cache.clear()
-
-
-@pytest.fixture
-def worked(at: list[datetime]) -> Client:
-    """Group finance in the worked example, which only knows May."""
-    record_worked_example(save_sample_group())
-    client = Client()
-    client.force_login(save_person())
-    return client
-
-
-def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(at: list[datetime]) -> None:
+def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(clock: BoardClock) -> None:
     group = save_sample_group()
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED})
@@ -54,7 +32,7 @@ def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(at: li
     assert "left out: 1 perhaps on time" in text
 
 
-def test_closed_when_first_read_has_no_date(at: list[datetime]) -> None:
+def test_closed_when_first_read_has_no_date(clock: BoardClock) -> None:
     group = save_sample_group()
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED})
     client = Client()
@@ -67,26 +45,26 @@ def test_closed_when_first_read_has_no_date(at: list[datetime]) -> None:
     assert "left out: 1 date unknown, 44 not known" in text
 
 
-def test_before_anything_was_known_nothing_is_green(worked: Client) -> None:
-    told = cells(page(worked), "UKHC")
+def test_before_anything_was_known_nothing_is_green(rosa: Client) -> None:
+    told = cells(page(rosa), "UKHC")
     assert {looks for looks, _ in told[:-1]} == {"unsure unknown"}
     assert told[0][1] == "UK HoldCo, June 2025: Unknown, the ERP lists no period for June 2025"
 
 
-def test_what_the_rate_leaves_out_is_counted(at: list[datetime]) -> None:
+def test_what_the_rate_leaves_out_is_counted(clock: BoardClock) -> None:
     save_busy_group()
-    at[0] = YEAR_AT
+    clock.at = YEAR_AT
     client = Client()
     client.force_login(save_person())
     text = page(client, "?months=6")
     assert "left out: 3 perhaps on time, 48 not known" in text
 
 
-def test_on_hold_as_a_close_is_told(at: list[datetime]) -> None:
+def test_on_hold_as_a_close_is_told(clock: BoardClock) -> None:
     group = save_sample_group(on_hold_counts=True)
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-09 12:00", dict.fromkeys(group.entities, ON_HOLD))
-    at[0] = utc("2026-06-09 12:01")
+    clock.at = utc("2026-06-09 12:01")
     client = Client()
     client.force_login(save_person())
     text = page(client)
@@ -98,20 +76,20 @@ def test_on_hold_as_a_close_is_told(at: list[datetime]) -> None:
     assert "On hold counts as closed." in text
 
 
-def test_other_numbers_of_months_are_refused_in_words(worked: Client) -> None:
+def test_other_numbers_of_months_are_refused_in_words(rosa: Client) -> None:
     for months in ("7", "0", "-12", "twelve", "12.0", "٣٦", "1" * 400):
-        answer = worked.get("/matrix/", {"months": months})
+        answer = rosa.get("/matrix/", {"months": months})
         assert answer.status_code == 400
         assert "it shows 6, 12, 24, 36." in text_of(answer)
 
 
-def test_the_first_and_the_last_month_that_can_be_asked_for(worked: Client) -> None:
+def test_the_first_and_the_last_month_that_can_be_asked_for(rosa: Client) -> None:
     for month in ("1990-01", "1990-03", "2100-12"):
-        assert worked.get(f"/matrix/?month={month}&months=36").status_code == 200
-    assert 'id="previous"' not in page(worked, "?month=1990-03")
+        assert rosa.get(f"/matrix/?month={month}&months=36").status_code == 200
+    assert 'id="previous"' not in page(rosa, "?month=1990-03")
 
 
-def test_before_there_is_anything_an_administrator_is_told_what_to_do(at: list[datetime]) -> None:
+def test_before_there_is_anything_an_administrator_is_told_what_to_do(clock: BoardClock) -> None:
     somebody = save_person("root@meridian.test", "Root", group=None)
     somebody.is_superuser = True
     somebody.save()
@@ -154,7 +132,7 @@ def few_and_many() -> tuple[Client, Client]:
     return few, everybody
 
 
-def test_it_costs_the_same_few_statements_however_many_entities_and_months(at: list[datetime]) -> None:
+def test_it_costs_the_same_few_statements_however_many_entities_and_months(clock: BoardClock) -> None:
     queries = ("", "?months=36", "?months=6&by=erp", "?q=Entity")
     counted = {statements(client, query) for client in few_and_many() for query in queries}
     assert len(counted) == 1, counted
@@ -162,7 +140,7 @@ def test_it_costs_the_same_few_statements_however_many_entities_and_months(at: l
 
 
 def test_with_too_many_to_load_it_costs_the_same_too(
-    at: list[datetime], monkeypatch: pytest.MonkeyPatch
+    clock: BoardClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the transaction of a test the board of now is always made anew, which costs about ten of them."""
     monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import connection
@@ -15,6 +15,8 @@ from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
+from tests.board.board_clock import BoardClock
+from tests.board.page_client import signed_in
 from tests.builders import CLOSED, MAY, ON_HOLD, OPEN, utc
 from tests.db_builders import (
     BUSY_GROUP_AT,
@@ -26,47 +28,10 @@ from tests.db_builders import (
 )
 from tests.sample_entities import SampleEntity
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock_on_15_june")]
 APRIL = date(2026, 4, 1)
 APRIL_DAYS = DateSpan(APRIL, date(2026, 4, 30))
 PATH = "/past-deadline/"
-
-
-class Clock:
-    """What the door reads; tests turn it."""
-
-    def __init__(self) -> None:
-        self.at = utc("2026-06-15 12:00")
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Noon of 15 June unless a test says otherwise: EU DTC BV is 6 days late and over the line."""
-    clock = Clock()
-    monkeypatch.setattr("board.web.board_request.now", clock)
-    return clock
-
-
-@pytest.fixture
-def meridian(db: None) -> SampleGroup:
-    group = save_sample_group()
-    record_worked_example(group)
-    group.read("2026-06-15 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
-    return group
-
-
-@pytest.fixture
-def rosa(meridian: SampleGroup) -> Client:
-    return signed_in(save_person())
-
-
-def signed_in(somebody: Person) -> Client:
-    client = Client()
-    client.force_login(somebody)
-    return client
 
 
 def page(client: Client, query: str = "") -> str:
@@ -89,8 +54,8 @@ def answer(text: str) -> str:
 # --- who stands in the queue --------------------------------------------------------------------------------------
 
 
-def test_only_who_is_over_the_alert_line(rosa: Client) -> None:
-    text = page(rosa)
+def test_only_who_is_over_the_alert_line(rosa_on_15_june: Client) -> None:
+    text = page(rosa_on_15_june)
     assert queued(text) == ["NLDT"]
     assert answer(text) == "1 entity is past the alert line"
     assert "EU DTC BV is furthest behind: 6 calendar days late for May 2026." in text
@@ -100,16 +65,18 @@ def test_only_who_is_over_the_alert_line(rosa: Client) -> None:
     assert "<title>1 entity is past the alert line · Closeboard</title>" in text
 
 
-def test_nobody_yet_three_days_before_and_who_is_on_watch(rosa: Client) -> None:
-    text = page(rosa, "?at=2026-06-12T13:00")
+def test_nobody_yet_three_days_before_and_who_is_on_watch(rosa_on_15_june: Client) -> None:
+    text = page(rosa_on_15_june, "?at=2026-06-12T13:00")
     assert queued(text) == []
     assert answer(text) == "Nobody is past the alert line"
     assert "2 late, on watch." in text
     assert 'href="/?at=2026-06-12T13%3A00%2B01%3A00&amp;show=late"' in text
 
 
-def test_a_calm_answer_only_when_all_is_closed_and_fresh(meridian: SampleGroup, clock: Clock) -> None:
-    meridian.read("2026-06-15 11:59", dict.fromkeys(meridian.entities, CLOSED))
+def test_a_calm_answer_only_when_all_is_closed_and_fresh(
+    meridian_on_15_june: SampleGroup, clock: BoardClock
+) -> None:
+    meridian_on_15_june.read("2026-06-15 11:59", dict.fromkeys(meridian_on_15_june.entities, CLOSED))
     client = signed_in(save_person())
     text = page(client)
     assert answer(text) == "Nobody is past the alert line"
@@ -122,9 +89,11 @@ def test_a_calm_answer_only_when_all_is_closed_and_fresh(meridian: SampleGroup, 
     assert 'class="done"' not in text
 
 
-def test_who_cannot_be_confirmed_stays_and_is_said_to_be_unconfirmed(rosa: Client, clock: Clock) -> None:
+def test_who_cannot_be_confirmed_stays_and_is_said_to_be_unconfirmed(
+    rosa_on_15_june: Client, clock: BoardClock
+) -> None:
     clock.at = utc("2026-06-15 16:00")
-    text = page(rosa)
+    text = page(rosa_on_15_june)
     assert queued(text) == ["NLDT"]
     assert "when last read" in text
     assert "Unconfirmed, last read 12:58" in text
@@ -132,10 +101,10 @@ def test_who_cannot_be_confirmed_stays_and_is_said_to_be_unconfirmed(rosa: Clien
 
 
 def test_older_months_stand_in_the_queue_too_together_with_the_entitys_other_months(
-    meridian: SampleGroup,
+    meridian_on_15_june: SampleGroup,
 ) -> None:
     left_open = {"UKHC": CLOSED, "UKRT": OPEN, "USRT": CLOSED, "NLDT": OPEN}
-    meridian.read("2026-06-15 11:59", left_open, span=APRIL_DAYS)
+    meridian_on_15_june.read("2026-06-15 11:59", left_open, span=APRIL_DAYS)
     text = page(signed_in(save_person()))
     assert queued(text) == ["NLDT", "UKRT"]
     assert answer(text) == "2 entities are past the alert line"
@@ -164,12 +133,12 @@ def test_a_past_moment_knows_what_was_open_then() -> None:
 
 
 def test_only_so_many_older_months_are_looked_at(
-    meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
+    meridian_on_15_june: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("board.reports.overdue_queue.OLDER_MONTHS", 1)
     march = DateSpan(date(2026, 3, 1), date(2026, 3, 31))
     for span in (march, APRIL_DAYS):
-        meridian.read("2026-06-15 11:59", {"UKRT": OPEN}, span=span)
+        meridian_on_15_june.read("2026-06-15 11:59", {"UKRT": OPEN}, span=span)
     text = page(signed_in(save_person()))
     assert "1 older month with periods left open is not looked at here; the matrix shows it." in text
 
@@ -177,74 +146,78 @@ def test_only_so_many_older_months_are_looked_at(
 # --- what is said of them -----------------------------------------------------------------------------------------
 
 
-def test_what_is_in_the_way_is_what_is_known(meridian: SampleGroup, rosa: Client, clock: Clock) -> None:
+def test_what_is_in_the_way_is_what_is_known(
+    meridian_on_15_june: SampleGroup, rosa_on_15_june: Client, clock: BoardClock
+) -> None:
     sanne = save_person("sanne@meridian.test", "Sanne de Wit")
-    assert "Its people have given no reason." in page(rosa)
+    assert "Its people have given no reason." in page(rosa_on_15_june)
     at = utc("2026-06-15 08:30")
     set_overdue_reason(sanne, "NLDT", MAY, "bank_or_statement_missing", "ING sends it tonight", at)
     set_expected_close(sanne, "NLDT", MAY, date(2026, 6, 16), "", at)
-    text = page(rosa)
+    text = page(rosa_on_15_june)
     assert "Open: posting allowed" in text
     assert "Bank file or statement missing: “ING sends it tonight” (Sanne de Wit, 09:30)" in text
     assert "Expected Tue 16 Jun by Sanne de Wit" in text
     clock.at = utc("2026-06-18 12:00")
-    assert "Was expected on Tue 16 Jun, which has passed, by Sanne de Wit" in page(rosa)
+    assert "Was expected on Tue 16 Jun, which has passed, by Sanne de Wit" in page(rosa_on_15_june)
 
 
-def test_a_reason_that_a_policy_asks_for_is_missed(rosa: Client) -> None:
+def test_a_reason_that_a_policy_asks_for_is_missed(rosa_on_15_june: Client) -> None:
     PolicyVersion.objects.update(overdue_reason_required=True)
-    assert "No reason given, though its policy asks for one." in page(rosa)
+    assert "No reason given, though its policy asks for one." in page(rosa_on_15_june)
 
 
-def test_the_owner_and_how_to_reach_them(rosa: Client) -> None:
+def test_the_owner_and_how_to_reach_them(rosa_on_15_june: Client) -> None:
     LegalEntity.objects.filter(code="NLDT").update(name='EU & "DTC"\r\nbcc: x@evil.test')
-    text = page(rosa)
+    text = page(rosa_on_15_june)
     assert (
         'href="mailto:sanne.de.wit@meridian.test?subject=EU%20%26%20%22DTC%22%0D%0Abcc%3A%20x%40evil' in text
     )
     assert "%2C%20May%202026%3A%206%20calendar%20days%20past%20the%20deadline" in text
     LegalEntity.objects.filter(code="NLDT").update(owner=None)
-    text = page(rosa)
+    text = page(rosa_on_15_june)
     assert "Nobody owns this entity" in text
     assert "mailto:" not in text
 
 
 def test_over_the_line_since_a_reopening_is_when_that_episode_went_over(
-    meridian: SampleGroup, clock: Clock
+    meridian_on_15_june: SampleGroup, clock: BoardClock
 ) -> None:
     states = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": CLOSED}
-    meridian.read("2026-06-16 12:00", states)
-    meridian.read("2026-06-20 12:00", states | {"NLDT": OPEN})
+    meridian_on_15_june.read("2026-06-16 12:00", states)
+    meridian_on_15_june.read("2026-06-20 12:00", states | {"NLDT": OPEN})
     clock.at = utc("2026-06-20 12:01")
     client = signed_in(save_person())
     assert "over the 5-day line<" in page(client)  # nobody evaluated, so nobody can tell since when
     evaluate_overdue(utc("2026-06-20 12:01"))
     clock.at = utc("2026-06-22 12:00")
-    meridian.read("2026-06-22 11:58", states | {"NLDT": OPEN})
+    meridian_on_15_june.read("2026-06-22 11:58", states | {"NLDT": OPEN})
     text = page(client)
     assert "over the 5-day line since Sat 20 Jun" in text
     assert "over the 5-day line since Wed 17 Jun" in text  # US Retail, which was never closed
 
 
-def test_lateness_in_working_days_says_so(rosa: Client, clock: Clock) -> None:
+def test_lateness_in_working_days_says_so(rosa_on_15_june: Client, clock: BoardClock) -> None:
     PolicyVersion.objects.update(lateness_unit="working_days", alert_after_days=2)
-    text = page(rosa)
+    text = page(rosa_on_15_june)
     assert ">+4wd</b>" in text
     assert "4 working days late" in text
     assert "over the 2-day line since Fri 12 Jun" in text
 
 
-def test_a_name_is_text_wherever_it_stands(rosa: Client) -> None:
+def test_a_name_is_text_wherever_it_stands(rosa_on_15_june: Client) -> None:
     LegalEntity.objects.filter(code="NLDT").update(name='"><script>alert(1)</script>')
-    assert "<script>alert" not in page(rosa)
+    assert "<script>alert" not in page(rosa_on_15_june)
 
 
 # --- filters, and who may see and do what -------------------------------------------------------------------------
 
 
-def test_the_filters_of_the_address_apply(meridian: SampleGroup, clock: Clock) -> None:
+def test_the_filters_of_the_address_apply(meridian_on_15_june: SampleGroup, clock: BoardClock) -> None:
     clock.at = utc("2026-06-17 12:00")
-    meridian.read("2026-06-17 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
+    meridian_on_15_june.read(
+        "2026-06-17 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
+    )
     client = signed_in(save_person())
     assert queued(page(client)) == ["NLDT", "USRT"]
     for query, codes in (
@@ -261,9 +234,11 @@ def test_the_filters_of_the_address_apply(meridian: SampleGroup, clock: Clock) -
     assert "Show 2 who are" in text
 
 
-def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian: SampleGroup) -> None:
-    meridian.read(
-        "2026-06-15 11:59", dict.fromkeys(meridian.entities, CLOSED) | {"NLDT": OPEN}, span=APRIL_DAYS
+def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian_on_15_june: SampleGroup) -> None:
+    meridian_on_15_june.read(
+        "2026-06-15 11:59",
+        dict.fromkeys(meridian_on_15_june.entities, CLOSED) | {"NLDT": OPEN},
+        span=APRIL_DAYS,
     )
     client = signed_in(save_person("uma@meridian.test", "Uma", group="UK", role=Membership.Role.OWNER))
     text = page(client)
@@ -273,7 +248,7 @@ def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian: Sa
         assert foreign not in text
 
 
-def test_without_a_role_the_next_step_is_named(meridian: SampleGroup) -> None:
+def test_without_a_role_the_next_step_is_named(meridian_on_15_june: SampleGroup) -> None:
     text = page(signed_in(save_person("nina@meridian.test", "Nina", group=None)))
     assert answer(text) == "You have no entities yet"
     assert "Ask an administrator" in text
@@ -288,7 +263,9 @@ def test_without_a_role_the_next_step_is_named(meridian: SampleGroup) -> None:
         (Membership.Role.AUDITOR, False),
     ],
 )
-def test_only_who_may_write_can_acknowledge(meridian: SampleGroup, role: Membership.Role, may: bool) -> None:
+def test_only_who_may_write_can_acknowledge(
+    meridian_on_15_june: SampleGroup, role: Membership.Role, may: bool
+) -> None:
     text = page(signed_in(save_person(role=role)))
     assert queued(text) == ["NLDT"]
     assert ('action="/entities/NLDT/remarks/"' in text) is may
@@ -296,18 +273,18 @@ def test_only_who_may_write_can_acknowledge(meridian: SampleGroup, role: Members
 
 
 def test_an_acknowledgement_says_who_when_and_what_happens_next(
-    meridian: SampleGroup, rosa: Client, clock: Clock
+    meridian_on_15_june: SampleGroup, rosa_on_15_june: Client, clock: BoardClock
 ) -> None:
     nadia = save_person("nadia@meridian.test", "Nadia Ward")
     states = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
-    meridian.read("2026-06-15 12:01", states)
+    meridian_on_15_june.read("2026-06-15 12:01", states)
     acknowledge(nadia, "NLDT", MAY, "Called Sanne.", utc("2026-06-15 12:05"))
     clock.at = utc("2026-06-15 12:10")
-    text = page(rosa)
+    text = page(rosa_on_15_june)
     assert "Acknowledged by Nadia Ward, 13:05: “Called Sanne.”" in text
     assert "All acknowledged." in text
     assert "Acknowledge again<" in text
-    assert "Nobody has acknowledged this" in page(rosa, "?at=2026-06-15T13:04")
+    assert "Nobody has acknowledged this" in page(rosa_on_15_june, "?at=2026-06-15T13:04")
 
 
 # --- what it costs ------------------------------------------------------------------------------------------------
@@ -370,7 +347,7 @@ def test_a_long_queue_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(shown) == [f"E{n:03}" for n in range(5)]
 
 
-def test_the_busy_group_in_its_order(clock: Clock) -> None:
+def test_the_busy_group_in_its_order(clock: BoardClock) -> None:
     save_busy_group()
     clock.at = BUSY_GROUP_AT
     assert queued(page(signed_in(save_person()))) == ["FRSA", "NLDT", "ESIB", "UKWS", "DEVT", "USRT"]

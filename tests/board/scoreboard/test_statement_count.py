@@ -7,14 +7,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.builders import CLOSED, OPEN, WORKED_EXAMPLE_AT
+from tests.builders import CLOSED, OPEN
 from tests.db_builders import SampleGroup, save_person, save_sample_group
 from tests.sample_entities import SampleEntity
 
-
-@pytest.fixture(autouse=True)
-def _at_noon_of_12_june(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def many(count: int) -> SampleGroup:

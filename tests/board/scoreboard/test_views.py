@@ -6,44 +6,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from entities.models import LegalEntity, Membership, Person
-from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
-from tests.db_builders import PASSWORD, SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.builders import CLOSED, ON_HOLD, OPEN
+from tests.db_builders import PASSWORD, SampleGroup, save_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def _at_noon_of_12_june(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
-    cache.clear()
-    yield
-    cache.clear()
-
-
-@pytest.fixture
-def meridian(db: None) -> SampleGroup:
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
-
-
-@pytest.fixture
-def rosa(meridian: SampleGroup) -> Client:
-    """Group finance, signed in."""
-    client = Client()
-    client.force_login(save_person())
-    return client
 
 
 def text_of(answer: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -13,55 +13,17 @@ from django.test.utils import CaptureQueriesContext
 
 from board.scoreboard.wall import MAX_SCREENS, ROWS_PER_SCREEN
 from entities.models import LegalEntity, Membership, Person
-from tests.builders import CLOSED, OPEN, WORKED_EXAMPLE_AT
+from tests.board.board_clock import BoardClock
+from tests.board.page_client import signed_in
+from tests.builders import CLOSED, OPEN
 from tests.db_builders import (
-    BUSY_GROUP_AT,
     SampleGroup,
-    record_worked_example,
-    save_busy_group,
     save_person,
     save_sample_group,
 )
 from tests.sample_entities import SampleEntity
 
-pytestmark = pytest.mark.django_db
-
-
-class Clock:
-    """What the door reads; tests turn it."""
-
-    def __init__(self) -> None:
-        self.at = WORKED_EXAMPLE_AT
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("board.web.board_request.now", clock)
-    return clock
-
-
-@pytest.fixture
-def meridian(db: None) -> SampleGroup:
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
-
-
-@pytest.fixture
-def busy(db: None, clock: Clock) -> Client:
-    save_busy_group()
-    clock.at = BUSY_GROUP_AT
-    return signed_in(save_person())
-
-
-def signed_in(somebody: Person) -> Client:
-    client = Client()
-    client.force_login(somebody)
-    return client
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 def ask(client: Client, query: str = "") -> HttpResponse:
@@ -97,10 +59,12 @@ def test_few_entities_are_one_screen_that_renews_itself(meridian: SampleGroup) -
     assert re.search(r"<time datetime=\"2026-06-12T12:00:00Z\">13:00</time>", text)
 
 
-def test_many_begin_with_those_furthest_behind_and_go_on_by_group_and_back(busy: Client) -> None:
+def test_many_begin_with_those_furthest_behind_and_go_on_by_group_and_back(
+    rosa_in_busy_group: Client,
+) -> None:
     seen, headings, url = [], [], "/wall/"
     for number in (1, 2, 3):
-        answer = busy.get(url)
+        answer = rosa_in_busy_group.get(url)
         text = text_of(answer)  # type: ignore[arg-type]
         assert f"{number} of 3" in text
         seen.append(names(text))
@@ -114,20 +78,20 @@ def test_many_begin_with_those_furthest_behind_and_go_on_by_group_and_back(busy:
     assert "UK HoldCo" not in waited_for
 
 
-def test_filters_grouping_month_and_moment_are_kept_from_screen_to_screen(busy: Client) -> None:
+def test_filters_grouping_month_and_moment_are_kept_from_screen_to_screen(rosa_in_busy_group: Client) -> None:
     query = "?month=2026-05&at=2026-06-17T10%3A42%2B01%3A00&erp=meridian-prod&by=owner"
-    answer = ask(busy, query)
+    answer = ask(rosa_in_busy_group, query)
     to = answer["Refresh"].removeprefix("20; url=/wall/")
     assert to == f"{query}&screen=2"
-    text = text_of(ask(busy, to))
+    text = text_of(ask(rosa_in_busy_group, to))
     assert "2 of " in text
     assert "As known then" in text
     assert "ERP: meridian-prod" in text
 
 
 @pytest.mark.parametrize("number", ["0", "99", "x", "-1", "1.5", "٣", "9" * 50])
-def test_a_screen_that_is_none_is_the_first(busy: Client, number: str) -> None:
-    assert "1 of 3" in text_of(ask(busy, f"?screen={number}"))
+def test_a_screen_that_is_none_is_the_first(rosa_in_busy_group: Client, number: str) -> None:
+    assert "1 of 3" in text_of(ask(rosa_in_busy_group, f"?screen={number}"))
 
 
 def many(count: int) -> None:
@@ -184,7 +148,7 @@ def test_it_costs_the_same_few_statements_at_any_size_and_writes_nothing() -> No
 # --- the verdict --------------------------------------------------------------------------------------------------
 
 
-def test_all_closed_is_calm_and_full_screen(meridian: SampleGroup, clock: Clock) -> None:
+def test_all_closed_is_calm_and_full_screen(meridian: SampleGroup, clock: BoardClock) -> None:
     meridian.read("2026-06-12 11:59", dict.fromkeys(meridian.entities, CLOSED))
     client = signed_in(save_person())
     text = text_of(ask(client))
@@ -251,8 +215,8 @@ def test_without_a_role_the_next_step_is_named(meridian: SampleGroup) -> None:
     assert verdict(text) == "You have no entities yet"
 
 
-def test_there_is_no_control_and_nothing_inline(busy: Client) -> None:
-    text = text_of(ask(busy))
+def test_there_is_no_control_and_nothing_inline(rosa_in_busy_group: Client) -> None:
+    text = text_of(ask(rosa_in_busy_group))
     assert not re.search(r"<button|<form|<input|<select|<script|<style|\sstyle=|http-equiv", text)
     assert re.findall(r"<a [^>]*>", text) == ['<a class="skip" href="/">']
 

@@ -1,0 +1,68 @@
+"""The clock of the board's requests, the worked example, and people signed in to look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import DjangoDbBlocker
+
+from tests.board import access_groups
+from tests.board.access_groups import WHOLE, AccessScenario
+from tests.board.board_clock import BoardClock
+from tests.board.page_client import signed_in
+from tests.db_builders import (
+    BUSY_GROUP_AT,
+    SampleGroup,
+    record_worked_example,
+    save_busy_group,
+    save_person,
+    save_sample_group,
+)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[BoardClock]:
+    """The board reads this clock, which stands at noon of 12 June 2026 until a test sets it."""
+    clock = BoardClock()
+    monkeypatch.setattr("board.web.board_request.now", clock)
+    cache.clear()
+    yield clock
+    cache.clear()
+
+
+@pytest.fixture
+def meridian(db: None, clock: BoardClock) -> SampleGroup:
+    """The group of the worked example has its readings up to 12 June 2026, and the clock stands there."""
+    group = save_sample_group()
+    record_worked_example(group)
+    return group
+
+
+@pytest.fixture
+def rosa(meridian: SampleGroup) -> Client:
+    """Rosa Bell of group finance is signed in to the worked example."""
+    return signed_in(save_person())
+
+
+@pytest.fixture
+def rosa_in_busy_group(db: None, clock: BoardClock) -> Client:
+    """Rosa Bell is signed in to the busy group of twelve entities, on 17 June 2026."""
+    save_busy_group()
+    clock.at = BUSY_GROUP_AT
+    return signed_in(save_person())
+
+
+@pytest.fixture
+def unread_group(db: None) -> SampleGroup:
+    """The four entities have policies and owners, and no reading yet."""
+    return save_sample_group()
+
+
+@pytest.fixture
+def access_scenario(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[AccessScenario]:
+    """The whole group of the matrix of access stands in a database of the test's own."""
+    with django_db_blocker.unblock(), access_groups.world(WHOLE, migrated_database) as scenario:
+        yield scenario

@@ -1,0 +1,94 @@
+"""Groups whose alerts have been raised, people signed in to see them, and the clocks of these pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from closing.judging.notice_rules import HOLD_DOWN
+from entities.models import Group, Membership, Person
+from tests.alerts.evaluations import (
+    evaluate_and_list_notices,
+    read_and_evaluate,
+    save_evaluation_span,
+    save_group_with_recipients,
+    save_member,
+)
+from tests.alerts.scenarios import (
+    ALERTED_AT,
+    MINUTE,
+    evaluate_around_read,
+    mark_deliveries_sent,
+    save_eu_dtc_alert,
+)
+from tests.board.board_clock import BoardClock
+from tests.board.page_client import signed_in
+from tests.builders import utc
+from tests.db_builders import SampleGroup, save_person
+
+Role = Membership.Role
+GROUP_CLOSED_AT = utc("2026-06-09 12:00")
+SILENT_AT = GROUP_CLOSED_AT + HOLD_DOWN + timedelta(minutes=35)
+
+
+@pytest.fixture
+def clock_after_alert(clock: BoardClock, settings: Settings) -> BoardClock:
+    """The clock stands a minute after the alert of EU DTC BV, and mails leave."""
+    settings.MAILS_LEAVE = True
+    clock.at = ALERTED_AT + MINUTE
+    return clock
+
+
+@pytest.fixture
+def alerted_meridian(db: None) -> SampleGroup:
+    """EU DTC BV is over the alert line, and its alert has been raised."""
+    return save_eu_dtc_alert()
+
+
+@pytest.fixture
+def rosa_after_two_alerts(alerted_meridian: SampleGroup, clock_after_alert: BoardClock) -> Client:
+    """Rosa Bell is signed in on 17 June 2026, when US Retail Inc is over the alert line too."""
+    mark_deliveries_sent(ALERTED_AT)
+    evaluate_around_read(alerted_meridian, utc("2026-06-17 12:00"))
+    clock_after_alert.at = utc("2026-06-17 12:01")
+    return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
+
+
+@pytest.fixture
+def nadia_after_alert(alerted_meridian: SampleGroup) -> Client:
+    """Nadia Ward, administrator of the group, is signed in after the alert of EU DTC BV."""
+    return signed_in(save_person("nadia@meridian.test", "Nadia Ward", role=Role.ADMINISTRATOR))
+
+
+@pytest.fixture
+def nadia_in_unread_group(unread_group: SampleGroup) -> Client:
+    """Nadia Ward, administrator of the group that has no reading, is signed in."""
+    return signed_in(save_person("nadia@meridian.test", "Nadia Ward", role=Role.ADMINISTRATOR))
+
+
+@pytest.fixture
+def closed_and_silent_group(db: None, clock: BoardClock) -> None:
+    """The United Kingdom and then all entities have closed; half an hour later the ERP falls silent."""
+    clock.at = SILENT_AT + timedelta(minutes=1)
+    group = save_group_with_recipients()
+    read_and_evaluate(group, GROUP_CLOSED_AT)
+    read_and_evaluate(group, GROUP_CLOSED_AT + HOLD_DOWN)
+    save_evaluation_span(SILENT_AT)
+    evaluate_and_list_notices(SILENT_AT)
+
+
+@pytest.fixture
+def unsubscribe_clock(clock: BoardClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages behind the links of mails read the clock of the board's requests too."""
+    monkeypatch.setattr("board.notifications.unsubscribe.now", clock)
+
+
+@pytest.fixture
+def rosa_person(meridian: SampleGroup, client: Client) -> Person:
+    """Rosa of group finance has signed in with pytest's client."""
+    rosa = save_member("rosa", Role.FINANCE, Group.objects.get(code="MERIDIAN"), zone="Europe/London")
+    client.force_login(rosa)
+    return rosa
