@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from entities.models import Person
 from tests.db_builders import PASSWORD
@@ -123,8 +124,47 @@ class BrowserUser:
             self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
+class BrowserWindows:
+    """The windows of one test, each with a person who keeps the complaints of its page."""
+
+    def __init__(self, chromium: Browser, site: str, looks: tuple[Look, ...]) -> None:
+        self._chromium = chromium
+        self._site = site
+        self._looks = looks
+        self._contexts: list[BrowserContext] = []
+        self._users: list[BrowserUser] = []
+
+    def open(
+        self, width: int = 1400, height: int = 900, *, dark: bool = False, javascript: bool = True
+    ) -> BrowserUser:
+        """Open a window of its own context, so without the cookies of the others."""
+        context = self._chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=javascript,
+            locale="en-GB",
+        )
+        self._contexts.append(context)
+        page = context.new_page()
+        user = BrowserUser(page, self._site, self._looks)
+        self._users.append(user)
+        page.on("console", user.hear)
+        page.on("pageerror", lambda error: user.complaints.append(str(error)))
+        page.on("requestfailed", user.hear_of_failure)
+        return user
+
+    def close(self) -> None:
+        for context in self._contexts:
+            with suppress(Exception):
+                context.close()
+
+    def complaints(self) -> list[str]:
+        return [complaint for user in self._users for complaint in user.complaints]
+
+
 NewBrowserUser = Callable[..., BrowserUser]
-Database = Callable[..., datetime]  # the type of the fixtures `reading` and `story`
+Database = Callable[..., datetime]  # of the fixtures `reading` and `story`
+ClockAt = Callable[[datetime], None]  # of the fixture `clock_at`
 
 
 def open_session(email: str) -> str:

@@ -7,32 +7,36 @@ of it (`story`) or an empty one (`own_database`), which is dropped. One server o
 
 from __future__ import annotations
 
-import asyncio
 import os
-import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import suppress
 from datetime import datetime
-from threading import Thread
-from time import sleep
-from typing import TypeVar
 
 import pytest
 from django.core.cache import cache
 from django.db import connections
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from board.live.hub import Hub
-from closeboard.serve import WebServer, make_server, on_exit
-from tests.browser.browser_user import BrowserUser, Database, Look, NewBrowserUser
+from entities.models import Group, Membership, Person
+from tests.alerts.scenarios import save_eu_dtc_alert
+from tests.browser.board_states import busy, days_later, meridian_at_noon
+from tests.browser.browser_user import (
+    ROSA,
+    BrowserUser,
+    BrowserWindows,
+    ClockAt,
+    Database,
+    Look,
+    NewBrowserUser,
+)
+from tests.browser.site_server import OneDatabase, SiteServer, running_site
 from tests.browser_binary import FLAGS, ensure
-from tests.builders import WORKED_EXAMPLE_AT
-from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.builders import WORKED_EXAMPLE_AT, utc
+from tests.db_builders import SampleGroup, save_person
+from tests.faults.outbox_helpers import save_late_group
 from tests.scenario_databases import Build, ScenarioDatabases
-
-T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +60,6 @@ def chromium() -> Iterator[Browser]:
 
 
 # --- the database of a test ---------------------------------------------------------------------------------------
-
-
-class OneDatabase:
-    """The database that a test uses; chosen once, by a fixture or by the first lines of the test."""
-
-    def __init__(self) -> None:
-        self._open = ExitStack()
-        self._chosen = False
-
-    def choose(self, database: AbstractContextManager[T]) -> T:
-        assert not self._chosen, "a test has one database"
-        self._chosen = True
-        return self._open.enter_context(database)
-
-    def close(self) -> None:
-        self._open.close()
 
 
 @pytest.fixture
@@ -120,101 +108,19 @@ def own_database(one_database: OneDatabase, stories: ScenarioDatabases) -> None:
 # --- the server ---------------------------------------------------------------------------------------------------
 
 
-class SiteServer:
-    """A server in a thread of this process, over ASGI as in production; it can be stopped and restarted."""
-
-    def __init__(self) -> None:
-        self.port = 0  # any free port at first, then the same one
-        self._server: WebServer | None = None
-        self._thread: Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._workers = ThreadPoolExecutor()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start the server, and return once it answers requests."""
-        made = make_server(host="127.0.0.1", port=0)
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self.port))
-        self.port = listening.getsockname()[1]
-
-        async def serve() -> None:
-            self._loop = asyncio.get_running_loop()
-            self._replace_workers()
-            await made.serve([listening])
-
-        def run() -> None:
-            with listening, asyncio.Runner(loop_factory=made.config.get_loop_factory()) as runner:
-                runner.run(serve())
-
-        thread = Thread(target=run, name="site")
-        thread.start()
-        while not made.started:
-            assert thread.is_alive(), "the server did not start"
-            sleep(0.01)
-        self._server, self._thread = made, thread
-
-    def stop(self) -> None:
-        """End the streams and the server, as a signal would; nothing answers at the address afterwards."""
-        if self._server is None or self._thread is None:
-            return
-        for hook in on_exit:
-            hook()
-        self._server.should_exit = True
-        self._thread.join()
-        self._server = self._thread = None
-
-    def settle(self) -> None:
-        """Wait until no request of a test is running, so that the next test may use another database.
-
-        The browsers must have left: their open requests are finished when this returns, and the hub of their
-        streams is removed.
-        """
-        assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result(timeout=20)
-
-    async def _settle(self) -> None:
-        assert self._server is not None
-        Hub.end_all()
-        state = self._server.server_state
-        while state.tasks or state.connections:
-            await asyncio.sleep(0.005)
-        self._replace_workers()
-        Hub._of.clear()  # a hub that has ended takes no more streams
-
-    def _replace_workers(self) -> None:
-        """End the threads that the loop has started; a cancelled task does not wait for its thread."""
-        assert self._loop is not None
-        self._workers.shutdown(wait=True)
-        self._workers = ThreadPoolExecutor()
-        self._loop.set_default_executor(self._workers)
-
-
 @pytest.fixture(scope="session")
 def site_server() -> Iterator[SiteServer]:
-    """The only server of this process, which serves the process's current database."""
-    made = SiteServer()
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
+    """The one server of this process, which serves whatever database the process uses."""
+    with running_site() as server:
+        yield server
 
 
 @pytest.fixture
 def serving(one_database: OneDatabase) -> Iterator[SiteServer]:
-    """A server of the test's own, which it may stop and restart."""
-    made = SiteServer()
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
-        Hub._of.clear()  # all of them were ended
+    """A server of the story's own, which it may stop and start again."""
+    with running_site() as server:
+        yield server
+    Hub._of.clear()  # all of them were ended
 
 
 @pytest.fixture
@@ -229,8 +135,8 @@ def site(request: pytest.FixtureRequest, one_database: OneDatabase) -> Iterator[
 
 
 @pytest.fixture
-def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """Sets the time that the views read; noon of the worked example by default."""
+def clock_at(monkeypatch: pytest.MonkeyPatch) -> ClockAt:
+    """Sets what the view's door reads from the clock; the worked example's noon unless a story says otherwise."""
 
     def set_to(moment: datetime) -> None:
         monkeypatch.setattr("board.web.board_request.now", lambda: moment)
@@ -251,48 +157,96 @@ def looks(request: pytest.FixtureRequest) -> tuple[Look, ...]:
 
 @pytest.fixture
 def new_reader(chromium: Browser, site: str, looks: tuple[Look, ...]) -> Iterator[NewBrowserUser]:
-    """Makes browser users; at the end any console error, page error, failed request or CSP report fails the test."""
-    contexts: list[BrowserContext] = []
-    readers: list[BrowserUser] = []
-
-    def make(
-        width: int = 1400, height: int = 900, *, dark: bool = False, javascript: bool = True
-    ) -> BrowserUser:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=javascript,
-            locale="en-GB",
-        )
-        contexts.append(context)
-        page = context.new_page()
-        reader = BrowserUser(page, site, looks)
-        readers.append(reader)
-        page.on("console", reader.hear)
-        page.on("pageerror", lambda error: reader.complaints.append(str(error)))
-        page.on("requestfailed", reader.hear_of_failure)
-        return reader
-
-    yield make
-    for context in contexts:
-        with suppress(Exception):
-            context.close()
-    complaints = [complaint for reader in readers for complaint in reader.complaints]
-    assert not complaints, complaints
-
-
-def meridian_at_noon() -> SampleGroup:
-    """The worked example at its noon, with Rosa who may see all of it."""
-    group = save_sample_group()
-    record_worked_example(group)
-    save_person()
-    return group
+    """Makes readers; at the end any console error, page error, failed request or CSP report fails the test."""
+    windows = BrowserWindows(chromium, site, looks)
+    yield windows.open
+    windows.close()
+    assert not windows.complaints(), windows.complaints()
 
 
 @pytest.fixture
 def meridian(
-    site: str, one_database: OneDatabase, stories: ScenarioDatabases, clock_at: Callable[[datetime], None]
+    site: str, one_database: OneDatabase, stories: ScenarioDatabases, clock_at: ClockAt
 ) -> SampleGroup:
     """The worked example at its noon, with Rosa who may see all of it: a copy, which the test may write to."""
     found: SampleGroup = one_database.choose(stories.copied(meridian_at_noon))
     return found
+
+
+@pytest.fixture
+def meridian_days_later(
+    site: str, one_database: OneDatabase, stories: ScenarioDatabases, clock_at: ClockAt
+) -> SampleGroup:
+    """EU DTC BV is open eight days after its deadline, in a copy which the story may write to."""
+    # Not on the minute: a browser may have heard of the server a millisecond before the page's moment.
+    clock_at(utc("2026-06-17 12:00:01"))
+    found: SampleGroup = one_database.choose(stories.copied(days_later))
+    return found
+
+
+@pytest.fixture
+def after_alert(site: str, story: Database, clock_at: ClockAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alert of EU DTC BV was raised five minutes ago, in a copy which the story may write to."""
+    moment = utc("2026-06-15 12:05")
+    story(save_eu_dtc_alert)
+    clock_at(moment)
+    monkeypatch.setattr("board.notifications.unsubscribe.now", lambda: moment)
+
+
+@pytest.fixture
+def overdue_group_on_site(site: str, own_database: None) -> SampleGroup:
+    """A group with an overdue entity stands in a database of the story's own."""
+    return save_late_group()
+
+
+# --- people of these stories --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy_user(new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database) -> BrowserUser:
+    """Rosa Bell has the board of the busy group open."""
+    clock_at(reading(busy, save_person))
+    reader = new_reader()
+    reader.log_in()
+    return reader
+
+
+@pytest.fixture
+def rosa_at_noon(meridian: SampleGroup) -> Person:
+    """Rosa Bell sees the whole worked example."""
+    return Person.objects.get(email=ROSA)
+
+
+@pytest.fixture
+def rosa_after_alert(after_alert: None) -> Person:
+    """Rosa Bell is a recipient of the alert of EU DTC BV."""
+    return Person.objects.get(email=ROSA)
+
+
+@pytest.fixture
+def nadia_after_alert(after_alert: None) -> Person:
+    """Nadia Ward administers the group after the alert of EU DTC BV."""
+    return save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def rosa_as_administrator(overdue_group_on_site: SampleGroup) -> Person:
+    """Rosa Bell of group finance administers the group with the overdue entity as well."""
+    rosa = save_person()
+    place = Group.objects.get(code="MERIDIAN")
+    Membership.objects.create(person=rosa, role=Membership.Role.ADMINISTRATOR, group=place)
+    return rosa
+
+
+@pytest.fixture
+def mail_page(chromium: Browser) -> Iterator[Page]:
+    """A window shows a mail without a network; any complaint of its console fails the test."""
+    context = chromium.new_context(java_script_enabled=True, locale="en-GB", offline=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    yield page
+    with suppress(Exception):
+        context.close()
+    assert not complaints, complaints

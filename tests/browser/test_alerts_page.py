@@ -23,11 +23,10 @@ from tests.alerts.scenarios import (
     mark_deliveries_sent,
     save_eu_dtc_alert,
 )
-from tests.browser.browser_user import ROSA, BrowserUser, Database, NewBrowserUser, every_look
+from tests.browser.browser_user import ROSA, BrowserUser, ClockAt, Database, NewBrowserUser, every_look
 from tests.builders import CLOSED, WORKED_EXAMPLE_AT, utc
 from tests.db_builders import PASSWORD, record_worked_example, save_busy_group, save_person, save_sample_group
 
-ClockAt = Callable[[datetime], None]
 FOLDER_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -14,8 +12,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.browser_user import ROSA, BrowserUser, NewBrowserUser
 from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
 from tests.db_builders import PASSWORD, SampleGroup
-
-ClockAt = Callable[[datetime], None]
 
 
 def focused(page: Page) -> str:

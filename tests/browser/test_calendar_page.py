@@ -8,8 +8,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browser_user import Database, NewBrowserUser, every_look
-from tests.browser.test_board import (
+from tests.browser.board_states import (
     all_stale,
     busy,
     closed,
@@ -20,11 +19,10 @@ from tests.browser.test_board import (
     on_hold_counts,
     worked,
 )
+from tests.browser.browser_user import ClockAt, Database, NewBrowserUser, every_look
 from tests.browser.test_matrix import nobody_closes, too_many, wide_group
 from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import save_person, save_sample_group
-
-ClockAt = Callable[[datetime], None]
 
 
 def left_open() -> datetime:

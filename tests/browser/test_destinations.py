@@ -12,32 +12,18 @@ from playwright.sync_api import expect
 from alerts.models import Destination
 from alerts.outbox.sending import send_due_posts
 from alerts.routing.router import route_to_destinations
-from entities.models import Group, Membership, Person
+from entities.models import Person
 from tests.alerts.channels.destination_builders import PATHS, SECRET
 from tests.browser.browser_user import EVERY_LOOK, WIDE_BY_DAY, BrowserUser, NewBrowserUser
 from tests.db_builders import SampleGroup, save_person
 from tests.faults.http_sink import HttpSink, Reply
-from tests.faults.outbox_helpers import raise_notice, save_late_group
+from tests.faults.outbox_helpers import raise_notice
 
 
 @pytest.fixture
 def sink() -> Iterator[HttpSink]:
     with HttpSink() as running:
         yield running
-
-
-@pytest.fixture
-def group(site: str, own_database: None) -> SampleGroup:
-    return save_late_group()
-
-
-@pytest.fixture
-def rosa(group: SampleGroup) -> Person:
-    """Rosa, who administers everything as well."""
-    rosa = save_person()
-    place = Group.objects.get(code="MERIDIAN")
-    Membership.objects.create(person=rosa, role=Membership.Role.ADMINISTRATOR, group=place)
-    return rosa
 
 
 @pytest.mark.timeout(400)
@@ -51,7 +37,11 @@ def rosa(group: SampleGroup) -> Person:
     indirect=["looks"],
 )
 def test_a_destination_from_its_first_to_its_last_day(
-    rosa: Person, group: SampleGroup, sink: HttpSink, new_reader: NewBrowserUser, javascript: bool
+    rosa_as_administrator: Person,
+    overdue_group_on_site: SampleGroup,
+    sink: HttpSink,
+    new_reader: NewBrowserUser,
+    javascript: bool,
 ) -> None:
     reader = new_reader(javascript=javascript)
     page = reader.page
@@ -92,7 +82,7 @@ def test_a_destination_from_its_first_to_its_last_day(
     assert secret not in page.content()
 
     with transaction.atomic():
-        route_to_destinations([raise_notice(group)], timezone.now())
+        route_to_destinations([raise_notice(overdue_group_on_site)], timezone.now())
     sink.judge = lambda came: Reply(404, b"no_service") if "services" in came.path else Reply(200)
     send_due_posts(timezone.now())
     reader.open("/alerts/destinations/")
@@ -139,7 +129,7 @@ def seen(reader: BrowserUser, name: str, wanted: bool) -> None:
 
 
 def test_it_exists_for_who_administers_the_group_only(
-    group: SampleGroup, sink: HttpSink, new_reader: NewBrowserUser
+    overdue_group_on_site: SampleGroup, sink: HttpSink, new_reader: NewBrowserUser
 ) -> None:
     save_person()  # Rosa is finance
     reader = new_reader()

@@ -15,13 +15,12 @@ from playwright.sync_api import expect
 from entities.models import Connection, LegalEntity, Membership
 from tests.board.entity.entity_scenarios import STORIES, on_watch_without_a_reason, over_the_line, read
 from tests.board.entity.entity_scenarios import rosa as make_rosa
-from tests.browser.browser_user import Database, NewBrowserUser, every_look
+from tests.browser.browser_user import ClockAt, Database, NewBrowserUser, every_look
 from tests.browser.test_board_interaction import focused, tab_to
 from tests.builders import CLOSED, utc
 from tests.db_builders import SampleGroup, save_person
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
-ClockAt = Callable[[datetime], None]
 
 
 @every_look

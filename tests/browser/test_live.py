@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime
 from io import StringIO
 from threading import Thread
 from typing import Literal
@@ -16,13 +14,12 @@ from playwright.sync_api import Page, Response, Route, expect
 
 from entities.models import Group, Membership
 from simulator.run import running
-from tests.browser.browser_user import ROSA, BrowserUser, NewBrowserUser
-from tests.browser.conftest import SiteServer
+from tests.browser.browser_user import ROSA, BrowserUser, ClockAt, NewBrowserUser
+from tests.browser.site_server import SiteServer
 from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT, utc
 from tests.db_builders import PASSWORD, SampleGroup, save_person, save_sample_group
 from tests.sample_entities import NLDT, TWELVE_ENTITIES, UKHC, UKRT
 
-ClockAt = Callable[[datetime], None]
 WORKED = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
 NLDT_CLOSES = WORKED | {"NLDT": CLOSED}
 SWEPT = 10_000  # ms: what nobody nudged about is found within five seconds, on a machine that is not busy

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.alerts.mail.mail_scenarios import STORIES
 from tests.browser.browser_user import SCHEMES, violations
@@ -22,20 +20,6 @@ MOST_DIFFERENT = (
     "hostile",
     "group_closed",
 )  # played in the quick suite: all kinds of parts are in these
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A window whose complaints fail the test; a mail asks nobody for anything."""
-    context = chromium.new_context(java_script_enabled=True, locale="en-GB", offline=True)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("requestfailed", lambda request: complaints.append(request.url))
-    yield page
-    with suppress(Exception):
-        context.close()
-    assert not complaints, complaints
 
 
 @pytest.mark.parametrize(
@@ -51,41 +35,43 @@ def page(chromium: Browser) -> Iterator[Page]:
     ],
     ids=str,
 )
-def test_a_mail_is_legible_everywhere(page: Page, name: str, widths: tuple[int, ...]) -> None:
+def test_a_mail_is_legible_everywhere(mail_page: Page, name: str, widths: tuple[int, ...]) -> None:
     html = (GOLDEN / "mails" / f"{name}.html").read_text(encoding="utf-8")
-    page.set_content(html)
+    mail_page.set_content(html)
     for width in widths:
         for scheme in SCHEMES:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)
-            _picture(page, f"mail-{name}-{width}-{scheme}")
-            wide, seen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            mail_page.set_viewport_size({"width": width, "height": 900})
+            mail_page.emulate_media(color_scheme=scheme)
+            _picture(mail_page, f"mail-{name}-{width}-{scheme}")
+            wide, seen = mail_page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
             assert wide <= seen, f"{name} is {wide} px wide in a window of {seen}"
-            found = violations(page, apart_from=NOT_OF_MAILS)
+            found = violations(mail_page, apart_from=NOT_OF_MAILS)
             assert not found, "\n".join(found)
 
 
-def test_a_mail_without_our_rules_is_legible_too(page: Page) -> None:
+def test_a_mail_without_our_rules_is_legible_too(mail_page: Page) -> None:
     """Some programs drop the rules on top; what stands in place must do."""
     html = (GOLDEN / "mails" / "mixed.html").read_text(encoding="utf-8")
     start, end = html.index("<style>"), html.index("</style>")
-    page.set_content(html[:start] + html[end + len("</style>") :])
+    mail_page.set_content(html[:start] + html[end + len("</style>") :])
     for width in (700, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        _picture(page, f"mail-bare-{width}")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert not [each for each in Axe().run(page).response["violations"] if each["id"] == "color-contrast"]
+        mail_page.set_viewport_size({"width": width, "height": 900})
+        _picture(mail_page, f"mail-bare-{width}")
+        assert mail_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert not [
+            each for each in Axe().run(mail_page).response["violations"] if each["id"] == "color-contrast"
+        ]
 
 
-def test_a_name_without_a_blank_widens_nothing(page: Page) -> None:
+def test_a_name_without_a_blank_widens_nothing(mail_page: Page) -> None:
     html = (GOLDEN / "mails" / "mixed.html").read_text(encoding="utf-8")
-    page.set_content(html.replace("EU DTC BV", "W" * 100))
+    mail_page.set_content(html.replace("EU DTC BV", "W" * 100))
     for width in (390, 320):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        mail_page.set_viewport_size({"width": width, "height": 900})
+        assert mail_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def _picture(page: Page, name: str) -> None:
+def _picture(mail_page: Page, name: str) -> None:
     if folder := os.environ.get("CLOSEBOARD_PICTURES"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+        mail_page.screenshot(path=f"{folder}/{name}.png", full_page=True)

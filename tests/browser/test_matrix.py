@@ -11,14 +11,12 @@ from playwright.sync_api import Page, expect
 
 from entities.models import LegalEntity
 from tests.board.reports.year_of_closes import YEAR_AT, save_year_of_closes
-from tests.browser.browser_user import BrowserUser, Database, NewBrowserUser, every_look
-from tests.browser.test_board import all_stale, busy, no_deadlines, no_periods, nothing_read, on_hold_counts
+from tests.browser.board_states import all_stale, busy, no_deadlines, no_periods, nothing_read, on_hold_counts
+from tests.browser.browser_user import BrowserUser, ClockAt, Database, NewBrowserUser, every_look
 from tests.browser.test_board_interaction import tab_to
 from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import save_person, save_sample_group
 from tests.sample_entities import SampleEntity
-
-ClockAt = Callable[[datetime], None]
 
 
 def year() -> datetime:

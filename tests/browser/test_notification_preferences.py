@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
 from alerts.mail.unsubscribe_links import unsubscribe_token
@@ -11,36 +10,13 @@ from alerts.routing.preferences import load_preferences
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person
-from tests.alerts.scenarios import save_eu_dtc_alert
 from tests.browser.browser_user import (
     BrowserUser,
-    Database,
     NewBrowserUser,
     every_look,
     with_and_without_scripts,
 )
-from tests.browser.test_board import ClockAt
-from tests.builders import utc
 from tests.db_builders import save_person
-
-AT = utc("2026-06-15 12:05")
-
-
-@pytest.fixture
-def told(site: str, story: Database, clock_at: ClockAt, monkeypatch: pytest.MonkeyPatch) -> None:
-    story(save_eu_dtc_alert)
-    clock_at(AT)
-    monkeypatch.setattr("board.notifications.unsubscribe.now", lambda: AT)
-
-
-@pytest.fixture
-def rosa(told: None) -> Person:
-    return Person.objects.get(email="rosa.bell@meridian.test")
-
-
-@pytest.fixture
-def nadia(told: None) -> Person:
-    return save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
 
 
 def enter(reader: BrowserUser, where: str, email: str = "rosa.bell@meridian.test") -> BrowserUser:
@@ -49,7 +25,9 @@ def enter(reader: BrowserUser, where: str, email: str = "rosa.bell@meridian.test
 
 
 @with_and_without_scripts
-def test_a_person_says_what_they_get(rosa: Person, new_reader: NewBrowserUser, javascript: bool) -> None:
+def test_a_person_says_what_they_get(
+    rosa_after_alert: Person, new_reader: NewBrowserUser, javascript: bool
+) -> None:
     reader = enter(new_reader(javascript=javascript), "/alerts/")
     page = reader.page
     page.get_by_role("link", name="What you get").click()
@@ -71,26 +49,28 @@ def test_a_person_says_what_they_get(rosa: Person, new_reader: NewBrowserUser, j
     expect(page.locator(".coming")).to_contain_text(
         "The next weekly digest comes Mon 22 Jun 08:00 London time"
     )
-    assert load_preferences(rosa).cadences == {
+    assert load_preferences(rosa_after_alert).cadences == {
         NoticeKind.LATE: Cadence.WEEKLY,
         NoticeKind.DUE_SOON: Cadence.NEVER,
     }
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".message")).to_contain_text("It is as it was before.")
     expect(page.get_by_role("button", name="Back to the usual")).to_have_count(0)
-    assert load_preferences(rosa).cadences == {}
+    assert load_preferences(rosa_after_alert).cadences == {}
     reader.forgive("422")
 
 
 @every_look
-def test_the_page_of_what_one_gets_from_everywhere(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_the_page_of_what_one_gets_from_everywhere(
+    rosa_after_alert: Person, new_reader: NewBrowserUser
+) -> None:
     reader = enter(new_reader(), "/alerts/subscriptions/")
     reader.look_from_everywhere("subscriptions-usual")
     AlertRules.objects.create(group=Group.objects.get(code="EUROPE"), alerts_in_digest=True)
-    LegalEntity.objects.filter(code__in=["UKHC", "UKRT"]).update(owner=rosa)
+    LegalEntity.objects.filter(code__in=["UKHC", "UKRT"]).update(owner=rosa_after_alert)
     nadia = save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
     LegalEntity.objects.filter(code="UKHC").update(deputy=nadia)
-    LegalEntity.objects.filter(code="NLDT").update(deputy=rosa)
+    LegalEntity.objects.filter(code="NLDT").update(deputy=rosa_after_alert)
     reader.look(1400, "light")
     reader.open("/alerts/subscriptions/")
     page = reader.page
@@ -110,7 +90,7 @@ def test_the_page_of_what_one_gets_from_everywhere(rosa: Person, new_reader: New
     reader.forgive("422")
 
 
-def test_it_can_be_done_by_keyboard(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_it_can_be_done_by_keyboard(rosa_after_alert: Person, new_reader: NewBrowserUser) -> None:
     reader = enter(new_reader(), "/alerts/subscriptions/")
     page = reader.page
     page.get_by_role("group", name="Late", exact=True).get_by_label("Daily digest").focus()
@@ -118,12 +98,14 @@ def test_it_can_be_done_by_keyboard(rosa: Person, new_reader: NewBrowserUser) ->
     expect(page.get_by_role("group", name="Late", exact=True).get_by_label("Weekly digest")).to_be_checked()
     page.keyboard.press("Enter")
     expect(page.locator(".message")).to_contain_text("It is kept.")
-    assert load_preferences(rosa).cadences == {NoticeKind.LATE: Cadence.WEEKLY}
+    assert load_preferences(rosa_after_alert).cadences == {NoticeKind.LATE: Cadence.WEEKLY}
 
 
 @with_and_without_scripts
-def test_a_group_agrees_its_escalation(nadia: Person, new_reader: NewBrowserUser, javascript: bool) -> None:
-    reader = enter(new_reader(javascript=javascript), "/alerts/", nadia.email)
+def test_a_group_agrees_its_escalation(
+    nadia_after_alert: Person, new_reader: NewBrowserUser, javascript: bool
+) -> None:
+    reader = enter(new_reader(javascript=javascript), "/alerts/", nadia_after_alert.email)
     page = reader.page
     page.get_by_role("link", name="Rules").click()
     expect(page.locator(".rules-list > li")).to_have_count(4)
@@ -149,13 +131,13 @@ def test_a_group_agrees_its_escalation(nadia: Person, new_reader: NewBrowserUser
 
 
 @every_look
-def test_the_pages_of_rules_from_everywhere(nadia: Person, new_reader: NewBrowserUser) -> None:
+def test_the_pages_of_rules_from_everywhere(nadia_after_alert: Person, new_reader: NewBrowserUser) -> None:
     group = Group.objects.get(code="MERIDIAN")
     AlertRules.objects.create(group=group, due_soon_days=4, alerts_in_digest=True)
     for number, (days, role) in enumerate(((8, "administrator"), (20, "owner")), start=1):
         EscalationStep.objects.create(group=group, step=number, after_days=days, roles=[role])
     EscalationStep.objects.get(step=1).people.set(Person.objects.filter(name__in=["Rosa Bell", "Nadia Ward"]))
-    reader = enter(new_reader(), "/alerts/rules/", nadia.email)
+    reader = enter(new_reader(), "/alerts/rules/", nadia_after_alert.email)
     reader.look_from_everywhere("rules")
     reader.open("/alerts/rules/MERIDIAN/")
     reader.look_from_everywhere("rules-own")
@@ -171,8 +153,10 @@ def test_the_pages_of_rules_from_everywhere(nadia: Person, new_reader: NewBrowse
 
 
 @every_look
-def test_a_deputy_is_named_and_shown_beside_the_owner(nadia: Person, new_reader: NewBrowserUser) -> None:
-    reader = enter(new_reader(), "/entities/NLDT/", nadia.email)
+def test_a_deputy_is_named_and_shown_beside_the_owner(
+    nadia_after_alert: Person, new_reader: NewBrowserUser
+) -> None:
+    reader = enter(new_reader(), "/entities/NLDT/", nadia_after_alert.email)
     page = reader.page
     expect(page.locator("#entity-head")).to_contain_text("no deputy")
     page.get_by_role("link", name="Name one who stands in for the owner").click()
@@ -188,30 +172,38 @@ def test_a_deputy_is_named_and_shown_beside_the_owner(nadia: Person, new_reader:
     expect(other.page.get_by_role("link", name="who stands in")).to_have_count(0)
 
 
-def test_a_mail_is_switched_off_by_whoever_holds_its_link(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_a_mail_is_switched_off_by_whoever_holds_its_link(
+    rosa_after_alert: Person, new_reader: NewBrowserUser
+) -> None:
     reader = new_reader(javascript=False)
-    reader.open(f"/alerts/unsubscribe/{unsubscribe_token(rosa, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/")
+    reader.open(
+        f"/alerts/unsubscribe/{unsubscribe_token(rosa_after_alert, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/"
+    )
     page = reader.page
     reader_sees = page.get_by_role("heading")
     expect(reader_sees).to_have_text("Switch these mails off?")
     page.get_by_role("button", name="Switch them off").click()
     expect(reader_sees).to_have_text("Switched off")
-    assert load_preferences(rosa).cadences == {
+    assert load_preferences(rosa_after_alert).cadences == {
         NoticeKind.DUE_SOON: Cadence.NEVER,
         NoticeKind.LATE: Cadence.NEVER,
     }
     page.get_by_role("button", name="Undo: send them again").click()
     expect(reader_sees).to_have_text("Switched on again")
-    assert load_preferences(rosa).cadences == {}
+    assert load_preferences(rosa_after_alert).cadences == {}
     page.get_by_role("link", name="Choose what you get, and when").click()
-    reader.type_log_in(rosa.email)
+    reader.type_log_in(rosa_after_alert.email)
     expect(page.get_by_role("heading", name="What you get, and when")).to_be_visible()
 
 
 @every_look
-def test_the_pages_behind_a_link_from_everywhere(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_the_pages_behind_a_link_from_everywhere(
+    rosa_after_alert: Person, new_reader: NewBrowserUser
+) -> None:
     reader = new_reader()
-    reader.open(f"/alerts/unsubscribe/{unsubscribe_token(rosa, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/")
+    reader.open(
+        f"/alerts/unsubscribe/{unsubscribe_token(rosa_after_alert, [NoticeKind.DUE_SOON, NoticeKind.LATE])}/"
+    )
     reader.look_from_everywhere("unsubscribe-asked")
     reader.page.get_by_role("button", name="Switch them off").click()
     expect(reader.page.get_by_role("heading")).to_have_text("Switched off")

@@ -13,12 +13,10 @@ from playwright.sync_api import expect
 
 from entities.models import LegalEntity, Membership
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
-from tests.browser.browser_user import BrowserUser, Database, NewBrowserUser, every_look
-from tests.browser.test_board import no_entities, nothing_read, worked
+from tests.browser.board_states import no_entities, nothing_read, worked
+from tests.browser.browser_user import BrowserUser, ClockAt, Database, NewBrowserUser, every_look
 from tests.builders import CLOSED, MAY, OPEN, utc
 from tests.db_builders import BUSY_GROUP_AT, save_busy_group, save_person, save_sample_group
-
-ClockAt = Callable[[datetime], None]
 
 
 def busy() -> datetime:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime
 
 from playwright.sync_api import expect
 
-from tests.browser.browser_user import Database, NewBrowserUser
-from tests.browser.test_board import worked
+from tests.browser.board_states import worked
+from tests.browser.browser_user import ClockAt, Database, NewBrowserUser
 from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
 from tests.db_builders import save_person, save_sample_group
-
-ClockAt = Callable[[datetime], None]
 
 
 def test_readings_age_by_the_servers_clock_also_where_nothing_is_heard(

@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_user import BrowserUser, NewBrowserUser, every_look
-from tests.browser.conftest import OneDatabase, SiteServer
+from tests.browser.board_states import OPEN_NLDT
+from tests.browser.browser_user import BrowserUser, ClockAt, NewBrowserUser, every_look
+from tests.browser.site_server import SiteServer
 from tests.browser.test_board_interaction import tab_to
-from tests.builders import CLOSED, OPEN, utc
-from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
-from tests.scenario_databases import ScenarioDatabases
+from tests.builders import CLOSED, utc
+from tests.db_builders import SampleGroup, save_person, save_sample_group
 
-ClockAt = Callable[[datetime], None]
 MINUTE = 61_000  # ms: until the next reading of a page
-OPEN_NLDT = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": OPEN, "NLDT": OPEN}
 ALL = {"/matrix/", "/calendar/", "/past-deadline/"}
 
 every_sheet = pytest.mark.parametrize("path", sorted(ALL))
-
-
-def days_later() -> SampleGroup:
-    """EU DTC BV is open eight days after its deadline."""
-    group = save_sample_group()
-    record_worked_example(group)
-    group.read("2026-06-17 11:58", OPEN_NLDT)
-    save_person()
-    return group
-
-
-@pytest.fixture
-def meridian(
-    site: str, one_database: OneDatabase, stories: ScenarioDatabases, clock_at: ClockAt
-) -> SampleGroup:
-    # Not on the minute: a browser may have heard of the server a millisecond before the page's moment.
-    clock_at(utc("2026-06-17 12:00:01"))
-    found: SampleGroup = one_database.choose(stories.copied(days_later))
-    return found
 
 
 def close_it(group: SampleGroup) -> None:
@@ -78,7 +55,7 @@ def expect_closed(page: Page, path: str) -> None:
 
 @every_sheet
 def test_news_comes_in_by_itself_and_leaves_the_reader_where_they_are(
-    path: str, meridian: SampleGroup, new_reader: NewBrowserUser
+    path: str, meridian_days_later: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     page = opened(new_reader(1400, 400), path)
     find = page.get_by_label("Find an entity or owner")
@@ -90,7 +67,7 @@ def test_news_comes_in_by_itself_and_leaves_the_reader_where_they_are(
     page.evaluate("scrollTo(0, 60)")
     before = page.evaluate("scrollY")
     assert before > 0
-    close_it(meridian)
+    close_it(meridian_days_later)
     page.clock.fast_forward(MINUTE)
     expect_closed(page, path)
     expect(page.locator("#view-name")).to_be_focused()
@@ -104,12 +81,12 @@ def test_news_comes_in_by_itself_and_leaves_the_reader_where_they_are(
 
 @every_sheet
 def test_a_page_that_comes_back_asks_and_the_past_does_not(
-    path: str, meridian: SampleGroup, new_reader: NewBrowserUser
+    path: str, meridian_days_later: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     come_back = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
     page = opened(new_reader(), path)
     expect_open(page, path)
-    close_it(meridian)
+    close_it(meridian_days_later)
     page.evaluate(come_back)
     expect_closed(page, path)
 
@@ -129,7 +106,7 @@ def test_a_page_that_comes_back_asks_and_the_past_does_not(
 @every_look
 @every_sheet
 def test_a_lost_server_is_said_and_what_was_missed_is_shown_once_it_is_back(
-    path: str, meridian: SampleGroup, new_reader: NewBrowserUser, serving: SiteServer
+    path: str, meridian_days_later: SampleGroup, new_reader: NewBrowserUser, serving: SiteServer
 ) -> None:
     reader = new_reader()
     page = opened(reader, path)
@@ -144,7 +121,7 @@ def test_a_lost_server_is_said_and_what_was_missed_is_shown_once_it_is_back(
     expect(lost).to_be_visible()
     expect_open(page, path)
     reader.look_from_everywhere(f"lost{path.replace('/', '-')}")
-    close_it(meridian)
+    close_it(meridian_days_later)
     serving.start()
     page.clock.fast_forward(MINUTE)
     expect_closed(page, path)
@@ -154,7 +131,7 @@ def test_a_lost_server_is_said_and_what_was_missed_is_shown_once_it_is_back(
 
 @every_sheet
 def test_an_error_leaves_what_was_shown_and_is_said(
-    path: str, meridian: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
+    path: str, meridian_days_later: SampleGroup, new_reader: NewBrowserUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = new_reader()
     page = opened(reader, path)
@@ -199,7 +176,7 @@ def test_the_first_reading_appears_by_itself(
 
 
 def test_the_calendar_by_keyboard_and_without_javascript(
-    meridian: SampleGroup, new_reader: NewBrowserUser
+    meridian_days_later: SampleGroup, new_reader: NewBrowserUser
 ) -> None:
     reader = new_reader()
     reader.log_in(path="/calendar/")

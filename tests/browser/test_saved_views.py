@@ -7,13 +7,8 @@ from playwright.sync_api import Page, expect
 
 from entities.models import Person
 from entities.view_store import save_view
-from tests.browser.browser_user import ROSA, BrowserUser, NewBrowserUser, every_look, with_and_without_scripts
-from tests.db_builders import SampleGroup, save_person
-
-
-@pytest.fixture
-def rosa(meridian: SampleGroup) -> Person:
-    return Person.objects.get(email=ROSA)
+from tests.browser.browser_user import BrowserUser, NewBrowserUser, every_look, with_and_without_scripts
+from tests.db_builders import save_person
 
 
 def log_out(page: Page) -> None:
@@ -30,7 +25,7 @@ def check(reader: BrowserUser, name: str) -> None:
 
 @with_and_without_scripts
 def test_a_view_from_its_first_to_its_last_day(
-    rosa: Person, new_reader: NewBrowserUser, javascript: bool
+    rosa_at_noon: Person, new_reader: NewBrowserUser, javascript: bool
 ) -> None:
     reader = new_reader(javascript=javascript)
     page = reader.page
@@ -77,7 +72,7 @@ def test_a_view_from_its_first_to_its_last_day(
 
 
 @every_look
-def test_every_designed_state(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_every_designed_state(rosa_at_noon: Person, new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     page = reader.page
     reader.log_in(path="/")
@@ -87,9 +82,9 @@ def test_every_designed_state(rosa: Person, new_reader: NewBrowserUser) -> None:
     reader.open("/views/")
     check(reader, "views-none")
 
-    save_view(rosa, "EU late", "board", "show=late&group=EUROPE", as_start=True)
-    save_view(rosa, "Two years, by ERP", "matrix", "by=erp&months=24")
-    save_view(rosa, "W" * 60, "past_deadline", "country=NL&owner=Sanne+de+Wit&sort=deadline")
+    save_view(rosa_at_noon, "EU late", "board", "show=late&group=EUROPE", as_start=True)
+    save_view(rosa_at_noon, "Two years, by ERP", "matrix", "by=erp&months=24")
+    save_view(rosa_at_noon, "W" * 60, "past_deadline", "country=NL&owner=Sanne+de+Wit&sort=deadline")
     reader.open("/?show=late&group=EUROPE&at=2026-06-11T14:30&month=2026-05")
     page.locator("#views-of").click()
     expect(page.get_by_text("Keep May 2026")).to_be_visible()
@@ -119,8 +114,10 @@ def test_every_designed_state(rosa: Person, new_reader: NewBrowserUser) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/matrix/", "/calendar/", "/past-deadline/"])
-def test_every_screen_has_the_menu_and_it_fits(rosa: Person, new_reader: NewBrowserUser, path: str) -> None:
-    save_view(rosa, "EU late", "board", "show=late&group=EUROPE")
+def test_every_screen_has_the_menu_and_it_fits(
+    rosa_at_noon: Person, new_reader: NewBrowserUser, path: str
+) -> None:
+    save_view(rosa_at_noon, "EU late", "board", "show=late&group=EUROPE")
     reader = new_reader(390)
     page = reader.page
     reader.log_in(path=path)
@@ -138,8 +135,8 @@ def test_every_screen_has_the_menu_and_it_fits(rosa: Person, new_reader: NewBrow
     expect(page).to_have_url(f"{reader.site}/?show=late&group=EUROPE")
 
 
-def test_nobody_else_sees_a_view(rosa: Person, new_reader: NewBrowserUser) -> None:
-    view = save_view(rosa, "Rosa’s own", "board", "show=late", as_start=True)
+def test_nobody_else_sees_a_view(rosa_at_noon: Person, new_reader: NewBrowserUser) -> None:
+    view = save_view(rosa_at_noon, "Rosa’s own", "board", "show=late", as_start=True)
     save_person("uma@meridian.test", "Uma", group="EUROPE")
     reader = new_reader()
     page = reader.page
@@ -156,8 +153,8 @@ def test_nobody_else_sees_a_view(rosa: Person, new_reader: NewBrowserUser) -> No
         assert "Rosa" not in answer.text()
 
 
-def test_the_page_of_views_by_keyboard(rosa: Person, new_reader: NewBrowserUser) -> None:
-    save_view(rosa, "EU late", "board", "show=late&group=EUROPE")
+def test_the_page_of_views_by_keyboard(rosa_at_noon: Person, new_reader: NewBrowserUser) -> None:
+    save_view(rosa_at_noon, "EU late", "board", "show=late&group=EUROPE")
     reader = new_reader()
     page = reader.page
     reader.log_in(path="/views/")
@@ -181,7 +178,7 @@ def test_the_page_of_views_by_keyboard(rosa: Person, new_reader: NewBrowserUser)
     expect(page.get_by_role("link", name="Late in Europe")).to_be_visible()
 
 
-def test_by_keyboard_and_escape(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_by_keyboard_and_escape(rosa_at_noon: Person, new_reader: NewBrowserUser) -> None:
     reader = new_reader()
     page = reader.page
     reader.log_in(path="/")

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
 from alerts.models import Silence
 from alerts.routing.silences import create_silence
 from entities.models import Group, LegalEntity, Membership, Person
-from tests.alerts.scenarios import save_eu_dtc_alert
 from tests.browser.browser_user import (
     BrowserUser,
-    Database,
     NewBrowserUser,
     every_look,
     with_and_without_scripts,
 )
-from tests.browser.test_board import ClockAt
 from tests.builders import utc
 from tests.db_builders import save_person
 
 AT = utc("2026-06-15 12:05")
 WHY = "The auditors have the books until Thursday; the close date is agreed with them"
-
-
-@pytest.fixture
-def rosa(site: str, story: Database, clock_at: ClockAt) -> Person:
-    story(save_eu_dtc_alert)
-    clock_at(AT)
-    return Person.objects.get(email="rosa.bell@meridian.test")
 
 
 def enter(reader: BrowserUser, where: str, email: str = "rosa.bell@meridian.test") -> BrowserUser:
@@ -38,7 +27,7 @@ def enter(reader: BrowserUser, where: str, email: str = "rosa.bell@meridian.test
 
 @with_and_without_scripts
 def test_rosa_silences_eu_dtc_on_its_page_and_lifts_it_again(
-    rosa: Person, new_reader: NewBrowserUser, javascript: bool
+    rosa_after_alert: Person, new_reader: NewBrowserUser, javascript: bool
 ) -> None:
     reader = enter(new_reader(javascript=javascript), "/entities/NLDT/?month=2026-05")
     page = reader.page
@@ -72,7 +61,9 @@ def test_rosa_silences_eu_dtc_on_its_page_and_lifts_it_again(
     reader.forgive("422")
 
 
-def test_an_open_board_hears_of_a_silence_and_of_its_end(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_an_open_board_hears_of_a_silence_and_of_its_end(
+    rosa_after_alert: Person, new_reader: NewBrowserUser
+) -> None:
     reader = enter(new_reader(), "/?month=2026-05")
     row = reader.page.locator("#row-NLDT")
     expect(row.locator(".silenced")).to_have_count(0)
@@ -87,14 +78,18 @@ def test_an_open_board_hears_of_a_silence_and_of_its_end(rosa: Person, new_reade
 
 
 @every_look
-def test_silences_from_everywhere(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_silences_from_everywhere(rosa_after_alert: Person, new_reader: NewBrowserUser) -> None:
     reader = enter(new_reader(), "/alerts/silences/")
     reader.look_from_everywhere("silences-empty")
     nldt = LegalEntity.objects.get(code="NLDT")
-    create_silence(rosa, nldt, AT.date().replace(day=17), "Bank holiday", AT)
-    create_silence(rosa, nldt, AT.date().replace(day=18), WHY, AT)
+    create_silence(rosa_after_alert, nldt, AT.date().replace(day=17), "Bank holiday", AT)
+    create_silence(rosa_after_alert, nldt, AT.date().replace(day=18), WHY, AT)
     create_silence(
-        rosa, Group.objects.get(code="UK"), AT.date().replace(day=30), "Moving to a new ledger", AT
+        rosa_after_alert,
+        Group.objects.get(code="UK"),
+        AT.date().replace(day=30),
+        "Moving to a new ledger",
+        AT,
     )
     for where, name in (
         ("/alerts/silences/", "silences"),
@@ -114,9 +109,9 @@ def test_silences_from_everywhere(rosa: Person, new_reader: NewBrowserUser) -> N
 
 
 @every_look
-def test_an_auditor_reads(rosa: Person, new_reader: NewBrowserUser) -> None:
+def test_an_auditor_reads(rosa_after_alert: Person, new_reader: NewBrowserUser) -> None:
     save_person("ada@meridian.test", "Ada", role=Membership.Role.AUDITOR)
-    create_silence(rosa, LegalEntity.objects.get(code="NLDT"), AT.date().replace(day=18), WHY, AT)
+    create_silence(rosa_after_alert, LegalEntity.objects.get(code="NLDT"), AT.date().replace(day=18), WHY, AT)
     reader = enter(new_reader(), "/alerts/silences/", "ada@meridian.test")
     expect(reader.page.get_by_text("You only read")).to_be_visible()
     expect(reader.page.get_by_role("button", name="Lift")).to_have_count(0)

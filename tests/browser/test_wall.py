@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browser_user import SCHEMES, BrowserUser, Database, NewBrowserUser, Scheme
-from tests.browser.test_board import busy, no_entities, nothing_read, worked
+from tests.browser.board_states import busy, no_entities, nothing_read, worked
+from tests.browser.browser_user import SCHEMES, BrowserUser, ClockAt, Database, NewBrowserUser, Scheme
 from tests.builders import CLOSED, OPEN, WORKED_EXAMPLE_AT, utc
 from tests.db_builders import record_worked_example, save_person, save_sample_group
 from tests.sample_entities import SampleEntity
-
-ClockAt = Callable[[datetime], None]
 
 
 def closed() -> datetime:
