@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from html import unescape
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
@@ -19,6 +20,7 @@ from tests.builders import utc
 from tests.guards.full_scenario import FULL_AT
 from tests.guards.recorded_responses import forget_what_is_kept, move_the_clock
 
+DATABASES = Path(__file__).parent / "databases"  # of earlier revisions
 MOMENTS = ("now", "2026-06-16T20:00", "2026-06-11T14:30", "2026-06-08T16:00", "2026-05-20T12:00")
 MONTHS = ("2026-05", "2026-04")
 FILES = ("/export/board.csv", "/export/past-deadline.csv", "/export/matrix.csv")

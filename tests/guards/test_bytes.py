@@ -6,7 +6,7 @@ the stories, or stands in WITHOUT_AN_ANSWER with a reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,17 @@ from tests.board.entity import entity_scenarios
 from tests.board.entity.entity_scenarios import STORIES as ENTITY_STORIES
 from tests.board.reports.year_of_closes import YEAR_AT, save_year_of_closes
 from tests.board.test_access_matrix import ADDRESSES
-from tests.browser.test_board import STATES
+from tests.browser.board_states import STATES
 from tests.browser.test_readme_screenshots import tell
-from tests.builders import WORKED_EXAMPLE_AT
 from tests.golden_files import GOLDEN
 from tests.guards.full_scenario import FULL_AT, FullScenario, save_full_scenario
 from tests.guards.recorded_responses import (
     TEMPLATES_FOLDER,
     RecordedResponses,
     asking,
-    fix_settings,
     move_the_clock,
     own_story,
     signed_in,
-    stop_the_clock,
 )
 from tests.guards.url_cases import (
     ADMINISTRATOR,
@@ -81,21 +78,8 @@ def test_every_template_is_rendered() -> None:
 # --- the stories ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def answers(
-    request: pytest.FixtureRequest, db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RecordedResponses]:
-    """The answers of the story after which the test is called; they are compared when the test has ended."""
-    fix_settings(monkeypatch)
-    stop_the_clock(monkeypatch, WORKED_EXAMPLE_AT)
-    story = request.node.name.removeprefix("test_the_bytes_of_")
-    made = RecordedResponses(story, tmp_path)
-    with own_story(), made.recording_templates():
-        yield made
-
-
 def test_the_bytes_of_the_full_story(
-    answers: RecordedResponses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    recorded_responses: RecordedResponses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every address, as everybody, with everything that is the matter with somebody."""
     move_the_clock(FULL_AT)
@@ -116,19 +100,19 @@ def test_the_bytes_of_the_full_story(
         for look in looks:
             path = reverse(name, kwargs=dict(_of(look.arguments or {}, story)))
             for who in look.who:
-                answers.get(who, browser(who), path)
+                recorded_responses.get(who, browser(who), path)
             for query in look.queries:
-                answers.get(look.who[0], browser(look.who[0]), path + query)
+                recorded_responses.get(look.who[0], browser(look.who[0]), path + query)
             for query in look.htmx:
-                answers.get(look.who[0], browser(look.who[0]), path + query, htmx=True)
+                recorded_responses.get(look.who[0], browser(look.who[0]), path + query, htmx=True)
             if look.htmx and SIGNED_OUT in look.who:
-                answers.get(SIGNED_OUT, browser(SIGNED_OUT), path, htmx=True)
+                recorded_responses.get(SIGNED_OUT, browser(SIGNED_OUT), path, htmx=True)
     for name, forms in FORMS.items():
         for number, form in enumerate(forms):
             path = reverse(name, kwargs=dict(_of(form.arguments or {}, story)))
             for who in form.who:
-                answers.post(who, signed_in(people[who]), path, _of(form.data, story), str(number))
-    answers.assert_as_before()
+                recorded_responses.post(who, signed_in(people[who]), path, _of(form.data, story), str(number))
+    recorded_responses.assert_as_before()
 
 
 def _of(given: Any, story: FullScenario) -> Mapping[str, Any]:
@@ -161,55 +145,57 @@ def _rosa() -> Person:
     return rosa
 
 
-def test_the_bytes_of_the_plain_pages(answers: RecordedResponses) -> None:
+def test_the_bytes_of_the_plain_pages(recorded_responses: RecordedResponses) -> None:
     """The pages of errors, and the login with a message."""
     browser = Client(enforce_csrf_checks=True)
-    answers.get(SIGNED_OUT, browser, "/nowhere")
-    answers.post("without token", browser, "/logout/", {})
-    answers.record(SIGNED_OUT, "GET", "/#wrong-host", browser.get("/", headers={"host": "evil.test"}))
-    answers.record(SIGNED_OUT, "GET", "/#error", server_error(RequestFactory().get("/")))
-    answers.assert_as_before()
+    recorded_responses.get(SIGNED_OUT, browser, "/nowhere")
+    recorded_responses.post("without token", browser, "/logout/", {})
+    recorded_responses.record(
+        SIGNED_OUT, "GET", "/#wrong-host", browser.get("/", headers={"host": "evil.test"})
+    )
+    recorded_responses.record(SIGNED_OUT, "GET", "/#error", server_error(RequestFactory().get("/")))
+    recorded_responses.assert_as_before()
 
 
-def test_the_bytes_of_a_year(answers: RecordedResponses) -> None:
+def test_the_bytes_of_a_year(recorded_responses: RecordedResponses) -> None:
     """Twelve months with an April that was opened again; the alerts are raised and sent at the end."""
     move_the_clock(YEAR_AT)
     save_year_of_closes()
     finance = signed_in(_rosa())
     for name in ("scoreboard", "matrix", "calendar", "past_deadline", "wall"):
         for query in ("", "?month=2025-12", "?at=2026-03-04"):
-            answers.get(FINANCE, finance, reverse(name) + query)
+            recorded_responses.get(FINANCE, finance, reverse(name) + query)
     for name in ("export_board_csv", "export_matrix_csv", "export_past_deadline_csv", "export_matrix_xlsx"):
-        answers.get(FINANCE, finance, reverse(name))
+        recorded_responses.get(FINANCE, finance, reverse(name))
     for code in ("NLDT", "FRSA", "UKHC"):
-        answers.get(FINANCE, finance, reverse("entity", args=[code]))
-    answers.get(FINANCE, finance, reverse("matrix") + "?months=24&by=owner")
+        recorded_responses.get(FINANCE, finance, reverse("entity", args=[code]))
+    recorded_responses.get(FINANCE, finance, reverse("matrix") + "?months=24&by=owner")
     move_the_clock(tell())
     for query in ("", "?page=2", "?kind=alert&for=2026-05"):
-        answers.get(FINANCE, finance, reverse("alerts") + query)
-    answers.assert_as_before()
+        recorded_responses.get(FINANCE, finance, reverse("alerts") + query)
+    recorded_responses.assert_as_before()
 
 
-def test_the_bytes_of_the_states(answers: RecordedResponses) -> None:
+def test_the_bytes_of_the_states(recorded_responses: RecordedResponses) -> None:
     """Every designed state of the board on the screens whose words depend on it."""
     for state in STATES:
         with own_story():
-            answers.about = f"{state.__name__} "
+            recorded_responses.about = f"{state.__name__} "
             move_the_clock(state())
             finance = signed_in(_rosa())
             for name in ("scoreboard", "past_deadline", "wall", "export_board_csv"):
-                answers.get(FINANCE, finance, reverse(name))
-    answers.assert_as_before()
+                recorded_responses.get(FINANCE, finance, reverse(name))
+    recorded_responses.assert_as_before()
 
 
-def test_the_bytes_of_entities(answers: RecordedResponses) -> None:
+def test_the_bytes_of_entities(recorded_responses: RecordedResponses) -> None:
     """The stories of one entity on its page."""
     for story, (code, _) in ENTITY_STORIES.items():
         if story in LONG_AND_ALIKE:
             continue
         with own_story():
-            answers.about = f"{story.__name__} "
+            recorded_responses.about = f"{story.__name__} "
             move_the_clock(story())
             finance = signed_in(_rosa())
-            answers.get(FINANCE, finance, reverse("entity", args=[code]))
-    answers.assert_as_before()
+            recorded_responses.get(FINANCE, finance, reverse("entity", args=[code]))
+    recorded_responses.assert_as_before()

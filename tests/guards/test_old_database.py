@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import os
-from collections.abc import Iterator
 from difflib import unified_diff
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from django.conf import settings
-from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
-from psycopg import sql
-from pytest_django import DjangoDbBlocker
 
-from tests.guards.database_report import KEY, digests, shown
+from tests.guards.database_report import DATABASES, KEY, digests, shown
 from tests.guards.full_scenario import FULL_AT
 from tests.guards.recorded_responses import fix_settings, forget_what_is_kept, stop_the_clock
 
-FOLDER = Path(__file__).parent / "databases"
-OLD = sorted(path.name.removesuffix(".sql.gz") for path in FOLDER.glob("*.sql.gz"))
+OLD = sorted(path.name.removesuffix(".sql.gz") for path in DATABASES.glob("*.sql.gz"))
 # Tables whose old rows a migration changes on purpose, with the reason.
 CHANGED_ON_PURPOSE: dict[str, str] = {}
-
-
-@pytest.fixture
-def old_database(
-    request: pytest.FixtureRequest, migrated_database: str, django_db_blocker: DjangoDbBlocker
-) -> Iterator[dict[str, Any]]:
-    """Django in this process uses a new database with the dump, upgraded; yields what was expected of it before."""
-    dump = gzip.decompress((FOLDER / f"{request.param}.sql.gz").read_bytes())
-    expected: dict[str, Any] = json.loads(gzip.decompress((FOLDER / f"{request.param}.json.gz").read_bytes()))
-    name = f"{migrated_database[:40]}_old"
-    url = urlsplit(os.environ["DATABASE_URL"])
-    with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        with psycopg.connect(url._replace(path=f"/{name}").geturl(), autocommit=True) as into:
-            into.execute(dump)
-        connection.close()
-        connection.settings_dict["NAME"] = name
-        try:
-            with django_db_blocker.unblock():
-                call_command("migrate", verbosity=0, interactive=False)
-                yield expected
-        finally:
-            connection.close()
-            connection.settings_dict["NAME"] = migrated_database
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def test_there_is_an_old_database() -> None:

@@ -9,35 +9,27 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
 
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 from django.utils import timezone
 
 from alerts.evaluate.run import run_evaluation
-from alerts.models import Delivery, Habits, Home, Silence
+from alerts.models import Delivery, Habits, Silence
 from closeboard.ops.children import spawn, wait_until
 from entities.models import Connection, Group, LegalEntity, Person, SavedView, WorkCalendar
 from periods.models import ClaimedTick, FiscalPeriod, Remark, SyncAttempt
 from periods.remarks import add_note
-from simulator.run import Running, running
+from simulator.run import Running
 from tests.builders import CLOSED, MAY, OPEN
-from tests.closeboard.processes import PROJECT
-from tests.db_builders import PASSWORD
 from tests.faults.web_process import Reader, Web
-from tests.guards.full_scenario import FullScenario, save_full_scenario
+from tests.guards.old_revision import OldRevision
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
-OLD_REVISION = "ff77652"
 PAGES = (
     *(
         "/?month=2026-05",
@@ -69,21 +61,6 @@ housekeeping()
 """
 
 
-@pytest.fixture(scope="module")
-def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the code of OLD_REVISION, taken from the repository's history."""
-    archive = subprocess.run(["git", "archive", OLD_REVISION], cwd=PROJECT, capture_output=True)
-    if archive.returncode:
-        pytest.fail(
-            f"This test runs the code of revision {OLD_REVISION}, which the history here does not hold: clone the"
-            f" repository with its whole history (git fetch --unshallow). Git said: {archive.stderr.decode()}"
-        )
-    folder = tmp_path_factory.mktemp("old") / "code"
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
-    return folder
-
-
 class OldWeb(Web):
     """A web process of the old code."""
 
@@ -109,39 +86,11 @@ class Writer(Reader):
         assert status == 303, f"{path}: {status} {text[:300]}"
 
 
-@dataclass
-class Old:
-    """The old code with the story that the new code has saved."""
-
-    story: FullScenario
-    code: Path
-    env: dict[str, str]
-    folder: Path
-
-
-@pytest.fixture
-def old(old_code: Path, live_stack_env: dict[str, str], tmp_path: Path) -> Old:
-    story = save_full_scenario()
-    # As an old process knows it, whatever tests use.
-    password = Argon2PasswordHasher().encode(PASSWORD, "x" * 16)
-    people = [story.finance.pk, story.administrator.pk]
-    Person.objects.filter(pk__in=people).update(password=password)
-    Home.objects.all().delete()  # else it is a restored backup, from which nothing leaves
-    env = {**live_stack_env, "MAIL_URL": f"file:{tmp_path / 'mails'}"}
-    return Old(story, old_code, env, tmp_path)
-
-
-@pytest.fixture
-def simulator() -> Iterator[Running]:
-    with running("fleet:2", clock=timezone.now().replace(microsecond=0)) as started:
-        yield started
-
-
-def test_an_old_web_process_serves_the_new_schema(old: Old) -> None:
+def test_an_old_web_process_serves_the_new_schema(old_revision: OldRevision) -> None:
     """It shows what the new code writes, and the new code shows what it writes."""
-    group = old.story.group
-    with OldWeb(old.env, old.folder, old.code) as web:
-        rosa, adam = Writer(web, old.story.finance), Writer(web, old.story.administrator)
+    group = old_revision.story.group
+    with OldWeb(old_revision.env, old_revision.folder, old_revision.code) as web:
+        rosa, adam = Writer(web, old_revision.story.finance), Writer(web, old_revision.story.administrator)
         for page in PAGES:
             (adam if page.startswith(("/alerts/", "/entities/NLDT/dep")) else rosa).page(page)
         stream = rosa.listen()
@@ -149,7 +98,7 @@ def test_an_old_web_process_serves_the_new_schema(old: Old) -> None:
         group.read(timezone.now(), dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED, "MXCO": CLOSED})
         assert b"M\xc3\xa9xico SA" in stream.hears(b"row-MXCO")
         assert "MXCO" in rosa.page("/export/board.csv?month=2026-05&state=closed")
-        add_note(old.story.finance, "NLDT", MAY, "Written by the new code.", timezone.now())
+        add_note(old_revision.story.finance, "NLDT", MAY, "Written by the new code.", timezone.now())
         assert "Written by the new code." in rosa.page("/entities/NLDT/?month=2026-05")
         run_evaluation(timezone.now())
         rosa.page("/alerts/?kind=escalation")
@@ -176,20 +125,20 @@ def test_an_old_web_process_serves_the_new_schema(old: Old) -> None:
     assert kinds == {"note", "acknowledgement"}
     assert Silence.objects.filter(reason="By the old process.").exists()
     assert SavedView.objects.filter(name="Of the old process").exists()
-    assert f"{Habits.objects.get(person=old.story.finance).digest_at}" == "06:45:00"
+    assert f"{Habits.objects.get(person=old_revision.story.finance).digest_at}" == "06:45:00"
     client = Client()
-    client.force_login(Person.objects.get(pk=old.story.finance.pk))
+    client.force_login(Person.objects.get(pk=old_revision.story.finance.pk))
     assert "Written by the old process." in client.get("/entities/NLDT/?month=2026-05").content.decode()
     assert "By the old process." in client.get("/alerts/silences/").content.decode()
 
 
-def test_the_old_tasks_run_on_the_new_schema(old: Old, simulator: Running) -> None:
+def test_the_old_tasks_run_on_the_new_schema(old_revision: OldRevision, fleet_simulator: Running) -> None:
     """Evaluating, sending, proving, reading and housekeeping once each, as an old worker does."""
     source = Connection(
         name="simulated",
         kind="finops",
-        base_url=simulator.url,
-        authority=simulator.url,
+        base_url=fleet_simulator.url,
+        authority=fleet_simulator.url,
         tenant="meridian.example",
         client_id="simulator",
     )
@@ -207,7 +156,7 @@ def test_the_old_tasks_run_on_the_new_schema(old: Old, simulator: Running) -> No
     )
     begun = timezone.now()
     words = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", TASKS]
-    done = subprocess.run(words, cwd=old.code, env=old.env, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=old_revision.code, env=old_revision.env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     assert SyncAttempt.objects.get(connection=source).outcome in SyncAttempt.READ_OUTCOMES
