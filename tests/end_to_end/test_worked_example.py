@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
@@ -14,7 +13,7 @@ from django.test import Client
 
 from entities.models import Person
 from periods.models import StateChange, SyncAttempt
-from simulator.run import Running, running
+from simulator.run import Running
 
 pytestmark = pytest.mark.django_db
 INSTANTS = (
@@ -25,21 +24,6 @@ INSTANTS = (
     "2026-06-12T12:00:00Z",
 )
 TWELFTH = INSTANTS[-1]
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Running]:
-    with running("worked_example", clock=INSTANTS[0]) as started:
-        yield started
-
-
-@pytest.fixture
-def group(simulator: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
-    """The worked example's group, loaded, with the ERPs as they were at the start."""
-    simulator.reset()
-    monkeypatch.setenv("SIMULATOR_URL", simulator.url)
-    call_command("load_group", "demo/worked_example.yaml", stdout=StringIO())
-    return simulator
 
 
 def sync(simulator: Running, instant: str) -> str:
@@ -60,9 +44,9 @@ def rows(board: dict[str, Any]) -> dict[str, tuple[str, str, int]]:
     return {row["code"]: (row["state"], row["level"], row["days_late"]) for row in board["entities"]}
 
 
-def test_the_worked_example(group: Running, client: Client) -> None:
+def test_the_worked_example(loaded_group: Running, client: Client) -> None:
     for instant in INSTANTS:
-        assert "meridian-finops: read, " in sync(group, instant)
+        assert "meridian-finops: read, " in sync(loaded_group, instant)
 
     def twelfth_of_june() -> None:
         board = scoreboard()
@@ -84,9 +68,9 @@ def test_the_worked_example(group: Running, client: Client) -> None:
         assert closed == {"UKHC": "2026-06-05", "UKRT": "2026-06-08"}
 
     twelfth_of_june()
-    sync(group, "2026-06-14T12:00:00Z")
+    sync(loaded_group, "2026-06-14T12:00:00Z")
     assert rows(scoreboard("2026-06-14T12:00:00Z"))["NLDT"] == ("open", "late", 5)
-    sync(group, "2026-06-15T12:00:00Z")
+    sync(loaded_group, "2026-06-15T12:00:00Z")
     board = scoreboard("2026-06-15T12:00:00Z")
     assert rows(board)["NLDT"] == ("open", "alerting", 6)
     assert (board["counts"]["late"], board["counts"]["alerting"]) == (1, 1)
@@ -99,42 +83,42 @@ def test_the_worked_example(group: Running, client: Client) -> None:
         assert name in page.content.decode()
 
 
-def test_a_single_first_look_cannot_date_a_close(group: Running) -> None:
-    sync(group, TWELFTH)
+def test_a_single_first_look_cannot_date_a_close(loaded_group: Running) -> None:
+    sync(loaded_group, TWELFTH)
     found = rows(scoreboard())
     assert found["UKHC"] == found["UKRT"] == ("closed", "closed_date_unknown", 0)
     assert found["USRT"] == ("on_hold", "late", 1)
     assert found["NLDT"] == ("open", "late", 3)
 
 
-def test_a_second_sync_of_the_same_moment_changes_nothing(group: Running) -> None:
-    sync(group, TWELFTH)
+def test_a_second_sync_of_the_same_moment_changes_nothing(loaded_group: Running) -> None:
+    sync(loaded_group, TWELFTH)
     changes = StateChange.objects.count()
-    assert "0 changes" in sync(group, TWELFTH)
+    assert "0 changes" in sync(loaded_group, TWELFTH)
     assert StateChange.objects.count() == changes
 
 
-def test_reading_backwards_is_refused_in_words(group: Running) -> None:
-    sync(group, TWELFTH)
+def test_reading_backwards_is_refused_in_words(loaded_group: Running) -> None:
+    sync(loaded_group, TWELFTH)
     told = StringIO()
     with pytest.raises(CommandError, match="Not read: meridian-finops"):
         call_command("sync", "--as-of", INSTANTS[0], stderr=told)
     assert "already read for 2026-06-12 12:00:00 UTC" in told.getvalue()
 
 
-def test_a_source_that_is_away_changes_nothing_and_says_so(group: Running) -> None:
-    sync(group, INSTANTS[0])
+def test_a_source_that_is_away_changes_nothing_and_says_so(loaded_group: Running) -> None:
+    sync(loaded_group, INSTANTS[0])
     before = scoreboard(INSTANTS[0])["entities"]
-    group.fault("status", status=503, match="/data")
+    loaded_group.fault("status", status=503, match="/data")
     told = StringIO()
     with pytest.raises(CommandError, match="The states shown are those of the last good read"):
         call_command("sync", "--as-of", "2026-06-01T12:05:00Z", stdout=told)
-    group.clear()
+    loaded_group.clear()
     assert SyncAttempt.objects.latest("id").outcome == "unavailable"
     assert "unavailable" in told.getvalue()
     assert scoreboard("2026-06-01T12:05:00Z")["entities"] == before
 
 
-def test_unknown_connections_are_named(group: Running) -> None:
+def test_unknown_connections_are_named(loaded_group: Running) -> None:
     with pytest.raises(CommandError, match=r"No connection is called nowhere\. There are: meridian-finops"):
         call_command("sync", "nowhere")
