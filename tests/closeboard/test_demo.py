@@ -8,35 +8,26 @@ import re
 import signal
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from closeboard.ops import backing_services
 from closeboard.up import LOGIN_DOMAIN, LOGIN_PASSWORD
 from tests.closeboard.processes import poll_until, processes_mentioning, python
 from tests.closeboard.test_up import free_port
 
 
-@pytest.fixture
-def state() -> Iterator[Path]:
-    folder = backing_services.new_state()
-    yield folder
-    backing_services.remove_state(folder)
-
-
 class Demo:
     """A running `make demo` with its own state folder and port, its output in a file."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state_folder: Path) -> None:
         self.port = free_port()
-        self.said = state / "said"
+        self.said = state_folder / "said"
         words = ["-m", "closeboard.up", "demo", "--port", str(self.port)]
         with open(self.said, "w") as out:
             env = {
-                "CLOSEBOARD_STATE": str(state),
+                "CLOSEBOARD_STATE": str(state_folder),
                 "ALLOWED_HOSTS": "",
                 "PUBLIC_BASE_URL": "",
                 "SECRET_KEY": "",
@@ -74,8 +65,8 @@ def board_of(port: int, person: str) -> str:
     return page
 
 
-def changes_stored(state: Path) -> int:
-    found = re.search(r"DATABASE_URL='?([^'\n]+)", (state / "environment").read_text())
+def changes_stored(state_folder: Path) -> int:
+    found = re.search(r"DATABASE_URL='?([^'\n]+)", (state_folder / "environment").read_text())
     assert found
     with psycopg.connect(found[1]) as connection:
         row = connection.execute("SELECT count(*) FROM periods_statechange").fetchone()
@@ -86,39 +77,41 @@ def changes_stored(state: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.fault
 @pytest.mark.timeout(500)
-def test_from_the_first_start_to_an_accident(state: Path) -> None:
-    first = Demo(state)
+def test_from_the_first_start_to_an_accident(state_folder: Path) -> None:
+    first = Demo(state_folder)
     assert "Loading the demo group" in first.said.read_text()
     for person in ("finance", "owner", "administrator", "auditor"):
         assert "Meridian" in board_of(first.port, person)
-    stored = changes_stored(state)
+    stored = changes_stored(state_folder)
     assert stored > 0
     first.process.send_signal(signal.SIGINT)
     assert first.finish() == 0
-    assert processes_mentioning(state) == {}
-    assert not (state / "environment").exists()
+    assert processes_mentioning(state_folder) == {}
+    assert not (state_folder / "environment").exists()
 
-    second = Demo(state)
+    second = Demo(state_folder)
     assert "Loading the demo group" not in second.said.read_text()
     assert "Meridian" in board_of(second.port, "finance")
-    assert changes_stored(state) >= stored
-    workers = [pid for pid, words in processes_mentioning(state).items() if "celery" in words]
+    assert changes_stored(state_folder) >= stored
+    workers = [pid for pid, words in processes_mentioning(state_folder).items() if "celery" in words]
     os.kill(min(workers), signal.SIGKILL)
     assert second.finish() == 1
     assert "worker ended unexpectedly" in second.said.read_text()
-    assert processes_mentioning(state) == {}
+    assert processes_mentioning(state_folder) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.fault
 @pytest.mark.timeout(300)
-def test_a_killed_supervisor_takes_the_whole_demo_with_it(state: Path) -> None:
-    demo = Demo(state)
+def test_a_killed_supervisor_takes_the_whole_demo_with_it(state_folder: Path) -> None:
+    demo = Demo(state_folder)
     demo.process.kill()
     demo.finish()
-    poll_until(lambda: not processes_mentioning(state), 40, "web, worker, beat, simulator and services end")
-    again = Demo(state)
+    poll_until(
+        lambda: not processes_mentioning(state_folder), 40, "web, worker, beat, simulator and services end"
+    )
+    again = Demo(state_folder)
     assert "Loading the demo group" not in again.said.read_text()
     again.process.send_signal(signal.SIGTERM)
     assert again.finish() == 0
-    assert processes_mentioning(state) == {}
+    assert processes_mentioning(state_folder) == {}

@@ -6,7 +6,6 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,21 +19,14 @@ from tests.closeboard.processes import poll_until, processes_mentioning, python
 NOTHING_SET: dict[str, str] = {"PATH": "/nowhere"}
 
 
-@pytest.fixture
-def state() -> Iterator[Path]:
-    folder = backing_services.new_state()
-    yield folder
-    backing_services.remove_state(folder)
-
-
 def ask(url: str, question: str) -> object:
     with psycopg.connect(url) as connection:
         row = connection.execute(question.encode()).fetchone()
     return row[0] if row else None
 
 
-def test_both_run_in_utc_with_utf8_and_only_on_sockets(state: Path) -> None:
-    with backing_services.run_services(state, "test", {}) as running:
+def test_both_run_in_utc_with_utf8_and_only_on_sockets(state_folder: Path) -> None:
+    with backing_services.run_services(state_folder, "test", {}) as running:
         url = running.env["DATABASE_URL"]
         assert ask(url, "SELECT current_database()") == "closeboard"
         assert ask(url, "SHOW server_encoding") == "UTF8"
@@ -44,19 +36,19 @@ def test_both_run_in_utc_with_utf8_and_only_on_sockets(state: Path) -> None:
         assert valkey.ping()
         assert valkey.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         assert valkey.config_get("port") == {"port": "0"}
-    assert processes_mentioning(state) == {}
+    assert processes_mentioning(state_folder) == {}
 
 
 @pytest.mark.slow
-def test_data_outlives_a_stop_and_the_sockets_do_not(state: Path) -> None:
-    with backing_services.run_services(state, "demo", {}) as running:
+def test_data_outlives_a_stop_and_the_sockets_do_not(state_folder: Path) -> None:
+    with backing_services.run_services(state_folder, "demo", {}) as running:
         with psycopg.connect(running.env["DATABASE_URL"]) as connection:
             connection.execute("CREATE TABLE kept (word text)")
             connection.execute("INSERT INTO kept VALUES ('UKHC')")
         redis.Redis.from_url(running.env["REDIS_URL"]).set("signed in", "yes")
-    sockets = Path((state / "sockets").read_text().strip())
+    sockets = Path((state_folder / "sockets").read_text().strip())
     assert not sockets.exists()
-    with backing_services.run_services(state, "demo", {}) as running:
+    with backing_services.run_services(state_folder, "demo", {}) as running:
         assert ask(running.env["DATABASE_URL"], "SELECT word FROM kept") == "UKHC"
         assert redis.Redis.from_url(running.env["REDIS_URL"]).get("signed in") == b"yes"
 
@@ -72,23 +64,23 @@ def test_the_folder_may_have_spaces_in_its_name(tmp_path: Path) -> None:
     assert not state.exists()
 
 
-def test_what_is_set_in_the_environment_is_used_and_nothing_started(state: Path) -> None:
+def test_what_is_set_in_the_environment_is_used_and_nothing_started(state_folder: Path) -> None:
     given = {"DATABASE_URL": "postgresql://db.example/closeboard", "REDIS_URL": "redis://cache.example/0"}
-    with backing_services.run_services(state, "demo", given) as running:
+    with backing_services.run_services(state_folder, "demo", given) as running:
         assert running.env == given
         assert running.children == []
 
 
 @pytest.mark.slow
-def test_a_stale_pid_file_with_the_id_of_a_stranger_harms_nobody(state: Path) -> None:
-    with backing_services.run_services(state, "test", {}):
+def test_a_stale_pid_file_with_the_id_of_a_stranger_harms_nobody(state_folder: Path) -> None:
+    with backing_services.run_services(state_folder, "test", {}):
         pass
     stranger = subprocess.Popen(["sleep", "600"])
     try:
-        data = postgres.home_of(state) / "data"
+        data = postgres.home_of(state_folder) / "data"
         (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n")
-        (state / "valkey" / "valkey.pid").write_text(f"{stranger.pid}\n")
-        with backing_services.run_services(state, "test", {}) as running:
+        (state_folder / "valkey" / "valkey.pid").write_text(f"{stranger.pid}\n")
+        with backing_services.run_services(state_folder, "test", {}) as running:
             assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
         assert stranger.poll() is None
     finally:
@@ -107,73 +99,75 @@ with backing_services.run_services(pathlib.Path(sys.argv[1]), "test", {}) as run
 
 @pytest.mark.slow
 @pytest.mark.fault
-def test_a_killed_supervisor_leaves_no_server_behind(state: Path) -> None:
-    supervisor = python("-c", SUPERVISOR, state)
+def test_a_killed_supervisor_leaves_no_server_behind(state_folder: Path) -> None:
+    supervisor = python("-c", SUPERVISOR, state_folder)
     assert supervisor.stdout
     assert supervisor.stdout.readline().startswith("postgresql://")
-    servers = set(processes_mentioning(state)) - {supervisor.pid}
+    servers = set(processes_mentioning(state_folder)) - {supervisor.pid}
     assert len(servers) >= 2
     supervisor.kill()
     supervisor.communicate()
-    poll_until(lambda: not processes_mentioning(state), 20, f"servers {servers} end with their supervisor")
-    left = Path((state / "sockets").read_text().strip())
+    poll_until(
+        lambda: not processes_mentioning(state_folder), 20, f"servers {servers} end with their supervisor"
+    )
+    left = Path((state_folder / "sockets").read_text().strip())
     assert left.exists()
-    with backing_services.run_services(state, "test", {}) as running:
+    with backing_services.run_services(state_folder, "test", {}) as running:
         assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
     assert not left.exists()
 
 
 @pytest.mark.slow
 @pytest.mark.fault
-def test_removing_the_state_of_a_killed_supervisor_removes_its_sockets_too(state: Path) -> None:
-    supervisor = python("-c", SUPERVISOR, state)
+def test_removing_the_state_of_a_killed_supervisor_removes_its_sockets_too(state_folder: Path) -> None:
+    supervisor = python("-c", SUPERVISOR, state_folder)
     assert supervisor.stdout
     assert supervisor.stdout.readline()
     supervisor.kill()
     supervisor.communicate()
-    left = Path((state / "sockets").read_text().strip())
-    backing_services.remove_state(state)
+    left = Path((state_folder / "sockets").read_text().strip())
+    backing_services.remove_state(state_folder)
     assert not left.exists()
-    assert processes_mentioning(state) == {}
+    assert processes_mentioning(state_folder) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.fault
 def test_a_server_that_was_orphaned_all_the_same_is_ended_first(
-    state: Path, monkeypatch: pytest.MonkeyPatch
+    state_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as without_the_kernels_help:
         without_the_kernels_help.setattr(children, "_LIBC", None)
-        undo = backing_services.run_services(state, "test", {})
+        undo = backing_services.run_services(state_folder, "test", {})
         orphans = undo.__enter__().children
-    with backing_services.run_services(state, "test", {}) as running:
+    with backing_services.run_services(state_folder, "test", {}) as running:
         assert all(orphan.ended() for orphan in orphans)
         assert ask(running.env["DATABASE_URL"], "SELECT 1") == 1
     undo.__exit__(None, None, None)
 
 
 @pytest.mark.slow
-def test_a_service_that_cannot_start_shows_the_end_of_its_log(state: Path) -> None:
-    broken = state / "not-valkey"
+def test_a_service_that_cannot_start_shows_the_end_of_its_log(state_folder: Path) -> None:
+    broken = state_folder / "not-valkey"
     broken.write_text("#!/bin/sh\necho the disk is full\nexit 3\n")
     broken.chmod(0o755)
     with (
         pytest.raises(ServiceError, match=r"valkey ended.*\n.*the disk is full"),
-        backing_services.run_services(state, "test", {"CLOSEBOARD_VALKEY_BIN": str(broken)}),
+        backing_services.run_services(state_folder, "test", {"CLOSEBOARD_VALKEY_BIN": str(broken)}),
     ):
         pass
-    assert processes_mentioning(state) == {}
+    assert processes_mentioning(state_folder) == {}
 
 
 @pytest.mark.slow
-def test_data_of_another_postgresql_version_is_named_not_touched(state: Path) -> None:
-    with backing_services.run_services(state, "test", {}):
+def test_data_of_another_postgresql_version_is_named_not_touched(state_folder: Path) -> None:
+    with backing_services.run_services(state_folder, "test", {}):
         pass
-    version = postgres.home_of(state) / "data" / "PG_VERSION"
+    version = postgres.home_of(state_folder) / "data" / "PG_VERSION"
     version.write_text("14\n")
     with (
         pytest.raises(ServiceError, match=r"made by PostgreSQL 14.*make reset"),
-        backing_services.run_services(state, "test", {}),
+        backing_services.run_services(state_folder, "test", {}),
     ):
         pass
     assert version.read_text() == "14\n"
