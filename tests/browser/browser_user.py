@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from tests.db_builders import PASSWORD
 Scheme = Literal["light", "dark"]
 Look = tuple[int, Scheme]  # the width of the window, by day or by night
 SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")
+STREAMS: Final = re.compile(r"//[^/]+/live/")  # the addresses of live streams, not of their script
 ROSA: Final = "rosa.bell@meridian.test"
 
 # A test with all looks runs twice: once wide and light only, and again, in the slow suite,

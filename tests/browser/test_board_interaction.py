@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_user import ROSA, BrowserUser, NewBrowserUser
+from tests.browser.browser_user import ROSA, STREAMS, BrowserUser, NewBrowserUser
 from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
 from tests.db_builders import PASSWORD, SampleGroup
 
@@ -99,7 +99,7 @@ def test_a_page_that_comes_back_asks_and_shows_what_was_missed(
     """As after a laptop was shut; what is pushed meanwhile is told in test_live."""
     reader = new_reader()
     page = reader.page
-    page.route("**/live/**", lambda route: route.abort())
+    page.route(STREAMS, lambda route: route.abort())
     reader.log_in()
     page.locator("#due-of-NLDT").focus()
     page.keyboard.press("Enter")
@@ -158,14 +158,14 @@ def test_a_lost_connection_is_said_and_taken_back(meridian: SampleGroup, new_rea
     lost = page.get_by_text("Live updates lost at")
     expect(lost).to_be_hidden()
     page.context.set_offline(True)
-    page.route("**/live/**", lambda route: route.abort())  # a stream that is open may outlive the switch
+    page.route(STREAMS, lambda route: route.abort())  # a stream that is open may outlive the switch
     page.clock.fast_forward(61_000)
     expect(lost).to_be_visible()
     expect(page.locator("#live")).to_be_hidden()
     reader.assert_accessible()
     reader.picture("lost")
     meridian.read(WORKED_EXAMPLE_AT, {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": CLOSED, "NLDT": OPEN})
-    page.unroute("**/live/**")
+    page.unroute(STREAMS)
     page.context.set_offline(False)
     page.clock.fast_forward(31_000)
     expect(lost).to_be_hidden()

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Response, Route, expect
 
 from entities.models import Group, Membership
 from simulator.run import running
-from tests.browser.browser_user import ROSA, BrowserUser, ClockAt, NewBrowserUser
+from tests.browser.browser_user import ROSA, STREAMS, BrowserUser, ClockAt, NewBrowserUser
 from tests.browser.site_server import SiteServer
 from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT, utc
 from tests.db_builders import PASSWORD, SampleGroup, save_person, save_sample_group
@@ -340,7 +340,7 @@ def test_a_board_whose_stream_is_blocked_asks_for_what_is_new(
     reader = new_reader()
     page = reader.page
     page.clock.install()
-    page.route("**/live/**", lambda route: route.abort())
+    page.route(STREAMS, lambda route: route.abort())
     reader.log_in()
     expect(page.locator("#live")).to_be_hidden()
     meridian.read(WORKED_EXAMPLE_AT, NLDT_CLOSES)
@@ -349,7 +349,7 @@ def test_a_board_whose_stream_is_blocked_asks_for_what_is_new(
     expect(page.locator("#row-NLDT .state")).to_have_text("Closed")
     page.clock.fast_forward(5_000)
     expect(page.get_by_text("Live updates lost at")).to_be_visible()
-    page.unroute("**/live/**")
+    page.unroute(STREAMS)
     page.clock.fast_forward(31_000)
     expect(page.locator("#live")).to_be_visible()
     expect(page.get_by_text("Live updates lost at")).to_be_hidden()

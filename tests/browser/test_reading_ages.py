@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.board_states import worked
-from tests.browser.browser_user import ClockAt, Database, NewBrowserUser
+from tests.browser.browser_user import STREAMS, ClockAt, Database, NewBrowserUser
 from tests.builders import CLOSED, ON_HOLD, OPEN, WORKED_EXAMPLE_AT
 from tests.db_builders import save_person, save_sample_group
 
@@ -20,7 +20,7 @@ def test_readings_age_by_the_servers_clock_also_where_nothing_is_heard(
     reader = new_reader()
     page = reader.page
     page.clock.install()
-    page.route("**/live/**", lambda route: route.abort())
+    page.route(STREAMS, lambda route: route.abort())
     reader.log_in()
     page.clock.fast_forward(6_000)
     expect(page.locator("#row-NLDT .read time")).to_have_text("2 min")
@@ -52,7 +52,7 @@ def test_a_stale_reading_grows_older_too(
     reader = new_reader()
     page = reader.page
     page.clock.install()
-    page.route("**/live/**", lambda route: route.abort())
+    page.route(STREAMS, lambda route: route.abort())
     reader.log_in()
     expect(page.locator("#row-NLDT .read time")).to_have_text("1 h")
     page.clock.fast_forward(2 * 3600_000 + 6_000)
