@@ -146,3 +146,9 @@ def due_message(overdue_group: SampleGroup) -> Delivery:
     """One message about EU DTC BV is due."""
     [message] = save_due_messages(raise_notice(overdue_group), 1)
     return message
+
+
+@pytest.fixture
+def mails_leave(settings: Settings) -> None:
+    """Mails leave as fast as they can."""
+    settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0

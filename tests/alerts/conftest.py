@@ -29,12 +29,6 @@ def alerted_group(meridian: SampleGroup) -> SampleGroup:
 
 
 @pytest.fixture
-def mails_leave(settings: Settings) -> None:
-    """Mails leave as fast as they can."""
-    settings.MAILS_LEAVE, settings.MAILS_A_MINUTE = True, 0
-
-
-@pytest.fixture
 def mail_scenario(mails_leave: None) -> MailScenario:
     """The scenario of the mails begins, and mails leave."""
     return MailScenario()

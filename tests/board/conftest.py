@@ -11,8 +11,8 @@ from pytest_django import DjangoDbBlocker
 
 from tests.board import access_groups
 from tests.board.access_groups import WHOLE, AccessScenario
-from tests.board.board_clock import BoardClock
 from tests.board.page_client import signed_in
+from tests.builders import WORKED_EXAMPLE_AT
 from tests.db_builders import (
     BUSY_GROUP_AT,
     SampleGroup,
@@ -21,12 +21,13 @@ from tests.db_builders import (
     save_person,
     save_sample_group,
 )
+from tests.settable_clock import SettableClock
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[BoardClock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SettableClock]:
     """The board reads this clock, which stands at noon of 12 June 2026 until a test sets it."""
-    clock = BoardClock()
+    clock = SettableClock(WORKED_EXAMPLE_AT)
     monkeypatch.setattr("board.web.board_request.now", clock)
     cache.clear()
     yield clock
@@ -34,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[BoardClock]:
 
 
 @pytest.fixture
-def meridian(db: None, clock: BoardClock) -> SampleGroup:
+def meridian(db: None, clock: SettableClock) -> SampleGroup:
     """The group of the worked example has its readings up to 12 June 2026, and the clock stands there."""
     group = save_sample_group()
     record_worked_example(group)
@@ -48,7 +49,7 @@ def rosa(meridian: SampleGroup) -> Client:
 
 
 @pytest.fixture
-def rosa_in_busy_group(db: None, clock: BoardClock) -> Client:
+def rosa_in_busy_group(db: None, clock: SettableClock) -> Client:
     """Rosa Bell is signed in to the busy group of twelve entities, on 17 June 2026."""
     save_busy_group()
     clock.at = BUSY_GROUP_AT

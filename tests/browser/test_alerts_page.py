@@ -29,6 +29,8 @@ from tests.db_builders import PASSWORD, record_worked_example, save_busy_group, 
 
 FOLDER_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 
+pytestmark = pytest.mark.usefixtures("mails_leave")
+
 
 def told() -> datetime:
     save_eu_dtc_alert()
@@ -144,11 +146,6 @@ def enter(reader: BrowserUser, path: str = "/alerts/", email: str = ROSA) -> Bro
     """Come to the page as somebody."""
     reader.log_in(email, path)
     return reader
-
-
-@pytest.fixture(autouse=True)
-def _mails_leave(settings: Settings) -> None:
-    settings.MAILS_LEAVE = True
 
 
 @every_look

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.db import transaction
 from django.utils import timezone
@@ -20,12 +18,6 @@ from tests.faults.http_sink import HttpSink, Reply
 from tests.faults.outbox_helpers import raise_notice
 
 
-@pytest.fixture
-def sink() -> Iterator[HttpSink]:
-    with HttpSink() as running:
-        yield running
-
-
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("looks", "javascript"),
@@ -39,7 +31,7 @@ def sink() -> Iterator[HttpSink]:
 def test_a_destination_from_its_first_to_its_last_day(
     rosa_as_administrator: Person,
     overdue_group_on_site: SampleGroup,
-    sink: HttpSink,
+    http_sink: HttpSink,
     new_reader: NewBrowserUser,
     javascript: bool,
 ) -> None:
@@ -63,17 +55,17 @@ def test_a_destination_from_its_first_to_its_last_day(
 
     page.get_by_label("Slack", exact=True).check()
     page.get_by_label("Name", exact=True).fill("#month-end")
-    page.get_by_label("Address", exact=True).fill(sink.url(PATHS["slack"]))
+    page.get_by_label("Address", exact=True).fill(http_sink.url(PATHS["slack"]))
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_text("“#month-end” is there.")).to_be_visible()
     page.get_by_role("button", name="Send a test post to #month-end").click()
     expect(page.get_by_text("“#month-end” has taken a test post.")).to_be_visible()
-    assert "Rosa Bell has sent this" in sink.taken[0].body.decode()
+    assert "Rosa Bell has sent this" in http_sink.taken[0].body.decode()
 
     page.get_by_role("link", name="Add a destination").click()
     page.get_by_label("Signed webhook").check()
     page.get_by_label("Name", exact=True).fill("Data warehouse")
-    page.get_by_label("Address", exact=True).fill(sink.url(PATHS["webhook"]))
+    page.get_by_label("Address", exact=True).fill(http_sink.url(PATHS["webhook"]))
     page.get_by_role("button", name="Add it").click()
     secret = page.get_by_label("Secret", exact=True).input_value()
     assert secret.startswith("whsec_")
@@ -83,7 +75,7 @@ def test_a_destination_from_its_first_to_its_last_day(
 
     with transaction.atomic():
         route_to_destinations([raise_notice(overdue_group_on_site)], timezone.now())
-    sink.judge = lambda came: Reply(404, b"no_service") if "services" in came.path else Reply(200)
+    http_sink.judge = lambda came: Reply(404, b"no_service") if "services" in came.path else Reply(200)
     send_due_posts(timezone.now())
     reader.open("/alerts/destinations/")
     expect(page.get_by_text("Refuses our posts")).to_be_visible()
@@ -104,7 +96,7 @@ def test_a_destination_from_its_first_to_its_last_day(
     page.get_by_label("Name", exact=True).fill("#close")
     page.get_by_role("button", name="Keep it so").click()
     expect(page.get_by_text("“#close” is kept as you have changed it.")).to_be_visible()
-    assert Destination.objects.get(name="#close").url == sink.url(PATHS["slack"])
+    assert Destination.objects.get(name="#close").url == http_sink.url(PATHS["slack"])
 
     page.get_by_role("button", name="Switch off #close").click()
     expect(page.get_by_text("Switched off", exact=True)).to_be_visible()
@@ -129,7 +121,7 @@ def seen(reader: BrowserUser, name: str, wanted: bool) -> None:
 
 
 def test_it_exists_for_who_administers_the_group_only(
-    overdue_group_on_site: SampleGroup, sink: HttpSink, new_reader: NewBrowserUser
+    overdue_group_on_site: SampleGroup, http_sink: HttpSink, new_reader: NewBrowserUser
 ) -> None:
     save_person()  # Rosa is finance
     reader = new_reader()

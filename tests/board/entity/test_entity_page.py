@@ -17,10 +17,10 @@ from closing.facts.readings import GapReason, ReadGap
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion, Remark
 from periods.remarks import add_note
-from tests.board.board_clock import BoardClock
 from tests.board.entity import entity_scenarios as stories
 from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT, utc
 from tests.db_builders import PASSWORD, SampleGroup, save_person
+from tests.settable_clock import SettableClock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 HTMX = {"HX-Request": "true"}
@@ -97,7 +97,7 @@ def test_names_and_words_are_text(writer: Client) -> None:
 
 
 @pytest.mark.parametrize("story", stories.STORIES, ids=lambda story: story.__name__)
-def test_every_story_in_a_sentence(story: Callable[[], datetime], clock: BoardClock) -> None:
+def test_every_story_in_a_sentence(story: Callable[[], datetime], clock: SettableClock) -> None:
     code, sentence = stories.STORIES[story]
     clock.at = story()
     stories.rosa()
@@ -108,7 +108,7 @@ def test_every_story_in_a_sentence(story: Callable[[], datetime], clock: BoardCl
     assert sentence in shown(answer).replace(" of today", " of today")
 
 
-def test_the_whole_story_of_a_late_entity(clock: BoardClock) -> None:
+def test_the_whole_story_of_a_late_entity(clock: SettableClock) -> None:
     clock.at = stories.over_the_line()
     client = Client()
     client.force_login(stories.rosa())
@@ -139,7 +139,7 @@ def test_the_whole_story_of_a_late_entity(clock: BoardClock) -> None:
     assert "the overdue reason is missing" not in page.lower()
 
 
-def test_a_missing_reason_is_said_until_it_is_given(clock: BoardClock) -> None:
+def test_a_missing_reason_is_said_until_it_is_given(clock: SettableClock) -> None:
     clock.at = stories.on_watch_without_a_reason()
     client = Client()
     client.force_login(stories.rosa())
@@ -151,7 +151,7 @@ def test_a_missing_reason_is_said_until_it_is_given(clock: BoardClock) -> None:
     assert "People away" in page
 
 
-def test_what_business_central_says_is_drawn_against_the_period(clock: BoardClock) -> None:
+def test_what_business_central_says_is_drawn_against_the_period(clock: SettableClock) -> None:
     clock.at = stories.posting_window_after()
     client = Client()
     client.force_login(stories.rosa())
@@ -174,7 +174,7 @@ def test_the_way_into_finance_and_operations(writer: Client) -> None:
     assert f'href="{link}" rel="noopener"' in html(writer.get("/entities/NLDT/"))
 
 
-def test_a_holiday_is_named_where_the_count_passes_it(clock: BoardClock) -> None:
+def test_a_holiday_is_named_where_the_count_passes_it(clock: SettableClock) -> None:
     clock.at = stories.not_due()
     client = Client()
     client.force_login(stories.rosa())
@@ -194,7 +194,7 @@ def test_a_restricting_policy_of_today_does_not_rewrite_what_was_read(
     assert "By the policy of today the same words would mean On hold (F&O-2 by policy)" in page
 
 
-def test_a_long_count_is_folded(clock: BoardClock) -> None:
+def test_a_long_count_is_folded(clock: SettableClock) -> None:
     clock.at = stories.a_long_way_past()
     client = Client()
     client.force_login(stories.rosa())
@@ -376,7 +376,7 @@ def poll_of(answer: Any) -> str:
 
 
 def test_an_open_page_follows_the_erp_and_tells_of_news_in_the_history(
-    writer: Client, meridian: SampleGroup, clock: BoardClock
+    writer: Client, meridian: SampleGroup, clock: SettableClock
 ) -> None:
     poll = poll_of(writer.get("/entities/NLDT/"))
     same = writer.get(poll, headers=HTMX)
@@ -392,7 +392,7 @@ def test_an_open_page_follows_the_erp_and_tells_of_news_in_the_history(
     assert "Closed late on Fri 12 June, 3 days past" in shown(writer.get(poll, headers=HTMX))
 
 
-def test_a_page_that_waits_for_its_first_reading_loads_itself_when_it_is_in(clock: BoardClock) -> None:
+def test_a_page_that_waits_for_its_first_reading_loads_itself_when_it_is_in(clock: SettableClock) -> None:
     clock.at = stories.never_read()
     client = Client()
     client.force_login(stories.rosa())

@@ -9,14 +9,14 @@ from pytest_django import DjangoDbBlocker
 
 from board.live import hub
 from periods.board_cache.cache import BOARD_CACHE
-from tests.board.board_clock import BoardClock
 from tests.db_builders import SampleGroup, record_worked_example, save_sample_group
+from tests.settable_clock import SettableClock
 
 
 @pytest.fixture
 def live_meridian(
     live_database: str,
-    clock: BoardClock,
+    clock: SettableClock,
     monkeypatch: pytest.MonkeyPatch,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[SampleGroup]:

@@ -24,10 +24,10 @@ from tests.alerts.scenarios import (
     mark_deliveries_sent,
     save_eu_dtc_alert,
 )
-from tests.board.board_clock import BoardClock
 from tests.board.page_client import signed_in
 from tests.builders import utc
 from tests.db_builders import SampleGroup, save_person
+from tests.settable_clock import SettableClock
 
 Role = Membership.Role
 GROUP_CLOSED_AT = utc("2026-06-09 12:00")
@@ -35,7 +35,7 @@ SILENT_AT = GROUP_CLOSED_AT + HOLD_DOWN + timedelta(minutes=35)
 
 
 @pytest.fixture
-def clock_after_alert(clock: BoardClock, settings: Settings) -> BoardClock:
+def clock_after_alert(clock: SettableClock, settings: Settings) -> SettableClock:
     """The clock stands a minute after the alert of EU DTC BV, and mails leave."""
     settings.MAILS_LEAVE = True
     clock.at = ALERTED_AT + MINUTE
@@ -49,7 +49,7 @@ def alerted_meridian(db: None) -> SampleGroup:
 
 
 @pytest.fixture
-def rosa_after_two_alerts(alerted_meridian: SampleGroup, clock_after_alert: BoardClock) -> Client:
+def rosa_after_two_alerts(alerted_meridian: SampleGroup, clock_after_alert: SettableClock) -> Client:
     """Rosa Bell is signed in on 17 June 2026, when US Retail Inc is over the alert line too."""
     mark_deliveries_sent(ALERTED_AT)
     evaluate_around_read(alerted_meridian, utc("2026-06-17 12:00"))
@@ -70,7 +70,7 @@ def nadia_in_unread_group(unread_group: SampleGroup) -> Client:
 
 
 @pytest.fixture
-def closed_and_silent_group(db: None, clock: BoardClock) -> None:
+def closed_and_silent_group(db: None, clock: SettableClock) -> None:
     """The United Kingdom and then all entities have closed; half an hour later the ERP falls silent."""
     clock.at = SILENT_AT + timedelta(minutes=1)
     group = save_group_with_recipients()
@@ -81,7 +81,7 @@ def closed_and_silent_group(db: None, clock: BoardClock) -> None:
 
 
 @pytest.fixture
-def unsubscribe_clock(clock: BoardClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def unsubscribe_clock(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages behind the links of mails read the clock of the board's requests too."""
     monkeypatch.setattr("board.notifications.unsubscribe.now", clock)
 

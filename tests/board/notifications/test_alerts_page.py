@@ -32,10 +32,10 @@ from tests.alerts.scenarios import (
     save_eu_dtc_alert,
     untell,
 )
-from tests.board.board_clock import BoardClock
 from tests.builders import CLOSED, MAY, OPEN, utc
 from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
 from tests.sample_entities import SampleEntity
+from tests.settable_clock import SettableClock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock_after_alert")]
 PATH = "/alerts/"
@@ -137,7 +137,7 @@ def test_on_hold_until_somebody_releases_it(alerted_meridian: SampleGroup) -> No
 
 
 def test_a_server_that_refuses_us_is_said_with_the_next_try(
-    alerted_meridian: SampleGroup, clock: BoardClock
+    alerted_meridian: SampleGroup, clock: SettableClock
 ) -> None:
     Channel.objects.create(
         name="email",
@@ -169,7 +169,7 @@ def test_an_open_episode_with_its_notice_and_its_messages(alerted_meridian: Samp
     ) in told
 
 
-def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock: BoardClock) -> None:
+def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock: SettableClock) -> None:
     group = save_sample_group()
     save_person()
     evaluate_around_read(group, ALERTED_AT)
@@ -181,7 +181,7 @@ def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock:
     assert "A message goes out when an entity is more than 5 days past its deadline." in text
 
 
-def test_a_stale_reading_is_waited_for(clock: BoardClock) -> None:
+def test_a_stale_reading_is_waited_for(clock: SettableClock) -> None:
     group = save_sample_group()
     record_worked_example(group)
     save_person()
@@ -193,7 +193,7 @@ def test_a_stale_reading_is_waited_for(clock: BoardClock) -> None:
     assert "when last read" in text
 
 
-def test_a_close_ends_it_and_the_history_stays(alerted_meridian: SampleGroup, clock: BoardClock) -> None:
+def test_a_close_ends_it_and_the_history_stays(alerted_meridian: SampleGroup, clock: SettableClock) -> None:
     mark_deliveries_sent(ALERTED_AT)
     closed = REPORTED_FACTS | {"NLDT": CLOSED}
     alerted_meridian.read("2026-06-15 12:30", closed)
@@ -209,7 +209,7 @@ def test_a_close_ends_it_and_the_history_stays(alerted_meridian: SampleGroup, cl
 
 
 def test_a_reopening_is_open_again_with_the_notices_of_its_own_episode(
-    alerted_meridian: SampleGroup, clock: BoardClock
+    alerted_meridian: SampleGroup, clock: SettableClock
 ) -> None:
     mark_deliveries_sent(ALERTED_AT)
     closed = REPORTED_FACTS | {"NLDT": CLOSED}
@@ -225,7 +225,7 @@ def test_a_reopening_is_open_again_with_the_notices_of_its_own_episode(
     assert len(history(text)) == 4
 
 
-def test_the_past_is_told_as_it_was(alerted_meridian: SampleGroup, clock: BoardClock) -> None:
+def test_the_past_is_told_as_it_was(alerted_meridian: SampleGroup, clock: SettableClock) -> None:
     mark_deliveries_sent(ALERTED_AT + timedelta(hours=1))
     clock.at = ALERTED_AT + timedelta(days=1)
     text = page(browser(), "?at=2026-06-15T13:10")
@@ -239,7 +239,7 @@ def test_the_past_is_told_as_it_was(alerted_meridian: SampleGroup, clock: BoardC
 # --- every notice ---------------------------------------------------------------------------------------------------
 
 
-def test_the_states_of_messages_in_words(alerted_meridian: SampleGroup, clock: BoardClock) -> None:
+def test_the_states_of_messages_in_words(alerted_meridian: SampleGroup, clock: SettableClock) -> None:
     told = flat(page(browser()))
     assert "Waiting since 13:00 to Rosa Bell, Sanne de Wit" in told
     Delivery.objects.filter(recipient__email=SANNE).update(
@@ -509,7 +509,7 @@ def many(count: int) -> SampleGroup:
 
 @pytest.mark.parametrize("entities", [2, 20])
 def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing(
-    entities: int, clock: BoardClock
+    entities: int, clock: SettableClock
 ) -> None:
     many(entities)
     clock.at = ALERTED_AT + 4 * MINUTE

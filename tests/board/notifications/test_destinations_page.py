@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -24,21 +22,9 @@ from entities.models import Group, Membership, Person
 from tests.alerts.channels.destination_builders import PATHS, SECRET, save_destination
 from tests.db_builders import SampleGroup
 from tests.faults.http_sink import HttpSink, Reply
-from tests.faults.outbox_helpers import raise_notice, save_late_group
+from tests.faults.outbox_helpers import raise_notice
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sink() -> Iterator[HttpSink]:
-    cache.clear()
-    with HttpSink() as running:
-        yield running
-
-
-@pytest.fixture
-def group() -> SampleGroup:
-    return save_late_group()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_redis")]
 
 
 def administrator_of(code: str) -> Client:
@@ -51,23 +37,25 @@ def administrator_of(code: str) -> Client:
     return client
 
 
-def form(sink: HttpSink, kind: str = "slack", **more: Any) -> dict[str, Any]:
+def form(http_sink: HttpSink, kind: str = "slack", **more: Any) -> dict[str, Any]:
     told = {
         "name": "#close",
         "kind": kind,
         "group": "EUROPE",
         "kinds": ["alert"],
-        "url": sink.url(PATHS.get(kind, "/x")),
+        "url": http_sink.url(PATHS.get(kind, "/x")),
     }
     return told | more
 
 
-def test_a_destination_is_made_and_its_address_never_seen_again(group: SampleGroup, sink: HttpSink) -> None:
+def test_a_destination_is_made_and_its_address_never_seen_again(
+    overdue_group: SampleGroup, http_sink: HttpSink
+) -> None:
     client = administrator_of("EUROPE")
-    answer = client.post("/alerts/destinations/add/", form(sink), follow=True)
+    answer = client.post("/alerts/destinations/add/", form(http_sink), follow=True)
     assert answer.status_code == 200
     place = Destination.objects.get()
-    assert (place.url, place.kinds, place.group.code) == (sink.url(PATHS["slack"]), ["alert"], "EUROPE")
+    assert (place.url, place.kinds, place.group.code) == (http_sink.url(PATHS["slack"]), ["alert"], "EUROPE")
     for page in ("", f"{place.uid}/", "add/"):
         assert SECRET not in client.get(f"/alerts/destinations/{page}").content.decode()
 
@@ -88,9 +76,9 @@ def test_a_destination_is_made_and_its_address_never_seen_again(group: SampleGro
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(
-    group: SampleGroup, sink: HttpSink, wrong: dict[str, Any], field: str, said: str
+    overdue_group: SampleGroup, http_sink: HttpSink, wrong: dict[str, Any], field: str, said: str
 ) -> None:
-    answer = administrator_of("EUROPE").post("/alerts/destinations/add/", form(sink, **wrong))
+    answer = administrator_of("EUROPE").post("/alerts/destinations/add/", form(http_sink, **wrong))
     text = answer.content.decode()
     assert answer.status_code == 422
     assert f'id="{field}-problem"' in text
@@ -100,19 +88,19 @@ def test_what_is_wrong_is_said_beside_its_field(
 
 
 def test_two_of_one_name_in_a_group_are_refused_and_one_that_was_removed_is_no_twin(
-    group: SampleGroup, sink: HttpSink
+    overdue_group: SampleGroup, http_sink: HttpSink
 ) -> None:
     client = administrator_of("EUROPE")
-    client.post("/alerts/destinations/add/", form(sink))
-    assert client.post("/alerts/destinations/add/", form(sink)).status_code == 422
+    client.post("/alerts/destinations/add/", form(http_sink))
+    assert client.post("/alerts/destinations/add/", form(http_sink)).status_code == 422
     client.post(f"/alerts/destinations/{Destination.objects.get().uid}/remove/")
-    assert client.post("/alerts/destinations/add/", form(sink)).status_code == 303
+    assert client.post("/alerts/destinations/add/", form(http_sink)).status_code == 303
     assert Destination.objects.filter(removed_at=None).count() == 1
 
 
-def test_a_secret_is_shown_once(group: SampleGroup, sink: HttpSink) -> None:
+def test_a_secret_is_shown_once(overdue_group: SampleGroup, http_sink: HttpSink) -> None:
     client = administrator_of("EUROPE")
-    answer = client.post("/alerts/destinations/add/", form(sink, "webhook"))
+    answer = client.post("/alerts/destinations/add/", form(http_sink, "webhook"))
     place = Destination.objects.get()
     first = place.secret
     assert first in answer.content.decode()
@@ -129,31 +117,33 @@ def test_a_secret_is_shown_once(group: SampleGroup, sink: HttpSink) -> None:
     assert first not in place.secret
 
 
-def test_another_address_is_tried_at_once_with_what_waited(group: SampleGroup, sink: HttpSink) -> None:
-    place = save_destination("slack", sink, "EUROPE")
-    route_to_destinations([raise_notice(group)], timezone.now())
-    sink.judge = lambda came: Reply(404 if SECRET in came.path else 200)
+def test_another_address_is_tried_at_once_with_what_waited(
+    overdue_group: SampleGroup, http_sink: HttpSink
+) -> None:
+    place = save_destination("slack", http_sink, "EUROPE")
+    route_to_destinations([raise_notice(overdue_group)], timezone.now())
+    http_sink.judge = lambda came: Reply(404 if SECRET in came.path else 200)
     send_due_posts(timezone.now())
-    assert not sink.taken
+    assert not http_sink.taken
     client = administrator_of("EUROPE")
-    url = sink.url("/services/T1/B1/another")
+    url = http_sink.url("/services/T1/B1/another")
     answer = client.post(
         f"/alerts/destinations/{place.uid}/",
         {"name": place.name, "group": "EUROPE", "kinds": ["alert"], "url": url},
     )
     assert answer.status_code == 303
     assert send_due_posts(timezone.now()) == 1
-    assert sink.taken[0].path == "/services/T1/B1/another"
+    assert http_sink.taken[0].path == "/services/T1/B1/another"
 
 
 @pytest.mark.parametrize(
     ("verb", "reason"), [("switch", DESTINATION_DISABLED), ("remove", DESTINATION_REMOVED)]
 )
 def test_what_waits_for_one_that_is_off_or_gone_is_let_go_of(
-    group: SampleGroup, sink: HttpSink, verb: str, reason: str
+    overdue_group: SampleGroup, http_sink: HttpSink, verb: str, reason: str
 ) -> None:
-    place = save_destination("slack", sink, "EUROPE")
-    route_to_destinations([raise_notice(group)], timezone.now())
+    place = save_destination("slack", http_sink, "EUROPE")
+    route_to_destinations([raise_notice(overdue_group)], timezone.now())
     client = administrator_of("EUROPE")
     client.post(f"/alerts/destinations/{place.uid}/{verb}/", {"on": "no"})
     waiting = Delivery.objects.get()
@@ -178,21 +168,23 @@ def test_what_waits_for_one_that_is_off_or_gone_is_let_go_of(
 )
 @pytest.mark.parametrize("kind", ["teams", "slack", "webhook"])
 def test_a_test_post_says_what_was_answered(
-    group: SampleGroup, sink: HttpSink, kind: str, status: int, said: str
+    overdue_group: SampleGroup, http_sink: HttpSink, kind: str, status: int, said: str
 ) -> None:
-    place = save_destination(kind, sink, "EUROPE")
-    sink.judge = lambda came: Reply(status, came.path.encode())
+    place = save_destination(kind, http_sink, "EUROPE")
+    http_sink.judge = lambda came: Reply(status, came.path.encode())
     client = administrator_of("EUROPE")
     text = client.post(f"/alerts/destinations/{place.uid}/try/", follow=True).content.decode()
     assert said in text
     assert SECRET not in text
-    assert b"Ada Lund" in sink.seen[0].body
+    assert b"Ada Lund" in http_sink.seen[0].body
     again = client.post(f"/alerts/destinations/{place.uid}/try/", follow=True).content.decode()
     assert "has just had one" in again
-    assert len(sink.seen) == 1
+    assert len(http_sink.seen) == 1
 
 
-def test_the_list_takes_as_many_queries_for_many_as_for_one(group: SampleGroup, sink: HttpSink) -> None:
+def test_the_list_takes_as_many_queries_for_many_as_for_one(
+    overdue_group: SampleGroup, http_sink: HttpSink
+) -> None:
     client = administrator_of("EUROPE")
 
     def asked() -> int:
@@ -200,27 +192,27 @@ def test_the_list_takes_as_many_queries_for_many_as_for_one(group: SampleGroup, 
             assert client.get("/alerts/destinations/").status_code == 200
         return len(queries)
 
-    save_destination("slack", sink, "EUROPE", name="one")
+    save_destination("slack", http_sink, "EUROPE", name="one")
     client.get("/alerts/destinations/")
     few = asked()
     for number in range(12):
-        save_destination("webhook", sink, "EUROPE", name=f"{number}")
-    route_to_destinations([raise_notice(group)], timezone.now())
+        save_destination("webhook", http_sink, "EUROPE", name=f"{number}")
+    route_to_destinations([raise_notice(overdue_group)], timezone.now())
     send_due_posts(timezone.now(), apart=timedelta(0))
     assert asked() == few
 
 
-def test_the_command_shows_destinations(group: SampleGroup, sink: HttpSink) -> None:
-    save_destination("slack", sink, name="#close")
-    route_to_destinations([raise_notice(group)], timezone.now())
-    sink.judge = lambda _: Reply(410)
+def test_the_command_shows_destinations(overdue_group: SampleGroup, http_sink: HttpSink) -> None:
+    save_destination("slack", http_sink, name="#close")
+    route_to_destinations([raise_notice(overdue_group)], timezone.now())
+    http_sink.judge = lambda _: Reply(410)
     send_due_posts(timezone.now())
     out = StringIO()
     call_command("mails", "show", stdout=out)
     assert "To #close: 1 message waits, 0 cannot be sent, paused for " in out.getvalue()
     assert "answered 410" in out.getvalue()
     assert SECRET not in out.getvalue()
-    sink.judge = lambda _: Reply(400)
+    http_sink.judge = lambda _: Reply(400)
     channel_state.reset_channel(Destination.objects.get().channel)
     send_due_posts(timezone.now())
     call_command("mails", "show", stdout=out)

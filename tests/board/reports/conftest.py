@@ -8,11 +8,11 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
-from tests.board.board_clock import BoardClock
 from tests.board.page_client import signed_in
 from tests.board.reports.year_of_closes import YEAR_AT, shared_year_of_closes
 from tests.builders import CLOSED, ON_HOLD, OPEN, utc
 from tests.db_builders import SampleGroup, save_person
+from tests.settable_clock import SettableClock
 
 
 @pytest.fixture(scope="module")
@@ -23,21 +23,21 @@ def year(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator
 
 
 @pytest.fixture
-def rosa_with_year(year: SampleGroup, db: None, clock: BoardClock) -> Client:
+def rosa_with_year(year: SampleGroup, db: None, clock: SettableClock) -> Client:
     """Rosa Bell is signed in on 17 June 2026 to the group with twelve months of history."""
     clock.at = YEAR_AT
     return signed_in(save_person())
 
 
 @pytest.fixture
-def clock_on_15_june(clock: BoardClock) -> BoardClock:
+def clock_on_15_june(clock: SettableClock) -> SettableClock:
     """The clock stands at noon of 15 June 2026: EU DTC BV is 6 days late and over the alert line."""
     clock.at = utc("2026-06-15 12:00")
     return clock
 
 
 @pytest.fixture
-def meridian_on_15_june(meridian: SampleGroup, clock_on_15_june: BoardClock) -> SampleGroup:
+def meridian_on_15_june(meridian: SampleGroup, clock_on_15_june: SettableClock) -> SampleGroup:
     """The worked example has a fresh reading on 15 June 2026, which brings no news."""
     meridian.read("2026-06-15 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
     return meridian

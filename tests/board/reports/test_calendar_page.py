@@ -12,12 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from entities.models import CalendarDay, LegalEntity, Membership, WorkCalendar
 from periods.models import PeriodDeadline
 from periods.remarks import set_expected_close
-from tests.board.board_clock import BoardClock
 from tests.board.reports.calendar_html import ahead, days, entities, heads, page
 from tests.board.reports.matrix_html import text_of
 from tests.board.reports.year_of_closes import YEAR_AT
 from tests.builders import MAY, OPEN, utc
 from tests.db_builders import SampleGroup, save_person
+from tests.settable_clock import SettableClock
 
 pytestmark = pytest.mark.django_db
 
@@ -117,7 +117,7 @@ def test_an_expected_day_is_marked_with_who_said_so(rosa_with_year: Client) -> N
 
 
 def test_what_is_not_confirmed_is_dark_from_the_last_reading_on(
-    rosa_with_year: Client, clock: BoardClock
+    rosa_with_year: Client, clock: SettableClock
 ) -> None:
     clock.at = utc("2026-06-20 12:00")
     text = page(rosa_with_year)
@@ -197,7 +197,7 @@ def test_who_is_past_their_deadline_comes_before_the_deadlines_ahead(rosa_with_y
 
 
 def test_deadlines_that_passed_since_the_last_reading_say_that_nobody_knows(
-    rosa_with_year: Client, clock: BoardClock
+    rosa_with_year: Client, clock: SettableClock
 ) -> None:
     clock.at = utc("2026-06-24 12:00")
     assert (

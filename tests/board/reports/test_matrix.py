@@ -13,11 +13,11 @@ from board.reports.matrix import ClosedFraction, Matrix, matrix, months_until
 from board.web.board_request import BoardRequest, resolve_request
 from board.web.params import MatrixWindow
 from entities.models import Connection, LegalEntity, Membership
-from tests.board.board_clock import BoardClock
 from tests.board.reports.matrix_html import cells, entities, fractions, page
 from tests.board.reports.year_of_closes import YEAR_AT
 from tests.builders import utc
 from tests.db_builders import SampleGroup, save_person
+from tests.settable_clock import SettableClock
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +79,7 @@ def test_fractions_count_what_is_closed_and_confirmed(rosa_with_year: Client) ->
     assert "March 2026: 10 of 12 closed and confirmed, 1 not confirmed, 1 late" in total[0]
 
 
-def test_when_nothing_is_fresh_nothing_counts_as_closed(rosa_with_year: Client, clock: BoardClock) -> None:
+def test_when_nothing_is_fresh_nothing_counts_as_closed(rosa_with_year: Client, clock: SettableClock) -> None:
     clock.at = utc("2026-06-17 16:00")
     text = page(rosa_with_year)
     assert set(fractions(text, "UK")) == {"0/3"}

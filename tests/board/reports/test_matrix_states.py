@@ -8,17 +8,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from entities.models import LegalEntity, Membership
-from tests.board.board_clock import BoardClock
 from tests.board.reports.matrix_html import cells, fractions, page, text_of
 from tests.board.reports.year_of_closes import YEAR_AT
 from tests.builders import CLOSED, ON_HOLD, OPEN, utc
 from tests.db_builders import save_busy_group, save_person, save_sample_group
 from tests.sample_entities import SampleEntity
+from tests.settable_clock import SettableClock
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(clock: BoardClock) -> None:
+def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(clock: SettableClock) -> None:
     group = save_sample_group()
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED})
@@ -32,7 +32,7 @@ def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(clock:
     assert "left out: 1 perhaps on time" in text
 
 
-def test_closed_when_first_read_has_no_date(clock: BoardClock) -> None:
+def test_closed_when_first_read_has_no_date(clock: SettableClock) -> None:
     group = save_sample_group()
     group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN) | {"UKHC": CLOSED})
     client = Client()
@@ -51,7 +51,7 @@ def test_before_anything_was_known_nothing_is_green(rosa: Client) -> None:
     assert told[0][1] == "UK HoldCo, June 2025: Unknown, the ERP lists no period for June 2025"
 
 
-def test_what_the_rate_leaves_out_is_counted(clock: BoardClock) -> None:
+def test_what_the_rate_leaves_out_is_counted(clock: SettableClock) -> None:
     save_busy_group()
     clock.at = YEAR_AT
     client = Client()
@@ -60,7 +60,7 @@ def test_what_the_rate_leaves_out_is_counted(clock: BoardClock) -> None:
     assert "left out: 3 perhaps on time, 48 not known" in text
 
 
-def test_on_hold_as_a_close_is_told(clock: BoardClock) -> None:
+def test_on_hold_as_a_close_is_told(clock: SettableClock) -> None:
     group = save_sample_group(on_hold_counts=True)
     group.read("2026-06-08 12:00", dict.fromkeys(group.entities, OPEN))
     group.read("2026-06-09 12:00", dict.fromkeys(group.entities, ON_HOLD))
@@ -89,7 +89,7 @@ def test_the_first_and_the_last_month_that_can_be_asked_for(rosa: Client) -> Non
     assert 'id="previous"' not in page(rosa, "?month=1990-03")
 
 
-def test_before_there_is_anything_an_administrator_is_told_what_to_do(clock: BoardClock) -> None:
+def test_before_there_is_anything_an_administrator_is_told_what_to_do(clock: SettableClock) -> None:
     somebody = save_person("root@meridian.test", "Root", group=None)
     somebody.is_superuser = True
     somebody.save()
@@ -132,7 +132,7 @@ def few_and_many() -> tuple[Client, Client]:
     return few, everybody
 
 
-def test_it_costs_the_same_few_statements_however_many_entities_and_months(clock: BoardClock) -> None:
+def test_it_costs_the_same_few_statements_however_many_entities_and_months(clock: SettableClock) -> None:
     queries = ("", "?months=36", "?months=6&by=erp", "?q=Entity")
     counted = {statements(client, query) for client in few_and_many() for query in queries}
     assert len(counted) == 1, counted
@@ -140,7 +140,7 @@ def test_it_costs_the_same_few_statements_however_many_entities_and_months(clock
 
 
 def test_with_too_many_to_load_it_costs_the_same_too(
-    clock: BoardClock, monkeypatch: pytest.MonkeyPatch
+    clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the transaction of a test the board of now is always made anew, which costs about ten of them."""
     monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 3)

@@ -15,7 +15,6 @@ from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
-from tests.board.board_clock import BoardClock
 from tests.board.page_client import signed_in
 from tests.builders import CLOSED, MAY, ON_HOLD, OPEN, utc
 from tests.db_builders import (
@@ -27,6 +26,7 @@ from tests.db_builders import (
     save_sample_group,
 )
 from tests.sample_entities import SampleEntity
+from tests.settable_clock import SettableClock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock_on_15_june")]
 APRIL = date(2026, 4, 1)
@@ -74,7 +74,7 @@ def test_nobody_yet_three_days_before_and_who_is_on_watch(rosa_on_15_june: Clien
 
 
 def test_a_calm_answer_only_when_all_is_closed_and_fresh(
-    meridian_on_15_june: SampleGroup, clock: BoardClock
+    meridian_on_15_june: SampleGroup, clock: SettableClock
 ) -> None:
     meridian_on_15_june.read("2026-06-15 11:59", dict.fromkeys(meridian_on_15_june.entities, CLOSED))
     client = signed_in(save_person())
@@ -90,7 +90,7 @@ def test_a_calm_answer_only_when_all_is_closed_and_fresh(
 
 
 def test_who_cannot_be_confirmed_stays_and_is_said_to_be_unconfirmed(
-    rosa_on_15_june: Client, clock: BoardClock
+    rosa_on_15_june: Client, clock: SettableClock
 ) -> None:
     clock.at = utc("2026-06-15 16:00")
     text = page(rosa_on_15_june)
@@ -147,7 +147,7 @@ def test_only_so_many_older_months_are_looked_at(
 
 
 def test_what_is_in_the_way_is_what_is_known(
-    meridian_on_15_june: SampleGroup, rosa_on_15_june: Client, clock: BoardClock
+    meridian_on_15_june: SampleGroup, rosa_on_15_june: Client, clock: SettableClock
 ) -> None:
     sanne = save_person("sanne@meridian.test", "Sanne de Wit")
     assert "Its people have given no reason." in page(rosa_on_15_june)
@@ -181,7 +181,7 @@ def test_the_owner_and_how_to_reach_them(rosa_on_15_june: Client) -> None:
 
 
 def test_over_the_line_since_a_reopening_is_when_that_episode_went_over(
-    meridian_on_15_june: SampleGroup, clock: BoardClock
+    meridian_on_15_june: SampleGroup, clock: SettableClock
 ) -> None:
     states = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": CLOSED}
     meridian_on_15_june.read("2026-06-16 12:00", states)
@@ -197,7 +197,7 @@ def test_over_the_line_since_a_reopening_is_when_that_episode_went_over(
     assert "over the 5-day line since Wed 17 Jun" in text  # US Retail, which was never closed
 
 
-def test_lateness_in_working_days_says_so(rosa_on_15_june: Client, clock: BoardClock) -> None:
+def test_lateness_in_working_days_says_so(rosa_on_15_june: Client, clock: SettableClock) -> None:
     PolicyVersion.objects.update(lateness_unit="working_days", alert_after_days=2)
     text = page(rosa_on_15_june)
     assert ">+4wd</b>" in text
@@ -213,7 +213,7 @@ def test_a_name_is_text_wherever_it_stands(rosa_on_15_june: Client) -> None:
 # --- filters, and who may see and do what -------------------------------------------------------------------------
 
 
-def test_the_filters_of_the_address_apply(meridian_on_15_june: SampleGroup, clock: BoardClock) -> None:
+def test_the_filters_of_the_address_apply(meridian_on_15_june: SampleGroup, clock: SettableClock) -> None:
     clock.at = utc("2026-06-17 12:00")
     meridian_on_15_june.read(
         "2026-06-17 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
@@ -273,7 +273,7 @@ def test_only_who_may_write_can_acknowledge(
 
 
 def test_an_acknowledgement_says_who_when_and_what_happens_next(
-    meridian_on_15_june: SampleGroup, rosa_on_15_june: Client, clock: BoardClock
+    meridian_on_15_june: SampleGroup, rosa_on_15_june: Client, clock: SettableClock
 ) -> None:
     nadia = save_person("nadia@meridian.test", "Nadia Ward")
     states = {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN}
@@ -347,7 +347,7 @@ def test_a_long_queue_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(shown) == [f"E{n:03}" for n in range(5)]
 
 
-def test_the_busy_group_in_its_order(clock: BoardClock) -> None:
+def test_the_busy_group_in_its_order(clock: SettableClock) -> None:
     save_busy_group()
     clock.at = BUSY_GROUP_AT
     assert queued(page(signed_in(save_person()))) == ["FRSA", "NLDT", "ESIB", "UKWS", "DEVT", "USRT"]

@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 
 from board.scoreboard.wall import MAX_SCREENS, ROWS_PER_SCREEN
 from entities.models import LegalEntity, Membership, Person
-from tests.board.board_clock import BoardClock
 from tests.board.page_client import signed_in
 from tests.builders import CLOSED, OPEN
 from tests.db_builders import (
@@ -22,6 +21,7 @@ from tests.db_builders import (
     save_sample_group,
 )
 from tests.sample_entities import SampleEntity
+from tests.settable_clock import SettableClock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -148,7 +148,7 @@ def test_it_costs_the_same_few_statements_at_any_size_and_writes_nothing() -> No
 # --- the verdict --------------------------------------------------------------------------------------------------
 
 
-def test_all_closed_is_calm_and_full_screen(meridian: SampleGroup, clock: BoardClock) -> None:
+def test_all_closed_is_calm_and_full_screen(meridian: SampleGroup, clock: SettableClock) -> None:
     meridian.read("2026-06-12 11:59", dict.fromkeys(meridian.entities, CLOSED))
     client = signed_in(save_person())
     text = text_of(ask(client))
