@@ -10,7 +10,7 @@ from simulator.web.wire import Answer, Request, json_answer
 from simulator.world.scenarios import change_of
 from simulator.world.times import instant, iso, month_of
 
-WHAT_THERE_IS = {
+ROUTE_HELP = {
     "GET /_control/": "this list",
     "GET, PUT /_control/clock": 'the ERPs\' instant: {"now": "2026-06-12T12:00:00Z"}; null follows the real clock',
     "GET /_control/state": "every period and posting window that differs from the scenario's base, at the clock",
@@ -38,9 +38,9 @@ def answer(simulator: SimulatorState, request: Request) -> Answer:
 
 
 def _answer(simulator: SimulatorState, request: Request, path: str) -> Answer:
-    handler = DOORS.get((request.method, path))
+    handler = ROUTES.get((request.method, path))
     if handler is None:
-        return json_answer({"error": "no such control", "routes": WHAT_THERE_IS}, 404)
+        return json_answer({"error": "no such control", "routes": ROUTE_HELP}, 404)
     return json_answer(handler(simulator, request))
 
 
@@ -51,7 +51,7 @@ def _index(simulator: SimulatorState, request: Request) -> Any:
         "finops": [company.code for company in story.finops],
         "business_central": {company.code: company.id for company in story.bc},
         "environments": story.bc_environments,
-        "routes": WHAT_THERE_IS,
+        "routes": ROUTE_HELP,
     }
 
 
@@ -155,7 +155,7 @@ def _set_state(simulator: SimulatorState, request: Request) -> Any:
     return {"set": len(changes), "at": iso(now)}
 
 
-DOORS: dict[tuple[str, str], Callable[[SimulatorState, Request], Any]] = {
+ROUTES: dict[tuple[str, str], Callable[[SimulatorState, Request], Any]] = {
     ("GET", ""): _index,
     ("GET", "clock"): _clock,
     ("PUT", "clock"): _set_clock,

@@ -29,7 +29,7 @@ LONGEST_POST = 30.0  # seconds from the look-up of the name to the answer; a lea
 # No retries here: the outbox retries.
 LIMITS = RequestLimits(retries=0, operation_seconds=10.0, attempt_bytes=200_000)
 # The pause of a server that does not answer, so that it does not delay the posts to others.
-AFTER_A_HANG = timedelta(minutes=1)
+HANG_PAUSE = timedelta(minutes=1)
 
 _MISCONFIGURED_STATUSES = {401, 402, 403, 404, 405, 407, 410}
 _RETRY_STATUSES = {408, 425, 429}
@@ -75,14 +75,14 @@ def _request_failure(target: UrlParts, error: RequestFailed) -> TemporaryFailure
             f"{host} may not be contacted: it does not prove who it is, or leads to an address that is forbidden."
         )
     if not isinstance(error, ServerUnavailable):
-        return TemporaryFailure(f"{host} sent an answer that has no end.", AFTER_A_HANG)
+        return TemporaryFailure(f"{host} sent an answer that has no end.", HANG_PAUSE)
     if error.status is not None:
         wait = timedelta(seconds=error.retry_after or 0)
         delay = f" and asked to wait {wait.total_seconds():.0f} seconds" if wait else ""
         return TemporaryFailure(f"{host} answered {error.status}{delay}.", wait)
     if not error.reached:
         return ChannelUnreachable(f"{host} cannot be reached.")
-    return TemporaryFailure(f"{host} did not answer in time, or hung up before it had.", AFTER_A_HANG)
+    return TemporaryFailure(f"{host} did not answer in time, or hung up before it had.", HANG_PAUSE)
 
 
 def _raise_for_status(target: UrlParts, answer: OutboundResponse) -> None:

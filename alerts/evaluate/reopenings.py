@@ -16,7 +16,7 @@ from periods.models import PeriodDeadline, StateChange
 from periods.policies import effective_policies
 from periods.snapshot.freshness import freshness
 
-LOOKS_BACK = timedelta(days=2)  # an older reopening is shown by the board only
+LOOKBACK = timedelta(days=2)  # an older reopening is shown by the board only
 
 
 def raise_reopenings(as_of: datetime) -> list[Notice]:
@@ -25,7 +25,7 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
     due = PeriodDeadline.objects.filter(period=OuterRef("period"), current=True)
     reopenings = (
         StateChange.objects.filter(
-            seen_at__gt=as_of - LOOKS_BACK,
+            seen_at__gt=as_of - LOOKBACK,
             previous_state__in=["closed", "on_hold"],
             state__in=["open", "on_hold"],
             period__type=PeriodType.OPERATING.value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from alerts.mail.cases import SHORT_NAME, MultiEntityNotice, MultiEntityNotices, SectionKind
-from alerts.mail.rows import LONGEST_WORDS, MessageContext, MessageDetail, MessageRow, TextLink
+from alerts.mail.rows import MAX_TEXT_LENGTH, MessageContext, MessageDetail, MessageRow, TextLink
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.date_phrases import month_and_year
@@ -104,7 +104,7 @@ def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow
     names = sorted(one_line(row.name) or row.code for row in event.rows)
     more = len(names) - _MOST_NAMES
     listed = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-    errors = sorted({one_line(row.read_error, LONGEST_WORDS) for row in event.rows if row.read_error})
+    errors = sorted({one_line(row.read_error, MAX_TEXT_LENGTH) for row in event.rows if row.read_error})
     read = [row.read_at for row in event.rows if row.read_at is not None]
     name = _name(event)
     query = {"erp": name} if refused else {"erp": name, "show": "stale"}

@@ -17,7 +17,7 @@ from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
-LONGEST_WORDS = 300  # letters of a text that a person or an ERP wrote
+MAX_TEXT_LENGTH = 300  # letters of a text that a person or an ERP wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +149,11 @@ def _details(case: EntityMonth, context: MessageContext) -> list[MessageDetail]:
         MessageDetail("Opened again", "" if closed else _reopened(case, context)),
         MessageDetail("Closed", _closed(row) if closed else ""),
         MessageDetail("Deadline", _deadline(row)),
-        MessageDetail("In the way", "" if closed else one_line(phrasing.state_because(row), LONGEST_WORDS)),
+        MessageDetail("In the way", "" if closed else one_line(phrasing.state_because(row), MAX_TEXT_LENGTH)),
         MessageDetail("Reason", _reason(row, context)),
         MessageDetail(
             "Expected",
-            "" if closed else one_line(phrasing.expected_close_text(row, context.as_of), LONGEST_WORDS),
+            "" if closed else one_line(phrasing.expected_close_text(row, context.as_of), MAX_TEXT_LENGTH),
         ),
         MessageDetail("Acknowledged", "" if closed else _acknowledged(row, context)),
         _owner(row, context),
@@ -172,7 +172,7 @@ def _unconfirmed(row: Row, context: MessageContext) -> str:
         sentence = f"Last read {context.when(row.read_at)}, {age} before this mail."
     else:
         sentence = "What the ERP says now is not understood; it is judged as it was before."
-    return f"{sentence} {one_line(row.read_error, LONGEST_WORDS)}".rstrip()
+    return f"{sentence} {one_line(row.read_error, MAX_TEXT_LENGTH)}".rstrip()
 
 
 def _escalation(case: EntityMonth, context: MessageContext) -> str:
@@ -218,7 +218,7 @@ def _deadline(row: Row) -> str:
     explanation = deadline.explanation.replace(f": {day}", "", 1)  # the day is in front already
     label = "" if explanation.startswith(deadline.label) else f", {deadline.label}"
     return one_line(
-        f"{day}{label}. {explanation[:1].upper()}{explanation[1:]}".removesuffix(". "), 2 * LONGEST_WORDS
+        f"{day}{label}. {explanation[:1].upper()}{explanation[1:]}".removesuffix(". "), 2 * MAX_TEXT_LENGTH
     )
 
 
@@ -226,7 +226,7 @@ def _reason(row: Row, context: MessageContext) -> str:
     """The reason that the entity's people gave for being late; that there is none matters only while it is late."""
     late = row.standing.level in {Level.LATE, Level.ALERTING} and not row.counts_as_closed
     return (
-        one_line(phrasing.overdue_reason_text(row, context.when), LONGEST_WORDS)
+        one_line(phrasing.overdue_reason_text(row, context.when), MAX_TEXT_LENGTH)
         if late or row.remarks.reason
         else ""
     )
@@ -234,7 +234,7 @@ def _reason(row: Row, context: MessageContext) -> str:
 
 def _acknowledged(row: Row, context: MessageContext) -> str:
     by, text = phrasing.acknowledgement_text(row, context.when), row.remarks.acknowledged_text
-    return one_line(f"By {by}: “{text}”" if text else f"By {by}", LONGEST_WORDS) if by else ""
+    return one_line(f"By {by}: “{text}”" if text else f"By {by}", MAX_TEXT_LENGTH) if by else ""
 
 
 def _owner(row: Row, context: MessageContext) -> MessageDetail:

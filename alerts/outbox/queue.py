@@ -26,8 +26,8 @@ LEASE = timedelta(minutes=5)
 # The last pause repeats.
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60))
 GIVE_UP_AFTER = timedelta(hours=48)
-POSTS_APART = timedelta(seconds=1)  # to one destination: Slack allows no more (05-reliability G1)
-MOST_TRIES = 6  # of a message that cannot be composed, or during which its sender dies
+MIN_POST_SPACING = timedelta(seconds=1)  # to one destination: Slack allows no more (05-reliability G1)
+MAX_ATTEMPTS = 6  # of a message that cannot be composed, or during which its sender dies
 
 
 _MAIL_RATE_LOCK = 20_261_124  # advisory lock while the mails of the last minute are counted
@@ -113,7 +113,7 @@ def claim_mail(lease: timedelta = LEASE) -> Claim | None:
 
 
 def claim_post(
-    lease: timedelta = LEASE, but_not: Collection[str] = (), apart: timedelta = POSTS_APART
+    lease: timedelta = LEASE, but_not: Collection[str] = (), apart: timedelta = MIN_POST_SPACING
 ) -> Claim | None:
     """Claim the next due message to a destination that no sender holds, except on the channels `but_not`.
 

@@ -15,7 +15,7 @@ from django.db import connection as database
 from alerts.channels import state as channel_state
 from alerts.models import Channel, Home
 
-RESTORED = (
+HOLD_REASON = (
     "this database was put back from a backup, or copied, since messages last left from it, so what waits may have"
     " gone out already"
 )
@@ -39,8 +39,8 @@ def hold_if_restored(as_of: datetime) -> bool:
         _store_number(fingerprint, newest)
         return False
     if not Channel.objects.filter(held=True).exists():
-        log.error("sending is held", why=RESTORED)
-        channel_state.hold(RESTORED)
+        log.error("sending is held", why=HOLD_REASON)
+        channel_state.hold(HOLD_REASON)
     return True
 
 

@@ -32,20 +32,20 @@ from alerts.models import EMAIL, LEFT_OUT_BY_SILENCE, REACHES_RECIPIENT, Deliver
 from alerts.models.delivery import NOT_VISIBLE
 from alerts.outbox import queue as outbox
 from alerts.outbox.delivery_troubles import notify_troubles
-from alerts.outbox.queue import LEASE, MOST_TRIES, POSTS_APART, Claim
+from alerts.outbox.queue import LEASE, MAX_ATTEMPTS, MIN_POST_SPACING, Claim
 from alerts.outbox.relevance import relevant_items, trouble_cancel_reason
 from alerts.outbox.restore_guard import hold_if_restored
 from alerts.outbox.send_context import SendContext
 from alerts.routing.router import route_notices
 from closing.judging.notice_rules import NoticeKind
 
-WAITS_FOR_A_READING = "waits for a reading: we have just come back, and the last one is stale"
+AWAITS_READING = "waits for a reading: we have just come back, and the last one is stale"
 NO_ADDRESS = "its recipient has no mail address"
-ENDS_ITS_SENDER = f"{MOST_TRIES} senders in a row ended while they worked on it"
+SENDERS_DIED = f"{MAX_ATTEMPTS} senders in a row ended while they worked on it"
 
 # The longest run of one `send_due_mails`: it ends before the next sweep, so that workers have time for syncs.
-RUN = timedelta(seconds=25)
-LOOK_AGAIN = 0.2  # seconds until a busy destination is tried again
+MAX_RUN = timedelta(seconds=25)
+BUSY_RETRY_SECONDS = 0.2  # seconds until a busy destination is tried again
 _MARK_RETRY_PAUSES = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to mark a sent message
 
 log = structlog.get_logger(__name__)
@@ -87,7 +87,7 @@ def post_method(
     send_post(destination_of(delivery), posts.compose_post(delivery, items, as_of, lookups))
 
 
-def send_due_mails(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE) -> int:
+def send_due_mails(as_of: datetime, *, run: timedelta = MAX_RUN, lease: timedelta = LEASE) -> int:
     """Send the mails that are due, one after the other over one connection, for at most `run`.
 
     `as_of` is now; time goes on from there while messages are sent. Returns how many the server accepted.
@@ -118,7 +118,11 @@ def send_due_mails(as_of: datetime, *, run: timedelta = RUN, lease: timedelta = 
 
 
 def send_due_posts(
-    as_of: datetime, *, run: timedelta = RUN, lease: timedelta = LEASE, apart: timedelta = POSTS_APART
+    as_of: datetime,
+    *,
+    run: timedelta = MAX_RUN,
+    lease: timedelta = LEASE,
+    apart: timedelta = MIN_POST_SPACING,
 ) -> int:
     """Post the due messages for at most `run`; an unreachable destination stops no other. Returns the number sent."""
     notify_troubles(as_of)
@@ -131,7 +135,7 @@ def send_due_posts(
         if claim is None:
             if not outbox.has_due_posts(unreachable):
                 break
-            time.sleep(LOOK_AGAIN)
+            time.sleep(BUSY_RETRY_SECONDS)
             continue
         match send_one(claim, post_method, context):
             case SendOutcome.SENT:
@@ -146,8 +150,8 @@ def send_one(claim: Claim, method: SendMethod, context: SendContext) -> SendOutc
     """Send the claimed message and record the outcome. Raises only for the database and for time limits."""
     delivery = context.message(claim)
     try:
-        if claim.abandoned >= MOST_TRIES:
-            raise PermanentFailure(ENDS_ITS_SENDER)
+        if claim.abandoned >= MAX_ATTEMPTS:
+            raise PermanentFailure(SENDERS_DIED)
         items, left_out, as_of = relevant_items(delivery, context)
         cancel_reason = (
             "; ".join(sorted(set(left_out.values())))
@@ -158,7 +162,7 @@ def send_one(claim: Claim, method: SendMethod, context: SendContext) -> SendOutc
             _mark_reliably(lambda: _cancel(claim, cancel_reason, left_out, context))
             return SendOutcome.NOT_SENT
         if _waits_for_reading(items, context):
-            outbox.postpone(claim, WAITS_FOR_A_READING)
+            outbox.postpone(claim, AWAITS_READING)
             return SendOutcome.NOT_SENT
         method(delivery, items, as_of, context.lookups)
     except (TemporaryFailure, PermanentFailure, ChannelMisconfigured) as failure:
@@ -170,7 +174,7 @@ def send_one(claim: Claim, method: SendMethod, context: SendContext) -> SendOutc
         error = f"The message cannot be made: {type(failure).__name__}"
         # The error of a post may contain the address, which is secret.
         error += f": {failure}" if claim.channel == EMAIL else ""
-        _retry_or_fail(claim, delivery, error, context, last=claim.attempts >= MOST_TRIES)
+        _retry_or_fail(claim, delivery, error, context, last=claim.attempts >= MAX_ATTEMPTS)
         return SendOutcome.NOT_SENT
     if not _mark_reliably(lambda: _mark_sent(claim, left_out, context)):
         log.warning("sent after the lease was over", message_id=delivery.message_id)

@@ -20,7 +20,7 @@ from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import LegalEntity
 
 RECIPIENT_UNSUBSCRIBED = "its recipient has switched this off"
-MOVED = "what it held is told in another message"
+LINES_MOVED = "what it held is told in another message"
 
 
 def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None:
@@ -52,7 +52,7 @@ def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None
     empty = Delivery.objects.filter(pk__in=before).exclude(
         Exists(DeliveryLine.objects.filter(delivery=OuterRef("pk")))
     )
-    empty.update(state=Delivery.State.CANCELLED, ended_at=as_of, words=MOVED)
+    empty.update(state=Delivery.State.CANCELLED, ended_at=as_of, words=LINES_MOVED)
     _fall_back({line.notice_id for left_out in switched_off.values() for line in left_out}, as_of)
 
 

@@ -24,7 +24,7 @@ from entities.access import Role, writable_entities
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.change_feed import nudge_after_commit
 
-MOST_DAYS = 31  # ahead, so that a forgotten silence ends (05-reliability A9)
+MAX_DAYS_AHEAD = 31  # ahead, so that a forgotten silence ends (05-reliability A9)
 LONGEST_REASON = 500  # letters
 CLOCKS_DIFFER = timedelta(seconds=5)
 SilenceTarget = LegalEntity | Group
@@ -174,11 +174,11 @@ def _checked_last_day(target: SilenceTarget, last_day: date | None, at: datetime
     today = today_of(target, at)
     if last_day < today:
         raise InvalidSilence("last_day", f"{weekday_and_date(last_day)} is past. Choose today or later.")
-    farthest = today + timedelta(days=MOST_DAYS)
+    farthest = today + timedelta(days=MAX_DAYS_AHEAD)
     if last_day > farthest:
         raise InvalidSilence(
             "last_day",
-            f"A silence lasts {MOST_DAYS} days at most. Choose a day up to {weekday_and_date(farthest)};"
+            f"A silence lasts {MAX_DAYS_AHEAD} days at most. Choose a day up to {weekday_and_date(farthest)};"
             " it can be made longer later.",
         )
     return last_day

@@ -18,7 +18,7 @@ from closing.judging.timeline import TimelineDay, timeline
 from closing.scoreboard.row import Row
 from periods.snapshot.period_history import DeadlineVersion
 
-LONGEST = 45  # days shown before the middle is folded
+MAX_STRIP_DAYS = 45  # days shown before the middle is folded
 _HEAD, _TAIL = 28, 10  # days shown at the start and at the end of a folded strip
 _EXPECTED_CLOSE_RANGE = timedelta(days=14)  # an expected close is shown up to this long after the last day
 
@@ -174,7 +174,7 @@ def _explanation(row: Row) -> str:
 
 
 def _fold(cells: list[DayCell]) -> list[DayCell]:
-    if len(cells) <= LONGEST:
+    if len(cells) <= MAX_STRIP_DAYS:
         return cells
     hidden = len(cells) - _HEAD - _TAIL
     gap = DayCell("is-gap", "", f"{hidden}", "days", f"{hidden} more days")

@@ -145,17 +145,19 @@ def _version(data: PageData, period: PeriodDetail | None) -> str:
     if data.row is None or period is None:
         return "0"
     newest = max((remark.id for remark in period.remarks), default=0)
-    kinds = "".join(sorted(kind.value[0] for kind in allowed_remark_kinds(data.row, data.asked.as_of)))
+    kinds = "".join(
+        sorted(kind.value[0] for kind in allowed_remark_kinds(data.row, data.board_request.as_of))
+    )
     row_silence = data.row.silence
     silence = f"-{row_silence.silence_id}" if row_silence is not None else ""
     return f"{period.id}-{newest}-{len(period.changes)}-{kinds}{silence}"
 
 
 def _title(data: PageData) -> str:
-    row, month = data.row, month_and_year(data.asked.month)
+    row, month = data.row, month_and_year(data.board_request.month)
     if row is None or row.span is None:
         return f"{data.entity.name} · {month}"
-    sentence = "".join(text for _, text in standing_sentence(row, data.asked.as_of))
+    sentence = "".join(text for _, text in standing_sentence(row, data.board_request.as_of))
     return f"{data.entity.name}: {sentence} · {month}"
 
 
@@ -164,10 +166,10 @@ def _title(data: PageData) -> str:
 
 def _empty(data: PageData) -> tuple[str, str] | None:
     """The reason why there is nothing to judge, and the next step."""
-    entity, row, month = data.entity, data.row, month_and_year(data.asked.month)
+    entity, row, month = data.entity, data.row, month_and_year(data.board_request.month)
     if row is None:
         since = entity.active_from
-        if since is not None and since > data.asked.month:
+        if since is not None and since > data.board_request.month:
             return (
                 f"{entity.name} does not count in {month}",
                 f"It counts from {labels.short_day(since)} {since.year}.",
@@ -193,7 +195,11 @@ def _banners(data: PageData) -> list[str]:
     if row is None:
         return banners
     if row.span is not None and not row.fresh:
-        last = labels.clock(row.read_at, data.asked.reader.zone, data.asked.as_of) if row.read_at else "never"
+        last = (
+            labels.clock(row.read_at, data.board_request.reader.zone, data.board_request.as_of)
+            if row.read_at
+            else "never"
+        )
         error = f" {row.read_error}" if row.read_error else ""
         banners.append(f"Not confirmed: what follows is as of the last reading, {last}.{error}")
     elif row.span is not None and row.standing.unconfirmed:
@@ -206,7 +212,9 @@ def _banners(data: PageData) -> list[str]:
         banners.append(f"This month also has {names}; shown is the period that holds the entity up.")
     shown = period_of(data)
     if shown is not None and shown.month_set_by_hand:
-        banners.append(f"An administrator has put this period into {month_and_year(data.asked.month)}.")
+        banners.append(
+            f"An administrator has put this period into {month_and_year(data.board_request.month)}."
+        )
     return banners
 
 
@@ -218,7 +226,7 @@ def _span(span: DateSpan) -> str:
 
 
 def _closes_card(data: PageData, first_is: int, path: str) -> ClosesCard | None:
-    board_request = data.asked
+    board_request = data.board_request
 
     def url_of(month: date) -> str:
         return board_request.query.url(path, month=month)
@@ -232,7 +240,7 @@ def _timeline_events(
 ) -> list[TimelineEvent]:
     if period is None or data.row is None:
         return []
-    board_request, judging = data.asked, data.policy.judging
+    board_request, judging = data.board_request, data.policy.judging
     viewer = TimelineViewer(
         reader=board_request.reader,
         as_of=board_request.as_of,

@@ -47,7 +47,7 @@ class EntityHeader:
 
 
 def entity_header(data: PageData, path: str) -> EntityHeader:
-    entity, board_request, row = data.entity, data.asked, data.row
+    entity, board_request, row = data.entity, data.board_request, data.row
     view_query = BoardQuery(month=board_request.query.month, at=board_request.query.at)
     connection, owner, deputy = entity.connection, entity.owner, entity.deputy
     subtitle = [entity.code, entity.country]

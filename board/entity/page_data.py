@@ -29,7 +29,7 @@ class PageData:
     """The data of the page."""
 
     entity: LegalEntity
-    asked: BoardRequest
+    board_request: BoardRequest
     board: Scoreboard
     row: Row | None
     rows: Sequence[tuple[date, Row]]
@@ -52,7 +52,7 @@ def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData
     years = range(months[0].year, max(month.year, as_of.year) + 2)
     return PageData(
         entity=entity,
-        asked=board_request,
+        board_request=board_request,
         board=boards[month],
         row=boards[month].rows[0] if boards[month].rows else None,
         rows=rows,

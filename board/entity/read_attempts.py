@@ -36,7 +36,7 @@ class Attempt:
 
 
 def read_attempt(attempt: AttemptSummary, data: PageData) -> Attempt:
-    zone, as_of = data.asked.reader.zone, data.asked.as_of
+    zone, as_of = data.board_request.reader.zone, data.board_request.as_of
     outcome, icon = _OUTCOMES[attempt.outcome]
     duration = ""
     if attempt.finished_at is not None:

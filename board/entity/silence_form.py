@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.urls import reverse
 
-from alerts.routing.silences import LONGEST_REASON, MOST_DAYS
+from alerts.routing.silences import LONGEST_REASON, MAX_DAYS_AHEAD
 from board.web import labels
 from board.web.board_request import BoardRequest
 from closing.calendar.instants import local_date, zone_named
@@ -50,7 +50,7 @@ def silence_card(row: Row, board_request: BoardRequest, entity: LegalEntity, *, 
         lift_url=reverse("lift_silence", args=[own.silence_id]) if own is not None and writable else "",
         all_url=reverse("silences"),
         first_day=today.isoformat(),
-        last_day=(today + timedelta(days=MOST_DAYS)).isoformat(),
+        last_day=(today + timedelta(days=MAX_DAYS_AHEAD)).isoformat(),
         until=own.last_day.isoformat() if own is not None else "",
         reason=own.reason if own is not None else "",
     )

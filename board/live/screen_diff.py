@@ -64,7 +64,7 @@ def screen_state(screen: BoardScreen) -> ScreenState:
     headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
     # Otherwise the table has no column for the track record.
     tracked = any(row.track_record for row in screen.unfiltered.rows)
-    picks = screen.once("picks", lambda: _select_fields(screen))
+    picks = screen.shared_part("picks", lambda: _select_fields(screen))
     return ScreenState(
         frame=(page.month_key, headings, bool(rows), tracked, page.scope, page.rule, page.notes),
         version=screen.version,

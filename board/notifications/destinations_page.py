@@ -92,7 +92,9 @@ class DestinationForm:
     destination: Destination | None
 
 
-def lines(board_request: BoardRequest, destinations: Sequence[Destination]) -> list[DestinationLine]:
+def destination_lines(
+    board_request: BoardRequest, destinations: Sequence[Destination]
+) -> list[DestinationLine]:
     """The destinations with their health, in four queries whatever their number."""
     stats_by_channel, sent = channel_stats(), _sent_posts(destinations)
     channels = {item.name: item for item in Channel.objects.all()}
@@ -193,7 +195,7 @@ def _health(
     return DestinationHealth("closed", "Works", "ok", [last, *filter(None, [waiting_text])])
 
 
-def form(
+def destination_form(
     values: Mapping[str, str],
     kinds: Sequence[str],
     groups: Sequence[Group],

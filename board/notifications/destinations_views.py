@@ -32,7 +32,7 @@ from alerts.channels.destinations import (
 from alerts.channels.post_transport import send_post
 from alerts.channels.posts import build_test_post, render_post
 from alerts.models import Destination
-from board.notifications.destinations_page import DEFAULT_KINDS, form, lines
+from board.notifications.destinations_page import DEFAULT_KINDS, destination_form, destination_lines
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
@@ -80,7 +80,7 @@ def destination_list(
     """Every destination of the groups that the person administers, with its health."""
     context = {
         **layout_context(board_request.person, "alerts", board_request.board()),
-        "lines": lines(board_request, list(_destinations(groups))),
+        "lines": destination_lines(board_request, list(_destinations(groups))),
     }
     context["zone"] = board_request.reader.zone_name
     return render(request, "board/notifications/destinations.html", context)
@@ -228,7 +228,7 @@ def _form(
 ) -> HttpResponse:
     context = {
         **layout_context(board_request.person, "alerts", board_request.board()),
-        "form": form(values, kinds, groups, problems, destination),
+        "form": destination_form(values, kinds, groups, problems, destination),
         "typed_url": bool(request.POST.get("url")),
     }
     return render(request, "board/notifications/destination_form.html", context, status=status)

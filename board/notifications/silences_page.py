@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from alerts.models import Silence
 from alerts.routing.silences import (
     LONGEST_REASON,
-    MOST_DAYS,
+    MAX_DAYS_AHEAD,
     InvalidSilence,
     SilenceNotAllowed,
     SilenceTarget,
@@ -67,7 +67,7 @@ class SilenceForm:
     values: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     longest: int = LONGEST_REASON
-    most_days: int = MOST_DAYS
+    most_days: int = MAX_DAYS_AHEAD
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -99,7 +99,7 @@ def silences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
 
 @require_POST
 @board_view
-def lift(request: HttpRequest, board_request: BoardRequest, pk: int) -> HttpResponse:
+def silence_lift(request: HttpRequest, board_request: BoardRequest, pk: int) -> HttpResponse:
     """Ends a silence now."""
     silence = _visible_silence(board_request, pk)
     try:
@@ -117,7 +117,7 @@ def lift(request: HttpRequest, board_request: BoardRequest, pk: int) -> HttpResp
 
 @require_POST
 @board_view
-def again(request: HttpRequest, board_request: BoardRequest, pk: int) -> HttpResponse:
+def silence_again(request: HttpRequest, board_request: BoardRequest, pk: int) -> HttpResponse:
     """Silences the same target again, until the same day and for the same reason."""
     silence = _visible_silence(board_request, pk)
     target = silence_target(silence)
@@ -254,7 +254,7 @@ def _form(
         [(_key(item), f"{item.name} and all below it") for item in groups],
         [(_key(item), f"{item.name} ({item.code})") for item in entities],
         today.isoformat(),
-        (today + timedelta(days=MOST_DAYS)).isoformat(),
+        (today + timedelta(days=MAX_DAYS_AHEAD)).isoformat(),
         typed,
         problems,
     )

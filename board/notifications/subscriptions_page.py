@@ -103,7 +103,9 @@ class SubscriptionsPage:
     is_default: bool
 
 
-def form_of(preferences: NotificationPreferences, calendars: Sequence[WorkCalendar]) -> PreferencesForm:
+def preferences_form(
+    preferences: NotificationPreferences, calendars: Sequence[WorkCalendar]
+) -> PreferencesForm:
     """The form of the current preferences; `calendars` are those to choose from."""
 
     def text(value: object) -> str:

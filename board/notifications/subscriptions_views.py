@@ -14,7 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from alerts.routing.preference_updates import update_preferences
 from alerts.routing.preferences import InvalidPreferences, NotificationPreferences, load_preferences
-from board.notifications.subscriptions_page import PreferencesForm, calendars_of, form_of, subscriptions_page
+from board.notifications.subscriptions_page import (
+    PreferencesForm,
+    calendars_of,
+    preferences_form,
+    subscriptions_page,
+)
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
@@ -34,7 +39,7 @@ def subscriptions(request: HttpRequest, board_request: BoardRequest) -> HttpResp
     current = load_preferences(board_request.person)
     calendars = calendars_of(board_request, current)
     if request.method != "POST":
-        return _page(request, board_request, form_of(current, calendars), current, calendars)
+        return _page(request, board_request, preferences_form(current, calendars), current, calendars)
     typed = request.POST.dict()
     preferences, problems = _parse_preferences(typed, current, calendars)
     if preferences is None:

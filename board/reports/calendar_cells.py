@@ -23,7 +23,7 @@ class CalendarCell:
     full: str = ""
 
 
-def cell(day: TimelineDay, row: Row, today: date) -> CalendarCell:
+def calendar_cell(day: TimelineDay, row: Row, today: date) -> CalendarCell:
     """The cell of a day, with a full text if there is more to it than its date."""
     marks = (
         (_tone(day), True),

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from board.reports.calendar_cells import CalendarCell, cell
+from board.reports.calendar_cells import CalendarCell, calendar_cell
 from board.reports.close_calendar import CalendarSection, CloseCalendar, Lane, PendingDeadline, close_calendar
 from board.reports.report_page import render_report
 from board.scoreboard.summary import BoardSummary, board_summary
@@ -307,5 +307,5 @@ def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> 
         labels.deadline_status(row, board_request.as_of),
         labels.short_day(deadline.due_on) if deadline is not None else "",
         label,
-        [cell(day, row, data.today) for day in lane.days],
+        [calendar_cell(day, row, data.today) for day in lane.days],
     )

@@ -308,7 +308,7 @@ def _table_row(line: MatrixRow, data: Matrix, board_request: BoardRequest) -> Ma
     cells = [
         None
         if row is None
-        else cell(row, month, board_request, f"{url}?{BoardQuery(month=month, at=at).querystring()}")
+        else matrix_cell(row, month, board_request, f"{url}?{BoardQuery(month=month, at=at).querystring()}")
         for row, month in zip(line.rows, data.months, strict=True)
     ]
     newest = line.newest
@@ -322,7 +322,7 @@ def _table_row(line: MatrixRow, data: Matrix, board_request: BoardRequest) -> Ma
     )
 
 
-def cell(row: Row, month: date, board_request: BoardRequest, url: str) -> MatrixCell:
+def matrix_cell(row: Row, month: date, board_request: BoardRequest, url: str) -> MatrixCell:
     """The cell of one period: the letter of its state, its deadline status, and both as a full text."""
     classes = [tone_of(row, board_request)]
     classes += [row.state.value] if row.state in (PeriodState.ON_HOLD, PeriodState.UNKNOWN) else []

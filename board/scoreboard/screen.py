@@ -58,7 +58,7 @@ class BoardScreen:
     calendars: Calendars = no_calendars
     render_cache: dict[object, Any] = field(default_factory=dict, repr=False)
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
+    def shared_part(self, name: str, make: Callable[[], T]) -> T:
         """A part that every reader with this query of this board shares at any moment; the first one makes it."""
         key = (name, self.query)
         try:
@@ -89,7 +89,7 @@ class BoardScreen:
 
     @cached_property
     def sections(self) -> list[BoardSection]:
-        return self.once("sections", lambda: sections(self.board, self.query.by))
+        return self.shared_part("sections", lambda: sections(self.board, self.query.by))
 
     @property
     def day(self) -> date:
@@ -116,7 +116,9 @@ class BoardScreen:
         return _rendered("board/scoreboard/_upcoming_deadlines.html", {"deadlines": deadlines})
 
     def chip_row(self) -> SafeString:
-        return self.once("chips", lambda: _rendered("board/scoreboard/_chips.html", {"chips": self.chips}))
+        return self.shared_part(
+            "chips", lambda: _rendered("board/scoreboard/_chips.html", {"chips": self.chips})
+        )
 
     def select_field(self, pick: SelectField) -> SafeString:
         """One field of the form above the rows."""

@@ -52,7 +52,7 @@ class NoticeReason(StrEnum):
     CLOSE_EXPECTED = (
         "waits: somebody looks after it, and the day on which they expect the close has not passed"
     )
-    PAST_AND_UNREAD = "past the alert line, last known not closed, and cannot be read"
+    PAST_LINE_UNREAD = "past the alert line, last known not closed, and cannot be read"
     CLOSE_UNDONE = "was closed, and is not any more"
     CLOSED_AFTER_NOTICE = "closed after it was told of"
     DUE_IN_DAYS = "due within the days that it is told of ahead"
@@ -201,7 +201,7 @@ def _unconfirmed(inputs: NoticeInputs) -> NoticeDecision:
         return NoticeDecision(NoticeKind.UNCONFIRMED, 0, False, NoticeReason.WITHIN_THE_LINE)
     if not inputs.past_restart_grace:
         return NoticeDecision(NoticeKind.UNCONFIRMED, 0, False, NoticeReason.RECENTLY_RESTARTED)
-    return NoticeDecision(NoticeKind.UNCONFIRMED, 0, True, NoticeReason.PAST_AND_UNREAD)
+    return NoticeDecision(NoticeKind.UNCONFIRMED, 0, True, NoticeReason.PAST_LINE_UNREAD)
 
 
 def _once_closed(inputs: NoticeInputs, closed_for: timedelta) -> list[NoticeDecision]:

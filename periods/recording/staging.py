@@ -45,7 +45,7 @@ class StagedBatch:
 
 @dataclass(frozen=True, slots=True)
 class StagingResult:
-    """Counts of the history rows and new periods that `apply` wrote, and the entities with new period dates."""
+    """Counts of the changes and new periods that `apply_staged` wrote, and the entities with new period dates."""
 
     changes: int
     new_periods: int
@@ -81,7 +81,7 @@ def _copy(cursor: CursorWrapper, batch: StagedBatch) -> None:
         copy.write("".join(batch.readings))
 
 
-def apply(
+def apply_staged(
     cursor: CursorWrapper,
     *,
     attempt_id: int,

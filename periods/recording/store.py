@@ -90,7 +90,7 @@ def record_readings(
         with database.cursor() as cursor:
             staging.prepare(cursor)
             staging.fill(cursor, _batch(cursor, attempt, read_result.readings, covered))
-            result = staging.apply(
+            result = staging.apply_staged(
                 cursor, attempt_id=attempt.pk, seen_at=attempt.started_at, covered=covered_ids, span=span
             )
         _store_coverage(attempt, covered_ids)

@@ -12,7 +12,7 @@ from simulator.faults.fault import Fault
 from simulator.web.wire import Request, dumps
 
 # The most important property of each set: a fault changes it unless its options name another.
-TELLING = {
+MAIN_PROPERTY = {
     "LedgerFiscalPeriods": "PeriodStatus",
     "LedgerFiscalPeriodsV2": "PeriodStatus",
     "generalLedgerSetup": "allowPostingFrom",
@@ -57,7 +57,7 @@ def rows(fault: Fault, value: dict[str, Any], request: Request, set_name: str) -
     """The envelope after one fault."""
     if fault.kind in BY_ROW:
         for row in _rows_to_spoil(fault, value, set_name):
-            _row(fault, value, row, fault.options["field"] or TELLING.get(set_name, ""))
+            _row(fault, value, row, fault.options["field"] or MAIN_PROPERTY.get(set_name, ""))
         return value
     match fault.kind:
         case "empty_list":
@@ -76,7 +76,7 @@ def body(value: Any) -> bytes:
 
 
 def _rows_to_spoil(fault: Fault, value: Mapping[str, Any], set_name: str) -> list[dict[str, Any]]:
-    name = fault.options["field"] or TELLING.get(set_name, "")
+    name = fault.options["field"] or MAIN_PROPERTY.get(set_name, "")
     where = fault.options["where"]
     code = fault.company.code.casefold() if fault.company is not None and not fault.company.id else None
     chosen = []

@@ -15,7 +15,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from alerts.models import Channel, Delivery, Notice
-from alerts.outbox.restore_guard import RESTORED, _fingerprint, _key
+from alerts.outbox.restore_guard import HOLD_REASON, _fingerprint, _key
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from closeboard.ops import postgres
 from tests.databases import database_url
@@ -64,10 +64,10 @@ def test_c7_what_was_sent_after_the_backup_is_not_sent_again(
     for _ in range(3):
         assert send_due_mails(timezone.now()) == send_due_posts(timezone.now()) == 0
     assert len(smtp_sink.copies) == 5
-    assert held() == RESTORED
+    assert held() == HOLD_REASON
     out = StringIO()
     call_command("mails", "show", stdout=out)
-    assert RESTORED in out.getvalue()
+    assert HOLD_REASON in out.getvalue()
     call_command("mails", "release", stdout=StringIO())
     assert held() == ""
     assert send_due_mails(timezone.now()) == 5
@@ -91,7 +91,7 @@ def test_c7_a_server_set_back_in_time_is_noticed_too(live_database: str, smtp_si
     cache.set(_key(_fingerprint()), 1_000_000, None)
     save_due_messages(Notice.objects.get(), 2, first=10)
     assert send_due_mails(timezone.now()) == 0
-    assert held() == RESTORED
+    assert held() == HOLD_REASON
     call_command("mails", "release", stdout=StringIO())
     assert send_due_mails(timezone.now()) == 2
 

@@ -23,7 +23,7 @@ from alerts.outbox import queue as outbox
 from alerts.outbox import sending
 from alerts.outbox.queue import LEASE
 from alerts.outbox.send_context import SendContext
-from alerts.outbox.sending import ENDS_ITS_SENDER, send_due_mails
+from alerts.outbox.sending import SENDERS_DIED, send_due_mails
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
@@ -395,7 +395,7 @@ def test_a5_a_message_that_ends_whoever_sends_it_is_parked(smtp_sink: Sink, aler
         assert held.delivery_id == poison.pk
         age_outbox(LEASE)
     assert sweep() == 1
-    assert (reload(poison).state, reload(poison).words) == ("parked", ENDS_ITS_SENDER)
+    assert (reload(poison).state, reload(poison).words) == ("parked", SENDERS_DIED)
 
 
 def test_a6_closed_between_raising_and_sending(
@@ -485,7 +485,7 @@ def test_nothing_read_before_an_outage_is_told_right_after_it(smtp_sink: Sink, a
     assert SyncAttempt.objects.exists()
     assert sweep() == 0
     assert (reload(message).state, reload(message).attempts) == ("waiting", 0)
-    assert reload(message).words == sending.WAITS_FOR_A_READING
+    assert reload(message).words == sending.AWAITS_READING
     save_evaluation_span(timezone.now(), hours=1)
     age_outbox(MINUTE)
     assert sweep() == 1

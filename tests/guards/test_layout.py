@@ -55,3 +55,16 @@ def test_no_folder_and_no_file_grows_without_a_question() -> None:
             long[relative(path)] = lines
     assert not {folder: count for folder, count in counts.items() if count > MOST_MODULES}
     assert long.keys() == LONGER.keys(), f"split it, or say in LONGER why it is one thing: {long}"
+
+
+def test_fixtures_live_in_conftest() -> None:
+    # The answers of the matrix are parametrised by its own table; the plugin needs its fixture in every test.
+    elsewhere = {"tests/board/test_access_matrix.py", "tests/strict_templates.py"}
+    found = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        if path.name != "conftest.py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                decorators = getattr(node, "decorator_list", [])
+                if any(ast.unparse(decorator).startswith("pytest.fixture") for decorator in decorators):
+                    found.add(relative(path))
+    assert found == elsewhere

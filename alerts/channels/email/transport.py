@@ -29,13 +29,13 @@ from alerts.channels.delivery_errors import (
 
 LONGEST_SEND = timedelta(seconds=90)  # of a whole conversation; a lease is longer (05-reliability D6)
 LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
-LOOK_EVERY = 0.5  # seconds
+WATCH_INTERVAL = 0.5  # seconds
 PERMANENT = 500  # SMTP replies from here on mean that a retry will be refused as well (RFC 5321, 4.2.1)
-TOO_BIG = 552
+MESSAGE_TOO_BIG = 552
 SERVICE_ENDS = 421
 SIGN_IN_FIRST = {530, 534, 535, 538}  # RFC 4954, 6
 # Exchange Online's replies about a whole account, given after it has read a message; others concern the message.
-OF_THE_ACCOUNT = re.compile(r"SendAsDenied|\b5\.(7\.60|2\.252|7\.708|1\.8|7\.57|7\.139)\b")
+ACCOUNT_ERRORS = re.compile(r"SendAsDenied|\b5\.(7\.60|2\.252|7\.708|1\.8|7\.57|7\.139)\b")
 
 
 class SmtpBackend(smtp.EmailBackend):
@@ -134,7 +134,7 @@ def _at_most(seconds: float, server: BaseEmailBackend) -> Iterator[None]:
 
 def _watch(server: SmtpBackend, done: threading.Event) -> None:
     # One thread for all messages: a thread for each would cost more than the message.
-    while not done.wait(LOOK_EVERY):
+    while not done.wait(WATCH_INTERVAL):
         if time.monotonic() > server.until:
             server.cut()
 
@@ -179,13 +179,13 @@ def _message_failure(
             if code in SIGN_IN_FIRST:
                 return ChannelMisconfigured(_reply_text(code, reply))
             return (PermanentFailure if code >= PERMANENT else TemporaryFailure)(_reply_text(code, reply))
-        case smtplib.SMTPSenderRefused() if error.smtp_code == TOO_BIG:
+        case smtplib.SMTPSenderRefused() if error.smtp_code == MESSAGE_TOO_BIG:
             return PermanentFailure(_reply_text(error.smtp_code, error.smtp_error))
         case smtplib.SMTPSenderRefused() if error.smtp_code >= PERMANENT:
             return ChannelMisconfigured(_reply_text(error.smtp_code, error.smtp_error))
         case smtplib.SMTPDataError() if error.smtp_code >= PERMANENT:
             message = _reply_text(error.smtp_code, error.smtp_error)
-            return (ChannelMisconfigured if OF_THE_ACCOUNT.search(message) else PermanentFailure)(message)
+            return (ChannelMisconfigured if ACCOUNT_ERRORS.search(message) else PermanentFailure)(message)
         case smtplib.SMTPResponseException():
             return TemporaryFailure(_reply_text(error.smtp_code, error.smtp_error))
         case smtplib.SMTPServerDisconnected():

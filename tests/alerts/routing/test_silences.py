@@ -13,7 +13,7 @@ from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, S
 from alerts.outbox.sending import send_due_mails
 from alerts.routing.silences import (
     LONGEST_REASON,
-    MOST_DAYS,
+    MAX_DAYS_AHEAD,
     InvalidSilence,
     SilenceNotAllowed,
     create_silence,
@@ -53,12 +53,12 @@ class TestMaking:
         assert again == made
         assert (made.reason, made.by, made.last_day) == (WHY, rosa, date(2026, 6, 18))
 
-    @pytest.mark.parametrize("days", [-1, MOST_DAYS + 1, None])
+    @pytest.mark.parametrize("days", [-1, MAX_DAYS_AHEAD + 1, None])
     def test_it_has_an_end_that_is_neither_past_nor_far_away(
         self, meridian: SampleGroup, rosa: Person, days: int | None
     ) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
-        for well in (0, MOST_DAYS):
+        for well in (0, MAX_DAYS_AHEAD):
             assert create_silence(rosa, nldt, date(2026, 6, 12) + timedelta(days=well), WHY, at)
         day = None if days is None else date(2026, 6, 12) + timedelta(days=days)
         with pytest.raises(InvalidSilence) as refused:

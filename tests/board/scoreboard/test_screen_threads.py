@@ -42,12 +42,12 @@ def test_a_part_is_returned_though_another_thread_puts_all_parts_away(
 
     def overflow() -> None:
         for number in range(_SHARED + 1):
-            screen(BoardQuery(q=str(number)), shared).once("other", lambda: "another part")
+            screen(BoardQuery(q=str(number)), shared).shared_part("other", lambda: "another part")
 
     monkeypatch.setattr(Interrupted, "meanwhile", staticmethod(overflow), raising=False)
     asked = Interrupted()
     for _ in range(2):  # the part is made, or it was put away before it is looked for
-        assert screen(asked, shared).once("part", lambda: "the part") == "the part"
+        assert screen(asked, shared).shared_part("part", lambda: "the part") == "the part"
 
 
 def test_many_threads_share_more_parts_than_are_kept() -> None:
@@ -57,7 +57,7 @@ def test_many_threads_share_more_parts_than_are_kept() -> None:
     def ask() -> None:
         for _ in range(20):
             for question in questions:
-                made = screen(question, shared).once("address", partial(question.url, "/"))
+                made = screen(question, shared).shared_part("address", partial(question.url, "/"))
                 assert made == question.url("/")
 
     with eager_threads():
