@@ -157,6 +157,7 @@ def _result_of_read(result: ReadResult, finished_at: datetime, offset: timedelta
         pages=result.pages,
         rows=result.rows,
         words=" ".join(sentences),
+        retry_at=_retry_at(result.retry_after, finished_at),
         clock_skew_seconds=skew,
     )
 
@@ -169,6 +170,12 @@ def _result_of_failure(error: RequestFailed, as_of: datetime, finished_at: datet
         outcome = Outcome.MISREAD
     else:
         outcome = Outcome.UNAVAILABLE
-        if error.retry_after is not None:
-            retry_at = finished_at + min(timedelta(seconds=max(0.0, error.retry_after)), LONGEST_PAUSE)
+        retry_at = _retry_at(error.retry_after, finished_at)
     return AttemptResult(outcome, finished_at, http_status=error.status, words=error.words, retry_at=retry_at)
+
+
+def _retry_at(retry_after: float | None, finished_at: datetime) -> datetime | None:
+    """The earliest moment of the next read when the ERP asks to wait, within reason."""
+    if retry_after is None:
+        return None
+    return finished_at + min(timedelta(seconds=max(0.0, retry_after)), LONGEST_PAUSE)

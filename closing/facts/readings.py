@@ -74,7 +74,8 @@ class ListedCompany:
 class ReadResult:
     """The result of one finished read: complete for every requested company that is not in `gaps`.
 
-    `server_clock` is the ERP's own Date header, for a skew warning only.
+    `server_clock` is the ERP's own Date header, for a skew warning only; `retry_after` the seconds that the ERP asks
+    to wait before the next read.
     """
 
     readings: tuple[PeriodReading, ...]
@@ -83,3 +84,4 @@ class ReadResult:
     pages: int = 0
     rows: int = 0
     server_clock: datetime | None = None
+    retry_after: float | None = None

@@ -6,8 +6,8 @@ list of periods has no ends and no years: both are derived here from the first d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -35,6 +35,7 @@ from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, S
 from infra.outbound.session import RequestLimits
 
 AT_ONCE = 3
+STOP_AFTER = 5  # companies in a row for which nothing answers
 RESOURCE = "https://api.businesscentral.dynamics.com"
 # A fiscal year may have 1 to 365 periods; a year and a half on each side holds its first day and the next start.
 BEFORE, AFTER = timedelta(days=550), timedelta(days=400)
@@ -83,45 +84,31 @@ class BusinessCentralSource:
         """
         with self._client() as client:
             root = self._root(client)
-            companies = _companies(
+            listed = _ListedCompanies(
                 client.rows(root + odata_query(select="id,name,displayName", orderby="name"))
             )
-            readings: list[PeriodReading] = []
-            gaps: list[ReadGap] = []
+            read = _CompanyReads()
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-                requests: list[tuple[CompanyRef, Future[list[Any]], Future[list[Any]]]] = []
                 for ref in {ref.erp_id.casefold(): ref for ref in refs}.values():
                     try:
-                        company = _company_of(ref, companies)
+                        url = f"{root}({listed.company(ref).identity})"
                     except _Failed as failed:
-                        gaps.append(ReadGap(ref.erp_id, failed.reason, failed.words))
-                        continue
-                    url = f"{root}({company.identity})"
-                    requests.append(
-                        (
-                            ref,
-                            pool.submit(client.rows, f"{url}/accountingPeriods{_periods_query(span)}"),
-                            pool.submit(client.rows, f"{url}/generalLedgerSetup"),
-                        )
-                    )
+                        read.gaps[ref.erp_id] = ReadGap(ref.erp_id, failed.reason, failed.words)
+                    else:
+                        read.futures[pool.submit(_read_company, client, url, ref.erp_id, span)] = ref.erp_id
                 try:
-                    for ref, periods, setup in requests:
-                        try:
-                            rows, window = _result_rows(periods), _window(_result_rows(setup))
-                            beyond = not rows and self._has_periods(client, root, ref, companies)
-                            readings += _readings(ref.erp_id, rows, window, span, beyond=beyond)
-                        except _Failed as failed:
-                            gaps.append(ReadGap(ref.erp_id, failed.reason, failed.words))
+                    read.collect()
                 except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)  # no more requests to a source that fails
+                    pool.shutdown(wait=False, cancel_futures=True)
                     raise
             return ReadResult(
-                readings=tuple(readings),
-                gaps=tuple(gaps),
-                companies=tuple(companies.values()),
+                readings=tuple(reading for ref in refs for reading in read.readings.pop(ref.erp_id, ())),
+                gaps=tuple(read.gaps.values()),
+                companies=tuple(listed.companies.values()),
                 pages=client.pages_read,
                 rows=client.rows_read,
                 server_clock=client.server_clock,
+                retry_after=read.retry_after,
             )
 
     def _client(self) -> ODataClient:
@@ -143,30 +130,75 @@ class BusinessCentralSource:
             raise AccessRefused("The connection names no Business Central environment, such as 'production'.")
         return f"{client.base}/v2.0/{tenant}/{environment}/api/v2.0/companies"
 
-    def _has_periods(
-        self, client: ODataClient, root: str, ref: CompanyRef, companies: Mapping[str, ListedCompany]
-    ) -> bool:
-        """Whether a company without periods around the span has any at all."""
-        url = f"{root}({_company_of(ref, companies).identity})"
-        try:
-            return bool(
-                client.rows(f"{url}/accountingPeriods" + odata_query(select="id,startingDate", top="1"))
-            )
-        except RequestFailed as error:
-            raise _company_failure(error) from None
+
+class _CompanyReads:
+    """The reads of the companies, as they come in: the trouble of one company is a gap of that company alone.
+
+    It is the environment's trouble, and the whole read fails, when no company was read and all failed alike.
+    """
+
+    def __init__(self) -> None:
+        self.futures: dict[Future[list[PeriodReading]], str] = {}
+        self.readings: dict[str, list[PeriodReading]] = {}
+        self.gaps: dict[str, ReadGap] = {}
+        self.retry_after: float | None = None
+        self._errors: list[RequestFailed] = []
+        self._of_companies = 0  # failures that only a company can cause
+        self._unavailable_in_a_row = 0
+
+    def collect(self) -> None:
+        """Wait for every read; raise the error of an environment that answers for no company."""
+        for future in as_completed(self.futures):
+            erp_id = self.futures[future]
+            try:
+                self.readings[erp_id] = future.result()
+                self._unavailable_in_a_row = 0
+            except CancelledError:
+                words = f"This company was not asked: {self._errors[-1].words}"
+                self.gaps[erp_id] = ReadGap(erp_id, GapReason.FAILED, words)
+            except _Failed as failed:
+                self._of_companies += 1
+                self.gaps[erp_id] = ReadGap(erp_id, failed.reason, failed.words)
+            except RequestFailed as error:
+                self._note_failure(error)
+                reason = GapReason.NO_ACCESS if isinstance(error, AccessRefused) else GapReason.FAILED
+                self.gaps[erp_id] = ReadGap(erp_id, reason, error.words)
+        alike = len({_manner(error) for error in self._errors}) == 1
+        if alike and not self.readings and not self._of_companies:
+            raise self._errors[0]
+
+    def _note_failure(self, error: RequestFailed) -> None:
+        self._errors.append(error)
+        self._unavailable_in_a_row += isinstance(error, ServerUnavailable)
+        if error.retry_after is not None:
+            self.retry_after = max(self.retry_after or 0.0, error.retry_after)
+        if error.retry_after is not None or self._unavailable_in_a_row >= STOP_AFTER:
+            # What has begun is finished; a source that asks for rest, or only fails, is not asked anything more.
+            for future in self.futures:
+                future.cancel()
+
+
+def _manner(error: RequestFailed) -> tuple[object, ...]:
+    """How a request failed; a source that is not available says so with many a status."""
+    return (ServerUnavailable,) if isinstance(error, ServerUnavailable) else (type(error), error.status)
+
+
+def _read_company(client: ODataClient, url: str, erp_id: str, span: DateSpan) -> list[PeriodReading]:
+    """The readings of the company at `url`; raises _Failed for what only a company can cause, or RequestFailed."""
+    try:
+        rows = client.rows(f"{url}/accountingPeriods{_periods_query(span)}")
+        window = _window(client.rows(f"{url}/generalLedgerSetup"))
+        any_period = odata_query(select="id,startingDate", top="1")
+        beyond = not rows and bool(client.rows(f"{url}/accountingPeriods{any_period}"))
+    except RequestFailed as error:
+        raise _company_failure(error) from None
+    return _readings(erp_id, rows, window, span, beyond=beyond)
 
 
 def _periods_query(span: DateSpan) -> str:
     first = max(span.first - BEFORE, date(1753, 1, 1)) if span.first > date(1755, 1, 1) else date(1753, 1, 1)
     last = span.last + AFTER if span.last < date(9998, 1, 1) else span.last
     return odata_query(filter=f"startingDate ge {first} and startingDate le {last}", orderby="startingDate")
-
-
-def _result_rows(future: Future[list[Any]]) -> list[Any]:
-    try:
-        return future.result()
-    except RequestFailed as error:
-        raise _company_failure(error) from None
 
 
 NO_ACCESS = (
@@ -177,7 +209,7 @@ NOT_FOUND = "Business Central no longer finds this company (404). It may have be
 
 
 def _company_failure(error: RequestFailed) -> Exception:
-    """A _CompanyFailed when only one company is affected, else the error itself."""
+    """A _Failed for what only a company can cause, else the error itself."""
     if isinstance(error, AccessRefused) and error.status == 403:
         return _Failed(GapReason.NO_ACCESS, NO_ACCESS)
     if isinstance(error, AccessRefused) and error.status in {404, 410}:
@@ -190,43 +222,55 @@ def _company_failure(error: RequestFailed) -> Exception:
     return error
 
 
-def _companies(rows: Sequence[Any]) -> dict[str, ListedCompany]:
-    """The companies by id; a row without an id fails the read, since its company cannot be told."""
-    companies: dict[str, ListedCompany] = {}
-    for row in rows:
-        try:
-            identity = str(UUID(text_field(row, "id")))
-            company = ListedCompany(erp_id=identity, name=text_field(row, "name"), identity=identity)
-        except (InvalidRow, ValueError) as error:
-            raise AnswerMisread(f"The list of companies has a row that cannot be read: {error}.") from None
-        if companies.setdefault(identity, company) != company:
-            raise AnswerMisread(f"The list of companies names {identity} twice with different names.")
-    return companies
+class _ListedCompanies:
+    """The companies that the environment lists, by id; a row that cannot be read hides no other company."""
 
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.companies: dict[str, ListedCompany] = {}
+        self._twice: set[str] = set()  # ids that came with two names
+        self._bad_row = ""
+        for row in rows:
+            try:
+                identity = str(UUID(text_field(row, "id")))
+                company = ListedCompany(erp_id=identity, name=text_field(row, "name"), identity=identity)
+            except (InvalidRow, ValueError) as error:
+                self._bad_row = f"The list of companies has a row that cannot be read: {error}."
+                continue
+            if self.companies.setdefault(identity, company) != company:
+                self._twice.add(identity)
+        if rows and not self.companies:
+            raise AnswerMisread(self._bad_row)
 
-def _company_of(ref: CompanyRef, companies: Mapping[str, ListedCompany]) -> ListedCompany:
-    id_or_name, pinned = ref.erp_id.casefold(), ref.identity.lower()
-    company = companies.get(id_or_name) or next(
-        (company for company in companies.values() if company.name.casefold() == id_or_name), None
-    )
-    if company is None and pinned in companies:
-        raise _Failed(
-            GapReason.MISSING,
-            f"The company is now called {companies[pinned].name!r}. Correct its name in the connection.",
+    def company(self, ref: CompanyRef) -> ListedCompany:
+        """The company that the reference names; raises _Failed when it names none, or another one than pinned."""
+        id_or_name, pinned = ref.erp_id.casefold(), ref.identity.lower()
+        company = self.companies.get(id_or_name) or next(
+            (company for company in self.companies.values() if company.name.casefold() == id_or_name), None
         )
-    if company is None:
-        raise _Failed(
-            GapReason.MISSING,
-            "Business Central does not list this company. Check its name and environment, and that the application "
-            "has permission in it.",
-        )
-    if pinned and company.identity != pinned:
-        raise _Failed(
-            GapReason.IDENTITY_CHANGED,
-            f"A company of this name exists, but it is another one ({company.identity} instead of {pinned}): a copy, "
-            "a restored one or another environment. Confirm the new identity in the connection.",
-        )
-    return company
+        if company is None and pinned in self.companies:
+            raise _Failed(
+                GapReason.MISSING,
+                f"The company is now called {self.companies[pinned].name!r}. Correct its name in the connection.",
+            )
+        if company is None and self._bad_row:
+            raise _Failed(GapReason.BAD_ROW, f"{self._bad_row} This company is in no other row.")
+        if company is None:
+            raise _Failed(
+                GapReason.MISSING,
+                "Business Central does not list this company. Check its name and environment, and that the "
+                "application has permission in it.",
+            )
+        if company.identity in self._twice:
+            raise _Failed(
+                GapReason.CONFLICT, f"The list of companies names {company.identity} with two names."
+            )
+        if pinned and company.identity != pinned:
+            raise _Failed(
+                GapReason.IDENTITY_CHANGED,
+                f"A company of this name exists, but it is another one ({company.identity} instead of {pinned}): a "
+                "copy, a restored one or another environment. Confirm the new identity in the connection.",
+            )
+        return company
 
 
 def _window(rows: Sequence[Any]) -> _Window:

@@ -66,7 +66,10 @@ class ODataClient:
         )
         try:
             self.session = OutboundSession(
-                settings.allowed_hosts, TimeBudget(settings.budget_seconds), limits
+                settings.allowed_hosts,
+                TimeBudget(settings.budget_seconds),
+                limits,
+                is_passing=_is_passing,
             )
         except ValueError as error:
             raise AccessRefused(f"The connection's allowed hosts cannot be used: {error}.") from None
@@ -180,6 +183,14 @@ class ODataClient:
                 status=status,
             )
         return AnswerMisread(f"{location} refuses our question ({status}).{detail}", status=status)
+
+
+_LOCKED = re.compile("deadlock|locked by another user", re.IGNORECASE)
+
+
+def _is_passing(status: int, body: str) -> bool:
+    """Whether others were writing at that moment: a conflict, or a lock that the products tell under any status."""
+    return status == 409 or (status >= 400 and _LOCKED.search(body) is not None)
 
 
 SAFE = "(),:'"

@@ -12,7 +12,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -84,11 +84,20 @@ class _RetryableFailure(Exception):
 class OutboundSession:
     """A session with the allowed hosts for one attempt.
 
-    `register_secrets` names texts (secrets, tokens) that never appear in a sample or an error.
+    `register_secrets` names texts (secrets, tokens) that never appear in a sample or an error. `is_passing` finds
+    error responses beyond RETRY_STATUSES, by status and body, that may pass by themselves.
     """
 
-    def __init__(self, allowed_hosts: Iterable[str], deadline: TimeBudget, limits: RequestLimits) -> None:
+    def __init__(
+        self,
+        allowed_hosts: Iterable[str],
+        deadline: TimeBudget,
+        limits: RequestLimits,
+        *,
+        is_passing: Callable[[int, str], bool] = lambda status, body: False,
+    ) -> None:
         self.deadline = deadline
+        self._is_passing = is_passing
         self.limits = limits
         self._rules = HostAllowlist(tuple(allowed_hosts))
         self._hidden: set[str] = set()
@@ -272,7 +281,7 @@ class OutboundSession:
         status, headers = response.status_code, response.headers
         body = self._body(target, response, ERROR_BYTES, whole=False)
         sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
-        if status in RETRY_STATUSES:
+        if status in RETRY_STATUSES or self._is_passing(status, body.decode("utf-8", "replace")):
             wait = _retry_after(headers)
             wait_phrase = f" and asked to wait {min(wait, LONGEST_WAIT):.0f} seconds" if wait else ""
             raise _RetryableFailure(

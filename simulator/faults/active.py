@@ -67,7 +67,10 @@ class Active:
                     429, "Too many requests.", "Application_TooManyRequests", _retry_after(fault.options)
                 )
         return Refusal(
-            int(fault.options["status"]), "Not now.", "Internal_ServerError", _retry_after(fault.options)
+            int(fault.options["status"]),
+            str(fault.options["message"]),
+            "Internal_ServerError",
+            _retry_after(fault.options),
         )
 
     def replacement(self) -> Answer | None:

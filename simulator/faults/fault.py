@@ -39,7 +39,9 @@ KINDS: Mapping[str, Kind] = {
         "answer", {"retry_after": None, "seconds": 30}, "429; retry_after: anything, or `http-date`"
     ),
     "status": Kind(
-        "answer", {"status": 503, "retry_after": None, "seconds": 30, "body": "json"}, "that status"
+        "answer",
+        {"status": 503, "retry_after": None, "seconds": 30, "body": "json", "message": "Not now."},
+        "that status, with `message` in its JSON",
     ),
     "html_login": Kind("answer", {}, "200 with a login page"),
     "redirect": Kind("answer", {"location": None, "status": 302}, "to the login, or to `location`"),

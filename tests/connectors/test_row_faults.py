@@ -156,6 +156,34 @@ def test_e10_an_unknown_type_of_period_is_not_guessed(sim: Running) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fault", "field", "value"),
+    [
+        ("wrong_type", "id", "not a GUID"),
+        ("missing_field", "id", None),
+        ("null_field", "name", None),
+        ("wrong_type", "name", 7),
+        ("wrong_shape", "", None),
+    ],
+)
+def test_a_bad_row_in_the_list_of_companies_costs_only_its_own_company(
+    fault: str, field: str, value: object, sim: Running
+) -> None:
+    options = {"shape": "row_text"} if fault == "wrong_shape" else {"field": field}
+    sim.fault(fault, match="companies?", **options, **({} if value is None else {"value": value}))
+    harvest = read("business_central", sim)
+    [(erp_id, reason)] = gaps(harvest).items()
+    assert reason is GapReason.BAD_ROW
+    assert "cannot be read" in gap(harvest).words
+    assert companies_read(harvest) == set(COMPANIES["business_central"]) - {erp_id}
+
+
+def test_a_company_listed_twice_with_two_names_is_a_conflict_of_that_company(sim: Running) -> None:
+    sim.fault("conflicting_rows", match="companies?", field="name", value="Somebody else")
+    [(_, reason)] = gaps(read("business_central", sim)).items()
+    assert reason is GapReason.CONFLICT
+
+
+@pytest.mark.parametrize(
     "value", ["2026-02-30", "31-05-2026", "2026-5-1", "2026-05-01T00:00:00Z", "", " ", "0001-01-01x"]
 )
 def test_e10_dates_of_business_central_are_read_strictly(value: str, sim: Running) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,6 +18,7 @@ from infra.outbound.session import RequestLimits
 from simulator.run import Running, running
 from tests.connectors.simulator_sources import (
     COMPANIES,
+    IBERICA,
     KINDS,
     MAY,
     STATES,
@@ -24,6 +26,7 @@ from tests.connectors.simulator_sources import (
     company_refs,
     gap,
     gaps,
+    readings_of,
     settings,
     source,
 )
@@ -295,6 +298,103 @@ def test_e06_one_company_that_answers_500_does_not_hide_the_others(sim: Running)
     harvest = read("business_central", sim)
     assert gaps(harvest) == {"Ibérica SL": GapReason.FAILED}
     assert companies_read(harvest) == {"Ireland Operations"}
+
+
+# Answers that no other row is about, with the number of times that each is asked for.
+ODD_ANSWERS = {
+    **dict.fromkeys((400, 402, 405, 406, 413, 418, 422, 423, 451, 501, 505, 511), 1),
+    **dict.fromkeys((408, 409, 429, 500, 502, 503, 504), 4),
+}
+
+
+@pytest.mark.parametrize(("status", "times"), ODD_ANSWERS.items())
+@pytest.mark.parametrize("match", ["accountingPeriods", "generalLedgerSetup"])
+def test_whatever_one_company_answers_is_that_companys_gap(
+    match: str, status: int, times: int, sim: Running
+) -> None:
+    told = f"{match}?" if match == "accountingPeriods" else match
+    healthy = readings_of(read("business_central", sim), "Ireland Operations")
+    sim.call("DELETE", "requests")
+    sim.fault("status", status=status, match=f"{IBERICA})/{match}", message="Closed for repairs.")
+    harvest = read("business_central", sim)
+    assert readings_of(harvest, "Ireland Operations") == healthy != []
+    assert gaps(harvest) == {"Ibérica SL": GapReason.FAILED}
+    assert str(status) in gap(harvest).words
+    assert "Closed for repairs." in gap(harvest).words
+    assert len([one for one in sim.requests(told) if IBERICA in one["path"]]) == times
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("unauthorized", {}),
+        ("redirect", {}),
+        ("html_login", {}),
+        ("reset", {}),
+        ("truncated_close", {}),
+        ("huge_page", {"megabytes": 6}),
+        ("next_link_host", {}),
+        ("next_link_loop", {}),
+        ("throttled", {"retry_after": 30}),
+    ],
+)
+def test_however_one_company_fails_the_others_are_read(
+    fault: str, options: dict[str, Any], sim: Running
+) -> None:
+    sim.fault(fault, company="ESIB", **options)
+    harvest = read("business_central", sim)
+    assert set(gaps(harvest)) == {"Ibérica SL"}
+    assert companies_read(harvest) == {"Ireland Operations"}
+    assert harvest.retry_after == options.get("retry_after")
+
+
+def test_one_company_that_never_ends_uses_up_the_budget_alone(sim: Running) -> None:
+    sim.fault("read_hang", company="ESIB")
+    harvest = read("business_central", sim, budget_seconds=1.5)
+    assert companies_read(harvest) == {"Ireland Operations"}
+    assert "did not finish within its 1.5 seconds" in gap(harvest).words
+
+
+def test_companies_that_fail_in_different_ways_have_gaps_of_their_own(twenty: Running) -> None:
+    twenty.reset()
+    for number, status in enumerate((400, 405, 423, 501, 403, 404), start=1):
+        twenty.fault("status", status=status, company=f"B{number:05}")
+    harvest = source("business_central", twenty.url).read(
+        [CompanyRef(f"Company {n}") for n in range(1, 7)], MAY
+    )
+    assert companies_read(harvest) == set()
+    statuses = {one.erp_id: re.findall(r"\((\d+)\)", one.words) for one in harvest.gaps}
+    assert statuses == {
+        "Company 1": ["400"],
+        "Company 2": ["405"],
+        "Company 3": ["423"],
+        "Company 4": ["501"],
+        "Company 5": ["403"],
+        "Company 6": ["404"],
+    }
+
+
+def test_a_source_that_fails_for_every_company_is_not_asked_for_all_of_them(twenty: Running) -> None:
+    twenty.reset()
+    twenty.fault("status", status=503, match="accountingPeriods")
+    with pytest.raises(ServerUnavailable, match="answered 503"):
+        source("business_central", twenty.url).read([CompanyRef(f"Company {n}") for n in range(1, 21)], MAY)
+    assert len(twenty.requests("accountingPeriods")) <= 4 * (5 + 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (409, "Another user has already changed the record."),
+        (400, "Your activity was deadlocked with another user who was modifying the G/L Entry table."),
+        (500, "Transaction (Process ID 61) was deadlocked on lock resources with another process."),
+        (422, "The operation could not complete because a record was locked by another user."),
+    ],
+)
+@both
+def test_conflicts_and_deadlocks_are_tried_again(kind: str, status: int, message: str, sim: Running) -> None:
+    sim.fault("status", status=status, message=message, times=3, match=STATES[kind])
+    assert companies_read(read(kind, sim)) == set(COMPANIES[kind])
 
 
 @both

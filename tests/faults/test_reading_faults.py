@@ -200,9 +200,14 @@ def test_a_list_of_states_that_cannot_be_trusted_changes_nothing(
 
 # one company is not read --------------------------------------------------------------------------------------------
 
-ALONE = [
+ALONE: list[tuple[str, str, str, str, dict[str, Any], GapReason]] = [
     ("E3", "business_central", "forbidden", "IEOP", {}, GapReason.NO_ACCESS),
     ("E4", "business_central", "not_found", "IEOP", {}, GapReason.NOT_FOUND),
+    *(
+        ("E6", "business_central", "status", "IEOP", {"status": status}, GapReason.FAILED)
+        for status in (400, 405, 409, 423, 501, 503)
+    ),
+    ("E5", "business_central", "throttled", "IEOP", {"retry_after": 600}, GapReason.FAILED),
     ("E10", "finops", "missing_field", "NLDT", {}, GapReason.BAD_ROW),
     ("E10", "finops", "wrong_type", "NLDT", {}, GapReason.BAD_ROW),
     ("E10", "business_central", "missing_field", "IEOP", {}, GapReason.BAD_ROW),
@@ -219,7 +224,8 @@ ALONE = [
 @pytest.mark.parametrize(
     ("row", "kind", "fault", "code", "options", "reason"),
     ALONE,
-    ids=[f"{one[0]}-{one[1]}-{one[2]}" for one in ALONE],
+    # The tenant is named after the test, and must not contain what a fault is matched by.
+    ids=[f"{one[0]}-{one[1]}-{one[2]}-{one[4].get('status', '')}" for one in ALONE],
 )
 def test_one_company_that_is_not_read_ages_alone(
     row: str,
@@ -244,6 +250,7 @@ def test_one_company_that_is_not_read_ages_alone(
     assert gap.reason == reason.value
     assert read.fresh(THEN) == set(read.entities) - {code}
     assert read.troubles()[code] == gap.words != ""
+    assert (attempt.retry_at is not None) == (row == "E5")
     assert freshness([read.entities[code].pk], THEN)[read.entities[code].pk].missing == (row == "E17")
     read.entities[code].refresh_from_db()
     board = take_snapshot(LegalEntity.objects.filter(code=code), MAY, THEN)
