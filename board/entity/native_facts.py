@@ -29,6 +29,8 @@ _FLAGS = {
     "permanent": "The product cannot undo this.",
     "window_before_period": "Posting is not even allowed in the period yet: check the range.",
     "unrestricted_or_formula": "If a date formula is in force, the API does not show it.",
+    "from_blank_or_formula": "The blank start is no limit, or a date formula that the API does not show.",
+    "to_blank_or_formula": "The blank end is no limit, or a date formula that the API does not show.",
     "window_reversed": "The product refuses such a range, so nothing is read from it.",
     "assumed_end": "The ERP gives no end for this period; its last day is assumed.",
 }

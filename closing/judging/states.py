@@ -29,7 +29,7 @@ class DerivedState:
 
     Flags: restricted_modules, permanent (Finance & Operations); by_posting_range, future,
     window_before_period, year_closed, year_closed_but_postable, partial, unrestricted_or_formula,
-    window_reversed, assumed_end (Business Central).
+    from_blank_or_formula, to_blank_or_formula, window_reversed, assumed_end (Business Central).
     """
 
     state: PeriodState
@@ -118,6 +118,9 @@ def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: dat
         because, flags = f"{because}; the fiscal year is closed", (*flags, "year_closed")
     elif facts.year_closed and derived.state in (PeriodState.OPEN, PeriodState.ON_HOLD):
         because, flags = f"{because}; year closed, still postable", (*flags, "year_closed_but_postable")
+    if (facts.allowed_from is None) != (facts.allowed_to is None):
+        blank = "from" if facts.allowed_from is None else "to"
+        flags = (*flags, f"{blank}_blank_or_formula")
     if facts.assumed_end:
         flags = (*flags, "assumed_end")
     return DerivedState(derived.state, because, derived.rule, flags)

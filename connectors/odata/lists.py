@@ -289,12 +289,17 @@ def date_field(row: Mapping[str, Any], name: str) -> date | None:
 def noon_date_field(row: Mapping[str, Any], name: str) -> date:
     """A date of Finance & Operations, "2026-05-31T12:00:00Z": the date part as written, no zone shift.
 
-    Raises InvalidRow for 1900-01-01 too, which means blank.
+    Noon and midnight of UTC name a day; any other time of day is the midnight of some zone, whose day may be the next
+    one. Raises InvalidRow for it, and for 1900-01-01, which means blank.
     """
     value = _field(row, name)
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         raise InvalidRow(f"{name} is not a date: {_start_of(value)}")
     day = _real_date(value[:10], name)
+    if not _NAMES_A_DAY.fullmatch(value[10:]):
+        raise InvalidRow(
+            f"{name} is {_start_of(value)}, neither noon nor midnight of UTC, so its day is not certain"
+        )
     if day == date(1900, 1, 1):
         raise InvalidRow(f"{name} is blank")
     return day
@@ -317,6 +322,8 @@ def datetime_field(row: Mapping[str, Any], name: str) -> datetime | None:
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+
+_NAMES_A_DAY = re.compile(r"T(00|12):00:00(\.0+)?(Z|[+-]00:00)")
 
 
 def _real_date(value: str, name: str) -> date:

@@ -194,6 +194,37 @@ def test_e10_dates_of_business_central_are_read_strictly(value: str, sim: Runnin
         assert gaps(harvest) == {"Ibérica SL": GapReason.BAD_ROW}, entity
 
 
+@pytest.mark.parametrize("field", ["StartDate", "EndDate"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-04-30T22:00:00Z",
+        "2026-04-30T23:00:00Z",
+        "2026-05-31T05:00:00Z",
+        "2026-05-31T18:30:00Z",
+        "2026-05-31T23:59:59Z",
+        "2026-05-31T12:00:01Z",
+        "2026-05-31T00:00:00.001Z",
+        "2026-05-31T00:00:00+02:00",
+        "2026-05-31T12:00:00-05:00",
+    ],
+)
+def test_a_date_of_finops_at_another_hour_is_a_bad_row_and_not_the_day_before(
+    value: str, field: str, sim: Running
+) -> None:
+    sim.fault("wrong_type", field=field, value=value, match="/FiscalPeriods")
+    harvest = read("finops", sim)
+    assert gaps(harvest) == dict.fromkeys(COMPANIES["finops"], GapReason.BAD_ROW)
+    assert f"{field} is '{value}', neither noon nor midnight of UTC" in harvest.gaps[0].words
+
+
+@pytest.mark.parametrize("hour", ["T12:00:00Z", "T00:00:00Z", "T12:00:00.0000000Z", "T00:00:00+00:00"])
+def test_noon_and_midnight_name_the_day_that_is_written(hour: str, sim: Running) -> None:
+    healthy = read("finops", sim)
+    sim.fault("wrong_type", field="EndDate", value=f"2026-05-31{hour}", match="/FiscalPeriods")
+    assert read("finops", sim).readings == healthy.readings
+
+
 @pytest.mark.parametrize("field", ["closed", "dateLocked", "newFiscalYear"])
 def test_e10_flags_are_true_or_false_and_no_text(field: str, sim: Running) -> None:
     sim.fault("wrong_type", field=field, value="false", company="ESIB")

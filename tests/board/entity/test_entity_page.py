@@ -159,6 +159,7 @@ def test_what_business_central_says_is_drawn_against_the_period(clock: SettableC
     page = shown(answer)
     assert "Allow Posting From Mon 1 June 2026 Allow Posting To blank" in page
     assert "So: Closed. Posting allowed only from 1 June 2026. Rule BC-1." in page
+    assert "The blank end is no limit, or a date formula that the API does not show." in page
     period = re.search(r'class="period" x="([\d.]+)%" y="6" width="([\d.]+)%"', html(answer))
     allowed = re.search(r'class="allowed" x="([\d.]+)%" y="6" width="([\d.]+)%"', html(answer))
     assert period is not None

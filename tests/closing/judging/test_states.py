@@ -127,7 +127,7 @@ def window(lower: str, upper: str, **flags: bool) -> PostingWindowFacts:
 def test_may_against_from_1_june_is_closed() -> None:
     found = from_posting_window(MAY, window("2026-06-01", ""), today=TODAY)
     assert found == DerivedState(
-        CLOSED, "posting allowed only from 1 June 2026", "BC-1", ("by_posting_range",)
+        CLOSED, "posting allowed only from 1 June 2026", "BC-1", ("by_posting_range", "to_blank_or_formula")
     )
 
 
@@ -147,15 +147,15 @@ def test_both_bounds_blank_is_open_and_flagged() -> None:
             "2026-04-30",
             CLOSED,
             "BC-3",
-            ("by_posting_range", "window_before_period"),
+            ("by_posting_range", "window_before_period", "from_blank_or_formula"),
             "only to 30 April 2026",
         ),
         ("2026-05-01", "2026-05-31", OPEN, "BC-4", (), "posting allowed from 1 May 2026 to 31 May 2026"),
-        ("2026-05-01", "", OPEN, "BC-4", (), "posting allowed from 1 May 2026"),
-        ("", "2026-05-31", OPEN, "BC-4", (), "posting allowed to 31 May 2026"),
-        ("2026-05-15", "", ON_HOLD, "BC-5", ("partial",), "15 May 2026 to 31 May 2026"),
+        ("2026-05-01", "", OPEN, "BC-4", ("to_blank_or_formula",), "posting allowed from 1 May 2026"),
+        ("", "2026-05-31", OPEN, "BC-4", ("from_blank_or_formula",), "posting allowed to 31 May 2026"),
+        ("2026-05-15", "", ON_HOLD, "BC-5", ("partial", "to_blank_or_formula"), "15 May 2026 to 31 May 2026"),
         ("2026-05-02", "2026-06-30", ON_HOLD, "BC-5", ("partial",), "2 May 2026 to 31 May 2026"),
-        ("", "2026-05-01", ON_HOLD, "BC-5", ("partial",), "1 May 2026 only"),
+        ("", "2026-05-01", ON_HOLD, "BC-5", ("partial", "from_blank_or_formula"), "1 May 2026 only"),
         ("2026-05-10", "2026-05-20", ON_HOLD, "BC-5", ("partial",), "10 May 2026 to 20 May 2026"),
         (
             "2026-06-30",
@@ -186,13 +186,13 @@ def test_a_period_ahead_of_the_window_has_not_started_until_its_first_day() -> N
 
 def test_a_closed_fiscal_year_does_not_stop_posting() -> None:
     found = from_posting_window(MAY, window("2026-05-01", "", year_closed=True), today=TODAY)
-    assert (found.state, found.flags) == (OPEN, ("year_closed_but_postable",))
+    assert (found.state, found.flags) == (OPEN, ("year_closed_but_postable", "to_blank_or_formula"))
     assert found.because.endswith("year closed, still postable")
 
 
 def test_a_closed_fiscal_year_outside_the_window_is_closed_twice_over() -> None:
     found = from_posting_window(MAY, window("2026-06-01", "", year_closed=True), today=TODAY)
-    assert (found.state, found.flags) == (CLOSED, ("by_posting_range", "year_closed"))
+    assert (found.state, found.flags) == (CLOSED, ("by_posting_range", "year_closed", "to_blank_or_formula"))
 
 
 def test_a_closed_year_without_any_limit_keeps_both_flags() -> None:
@@ -234,6 +234,8 @@ def test_any_window_gives_the_verdict_that_its_postable_days_call_for(
     else:
         assert found.state is CLOSED
     assert ("assumed_end" in found.flags) == facts.assumed_end
+    assert ("from_blank_or_formula" in found.flags) == (facts.allowed_from is None is not facts.allowed_to)
+    assert ("to_blank_or_formula" in found.flags) == (facts.allowed_to is None is not facts.allowed_from)
 
 
 @given(
