@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -75,7 +76,8 @@ class ReadResult:
     """The result of one finished read: complete for every requested company that is not in `gaps`.
 
     `server_clock` is the ERP's own Date header, for a skew warning only; `retry_after` the seconds that the ERP asks
-    to wait before the next read.
+    to wait before the next read. `identities` has the lasting id of each requested company that was found, by its
+    `erp_id` as requested, where the ERP has such ids.
     """
 
     readings: tuple[PeriodReading, ...]
@@ -85,3 +87,4 @@ class ReadResult:
     rows: int = 0
     server_clock: datetime | None = None
     retry_after: float | None = None
+    identities: Mapping[str, str] = field(default_factory=dict)

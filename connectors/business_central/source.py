@@ -6,11 +6,11 @@ list of periods has no ends and no years: both are derived here from the first d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from closing.calendar.months import month_end, month_of, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.ledger_source import CompanyRef, SourceSettings
+from connectors.names import name_key
 from connectors.odata.entra import TokenCache
 from connectors.odata.lists import (
     InvalidRow,
@@ -80,7 +81,7 @@ class BusinessCentralSource:
     def read(self, refs: Sequence[CompanyRef], span: DateSpan) -> ReadResult:
         """Read the periods of the requested companies that touch the span; see LedgerSource.
 
-        A company is named by its id or its name, without case; its identity is its id.
+        A company is named by its id, its name or its display name (`name_key`); its identity is its id.
         """
         with self._client() as client:
             root = self._root(client)
@@ -89,12 +90,14 @@ class BusinessCentralSource:
             )
             read = _CompanyReads()
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-                for ref in {ref.erp_id.casefold(): ref for ref in refs}.values():
+                for ref in {name_key(ref.erp_id): ref for ref in refs}.values():
                     try:
-                        url = f"{root}({listed.company(ref).identity})"
+                        company = listed.company(ref)
                     except _Failed as failed:
                         read.gaps[ref.erp_id] = ReadGap(ref.erp_id, failed.reason, failed.words)
                     else:
+                        read.identities[ref.erp_id] = company.identity
+                        url = f"{root}({company.identity})"
                         read.futures[pool.submit(_read_company, client, url, ref.erp_id, span)] = ref.erp_id
                 try:
                     read.collect()
@@ -105,6 +108,7 @@ class BusinessCentralSource:
                 readings=tuple(reading for ref in refs for reading in read.readings.pop(ref.erp_id, ())),
                 gaps=tuple(read.gaps.values()),
                 companies=tuple(listed.companies.values()),
+                identities=read.identities,
                 pages=client.pages_read,
                 rows=client.rows_read,
                 server_clock=client.server_clock,
@@ -141,6 +145,7 @@ class _CompanyReads:
         self.futures: dict[Future[list[PeriodReading]], str] = {}
         self.readings: dict[str, list[PeriodReading]] = {}
         self.gaps: dict[str, ReadGap] = {}
+        self.identities: dict[str, str] = {}
         self.retry_after: float | None = None
         self._errors: list[RequestFailed] = []
         self._of_companies = 0  # failures that only a company can cause
@@ -229,6 +234,7 @@ class _ListedCompanies:
         self.companies: dict[str, ListedCompany] = {}
         self._twice: set[str] = set()  # ids that came with two names
         self._bad_row = ""
+        display_names: dict[str, str] = {}
         for row in rows:
             try:
                 identity = str(UUID(text_field(row, "id")))
@@ -238,28 +244,39 @@ class _ListedCompanies:
                 continue
             if self.companies.setdefault(identity, company) != company:
                 self._twice.add(identity)
+            if isinstance(row.get("displayName"), str):
+                display_names[identity] = row["displayName"]
         if rows and not self.companies:
             raise AnswerMisread(self._bad_row)
+        names = {identity: company.name for identity, company in self.companies.items()}
+        # The name stands before the display name, which several companies may share, and the closer match first.
+        self._by_name = [_ids_by_name(of, form) for form in _FORMS for of in (names, display_names)]
 
     def company(self, ref: CompanyRef) -> ListedCompany:
-        """The company that the reference names; raises _Failed when it names none, or another one than pinned."""
-        id_or_name, pinned = ref.erp_id.casefold(), ref.identity.lower()
-        company = self.companies.get(id_or_name) or next(
-            (company for company in self.companies.values() if company.name.casefold() == id_or_name), None
-        )
-        if company is None and pinned in self.companies:
+        """The company that the reference names; raises _Failed for none, several, or another one than pinned."""
+        pinned = ref.identity.lower()
+        ids = self._ids(ref.erp_id)
+        if not ids and pinned in self.companies:
             raise _Failed(
                 GapReason.MISSING,
                 f"The company is now called {self.companies[pinned].name!r}. Correct its name in the connection.",
             )
-        if company is None and self._bad_row:
+        if not ids and self._bad_row:
             raise _Failed(GapReason.BAD_ROW, f"{self._bad_row} This company is in no other row.")
-        if company is None:
+        if not ids:
             raise _Failed(
                 GapReason.MISSING,
                 "Business Central does not list this company. Check its name and environment, and that the "
                 "application has permission in it.",
             )
+        if len(ids) > 1 and pinned not in ids:
+            names = " and ".join(sorted(repr(self.companies[identity].name) for identity in ids))
+            raise _Failed(
+                GapReason.CONFLICT,
+                f"Several companies are displayed by this name: {names}. Enter one of these names, or the company's "
+                "id, in the connection.",
+            )
+        company = self.companies[pinned if pinned in ids else ids[0]]
         if company.identity in self._twice:
             raise _Failed(
                 GapReason.CONFLICT, f"The list of companies names {company.identity} with two names."
@@ -271,6 +288,26 @@ class _ListedCompanies:
                 "copy, a restored one or another environment. Confirm the new identity in the connection.",
             )
         return company
+
+    def _ids(self, id_or_name: str) -> Sequence[str]:
+        """The ids of the companies that this may name; more than one only by a display name, or by looser letters."""
+        identity = name_key(id_or_name).strip("{}")
+        if identity in self.companies:
+            return (identity,)
+        keys = [name_key(id_or_name, form) for form in _FORMS for _ in ("name", "display name")]
+        found = (ids.get(key) for ids, key in zip(self._by_name, keys, strict=True))
+        return next((ids for ids in found if ids), ())
+
+
+_FORMS: tuple[Literal["NFC", "NFKC"], ...] = ("NFC", "NFKC")
+
+
+def _ids_by_name(names: Mapping[str, str], form: Literal["NFC", "NFKC"]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for identity, name in names.items():
+        ids.setdefault(name_key(name, form), []).append(identity)
+    ids.pop("", None)
+    return ids
 
 
 def _window(rows: Sequence[Any]) -> _Window:

@@ -9,6 +9,7 @@ from typing import Any
 
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason
+from connectors.names import name_key
 from connectors.odata.lists import InvalidRow, optional_text_field, text_field
 
 StatusKey = tuple[str, str, str]  # calendar, year, period name, each without case
@@ -117,7 +118,7 @@ class StatusCollector:
         except InvalidRow:
             company = None
         try:
-            owner = (company or "").casefold() or self._owners[text_field(row, "LedgerName").casefold()]
+            owner = name_key(company or "") or self._owners[name_key(text_field(row, "LedgerName"))]
         except (InvalidRow, KeyError):
             self.unattributed_rows += 1
             return None, None
@@ -131,6 +132,6 @@ class StatusCollector:
         except InvalidRow as error:
             status.trouble = (GapReason.BAD_ROW, f"A status row cannot be read: {error}.")
             return None, None
-        folded = (names[0].casefold(), names[1].casefold(), names[2].casefold())
+        folded = (name_key(names[0]), name_key(names[1]), name_key(names[2]))
         key = self._key_by_names[names] = folded if folded in self._keys else None
         return status, key

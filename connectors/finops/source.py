@@ -16,6 +16,7 @@ from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.finops.period_status import StatusCollector, StatusKey
 from connectors.ledger_source import CompanyRef, SourceSettings
+from connectors.names import name_key
 from connectors.odata.entra import TokenCache
 from connectors.odata.lists import (
     InvalidRow,
@@ -83,7 +84,7 @@ class FinopsSource:
             companies = _companies(entity_rows)
             ledgers = _Ledgers(ledger_rows)
             calendars = _calendars(period_rows, span)
-            listed = {ref.erp_id.casefold(): ref for ref in refs if ref.erp_id.casefold() in companies}
+            listed = {name_key(ref.erp_id): ref for ref in refs if name_key(ref.erp_id) in companies}
             options = _status_filter(list(listed), companies, ledgers, calendars)
             statuses = StatusCollector(
                 listed, ledgers.owner, [key for calendar in calendars.values() for key in calendar.periods]
@@ -145,7 +146,7 @@ def _companies(rows: Iterable[Any]) -> dict[str, ListedCompany]:
             name = optional_text_field(row, "Name") or erp_id
         except InvalidRow:
             continue
-        companies.setdefault(erp_id.casefold(), ListedCompany(erp_id, name))
+        companies.setdefault(name_key(erp_id), ListedCompany(erp_id, name))
     return companies
 
 
@@ -158,17 +159,17 @@ class _Ledgers:
         self.trouble: dict[str, tuple[GapReason, str]] = {}
         for row in rows:
             try:
-                company = text_field(row, "LegalEntityId").casefold()
+                company = name_key(text_field(row, "LegalEntityId"))
             except InvalidRow:
                 continue
             try:
-                calendar = text_field(row, "FiscalCalendar").casefold()
+                calendar = name_key(text_field(row, "FiscalCalendar"))
                 if self.calendar.setdefault(company, calendar) != calendar:
                     self.trouble[company] = (
                         GapReason.CONFLICT,
                         "Two ledgers with different fiscal calendars came.",
                     )
-                self.owner[text_field(row, "Name").casefold()] = company
+                self.owner[name_key(text_field(row, "Name"))] = company
             except InvalidRow as error:
                 if company not in self.calendar:
                     self.trouble[company] = (
@@ -185,7 +186,7 @@ def _calendars(rows: Iterable[Any], span: DateSpan) -> dict[str, _Calendar]:
             name = text_field(row, "Calendar")
         except InvalidRow as error:
             raise AnswerMisread(f"FiscalPeriods: a row names no calendar: {error}.") from None
-        calendar = calendars.setdefault(name.casefold(), _Calendar())
+        calendar = calendars.setdefault(name_key(name), _Calendar())
         try:
             period = _period(name, row)
         except InvalidRow as error:
@@ -193,7 +194,7 @@ def _calendars(rows: Iterable[Any], span: DateSpan) -> dict[str, _Calendar]:
             continue
         if period.span.last < span.first or period.span.first > span.last:
             continue
-        key = (name.casefold(), period.year.casefold(), period.name.casefold())
+        key = (name_key(name), name_key(period.year), name_key(period.name))
         if calendar.periods.setdefault(key, period) != period and calendar.trouble is None:
             words = (
                 f"Calendar {name} has period {period.name!r} of {period.year} twice with different values."
@@ -249,8 +250,8 @@ def _assemble(
     readings: list[PeriodReading] = []
     gaps: list[ReadGap] = []
     any_status = any(status.facts for status in statuses.by_company.values())
-    for erp_id in {ref.erp_id.casefold(): ref.erp_id for ref in refs}.values():
-        company = erp_id.casefold()
+    for erp_id in {name_key(ref.erp_id): ref.erp_id for ref in refs}.values():
+        company = name_key(erp_id)
         calendar = calendars.get(ledgers.calendar.get(company, ""), _Calendar())
         trouble = _problem(company, companies, ledgers, calendar, statuses, any_status)
         if trouble:

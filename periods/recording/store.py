@@ -120,15 +120,13 @@ def _with_gaps(
 def _pin_identities(read_result: ReadResult, by_erp_id: dict[str, EntityToRead]) -> None:
     """Store a company's lasting id at the first read; a connector refuses another one from then on (E21).
 
-    One statement, and so one change event, whatever the number of companies; of two companies that match one entity,
-    the first one counts.
+    One statement, and so one change event, whatever the number of companies.
     """
     identities: dict[int, str] = {}
-    for company in read_result.companies:
-        for erp_name in (company.erp_id, company.name):
-            entity = by_erp_id.get(erp_name.lower())
-            if entity is not None and company.identity and not entity.erp_identity:
-                identities.setdefault(entity.pk, company.identity)
+    for erp_id, identity in read_result.identities.items():
+        entity = by_erp_id.get(erp_id.lower())
+        if entity is not None and identity and not entity.erp_identity:
+            identities[entity.pk] = identity
     if not identities:
         return
     with database.cursor() as cursor:

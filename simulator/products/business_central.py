@@ -239,7 +239,7 @@ class BusinessCentral:
             active.identity(company.code, company.id),
             "29.0.0.0",
             company.name,
-            company.name,
+            company.display_name or company.name,
             "",
         ]
         if "timestamp" in entity_set.column:

@@ -152,6 +152,7 @@ def _bc_company(spec: Mapping[str, Any], start: datetime) -> Company:
         access=str(spec.get("access", "granted")),
         months=months,
         year_starts=first,
+        display_name=str(spec.get("display_name", "")),
     )
 
 

@@ -55,6 +55,7 @@ class Company:
     access: str = "granted"  # or `forbidden`: Business Central answers 403
     months: tuple[Month, ...] = ()  # the starts of Business Central's accounting periods
     year_starts: int = 1
+    display_name: str = ""  # Business Central's second name of a company, where it is another one
 
     def is_called(self, name: str) -> bool:
         return name.casefold() in {self.code.casefold(), self.name.casefold(), self.id.casefold()} - {""}

@@ -127,6 +127,58 @@ def test_another_environment_of_the_tenant_is_another_place(sim: Running) -> Non
     assert all("/Sandbox/" in entry["path"] for entry in sim.requests("/companies"))
 
 
+def found(odd_companies_sim: Running, asked: str, identity: str = "") -> str:
+    """The name of the company that a reference finds, or the reason why it finds none."""
+    harvest = source("business_central", odd_companies_sim.url).read([CompanyRef(asked, identity)], MAY)
+    if harvest.gaps:
+        return gap(harvest).reason.value
+    assert companies_read(harvest) == {asked}
+    return {one.identity: one.name for one in harvest.companies}[harvest.identities[asked]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("Zürich Straße AG", "CRONUS CH"),
+        ("Zu\u0308rich Straße AG", "CRONUS CH"),
+        ("ZÜRICH STRASSE AG", "CRONUS CH"),
+        (" \u00a0Zürich Straße AG\t", "CRONUS CH"),
+        (" cronus ch ", "CRONUS CH"),
+        ("ＣＲＯＮＵＳ ＣＨ", "CRONUS CH"),
+        ("Zürich\u00a0Straße AG", "CRONUS CH"),
+        ("Basel AG", "Basel AG"),  # a name stands before the display name of another company
+        ("Old Basel", "Basel AG"),
+        ("A² Ltd", "A² Ltd"),
+        ("a2 ltd", "A2 Ltd"),
+        ("Zurich Strasse AG", "missing"),
+        ("Genève SA", "conflict"),
+    ],
+)
+def test_a_company_is_found_by_name_or_display_name_however_it_is_written(
+    asked: str, name: str, odd_companies_sim: Running
+) -> None:
+    assert found(odd_companies_sim, asked) == name
+
+
+def test_a_display_name_that_two_companies_share_finds_the_pinned_one(odd_companies_sim: Running) -> None:
+    harvest = source("business_central", odd_companies_sim.url).read([CompanyRef("Genève SA")], MAY)
+    assert "'CRONUS GE' and 'CRONUS GE2'" in gap(harvest).words
+    identity = next(one.identity for one in harvest.companies if one.name == "CRONUS GE2")
+    assert found(odd_companies_sim, "Genève SA", identity) == "CRONUS GE2"
+    basel = next(one.identity for one in harvest.companies if one.name == "CRONUS BS")
+    assert found(odd_companies_sim, "Basel AG", basel) == "identity_changed"
+
+
+def test_an_id_is_found_however_it_is_written(odd_companies_sim: Running) -> None:
+    [identity] = (
+        source("business_central", odd_companies_sim.url)
+        .read([CompanyRef("CRONUS CH")], MAY)
+        .identities.values()
+    )
+    for asked in (identity.upper(), f" {identity} ", f"{{{identity}}}"):
+        assert found(odd_companies_sim, asked) == "CRONUS CH"
+
+
 def test_a_company_that_keeps_no_periods_is_read_by_calendar_months(odd_companies_sim: Running) -> None:
     harvest = source("business_central", odd_companies_sim.url).read(
         [CompanyRef("No Periods Ltd")], DateSpan(date(2026, 4, 15), MAY.last)

@@ -162,6 +162,12 @@ def test_a_span_outside_every_calendar_asks_for_no_status_and_is_a_gap(sim: Runn
     assert sim.requests("LedgerFiscalPeriods") == []
 
 
+@pytest.mark.parametrize("asked", [" UKHC", "ukhc\u00a0", "\tUKHC "])
+def test_a_legal_entity_is_found_with_blanks_around_its_id(asked: str, sim: Running) -> None:
+    harvest = source("finops", sim.url).read([CompanyRef(asked)], MAY)
+    assert companies_read(harvest) == {asked}
+
+
 def test_equal_rows_share_one_value(sim: Running) -> None:
     harvest = source("finops", sim.url).read(
         company_refs("finops"), DateSpan(date(2026, 1, 1), date(2026, 4, 30))

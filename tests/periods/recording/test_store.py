@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.readings import GapReason, ListedCompany, PeriodType, ReadGap, ReadResult
+from closing.facts.readings import GapReason, PeriodType, ReadGap, ReadResult
 from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity
 from periods.models import (
@@ -173,24 +173,11 @@ def test_two_periods_of_the_same_days_stand_side_by_side() -> None:
 def test_an_identity_is_pinned_at_the_first_read_and_kept() -> None:
     source, entities = connect_four_entities()
     brought = read_result(facts_of_all())
-    named = ReadResult(brought.readings, (), (ListedCompany("ukhc", "UK HoldCo", "guid-1"),), pages=1)
+    named = replace(brought, identities={"ukhc": "guid-1"})
     read(source, "2026-06-08 12:00", named)
-    again = ReadResult(brought.readings, (), (ListedCompany("ukhc", "UK HoldCo", "guid-2"),), pages=1)
+    again = replace(brought, identities={"ukhc": "guid-2"})
     read(source, "2026-06-08 12:05", again)
     assert LegalEntity.objects.get(pk=entities["UKHC"].pk).erp_identity == "guid-1"
-
-
-def test_of_two_companies_that_one_entity_may_be_the_first_is_pinned() -> None:
-    source, entities = connect_four_entities()
-    brought = read_result(facts_of_all())
-    companies = (
-        ListedCompany("first", "UKHC", "guid-1"),
-        ListedCompany("UKHC", "UK HoldCo", "guid-2"),
-        ListedCompany("nldt", "NLDT"),
-    )
-    read(source, "2026-06-08 12:00", ReadResult(brought.readings, (), companies, pages=1))
-    pinned = dict(LegalEntity.objects.values_list("code", "erp_identity"))
-    assert pinned == dict.fromkeys(entities, "") | {"UKHC": "guid-1"}
 
 
 def test_only_one_attempt_at_a_time_and_never_backwards() -> None:
@@ -309,11 +296,11 @@ def _first_read(source: Connection, codes: list[str], at: str) -> tuple[list[str
             erp_id=code.lower(),
         )
     said = read_result(dict.fromkeys(codes, OPEN))
-    companies = tuple(ListedCompany(code.lower(), code, f"guid-{code}") for code in codes)
+    identities = {code.lower(): f"guid-{code}" for code in codes}
     gaps = tuple(ReadGap(code.lower(), GapReason.NO_ACCESS, "No access.") for code in codes[::3])
     attempt, before = begin(source, at), News.objects.count()
     with CaptureQueriesContext(connection) as ran:
-        record(attempt, replace(said, companies=companies, gaps=gaps))
+        record(attempt, replace(said, identities=identities, gaps=gaps))
     pinned = LegalEntity.objects.filter(code__in=codes).values_list("erp_identity", flat=True)
     assert set(pinned) == {f"guid-{code}" for code in codes}
     return [query["sql"] for query in ran], News.objects.count() - before
