@@ -1,50 +1,92 @@
-"""Work calendars, from the `holidays` library, the weekend mask and the days set by hand."""
+"""Work calendars of places: holidays as the library knows them, the weekend mask and the days set by hand."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from difflib import get_close_matches
-from functools import lru_cache
-
-import holidays
 
 from closing.calendar.workdays import WorkdayCalendar
 from entities import models
+from entities.holiday_library import (
+    Place,
+    categories_of,
+    countries_by_other_spelling,
+    first_year_without_swaps,
+    holidays_of,
+    known_places,
+    known_years,
+)
+
+DayByHand = tuple[date, bool, str]  # the day, whether it is worked, its name
 
 
 def work_calendars(calendar_ids: Collection[int], years: Iterable[int]) -> dict[int, WorkdayCalendar]:
     """The calendars by id with the holidays of the given years, in two queries whatever their number.
 
-    A calendar covers those of the years for which the library has holidays of its country; one without a country
-    counts weekdays only and covers every year (01-domain 1.4).
+    A calendar covers those of the years that the library knows for its country; one without a country counts
+    weekdays only and covers every year (01-domain 1.4). Days worked in lieu count; a day set by hand stands
+    before both.
     """
-    days: dict[int, list[tuple[date, bool, str]]] = defaultdict(list)
+    by_hand = days_by_hand(calendar_ids)
+    wanted = sorted(set(years))
+    return {
+        row.pk: place_calendar(row, place_of(row), wanted, by_hand[row.pk])
+        for row in models.WorkCalendar.objects.filter(id__in=calendar_ids)
+    }
+
+
+def place_of(row: models.WorkCalendar) -> Place:
+    """Whose holidays a calendar takes."""
+    return Place(row.country, row.subdivision, tuple(row.holiday_categories))
+
+
+def place_calendar(
+    row: models.WorkCalendar,
+    place: Place,
+    years: Sequence[int],
+    by_hand: Sequence[DayByHand],
+) -> WorkdayCalendar:
+    """A calendar with the weekend of a row and its days by hand, and the holidays of a place."""
+    off: dict[date, str] = {}
+    worked: set[date] = set()
+    estimated: set[date] = set()
+    unannounced: set[int] = set()
+    covers: frozenset[int] | None = None
+    if place.country:
+        known = known_years(place.country, place.subdivision)
+        covers = frozenset(year for year in years if year in known)
+        for year in sorted(covers):
+            found = holidays_of(place, year)
+            off.update(found.off)
+            worked |= found.worked
+            estimated |= found.estimated
+        since = first_year_without_swaps(place.country)
+        unannounced = {year for year in covers if since is not None and year >= since}
+    off_by_hand = {day: name for day, working, name in by_hand if not working}
+    worked_by_hand = {day for day, working, _ in by_hand if working}
+    return WorkdayCalendar(
+        name=row.name,
+        weekend=frozenset(row.weekend),
+        days_off=off | off_by_hand,
+        extra_working=frozenset(worked - off_by_hand.keys() | worked_by_hand),
+        covered_years=covers,
+        categories=place.categories,
+        # What somebody has set by hand is known to them.
+        estimated_days=frozenset(estimated - off_by_hand.keys() - worked_by_hand),
+        unannounced_years=frozenset(unannounced - {day.year for day in worked_by_hand}),
+    )
+
+
+def days_by_hand(calendar_ids: Collection[int]) -> dict[int, list[DayByHand]]:
+    """The days that are set by hand, by calendar, in one query."""
+    days: dict[int, list[DayByHand]] = defaultdict(list)
     for calendar_id, day, working, name in models.CalendarDay.objects.filter(
         calendar__in=calendar_ids
     ).values_list("calendar_id", "day", "working", "name"):
         days[calendar_id].append((day, working, name))
-    sorted_years = sorted(set(years))
-    calendars = {}
-    for row in models.WorkCalendar.objects.filter(id__in=calendar_ids):
-        off: dict[date, str] = {}
-        covers: frozenset[int] | None = None
-        if row.country:
-            covers = frozenset(
-                year for year in sorted_years if year in _known_years(row.country, row.subdivision)
-            )
-            for year in covers:
-                off.update(_holidays_of(row.country, row.subdivision, year))
-        off.update((day, name) for day, working, name in days[row.id] if not working)
-        calendars[row.id] = WorkdayCalendar(
-            name=row.name,
-            weekend=frozenset(row.weekend),
-            days_off=off,
-            extra_working=frozenset(day for day, working, _ in days[row.id] if working),
-            covered_years=covers,
-        )
-    return calendars
+    return days
 
 
 def calendar_warnings(today: date) -> list[tuple[int, str]]:
@@ -57,8 +99,8 @@ def calendar_warnings(today: date) -> list[tuple[int, str]]:
     )
     warnings = []
     for row in used:
-        years = _known_years(row.country, row.subdivision)
-        missing = [str(year) for year in (today.year, today.year + 1) if year not in years]
+        known = known_years(row.country, row.subdivision)
+        missing = [str(year) for year in (today.year, today.year + 1) if year not in known]
         if missing:
             sentence = (
                 f"The {row.name} calendar has no holidays for {' and '.join(missing)}: deadlines on working days"
@@ -73,41 +115,23 @@ def holiday_region_problem(country: str, subdivision: str) -> str | None:
     """Why the library has no holidays for a region, or None if it has; a blank country needs none."""
     if not country:
         return f"subdivision {subdivision!r} needs a country" if subdivision else None
-    regions = _regions()
-    if country not in regions:
-        return f"no holidays are known for country {country!r}; give its two-letter ISO code, for example GB"
-    if subdivision and subdivision not in regions[country]:
-        near = get_close_matches(subdivision, regions[country], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(regions[country]) or 'none'}"
+    places = known_places()
+    if country not in places:
+        meant = countries_by_other_spelling().get(country.upper(), "GB")
+        return f"no holidays are known for country {country!r}; give its two-letter ISO code, for example {meant}"
+    if subdivision and subdivision not in places[country]:
+        near = get_close_matches(subdivision, places[country], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(places[country]) or 'none'}"
         return f"{country} has no subdivision {subdivision!r}; {hint}"
     return None
 
 
-@lru_cache(maxsize=1)
-def _regions() -> dict[str, list[str]]:
-    supported = holidays.list_supported_countries(include_aliases=False)
-    return {country: list(parts) for country, parts in supported.items() if len(country) == 2}
-
-
-@lru_cache(maxsize=512)
-def _known_years(country: str, subdivision: str) -> range:
-    region = holidays.country_holidays(country, subdiv=subdivision or None)
-    return range(region.start_year, region.end_year + 1)
-
-
-@lru_cache(maxsize=8192)
-def _holidays_of(country: str, subdivision: str, year: int) -> tuple[tuple[date, str], ...]:
-    """Public holidays, days in lieu included, named in English where the library can."""
-    region = holidays.country_holidays(
-        country, subdiv=subdivision or None, years=year, expand=False, language=_english(country)
-    )
-    return tuple((day, name) for day, name in sorted(region.items()) if day.year == year)
-
-
-@lru_cache(maxsize=512)
-def _english(country: str) -> str | None:
-    """The local English where there is one (en_GB, en_IE), else en_US, else the library's default language."""
-    region = holidays.country_holidays(country)
-    if (region.default_language or "").startswith("en"):
-        return str(region.default_language)
-    return "en_US" if "en_US" in region.supported_languages else None
+def holiday_category_problem(country: str, category: str) -> str | None:
+    """Why days of a category cannot be off in a country, in words, or None when they can."""
+    if not country:
+        return f"category {category!r} needs a country"
+    if category in (known := categories_of(country)):
+        return None
+    if category == "workday":
+        return "'workday' lists days that are worked"
+    return f"{country} keeps no holidays of category {category!r}; it has {', '.join(known)}"

@@ -88,7 +88,8 @@ def ancestor_paths(path: str) -> list[str]:
 class WorkCalendar(models.Model):
     """The working days of a region: its public holidays, a weekend mask, and days set by hand.
 
-    A blank country counts the weekdays only. `weekend` holds weekday numbers, Monday 0.
+    A blank country counts the weekdays only. `weekend` holds weekday numbers, Monday 0; `holiday_categories` the
+    kinds of holidays that are off ("public", "bank"), none where the country's usual one counts.
     """
 
     code = models.CharField(max_length=40, unique=True)
@@ -96,6 +97,7 @@ class WorkCalendar(models.Model):
     country = models.CharField(max_length=2, blank=True)
     subdivision = models.CharField(max_length=10, blank=True)
     weekend = ArrayField(models.SmallIntegerField(), default=weekdays_off)
+    holiday_categories = ArrayField(models.CharField(max_length=40), default=list, db_default=[])
 
     class Meta:
         constraints = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -11,6 +12,9 @@ from closing.calendar.days import ONE_DAY, DateSpan
 from closing.calendar.instants import end_of_day, instant_at, local_date, zone_named
 from closing.calendar.months import month_end, next_month, reporting_month
 from closing.calendar.workdays import WorkdayCalendar
+
+# So near to a deadline, a holiday whose date is an estimate may move it: by its own day, or by days given around it.
+_NEAR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +181,9 @@ def _count_workdays(
     )
     which = f"{ordinal(n)} working day" if n else "working day 0"
     base = f"working day 1 = {day_one}" if first_is else f"counting from day zero ({day_one} = 0)"
-    how = f"{which} after {weekday_and_date(last)}{kind}, {calendar.name} calendar, {base}"
-    return due_on, how, _passed_over(last, due_on, calendar)
+    chosen = f" with {categories_phrase(calendar.categories)}" if calendar.categories else ""
+    how = f"{which} after {weekday_and_date(last)}{kind}, {calendar.name} calendar{chosen}, {base}"
+    return due_on, how, _passed_over(last, due_on, calendar) + _not_settled(last, due_on, calendar)
 
 
 def _passed_over(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
@@ -196,6 +201,32 @@ def _passed_over(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
     notes = [f"{_listed(skipped)} not counted"] if skipped else []
     notes += [f"{_listed(extra)} counted as worked"] if extra else []
     return f" ({'; '.join(notes)})" if notes else ""
+
+
+def _not_settled(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
+    """What of the calendar may still change in the years counted, and whether it may move the deadline."""
+    first = last + ONE_DAY
+    years = range(first.year, due_on.year + 1)
+    notes = [
+        f"; days worked in lieu of {year} are not announced yet or not known here, so this may move"
+        for year in years
+        if year in calendar.unannounced_years
+    ]
+    estimated = sorted(day for day in calendar.estimated_days if day.year in years)
+    near = [day for day in estimated if first - _NEAR <= day <= due_on + _NEAR]
+    if near:
+        day = min(near, key=lambda one: (not first <= one <= due_on, one))
+        feast = calendar.days_off.get(day, "").split(" (")[0] or "a holiday"
+        notes.append(f"; {feast}, {weekday_and_day(day)}, is an estimate, so this may move")
+    elif estimated:
+        years_named = _listed(sorted({str(day.year) for day in estimated}))
+        notes.append(f"; religious dates of {years_named} are estimates")
+    return "".join(notes)
+
+
+def categories_phrase(categories: Sequence[str]) -> str:
+    """Categories of holidays in words: "public and bank holidays"."""
+    return f"{_listed([name.replace('_', ' ') for name in categories])} holidays"
 
 
 def _listed(items: list[str]) -> str:

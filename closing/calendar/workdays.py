@@ -20,7 +20,9 @@ class WorkdayCalendar:
     """Which days are worked: weekend mask, named days off, extra working days.
 
     `covered_years` holds the years with known holidays; None means a blank calendar that counts weekdays only.
-    An extra working day takes precedence over a holiday and a weekend.
+    `categories` names the holidays that were chosen to be off, where the choice is not the usual one. What may
+    still change: days off whose date is an estimate, and years whose days in lieu the country has not announced.
+    An extra working day beats a holiday and a weekend.
     Raises ValueError when the weekend holds all seven days or a number that is no weekday.
     """
 
@@ -29,6 +31,9 @@ class WorkdayCalendar:
     days_off: Mapping[date, str] = field(default_factory=dict)
     extra_working: frozenset[date] = frozenset()
     covered_years: frozenset[int] | None = None
+    categories: tuple[str, ...] = ()
+    estimated_days: frozenset[date] = frozenset()
+    unannounced_years: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.weekend < frozenset(range(7)):

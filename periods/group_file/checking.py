@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import month_end
-from entities.calendars import holiday_region_problem
+from entities.calendars import holiday_category_problem, holiday_region_problem
+from entities.models import WorkCalendar
 from periods.group_file import shape
 from periods.group_file.existing import ExistingRows
 from periods.group_file.policy_items import policy_code, policy_owner, policy_version_fields
@@ -55,7 +56,7 @@ def check_group_file(tree: YamlTree, existing: ExistingRows, environ: Mapping[st
         getattr(checked, section).extend(_entries(tree, raw[section], model))
     names = _Names(raw, existing)
     _check_groups(tree, checked, names)
-    _check_calendars(tree, checked)
+    _check_calendars(tree, checked, existing)
     _check_connections(tree, checked, existing, environ)
     _check_people(tree, checked, names)
     _check_entities(tree, checked, existing, names)
@@ -200,13 +201,15 @@ def _check_groups(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
     checked.groups = list(ordered.values())
 
 
-def _check_calendars(tree: YamlTree, checked: CheckedFile) -> None:
+def _check_calendars(tree: YamlTree, checked: CheckedFile, existing: ExistingRows) -> None:
     _check_duplicates(tree, checked.calendars, "calendar", lambda item: item.code)
     for entry in checked.calendars:
         item = entry.item
-        if problem := holiday_region_problem(item.country or "", item.subdivision or ""):
-            tree.add_problem((*entry.path, "subdivision" if "subdivision" in problem else "country"), problem)
-        if len(set(item.weekend)) == 7:
+        if why := holiday_region_problem(item.country or "", item.subdivision or ""):
+            tree.add_problem((*entry.path, "subdivision" if "subdivision" in why else "country"), why)
+        else:
+            _check_categories(tree, entry, existing.calendars.get(item.code))
+        if len(set(item.weekend or [])) == 7:
             tree.add_problem((*entry.path, "weekend"), "a week needs at least one working day")
         seen = set()
         for key in ("days_off", "working_days"):
@@ -214,6 +217,18 @@ def _check_calendars(tree: YamlTree, checked: CheckedFile) -> None:
                 if day.day in seen:
                     tree.add_problem((*entry.path, key, at), f"{day.day} is listed twice in this calendar")
                 seen.add(day.day)
+
+
+def _check_categories(tree: YamlTree, entry: FileEntry[shape.CalendarItem], old: WorkCalendar | None) -> None:
+    """The categories that will count must be those of the country that will count, whichever of both is new."""
+    item = entry.item
+    country = old.country if old and not entry.has_key("country") else item.country or ""
+    chosen = entry.has_key("holiday_categories")
+    categories = item.holiday_categories or [] if chosen or old is None else old.holiday_categories
+    for at, category in enumerate(categories):
+        if why := holiday_category_problem(country, category):
+            path = (*entry.path, "holiday_categories", at) if chosen else (*entry.path, "country")
+            tree.add_problem(path, why)
 
 
 def _check_connections(

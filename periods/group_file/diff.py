@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any, NamedTuple
 
 from django.db.models import Model
+
+from periods.group_file.shape import WEEKDAYS
 
 
 def format_value(value: Any) -> str:
@@ -29,6 +31,12 @@ def format_duration(seconds: int) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def weekend_phrase(days: Iterable[int]) -> str:
+    """A weekend in words: "Friday and Saturday", or "no day"."""
+    names = [WEEKDAYS[day].capitalize() for day in sorted(days)]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "no day"
 
 
 class FieldValue(NamedTuple):

@@ -9,11 +9,19 @@ from django.db import transaction
 
 from closing.calendar.date_phrases import full_date, month_and_year
 from entities.group_tree import InvalidGroup, save_group
-from entities.models import CalendarDay, Connection, LegalEntity, Membership, Person, WorkCalendar
+from entities.models import Connection, LegalEntity, Membership, Person
 from infra.secrets import SecretUnreadable
 from periods.deadline_setting import lock_deadlines, set_deadlines
+from periods.group_file.calendar_advice import calendar_advice
+from periods.group_file.calendar_items import write_calendar
 from periods.group_file.checking import CheckedFile, FileEntry, check_group_file
-from periods.group_file.diff import FieldValue, GroupFileDiff, format_duration, format_value, set_fields
+from periods.group_file.diff import (
+    FieldValue,
+    GroupFileDiff,
+    format_duration,
+    format_value,
+    set_fields,
+)
 from periods.group_file.existing import ExistingRows, read_existing
 from periods.group_file.policy_items import (
     owner_phrase,
@@ -23,8 +31,6 @@ from periods.group_file.policy_items import (
     policy_version_fields,
 )
 from periods.group_file.shape import (
-    WEEKDAYS,
-    CalendarItem,
     ConnectionItem,
     EntityItem,
     PersonItem,
@@ -53,11 +59,12 @@ def load_group(
         diff = _Loading(existing, checked, as_of, environ).run(tree)
         if tree.problems:
             raise InvalidGroupFile(tree.problems)
+        # Also where the file changes nothing: the holidays library may know more than when they were set.
+        deadlines = set_deadlines(None, as_of)
+        if deadlines.rows:
+            periods = "period" if deadlines.rows == 1 else "periods"
+            diff.notes.append(f"New deadlines for {deadlines.rows} {periods}.")
         if diff.has_changes:
-            deadlines = set_deadlines(None, as_of)
-            if deadlines.rows:
-                periods = "period" if deadlines.rows == 1 else "periods"
-                diff.notes.append(f"New deadlines for {deadlines.rows} {periods}.")
             diff.notes += deadlines.warnings
         if dry_run:
             transaction.set_rollback(True)
@@ -82,7 +89,8 @@ class _Loading:
         if tree.problems:
             return self.diff
         for calendar in self.file.calendars:
-            self._calendar(calendar)
+            code = calendar.item.code
+            self.rows.calendars[code] = write_calendar(calendar, self.rows.calendars.get(code), self.diff)
         for source in self.file.connections:
             self._connection(source)
         for person in self.file.people:
@@ -92,6 +100,9 @@ class _Loading:
         for policy in self.file.policies:
             self._policy(policy)
         self._agreed_dates()
+        if self.diff.has_changes:
+            calendars = [self.rows.calendars[calendar.item.code] for calendar in self.file.calendars]
+            self.diff.notes += calendar_advice(calendars, self.as_of.date())
         return self.diff
 
     def _list_rows_not_in_file(self) -> None:
@@ -150,30 +161,6 @@ class _Loading:
                     ],
                 )
 
-    def _calendar(self, entry: FileEntry[CalendarItem]) -> None:
-        item, old = entry.item, self.rows.calendars.get(entry.item.code)
-        row = old or WorkCalendar(code=item.code)
-        fields = [FieldValue("name", "name", item.name)]
-        fields += [
-            FieldValue(key, key, getattr(item, key) or "")
-            for key in ("country", "subdivision")
-            if entry.has_key(key)
-        ]
-        if entry.has_key("weekend"):
-            show = lambda days: format_value([WEEKDAYS[day] for day in days])  # noqa: E731
-            fields.append(FieldValue("weekend", "weekend", sorted(item.weekend), show))
-        changes = set_fields(row, fields)
-        if changes or old is None:
-            row.save()
-        self.rows.calendars[item.code] = row
-        for key, working in (("days_off", False), ("working_days", True)):
-            if entry.has_key(key):
-                changes += _set_days(row, key, working, entry)
-        if old is None:
-            self.diff.add(f"calendar {item.code}: {item.name}")
-        else:
-            self.diff.change(f"calendar {item.code}", changes)
-
     def _connection(self, entry: FileEntry[ConnectionItem]) -> None:
         item, old = entry.item, self.rows.connections.get(entry.item.name)
         row = old or Connection(name=item.name)
@@ -191,7 +178,7 @@ class _Loading:
             fields.append(FieldValue("stale_after", "stale_after_seconds", item.stale_after, format_duration))
         changes = set_fields(row, fields)
         secret = self.environ[item.secret_env] if item.secret_env else item.secret
-        if secret and (old is None or not _has_secret(row, secret)):
+        if secret and (old is None or not _holds(row, secret)):
             row.secret = secret
             changes.append("secret: changed (not shown)")
         if changes or old is None:
@@ -355,26 +342,7 @@ class _Loading:
                 self.diff.change(label, changes)
 
 
-def _set_days(row: WorkCalendar, key: str, working: bool, entry: FileEntry[CalendarItem]) -> list[str]:
-    """Set the days of one kind as in the file; returns the days added and removed."""
-    changes = []
-    existing = {day.day: day for day in row.days.all()}
-    described = {day.day: day.name or "" for day in getattr(entry.item, key)}
-    for day, name in described.items():
-        old = existing.get(day)
-        if old is None or (old.working, old.name) != (working, name):
-            CalendarDay.objects.update_or_create(
-                calendar=row, day=day, defaults={"working": working, "name": name}
-            )
-            changes.append(f"{key}: + {day}" + (f" {name}" if name else ""))
-    for day, old in existing.items():
-        if old.working == working and day not in described:
-            old.delete()
-            changes.append(f"{key}: - {day}" + (f" {old.name}" if old.name else ""))
-    return changes
-
-
-def _has_secret(row: Connection, secret: str) -> bool:
+def _holds(row: Connection, secret: str) -> bool:
     try:
         return row.secret == secret
     except SecretUnreadable:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, time
-from difflib import get_close_matches
-from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from closing.calendar.months import parse_month
 from closing.judging.standing import LatenessUnit
 from entities.models import CODE_PATTERN
+from periods.group_file.near_words import did_you_mean as did_you_mean
+from periods.group_file.spellings import country_problem, zone_problem
 from periods.models import PolicyVersion
 
 _T = TypeVar("_T")
@@ -49,9 +48,14 @@ def _connection_name(text: str) -> str:
 
 
 def _country(text: str) -> str:
-    if not re.fullmatch(r"[A-Z]{2}", text):
-        raise ValueError(f"{text!r} is no two-letter country code such as GB")
+    if why := country_problem(text):
+        raise ValueError(why)
     return text
+
+
+def _country_of_holidays(text: str) -> str:
+    """Two capital letters; whether their holidays are known is said beside the subdivision."""
+    return text if re.fullmatch(r"[A-Z]{2}", text) else _country(text)
 
 
 def _email(text: str) -> str:
@@ -82,6 +86,15 @@ def _clock(text: str) -> time:
     raise ValueError(f"{text!r} is no time of day; it is written like 18:00")
 
 
+def _cut_off(text: str) -> time:
+    if re.fullmatch(r"0?0:00|24:00", text, re.ASCII):
+        raise ValueError(
+            f"{text!r} would be the first moment of the due day or of the next one; leave `cut_off` out for the end"
+            " of the due day, or write 23:59"
+        )
+    return _clock(text)
+
+
 def _seconds(text: str) -> int:
     match = re.fullmatch(r"(\d{1,6})\s*(s|m|h)", text, re.ASCII)
     if match is None:
@@ -105,16 +118,9 @@ def _yes_or_no(text: str) -> bool:
 
 
 def _zone(text: str) -> str:
-    if text in _zones():
-        return text
-    raise ValueError(
-        f"no time zone is called {text!r}; {did_you_mean(text, _zones()) or 'they are named like Europe/London'}"
-    )
-
-
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    if why := zone_problem(text):
+        raise ValueError(why)
+    return text
 
 
 def _address(text: str) -> str:
@@ -144,26 +150,22 @@ def _unit(text: str) -> str:
 
 
 def parse_rule(text: str) -> tuple[str, int]:
-    """The kind of a rule and its number from text: "6th working day", "10 calendar days", "15th of the month"."""
+    """The kind of a rule and its number from words, those of the screens ("WD6", "day 10", "15th") among them."""
     phrase = " ".join(text.lower().split()).removeprefix("the ").removesuffix(" after period end")
     number = r"(\d{1,3})(?:st|nd|rd|th)?"
     for kind, pattern in (
-        (PolicyVersion.Rule.WORKDAY, rf"{number} working days?|working day (\d{{1,3}})"),
-        (PolicyVersion.Rule.CALENDAR_DAY, rf"{number} calendar days?|calendar day (\d{{1,3}})"),
-        (PolicyVersion.Rule.DAY_OF_MONTH, rf"{number} (?:day )?of the (?:next )?month"),
+        (PolicyVersion.Rule.WORKDAY, rf"{number} working days?|(?:working day|wd) ?\+?(\d{{1,3}})"),
+        (PolicyVersion.Rule.CALENDAR_DAY, rf"{number} calendar days?|(?:calendar )?day (\d{{1,3}})"),
+        (
+            PolicyVersion.Rule.DAY_OF_MONTH,
+            rf"{number} (?:day )?of the (?:next )?month|(\d{{1,2}})(?:st|nd|rd|th)",
+        ),
     ):
         if match := re.fullmatch(pattern, phrase, re.ASCII):
             return kind.value, int(next(group for group in match.groups() if group))
     raise ValueError(
         f'{text!r} is no rule; it reads like "6th working day", "10 calendar days" or "15th of the month"'
     )
-
-
-def did_you_mean(word: str, words: Any) -> str:
-    """ "did you mean ...?" with the nearest of the words, or "" when none is near."""
-    by_case = {candidate.lower(): candidate for candidate in words}
-    near = get_close_matches(word.lower(), by_case, n=1, cutoff=0.6)
-    return f"did you mean {by_case[near[0]]}?" if near else ""
 
 
 def _given(read: Callable[[str], _T]) -> BeforeValidator:
@@ -202,7 +204,7 @@ MaybeName = Annotated[str | None, _maybe(_text(200))]
 MaybeShort = Annotated[str | None, _maybe(_text(100))]
 MaybeReference = Annotated[str | None, _maybe(_text(254))]
 MaybeEmail = Annotated[str | None, _maybe(_email)]
-MaybeClock = Annotated[time | None, _maybe(_clock)]
+MaybeCutOff = Annotated[time | None, _maybe(_cut_off)]
 MaybeDay = Annotated[date | None, _maybe(_day)]
 MaybeNumber = Annotated[int | None, _maybe(_whole(0, 99))]
 MaybeYesNo = Annotated[bool | None, _maybe(_yes_or_no)]
@@ -233,9 +235,10 @@ class DayItem(GroupFileItem):
 class CalendarItem(GroupFileItem):
     code: Code
     name: Name
-    country: Annotated[str | None, _maybe(_country)] = None
+    country: Annotated[str | None, _maybe(_country_of_holidays)] = None
     subdivision: Annotated[str | None, _maybe(_text(10))] = None
-    weekend: list[Annotated[int, _given(_weekday)]] = [5, 6]
+    weekend: list[Annotated[int, _given(_weekday)]] | None = None
+    holiday_categories: list[Annotated[str, _given(_text(40))]] | None = None
     days_off: list[DayItem] = []
     working_days: list[DayItem] = []
 
@@ -299,7 +302,7 @@ class PolicyItem(GroupFileItem):
     first_working_day_is: Annotated[int | None, _maybe(_whole(0, 1))] = None
     quarter_end: MaybeNumber = None
     year_end: MaybeNumber = None
-    cut_off: MaybeClock = None
+    cut_off: MaybeCutOff = None
     alert_after_days: MaybeNumber = None
     days: Annotated[str | None, _maybe(_unit)] = None
     on_hold_counts_as_closed: MaybeYesNo = None
@@ -311,7 +314,7 @@ class AgreedDateItem(GroupFileItem):
     entity: Reference
     month: Month
     due_on: Day
-    cut_off: MaybeClock = None
+    cut_off: MaybeCutOff = None
     reason: LongText
     agreed_by: Name
 
