@@ -6,19 +6,19 @@ list of periods has no ends and no years: both are derived here from the first d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, month_of, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
+from closing.facts.readings import GapReason, PeriodReading, PeriodType, ReadGap, ReadResult
+from connectors.business_central.companies import CompanyFailed, ListedCompanies
 from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.names import name_key
 from connectors.odata.entra import TokenCache
@@ -30,7 +30,6 @@ from connectors.odata.lists import (
     datetime_field,
     odata_query,
     optional_text_field,
-    text_field,
 )
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
 from infra.outbound.session import RequestLimits
@@ -62,14 +61,6 @@ class _Window:
     changed_at: datetime | None
 
 
-class _Failed(Exception):
-    """One company cannot be read; the others can."""
-
-    def __init__(self, reason: GapReason, words: str) -> None:
-        super().__init__(words)
-        self.reason, self.words = reason, words
-
-
 @dataclass(frozen=True)
 class BusinessCentralSource:
     """One Business Central environment (LedgerSource)."""
@@ -85,7 +76,7 @@ class BusinessCentralSource:
         """
         with self._client() as client:
             root = self._root(client)
-            listed = _ListedCompanies(
+            listed = ListedCompanies(
                 client.rows(root + odata_query(select="id,name,displayName", orderby="name"))
             )
             read = _CompanyReads()
@@ -93,7 +84,7 @@ class BusinessCentralSource:
                 for ref in {name_key(ref.erp_id): ref for ref in refs}.values():
                     try:
                         company = listed.company(ref)
-                    except _Failed as failed:
+                    except CompanyFailed as failed:
                         read.gaps[ref.erp_id] = ReadGap(ref.erp_id, failed.reason, failed.words)
                     else:
                         read.identities[ref.erp_id] = company.identity
@@ -161,7 +152,7 @@ class _CompanyReads:
             except CancelledError:
                 words = f"This company was not asked: {self._errors[-1].words}"
                 self.gaps[erp_id] = ReadGap(erp_id, GapReason.FAILED, words)
-            except _Failed as failed:
+            except CompanyFailed as failed:
                 self._of_companies += 1
                 self.gaps[erp_id] = ReadGap(erp_id, failed.reason, failed.words)
             except RequestFailed as error:
@@ -189,7 +180,7 @@ def _manner(error: RequestFailed) -> tuple[object, ...]:
 
 
 def _read_company(client: ODataClient, url: str, erp_id: str, span: DateSpan) -> list[PeriodReading]:
-    """The readings of the company at `url`; raises _Failed for what only a company can cause, or RequestFailed."""
+    """The readings of the company at `url`; raises CompanyFailed for what a company causes, or RequestFailed."""
     try:
         rows = client.rows(f"{url}/accountingPeriods{_periods_query(span)}")
         window = _window(client.rows(f"{url}/generalLedgerSetup"))
@@ -214,105 +205,24 @@ NOT_FOUND = "Business Central no longer finds this company (404). It may have be
 
 
 def _company_failure(error: RequestFailed) -> Exception:
-    """A _Failed for what only a company can cause, else the error itself."""
+    """A CompanyFailed for what only a company can cause, else the error itself."""
     if isinstance(error, AccessRefused) and error.status == 403:
-        return _Failed(GapReason.NO_ACCESS, NO_ACCESS)
+        return CompanyFailed(GapReason.NO_ACCESS, NO_ACCESS)
     if isinstance(error, AccessRefused) and error.status in {404, 410}:
-        return _Failed(GapReason.NOT_FOUND, NOT_FOUND)
+        return CompanyFailed(GapReason.NOT_FOUND, NOT_FOUND)
     if isinstance(error, AnswerMisread) and error.status == 200:
-        return _Failed(GapReason.BAD_ROW, error.words)
+        return CompanyFailed(GapReason.BAD_ROW, error.words)
     if isinstance(error, ServerUnavailable) and error.status == 500:
         # An extension that fails in one company gives 500 every time; it must not hide the other 299 companies.
-        return _Failed(GapReason.FAILED, error.words)
+        return CompanyFailed(GapReason.FAILED, error.words)
     return error
-
-
-class _ListedCompanies:
-    """The companies that the environment lists, by id; a row that cannot be read hides no other company."""
-
-    def __init__(self, rows: Sequence[Any]) -> None:
-        self.companies: dict[str, ListedCompany] = {}
-        self._twice: set[str] = set()  # ids that came with two names
-        self._bad_row = ""
-        display_names: dict[str, str] = {}
-        for row in rows:
-            try:
-                identity = str(UUID(text_field(row, "id")))
-                company = ListedCompany(erp_id=identity, name=text_field(row, "name"), identity=identity)
-            except (InvalidRow, ValueError) as error:
-                self._bad_row = f"The list of companies has a row that cannot be read: {error}."
-                continue
-            if self.companies.setdefault(identity, company) != company:
-                self._twice.add(identity)
-            if isinstance(row.get("displayName"), str):
-                display_names[identity] = row["displayName"]
-        if rows and not self.companies:
-            raise AnswerMisread(self._bad_row)
-        names = {identity: company.name for identity, company in self.companies.items()}
-        # The name stands before the display name, which several companies may share, and the closer match first.
-        self._by_name = [_ids_by_name(of, form) for form in _FORMS for of in (names, display_names)]
-
-    def company(self, ref: CompanyRef) -> ListedCompany:
-        """The company that the reference names; raises _Failed for none, several, or another one than pinned."""
-        pinned = ref.identity.lower()
-        ids = self._ids(ref.erp_id)
-        if not ids and pinned in self.companies:
-            raise _Failed(
-                GapReason.MISSING,
-                f"The company is now called {self.companies[pinned].name!r}. Correct its name in the connection.",
-            )
-        if not ids and self._bad_row:
-            raise _Failed(GapReason.BAD_ROW, f"{self._bad_row} This company is in no other row.")
-        if not ids:
-            raise _Failed(
-                GapReason.MISSING,
-                "Business Central does not list this company. Check its name and environment, and that the "
-                "application has permission in it.",
-            )
-        if len(ids) > 1 and pinned not in ids:
-            names = " and ".join(sorted(repr(self.companies[identity].name) for identity in ids))
-            raise _Failed(
-                GapReason.CONFLICT,
-                f"Several companies are displayed by this name: {names}. Enter one of these names, or the company's "
-                "id, in the connection.",
-            )
-        company = self.companies[pinned if pinned in ids else ids[0]]
-        if company.identity in self._twice:
-            raise _Failed(
-                GapReason.CONFLICT, f"The list of companies names {company.identity} with two names."
-            )
-        if pinned and company.identity != pinned:
-            raise _Failed(
-                GapReason.IDENTITY_CHANGED,
-                f"A company of this name exists, but it is another one ({company.identity} instead of {pinned}): a "
-                "copy, a restored one or another environment. Confirm the new identity in the connection.",
-            )
-        return company
-
-    def _ids(self, id_or_name: str) -> Sequence[str]:
-        """The ids of the companies that this may name; more than one only by a display name, or by looser letters."""
-        identity = name_key(id_or_name).strip("{}")
-        if identity in self.companies:
-            return (identity,)
-        keys = [name_key(id_or_name, form) for form in _FORMS for _ in ("name", "display name")]
-        found = (ids.get(key) for ids, key in zip(self._by_name, keys, strict=True))
-        return next((ids for ids in found if ids), ())
-
-
-_FORMS: tuple[Literal["NFC", "NFKC"], ...] = ("NFC", "NFKC")
-
-
-def _ids_by_name(names: Mapping[str, str], form: Literal["NFC", "NFKC"]) -> dict[str, list[str]]:
-    ids: dict[str, list[str]] = {}
-    for identity, name in names.items():
-        ids.setdefault(name_key(name, form), []).append(identity)
-    ids.pop("", None)
-    return ids
 
 
 def _window(rows: Sequence[Any]) -> _Window:
     if len(rows) != 1:
-        raise _Failed(GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one.")
+        raise CompanyFailed(
+            GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one."
+        )
     try:
         return _Window(
             allowed_from=date_field(rows[0], "allowPostingFrom"),
@@ -320,7 +230,7 @@ def _window(rows: Sequence[Any]) -> _Window:
             changed_at=datetime_field(rows[0], "lastModifiedDateTime"),
         )
     except InvalidRow as error:
-        raise _Failed(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {error}.") from None
+        raise CompanyFailed(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {error}.") from None
 
 
 def _starts(rows: Sequence[Any]) -> list[_Start]:
@@ -340,9 +250,9 @@ def _starts(rows: Sequence[Any]) -> list[_Start]:
                 bool_field(row, "dateLocked"),
             )
         except InvalidRow as error:
-            raise _Failed(GapReason.BAD_ROW, f"An accounting period cannot be read: {error}.") from None
+            raise CompanyFailed(GapReason.BAD_ROW, f"An accounting period cannot be read: {error}.") from None
         if starts.setdefault(first, start) != start:
-            raise _Failed(
+            raise CompanyFailed(
                 GapReason.CONFLICT, f"The accounting period of {first} came twice with different values."
             )
     return [starts[first] for first in sorted(starts)]
@@ -369,7 +279,7 @@ def _readings(
         if start.first <= span.last and last >= span.first:
             readings.append(_reading(erp_id, start, last, year, window, assumed))
     if not readings:
-        raise _Failed(
+        raise CompanyFailed(
             GapReason.EMPTY,
             "Its accounting periods do not reach into these months. Create the fiscal year in Business Central.",
         )
