@@ -355,11 +355,11 @@ def test_one_company_that_never_ends_uses_up_the_budget_alone(sim: Running) -> N
     assert "did not finish within its 1.5 seconds" in gap(harvest).words
 
 
-def test_companies_that_fail_in_different_ways_have_gaps_of_their_own(twenty: Running) -> None:
-    twenty.reset()
+def test_companies_that_fail_in_different_ways_have_gaps_of_their_own(twenty_companies_sim: Running) -> None:
+    twenty_companies_sim.reset()
     for number, status in enumerate((400, 405, 423, 501, 403, 404), start=1):
-        twenty.fault("status", status=status, company=f"B{number:05}")
-    harvest = source("business_central", twenty.url).read(
+        twenty_companies_sim.fault("status", status=status, company=f"B{number:05}")
+    harvest = source("business_central", twenty_companies_sim.url).read(
         [CompanyRef(f"Company {n}") for n in range(1, 7)], MAY
     )
     assert companies_read(harvest) == set()
@@ -374,12 +374,16 @@ def test_companies_that_fail_in_different_ways_have_gaps_of_their_own(twenty: Ru
     }
 
 
-def test_a_source_that_fails_for_every_company_is_not_asked_for_all_of_them(twenty: Running) -> None:
-    twenty.reset()
-    twenty.fault("status", status=503, match="accountingPeriods")
+def test_a_source_that_fails_for_every_company_is_not_asked_for_all_of_them(
+    twenty_companies_sim: Running,
+) -> None:
+    twenty_companies_sim.reset()
+    twenty_companies_sim.fault("status", status=503, match="accountingPeriods")
     with pytest.raises(ServerUnavailable, match="answered 503"):
-        source("business_central", twenty.url).read([CompanyRef(f"Company {n}") for n in range(1, 21)], MAY)
-    assert len(twenty.requests("accountingPeriods")) <= 4 * (5 + 3)
+        source("business_central", twenty_companies_sim.url).read(
+            [CompanyRef(f"Company {n}") for n in range(1, 21)], MAY
+        )
+    assert len(twenty_companies_sim.requests("accountingPeriods")) <= 4 * (5 + 3)
 
 
 @pytest.mark.parametrize(

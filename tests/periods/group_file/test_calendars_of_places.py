@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, timedelta
 from pathlib import Path
 
 import holidays
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from entities.calendars import work_calendars
 from entities.holiday_library import LAST_ANNOUNCED_YEAR, first_year_without_swaps
 from entities.models import LegalEntity, WorkCalendar
-from periods.management.commands import load_group
 from periods.models import PeriodDeadline
 from tests.periods.group_file.sample_group_file import load
 from tests.periods.model_builders import in_force, months
@@ -152,16 +151,6 @@ def test_a_weekend_stored_before_stays_and_loading_says_so(tmp_path: Path) -> No
 
 def test_no_country_rests_on_saturday_and_sunday(tmp_path: Path) -> None:
     assert "+ calendar PLACE: Place, weekend Saturday and Sunday\n" in load(tmp_path, file_of("days_off: []"))
-
-
-@pytest.fixture
-def in_june_2026(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Clock:
-            return cls(2026, 6, 12, 9, tzinfo=tz)
-
-    monkeypatch.setattr(load_group, "datetime", Clock)
 
 
 @pytest.mark.usefixtures("in_june_2026")
