@@ -25,8 +25,15 @@ STATE_LABELS = {
     PeriodState.UNKNOWN: "Unknown",
     PeriodState.NOT_STARTED: "Not started",
 }
+_STOPPED_EARLY = "Stopped early"
 _UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
 _UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar", LatenessUnit.WORKING_DAYS: "working"}
+
+
+def state_label(row: Row) -> str:
+    """The state in a word or two; "Stopped early" for what the ERP closed before its last day was over."""
+    stopped = row.standing.stopped_early and row.state is PeriodState.NOT_STARTED
+    return _STOPPED_EARLY if stopped else STATE_LABELS[row.state]
 
 
 def short_day(day: date) -> str:
@@ -121,7 +128,7 @@ def state_because(row: Row) -> str:
     """The because with its state in front, unless it begins with the state: "Open: ledger open"."""
     if not row.because:
         return ""
-    state = STATE_LABELS[row.state]
+    state = state_label(row)
     because = row.because[:1].upper() + row.because[1:]
     return because if because.startswith(state) else f"{state}: {row.because}"
 

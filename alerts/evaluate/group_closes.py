@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Max
+from django.db.models import Count, F, Max
 
 from alerts.models import Destination, Notice
 from alerts.routing.recipients import GROUP_CLOSE_ROLES
-from closing.judging.group_close import last_to_close, working_days_to_close
+from closing.calendar.days import ONE_DAY
+from closing.calendar.instants import local_date, start_of_day, zone_named
+from closing.calendar.months import month_of, next_month, previous_month
+from closing.judging.group_close import last_close_seen_on, last_to_close, working_days_to_close
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row
@@ -20,6 +23,9 @@ from periods.models import FiscalPeriod, StateChange
 from periods.snapshot.builder import take_snapshots
 
 LOOKS_BACK = timedelta(days=2)  # a close older than this is no news
+_NO_PERIOD_ENDS = timedelta(
+    days=13
+)  # of a month; a period belongs to the month whose end is nearest to its own
 _CLOSES = ["closed", "on_hold"]
 
 GroupMonth = tuple[int, date]  # a group and a reporting month
@@ -27,6 +33,9 @@ GroupMonth = tuple[int, date]  # a group and a reporting month
 
 def raise_group_closes(as_of: datetime) -> list[Notice]:
     """Write a notice of each month that the last entity of a group has closed, and that has stayed closed since.
+
+    A month that has not ended is never closed; what was stopped early closes when its last day is over. Only a
+    period that was seen open, or on hold where that is not closed, can close: new facts of a closed one are no close.
 
     Only for groups with a recipient: a person with a role for exactly this group, or a destination. A month that
     has a notice gets another one only after a reopening.
@@ -39,23 +48,61 @@ def raise_group_closes(as_of: datetime) -> list[Notice]:
     rows = _rows({month for _, month in due}, [paths[group] for group, _ in due], as_of)
     closes = []
     for (group, month), episode in due.items():
-        group_rows = [row for path, row in rows[month] if path.startswith(paths[group])]
-        if group_closed(group_rows):
-            closes.append((group, month, episode, group_rows))
+        own = [row for path, row in rows[month] if path.startswith(paths[group])]
+        if group_closed(own) and _closed_lately(own, as_of):
+            closes.append((group, month, episode, own))
     return Notice.objects.bulk_create(_notices(closes, as_of))
 
 
 def _recent_closes(as_of: datetime) -> dict[tuple[str, date], datetime]:
-    """The latest close seen within LOOKS_BACK, by the path of its entity's group and its month."""
-    changes = StateChange.objects.filter(
-        seen_at__gt=as_of - LOOKS_BACK,
-        seen_at__lte=as_of,
-        state__in=_CLOSES,
-        previous_state__isnull=False,
-        period__type="operating",
+    """The last close that came into force lately, by the path of its entity's group and its month.
+
+    A close that was seen before the period had ended comes into force at its end. Whether on hold counts as closed is
+    not known here: a change from on hold to closed is a close until the rows say otherwise.
+    """
+    closes = (
+        StateChange.objects.filter(
+            seen_at__lte=as_of, state__in=_CLOSES, previous_state__in=["open", "on_hold"]
+        )
+        .exclude(state=F("previous_state"))
+        .filter(period__type="operating", period__state__in=_CLOSES, period__last_day__lt=_latest_day(as_of))
+        .order_by()
     )
-    grouped = changes.order_by().values_list("period__entity__group__path", "period__reporting_month")
-    return {(path, month): at for path, month, at in grouped.annotate(Max("seen_at"))}
+    this_month = month_of(as_of.date())
+    place = "period__entity__group__path", "period__reporting_month"
+    recent: dict[tuple[str, date], datetime] = {}
+    lately = closes.filter(seen_at__gt=as_of - LOOKS_BACK).values_list(*place)
+    for path, month, at in lately.annotate(Max("seen_at")):
+        recent[path, month] = at
+    ended = closes.filter(
+        period__last_day__gte=(as_of - LOOKS_BACK).date() - ONE_DAY,
+        period__reporting_month__range=(
+            previous_month(previous_month(this_month)),
+            next_month(this_month),
+        ),  # else every period would be looked at
+    ).values_list(*place, "period__last_day", "period__entity__zone")
+    for path, month, last_day, zone in ended.distinct():
+        at = start_of_day(last_day + ONE_DAY, zone_named(zone))
+        if as_of - LOOKS_BACK < at <= as_of:
+            recent[path, month] = max(at, recent.get((path, month), at))
+    return recent
+
+
+def _latest_day(as_of: datetime) -> date:
+    """Today in the zone that is furthest ahead."""
+    return local_date(as_of, zone_named("Pacific/Kiritimati"))
+
+
+def _closed_lately(rows: Sequence[Row], as_of: datetime) -> bool:
+    """Whether the last close of these rows is news: seen, or in force since the end of its period, lately.
+
+    The rows know what counts as closed: on hold that does has closed a period before it is closed for good.
+    """
+    seen = last_close_seen_on(rows)
+    if seen is None:
+        return False
+    ends = [row.span.last + ONE_DAY for row in rows if row.span is not None]
+    return max(seen, *ends) >= (as_of - LOOKS_BACK).date() - ONE_DAY
 
 
 def _groups_with_recipients() -> dict[int, str]:
@@ -114,10 +161,15 @@ def _unreported(closes: Collection[GroupMonth], paths: Mapping[int, str]) -> dic
     unreported = {}
     for group, month in sorted(closes):
         count, at = last.get((group, month), (0, None))
-        reopened_at = reopened.get((paths[group], month))
-        if at is None or (reopened_at is not None and reopened_at > at):
+        again = reopened.get((paths[group], month))
+        if at is None or _before_any_end(at, month) or (again is not None and again > at):
             unreported[group, month] = count + 1
     return unreported
+
+
+def _before_any_end(at: datetime, month: date) -> bool:
+    """Whether no period of a month can have ended at a moment; older versions told of such closes."""
+    return at.date() < month + _NO_PERIOD_ENDS
 
 
 def _rows(

@@ -10,8 +10,9 @@ from alerts.models import Notice
 from closing.calendar.instants import zone_named
 from closing.facts.readings import PeriodType
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
-from closing.judging.standing import after_period_end
+from closing.judging.standing import PeriodHistory, after_period_end, fold
 from closing.judging.states import PeriodState
+from periods.lookups import changes_by_period
 from periods.models import PeriodDeadline, StateChange
 from periods.policies import effective_policies
 from periods.snapshot.freshness import freshness
@@ -21,7 +22,6 @@ LOOKBACK = timedelta(days=2)  # an older reopening is shown by the board only
 
 def raise_reopenings(as_of: datetime) -> list[Notice]:
     """Write a notice of each close that had lasted before it was undone, and is still undone."""
-    before = StateChange.objects.filter(period=OuterRef("period"), seen_at__lt=OuterRef("seen_at"))
     due = PeriodDeadline.objects.filter(period=OuterRef("period"), current=True)
     reopenings = (
         StateChange.objects.filter(
@@ -31,14 +31,13 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
             period__type=PeriodType.OPERATING.value,
             period__last_day__lte=as_of.astimezone(UTC).date(),  # it ended in the zone that is furthest ahead
         )
+        .exclude(state=F("previous_state"))
         .exclude(Exists(Notice.objects.filter(change=OuterRef("pk"))))
         .order_by("seen_at", "pk")
         .annotate(
-            lasted=F("seen_at") - Subquery(before.order_by("-seen_at").values("seen_at")[:1]),
             due_on=Subquery(due.values("due_on")[:1]),
             version=Subquery(due.values("policy_version")[:1]),
         )
-        .filter(lasted__gte=HOLD_DOWN)
         .values_list(
             "pk",
             "period",
@@ -64,14 +63,17 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
         return []
     policies = effective_policies({(row[2], row[3]) for row in rows})
     readings = freshness(sorted({row[2] for row in rows}), as_of)
+    changes = changes_by_period(sorted({row[1] for row in rows}), as_of)
     notices = []
-    for change, period, entity, _, was, became, state, days_late, due_on, version, *_ in rows:
-        closed = policies[entity].judging.counts_as_closed
+    for change, period, entity, _, was, became, state, days_late, due_on, version, seen_at, *_ in rows:
+        policy = policies[entity].judging
+        closed = policy.counts_as_closed
         if (
             was is None
             or not closed(PeriodState(was))
             or closed(PeriodState(became))
             or closed(PeriodState(state))
+            or not _lasted(fold(changes[period], policy), seen_at)
         ):
             continue
         notices.append(
@@ -90,3 +92,11 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
             )
         )
     return Notice.objects.bulk_create(notices)
+
+
+def _lasted(history: PeriodHistory, undone_at: datetime) -> bool:
+    """Whether the close that was seen undone at a moment had lasted, whatever else of it changed in that time."""
+    return any(
+        undone == undone_at and undone_at - close.seen_at >= HOLD_DOWN
+        for close, undone in history.undone_closes
+    )

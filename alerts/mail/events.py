@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from urllib.parse import urlencode
 
 from alerts.mail.cases import SHORT_NAME, MultiEntityNotice, MultiEntityNotices, SectionKind
@@ -9,7 +10,7 @@ from alerts.mail.rows import MAX_TEXT_LENGTH, MessageContext, MessageDetail, Mes
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.date_phrases import month_and_year
-from closing.judging.group_close import last_to_close
+from closing.judging.group_close import closed_before_month_end, last_to_close
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import Level
 from closing.phrasing import MomentFormatter
@@ -26,7 +27,9 @@ def subject(kind: SectionKind, events: MultiEntityNotices, when: MomentFormatter
             confirmed = all(phrasing.is_confirmed(row) for row in event.rows)
             sentence = f"{name} {'has' if confirmed else 'had'} closed {month_and_year(event.month)}"
             sentence += "" if confirmed else " when last read"
-            return f"{sentence}, {_took(event)}" if len(events) == 1 else f"{heading(kind, events)}, {name}"
+            if len(events) == 1:
+                return ", ".join(filter(None, [sentence, _took(event)]))
+            return f"{heading(kind, events)}, {_months(events) if _groups(events) == 1 else name}"
         case SectionKind.REFUSED:
             sentence = f"{name} refuses us, so {_entities(event)} cannot be read"
         case _:
@@ -39,7 +42,9 @@ def heading(kind: SectionKind, events: MultiEntityNotices) -> str:
     one = len(events) == 1
     match kind:
         case SectionKind.GROUP_CLOSED:
-            return "1 group has closed" if one else f"{len(events)} groups have closed"
+            if (groups := _groups(events)) > 1:
+                return f"{groups} groups have closed"
+            return f"{_name(events[0])} has closed {_months(events) if one else f'{len(events)} months'}"
         case SectionKind.REFUSED:
             return "1 connection refuses us" if one else f"{len(events)} connections refuse us"
         case _:
@@ -83,7 +88,7 @@ def _close_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
         subtitle=f"{one_line(code, 40)}, {month_and_year(event.month)}",
         state="Closed" if confirmed else "Closed when last read",
         kind="closed" if confirmed else "unknown",
-        late=str(event.notice.days_late or ""),
+        late=_working_days_number(event),
         unit=_working_days(event),
         tone="none",
         details=[
@@ -130,14 +135,42 @@ def _name(event: MultiEntityNotice) -> str:
     return one_line(event.notice.group.name, SHORT_NAME) if event.notice.group is not None else ""
 
 
+def _groups(events: MultiEntityNotices) -> int:
+    """How many groups have closed: the months of one group are one."""
+    return len({event.notice.group_id for event in events})
+
+
+def _months(events: MultiEntityNotices) -> str:
+    """ "April 2026 and May 2026", or the first and the last of many."""
+    months = sorted({event.month for event in events})
+    first, last = month_and_year(months[0]), month_and_year(months[-1])
+    if len(months) == 1:
+        return first
+    return f"{first} {'and' if len(months) == 2 else 'to'} {last}"
+
+
 def _took(event: MultiEntityNotice) -> str:
-    return " ".join(filter(None, [str(event.notice.days_late or ""), _working_days(event)]))
+    return " ".join(filter(None, [_working_days_number(event), _working_days(event)]))
+
+
+def _closed_on(event: MultiEntityNotice) -> date | None:
+    last = last_to_close(event.rows)
+    return last.standing.last_closed_on if last is not None else None
+
+
+def _working_days_number(event: MultiEntityNotice) -> str:
+    return str(event.notice.days_late or "") if _closed_on(event) is not None else ""
 
 
 def _working_days(event: MultiEntityNotice) -> str:
+    closed_on = _closed_on(event)
+    if closed_on is None:
+        return ""
     match event.notice.days_late:
-        case 0:
+        case 0 if closed_before_month_end(event.month, closed_on):
             return "before the month had ended"
+        case 0:
+            return "before the first working day after the end of the month"
         case 1:
             return "working day after the end of the month"
         case _:

@@ -101,8 +101,8 @@ def entity_row(case: EntityMonth, context: MessageContext) -> MessageRow:
 
 
 def _state(row: Row, context: MessageContext) -> str:
-    """The state as text; one that cannot be confirmed says so."""
-    state = phrasing.STATE_LABELS[row.state]
+    """The state in words; one that cannot be confirmed says so."""
+    state = phrasing.state_label(row)
     if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
         state += ", counts as closed"
     if row.missing_since is not None:

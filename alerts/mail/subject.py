@@ -159,7 +159,7 @@ def _due(row: Row) -> str:
 
 
 def _last_known(row: Row, when: MomentFormatter) -> str:
-    state = phrasing.STATE_LABELS[row.state]
+    state = phrasing.state_label(row)
     if row.missing_since is not None:
         return f"not listed by the ERP since {when(row.missing_since)}, then {state}"
     return f"last read {when(row.read_at)}, then {state}" if row.read_at is not None else "never read"

@@ -72,7 +72,7 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
         deputy_url=reverse("deputy", args=[entity.code])
         if may_appoint_deputy(board_request.person, entity)
         else "",
-        state=labels.STATE_LABELS[row.state] if row is not None else "",
+        state=labels.state_label(row) if row is not None else "",
         kind=row.state.value if row is not None else "",
         notes=notes,
         reopened=row is not None and labels.is_reopened(row),

@@ -104,7 +104,7 @@ def facts_card(
             ledger_restricted_means_on_hold=ledger_restricted_means_on_hold,
         )
     explanations = [_FLAGS[flag] for flag in (derived.flags if derived else ()) if flag in _FLAGS]
-    agrees = derived is not None and derived.state is row.state
+    agrees = derived is not None and (derived.state is row.state or row.standing.stopped_early)
     if derived is not None and not agrees:
         explanations.append(
             f"By the policy of today the same words would mean {labels.STATE_LABELS[derived.state]}"
@@ -120,7 +120,7 @@ def facts_card(
         status=_display_value(finops.status) if finops else "",
         modules=_modules(finops) if finops else (),
         window=_window(row, facts, as_of) if isinstance(facts, PostingWindowFacts) else None,
-        state=labels.STATE_LABELS[row.state],
+        state=labels.state_label(row),
         because=_sentence(row.because),
         rule=derived.rule if derived is not None and agrees else "",
         explanations=explanations,

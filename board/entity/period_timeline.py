@@ -111,10 +111,8 @@ def _last_read(period: PeriodDetail, row: Row, viewer: TimelineViewer) -> Iterat
     """The newest reading, unless it brought a change."""
     if row.read_at is None or any(entry.change.seen_at >= row.read_at for entry in period.changes):
         return
-    text, tone = ("Last read", "") if row.fresh else ("Last read before readings failed", "unsure")
-    yield _event(
-        row.read_at, viewer.reader.zone, viewer, f"{text}: {labels.STATE_LABELS[row.state]}", tone=tone
-    )
+    what, tone = ("Last read", "") if row.fresh else ("Last read before readings failed", "unsure")
+    yield _event(row.read_at, viewer.reader.zone, viewer, f"{what}: {labels.state_label(row)}", tone=tone)
 
 
 # --- changes ------------------------------------------------------------------------------------------------------

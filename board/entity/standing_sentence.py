@@ -76,7 +76,12 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
                         f"{_closed(row)} {between}: on time or not cannot be told, the deadline is {due}{_at(row)}",
                     )
                 ]
-            return [("", f"{_closed(row)}, date unknown: it already was when it was first read")]
+            why = (
+                "it was never seen open before"
+                if standing.never_opened
+                else "it already was when it was first read"
+            )
+            return [("", f"{_closed(row)}, date unknown: {why}")]
         case Level.NO_DEADLINE:
             if standing.closed:
                 on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""

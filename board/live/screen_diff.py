@@ -205,7 +205,7 @@ def announcement(rows: Sequence[Row], as_of: datetime) -> str:
 
 
 def _row_status(row: Row, as_of: datetime) -> str:
-    state, text = labels.STATE_LABELS[row.state].lower(), labels.deadline_status(row, as_of).text
+    state, text = labels.state_label(row).lower(), labels.deadline_status(row, as_of).text
     status = text if text.startswith(state) else f"{state}, {text}"
     return status if row.fresh else f"{status}, not confirmed"
 

@@ -302,7 +302,7 @@ def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> 
         staleness_note(row, board_request.reader, board_request.as_of),
         not row.fresh,
         row.state.value,
-        labels.STATE_LABELS[row.state],
+        labels.state_label(row),
         labels.is_reopened(row),
         labels.deadline_status(row, board_request.as_of),
         labels.short_day(deadline.due_on) if deadline is not None else "",

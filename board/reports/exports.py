@@ -150,7 +150,7 @@ def standing_values(row: Row, as_of: datetime) -> list[Value]:
 
 def state_in_words(row: Row) -> str:
     """ "Closed", or "Closed (not confirmed)"."""
-    state = labels.STATE_LABELS[row.state]
+    state = labels.state_label(row)
     return state if row.fresh or row.read_at is None else f"{state} (not confirmed)"
 
 

@@ -385,7 +385,7 @@ def _full(row: Row, month: date, board_request: BoardRequest) -> str:
             )
     if row.span is None:
         text = row.because
-    parts = [labels.STATE_LABELS[row.state], text, status.detail]
+    parts = [labels.state_label(row), text, status.detail]
     parts += ["reopened"] if labels.is_reopened(row) else []
     parts += ["counts as closed"] if row.state is PeriodState.ON_HOLD and row.counts_as_closed else []
     if row.fresh and standing.unconfirmed:

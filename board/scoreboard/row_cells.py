@@ -84,7 +84,7 @@ def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells
     return RowCells(
         row=row,
         kind=row.state.value,
-        state=labels.STATE_LABELS[row.state],
+        state=labels.state_label(row),
         state_notes=_state_notes(row, as_of, reader),
         reopened=labels.is_reopened(row),
         due=labels.short_day(deadline.due_on) if deadline is not None else "",

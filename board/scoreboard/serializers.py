@@ -220,7 +220,7 @@ def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode:
 
 def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     mark = _MARKS[row.state][0 if unicode else 1]
-    state = f"{mark} {labels.STATE_LABELS[row.state]}"
+    state = f"{mark} {labels.state_label(row)}"
     if row.read_at is not None and not row.fresh:
         state += f" as of {labels.clock(row.read_at, UTC, board.as_of)}"
     if labels.is_reopened(row):

@@ -22,6 +22,7 @@ from closing.phrasing import days_in_words as days_in_words
 from closing.phrasing import reader_zone as reader_zone
 from closing.phrasing import short_date as short_date
 from closing.phrasing import short_day as short_day
+from closing.phrasing import state_label as state_label
 from closing.phrasing import unit_explained as unit_explained
 from closing.phrasing import unit_in_words as unit_in_words
 from closing.scoreboard.row import Row, RowSilence
@@ -64,7 +65,8 @@ def deadline_status(row: Row, as_of: datetime) -> DeadlineStatus:
         case Level.CLOSED_DATE_UNKNOWN:
             if standing.closed_between is not None:
                 return DeadlineStatus("on time?", f"closed {between(*standing.closed_between)}", "unsure")
-            return DeadlineStatus("closed, date unknown", "already closed when first read", "unsure")
+            why = "not seen open before" if standing.never_opened else "already closed when first read"
+            return DeadlineStatus("closed, date unknown", why, "unsure")
         case Level.NO_DEADLINE:
             return DeadlineStatus("no deadline set", _closed_on(row) if standing.closed else "", "none")
         case Level.UNKNOWN:

@@ -65,10 +65,10 @@ class ObservedChange:
 class PeriodHistory:
     """The history of a period up to a moment, folded from its changes under a policy.
 
-    `first_close` is the change that first met the closed rule; `closed_when_first_seen` says that the period
-    was closed at its first read already, so the date is unknown. `reopened_at` is the read that last saw a close
-    undone, None if never; `last_close` the latest close, which is the first one until a reopened period is
-    closed again.
+    `first_close` is the change that first met the closed rule; `closed_when_first_seen` says that the period was
+    closed at its first read already, or (`never_opened`) went from not started to closed, so that the date is
+    unknown. `reopened_at` is the read that last saw a close undone, None if never; `last_close` the latest close,
+    which is the first one until a reopened period is closed again.
 
     While the newest change is UNKNOWN, `last_known` is the change before it, `unconfirmed_since` the read that
     lost the state and `confirmed_at` the last read that still confirmed it. `undone_closes` holds every close
@@ -85,11 +85,13 @@ class PeriodHistory:
     unconfirmed_since: datetime | None = None
     confirmed_at: datetime | None = None
     undone_closes: tuple[tuple[ObservedChange, datetime], ...] = ()
+    never_opened: bool = False
 
 
 def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
     """Fold changes (oldest first) into a history; an empty list gives UNKNOWN.
 
+    A close of a period that was never seen begun has an unknown date: nobody closed it, its end came.
     A spell of UNKNOWN between two closed states neither reopens nor re-closes. A close that ends such a spell
     may have happened during it, so its `previous_read_at` becomes the last read that still confirmed the
     state before.
@@ -98,7 +100,7 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
     lost: ObservedChange | None = None  # the UNKNOWN change after it, if any
     first: ObservedChange | None = None
     last: ObservedChange | None = None
-    first_seen = False
+    first_seen = never_opened = False
     reopened_at: datetime | None = None
     undone: tuple[tuple[ObservedChange, datetime], ...] = ()
     on_hold_counts = policy.on_hold_counts_as_closed
@@ -119,6 +121,8 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
                 first = last
                 # Understood for the first time and already closed: an UNKNOWN before it dates nothing.
                 first_seen = known is None and (change.previous_read_at is None or change is not changes[0])
+                never_opened = known is not None and known.state is PeriodState.NOT_STARTED
+                first_seen = first_seen or never_opened
         elif closed and not counts and last is not None:
             reopened_at = change.seen_at
             undone = (*undone, (last, reopened_at))
@@ -127,11 +131,21 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
         return PeriodHistory(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None, None)
     if lost is None:
         return PeriodHistory(
-            known.state, known, first, first_seen, reopened_at, last, known, None, None, undone
+            known.state, known, first, first_seen, reopened_at, last, known, None, None, undone, never_opened
         )
     at = _confirmed(lost)
     return PeriodHistory(
-        PeriodState.UNKNOWN, lost, first, first_seen, reopened_at, last, known, lost.seen_at, at, undone
+        PeriodState.UNKNOWN,
+        lost,
+        first,
+        first_seen,
+        reopened_at,
+        last,
+        known,
+        lost.seen_at,
+        at,
+        undone,
+        never_opened,
     )
 
 
@@ -148,7 +162,9 @@ class Standing:
     gives the local dates of the reads around the first close if they lie on both sides of the deadline ("on
     time?"). `first_close_level` judges the first close alone, also of a period reopened since: the on-time
     rate counts it. `unconfirmed`: the state is UNKNOWN now, and this judges the last one before. `closed`: the
-    closed rule is met, which the level does not show without a deadline.
+    period has ended and the closed rule is met, which the level does not show without a deadline. `stopped_early`:
+    the closed rule is met by a period that has not ended, which is no close (01-domain 1.3). `never_opened`: the
+    first close is of a period that was not seen begun, so nobody closed it.
     """
 
     level: Level
@@ -162,6 +178,8 @@ class Standing:
     unconfirmed: bool = False
     closed: bool = False
     first_close_level: Level | None = None
+    stopped_early: bool = False
+    never_opened: bool = False
 
     @property
     def alerting(self) -> bool:
@@ -188,8 +206,8 @@ def judge(
 
     For a stale reading the caller passes the moment of that reading as `as_of`: the last known level then
     stays, neither clearing nor escalating. `calendar` is needed for working-day lateness; `zone` for a period
-    without a deadline. The deadline does not matter for a period that has not ended: it is NOT_DUE, or closed
-    early. A close that was undone before the period had ended is no close and no reopening: Business
+    without a deadline. Neither the deadline nor the closed rule matters for a period that has not ended: it is
+    NOT_DUE. A close that was undone before the period had ended is no close and no reopening: Business
     Central's posting window lies before a new period until somebody moves it. Raises ValueError without a zone,
     or without a calendar if lateness counts working days.
     """
@@ -205,6 +223,11 @@ def judge(
             moment = min(moment, history.confirmed_at)
     today = local_date(moment, tz)
     closed = policy.counts_as_closed(state)
+    if today <= period.last and state is not PeriodState.UNKNOWN:
+        due_in = None
+        if deadline is not None and not deadline.passed(moment):
+            due_in = (deadline.due_on - today).days
+        return Standing(Level.NOT_DUE, 0, policy.unit, due_in, unconfirmed=unconfirmed, stopped_early=closed)
 
     first, date_unknown, reopened = (
         _lasting_close(history, period, tz) if history.undone_closes else _only_close(history)
@@ -226,7 +249,20 @@ def judge(
         if level is Level.CLOSED_LATE and deadline is not None and first_on is not None:
             days_late, unit = lateness(deadline, first_on, unit, calendar)
     return Standing(
-        level, days_late, unit, due_in, first_on, last_on, between, reopened, unconfirmed, closed, first_level
+        *(
+            level,
+            days_late,
+            unit,
+            due_in,
+            first_on,
+            last_on,
+            between,
+            reopened,
+            unconfirmed,
+            closed,
+            first_level,
+        ),
+        never_opened=closed and date_unknown and history.never_opened,
     )
 
 
@@ -245,8 +281,6 @@ def _judge_open(
         due_in = (deadline.due_on - today).days
     if state is PeriodState.UNKNOWN:
         return Level.UNKNOWN, 0, policy.unit, due_in
-    if today <= period.last:
-        return Level.NOT_DUE, 0, policy.unit, due_in
     if deadline is None:
         return Level.NO_DEADLINE, 0, policy.unit, None
     if due_in is not None:

@@ -109,8 +109,8 @@ def _open_in_finops(facts: FinopsFacts, ledger_restricted_means_on_hold: bool) -
 def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: date) -> DerivedState:
     """The state of a period against the company's allowed posting range in Business Central.
 
-    A blank bound is no limit on its side. `today` is the entity's local date: it separates a period that the
-    range does not reach yet from one that the range has left out.
+    A blank bound is no limit on its side. `today` is the entity's local date: a range that does not reach a period
+    closes it only once the period has ended; until then somebody may have forgotten to move the range.
     """
     derived = _against_window(span, facts.allowed_from, facts.allowed_to, today)
     because, flags = derived.because, derived.flags
@@ -136,7 +136,7 @@ def _against_window(span: DateSpan, lower: date | None, upper: date | None, toda
         return DerivedState(PeriodState.CLOSED, why, "BC-1", ("by_posting_range",))
     if upper is not None and span.first > upper:
         why = f"posting allowed only to {full_date(upper)}"
-        if span.first > today:
+        if span.last >= today:
             return DerivedState(PeriodState.NOT_STARTED, f"not started: {why}", "BC-2", ("future",))
         why = f"{why}: the window lies before the period"
         return DerivedState(PeriodState.CLOSED, why, "BC-3", ("by_posting_range", "window_before_period"))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 
-from closing.calendar.date_phrases import day_and_month
+from closing.calendar.date_phrases import day_and_month, month_and_year, short_month, weekday_name
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.months import month_end
 from closing.judging.standing import LatenessUnit, Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
@@ -50,6 +53,8 @@ def headline_parts(board: Scoreboard) -> Headline:
     counts = board.counts
     if not board.rows:
         return Headline("No entities to show")
+    if (running := _running(board)) is not None:
+        return running
     held = f" ({counts.closed_by_policy} on hold counted as closed)" if counts.closed_by_policy else ""
     if board.closed:
         closed = f"{_closed(board.rows)}{held}"
@@ -68,6 +73,34 @@ def headline_parts(board: Scoreboard) -> Headline:
             (HeadlineRole.OTHER, f"{' ' if detail else ''}{stale_closed} more cannot be confirmed.")
         )
     return Headline(text, detail)
+
+
+def _running(board: Scoreboard) -> Headline | None:
+    """When the month ends and what is due first, by the clock of each entity.
+
+    None once a period of it has ended, and while none is known.
+    """
+    if all(row.span is None for row in board.rows):
+        return None
+    ends = [row.span.last if row.span is not None else month_end(board.month) for row in board.rows]
+    days_left = [
+        (end - local_date(board.as_of, zone_named(row.zone))).days
+        for end, row in zip(ends, board.rows, strict=True)
+    ]
+    if min(days_left) < 0:
+        return None
+    left, end = max(zip(days_left, ends, strict=True))
+    when = "today" if left == 0 else "tomorrow" if left == 1 else f"on {_short_day(end)}"
+    dues = [row.deadline.due_on for row in board.rows if row.deadline is not None]
+    first = f"first deadline {_short_day(min(dues))}" if dues else "no deadline set"
+    stale = sum(not state_is_current(row) for row in board.rows)
+    unsure = f"{stale} of {len(board.rows)} cannot be confirmed." if stale else ""
+    detail = [(HeadlineRole.OTHER, unsure)] if unsure else []
+    return Headline(f"{month_and_year(board.month)} ends {when}, {first}", detail)
+
+
+def _short_day(day: date) -> str:
+    return f"{weekday_name(day)} {day.day} {short_month(day)}"
 
 
 def _closed(rows: Sequence[Row]) -> str:

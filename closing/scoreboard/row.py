@@ -35,6 +35,7 @@ class RowSilence:
 class Row:
     """One entity's period in one reporting month at one moment.
 
+    A period that the ERP closed before its last day was over is NOT_STARTED here, and `standing` says stopped early.
     `state` is the last known one; whether it may be shown as a fact depends on `fresh`. `read_at` is None
     for an entity that was never read. `missing_since` is set while the ERP no longer lists the entity. `read_error`
     says in words why the last attempt did not read this entity ("no access to this company").

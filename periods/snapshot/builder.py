@@ -318,23 +318,26 @@ def _row(
     period, history, facts, standing, changes = max(
         judged,
         key=lambda candidate: (
-            not policy.judging.counts_as_closed(candidate[1].state),
+            candidate[3].stopped_early or not policy.judging.counts_as_closed(candidate[1].state),
             candidate[3].days_late,
             candidate[0].span.last,
         ),
     )
     since = history.since
+    state, because = history.state, changes[-1].because  # the newest, also if the facts alone changed
+    if standing.stopped_early and state is not PeriodState.UNKNOWN:
+        state, because = PeriodState.NOT_STARTED, f"stopped early: {because}"
     remarks = remarks_of.get(period.id, NO_REMARKS)
     return Row(
-        state=history.state,
-        because=changes[-1].because,  # the newest, also if the facts changed without changing the state
+        state=state,
+        because=because,
         native_facts=facts,
         span=period.span,
         period_name=period.name,
         period_id=period.id,
         deadline=period.deadline,
         standing=standing,
-        counts_as_closed=policy.judging.counts_as_closed(history.state),
+        counts_as_closed=policy.judging.counts_as_closed(state),
         seen_between=(since.previous_read_at, since.seen_at) if since else None,
         remarks=remarks,
         reason_missing=policy.overdue_reason_required

@@ -23,6 +23,7 @@ from alerts.mail.sections import MessageContent
 from alerts.models import Delivery, Destination, Notice
 from alerts.sanitize import one_line
 from closing import phrasing
+from closing.judging.group_close import last_to_close
 from closing.scoreboard.row import Row
 
 VERSION = 1
@@ -101,7 +102,8 @@ def _event(event: MultiEntityNotice) -> Json:
         return fields | {"connection": one_line(event.notice.connection.name)}
     if event.notice.group is not None:
         group = {"code": event.notice.group.code, "name": one_line(event.notice.group.name)}
-        return fields | {"closed_group": group, "working_days_to_close": event.notice.days_late}
+        days = event.notice.days_late if last_to_close(event.rows) is not None else None
+        return fields | {"closed_group": group, "working_days_to_close": days}
     return fields
 
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from alerts.evaluate.run import run_evaluation
+from alerts.mail.compose import compose_mail
 from alerts.models import Delivery, Notice
 from alerts.models.delivery import CLOSED_NO_MORE
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end
 from closing.calendar.workdays import WorkdayCalendar
+from closing.facts.base import NativePeriodFacts
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.finops_facts import FinopsFacts
 from closing.judging.group_close import working_days_to_close
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
 from entities.models import Group
+from periods.models import PolicyVersion
 from tests.alerts.evaluations import (
     ALL_CLOSED,
     Role,
@@ -27,7 +37,7 @@ from tests.alerts.evaluations import (
     save_group_with_recipients,
     save_member,
 )
-from tests.builders import MAY, ON_HOLD, OPEN, utc
+from tests.builders import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, utc
 from tests.closing.core_builders import ENGLAND
 from tests.db_builders import SampleGroup
 
@@ -126,6 +136,130 @@ def test_statements_do_not_grow_with_groups() -> None:
             counts.append(len(counted))
             transaction.set_rollback(True)
     assert counts[1] == counts[0]
+
+
+# --- what is no close ---------------------------------------------------------------------------------------------
+
+MONTHS = [date(2025 + number // 12, number % 12 + 1, 1) for number in range(17)]  # January 2025 to May 2026
+
+
+def read_months(group: SampleGroup, at: datetime, facts: Callable[[DateSpan], NativePeriodFacts]) -> datetime:
+    """Read every month with its facts, a second after each other; returns the moment of the last reading."""
+    for month in MONTHS:
+        at += timedelta(seconds=1)
+        span = DateSpan(month, month_end(month))
+        group.read(at, dict.fromkeys(ALL_CLOSED, facts(span)), span=span)
+    save_evaluation_span(at)
+    return at
+
+
+def window_from(day: date) -> Callable[[DateSpan], NativePeriodFacts]:
+    return lambda span: PostingWindowFacts(day, None)
+
+
+def module_access(word: str, may: NativePeriodFacts) -> Callable[[DateSpan], NativePeriodFacts]:
+    return lambda span: may if span == MAY_DAYS else FinopsFacts("Closed", {"Ledger": word})
+
+
+def year_closed(year: int, may: NativePeriodFacts) -> Callable[[DateSpan], NativePeriodFacts]:
+    window = PostingWindowFacts(MAY, None)
+    return lambda span: may if span == MAY_DAYS else replace(window, year_closed=span.last.year <= year)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (window_from(MAY), window_from(date(2026, 6, 1))),
+        (module_access("All", OPEN), module_access("None", CLOSED)),
+        (year_closed(2024, OPEN), year_closed(2025, CLOSED)),
+        (lambda _: OPEN, lambda span: CLOSED if span == MAY_DAYS else OPEN),
+    ],
+    ids=["posting_range", "module_access", "year_closed", "nothing_else"],
+)
+def test_only_the_month_that_was_open_has_closed(
+    before: Callable[[DateSpan], NativePeriodFacts], after: Callable[[DateSpan], NativePeriodFacts]
+) -> None:
+    group = save_group_with_recipients(read=False)
+    assert evaluate_and_list_notices(read_months(group, utc("2026-06-03 10:00"), before), NEWS) == []
+    assert evaluate_and_list_notices(read_months(group, utc("2026-06-04 10:00"), after), NEWS) == []
+    at = read_months(group, utc("2026-06-04 10:45"), after)
+    assert sorted(evaluate_and_list_notices(at, NEWS)) == [
+        "group_closed Meridian Group",
+        "group_closed United Kingdom",
+    ]
+    assert set(Notice.objects.filter(kind="group_closed").values_list("month", flat=True)) == {MAY}
+    assert mail_of_rosa(at).subject.endswith(
+        "Meridian Group has closed May 2026, 4 working days after the end of the month"
+    )
+
+
+def mail_of_rosa(at: datetime) -> EmailMultiAlternatives:
+    delivery = Delivery.objects.distinct().get(recipient__name="Rosa", notices__kind="group_closed")
+    return compose_mail(delivery, relevant_items(delivery, SendContext(at))[0], at)
+
+
+def test_permanently_closed_after_on_hold_that_counts_is_no_close(meridian: SampleGroup) -> None:
+    PolicyVersion.objects.update(on_hold_counts_as_closed=True)
+    on_hold = dict.fromkeys(ALL_CLOSED, ON_HOLD)
+    meridian.read("2026-06-05 12:00", on_hold)
+    assert read_and_evaluate(meridian, "2026-06-05 12:30", NEWS, **on_hold) != []
+    Notice.objects.all().delete()
+    for at in ("2026-06-20 12:00", "2026-06-20 12:45"):
+        assert read_and_evaluate(meridian, at, NEWS) == []
+
+
+def test_a_close_of_which_the_day_is_not_known_was_not_before_the_end_of_the_month(
+    meridian: SampleGroup,
+) -> None:
+    meridian.read("2026-06-08 12:00", dict.fromkeys(ALL_CLOSED, OPEN))
+    assert read_and_evaluate(meridian, "2026-06-12 12:00", NEWS) == []
+    at = utc("2026-06-12 12:31")
+    assert "group_closed Meridian Group" in read_and_evaluate(meridian, at, NEWS)
+    mail = mail_of_rosa(at)
+    assert mail.subject.endswith("Meridian Group has closed May 2026")
+    assert "before the month had ended" not in mail.body
+
+
+def test_a_close_on_the_weekend_after_the_month_was_not_before_its_end() -> None:
+    july = DateSpan(date(2026, 7, 1), date(2026, 7, 31))  # a Friday
+    group = save_group_with_recipients(read=False)
+    for at, facts in (
+        ("2026-07-31 12:00", OPEN),
+        ("2026-08-01 12:00", CLOSED),
+        ("2026-08-01 12:31", CLOSED),
+    ):
+        group.read(at, dict.fromkeys(ALL_CLOSED, facts), span=july)
+    now = utc("2026-08-01 12:31")
+    save_evaluation_span(now)
+    assert "group_closed Meridian Group" in evaluate_and_list_notices(now, NEWS)
+    assert mail_of_rosa(now).subject.endswith(
+        "Meridian Group has closed July 2026, before the first working day after the end of the month"
+    )
+
+
+def test_one_group_and_many_months_are_one_group() -> None:
+    group = save_group_with_recipients(read=False)
+    april = DateSpan(date(2026, 4, 1), date(2026, 4, 30))
+    for moment, facts in (
+        ("2026-06-08 12:00", OPEN),
+        ("2026-06-09 12:00", CLOSED),
+        ("2026-06-09 12:31", CLOSED),
+    ):
+        for seconds, span in enumerate((april, MAY_DAYS)):
+            group.read(utc(moment) + timedelta(seconds=seconds), dict.fromkeys(ALL_CLOSED, facts), span=span)
+    at = utc("2026-06-09 12:32")
+    save_evaluation_span(at)
+    assert evaluate_and_list_notices(at, NEWS).count("group_closed Meridian Group") == 2
+    mail = mail_of_rosa(at)
+    assert mail.subject.endswith("Meridian Group has closed 2 months, April 2026 and May 2026")
+    assert "groups have closed" not in mail.body
+
+
+def test_a_reopening_after_new_facts_is_told_of(meridian: SampleGroup) -> None:
+    """What lasted is the close, not the facts that changed ten minutes before it was undone."""
+    read_and_evaluate(meridian, "2026-06-05 12:00")
+    read_and_evaluate(meridian, "2026-06-08 12:00", NLDT=FinopsFacts("Closed", {"Ledger": "None"}))
+    assert read_and_evaluate(meridian, "2026-06-08 12:10", NLDT=OPEN) == ["reopened NLDT"]
 
 
 @pytest.mark.parametrize(

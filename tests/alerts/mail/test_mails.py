@@ -138,7 +138,7 @@ def test_the_mail_of_each_story(name: str) -> None:
             "EU DTC BV cannot be confirmed for May 2026: last read Sun 14 Jun 08:12, then Open",
         ),
         ("reopened", "US Retail Inc: May 2026 was opened again"),
-        ("cleared", "EU DTC BV has closed May 2026, 8 days late; 1 group has closed"),
+        ("cleared", "EU DTC BV has closed May 2026, 8 days late; Meridian Group has closed May 2026"),
         ("due_soon", "Daily digest: 2 entities due soon, EU DTC BV in 4 days"),
         ("late", "Daily digest: EU DTC BV is 2 days late for May 2026"),
         ("no_deadline", "Daily digest: 4 entities without a deadline"),

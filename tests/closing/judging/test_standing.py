@@ -232,12 +232,14 @@ def test_a_first_close_of_unknown_date_stays_unknown_after_a_reopening() -> None
     assert (standing.first_closed_on, standing.last_closed_on) == (None, date(2026, 6, 12))
 
 
-def test_a_close_before_the_period_ended_counts_as_on_time() -> None:
+def test_a_close_before_the_period_ended_counts_once_it_has_ended() -> None:
     story = [
         change_seen(OPEN, "2026-05-01 09:00"),
         change_seen(CLOSED, "2026-05-29 12:00", after="2026-05-29 11:00"),
     ]
-    assert stands(story, NINTH, "2026-05-30 12:00").level is Level.CLOSED_ON_TIME
+    early = stands(story, NINTH, "2026-05-31 12:00")
+    assert (early.level, early.closed, early.stopped_early) == (Level.NOT_DUE, False, True)
+    assert (early.first_close_level, early.first_closed_on, early.last_closed_on) == (None, None, None)
     assert stands(story, NINTH, "2026-06-12 12:00").level is Level.CLOSED_ON_TIME
 
 

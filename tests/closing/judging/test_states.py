@@ -175,13 +175,15 @@ def test_each_row_of_the_table(
     assert because in found.because
 
 
-def test_a_period_ahead_of_the_window_has_not_started_until_its_first_day() -> None:
+def test_a_period_ahead_of_the_window_has_not_started_until_its_last_day_is_over() -> None:
     may_only = window("2026-05-01", "2026-05-31")
     ahead = from_posting_window(JUNE, may_only, today=date(2026, 5, 31))
     assert (ahead.state, ahead.rule, ahead.flags) == (NOT_STARTED, "BC-2", ("future",))
     assert ahead.because == "not started: posting allowed only to 31 May 2026"
-    begun = from_posting_window(JUNE, may_only, today=date(2026, 6, 1))
-    assert (begun.state, begun.rule) == (CLOSED, "BC-3")
+    for day in (date(2026, 6, 1), date(2026, 6, 30)):
+        assert from_posting_window(JUNE, may_only, today=day) == ahead
+    past = from_posting_window(JUNE, may_only, today=date(2026, 7, 1))
+    assert (past.state, past.rule) == (CLOSED, "BC-3")
 
 
 def test_a_closed_fiscal_year_does_not_stop_posting() -> None:
@@ -229,7 +231,7 @@ def test_any_window_gives_the_verdict_that_its_postable_days_call_for(
         assert found.state is OPEN
     elif postable:
         assert found.state is ON_HOLD
-    elif span.first > upper and span.first > today:
+    elif span.first > upper and span.last >= today:
         assert found.state is NOT_STARTED
     else:
         assert found.state is CLOSED

@@ -112,3 +112,17 @@ def test_the_number_of_statements_is_fixed() -> None:
         with CaptureQueriesContext(connection) as ran:
             closed_months(some, MONTHS, utc("2026-06-17 09:42"))
         assert len(ran) == 3
+
+
+@pytest.mark.parametrize(
+    "at", ["2026-05-31 20:00", "2026-05-31 22:30", "2026-06-01 00:00", "2026-06-01 04:30"]
+)
+def test_a_month_that_has_not_ended_in_an_entitys_zone_is_not_closed(at: str) -> None:
+    """As the rows say, at each midnight from Amsterdam to New York."""
+    group = save_sample_group()
+    group.read("2026-05-29 12:00", dict.fromkeys(group.entities, OPEN))
+    group.read("2026-05-30 12:00", dict.fromkeys(group.entities, CLOSED))
+    group.read(at, dict.fromkeys(group.entities, CLOSED))
+    assert counted(at) == judged(at)
+    closed = sum(counted(at).values())
+    assert closed == {"20:00": 0, "22:30": 1, "00:00": 3, "04:30": 4}[at[-5:]]
