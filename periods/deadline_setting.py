@@ -96,8 +96,8 @@ def set_deadlines(entity_ids: Collection[int] | None, as_of: datetime) -> Deadli
     """Set the deadlines of the operating periods of these entities (None: of all) as agreed at `as_of`.
 
     A row is written for a period that has none, or if another deadline has been agreed since and the one in force is
-    not past; only an agreed date that is newer than a past one replaces it (01-domain 1.4). A deadline set later
-    than `as_of` stays. Rows are never edited; the newest is marked current.
+    not past. A past one is replaced only by an agreed date that is newer (01-domain 1.4), or if the period ends later
+    than it did. A deadline set later than `as_of` stays. Rows are never edited; the newest is marked current.
     """
     lock_deadlines()
     run = _Run(entity_ids, as_of)
@@ -187,7 +187,9 @@ class _Run:
             if deadline == (before := current.as_deadline()):
                 return None
             by_hand = agreed and agreed.id != current.agreed_date_id and agreed.set_at > current.set_at
-            if before.passed(self.as_of) and not by_hand:
+            # A period whose end has moved is another one than the deadline was set for.
+            of_other_days = before.due_on <= days.last < deadline.due_on
+            if before.passed(self.as_of) and not by_hand and not of_other_days:
                 return None
         return _NewRow(
             period_id,

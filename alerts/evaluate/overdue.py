@@ -68,8 +68,9 @@ def evaluate_overdue(as_of: datetime) -> OverdueChanges:
 
 
 # The lateness rule as a set: `judged` has a row per ended operating period that is not closed, or was not when last
-# evaluated. Periods already flagged as closed are neither read nor written: the work does not grow with the years.
-# The arrays and LIMIT 1 keep the planner, which cannot guess these sizes, to index look-ups.
+# evaluated, and per late one whose end has moved ahead. Periods already flagged as closed are neither read nor
+# written: the work does not grow with the years. The arrays and LIMIT 1 keep the planner, which cannot guess these
+# sizes, to index look-ups.
 _JUDGED = """
 WITH entity AS MATERIALIZED (
     SELECT *, local_now::date AS today
@@ -87,6 +88,7 @@ undone AS (
       AND id = ANY(ARRAY(SELECT period_id FROM alerts_overdueflag WHERE level <> 'closed'))),
 placed AS (
     SELECT p.id, e.local_now, e.today, e.alert_after, d.due_on, d.cut_off, p.state,
+           p.last_day < coalesce(e.today, %(today)s::date) AS ended,
            p.state = 'closed' OR (p.state = 'on_hold' AND e.hold_counts) AS closed,
            greatest(0, coalesce(upto.ordinal - due.ordinal, e.today - d.due_on)) AS days
     FROM undone p
@@ -95,18 +97,20 @@ placed AS (
                        WHERE period_id = p.id AND current LIMIT 1) d ON true
     LEFT JOIN workday due ON e.working AND due.calendar_id = e.calendar_id AND due.day = d.due_on
     LEFT JOIN workday upto ON e.working AND upto.calendar_id = e.calendar_id AND upto.day = e.today
-    WHERE p.last_day < coalesce(e.today, %(today)s::date)
+    WHERE (p.last_day < coalesce(e.today, %(today)s::date)
+           OR p.id = ANY(ARRAY(SELECT period_id FROM alerts_overdueflag WHERE level IN ('late', 'alerting'))))
       AND p.last_day BETWEEN coalesce(e.active_from, '-infinity') AND coalesce(e.active_to, 'infinity')),
 judged AS (
     SELECT id,
            CASE WHEN local_now IS NULL OR state = 'unknown' THEN 'unknown'
                 WHEN closed THEN 'closed'
+                WHEN NOT ended THEN 'not_due'
                 WHEN due_on IS NULL THEN 'no_deadline'
                 WHEN days > alert_after THEN 'alerting'
                 WHEN today > due_on OR (cut_off IS NOT NULL AND local_now >= due_on + cut_off) THEN 'late'
                 WHEN today = due_on THEN 'due_today'
                 ELSE 'not_due' END AS level,
-           CASE WHEN local_now IS NULL OR state = 'unknown' OR closed OR due_on IS NULL THEN 0
+           CASE WHEN local_now IS NULL OR state = 'unknown' OR closed OR NOT ended OR due_on IS NULL THEN 0
                 ELSE days END AS days_late
     FROM placed)
 """

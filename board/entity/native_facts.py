@@ -32,7 +32,8 @@ _FLAGS = {
     "from_blank_or_formula": "The blank start is no limit, or a date formula that the API does not show.",
     "to_blank_or_formula": "The blank end is no limit, or a date formula that the API does not show.",
     "window_reversed": "The product refuses such a range, so nothing is read from it.",
-    "assumed_end": "The ERP gives no end for this period; its last day is assumed.",
+    "assumed_end": "No accounting period with an end covers these days, so they are judged as a calendar month."
+    " Create the fiscal year in Business Central.",
 }
 
 

@@ -12,7 +12,7 @@ class PostingWindowFacts:
 
     A bound is None when blank, which means no limit on that side (03-erp-contracts fact 8).
     `year_closed` is `accountingPeriods.closed`: the fiscal year is closed; posting may still go on.
-    `assumed_end` is set if the ERP gives no end and ours is assumed (last row, or no periods at all).
+    `assumed_end` is set if the ERP gives no end and ours is assumed (from the last row on, or no periods at all).
     """
 
     allowed_from: date | None

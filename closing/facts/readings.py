@@ -77,7 +77,8 @@ class ReadResult:
 
     `server_clock` is the ERP's own Date header, for a skew warning only; `retry_after` the seconds that the ERP asks
     to wait before the next read. `identities` has the lasting id of each requested company that was found, by its
-    `erp_id` as requested, where the ERP has such ids.
+    `erp_id` as requested, where the ERP has such ids; `keep_periods` the companies, likewise, of which the ERP lists
+    periods, though perhaps none with an end in these months.
     """
 
     readings: tuple[PeriodReading, ...]
@@ -88,3 +89,4 @@ class ReadResult:
     server_clock: datetime | None = None
     retry_after: float | None = None
     identities: Mapping[str, str] = field(default_factory=dict)
+    keep_periods: frozenset[str] = frozenset()

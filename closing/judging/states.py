@@ -122,6 +122,7 @@ def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: dat
         blank = "from" if facts.allowed_from is None else "to"
         flags = (*flags, f"{blank}_blank_or_formula")
     if facts.assumed_end:
+        because = f"{because}; no accounting period covers these days: create the fiscal year"
         flags = (*flags, "assumed_end")
     return DerivedState(derived.state, because, derived.rule, flags)
 

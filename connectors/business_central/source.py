@@ -6,7 +6,7 @@ list of periods has no ends and no years: both are derived here from the first d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import DateSpan
-from closing.calendar.months import month_end, month_of, next_month
+from closing.calendar.months import month_end, month_of, next_month, reporting_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.business_central.companies import CompanyFailed, ListedCompanies
@@ -50,6 +50,16 @@ class _Start:
     opens_year: bool
     year_closed: bool
     date_locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """A period with its last day, which is ours where the ERP gives none."""
+
+    start: _Start
+    last: date
+    year: str
+    assumed_end: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,7 @@ class BusinessCentralSource:
                 gaps=tuple(read.gaps.values()),
                 companies=tuple(listed.companies.values()),
                 identities=read.identities,
+                keep_periods=frozenset(read.keep_periods),
                 pages=client.pages_read,
                 rows=client.rows_read,
                 server_clock=client.server_clock,
@@ -133,10 +144,11 @@ class _CompanyReads:
     """
 
     def __init__(self) -> None:
-        self.futures: dict[Future[list[PeriodReading]], str] = {}
+        self.futures: dict[Future[tuple[list[PeriodReading], bool]], str] = {}
         self.readings: dict[str, list[PeriodReading]] = {}
         self.gaps: dict[str, ReadGap] = {}
         self.identities: dict[str, str] = {}
+        self.keep_periods: set[str] = set()
         self.retry_after: float | None = None
         self._errors: list[RequestFailed] = []
         self._of_companies = 0  # failures that only a company can cause
@@ -147,7 +159,9 @@ class _CompanyReads:
         for future in as_completed(self.futures):
             erp_id = self.futures[future]
             try:
-                self.readings[erp_id] = future.result()
+                self.readings[erp_id], keeps_periods = future.result()
+                if keeps_periods:
+                    self.keep_periods.add(erp_id)
                 self._unavailable_in_a_row = 0
             except CancelledError:
                 words = f"This company was not asked: {self._errors[-1].words}"
@@ -179,16 +193,21 @@ def _manner(error: RequestFailed) -> tuple[object, ...]:
     return (ServerUnavailable,) if isinstance(error, ServerUnavailable) else (type(error), error.status)
 
 
-def _read_company(client: ODataClient, url: str, erp_id: str, span: DateSpan) -> list[PeriodReading]:
-    """The readings of the company at `url`; raises CompanyFailed for what a company causes, or RequestFailed."""
+def _read_company(
+    client: ODataClient, url: str, erp_id: str, span: DateSpan
+) -> tuple[list[PeriodReading], bool]:
+    """The readings of the company at `url`, and whether it keeps accounting periods at all.
+
+    Raises CompanyFailed for what only a company can cause, or RequestFailed.
+    """
     try:
         rows = client.rows(f"{url}/accountingPeriods{_periods_query(span)}")
         window = _window(client.rows(f"{url}/generalLedgerSetup"))
         any_period = odata_query(select="id,startingDate", top="1")
-        beyond = not rows and bool(client.rows(f"{url}/accountingPeriods{any_period}"))
+        keeps_periods = bool(rows or client.rows(f"{url}/accountingPeriods{any_period}"))
     except RequestFailed as error:
         raise _company_failure(error) from None
-    return _readings(erp_id, rows, window, span, beyond=beyond)
+    return _readings(erp_id, rows, window, span), keeps_periods
 
 
 def _periods_query(span: DateSpan) -> str:
@@ -258,51 +277,85 @@ def _starts(rows: Sequence[Any]) -> list[_Start]:
     return [starts[first] for first in sorted(starts)]
 
 
-def _readings(
-    erp_id: str, rows: Sequence[Any], window: _Window, span: DateSpan, *, beyond: bool
-) -> list[PeriodReading]:
-    """The company's periods that touch the span; calendar months when it has no accounting periods at all."""
+def _readings(erp_id: str, rows: Sequence[Any], window: _Window, span: DateSpan) -> list[PeriodReading]:
+    """The company's periods that touch the span; calendar months where no accounting period has an end.
+
+    The last row starts a period and gives it no end. From there on, and throughout where there are no rows, months
+    are assumed until the fiscal year is created. Before its first row a company may not have kept its books here yet.
+    """
     starts = _starts(rows)
-    if not starts and not beyond:
-        return [
-            _reading(erp_id, start, last, str(start.first.year), window, True)
-            for start, last in _calendar_months(span)
-        ]
-    readings: list[PeriodReading] = []
-    year = ""
-    for index, start in enumerate(starts):
-        # A fiscal year is named after the calendar year it begins in; before the first year start that was read,
-        # after the period's own.
-        year = str(start.first.year) if start.opens_year or not year else year
-        assumed = index + 1 == len(starts)
-        last = month_end(start.first) if assumed else starts[index + 1].first - timedelta(days=1)
-        if start.first <= span.last and last >= span.first:
-            readings.append(_reading(erp_id, start, last, year, window, assumed))
-    if not readings:
+    if starts and starts[0].first > span.last:
         raise CompanyFailed(
             GapReason.EMPTY,
-            "Its accounting periods do not reach into these months. Create the fiscal year in Business Central.",
+            f"Its accounting periods begin only on {starts[0].first}. Create the fiscal year in Business Central.",
         )
-    return readings
+    if starts:
+        periods = [*_ended_periods(starts), *_months_from(starts, span)]
+    else:
+        periods = [
+            _Period(start, last, str(start.first.year), assumed_end=True)
+            for start, last in _calendar_months(span)
+        ]
+    return [
+        _reading(erp_id, period, window)
+        for period in periods
+        if period.start.first <= span.last and period.last >= span.first
+    ]
 
 
-def _reading(
-    erp_id: str, start: _Start, last: date, year: str, window: _Window, assumed_end: bool
-) -> PeriodReading:
+def _ended_periods(starts: Sequence[_Start]) -> Iterator[_Period]:
+    """The periods whose end is known, because another one follows."""
+    for year, start, following in zip(_years(starts), starts, starts[1:], strict=False):
+        yield _Period(start, following.first - timedelta(days=1), year, assumed_end=False)
+
+
+def _months_from(starts: Sequence[_Start], span: DateSpan) -> Iterator[_Period]:
+    """Months from the last row to the end of the span: the first begins with the row, each ends with its month.
+
+    The first month is the one after the month that the period before the row reports, so none has two periods.
+    """
+    start, year = starts[-1], [*_years(starts)][-1]
+    month = _month_begun_by(start.first)
+    began = _month_begun_by(next((one.first for one in reversed(starts) if one.opens_year), start.first))
+    while start.first <= span.last:
+        months = (month.year - began.year) * 12 + month.month - began.month
+        yield _Period(start, month_end(month), str(int(year) + months // 12), assumed_end=True)
+        month = next_month(month)
+        start = _Start(month, month_and_year(month), False, False, False)
+
+
+def _years(starts: Sequence[_Start]) -> Iterator[str]:
+    """The fiscal year of each period: the calendar year that it begins in, or nearest to.
+
+    Before the first year start that was read, it is the period's own.
+    """
+    year = ""
+    for start in starts:
+        year = str(_month_begun_by(start.first).year) if start.opens_year or not year else year
+        yield year
+
+
+def _month_begun_by(first: date) -> date:
+    """The month that a period with this first day begins: a year that starts on 29 December is the next one."""
+    return next_month(reporting_month(first - timedelta(days=1)))
+
+
+def _reading(erp_id: str, period: _Period, window: _Window) -> PeriodReading:
+    start = period.start
     return PeriodReading(
         erp_id=erp_id,
         erp_key=start.first.isoformat(),
         calendar="",
-        year=year,
+        year=period.year,
         name=start.name,
-        span=DateSpan(start.first, last),
+        span=DateSpan(start.first, period.last),
         type=PeriodType.OPERATING,
         facts=PostingWindowFacts(
             allowed_from=window.allowed_from,
             allowed_to=window.allowed_to,
             year_closed=start.year_closed,
             date_locked=start.date_locked,
-            assumed_end=assumed_end,
+            assumed_end=period.assumed_end,
         ),
         erp_changed_at=window.changed_at,
     )

@@ -150,7 +150,7 @@ def _gaps(read_result: ReadResult, by_erp_id: dict[str, EntityToRead]) -> dict[i
         facts = reading.facts
         assumed = isinstance(facts, PostingWindowFacts) and facts.assumed_end
         erp_id = reading.erp_id
-        listed[erp_id] = listed.get(erp_id, False) or not assumed
+        listed[erp_id] = listed.get(erp_id, erp_id in read_result.keep_periods) or not assumed
     listed = {erp_id.lower(): any_listed for erp_id, any_listed in listed.items()}
     suspicious = _had_listed_periods(
         [entity.pk for erp_id, entity in by_erp_id.items() if listed.get(erp_id) is False]

@@ -17,7 +17,6 @@ from simulator.products.finops import as_json, max_page_size
 from simulator.web.wire import Answer, Refusal, Request, json_answer
 from simulator.world.profile import Profile
 from simulator.world.story import Company, Story, World
-from simulator.world.times import first_day
 
 JSON = "application/json; odata.metadata=minimal; odata.streaming=true"
 VERSION = ("odata-version", "4.0")
@@ -191,12 +190,9 @@ class BusinessCentral:
             return self._cache[key]
         closed = world.windows[company.code].closed_years
         rows: list[Row] = []
-        for month in company.months:
-            begins_year = month[1] == company.year_starts
-            year = month[0] if month[1] >= company.year_starts else month[0] - 1
+        for day, year, begins_year in company.period_starts():
             # Close Year locks the closed year's periods and the first period of the next one.
             locked_by = closed.get(year) or (closed.get(year - 1) if begins_year else None)
-            day = first_day(month)
             rows.append(
                 _row(
                     profile,

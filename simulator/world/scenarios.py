@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from simulator.world.story import Change, Company, Loop, Period, Story
+from simulator.world.story import Change, Company, Loop, Period, PeriodStart, Story
 from simulator.world.times import (
     Month,
     first_day,
@@ -136,13 +136,22 @@ def _finops_company(spec: Mapping[str, Any], calendars: Mapping[str, Any]) -> Co
 def _bc_company(spec: Mapping[str, Any], start: datetime) -> Company:
     first = int(spec.get("year_starts", 1))
     months: tuple[Month, ...] = ()
+    starts: tuple[PeriodStart, ...] = ()
     if spec.get("periods") != "none":
         years = spec.get("periods") or {}
         begin = int(years.get("from", start.year - int(years.get("years_back", 2))))
         end = int(years.get("to", start.year + int(years.get("years_ahead", 1))))
-        # The last row is the single first month of the next fiscal year, as Create Year makes it.
-        count = (end - begin + 1) * 12 + 1
+        # The last row is the lone first month of the next fiscal year, as Create Year leaves it.
+        count = (end - begin + 1) * 12 + bool(years.get("lone_row", True))
         months = tuple(shifted((begin, first), number) for number in range(count))
+        if "weeks" in years:
+            starts = _week_starts(begin, end, str(years["weeks"]))[:count]
+            months = ()
+        elif "start_day" in years:
+            later = timedelta(days=int(years["start_day"]) - 1)
+            of_months = Company("", "", months=months, year_starts=first).period_starts()
+            starts = tuple(start._replace(day=start.day + later) for start in of_months)
+            months = ()
     return Company(
         code=str(spec["code"]),
         name=str(spec["name"]),
@@ -152,6 +161,7 @@ def _bc_company(spec: Mapping[str, Any], start: datetime) -> Company:
         access=str(spec.get("access", "granted")),
         months=months,
         year_starts=first,
+        starts=starts,
         display_name=str(spec.get("display_name", "")),
     )
 
@@ -205,6 +215,16 @@ def _weeks(year: int, pattern: str) -> list[tuple[date, date]]:
         spans.append((begin, next_begin - timedelta(days=1)))
         begin = next_begin
     return spans
+
+
+def _week_starts(begin: int, end: int, pattern: str) -> tuple[PeriodStart, ...]:
+    """The starts of accounting periods of whole weeks, and the lone first one of the year after."""
+    starts = [
+        PeriodStart(first, year, number == 0)
+        for year in range(begin, end + 1)
+        for number, (first, _) in enumerate(_weeks(year, pattern))
+    ]
+    return (*starts, PeriodStart(_new_year_monday(end + 1), end + 1, begins_year=True))
 
 
 def _new_year_monday(year: int) -> date:

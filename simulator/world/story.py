@@ -39,6 +39,14 @@ class Period:
         return PeriodKey(self.year, self.name)
 
 
+class PeriodStart(NamedTuple):
+    """The first day of an accounting period of Business Central, and the fiscal year that it belongs to."""
+
+    day: date
+    year: int
+    begins_year: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Company:
     """One legal entity of Finance & Operations or one company of Business Central (`id` is set only there)."""
@@ -55,10 +63,18 @@ class Company:
     access: str = "granted"  # or `forbidden`: Business Central answers 403
     months: tuple[Month, ...] = ()  # the starts of Business Central's accounting periods
     year_starts: int = 1
+    starts: tuple[PeriodStart, ...] = ()  # instead of `months`: periods that begin on other days
     display_name: str = ""  # Business Central's second name of a company, where it is another one
 
-    def is_called(self, name: str) -> bool:
-        return name.casefold() in {self.code.casefold(), self.name.casefold(), self.id.casefold()} - {""}
+    def period_starts(self) -> Iterable[PeriodStart]:
+        """Where Business Central's accounting periods begin."""
+        yield from self.starts
+        for year, month in self.months:
+            begins = month == self.year_starts
+            yield PeriodStart(first_day((year, month)), year - (month < self.year_starts), begins)
+
+    def is_called(self, word: str) -> bool:
+        return word.casefold() in {self.code.casefold(), self.name.casefold(), self.id.casefold()} - {""}
 
 
 @dataclass(frozen=True)

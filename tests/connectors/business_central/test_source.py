@@ -65,17 +65,20 @@ def test_a_closed_year_is_told_as_flags_and_nothing_is_concluded(sim: Running) -
     assert (february.year_closed, february.date_locked) == (False, False)
 
 
-def test_each_period_ends_the_day_before_the_next_and_the_last_one_is_assumed(sim: Running) -> None:
+def test_each_period_ends_the_day_before_the_next_and_months_after_the_last_row_are_assumed(
+    sim: Running,
+) -> None:
     readings = readings_of(
         source("business_central", sim.url).read([CompanyRef("Ireland Operations")], YEARS),
         "Ireland Operations",
     )
-    assert [one.span.first for one in readings] == [date(2025 + n // 12, n % 12 + 1, 1) for n in range(25)]
+    assert [one.span.first for one in readings] == [date(2025 + n // 12, n % 12 + 1, 1) for n in range(36)]
     assert all(one.span.last == month_end(one.span.first) for one in readings)
     assumed = [
         one.erp_key for one in readings if isinstance(one.facts, PostingWindowFacts) and one.facts.assumed_end
     ]
-    assert assumed == ["2027-01-01"]
+    assert assumed == [f"2027-{month:02}-01" for month in range(1, 13)]
+    assert [one.name for one in readings[23:26]] == ["December", "January", "February 2027"]
 
 
 def test_a_page_of_periods_never_ends_the_knowledge_of_the_next_start(sim: Running) -> None:
@@ -203,10 +206,19 @@ def test_a_year_bears_the_calendar_year_it_begins_in(odd_companies_sim: Running)
     ]
 
 
-def test_periods_that_end_before_the_span_are_a_gap_and_no_guess(odd_companies_sim: Running) -> None:
-    harvest = source("business_central", odd_companies_sim.url).read([CompanyRef("Old Periods Ltd")], MAY)
-    assert gaps(harvest) == {"Old Periods Ltd": GapReason.EMPTY}
-    assert "Create the fiscal year" in gap(harvest).words
+def test_a_company_whose_periods_ended_is_read_like_one_that_keeps_none(odd: Running) -> None:
+    names = ("Old Periods Ltd", "No Periods Ltd")
+    harvest = source("business_central", odd.url).read([CompanyRef(name) for name in names], MAY)
+    old, bare = (readings_of(harvest, name)[0] for name in names)
+    assert (old.span, old.facts, old.erp_key, old.name) == (bare.span, bare.facts, bare.erp_key, bare.name)
+    assert harvest.keep_periods == {"Old Periods Ltd"}
+
+
+def test_periods_that_begin_after_the_span_are_a_gap_and_no_guess(odd: Running) -> None:
+    span = DateSpan(date(2024, 10, 1), date(2024, 10, 31))
+    harvest = source("business_central", odd.url).read([CompanyRef("CRONUS CH")], span)
+    assert gaps(harvest) == {"CRONUS CH": GapReason.EMPTY}
+    assert "begin only on 2025-01-01" in gap(harvest).words
 
 
 def test_a_span_of_long_ago_is_asked_for_in_dates_that_the_erp_knows(odd_companies_sim: Running) -> None:
