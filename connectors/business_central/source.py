@@ -6,30 +6,22 @@ list of periods has no ends and no years: both are derived here from the first d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 from urllib.parse import quote
 
-from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import DateSpan
-from closing.calendar.months import month_end, month_of, next_month, reporting_month
-from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.readings import GapReason, PeriodReading, PeriodType, ReadGap, ReadResult
+from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
+from connectors.business_central.accounting_periods import period_readings, posting_window
 from connectors.business_central.companies import CompanyFailed, ListedCompanies
 from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.names import name_key
 from connectors.odata.entra import TokenCache
 from connectors.odata.lists import (
-    InvalidRow,
     ODataClient,
-    bool_field,
-    date_field,
-    datetime_field,
     odata_query,
-    optional_text_field,
 )
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
 from infra.outbound.session import RequestLimits
@@ -39,36 +31,6 @@ STOP_AFTER = 5  # companies in a row for which nothing answers
 RESOURCE = "https://api.businesscentral.dynamics.com"
 # A fiscal year may have 1 to 365 periods; a year and a half on each side holds its first day and the next start.
 BEFORE, AFTER = timedelta(days=550), timedelta(days=400)
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """One row of accountingPeriods."""
-
-    first: date
-    name: str
-    opens_year: bool
-    year_closed: bool
-    date_locked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Period:
-    """A period with its last day, which is ours where the ERP gives none."""
-
-    start: _Start
-    last: date
-    year: str
-    assumed_end: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The one row of generalLedgerSetup."""
-
-    allowed_from: date | None
-    allowed_to: date | None
-    changed_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -202,12 +164,12 @@ def _read_company(
     """
     try:
         rows = client.rows(f"{url}/accountingPeriods{_periods_query(span)}")
-        window = _window(client.rows(f"{url}/generalLedgerSetup"))
+        window = posting_window(client.rows(f"{url}/generalLedgerSetup"))
         any_period = odata_query(select="id,startingDate", top="1")
         keeps_periods = bool(rows or client.rows(f"{url}/accountingPeriods{any_period}"))
     except RequestFailed as error:
         raise _company_failure(error) from None
-    return _readings(erp_id, rows, window, span), keeps_periods
+    return period_readings(erp_id, rows, window, span), keeps_periods
 
 
 def _periods_query(span: DateSpan) -> str:
@@ -235,137 +197,3 @@ def _company_failure(error: RequestFailed) -> Exception:
         # An extension that fails in one company gives 500 every time; it must not hide the other 299 companies.
         return CompanyFailed(GapReason.FAILED, error.words)
     return error
-
-
-def _window(rows: Sequence[Any]) -> _Window:
-    if len(rows) != 1:
-        raise CompanyFailed(
-            GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one."
-        )
-    try:
-        return _Window(
-            allowed_from=date_field(rows[0], "allowPostingFrom"),
-            allowed_to=date_field(rows[0], "allowPostingTo"),
-            changed_at=datetime_field(rows[0], "lastModifiedDateTime"),
-        )
-    except InvalidRow as error:
-        raise CompanyFailed(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {error}.") from None
-
-
-def _starts(rows: Sequence[Any]) -> list[_Start]:
-    starts: dict[date, _Start] = {}
-    for row in rows:
-        try:
-            first = date_field(row, "startingDate")
-            if first is None:
-                raise InvalidRow("startingDate is blank")
-            if first.year > 9000:
-                raise InvalidRow(f"startingDate is {first}")
-            start = _Start(
-                first,
-                optional_text_field(row, "name") or "",
-                bool_field(row, "newFiscalYear"),
-                bool_field(row, "closed"),
-                bool_field(row, "dateLocked"),
-            )
-        except InvalidRow as error:
-            raise CompanyFailed(GapReason.BAD_ROW, f"An accounting period cannot be read: {error}.") from None
-        if starts.setdefault(first, start) != start:
-            raise CompanyFailed(
-                GapReason.CONFLICT, f"The accounting period of {first} came twice with different values."
-            )
-    return [starts[first] for first in sorted(starts)]
-
-
-def _readings(erp_id: str, rows: Sequence[Any], window: _Window, span: DateSpan) -> list[PeriodReading]:
-    """The company's periods that touch the span; calendar months where no accounting period has an end.
-
-    The last row starts a period and gives it no end. From there on, and throughout where there are no rows, months
-    are assumed until the fiscal year is created. Before its first row a company may not have kept its books here yet.
-    """
-    starts = _starts(rows)
-    if starts and starts[0].first > span.last:
-        raise CompanyFailed(
-            GapReason.EMPTY,
-            f"Its accounting periods begin only on {starts[0].first}. Create the fiscal year in Business Central.",
-        )
-    if starts:
-        periods = [*_ended_periods(starts), *_months_from(starts, span)]
-    else:
-        periods = [
-            _Period(start, last, str(start.first.year), assumed_end=True)
-            for start, last in _calendar_months(span)
-        ]
-    return [
-        _reading(erp_id, period, window)
-        for period in periods
-        if period.start.first <= span.last and period.last >= span.first
-    ]
-
-
-def _ended_periods(starts: Sequence[_Start]) -> Iterator[_Period]:
-    """The periods whose end is known, because another one follows."""
-    for year, start, following in zip(_years(starts), starts, starts[1:], strict=False):
-        yield _Period(start, following.first - timedelta(days=1), year, assumed_end=False)
-
-
-def _months_from(starts: Sequence[_Start], span: DateSpan) -> Iterator[_Period]:
-    """Months from the last row to the end of the span: the first begins with the row, each ends with its month.
-
-    The first month is the one after the month that the period before the row reports, so none has two periods.
-    """
-    start, year = starts[-1], [*_years(starts)][-1]
-    month = _month_begun_by(start.first)
-    began = _month_begun_by(next((one.first for one in reversed(starts) if one.opens_year), start.first))
-    while start.first <= span.last:
-        months = (month.year - began.year) * 12 + month.month - began.month
-        yield _Period(start, month_end(month), str(int(year) + months // 12), assumed_end=True)
-        month = next_month(month)
-        start = _Start(month, month_and_year(month), False, False, False)
-
-
-def _years(starts: Sequence[_Start]) -> Iterator[str]:
-    """The fiscal year of each period: the calendar year that it begins in, or nearest to.
-
-    Before the first year start that was read, it is the period's own.
-    """
-    year = ""
-    for start in starts:
-        year = str(_month_begun_by(start.first).year) if start.opens_year or not year else year
-        yield year
-
-
-def _month_begun_by(first: date) -> date:
-    """The month that a period with this first day begins: a year that starts on 29 December is the next one."""
-    return next_month(reporting_month(first - timedelta(days=1)))
-
-
-def _reading(erp_id: str, period: _Period, window: _Window) -> PeriodReading:
-    start = period.start
-    return PeriodReading(
-        erp_id=erp_id,
-        erp_key=start.first.isoformat(),
-        calendar="",
-        year=period.year,
-        name=start.name,
-        span=DateSpan(start.first, period.last),
-        type=PeriodType.OPERATING,
-        facts=PostingWindowFacts(
-            allowed_from=window.allowed_from,
-            allowed_to=window.allowed_to,
-            year_closed=start.year_closed,
-            date_locked=start.date_locked,
-            assumed_end=period.assumed_end,
-        ),
-        erp_changed_at=window.changed_at,
-    )
-
-
-def _calendar_months(span: DateSpan) -> list[tuple[_Start, date]]:
-    months = []
-    first = month_of(span.first)
-    while first <= span.last:
-        last = month_end(first)
-        months.append((_Start(first, month_and_year(first), False, False, False), last))
-        first = next_month(first)
-    return months

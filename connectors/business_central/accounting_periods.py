@@ -1,0 +1,188 @@
+"""Makes periods of the first days that Business Central lists, without ends and years (03-erp-contracts 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from closing.calendar.date_phrases import month_and_year
+from closing.calendar.days import DateSpan
+from closing.calendar.months import month_end, month_of, next_month, reporting_month
+from closing.facts.business_central_facts import PostingWindowFacts
+from closing.facts.readings import GapReason, PeriodReading, PeriodType
+from connectors.business_central.companies import CompanyFailed
+from connectors.odata.lists import (
+    InvalidRow,
+    bool_field,
+    date_field,
+    datetime_field,
+    optional_text_field,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """One row of accountingPeriods."""
+
+    first: date
+    name: str
+    opens_year: bool
+    year_closed: bool
+    date_locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """A period with its last day, which is ours where the ERP gives none."""
+
+    start: _Start
+    last: date
+    year: str
+    assumed_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PostingWindow:
+    """The one row of generalLedgerSetup."""
+
+    allowed_from: date | None
+    allowed_to: date | None
+    changed_at: datetime | None
+
+
+def posting_window(rows: Sequence[Any]) -> PostingWindow:
+    if len(rows) != 1:
+        raise CompanyFailed(
+            GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one."
+        )
+    try:
+        return PostingWindow(
+            allowed_from=date_field(rows[0], "allowPostingFrom"),
+            allowed_to=date_field(rows[0], "allowPostingTo"),
+            changed_at=datetime_field(rows[0], "lastModifiedDateTime"),
+        )
+    except InvalidRow as error:
+        raise CompanyFailed(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {error}.") from None
+
+
+def _starts(rows: Sequence[Any]) -> list[_Start]:
+    starts: dict[date, _Start] = {}
+    for row in rows:
+        try:
+            first = date_field(row, "startingDate")
+            if first is None:
+                raise InvalidRow("startingDate is blank")
+            if first.year > 9000:
+                raise InvalidRow(f"startingDate is {first}")
+            start = _Start(
+                first,
+                optional_text_field(row, "name") or "",
+                bool_field(row, "newFiscalYear"),
+                bool_field(row, "closed"),
+                bool_field(row, "dateLocked"),
+            )
+        except InvalidRow as error:
+            raise CompanyFailed(GapReason.BAD_ROW, f"An accounting period cannot be read: {error}.") from None
+        if starts.setdefault(first, start) != start:
+            raise CompanyFailed(
+                GapReason.CONFLICT, f"The accounting period of {first} came twice with different values."
+            )
+    return [starts[first] for first in sorted(starts)]
+
+
+def period_readings(
+    erp_id: str, rows: Sequence[Any], window: PostingWindow, span: DateSpan
+) -> list[PeriodReading]:
+    """The company's periods that touch the span; calendar months where no accounting period has an end.
+
+    The last row starts a period and gives it no end. From there on, and throughout where there are no rows, months
+    are assumed until the fiscal year is created. Before its first row a company may not have kept its books here yet.
+    """
+    starts = _starts(rows)
+    if starts and starts[0].first > span.last:
+        raise CompanyFailed(
+            GapReason.EMPTY,
+            f"Its accounting periods begin only on {starts[0].first}. Create the fiscal year in Business Central.",
+        )
+    if starts:
+        periods = [*_ended_periods(starts), *_months_from(starts, span)]
+    else:
+        periods = [
+            _Period(start, last, str(start.first.year), assumed_end=True)
+            for start, last in _calendar_months(span)
+        ]
+    return [
+        _reading(erp_id, period, window)
+        for period in periods
+        if period.start.first <= span.last and period.last >= span.first
+    ]
+
+
+def _ended_periods(starts: Sequence[_Start]) -> Iterator[_Period]:
+    """The periods whose end is known, because another one follows."""
+    for year, start, following in zip(_years(starts), starts, starts[1:], strict=False):
+        yield _Period(start, following.first - timedelta(days=1), year, assumed_end=False)
+
+
+def _months_from(starts: Sequence[_Start], span: DateSpan) -> Iterator[_Period]:
+    """Months from the last row to the end of the span: the first begins with the row, each ends with its month.
+
+    The first month is the one after the month that the period before the row reports, so none has two periods.
+    """
+    start, year = starts[-1], [*_years(starts)][-1]
+    month = _month_begun_by(start.first)
+    began = _month_begun_by(next((one.first for one in reversed(starts) if one.opens_year), start.first))
+    while start.first <= span.last:
+        months = (month.year - began.year) * 12 + month.month - began.month
+        yield _Period(start, month_end(month), str(int(year) + months // 12), assumed_end=True)
+        month = next_month(month)
+        start = _Start(month, month_and_year(month), False, False, False)
+
+
+def _years(starts: Sequence[_Start]) -> Iterator[str]:
+    """The fiscal year of each period: the calendar year that it begins in, or nearest to.
+
+    Before the first year start that was read, it is the period's own.
+    """
+    year = ""
+    for start in starts:
+        year = str(_month_begun_by(start.first).year) if start.opens_year or not year else year
+        yield year
+
+
+def _month_begun_by(first: date) -> date:
+    """The month that a period with this first day begins: a year that starts on 29 December is the next one."""
+    return next_month(reporting_month(first - timedelta(days=1)))
+
+
+def _reading(erp_id: str, period: _Period, window: PostingWindow) -> PeriodReading:
+    start = period.start
+    return PeriodReading(
+        erp_id=erp_id,
+        erp_key=start.first.isoformat(),
+        calendar="",
+        year=period.year,
+        name=start.name,
+        span=DateSpan(start.first, period.last),
+        type=PeriodType.OPERATING,
+        facts=PostingWindowFacts(
+            allowed_from=window.allowed_from,
+            allowed_to=window.allowed_to,
+            year_closed=start.year_closed,
+            date_locked=start.date_locked,
+            assumed_end=period.assumed_end,
+        ),
+        erp_changed_at=window.changed_at,
+    )
+
+
+def _calendar_months(span: DateSpan) -> list[tuple[_Start, date]]:
+    months = []
+    first = month_of(span.first)
+    while first <= span.last:
+        last = month_end(first)
+        months.append((_Start(first, month_and_year(first), False, False, False), last))
+        first = next_month(first)
+    return months
