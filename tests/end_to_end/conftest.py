@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
 from simulator.run import Running, running
+from tests.end_to_end.uncreated_years import ENTITY, GROUP_FILE, STORY
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +28,26 @@ def loaded_group(worked_example_simulator: Running, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SIMULATOR_URL", worked_example_simulator.url)
     call_command("load_group", "demo/worked_example.yaml", stdout=StringIO())
     return worked_example_simulator
+
+
+@pytest.fixture(scope="module")
+def uncreated_years_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Business Central answers from a process, as on 3 June 2026, for companies whose year was not created."""
+    story: Path = tmp_path_factory.mktemp("story") / "story.yaml"
+    story.write_text(STORY, encoding="utf-8")
+    with running(story, clock="2026-06-03T12:00:00Z") as started:
+        yield started
+
+
+@pytest.fixture
+def uncreated_years_group(uncreated_years_simulator: Running, tmp_path: Path) -> Running:
+    """A group of these companies is loaded, and its ERP is as it was at the start."""
+    uncreated_years_simulator.reset()
+    names = dict(re.findall(r"code: (\w+), name: ([\w ]+?),", STORY))
+    text = GROUP_FILE.replace("URL", uncreated_years_simulator.url)
+    file = tmp_path / "group.yaml"
+    file.write_text(
+        text + "".join(ENTITY.format(code, name) for code, name in names.items()), encoding="utf-8"
+    )
+    call_command("load_group", str(file), stdout=StringIO())
+    return uncreated_years_simulator

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from datetime import date, datetime
 from io import StringIO
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,56 +16,10 @@ from alerts.models import Notice, OverdueFlag, Overrun
 from entities.models import Person
 from periods.deadline_setting import set_deadlines
 from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
-from simulator.run import Running, running
+from simulator.run import Running
+from tests.end_to_end.uncreated_years import CODES
 
 pytestmark = pytest.mark.django_db
-
-STORY = """
-bizcentral:
-  companies:
-    - {code: BARE, name: No Periods Ltd, periods: none}
-    - {code: LATE, name: Late Year Ltd, periods: {from: 2025, to: 2025}}
-    - {code: LONG, name: Long Ago Ltd, periods: {from: 2021, to: 2022}}
-    - {code: TWELVE, name: Twelve Rows Ltd, periods: {from: 2025, to: 2025, lone_row: false}}
-    - {code: WEEKS, name: Weeks Ltd, periods: {from: 2024, to: 2025, weeks: 4-4-5}}
-    - {code: SIXTH, name: Sixth of April Ltd, periods: {from: 2024, to: 2025, start_day: 6}, year_starts: 4}
-"""
-CODES = ("BARE", "LATE", "LONG", "TWELVE", "WEEKS", "SIXTH")
-GROUP_FILE = """
-groups: [{code: TOP, name: Top}]
-calendars: [{code: ENGLAND, name: England, country: GB, subdivision: ENG}]
-people: [{email: rosa@example.com, name: Rosa Bell, roles: [{role: finance, group: TOP}]}]
-connections:
-  - {name: bc, kind: business_central, base_url: URL, authority: URL, tenant: periods.example,
-     environment: production, client_id: simulator, secret: simulator}
-policies: [{group: TOP, working_day: 6}]
-entities:
-"""
-ENTITY = (
-    "  - {{code: {0}, name: {0}, country: GB, zone: Europe/London, group: TOP, calendar: ENGLAND, connection: bc,"
-    " erp_id: {1}}}\n"
-)
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    story: Path = tmp_path_factory.mktemp("story") / "story.yaml"
-    story.write_text(STORY, encoding="utf-8")
-    with running(story, clock="2026-06-03T12:00:00Z") as started:
-        yield started
-
-
-@pytest.fixture
-def group(simulator: Running, tmp_path: Path) -> Running:
-    simulator.reset()
-    names = dict(re.findall(r"code: (\w+), name: ([\w ]+?),", STORY))
-    text = GROUP_FILE.replace("URL", simulator.url)
-    file = tmp_path / "group.yaml"
-    file.write_text(
-        text + "".join(ENTITY.format(code, name) for code, name in names.items()), encoding="utf-8"
-    )
-    call_command("load_group", str(file), stdout=StringIO())
-    return simulator
 
 
 def sync(simulator: Running, instant: str, allowed_from: str, allowed_to: str = "") -> None:
@@ -92,9 +43,9 @@ ADVICE = "no accounting period covers these days: create the fiscal year"
 
 
 def test_a_month_without_accounting_period_is_judged_by_the_posting_range_with_advice(
-    group: Running, client: Client
+    uncreated_years_group: Running, client: Client
 ) -> None:
-    sync(group, "2026-06-03T12:00:00Z", "2026-06-01")
+    sync(uncreated_years_group, "2026-06-03T12:00:00Z", "2026-06-01")
     may = rows("2026-05", "2026-06-03T12:00:00Z")
     for code in UNCREATED:
         assert (code, may[code]["state"]) == (code, "closed")
@@ -108,11 +59,13 @@ def test_a_month_without_accounting_period_is_judged_by_the_posting_range_with_a
     assert {june[code]["state"] for code in UNCREATED} == {"open"}
 
 
-def test_a_lone_row_of_the_next_year_does_not_hold_the_month_before_it_open(group: Running) -> None:
-    sync(group, "2026-01-02T12:00:00Z", "2025-12-01")
-    sync(group, "2026-01-05T12:00:00Z", "2025-12-29")
+def test_a_lone_row_of_the_next_year_does_not_hold_the_month_before_it_open(
+    uncreated_years_group: Running,
+) -> None:
+    sync(uncreated_years_group, "2026-01-02T12:00:00Z", "2025-12-01")
+    sync(uncreated_years_group, "2026-01-05T12:00:00Z", "2025-12-29")
     at = "2026-01-20T12:00:00Z"
-    sync(group, at, "2025-12-29")
+    sync(uncreated_years_group, at, "2025-12-29")
     december, january = rows("2025-12", at)["WEEKS"], rows("2026-01", at)["WEEKS"]
     assert (december["state"], december["level"]) == ("closed", "closed_on_time")
     assert december["because"] == "posting allowed only from 29 December 2025"
@@ -124,9 +77,11 @@ def test_a_lone_row_of_the_next_year_does_not_hold_the_month_before_it_open(grou
     assert not Notice.objects.filter(period__entity__code="WEEKS").exclude(kind="group_closed").exists()
 
 
-def test_an_alert_of_the_invented_rest_of_december_ends_with_the_next_reading(group: Running) -> None:
+def test_an_alert_of_the_invented_rest_of_december_ends_with_the_next_reading(
+    uncreated_years_group: Running,
+) -> None:
     """Earlier versions gave the lone row an end of their own: four days of December, and an alert for them."""
-    sync(group, "2026-01-19T12:00:00Z", "2025-12-29")
+    sync(uncreated_years_group, "2026-01-19T12:00:00Z", "2025-12-29")
     lone = FiscalPeriod.objects.filter(entity__code="WEEKS", erp_key="2025-12-29")
     PeriodDeadline.objects.filter(period=lone.get()).delete()
     lone.update(last_day=date(2025, 12, 31), reporting_month=date(2025, 12, 1))
@@ -134,7 +89,7 @@ def test_an_alert_of_the_invented_rest_of_december_ends_with_the_next_reading(gr
     call_command("evaluate", "--as-of", "2026-01-19T12:01:00Z", stdout=StringIO())
     alerting = OverdueFlag.objects.filter(period=lone.get(), level="alerting")
     assert alerting.exists()
-    sync(group, "2026-01-20T12:00:00Z", "2025-12-29")
+    sync(uncreated_years_group, "2026-01-20T12:00:00Z", "2025-12-29")
     assert not alerting.exists()
     assert not Overrun.objects.filter(period=lone.get(), closed_at=None).exists()
     january = rows("2026-01", "2026-01-20T12:00:00Z")["WEEKS"]
@@ -142,8 +97,8 @@ def test_an_alert_of_the_invented_rest_of_december_ends_with_the_next_reading(gr
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_month_has_one_period_and_every_day_too(code: str, group: Running) -> None:
-    sync(group, "2026-06-03T12:00:00Z", "2026-06-01")
+def test_every_month_has_one_period_and_every_day_too(code: str, uncreated_years_group: Running) -> None:
+    sync(uncreated_years_group, "2026-06-03T12:00:00Z", "2026-06-01")
     spans = FiscalPeriod.objects.filter(entity__code=code).order_by("first_day")
     periods = list(spans.values_list("first_day", "last_day", "reporting_month"))
     for (_, last, month), (first, _, following) in pairwise(periods):
@@ -151,8 +106,8 @@ def test_every_month_has_one_period_and_every_day_too(code: str, group: Running)
         assert (following.year - month.year) * 12 + following.month - month.month == 1
 
 
-def test_years_are_named_after_the_calendar_year_that_they_lie_in(group: Running) -> None:
-    sync(group, "2026-06-03T12:00:00Z", "2026-06-01")
+def test_years_are_named_after_the_calendar_year_that_they_lie_in(uncreated_years_group: Running) -> None:
+    sync(uncreated_years_group, "2026-06-03T12:00:00Z", "2026-06-01")
     years = {
         code: dict(FiscalPeriod.objects.filter(entity__code=code).values_list("erp_key", "year"))
         for code in ("WEEKS", "SIXTH")
@@ -163,17 +118,19 @@ def test_years_are_named_after_the_calendar_year_that_they_lie_in(group: Running
     assert years["SIXTH"]["2026-04-06"] == years["SIXTH"]["2026-09-01"] == "2026"
 
 
-def test_a_list_of_periods_that_is_suddenly_empty_is_still_not_believed(group: Running) -> None:
-    sync(group, "2026-06-03T12:00:00Z", "2026-06-01")
-    group.fault("empty_list", company="SIXTH", match="accountingPeriods")
+def test_a_list_of_periods_that_is_suddenly_empty_is_still_not_believed(
+    uncreated_years_group: Running,
+) -> None:
+    sync(uncreated_years_group, "2026-06-03T12:00:00Z", "2026-06-01")
+    uncreated_years_group.fault("empty_list", company="SIXTH", match="accountingPeriods")
     call_command("sync", "--as-of", "2026-06-03T12:05:00Z", stdout=StringIO())
     attempt = SyncAttempt.objects.latest("id")
     assert [(one.entity.code, one.reason) for one in attempt.gaps.all()] == [("SIXTH", "empty")]
 
 
-def test_a_company_whose_years_all_lie_behind_is_read_on(group: Running) -> None:
+def test_a_company_whose_years_all_lie_behind_is_read_on(uncreated_years_group: Running) -> None:
     """Late Year Ltd has periods up to 2025; two years on none of them is read any more, and it still keeps some."""
-    sync(group, "2025-12-20T12:00:00Z", "2025-12-01")
+    sync(uncreated_years_group, "2025-12-20T12:00:00Z", "2025-12-01")
     call_command("sync", "--as-of", "2028-03-03T12:00:00Z", stdout=StringIO())
     gaps = SyncAttempt.objects.latest("id").gaps.values_list("entity__code", flat=True)
     assert "LATE" not in gaps

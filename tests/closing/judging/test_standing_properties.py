@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from closing.calendar.deadlines import Deadline
-from closing.judging.standing import JudgingPolicy, LatenessUnit, Level, ObservedChange, fold, judge
+from closing.judging.standing import (
+    JudgingPolicy,
+    LatenessUnit,
+    Level,
+    ObservedChange,
+    after_period_end,
+    fold,
+    judge,
+)
 from tests.closing.core_builders import (
     CLOSED,
     DEFAULT,
@@ -82,7 +91,11 @@ def test_any_story_has_one_standing_that_agrees_with_itself(
         history, deadline, as_of=moment, period=MAY, policy=policy, calendar=ENGLAND, zone="Europe/Amsterdam"
     )
     known = [change.state for change in told if change.state is not UNKNOWN]
-    assert standing.closed == (bool(known) and policy.counts_as_closed(known[-1]))
+    # What is no longer known is judged as of the last reading that confirmed it.
+    judged_at = min(moment, history.confirmed_at or moment) if standing.unconfirmed else moment
+    ended = after_period_end(judged_at, MAY.last, ZoneInfo("Europe/Amsterdam"))
+    met = bool(known) and policy.counts_as_closed(known[-1])
+    assert (standing.closed, standing.stopped_early) == (met and ended, met and not ended)
     assert standing.outstanding != standing.closed
     assert standing.unconfirmed == bool(known and told[-1].state is UNKNOWN)
     assert standing.alerting == (standing.outstanding and standing.days_late > policy.alert_after_days)

@@ -206,17 +206,19 @@ def test_a_year_bears_the_calendar_year_it_begins_in(odd_companies_sim: Running)
     ]
 
 
-def test_a_company_whose_periods_ended_is_read_like_one_that_keeps_none(odd: Running) -> None:
+def test_a_company_whose_periods_ended_is_read_like_one_that_keeps_none(odd_companies_sim: Running) -> None:
     names = ("Old Periods Ltd", "No Periods Ltd")
-    harvest = source("business_central", odd.url).read([CompanyRef(name) for name in names], MAY)
+    harvest = source("business_central", odd_companies_sim.url).read(
+        [CompanyRef(name) for name in names], MAY
+    )
     old, bare = (readings_of(harvest, name)[0] for name in names)
     assert (old.span, old.facts, old.erp_key, old.name) == (bare.span, bare.facts, bare.erp_key, bare.name)
     assert harvest.keep_periods == {"Old Periods Ltd"}
 
 
-def test_periods_that_begin_after_the_span_are_a_gap_and_no_guess(odd: Running) -> None:
+def test_periods_that_begin_after_the_span_are_a_gap_and_no_guess(odd_companies_sim: Running) -> None:
     span = DateSpan(date(2024, 10, 1), date(2024, 10, 31))
-    harvest = source("business_central", odd.url).read([CompanyRef("CRONUS CH")], span)
+    harvest = source("business_central", odd_companies_sim.url).read([CompanyRef("CRONUS CH")], span)
     assert gaps(harvest) == {"CRONUS CH": GapReason.EMPTY}
     assert "begin only on 2025-01-01" in gap(harvest).words
 
