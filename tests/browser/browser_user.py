@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +40,20 @@ every_look = pytest.mark.parametrize(
     ],
     indirect=True,
 )
+
+
+def look_at_states(
+    states: Iterable[Callable[..., object]], *quick: Callable[..., object]
+) -> pytest.MarkDecorator:
+    """Runs a test for each designed state: with every look in the slow suite, the quick ones wide by day as well."""
+    wide = [pytest.param(state, WIDE_BY_DAY, id=f"{state.__name__}-wide by day") for state in quick]
+    every = [
+        pytest.param(state, EVERY_LOOK, id=f"{state.__name__}-every look", marks=pytest.mark.slow)
+        for state in states
+    ]
+    return pytest.mark.parametrize(("state", "looks"), [*wide, *every], indirect=["looks"])
+
+
 with_and_without_scripts = pytest.mark.parametrize(
     "javascript",
     [

@@ -23,7 +23,15 @@ from tests.alerts.scenarios import (
     mark_deliveries_sent,
     save_eu_dtc_alert,
 )
-from tests.browser.browser_user import ROSA, BrowserUser, ClockAt, Database, NewBrowserUser, every_look
+from tests.browser.browser_user import (
+    ROSA,
+    BrowserUser,
+    ClockAt,
+    Database,
+    NewBrowserUser,
+    every_look,
+    look_at_states,
+)
 from tests.builders import CLOSED, WORKED_EXAMPLE_AT, utc
 from tests.db_builders import PASSWORD, record_worked_example, save_busy_group, save_person, save_sample_group
 
@@ -148,8 +156,7 @@ def enter(reader: BrowserUser, path: str = "/alerts/", email: str = ROSA) -> Bro
     return reader
 
 
-@every_look
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@look_at_states(STATES, told, busy, refused, nothing_yet, no_entities)
 def test_every_designed_state(
     state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:

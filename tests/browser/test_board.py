@@ -11,8 +11,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board_states import STATES, busy, worked
-from tests.browser.browser_user import ClockAt, Database, NewBrowserUser, every_look, violations
+from tests.browser.board_states import STATES, all_stale, busy, closed, no_entities, not_due, worked
+from tests.browser.browser_user import (
+    ClockAt,
+    Database,
+    NewBrowserUser,
+    every_look,
+    look_at_states,
+    violations,
+)
 from tests.builders import CLOSED, OPEN
 from tests.db_builders import (
     save_person,
@@ -24,8 +31,7 @@ slow = pytest.mark.slow
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 
 
-@every_look
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@look_at_states(STATES, worked, busy, closed, all_stale, no_entities, not_due)
 def test_every_designed_state(
     state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:

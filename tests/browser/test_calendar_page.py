@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.board_states import (
@@ -19,7 +18,7 @@ from tests.browser.board_states import (
     on_hold_counts,
     worked,
 )
-from tests.browser.browser_user import ClockAt, Database, NewBrowserUser, every_look
+from tests.browser.browser_user import ClockAt, Database, NewBrowserUser, look_at_states
 from tests.browser.test_matrix import nobody_closes, too_many, wide_group
 from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import save_person, save_sample_group
@@ -51,8 +50,7 @@ STATES = {
 }
 
 
-@every_look
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@look_at_states(STATES, worked, busy, all_stale, wide_group, left_open)
 def test_every_designed_state(
     state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:

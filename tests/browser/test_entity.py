@@ -9,13 +9,21 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
 from playwright.sync_api import expect
 
 from entities.models import Connection, LegalEntity, Membership
-from tests.board.entity.entity_scenarios import STORIES, on_watch_without_a_reason, over_the_line, read
+from tests.board.entity.entity_scenarios import (
+    STORIES,
+    on_watch_without_a_reason,
+    over_the_line,
+    perhaps_on_time,
+    read,
+    reopened,
+    running,
+    stale,
+)
 from tests.board.entity.entity_scenarios import rosa as make_rosa
-from tests.browser.browser_user import ClockAt, Database, NewBrowserUser, every_look
+from tests.browser.browser_user import ClockAt, Database, NewBrowserUser, every_look, look_at_states
 from tests.browser.test_board_interaction import focused, tab_to
 from tests.builders import CLOSED, utc
 from tests.db_builders import SampleGroup, save_person
@@ -23,8 +31,7 @@ from tests.db_builders import SampleGroup, save_person
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 
 
-@every_look
-@pytest.mark.parametrize("state", STORIES, ids=lambda state: state.__name__)
+@look_at_states(STORIES, over_the_line, on_watch_without_a_reason, reopened, perhaps_on_time, running, stale)
 def test_every_designed_state(
     state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:

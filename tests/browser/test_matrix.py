@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from entities.models import LegalEntity
 from tests.board.reports.year_of_closes import YEAR_AT, save_year_of_closes
 from tests.browser.board_states import all_stale, busy, no_deadlines, no_periods, nothing_read, on_hold_counts
-from tests.browser.browser_user import BrowserUser, ClockAt, Database, NewBrowserUser, every_look
+from tests.browser.browser_user import BrowserUser, ClockAt, Database, NewBrowserUser, look_at_states
 from tests.browser.test_board_interaction import tab_to
 from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import save_person, save_sample_group
@@ -70,8 +69,7 @@ STATES = {
 }
 
 
-@every_look
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@look_at_states(STATES, year, busy, all_stale, too_many)
 def test_every_designed_state(
     state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from entities.models import LegalEntity, Membership
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
 from tests.browser.board_states import no_entities, nothing_read, worked
-from tests.browser.browser_user import BrowserUser, ClockAt, Database, NewBrowserUser, every_look
+from tests.browser.browser_user import BrowserUser, ClockAt, Database, NewBrowserUser, look_at_states
 from tests.builders import CLOSED, MAY, OPEN, utc
 from tests.db_builders import BUSY_GROUP_AT, save_busy_group, save_person, save_sample_group
 
@@ -70,8 +70,7 @@ def enter(reader: BrowserUser, path: str = "/past-deadline/") -> BrowserUser:
     return reader
 
 
-@every_look
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@look_at_states(STATES, busy, stale, all_closed)
 def test_every_designed_state(
     state: Callable[[], datetime], new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
 ) -> None:
