@@ -122,8 +122,14 @@ def _lateness(row: Row) -> tuple[str, str]:
         case Level.LATE | Level.ALERTING | Level.CLOSED_LATE if standing.days_late:
             unit = phrasing.unit_in_words(standing.days_late, standing.unit)
             return f"+{standing.days_late}", f"{unit} late{suffix}"
+        case Level.NOT_DUE | Level.DUE_TODAY if row.deadline is not None and (standing.due_in or 0) < 0:
+            return "", f"was due {phrasing.short_day(row.deadline.due_on)}"
+        case Level.NOT_DUE if standing.due_in == 0:
+            return "", f"due today{suffix}"
         case Level.NOT_DUE if standing.due_in:
             return "", f"due in {standing.due_in} {'day' if standing.due_in == 1 else 'days'}{suffix}"
+        case Level.LATE | Level.ALERTING if suffix:
+            return "", f"past its cut-off{suffix}"
         case level:
             return "", f"{_LEVELS_WITHOUT_NUMBER[level]}{suffix}"
 

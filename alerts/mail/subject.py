@@ -106,7 +106,7 @@ def _about_one(kind: SectionKind, case: EntityMonth, when: MomentFormatter) -> s
             late = f"is {_days(row)} late" if row.standing.days_late else "is late today"
             return f"{name} {late if phrasing.is_confirmed(row) else 'was late when last read'} for {month}"
         case SectionKind.DUE_SOON:
-            return f"{name} is due {_due(row)} for {month}"
+            return f"{name} {'was' if _has_passed(row) else 'is'} due {_due(row)} for {month}"
         case SectionKind.CLEARED:
             return _cleared(row, name, month)
         case SectionKind.EASED:
@@ -151,8 +151,14 @@ def _cleared(row: Row, name: str, month: str) -> str:
     return f"{sentence}, {_days(row)} late" if late else sentence
 
 
+def _has_passed(row: Row) -> bool:
+    return row.standing.due_in is not None and row.standing.due_in < 0
+
+
 def _due(row: Row) -> str:
-    """The time to the deadline: "today", or "in 2 days"."""
+    """ "today", "in 2 days", or "on Tue 9 Jun" once it has passed since the last reading."""
+    if row.deadline is not None and _has_passed(row):
+        return f"on {phrasing.short_day(row.deadline.due_on)}"
     if row.standing.level is Level.DUE_TODAY or not row.standing.due_in:
         return "today"
     return f"in {row.standing.due_in} {'day' if row.standing.due_in == 1 else 'days'}"

@@ -45,7 +45,8 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
         case Level.ALERTING | Level.LATE:
             tone = "alert" if standing.alerting else "late"
             if not standing.days_late:
-                return [(tone, "Past its cut-off"), ("", f" of today, {due}{_at(row)}")]
+                day = "today, " if labels.is_confirmed(row) else ""
+                return [(tone, "Past its cut-off"), ("", f" of {day}{due}{_at(row)}")]
             return [
                 (tone, f"{days_phrase(standing.days_late, standing.unit)} past"),
                 ("", f" its deadline of {due}{_at(row)}"),

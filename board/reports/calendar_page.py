@@ -304,7 +304,7 @@ def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> 
         row.state.value,
         labels.state_label(row),
         labels.is_reopened(row),
-        labels.deadline_status(row, board_request.as_of),
+        labels.deadline_status(row, board_request.as_of, board_request.reader.zone),
         labels.short_day(deadline.due_on) if deadline is not None else "",
         label,
         [calendar_cell(day, row, data.today) for day in lane.days],

@@ -363,18 +363,20 @@ def _text(row: Row, board_request: BoardRequest) -> str:
     standing = row.standing
     if standing.days_late:
         return f"+{labels.days(standing.days_late, standing.unit)}"
-    status = labels.deadline_status(row, board_request.as_of)
+    status = labels.deadline_status(row, board_request.as_of, board_request.reader.zone)
     if row.span is None:
         return "no data" if row.read_at is None else "no period"
     if standing.level is Level.UNKNOWN and status.detail:
         return status.detail
     if standing.level is Level.NO_DEADLINE and standing.closed:
         return "closed"
+    if status.text.startswith("was due"):
+        return "was due"
     return _SHORT.get(status.text, status.text)
 
 
 def _full(row: Row, month: date, board_request: BoardRequest) -> str:
-    status = labels.deadline_status(row, board_request.as_of)
+    status = labels.deadline_status(row, board_request.as_of, board_request.reader.zone)
     standing = row.standing
     text = status.text
     if standing.days_late:

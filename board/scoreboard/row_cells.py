@@ -74,7 +74,7 @@ class RowCells:
 
 def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells:
     """The cells of a row; `query` is appended to the URL of its entity's page."""
-    status = labels.deadline_status(row, as_of)
+    status = labels.deadline_status(row, as_of, reader.zone)
     because, more = _split(row.because)
     if row.read_error and row.read_at is None:
         because, more = row.read_error, ""  # more precise than "no data yet", with the next step

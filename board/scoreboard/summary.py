@@ -244,6 +244,10 @@ def _next_deadline(rows: Sequence[Row]) -> Tile:
         for row in rows
         if row.standing.due_in is not None and row.deadline is not None and not row.counts_as_closed
     ]
+    passed = sum(due_in < 0 for due_in, _, _ in upcoming)
+    upcoming = [(due_in, due_on, name) for due_in, due_on, name in upcoming if due_in >= 0]
+    if not upcoming and passed:
+        return Tile("Next deadline", "none ahead", f"{passed} not confirmed since theirs")
     if not upcoming:
         missing = sum(row.deadline is None for row in rows)
         return Tile("Next deadline", "none ahead", f"{missing} not set" if missing else "")

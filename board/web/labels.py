@@ -19,6 +19,7 @@ from closing.phrasing import between as between
 from closing.phrasing import clock as clock
 from closing.phrasing import days as days
 from closing.phrasing import days_in_words as days_in_words
+from closing.phrasing import is_confirmed as is_confirmed
 from closing.phrasing import reader_zone as reader_zone
 from closing.phrasing import short_date as short_date
 from closing.phrasing import short_day as short_day
@@ -40,15 +41,23 @@ class DeadlineStatus:
     tone: str
 
 
+_AHEAD = frozenset({Level.NOT_DUE, Level.DUE_TODAY})
+
+
 def moment_in_full(moment: datetime, zone: tzinfo) -> str:
     """ "Fri 12 June 2026, 13:00"."""
     local = moment.astimezone(zone)
     return f"{weekday_and_date(local.date())}, {local:%H:%M}"
 
 
-def deadline_status(row: Row, as_of: datetime) -> DeadlineStatus:
-    """How the row stands against its deadline (01-domain 1.5 and 1.6)."""
+def deadline_status(row: Row, as_of: datetime, zone: tzinfo | None = None) -> DeadlineStatus:
+    """How the row stands against its deadline, in the words of 01-domain 1.5 and 1.6.
+
+    Words relative to now are those of `as_of`, however old the reading; `zone` is the reader's, else the entity's.
+    """
     standing = row.standing
+    if standing.level in _AHEAD and standing.due_in is not None and standing.due_in < 0:
+        return _was_due(row, as_of, zone or zone_named(row.zone))
     match standing.level:
         case Level.ALERTING | Level.LATE:
             return _late(row)
@@ -70,8 +79,19 @@ def deadline_status(row: Row, as_of: datetime) -> DeadlineStatus:
         case Level.NO_DEADLINE:
             return DeadlineStatus("no deadline set", _closed_on(row) if standing.closed else "", "none")
         case Level.UNKNOWN:
-            due = f"due in {standing.due_in}d" if standing.due_in else ""
+            due = f"due in {standing.due_in}d" if (standing.due_in or 0) > 0 else ""
             return DeadlineStatus("not known", due, "unsure")
+
+
+def _was_due(row: Row, as_of: datetime, zone: tzinfo) -> DeadlineStatus:
+    """For a deadline that has passed since the row was last known."""
+    assert row.deadline is not None
+    read = (
+        f"read since {clock(row.read_at, zone, as_of)}"
+        if not row.fresh and row.read_at
+        else "confirmed since"
+    )
+    return DeadlineStatus(f"was due {short_day(row.deadline.due_on)}", f"not {read}", "unsure")
 
 
 def _late(row: Row) -> DeadlineStatus:
@@ -79,7 +99,7 @@ def _late(row: Row) -> DeadlineStatus:
     tone = "alert" if standing.level is Level.ALERTING else "late"
     detail = "when last read" if not row.fresh or standing.unconfirmed else ""
     if not standing.days_late:
-        return DeadlineStatus("late today", detail or _cut_off(row), tone)
+        return DeadlineStatus(lateness_label(row), detail or _cut_off(row), tone)
     return DeadlineStatus(f"+{days(standing.days_late, standing.unit)} late", detail, tone)
 
 
@@ -89,6 +109,8 @@ def _not_due(row: Row, as_of: datetime) -> DeadlineStatus:
         return DeadlineStatus("not ended", f"ends {short_date(row.span.last)}", "due")
     if standing.due_in is None:
         return DeadlineStatus("not due", "", "due")
+    if standing.due_in == 0:
+        return DeadlineStatus("due today", _cut_off(row), "today")
     return DeadlineStatus(f"due in {standing.due_in}d", "", "due")
 
 
@@ -123,9 +145,11 @@ def on_hold_note(rows: list[Row]) -> str:
 
 
 def lateness_label(row: Row) -> str:
-    """ "+3d"; "late today" for a row that is late by less than a day."""
+    """ "+3d"; "late today" for a row that is late by no whole day yet, if that was read today."""
     standing = row.standing
-    return f"+{days(standing.days_late, standing.unit)}" if standing.days_late else "late today"
+    if standing.days_late:
+        return f"+{days(standing.days_late, standing.unit)}"
+    return "late today" if is_confirmed(row) else "past its cut-off"
 
 
 def silenced(silence: RowSilence) -> str:

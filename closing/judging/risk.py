@@ -27,7 +27,7 @@ def at_risk(row: Row, calendar: WorkdayCalendar, today: date) -> bool:
 
 
 def awaits_deadline(row: Row) -> bool:
-    """Whether a row is not known to be closed and had its deadline still ahead when last judged."""
+    """Whether a row is not known to be closed and had its deadline still ahead when last read."""
     return outstanding(row) and row.standing.due_in is not None
 
 

@@ -158,13 +158,13 @@ class Standing:
     """The judgement of one period at one moment.
 
     `days_late` counts in `unit`: while not closed up to the moment's local date, once closed up to the first
-    close. `due_in` is days until the deadline (None once passed or closed or without one). `closed_between`
-    gives the local dates of the reads around the first close if they lie on both sides of the deadline ("on
-    time?"). `first_close_level` judges the first close alone, also of a period reopened since: the on-time
-    rate counts it. `unconfirmed`: the state is UNKNOWN now, and this judges the last one before. `closed`: the
-    period has ended and the closed rule is met, which the level does not show without a deadline. `stopped_early`:
-    the closed rule is met by a period that has not ended, which is no close (01-domain 1.3). `never_opened`: the
-    first close is of a period that was not seen begun, so nobody closed it.
+    close. `due_in` is days until the deadline (None once passed or closed or without one; see `due_as_of` for what
+    was read earlier). `closed_between` gives the local dates of the reads around the first close if they lie on both
+    sides of the deadline ("on time?"). `first_close_level` judges the first close alone, also of a period reopened
+    since: the on-time rate counts it. `unconfirmed`: the state is UNKNOWN now, and this judges the last one before.
+    `closed`: the period has ended and the closed rule is met, which the level does not show without a deadline.
+    `stopped_early`: the closed rule is met by a period that has not ended, which is no close (01-domain 1.3).
+    `never_opened`: the first close is of a period that was not seen begun, so nobody closed it.
     """
 
     level: Level
@@ -264,6 +264,18 @@ def judge(
         ),
         never_opened=closed and date_unknown and history.never_opened,
     )
+
+
+def due_as_of(standing: Standing, deadline: Deadline | None, as_of: datetime) -> Standing:
+    """The standing of an earlier reading with `due_in` counted from a later moment: -1 once the deadline has passed.
+
+    The level stays as it was read (01-domain 1.6); words relative to now are those of the moment at which they are
+    shown.
+    """
+    if standing.due_in is None or deadline is None:
+        return standing
+    days = (deadline.due_on - local_date(as_of, zone_named(deadline.zone))).days
+    return replace(standing, due_in=-1 if deadline.passed(as_of) else days)
 
 
 def _judge_open(

@@ -159,7 +159,10 @@ def _holding_up(rows: Sequence[Row]) -> HeadlinePieces:
 def _next_deadline(rows: Sequence[Row]) -> HeadlinePieces:
     """The nearest deadline still ahead of an outstanding row, or that none is set."""
     waiting = [row for row in rows if outstanding(row)]
-    ahead = [(row.standing.due_in, row) for row in waiting if row.standing.due_in is not None]
+    counted = [(row.standing.due_in, row) for row in waiting if row.standing.due_in is not None]
+    ahead = [(days, row) for days, row in counted if days >= 0]
+    if counted and not ahead:
+        return [(HeadlineRole.OTHER, f"{len(counted)} not confirmed since their deadline passed.")]
     if not ahead:
         missing = sum(row.deadline is None for row in waiting)
         return [(HeadlineRole.OTHER, f"{missing} without a deadline.")] if missing else []

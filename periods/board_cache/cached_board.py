@@ -37,14 +37,16 @@ def valid_until(row: Row, as_of: datetime) -> datetime:
     """The moment from which a row, judged at `as_of`, may change although nothing was written.
 
     That is its next local midnight, its cut-off, the end of its reading's life or of its silence, whichever comes
-    first; a stale row is judged as of its reading, so that the clock alone ends nothing of it but the silence.
+    first; a stale row is judged as of its reading, so that the clock alone ends nothing of it but the silence, and
+    moves how far ahead its deadline lies.
     """
     quiet_until = row.silence.ends if row.silence is not None else _NEVER
-    if not row.fresh:
+    counts_down = row.standing.due_in is not None and row.standing.due_in >= 0
+    if not row.fresh and not counts_down:
         return quiet_until
     zone = zone_named(row.zone)
     moments = [start_of_day(local_date(as_of, zone) + ONE_DAY, zone), quiet_until]
-    if row.stale_at is not None:
+    if row.fresh and row.stale_at is not None:
         moments.append(row.stale_at + _MICROSECOND)
     if row.deadline is not None and row.deadline.due_at > as_of:
         moments.append(row.deadline.due_at)

@@ -24,6 +24,7 @@ from closing.judging.standing import (
     ObservedChange,
     PeriodHistory,
     Standing,
+    due_as_of,
     fold,
     judge,
 )
@@ -275,7 +276,15 @@ def _row(
 ) -> Row:
     moment = read.judged_at(as_of) or as_of
     judged = [
-        (period, history, facts, _judged(period, history, policy, moment, calendar, entity.zone), changes)
+        (
+            period,
+            history,
+            facts,
+            due_as_of(
+                _judged(period, history, policy, moment, calendar, entity.zone), period.deadline, as_of
+            ),
+            changes,
+        )
         for period, changes, facts in candidates
         for history in (fold(changes, policy.judging),)
     ]
