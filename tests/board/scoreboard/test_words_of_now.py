@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
-from tests.builders import OPEN, utc
-from tests.db_builders import save_person, save_sample_group
+from tests.builders import utc
 
 pytestmark = pytest.mark.django_db
 PAGES = (
@@ -21,47 +19,41 @@ PAGES = (
 TODAY = re.compile(r"\b(due today|today, |late today|of today|Due today)", re.ASCII)
 
 
-@pytest.fixture
-def rosa(monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Group finance; the ERP has been silent since 21:00 London time on the day before the deadline."""
-    save_sample_group().read("2026-06-08 20:00", dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN))
-    client = Client()
-    client.force_login(save_person())
-    cache.clear()
-    return client
-
-
 def page(client: Client, monkeypatch: pytest.MonkeyPatch, at: str, url: str = PAGES[0]) -> str:
     monkeypatch.setattr("board.web.board_request.now", lambda: utc(at))
     html = client.get(url).content.decode()
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.split("<main", 1)[1].split("<footer", 1)[0]))
 
 
-def test_a_deadline_that_passed_since_the_last_reading(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = page(rosa, monkeypatch, "2026-06-10 09:00")
+def test_a_deadline_that_passed_since_the_last_reading(
+    rosa_since_silence: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = page(rosa_since_silence, monkeypatch, "2026-06-10 09:00")
     assert "was due Tue 9 Jun" in told
     assert "not read since Mon 8 Jun 21:00" in told
 
 
-def test_a_deadline_of_today_was_read_ahead_of(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = page(rosa, monkeypatch, "2026-06-09 09:00")
+def test_a_deadline_of_today_was_read_ahead_of(
+    rosa_since_silence: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = page(rosa_since_silence, monkeypatch, "2026-06-09 09:00")
     assert "due today" in told
     assert "due in 1d" not in told
 
 
 @pytest.mark.parametrize("url", PAGES)
 def test_nothing_is_due_today_that_was_due_before(
-    rosa: Client, monkeypatch: pytest.MonkeyPatch, url: str
+    rosa_since_silence: Client, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     for at in ("2026-06-10 09:00", "2026-06-12 09:00", "2026-06-20 09:00"):
-        assert TODAY.findall(page(rosa, monkeypatch, at, url)) == []
+        assert TODAY.findall(page(rosa_since_silence, monkeypatch, at, url)) == []
 
 
 def test_a_kept_board_changes_at_midnight_without_a_reading(
-    rosa: Client, monkeypatch: pytest.MonkeyPatch
+    rosa_since_silence: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The midnight of each entity: Amsterdam's comes an hour before London's, where the reader is."""
-    assert "due in 1d" in page(rosa, monkeypatch, "2026-06-08 21:30")
-    assert page(rosa, monkeypatch, "2026-06-09 21:30").count("due today") >= 3
-    assert page(rosa, monkeypatch, "2026-06-09 22:30").count("was due Tue 9 Jun") == 1
-    assert page(rosa, monkeypatch, "2026-06-09 23:30").count("was due Tue 9 Jun") == 3
+    assert "due in 1d" in page(rosa_since_silence, monkeypatch, "2026-06-08 21:30")
+    assert page(rosa_since_silence, monkeypatch, "2026-06-09 21:30").count("due today") >= 3
+    assert page(rosa_since_silence, monkeypatch, "2026-06-09 22:30").count("was due Tue 9 Jun") == 1
+    assert page(rosa_since_silence, monkeypatch, "2026-06-09 23:30").count("was due Tue 9 Jun") == 3

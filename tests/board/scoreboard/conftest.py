@@ -1,0 +1,18 @@
+"""A board whose ERP has been silent."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from tests.board.page_client import signed_in
+from tests.builders import OPEN
+from tests.db_builders import save_person, save_sample_group
+from tests.settable_clock import SettableClock
+
+
+@pytest.fixture
+def rosa_since_silence(db: None, clock: SettableClock) -> Client:
+    """Rosa Bell is signed in; the ERP has been silent since 21:00 London time on the day before the deadline."""
+    save_sample_group().read("2026-06-08 20:00", dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN))
+    return signed_in(save_person())
