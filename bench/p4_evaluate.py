@@ -144,7 +144,7 @@ def _update() -> None:
     )
 
 
-# The usual way: objects, a small rule in Python, and save().
+# Plain Django: objects, a small rule in Python, and save().
 
 
 def _level(state: str, due_on: date, now: datetime) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""The baselines of the board: a constant answer, a bare fetch of its rows, and the usual way to write it."""
+"""The baselines of the board: a constant answer, a bare fetch of its rows, and the same page in plain Django."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from entities.calendars import holiday_category_problem, holiday_region_problem
 from entities.models import WorkCalendar
 from periods.group_file import shape
 from periods.group_file.existing import ExistingRows
+from periods.group_file.near_words import did_you_mean
 from periods.group_file.policy_items import policy_code, policy_owner, policy_version_fields
 from periods.group_file.tree import NodePath, YamlTree
 
@@ -78,7 +79,7 @@ def _sections(tree: YamlTree) -> dict[str, RawItems]:
         return raw
     for section, items in tree.root.items():
         if section not in raw:
-            hint = shape.did_you_mean(section, raw) or f"the sections are {', '.join(raw)}"
+            hint = did_you_mean(section, raw) or f"the sections are {', '.join(raw)}"
             tree.add_problem((section,), f"there is no section `{section}`; {hint}")
         elif isinstance(items, list):
             raw[section] += [((section, index), item) for index, item in enumerate(items)]
@@ -132,10 +133,7 @@ def _error_text(kind: str, loc: NodePath, message: str, model: type[BaseModel]) 
     if kind == "missing":
         return f"{key} is missing"
     if kind == "extra_forbidden":
-        hint = (
-            shape.did_you_mean(str(loc[-1]), model.model_fields)
-            or f"known are {', '.join(model.model_fields)}"
-        )
+        hint = did_you_mean(str(loc[-1]), model.model_fields) or f"known are {', '.join(model.model_fields)}"
         return f"{key} is not known here; {hint}"
     if kind == "list_type":
         return f"{key} must be a list"
@@ -162,7 +160,7 @@ class _Names:
     def require(self, tree: YamlTree, path: NodePath, kind: str, name: str | None) -> None:
         """Add a problem if no `kind` has the name."""
         if name is not None and name not in self.names[kind]:
-            hint = shape.did_you_mean(name, self.names[kind])
+            hint = did_you_mean(name, self.names[kind])
             tree.add_problem(path, f"there is no {kind} {name}" + (f"; {hint}" if hint else ""))
 
 

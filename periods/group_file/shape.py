@@ -13,7 +13,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from closing.calendar.months import parse_month
 from closing.judging.standing import LatenessUnit
 from entities.models import CODE_PATTERN
-from periods.group_file.near_words import did_you_mean as did_you_mean
 from periods.group_file.spellings import country_problem, zone_problem
 from periods.models import PolicyVersion
 
