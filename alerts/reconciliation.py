@@ -7,14 +7,14 @@ changes, its deadlines, the readings and the silences.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 from django.db.models import Min
 
-from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, Notice, ProofRun
+from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, EvaluationSpan, Notice, ProofRun
 from alerts.routing.silences import SilenceSpan, silence_spans
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import Deadline
@@ -26,6 +26,7 @@ from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange
 from closing.judging.states import PeriodState
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
+from periods.lookups import RecordedReading, first_readings_after
 from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan, StateChange
 from periods.policies import effective_policies
 from periods.snapshot.freshness import freshness
@@ -34,6 +35,7 @@ GRACE = timedelta(minutes=5)  # until a required alert counts as missing
 DELIVERY_GRACE = timedelta(hours=1)  # until a waiting message counts as a difference
 # An evaluation may have begun before a silence that was created meanwhile.
 EVALUATION_GRACE = timedelta(minutes=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 State = Delivery.State
 log = structlog.get_logger(__name__)
 
@@ -64,8 +66,12 @@ class ReconciliationReport:
 
 @dataclass(frozen=True, slots=True)
 class _PeriodHistory:
-    """One period with everything that its alerts depend on."""
+    """One period with everything that its alerts depend on.
 
+    `raised_until`: an alert whose cause was recorded later need not exist yet.
+    """
+
+    entity_id: int
     entity: str
     month: date
     changes: Sequence[ObservedChange]
@@ -74,14 +80,16 @@ class _PeriodHistory:
     calendar: WorkdayCalendar | None
     first_read_at: datetime | None
     read_at: datetime | None
+    raised_until: datetime
     silences: Sequence[SilenceSpan] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAlert:
-    """An alert of a new episode that has a cause from `at` on, and had to exist by `by`.
+    """An alert of a new episode that has a cause from `at` on, and had to exist from `by` on.
 
-    They differ where the entity was silenced in between.
+    They differ where the entity was silenced in between, and where the cause was recorded later: no evaluation can
+    raise an alert before the reading that shows its cause.
     """
 
     at: datetime
@@ -95,10 +103,14 @@ def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationRepor
     notices = Notice.objects.filter(kind=NoticeKind.ALERT, raised_at__lte=as_of, period__in=histories)
     for notice in notices.order_by("raised_at").prefetch_related("lines__delivery"):
         alerts[notice.period_id or 0].append(notice)
+    causes = {period: _causes(history, as_of) for period, history in histories.items()}
+    readings = first_readings_after(
+        {(histories[period].entity_id, at) for period, found in causes.items() for at, _ in found.all}
+    )
     expected = 0
     differences: list[AlertMismatch] = []
     for period, history in histories.items():
-        due = expected_alerts(history, as_of)
+        due = _expected_alerts(history, causes[period], as_of, readings)
         expected += len(due)
         differences += _mismatches(history, due, alerts[period])
         for notice in alerts[period]:
@@ -122,14 +134,24 @@ def reconcile_and_record(as_of: datetime) -> ReconciliationReport:
     return report
 
 
-def expected_alerts(history: _PeriodHistory, as_of: datetime) -> list[ExpectedAlert]:
-    """The alerts of new episodes that had to exist, oldest first."""
+@dataclass(frozen=True, slots=True)
+class _Causes:
+    """The moments that may require an alert of a period, each with the moment from which its deadline was set."""
+
+    crossings: Sequence[tuple[datetime, datetime]] = ()
+    reopenings: Sequence[tuple[datetime, datetime]] = ()
+
+    @property
+    def all(self) -> Sequence[tuple[datetime, datetime]]:
+        return (*self.crossings, *self.reopenings)
+
+
+def _causes(history: _PeriodHistory, as_of: datetime) -> _Causes:
     if not history.deadlines or history.first_read_at is None or history.read_at is None:
-        return []
-    last = history.deadlines[-1][1]
+        return _Causes()
+    first_set_at, last = history.deadlines[0][0], history.deadlines[-1][1]
     if local_date(history.first_read_at, zone_named(last.zone)) > last.due_on:
-        return []
-    until = min(as_of - GRACE, history.read_at)
+        return _Causes()
     crossed = crossings(
         history.changes,
         history.deadlines,
@@ -138,36 +160,66 @@ def expected_alerts(history: _PeriodHistory, as_of: datetime) -> list[ExpectedAl
         as_of=as_of,
         calendar=history.calendar,
     )
+    line = alert_line_crossed_at(last, history.policy, history.calendar)
+    return _Causes(
+        [(crossing.at, first_set_at) for crossing in crossed if crossing.alerting],
+        [(at, first_set_at) for at in _reopenings(history, as_of) if at >= line],
+    )
+
+
+def _expected_alerts(
+    history: _PeriodHistory,
+    causes: _Causes,
+    as_of: datetime,
+    readings: Mapping[tuple[int, datetime], RecordedReading],
+) -> list[ExpectedAlert]:
+    """The alerts of new episodes that had to exist, oldest first."""
     expected = []
-    for crossing in crossed:
-        if crossing.alerting and (due := _required_alert(history, crossing.at, as_of)) is not None:
+    for at, set_at in causes.crossings:
+        reading = readings.get((history.entity_id, at), RecordedReading(at, at))
+        waits = _waits(history, at, set_at, reading)
+        if (due := _required_alert(history, at, reading, waits, as_of)) is not None:
             expected.append(due)
             break  # a moved deadline is crossed again, in the same episode
-        if crossing.alerting and not _is_silenced(history, crossing.at):
+        if not any(start < at + GRACE and end > at for start, end in waits):
             break
-    line = alert_line_crossed_at(last, history.policy, history.calendar)
-    reopened = [_required_alert(history, at, as_of) for at in _reopenings(history, as_of) if at >= line]
-    expected += [due for due in reopened if due is not None]
-    return sorted((due for due in expected if due.by <= until), key=lambda due: due.at)
+    for at, set_at in causes.reopenings:
+        reading = readings.get((history.entity_id, at), RecordedReading(at, at))
+        waits = _waits(history, at, set_at, reading)
+        if (due := _required_alert(history, at, reading, waits, as_of)) is not None:
+            expected.append(due)
+    return sorted((due for due in expected if due.by <= history.raised_until), key=lambda due: due.at)
 
 
-def _required_alert(history: _PeriodHistory, at: datetime, as_of: datetime) -> ExpectedAlert | None:
-    """The alert that a cause at a moment requires: at once, or after a silence if it was still true then."""
+def _waits(
+    history: _PeriodHistory, at: datetime, set_at: datetime, reading: RecordedReading
+) -> list[SilenceSpan]:
+    """The spans in which no evaluation could raise the alert of a cause: silences, and until it was recorded."""
+    spans = [*history.silences, (at, set_at)]
+    if reading.recorded_at > reading.read_at:
+        spans.append((at, reading.recorded_at))
+    return sorted(spans)
+
+
+def _required_alert(
+    history: _PeriodHistory,
+    at: datetime,
+    reading: RecordedReading,
+    waits: Sequence[SilenceSpan],
+    as_of: datetime,
+) -> ExpectedAlert | None:
+    """The alert that a cause at a moment requires: once it was read, or after a wait if it was still true then."""
     by = at
-    for start, end in history.silences:
+    for start, end in waits:
         if start < by + GRACE and end > by:
             by = end
     if by == at:
-        return ExpectedAlert(at, by) if _lasted(history, at, as_of) else None
-    # Only a reading after the end of the silence shows whether the period was still open then.
+        return ExpectedAlert(at, reading.read_at) if _lasted(history, reading.read_at, as_of) else None
+    # Only a reading after the end of the wait shows whether the period was still open then.
     closed = history.policy.counts_as_closed
     closes = [change for change in history.changes if change.seen_at > at and closed(change.state)]
     known_until = min((change.previous_read_at or change.seen_at for change in closes), default=as_of)
     return ExpectedAlert(at, by) if known_until - by >= GRACE and _was_past_the_line(history, by) else None
-
-
-def _is_silenced(history: _PeriodHistory, at: datetime) -> bool:
-    return any(start < at + GRACE and end > at for start, end in history.silences)
 
 
 def _lasted(history: _PeriodHistory, at: datetime, as_of: datetime) -> bool:
@@ -281,6 +333,7 @@ def _histories(as_of: datetime, month: date | None) -> dict[int, _PeriodHistory]
     years = range(min((reporting.year for _, _, reporting in rows), default=as_of.year), as_of.year + 2)
     calendars = work_calendars(calendar_ids, years) if calendar_ids else {}
     readings = freshness(sorted(entities), as_of)
+    since, evaluated_before = _current_evaluations(as_of)
     first = dict(ReadSpan.objects.values_list("entity").annotate(Min("first_read_at")))
     changes: dict[int, list[ObservedChange]] = defaultdict(list)
     for pk, state, seen_at, previous in (
@@ -297,6 +350,7 @@ def _histories(as_of: datetime, month: date | None) -> dict[int, _PeriodHistory]
         deadlines[row.period_id].append((row.set_at, Deadline(row.due_on, row.zone, row.cut_off)))
     return {
         pk: _PeriodHistory(
+            entity,
             entities[entity][0],
             reporting_month,
             changes[pk],
@@ -305,7 +359,32 @@ def _histories(as_of: datetime, month: date | None) -> dict[int, _PeriodHistory]
             calendars.get(entities[entity][2]),
             first.get(entity),
             readings[entity].read_at,
+            _raised_until(readings[entity].read_at, since, evaluated_before, as_of),
             silences.get(entity, ()),
         )
         for pk, entity, reporting_month in rows
     }
+
+
+def _current_evaluations(as_of: datetime) -> tuple[datetime | None, datetime]:
+    """The start of the run of evaluations that goes on, None where none does, and the end of the run before it."""
+    spans = EvaluationSpan.objects.filter(first__lte=as_of).order_by("-first")
+    newest, before = [*spans[:2], None, None][:2]
+    ended = before.last if before is not None else _NEVER
+    return (newest.first, ended) if newest is not None and as_of - newest.last <= GRACE else (None, ended)
+
+
+def _raised_until(
+    read_at: datetime | None, since: datetime | None, evaluated_before: datetime, as_of: datetime
+) -> datetime:
+    """The moment up to which evaluations must have raised what was due, of an entity that was last read at `read_at`.
+
+    Evaluations that run again (`since`) raise alerts after a reading that began in their time only; until then no
+    more can be asked for than of those that ended at `evaluated_before`.
+    """
+    if read_at is None:
+        return _NEVER
+    until = min(as_of - GRACE, read_at)
+    if since is not None and (read_at < since or as_of - since < GRACE):
+        until = min(until, evaluated_before)
+    return until

@@ -1,15 +1,19 @@
-"""Reads the remarks and the state changes of many periods at any moment, each in one query."""
+"""Reads the remarks, the state changes and the readings of many periods at any moment, each in one query."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from closing.facts.period_remarks import OverdueReason, PeriodRemark, RemarkKind
 from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState
 from infra.fast_cursor import fast_cursor
+
+# Longer than an attempt and its lease together: a reading recorded later than this was loaded for a past moment.
+LOADED_LATER = timedelta(hours=1)
 
 
 def remarks_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[PeriodRemark]]:
@@ -62,3 +66,47 @@ def changes_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, l
         for period_id, state, seen_at, previous_read_at, because in cursor.fetchall():
             changes[period_id].append(ObservedChange(PeriodState(state), seen_at, previous_read_at, because))
     return changes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedReading:
+    """A reading of an entity: the moment it holds for, and when it was recorded: later for a loaded history."""
+
+    read_at: datetime
+    recorded_at: datetime
+
+
+def first_readings_after(
+    moments: Collection[tuple[int, datetime]],
+) -> dict[tuple[int, datetime], RecordedReading]:
+    """The first good reading of an entity at or after a moment, by entity and moment, in one query.
+
+    The database's clock stands in the lease of each attempt. A reading that was recorded within LOADED_LATER of its
+    moment was read then.
+    """
+    pairs = sorted(set(moments))
+    if not pairs:
+        return {}
+    with fast_cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT asked.entity_id, asked.at, attempt.started_at, attempt.lease_until
+            FROM unnest(%(entities)s::bigint[], %(moments)s::timestamptz[]) AS asked(entity_id, at)
+            CROSS JOIN LATERAL (
+                SELECT connection_id, first_read_at FROM periods_readspan
+                WHERE entity_id = asked.entity_id AND (last_read_at IS NULL OR last_read_at >= asked.at)
+                ORDER BY first_read_at, id LIMIT 1) span
+            CROSS JOIN LATERAL (
+                SELECT started_at, lease_until FROM periods_syncattempt
+                WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
+                  AND started_at >= greatest(asked.at, span.first_read_at)
+                ORDER BY started_at LIMIT 1) attempt
+            """,
+            {"entities": [entity for entity, _ in pairs], "moments": [at for _, at in pairs]},
+        )
+        return {
+            (entity, at): RecordedReading(
+                read_at, recorded_at if recorded_at - read_at > LOADED_LATER else read_at
+            )
+            for entity, at, read_at, recorded_at in cursor.fetchall()
+        }

@@ -40,6 +40,8 @@ class SampleGroup:
         moment = utc(at) if isinstance(at, str) else at
         attempt = begin_attempt(self.connection.pk, moment, lease=timedelta(minutes=5))
         assert attempt is not None
+        # Recorded at its own moment: a lease by the clock of the database would make it a history loaded later.
+        SyncAttempt.objects.filter(pk=attempt.pk).update(lease_until=moment + timedelta(minutes=5))
         name = f"Period {span.last.month}"
         readings = tuple(
             PeriodReading(

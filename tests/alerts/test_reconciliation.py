@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alerts.evaluate.run import run_evaluation
-from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, ProofRun, Silence
+from alerts.models import (
+    LEFT_OUT_BY_SILENCE,
+    Delivery,
+    DeliveryLine,
+    EvaluationSpan,
+    Notice,
+    ProofRun,
+    Silence,
+)
 from alerts.outbox.sending import send_due_mails
 from alerts.reconciliation import ReconciliationReport, reconcile, reconcile_and_record
 from alerts.routing.silences import create_silence, lift_silence, silences_by_entity
@@ -20,7 +28,8 @@ from closing.calendar.instants import zone_named
 from closing.facts.base import NativePeriodFacts
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Person
-from periods.models import FiscalPeriod
+from periods.deadline_setting import set_deadlines
+from periods.models import FiscalPeriod, SyncAttempt
 from tests.alerts.evaluations import (
     ALL_CLOSED,
     read_and_evaluate,
@@ -52,6 +61,63 @@ def test_an_alert_that_is_lost_is_named(alerted_group: SampleGroup) -> None:
     assert words(reconcile(utc("2026-06-15 13:00"))) == [
         "EU DTC BV: an alert had to exist from here on, and does not"
     ]
+
+
+def read_later(group: SampleGroup, at: str, recorded: str, **said: NativePeriodFacts) -> None:
+    """Read as of a moment in the past, at the moment `recorded`."""
+    group.read(at, ALL_CLOSED | said)
+    SyncAttempt.objects.filter(started_at=utc(at)).update(lease_until=utc(recorded))
+
+
+def test_a_loaded_history_requires_no_alert_of_what_was_over_when_it_was_loaded() -> None:
+    """Crossed on 15 June, closed on 17 June, open again on 18 and closed on 19 June: all loaded on 20 June."""
+    group = save_group_with_recipients(read=False)
+    for at, facts in (
+        ("2026-06-01 21:00", OPEN),
+        ("2026-06-15 21:00", OPEN),
+        ("2026-06-17 21:00", CLOSED),
+        ("2026-06-18 21:00", OPEN),
+        ("2026-06-19 21:00", CLOSED),
+    ):
+        read_later(group, at, "2026-06-20 09:00", NLDT=facts)
+    found = reconcile(utc("2026-06-20 13:00"))
+    assert (found.expected, words(found)) == (0, [])
+
+
+def test_an_alert_that_is_still_true_when_its_history_was_loaded_has_to_exist_from_then_on() -> None:
+    group = save_group_with_recipients(read=False)
+    for at in ("2026-06-01 21:00", "2026-06-15 21:00", "2026-06-16 21:00"):
+        read_later(group, at, "2026-06-20 09:00", NLDT=OPEN)
+    group.read("2026-06-20 09:10", ALL_CLOSED | {"NLDT": OPEN})
+    assert reconcile(utc("2026-06-20 09:04")).expected == 0
+    lost = reconcile(utc("2026-06-20 09:20"))
+    assert [each.at for each in lost.differences] == [utc("2026-06-20 09:00")]
+    save_evaluation_span(utc("2026-06-20 09:20"), hours=1)
+    assert "alert NLDT" in read_and_evaluate(group, "2026-06-20 09:20", NLDT=OPEN)
+    assert words(reconcile(utc("2026-06-20 09:30"))) == []
+
+
+def test_nothing_has_to_exist_before_evaluations_run_again(meridian: SampleGroup) -> None:
+    """Closeboard was stopped from 12 to 20 June; the line was crossed on the 15th."""
+    read_and_evaluate(meridian, "2026-06-12 12:00", NLDT=OPEN)
+    save_evaluation_span(utc("2026-06-20 09:01"), hours=0)
+    meridian.read("2026-06-20 09:00", ALL_CLOSED | {"NLDT": OPEN})
+    assert words(reconcile(utc("2026-06-20 09:01"))) == []
+    save_evaluation_span(utc("2026-06-20 09:30"), hours=0)
+    meridian.read("2026-06-20 09:10", ALL_CLOSED | {"NLDT": OPEN})
+    EvaluationSpan.objects.filter(first__gte=utc("2026-06-20 00:00")).update(first=utc("2026-06-20 09:01"))
+    assert words(reconcile(utc("2026-06-20 09:30"))) != []
+
+
+def test_a_deadline_that_was_set_after_its_day_requires_nothing_of_before() -> None:
+    """Without a policy until 20 June, when EU DTC BV had closed."""
+    group = save_group_with_recipients(policy=False)
+    for at, facts in (("2026-06-15 12:00", OPEN), ("2026-06-18 12:00", CLOSED)):
+        read_and_evaluate(group, at, NLDT=facts)
+    policy(group.entities["NLDT"], rule="calendar_day", n=9)
+    set_deadlines([group.entities["NLDT"].pk], utc("2026-06-20 12:00"))
+    found = reconcile(utc("2026-06-20 13:00"))
+    assert (found.periods, found.expected, words(found)) == (1, 0, [])
 
 
 def test_an_alert_without_a_cause_is_named(alerted_group: SampleGroup) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.cookiejar
 import os
 import re
+import shlex
 import signal
 import urllib.parse
 import urllib.request
@@ -13,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from closeboard.ops.demo_state import demo_env
 from closeboard.up import LOGIN_DOMAIN, LOGIN_PASSWORD
 from tests.closeboard.processes import poll_until, processes_mentioning, python
 from tests.closeboard.test_up import free_port
@@ -74,6 +76,15 @@ def changes_stored(state_folder: Path) -> int:
     return int(row[0])
 
 
+def prove_alerts(demo: Demo, state_folder: Path) -> str:
+    """What `manage.py prove_alerts` prints about the running demo."""
+    env = demo_env(state_folder, "127.0.0.1", demo.port)
+    lines = (state_folder / "environment").read_text().splitlines()
+    env |= dict(shlex.split(line)[1].split("=", 1) for line in lines)
+    out, err = python("manage.py", "prove_alerts", env=env).communicate(timeout=60)
+    return out + err
+
+
 @pytest.mark.slow
 @pytest.mark.fault
 @pytest.mark.timeout(500)
@@ -84,6 +95,7 @@ def test_from_the_first_start_to_an_accident(state_folder: Path) -> None:
         assert "Meridian" in board_of(first.port, person)
     stored = changes_stored(state_folder)
     assert stored > 0
+    assert "all of them do." in prove_alerts(first, state_folder)
     first.process.send_signal(signal.SIGINT)
     assert first.finish() == 0
     assert processes_mentioning(state_folder) == {}
@@ -93,6 +105,7 @@ def test_from_the_first_start_to_an_accident(state_folder: Path) -> None:
     assert "Loading the demo group" not in second.said.read_text()
     assert "Meridian" in board_of(second.port, "finance")
     assert changes_stored(state_folder) >= stored
+    assert "all of them do." in prove_alerts(second, state_folder)
     workers = [pid for pid, words in processes_mentioning(state_folder).items() if "celery" in words]
     os.kill(min(workers), signal.SIGKILL)
     assert second.finish() == 1

@@ -91,6 +91,15 @@ def test_a_single_first_look_cannot_date_a_close(loaded_group: Running) -> None:
     assert found["NLDT"] == ("open", "late", 3)
 
 
+def test_a_history_loaded_later_proves_clean(loaded_group: Running) -> None:
+    """EU DTC BV crossed the alert line on 15 June and closed on 18 June: all of it was read today."""
+    for instant in (*INSTANTS, *(f"2026-06-{day}T12:00:00Z" for day in range(13, 20))):
+        sync(loaded_group, instant)
+    told = StringIO()
+    call_command("prove_alerts", stdout=told)
+    assert "0 alerts had to exist: all of them do." in told.getvalue()
+
+
 def test_a_second_sync_of_the_same_moment_changes_nothing(loaded_group: Running) -> None:
     sync(loaded_group, TWELFTH)
     changes = StateChange.objects.count()

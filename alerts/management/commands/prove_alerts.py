@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from alerts.reconciliation import reconcile
 from closing.calendar.instants import parse_instant
 from closing.calendar.months import parse_month
+from infra.ticks import database_clock
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = reconcile(options["as_of"] or timezone.now(), _month(options["month"]))
+        report = reconcile(options["as_of"] or database_clock(), _month(options["month"]))
         for mismatch in report.differences:
             self.stdout.write(mismatch.describe())
         self.stdout.write(
