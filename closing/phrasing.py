@@ -13,7 +13,7 @@ from closing.calendar.date_phrases import day_and_month, short_month, weekday_na
 from closing.calendar.deadlines import city
 from closing.calendar.instants import local_date, zone_named
 from closing.judging.standing import LatenessUnit
-from closing.judging.states import PeriodState
+from closing.judging.states import EVERY_MODULE_CAN_POST, NOBODY_CAN_POST, PeriodState
 from closing.scoreboard.row import Row
 
 MomentFormatter = Callable[[datetime], str]
@@ -26,6 +26,7 @@ STATE_LABELS = {
     PeriodState.NOT_STARTED: "Not started",
 }
 _STOPPED_EARLY = "Stopped early"
+_SAID_BY_THE_STATE = frozenset({"", EVERY_MODULE_CAN_POST, NOBODY_CAN_POST})
 _UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
 _UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar", LatenessUnit.WORKING_DAYS: "working"}
 
@@ -115,22 +116,35 @@ def is_confirmed(row: Row) -> bool:
 
 
 def unconfirmed_because(row: Row, when: MomentFormatter) -> str:
-    """Why the row cannot be confirmed now; empty if it is confirmed."""
+    """Since when the row is not read, and why; empty if its state is a fact."""
     if row.missing_since is not None:
-        return f"Unconfirmed: the ERP has not listed it since {when(row.missing_since)}."
+        return f"Not listed by the ERP since {when(row.missing_since)}."
     if is_confirmed(row):
         return ""
-    last = f", last read {when(row.read_at)}" if row.read_at is not None else ""
-    return f"Unconfirmed{last}. {row.read_error}".rstrip()
+    if row.read_at is None:
+        return f"Never read. {row.read_error}".rstrip()
+    if row.fresh:
+        return f"The ERP’s answer is missing or not understood. {row.read_error}".rstrip()
+    return f"Not read since {when(row.read_at)}. {row.read_error}".rstrip()
+
+
+def in_the_way(row: Row) -> str:
+    """The because as it stands beside the state: nothing where the state alone says it."""
+    return because_beside(row.because).removeprefix(f"{state_label(row).lower()}: ")
+
+
+def because_beside(because: str) -> str:
+    """A because as it stands beside its state: nothing where the state alone says it."""
+    return "" if because in _SAID_BY_THE_STATE else because
 
 
 def state_because(row: Row) -> str:
-    """The because with its state in front, unless it begins with the state: "Open: ledger open"."""
-    if not row.because:
+    """The state with what is in the way: "Open: two modules restricted"; empty if nothing is."""
+    state, because = state_label(row), in_the_way(row)
+    if not because:
         return ""
-    state = state_label(row)
-    because = row.because[:1].upper() + row.because[1:]
-    return because if because.startswith(state) else f"{state}: {row.because}"
+    starts = because[:1].upper() + because[1:]
+    return starts if starts.startswith(state) else f"{state}: {because}"
 
 
 def overdue_reason_text(row: Row, when: MomentFormatter) -> str:
@@ -141,7 +155,7 @@ def overdue_reason_text(row: Row, when: MomentFormatter) -> str:
         return f"{reason} ({attribution(remarks.reason_by, remarks.reason_at, when)})"
     if row.reason_missing:
         return "No reason given, though its policy asks for one."
-    return "Its people have given no reason."
+    return "No reason given yet."
 
 
 def expected_close_text(row: Row, as_of: datetime) -> str:

@@ -86,7 +86,7 @@ def row(
         owner=who.owner,
         connection="meridian-prod",
         state=history.state,
-        because=newest.because if newest else "no data yet",
+        because=newest.because if newest else "never read",
         native_facts=reads[-1][1] if reads else None,
         span=span if reads else None,
         period_name="Period 5" if reads else "",

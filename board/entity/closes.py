@@ -10,7 +10,7 @@ from board.web import labels
 from closing.calendar.date_phrases import month_and_year, weekday_and_day
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
-from closing.judging.on_time import ON_TIME_TARGET_PERCENT, OnTimeRate, on_time_rate
+from closing.judging.on_time import FRACTIONS_BELOW, ON_TIME_TARGET_PERCENT, OnTimeRate, on_time_rate
 from closing.judging.standing import LatenessUnit, Level, lateness
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
@@ -169,7 +169,7 @@ def _describe_close(close: _Close) -> tuple[str, str, str, str]:
     row, number = close.row, close.number
     standing = row.standing
     if row.span is None:
-        return "none", "", "", "nothing known"
+        return "none", "", "", "unknown"
     level = standing.first_close_level
     closed_on = weekday_and_day(standing.first_closed_on) if standing.first_closed_on else ""
     day = str(number) if number is not None else "–"
@@ -208,23 +208,26 @@ def _describe_close(close: _Close) -> tuple[str, str, str, str]:
         when_read = "" if row.fresh and not standing.unconfirmed else " when last read"
         return "open", "open", f"+{by}", f"not closed, {by} late{when_read}"
     if row.state is PeriodState.UNKNOWN or not row.fresh:
-        return "unsure", "?", "", "not known"
+        return "unsure", "?", "", "unknown"
     return "open", "open", "", "not closed"
 
 
 def _rate_text(rate: OnTimeRate) -> str:
     permille = rate.permille
     if permille is None:
-        return "No close can be counted" if rate.excluded else "No close was due yet"
-    return f"{rate.on_time} of {rate.due} on time, {permille / 10:.1f} %"
+        return "No close can be judged" if rate.excluded else "No close was due yet"
+    percent = f", {permille / 10:.1f} %" if rate.due >= FRACTIONS_BELOW else ""
+    return f"{rate.on_time} of {rate.due} on time{percent}"
 
 
 def _excluded_text(rate: OnTimeRate) -> str:
     parts = [
         (rate.perhaps_on_time, "perhaps on time"),
-        (rate.date_unknown, "closed at an unknown date"),
-        (rate.unknown, "not known"),
-        (rate.no_deadline, "without a deadline"),
+        (rate.date_unknown, "closed, date unknown"),
+        (rate.unknown, "unknown"),
+        (rate.no_deadline, "no deadline set"),
     ]
     phrases = [f"{count} {label}" for count, label in parts if count]
-    return f"Left out: {', '.join(phrases)}." if phrases else ""
+    return (
+        f"{rate.due} of {rate.due + rate.excluded} could be judged: {', '.join(phrases)}." if phrases else ""
+    )

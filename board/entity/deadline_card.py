@@ -114,16 +114,16 @@ def _cell(day: TimelineDay, row: Row, today: date) -> DayCell:
         phrases.append(day.off_reason)
     if day.number is not None:
         phrases.append(f"working day {day.number}")
-    below = "·" if day.number is None else str(day.number)
+    below = "·" if day.number is None else f"WD{day.number}" if day.due else str(day.number)
     if day.late:
         kinds.append("over" if day.alerting else "late")
         below = f"+{day.late}"
-        over = ", over the alert line" if day.alerting else ""
+        over = ", alerting" if day.alerting else ""
         phrases.append(f"{days_phrase(day.late, row.standing.unit)} late{over}")
     elif not day.confirmed and not day.in_future:
         kinds.append("unsure")
         below = "?" if row.deadline is None or day.on > row.deadline.due_on else below
-        phrases.append("not known")
+        phrases.append("unknown")
     if day.due:
         kinds.append("due")
         below = f"{below} due" if below != "·" else "due"
@@ -162,7 +162,7 @@ def _days_off_text(days: Sequence[TimelineDay], calendar: WorkdayCalendar) -> st
     missing = sorted({day.on.year for day in days if covers is not None and day.on.year not in covers})
     if missing:
         years = " and ".join(map(str, missing))
-        text += f" The {calendar.name} calendar has no holidays for {years}: only weekends are left out."
+        text += f" The {calendar.name} calendar has no holidays for {years}: only weekends are days off."
     return text.strip()
 
 

@@ -201,10 +201,10 @@ def _banners(data: PageData) -> list[str]:
             else "never"
         )
         error = f" {row.read_error}" if row.read_error else ""
-        banners.append(f"Not confirmed: what follows is as of the last reading, {last}.{error}")
+        banners.append(f"Not read since {last}: what follows is as of then.{error}")
     elif row.span is not None and row.standing.unconfirmed:
         banners.append(
-            "The ERP answers, but no longer says a state that is understood: the last known standing stays."
+            "The ERP’s answer is missing or not understood: days late follow the last known state."
         )
     others = [period for period in data.periods if period.id != row.period_id]
     if others:

@@ -107,7 +107,9 @@ def _state_notes(row: Row, board_request: BoardRequest) -> list[str]:
     elif row.read_at is None:
         notes.append("never read")
     elif not row.fresh:
-        notes.append(f"as of {labels.clock(row.read_at, zone, as_of)}, {labels.age(row.read_at, as_of)} old")
+        notes.append(
+            f"not read since {labels.clock(row.read_at, zone, as_of)}, {labels.age(row.read_at, as_of)}"
+        )
     elif row.standing.unconfirmed:
         notes.append("unconfirmed")
     if row.on_hold_counts and row.state.value == "on_hold":

@@ -25,13 +25,28 @@ MODULES = (
 _MARGIN = timedelta(days=62)  # time that the drawing shows before and after a period
 _MAX_DISTANCE = timedelta(days=200)  # a bound farther away lies outside the drawing
 _MICROSOFT_DOMAINS = ("dynamics.com", "dynamics.cn", "microsoftdynamics.us", "microsoftdynamics.de")
+_RULES = {
+    "F&O-1": "Period status Open, no module restricted: Open.",
+    "F&O-2": "Period status Open, some modules restricted: Open.",
+    "F&O-2 by policy": "Period status Open, Ledger module restricted: On hold, by policy.",
+    "F&O-3": "Period status On hold: On hold, whatever the modules say.",
+    "F&O-4": "Period status Permanently closed: Closed.",
+    "F&O-5": "No status, or one that is not understood: Unknown.",
+    "BC-1": "Posting is allowed only after the period: Closed.",
+    "BC-2": "Posting is allowed only before the period, which has not ended: Not started.",
+    "BC-3": "Posting is allowed only before the period, which has ended: Closed.",
+    "BC-4": "Posting is allowed on all days of the period: Open.",
+    "BC-5": "Posting is allowed on some days of the period: On hold.",
+    "BC-6": "Allow Posting From and To are both blank: Open.",
+    "BC-8": "The posting range ends before it begins: Unknown.",
+}
 _FLAGS = {
-    "permanent": "The product cannot undo this.",
-    "window_before_period": "Posting is not even allowed in the period yet: check the range.",
+    "permanent": "Finance & Operations cannot reopen this period.",
+    "window_before_period": "Posting is not allowed in the period yet: check the range.",
     "unrestricted_or_formula": "If a date formula is in force, the API does not show it.",
     "from_blank_or_formula": "The blank start is no limit, or a date formula that the API does not show.",
     "to_blank_or_formula": "The blank end is no limit, or a date formula that the API does not show.",
-    "window_reversed": "The product refuses such a range, so nothing is read from it.",
+    "window_reversed": "Business Central refuses such a range, so no state follows from it.",
     "assumed_end": "No accounting period with an end covers these days, so they are judged as a calendar month."
     " Create the fiscal year in Business Central.",
 }
@@ -81,6 +96,7 @@ class FactsCard:
     state: str
     because: str
     rule: str
+    rule_words: str
     explanations: Sequence[str]
     seen: str
     read: str
@@ -108,11 +124,11 @@ def facts_card(
     agrees = derived is not None and (derived.state is row.state or row.standing.stopped_early)
     if derived is not None and not agrees:
         explanations.append(
-            f"By the policy of today the same words would mean {labels.STATE_LABELS[derived.state]}"
-            f" ({derived.rule}); the next reading decides."
+            f"By the policy of today this would be {labels.STATE_LABELS[derived.state]} ({derived.rule});"
+            " it applies from the next reading."
         )
     if facts is None:
-        explanations.append("The ERP no longer says anything about this period.")
+        explanations.append("The ERP no longer lists this period.")
     name = row.period_name if year and year in row.period_name else f"{row.period_name}, {year}".rstrip(", ")
     finops = facts if isinstance(facts, FinopsFacts) else None
     return FactsCard(
@@ -122,8 +138,9 @@ def facts_card(
         modules=_modules(finops) if finops else (),
         window=_window(row, facts, as_of) if isinstance(facts, PostingWindowFacts) else None,
         state=labels.state_label(row),
-        because=_sentence(row.because),
+        because=_because(row),
         rule=derived.rule if derived is not None and agrees else "",
+        rule_words=_RULES.get(derived.rule, "") if derived is not None else "",
         explanations=explanations,
         seen=_seen_text(row, as_of, reader),
         read=labels.clock(row.read_at, reader.zone, as_of) if row.read_at is not None else "",
@@ -133,8 +150,9 @@ def facts_card(
     )
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+def _because(row: Row) -> str:
+    """What follows the state in the card: ", because every module can post."."""
+    return f", because: {row.because.rstrip('.')}." if row.because else "."
 
 
 def _days_of(first: date, last: date) -> str:
@@ -158,8 +176,9 @@ def _seen_text(row: Row, as_of: datetime, reader: Reader) -> str:
     before, seen = row.seen_between
     seen_at = labels.clock(seen, reader.zone, as_of)
     if before is None:
-        return f"It was so when it was first read, {seen_at}."
-    return f"Seen between {labels.clock(before, reader.zone, as_of)} and {seen_at}."
+        return f"It was {labels.state_label(row).lower()} when first read, {seen_at}."
+    read_before = labels.clock(before, reader.zone, as_of)
+    return f"Seen at {seen_at}." if read_before == seen_at else f"Seen between {read_before} and {seen_at}."
 
 
 def _modules(facts: FinopsFacts) -> list[ModuleAccess]:
@@ -170,7 +189,7 @@ def _modules(facts: FinopsFacts) -> list[ModuleAccess]:
 def _module(name: str, facts: FinopsFacts) -> ModuleAccess:
     label, group = module_name(name), facts.user_groups.get(name, "")
     if name not in facts.access:
-        return ModuleAccess(label, "not told", "", "untold")
+        return ModuleAccess(label, "no answer", "", "untold")
     match facts.access[name]:
         case None:
             return ModuleAccess(label, "blank", "as All", "all")

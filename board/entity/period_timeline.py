@@ -20,6 +20,7 @@ from closing.facts.period_remarks import OVERDUE_REASON_LABELS, PeriodRemark, Re
 from closing.judging.alert_line import crossings
 from closing.judging.standing import JudgingPolicy, LatenessUnit, after_period_end
 from closing.judging.states import PeriodState, module_name
+from closing.phrasing import because_beside
 from closing.scoreboard.row import Row
 from periods.snapshot.period_history import ChangeWithFacts, DeadlineVersion, PeriodDetail
 
@@ -148,15 +149,16 @@ def _change_text(
 ) -> tuple[str, str]:
     change = current.change
     state = labels.STATE_LABELS[change.state]
-    because = f": {change.because}" if change.because else ""
+    words = because_beside(change.because)
+    because = f": {words}" if words else ""
     if previous is None:
         return f"First seen as {state}{because}", ""
     if change.state is previous.change.state:
         return _facts_difference(current, previous) or f"{state}{because}", ""
     if change.state is PeriodState.UNKNOWN:
-        return f"No longer known{because}", "unsure"
+        return f"Unknown{because}", "unsure"
     if last_known is change.state:
-        return f"Known again: {state}{because}", ""
+        return f"No longer unknown: {state}{because}", ""
     reopened = (
         last_known is not None
         and policy.counts_as_closed(last_known)
@@ -214,9 +216,10 @@ def _seen_text(current: ChangeWithFacts, viewer: TimelineViewer) -> str:
     at = labels.clock(change.seen_at, zone, change.seen_at)
     phrases = []
     if change.previous_read_at is None:
-        phrases.append("when we first looked")
+        phrases.append("at the first reading")
     else:
-        phrases.append(f"seen between {labels.clock(change.previous_read_at, zone, change.seen_at)} and {at}")
+        before = labels.clock(change.previous_read_at, zone, change.seen_at)
+        phrases.append(f"seen at {at}" if before == at else f"seen between {before} and {at}")
     if current.erp_changed_at is not None and current.erp_changed_at <= change.seen_at:
         phrases.append(
             f"the ERP says it last changed at {labels.clock(current.erp_changed_at, zone, change.seen_at)}"
@@ -234,7 +237,7 @@ def _deadlines(period: PeriodDetail, viewer: TimelineViewer) -> Iterator[Timelin
         if previous is None:
             text = f"Deadline set: {due}"
         elif previous.deadline.due_on == version.deadline.due_on:
-            text = f"Deadline {due} explained anew"
+            text = f"Deadline {due} explained in new words"
         else:
             text = f"Deadline moved from {weekday_and_day(previous.deadline.due_on)} to {due}"
         yield _event(
@@ -264,13 +267,13 @@ def _crossings(
         as_of=viewer.as_of,
         calendar=calendar,
     )
-    unit = "working-day" if policy.unit is LatenessUnit.WORKING_DAYS else "day"
+    unit = "working days" if policy.unit is LatenessUnit.WORKING_DAYS else "days"
     for crossing in crossed:
         due = weekday_and_day(crossing.deadline.due_on)
         text = (
-            f"Over the {policy.alert_after_days}-{unit} line, counted from {due}"
+            f"Alerting: more than {policy.alert_after_days} {unit} past the deadline of {due}"
             if crossing.alerting
-            else f"Late: the deadline of {due} passed"
+            else f"Overdue: the deadline of {due} passed"
         )
         zone = zone_named(crossing.deadline.zone)
         yield _event(crossing.at, zone, viewer, text, tone="alert" if crossing.alerting else "late")
@@ -311,7 +314,7 @@ def _remark_text(remark: PeriodRemark) -> str:
                 else "gave a reason"
             )
         case RemarkKind.ACKNOWLEDGEMENT:
-            return "acknowledged that it is past its deadline"
+            return "took it over"
         case RemarkKind.NOTE:
             return "wrote"
 

@@ -13,7 +13,7 @@ from periods.snapshot.period_history import AttemptSummary
 _OUTCOMES = {
     SyncAttempt.Outcome.RUNNING: ("Reading now", "stale"),
     SyncAttempt.Outcome.OK: ("Read", "closed"),
-    SyncAttempt.Outcome.PARTIAL: ("Not brought", "warning"),
+    SyncAttempt.Outcome.PARTIAL: ("Not in the answer", "warning"),
     SyncAttempt.Outcome.UNAVAILABLE: ("Unavailable", "warning"),
     SyncAttempt.Outcome.REFUSED: ("Refused", "warning"),
     SyncAttempt.Outcome.MISREAD: ("Not understood", "warning"),
@@ -64,4 +64,4 @@ def connection_summary(connection: Connection | None) -> str:
     interval = f"{minutes:g} min" if minutes >= 1 else f"{connection.interval_seconds} s"
     paused = "; paused, so nothing is read" if connection.paused else ""
     limit = f"{connection.stale_after_seconds / 60:g} min"
-    return f"“{connection.name}”, read every {interval}, stale after {limit}{paused}"
+    return f"“{connection.name}”, read every {interval}, too old after {limit}{paused}"

@@ -74,7 +74,7 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
                 return [
                     (
                         "",
-                        f"{_closed(row)} {between}: on time or not cannot be told, the deadline is {due}{_at(row)}",
+                        f"Perhaps on time: {_closed(row).lower()} {between}, the deadline is {due}{_at(row)}",
                     )
                 ]
             why = (
@@ -86,11 +86,11 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
         case Level.NO_DEADLINE:
             if standing.closed:
                 on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
-                return [("", f"{_closed(row)}{on}; no deadline is set")]
-            return [("late", "No deadline is set")]
+                return [("", f"{_closed(row)}{on}; no deadline set")]
+            return [("late", "No deadline set")]
         case Level.UNKNOWN:
             due_text = f", and due on {due}{_at(row)}" if deadline is not None else ""
-            return [("", f"Not known whether it is closed{due_text}")]
+            return [("", f"Unknown whether it is closed{due_text}")]
 
 
 def _not_due(row: Row, as_of: datetime, due: str) -> Pieces:
@@ -139,15 +139,14 @@ def side_notes(
     notes = []
     if labels.is_reopened(row):
         close_day = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
-        notes.append(f"It had been closed{close_day} and was reopened.")
+        notes.append(f"It was closed{close_day} and has been reopened.")
     if deadline is not None and standing.level in _LATE:
-        kind = "working-day" if standing.unit is LatenessUnit.WORKING_DAYS else "day"
-        line = f"{policy.alert_after_days}-{kind} line"
+        limit = days_phrase(policy.alert_after_days, standing.unit)
         crossed_on = alert_line_crossed_on(deadline, policy, calendar)
         if standing.alerting and crossed_on is not None:
-            notes.append(f"Over the {line} since {weekday_and_day(crossed_on)}.")
+            notes.append(f"Alerting since {weekday_and_day(crossed_on)}: more than {limit} late.")
         elif crossed_on is not None:
-            notes.append(f"Not over the {line} before {weekday_and_day(crossed_on)}.")
+            notes.append(f"Watch: it alerts from {weekday_and_day(crossed_on)}, more than {limit} late.")
     if remarks.expected_on is not None and not row.counts_as_closed:
         is_past = remarks.expected_on < local_date(as_of, zone_named(row.zone))
         verb = "Was expected" if is_past else "Expected"

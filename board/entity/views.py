@@ -37,10 +37,10 @@ from periods.remarks import (
 )
 
 _DONE = {
-    RemarkKind.NOTE.value: "The note is kept.",
-    RemarkKind.OVERDUE_REASON.value: "The overdue reason is kept.",
-    RemarkKind.EXPECTED_CLOSE.value: "The expected close date is kept.",
-    RemarkKind.ACKNOWLEDGEMENT.value: "It is acknowledged.",
+    RemarkKind.NOTE.value: "The note is saved.",
+    RemarkKind.OVERDUE_REASON.value: "The overdue reason is saved.",
+    RemarkKind.EXPECTED_CLOSE.value: "The expected close is saved.",
+    RemarkKind.ACKNOWLEDGEMENT.value: "You have taken it over.",
 }
 
 
@@ -113,7 +113,7 @@ def _save_remark(request: HttpRequest, board_request: BoardRequest, code: str) -
             return set_expected_close(by, code, month, _day(form.get("expected_on", "")), text, at)
         case "acknowledgement":
             return acknowledge(by, code, month, text, at)
-    raise InvalidRemark("", "That form is not one of ours. Reload the page and try again.")
+    raise InvalidRemark("", "The form is not complete. Reload the page and try again.")
 
 
 def _day(text: str) -> date | None:

@@ -207,7 +207,7 @@ def announcement(rows: Sequence[Row], as_of: datetime) -> str:
 def _row_status(row: Row, as_of: datetime) -> str:
     state, text = labels.state_label(row).lower(), labels.deadline_status(row, as_of).text
     status = text if text.startswith(state) else f"{state}, {text}"
-    return status if row.fresh else f"{status}, not confirmed"
+    return status if row.fresh else f"{status}, not read lately"
 
 
 def _partial(key: str, html: str, style: str = "outerMorph") -> str:

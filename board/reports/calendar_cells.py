@@ -97,12 +97,9 @@ def _phrases(day: TimelineDay, row: Row) -> list[str]:
     if day.closes:
         phrases.append("close first seen" if not row.standing.reopened else "close seen")
     if day.late is not None:
-        over = "over" if day.alerting else "not over"
         lateness = labels.days_in_words(day.late, row.standing.unit)
         phrases.append(
-            f"{lateness} late, {over} the alert line of {row.alert_after_days}"
-            if day.late
-            else "after the cut-off"
+            f"{lateness} late, {'alerting' if day.alerting else 'watch'}" if day.late else "after the cut-off"
         )
     elif day.maybe_closed:
         phrases.append("closed on one of these days")

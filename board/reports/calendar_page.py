@@ -163,10 +163,9 @@ def _counts(data: CloseCalendar) -> list[str]:
 def _deadline_box(pending: PendingDeadline, today: date, board_request: BoardRequest) -> DeadlineBox:
     count = len(pending.rows)
     days = (pending.day - today).days
+    when = "today" if not days else "tomorrow" if days == 1 else f"in {days} days"
     if days < 0:  # only with readings that are older than the day
-        when = "not confirmed since"
-    else:
-        when = "today" if not days else "tomorrow" if days == 1 else f"in {days} days"
+        when = "not read since"
     at_risk = pending.at_risk
     return DeadlineBox(
         labels.short_day(pending.day),
@@ -186,10 +185,10 @@ def _no_deadline_reason(data: CloseCalendar) -> str:
     if not data.rows:
         return "No entity passes the filters."
     if group_closed(data.rows):
-        return "Every entity is closed: nobody waits for a deadline."
+        return "Every entity is closed."
     if all(row.deadline is None for row in data.rows):
-        return "No deadline is set, or none is known yet."
-    return "No deadline is ahead of anybody who is not closed."
+        return "No deadline set."
+    return "No further deadlines this month."
 
 
 def _late_box(data: CloseCalendar, board_request: BoardRequest) -> DeadlineBox | None:
@@ -200,10 +199,10 @@ def _late_box(data: CloseCalendar, board_request: BoardRequest) -> DeadlineBox |
     alerting = sum(row.standing.alerting for row in rows)
     unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
     return DeadlineBox(
-        "Past deadline",
+        "Overdue",
         f"{'' if unsure == len(rows) else f'{unsure:,} '}when last read" if unsure else "",
-        f"{len(rows):,} late",
-        f"{alerting:,} over the alert line" if alerting else "",
+        f"{len(rows):,} overdue",
+        f"{alerting:,} alerting" if alerting else "",
         [
             (f"{row.name} {labels.lateness_label(row)}", _url(row, board_request), row.standing.alerting)
             for row in rows[:_MAX_NAMES]
@@ -231,21 +230,18 @@ def _day_headings(data: CloseCalendar) -> list[DayHeading]:
 
 def _legend(data: CloseCalendar) -> list[tuple[str, str, str, str]]:
     """Each mark: class names, icon, text and meaning."""
-    alert_lines = {row.alert_after_days for row in data.board.rows}
-    limit = (
-        f"more than {next(iter(alert_lines))} days late" if len(alert_lines) == 1 else "over the alert line"
-    )
+    limit = f"alerting: {labels.alert_line(data.board.rows)} late"
     return [
         ("", "", "3", "working day"),
         ("off", "", "", "weekend or holiday"),
         ("due", "", "6", "deadline"),
         ("closed closes", "closed", "", "close first seen"),
-        ("late", "", "+1", "late"),
+        ("late", "", "+1", "overdue"),
         ("alert", "", "+6", limit),
         ("reopens", "reopened", "", "reopened"),
-        ("perhaps", "", "?", "closed within these days"),
+        ("perhaps", "", "?", "perhaps closed on these days"),
         ("expected", "", "◇", "expected to close"),
-        ("dark", "", "", "not confirmed"),
+        ("dark", "", "", "not read"),
     ]
 
 

@@ -26,6 +26,7 @@ from board.web.board_request import BoardRequest, board_view
 from board.web.filters import filter_board
 from board.web.query_phrasing import describe_order
 from closing.calendar.date_phrases import month_and_year
+from closing.phrasing import in_the_way
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
@@ -126,14 +127,14 @@ def standing_columns(board_request: BoardRequest) -> list[SheetColumn]:
 
 
 def standing_values(row: Row, as_of: datetime) -> list[Value]:
-    """The values of `standing_columns`; the text of a stale state ends in "(not confirmed)"."""
+    """The values of `standing_columns`; the text of a stale state ends in "(as last read)"."""
     standing, deadline = row.standing, row.deadline
     confirmed = row.fresh and not standing.unconfirmed
     return [
         state_in_words(row),
         confirmed,
         row.read_at,
-        row.because,
+        in_the_way(row),
         row.read_error,
         deadline.due_on if deadline is not None else None,
         deadline.label if deadline is not None else "",
@@ -149,18 +150,18 @@ def standing_values(row: Row, as_of: datetime) -> list[Value]:
 
 
 def state_in_words(row: Row) -> str:
-    """ "Closed", or "Closed (not confirmed)"."""
+    """ "Closed", or "Closed (as last read)"."""
     state = labels.state_label(row)
-    return state if row.fresh or row.read_at is None else f"{state} (not confirmed)"
+    return state if row.fresh or row.read_at is None else f"{state} (as last read)"
 
 
 _REMARK_COLUMNS = (
     SheetColumn("Expected close", 17),
     SheetColumn("Overdue reason", 26),
-    SheetColumn("In their words", 32),
-    SheetColumn("Acknowledged by", 20),
-    SheetColumn("Acknowledged at", 22),
-    SheetColumn("Acknowledgement", 32),
+    SheetColumn("Reason in words", 32),
+    SheetColumn("Taken over by", 20),
+    SheetColumn("Taken over at", 22),
+    SheetColumn("What happens next", 32),
 )
 
 
@@ -213,7 +214,7 @@ def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> Htt
         *ENTITY_COLUMNS,
         SheetColumn("Owner's e-mail", 30),
         *standing_columns(board_request),
-        SheetColumn("Over the line since", 17),
+        SheetColumn("Alerting since", 17),
         SheetColumn("In the way", 60),
         *_REMARK_COLUMNS,
     ]
@@ -221,7 +222,7 @@ def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> Htt
         ("Past deadline", f"{month_and_year(board_request.month)} and before"),
         *request_details(board_request, queue.board),
         ("Order", "Furthest behind first"),
-        ("In this file", f"{len(queue.entities)} of {len(queue.unfiltered)} entities past the alert line"),
+        ("In this file", f"{len(queue.entities)} of {len(queue.unfiltered)} entities"),
         *export_notes([row for _, row in _queue_months(queue)]),
         *requester_details(board_request),
     ]

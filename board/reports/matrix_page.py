@@ -22,7 +22,7 @@ from board.web.params import WINDOW_LENGTHS, MatrixWindow
 from board.web.toolbar import footnotes, no_entities_message, staleness_note, toolbar
 from closing.calendar.date_phrases import month_and_year, short_month
 from closing.calendar.months import previous_month
-from closing.judging.on_time import ON_TIME_TARGET_PERCENT, OnTimeRate
+from closing.judging.on_time import FRACTIONS_BELOW, ON_TIME_TARGET_PERCENT, OnTimeRate
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
@@ -35,11 +35,9 @@ LETTERS = {
     PeriodState.NOT_STARTED: "N",
 }
 _SHORT = {
-    "closed, date unknown": "no date",
-    "no deadline set": "no deadline",
+    "closed, date unknown": "date unknown",
     "late today": "late",
     "closed after the cut-off": "late",
-    "not known": "unknown",
 }
 _LATE = {Level.LATE, Level.ALERTING}
 _PERCENT = "\u00a0%"  # non-breaking: stays on the line of its number
@@ -219,9 +217,13 @@ def _on_time_text(rate_data: OnTimeRate | None) -> tuple[str, str]:
         return f"on-time rate: counted for {FOLD_THRESHOLD} entities or fewer", ""
     if rate_data.permille is None:
         return "no deadline has passed", ""
-    rate = f"on time {rate_data.permille / 10:.1f}".removesuffix(".0") + _PERCENT
+    if rate_data.due < FRACTIONS_BELOW:
+        rate = f"{rate_data.on_time} of {rate_data.due} due were on time"
+    else:
+        percent = f"{rate_data.permille / 10:.1f}".removesuffix(".0") + _PERCENT
+        rate = f"on time {percent} of {rate_data.due:,} due"
     return (
-        f"{rate} of {rate_data.due:,} due",
+        rate,
         f"below {ON_TIME_TARGET_PERCENT}{_PERCENT}" if rate_data.below_target else "",
     )
 
@@ -232,16 +234,16 @@ def _excluded_text(rate: OnTimeRate | None) -> str:
         return ""
     parts = (
         (rate.perhaps_on_time, "perhaps on time"),
-        (rate.date_unknown, "date unknown"),
-        (rate.unknown, "not known"),
-        (rate.no_deadline, "without a deadline"),
+        (rate.date_unknown, "closed, date unknown"),
+        (rate.unknown, "unknown"),
+        (rate.no_deadline, "no deadline set"),
     )
-    return "left out: " + ", ".join(f"{count:,} {name}" for count, name in parts if count)
+    others = ", ".join(f"{count:,} {name}" for count, name in parts if count)
+    return f"{rate.due:,} of {rate.due + rate.excluded:,} could be judged: {others}"
 
 
 def _legend(data: Matrix) -> list[tuple[str, str, str]]:
-    alert_lines = {row.alert_after_days for row in data.board.rows}
-    limit = f"more than {next(iter(alert_lines))} days" if len(alert_lines) == 1 else "over the alert line"
+    limit = labels.alert_line(data.board.rows)
     return [
         ("ok", "C", "closed on time"),
         ("late", "C", "closed late"),
@@ -251,7 +253,7 @@ def _legend(data: Matrix) -> list[tuple[str, str, str]]:
         ("due", "O", "open"),
         ("unknown", "?", "unknown"),
         ("due again", "O", "reopened"),
-        ("ok stale", "C", "not confirmed"),
+        ("ok stale", "C", "not read"),
     ]
 
 
@@ -289,9 +291,9 @@ def _table_section(
 
 def _fraction_cell(closed: ClosedFraction, month: date) -> FractionCell:
     if not closed.entities:
-        return FractionCell("–", "", f"{month_and_year(month)}: nobody closes")
+        return FractionCell("–", "", f"{month_and_year(month)}: no active entity")
     phrases = [f"{month_and_year(month)}: {closed.closed:,} of {closed.entities:,} closed and confirmed"]
-    phrases += [f"{closed.unconfirmed:,} not confirmed"] if closed.unconfirmed else []
+    phrases += [f"{closed.unconfirmed:,} not read"] if closed.unconfirmed else []
     phrases += [f"{closed.late:,} late"] if closed.late else []
     if closed.alerting:
         tone = "alert"
@@ -365,7 +367,7 @@ def _text(row: Row, board_request: BoardRequest) -> str:
         return f"+{labels.days(standing.days_late, standing.unit)}"
     status = labels.deadline_status(row, board_request.as_of, board_request.reader.zone)
     if row.span is None:
-        return "no data" if row.read_at is None else "no period"
+        return "never read" if row.read_at is None else "no period"
     if standing.level is Level.UNKNOWN and status.detail:
         return status.detail
     if standing.level is Level.NO_DEADLINE and standing.closed:
@@ -382,15 +384,13 @@ def _full(row: Row, month: date, board_request: BoardRequest) -> str:
     if standing.days_late:
         text = f"{labels.days_in_words(standing.days_late, standing.unit)} late"
         if standing.level in _LATE:
-            text += (
-                f", {'over' if standing.alerting else 'not over'} the alert line of {row.alert_after_days}"
-            )
+            text += f", {labels.against_alert_line(row)}"
     if row.span is None:
         text = row.because
     parts = [labels.state_label(row), text, status.detail]
     parts += ["reopened"] if labels.is_reopened(row) else []
     parts += ["counts as closed"] if row.state is PeriodState.ON_HOLD and row.counts_as_closed else []
     if row.fresh and standing.unconfirmed:
-        parts.append("unconfirmed")
+        parts.append("by its last known state")
     parts.append(staleness_note(row, board_request.reader, board_request.as_of))
     return f"{row.name}, {month_and_year(month)}: " + ", ".join(filter(None, parts))

@@ -12,6 +12,7 @@ from board.web.readers import Reader
 from closing.calendar.deadlines import city
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
+from closing.phrasing import in_the_way
 from closing.scoreboard.row import Row
 
 _MAX_BECAUSE_LENGTH = 60  # characters of a because beyond which its second half is folded
@@ -34,7 +35,7 @@ _TRACK_LABELS = {
     "late": "late",
     "alert": "still open",
     "due": "not due",
-    "unsure": "cannot be told",
+    "unsure": "unknown",
 }
 
 
@@ -75,9 +76,9 @@ class RowCells:
 def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells:
     """The cells of a row; `query` is appended to the URL of its entity's page."""
     status = labels.deadline_status(row, as_of, reader.zone)
-    because, more = _split(row.because)
+    because, more = _split(in_the_way(row))
     if row.read_error and row.read_at is None:
-        because, more = row.read_error, ""  # more precise than "no data yet", with the next step
+        because, more = row.read_error, ""  # more precise than "never read", with the next step
     elif row.read_error and not row.fresh:
         more = f"{more}. {row.read_error}".lstrip(". ")
     deadline = row.deadline
@@ -107,7 +108,7 @@ def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells
 
 
 def _track_record_label(row: Row) -> str:
-    """ "Last 12 months: 9 on time, 2 late, 1 cannot be told"; counts every month."""
+    """ "Last 12 months: 9 on time, 2 late, 1 unknown"; counts every month."""
     tones = Counter(_TRACK_TONES[level] for level in row.track_record)
     parts = [f"{tones[tone]} {label}" for tone, label in _TRACK_LABELS.items() if tones[tone]]
     return f"Last {len(row.track_record)} months: {', '.join(parts)}" if parts else ""
@@ -125,7 +126,7 @@ def _remark_texts(row: Row) -> list[str]:
         elif row.reason_missing:
             texts.append("reason missing")
         if remarks.acknowledged_at is not None:
-            texts.append(f"acknowledged by {remarks.acknowledged_by}")
+            texts.append(f"taken over by {remarks.acknowledged_by}")
     if remarks.notes:
         texts.append(f"{remarks.notes} {'note' if remarks.notes == 1 else 'notes'}")
     return texts
@@ -136,9 +137,9 @@ def _state_notes(row: Row, as_of: datetime, reader: Reader) -> list[str]:
     if row.missing_since is not None:
         notes.append(f"missing since {labels.clock(row.missing_since, reader.zone, as_of)}")
     elif row.read_at is not None and not row.fresh:
-        notes.append(f"as of {labels.clock(row.read_at, reader.zone, as_of)}")
+        notes.append(f"not read since {labels.clock(row.read_at, reader.zone, as_of)}")
     elif row.standing.unconfirmed:
-        notes.append("unconfirmed")
+        notes.append("by its last known state")
     if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
         notes.append("counts as closed")
     return notes
@@ -155,9 +156,8 @@ def _spoken_text(row: Row) -> str:
     standing = row.standing
     if standing.level not in _LATE or not standing.days_late:
         return ""
-    over = "over" if standing.alerting else "not over"
     lateness = labels.days_in_words(standing.days_late, standing.unit)
-    return f"{lateness} late, {over} the alert line of {row.alert_after_days}"
+    return f"{lateness} late, {labels.against_alert_line(row)}"
 
 
 def _bar(row: Row) -> LatenessBar | None:

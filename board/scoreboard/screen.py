@@ -125,7 +125,8 @@ class BoardScreen:
         return _rendered("board/web/_select_field.html", {"pick": pick})
 
     def freshness(self) -> SafeString:
-        return _rendered("board/scoreboard/_freshness.html", {"page": self.page})
+        unread = "" if self.page.confirmed or not self.page.freshness else self.query.url("/", show="stale")
+        return _rendered("board/scoreboard/_freshness.html", {"page": self.page, "unread": unread})
 
     def badge(self) -> SafeString:
         """The number of alerting entities, for the navigation."""
@@ -301,7 +302,7 @@ def read_cell(row: Row, as_of: datetime, reader: Reader) -> str:
     """The last cell of a row, the age of its reading: the only cell that changes each minute by time alone."""
     if row.read_at is None:
         return '<td role="cell" class="read" data-label="Read"><span>never</span></td>'
-    stale = "" if row.fresh else " <em>stale</em>"
+    stale = "" if row.fresh else " <em>too old</em>"
     return format_html(
         '<td role="cell" class="read" data-label="Read"><time datetime="{}" title="{}">{}</time>{}</td>',
         labels.iso(row.read_at),

@@ -13,6 +13,7 @@ from board.web import labels
 from closing.calendar.date_phrases import month_and_year
 from closing.facts.base import facts_to_json
 from closing.judging.states import PeriodState
+from closing.phrasing import in_the_way
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row, furthest_behind
@@ -174,7 +175,7 @@ _MARKS = {
 _ASCII = str.maketrans({"·": "|", "…": "~", "–": "-", "’": "'", "“": '"', "”": '"', "×": "x"})
 _STYLES = {"alert": "1;31", "late": "33", "today": "33", "ok": "32", "bold": "1", "dim": "2", "none": "33"}
 _HEADINGS = ("Entity", "State", "Deadline", "Against deadline", "Read", "Because")
-_MAX_WIDTHS = (40, 26, 20, 40, 16)  # maximum widths in columns; the rest of the line is for the because
+_MAX_WIDTHS = (40, 34, 20, 48, 16)  # maximum widths in columns; the rest of the line is for the because
 _MIN_BECAUSE_WIDTH = 24  # columns below which the because goes to a line of its own
 
 
@@ -222,7 +223,7 @@ def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     mark = _MARKS[row.state][0 if unicode else 1]
     state = f"{mark} {labels.state_label(row)}"
     if row.read_at is not None and not row.fresh:
-        state += f" as of {labels.clock(row.read_at, UTC, board.as_of)}"
+        state += f", not read since {labels.clock(row.read_at, UTC, board.as_of)}"
     if labels.is_reopened(row):
         state += ", reopened"
     deadline = row.deadline
@@ -230,12 +231,11 @@ def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     status = labels.deadline_status(row, board.as_of)
     detail = f" · {status.detail}" if status.detail else ""
     read = "never" if row.read_at is None else labels.age(row.read_at, board.as_of)
-    read += "" if row.fresh or row.read_at is None else " stale"
-    return f"{row.code}  {row.name}", state, due, status.text + detail, read, row.because
+    return f"{row.code}  {row.name}", state, due, status.text + detail, read, in_the_way(row)
 
 
 def counts_line(board: Scoreboard) -> str:
-    """ "2 closed · 1 on hold · 1 open · 0 alerting · 2 on watch"."""
+    """ "2 closed · 1 on hold · 1 open · 0 alerting · 2 watch"."""
     counts = board.counts
     states = [
         (counts.closed, "closed"),
@@ -245,8 +245,8 @@ def counts_line(board: Scoreboard) -> str:
         (counts.not_started, "not started"),
     ]
     parts = [f"{count} {name}" for count, name in states if count]
-    parts += [f"{counts.alerting} alerting", f"{counts.late} on watch"]
-    extra = [(counts.stale, "not confirmed"), (counts.no_deadline, "without a deadline")]
+    parts += [f"{counts.alerting} alerting", f"{counts.late} watch"]
+    extra = [(counts.stale, "not read"), (counts.no_deadline, "no deadline set")]
     parts += [f"{count} {name}" for count, name in extra if count]
     return " · ".join(parts)
 

@@ -12,6 +12,7 @@ from board.web import labels
 from board.web.board_query import FIRST_MONTH
 from board.web.readers import Reader
 from closing.calendar.date_phrases import month_and_year
+from closing.calendar.deadlines import ordinal
 from closing.calendar.months import active_month, month_end, month_of, next_month, previous_month
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
@@ -141,9 +142,20 @@ def _rules(rows: Sequence[Row]) -> str:
     if not names:
         return ""
     if len(names) == 1 and names.total() == len(rows):
-        return f"deadline {next(iter(names))}"
-    shown = [f"{name} × {count}" for name, count in names.most_common(3)]
+        return f"deadline {_rule(next(iter(names)))}"
+    shown = []
+    for position, (name, count) in enumerate(names.most_common(3)):
+        entities = "" if position else " entity" if count == 1 else " entities"
+        shown.append(f"{_rule(name, in_full=not position)} ({count}{entities})")
     return "deadlines " + ", ".join(shown) + (" …" if len(names) > 3 else "")
+
+
+def _rule(label: str, *, in_full: bool = True) -> str:
+    """ "6th working day" of WD6, "9th" after another; any other label as it is."""
+    number = label.removeprefix("WD")
+    if number == label or not number.isdecimal():
+        return label
+    return f"{ordinal(int(number))} working day" if in_full else ordinal(int(number))
 
 
 def _freshness(board: Scoreboard, stale: int) -> str:
@@ -151,7 +163,7 @@ def _freshness(board: Scoreboard, stale: int) -> str:
     if not reads:
         return "Nothing read yet" if board.rows else ""
     if stale:
-        return f"{stale} of {len(board.rows)} not confirmed"
+        return f"{stale} of {len(board.rows)} not read"
     oldest = labels.age(min(reads), board.as_of)
     return "All read just now" if oldest == "now" else f"All read within {oldest}"
 
@@ -163,9 +175,10 @@ def _notes(board: Scoreboard, reader: Reader) -> list[str]:
         return notes
     units = {row.standing.unit for row in rows}
     explained = sorted(map(labels.unit_explained, units))
-    alert_lines = sorted({row.alert_after_days for row in rows})
-    limits = " or ".join(map(str, alert_lines))
-    notes.append(f"{', '.join(explained)}. The tick in a bar is the alert line: more than {limits} days.")
+    notes.append(
+        f"{', '.join(explained)}. Watch is overdue up to the alert line (the tick in a bar),"
+        f" Alerting is {labels.alert_line(rows)} late."
+    )
     notes.append(f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone.")
     return notes
 
@@ -184,9 +197,7 @@ def _banner(board: Scoreboard, reader: Reader, *, past: bool) -> str:
         return f"Nothing has been read yet. The first reading appears here by itself when it is in.{hint}"
     if not any(row.fresh for row in rows):
         last = labels.clock(max(reads), reader.zone, board.as_of)
-        return (
-            f"No reading is fresh: everything below is as of {last} or before and cannot be confirmed.{hint}"
-        )
+        return f"Nothing has been read since {last}: everything below is as of then or before.{hint}"
     if all(row.span is None for row in rows):
         return f"The ERP lists no periods for {month_and_year(board.month)}, so there is nothing to judge."
     return ""
@@ -203,7 +214,7 @@ _SEGMENTS = (
     ("on_hold", "on hold"),
     ("open", "open"),
     ("unknown", "unknown"),
-    ("stale", "not confirmed"),
+    ("stale", "not read"),
     ("not_started", "not started"),
 )
 
@@ -227,11 +238,14 @@ def _segments(board: Scoreboard) -> list[Segment]:
 
 def _tiles(board: Scoreboard, reader: Reader) -> list[Tile]:
     counts = board.counts
-    alert_lines = {row.alert_after_days for row in board.rows}
-    limit = f"more than {alert_lines.pop()} days" if len(alert_lines) == 1 else "over the alert line"
+    alerting, watch = "Alerting", "Watch"
+    if board.rows:
+        alerting += f", {labels.alert_line(board.rows)}"
+    if len(limits := {row.alert_after_days for row in board.rows}) == 1 and (limit := limits.pop()) > 1:
+        watch += f", 1 to {limit} days"
     return [
-        Tile(f"Alerting, {limit}", str(counts.alerting), tone="alert" if counts.alerting else ""),
-        Tile("Late, on watch", str(counts.late), tone="late" if counts.late else ""),
+        Tile(alerting, str(counts.alerting), tone="alert" if counts.alerting else ""),
+        Tile(watch, str(counts.late), tone="late" if counts.late else ""),
         _next_deadline(board.rows),
         _on_time(board.rows),
         _since_month_end(board, reader),
@@ -247,10 +261,10 @@ def _next_deadline(rows: Sequence[Row]) -> Tile:
     passed = sum(due_in < 0 for due_in, _, _ in upcoming)
     upcoming = [(due_in, due_on, name) for due_in, due_on, name in upcoming if due_in >= 0]
     if not upcoming and passed:
-        return Tile("Next deadline", "none ahead", f"{passed} not confirmed since theirs")
+        return Tile("Next deadline", "none ahead", f"{passed} not read since theirs")
     if not upcoming:
         missing = sum(row.deadline is None for row in rows)
-        return Tile("Next deadline", "none ahead", f"{missing} not set" if missing else "")
+        return Tile("Next deadline", "none ahead", f"{missing} with no deadline set" if missing else "")
     first = min(due_on for _, due_on, _ in upcoming)
     names = [name for _, due_on, name in upcoming if due_on == first]
     due_in = min(days for days, due_on, _ in upcoming if due_on == first)
@@ -265,7 +279,7 @@ def _on_time(rows: Sequence[Row]) -> Tile:
     missed = sum(row.standing.first_close_level is None and row.standing.level in _LATE for row in rows)
     on_time, unsure = levels[Level.CLOSED_ON_TIME], levels[Level.CLOSED_DATE_UNKNOWN]
     due = on_time + levels[Level.CLOSED_LATE] + missed
-    note = f"{unsure} left out, date unknown" if unsure else ""
+    note = f"{due} of {due + unsure} could be judged" if unsure else ""
     if not due:
         return Tile("Closed on time so far", "–", note or "none due yet")
     return Tile("Closed on time so far", f"{on_time} of {due}", note or "due")

@@ -128,7 +128,7 @@ def _section(
 ) -> BoardSection:
     behind = total.behind
     notes = [f"{total.held} on hold counted as closed"] if total.held else []
-    notes += [f"{total.stale} not confirmed"] if total.stale else []
+    notes += [f"{total.stale} not read"] if total.stale else []
     return BoardSection(
         key,
         name,

@@ -49,7 +49,7 @@ def upcoming_deadlines(board: Scoreboard, calendars: Calendars) -> list[Upcoming
 def _when(rows: list[Row]) -> str:
     due_in = min(row.standing.due_in or 0 for row in rows)
     if due_in < 0:  # only of readings that are older than the deadline
-        return "not confirmed since"
+        return "not read since"
     return "today" if not due_in else f"in {due_in}d"
 
 

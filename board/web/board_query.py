@@ -24,9 +24,9 @@ MAX_TEXT_LENGTH = 200  # characters of a free text: a longer one is a mistake, n
 SHOW_FILTERS = {
     "all": "All",
     "outstanding": "Outstanding",
-    "late": "Late",
+    "late": "Overdue",
     "alerting": "Alerting",
-    "stale": "Stale",
+    "stale": "Not read",
 }
 GROUPINGS = {"group": "Group", "erp": "ERP", "owner": "Owner", "none": "Nothing"}
 ORDERS = {

@@ -11,24 +11,12 @@ from board.web import labels
 from board.web.board_query import GROUPINGS, ORDERS, BoardQuery
 from board.web.readers import Reader
 from closing.calendar.days import ONE_DAY
-from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
 
 Pairs = Sequence[tuple[str, str]]
 BOARD_PATH = "/"
 LIVE_PATH = "/live/"
-_LEVELS = {
-    Level.ALERTING: "Alerting",
-    Level.LATE: "Late, on watch",
-    Level.DUE_TODAY: "Due today",
-    Level.NOT_DUE: "Not due",
-    Level.CLOSED_ON_TIME: "Closed on time",
-    Level.CLOSED_LATE: "Closed late",
-    Level.CLOSED_DATE_UNKNOWN: "Closed, date unknown",
-    Level.NO_DEADLINE: "No deadline",
-    Level.UNKNOWN: "Not known",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +126,10 @@ def filter_form(board: Scoreboard, query: BoardQuery) -> FilterForm:
         _select(
             "level",
             "Against deadline",
-            [("", "All"), *((level.value, label) for level, label in _LEVELS.items() if level in levels)],
+            [
+                ("", "All"),
+                *((level.value, label) for level, label in labels.LEVEL_LABELS.items() if level in levels),
+            ],
             query.level,
         ),
         _select("group", "Group", groups, query.group),
@@ -160,13 +151,13 @@ def no_match_message(board: Scoreboard, query: BoardQuery) -> tuple[str, str]:
     count = len(board.rows)
     every = "the one entity" if count == 1 else f"all {count} entities"
     if query.q:
-        return f"Nobody here is called “{query.q[:40]}”.", f"Show {every}"
+        return f"No entity or owner matches “{query.q[:40]}”.", f"Show {every}"
     if query.filters == BoardQuery(show=query.show):
         messages = {
             "outstanding": "Nothing is outstanding.",
-            "late": "Nobody is late.",
-            "alerting": "Nobody is over the alert line.",
-            "stale": "Every reading is fresh.",
+            "late": "No entity is overdue.",
+            "alerting": "No entity is alerting.",
+            "stale": "Every entity has been read.",
         }
         return messages.get(query.show, "There is nothing to show."), f"Show {every}"
     return "No entity passes these filters.", f"Show {every}"

@@ -5,6 +5,7 @@ Pure functions of a row and a moment, without HTML or terminal codes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -41,6 +42,17 @@ class DeadlineStatus:
     tone: str
 
 
+LEVEL_LABELS = {
+    Level.ALERTING: "Alerting",
+    Level.LATE: "Watch",
+    Level.DUE_TODAY: "Due today",
+    Level.NOT_DUE: "Not due",
+    Level.CLOSED_ON_TIME: "Closed on time",
+    Level.CLOSED_LATE: "Closed late",
+    Level.CLOSED_DATE_UNKNOWN: "Perhaps on time, or date unknown",
+    Level.NO_DEADLINE: "No deadline set",
+    Level.UNKNOWN: "Unknown",
+}
 _AHEAD = frozenset({Level.NOT_DUE, Level.DUE_TODAY})
 
 
@@ -73,25 +85,27 @@ def deadline_status(row: Row, as_of: datetime, zone: tzinfo | None = None) -> De
             return DeadlineStatus(text, _closed_on(row), "was")
         case Level.CLOSED_DATE_UNKNOWN:
             if standing.closed_between is not None:
-                return DeadlineStatus("on time?", f"closed {between(*standing.closed_between)}", "unsure")
+                return DeadlineStatus(
+                    "perhaps on time", f"closed {between(*standing.closed_between)}", "unsure"
+                )
             why = "not seen open before" if standing.never_opened else "already closed when first read"
             return DeadlineStatus("closed, date unknown", why, "unsure")
         case Level.NO_DEADLINE:
             return DeadlineStatus("no deadline set", _closed_on(row) if standing.closed else "", "none")
         case Level.UNKNOWN:
             due = f"due in {standing.due_in}d" if (standing.due_in or 0) > 0 else ""
-            return DeadlineStatus("not known", due, "unsure")
+            return DeadlineStatus("unknown", due, "unsure")
 
 
 def _was_due(row: Row, as_of: datetime, zone: tzinfo) -> DeadlineStatus:
     """For a deadline that has passed since the row was last known."""
     assert row.deadline is not None
     read = (
-        f"read since {clock(row.read_at, zone, as_of)}"
+        f"not read since {clock(row.read_at, zone, as_of)}"
         if not row.fresh and row.read_at
-        else "confirmed since"
+        else "unknown since"
     )
-    return DeadlineStatus(f"was due {short_day(row.deadline.due_on)}", f"not {read}", "unsure")
+    return DeadlineStatus(f"was due {short_day(row.deadline.due_on)}", read, "unsure")
 
 
 def _late(row: Row) -> DeadlineStatus:
@@ -156,6 +170,18 @@ def silenced(silence: RowSilence) -> str:
     """Until when an entity is silenced, by whom and why: "Silenced until Thu 18 Jun by Rosa: the auditors are in"."""
     scope = f" with all of {silence.group}" if silence.group else ""
     return f"Silenced{scope} until {short_day(silence.last_day)} by {silence.by}: {silence.reason}"
+
+
+def against_alert_line(row: Row) -> str:
+    """ "alerting: more than 5 calendar days", or "watch: alert line at 5 calendar days"."""
+    limit = days_in_words(row.alert_after_days, row.standing.unit)
+    return f"alerting: more than {limit}" if row.standing.alerting else f"watch: alert line at {limit}"
+
+
+def alert_line(rows: Iterable[Row]) -> str:
+    """ "more than 5 days"; all limits where they differ: "more than 5 or 8 days"."""
+    limits = sorted({row.alert_after_days for row in rows})
+    return f"more than {' or '.join(map(str, limits))} {'day' if limits == [1] else 'days'}"
 
 
 def initials(name: str) -> str:

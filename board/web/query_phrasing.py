@@ -18,7 +18,7 @@ def labelled_filters(query: BoardQuery, groups: Sequence[GroupNode]) -> list[tup
         ("Show", SHOW_FILTERS[query.show] if query.show != "all" else ""),
         ("Search", f"“{query.q}”" if query.q else ""),
         ("State", labels.STATE_LABELS[PeriodState(query.state)] if query.state else ""),
-        ("Against deadline", Level(query.level).value.replace("_", " ") if query.level else ""),
+        ("Against deadline", labels.LEVEL_LABELS[Level(query.level)] if query.level else ""),
         ("Group", names.get(query.group, query.group)),
         ("Country", query.country),
         ("ERP", query.erp),

@@ -76,11 +76,13 @@ def footnotes(board: Scoreboard, reader: Reader) -> list[str]:
 
 
 def staleness_note(row: Row, reader: Reader, as_of: datetime) -> str:
-    """ "as of 09:12" for a row that is not fresh; "" for one that is."""
+    """ "not read since 09:12" for a row that is not fresh; "" for one that is."""
     if row.fresh:
         return ""
     if row.missing_since is not None:
         return f"missing since {labels.clock(row.missing_since, reader.zone, as_of)}"
     return (
-        f"as of {labels.clock(row.read_at, reader.zone, as_of)}" if row.read_at is not None else "never read"
+        f"not read since {labels.clock(row.read_at, reader.zone, as_of)}"
+        if row.read_at is not None
+        else "never read"
     )

@@ -10,6 +10,7 @@ from closing.judging.standing import Level
 from closing.scoreboard.row import Row
 
 ON_TIME_TARGET_PERCENT = 90  # percent; a rate below it is flagged
+FRACTIONS_BELOW = 10  # closes due; a rate of fewer is shown as a fraction alone
 
 
 @dataclass(frozen=True, slots=True)

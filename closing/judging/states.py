@@ -38,6 +38,19 @@ class DerivedState:
     flags: tuple[str, ...] = ()
 
 
+# The because of a state that nothing stands in the way of; beside the state it says nothing more.
+EVERY_MODULE_CAN_POST = "every module can post"
+NOBODY_CAN_POST = "nobody can post, cannot be reopened"
+# Earlier versions stored these words with periods and their changes.
+_STORED_BEFORE = {
+    "posting allowed": EVERY_MODULE_CAN_POST,
+    "permanently closed": NOBODY_CAN_POST,
+    "on hold: nobody can post, and it can be undone": "nobody can post, can be reopened",
+}
+_STORED_BEGINNINGS = {
+    "posting allowed, ": "",
+    "some dates of the period are postable: ": "posting limited to ",
+}
 _MODULES = {
     "Cust": "Customer",
     "FixedAssets": "Fixed assets",
@@ -49,6 +62,14 @@ _MODULES = {
     "Vend": "Vendor",
 }
 _SMALL_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def because_today(stored: str) -> str:
+    """A stored because in the words of today, whichever version stored it."""
+    for beginning, words in _STORED_BEGINNINGS.items():
+        if stored.startswith(beginning):
+            return words + stored.removeprefix(beginning)
+    return _STORED_BEFORE.get(stored, stored)
 
 
 def module_name(prefix: str) -> str:
@@ -65,11 +86,9 @@ def from_finops(facts: FinopsFacts, *, ledger_restricted_means_on_hold: bool = F
         case "Open":
             return _open_in_finops(facts, ledger_restricted_means_on_hold)
         case "OnHold":
-            return DerivedState(
-                PeriodState.ON_HOLD, "on hold: nobody can post, and it can be undone", "F&O-3"
-            )
+            return DerivedState(PeriodState.ON_HOLD, "nobody can post, can be reopened", "F&O-3")
         case "Closed":
-            return DerivedState(PeriodState.CLOSED, "permanently closed", "F&O-4", ("permanent",))
+            return DerivedState(PeriodState.CLOSED, NOBODY_CAN_POST, "F&O-4", ("permanent",))
         case None:
             return DerivedState(PeriodState.UNKNOWN, "no status row for this ledger", "F&O-5")
         case other:
@@ -95,15 +114,13 @@ def _open_in_finops(facts: FinopsFacts, ledger_restricted_means_on_hold: bool) -
                 why = f"the access {_raw(other)} of module {module_name(prefix)} is not understood"
                 return DerivedState(PeriodState.UNKNOWN, why, "F&O-5")
     if not restricted:
-        return DerivedState(PeriodState.OPEN, "posting allowed", "F&O-1")
+        return DerivedState(PeriodState.OPEN, EVERY_MODULE_CAN_POST, "F&O-1")
     flags = ("restricted_modules",)
     listed = ", ".join(restricted)
     if ledger_restricted_means_on_hold and facts.access.get("Ledger") in ("None", "User"):
         because = f"Open in the ERP with {listed}; by policy a restricted Ledger module means on hold"
         return DerivedState(PeriodState.ON_HOLD, because, "F&O-2 by policy", flags)
-    return DerivedState(
-        PeriodState.OPEN, f"posting allowed, {_modules(len(restricted))} restricted: {listed}", "F&O-2", flags
-    )
+    return DerivedState(PeriodState.OPEN, f"{_modules(len(restricted))} restricted: {listed}", "F&O-2", flags)
 
 
 def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: date) -> DerivedState:
@@ -149,9 +166,7 @@ def _against_window(span: DateSpan, lower: date | None, upper: date | None, toda
     if (first, last) == (span.first, span.last):
         return DerivedState(PeriodState.OPEN, f"posting allowed {_range(lower, upper)}", "BC-4")
     dates = f"{full_date(first)} to {full_date(last)}" if first < last else f"{full_date(first)} only"
-    return DerivedState(
-        PeriodState.ON_HOLD, f"some dates of the period are postable: {dates}", "BC-5", ("partial",)
-    )
+    return DerivedState(PeriodState.ON_HOLD, f"posting limited to {dates}", "BC-5", ("partial",))
 
 
 def derive_state(

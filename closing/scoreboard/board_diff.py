@@ -54,18 +54,18 @@ _SUMMARY_WORDS = {
     ChangeKind.ON_HOLD: "put on hold",
     ChangeKind.NOT_STARTED: "back to not started",
     ChangeKind.POLICY: "counted otherwise by policy",
-    ChangeKind.OVER_THE_LINE: "now over the alert line",
-    ChangeKind.LATE: "now late",
+    ChangeKind.OVER_THE_LINE: "now alerting",
+    ChangeKind.LATE: "now overdue",
     ChangeKind.LESS_LATE: "less late",
     ChangeKind.DEADLINE: "with another deadline",
-    ChangeKind.UNKNOWN: "not known any more",
-    ChangeKind.KNOWN: "known now",
+    ChangeKind.UNKNOWN: "now unknown",
+    ChangeKind.KNOWN: "no longer unknown",
     ChangeKind.MISSING: "no longer listed by the ERP",
     ChangeKind.LISTED: "listed by the ERP again",
     ChangeKind.APPEARED: "new",
     ChangeKind.VANISHED: "gone from the board",
-    ChangeKind.STALE: "no longer confirmed",
-    ChangeKind.CONFIRMED: "confirmed again",
+    ChangeKind.STALE: "no longer read",
+    ChangeKind.CONFIRMED: "read again",
 }
 _ORDER = {kind: rank for rank, kind in enumerate(ChangeKind)}
 _BY_STATE = {
@@ -112,7 +112,7 @@ class BoardDiff:
     def summary(self) -> str:
         """ "since then: 3 closed, 1 reopened"; an entity that is only unconfirmed never counts as changed."""
         if not self.items and self.unconfirmed_rows:
-            return f"no change seen since, {self.unconfirmed_rows} cannot be confirmed"
+            return f"no change seen since, {self.unconfirmed_rows} not read"
         if not self.items:
             return "nothing has changed since"
         parts = [f"{count} {_SUMMARY_WORDS[kind]}" for kind, count in self.counts.items()]
@@ -123,7 +123,7 @@ class BoardDiff:
 def diff_boards(then: Scoreboard, now: Scoreboard) -> BoardDiff:
     """Compare the board of one month at two moments.
 
-    A state that was last read too long ago is listed as no longer confirmed, beside the changes that its readings
+    A state that was last read too long ago is listed as no longer read, beside the changes that its readings
     showed until then. Raises ValueError for boards of different months.
     """
     if then.month != now.month:
@@ -160,9 +160,9 @@ def _row_changes(then: Row | None, now: Row, then_at: datetime) -> Iterator[RowC
             ChangeKind.MISSING if missing else ChangeKind.LISTED, words, now.missing_since or now.read_at
         )
     if then.fresh and not now.fresh and now.read_at is not None:
-        yield change(ChangeKind.STALE, f"{_word(now)} when last read, no longer confirmed", now.read_at)
+        yield change(ChangeKind.STALE, f"{_word(now)} when last read, not read since", now.read_at)
     elif now.fresh and not then.fresh and then.read_at is not None:
-        yield change(ChangeKind.CONFIRMED, f"{_word(now)}, confirmed again", now.read_at)
+        yield change(ChangeKind.CONFIRMED, f"{_word(now)}, read again", now.read_at)
 
 
 # --- the state ----------------------------------------------------------------------------------------------------
@@ -182,9 +182,9 @@ def _state_lost(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
     if then.state is PeriodState.UNKNOWN and then.standing.closed == now.standing.closed:
         return None
     if not now.standing.unconfirmed:
-        return ChangeKind.UNKNOWN, "not known any more"
+        return ChangeKind.UNKNOWN, "unknown now"
     last = "closed" if now.standing.closed else "not closed"
-    return ChangeKind.UNKNOWN, f"not known any more, {last} when last known"
+    return ChangeKind.UNKNOWN, f"unknown now, {last} before"
 
 
 def _state_known(then: Row, now: Row) -> tuple[ChangeKind, str]:
@@ -199,8 +199,8 @@ def _state_known(then: Row, now: Row) -> tuple[ChangeKind, str]:
     elif reopened := _reopened(then, now):
         return ChangeKind.REOPENED, reopened
     elif was.closed:
-        return _BY_STATE[now.state], f"{_word(now)}, it was closed when last known"
-    return ChangeKind.KNOWN, f"{'known again' if was.unconfirmed else 'known now'}: {_word(now)}"
+        return _BY_STATE[now.state], f"{_word(now)}, it was closed before"
+    return ChangeKind.KNOWN, f"no longer unknown: {_word(now)}"
 
 
 def _same_state(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
@@ -266,20 +266,18 @@ def _closed(row: Row, *, again: bool = False) -> str:
 
 
 def _lateness(then: Row, now: Row, then_at: datetime) -> tuple[ChangeKind, str] | None:
-    """Whether the row became late, crossed the alert line, or neither any more; None if its lateness is not known."""
+    """Whether the row became late, crossed the alert line, or neither any more; None if its lateness is unknown."""
     if now.standing.closed or now.standing.level is Level.UNKNOWN:
         return None
     before, after = _how_late(then, now.deadline, then_at), _HOW_LATE.get(now.standing.level, 0)
     if before is None or before == after:
         return None
     if after < before:
-        was = "over the alert line" if after else "late"
+        was = "alerting" if after else "overdue"
         return ChangeKind.LESS_LATE, f"not {was} any more"
-    late = _late(now.standing) if now.standing.days_late else "late, past its cut-off"
+    late = _late(now.standing) if now.standing.days_late else "overdue, past its cut-off"
     late += "" if now.fresh and not now.standing.unconfirmed else " when last read"
-    return (
-        (ChangeKind.OVER_THE_LINE, f"{late}, over the alert line") if after > 1 else (ChangeKind.LATE, late)
-    )
+    return (ChangeKind.OVER_THE_LINE, f"{late}, alerting") if after > 1 else (ChangeKind.LATE, late)
 
 
 def _how_late(row: Row, deadline: Deadline | None, moment: datetime) -> int | None:
@@ -293,7 +291,7 @@ def _deadline(then: Row, now: Row) -> str:
     """The change of the deadline in words; empty if only its explanation differs."""
     was, due = then.deadline, now.deadline
     if due is None:
-        return "no deadline any more"
+        return "no deadline set any more"
     if was is None:
         return f"deadline set: {_due(due)}"
     if (was.due_on, was.cut_off, was.zone) == (due.due_on, due.cut_off, due.zone):

@@ -61,18 +61,21 @@ def headline_parts(board: Scoreboard) -> Headline:
         return Headline(f"Group {closed}", closed_phrase=closed)
     if board.closed is None:
         stale = sum(not row.fresh and row.state is not PeriodState.UNKNOWN for row in board.rows)
-        parts = [f"{stale} stale"] if stale else []
-        parts += [f"{counts.unknown} unknown"] if counts.unknown else []
-        text = f"Not known: {stale + counts.unknown} of {counts.entities} cannot be confirmed"
-        return Headline(f"{text} ({', '.join(parts)}){held}", _holding_up(board.rows))
+        return Headline(_unknown(stale, counts.unknown, counts.entities) + held, _holding_up(board.rows))
     text = f"Not closed: {counts.outstanding} of {counts.entities} outstanding{held}"
     detail = _holding_up(board.rows) or _next_deadline(board.rows)
     stale_closed = sum(not outstanding(row) and not row.fresh for row in board.rows)
     if stale_closed:
-        detail.append(
-            (HeadlineRole.OTHER, f"{' ' if detail else ''}{stale_closed} more cannot be confirmed.")
-        )
+        detail.append((HeadlineRole.OTHER, f"{' ' if detail else ''}{stale_closed} more not read."))
     return Headline(text, detail)
+
+
+def _unknown(stale: int, unknown: int, entities: int) -> str:
+    """ "Unknown: 2 of 12 not read", "Unknown: 1 of 12 entities", or both."""
+    if not stale:
+        return f"Unknown: {unknown} of {entities} entities"
+    more = f", {unknown} more unknown" if unknown else ""
+    return f"Unknown: {stale} of {entities} not read{more}"
 
 
 def _running(board: Scoreboard) -> Headline | None:
@@ -94,7 +97,7 @@ def _running(board: Scoreboard) -> Headline | None:
     dues = [row.deadline.due_on for row in board.rows if row.deadline is not None]
     first = f"first deadline {_short_day(min(dues))}" if dues else "no deadline set"
     stale = sum(not state_is_current(row) for row in board.rows)
-    unsure = f"{stale} of {len(board.rows)} cannot be confirmed." if stale else ""
+    unsure = f"{stale} of {len(board.rows)} not read." if stale else ""
     detail = [(HeadlineRole.OTHER, unsure)] if unsure else []
     return Headline(f"{month_and_year(board.month)} ends {when}, {first}", detail)
 
@@ -162,10 +165,11 @@ def _next_deadline(rows: Sequence[Row]) -> HeadlinePieces:
     counted = [(row.standing.due_in, row) for row in waiting if row.standing.due_in is not None]
     ahead = [(days, row) for days, row in counted if days >= 0]
     if counted and not ahead:
-        return [(HeadlineRole.OTHER, f"{len(counted)} not confirmed since their deadline passed.")]
+        whose = "its" if len(counted) == 1 else "their"
+        return [(HeadlineRole.OTHER, f"{len(counted)} not read since {whose} deadline passed.")]
     if not ahead:
         missing = sum(row.deadline is None for row in waiting)
-        return [(HeadlineRole.OTHER, f"{missing} without a deadline.")] if missing else []
+        return [(HeadlineRole.OTHER, f"{missing} with no deadline set.")] if missing else []
     due_in = min(days for days, _ in ahead)
     nearest = ranked(row for days, row in ahead if days == due_in)
     first = nearest[0]

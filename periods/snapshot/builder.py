@@ -28,7 +28,7 @@ from closing.judging.standing import (
     fold,
     judge,
 )
-from closing.judging.states import PeriodState
+from closing.judging.states import PeriodState, because_today
 from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, groups_above, sort_warnings
 from closing.scoreboard.row import Row, RowSilence, ranked
 from entities.calendars import calendar_warnings, work_calendars
@@ -310,7 +310,7 @@ def _row(
     }
     if not judged:
         because = (
-            "no data yet" if read.read_at is None else f"the ERP lists no period for {month_and_year(month)}"
+            "never read" if read.read_at is None else f"the ERP lists no period for {month_and_year(month)}"
         )
         return Row(
             state=PeriodState.UNKNOWN,
@@ -333,7 +333,10 @@ def _row(
         ),
     )
     since = history.since
-    state, because = history.state, changes[-1].because  # the newest, also if the facts alone changed
+    state, because = (
+        history.state,
+        because_today(changes[-1].because),
+    )  # the newest, also if the facts alone changed
     if standing.stopped_early and state is not PeriodState.UNKNOWN:
         state, because = PeriodState.NOT_STARTED, f"stopped early: {because}"
     remarks = remarks_of.get(period.id, NO_REMARKS)

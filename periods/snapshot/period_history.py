@@ -13,7 +13,7 @@ from closing.calendar.deadlines import Deadline
 from closing.facts.base import NativePeriodFacts, facts_from_json
 from closing.facts.period_remarks import PeriodRemark
 from closing.judging.standing import ObservedChange
-from closing.judging.states import PeriodState
+from closing.judging.states import PeriodState, because_today
 from infra.fast_cursor import fast_cursor
 from periods.lookups import remarks_by_period
 from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
@@ -110,7 +110,7 @@ def _changes(ids: list[int], as_of: datetime) -> dict[int, list[ChangeWithFacts]
             [ids, as_of],
         )
         for pk, state, seen_at, previous_read_at, because, erp_changed_at, body in cursor.fetchall():
-            change = ObservedChange(PeriodState(state), seen_at, previous_read_at, because)
+            change = ObservedChange(PeriodState(state), seen_at, previous_read_at, because_today(because))
             facts = facts_from_json(_parsed(body)) if body is not None else None
             changes_of.setdefault(pk, []).append(ChangeWithFacts(change, facts, erp_changed_at))
     return changes_of

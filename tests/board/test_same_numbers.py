@@ -150,7 +150,7 @@ def excel_at(client: Client, query: str) -> tuple[dict[str, Told], dict[str, str
     rows, moments = {}, set()
     for line in table[1:]:
         cells: dict[str, Any] = dict(zip(table[0], line, strict=True))
-        state, doubt = re.fullmatch(r"([^(]*?)( \(not confirmed\))?", cells["State"]).groups()  # type: ignore[union-attr]
+        state, doubt = re.fullmatch(r"([^(]*?)( \(as last read\))?", cells["State"]).groups()  # type: ignore[union-attr]
         read_at = cells["Last read (London time)"]
         rows[cells["Code"]] = Told(
             STATES[state],
@@ -336,7 +336,7 @@ def test_no_doubtful_row_looks_closed(made: Made) -> None:
     if chip == "closed" and "stale" not in classes:
         assert made.certain
     if not made.row.fresh and made.row.read_at is not None:
-        assert "as of " in told
+        assert "not read since " in told
         assert "data-connection" not in told  # the browser does not make it young again
 
 

@@ -96,7 +96,7 @@ def test_what_folds_opens_within_the_page(
     expect(reader.page.get_by_text(words)).to_contain_text("It ends with the day in Amsterdam.")
     reader.assert_accessible()
     reader.picture("explained")
-    reader.page.get_by_text("posting allowed, two modules restricted").click()
+    reader.page.get_by_text("two modules restricted").click()
     expect(reader.page.get_by_text(words)).to_be_hidden()
     expect(reader.page.get_by_text("Ledger only for user group FINCLOSE")).to_be_visible()
     reader.page.keyboard.press("Escape")

@@ -35,12 +35,12 @@ def left_open() -> datetime:
 
 STATES = {
     worked: "2 late",
-    busy: "5 late, 5 over the alert line",
+    busy: "5 overdue, 5 alerting",
     closed: "Every entity is closed",
-    all_stale: "No reading is fresh",
+    all_stale: "Nothing has been read since",
     nothing_read: "Nothing has been read yet",
     no_periods: "The ERP lists no periods",
-    no_deadlines: "No deadline is set",
+    no_deadlines: "No deadline set",
     on_hold_counts: "Every entity is closed",
     not_due: "in 6 days",
     nobody_closes: "Nobody closes May 2026",

@@ -64,9 +64,9 @@ def test_a_note_by_keyboard_alone(new_reader: NewBrowserUser, clock_at: ClockAt,
     assert page.evaluate("document.activeElement.id") == "note-text"
     page.keyboard.type("Bank file is in.")
     page.keyboard.press("Tab")
-    assert focused(page) == "Keep the note"
+    assert focused(page) == "Save note"
     page.keyboard.press("Enter")
-    expect(page.get_by_text("The note is kept.")).to_be_visible()
+    expect(page.get_by_text("The note is saved.")).to_be_visible()
     written = page.locator(".timeline > li").filter(has_text="Bank file is in.")
     expect(written).to_have_count(1)
     expect(written).to_contain_text("Rosa Bell wrote")
@@ -82,22 +82,22 @@ def test_the_forms_without_javascript_and_what_they_refuse(
     reader = new_reader(javascript=False)
     reader.log_in(path="/entities/NLDT/")
     page = reader.page
-    page.get_by_role("link", name="Acknowledge").click()
+    page.get_by_role("link", name="Take over").click()
     expect(
         page.get_by_label("What happens next (optional)")
     ).to_be_visible()  # the link opens what it leads to
     page.get_by_text("Give a reason").click()
     page.get_by_label("Why it is overdue").select_option("Another reason")
-    page.get_by_role("button", name="Keep the reason").click()
+    page.locator("#reason").get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_have_text("Say in a few words what the other reason is.")
     expect(page.get_by_label("Why it is overdue")).to_have_value("other")
     page.get_by_label("In a few words (needed for another reason)").fill("The server room was flooded.")
-    page.get_by_role("button", name="Keep the reason").click()
+    page.locator("#reason").get_by_role("button", name="Save").click()
     expect(page.get_by_text("reason missing")).to_have_count(0)
     expect(page.locator("#said")).to_contain_text("Another reasonThe server room was flooded.")
     page.get_by_text("Give a date").click()
     page.get_by_label("Expected to close on").fill("2026-06-18")
-    page.get_by_role("button", name="Keep the date").click()
+    page.locator("#expect").get_by_role("button", name="Save").click()
     expect(page.locator("#standing")).to_contain_text("Expected on Thu 18 June, says Rosa Bell.")
     reader.forgive("422")
 
@@ -112,7 +112,7 @@ def test_refused_forms_are_designed_too(
     page = reader.page
     page.get_by_text("Give a date").click()
     page.get_by_label("Expected to close on").fill("2026-01-05")
-    page.get_by_role("button", name="Keep the date").click()
+    page.locator("#expect").get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_have_text("Mon 5 January 2026 is past. Choose today or later.")
     reader.look_from_everywhere("entity-refused-form")
     reader.forgive("422")
@@ -128,8 +128,8 @@ def test_who_only_reads_and_who_may_not_write(
     clock_at(reading(over_the_line, make_olga))
     reader = new_reader()
     reader.log_in("olga@meridian.test", "/entities/NLDT/")
-    expect(reader.page.get_by_text("You read this entity.")).to_be_visible()
-    expect(reader.page.get_by_role("button", name="Keep the note")).to_have_count(0)
+    expect(reader.page.get_by_text("You can only read this entity.")).to_be_visible()
+    expect(reader.page.get_by_role("button", name="Save note")).to_have_count(0)
     reader.assert_accessible()
     reader.picture("entity-reads-only")
 

@@ -87,7 +87,7 @@ def test_headings_fold_and_are_remembered(busy_user: BrowserUser) -> None:
 
 def test_nothing_found_says_so_with_a_way_on(busy_user: BrowserUser) -> None:
     busy_user.page.get_by_label("Find an entity or owner").fill("atlantis")
-    expect(busy_user.page.locator("#none")).to_contain_text("Nobody here is called “atlantis”.")
+    expect(busy_user.page.locator("#none")).to_contain_text("No entity or owner matches “atlantis”.")
     busy_user.assert_accessible()
     busy_user.picture("filters-none")
     busy_user.page.get_by_role("link", name="Show all 12 entities").click()

@@ -385,12 +385,12 @@ def test_readings_that_grow_too_old_are_greyed_and_confirm_nothing(
     page = live(reader)
     expect(page.locator("h2")).to_have_text("Group closed on 8 June, 1 day early")
     clock_at(utc("2026-06-08 12:21"))
-    expect(page.locator("h2")).to_have_text("Not known: 3 of 3 cannot be confirmed (3 stale)", timeout=SWEPT)
+    expect(page.locator("h2")).to_have_text("Unknown: 3 of 3 not read", timeout=SWEPT)
     expect(page.locator("#verdict")).not_to_have_class(re.compile(r"\bclosed\b"))
-    expect(page).to_have_title(re.compile("^Not known"))
+    expect(page).to_have_title(re.compile("^Unknown"))
     for code in group.entities:
         expect(page.locator(f"#row-{code}")).to_have_class(re.compile(r"\bstale\b"))
-        expect(page.locator(f"#row-{code} .read em")).to_have_text("stale")
+        expect(page.locator(f"#row-{code} .read em")).to_have_text("too old")
     reader.assert_accessible()
     assert_never_reloaded(page)
 

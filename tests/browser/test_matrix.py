@@ -58,10 +58,10 @@ def too_many() -> datetime:
 STATES = {
     year: "on time 77.6 % of 143 due, below 90 %",
     busy: "12 entities × 12 months",
-    all_stale: "No reading is fresh",
+    all_stale: "Nothing has been read since",
     nothing_read: "Nothing has been read yet",
     no_periods: "The ERP lists no periods for May 2026",
-    no_deadlines: "without a deadline",
+    no_deadlines: "no deadline set",
     on_hold_counts: "On hold counts as closed",
     nobody_closes: "Nobody closes June 2025 – May 2026",
     wide_group: "40 entities × 12 months",

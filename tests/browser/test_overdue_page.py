@@ -87,14 +87,14 @@ def test_an_acknowledgement_is_given_on_the_page(
     clock_at(story(busy, save_person))
     reader = enter(new_reader(javascript=False))
     queued = reader.page.locator("#queued-USRT")
-    expect(queued).to_contain_text("Nobody has acknowledged this")
-    queued.get_by_text("Acknowledge", exact=False).locator("visible=true").last.click()
+    expect(queued).to_contain_text("Nobody has taken this over yet")
+    queued.get_by_text("Take over", exact=False).locator("visible=true").last.click()
     queued.get_by_label("What happens next (optional)").fill("Dana closes it tonight")
     reader.picture("queue-acknowledge")
     queued.get_by_role("button", name="Say that I look after it").click()
     reader.page.wait_for_url(lambda url: "/past-deadline/" in url)
     expect(reader.page.locator("#queued-USRT")).to_contain_text(
-        "Acknowledged by Rosa Bell, 10:42: “Dana closes it tonight”"
+        "Taken over by Rosa Bell, 10:42: “Dana closes it tonight”"
     )
     expect(reader.page.locator(".verdict")).to_contain_text("4 not acknowledged.")
     reader.picture("queue-acknowledged")

@@ -46,8 +46,8 @@ STATES = {
     worked: "Not closed: 2 of 4 outstanding",
     busy: "Not closed: 6 of 12 outstanding",
     closed: "Group closed on 8 June, 3 days early",
-    stale: "Not known: 4 of 4 cannot be confirmed (4 stale)",
-    nothing_read: "Not known: 4 of 4 cannot be confirmed (4 unknown)",
+    stale: "Unknown: 4 of 4 not read",
+    nothing_read: "Unknown: 4 of 4 entities",
     no_entities: "Nobody closes May 2026",
     long_names: "Not closed: 8 of 8 outstanding",
 }

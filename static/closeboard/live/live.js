@@ -114,7 +114,7 @@
       if (!read) continue;
       const old = now() > Date.parse(read.staleAt);
       row.classList.toggle("stale", old);
-      row.querySelector(".state").dataset.asOf = old ? `as of ${told(clock, Date.parse(read.readAt))}` : "";
+      row.querySelector(".state").dataset.asOf = old ? `not read since ${told(clock, Date.parse(read.readAt))}` : "";
       aged ||= old;
     }
     board().classList.toggle("is-aged", aged);

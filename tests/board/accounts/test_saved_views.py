@@ -71,7 +71,7 @@ def test_month_and_moment_are_dropped_unless_they_are_ticked(rosa_in_unread_grou
     assert view("April").query == "month=2026-04&show=late"
     assert view("that morning").query == "month=2026-04&at=2026-05-11T09%3A00%2B02%3A00&show=late"
     page = text_of(rosa_in_unread_group.get("/views/"))
-    assert "Show: Late · April 2026 · as of Mon 11 May 2026, 08:00" in page  # in Rosa's zone
+    assert "Show: Overdue · April 2026 · as of Mon 11 May 2026, 08:00" in page  # in Rosa's zone
 
 
 @pytest.mark.parametrize(
@@ -390,8 +390,8 @@ def test_the_menu_knows_which_view_one_looks_at(rosa_in_unread_group: Client) ->
     assert [line.start for line in menu.lines] == [True, False, False]
     assert [line.words for line in menu.lines] == [
         "Country: NL · by owner",
-        "Show: Late · Group: EUROPE",
-        "Show: Late · Group: EUROPE · April 2026",
+        "Show: Overdue · Group: EUROPE",
+        "Show: Overdue · Group: EUROPE · April 2026",
     ]
     assert menu_of({"group": "EUROPE", "show": "late", "at": "2026-06-10"})[0].here == "EU late"
     assert menu_of({})[0].here == ""

@@ -325,7 +325,7 @@ STORIES: dict[Callable[[], datetime], tuple[str, str]] = {
     closed_date_unknown: ("NLDT", "Closed, date unknown: it already was when it was first read"),
     perhaps_on_time: (
         "NLDT",
-        "Closed between 8 and 11 June: on time or not cannot be told, the deadline is Tue 9 June",
+        "Perhaps on time: closed between 8 and 11 June, the deadline is Tue 9 June",
     ),
     reopened: ("NLDT", "3 days past its deadline of Tue 9 June"),
     on_hold_counts: (
@@ -335,7 +335,7 @@ STORIES: dict[Callable[[], datetime], tuple[str, str]] = {
     due_today: ("NLDT", "Due today, Tue 9 June at 18:00 Amsterdam"),
     not_due: ("NLDT", "Due in 7 days, on Wed 10 June"),
     running: ("NLDT", "Still running: ends on Sun 31 May, due on Tue 9 June"),
-    no_deadline: ("NLDT", "No deadline is set"),
+    no_deadline: ("NLDT", "No deadline set"),
     stale: ("NLDT", "3 days past its deadline of Tue 9 June when last read"),
     not_understood: ("NLDT", "1 day past its deadline of Tue 9 June when last read"),
     missing: ("NLDT", "1 day past its deadline of Tue 9 June when last read"),

@@ -68,7 +68,7 @@ def test_a_reading_tells_nothing_of_the_other_companies_that_it_brought(meridian
     assert "403" not in uma
     assert "Rows" not in uma  # how many would tell of others
     everything = shown(signed_in().get("/entities/NLDT/"))
-    assert "Not brought" in everything
+    assert "Not in the answer" in everything
     assert "The ERP refused access to this company (403)." in everything
     assert "Rows" not in everything  # nobody knows whether the connection brings more than they see
     boss = Client()
@@ -116,21 +116,22 @@ def test_the_whole_story_of_a_late_entity(clock: SettableClock) -> None:
     for words in (
         "Board › Continental Europe",
         "owner Sanne de Wit sanne.de.wit@meridian.test",
-        "Over the 5-day line since Mon 15 June. Expected on Thu 18 June, says Sanne de Wit. Usual close is",
+        "Alerting since Mon 15 June: more than 5 days late.",
+        "Expected on Thu 18 June, says Sanne de Wit. Usual close is",
         "working day 5 (last 12: 4 to 9).",
         "Policy “Group close”, version 1, set by Rosa Bell on 12 January 2026.",
-        "Wed 17 June 2026, working day 12, 8 days late, over the alert line, today",
+        "Wed 17 June 2026, working day 12, 8 days late, alerting, today",
         "Tue 9 June 2026, working day 6, due",
         "Sat 6 June 2026, weekend",
         "Ledger User FINCLOSE",
         "Vendor None",
-        "So: Open. Posting allowed, six modules restricted: Ledger only for user group FINCLOSE,",
+        "Open, because: six modules restricted: Ledger only for user group FINCLOSE,",
         "Rule F&O-2.",
         "8 of 12 on time, 66.7 %, below the 90 % line.",
         "Customer, Inventory, Purchasing, Sales, Vendor access set to None seen between 15:30 and 15:45",
         "Ledger access set to User FINCLOSE",
-        "Late: the deadline of Tue 9 June passed",
-        "Over the 5-day line, counted from Tue 9 June",
+        "Overdue: the deadline of Tue 9 June passed",
+        "Alerting: more than 5 days past the deadline of Tue 9 June",
         "Sanne de Wit gave the overdue reason: Waiting for another entity",
         "Rosa Bell wrote edited by Rosa Bell, Fri 12 Jun 09:30",
         "Bank file of ING is missing. Rosa Bell, Wed 10 Jun 10:10",
@@ -158,7 +159,7 @@ def test_what_business_central_says_is_drawn_against_the_period(clock: SettableC
     answer = client.get("/entities/USRT/?month=2026-05")
     page = shown(answer)
     assert "Allow Posting From Mon 1 June 2026 Allow Posting To blank" in page
-    assert "So: Closed. Posting allowed only from 1 June 2026. Rule BC-1." in page
+    assert "Closed, because: posting allowed only from 1 June 2026. Rule BC-1." in page
     assert "The blank end is no limit, or a date formula that the API does not show." in page
     period = re.search(r'class="period" x="([\d.]+)%" y="6" width="([\d.]+)%"', html(answer))
     allowed = re.search(r'class="allowed" x="([\d.]+)%" y="6" width="([\d.]+)%"', html(answer))
@@ -191,8 +192,8 @@ def test_a_restricting_policy_of_today_does_not_rewrite_what_was_read(
     meridian.read("2026-06-12 11:59", dict.fromkeys(meridian.entities, restricted))
     PolicyVersion.objects.update(ledger_restricted_means_on_hold=True)
     page = shown(writer.get("/entities/NLDT/"))
-    assert "So: Open. Posting allowed, one module restricted: Ledger for nobody." in page
-    assert "By the policy of today the same words would mean On hold (F&O-2 by policy)" in page
+    assert "Open, because: one module restricted: Ledger for nobody." in page
+    assert "By the policy of today this would be On hold (F&O-2 by policy)" in page
 
 
 def test_a_long_count_is_folded(clock: SettableClock) -> None:
@@ -247,7 +248,7 @@ def test_a_note_is_kept_and_leads_back_to_itself(writer: Client) -> None:
     assert answer.status_code == 303
     assert answer["Location"] == f"/entities/NLDT/?month=2026-05#remark-{note.pk}"
     page = writer.get(answer["Location"])
-    assert "The note is kept." in shown(page)
+    assert "The note is saved." in shown(page)
     assert f'id="remark-{note.pk}"' in html(page)
     assert "Rosa wrote Bank file missing." in shown(page)
 
@@ -292,7 +293,7 @@ def test_only_our_own_addresses_are_followed(writer: Client, wanted: str, leads_
         ({"kind": "note", "text": " "}, "Write the note first.", []),
         ({"kind": "note", "text": "x" * 2001}, "2001 letters long", [f"{'x' * 2001}</textarea>"]),
         ({"kind": "acknowledgement", "text": "x" * 2001}, "2001 letters long", [f"{'x' * 2001}</textarea>"]),
-        ({"kind": "gossip", "text": "x"}, "That form is not one of ours.", []),
+        ({"kind": "gossip", "text": "x"}, "The form is not complete.", []),
         (
             {"kind": "note", "replaces": "999", "text": "Typed"},
             "There is no such note.",
@@ -341,7 +342,7 @@ def test_who_only_reads_sees_no_form_and_is_told_so_in_words(meridian: SampleGro
     olga = signed_in("olga.x@meridian.test", group="MERIDIAN", role=Membership.Role.OWNER)
     page = olga.get("/entities/NLDT/")
     assert 'action="/entities/NLDT/remarks/"' not in html(page)
-    assert "You read this entity." in shown(page)
+    assert "You can only read this entity." in shown(page)
     answer = olga.post("/entities/NLDT/remarks/", {"kind": "note", "month": "2026-05", "text": "x"})
     assert answer.status_code == 403
     assert "You can only read EU DTC BV" in shown(answer)

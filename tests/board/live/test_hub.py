@@ -279,7 +279,7 @@ def test_a_board_that_was_put_away_hides_no_change(live_meridian: SampleGroup) -
 def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
     live_meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The board counts days since the month's end, and "as of 12:58" was yesterday."""
+    """The board counts days since the month's end, and "not read since 12:58" was yesterday."""
     evening, night = utc("2026-06-12 22:58"), utc("2026-06-12 23:01")
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
@@ -292,7 +292,7 @@ def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
         await until(lambda: listener.told, "she is greeted")
         monkeypatch.setattr("board.web.board_request.now", lambda: night)
         await until(lambda: b"13 days" in listener.told, "it is Saturday")
-        assert b"as of Fri 12 Jun 12:58" in listener.told
+        assert b"not read since Fri 12 Jun 12:58" in listener.told
         assert opening.first_state.version.encode() + b":" in listener.told
         Hub.for_running_loop().end()
         await task

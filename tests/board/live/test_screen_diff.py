@@ -402,7 +402,7 @@ def test_a_row_that_no_longer_passes_the_filter_leaves() -> None:
     late = BoardQuery(by="none", show="late")
     browser, _ = turned(four(), four(USRT=of(USRT, *story_of(USRT, "closed"))), late)
     assert order(browser) == ["row-NLDT"]
-    assert "Late <b>1</b>" in browser.parts["chips"]
+    assert "Overdue <b>1</b>" in browser.parts["chips"]
 
 
 def test_a_row_in_another_group_moves_below_its_heading() -> None:
@@ -595,7 +595,7 @@ def test_the_announcement_names_at_most_three(number: int) -> None:
 def test_the_announcement_confirms_nothing_that_is_not() -> None:
     stale = of(NLDT, *story_of(NLDT, "closed"), minutes=40)
     assert not stale.fresh
-    assert announcement([stale], WORKED_EXAMPLE_AT).endswith(", not confirmed.")
+    assert announcement([stale], WORKED_EXAMPLE_AT).endswith(", not read lately.")
 
 
 def test_a_beat_names_the_version_and_the_time() -> None:

@@ -40,7 +40,7 @@ def test_an_open_one_grows_later_day_by_day(rosa_with_year: Client) -> None:
     assert [mark for _, mark, _ in told[9:17]] == [f"+{n}" for n in range(1, 9)]
     assert "late" in told[13][0]
     assert "alert" in told[14][0]  # 15 June: strictly more than five days
-    assert told[14][2] == "Mon 15 June: 6 calendar days late, over the alert line of 5"
+    assert told[14][2] == "Mon 15 June: 6 calendar days late, alerting"
     assert "today" in told[16][0]
     assert all("to-come" in looks and not mark for looks, mark, _ in told[17:])
 
@@ -58,7 +58,7 @@ def test_a_late_close_says_by_how_much(rosa_with_year: Client) -> None:
     looks, mark, words = days(page(rosa_with_year), "FRSA")[9]
     assert looks >= {"late", "closes"}
     assert mark == "closed +1"
-    assert words == "Wed 10 June: close first seen, 1 calendar day late, not over the alert line of 5"
+    assert words == "Wed 10 June: close first seen, 1 calendar day late, watch"
 
 
 def test_holidays_are_those_of_the_entitys_own_calendar(rosa_with_year: Client) -> None:
@@ -87,7 +87,7 @@ def test_a_reopening_is_marked_and_late_from_there(rosa_with_year: Client, year:
     looks, mark, words = told[16]
     assert looks == {"reopens", "today"}
     assert mark == "reopened +8"
-    assert words == "Wed 17 June: seen open again, 8 calendar days late, over the alert line of 5"
+    assert words == "Wed 17 June: seen open again, 8 calendar days late, alerting"
     assert "closed" in told[15][0]
 
 
@@ -121,7 +121,7 @@ def test_what_is_not_confirmed_is_dark_from_the_last_reading_on(
 ) -> None:
     clock.at = utc("2026-06-20 12:00")
     text = page(rosa_with_year)
-    assert "No reading is fresh" in text
+    assert "Nothing has been read since" in text
     told = days(text, "NLDT")
     assert "alert" in told[16][0]
     assert [("dark" in looks) for looks, _, _ in told[16:21]] == [False, True, True, True, False]
@@ -147,7 +147,7 @@ def test_headings_and_filters_are_the_boards(rosa_with_year: Client) -> None:
     assert set(entities(page(rosa_with_year, "?group=UK&by=owner"))) == {"UKHC", "UKRT", "UKWS"}
     assert set(entities(page(rosa_with_year, "?show=alerting"))) == {"NLDT", "ESIB", "DEVT", "UKWS", "USRT"}
     empty = page(rosa_with_year, "?q=nobody+at+all")
-    assert "Nobody here is called “nobody at all”." in empty
+    assert "No entity or owner matches “nobody at all”." in empty
     assert "No entity passes the filters." in empty
     assert "<table" not in empty
 
@@ -190,7 +190,7 @@ def test_the_next_deadlines_name_who_is_at_risk(rosa_with_year: Client) -> None:
 def test_who_is_past_their_deadline_comes_before_the_deadlines_ahead(rosa_with_year: Client) -> None:
     told = ahead(page(rosa_with_year))
     assert told[0] == (
-        "Past deadline 1 when last read 5 late, 5 over the alert line"
+        "Overdue 1 when last read 5 overdue, 5 alerting"
         " EU DTC BV +8d Ibérica SL +8d UK Wholesale Ltd +8d Vertrieb GmbH +7d US Retail Inc +6d"
     )
     assert told[1] == "Mon 22 Jun in 5 days 1 not closed México SA"
@@ -202,13 +202,13 @@ def test_deadlines_that_passed_since_the_last_reading_say_that_nobody_knows(
     clock.at = utc("2026-06-24 12:00")
     assert (
         ahead(page(rosa_with_year))[1]
-        == "Mon 22 Jun not confirmed since 1 not closed, 1 at risk At risk: México SA"
+        == "Mon 22 Jun not read since 1 not closed, 1 at risk At risk: México SA"
     )
 
 
 def test_when_everybody_is_closed_nobody_waits(rosa_with_year: Client) -> None:
-    assert "Every entity is closed: nobody waits for a deadline." in page(rosa_with_year, "?q=UK+Retail")
-    assert "No deadline is ahead of anybody who is not closed." in page(rosa_with_year, "?show=late")
+    assert "Every entity is closed." in page(rosa_with_year, "?q=UK+Retail")
+    assert "No further deadlines this month." in page(rosa_with_year, "?show=late")
 
 
 # --- too many to draw ---------------------------------------------------------------------------------------------

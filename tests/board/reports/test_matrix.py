@@ -39,7 +39,7 @@ def test_twelve_months_of_an_entity(rosa_with_year: Client) -> None:
     assert told[5] == ("alert", "EU DTC BV, November 2025: Closed, 6 calendar days late, closed 15 Dec")
     assert told[-1] == (
         "alert",
-        "EU DTC BV, May 2026: Open, 8 calendar days late, over the alert line of 5",
+        "EU DTC BV, May 2026: Open, 8 calendar days late, alerting: more than 5 calendar days",
     )
 
 
@@ -50,9 +50,12 @@ def test_what_is_in_the_way_of_a_plain_green_cell(rosa_with_year: Client) -> Non
     assert march[1].startswith("Distribution SAS, March 2026: Open, 68 calendar days late")
     assert march[1].endswith("reopened")
     stale = cells(text, "ESIB")
-    assert stale[0] == ("ok stale", "Ibérica SL, June 2025: Closed, on time, closed 9 Jul, as of 09:12")
+    assert stale[0] == (
+        "ok stale",
+        "Ibérica SL, June 2025: Closed, on time, closed 9 Jul, not read since 09:12",
+    )
     assert stale[-1][0] == "alert stale"
-    assert "when last read, as of 09:12" in stale[-1][1]
+    assert "when last read, not read since 09:12" in stale[-1][1]
     assert cells(text, "USRT")[-1][0] == "alert on_hold"
     assert cells(text, "MXCO")[-1] == ("due", "México SA, May 2026: Open, due in 5d")
 
@@ -73,17 +76,17 @@ def test_fractions_count_what_is_closed_and_confirmed(rosa_with_year: Client) ->
     text = page(rosa_with_year)
     assert fractions(text, "UK") == ["3/3"] * 11 + ["2/3"]
     assert fractions(text, "EUROPE") == ["4/5"] * 9 + ["3/5", "4/5", "2/5"]  # Ibérica SL is not confirmed
-    assert "May 2026: 2 of 5 closed and confirmed, 1 not confirmed, 3 late" in text
+    assert "May 2026: 2 of 5 closed and confirmed, 1 not read, 3 late" in text
     total = re.search(r"<tfoot>.*</tfoot>", text, re.S)
     assert total is not None
-    assert "March 2026: 10 of 12 closed and confirmed, 1 not confirmed, 1 late" in total[0]
+    assert "March 2026: 10 of 12 closed and confirmed, 1 not read, 1 late" in total[0]
 
 
 def test_when_nothing_is_fresh_nothing_counts_as_closed(rosa_with_year: Client, clock: SettableClock) -> None:
     clock.at = utc("2026-06-17 16:00")
     text = page(rosa_with_year)
     assert set(fractions(text, "UK")) == {"0/3"}
-    assert "No reading is fresh" in text
+    assert "Nothing has been read since" in text
     assert not re.search(r'class="cell (ok|late|alert|due)(?! [^"]*stale)[^"]*" href', text)
 
 
@@ -93,7 +96,7 @@ def test_the_line_below_the_heading_sums_up(rosa_with_year: Client) -> None:
     assert "<title>June 2025 – May 2026 · Matrix · Closeboard</title>" in text
     for said in ("12 entities × 12 months", "1 reopened", "on time 77.6 % of 143 due", "below 90 %"):
         assert said in text
-    assert "left out" not in text  # only México SA's deadline of May lies ahead, and that is not due
+    assert "could be judged" not in text  # only México SA's deadline of May lies ahead, and that is not due
 
 
 def test_a_cell_leads_to_its_entity_and_month(rosa_with_year: Client) -> None:
@@ -183,7 +186,7 @@ def test_filters_on_how_it_stands_look_at_the_last_month(rosa_with_year: Client)
 
 def test_a_filter_that_leaves_nobody_says_so(rosa_with_year: Client) -> None:
     text = page(rosa_with_year, "?q=nobody+at+all&months=24")
-    assert "Nobody here is called “nobody at all”." in text
+    assert "No entity or owner matches “nobody at all”." in text
     assert 'href="/matrix/?months=24"' in text
     assert "<table" not in text
 

@@ -27,9 +27,9 @@ def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(clock:
     text = page(client)
     assert cells(text, "UKHC")[-1] == (
         "undated",
-        "UK HoldCo, May 2026: Closed, on time?, closed between 8 and 12 June",
+        "UK HoldCo, May 2026: Closed, perhaps on time, closed between 8 and 12 June",
     )
-    assert "left out: 1 perhaps on time" in text
+    assert "could be judged: 1 perhaps on time" in text
 
 
 def test_closed_when_first_read_has_no_date(clock: SettableClock) -> None:
@@ -42,7 +42,7 @@ def test_closed_when_first_read_has_no_date(clock: SettableClock) -> None:
         "undated",
         "UK HoldCo, May 2026: Closed, closed, date unknown, already closed when first read",
     )
-    assert "left out: 1 date unknown, 44 not known" in text
+    assert "could be judged: 1 closed, date unknown, 44 unknown" in text
 
 
 def test_before_anything_was_known_nothing_is_green(rosa: Client) -> None:
@@ -57,7 +57,7 @@ def test_what_the_rate_leaves_out_is_counted(clock: SettableClock) -> None:
     client = Client()
     client.force_login(save_person())
     text = page(client, "?months=6")
-    assert "left out: 3 perhaps on time, 48 not known" in text
+    assert "could be judged: 3 perhaps on time, 48 unknown" in text
 
 
 def test_on_hold_as_a_close_is_told(clock: SettableClock) -> None:

@@ -111,8 +111,8 @@ def test_a_terminal_shows_what_is_not_sure() -> None:
         width=160,
     )
     assert_golden("unsure.txt", text)
-    assert "on time? · closed between 8 and 11 June" in text
-    assert "Closed as of 09:12" in text
+    assert "perhaps on time · closed between 8 and 11 June" in text
+    assert "Closed, not read since 09:12" in text
     assert "Open, reopened" in text
 
 
@@ -182,5 +182,5 @@ def test_a_stale_row_is_said_to_be_so_everywhere() -> None:
     old = scoreboard_of([stale], as_of=WORKED_EXAMPLE_AT + timedelta(hours=1))
     assert as_json(old)["group_closed"] is None
     assert as_json(old)["counts"]["stale"] == 1  # type: ignore[index]
-    assert "Closed as of 09:12" in as_table(old, 160)
+    assert "Closed, not read since 09:12" in as_table(old, 160)
     assert utc("2026-06-12 09:12") == stale.read_at

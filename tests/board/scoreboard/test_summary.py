@@ -71,13 +71,13 @@ def test_the_answer_comes_first() -> None:
         ("", " its 9 June deadline."),
     ]
     assert (of.scope, of.moment, of.zone) == ("Meridian Group", "Fri 12 June 2026, 13:00", "London")
-    assert of.rule == "deadlines WD6 × 3, agreed × 1"
+    assert of.rule == "deadlines 6th working day (3 entities), agreed (1)"
 
 
 def test_the_tiles_of_the_worked_example() -> None:
     of = shown(worked_example())
     assert tile(of, "Alerting, more than 5 days") == "0"
-    assert tile(of, "Late, on watch") == "2"
+    assert tile(of, "Watch, 1 to 5 days") == "2"
     assert tile(of, "Next deadline") == "none ahead"
     assert tile(of, "Closed on time so far") == "2 of 4 due"
     assert tile(of, "Since month end") == "12 days last deadline Thu 11 Jun"
@@ -102,12 +102,12 @@ def test_what_is_stale_is_never_shown_as_closed() -> None:
     both = scoreboard_of([stale, row(UKRT, *ON_TIME)])
     of = shown(both)
     assert [(part.kind, part.count) for part in of.segments] == [("closed", 1), ("stale", 1)]
-    assert of.segments_in_words == "1 closed, 1 not confirmed"
+    assert of.segments_in_words == "1 closed, 1 not read"
     assert of.tone == "unsure"
     (section,) = parts(both)
-    assert (section.closed, section.entities, section.note) == (1, 2, "1 not confirmed")
+    assert (section.closed, section.entities, section.note) == (1, 2, "1 not read")
     one = next(each for each in lines(both) if each.row.code == "UKHC")
-    assert one.state_notes == ["as of 10:12"]
+    assert one.state_notes == ["not read since 10:12"]
     assert not of.confirmed
 
 
@@ -118,7 +118,7 @@ def test_a_board_without_any_fresh_reading_says_so_once() -> None:
     ]
     of = shown(scoreboard_of(rows))
     assert of.banner == (
-        "No reading is fresh: everything below is as of Thu 11 Jun 09:00 or before and cannot be confirmed."
+        "Nothing has been read since Thu 11 Jun 09:00: everything below is as of then or before."
         " The ERP does not answer."
     )
     assert [part.kind for part in of.segments] == ["stale"]
@@ -242,14 +242,14 @@ WORDS = [
     ),
     (
         row(UKHC, ("2026-06-08 12:00", OPEN), ("2026-06-11 12:00", CLOSED)),
-        "on time?",
+        "perhaps on time",
         "closed between 8 and 11 June",
         "unsure",
     ),
     (row(UKHC, ("2026-06-12 11:00", OPEN), due=None), "no deadline set", "", "none"),
     (row(UKHC, *ON_TIME, due=None), "no deadline set", "closed 5 Jun", "none"),
-    (row(UKHC, ("2026-06-12 11:00", NOT_UNDERSTOOD)), "not known", "", "unsure"),
-    (row(UKHC, trouble="No access to this company."), "not known", "", "unsure"),
+    (row(UKHC, ("2026-06-12 11:00", NOT_UNDERSTOOD)), "unknown", "", "unsure"),
+    (row(UKHC, trouble="No access to this company."), "unknown", "", "unsure"),
 ]
 
 
@@ -296,7 +296,7 @@ def test_a_reopened_period_wears_a_badge_until_it_is_closed_again() -> None:
 
 def test_a_long_because_folds() -> None:
     (long,) = lines(scoreboard_of([row(NLDT, ("2026-06-01 12:00", RESTRICTED))]))
-    assert long.because == "posting allowed, two modules restricted"
+    assert long.because == "two modules restricted"
     assert long.because_more == "Ledger only for user group FINCLOSE, Vendor for nobody"
     (short,) = lines(scoreboard_of([row(NLDT, ("2026-06-01 12:00", FROM_JUNE))]))
     assert (short.because, short.because_more) == ("posting allowed only from 1 June 2026", "")

@@ -68,7 +68,7 @@ def test_what_is_not_confirmed_is_not_counted_as_closed() -> None:
     other = row(USRT, ("2026-06-12 11:00", OPEN))
     found = {each.key: each for each in sections(scoreboard_of([stale, held, other]), "group")}
     assert (found["UK"].closed, found["UK"].entities) == (1, 2)
-    assert found["UK"].note == "1 on hold counted as closed, 1 not confirmed"
+    assert found["UK"].note == "1 on hold counted as closed, 1 not read"
 
 
 @st.composite

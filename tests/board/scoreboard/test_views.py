@@ -245,7 +245,7 @@ def test_an_address_that_is_none_has_a_page_of_ours() -> None:
 def test_a_form_without_its_token_is_refused_in_words() -> None:
     answer = Client(enforce_csrf_checks=True).post("/login/", {"username": "x", "password": "y"})
     assert answer.status_code == 403
-    assert "This page was open too long" in text_of(answer)
+    assert "Your session has ended" in text_of(answer)
 
 
 def test_a_fault_of_ours_has_a_page_that_needs_nothing(rosa: Client, monkeypatch: pytest.MonkeyPatch) -> None:

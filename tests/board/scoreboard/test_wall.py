@@ -159,9 +159,9 @@ def test_all_closed_is_calm_and_full_screen(meridian: SampleGroup, clock: Settab
     clock.at += timedelta(hours=1)  # nobody has confirmed it since
     text = text_of(ask(client))
     assert "all-closed" not in text
-    assert verdict(text) == "Not known: 4 of 4 cannot be confirmed (4 stale)"
+    assert verdict(text) == "Unknown: 4 of 4 not read"
     assert len(names(text)) == 4
-    assert text.count("as of 12:59") == 4
+    assert text.count("not read since 12:59") == 4
 
 
 @pytest.mark.parametrize("path", ["/wall/", "/"])

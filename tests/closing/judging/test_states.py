@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from closing.calendar.days import DateSpan
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.judging.states import DerivedState, PeriodState, derive_state, from_finops, from_posting_window
+from closing.judging.states import (
+    EVERY_MODULE_CAN_POST,
+    NOBODY_CAN_POST,
+    DerivedState,
+    PeriodState,
+    because_today,
+    derive_state,
+    from_finops,
+    from_posting_window,
+)
 from tests.closing.core_builders import CLOSED, MAY, NOT_STARTED, ON_HOLD, OPEN, UNKNOWN
 from tests.hypothesis_profiles import examples
 
@@ -30,16 +39,14 @@ ALL_OPEN: dict[str, str | None] = dict.fromkeys(MODULES.split(), "All")
 
 @pytest.mark.parametrize("access", [{}, ALL_OPEN, {**ALL_OPEN, "Ledger": None}])
 def test_open_with_all_modules_is_open(access: dict[str, str | None]) -> None:
-    assert from_finops(FinopsFacts("Open", access)) == DerivedState(OPEN, "posting allowed", "F&O-1")
+    assert from_finops(FinopsFacts("Open", access)) == DerivedState(OPEN, EVERY_MODULE_CAN_POST, "F&O-1")
 
 
 def test_open_with_ledger_for_a_group_and_vendor_for_nobody_is_open_with_two_modules_restricted() -> None:
     facts = FinopsFacts("Open", {**ALL_OPEN, "Vend": "None", "Ledger": "User"}, {"Ledger": "FINCLOSE"})
     found = from_finops(facts)
     assert (found.state, found.rule, found.flags) == (OPEN, "F&O-2", ("restricted_modules",))
-    assert found.because == (
-        "posting allowed, two modules restricted: Ledger only for user group FINCLOSE, Vendor for nobody"
-    )
+    assert found.because == ("two modules restricted: Ledger only for user group FINCLOSE, Vendor for nobody")
 
 
 def test_a_policy_may_take_a_restricted_ledger_for_on_hold() -> None:
@@ -54,7 +61,7 @@ def test_a_policy_may_take_a_restricted_ledger_for_on_hold() -> None:
 def test_the_policy_looks_at_the_ledger_module_alone() -> None:
     facts = FinopsFacts("Open", {**ALL_OPEN, "Vend": "None"})
     found = from_finops(facts, ledger_restricted_means_on_hold=True)
-    assert (found.state, found.because) == (OPEN, "posting allowed, one module restricted: Vendor for nobody")
+    assert (found.state, found.because) == (OPEN, "one module restricted: Vendor for nobody")
 
 
 def test_modules_are_named_in_words_and_unknown_ones_as_they_are() -> None:
@@ -64,20 +71,20 @@ def test_modules_are_named_in_words_and_unknown_ones_as_they_are() -> None:
         "Customer, Fixed assets, Fixed assets (RU), Inventory, Landed cost, Production, Purchasing, Quality, "
         "Sales, Vendor"
     )
-    listed = because.removeprefix("posting allowed, ten modules restricted: ")
+    listed = because.removeprefix("ten modules restricted: ")
     assert listed == words.replace(",", " for nobody,") + " for nobody"
 
 
 def test_a_user_group_without_a_name_is_still_a_restriction() -> None:
     found = from_finops(FinopsFacts("Open", {"Bank": "User"}))
-    assert found.because == "posting allowed, one module restricted: Bank only for a user group"
+    assert found.because == "one module restricted: Bank only for a user group"
 
 
 @pytest.mark.parametrize("access", [{}, {"Ledger": "None"}, {"Ledger": "Everybody"}])
 def test_on_hold_and_closed_are_not_widened_by_module_access(access: dict[str, str | None]) -> None:
     assert from_finops(FinopsFacts("OnHold", access)).state is ON_HOLD
     found = from_finops(FinopsFacts("Closed", access))
-    assert (found.state, found.because, found.flags) == (CLOSED, "permanently closed", ("permanent",))
+    assert (found.state, found.because, found.flags) == (CLOSED, NOBODY_CAN_POST, ("permanent",))
 
 
 def test_no_status_row_is_unknown() -> None:
@@ -257,3 +264,25 @@ def test_the_one_door_picks_the_table_by_the_kind_of_facts() -> None:
     assert derive_state(MAY, restricted, today=TODAY, ledger_restricted_means_on_hold=True).state is ON_HOLD
     assert derive_state(MAY, restricted, today=TODAY, ledger_restricted_means_on_hold=False).state is OPEN
     assert derive_state(MAY, shut, today=TODAY, ledger_restricted_means_on_hold=True).rule == "BC-1"
+
+
+# --- words that earlier versions stored
+
+
+@pytest.mark.parametrize(
+    ("stored", "today"),
+    [
+        ("posting allowed", EVERY_MODULE_CAN_POST),
+        ("permanently closed", NOBODY_CAN_POST),
+        ("on hold: nobody can post, and it can be undone", "nobody can post, can be reopened"),
+        (
+            "posting allowed, one module restricted: Vendor for nobody",
+            "one module restricted: Vendor for nobody",
+        ),
+        ("some dates of the period are postable: 1 May 2026 only", "posting limited to 1 May 2026 only"),
+        ("posting allowed only from 1 June 2026", "posting allowed only from 1 June 2026"),
+    ],
+)
+def test_a_because_stored_by_an_earlier_version_is_shown_in_todays_words(stored: str, today: str) -> None:
+    assert because_today(stored) == today
+    assert because_today(today) == today

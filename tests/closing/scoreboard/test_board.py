@@ -160,7 +160,7 @@ def test_all_closed_but_one_stale_is_not_known() -> None:
     stale = closed_row(UK_RETAIL, "2026-06-08 12:00", fresh=False)
     told = board(closed_row(UK_HOLDCO, "2026-06-05 12:00"), stale)
     assert told.closed is None
-    assert headline(told) == "Not known: 1 of 2 cannot be confirmed (1 stale)."
+    assert headline(told) == "Unknown: 1 of 2 not read."
 
 
 def test_stale_and_unknown_rows_are_counted_apart() -> None:
@@ -169,7 +169,7 @@ def test_stale_and_unknown_rows_are_counted_apart() -> None:
     told = board(closed_row(UK_HOLDCO, "2026-06-05 12:00"), stale, never_read)
     assert told.closed is None
     assert headline(told) == (
-        "Not known: 2 of 3 cannot be confirmed (1 stale, 1 unknown). "
+        "Unknown: 1 of 3 not read, 1 more unknown. "
         "EU DTC BV holds the group up, 3 days past its 9 June deadline when last read."
     )
 
@@ -180,7 +180,7 @@ def test_a_fresh_open_row_is_enough_to_know_that_the_group_is_not_closed() -> No
     assert told.closed is False
     assert headline(told) == (
         "Not closed: 1 of 2 outstanding. EU DTC BV holds the group up, 3 days past its 9 June deadline. "
-        "1 more cannot be confirmed."
+        "1 more not read."
     )
 
 
@@ -212,7 +212,7 @@ def test_working_days_are_named_as_such() -> None:
 
 def test_no_deadline_is_said() -> None:
     rows = [row(entity, EU_DTC_STORY, None, "2026-06-12 12:00") for entity in (UK_HOLDCO, EU_DTC)]
-    assert headline(board(*rows)) == "Not closed: 2 of 2 outstanding. 2 without a deadline."
+    assert headline(board(*rows)) == "Not closed: 2 of 2 outstanding. 2 with no deadline set."
 
 
 def test_nothing_to_show() -> None:

@@ -79,10 +79,10 @@ def test_the_worked_example_from_the_8th_to_the_15th() -> None:
     assert [(each.code, each.kind, each.words) for each in found.items] == [
         ("UKRT", ChangeKind.CLOSED, "closed on 8 June, on time"),
         ("USRT", ChangeKind.ON_HOLD, "on hold, it was open"),
-        ("NLDT", ChangeKind.OVER_THE_LINE, "6 days late, over the alert line"),
+        ("NLDT", ChangeKind.OVER_THE_LINE, "6 days late, alerting"),
         ("USRT", ChangeKind.LATE, "4 days late"),
     ]
-    assert found.summary == "since then: 1 closed, 1 put on hold, 1 now over the alert line, 1 now late"
+    assert found.summary == "since then: 1 closed, 1 put on hold, 1 now alerting, 1 now overdue"
     assert (found.then, found.now) == (utc("2026-06-08 16:00"), utc("2026-06-15 12:00"))
 
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_confirmed_is_never_told_as_unchanged() -> None:
     then, now = (told(EU_DTC, [FIRST], at, fresh=False) for at in ("2026-06-09 12:00", "2026-06-09 13:00"))
     found = diff_boards(board(then, as_of="2026-06-09 12:00"), board(now, as_of="2026-06-09 13:00"))
     assert not found
-    assert found.summary == "no change seen since, 1 cannot be confirmed"
+    assert found.summary == "no change seen since, 1 not read"
 
 
 def test_what_is_only_stale_now_has_not_changed() -> None:
@@ -109,11 +109,11 @@ def test_what_is_only_stale_now_has_not_changed() -> None:
             "NLDT",
             "EU DTC BV",
             ChangeKind.STALE,
-            "closed when last read, no longer confirmed",
+            "closed when last read, not read since",
             seen_at=read_at,
         )
     ]
-    assert found.summary == "since then: no change seen, 1 no longer confirmed"
+    assert found.summary == "since then: no change seen, 1 no longer read"
 
 
 def test_a_month_is_compared_with_itself_only() -> None:
@@ -133,12 +133,12 @@ def test_closed_late_reopened_and_closed_again() -> None:
     assert between([FIRST, closed]) == [(ChangeKind.CLOSED, "closed on 11 June, 2 days late")]
     assert between([FIRST, closed, opened]) == [
         (ChangeKind.REOPENED, "closed and reopened in between, open now"),
-        (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
+        (ChangeKind.OVER_THE_LINE, "7 days late, alerting"),
     ]
     after_close = ("2026-06-11 18:00", NOW)
     assert between([FIRST, closed, opened], moments=after_close) == [
         (ChangeKind.REOPENED, "reopened, open now"),
-        (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
+        (ChangeKind.OVER_THE_LINE, "7 days late, alerting"),
     ]
     assert between([FIRST, closed, opened, again], moments=after_close) == [
         (ChangeKind.CLOSED_AGAIN, "reopened, and closed again on 15 June")
@@ -166,7 +166,7 @@ def test_a_close_after_the_cut_off_of_its_day() -> None:
         (ChangeKind.CLOSED, "closed on 9 June, after the cut-off")
     ]
     assert between([FIRST], moments=moments, deadline=at_noon) == [
-        (ChangeKind.LATE, "late, past its cut-off")
+        (ChangeKind.LATE, "overdue, past its cut-off")
     ]
 
 
@@ -206,17 +206,17 @@ def test_another_deadline() -> None:
     moved = [(ChangeKind.DEADLINE, "deadline Fri 19 June, it was Tue 9 June")]
     assert between([FIRST], now={"deadline": later}) == moved
     assert between([FIRST], now={"deadline": later}, moments=("2026-06-12 12:00", NOW)) == [
-        (ChangeKind.LESS_LATE, "not late any more"),
+        (ChangeKind.LESS_LATE, "not overdue any more"),
         *moved,
     ]
     assert between([FIRST], now={"policy": JudgingPolicy(10)}, moments=("2026-06-15 12:00", NOW)) == [
-        (ChangeKind.LESS_LATE, "not over the alert line any more")
+        (ChangeKind.LESS_LATE, "not alerting any more")
     ]
     assert between([FIRST], then={"deadline": None}) == [
-        (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
+        (ChangeKind.OVER_THE_LINE, "7 days late, alerting"),
         (ChangeKind.DEADLINE, "deadline set: Tue 9 June"),
     ]
-    assert between([FIRST], now={"deadline": None}) == [(ChangeKind.DEADLINE, "no deadline any more")]
+    assert between([FIRST], now={"deadline": None}) == [(ChangeKind.DEADLINE, "no deadline set any more")]
     worded = replace(deadline_on("2026-06-09", EU_DTC.zone), explanation="in other words")
     assert not between([FIRST], now={"deadline": worded}, moments=(THEN, "2026-06-09 13:00"))
     there = deadline_on("2026-06-19", "Europe/London")
@@ -238,25 +238,23 @@ def test_not_known_any_more_is_neither_open_nor_closed() -> None:
     lost = change_seen(UNKNOWN, "2026-06-10 12:00", after="2026-06-10 11:00")
     assert between([FIRST, lost]) == [
         (ChangeKind.LATE, "1 day late when last read"),
-        (ChangeKind.UNKNOWN, "not known any more, not closed when last known"),
+        (ChangeKind.UNKNOWN, "unknown now, not closed before"),
     ]
     closed = change_seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
     # Not "1 closed": nobody knows whether it still is.
-    assert between([FIRST, closed, lost]) == [
-        (ChangeKind.UNKNOWN, "not known any more, closed when last known")
-    ]
+    assert between([FIRST, closed, lost]) == [(ChangeKind.UNKNOWN, "unknown now, closed before")]
 
 
 def test_known_again() -> None:
     lost = change_seen(UNKNOWN, "2026-06-08 12:00", after="2026-06-08 11:00")
     back = change_seen(OPEN, "2026-06-10 12:00", after="2026-06-10 11:00")
-    assert (ChangeKind.KNOWN, "known again: open") in between([FIRST, lost, back])
+    assert (ChangeKind.KNOWN, "no longer unknown: open") in between([FIRST, lost, back])
     closed = change_seen(CLOSED, "2026-06-10 12:00", after="2026-06-10 11:00")
     # Somewhere in the dark spell, hence between the reads around it.
     assert between([FIRST, lost, closed]) == [(ChangeKind.CLOSED, "closed between 8 June and 10 June")]
     was_closed = change_seen(CLOSED, "2026-06-05 12:00", after="2026-06-05 11:00")
     assert between([FIRST, was_closed, lost, back])[0] == (ChangeKind.REOPENED, "reopened, open now")
-    assert between([FIRST, was_closed, lost, closed]) == [(ChangeKind.KNOWN, "known again: closed")]
+    assert between([FIRST, was_closed, lost, closed]) == [(ChangeKind.KNOWN, "no longer unknown: closed")]
     again = change_seen(CLOSED, "2026-06-11 12:00", after="2026-06-11 11:00")
     assert between([FIRST, was_closed, lost, back, again]) == [
         (ChangeKind.CLOSED_AGAIN, "reopened, and closed again on 11 June")
@@ -266,7 +264,7 @@ def test_known_again() -> None:
 def test_what_was_closed_at_our_first_look_has_not_closed_since() -> None:
     moments = ("2026-06-01 08:00", NOW)
     assert between([change_seen(CLOSED, "2026-06-09 18:00")], moments=moments) == [
-        (ChangeKind.KNOWN, "known now: closed")
+        (ChangeKind.KNOWN, "no longer unknown: closed")
     ]
     closed = change_seen(CLOSED, "2026-06-09 18:00", after="2026-06-09 17:00")
     assert between([FIRST, closed], moments=moments) == [(ChangeKind.CLOSED, "closed on 9 June, on time")]
@@ -275,10 +273,12 @@ def test_what_was_closed_at_our_first_look_has_not_closed_since() -> None:
 def test_late_at_our_first_look_is_late_since_only_if_it_was_not_due_then() -> None:
     looked = change_seen(OPEN, "2026-06-12 09:00")
     assert between([looked], moments=("2026-06-08 08:00", NOW)) == [
-        (ChangeKind.OVER_THE_LINE, "7 days late, over the alert line"),
-        (ChangeKind.KNOWN, "known now: open"),
+        (ChangeKind.OVER_THE_LINE, "7 days late, alerting"),
+        (ChangeKind.KNOWN, "no longer unknown: open"),
     ]
-    assert between([looked], moments=("2026-06-11 08:00", NOW)) == [(ChangeKind.KNOWN, "known now: open")]
+    assert between([looked], moments=("2026-06-11 08:00", NOW)) == [
+        (ChangeKind.KNOWN, "no longer unknown: open")
+    ]
 
 
 def test_missing_and_listed_again() -> None:
@@ -295,7 +295,7 @@ def test_missing_and_listed_again() -> None:
 def test_confirmed_again() -> None:
     moments = (THEN, "2026-06-09 13:00")
     assert between([FIRST], then={"fresh": False}, moments=moments) == [
-        (ChangeKind.CONFIRMED, "open, confirmed again")
+        (ChangeKind.CONFIRMED, "open, read again")
     ]
 
 

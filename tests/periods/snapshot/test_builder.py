@@ -241,5 +241,5 @@ def test_the_because_is_that_of_the_newest_words() -> None:
     read(source, "2026-06-08 13:00", facts_of_all(NLDT=RESTRICTED))
     found = row("NLDT", "2026-06-08 13:01")
     assert (found.native_facts, found.state) == (RESTRICTED, "open")
-    assert found.because.startswith("posting allowed, two modules restricted")
+    assert found.because.startswith("two modules restricted")
     assert row("NLDT", "2026-06-08 12:59").because == "posting allowed"
