@@ -30,6 +30,7 @@ from periods.lookups import RecordedReading, first_readings_after
 from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan, StateChange
 from periods.policies import effective_policies
 from periods.snapshot.freshness import freshness
+from periods.vanished import replaced_periods
 
 GRACE = timedelta(minutes=5)  # until a required alert counts as missing
 DELIVERY_GRACE = timedelta(hours=1)  # until a waiting message counts as a difference
@@ -308,6 +309,7 @@ def _delivery_mismatches(history: _PeriodHistory, notice: Notice, as_of: datetim
 
 def _histories(as_of: datetime, month: date | None) -> dict[int, _PeriodHistory]:
     periods = FiscalPeriod.objects.filter(type="operating", deadlines__current=True)
+    replaced = replaced_periods()
     if month is not None:
         periods = periods.filter(reporting_month=month)
     rows = [
@@ -315,7 +317,7 @@ def _histories(as_of: datetime, month: date | None) -> dict[int, _PeriodHistory]
         for pk, entity, reporting_month, last_day, zone in periods.values_list(
             "pk", "entity", "reporting_month", "last_day", "entity__zone"
         )
-        if after_period_end(as_of, last_day, zone_named(zone))
+        if pk not in replaced and after_period_end(as_of, last_day, zone_named(zone))
     ]
     ids = [pk for pk, _, _ in rows]
     entities = {

@@ -126,8 +126,10 @@ def _lasting_closes(
                 close = by_path[ancestor], month
                 last[close] = max(at, last.get(close, at))
     months = {month for (_, month), at in last.items() if at <= as_of - HOLD_DOWN}
-    not_closed = FiscalPeriod.objects.filter(type="operating", reporting_month__in=months).exclude(
-        state__in=_CLOSES
+    not_closed = (
+        FiscalPeriod.objects.filter(type="operating", reporting_month__in=months)
+        .exclude(state__in=_CLOSES)
+        .exclude(state="unknown", facts=None)  # no longer listed: another one may stand in its place
     )
     groups_not_closed: dict[date, set[str]] = defaultdict(set)
     for path, month in not_closed.values_list("entity__group__path", "reporting_month").distinct():

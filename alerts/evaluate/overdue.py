@@ -25,6 +25,7 @@ from periods.models import ConnectionClock
 from periods.policies import effective_policies
 from periods.recording.attempts import OutOfOrderRead
 from periods.snapshot.freshness import freshness
+from periods.vanished import REPLACED_PERIODS
 
 _EVALUATOR_LOCK = 5_210_331  # advisory lock: evaluators queue up, and the second finds nothing left to write
 
@@ -69,10 +70,11 @@ def evaluate_overdue(as_of: datetime) -> OverdueChanges:
 
 # The lateness rule as a set: `judged` has a row per ended operating period that is not closed, or was not when last
 # evaluated, and per late one whose end has moved ahead. Periods already flagged as closed are neither read nor
-# written: the work does not grow with the years. The arrays and LIMIT 1 keep the planner, which cannot guess these
-# sizes, to index look-ups.
-_JUDGED = """
-WITH entity AS MATERIALIZED (
+# written: the work does not grow with the years. Nothing is judged of a vanished period in whose place another is
+# listed. The arrays and LIMIT 1 keep the planner, which cannot guess these sizes, to index look-ups.
+_JUDGED = f"""
+WITH replaced AS MATERIALIZED ({REPLACED_PERIODS}),
+entity AS MATERIALIZED (
     SELECT *, local_now::date AS today
     FROM unnest(%(ids)s::bigint[], %(local_nows)s::timestamp[], %(alert_after)s::int[], %(hold)s::bool[],
                 %(working)s::bool[], %(calendars)s::bigint[], %(active_from)s::date[], %(active_to)s::date[])
@@ -97,7 +99,9 @@ placed AS (
                        WHERE period_id = p.id AND current LIMIT 1) d ON true
     LEFT JOIN workday due ON e.working AND due.calendar_id = e.calendar_id AND due.day = d.due_on
     LEFT JOIN workday upto ON e.working AND upto.calendar_id = e.calendar_id AND upto.day = e.today
-    WHERE (p.last_day < coalesce(e.today, %(today)s::date)
+    LEFT JOIN replaced ON replaced.id = p.id
+    WHERE replaced.id IS NULL
+      AND (p.last_day < coalesce(e.today, %(today)s::date)
            OR p.id = ANY(ARRAY(SELECT period_id FROM alerts_overdueflag WHERE level IN ('late', 'alerting'))))
       AND p.last_day BETWEEN coalesce(e.active_from, '-infinity') AND coalesce(e.active_to, 'infinity')),
 judged AS (
@@ -113,7 +117,13 @@ judged AS (
            CASE WHEN local_now IS NULL OR state = 'unknown' OR closed OR NOT ended OR due_on IS NULL THEN 0
                 ELSE days END AS days_late
     FROM placed)
-"""
+"""  # noqa: S608 - words of our own
+
+_END_REPLACED = f"""
+WITH replaced AS MATERIALIZED ({REPLACED_PERIODS}),
+flag AS (DELETE FROM alerts_overdueflag USING replaced WHERE period_id = replaced.id)
+UPDATE alerts_overrun SET closed_at = %(as_of)s FROM replaced WHERE period_id = replaced.id AND closed_at IS NULL
+"""  # noqa: S608 - words of our own
 
 _WRITE_DISTINCT = """
 INSERT INTO alerts_overdueflag AS flag (period_id, level, days_late, since)
@@ -128,6 +138,7 @@ ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = exclud
 
 
 def _write_flags(cursor: CursorWrapper, as_of: datetime) -> int:
+    cursor.execute(_END_REPLACED, {"as_of": as_of})
     cursor.execute(_JUDGED + _WRITE_DISTINCT, _judged_values(cursor, as_of))
     return int(cursor.rowcount)
 

@@ -206,7 +206,13 @@ def _banners(data: PageData) -> list[str]:
         banners.append(
             "The ERP’s answer is missing or not understood: days late follow the last known state."
         )
-    others = [period for period in data.periods if period.id != row.period_id]
+    rest = [period for period in data.periods if period.id != row.period_id]
+    others = [period for period in rest if not period.vanished]
+    banners += [
+        f"The ERP no longer lists {period.name} of {period.year} ({_span(period.span)}): it does not count any more."
+        for period in rest
+        if period.vanished
+    ]
     if others:
         names = ", ".join(f"{period.name} ({_span(period.span)})" for period in others)
         banners.append(f"This month also has {names}; shown is the period that holds the entity up.")

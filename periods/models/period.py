@@ -24,7 +24,8 @@ class NativeFacts(models.Model):
 class FiscalPeriod(models.Model):
     """A period of one entity's fiscal calendar with its newest state; StateChange holds the history.
 
-    `erp_key` identifies it within the entity for ever; two periods may share their dates (operating and closing).
+    `erp_key` identifies it within the entity until the ERP lists it under another (see `recording.other_keys`); two
+    periods may share their dates (operating and closing).
     `reporting_month` is a first of month; by rule the month whose end is nearest, unless an administrator set it.
     """
 

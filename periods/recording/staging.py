@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.db.backends.utils import CursorWrapper
 
 from closing.calendar.days import DateSpan
+from periods.recording.other_keys import keep_periods_under_other_keys
 
 # Thousands of entities share a fiscal calendar and some states: each is staged once; a reading is three numbers.
 _TABLES = {
@@ -92,7 +93,8 @@ def apply_staged(
     """Write the differences between staging and the periods, and their history.
 
     `covered` are the entities that were read in full; a period of theirs that touches `span` and is absent from
-    staging becomes Unknown. Call it before the coverage of this attempt is stored: history names the read before.
+    staging becomes Unknown, unless it is listed under another key now. Call it before the coverage of this attempt is
+    stored: history names the read before.
     A change is never dated before that read, which may lie ahead of `seen_at` if another machine's clock did: the
     history of a period is ordered by these moments.
     """
@@ -112,7 +114,8 @@ def apply_staged(
                    JOIN periods_fiscalperiod known ON known.entity_id = covered.id) p
           ON p.entity_id = s.entity_id AND p.erp_key = s.erp_key
         WHERE CASE WHEN s.entity_id IS NULL
-              THEN p.last_day >= %(first)s AND p.first_day <= %(last)s AND p.state <> 'unknown'
+              THEN p.last_day >= %(first)s AND p.first_day <= %(last)s
+                   AND (p.state <> 'unknown' OR p.facts_id IS NOT NULL)
               ELSE (p.state, p.facts_id, p.first_day, p.last_day, p.type, p.name, p.year, p.calendar) IS DISTINCT FROM
                    (s.state, s.facts_id, s.first_day, s.last_day, s.type, s.name, s.year, s.calendar) END
         """,
@@ -121,6 +124,7 @@ def apply_staged(
     touched = cursor.rowcount
     if not touched:
         return StagingResult(0, 0, [])
+    keep_periods_under_other_keys(cursor, attempt_id)
     cursor.execute(
         """
         WITH added AS (
@@ -131,14 +135,15 @@ def apply_staged(
             FROM changed_reading WHERE period_id IS NULL
             RETURNING id, entity_id, erp_key)
         UPDATE changed_reading c SET period_id = added.id FROM added
-        WHERE c.entity_id = added.entity_id AND c.erp_key = added.erp_key
+        WHERE c.entity_id = added.entity_id AND c.erp_key = added.erp_key AND c.period_id IS NULL
         """
     )
     new_periods = cursor.rowcount
     cursor.execute(
         """
         UPDATE periods_fiscalperiod p
-        SET calendar = c.calendar, year = c.year, name = c.name, first_day = c.first_day, last_day = c.last_day,
+        SET erp_key = CASE WHEN c.facts_id IS NULL THEN p.erp_key ELSE c.erp_key END,
+            calendar = c.calendar, year = c.year, name = c.name, first_day = c.first_day, last_day = c.last_day,
             type = c.type, state = c.state, because = c.because, facts_id = c.facts_id,
             reporting_month = CASE WHEN p.month_set_by_hand THEN p.reporting_month ELSE c.reporting_month END
         FROM changed_reading c WHERE p.id = c.period_id AND c.old_state IS NOT NULL

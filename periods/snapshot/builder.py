@@ -39,6 +39,7 @@ from periods.policies import EffectivePolicy, effective_policies
 from periods.snapshot.annotations import row_silences
 from periods.snapshot.freshness import Freshness, freshness
 from periods.snapshot.reopened_months import reopened_month_warnings
+from periods.vanished import is_vanished
 
 _STATES = {state.value: state for state in PeriodState}
 
@@ -323,9 +324,11 @@ def _row(
             counts_as_closed=False,
             **common,
         )
-    # If a 13-period calendar puts two periods into one month, the one that holds the entity up is shown.
+    # A period that the ERP no longer lists answers only where it lists none. If a 13-period calendar puts two periods
+    # into one month, the one that holds the entity up is shown.
+    listed = [one for one in judged if not is_vanished(one[1].state, one[2])]
     period, history, facts, standing, changes = max(
-        judged,
+        listed or judged,
         key=lambda candidate: (
             candidate[3].stopped_early or not policy.judging.counts_as_closed(candidate[1].state),
             candidate[3].days_late,

@@ -28,7 +28,8 @@ def closed_months(
     """The closed months per entity id, for pairs of entity id and group path; three queries whatever their number.
 
     It agrees with `counts_as_closed` and `fresh` of the rows of `take_snapshots`: the closed rule of `closing` is
-    applied to each state once, and of two periods in one month both must meet it. None is closed before it ended.
+    applied to each state once, and of two periods in one month both must meet it. None is closed before it ended, and
+    one that is no longer listed answers only where no other is.
     """
     entities = list(entities)
     policies = effective_policies(entities, as_of=as_of)
@@ -49,16 +50,18 @@ def closed_months(
                    array_agg(last_day) FILTER (WHERE last_day >= ended_before)
             FROM (
                 SELECT p.entity_id, array_position(%(months)s::date[], p.reporting_month) - 1 AS place,
-                       max(p.last_day) AS last_day, shown.ended_before
+                       max(p.last_day) FILTER (WHERE NOT (newest.state = 'unknown' AND newest.facts_id IS NULL))
+                           AS last_day, shown.ended_before
                 FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(ended_before)s::date[])
                      AS shown(entity_id, states, ended_before)
                 JOIN periods_fiscalperiod p ON p.entity_id = shown.entity_id
                      AND p.reporting_month = ANY(%(months)s) AND p.type = 'operating'
-                CROSS JOIN LATERAL (SELECT state FROM periods_statechange
+                CROSS JOIN LATERAL (SELECT state, facts_id FROM periods_statechange
                                     WHERE period_id = p.id AND seen_at <= %(as_of)s
                                     ORDER BY seen_at DESC, id DESC LIMIT 1) newest
                 GROUP BY p.entity_id, p.reporting_month, shown.ended_before
                 HAVING bool_and(newest.state = ANY(string_to_array(shown.states, ',')))
+                       FILTER (WHERE NOT (newest.state = 'unknown' AND newest.facts_id IS NULL))
             ) closed
             JOIN entities_legalentity entity ON entity.id = closed.entity_id
             GROUP BY closed.entity_id, entity.zone

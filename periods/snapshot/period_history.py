@@ -17,6 +17,7 @@ from closing.judging.states import PeriodState, because_today
 from infra.fast_cursor import fast_cursor
 from periods.lookups import remarks_by_period
 from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
+from periods.vanished import is_vanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ class PeriodDetail:
     changes: Sequence[ChangeWithFacts]
     deadlines: Sequence[DeadlineVersion]
     remarks: Sequence[PeriodRemark]
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the ERP no longer lists it."""
+        newest = self.changes[-1]
+        return is_vanished(newest.change.state, newest.facts)
 
 
 @dataclass(frozen=True, slots=True)

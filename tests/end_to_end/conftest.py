@@ -1,17 +1,25 @@
-"""The simulator of the worked example, and its group as the group file describes it."""
+"""The simulator of the worked example and its group, companies without years, and periods under other names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
+from alerts.models import Notice
+from entities.models import Connection, LegalEntity
+from periods.models import FiscalPeriod
+from periods.recording import staging
 from simulator.run import Running, running
+from tests.builders import CLOSED
+from tests.end_to_end.renamed_periods import another_name, read
 from tests.end_to_end.uncreated_years import ENTITY, GROUP_FILE, STORY
+from tests.periods.recorded_reads import begin, connect_four_entities, facts_of_all, read_result, record
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +59,32 @@ def uncreated_years_group(uncreated_years_simulator: Running, tmp_path: Path) ->
     )
     call_command("load_group", str(file), stdout=StringIO())
     return uncreated_years_simulator
+
+
+@pytest.fixture
+def worked() -> tuple[Connection, dict[str, LegalEntity]]:
+    """The two UK entities have closed in time; the others are open past their deadline, as read on 11 June."""
+    source, entities = connect_four_entities()
+    read(source, "2026-06-01 12:00", facts_of_all())
+    read(source, "2026-06-05 16:00", facts_of_all(UKHC=CLOSED))
+    read(source, "2026-06-08 15:00", facts_of_all(UKHC=CLOSED, UKRT=CLOSED))
+    read(source, "2026-06-11 12:00", facts_of_all(UKHC=CLOSED, UKRT=CLOSED))
+    return source, entities
+
+
+@pytest.fixture
+def old_rows(
+    worked: tuple[Connection, dict[str, LegalEntity]], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Connection, dict[str, LegalEntity]]:
+    """An older version recorded the renamed periods as new ones, and the old ones as Unknown, after an alert."""
+    source, entities = worked
+    read(source, "2026-06-15 12:00", facts_of_all(UKHC=CLOSED, UKRT=CLOSED))
+    read(source, "2026-06-15 12:05", facts_of_all(UKHC=CLOSED, UKRT=CLOSED))
+    assert Notice.objects.filter(kind="alert").count() == 2
+    with monkeypatch.context() as older:
+        older.setattr(staging, "keep_periods_under_other_keys", lambda *_: None)
+        brought = read_result(facts_of_all(UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=CLOSED))
+        renamed = tuple(another_name(reading) for reading in brought.readings)
+        record(begin(source, "2026-06-15 13:00"), replace(brought, readings=renamed))
+    assert FiscalPeriod.objects.count() == 16
+    return source, entities

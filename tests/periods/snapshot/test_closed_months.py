@@ -78,9 +78,9 @@ def test_the_closed_rule_is_the_policys() -> None:
 
 
 def two_periods_in_one_month() -> SampleGroup:
-    """A 13-period calendar: two periods of UK HoldCo end in May."""
+    """Two periods of UK HoldCo are in May, one of them by hand; the second read does not reach so far back."""
     group = save_sample_group()
-    early = DateSpan(date(2026, 4, 20), date(2026, 5, 17))
+    early = DateSpan(date(2026, 4, 3), date(2026, 4, 30))
     group.read("2026-05-04 12:00", {"UKHC": OPEN}, span=early)
     FiscalPeriod.objects.update(reporting_month=date(2026, 5, 1), month_set_by_hand=True, erp_key="Period 5a")
     group.read("2026-06-01 12:00", dict.fromkeys(group.entities, OPEN))
