@@ -210,7 +210,7 @@ class _Run:
         quarter_end, year_end = (
             is_end(month, entity.year_end_month) for is_end in (is_quarter_end, is_year_end)
         )
-        key = (rule, cut_off, entity.zone, entity.calendar_id, days, quarter_end, year_end)
+        key = (rule, cut_off, entity.zone, entity.calendar_id, days, month, quarter_end, year_end)
         if key not in self.worked_out:
             calendar: WorkdayCalendar = self.calendars[entity.calendar_id]
             try:
@@ -222,6 +222,7 @@ class _Run:
                     cut_off=cut_off,
                     quarter_end=quarter_end,
                     year_end=year_end,
+                    month=month,
                 )
             except CalendarUncovered as uncovered:
                 self.worked_out[key] = str(uncovered)

@@ -115,10 +115,12 @@ def deadline_for(
     cut_off: time | None = None,
     quarter_end: bool = False,
     year_end: bool = False,
+    month: date | None = None,
 ) -> Deadline:
     """Work out the deadline of a period, with the arithmetic in words (01-domain 1.4).
 
-    A year end without a number of its own takes the quarter end's, since it ends a quarter too.
+    `month` is the period's reporting month; without it, the one whose end is nearest to the period's. A year end
+    without a number of its own takes the quarter end's, since it ends a quarter too.
     Raises CalendarUncovered if the count runs into a year that the calendar does not cover.
     """
     match rule:
@@ -132,7 +134,7 @@ def deadline_for(
             how = f"{n} calendar {'day' if n == 1 else 'days'} after {weekday_and_date(period.last)}{kind}"
             label, beside = f"day {n}", ""
         case DayOfMonthRule():
-            due_on = _day_of_month(rule.day, period.last)
+            due_on = _day_of_month(rule.day, period.last, month or reporting_month(period.last))
             how = f"the {ordinal(rule.day)} of the month after period end ({weekday_and_date(period.last)})"
             label, beside = ordinal(rule.day), ""
         case FixedDateRule():
@@ -233,8 +235,8 @@ def _listed(items: list[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def _day_of_month(day: int, last: date) -> date:
-    month = next_month(reporting_month(last))
+def _day_of_month(day: int, last: date, month: date) -> date:
+    month = next_month(month)
     due_on = month.replace(day=min(day, month_end(month).day))
     if due_on <= last:
         month = next_month(month)

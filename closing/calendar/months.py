@@ -6,9 +6,15 @@ A month is written as the date of its first day.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
+
+from closing.calendar.days import ONE_DAY, DateSpan
 
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}", re.ASCII)
+_HALF_MONTH = 15  # days; the same for each month, so that ends on the 15th fall the same way all year
+_YEAR = 12  # periods
 
 
 def month_of(day: date) -> date:
@@ -38,6 +44,81 @@ def reporting_month(last_day: date) -> date:
     """
     this, before = month_of(last_day), previous_month(last_day)
     return this if month_end(this) - last_day < last_day - month_end(before) else before
+
+
+def month_ended(last_day: date) -> date:
+    """The month that a period with this last day ends: the month before, up to the 15th of a month.
+
+    It differs from `reporting_month` on 15 February alone, which lies nearer to the end of its own month.
+    """
+    return month_of(last_day - timedelta(days=_HALF_MONTH))
+
+
+def month_begun(first_day: date) -> date:
+    """The month after the one that a period ends which ends the day before."""
+    return next_month(month_ended(first_day - ONE_DAY))
+
+
+def months_of_periods(years: Iterable[Collection[DateSpan]]) -> dict[DateSpan, date]:
+    """The reporting month of each period of a fiscal calendar; `years` has the operating periods of each fiscal year.
+
+    The periods of years with twelve of about a month each, and of short years beside them, take the months one by
+    one, however their ends lie. Any other period, one of thirteen, a quarter or a year, has the month that it ends.
+    """
+    months: dict[DateSpan, date] = {}
+    run: list[DateSpan] = []
+    for year in sorted(
+        (sorted(set(year), key=_by_days) for year in years if year), key=lambda year: year[0].first
+    ):
+        if not _is_of_months(year):
+            months |= {span: month_ended(span.last) for span in year}
+            continue
+        if run and year[0].first != run[-1].last + ONE_DAY:
+            months |= _one_by_one(run)
+            run = []
+        run += year
+    return months | _one_by_one(run)
+
+
+def _by_days(span: DateSpan) -> tuple[date, date]:
+    return span.first, span.last
+
+
+def _is_of_months(year: Sequence[DateSpan]) -> bool:
+    """Whether the periods of a year, or of the part of it that is known, follow each other month by month."""
+    lengths = [(span.last - span.first).days + 1 for span in year]
+    follow = all(after.first == before.last + ONE_DAY for before, after in pairwise(year))
+    # Four weeks are about a month as well: fewer than twelve of them may be part of thirteen.
+    enough = len(year) == _YEAR or (len(year) < _YEAR and sum(lengths) >= 29 * len(year))
+    return follow and enough and all(20 <= length <= 45 for length in lengths)
+
+
+def _one_by_one(run: Sequence[DateSpan]) -> dict[DateSpan, date]:
+    """Months in a row for periods in a row: those that they end, or the earliest whose ends are near on the whole."""
+    months = [month_ended(span.last) for span in run]
+    if all(after == next_month(before) for before, after in pairwise(months)):
+        return dict(zip(run, months, strict=True))
+    first = months[0]
+    while _days_behind(run, previous_month(first)) <= _HALF_MONTH * len(run):
+        first = previous_month(first)
+    while _days_behind(run, first) > _HALF_MONTH * len(run):
+        first = next_month(first)
+    return dict(zip(run, _in_a_row(first, len(run)), strict=True))
+
+
+def _days_behind(run: Sequence[DateSpan], first: date) -> int:
+    """By how many days in all these periods end after the ends of the months in a row from `first` on."""
+    return sum(
+        (span.last - month_end(month)).days
+        for span, month in zip(run, _in_a_row(first, len(run)), strict=True)
+    )
+
+
+def _in_a_row(first: date, count: int) -> list[date]:
+    months = [first]
+    while len(months) < count:
+        months.append(next_month(months[-1]))
+    return months
 
 
 def parse_month(text: str) -> date:

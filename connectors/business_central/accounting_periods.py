@@ -9,7 +9,7 @@ from typing import Any
 
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import DateSpan
-from closing.calendar.months import month_end, month_of, next_month, reporting_month
+from closing.calendar.months import month_begun, month_end, month_of, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, PeriodReading, PeriodType
 from connectors.business_central.companies import CompanyFailed
@@ -132,8 +132,8 @@ def _months_from(starts: Sequence[_Start], span: DateSpan) -> Iterator[_Period]:
     The first month is the one after the month that the period before the row reports, so none has two periods.
     """
     start, year = starts[-1], [*_years(starts)][-1]
-    month = _month_begun_by(start.first)
-    began = _month_begun_by(next((one.first for one in reversed(starts) if one.opens_year), start.first))
+    month = month_begun(start.first)
+    began = month_begun(next((one.first for one in reversed(starts) if one.opens_year), start.first))
     while start.first <= span.last:
         months = (month.year - began.year) * 12 + month.month - began.month
         yield _Period(start, month_end(month), str(int(year) + months // 12), assumed_end=True)
@@ -142,19 +142,14 @@ def _months_from(starts: Sequence[_Start], span: DateSpan) -> Iterator[_Period]:
 
 
 def _years(starts: Sequence[_Start]) -> Iterator[str]:
-    """The fiscal year of each period: the calendar year that it begins in, or nearest to.
+    """The fiscal year of each period: the calendar year of the month that it begins; 29 December begins the next.
 
     Before the first year start that was read, it is the period's own.
     """
     year = ""
     for start in starts:
-        year = str(_month_begun_by(start.first).year) if start.opens_year or not year else year
+        year = str(month_begun(start.first).year) if start.opens_year or not year else year
         yield year
-
-
-def _month_begun_by(first: date) -> date:
-    """The month that a period with this first day begins: a year that starts on 29 December is the next one."""
-    return next_month(reporting_month(first - timedelta(days=1)))
 
 
 def _reading(erp_id: str, period: _Period, window: PostingWindow) -> PeriodReading:

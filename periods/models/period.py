@@ -26,7 +26,7 @@ class FiscalPeriod(models.Model):
 
     `erp_key` identifies it within the entity until the ERP lists it under another (see `recording.other_keys`); two
     periods may share their dates (operating and closing).
-    `reporting_month` is a first of month; by rule the month whose end is nearest, unless an administrator set it.
+    `reporting_month` is a first of month; by rule (`closing.calendar.months`), unless an administrator set it.
     """
 
     # `period_once_per_entity` begins with it.

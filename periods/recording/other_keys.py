@@ -15,7 +15,7 @@ WITH other AS (
     RETURNING p.id)
 INSERT INTO changed_reading
 SELECT p.entity_id, p.erp_key, p.calendar, p.year, p.name, p.first_day, p.last_day, p.type, p.reporting_month,
-       'unknown', '{NO_LONGER_LISTED}', NULL, NULL, p.id, p.state, true, false
+       'unknown', '{NO_LONGER_LISTED}', NULL, NULL, p.id, p.state, true, false, false
 FROM periods_fiscalperiod p JOIN other USING (id)
 WHERE p.state <> 'unknown' OR p.facts_id IS NOT NULL
 """  # noqa: S608 - words of our own

@@ -18,7 +18,7 @@ _TABLES = {
     "staged_reading": "entity_id bigint, period int, verdict int",
     "changed_reading": "entity_id bigint, erp_key text, calendar text, year text, name text, first_day date,"
     " last_day date, type text, reporting_month date, state text, because text, facts_id bigint,"
-    " erp_changed_at timestamptz, period_id bigint, old_state text, moved boolean, redated boolean",
+    " erp_changed_at timestamptz, period_id bigint, old_state text, moved boolean, redated boolean, remapped boolean",
 }
 
 
@@ -46,11 +46,15 @@ class StagedBatch:
 
 @dataclass(frozen=True, slots=True)
 class StagingResult:
-    """Counts of the changes and new periods that `apply_staged` wrote, and the entities with new period dates."""
+    """Counts of the changes and new periods that `apply_staged` wrote, and the entities with new period dates.
+
+    `remapped_entity_ids` are those of which a period is in another reporting month than before.
+    """
 
     changes: int
     new_periods: int
     redated_entity_ids: list[int]
+    remapped_entity_ids: list[int]
 
 
 def prepare(cursor: CursorWrapper) -> None:
@@ -108,7 +112,8 @@ def apply_staged(
                coalesce(s.because, 'no longer in the ERP''s answer'), s.facts_id, s.erp_changed_at, p.id, p.state,
                (p.state, p.facts_id) IS DISTINCT FROM (coalesce(s.state, 'unknown'), s.facts_id),
                s.entity_id IS NOT NULL
-                   AND (p.first_day, p.last_day, p.type) IS DISTINCT FROM (s.first_day, s.last_day, s.type)
+                   AND (p.first_day, p.last_day, p.type) IS DISTINCT FROM (s.first_day, s.last_day, s.type),
+               coalesce(s.reporting_month <> p.reporting_month AND NOT p.month_set_by_hand, false)
         FROM (SELECT * FROM staged_reading JOIN staged_period USING (period) JOIN staged_verdict USING (verdict)) s
         FULL JOIN (SELECT known.* FROM (SELECT DISTINCT unnest(%(covered)s::bigint[]) AS id) covered
                    JOIN periods_fiscalperiod known ON known.entity_id = covered.id) p
@@ -116,14 +121,16 @@ def apply_staged(
         WHERE CASE WHEN s.entity_id IS NULL
               THEN p.last_day >= %(first)s AND p.first_day <= %(last)s
                    AND (p.state <> 'unknown' OR p.facts_id IS NOT NULL)
-              ELSE (p.state, p.facts_id, p.first_day, p.last_day, p.type, p.name, p.year, p.calendar) IS DISTINCT FROM
-                   (s.state, s.facts_id, s.first_day, s.last_day, s.type, s.name, s.year, s.calendar) END
+              ELSE (p.state, p.facts_id, p.first_day, p.last_day, p.type, p.name, p.year, p.calendar,
+                    p.reporting_month) IS DISTINCT FROM
+                   (s.state, s.facts_id, s.first_day, s.last_day, s.type, s.name, s.year, s.calendar,
+                    CASE WHEN p.month_set_by_hand THEN p.reporting_month ELSE s.reporting_month END) END
         """,
         {"covered": covered, "first": span.first, "last": span.last},
     )
     touched = cursor.rowcount
     if not touched:
-        return StagingResult(0, 0, [])
+        return StagingResult(0, 0, [], [])
     keep_periods_under_other_keys(cursor, attempt_id)
     cursor.execute(
         """
@@ -174,5 +181,16 @@ def apply_staged(
         {"attempt": attempt_id, "seen_at": seen_at},
     )
     changes = cursor.rowcount
-    cursor.execute("SELECT DISTINCT entity_id FROM changed_reading WHERE redated AND type = 'operating'")
-    return StagingResult(changes, new_periods, [entity_id for (entity_id,) in cursor.fetchall()])
+    cursor.execute(
+        """
+        SELECT entity_id, bool_or(remapped) FROM changed_reading
+        WHERE (redated OR remapped) AND type = 'operating' GROUP BY entity_id ORDER BY entity_id
+        """
+    )
+    rows = cursor.fetchall()
+    return StagingResult(
+        changes,
+        new_periods,
+        [entity_id for entity_id, _ in rows],
+        [entity_id for entity_id, remapped in rows if remapped],
+    )

@@ -18,7 +18,6 @@ from django.db.models import Q
 
 from closing.calendar.days import DateSpan
 from closing.calendar.instants import local_date
-from closing.calendar.months import reporting_month
 from closing.facts.base import facts_to_json
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
@@ -29,6 +28,7 @@ from periods.models import FiscalPeriod, SyncAttempt, SyncGap
 from periods.policies import effective_policies
 from periods.recording import staging
 from periods.recording.attempts import AttemptResult, finish_attempt
+from periods.recording.reporting_months import months_of_readings, remap_earlier_periods
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +98,7 @@ def record_readings(
             SyncGap(attempt=attempt, entity_id=pk, reason=gap.reason.value, words=gap.words)
             for pk, gap in gaps.items()
         )
+        remap_earlier_periods(result.remapped_entity_ids, span.first)
         if result.redated_entity_ids:
             for warning in set_deadlines(result.redated_entity_ids, attempt.started_at).warnings:
                 log.warning("deadlines not set", connection=attempt.connection_id, why=warning)
@@ -212,6 +213,7 @@ def _batch(
     targets = _targets(attempt, covered)
     by_spelling = {erp_id: targets.get(erp_id.lower()) for erp_id in {reading.erp_id for reading in readings}}
     facts_ids = _store_facts(cursor, readings)
+    months = months_of_readings(readings)
     endings: dict[object, str] = {}
     # 120,000 turns for a big group: objects that would be hashed in Python are compared by id().
     for reading in readings:
@@ -221,13 +223,14 @@ def _batch(
         beginning, choice = target
         span, facts = reading.span, reading.facts
         period = (reading.erp_key, reading.calendar, reading.year, reading.name, span.first, span.last)
-        key = (period, id(reading.type), id(facts), id(choice), reading.erp_changed_at)
+        calendar = reading.calendar or reading.erp_id
+        key = (period, calendar, id(reading.type), id(facts), id(choice), reading.erp_changed_at)
         ending = endings.get(key)
         if ending is None:
             today, restricted = choice
             derived = derive_state(span, facts, today=today, ledger_restricted_means_on_hold=restricted)
             staged = (derived.state.value, derived.because, facts_ids[id(facts)], reading.erp_changed_at)
-            dates = (span.first, span.last, reading.type.value, reporting_month(span.last))
+            dates = (span.first, span.last, reading.type.value, months[calendar][span])
             ending = endings[key] = (
                 f"\t{batch.period_number((*period[:4], *dates))}\t{batch.state_number(staged)}\n"
             )

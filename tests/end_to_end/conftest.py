@@ -88,3 +88,9 @@ def old_rows(
         record(begin(source, "2026-06-15 13:00"), replace(brought, readings=renamed))
     assert FiscalPeriod.objects.count() == 16
     return source, entities
+
+
+@pytest.fixture
+def four_connected() -> Connection:
+    """The connection of the four entities, due on the 6th working day after period end; nothing is read yet."""
+    return connect_four_entities()[0]

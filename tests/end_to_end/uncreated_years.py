@@ -11,8 +11,9 @@ bizcentral:
     - {code: TWELVE, name: Twelve Rows Ltd, periods: {from: 2025, to: 2025, lone_row: false}}
     - {code: WEEKS, name: Weeks Ltd, periods: {from: 2024, to: 2025, weeks: 4-4-5}}
     - {code: SIXTH, name: Sixth of April Ltd, periods: {from: 2024, to: 2025, start_day: 6}, year_starts: 4}
+    - {code: MID, name: Mid Month Ltd, periods: {from: 2024, to: 2025, start_day: 16}}
 """
-CODES = ("BARE", "LATE", "LONG", "TWELVE", "WEEKS", "SIXTH")
+CODES = ("BARE", "LATE", "LONG", "TWELVE", "WEEKS", "SIXTH", "MID")
 GROUP_FILE = """
 groups: [{code: TOP, name: Top}]
 calendars: [{code: ENGLAND, name: England, country: GB, subdivision: ENG}]

@@ -1,0 +1,115 @@
+"""Which reporting month each period of a fiscal calendar belongs to, whatever days it ends on (01-domain 1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closing.calendar.days import ONE_DAY, DateSpan
+from closing.calendar.months import month_end, months_of_periods, next_month
+from tests.hypothesis_profiles import examples
+
+MONTHS = st.dates(date(2015, 1, 1), date(2035, 12, 1)).map(lambda day: day.replace(day=1))
+
+
+def ends_on(day: int, month: date, count: int) -> list[DateSpan]:
+    """Periods in a row that end on a day of the month, the first of them in this one."""
+    ends: list[date] = []
+    while len(ends) <= count:
+        ends.append(min(month.replace(day=min(day, month_end(month).day)), month_end(month)))
+        month = next_month(month)
+    return [DateSpan(before + ONE_DAY, last) for before, last in pairwise(ends)]
+
+
+def of_weeks(first: date, weeks: Sequence[int]) -> list[DateSpan]:
+    spans = []
+    for count in weeks:
+        spans.append(DateSpan(first, first + timedelta(weeks=count) - ONE_DAY))
+        first = spans[-1].last + ONE_DAY
+    return spans
+
+
+def assert_one_by_one(spans: Sequence[DateSpan], months: dict[DateSpan, date]) -> None:
+    for before, after in pairwise(spans):
+        assert months[after] == next_month(months[before]), (before, after)
+    for span in spans:
+        assert abs((month_end(months[span]) - span.last).days) <= 31
+
+
+@examples(200)
+@given(st.integers(1, 31), MONTHS, st.integers(0, 11), st.integers(1, 3))
+def test_ends_on_one_day_of_the_month_fall_the_same_way_all_year(
+    day: int, month: date, short: int, years: int
+) -> None:
+    spans = ends_on(day, month, short + 12 * years)
+    by_year = [spans[:short], *(spans[at : at + 12] for at in range(short, len(spans), 12))]
+    months = months_of_periods(by_year)
+    assert_one_by_one(spans, months)
+    before = day <= 15
+    for span in spans:
+        own = span.last.replace(day=1)
+        assert (next_month(months[span]) if before else months[span]) == own
+        # Whatever part of them is known.
+        assert months_of_periods([[span]]) == {span: months[span]}
+
+
+@examples(200)
+@given(
+    st.dates(date(2015, 1, 1), date(2030, 1, 1)),
+    st.sampled_from([(4, 4, 5), (4, 5, 4), (5, 4, 4)]),
+    st.lists(st.booleans(), min_size=1, max_size=4),
+)
+def test_twelve_periods_of_weeks_take_twelve_months_in_a_row(
+    first: date, pattern: tuple[int, int, int], long_years: list[bool]
+) -> None:
+    years = []
+    for long in long_years:
+        weeks = list(pattern * 4)
+        weeks[-1] += long
+        years.append(of_weeks(first, weeks))
+        first = years[-1][-1].last + ONE_DAY
+    assert_one_by_one([span for year in years for span in year], months_of_periods(years))
+
+
+def test_thirteen_periods_share_twelve_months() -> None:
+    year = of_weeks(date(2025, 12, 29), [4] * 13)
+    months = months_of_periods([year])
+    assert [months[span].month for span in year] == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 11, 12]
+
+
+@pytest.mark.parametrize(
+    ("day", "quarters"), [(31, [3, 6, 9, 12]), (15, [2, 5, 8, 11]), (20, [3, 6, 9, 12]), (10, [2, 5, 8, 11])]
+)
+def test_quarters_have_the_month_that_they_end(day: int, quarters: list[int]) -> None:
+    ends = [span.last for span in ends_on(day, date(2025, 12, 1), 12)][2::3]
+    starts = [date(2026, 1, 1) if day == 31 else date(2025, 12, day + 1), *(end + ONE_DAY for end in ends)]
+    year = [DateSpan(first, last) for first, last in zip(starts, ends, strict=False)]
+    assert sorted(months_of_periods([year]).values()) == [date(2026, month, 1) for month in quarters]
+
+
+def test_a_year_and_half_years_have_the_month_that_they_end() -> None:
+    half = DateSpan(date(2026, 4, 6), date(2026, 10, 5)), DateSpan(date(2026, 10, 6), date(2027, 4, 5))
+    assert sorted(months_of_periods([half]).values()) == [date(2026, 9, 1), date(2027, 3, 1)]
+    year = DateSpan(date(2026, 1, 1), date(2026, 12, 31))
+    assert months_of_periods([[year]]) == {year: date(2026, 12, 1)}
+
+
+def test_a_calendar_that_goes_from_months_to_quarters_changes_with_the_year() -> None:
+    months = ends_on(31, date(2024, 12, 1), 12)
+    quarter = DateSpan(date(2026, 1, 1), date(2026, 3, 31))
+    mapped = months_of_periods([months, [quarter]])
+    assert_one_by_one(months, mapped)
+    assert mapped[quarter] == date(2026, 3, 1)
+
+
+def test_periods_that_share_days_share_a_month() -> None:
+    """An adjusting period typed as an operating one has the days of the last."""
+    months = ends_on(31, date(2025, 12, 1), 12)
+    mapped = months_of_periods([[*months, DateSpan(date(2026, 12, 31), date(2026, 12, 31))]])
+    assert [mapped[span].month for span in months] == list(range(1, 13))
+    assert mapped[DateSpan(date(2026, 12, 31), date(2026, 12, 31))] == date(2026, 12, 1)
