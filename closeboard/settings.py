@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import warnings
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic_settings import BaseSettings
 
 from closeboard import logs
 from closeboard.schedule import beat_schedule
-from infra.hosts import HostAllowlist
+from infra.hosts import HostAllowlist, ip_literal
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -54,6 +55,11 @@ class Environment(BaseSettings):
     )
     mail_from: str = Field(
         "Closeboard <closeboard@localhost>", description="the sender of mails, Name <name@host>"
+    )
+    mail_ehlo_name: str = Field(
+        "",
+        description="the name that Closeboard gives itself to the mail server (EHLO), a full host name or [address]; "
+        "the host of PUBLIC_BASE_URL without it",
     )
     mails_a_minute: int = Field(
         30, ge=0, description="how many mails the server may be given in a minute, 0 for as many as there are"
@@ -133,6 +139,22 @@ def _mail(url: str) -> dict[str, Any]:
     raise ImproperlyConfigured(
         f"Set MAIL_URL in the environment: {Environment.model_fields['mail_url'].description}."
     )
+
+
+def _ehlo_name(name: str, base_url: str) -> str:
+    """The EHLO name: a host name in ASCII, or an address in brackets (RFC 5321, 4.1.3)."""
+    text = name.strip() or urlsplit(base_url).hostname or "localhost"
+    address = ip_literal(text.strip("[]").removeprefix("IPv6:"))
+    if address is not None:
+        return f"[{'IPv6:' if address.version == 6 else ''}{address}]"
+    try:
+        host = text.encode("idna").decode()
+    except UnicodeError:
+        host = ""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", host):
+        description = Environment.model_fields["mail_ehlo_name"].description
+        raise ImproperlyConfigured(f"Set MAIL_EHLO_NAME in the environment: {description} ({text!r}).")
+    return host
 
 
 def _hosts(name: str, text: str) -> tuple[str, ...]:
@@ -290,6 +312,7 @@ LOGGING = logs.LOGGING
 MAILS_LEAVE = bool(env.mail_url)
 MAILS_A_MINUTE = env.mails_a_minute
 WEBHOOK_ALLOWED_HOSTS = _hosts("webhook_allowed_hosts", env.webhook_allowed_hosts)
+MAIL_EHLO_NAME = _ehlo_name(env.mail_ehlo_name, PUBLIC_BASE_URL)
 DEFAULT_FROM_EMAIL = env.mail_from
 EMAIL_TIMEOUT = 30  # seconds for each reply of the server; a lease is ten times as long
 globals().update(_mail(env.mail_url))

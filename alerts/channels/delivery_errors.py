@@ -8,9 +8,22 @@ from datetime import timedelta
 class TemporaryFailure(Exception):
     """The message may be accepted later; not before `wait`, where the server says so."""
 
+    # Whether it is certain that the failure is about this message or its recipient, not about every message.
+    about_this_message = True
+
     def __init__(self, message: str, wait: timedelta = timedelta(0)) -> None:
         super().__init__(message)
         self.wait = wait
+
+
+class UnclearDelay(TemporaryFailure):
+    """The server delays the message, and its reply does not show whether it would delay every other one too."""
+
+    about_this_message = False
+
+
+class ServerBusy(UnclearDelay):
+    """The server answers, but accepts no message from us for now."""
 
 
 class ChannelUnreachable(TemporaryFailure):
@@ -19,6 +32,14 @@ class ChannelUnreachable(TemporaryFailure):
 
 class PermanentFailure(Exception):
     """The server will never accept this message to this address."""
+
+
+class MessageRefused(PermanentFailure):
+    """The server refuses this message or its recipient, by a reply that is about nothing else."""
+
+
+class UnclearRefusal(Exception):
+    """The server refuses the message, and its reply does not show whether it would refuse every other one too."""
 
 
 class ChannelMisconfigured(Exception):

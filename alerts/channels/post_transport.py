@@ -16,6 +16,7 @@ from alerts.channels.delivery_errors import (
     ChannelUnreachable,
     PermanentFailure,
     TemporaryFailure,
+    UnclearDelay,
 )
 from alerts.channels.destination_addresses import InvalidAddress, allowed_hosts, check_address
 from alerts.models import Destination
@@ -33,6 +34,12 @@ HANG_PAUSE = timedelta(minutes=1)
 
 _MISCONFIGURED_STATUSES = {401, 402, 403, 404, 405, 407, 410}
 _RETRY_STATUSES = {408, 425, 429}
+# Power Automate and Slack say so where the flow is switched off, or the channel or the app is gone.
+_DESTINATION_GONE = re.compile(
+    r"TriggerIsNotEnabled|Workflow\w*(NotFound|Disabled|Suspended)|DirectApi\w*|no_service|no_active_hooks|no_team"
+    r"|team_disabled|channel_\w+|user_not_found|action_prohibited|invalid_token|posting_to_\w+",
+    re.IGNORECASE,
+)
 
 
 def post_to_destination(destination: Destination, body: bytes, headers: Mapping[str, str]) -> None:
@@ -75,14 +82,14 @@ def _request_failure(target: UrlParts, error: RequestFailed) -> TemporaryFailure
             f"{host} may not be contacted: it does not prove who it is, or leads to an address that is forbidden."
         )
     if not isinstance(error, ServerUnavailable):
-        return TemporaryFailure(f"{host} sent an answer that has no end.", HANG_PAUSE)
+        return UnclearDelay(f"{host} sent an answer that has no end.", HANG_PAUSE)
     if error.status is not None:
         wait = timedelta(seconds=error.retry_after or 0)
         delay = f" and asked to wait {wait.total_seconds():.0f} seconds" if wait else ""
-        return TemporaryFailure(f"{host} answered {error.status}{delay}.", wait)
+        return UnclearDelay(f"{host} answered {error.status}{delay}.", wait)
     if not error.reached:
         return ChannelUnreachable(f"{host} cannot be reached.")
-    return TemporaryFailure(f"{host} did not answer in time, or hung up before it had.", HANG_PAUSE)
+    return UnclearDelay(f"{host} did not answer in time, or hung up before it had.", HANG_PAUSE)
 
 
 def _raise_for_status(target: UrlParts, answer: OutboundResponse) -> None:
@@ -93,10 +100,10 @@ def _raise_for_status(target: UrlParts, answer: OutboundResponse) -> None:
         return
     if 300 <= status < 400:
         raise ChannelMisconfigured(f"{target.netloc} sends us elsewhere ({status}), and no post follows.")
-    if status in _MISCONFIGURED_STATUSES:
+    if status in _MISCONFIGURED_STATUSES or (status < 500 and _DESTINATION_GONE.search(answer.sample)):
         raise ChannelMisconfigured(reply)
     if status in _RETRY_STATUSES or status >= 500:
-        raise TemporaryFailure(reply)
+        raise UnclearDelay(reply)
     raise PermanentFailure(reply)
 
 

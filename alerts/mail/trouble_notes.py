@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.conf import settings
 
+from alerts.channels.email.transport import REPLY_WORDS
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, MessageSection
 from alerts.models import Destination, Trouble
@@ -22,7 +23,7 @@ def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageCont
     zone_info, zone_name = reader_zone(zone)
     since = phrasing.day_and_clock(trouble.began_at, zone_info, as_of)
     if trouble.destination is None:
-        subject, note, helps = _mail_trouble(since, refused=trouble.refused)
+        subject, note, helps = _mail_trouble(since, trouble)
         why = "Posted here because mails, which would tell of this otherwise, are what is in trouble."
     else:
         subject, note, helps = _post_trouble(trouble.destination, since, trouble)
@@ -37,9 +38,13 @@ def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageCont
     )
 
 
-def _mail_trouble(since: str, *, refused: bool) -> tuple[str, str, TextLink]:
-    problem = "the mail server refuses us" if refused else "no mail server answers"
-    helps = "The settings of the server have to be looked at." if refused else "They leave once it answers."
+def _mail_trouble(since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
+    if trouble.refused:
+        problem, helps = "the mail server refuses us", "The settings of the server have to be looked at."
+    elif trouble.words.startswith(REPLY_WORDS):
+        problem, helps = "the mail server delays all mails", "They leave once it accepts them."
+    else:
+        problem, helps = "no mail server answers", "They leave once it answers."
     return (
         f"Mails cannot leave: {problem}",
         f"Since {since} {problem}. Alerts wait, and none of them is lost. {helps}",

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 
-from alerts.channels.state import SqlValue, pause, pause_span, record_trouble, run_statement
+from alerts.channels.state import PAUSE, SqlValue, pause, pause_span, record_trouble, run_statement
 from alerts.models import EMAIL
 
 # Longer than the longest a send may take (alerts.channels.email.transport.LONGEST_SEND).
@@ -27,6 +27,7 @@ LEASE = timedelta(minutes=5)
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60))
 GIVE_UP_AFTER = timedelta(hours=48)
 MIN_POST_SPACING = timedelta(seconds=1)  # to one destination: Slack allows no more (05-reliability G1)
+SHORTEST_DELAY = timedelta(minutes=1)  # of a channel whose server is busy
 MAX_ATTEMPTS = 6  # of a message that cannot be composed, or during which its sender dies
 
 
@@ -189,6 +190,22 @@ def pause_and_requeue(claim: Claim, error: str, *, refused: bool = True) -> bool
         began = record_trouble(claim.channel, claim.destination_id, error, refused=refused)
         pause(claim.channel, error, pause_span(claim.channel, began))
         return _wait(claim, error, timedelta(0), counts=False)
+
+
+def delay_channel(claim: Claim, error: str) -> bool:
+    """Pause the channel of a server that is too busy for us: a minute at first, longer while it stays so.
+
+    The message is tried again without end, as every other message would be delayed too.
+    """
+    with transaction.atomic():
+        began = record_trouble(claim.channel, claim.destination_id, error, refused=False)
+        pause(claim.channel, error, min(max(SHORTEST_DELAY, began / 4), PAUSE))
+        return retry_later(claim, error)
+
+
+def set_aside(claim: Claim, error: str) -> bool:
+    """Put the message at the end of the queue, so that others are sent before it; this attempt does not count."""
+    return _wait(claim, error, timedelta(0), counts=False)
 
 
 def retry_failed() -> int:

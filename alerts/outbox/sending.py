@@ -19,8 +19,11 @@ from alerts.channels import state as channel_state
 from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
+    MessageRefused,
     PermanentFailure,
+    ServerBusy,
     TemporaryFailure,
+    UnclearRefusal,
 )
 from alerts.channels.email.transport import mail_connection, open_connection, send_mail
 from alerts.channels.post_transport import send_post
@@ -33,6 +36,13 @@ from alerts.models.delivery import NOT_VISIBLE
 from alerts.outbox import queue as outbox
 from alerts.outbox.delivery_troubles import notify_troubles
 from alerts.outbox.queue import LEASE, MAX_ATTEMPTS, MIN_POST_SPACING, Claim
+from alerts.outbox.refusals import (
+    REFUSED_IN_A_ROW,
+    UNCLEAR_NOTE,
+    OtherMessages,
+    Verdict,
+    other_messages,
+)
 from alerts.outbox.relevance import relevant_items, trouble_cancel_reason
 from alerts.outbox.restore_guard import hold_if_restored
 from alerts.outbox.send_context import SendContext
@@ -60,8 +70,9 @@ class SendOutcome(Enum):
 
 
 SendMethod = Callable[[Delivery, Sequence[DeliverableNotice], datetime, MessageLookups | None], None]
-# Composes a message and sends it by one channel; returns once the server has accepted it, or raises
-# TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured.
+# Composes a message and sends it by one channel; returns once the server has accepted it, or raises one of
+# `_Failure`.
+_Failure = TemporaryFailure | PermanentFailure | UnclearRefusal | ChannelMisconfigured
 
 
 def mail_method(server: BaseEmailBackend) -> SendMethod:
@@ -165,7 +176,7 @@ def send_one(claim: Claim, method: SendMethod, context: SendContext) -> SendOutc
             outbox.postpone(claim, AWAITS_READING)
             return SendOutcome.NOT_SENT
         method(delivery, items, as_of, context.lookups)
-    except (TemporaryFailure, PermanentFailure, ChannelMisconfigured) as failure:
+    except (TemporaryFailure, PermanentFailure, UnclearRefusal, ChannelMisconfigured) as failure:
         return _record_failure(claim, delivery, failure, context)
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise  # not caused by the message, whose lease ends by itself
@@ -181,12 +192,7 @@ def send_one(claim: Claim, method: SendMethod, context: SendContext) -> SendOutc
     return SendOutcome.SENT
 
 
-def _record_failure(
-    claim: Claim,
-    delivery: Delivery,
-    failure: TemporaryFailure | PermanentFailure | ChannelMisconfigured,
-    context: SendContext,
-) -> SendOutcome:
+def _record_failure(claim: Claim, delivery: Delivery, failure: _Failure, context: SendContext) -> SendOutcome:
     """Record what the failure means for the message and for its channel."""
     error = str(failure)
     match failure:
@@ -197,19 +203,66 @@ def _record_failure(
         case ChannelUnreachable():
             outbox.pause_and_requeue(claim, error, refused=False)
             return SendOutcome.NO_SERVER
-        case ChannelMisconfigured():
-            log.error("server refuses us", channel=claim.channel, why=error)
-            outbox.pause_and_requeue(claim, error)
+        case ServerBusy():
+            outbox.delay_channel(claim, error)
             return SendOutcome.NO_SERVER
+        case ChannelMisconfigured():
+            return _record_misconfigured(claim, delivery, error, context)
+        case UnclearRefusal():
+            return _record_unclear(claim, delivery, error, other_messages(claim), context)
         case TemporaryFailure():
             if claim.channel != EMAIL:  # a mail's failure concerns one address; a destination has just one
                 channel_state.mark_unreachable(error, claim.channel, claim.destination_id)
                 if failure.wait:
                     channel_state.pause(claim.channel, error, failure.wait)
-            _retry_or_fail(claim, delivery, error, context, last=claim.retries_exhausted, wait=failure.wait)
+            _record_delay(claim, delivery, failure, context)
+        case MessageRefused():
+            others = other_messages(claim)
+            if others.refused_in_a_row >= REFUSED_IN_A_ROW:
+                return _record_unclear(claim, delivery, error, others, context)
+            _mark_failed(claim, delivery, error, context)
         case PermanentFailure():
             _mark_failed(claim, delivery, error, context)
     return SendOutcome.NOT_SENT
+
+
+def _record_misconfigured(claim: Claim, delivery: Delivery, error: str, context: SendContext) -> SendOutcome:
+    """Pause the channel, unless it accepts others and refuses only this message again: that one is tried later."""
+    others = other_messages(claim)
+    if others.refused_before and others.accepted_since:
+        _retry_or_fail(claim, delivery, error, context, last=claim.retries_exhausted)
+        return SendOutcome.NOT_SENT
+    log.error("server refuses us", channel=claim.channel, why=error)
+    outbox.pause_and_requeue(claim, error)
+    return SendOutcome.NO_SERVER
+
+
+def _record_unclear(
+    claim: Claim, delivery: Delivery, error: str, others: OtherMessages, context: SendContext
+) -> SendOutcome:
+    """Give the message up where others are accepted, pause the channel where none is, and else try others first."""
+    noted = f"{error} {UNCLEAR_NOTE}"
+    match others.verdict:
+        case Verdict.THIS_MESSAGE:
+            _mark_failed(claim, delivery, error, context)
+            return SendOutcome.NOT_SENT
+        case Verdict.NOT_KNOWN_YET:
+            outbox.set_aside(claim, noted)
+            return SendOutcome.NOT_SENT
+    log.error("server may refuse us", channel=claim.channel, why=error)
+    outbox.pause_and_requeue(claim, noted)
+    if others.should_ask_others:
+        _notify_others(delivery, context)
+    return SendOutcome.NO_SERVER
+
+
+def _record_delay(claim: Claim, delivery: Delivery, failure: TemporaryFailure, context: SendContext) -> None:
+    """Try the message again later. It is given up only where the server accepts others meanwhile."""
+    last = claim.retries_exhausted
+    if last and not failure.about_this_message and not other_messages(claim).accepted_lately:
+        _notify_others(delivery, context)
+        last = False
+    _retry_or_fail(claim, delivery, str(failure), context, last=last, wait=failure.wait)
 
 
 def _waits_for_reading(items: Collection[DeliverableNotice], context: SendContext) -> bool:
@@ -285,14 +338,21 @@ def _mark_failed(claim: Claim, delivery: Delivery, error: str, context: SendCont
         _fall_back(delivery.notices.values_list("pk", flat=True), context.now())
 
 
-def _fall_back(notice_ids: Collection[int], as_of: datetime) -> None:
-    """Route notices that reach no other person to administrators: each notice must reach somebody (A11)."""
+def _notify_others(delivery: Delivery, context: SendContext) -> None:
+    """Route the notices of a message that may never arrive to administrators; it goes on waiting."""
+    with transaction.atomic():
+        _fall_back(delivery.notices.values_list("pk", flat=True), context.now(), but=delivery)
+
+
+def _fall_back(notice_ids: Collection[int], as_of: datetime, but: Delivery | None = None) -> None:
+    """Route notices that reach no person by another message to administrators: each must reach somebody (A11)."""
     # Locked: when two senders lose the last two recipients at once, the later one then sees it.
     notices = (
         Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=NoticeKind.CLEARED.value)
     )
     locked = [notice.pk for notice in notices.order_by("pk")]
     reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=locked, recipient__isnull=False)
+    reaching = reaching.exclude(delivery=but) if but is not None else reaching
     route_notices(
         list(Notice.objects.filter(pk__in=locked).exclude(pk__in=reaching.values("notice"))),
         as_of,

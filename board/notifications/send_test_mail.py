@@ -17,7 +17,12 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 from redis import RedisError
 
-from alerts.channels.delivery_errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
+from alerts.channels.delivery_errors import (
+    ChannelMisconfigured,
+    PermanentFailure,
+    TemporaryFailure,
+    UnclearRefusal,
+)
 from alerts.channels.email.transport import mail_connection, send_mail
 from board.notifications.mail_preview import mail_folder
 from board.web import labels
@@ -73,7 +78,7 @@ def _send(request: HttpRequest, person: Person) -> None:
             send_mail(mail, server)
     except ChannelMisconfigured as error:
         messages.error(request, f"The mail server refuses us. {error}")
-    except PermanentFailure as error:
+    except (PermanentFailure, UnclearRefusal) as error:
         messages.error(request, f"The message to {person.email} cannot be sent. {error}")
     except TemporaryFailure as error:
         messages.error(request, f"It could not be sent just now. {error}")

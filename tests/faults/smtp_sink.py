@@ -70,6 +70,10 @@ class Sink:
         self.login: tuple[str, str] | None = None
         self.tls: ssl.SSLContext | None = None  # offers STARTTLS and takes no mail without it
         self.tls_from_the_start = False
+        self.extensions = ["8BITMIME"]  # what EHLO offers beside TLS and signing in
+        self.name_answer = "250"  # to EHLO and HELO
+        self.names: list[str] = []  # the names that clients gave themselves
+        self.senders: list[str] = []  # the arguments of MAIL, with their parameters
         self.sender_answer = "250 sender ok"
         self.recipient: Callable[[str], str] = lambda _: "250 recipient ok"
         self.judge: Callable[[Copy], str | None] = _take
@@ -184,8 +188,12 @@ class _Talk(socketserver.StreamRequestHandler):
             with sink.lock:
                 sink.commands[verb] += 1
             match verb:
+                case "EHLO" | "HELO" if not sink.name_answer.startswith("250"):
+                    self._say(sink.name_answer)
                 case "EHLO":
-                    offers = [*([] if private else ["STARTTLS"]), *(["AUTH PLAIN"] if sink.login else [])]
+                    sink.names.append(rest)
+                    offers = [*sink.extensions]
+                    offers += [*([] if private else ["STARTTLS"]), *(["AUTH PLAIN"] if sink.login else [])]
                     words = ["sink", *offers]
                     self._say(*(f"250-{each}" for each in words[:-1]), f"250 {words[-1]}")
                 case "STARTTLS":
@@ -199,6 +207,7 @@ class _Talk(socketserver.StreamRequestHandler):
                     known = given == sink.login
                     self._say("235 welcome" if known else "535 5.7.8 credentials invalid")
                 case "MAIL":
+                    sink.senders.append(rest)
                     self._say(sink.sender_answer if known else "530 5.7.0 sign in first")
                 case "RCPT":
                     to = rest.partition("<")[2].partition(">")[0]
@@ -237,7 +246,13 @@ class _Talk(socketserver.StreamRequestHandler):
         sink.afterwards(copy)
 
     def _say(self, *lines: str) -> None:
+        """Answer; a line break within an answer continues it, as servers do."""
         sink = self.server.sink
+        if len(lines) == 1 and "\n" in lines[0]:
+            *first, last = lines[0].split("\n")
+            code = last[:3] if last[:3].isdigit() else lines[0][:3]
+            texts = [each.removeprefix(code).lstrip("- ") for each in (*first, last)]
+            lines = (*(f"{code}-{each}" for each in texts[:-1]), f"{code} {texts[-1]}")
         if sink.delay:
             time.sleep(sink.delay)
         words = "".join(f"{line}\r\n" for line in lines).encode()

@@ -201,7 +201,7 @@ def test_d3_nobody_else_is_told_what_somebody_has_heard(smtp_sink: Sink, alert: 
 def test_d3_the_last_of_two_that_both_bounce_falls_back(smtp_sink: Sink, alert: Notice) -> None:
     chief = boss()
     save_due_messages(alert, 2)
-    smtp_sink.recipient = lambda to: "250 ok" if to == chief.email else "550 no"
+    smtp_sink.recipient = lambda to: "250 ok" if to == chief.email else "550 5.1.1 no such person"
     assert sweep() == 1
     assert len(smtp_sink.to(chief.email)) == 1
 
@@ -209,7 +209,7 @@ def test_d3_the_last_of_two_that_both_bounce_falls_back(smtp_sink: Sink, alert: 
 def test_d3_when_administrators_bounce_too_it_ends(smtp_sink: Sink, alert: Notice) -> None:
     boss()
     save_due_messages(alert, 2)
-    smtp_sink.recipient = lambda _: "550 no"
+    smtp_sink.recipient = lambda _: "550 5.1.1 no such person"
     assert sweep() == 0
     assert count_unsent("parked") == 3
     assert count_unsent() == 0

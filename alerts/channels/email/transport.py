@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import smtplib
 import socket
 import ssl
@@ -13,29 +12,34 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from email import encoders
 from email.errors import MessageError
+from email.message import Message
 from typing import Any
 
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.conf import settings
+from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.message import sanitize_address
 
 from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
+    MessageRefused,
     PermanentFailure,
+    ServerBusy,
     TemporaryFailure,
+    UnclearDelay,
+    UnclearRefusal,
 )
+from alerts.channels.email.smtp_replies import Concern, Stage, concern_of
 
 LONGEST_SEND = timedelta(seconds=90)  # of a whole conversation; a lease is longer (05-reliability D6)
 LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
 WATCH_INTERVAL = 0.5  # seconds
 PERMANENT = 500  # SMTP replies from here on mean that a retry will be refused as well (RFC 5321, 4.2.1)
-MESSAGE_TOO_BIG = 552
-SERVICE_ENDS = 421
-SIGN_IN_FIRST = {530, 534, 535, 538}  # RFC 4954, 6
-# Exchange Online's replies about a whole account, given after it has read a message; others concern the message.
-ACCOUNT_ERRORS = re.compile(r"SendAsDenied|\b5\.(7\.60|2\.252|7\.708|1\.8|7\.57|7\.139)\b")
+REPLY_WORDS = "The mail server said"  # how the text of each refusal begins
 
 
 class SmtpBackend(smtp.EmailBackend):
@@ -50,6 +54,7 @@ class SmtpBackend(smtp.EmailBackend):
 
     def _dial(self, host: str, port: int, **params: Any) -> smtplib.SMTP:
         # smtplib hides the socket until the server has greeted, and a tarpit greets for ever: so it is dialled here.
+        params["local_hostname"] = settings.MAIL_EHLO_NAME  # this machine's own name is often refused
         client = (smtplib.SMTP_SSL if self.use_ssl else smtplib.SMTP)(**params)
         client._host = host  # type: ignore[attr-defined]  # the name that TLS verifies
         self._dialling = client
@@ -58,6 +63,28 @@ class SmtpBackend(smtp.EmailBackend):
             client.close()
             raise smtplib.SMTPConnectError(code, reply)
         return client
+
+    def open(self) -> bool | None:
+        """Connect, and exchange names: a refused name is a fault of the connection, not of the first message."""
+        opened = super().open()
+        if opened and self.connection is not None:
+            self.connection.ehlo_or_helo_if_needed()
+        return opened
+
+    def _send(self, email_message: EmailMessage) -> bool:
+        """Send one message; its body keeps 8-bit characters only where the server offers to take them (RFC 6152)."""
+        server, encoding = self.connection, email_message.encoding or settings.DEFAULT_CHARSET
+        addresses = [sanitize_address(address, encoding) for address in email_message.recipients()]
+        if not addresses or server is None:
+            return False
+        message = email_message.message()
+        options = ["BODY=8BITMIME"] if server.has_extn("8bitmime") and _has_8bit(message) else []
+        if not options:
+            _make_7bit(message)
+        sender = sanitize_address(email_message.from_email, encoding)
+        content = message.as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # Django's own message class
+        server.sendmail(sender, addresses, content, mail_options=options)
+        return True
 
     def cut(self) -> None:
         """End the conversation from another thread; the sending thread then sees a closed connection."""
@@ -73,6 +100,17 @@ class SmtpBackend(smtp.EmailBackend):
             if client is not None:
                 client.close()
         self._dialling = self._partial_connection = self.connection = None
+
+
+def _has_8bit(message: Message) -> bool:
+    return any(part["Content-Transfer-Encoding"] == "8bit" for part in message.walk())
+
+
+def _make_7bit(message: Message) -> None:
+    for part in message.walk():
+        if part["Content-Transfer-Encoding"] == "8bit":
+            del part["Content-Transfer-Encoding"]
+            encoders.encode_quopri(part)
 
 
 @contextmanager
@@ -101,7 +139,7 @@ def open_connection(server: BaseEmailBackend) -> None:
 def send_mail(mail: EmailMultiAlternatives, server: BaseEmailBackend) -> None:
     """Send one mail.
 
-    Raises TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured; the connection is closed
+    Raises TemporaryFailure, PermanentFailure, UnclearRefusal or ChannelMisconfigured; the connection is closed
     then. Takes LONGEST_SEND at most, without the look-up of the server's name. Other errors than those of mail or
     server are raised as they are.
     """
@@ -169,33 +207,42 @@ def _connection_failure(error: OSError) -> ChannelUnreachable | ChannelMisconfig
             return ChannelUnreachable(f"The mail server does not answer: {error}")
 
 
-def _message_failure(
-    error: OSError | ValueError | MessageError,
-) -> TemporaryFailure | PermanentFailure | ChannelMisconfigured:
+def _message_failure(error: OSError | ValueError | MessageError) -> Exception:
     """The error for a message that was refused over an open connection."""
     match error:
         case smtplib.SMTPRecipientsRefused():
             code, reply = next(iter(error.recipients.values()))
-            if code in SIGN_IN_FIRST:
-                return ChannelMisconfigured(_reply_text(code, reply))
-            return (PermanentFailure if code >= PERMANENT else TemporaryFailure)(_reply_text(code, reply))
-        case smtplib.SMTPSenderRefused() if error.smtp_code == MESSAGE_TOO_BIG:
-            return PermanentFailure(_reply_text(error.smtp_code, error.smtp_error))
-        case smtplib.SMTPSenderRefused() if error.smtp_code >= PERMANENT:
-            return ChannelMisconfigured(_reply_text(error.smtp_code, error.smtp_error))
-        case smtplib.SMTPDataError() if error.smtp_code >= PERMANENT:
-            message = _reply_text(error.smtp_code, error.smtp_error)
-            return (ChannelMisconfigured if ACCOUNT_ERRORS.search(message) else PermanentFailure)(message)
+            return _refusal(Stage.RCPT, code, reply)
+        case smtplib.SMTPSenderRefused():
+            return _refusal(Stage.MAIL, error.smtp_code, error.smtp_error)
         case smtplib.SMTPResponseException():
-            return TemporaryFailure(_reply_text(error.smtp_code, error.smtp_error))
+            return _refusal(Stage.DATA, error.smtp_code, error.smtp_error)
         case smtplib.SMTPServerDisconnected():
-            return TemporaryFailure("The mail server hung up before it had taken the message.")
+            return UnclearDelay("The mail server hung up before it had taken the message.")
         case OSError():
-            return TemporaryFailure(f"The mail server does not answer: {error}")
+            return UnclearDelay(f"The mail server does not answer: {error}")
         case _:
             return PermanentFailure(f"The message cannot be made: {type(error).__name__}: {error}")
 
 
+def _refusal(stage: Stage, code: int, reply: bytes | str) -> Exception:
+    """The error for a reply; what is refused for good is given up only where it is about the message or recipient."""
+    text = _reply_text(code, reply)
+    match concern_of(stage, code, text.removeprefix(f"{REPLY_WORDS} {code}")), code >= PERMANENT:
+        case Concern.CLIENT, True:
+            return ChannelMisconfigured(text)
+        case Concern.CLIENT, False:
+            return ServerBusy(text)
+        case Concern.UNCLEAR, True:
+            return UnclearRefusal(text)
+        case Concern.UNCLEAR, False:
+            return UnclearDelay(text)
+        case _, True:
+            return MessageRefused(text)
+        case _:
+            return TemporaryFailure(text)
+
+
 def _reply_text(code: int, reply: bytes | str) -> str:
     text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-    return f"The mail server said {code} {' '.join(text.split())[:300]}"
+    return f"{REPLY_WORDS} {code} {' '.join(text.split())[:300]}"

@@ -176,6 +176,39 @@ def test_what_is_no_good_is_parked(
     assert len(http_sink.seen) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("teams", b'{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"Could not execute workflow"}}'),
+        ("slack", b"user_not_found"),
+    ],
+)
+def test_c20_a_flow_that_is_switched_off_parks_no_post(
+    http_sink: HttpSink, overdue_group: SampleGroup, kind: str, body: bytes
+) -> None:
+    """400 for a fault of the whole destination: it is paused, and its administrators get a mail."""
+    save_destination(kind, http_sink)
+    tell(overdue_group)
+    http_sink.judge = lambda _: Reply(400, body)
+    posted()
+    assert (only().state, only().attempts) == ("waiting", 0)
+    assert Trouble.objects.get().refused
+    http_sink.judge = lambda _: Reply(202)
+    age_outbox(channel_state.PAUSE)
+    assert posted() == 1
+
+
+def test_c20_a_destination_that_fails_for_days_parks_no_post(
+    http_sink: HttpSink, overdue_group: SampleGroup
+) -> None:
+    save_destination("teams", http_sink)
+    tell(overdue_group)
+    Delivery.objects.update(attempts=60, made_at=timezone.now() - timedelta(days=5))
+    http_sink.judge = lambda _: Reply(502)
+    posted()
+    assert only().state == "waiting"
+
+
 def test_a_parked_post_goes_to_nobody_else_where_people_are_told_as_well(
     http_sink: HttpSink, overdue_group: SampleGroup
 ) -> None:

@@ -1,0 +1,106 @@
+"""Decides by what happened to other messages whether a refusal is about one message or about all of them.
+
+A server that refuses one recipient accepts others; one that refuses us accepts nobody. So a message whose refusal is
+unclear is set aside until the server has answered for another recipient, and the channel is paused where none is
+accepted. The time of a refusal is the message's `due_at`: setting it aside sets that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+
+from django.db import connection as database
+
+from alerts.channels.email.transport import REPLY_WORDS
+from alerts.outbox.queue import Claim
+
+# Ends the text of a refusal that is not clear yet; it is shown to people, and marks the message.
+UNCLEAR_NOTE = "It is not clear yet whether this is about one message or about all."
+# So many recipients refused one after the other, with none accepted, are no coincidence.
+REFUSED_IN_A_ROW = 3
+# After so long the notices of a refused message go to administrators too: the answer for their address then decides.
+ASK_OTHERS_AFTER = timedelta(minutes=30)
+ACCEPTED_LATELY = timedelta(hours=1)  # the longest time between two tries of a message
+
+_OTHERS = """
+WITH mine AS (SELECT * FROM alerts_delivery WHERE id = %(id)s),
+accepted AS MATERIALIZED (
+    SELECT max(other.ended_at) AS at FROM alerts_delivery other, mine
+    WHERE other.state = 'sent' AND other.channel = mine.channel AND other.id <> mine.id
+      AND other.recipient_id IS DISTINCT FROM coalesce(mine.recipient_id, 0)
+      AND other.ended_at > clock_timestamp() - interval '2 days'
+), others AS MATERIALIZED (
+    SELECT other.* FROM alerts_delivery other, mine
+    WHERE other.state IN ('waiting', 'parked') AND other.channel = mine.channel AND other.id <> mine.id
+      AND other.recipient_id IS DISTINCT FROM coalesce(mine.recipient_id, 0)
+)
+SELECT
+    mine.words LIKE %(unclear)s OR mine.words LIKE %(refused)s,
+    coalesce(accepted.at > mine.due_at, false),
+    coalesce(accepted.at > clock_timestamp() - %(lately)s::interval, false),
+    EXISTS (SELECT FROM others WHERE state = 'waiting' AND words LIKE %(unclear)s
+            AND due_at > coalesce(accepted.at, '-infinity')),
+    EXISTS (SELECT FROM others WHERE state = 'waiting' AND words NOT LIKE %(unclear)s
+            AND due_at <= clock_timestamp()),
+    (SELECT count(DISTINCT coalesce(recipient_id, 0)) FROM others WHERE state = 'parked' AND words LIKE %(refused)s
+     AND ended_at > greatest(accepted.at, clock_timestamp() - interval '1 hour')),
+    (SELECT clock_timestamp() - began_at FROM alerts_trouble
+     WHERE channel = mine.channel AND ended_at IS NULL)
+FROM mine, accepted
+"""
+
+
+class Verdict(Enum):
+    """What an unclear refusal is about, as far as other messages show."""
+
+    THIS_MESSAGE = auto()
+    EVERY_MESSAGE = auto()
+    NOT_KNOWN_YET = auto()  # others are due: their answers will show
+
+
+@dataclass(frozen=True, slots=True)
+class OtherMessages:
+    """What the server did with the messages of the same channel to other recipients.
+
+    `refused_before` is about the message itself, `accepted_since` about the time since then. `refused_too` means that
+    another is refused for a reason as unclear, and none has been accepted since; `in_trouble` for how long the
+    channel has been in trouble.
+    """
+
+    refused_before: bool
+    accepted_since: bool
+    accepted_lately: bool
+    refused_too: bool
+    untried: bool
+    refused_in_a_row: int
+    in_trouble: timedelta | None
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.refused_before and self.accepted_since:
+            return Verdict.THIS_MESSAGE
+        if self.refused_too or not self.untried:
+            return Verdict.EVERY_MESSAGE
+        return Verdict.NOT_KNOWN_YET
+
+    @property
+    def should_ask_others(self) -> bool:
+        """Whether nobody is left whose answer could show whom the refusal is about, and that for long."""
+        return not self.untried and self.in_trouble is not None and self.in_trouble >= ASK_OTHERS_AFTER
+
+
+def other_messages(claim: Claim) -> OtherMessages:
+    """Look at the other messages of a claimed message's channel; one statement."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            _OTHERS,
+            {
+                "id": claim.delivery_id,
+                "unclear": f"%{UNCLEAR_NOTE}",
+                "refused": f"{REPLY_WORDS} 5%",
+                "lately": str(ACCEPTED_LATELY),
+            },
+        )
+        return OtherMessages(*cursor.fetchone())
