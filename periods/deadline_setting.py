@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any, NamedTuple
@@ -53,9 +53,10 @@ class _Current(NamedTuple):
     explanation: str
     agreed_date_id: int | None
     set_at: datetime
+    extended: bool
 
     def as_deadline(self) -> Deadline:
-        return Deadline(self.due_on, self.zone, self.cut_off, self.label, self.explanation)
+        return Deadline(self.due_on, self.zone, self.cut_off, self.label, self.explanation, self.extended)
 
 
 class _Agreed(NamedTuple):
@@ -65,6 +66,18 @@ class _Agreed(NamedTuple):
     reason: str
     agreed_by: str
     set_at: datetime
+
+    def counts(self, in_force: Sequence[tuple[datetime, Deadline]], zone: str) -> bool:
+        """Whether it was entered before the deadline then in force had passed, and for a moment ahead.
+
+        `in_force` are the period's deadlines with the moments they were set, oldest first. Later, or backwards, it
+        would move a past that was judged already (01-domain 1.4).
+        """
+        before = [deadline for set_at, deadline in in_force if set_at < self.set_at]
+        if not before:
+            return True
+        agreed = Deadline(self.due_on, zone, self.cut_off)
+        return not before[-1].passed(self.set_at) and not agreed.passed(self.set_at)
 
 
 class _NewRow(NamedTuple):
@@ -79,6 +92,7 @@ class _NewRow(NamedTuple):
     policy_version_id: int | None
     agreed_date_id: int | None
     set_at: datetime
+    extended: bool
     current: bool = True
 
 
@@ -96,8 +110,9 @@ def set_deadlines(entity_ids: Collection[int] | None, as_of: datetime) -> Deadli
     """Set the deadlines of the operating periods of these entities (None: of all) as agreed at `as_of`.
 
     A row is written for a period that has none, or if another deadline has been agreed since and the one in force is
-    not past. A past one is replaced only by an agreed date that is newer (01-domain 1.4), or if the period ends later
-    than it did. A deadline set later than `as_of` stays. Rows are never edited; the newest is marked current.
+    not past. A past one is replaced only if the period ends later than it did, or by a date that was agreed before
+    it had passed; one that was agreed later is what is expected (`periods.lookups`). A deadline set later than
+    `as_of` stays. Rows are never edited; the newest is marked current.
     """
     lock_deadlines()
     run = _Run(entity_ids, as_of)
@@ -136,12 +151,19 @@ class _Run:
         if entity_ids is not None:
             self.periods_to_set = self.periods_to_set.filter(entity_id__in=self.entities)
             agreed = agreed.filter(entity_id__in=self.entities)
-        self.agreed: dict[tuple[int, date], _Agreed] = {
-            (entity_id, month): _Agreed(*rest)
-            for entity_id, month, *rest in agreed.order_by("set_at", "id").values_list(
-                "entity_id", "reporting_month", *_Agreed._fields
-            )
-        }
+        self.agreed: dict[tuple[int, date], list[_Agreed]] = defaultdict(list)
+        for entity_id, month, *rest in agreed.order_by("set_at", "id").values_list(
+            "entity_id", "reporting_month", *_Agreed._fields
+        ):
+            self.agreed[entity_id, month].append(_Agreed(*rest))
+        self.in_force: dict[int, list[tuple[datetime, Deadline]]] = defaultdict(list)
+        rows = PeriodDeadline.objects.filter(
+            period__entity__in={entity_id for entity_id, _ in self.agreed},
+            period__reporting_month__in={month for _, month in self.agreed},
+        )
+        for row in rows.order_by("set_at"):
+            deadline = Deadline(row.due_on, row.zone, row.cut_off)
+            self.in_force[row.period_id].append((row.set_at, deadline))
         days = self.periods_to_set.aggregate(first=Min("last_day"), last=Max("last_day"))
         years = range(days["first"].year, days["last"].year + 2) if days["first"] else range(0)
         self.calendars = work_calendars({entity.calendar_id for entity in self.entities.values()}, years)
@@ -171,7 +193,7 @@ class _Run:
         if current.id is not None and current.set_at >= self.as_of:
             return None
         entity, policy = self.entities[entity_id], self.policies[entity_id]
-        agreed = self.agreed.get((entity_id, month))
+        agreed = self._agreed(period_id, entity_id, month, current)
         rule: DeadlineRule
         if agreed:
             rule, cut_off = FixedDateRule(agreed.due_on, agreed.reason, agreed.agreed_by), agreed.cut_off
@@ -183,13 +205,19 @@ class _Run:
         if isinstance(deadline, str):
             self.uncovered[deadline] += 1
             return None
+        if agreed and agreed.id == current.agreed_date_id:
+            deadline = replace(deadline, extended=current.extended)
+        elif agreed and policy.rule:
+            by_policy = self._deadline(policy.rule, policy.cut_off, entity, days, month)
+            extended = isinstance(by_policy, Deadline) and deadline.due_at > by_policy.due_at
+            deadline = replace(deadline, extended=extended)
         if current.id is not None:
             if deadline == (before := current.as_deadline()):
                 return None
-            by_hand = agreed and agreed.id != current.agreed_date_id and agreed.set_at > current.set_at
+            in_time = agreed and agreed.id != current.agreed_date_id and not before.passed(agreed.set_at)
             # A period whose end has moved is another one than the deadline was set for.
             of_other_days = before.due_on <= days.last < deadline.due_on
-            if before.passed(self.as_of) and not by_hand and not of_other_days:
+            if before.passed(self.as_of) and not in_time and not of_other_days:
                 return None
         return _NewRow(
             period_id,
@@ -201,6 +229,16 @@ class _Run:
             None if agreed else policy.version_id,
             agreed.id if agreed else None,
             self.as_of,
+            deadline.extended,
+        )
+
+    def _agreed(self, period_id: int, entity_id: int, month: date, current: _Current) -> _Agreed | None:
+        """The newest agreed date that counts for a period; one that is in force counts, however it came to be."""
+        zone, in_force = self.entities[entity_id].zone, self.in_force[period_id]
+        agreements = reversed(self.agreed.get((entity_id, month), ()))
+        return next(
+            (one for one in agreements if one.id == current.agreed_date_id or one.counts(in_force, zone)),
+            None,
         )
 
     def _deadline(

@@ -16,8 +16,14 @@ from infra.fast_cursor import fast_cursor
 LOADED_LATER = timedelta(hours=1)
 
 
-def remarks_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[PeriodRemark]]:
-    """The remarks of each period up to a moment, oldest first, in one query; periods without any are left out."""
+def remarks_by_period(
+    period_ids: Sequence[int], as_of: datetime, *, agreed: bool = True
+) -> dict[int, list[PeriodRemark]]:
+    """The remarks of each period up to a moment, oldest first, in one query; periods without any are left out.
+
+    A date that was agreed after the deadline had passed sets no deadline (`periods.deadline_setting`): it is an
+    expected close of who agreed it, with a negative id. Where alerts ask (`agreed` False), it is left out.
+    """
     remarks: dict[int, list[PeriodRemark]] = defaultdict(list)
     with fast_cursor() as cursor:
         cursor.execute(
@@ -26,9 +32,18 @@ def remarks_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, l
                    r.expected_on, r.replaces_id, r.withdrawn, r.by_id
             FROM periods_remark r JOIN entities_person p ON p.id = r.by_id
             WHERE r.period_id = ANY(%(periods)s) AND r.at <= %(as_of)s
-            ORDER BY r.period_id, r.at, r.id
+            UNION ALL
+            SELECT p.id, -a.id, 'expected_close', a.agreed_by, a.set_at,
+                   'The deadline stays as it was: ' || a.reason, '', a.due_on, NULL, false, NULL
+            FROM periods_agreeddate a
+            JOIN periods_fiscalperiod p ON p.entity_id = a.entity_id AND p.reporting_month = a.reporting_month
+            WHERE %(agreed)s AND p.id = ANY(%(periods)s) AND a.set_at <= %(as_of)s
+              AND EXISTS (SELECT FROM periods_perioddeadline d WHERE d.period_id = p.id AND d.set_at < a.set_at)
+              AND NOT EXISTS (SELECT FROM periods_perioddeadline d
+                              WHERE d.period_id = p.id AND d.agreed_date_id = a.id)
+            ORDER BY 1, 5, 2
             """,
-            {"periods": list(period_ids), "as_of": as_of},
+            {"periods": list(period_ids), "as_of": as_of, "agreed": agreed},
         )
         for row in cursor.fetchall():
             period_id, pk, kind, by, at, text, reason, expected_on, replaces, withdrawn, by_id = row

@@ -123,7 +123,8 @@ def judge_episodes(
     ):
         already_notified[period or 0, number].add((NoticeKind(kind), step))
     remarks_by_id = {
-        period: current_remarks(remarks) for period, remarks in remarks_by_period(sorted(ids), as_of).items()
+        period: current_remarks(remarks)
+        for period, remarks in remarks_by_period(sorted(ids), as_of, agreed=False).items()
     }
     decisions = []
     for episode in episodes:

@@ -77,6 +77,7 @@ class RemarksCard:
     last_day: str = ""
     longest: int = MAX_REMARK_LENGTH
     error: str = ""  # an error of no single input
+    past_deadline: bool = False  # it has passed, and no date moves it any more
 
     @property
     def has_content(self) -> bool:
@@ -159,4 +160,5 @@ def remarks_card(
         first_day=today.isoformat(),
         last_day=(today + timedelta(days=MAX_EXPECTED_CLOSE_DAYS)).isoformat(),
         error=typed.error if typed is not None and typed.kind not in shown else "",
+        past_deadline=row.deadline is not None and row.deadline.passed(board_request.as_of),
     )

@@ -157,7 +157,8 @@ def _links(
 def _counts(data: CloseCalendar) -> list[str]:
     """The number of entities, and the first and the last day."""
     entities = "1 entity" if len(data.rows) == 1 else f"{len(data.rows):,} entities"
-    return [entities, f"{labels.short_day(data.days[0])} – {labels.short_day(data.days[-1])}"]
+    days = f"{labels.short_day(data.days[0])} – {labels.short_day(data.days[-1])}"
+    return [entities, days, *labels.extended_deadlines(data.extended)]
 
 
 def _deadline_box(pending: PendingDeadline, today: date, board_request: BoardRequest) -> DeadlineBox:

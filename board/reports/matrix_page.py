@@ -208,7 +208,7 @@ def _counts(data: Matrix) -> list[str]:
     counts = [f"{entities} × {len(data.months)} months"]
     if data.reopened:
         counts.append(f"{data.reopened} reopened")
-    return counts
+    return counts + labels.extended_deadlines(data.extended)
 
 
 def _on_time_text(rate_data: OnTimeRate | None) -> tuple[str, str]:

@@ -158,6 +158,11 @@ def on_hold_note(rows: list[Row]) -> str:
     return "On hold counts as closed" + ("" if by_policy == len(rows) else f" for {by_policy} of {len(rows)}")
 
 
+def extended_deadlines(count: int) -> list[str]:
+    """How many deadlines an agreed date has extended, as an entry of a list; none for none."""
+    return [f"{count:,} {'deadline' if count == 1 else 'deadlines'} extended"] if count else []
+
+
 def lateness_label(row: Row) -> str:
     """ "+3d"; "late today" for a row that is late by no whole day yet, if that was read today."""
     standing = row.standing

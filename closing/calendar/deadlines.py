@@ -85,6 +85,7 @@ class Deadline:
     cut_off: time | None = None
     label: str = ""  # short, for a table cell: "WD6", "day 10", "15th", "agreed"
     explanation: str = ""
+    extended: bool = False  # an agreed date that ends later than the deadline by policy
 
     @property
     def due_at(self) -> datetime:

@@ -12,6 +12,7 @@ from entities.group_tree import InvalidGroup, save_group
 from entities.models import Connection, LegalEntity, Membership, Person
 from infra.secrets import SecretUnreadable
 from periods.deadline_setting import lock_deadlines, set_deadlines
+from periods.group_file.agreed_items import DeadlinesInForce
 from periods.group_file.calendar_advice import calendar_advice
 from periods.group_file.calendar_items import write_calendar
 from periods.group_file.checking import CheckedFile, FileEntry, check_group_file
@@ -99,7 +100,7 @@ class _Loading:
         self._roles()
         for policy in self.file.policies:
             self._policy(policy)
-        self._agreed_dates()
+        self._agreed_dates(tree)
         if self.diff.has_changes:
             calendars = [self.rows.calendars[calendar.item.code] for calendar in self.file.calendars]
             self.diff.notes += calendar_advice(calendars, self.as_of.date())
@@ -317,7 +318,8 @@ class _Loading:
         else:
             self.diff.change(f"policy {row.name} of {owner_phrase(owner)}", changes)
 
-    def _agreed_dates(self) -> None:
+    def _agreed_dates(self, tree: YamlTree) -> None:
+        in_force = DeadlinesInForce((entry.item for entry in self.file.agreed_dates), self.as_of)
         for entry in self.file.agreed_dates:
             item = entry.item
             old = self.rows.agreed.get((item.entity, item.month))
@@ -329,9 +331,14 @@ class _Loading:
             ]
             label = f"date agreed for {item.entity}, {month_and_year(item.month)}"
             if changes or old is None:
+                entity = self.rows.entities[item.entity]
+                if problem := in_force.problem(item, entity):
+                    tree.add_problem((*entry.path, problem[0]), problem[1])
+                if note := in_force.note(item):
+                    self.diff.notes.append(note)
                 # The newest counts; earlier agreements stay.
                 AgreedDate.objects.create(
-                    entity=self.rows.entities[item.entity],
+                    entity=entity,
                     reporting_month=item.month,
                     set_at=self.as_of,
                     **values,

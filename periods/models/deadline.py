@@ -103,7 +103,10 @@ class AgreedDate(models.Model):
 
 
 class PeriodDeadline(models.Model):
-    """The deadline set for a period from `set_at` on, with its explanation; a newer row replaces it."""
+    """The deadline set for a period from `set_at` on, with its explanation; a newer row replaces it.
+
+    `extended`: an agreed date that ends later than the deadline by policy.
+    """
 
     period = models.ForeignKey(FiscalPeriod, on_delete=models.CASCADE, related_name="deadlines")
     due_on = models.DateField()
@@ -115,6 +118,7 @@ class PeriodDeadline(models.Model):
     agreed_date = models.ForeignKey(AgreedDate, null=True, on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField()
     current = models.BooleanField(default=True)
+    extended = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

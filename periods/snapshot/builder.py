@@ -200,7 +200,7 @@ def _periods(
         cursor.execute(
             """
             SELECT p.entity_id, p.reporting_month, p.id, p.name, p.first_day, p.last_day,
-                   d.due_on, d.zone, d.cut_off, d.label, d.explanation
+                   d.due_on, d.zone, d.cut_off, d.label, d.explanation, d.extended
             FROM periods_fiscalperiod p
             LEFT JOIN LATERAL (SELECT * FROM periods_perioddeadline
                                WHERE period_id = p.id AND set_at <= %(as_of)s ORDER BY set_at DESC LIMIT 1) d ON true
@@ -220,8 +220,9 @@ def _periods(
             cut_off,
             label,
             explanation,
+            extended,
         ) in cursor.fetchall():
-            deadline = Deadline(due_on, zone, cut_off, label, explanation) if due_on else None
+            deadline = Deadline(due_on, zone, cut_off, label, explanation, extended) if due_on else None
             periods[entity_id, month].append(_Period(period_id, name, DateSpan(first, last), deadline))
         cursor.execute(
             """

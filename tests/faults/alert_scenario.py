@@ -11,7 +11,7 @@ from alerts.models import Delivery, Notice
 from closing.calendar.instants import local_date, zone_named
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.deadline_setting import set_deadlines
-from periods.models import AgreedDate
+from periods.models import AgreedDate, PeriodDeadline
 from simulator.run import Running
 from tests.alerts.evaluations import OF_ALERTS, save_evaluation_span
 from tests.closeboard.processes import poll_until
@@ -38,8 +38,11 @@ class AlertScenario:
         look_until(read_since(before), 60, f"a worker reads that it is {status}")
 
     def agree(self, days_ago: int) -> None:
-        """The group agrees on a new day for EU DTC BV."""
+        """The group has agreed on another day for EU DTC BV, as if from the start: no agreement moves a past."""
         now = timezone.now()
+        PeriodDeadline.objects.filter(
+            period__entity=self.late, period__reporting_month=self.fleet.month
+        ).delete()
         AgreedDate.objects.create(
             entity=self.late,
             reporting_month=self.fleet.month,

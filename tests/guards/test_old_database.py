@@ -26,6 +26,7 @@ CHANGED_ON_PURPOSE: dict[str, str] = {}
 # Lines that pages say since then in addition, with the reason.
 ADDED_ON_PURPOSE = {
     "The blank end is no limit, or a date formula that the API does not show.": "a blank bound may hide a formula",
+    "The deadline has passed and stays. No later date moves it.": "an agreed date moves no past",
 }
 
 

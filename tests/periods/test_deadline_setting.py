@@ -8,8 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from closing.facts.period_remarks import current_remarks
 from entities.models import LegalEntity
 from periods.deadline_setting import DeadlinesResult, set_deadlines
+from periods.lookups import remarks_by_period
 from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline
 from tests import sample_entities
 from tests.builders import utc
@@ -100,19 +102,58 @@ def test_a_wording_that_comes_to_the_same_deadline_sets_none(entities: dict[str,
     assert set_deadlines(None, FIRST_READ + timedelta(days=1)).rows == 0
 
 
-def test_an_agreed_date_may_replace_a_deadline_that_is_past(entities: dict[str, LegalEntity]) -> None:
+def test_an_agreed_date_replaces_a_deadline_that_is_not_past(entities: dict[str, LegalEntity]) -> None:
     [may] = months(entities["USRT"], MAY, MAY)
     set_deadlines(None, FIRST_READ)
-    agreed = agree(entities["USRT"], date(2026, 6, 11), utc("2026-06-12 09:00"))
-    assert set_deadlines(None, utc("2026-06-12 09:00")).rows == 1
+    agreed = agree(entities["USRT"], date(2026, 6, 11), utc("2026-06-08 09:00"))
+    assert set_deadlines(None, utc("2026-06-08 09:00")).rows == 1
     assert (in_force(may).due_on, in_force(may).agreed_date) == (date(2026, 6, 11), agreed)
     assert may.deadlines.get(current=False).due_on == date(2026, 6, 9)
     # no policy moves it again, a newer agreement does
     policy(entities["USRT"], **workday(9))
-    assert set_deadlines(None, utc("2026-06-12 10:00")).rows == 0
-    agree(entities["USRT"], date(2026, 6, 15), utc("2026-06-12 11:00"), reason="stocktaking")
-    assert set_deadlines(None, utc("2026-06-12 11:00")).rows == 1
+    assert set_deadlines(None, utc("2026-06-08 10:00")).rows == 0
+    agree(entities["USRT"], date(2026, 6, 15), utc("2026-06-11 11:00"), reason="stocktaking")
+    assert set_deadlines(None, utc("2026-06-11 11:00")).rows == 1
     assert in_force(may).explanation == "agreed date: Mon 15 June 2026, agreed by R. Bell (stocktaking)"
+
+
+@pytest.mark.parametrize(
+    ("entered", "due_on"),
+    [
+        ("2026-06-10 04:00", date(2026, 6, 12)),  # the deadline ended at midnight in New York
+        ("2026-06-30 09:00", date(2026, 7, 15)),
+        ("2026-06-08 09:00", date(2026, 6, 5)),  # before the deadline, for a day that is past
+    ],
+)
+def test_an_agreed_date_moves_no_past(entities: dict[str, LegalEntity], entered: str, due_on: date) -> None:
+    [may] = months(entities["USRT"], MAY, MAY)
+    set_deadlines(None, FIRST_READ)
+    agree(entities["USRT"], due_on, utc(entered))
+    assert set_deadlines(None, utc(entered)).rows == 0
+    assert (in_force(may).due_on, in_force(may).label) == (date(2026, 6, 9), "WD6")
+    policy(entities["USRT"], **workday(9))
+    assert set_deadlines(None, utc("2026-07-01 09:00")).rows == 0
+    remarks = current_remarks(remarks_by_period([may.pk], utc("2026-07-01 09:00"))[may.pk])
+    assert (remarks.expected_on, remarks.expected_by) == (due_on, "R. Bell")
+
+
+def test_an_agreement_in_force_stays_whenever_it_was_entered(entities: dict[str, LegalEntity]) -> None:
+    """An earlier version of Closeboard let a later agreement replace a past deadline."""
+    [may] = months(entities["USRT"], MAY, MAY)
+    set_deadlines(None, FIRST_READ)
+    agreed = agree(entities["USRT"], date(2026, 6, 30), utc("2026-06-12 09:00"))
+    may.deadlines.update(current=False)
+    PeriodDeadline.objects.create(
+        period=may,
+        due_on=agreed.due_on,
+        zone="America/New_York",
+        label="agreed",
+        explanation="agreed date: Tue 30 June 2026, agreed by R. Bell (new warehouse system)",
+        agreed_date=agreed,
+        set_at=utc("2026-06-12 09:00"),
+    )
+    assert set_deadlines(None, utc("2026-06-13 09:00")).rows == 0
+    assert in_force(may).due_on == date(2026, 6, 30)
 
 
 def test_an_agreed_date_is_for_its_month_only(entities: dict[str, LegalEntity]) -> None:

@@ -18,7 +18,7 @@ from closing.facts.finops_facts import FinopsFacts
 from closing.judging.states import PeriodState
 from entities.models import Connection, LegalEntity, WorkCalendar
 from periods.deadline_setting import set_deadlines
-from periods.models import AgreedDate
+from periods.models import AgreedDate, FiscalPeriod
 from periods.recording.attempts import OutOfOrderRead
 from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
@@ -98,7 +98,7 @@ def test_not_understood_keeps_the_flag_and_never_known_is_unknown() -> None:
 
 
 @pytest.mark.django_db
-def test_a_later_deadline_ends_the_overrun() -> None:
+def test_a_date_agreed_after_the_deadline_ends_no_overrun() -> None:
     source, entities = connect_four_entities()
     read(source, "2026-06-12 12:00", facts_of_all())
     evaluate_overdue(utc("2026-06-12 12:00"))
@@ -110,6 +110,16 @@ def test_a_later_deadline_ends_the_overrun() -> None:
         agreed_by="R. Bell",
         set_at=utc("2026-06-12 12:30"),
     )
+    set_deadlines(None, utc("2026-06-12 12:30"))
+    assert evaluate_overdue(utc("2026-06-12 12:31")) == NOTHING
+
+
+@pytest.mark.django_db
+def test_a_period_that_ends_later_ends_the_overrun() -> None:
+    source, _ = connect_four_entities()
+    read(source, "2026-06-12 12:00", facts_of_all())
+    evaluate_overdue(utc("2026-06-12 12:00"))
+    FiscalPeriod.objects.filter(entity__code="NLDT").update(last_day=date(2026, 6, 10))
     set_deadlines(None, utc("2026-06-12 12:30"))
     assert evaluate_overdue(utc("2026-06-12 12:31")).ended == 1
 

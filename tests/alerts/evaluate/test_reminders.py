@@ -13,7 +13,7 @@ from alerts.outbox.send_context import SendContext
 from closing.judging.notice_rules import NoticeKind
 from entities.models import LegalEntity, Person
 from periods.deadline_setting import set_deadlines
-from periods.models import AgreedDate
+from periods.models import AgreedDate, PeriodDeadline
 from periods.remarks import acknowledge, set_expected_close
 from tests.alerts.evaluations import (
     read_and_evaluate,
@@ -98,6 +98,9 @@ def test_what_is_not_true_any_more_is_left_out(meridian: SampleGroup) -> None:
     read_and_evaluate(meridian, "2026-06-22 12:00", REMINDERS, NLDT=OPEN)
     [late] = Notice.objects.filter(kind="late")
     agreed(meridian, date(2026, 6, 29), utc("2026-06-22 12:10"))
+    assert why_not(late, utc("2026-06-22 12:11")) == ""  # agreed after the deadline: it moves no past
+    # an earlier version let it
+    PeriodDeadline.objects.filter(period__entity=meridian.entities["NLDT"]).update(due_on=date(2026, 6, 29))
     assert why_not(late, utc("2026-06-22 12:11")) == NOT_LATE
 
 
