@@ -9,8 +9,8 @@ from alerts.mail.rows import MessageDetail, MessageRow, TextLink
 from alerts.mail.sections import MessageContent, MessageSection
 
 ROW_LIMITS = (10, 8, 6, 4, 2, 1)  # of a post, as many as there is room for; the board shows all
-_ENTITY_DETAILS = ("Unconfirmed", "Opened again", "Closed", "Deadline", "In the way", "Reason", "Expected")
-_EVENT_DETAILS = ("Last read", "Entities", "Last to close", "What was said")
+_ENTITY_DETAILS = ("Reading", "Reopened", "Closed", "Deadline", "In the way", "Reason", "Expected close")
+_EVENT_DETAILS = ("Last read", "Entities", "Last to close", "ERP’s answer")
 LONGEST_DETAIL = 200
 
 

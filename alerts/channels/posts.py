@@ -41,7 +41,7 @@ def compose_post(
         if lookups is None or not lookups.entities.keys() >= ids:
             lookups = load_lookups(ids, [])
         name, group = one_line(destination.name), one_line(destination.group.name)
-        why = f"Posted here because “{name}” hears of the entities of {group}."
+        why = f"Posted here because “{name}” receives the notifications of {group}."
         content = build_content(
             items,
             message_context(
@@ -78,12 +78,12 @@ def build_test_post(destination: Destination, by: str, as_of: datetime) -> Messa
     zone, zone_name = reader_zone(destination_zone(destination))
     now = as_of.astimezone(zone)
     group = one_line(destination.group.name)
-    note = f"{one_line(by)} has sent this to see whether posts arrive. Alerts of {group} are posted here."
+    note = f"{one_line(by)} sent this test post. Alerts of {group} are posted here."
     return MessageContent(
         subject="Closeboard: a test post",
         sections=[MessageSection(heading="", note=note, links=[], rows=[], more=None)],
         as_of=f"As of {weekday_and_date(now.date())}, {now:%H:%M} {zone_name} time.",
-        why=f"Posted here because somebody who administers {group} asked for it.",
+        why=f"Posted here because an administrator of {group} asked for it.",
         home=TextLink("Closeboard", f"{settings.PUBLIC_BASE_URL}/"),
     )
 

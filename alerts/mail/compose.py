@@ -33,7 +33,7 @@ from entities.models import Person
 from periods.models import StateChange
 
 _DIGEST_PREFIXES = {Cadence.DAILY: "Daily digest: ", Cadence.WEEKLY: "Weekly digest: "}
-_MANDATORY_NOTE = "Alerts and reopenings cannot be switched off: everybody relies on somebody reading them."
+_MANDATORY_NOTE = "Alerts and reopenings cannot be switched off."
 
 
 def compose_mail(
@@ -81,7 +81,9 @@ def _personal_content(
     return replace(
         content,
         subject=_DIGEST_PREFIXES.get(Cadence(delivery.rhythm), "") + content.subject,
-        preferences_link=TextLink("Choose what you get", f"{settings.PUBLIC_BASE_URL}/alerts/subscriptions/"),
+        preferences_link=TextLink(
+            "Choose your notifications", f"{settings.PUBLIC_BASE_URL}/alerts/subscriptions/"
+        ),
         mandatory_note=_MANDATORY_NOTE if mandatory else "",
     )
 

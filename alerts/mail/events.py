@@ -16,6 +16,7 @@ from closing.judging.standing import Level
 from closing.phrasing import MomentFormatter
 
 _MOST_NAMES = 10  # entities of one event
+_NAMES_IN_SUBJECT = 2
 
 
 def subject(kind: SectionKind, events: MultiEntityNotices, when: MomentFormatter) -> str:
@@ -31,14 +32,14 @@ def subject(kind: SectionKind, events: MultiEntityNotices, when: MomentFormatter
                 return ", ".join(filter(None, [sentence, _took(event)]))
             return f"{heading(kind, events)}, {_months(events) if _groups(events) == 1 else name}"
         case SectionKind.REFUSED:
-            sentence = f"{name} refuses us, so {_entities(event)} cannot be read"
+            refused = f", access refused by {name}" if len(events) == 1 else ", access refused"
+            return f"{_unread(events)}{refused}"
         case _:
-            sentence = f"No reading from {name}{_since(event, when)}: {_entities(event)} cannot be confirmed"
-    return sentence if len(events) == 1 else f"{heading(kind, events)}, {name} for {_entities(event)}"
+            return _unread(events, _since(event, when) if len(events) == 1 else "")
 
 
 def heading(kind: SectionKind, events: MultiEntityNotices) -> str:
-    """The heading of a section: "2 connections refuse us"."""
+    """The heading of a section: "access refused by 2 connections"."""
     one = len(events) == 1
     match kind:
         case SectionKind.GROUP_CLOSED:
@@ -46,9 +47,9 @@ def heading(kind: SectionKind, events: MultiEntityNotices) -> str:
                 return f"{groups} groups have closed"
             return f"{_name(events[0])} has closed {_months(events) if one else f'{len(events)} months'}"
         case SectionKind.REFUSED:
-            return "1 connection refuses us" if one else f"{len(events)} connections refuse us"
+            return f"Access refused by {'1 connection' if one else f'{len(events)} connections'}"
         case _:
-            return "1 connection brings no reading" if one else f"{len(events)} connections bring no reading"
+            return "1 connection not read" if one else f"{len(events)} connections not read"
 
 
 def note(kind: SectionKind, events: MultiEntityNotices) -> str:
@@ -57,17 +58,16 @@ def note(kind: SectionKind, events: MultiEntityNotices) -> str:
         case SectionKind.GROUP_CLOSED if not all(
             phrasing.is_confirmed(row) for event in events for row in event.rows
         ):
-            return (
-                "Every entity counted as closed when it was last read; some of them cannot be confirmed now."
-            )
+            return "Every entity counted as closed when last read; some of them have not been read since."
         case SectionKind.GROUP_CLOSED:
             return "Every entity of the group counts as closed."
         case SectionKind.REFUSED:
-            return "Until somebody renews what Closeboard signs in with, nobody can tell whether anything has closed."
-        case _:
             return (
-                "What is shown of these is what was last read. Nobody can tell whether one has closed since."
+                "The board shows what was last read. Ask an administrator to renew the access of Closeboard"
+                " to the ERP."
             )
+        case _:
+            return "The board shows what was last read; an entity may have closed since."
 
 
 def multi_entity_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
@@ -115,16 +115,16 @@ def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow
     query = {"erp": name} if refused else {"erp": name, "show": "stale"}
     return MessageRow(
         title=TextLink(name, f"{context.base_url}/?{urlencode(query)}"),
-        subtitle="Connection to an ERP",
-        state="Refused" if refused else "No reading",
+        subtitle="ERP connection",
+        state="Access refused" if refused else "Not read",
         kind="unknown",
         late=str(len(event.rows)),
-        unit="entity not read" if len(event.rows) == 1 else "entities not read",
+        unit="entity" if len(event.rows) == 1 else "entities",
         tone="late",
         details=[
-            MessageDetail("Last read", context.when(min(read)) if read else "Never."),
+            MessageDetail("Last read", context.when(min(read)) if read else "Never read."),
             MessageDetail("Entities", listed),
-            *(MessageDetail("What was said", error) for error in errors[:3]),
+            *(MessageDetail("ERP’s answer", error) for error in errors[:3]),
         ],
     )
 
@@ -177,9 +177,14 @@ def _working_days(event: MultiEntityNotice) -> str:
             return "working days after the end of the month"
 
 
-def _entities(event: MultiEntityNotice) -> str:
-    count = len(event.rows)
-    return "1 entity" if count == 1 else f"{count} entities"
+def _unread(events: MultiEntityNotices, since: str = "") -> str:
+    """ "2 entities cannot be read: US Holdings LLC, México SA", or "not read since" and the last reading."""
+    names = sorted({one_line(row.name, SHORT_NAME) or row.code for event in events for row in event.rows})
+    count = len({row.code for event in events for row in event.rows})
+    entities = "1 entity" if count == 1 else f"{count} entities"
+    more = f" and {len(names) - _NAMES_IN_SUBJECT} more" if len(names) > _NAMES_IN_SUBJECT else ""
+    listed = ", ".join(names[:_NAMES_IN_SUBJECT]) + more
+    return f"{entities} {f'not read{since}' if since else 'cannot be read'}: {listed}"
 
 
 def _since(event: MultiEntityNotice, when: MomentFormatter) -> str:

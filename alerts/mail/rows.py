@@ -101,15 +101,15 @@ def entity_row(case: EntityMonth, context: MessageContext) -> MessageRow:
 
 
 def _state(row: Row, context: MessageContext) -> str:
-    """The state in words; one that cannot be confirmed says so."""
+    """The state in words, and since when it is not read."""
     state = phrasing.state_label(row)
     if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
         state += ", counts as closed"
     if row.missing_since is not None:
         return f"{state}, missing since {context.when(row.missing_since)}"
     if row.read_at is not None and not row.fresh:
-        return f"{state} as of {context.when(row.read_at)}"
-    return f"{state}, unconfirmed" if row.standing.unconfirmed else state
+        return f"{state}, not read since {context.when(row.read_at)}"
+    return f"{state}, by its last known state" if row.standing.unconfirmed else state
 
 
 def _lateness(row: Row) -> tuple[str, str]:
@@ -130,6 +130,8 @@ def _lateness(row: Row) -> tuple[str, str]:
             return "", f"due in {standing.due_in} {'day' if standing.due_in == 1 else 'days'}{suffix}"
         case Level.LATE | Level.ALERTING if suffix:
             return "", f"past its cut-off{suffix}"
+        case Level.CLOSED_DATE_UNKNOWN if standing.closed_between is not None:
+            return "", "perhaps on time"
         case level:
             return "", f"{_LEVELS_WITHOUT_NUMBER[level]}{suffix}"
 
@@ -141,27 +143,27 @@ _LEVELS_WITHOUT_NUMBER = {
     Level.ALERTING: "late today",
     Level.CLOSED_ON_TIME: "closed on time",
     Level.CLOSED_LATE: "closed after the cut-off",
-    Level.CLOSED_DATE_UNKNOWN: "on time?",
+    Level.CLOSED_DATE_UNKNOWN: "date unknown",
     Level.NO_DEADLINE: "no deadline set",
-    Level.UNKNOWN: "not known",
+    Level.UNKNOWN: "unknown",
 }
 
 
 def _details(case: EntityMonth, context: MessageContext) -> list[MessageDetail]:
     row, closed = case.row, case.row.counts_as_closed
     return [
-        MessageDetail("Unconfirmed", _unconfirmed(row, context)),
+        MessageDetail("Reading", _unconfirmed(row, context)),
         MessageDetail("Escalation", _escalation(case, context)),
-        MessageDetail("Opened again", "" if closed else _reopened(case, context)),
+        MessageDetail("Reopened", "" if closed else _reopened(case, context)),
         MessageDetail("Closed", _closed(row) if closed else ""),
         MessageDetail("Deadline", _deadline(row)),
         MessageDetail("In the way", "" if closed else one_line(phrasing.state_because(row), MAX_TEXT_LENGTH)),
         MessageDetail("Reason", _reason(row, context)),
         MessageDetail(
-            "Expected",
-            "" if closed else one_line(phrasing.expected_close_text(row, context.as_of), MAX_TEXT_LENGTH),
+            "Expected close",
+            "" if closed else _expected_close(row, context),
         ),
-        MessageDetail("Acknowledged", "" if closed else _acknowledged(row, context)),
+        MessageDetail("Taken over", "" if closed else _acknowledged(row, context)),
         _owner(row, context),
     ]
 
@@ -172,12 +174,12 @@ def _unconfirmed(row: Row, context: MessageContext) -> str:
     if row.missing_since is not None:
         sentence = f"The ERP has not listed it since {context.when(row.missing_since)}."
     elif row.read_at is None:
-        sentence = "It was never read."
+        sentence = "Never read."
     elif not row.fresh:
         age = phrasing.age(row.read_at, context.as_of)
         sentence = f"Last read {context.when(row.read_at)}, {age} before this mail."
     else:
-        sentence = "What the ERP says now is not understood; it is judged as it was before."
+        sentence = "The ERP’s answer is missing or not understood: days late follow the last known state."
     return f"{sentence} {one_line(row.read_error, MAX_TEXT_LENGTH)}".rstrip()
 
 
@@ -198,28 +200,28 @@ def _reopened(case: EntityMonth, context: MessageContext) -> str:
     seen = [context.reopened_at[row.pk] for row in case.notices if row.pk in context.reopened_at]
     when = f"Seen {context.when(max(seen))}. " if seen else ""
     day = case.row.standing.first_closed_on
-    return f"{when}It had been closed{f' on {weekday_and_date(day)}' if day is not None else ''}."
+    return f"{when}It was closed{f' on {weekday_and_date(day)}' if day is not None else ''}."
 
 
 def _closed(row: Row) -> str:
     """The date of the first close, and of the last one where the first was undone."""
     standing = row.standing
     if standing.closed_between is not None:
-        first = f"Some time {phrasing.between(*standing.closed_between)}"
+        first = phrasing.between(*standing.closed_between).capitalize()
     elif standing.first_closed_on is None:
-        first = "On a day that nobody knows"
+        first = "Date unknown"
     else:
         first = f"Seen on {weekday_and_date(standing.first_closed_on)}"
     last = standing.last_closed_on
     if standing.reopened and last is not None and last != standing.first_closed_on:
-        return f"{first}, opened again, closed again on {day_and_month(last)}."
+        return f"{first}, reopened, closed again on {day_and_month(last)}."
     return f"{first}."
 
 
 def _deadline(row: Row) -> str:
     deadline = row.deadline
     if deadline is None:
-        return "None set."
+        return "No deadline set."
     day = weekday_and_date(deadline.due_on)
     explanation = deadline.explanation.replace(f": {day}", "", 1)  # the day is in front already
     label = "" if explanation.startswith(deadline.label) else f", {deadline.label}"
@@ -229,13 +231,19 @@ def _deadline(row: Row) -> str:
 
 
 def _reason(row: Row, context: MessageContext) -> str:
-    """The reason that the entity's people gave for being late; that there is none matters only while it is late."""
+    """The overdue reason; that there is none matters only while it is late."""
     late = row.standing.level in {Level.LATE, Level.ALERTING} and not row.counts_as_closed
     return (
         one_line(phrasing.overdue_reason_text(row, context.when), MAX_TEXT_LENGTH)
         if late or row.remarks.reason
         else ""
     )
+
+
+def _expected_close(row: Row, context: MessageContext) -> str:
+    """The expected close without the word that the detail's name says already."""
+    text = phrasing.expected_close_text(row, context.as_of)
+    return one_line(text.removeprefix("Was expected on ").removeprefix("Expected "), MAX_TEXT_LENGTH)
 
 
 def _acknowledged(row: Row, context: MessageContext) -> str:
@@ -247,7 +255,7 @@ def _owner(row: Row, context: MessageContext) -> MessageDetail:
     owner = context.owners.get(row.entity_id, OwnerContact(row.owner, ""))
     name, email = one_line(owner.name), one_line(owner.email, 254)
     if not name and not email:
-        return MessageDetail("Owner", "Nobody owns it.")
+        return MessageDetail("Owner", "No owner.")
     if not email:
         return MessageDetail("Owner", name)
     return MessageDetail(

@@ -176,7 +176,7 @@ def _links(kind: SectionKind, cases: EntityMonths, context: MessageContext) -> l
         for month in months[:MONTHS_LINKED]
     ]
     if kind is SectionKind.PAST:
-        overdue = TextLink("See all who are past the alert line", f"{context.base_url}/past-deadline/")
+        overdue = TextLink("See every entity that is alerting", f"{context.base_url}/past-deadline/")
         links.insert(0 if len(months) > 1 else 1, overdue)
     return links
 

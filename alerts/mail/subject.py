@@ -12,14 +12,17 @@ from closing.phrasing import MomentFormatter
 from closing.scoreboard.row import Row
 
 _SHORT_PHRASES = {
-    SectionKind.UNCONFIRMED: "cannot be confirmed",
-    SectionKind.REOPENED: "opened again",
-    SectionKind.NO_DEADLINE: "without a deadline",
-    SectionKind.LATE: "late",
+    SectionKind.UNCONFIRMED: "cannot be read",
+    SectionKind.REOPENED: "reopened",
+    SectionKind.NO_DEADLINE: "with no deadline set",
+    SectionKind.LATE: "overdue",
     SectionKind.DUE_SOON: "due soon",
     SectionKind.CLEARED: "closed",
-    SectionKind.EASED: "not past the line any more",
+    SectionKind.EASED: "no longer alerting",
 }
+
+
+_NAMED_STATES = frozenset({PeriodState.OPEN, PeriodState.ON_HOLD})
 
 
 def subject(sections: NoticeSections, when: MomentFormatter) -> str:
@@ -43,17 +46,26 @@ def _short_count(kind: SectionKind, sections: NoticeSections) -> str:
 
 
 def heading(kind: SectionKind, cases: EntityMonths) -> str:
-    """The heading of a section: "3 entities past the 5-day line (1 unconfirmed)"."""
-    phrase = f"past {_alert_line(cases)}" if kind is SectionKind.PAST else _SHORT_PHRASES[kind]
-    return f"{_counted_entities(cases)} {phrase}{_unconfirmed_count(kind, cases)}"
+    """The heading of a section: "3 entities are more than 5 days late (1 as last read)"."""
+    return f"{_counted_entities(cases)} {_phrase(kind, cases)}{_unconfirmed_count(kind, cases)}"
+
+
+def _phrase(kind: SectionKind, cases: EntityMonths) -> str:
+    if kind is not SectionKind.PAST:
+        return _SHORT_PHRASES[kind]
+    verb, lines = "is" if _entity_count(cases) == 1 else "are", _alert_lines(cases)
+    if len(lines) > 1:
+        return f"{verb} alerting"
+    ((days, unit),) = lines
+    return f"{verb} more than {_in_days(days, unit)} late"
 
 
 def _unconfirmed_count(kind: SectionKind, cases: EntityMonths) -> str:
-    """How many of the entities counted are unconfirmed: a count must not present them as a fact."""
+    """How many of the entities counted are as last read: a count must not present them as a fact."""
     unconfirmed = _entity_count([case for case in cases if not phrasing.is_confirmed(case.row)])
     if kind is SectionKind.UNCONFIRMED or not unconfirmed:
         return ""
-    return " (unconfirmed)" if unconfirmed == _entity_count(cases) else f" ({unconfirmed} unconfirmed)"
+    return " (as last read)" if unconfirmed == _entity_count(cases) else f" ({unconfirmed} as last read)"
 
 
 def note(kind: SectionKind, cases: EntityMonths) -> str:
@@ -63,20 +75,21 @@ def note(kind: SectionKind, cases: EntityMonths) -> str:
     it = "It" if one else "Each"
     match kind:
         case SectionKind.PAST:
-            read = "was read not to be closed" if confirmed else "was not closed when last read"
-            return f"{it} is {_past_phrase(cases)} and {read}."
+            return f"{it} is {_past_phrase(cases)} and {_still_open(cases, confirmed=confirmed)}."
         case SectionKind.UNCONFIRMED:
             return (
-                f"{it} was not closed when last read, cannot be read now, and would be past its alert line by"
-                " today’s date. Nobody can tell whether it has closed since."
+                f"{it} was not closed when last read and cannot be read now. By today’s date it is"
+                f" {_past_phrase(cases)}, unless it has closed since."
             )
         case SectionKind.REOPENED:
-            return f"{it} had been closed, and is not any more{'' if confirmed else ', as last read'}."
+            return f"{it} was closed and has been reopened{'' if confirmed else ', as last read'}."
         case SectionKind.NO_DEADLINE:
-            return f"{it} has ended, and nobody has set a deadline for it, so nobody can tell whether it is late."
+            return (
+                f"{it} has no deadline set although the month has ended, and cannot become late."
+                " An administrator sets one with a policy."
+            )
         case SectionKind.LATE:
-            read = "was read not to be closed" if confirmed else "was not closed when last read"
-            return f"{it} is past its deadline and {read}."
+            return f"{it} is overdue and {_still_open(cases, confirmed=confirmed)}."
         case SectionKind.DUE_SOON:
             return f"{it} is not closed yet{'' if confirmed else ', as last read'}."
         case SectionKind.CLEARED:
@@ -84,7 +97,7 @@ def note(kind: SectionKind, cases: EntityMonths) -> str:
                 return f"{it} has closed a period of the month."
             return f"{it} counts as closed now." if confirmed else f"{it} counted as closed when last read."
         case SectionKind.EASED:
-            return f"{it} is still not closed, but by what is agreed now it is not past its alert line."
+            return f"{it} is still not closed, but by the deadline and the policy of now it no longer alerts."
     raise ValueError(f"{kind} is a section of events")
 
 
@@ -94,14 +107,14 @@ def _about_one(kind: SectionKind, case: EntityMonth, when: MomentFormatter) -> s
         case SectionKind.PAST:
             step = f"Escalation, step {case.step}: " if case.step else ""
             if phrasing.is_confirmed(row):
-                return f"{step}{name} is {_days(row)} past its deadline for {month}"
-            return f"{step}{name} was {_days(row)} past its deadline for {month} when last read"
+                return f"{step}{name} is {_days(row)} late for {month}"
+            return f"{step}{name} was {_days(row)} late for {month} when last read"
         case SectionKind.UNCONFIRMED:
-            return f"{name} cannot be confirmed for {month}: {_last_known(row, when)}"
+            return f"{name} cannot be read for {month}: {_last_known(row, when)}"
         case SectionKind.REOPENED:
-            return f"{name}: {month} was opened again"
+            return f"{name}: {month} was reopened"
         case SectionKind.NO_DEADLINE:
-            return f"{name} has no deadline for {month}"
+            return f"{name} has no deadline set for {month}"
         case SectionKind.LATE:
             late = f"is {_days(row)} late" if row.standing.days_late else "is late today"
             return f"{name} {late if phrasing.is_confirmed(row) else 'was late when last read'} for {month}"
@@ -110,7 +123,7 @@ def _about_one(kind: SectionKind, case: EntityMonth, when: MomentFormatter) -> s
         case SectionKind.CLEARED:
             return _cleared(row, name, month)
         case SectionKind.EASED:
-            return f"{name} is not past its alert line for {month} any more"
+            return f"{name} no longer alerts for {month}"
     raise ValueError(f"{kind} is a section of events")
 
 
@@ -119,16 +132,13 @@ def _about_many(kind: SectionKind, cases: EntityMonths, when: MomentFormatter) -
     match kind:
         case SectionKind.PAST:
             step = "Escalation: " if all(case.step for case in cases) else ""
-            by = phrasing.days(row.standing.days_late, row.standing.unit)
-            return f"{step}{heading(kind, cases)}, {name} +{by}"
+            return f"{step}{heading(kind, cases)}, {name} by {_by(cases)}"
         case SectionKind.UNCONFIRMED:
             return f"{heading(kind, cases)}, {name} {_last_known(row, when)}"
         case SectionKind.REOPENED:
             return f"{heading(kind, cases)}, {name} for {month_and_year(cases[0].month)}"
         case SectionKind.LATE:
-            return (
-                f"{heading(kind, cases)}, {name} +{phrasing.days(row.standing.days_late, row.standing.unit)}"
-            )
+            return f"{heading(kind, cases)}, {name} by {_days(row)}"
         case SectionKind.DUE_SOON:
             return f"{heading(kind, cases)}, {name} {_due(row)}"
         case SectionKind.CLEARED:
@@ -167,8 +177,8 @@ def _due(row: Row) -> str:
 def _last_known(row: Row, when: MomentFormatter) -> str:
     state = phrasing.state_label(row)
     if row.missing_since is not None:
-        return f"not listed by the ERP since {when(row.missing_since)}, then {state}"
-    return f"last read {when(row.read_at)}, then {state}" if row.read_at is not None else "never read"
+        return f"{state} until the ERP stopped listing it, {when(row.missing_since)}"
+    return f"{state} when last read, {when(row.read_at)}" if row.read_at is not None else "never read"
 
 
 def _entity_count(cases: EntityMonths) -> int:
@@ -182,7 +192,10 @@ def _counted_entities(cases: EntityMonths) -> str:
 
 def _days(row: Row) -> str:
     """The days late, "6 days" or "6 working days": a subject has no room for more."""
-    count, unit = row.standing.days_late, row.standing.unit
+    return _in_days(row.standing.days_late, row.standing.unit)
+
+
+def _in_days(count: int, unit: LatenessUnit) -> str:
     if unit is LatenessUnit.WORKING_DAYS:
         return phrasing.days_in_words(count, unit)
     return f"{count} {'day' if count == 1 else 'days'}"
@@ -192,18 +205,22 @@ def _alert_lines(cases: EntityMonths) -> set[tuple[int, LatenessUnit]]:
     return {(case.row.alert_after_days, case.row.standing.unit) for case in cases}
 
 
-def _alert_line(cases: EntityMonths) -> str:
-    """The alert line: "the 5-day line" where it is the same for all of them."""
-    lines = _alert_lines(cases)
-    if len(lines) > 1:
-        return "their alert line"
-    ((days, unit),) = lines
-    return f"the {days}-{'working-' if unit is LatenessUnit.WORKING_DAYS else ''}day line"
+def _by(cases: EntityMonths) -> str:
+    """The days late of the first case: the number alone where the heading has just named its unit."""
+    row = cases[0].row
+    return str(row.standing.days_late) if len(_alert_lines(cases)) == 1 else _days(row)
+
+
+def _still_open(cases: EntityMonths, *, confirmed: bool) -> str:
+    """ "still On hold in the ERP", "still not closed in the ERP" of several; or "was ... when last read"."""
+    states = {phrasing.state_label(case.row) for case in cases}
+    state = states.pop() if len(states) == 1 and cases[0].row.state in _NAMED_STATES else "not closed"
+    return f"still {state} in the ERP" if confirmed else f"was {state} when last read"
 
 
 def _past_phrase(cases: EntityMonths) -> str:
     lines = _alert_lines(cases)
     if len(lines) > 1:
-        return "past its alert line"
+        return "alerting"
     ((days, unit),) = lines
-    return f"more than {phrasing.days_in_words(days, unit)} past its deadline"
+    return f"more than {phrasing.days_in_words(days, unit)} late"

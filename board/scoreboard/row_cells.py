@@ -81,6 +81,8 @@ def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells
         because, more = row.read_error, ""  # more precise than "never read", with the next step
     elif row.read_error and not row.fresh:
         more = f"{more}. {row.read_error}".lstrip(". ")
+    if more and not because:
+        because, more = more, ""
     deadline = row.deadline
     return RowCells(
         row=row,

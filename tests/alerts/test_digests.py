@@ -132,7 +132,7 @@ def test_an_alert_waits_for_the_end_of_the_night(mail_scenario: MailScenario) ->
     assert to_rosa(sent_by(london("2026-06-15 05:00"))) == []
     mail_scenario.at(london("2026-06-15 06:59"))
     (alert,) = to_rosa(sent_by(london("2026-06-15 07:00")))
-    assert alert.subject == "EU DTC BV is 6 days past its deadline for May 2026"
+    assert alert.subject == "EU DTC BV is 6 days late for May 2026"
 
 
 def test_the_proof_does_not_call_a_digest_that_waits_for_its_hour_late(mail_scenario: MailScenario) -> None:

@@ -34,7 +34,7 @@ def left_open() -> datetime:
 
 
 STATES = {
-    worked: "2 late",
+    worked: "2 overdue",
     busy: "5 overdue, 5 alerting",
     closed: "Every entity is closed",
     all_stale: "Nothing has been read since",

@@ -91,7 +91,7 @@ def test_an_acknowledgement_is_given_on_the_page(
     queued.get_by_text("Take over", exact=False).locator("visible=true").last.click()
     queued.get_by_label("What happens next (optional)").fill("Dana closes it tonight")
     reader.picture("queue-acknowledge")
-    queued.get_by_role("button", name="Say that I look after it").click()
+    queued.get_by_role("button", name="Take over").click()
     reader.page.wait_for_url(lambda url: "/past-deadline/" in url)
     expect(reader.page.locator("#queued-USRT")).to_contain_text(
         "Taken over by Rosa Bell, 10:42: “Dana closes it tonight”"

@@ -133,7 +133,7 @@ def _entity(row: Row, month: date) -> Json:
         "days_count": standing.unit.value,
         "alert_after_days": row.alert_after_days,
         "deadline": deadline.due_on.isoformat() if deadline is not None else None,
-        "in_the_way": one_line(row.because, _LONGEST_WORDS) or None,
+        "in_the_way": one_line(phrasing.in_the_way(row), _LONGEST_WORDS) or None,
         "reason_given": remarks.reason_code or None,
         "expected_on": remarks.expected_on.isoformat() if remarks.expected_on is not None else None,
         "url": f"{settings.PUBLIC_BASE_URL}/entities/{quote(row.code, safe='')}/?month={month:%Y-%m}",

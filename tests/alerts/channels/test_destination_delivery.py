@@ -453,7 +453,7 @@ def test_that_mails_cannot_leave_is_posted_once_to_each_destination(
         posted()
         age_outbox(channel_state.PAUSE)
     assert len(http_sink.taken) == 3
-    assert all("Mails cannot leave" in each.body.decode() for each in http_sink.taken)
+    assert all("Mails cannot be sent" in each.body.decode() for each in http_sink.taken)
     assert all("wrong password" not in each.body.decode() for each in http_sink.taken)
     smtp_sink.login, smtp_sink.sender_answer = None, "250 ok"
     assert send_due_mails(timezone.now()) == 3
@@ -518,7 +518,7 @@ def test_a_destination_in_trouble_is_mailed_once_to_who_administers_its_group(
         age_outbox(timedelta(minutes=5))
     assert sorted(copy.recipient for copy in smtp_sink.copies) == ["ada@meridian.test", "top@meridian.test"]
     text = smtp_sink.copies[0].mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    assert "“UK close” does not take our posts" in text
+    assert "“UK close” refuses our posts" in text
     assert "127.0.0.1" in text
     assert "404: no_service" in text
     assert SECRET not in smtp_sink.copies[0].raw.decode()

@@ -165,7 +165,7 @@ def test_the_words_are_those_of_the_mail() -> None:
     said = said_of(items(3))
     for body in (teams_body(said), slack_body(said)):
         text = body.decode()
-        assert "3 entities past the 5-day line" in text
+        assert "3 entities are more than 5 days late" in text
         assert "Posted here because “X” hears of it." in text
         assert "As of Mon 15 Jun" in text
         assert "calendar days late" in text

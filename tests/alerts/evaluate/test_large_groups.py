@@ -120,7 +120,7 @@ def test_200_that_closed_during_six_dark_hours_are_not_called_late(
             found = evaluated(at)
             assert not set(found) - {"stale", "unconfirmed"}, found
             send_due_mails(at)
-        assert not [each for each in mail.outbox if "past the 5-day line" in each.subject]
+        assert not [each for each in mail.outbox if "more than 5 days late" in each.subject]
     told_before = len(mail.outbox)
     assert evaluated(back) == {}  # the newest reading is of yesterday evening
     send_due_mails(back)
@@ -138,9 +138,11 @@ def test_200_that_closed_during_six_dark_hours_are_not_called_late(
     alerts = Notice.objects.filter(kind="alert").values_list("period__entity__code", flat=True)
     assert set(alerts) == still_open
     send_due_mails(back + 6 * MINUTE)
-    new = [each for each in mail.outbox[told_before:] if "past the 5-day line" in each.subject]
+    new = [each for each in mail.outbox[told_before:] if "more than 5 days late" in each.subject]
     for each in new:  # the alert, and the digest of the day
-        assert each.subject.removeprefix("Daily digest: ").startswith("100 entities past the 5-day line")
+        assert each.subject.removeprefix("Daily digest: ").startswith(
+            "100 entities are more than 5 days late"
+        )
         assert not {code for code in closed if f"Entity {code}" in str(each.body)}
     alerted = {each.to[0] for each in new if not each.subject.startswith("Daily digest")}
     assert alerted == {"Rosa <rosa@meridian.test>", "Sanne de Wit <sanne.de.wit@meridian.test>"}

@@ -131,21 +131,24 @@ def test_the_mail_of_each_story(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "subject"),
     [
-        ("alert", "EU DTC BV is 6 days past its deadline for May 2026"),
-        ("escalation", "Escalation, step 1: EU DTC BV is 10 days past its deadline for May 2026"),
+        ("alert", "EU DTC BV is 6 days late for May 2026"),
+        ("escalation", "Escalation, step 1: EU DTC BV is 10 days late for May 2026"),
         (
             "unconfirmed",
-            "EU DTC BV cannot be confirmed for May 2026: last read Sun 14 Jun 08:12, then Open",
+            "EU DTC BV cannot be read for May 2026: Open when last read, Sun 14 Jun 08:12",
         ),
-        ("reopened", "US Retail Inc: May 2026 was opened again"),
+        ("reopened", "US Retail Inc: May 2026 was reopened"),
         ("cleared", "EU DTC BV has closed May 2026, 8 days late; Meridian Group has closed May 2026"),
         ("due_soon", "Daily digest: 2 entities due soon, EU DTC BV in 4 days"),
         ("late", "Daily digest: EU DTC BV is 2 days late for May 2026"),
-        ("no_deadline", "Daily digest: 4 entities without a deadline"),
-        ("stale", "No reading from meridian-prod since Thu 4 Jun 10:00: 4 entities cannot be confirmed"),
-        ("refused", "meridian-prod refuses us, so 4 entities cannot be read"),
+        ("no_deadline", "Daily digest: 4 entities with no deadline set"),
+        ("stale", "4 entities not read since Thu 4 Jun 10:00: EU DTC BV, UK HoldCo and 2 more"),
+        (
+            "refused",
+            "4 entities cannot be read: EU DTC BV, UK HoldCo and 2 more, access refused by meridian-prod",
+        ),
         ("group_closed", "Meridian Group has closed May 2026, 7 working days after the end of the month"),
-        ("many", "300 entities past the 5-day line, Entity 001 Ltd +6d; 1 cannot be confirmed"),
+        ("many", "300 entities are more than 5 days late, Entity 001 Ltd by 6; 1 cannot be read"),
     ],
 )
 def test_the_subject_tells_the_count_and_the_worst(name: str, subject: str) -> None:
@@ -157,10 +160,10 @@ def test_the_worst_section_comes_first_and_each_is_ranked() -> None:
     text = part(received(mail_of("mixed")), "plain")
     headings = re.findall(r"^(.*)\n=+$", text, re.M)
     assert headings == [
-        "2 entities past the 5-day line",
-        "1 entity cannot be confirmed",
-        "1 entity opened again",
-        "1 connection brings no reading",
+        "2 entities are more than 5 days late",
+        "1 entity cannot be read",
+        "1 entity reopened",
+        "1 connection not read",
         "1 entity closed",
     ]
     names = re.findall(r"^\* (.*)$", text, re.M)
@@ -177,7 +180,7 @@ def test_the_worst_section_comes_first_and_each_is_ranked() -> None:
 @pytest.mark.django_db
 def test_three_hundred_entities_stay_readable() -> None:
     text = part(received(mail_of("many")), "plain")
-    past, unread = text.split("1 entity cannot be confirmed\n")
+    past, unread = text.split("1 entity cannot be read\n")
     assert past.count("\n* ") == MAX_ROWS - 1
     assert unread.count("\n* ") == 1
     assert f"and {300 - (MAX_ROWS - 1)} more: {BASE_URL}/?" in past
@@ -233,7 +236,7 @@ def test_one_click_switches_a_mail_off_unless_something_in_it_is_promised(name: 
         assert mail["List-Unsubscribe"] is None
         assert mail["List-Unsubscribe-Post"] is None
         assert "Alerts and reopenings cannot be switched off" in text
-    assert f"Choose what you get: {BASE_URL}/alerts/subscriptions/" in text
+    assert f"Choose your notifications: {BASE_URL}/alerts/subscriptions/" in text
 
 
 @pytest.mark.django_db
@@ -339,23 +342,23 @@ def test_the_link_leads_to_exactly_what_is_listed() -> None:
     listed = set(re.findall(r"^\* (.*)$", text, re.M))
     assert {each.name for each in matching_rows(board, asked)} == listed
     assert len(listed) == 6
-    assert f"See all who are past the alert line: {BASE_URL}/past-deadline/" in text
+    assert f"See every entity that is alerting: {BASE_URL}/past-deadline/" in text
 
 
 def test_working_days_are_called_so() -> None:
     told = late()
     told = replace(told, standing=replace(told.standing, unit=LatenessUnit.WORKING_DAYS), alert_after_days=3)
     said = build_content([some_item(told)], known())
-    assert said.subject == "EU DTC BV is 6 working days past its deadline for May 2026"
+    assert said.subject == "EU DTC BV is 6 working days late for May 2026"
     assert "+6 working days late" in render_text(said)
-    assert "more than 3 working days past its deadline" in render_text(said)
+    assert "more than 3 working days late" in render_text(said)
 
 
 def test_what_cannot_be_confirmed_is_no_fact() -> None:
     told = row(NLDT, *reads_until_close(NLDT, None), as_of=NOON, read_at="2026-06-15 09:12")
     said = build_content([some_item(told)], known())
-    assert said.subject == "EU DTC BV was 6 days past its deadline for May 2026 when last read"
-    assert "Open as of Mon 15 Jun 10:12" in render_text(said)
+    assert said.subject == "EU DTC BV was 6 days late for May 2026 when last read"
+    assert "Open, not read since Mon 15 Jun 10:12" in render_text(said)
     assert "Last read Mon 15 Jun 10:12, 2 h before this mail." in render_text(said)
     closed = row(
         NLDT, *reads_until_close(NLDT, CLOSED, "2026-06-14 12:00"), as_of=NOON, read_at="2026-06-15 09:12"
@@ -367,7 +370,7 @@ def test_what_cannot_be_confirmed_is_no_fact() -> None:
 
 def test_what_was_unconfirmed_and_was_read_since_is_told_as_it_is() -> None:
     said = build_content([some_item(late(), NoticeKind.UNCONFIRMED)], known())
-    assert said.subject == "EU DTC BV is 6 days past its deadline for May 2026"
+    assert said.subject == "EU DTC BV is 6 days late for May 2026"
 
 
 def test_who_is_not_past_the_line_any_more_is_not_said_to_be() -> None:
@@ -375,20 +378,20 @@ def test_who_is_not_past_the_line_any_more_is_not_said_to_be() -> None:
     said = build_content(
         [some_item(row(NLDT, *reads_until_close(NLDT, None), as_of=NOON, due=another))], known()
     )
-    assert said.subject == "EU DTC BV is not past its alert line for May 2026 any more"
+    assert said.subject == "EU DTC BV no longer alerts for May 2026"
 
 
 def test_two_notices_of_one_period_are_one_row() -> None:
     told = late("2026-06-20 12:00")
     said = build_content([some_item(told), some_item(told, NoticeKind.ESCALATION, step=1)], known())
-    assert said.subject == "Escalation, step 1: EU DTC BV is 11 days past its deadline for May 2026"
+    assert said.subject == "Escalation, step 1: EU DTC BV is 11 days late for May 2026"
     assert [len(section.rows) for section in said.sections] == [1]
 
 
 def test_lines_that_differ_are_not_given_one_number() -> None:
     other = row(UKRT, *reads_until_close(UKRT, None), as_of=NOON, policy=JudgingPolicy(alert_after_days=3))
     said = build_content([some_item(late()), some_item(other)], known())
-    assert said.subject == "2 entities past their alert line, EU DTC BV +6d"
+    assert said.subject == "2 entities are alerting, EU DTC BV by 6 days"
 
 
 def test_a_count_says_how_many_of_it_are_unconfirmed() -> None:
@@ -400,7 +403,7 @@ def test_a_count_says_how_many_of_it_are_unconfirmed() -> None:
     said = build_content(items, known())
     assert (
         said.subject
-        == "2 entities past the 5-day line (1 unconfirmed), EU DTC BV +6d; 1 closed (unconfirmed)"
+        == "2 entities are more than 5 days late (1 as last read), EU DTC BV by 6; 1 closed (as last read)"
     )
     assert said.sections[1].note == "It counted as closed when last read."
 
@@ -414,7 +417,7 @@ def test_an_older_month_comes_with_a_board_of_its_own() -> None:
         some_item(other),
     ]
     said = build_content(items, known())
-    assert said.subject == "2 entities past the 5-day line, EU DTC BV +36d"
+    assert said.subject == "2 entities are more than 5 days late, EU DTC BV by 36"
     (section,) = said.sections
     assert [each.subtitle for each in section.rows] == [
         "NLDT, April 2026",
@@ -434,9 +437,9 @@ def test_what_was_opened_again_and_is_past_the_line_is_one_row_that_says_both() 
     notice = Notice(pk=5, kind="reopened", period_id=0, change_id=1)
     undone = replace(known(), reopened_at={5: utc("2026-06-15 11:00")})
     said = build_content([EntityNotice(notice, told, MAY), some_item(told)], undone)
-    assert said.subject == "EU DTC BV is 6 days past its deadline for May 2026"
+    assert said.subject == "EU DTC BV is 6 days late for May 2026"
     facts = {fact.name: fact.text for fact in said.sections[0].rows[0].details}
-    assert facts["Opened again"] == "Seen Mon 15 Jun 12:00. It had been closed on Mon 8 June 2026."
+    assert facts["Reopened"] == "Seen Mon 15 Jun 12:00. It was closed on Mon 8 June 2026."
 
 
 def test_one_of_two_periods_of_a_month_is_not_told_as_the_month() -> None:
