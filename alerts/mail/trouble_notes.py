@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.channels.email.transport import REPLY_WORDS
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, MessageSection
 from alerts.models import Destination, Trouble
+from alerts.models.delivery import REPLY_WORDS
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.date_phrases import weekday_and_date

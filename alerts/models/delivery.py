@@ -14,6 +14,7 @@ from closing.judging.notification_schedule import Cadence
 from entities.models import Person
 
 EMAIL = "email"
+REPLY_WORDS = "The mail server said"  # how the stored text of each of its replies begins
 
 
 class Trouble(models.Model):

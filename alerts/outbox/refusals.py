@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from django.db import connection as database
 
-from alerts.channels.email.transport import REPLY_WORDS
+from alerts.models.delivery import REPLY_WORDS
 from alerts.outbox.queue import Claim
 
 # Ends the text of a refusal that is not clear yet; it is shown to people, and marks the message.

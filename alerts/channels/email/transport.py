@@ -34,12 +34,12 @@ from alerts.channels.delivery_errors import (
     UnclearRefusal,
 )
 from alerts.channels.email.smtp_replies import Concern, Stage, concern_of
+from alerts.models.delivery import REPLY_WORDS
 
 LONGEST_SEND = timedelta(seconds=90)  # of a whole conversation; a lease is longer (05-reliability D6)
 LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
 WATCH_INTERVAL = 0.5  # seconds
 PERMANENT = 500  # SMTP replies from here on mean that a retry will be refused as well (RFC 5321, 4.2.1)
-REPLY_WORDS = "The mail server said"  # how the text of each refusal begins
 
 
 class SmtpBackend(smtp.EmailBackend):
