@@ -129,6 +129,7 @@ def _lasting_closes(
     not_closed = (
         FiscalPeriod.objects.filter(type="operating", reporting_month__in=months)
         .exclude(state__in=_CLOSES)
+        .filter(last_day__lt=_latest_day(as_of))  # a running one does not count beside one that has ended
         .exclude(state="unknown", facts=None)  # no longer listed: another one may stand in its place
     )
     groups_not_closed: dict[date, set[str]] = defaultdict(set)

@@ -215,7 +215,9 @@ def _banners(data: PageData) -> list[str]:
     ]
     if others:
         names = ", ".join(f"{period.name} ({_span(period.span)})" for period in others)
-        banners.append(f"This month also has {names}; shown is the period that holds the entity up.")
+        later = row.span is not None and all(period.span.last > row.span.last for period in others)
+        why = "the period that has ended" if later else "the period that holds the entity up"
+        banners.append(f"This month also has {names}; shown is {why}.")
     shown = period_of(data)
     if shown is not None and shown.month_set_by_hand:
         banners.append(

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
+from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import month_end, previous_month
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.base import NativePeriodFacts, facts_from_json
@@ -326,10 +327,12 @@ def _row(
             **common,
         )
     # A period that the ERP no longer lists answers only where it lists none. If a 13-period calendar puts two periods
-    # into one month, the one that holds the entity up is shown.
-    listed = [one for one in judged if not is_vanished(one[1].state, one[2])]
+    # into one month, the one that has ended is shown before the running one; of two the one that holds the entity up.
+    candidates_now = [one for one in judged if not is_vanished(one[1].state, one[2])] or judged
+    today = local_date(moment, zone_named(entity.zone))
+    ended = [one for one in candidates_now if one[0].span.last < today]
     period, history, facts, standing, changes = max(
-        listed or judged,
+        ended or [min(candidates_now, key=lambda one: one[0].span.last)],
         key=lambda candidate: (
             candidate[3].stopped_early or not policy.judging.counts_as_closed(candidate[1].state),
             candidate[3].days_late,

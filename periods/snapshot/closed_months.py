@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -28,8 +29,8 @@ def closed_months(
     """The closed months per entity id, for pairs of entity id and group path; three queries whatever their number.
 
     It agrees with `counts_as_closed` and `fresh` of the rows of `take_snapshots`: the closed rule of `closing` is
-    applied to each state once, and of two periods in one month both must meet it. None is closed before it ended, and
-    one that is no longer listed answers only where no other is.
+    applied to each state once, and of two periods of one month that have ended both must meet it. Neither a period
+    that has not ended nor one that is no longer listed is looked at.
     """
     entities = list(entities)
     policies = effective_policies(entities, as_of=as_of)
@@ -44,14 +45,17 @@ def closed_months(
     with fast_cursor() as cursor:
         cursor.execute(
             """
-            SELECT closed.entity_id, entity.zone,
-                   array_agg(place) FILTER (WHERE last_day < ended_before),
-                   array_agg(place) FILTER (WHERE last_day >= ended_before),
-                   array_agg(last_day) FILTER (WHERE last_day >= ended_before)
+            SELECT month.entity_id, entity.zone,
+                   array_agg(month.place) FILTER (WHERE month.sure AND month.unsure_days IS NULL),
+                   json_agg(json_build_array(month.place, month.sure, month.unsure_days, month.unsure_closed))
+                       FILTER (WHERE month.unsure_days IS NOT NULL)
             FROM (
                 SELECT p.entity_id, array_position(%(months)s::date[], p.reporting_month) - 1 AS place,
-                       max(p.last_day) FILTER (WHERE NOT (newest.state = 'unknown' AND newest.facts_id IS NULL))
-                           AS last_day, shown.ended_before
+                       bool_and(newest.state = ANY(string_to_array(shown.states, ',')))
+                           FILTER (WHERE p.last_day < shown.ended_before) AS sure,
+                       array_agg(p.last_day) FILTER (WHERE p.last_day >= shown.ended_before) AS unsure_days,
+                       array_agg(newest.state = ANY(string_to_array(shown.states, ',')))
+                           FILTER (WHERE p.last_day >= shown.ended_before) AS unsure_closed
                 FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(ended_before)s::date[])
                      AS shown(entity_id, states, ended_before)
                 JOIN periods_fiscalperiod p ON p.entity_id = shown.entity_id
@@ -59,12 +63,11 @@ def closed_months(
                 CROSS JOIN LATERAL (SELECT state, facts_id FROM periods_statechange
                                     WHERE period_id = p.id AND seen_at <= %(as_of)s
                                     ORDER BY seen_at DESC, id DESC LIMIT 1) newest
-                GROUP BY p.entity_id, p.reporting_month, shown.ended_before
-                HAVING bool_and(newest.state = ANY(string_to_array(shown.states, ',')))
-                       FILTER (WHERE NOT (newest.state = 'unknown' AND newest.facts_id IS NULL))
-            ) closed
-            JOIN entities_legalentity entity ON entity.id = closed.entity_id
-            GROUP BY closed.entity_id, entity.zone
+                WHERE NOT (newest.state = 'unknown' AND newest.facts_id IS NULL)
+                GROUP BY p.entity_id, p.reporting_month
+            ) month
+            JOIN entities_legalentity entity ON entity.id = month.entity_id
+            GROUP BY month.entity_id, entity.zone
             """,
             {
                 "ids": [pk for pks in by_states.values() for pk in pks],
@@ -77,11 +80,14 @@ def closed_months(
                 "as_of": as_of,
             },
         )
-        for pk, zone, ended, unsure, last_days in cursor.fetchall():
-            today = local_date(moments[pk], zone_named(zone))
+        for pk, zone, ended, unsure in cursor.fetchall():
+            today = local_date(moments[pk], zone_named(zone)).isoformat()
             closed[pk] = ended or []
-            if unsure:
-                closed[pk] += [at for at, last_day in zip(unsure, last_days, strict=True) if last_day < today]
+            for place, sure, days, closes in json.loads(unsure) if isinstance(unsure, str) else unsure or ():
+                meets = [sure] if sure is not None else []
+                meets += [closed_then for day, closed_then in zip(days, closes, strict=True) if day < today]
+                if meets and all(meets):
+                    closed[pk].append(place)
     return {
         pk: ClosedMonths(freshness_by_entity[pk].fresh, frozenset(months[at] for at in closed.get(pk, ())))
         for pk, _ in entities

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from django.test import Client
 
 from alerts.models import Overrun
+from closing.calendar.days import DateSpan
 from closing.calendar.months import reporting_month
-from entities.models import Connection
+from entities.models import Connection, LegalEntity, Membership
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange
+from periods.snapshot.builder import take_snapshot
+from periods.snapshot.closed_months import closed_months
+from tests.alerts.evaluations import save_member
+from tests.builders import utc
+from tests.db_builders import save_person
 from tests.end_to_end.fiscal_calendars import calendars_read, closed_before, months_ending_on
 from tests.end_to_end.renamed_periods import board, evaluate
 from tests.periods.model_builders import top_group
@@ -90,3 +97,44 @@ def test_a_deadline_of_a_day_of_the_month_counts_from_the_reporting_month(
     read_all(four_connected, "2026-02-16 12:00", date(2026, 2, 1))
     due = {row["code"]: row["due_on"] for row in board("2026-02-16T12:00:00Z", "2026-01")["entities"]}
     assert due["UKHC"] == "2026-02-20"
+
+
+def thirteen(year_begins: date) -> list[DateSpan]:
+    return [
+        DateSpan(first, first + timedelta(days=27))
+        for first in (year_begins + timedelta(days=28 * n) for n in range(13))
+    ]
+
+
+THIRTEEN = thirteen(date(2025, 12, 29))  # P5 ends on 17 May, P6 on 14 June: both are May
+
+
+def test_of_thirteen_periods_the_one_that_has_ended_is_shown_before_the_running_one(
+    four_connected: Connection, client: Client
+) -> None:
+    calendars = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), (THIRTEEN, closed_before(date(2026, 5, 10))))
+    record(begin(four_connected, "2026-05-18 12:00"), calendars_read(calendars))
+    save_member("rosa", Membership.Role.FINANCE, top_group())
+    closed = dict.fromkeys(calendars, (THIRTEEN, closed_before(date(2026, 5, 31))))
+    record(begin(four_connected, "2026-05-20 12:00"), calendars_read(closed))
+    at = "2026-05-20T12:05:00Z"
+    assert states("2026-05", at) == dict.fromkeys(calendars, ("closed", "closed_on_time"))
+    assert board(at, "2026-05")["headline"].startswith("Group closed on 20 May")
+    ids = [(pk, path) for pk, path in LegalEntity.objects.values_list("pk", "group__path")]
+    for moment in (utc("2026-05-20 12:05"), utc("2026-05-18 12:05"), utc("2026-06-15 12:00")):
+        counted = closed_months(ids, [date(2026, 5, 1)], moment)
+        rows = take_snapshot(LegalEntity.objects.all(), date(2026, 5, 1), moment).rows
+        assert {pk: bool(one.months) for pk, one in counted.items()} == {
+            row.entity_id: row.counts_as_closed for row in rows
+        }
+    assert evaluate("2026-05-20 12:01") == []
+    record(begin(four_connected, "2026-05-20 12:40"), calendars_read(closed))
+    assert evaluate("2026-05-20 12:40") == ["group_closed Meridian Group"]
+    client.force_login(save_person())
+    page = client.get("/entities/NLDT/", {"month": "2026-05", "at": at}).content.decode()
+    assert "shown is the period that has ended" in page
+    # The next one has ended: it holds the month up now.
+    record(begin(four_connected, "2026-06-15 12:00"), calendars_read(closed))
+    assert states("2026-05", "2026-06-15T12:05:00Z") == dict.fromkeys(calendars, ("open", "not_due"))
+    early = states("2026-05", "2026-05-16T12:00:00Z")
+    assert set(early.values()) == {("unknown", "unknown")}  # nothing had been read
