@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from alerts.mail.rows import MessageDetail, MessageRow, TextLink
 from alerts.mail.sections import MessageContent, MessageSection
 
-ROW_LIMITS = (10, 8, 6, 4, 2, 1)  # of a post, as many as there is room for; the board shows all
 _ENTITY_DETAILS = ("Reading", "Reopened", "Closed", "Deadline", "In the way", "Reason", "Expected close")
 _EVENT_DETAILS = ("Last read", "Entities", "Last to close", "ERP’s answer")
 LONGEST_DETAIL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PostSize:
+    """How much of a message a post shows: rows together, letters of each detail, and whether sections at all."""
+
+    rows: int
+    detail: int = LONGEST_DETAIL
+    sections: bool = True
+
+
+# From the most to the least; the board shows all. The last always fits: it is the subject and a link.
+POST_SIZES = (
+    *(PostSize(rows) for rows in (10, 8, 6, 4, 2, 1)),
+    PostSize(1, detail=60),
+    PostSize(0),
+    PostSize(0, sections=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +44,12 @@ class PostSection:
     omitted: int
 
 
-def post_sections(content: MessageContent, most: int) -> list[PostSection]:
-    """The sections with at most `most` rows together, but at least one row each."""
-    sections, room = [], most
-    for number, section in enumerate(content.sections, start=1):
+def post_sections(content: MessageContent, size: PostSize) -> list[PostSection]:
+    """The sections with at most `size.rows` rows together, but at least one row each if any."""
+    sections, room = [], size.rows
+    for number, section in enumerate(content.sections if size.sections else (), start=1):
         after = len(content.sections) - number
-        shown = max(min(len(section.rows), room - after), min(len(section.rows), 1))
+        shown = max(min(len(section.rows), room - after), min(len(section.rows), 1)) if size.rows else 0
         room -= shown
         sections.append(_cut_section(section, shown))
     return sections
@@ -44,7 +63,7 @@ def _cut_section(section: MessageSection, shown: int) -> PostSection:
     return PostSection(section.heading, section.note, links, section.rows[:shown], omitted)
 
 
-def post_details(row: MessageRow) -> list[MessageDetail]:
+def post_details(row: MessageRow, longest: int = LONGEST_DETAIL) -> list[MessageDetail]:
     """The details of a row that a post shows: what delays it, and its owner by name, not by address."""
     names = (*_ENTITY_DETAILS, *_EVENT_DETAILS)
     shown = [detail for detail in row.details if detail.name in names and detail.text]
@@ -54,7 +73,9 @@ def post_details(row: MessageRow) -> list[MessageDetail]:
         if detail.name == "Owner" and detail.text
     ]
     return [
-        MessageDetail(detail.name, _short(detail.text.replace("before this mail.", "before this post.")))
+        MessageDetail(
+            detail.name, cut(detail.text.replace("before this mail.", "before this post."), longest)
+        )
         for detail in (*shown, *owner)
     ]
 
@@ -65,18 +86,23 @@ def lateness(row: MessageRow) -> str:
 
 
 def remainder_text(section: PostSection) -> str:
-    """The number of rows left out: "and 288 more"; empty where there are none."""
-    return f"and {section.omitted} more" if section.omitted else ""
+    """The number of rows left out: "and 288 more", or "288 in all" where none is shown; empty for none."""
+    if not section.omitted:
+        return ""
+    return f"and {section.omitted} more" if section.rows else f"{section.omitted} in all"
 
 
-def fit_to_size(make: Callable[[int], bytes], most: int) -> bytes:
-    """The body that `make` builds from as many rows as fit into `most` bytes; from one row where none fit."""
-    for rows in ROW_LIMITS:
-        body = make(rows)
-        if len(body) <= most:
+def fit_to_size(
+    make: Callable[[PostSize], dict[str, Any]], count: Callable[[dict[str, Any]], int], most: int
+) -> bytes:
+    """The body that `make` builds, as large as the receiver takes: `count` counts it as the receiver does."""
+    for size in POST_SIZES:
+        message = make(size)
+        if count(message) <= most:
             break
-    return body
+    return json.dumps(message, ensure_ascii=False).encode()
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_DETAIL else text[: LONGEST_DETAIL - 1].rstrip() + "…"
+def cut(text: str, longest: int) -> str:
+    """The text, cut to `longest` letters with "…" at its end."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

@@ -6,10 +6,12 @@ Slack interprets `&`, `<` and `>`: text from users and ERPs has them as HTML ent
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from alerts.channels.chat_sections import (
     PostSection,
+    PostSize,
     fit_to_size,
     lateness,
     post_details,
@@ -20,30 +22,36 @@ from alerts.mail.rows import MessageRow, TextLink
 from alerts.mail.sections import MessageContent
 from alerts.sanitize import neutralize_markup
 
-MOST_BYTES = 12_000  # Slack refuses more than about 11,000 letters in all blocks, counted in an unknown way
+MOST_BYTES = (
+    12_000  # of JSON in ASCII; Slack refuses about 11,000 letters in all blocks, counted in an unknown way
+)
 LONGEST_TITLE, LONGEST_TEXT = 150, 3_000  # letters of a header and of a section
-LONGEST_FALLBACK = 1_000
+LONGEST_FALLBACK = 300
+LONGEST_FOOT = 400
+LONGEST_LINK = 2_000
 Block = dict[str, Any]
 
 
 def slack_body(content: MessageContent) -> bytes:
     """The body of the request."""
-    return fit_to_size(
-        lambda rows: json.dumps(_message(content, rows), ensure_ascii=False).encode(), MOST_BYTES
-    )
+    return fit_to_size(lambda size: _message(content, size), lambda made: len(json.dumps(made)), MOST_BYTES)
 
 
-def _message(content: MessageContent, rows: int) -> Block:
+def _message(content: MessageContent, size: PostSize) -> Block:
     title = _safe(content.subject)
     blocks: list[Block] = [
         {
             "type": "header",
             "text": {"type": "plain_text", "text": _cut(title, LONGEST_TITLE), "emoji": False},
         },
-        *(block for section in post_sections(content, rows) for block in _section_blocks(section)),
+        *(
+            block
+            for section in post_sections(content, size)
+            for block in _section_blocks(section, size.detail)
+        ),
         {
             "type": "context",
-            "elements": [_markup(_cut(f"{_safe(content.as_of)} {_safe(content.why)}", LONGEST_TEXT))],
+            "elements": [_markup(_cut(f"{_safe(content.as_of)} {_safe(content.why)}", LONGEST_FOOT))],
         },
     ]
     return {
@@ -54,23 +62,32 @@ def _message(content: MessageContent, rows: int) -> Block:
     }
 
 
-def _section_blocks(section: PostSection) -> list[Block]:
+def _section_blocks(section: PostSection, longest_detail: int) -> list[Block]:
     blocks: list[Block] = []
-    head = f"*{_safe(section.heading)}*\n{_safe(section.note)}" if section.heading else _safe(section.note)
-    blocks.append(_section(head))
-    blocks += [_section(_row(row)) for row in section.rows]
-    last = [*filter(None, [_safe(remainder_text(section))]), *map(_link, section.links)]
-    if last:
-        blocks.append(_section(" · ".join(last)))
+    heading = f"*{_cut(_safe(section.heading), LONGEST_TITLE)}*" if section.heading else ""
+    blocks.append(_section(_fitting("\n", [heading, _cut(_safe(section.note), LONGEST_TEXT // 2)])))
+    blocks += [_section(_row(row, longest_detail)) for row in section.rows]
+    if last := _fitting(" · ", [_safe(remainder_text(section)), *map(_link, section.links)]):
+        blocks.append(_section(last))
     return blocks
 
 
-def _row(row: MessageRow) -> str:
-    title = _link(row.title) if row.title.url else _safe(row.title.text)
+def _row(row: MessageRow, longest_detail: int) -> str:
+    link = _link(row.title) if row.title.url else ""
+    title = link if 0 < len(link) <= LONGEST_LINK else _cut(_safe(row.title.text), LONGEST_LINK)
     late = lateness(row)
     where = f"{_safe(row.subtitle)} · {_safe(row.state)}" + (f" · *{_safe(late)}*" if late else "")
-    details = [f"{_safe(detail.name)}: {_safe(detail.text)}" for detail in post_details(row)]
-    return "\n".join([f"*{title}*", where, *details])
+    details = [f"{_safe(detail.name)}: {_safe(detail.text)}" for detail in post_details(row, longest_detail)]
+    return _fitting("\n", [f"*{title}*", where, *details])
+
+
+def _fitting(between: str, parts: Sequence[str]) -> str:
+    """The parts that fit into one block, from the first on: a cut part could end within a link or an entity."""
+    text = ""
+    for part in filter(None, parts):
+        longer = f"{text}{between}{part}" if text else part
+        text = longer if len(longer) <= LONGEST_TEXT else text
+    return text
 
 
 def _link(link: TextLink) -> str:

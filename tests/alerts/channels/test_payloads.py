@@ -18,14 +18,14 @@ from alerts.channels.destination_addresses import InvalidAddress, allowed_hosts,
 from alerts.channels.post_transport import LONGEST_POST
 from alerts.channels.posts import build_test_post, compose_post
 from alerts.channels.slack.payload import slack_body
-from alerts.channels.teams.payload import MOST_BYTES, teams_body
+from alerts.channels.teams.payload import MOST_BYTES, counted_bytes, teams_body
 from alerts.channels.webhook.payload import VERSION, webhook_body
 from alerts.mail.cases import EntityNotice
-from alerts.mail.rows import MessageContext
-from alerts.mail.sections import MessageContent, build_content
+from alerts.mail.rows import MessageContext, MessageDetail, MessageRow, TextLink
+from alerts.mail.sections import MessageContent, MessageSection, build_content
 from alerts.models import Delivery, Destination, Notice
 from alerts.outbox.queue import LEASE
-from alerts.sanitize import WORD_JOINER, neutralize_markup
+from alerts.sanitize import WORD_JOINER, neutralize_markup, one_line
 from closing.judging.notice_rules import NoticeKind, NoticeReason
 from closing.phrasing import reader_zone
 from entities.models import Group
@@ -91,6 +91,7 @@ def place(kind: str = "webhook", name: str = "Close") -> Destination:
 def test_g4_a_card_of_300_entities_stays_below_24_kb_and_says_how_many_more(count: int) -> None:
     body = teams_body(said_of(items(count, **long_words())))
     assert len(body) <= MOST_BYTES
+    assert max(counted_by_teams(body)) <= TEAMS_LIMIT
     shown = len(re.findall(rb"\bE\d{3}, May 2026", body))
     assert 1 <= shown <= 10
     if shown < count:
@@ -98,6 +99,67 @@ def test_g4_a_card_of_300_entities_stays_below_24_kb_and_says_how_many_more(coun
         assert f"{BASE_URL}/?month=2026-05" in body.decode()
     else:
         assert not re.search(rb"and \d+ more", body)
+
+
+TEAMS_LIMIT = 28_672
+
+
+def counted_by_teams(body: bytes) -> list[int]:
+    """The size of a message in Teams, whose property holds the attachments as text: by each usual encoder of JSON."""
+    attachments = json.loads(body)["attachments"]
+    dotnet = {ord(letter): f"\\u{ord(letter):04X}" for letter in "<>&'+`"}
+    plain = json.dumps(json.dumps(attachments, ensure_ascii=False), ensure_ascii=False).encode()
+    spaced = json.dumps(json.dumps(attachments, ensure_ascii=True), ensure_ascii=True)
+    inner = json.dumps(attachments, separators=(",", ":")).replace('\\"', "\\u0022").translate(dotnet)
+    outer = json.dumps(inner)[1:-1].replace('\\"', "\\u0022").translate(dotnet)
+    return [len(body), len(plain), len(spaced), len(outer) + 2]
+
+
+def test_c24_a_body_of_24_kb_is_counted_as_much_as_teams_did() -> None:
+    """What was refused: 24,453 bytes posted, 28,897 counted, 28,672 allowed."""
+    fact = {"title": "EU DTC BV", "value": "6 days"}
+    message = {"type": "message", "attachments": [{"content": {"facts": [fact] * 560}}]}
+    posted = len(json.dumps(message))
+    assert 23_000 < posted < 25_000
+    assert counted_bytes(message) >= posted * 28_897 / 24_453
+
+
+LETTERS = ["a", '"', "\\", "&", "<", "'", "é", "上", "💶", "ן", "\u200d", "*_`", "&<>\"'\\+"]
+
+
+@given(
+    st.sampled_from(LETTERS),
+    st.sampled_from(LETTERS),
+    st.integers(1, 12),
+    st.integers(0, 60),
+    st.integers(1, 100),
+    st.integers(0, 1_500),
+)
+@examples(200)
+def test_c24_no_text_makes_a_post_too_large(
+    name: str, word: str, sections: int, rows: int, length: int, path: int
+) -> None:
+    """Whatever letters names, reasons and errors hold: what the receiver counts stays below what it allows."""
+    url = f"{BASE_URL}/entities/{'%E4%B8%8A' * (path // 9)}?a=1&b=2"
+    names = ("Unconfirmed", "Deadline", "In the way", "Reason", "Expected", "Owner")
+    details = [MessageDetail(each, one_line(word * 200, 200)) for each in names]
+    text = one_line(name * length) or "x"
+    one = MessageRow(TextLink(text, url), text, text, "open", "+6", "days late", "alert", details)
+    section = MessageSection(text, one_line(word * 300, 300), [TextLink(text, url)] * 3, [one] * rows, None)
+    said = MessageContent(
+        text * 3, [section] * sections, "As of Mon 15 Jun.", text * 2, TextLink("Closeboard", BASE_URL)
+    )
+    assert max(counted_by_teams(teams_body(said))) <= TEAMS_LIMIT
+    body = slack_body(said)
+    message = json.loads(body)
+    assert len(json.dumps(message)) <= 12_000
+    assert len(message["blocks"]) <= 50
+    assert 0 < len(message["blocks"][0]["text"]["text"]) <= 150
+    for block in message["blocks"][1:]:
+        for shown in block.get("elements") or [block["text"]]:
+            assert 0 < len(shown["text"]) <= 3_000
+            assert shown["text"].count("<") == shown["text"].count(">")
+            assert not re.search(r"&(?!amp;|lt;|gt;)", re.sub(r"<[^|>]*", "", shown["text"]))
 
 
 @pytest.mark.parametrize("count", [1, 10, 11, 300])
