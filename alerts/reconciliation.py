@@ -112,6 +112,7 @@ def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationRepor
     differences: list[AlertMismatch] = []
     for period, history in histories.items():
         due = _expected_alerts(history, causes[period], as_of, readings)
+        due = [each for each in due if _had_to_exist(history, each, alerts[period])]
         expected += len(due)
         differences += _mismatches(history, due, alerts[period])
         for notice in alerts[period]:
@@ -164,7 +165,7 @@ def _causes(history: _PeriodHistory, as_of: datetime) -> _Causes:
     line = alert_line_crossed_at(last, history.policy, history.calendar)
     return _Causes(
         [(crossing.at, first_set_at) for crossing in crossed if crossing.alerting],
-        [(at, first_set_at) for at in _reopenings(history, as_of) if at >= line],
+        [(at, first_set_at) for at in _reopenings(history) if at >= line],
     )
 
 
@@ -174,7 +175,7 @@ def _expected_alerts(
     as_of: datetime,
     readings: Mapping[tuple[int, datetime], RecordedReading],
 ) -> list[ExpectedAlert]:
-    """The alerts of new episodes that had to exist, oldest first."""
+    """The alerts of new episodes that the causes require, oldest first."""
     expected = []
     for at, set_at in causes.crossings:
         reading = readings.get((history.entity_id, at), RecordedReading(at, at))
@@ -189,7 +190,12 @@ def _expected_alerts(
         waits = _waits(history, at, set_at, reading)
         if (due := _required_alert(history, at, reading, waits, as_of)) is not None:
             expected.append(due)
-    return sorted((due for due in expected if due.by <= history.raised_until), key=lambda due: due.at)
+    return sorted(expected, key=lambda due: due.at)
+
+
+def _had_to_exist(history: _PeriodHistory, due: ExpectedAlert, alerts: Sequence[Notice]) -> bool:
+    """Whether evaluations must have raised an alert by now, or have."""
+    return due.by <= history.raised_until or any(notice.raised_at >= due.at for notice in alerts)
 
 
 def _waits(
@@ -215,7 +221,7 @@ def _required_alert(
         if start < by + GRACE and end > by:
             by = end
     if by == at:
-        return ExpectedAlert(at, reading.read_at) if _lasted(history, reading.read_at, as_of) else None
+        return ExpectedAlert(at, reading.read_at) if _lasted(history, reading.read_at) else None
     # Only a reading after the end of the wait shows whether the period was still open then.
     closed = history.policy.counts_as_closed
     closes = [change for change in history.changes if change.seen_at > at and closed(change.state)]
@@ -223,14 +229,14 @@ def _required_alert(
     return ExpectedAlert(at, by) if known_until - by >= GRACE and _was_past_the_line(history, by) else None
 
 
-def _lasted(history: _PeriodHistory, at: datetime, as_of: datetime) -> bool:
+def _lasted(history: _PeriodHistory, at: datetime) -> bool:
     """Whether the period stayed open for long enough after a moment for an evaluation to see it."""
     closed = history.policy.counts_as_closed
     closes = [change.seen_at for change in history.changes if change.seen_at > at and closed(change.state)]
-    return min(closes, default=as_of) - at >= GRACE
+    return not closes or min(closes) - at >= GRACE
 
 
-def _reopenings(history: _PeriodHistory, as_of: datetime) -> list[datetime]:
+def _reopenings(history: _PeriodHistory) -> list[datetime]:
     """The moments at which a lasting close was undone for long enough for an evaluation to see it."""
     closed = history.policy.counts_as_closed
     moments = []
@@ -238,7 +244,7 @@ def _reopenings(history: _PeriodHistory, as_of: datetime) -> list[datetime]:
         previous = history.changes[index - 1]
         if closed(change.state) or change.state is PeriodState.UNKNOWN or not closed(previous.state):
             continue
-        if change.seen_at - previous.seen_at >= HOLD_DOWN and _lasted(history, change.seen_at, as_of):
+        if change.seen_at - previous.seen_at >= HOLD_DOWN and _lasted(history, change.seen_at):
             moments.append(change.seen_at)
     return moments
 
