@@ -45,29 +45,40 @@ def relevant_items(
     """The notices to deliver, the reason of each line that is left out, by line id, and the moment they hold at."""
     lines, row_keys = list(delivery.lines.all()), context.row_keys(delivery)
     rows, as_of = context.rows(frozenset().union(*row_keys.values()), delivery.destination or delivery.person)
-    silenced = {row.entity_id for row in rows.values() if row.silence is not None}
-    ended_outages = _notices_of_ended_outages([line.notice for line in lines])
+    ended_outages = notices_of_ended_outages([line.notice for line in lines])
     items: list[DeliverableNotice] = []
     left_out = {}
     for line in lines:
         notice, visible = line.notice, [rows[key] for key in sorted(row_keys[line.notice_id]) if key in rows]
-        if not visible or not _sees_whole_notice(notice, delivery.destination):
-            reason = _not_visible_reason(delivery.destination)
-        elif is_silenced(notice, {row.entity_id for row in visible}, silenced):
-            reason = LEFT_OUT_BY_SILENCE
-        elif notice.period is not None:
-            reason = _period_reason(notice, notice.period, visible[0])
-            items += [] if reason else [EntityNotice(notice, visible[0], notice.period.reporting_month)]
-        else:
-            audible = (
-                [row for row in visible if row.entity_id not in silenced] if notice.connection else visible
-            )
-            reason, reported = _shared_reason(notice, audible, is_over=notice.pk in ended_outages)
-            month = min(month for _, month in row_keys[line.notice_id])
-            items += [] if reason else [MultiEntityNotice(notice, reported, month)]
+        reason, reported = reason_to_leave_out(
+            notice, visible, delivery.destination, is_over=notice.pk in ended_outages
+        )
         if reason:
             left_out[line.pk] = reason
+        elif notice.period is not None:
+            items.append(EntityNotice(notice, reported[0], notice.period.reporting_month))
+        else:
+            month = min(month for _, month in row_keys[line.notice_id])
+            items.append(MultiEntityNotice(notice, reported, month))
     return items, left_out, as_of
+
+
+def reason_to_leave_out(
+    notice: Notice, visible: Sequence[Row], destination: Destination | None, *, is_over: bool
+) -> tuple[str, Sequence[Row]]:
+    """Why a notice is not sent to a reader who sees these of its rows, empty if it is; and the rows that it reports.
+
+    `is_over`: the outage of a connection has ended.
+    """
+    if not visible or not _sees_whole_notice(notice, destination):
+        return _not_visible_reason(destination), ()
+    silenced = {row.entity_id for row in visible if row.silence is not None}
+    if is_silenced(notice, {row.entity_id for row in visible}, silenced):
+        return LEFT_OUT_BY_SILENCE, ()
+    if notice.period is not None:
+        return _period_reason(notice, notice.period, visible[0]), visible[:1]
+    audible = [row for row in visible if row.entity_id not in silenced] if notice.connection else visible
+    return _shared_reason(notice, audible, is_over=is_over)
 
 
 def trouble_cancel_reason(delivery: Delivery) -> str:
@@ -131,7 +142,7 @@ def _shared_reason(notice: Notice, rows: Sequence[Row], *, is_over: bool) -> tup
     return (READ_AGAIN if is_over or not stale else ""), stale
 
 
-def _notices_of_ended_outages(notices: Sequence[Notice]) -> set[int]:
+def notices_of_ended_outages(notices: Sequence[Notice]) -> set[int]:
     """The ids of the connection notices whose outage has ended."""
     ids = [notice.pk for notice in notices if notice.connection_id is not None]
     if not ids:

@@ -35,6 +35,7 @@ from alerts.models import EMAIL, LEFT_OUT_BY_SILENCE, REACHES_RECIPIENT, Deliver
 from alerts.models.delivery import NOT_VISIBLE
 from alerts.outbox import queue as outbox
 from alerts.outbox.delivery_troubles import notify_troubles
+from alerts.outbox.left_out_lines import requeue_left_out
 from alerts.outbox.queue import LEASE, MAX_ATTEMPTS, MIN_POST_SPACING, Claim
 from alerts.outbox.refusals import (
     REFUSED_IN_A_ROW,
@@ -107,6 +108,7 @@ def send_due_mails(as_of: datetime, *, run: timedelta = MAX_RUN, lease: timedelt
     if hold_if_restored(as_of):
         return 0
     context, sent, troubled = SendContext(as_of), 0, True
+    requeue_left_out(context)
     with mail_connection() as server:
         method = mail_method(server)
         while context.now() - as_of < run:
@@ -140,6 +142,7 @@ def send_due_posts(
     if hold_if_restored(as_of):
         return 0
     context, sent = SendContext(as_of), 0
+    requeue_left_out(context)
     unreachable: set[str] = set()
     while context.now() - as_of < run:
         claim = outbox.claim_post(lease, unreachable, apart)

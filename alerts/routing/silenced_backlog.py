@@ -49,13 +49,21 @@ def requeue_after_silence(silenced: Collection[int], as_of: datetime) -> int:
         visible = {pk for pk, _ in row_keys[line.notice_id] if reader and can_see(reader, audiences[pk])}
         if not is_silenced(line.notice, visible, silenced):
             due.append(line)
-    to_people = [line for line in due if line.recipient_id is not None]
+    return requeue_lines(due, as_of)
+
+
+def requeue_lines(lines: Sequence[DeliveryLine], as_of: datetime) -> int:
+    """Move lines that were left out into the next message to each reader; returns the number of these messages.
+
+    The recipient, destination and notice of each line must be loaded.
+    """
+    to_people = [line for line in lines if line.recipient_id is not None]
     count = _requeue_to_people(to_people, as_of) if to_people else 0
-    destinations = {line.destination.pk: line.destination for line in due if line.destination is not None}
+    destinations = {line.destination.pk: line.destination for line in lines if line.destination is not None}
     for pk, message in (
         open_destination_messages(list(destinations.values()), as_of).items() if destinations else ()
     ):
-        _move([line for line in due if line.destination_id == pk], message)
+        _move([line for line in lines if line.destination_id == pk], message)
         count += 1
     return count
 

@@ -90,7 +90,11 @@ def _qualification(current: OpenAlerts) -> tuple[str, str]:
     if without_notice:
         return f"; {without_notice} {'has' if without_notice == 1 else 'have'} not been told of", "unsure"
     if current.alerting and all(alert.all_sent for alert in current.alerting):
-        return ", everybody has been told", "alert"
+        required, reached = len(current.required_people), len(current.reached_people)
+        if reached == required:
+            return ", everybody has been told", "alert"
+        people = "person" if required == 1 else "people"
+        return f"; {reached} of {required} {people} {'has' if reached == 1 else 'have'} been told", "alert"
     return "", "unsure" if current.queue.unconfirmed else "alert" if current.alerting else "open"
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 
-from django.db.models import Count, Min
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Min, Q
 
 from alerts.models import DeliveryLine, Notice, Overrun
+from alerts.models.delivery import NOT_VISIBLE
+from alerts.routing.rerouting import RECIPIENT_UNSUBSCRIBED
 from board.notifications.notice_list import DIGEST_ONLY_KINDS, visible_notices
 from board.notifications.notice_phrasing import DeliveryState
 from board.reports.overdue_queue import OverdueQueue, overdue_queue
@@ -23,14 +26,25 @@ from closing.scoreboard.row import Row
 from periods.models import ReadSpan
 from periods.snapshot.builder import take_snapshots
 
+# Reasons of lines that are owed to nobody: the person may not see the entity, or does not want to hear of it.
+_NOT_OWED = (NOT_VISIBLE, RECIPIENT_UNSUBSCRIBED)
 _OPENING_KINDS = [NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value, NoticeKind.REOPENED.value]
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePeople:
+    """The people who must receive a notice, and those of them to whom it was sent."""
+
+    required: frozenset[int]
+    reached: frozenset[int]
 
 
 @dataclass(frozen=True)
 class OpenAlert:
     """One month of an entity that is past the alert line, or that has a notice and is not closed.
 
-    `notices` are those of the running episode, oldest first; `states` the states of their messages by notice id.
+    `notices` are those of the running episode, oldest first; `states` the states of their messages by notice id,
+    and `people` who must receive each of them and has.
     `read_before_deadline` is False if the deadline had passed before the entity was first read.
     """
 
@@ -38,6 +52,7 @@ class OpenAlert:
     row: Row
     notices: Sequence[Notice]
     states: Mapping[int, frozenset[str]]
+    people: Mapping[int, NoticePeople] = field(default_factory=dict)
     read_before_deadline: bool = True
 
     @property
@@ -75,6 +90,19 @@ class OpenAlerts:
     def alerting(self) -> list[OpenAlert]:
         return [alert for alert in self.open if alert.alerting]
 
+    @cached_property
+    def required_people(self) -> frozenset[int]:
+        """The people who must receive a notice of an entity past the alert line."""
+        return frozenset().union(
+            *(each.required for alert in self.alerting for each in alert.people.values())
+        )
+
+    @cached_property
+    def reached_people(self) -> frozenset[int]:
+        """Those of `required_people` to whom every notice that they must receive was sent."""
+        missing = [each.required - each.reached for alert in self.alerting for each in alert.people.values()]
+        return self.required_people.difference(*missing)
+
 
 def open_alerts(board_request: BoardRequest) -> OpenAlerts:
     """The open alerts at the moment of the request that the person may see; the snapshot gives their lateness."""
@@ -87,7 +115,7 @@ def open_alerts(board_request: BoardRequest) -> OpenAlerts:
     by_period = {row.period_id: row for row in rows.values() if row.period_id is not None}
     notices = _episode_notices(by_period.keys(), board_request.as_of)
     ids = [item.pk for own in notices.values() for item in own]
-    states = _message_states(ids)
+    states, people = _message_states(ids)
     first_reads = _first_reads(
         [row.entity_id for row in rows.values() if not notices.get(row.period_id or 0)]
     )
@@ -96,7 +124,9 @@ def open_alerts(board_request: BoardRequest) -> OpenAlerts:
         own = notices.get(row.period_id or 0, [])
         if row.standing.alerting or (own and not row.counts_as_closed):
             own_states = {item.pk: states[item.pk] for item in own if item.pk in states}
-            open_list.append(OpenAlert(month, row, own, own_states, _read_before_deadline(row, first_reads)))
+            own_people = {item.pk: people[item.pk] for item in own if item.pk in people}
+            read_in_time = _read_before_deadline(row, first_reads)
+            open_list.append(OpenAlert(month, row, own, own_states, own_people, read_in_time))
     open_list.sort(key=lambda item: (-item.row.standing.days_late, item.month, item.row.name.casefold()))
     counts = DeliveryLine.objects.filter(notice__in=ids, left_out="").values_list("delivery__state")
     return OpenAlerts(queue, open_list, dict(counts.annotate(Count("delivery", distinct=True))))
@@ -151,13 +181,30 @@ def _episode_notices(period_ids: Collection[int], as_of: datetime) -> dict[int, 
     return notices_by_period
 
 
-def _message_states(notice_ids: Collection[int]) -> dict[int, frozenset[str]]:
-    """The message states of each notice; a message that left it out counts as cancelled."""
+def _message_states(
+    notice_ids: Collection[int],
+) -> tuple[dict[int, frozenset[str]], dict[int, NoticePeople]]:
+    """The message states of each notice, where one that left it out counts as cancelled, and its people."""
     states_by_notice: dict[int, set[str]] = defaultdict(set)
+    required: dict[int, set[int]] = defaultdict(set)
+    reached: dict[int, set[int]] = defaultdict(set)
     lines = DeliveryLine.objects.filter(notice__in=notice_ids).order_by()
-    for notice, state, left_out in lines.values_list("notice", "delivery__state", "left_out").distinct():
+    grouped = lines.values_list("notice", "delivery__state", "left_out").annotate(
+        people=ArrayAgg("recipient", default=[], filter=Q(recipient__isnull=False, recipient__is_active=True))
+    )
+    for notice, state, left_out, people in grouped:
         states_by_notice[notice].add(DeliveryState.CANCELLED if left_out else state)
-    return {notice: frozenset(states) for notice, states in states_by_notice.items()}
+        if left_out not in _NOT_OWED:
+            required[notice].update(people)
+        if not left_out and state == DeliveryState.SENT:
+            reached[notice].update(people)
+    return (
+        {notice: frozenset(states) for notice, states in states_by_notice.items()},
+        {
+            notice: NoticePeople(frozenset(people), frozenset(reached[notice]))
+            for notice, people in required.items()
+        },
+    )
 
 
 def _first_reads(entity_ids: Collection[int]) -> dict[int, datetime]:

@@ -18,6 +18,7 @@ from pytest_django.fixtures import Settings
 
 from alerts.channels import state as channel_state
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
+from alerts.outbox.sending import send_due_mails
 from alerts.reconciliation import reconcile_and_record
 from closing.calendar.days import DateSpan
 from entities.models import LegalEntity, Membership, Person
@@ -28,6 +29,7 @@ from tests.alerts.scenarios import (
     deliveries_to,
     end_deliveries,
     evaluate_around_read,
+    evaluate_now,
     mark_deliveries_sent,
     save_eu_dtc_alert,
     untell,
@@ -90,6 +92,26 @@ def test_everybody_has_been_told_only_once_the_server_took_it(alerted_meridian: 
         "<title>1 entity is past the alert line, everybody has been told · Alerts · Closeboard</title>"
         in text
     )
+
+
+def test_a_line_left_out_for_two_minutes_falls_due_again_and_is_not_counted_as_told_until_then(
+    alerted_meridian: SampleGroup, clock: SettableClock
+) -> None:
+    """Rosa has the alert. EU DTC BV is closed for two minutes just when Sanne's message is to leave."""
+    mark_deliveries_sent(ALERTED_AT + MINUTE, deliveries_to(ROSA))
+    alerted_meridian.read(ALERTED_AT + MINUTE, REPORTED_FACTS | {"NLDT": CLOSED})
+    send_due_mails(ALERTED_AT + MINUTE)
+    evaluate_now(ALERTED_AT + 2 * MINUTE)
+    send_due_mails(ALERTED_AT + 2 * MINUTE)
+    assert not [sent for sent in mail.outbox if SANNE in sent.to[0]]
+    alerted_meridian.read(ALERTED_AT + 3 * MINUTE, REPORTED_FACTS)
+    evaluate_now(ALERTED_AT + 3 * MINUTE)
+    clock.at = ALERTED_AT + 4 * MINUTE
+    assert verdict(page(browser())) == "1 entity is past the alert line; 1 of 2 people has been told"
+    assert send_due_mails(clock.at) == 1
+    assert mail.outbox[-1].to == [f"Sanne de Wit <{SANNE}>"]
+    assert verdict(page(browser())) == "1 entity is past the alert line, everybody has been told"
+    assert send_due_mails(clock.at + MINUTE) == 0
 
 
 def test_a_message_that_cannot_be_sent_stands_on_top(alerted_meridian: SampleGroup) -> None:

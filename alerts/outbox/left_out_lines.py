@@ -1,0 +1,120 @@
+"""Lines that were left out of a message fall due again when they hold again, while their episode runs.
+
+A line that was left out because its entity had closed for two minutes, or because its connection was read once in
+between, belongs to a notice that is raised once an episode: no evaluation raises it again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+
+from alerts.models import DeliveryLine
+from alerts.models.delivery import (
+    CLOSED_NO_MORE,
+    CLOSED_SINCE,
+    HAS_A_DEADLINE,
+    NOT_LATE,
+    NOT_VISIBLE,
+    READ_AGAIN,
+)
+from alerts.outbox.relevance import notices_of_ended_outages, reason_to_leave_out
+from alerts.outbox.send_context import SendContext
+from alerts.routing.notice_scope import row_keys_by_notice
+from alerts.routing.recipients import can_see, load_audiences
+from alerts.routing.silenced_backlog import requeue_lines
+
+# What may change back. A deadline that was moved ahead stays moved, and whoever unsubscribed did so on purpose.
+_REVERSIBLE = [CLOSED_SINCE, CLOSED_NO_MORE, NOT_LATE, HAS_A_DEADLINE, READ_AGAIN, NOT_VISIBLE]
+_NEWS_LASTS = timedelta(days=10)  # a weekly digest, and the long weekend after it
+
+# The lines whose episode runs as last evaluated. Daily reminders are not among them: the next one replaces them.
+_OF_RUNNING_EPISODES = """
+WITH running AS (
+    SELECT flag.period_id, flag.level,
+           coalesce(o.episode, 1 + (SELECT count(*) FROM alerts_overrun past
+                                    WHERE past.period_id = flag.period_id)) AS episode
+    FROM alerts_overdueflag flag
+    LEFT JOIN alerts_overrun o ON o.period_id = flag.period_id AND o.closed_at IS NULL
+    WHERE flag.level <> 'closed'),
+notice AS (
+    SELECT n.id FROM running JOIN alerts_notice n ON n.period_id = running.period_id
+    WHERE (n.kind IN ('alert', 'escalation') AND running.level = 'alerting' AND n.episode = running.episode)
+       OR (n.kind = 'unconfirmed' AND n.episode = running.episode)
+       OR (n.kind = 'no_deadline' AND running.level = 'no_deadline')
+       OR (n.kind = 'due_soon' AND running.level IN ('not_due', 'due_today'))
+       OR (n.kind = 'reopened'
+           AND NOT EXISTS (SELECT FROM alerts_notice later WHERE later.period_id = n.period_id
+                           AND later.kind = 'reopened' AND later.id > n.id))
+    UNION ALL
+    SELECT n.id FROM alerts_outage outage
+    JOIN alerts_notice n ON n.connection_id = outage.connection_id AND n.kind = outage.kind
+                        AND n.episode = outage.episode
+    WHERE outage.closed_at IS NULL
+    UNION ALL
+    SELECT n.id FROM alerts_notice n
+    WHERE n.kind IN ('cleared', 'group_closed') AND n.raised_at > %(as_of)s - %(news_lasts)s::interval
+      AND NOT EXISTS (SELECT FROM alerts_notice later WHERE later.id > n.id
+                      AND (later.period_id = n.period_id
+                           OR (later.group_id = n.group_id AND later.month = n.month))))
+SELECT line.id FROM notice JOIN alerts_deliveryline line ON line.notice_id = notice.id
+WHERE line.left_out = ANY(%(reasons)s)
+"""
+
+
+def requeue_left_out(context: SendContext) -> int:
+    """Put each line that holds again into the next message to its reader; returns the number of these messages.
+
+    What it finds is judged by the same rule as what is sent, so that no line is moved to be left out again.
+    """
+    as_of = context.now()
+    ids = _candidates(as_of)
+    if not ids:
+        return 0
+    with transaction.atomic():
+        lines = list(
+            DeliveryLine.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(pk__in=ids, left_out__in=_REVERSIBLE)
+            .select_related(
+                *("recipient", "destination__group", "notice__period", "notice__connection", "notice__group")
+            )
+            .order_by("pk")
+        )
+        row_keys = row_keys_by_notice(line.notice for line in lines)
+        audiences = load_audiences({entity for keys in row_keys.values() for entity, _ in keys})
+        readers = {line.pk: line.destination or line.recipient for line in lines}
+        # A reader who sees nothing of it costs no look at the boards.
+        keys_of = {
+            line.pk: frozenset(
+                key
+                for key in row_keys[line.notice_id]
+                if (reader := readers[line.pk]) is not None and can_see(reader, audiences[key[0]])
+            )
+            for line in lines
+        }
+        all_keys = frozenset().union(*keys_of.values())
+        ended_outages = notices_of_ended_outages([line.notice for line in lines])
+        due = []
+        for line in lines:
+            reader, keys = readers[line.pk], keys_of[line.pk]
+            if reader is None or not keys:
+                continue
+            rows, _ = context.rows(all_keys, reader)
+            visible = [rows[key] for key in sorted(keys) if key in rows]
+            reason, _ = reason_to_leave_out(
+                line.notice, visible, line.destination, is_over=line.notice_id in ended_outages
+            )
+            if not reason:
+                due.append(line)
+        return requeue_lines(due, as_of)
+
+
+def _candidates(as_of: datetime) -> list[int]:
+    with database.cursor() as cursor:
+        cursor.execute(
+            _OF_RUNNING_EPISODES,
+            {"as_of": as_of, "news_lasts": str(_NEWS_LASTS), "reasons": _REVERSIBLE},
+        )
+        return [pk for (pk,) in cursor.fetchall()]

@@ -1,0 +1,109 @@
+"""Lines that were left out fall due again while their episode runs, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+
+from alerts.models import Delivery, DeliveryLine
+from alerts.outbox.sending import send_due_mails
+from closing.facts.base import NativePeriodFacts
+from entities.models import Membership
+from periods.deadline_setting import set_deadlines
+from periods.models import AgreedDate
+from tests.alerts.mail.mail_scenarios import MailScenario
+from tests.builders import CLOSED, MAY, OPEN, utc
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alert_waits(mail_scenario: MailScenario) -> MailScenario:
+    """The alert of EU DTC BV, 6 days late, waits for Rosa; the other three have closed."""
+    mail_scenario.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    send(mail_scenario)
+    mail_scenario.at("2026-06-15 12:00")
+    return mail_scenario
+
+
+def send(story: MailScenario) -> list[str]:
+    """Send what waits, digests aside; returns the subjects."""
+    Delivery.objects.exclude(rhythm="at_once").filter(state="waiting").update(due_at=utc("2099-01-01 12:00"))
+    before = len(mail.outbox)
+    send_due_mails(story.now)
+    return [str(sent.subject) for sent in mail.outbox[before:]]
+
+
+def goes_on(story: MailScenario, *states: NativePeriodFacts, minutes: int = 2) -> list[Sequence[str]]:
+    """EU DTC BV is read in each of these states, so many minutes apart; what is due leaves after each."""
+    told: list[Sequence[str]] = []
+    for state in states:
+        story.at(story.now + timedelta(minutes=minutes), NLDT=state)
+        told.append(send(story))
+    return told
+
+
+CLOSED_LATE = "EU DTC BV has closed May 2026, 6 days late; Meridian Group has closed May 2026"
+ALERT = "EU DTC BV is 6 days past its deadline for May 2026"
+
+
+def test_a_close_of_two_minutes_costs_no_alert(alert_waits: MailScenario) -> None:
+    assert goes_on(alert_waits, CLOSED, OPEN, OPEN) == [[], [ALERT], []]
+
+
+def test_a_close_that_no_evaluation_saw_costs_no_alert(alert_waits: MailScenario) -> None:
+    alert_waits.group.read("2026-06-15 12:01", alert_waits.said | {"NLDT": CLOSED})
+    alert_waits.now = utc("2026-06-15 12:01")
+    assert send(alert_waits) == []
+    assert goes_on(alert_waits, OPEN) == [[ALERT]]
+
+
+def test_an_episode_that_has_ended_is_not_told_late(alert_waits: MailScenario) -> None:
+    """The close lasted: the episode is over, and the next one has an alert of its own."""
+    assert goes_on(alert_waits, CLOSED, CLOSED, CLOSED, minutes=20) == [[], [], [CLOSED_LATE]]
+    told = goes_on(alert_waits, OPEN, OPEN, minutes=20)
+    assert told == [[ALERT], []]
+    assert (
+        DeliveryLine.objects.filter(notice__kind="alert", left_out="closed before it was sent").count() == 1
+    )
+
+
+def test_a_deadline_moved_there_and_back_costs_no_alert(alert_waits: MailScenario) -> None:
+    nldt = alert_waits.group.entities["NLDT"]
+    for day, minute in ((30, 1), (9, 2)):
+        at = utc(f"2026-06-15 12:0{minute}")
+        AgreedDate.objects.create(
+            entity=nldt,
+            reporting_month=MAY,
+            due_on=at.date().replace(day=day),
+            reason="audit",
+            agreed_by="R. Bell",
+            set_at=at,
+        )
+        set_deadlines([nldt.pk], at)
+        told = goes_on(alert_waits, OPEN, minutes=1)
+        assert told == [[ALERT] if day == 9 else []]
+
+
+def test_a_role_taken_and_given_back_costs_no_alert(alert_waits: MailScenario) -> None:
+    role = Membership.objects.get(person=alert_waits.rosa)
+    role.delete()
+    assert goes_on(alert_waits, OPEN) == [[]]
+    Membership.objects.create(person=alert_waits.rosa, role=role.role, group=role.group)
+    assert goes_on(alert_waits, OPEN, OPEN) == [[ALERT], []]
+
+
+def test_a_connection_read_once_in_between_is_told_of_when_it_falls_silent_again(
+    mail_scenario: MailScenario,
+) -> None:
+    mail_scenario.unread("2026-06-01 13:00")
+    mail_scenario.at("2026-06-01 13:01")
+    assert send(mail_scenario) == []
+    mail_scenario.unread("2026-06-01 14:00")  # the same outage: it came back within two hours
+    (told,) = send(mail_scenario)
+    assert "meridian-prod" in told
+    mail_scenario.unread("2026-06-01 14:30")
+    assert send(mail_scenario) == []
