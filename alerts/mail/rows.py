@@ -143,7 +143,7 @@ _LEVELS_WITHOUT_NUMBER = {
     Level.ALERTING: "late today",
     Level.CLOSED_ON_TIME: "closed on time",
     Level.CLOSED_LATE: "closed after the cut-off",
-    Level.CLOSED_DATE_UNKNOWN: "date unknown",
+    Level.CLOSED_DATE_UNKNOWN: "closed, date unknown",
     Level.NO_DEADLINE: "no deadline set",
     Level.UNKNOWN: "unknown",
 }

@@ -74,7 +74,7 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
                 return [
                     (
                         "",
-                        f"Perhaps on time: {_closed(row).lower()} {between}, the deadline is {due}{_at(row)}",
+                        f"Perhaps on time: {_closed(row).lower()} {between}, and the deadline is {due}{_at(row)}",
                     )
                 ]
             why = (

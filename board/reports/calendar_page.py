@@ -72,6 +72,7 @@ class CalendarTableSection:
     depth: int
     closed: int
     entities: int
+    closed_phrase: str
     note: str
     behind: str
     tone: str
@@ -271,6 +272,7 @@ def _table_section(
         section.depth,
         section.closed,
         section.entities,
+        section.closed_phrase,
         section.note,
         section.behind,
         section.tone,

@@ -87,7 +87,9 @@ def close_calendar(board_request: BoardRequest, opened: Sequence[str] = ()) -> C
         range(days[0].year, days[-1].year + 2),
     )
     parts = sections(
-        Scoreboard(unfiltered.month, unfiltered.as_of, rows, unfiltered.groups), board_request.query.by
+        Scoreboard(unfiltered.month, unfiltered.as_of, rows, unfiltered.groups),
+        board_request.query.by,
+        unfiltered,
     )
     drawn = _drawn_rows(parts, len(rows), opened)
     shown = [row for section_rows in drawn.values() for row in section_rows]

@@ -17,12 +17,13 @@ from closing.calendar.months import month_end, previous_month
 from closing.judging.on_time import OnTimeRate, on_time_rate
 from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode, Scoreboard
-from closing.scoreboard.row import Row
+from closing.scoreboard.row import Row, is_closed
 from entities.models import Group
 from periods.snapshot.builder import take_snapshots
 from periods.snapshot.closed_months import ClosedMonths, closed_months
 
 _LATE = frozenset({Level.LATE, Level.ALERTING})
+_ALL = ""  # the key of all headings together; no heading has an empty one
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class MatrixEntity:
 
 @dataclass(frozen=True, slots=True)
 class ClosedFraction:
-    """The fraction of a month's entities that are closed and confirmed.
+    """The fraction of a month's entities that were closed when last read, as the board's headline counts them.
 
     `unconfirmed` have no fresh reading. `late` are late or alerting, `alerting` over the line: counted only for
     entities whose rows are loaded, and for the last month.
@@ -77,7 +78,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class MatrixSection:
-    """A heading with one fraction per month, and the lines directly below it.
+    """A heading with one fraction per month, and the lines directly below it; a filter changes lines, not fractions.
 
     `open` says whether its entities are loaded; `held` is the number of entities directly below it, `left` the
     number of those that are not loaded although it is open.
@@ -144,11 +145,23 @@ def matrix(board_request: BoardRequest, window: MatrixWindow | None = None) -> M
         board = board_request.board()
     matching = _matching_entities(entities, groups, board, board_request.query)
     parts = headings(matching, board_request.query.by, groups)
+    # Each heading's entities before any filter, and those of all headings together.
+    below = {part.key: part.below for part in headings(entities, board_request.query.by, groups)}
+    below[_ALL] = entities
+    if boards:
+        lines = _matrix_rows(entities, months, boards)
+        fractions = {key: _count_rows(each, lines, len(months)) for key, each in below.items()}
+    else:
+        closed = closed_months(((entity.id, entity.path) for entity in entities), months, board_request.as_of)
+        last_rows = {row.entity_id: row for row in board.rows}
+        fractions = {key: _count_months(each, months, closed, last_rows) for key, each in below.items()}
     if len(matching) <= FOLD_THRESHOLD:
         if not boards:
-            boards = _boards(board_request, matching, months)
-        return _full_matrix(board_request, months, board, boards, matching, parts)
-    return _folded_matrix(board_request, months, board, matching, parts, window)
+            lines = _matrix_rows(matching, months, _boards(board_request, matching, months))
+        return _full_matrix(
+            board_request, months, board, fractions, [lines[each.id] for each in matching], parts
+        )
+    return _folded_matrix(board_request, months, board, fractions, len(matching), parts, window)
 
 
 def months_until(last: date, count: int) -> list[date]:
@@ -215,29 +228,29 @@ def _full_matrix(
     board_request: BoardRequest,
     months: Sequence[date],
     board: Scoreboard,
-    boards: Mapping[date, Scoreboard],
-    matching: Sequence[MatrixEntity],
+    fractions: Mapping[str, Sequence[ClosedFraction]],
+    matching: Sequence[MatrixRow],
     parts: Sequence[Heading[MatrixEntity]],
 ) -> Matrix:
-    lines = _matrix_rows(matching, months, boards)
+    lines = {line.entity.id: line for line in matching}
     sections = [
         MatrixSection(
             part.key,
             part.name,
             part.depth,
-            _count_rows(part.below, lines, len(months)),
+            fractions[part.key],
             [lines[entity.id] for entity in part.direct],
             len(part.direct),
         )
         for part in parts
     ]
-    rows = [row for line in lines.values() for row in line.rows if row is not None]
+    rows = [row for line in matching for row in line.rows if row is not None]
     return Matrix(
         months,
         board_request.as_of,
         board,
         sections,
-        _count_rows(matching, lines, len(months)),
+        fractions[_ALL],
         len(matching),
         all_loaded=True,
         reopened=sum(map(is_reopened, rows)),
@@ -264,9 +277,9 @@ def _count_rows(
 
 
 def fraction(rows: Sequence[Row]) -> ClosedFraction:
-    """The fraction of the rows of one month; a stale or unknown row never counts as closed."""
+    """The fraction of the rows of one month; an unknown row never counts as closed."""
     return ClosedFraction(
-        sum(row.fresh and row.counts_as_closed for row in rows),
+        sum(map(is_closed, rows)),
         len(rows),
         sum(not row.fresh for row in rows),
         sum(row.standing.level in _LATE for row in rows),
@@ -281,12 +294,11 @@ def _folded_matrix(
     board_request: BoardRequest,
     months: Sequence[date],
     board: Scoreboard,
-    matching: Sequence[MatrixEntity],
+    fractions: Mapping[str, Sequence[ClosedFraction]],
+    matching: int,
     parts: Sequence[Heading[MatrixEntity]],
     window: MatrixWindow,
 ) -> Matrix:
-    closed = closed_months(((entity.id, entity.path) for entity in matching), months, board_request.as_of)
-    last_rows = {row.entity_id: row for row in board.rows}
     room, shown = FOLD_THRESHOLD, dict[str, Sequence[MatrixEntity]]()
     for part in parts:
         if part.key in window.opened:
@@ -299,7 +311,7 @@ def _folded_matrix(
             part.key,
             part.name,
             part.depth,
-            _count_months(part.below, months, closed, last_rows),
+            fractions[part.key],
             [lines[entity.id] for entity in shown.get(part.key, ())],
             len(part.direct),
             open=part.key in shown,
@@ -307,14 +319,13 @@ def _folded_matrix(
         )
         for part in parts
     ]
-    total = _count_months(matching, months, closed, last_rows)
     return Matrix(
         months,
         board_request.as_of,
         board,
         sections,
-        total,
-        len(matching),
+        fractions[_ALL],
+        matching,
         all_loaded=False,
         reopened=None,
         on_time=None,
@@ -337,7 +348,7 @@ def _count_months(
             late, alerting = sum(level in _LATE for level in levels), levels.count(Level.ALERTING)
         fractions.append(
             ClosedFraction(
-                sum(state.fresh and month in state.months for _, state in counting),
+                sum(month in state.months for _, state in counting),
                 len(counting),
                 sum(not state.fresh for _, state in counting),
                 late,

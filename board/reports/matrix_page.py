@@ -292,15 +292,18 @@ def _table_section(
 def _fraction_cell(closed: ClosedFraction, month: date) -> FractionCell:
     if not closed.entities:
         return FractionCell("–", "", f"{month_and_year(month)}: no active entity")
-    phrases = [f"{month_and_year(month)}: {closed.closed:,} of {closed.entities:,} closed and confirmed"]
+    phrases = [f"{month_and_year(month)}: {closed.closed:,} of {closed.entities:,} closed"]
+    phrases[0] += " when last read" if closed.unconfirmed else ""
     phrases += [f"{closed.unconfirmed:,} not read"] if closed.unconfirmed else []
     phrases += [f"{closed.late:,} late"] if closed.late else []
     if closed.alerting:
         tone = "alert"
     elif closed.late:
         tone = "late"
+    elif closed.closed < closed.entities:
+        tone = "short"
     else:
-        tone = "full" if closed.closed == closed.entities else "short"
+        tone = "unsure" if closed.unconfirmed else "full"
     return FractionCell(f"{closed.closed:,}/{closed.entities:,}", tone, ", ".join(phrases))
 
 
@@ -387,7 +390,8 @@ def _full(row: Row, month: date, board_request: BoardRequest) -> str:
             text += f", {labels.against_alert_line(row)}"
     if row.span is None:
         text = row.because
-    parts = [labels.state_label(row), text, status.detail]
+    state = labels.state_label(row)
+    parts = [state, text.removeprefix(f"{state.lower()}, "), status.detail]
     parts += ["reopened"] if labels.is_reopened(row) else []
     parts += ["counts as closed"] if row.state is PeriodState.ON_HOLD and row.counts_as_closed else []
     if row.fresh and standing.unconfirmed:

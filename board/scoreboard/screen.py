@@ -89,7 +89,7 @@ class BoardScreen:
 
     @cached_property
     def sections(self) -> list[BoardSection]:
-        return self.shared_part("sections", lambda: sections(self.board, self.query.by))
+        return self.shared_part("sections", lambda: sections(self.board, self.query.by, self.unfiltered))
 
     @property
     def day(self) -> date:
@@ -135,7 +135,8 @@ class BoardScreen:
 
     def sums(self, section: BoardSection) -> SafeString:
         """The roll-up after the name of a heading."""
-        content = (section.key, section.closed, section.entities, section.note, section.behind, section.tone)
+        closed = (section.closed, section.entities, section.closed_phrase)
+        content = (section.key, *closed, section.note, section.behind, section.tone)
         return _rendered_once("board/scoreboard/_roll_up.html", content, {"section": section})
 
     def heading(self, section: BoardSection, *, shut: bool) -> SafeString:

@@ -277,9 +277,12 @@ def _on_time(rows: Sequence[Row]) -> Tile:
     """First closes on time among those due so far; a row still open past its deadline is due and missed (1.7)."""
     levels = Counter(row.standing.first_close_level for row in rows)
     missed = sum(row.standing.first_close_level is None and row.standing.level in _LATE for row in rows)
-    on_time, unsure = levels[Level.CLOSED_ON_TIME], levels[Level.CLOSED_DATE_UNKNOWN]
+    on_time = levels[Level.CLOSED_ON_TIME]
     due = on_time + levels[Level.CLOSED_LATE] + missed
-    note = f"{due} of {due + unsure} could be judged" if unsure else ""
+    perhaps = sum(row.standing.closed_between is not None for row in rows)
+    undated = levels[Level.CLOSED_DATE_UNKNOWN] - perhaps
+    parts = ((perhaps, "perhaps on time"), (undated, "date unknown"))
+    note = ", ".join(f"{count} {name}" for count, name in parts if count)
     if not due:
         return Tile("Closed on time so far", "–", note or "none due yet")
     return Tile("Closed on time so far", f"{on_time} of {due}", note or "due")

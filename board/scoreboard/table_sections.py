@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from board.scoreboard.group_paths import common_group, group_ancestry
 from board.web import labels
-from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
-from closing.scoreboard.row import Row, furthest_behind
+from closing.scoreboard.row import Row, furthest_behind, is_closed, on_hold_counts_as_closed
 
 FOLD_THRESHOLD = 300  # rows above which headings start folded and load their rows when opened
 
@@ -19,7 +18,9 @@ FOLD_THRESHOLD = 300  # rows above which headings start folded and load their ro
 class BoardSection:
     """A heading with its roll-up and the rows directly below it; a section without a name has no heading.
 
-    `key` identifies it in URLs and on the page; `above` are the keys of its parent headings.
+    `key` identifies it in URLs and on the page; `above` are the keys of its parent headings. `closed` counts as the
+    headline does, so that closed and outstanding add up to `entities`; `closed_phrase` says if some of them are not
+    read any more.
     """
 
     key: str
@@ -32,19 +33,25 @@ class BoardSection:
     note: str = ""
     behind: str = ""
     tone: str = "late"
+    closed_phrase: str = "closed"
 
 
-def sections(board: Scoreboard, by: str) -> list[BoardSection]:
-    """The sections of a board by group, ERP, owner or nothing; the furthest behind come first."""
+def sections(board: Scoreboard, by: str, unfiltered: Scoreboard | None = None) -> list[BoardSection]:
+    """The sections of a board by group, ERP, owner or nothing; the furthest behind come first.
+
+    `unfiltered` holds every row that the reader may see: a filter chooses rows, it does not change a heading's own
+    roll-up.
+    """
     if not board.rows:
         return []
+    whole = board if unfiltered is None else unfiltered
     match by:
         case "group":
-            return list(_by_group(board))
+            return list(_by_group(board, whole))
         case "erp":
-            return _by_name(board, [row.connection or "No ERP" for row in board.rows])
+            return _by_name(board, whole, lambda row: row.connection or "No ERP")
         case "owner":
-            return _by_name(board, [row.owner or "Nobody" for row in board.rows])
+            return _by_name(board, whole, lambda row: row.owner or "Nobody")
         case _:
             return [BoardSection("all", "", 0, (), board.rows)]
 
@@ -57,42 +64,43 @@ class _RollUp:
     closed: int = 0
     held: int = 0
     stale: int = 0
+    stale_closed: int = 0
     behind: Row | None = None
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> _RollUp:
-        closed = held = stale = 0
+        closed = held = stale = stale_closed = 0
         for row in rows:
             stale += not row.fresh
-            if row.counts_as_closed:
-                closed += row.fresh
-                held += row.state is PeriodState.ON_HOLD
-        return cls(len(rows), closed, held, stale, furthest_behind(rows))
+            if is_closed(row):
+                closed += 1
+                stale_closed += not row.fresh
+                held += on_hold_counts_as_closed(row)
+        return cls(len(rows), closed, held, stale, stale_closed, furthest_behind(rows))
 
     def add(self, other: _RollUp) -> None:
         self.entities += other.entities
         self.closed += other.closed
         self.held += other.held
         self.stale += other.stale
+        self.stale_closed += other.stale_closed
         self.behind = furthest_behind(row for row in (self.behind, other.behind) if row is not None)
 
 
-def _by_group(board: Scoreboard) -> Iterator[BoardSection]:
+def _by_group(board: Scoreboard, whole: Scoreboard) -> Iterator[BoardSection]:
     """Groups from the top; a group without rows and with a single subgroup becomes a prefix of its name."""
     names = {node.code: node.name for node in board.groups}
     children: dict[str, list[str]] = {}
     direct: dict[str, list[Row]] = {}
     for row in board.rows:  # in board order, so groups come in the order of their first row
         direct.setdefault(row.group, []).append(row)
-    sums: dict[str, _RollUp] = {}
-    for group, group_rows in direct.items():
+    for group in direct:
         path = group_ancestry(board.groups, group)
         for parent, child in zip(["", *path], path, strict=False):
             if child not in (siblings := children.setdefault(parent, [])):
                 siblings.append(child)
-        total = _RollUp.of(group_rows)
-        for code in path:
-            sums.setdefault(code, _RollUp()).add(total)
+    every = _rows_by(whole.rows, lambda row: row.group)
+    sums = _sums_by_group(whole, every)
 
     def walk(code: str, above: tuple[str, ...], prefix: str) -> Iterator[BoardSection]:
         subgroups, rows = children.get(code, []), direct.get(code, [])
@@ -104,8 +112,8 @@ def _by_group(board: Scoreboard) -> Iterator[BoardSection]:
         for child in subgroups:
             yield from walk(child, (*above, code), "")
 
-    top = common_group(board)
-    if top and not direct.get(top):  # the page's heading already names this group
+    top = common_group(whole)
+    if top and top not in every:  # the page's heading already names this group
         for child in children[top]:
             yield from walk(child, (), "")
     else:
@@ -113,14 +121,28 @@ def _by_group(board: Scoreboard) -> Iterator[BoardSection]:
             yield from walk(root, (), "")
 
 
-def _by_name(board: Scoreboard, names: Sequence[str]) -> list[BoardSection]:
-    rows_by_name: dict[str, list[Row]] = {}
-    for name, row in zip(names, board.rows, strict=True):
-        rows_by_name.setdefault(name, []).append(row)
+def _sums_by_group(whole: Scoreboard, rows_by_group: Mapping[str, Sequence[Row]]) -> dict[str, _RollUp]:
+    sums: dict[str, _RollUp] = {}
+    for group, group_rows in rows_by_group.items():
+        total = _RollUp.of(group_rows)
+        for code in group_ancestry(whole.groups, group):
+            sums.setdefault(code, _RollUp()).add(total)
+    return sums
+
+
+def _by_name(board: Scoreboard, whole: Scoreboard, name_of: Callable[[Row], str]) -> list[BoardSection]:
+    shown, every = _rows_by(board.rows, name_of), _rows_by(whole.rows, name_of)
     return [
-        _section(f"{zlib.crc32(name.encode()):08x}", name, (), rows, _RollUp.of(rows))
-        for name, rows in rows_by_name.items()
+        _section(f"{zlib.crc32(name.encode()):08x}", name, (), rows, _RollUp.of(every[name]))
+        for name, rows in shown.items()
     ]
+
+
+def _rows_by(rows: Sequence[Row], name_of: Callable[[Row], str]) -> dict[str, list[Row]]:
+    rows_by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        rows_by_name.setdefault(name_of(row), []).append(row)
+    return rows_by_name
 
 
 def _section(
@@ -140,6 +162,7 @@ def _section(
         ", ".join(notes),
         f"furthest behind {labels.lateness_label(behind)}" if behind is not None else "",
         "alert" if behind is not None and behind.standing.alerting else "late",
+        "closed when last read" if total.stale_closed else "closed",
     )
 
 

@@ -59,7 +59,7 @@ def wall(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     shown = filter_board(scope, query)
     summary = board_summary(scope, board_request.reader, past=board_request.past)
     only = describe_filters(query, unfiltered.groups)
-    screens, omitted = _wall_screens(shown, query, board_request.reader)
+    screens, omitted = _wall_screens(shown, unfiltered, query, board_request.reader)
     number = _screen_number(request.GET.get("screen", ""), len(screens))
     empty = _empty_message(board_request, unfiltered, shown)
     local = board_request.as_of.astimezone(board_request.reader.zone)
@@ -121,7 +121,9 @@ def _verdict(scope: Scoreboard, query: BoardQuery, groups: Sequence[GroupNode]) 
 # --- the round ----------------------------------------------------------------------------------------------------
 
 
-def _wall_screens(board: Scoreboard, query: BoardQuery, reader: Reader) -> tuple[list[WallScreen], int]:
+def _wall_screens(
+    board: Scoreboard, unfiltered: Scoreboard, query: BoardQuery, reader: Reader
+) -> tuple[list[WallScreen], int]:
     """The screens, at least one, and the number of rows that do not fit on them.
 
     If the rows need several screens, the furthest behind come first, then each heading with its rows that are not
@@ -136,7 +138,7 @@ def _wall_screens(board: Scoreboard, query: BoardQuery, reader: Reader) -> tuple
     behind = [row for row in board.rows if _unfinished(row)][:ROWS_PER_SCREEN]
     screens = [WallScreen("Furthest behind", [Block(None, cells(behind))], ROWS_PER_SCREEN)] if behind else []
     omitted = 0
-    for section, rows, continued in _section_parts(sections(board, query.by)):
+    for section, rows, continued in _section_parts(sections(board, query.by, unfiltered)):
         if not screens or screens[-1].taken + 1 + len(rows) > ROWS_PER_SCREEN:
             if len(screens) == MAX_SCREENS:
                 omitted += len(rows)

@@ -160,8 +160,8 @@ class Standing:
     `days_late` counts in `unit`: while not closed up to the moment's local date, once closed up to the first
     close. `due_in` is days until the deadline (None once passed or closed or without one; see `due_as_of` for what
     was read earlier). `closed_between` gives the local dates of the reads around the first close if they lie on both
-    sides of the deadline ("on time?"). `first_close_level` judges the first close alone, also of a period reopened
-    since: the on-time rate counts it. `unconfirmed`: the state is UNKNOWN now, and this judges the last one before.
+    sides of the deadline (perhaps on time). `first_close_level` judges the first close alone, also of a period that
+    was reopened: the on-time rate counts it. `unconfirmed`: the state is UNKNOWN now, and this judges the one before.
     `closed`: the period has ended and the closed rule is met, which the level does not show without a deadline.
     `stopped_early`: the closed rule is met by a period that has not ended, which is no close (01-domain 1.3).
     `never_opened`: the first close is of a period that was not seen begun, so nobody closed it.

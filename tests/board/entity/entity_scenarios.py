@@ -325,7 +325,7 @@ STORIES: dict[Callable[[], datetime], tuple[str, str]] = {
     closed_date_unknown: ("NLDT", "Closed, date unknown: it already was when it was first read"),
     perhaps_on_time: (
         "NLDT",
-        "Perhaps on time: closed between 8 and 11 June, the deadline is Tue 9 June",
+        "Perhaps on time: closed between 8 and 11 June, and the deadline is Tue 9 June",
     ),
     reopened: ("NLDT", "3 days past its deadline of Tue 9 June"),
     on_hold_counts: (

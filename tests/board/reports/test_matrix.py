@@ -72,20 +72,24 @@ def test_a_month_in_which_an_entity_was_not_active_is_left_blank(rosa_with_year:
     assert "UKWS" not in entities(page(rosa_with_year, "?months=6&month=2025-08"))
 
 
-def test_fractions_count_what_is_closed_and_confirmed(rosa_with_year: Client) -> None:
+def test_fractions_count_what_was_closed_when_last_read(rosa_with_year: Client) -> None:
     text = page(rosa_with_year)
     assert fractions(text, "UK") == ["3/3"] * 11 + ["2/3"]
-    assert fractions(text, "EUROPE") == ["4/5"] * 9 + ["3/5", "4/5", "2/5"]  # Ibérica SL is not confirmed
-    assert "May 2026: 2 of 5 closed and confirmed, 1 not read, 3 late" in text
+    assert fractions(text, "EUROPE") == ["5/5"] * 9 + ["4/5", "5/5", "2/5"]
+    assert "May 2026: 2 of 5 closed when last read, 1 not read, 3 late" in text
     total = re.search(r"<tfoot>.*</tfoot>", text, re.S)
     assert total is not None
-    assert "March 2026: 10 of 12 closed and confirmed, 1 not read, 1 late" in total[0]
+    assert "March 2026: 11 of 12 closed when last read, 1 not read, 1 late" in total[0]
 
 
-def test_when_nothing_is_fresh_nothing_counts_as_closed(rosa_with_year: Client, clock: SettableClock) -> None:
+def test_when_nothing_is_fresh_no_fraction_looks_confirmed(
+    rosa_with_year: Client, clock: SettableClock
+) -> None:
     clock.at = utc("2026-06-17 16:00")
     text = page(rosa_with_year)
-    assert set(fractions(text, "UK")) == {"0/3"}
+    assert fractions(text, "UK") == ["3/3"] * 11 + ["2/3"]
+    assert 'class="share full"' not in text
+    assert "March 2026: 3 of 3 closed when last read, 3 not read" in text
     assert "Nothing has been read since" in text
     assert not re.search(r'class="cell (ok|late|alert|due)(?! [^"]*stale)[^"]*" href', text)
 

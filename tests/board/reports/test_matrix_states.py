@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -30,6 +32,13 @@ def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(clock:
         "UK HoldCo, May 2026: Closed, perhaps on time, closed between 8 and 12 June",
     )
     assert "could be judged: 1 perhaps on time" in text
+    assert ">on time?<" not in text
+    for path in ("/", "/matrix/", "/calendar/", "/entities/UKHC/"):
+        told = client.get(path).content.decode().lower()
+        assert "perhaps on time" in told, path
+        names_of_other_cases = r"(perhaps on time, or date unknown|date unknown</li>)"  # a filter, the legend
+        assert "date unknown" not in re.sub(names_of_other_cases, "", told), path
+    assert "1 perhaps on time</small>" in client.get("/").content.decode()
 
 
 def test_closed_when_first_read_has_no_date(clock: SettableClock) -> None:
@@ -40,7 +49,7 @@ def test_closed_when_first_read_has_no_date(clock: SettableClock) -> None:
     text = page(client)
     assert cells(text, "UKHC")[-1] == (
         "undated",
-        "UK HoldCo, May 2026: Closed, closed, date unknown, already closed when first read",
+        "UK HoldCo, May 2026: Closed, date unknown, already closed when first read",
     )
     assert "could be judged: 1 closed, date unknown, 44 unknown" in text
 

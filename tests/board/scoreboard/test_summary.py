@@ -105,7 +105,8 @@ def test_what_is_stale_is_never_shown_as_closed() -> None:
     assert of.segments_in_words == "1 closed, 1 not read"
     assert of.tone == "unsure"
     (section,) = parts(both)
-    assert (section.closed, section.entities, section.note) == (1, 2, "1 not read")
+    assert (section.closed, section.entities, section.note) == (2, 2, "1 not read")
+    assert section.closed_phrase == "closed when last read"
     one = next(each for each in lines(both) if each.row.code == "UKHC")
     assert one.state_notes == ["not read since 10:12"]
     assert not of.confirmed

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection, Folds, sections
-from board.web.board_query import GROUPINGS
+from board.web.board_query import GROUPINGS, SHOW_FILTERS, BoardQuery
+from board.web.filters import filter_board
 from closing.judging.standing import JudgingPolicy
 from closing.scoreboard.board import GroupNode, Scoreboard
-from closing.scoreboard.row import Row
+from closing.scoreboard.row import Row, is_closed
 from tests.builders import CLOSED, ON_HOLD, OPEN, reads_until_close, row, scoreboard_of, worked_example
 from tests.hypothesis_profiles import examples
 from tests.sample_entities import GROUPS, NLDT, TWELVE_ENTITIES, UKHC, UKRT, USRT
@@ -58,7 +59,7 @@ def test_a_group_that_only_holds_another_one_is_named_in_it() -> None:
     ]
 
 
-def test_what_is_not_confirmed_is_not_counted_as_closed() -> None:
+def test_what_is_not_confirmed_is_counted_as_it_was_when_last_read_and_the_heading_says_so() -> None:
     stale = row(UKHC, *reads_until_close(UKHC, CLOSED, "2026-06-05 16:00"), read_at="2026-06-12 09:12")
     held = row(
         UKRT,
@@ -67,8 +68,10 @@ def test_what_is_not_confirmed_is_not_counted_as_closed() -> None:
     )
     other = row(USRT, ("2026-06-12 11:00", OPEN))
     found = {each.key: each for each in sections(scoreboard_of([stale, held, other]), "group")}
-    assert (found["UK"].closed, found["UK"].entities) == (1, 2)
+    assert (found["UK"].closed, found["UK"].entities) == (2, 2)
+    assert found["UK"].closed_phrase == "closed when last read"
     assert found["UK"].note == "1 on hold counted as closed, 1 not read"
+    assert found["AMERICAS"].closed_phrase == "closed"
 
 
 @st.composite
@@ -104,8 +107,26 @@ def test_every_row_stands_under_one_heading_and_roll_ups_add_up(of: Scoreboard, 
         rows = [each for part in below for each in part.rows]
         if section.name:
             assert section.entities == len(rows)
-            assert section.closed == sum(each.fresh and each.counts_as_closed for each in rows)
+            assert section.closed == sum(map(is_closed, rows))
         assert found[at : at + len(below)] == below, "what belongs to a heading follows it without a gap"
+
+
+@examples(100)
+@given(boards(), st.sampled_from(sorted(GROUPINGS)), st.sampled_from(sorted(SHOW_FILTERS)))
+def test_sums_add_up_and_no_filter_changes_them(of: Scoreboard, by: str, show: str) -> None:
+    roots = [section for section in sections(of, by) if section.name and not section.above]
+    if roots:
+        assert sum(section.closed for section in roots) + of.counts.outstanding == of.counts.entities
+        assert sum(section.entities for section in roots) == of.counts.entities
+    whole = {section.key: roll_up_of(section) for section in sections(of, by)}
+    filtered = sections(filter_board(of, BoardQuery(show=show)), by, of)
+    for section in filtered:
+        assert roll_up_of(section) == whole[section.key]
+
+
+def roll_up_of(section: BoardSection) -> tuple[object, ...]:
+    """All that a heading says of its group."""
+    return section.closed, section.entities, section.closed_phrase, section.note, section.behind, section.tone
 
 
 # --- folds ----------------------------------------------------------------------------------------------------------
