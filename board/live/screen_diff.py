@@ -75,7 +75,7 @@ def screen_state(screen: BoardScreen) -> ScreenState:
             "warnings": screen.warnings(),
             "chips": screen.chip_row(),
             "freshness": screen.freshness(),
-            "count-past_deadline": screen.badge(),
+            **screen.nav_counts(),
             **picks,
         },
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},

@@ -36,7 +36,7 @@ from board.web.query_phrasing import describe_filters
 from board.web.readers import administers_a_group, may_send_test
 from board.web.toolbar import Toolbar, no_entities_message, toolbar
 from closing.calendar.date_phrases import month_and_year
-from closing.judging.alerting_queue import AlertingEntity
+from closing.judging.alerting_queue import OverdueEntity
 from closing.judging.notice_rules import NoticeReason
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
@@ -94,7 +94,7 @@ def alerts(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     ids |= {item.row.entity_id for item in shown}
     summarizer = NoticeSummarizer(board_request, lines, administered_entity_ids(board_request, lines, ids))
     rows = {row.entity_id: row for row in board.rows}
-    details = queue_details(board_request, [AlertingEntity([(item.month, item.row)]) for item in shown])
+    details = queue_details(board_request, [OverdueEntity([(item.month, item.row)]) for item in shown])
     only = _describe_query(query, filters, board)
     summary = alerts_summary(board_request, open_list)
     has_notices = bool(count) or (bool(only) and visible_notices(board_request).exists())

@@ -194,7 +194,7 @@ def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> Htt
     """The escalation queue as a workbook, with a sheet about it."""
     queue = overdue_queue(board_request)
     names = {node.code: node.name for node in queue.board.groups}
-    info = queue_details(board_request, queue.entities)
+    info = queue_details(board_request, queue.entities, of_a_file=True)
 
     def rows() -> Iterator[list[Value]]:
         for month, row in _queue_months(queue):
@@ -219,10 +219,10 @@ def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> Htt
         *_REMARK_COLUMNS,
     ]
     details = [
-        ("Past deadline", f"{month_and_year(board_request.month)} and before"),
+        ("Overdue", f"{month_and_year(board_request.month)} and before"),
         *request_details(board_request, queue.board),
-        ("Order", "Furthest behind first"),
-        ("In this file", f"{len(queue.entities)} of {len(queue.unfiltered)} entities"),
+        ("Order", "Alerting, then watch, each furthest behind first"),
+        ("In this file", f"{len(queue.entities)} of {len(queue.unfiltered)} overdue entities"),
         *export_notes([row for _, row in _queue_months(queue)]),
         *requester_details(board_request),
     ]
@@ -230,7 +230,7 @@ def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> Htt
         request,
         board_request,
         "past-deadline",
-        [Worksheet("Past deadline", columns, rows()), about_sheet(details)],
+        [Worksheet("Overdue", columns, rows()), about_sheet(details)],
     )
 
 
@@ -243,7 +243,7 @@ _QUEUE_NAMES = (
 
 
 def _queue_rows(queue: OverdueQueue) -> Iterator[list[object]]:
-    info = queue_details(queue.board_request, queue.entities)
+    info = queue_details(queue.board_request, queue.entities, of_a_file=True)
     for month, row in _queue_months(queue):
         yield [
             *(

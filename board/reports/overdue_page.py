@@ -31,7 +31,7 @@ from board.web.query_phrasing import describe_filters
 from board.web.toolbar import Toolbar, no_entities_message, toolbar
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.workdays import WorkdayCalendar
-from closing.judging.alerting_queue import AlertingEntity
+from closing.judging.alerting_queue import OverdueEntity
 from closing.phrasing import (
     acknowledgement_text,
     expected_close_text,
@@ -56,6 +56,7 @@ class OverdueMonth:
     line: RowCells
     late: str
     unit: str
+    tone: str  # alert or late
     confirmed: bool
     since: str
     obstacles: Sequence[tuple[str, str]]  # (icon, words)
@@ -77,7 +78,19 @@ class OverdueItem:
     initials: str
     mailto: str
     remark_url: str  # "" for people who may not acknowledge
+    alerting: bool
     months: Sequence[OverdueMonth]
+
+
+@dataclass(frozen=True, slots=True)
+class OverduePart:
+    """One part of the page: Alerting or Watch, with what it means and the entities on this page of it."""
+
+    key: str
+    name: str
+    meaning: str
+    count: int
+    items: Sequence[OverdueItem]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,7 @@ class OverdueSummary:
 @require_safe
 @board_view
 def past_deadline(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
-    """The escalation queue, furthest behind first, a page of entities at a time."""
+    """The overdue entities, Alerting before Watch, the furthest behind first, a page of entities at a time."""
     path, queue = reverse("past_deadline"), overdue_queue(board_request)
     board, entities, query = queue.board, queue.entities, board_request.query
     pages = max(1, -(-len(entities) // PAGE_SIZE))
@@ -107,16 +120,16 @@ def past_deadline(request: HttpRequest, board_request: BoardRequest) -> HttpResp
             board_request.person, board_request.entities().count(), month_and_year(board_request.month)
         )
     context = {
-        "title": empty[0] if empty else summary.text,
+        "title": empty[0] if empty else f"{summary.text} · Overdue",
         "page": board_summary(board, board_request.reader, past=board_request.past),
         "bar": _bar(board_request, board, path),
         "empty": empty,
         "answer": summary,
         "only": describe_filters(query, board.groups),
         "everyone": len(queue.unfiltered),
-        "items": [_item(entity, details, queue.board, board_request) for entity in shown],
+        "parts": _parts(queue, [_item(entity, details, board, board_request) for entity in shown]),
         "deadlines": [] if shown or empty else upcoming_deadlines(board, lambda: _calendars(board)),
-        "late_url": query.url(reverse("scoreboard"), show="late"),
+        "board_url": BoardQuery(month=query.month, at=query.at).url(reverse("scoreboard")),
         "left_out": queue.left_out,
         "turn": pagination(query.url(path), number, pages),
         "exports": [(label, query.url(reverse(name))) for label, name in _FILES],
@@ -144,47 +157,92 @@ def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
 
 
 def _summary(queue: OverdueQueue) -> OverdueSummary:
+    """The head of the page, of the entities that pass the filters; a filtered one says how many there are in all."""
     count, rows = len(queue.entities), [row for entity in queue.entities for _, row in entity.months]
-    watch = f"{queue.on_watch} more late, on watch." if queue.on_watch else ""
     if not count:
         return _empty_summary(queue)
+    alerting = sum(entity.alerting for entity in queue.entities)
     month, worst = queue.entities[0].months[0]
-    lateness = labels.days_in_words(worst.standing.days_late, worst.standing.unit)
-    behind = f"{worst.name} is furthest behind: {lateness} late for {month_and_year(month)}."
-    unacknowledged = sum(row.remarks.acknowledged_at is None for row in rows)
+    behind = f"{worst.name} is furthest behind for {month_and_year(month)}: {_lateness(worst)}."
+    acknowledged = [row.remarks.acknowledged_at is not None for row in rows if row.standing.alerting]
     unsure = sum(not is_confirmed(row) for row in rows)
     older = sum(month != queue.board.month for entity in queue.entities for month, _ in entity.months)
+    if _is_filtered(queue):
+        everyone = len(queue.unfiltered)
+        overdue = f"{count} of {everyone} overdue {'entity' if everyone == 1 else 'entities'} shown"
+    else:
+        overdue = f"{count} {'entity is' if count == 1 else 'entities are'} overdue"
     return OverdueSummary(
-        f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line",
+        f"{overdue}: {alerting} alerting, {count - alerting} on watch",
         [
             behind,
-            f"{unacknowledged} not acknowledged." if unacknowledged else "All acknowledged.",
+            _acknowledged(acknowledged),
             f"{older} of an older month." if older else "",
-            watch,
             f"{unsure} unconfirmed, as when last read." if unsure else "",
         ],
-        "alert",
+        "alert" if alerting else "open",
     )
+
+
+def _acknowledged(rows: Sequence[bool]) -> str:
+    """How many of those over the alert line nobody has acknowledged; a watch item waits for nobody."""
+    missing = rows.count(False)
+    return f"{missing} not acknowledged." if missing else "All acknowledged." if rows else ""
+
+
+def _lateness(row: Row) -> str:
+    days, unit = row.standing.days_late, row.standing.unit
+    return f"{labels.days_in_words(days, unit)} late" if days else labels.lateness_label(row)
+
+
+def _is_filtered(queue: OverdueQueue) -> bool:
+    return queue.board_request.query.is_filtered
 
 
 def _empty_summary(queue: OverdueQueue) -> OverdueSummary:
-    here = " here" if queue.unfiltered else ""
+    query, everyone = queue.board_request.query, len(queue.unfiltered)
+    if everyone and _is_filtered(queue):
+        searched = query.filters == BoardQuery(q=query.q)
+        what = f"or owner matches “{query.q}”" if searched else "passes these filters"
+        verb = "is" if everyone == 1 else "are"
+        return OverdueSummary(f"No overdue entity {what}", [f"{everyone} {verb} overdue in all."], "unsure")
     qualifier = " known to be" if queue.unconfirmed else ""
-    watch = f"{queue.on_watch} late, on watch." if queue.on_watch else "Nobody is late."
     unsure = f"{queue.unconfirmed} cannot be confirmed, so there may be more." if queue.unconfirmed else ""
-    done = queue.board.closed is True and not here
+    done = queue.board.closed is True
     tone = "closed" if done else "unsure" if queue.unconfirmed else "open"
     closed = f"{month_and_year(queue.board.month)}: {headline(queue.board)}" if done else ""
-    return OverdueSummary(
-        f"Nobody{here} is{qualifier} past the alert line", [closed or watch, unsure], tone, done
+    return OverdueSummary(f"Nobody is{qualifier} overdue", [closed, unsure], tone, done)
+
+
+def _parts(queue: OverdueQueue, items: Sequence[OverdueItem]) -> list[OverduePart]:
+    """Alerting and Watch, each with the entities that pass the filters; a part without any is left out."""
+    rows = [row for entity in queue.entities for _, row in entity.months]
+    limits = sorted({row.alert_after_days for row in rows})
+    days = "days" if limits != [1] else "day"
+    line = " or ".join(map(str, limits))
+    watch = f"1 to {line} days late, no alert yet" if len(limits) == 1 and limits[0] > 1 else "no alert yet"
+    parts = (
+        ("alerting", "Alerting", f"more than {line} {days} late", True),
+        ("watch", "Watch", watch, False),
     )
+    return [
+        OverduePart(
+            key,
+            name,
+            meaning,
+            sum(entity.alerting is alerting for entity in queue.entities),
+            shown,
+        )
+        for key, name, meaning, alerting in parts
+        if (shown := [item for item in items if item.alerting is alerting])
+    ]
 
 
 # --- one entity ---------------------------------------------------------------------------------------------------
 
 
 def _item(
-    entity: AlertingEntity, details: QueueDetails, board: Scoreboard, board_request: BoardRequest
+    entity: OverdueEntity, details: QueueDetails, board: Scoreboard, board_request: BoardRequest
 ) -> OverdueItem:
     row, month = entity.worst_row, entity.months[0][0]
     owner = details.owners.get(row.code)
@@ -198,6 +256,7 @@ def _item(
         initials=labels.initials(owner.name if owner is not None else ""),
         mailto=_mailto(owner, row, month) if owner is not None and owner.email else "",
         remark_url=reverse("remark", args=[row.code]) if row.code in details.writable else "",
+        alerting=entity.alerting,
         months=[_month(month, row, details, board_request) for month, row in entity.months],
     )
 
@@ -212,16 +271,15 @@ def _mailto(owner: EntityOwner, row: Row, month: date) -> str:
 def _month(month: date, row: Row, details: QueueDetails, board_request: BoardRequest) -> OverdueMonth:
     reader, as_of, standing = board_request.reader, board_request.as_of, row.standing
     query = BoardQuery(month=month, at=board_request.query.at).querystring()
-    since = details.since(row)
-    limit = f"over the {row.alert_after_days}-day line"
     return OverdueMonth(
         key=f"{month:%Y-%m}",
         name=month_and_year(month),
         line=row_cells(row, as_of, reader, query),
         late=f"+{labels.days(standing.days_late, standing.unit)}",
         unit=labels.days_in_words(standing.days_late, standing.unit) + " late",
+        tone="alert" if standing.alerting else "late",
         confirmed=is_confirmed(row),
-        since=f"{limit} since {labels.short_day(since)}" if since is not None else limit,
+        since=_alert_line(row, details),
         has_reason=bool(row.remarks.reason),
         obstacles=obstacles(row, reader, as_of),
         nobody_notified=row.period_id in details.unaddressed,
@@ -229,3 +287,12 @@ def _month(month: date, row: Row, details: QueueDetails, board_request: BoardReq
         acknowledged=acknowledgement_text(row, lambda moment: labels.clock(moment, reader.zone, as_of)),
         acknowledged_text=row.remarks.acknowledged_text,
     )
+
+
+def _alert_line(row: Row, details: QueueDetails) -> str:
+    """Since when the row is over its alert line, or when it will be."""
+    if not row.standing.alerting:
+        day = details.alerts_on(row)
+        return f"on watch, alerting from {labels.short_day(day)}" if day is not None else "on watch"
+    limit, since = f"over the {row.alert_after_days}-day line", details.since(row)
+    return f"{limit} since {labels.short_day(since)}" if since is not None else limit

@@ -1,4 +1,4 @@
-"""The data of the escalation queue: entities over the alert line, in the latest month and in older ones."""
+"""The data of the escalation queue: overdue entities, in the latest month and in older ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from board.web.readers import Reader
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.readings import PeriodType
-from closing.judging.alerting_queue import AlertingEntity, alerting_entities, first_alerting_day
+from closing.judging.alerting_queue import OverdueEntity, first_alerting_day, overdue_entities
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
@@ -46,10 +46,10 @@ class EntityOwner:
 
 @dataclass(frozen=True)
 class OverdueQueue:
-    """The entities over the alert line at the moment of a request.
+    """The overdue entities at the moment of a request, alerting or on watch.
 
     `board` is the latest month with every row that the person may see. `older` are the boards of older months, with
-    the entities that may be over the line there; `left_out` counts the months before them that were not loaded.
+    the entities that may be overdue there; `left_out` counts the months before them that were not loaded.
     """
 
     board_request: BoardRequest
@@ -58,19 +58,14 @@ class OverdueQueue:
     left_out: int
 
     @cached_property
-    def unfiltered(self) -> list[AlertingEntity]:
-        """Every entity over the line that the person may see, before any filter."""
-        return alerting_entities([self.board, *self.older])
+    def unfiltered(self) -> list[OverdueEntity]:
+        """Every overdue entity that the person may see, before any filter."""
+        return overdue_entities([self.board, *self.older])
 
     @cached_property
-    def entities(self) -> list[AlertingEntity]:
-        """The entities that pass the filters, furthest behind first."""
-        return alerting_entities(self._filtered_boards)
-
-    @cached_property
-    def on_watch(self) -> int:
-        """The number of rows that pass the filters and are late without being over the line."""
-        return sum(board.counts.late for board in self._filtered_boards)
+    def entities(self) -> list[OverdueEntity]:
+        """The entities that pass the filters, those over the alert line first, each part furthest behind first."""
+        return overdue_entities(self._filtered_boards)
 
     @cached_property
     def unconfirmed(self) -> int:
@@ -97,9 +92,9 @@ def overdue_queue(board_request: BoardRequest) -> OverdueQueue:
 
 
 def _older_candidates(board_request: BoardRequest) -> QuerySet[FiscalPeriod, tuple[date, int]]:
-    """Older months, each with an entity that may be over its line there: not closed, with a deadline past.
+    """Older months, each with an entity that may be overdue there: not closed, with a deadline past.
 
-    This only finds candidates; the snapshot judges which entities are over the line.
+    This only finds candidates; the snapshot judges which entities are overdue.
     """
     not_closed = ~Q(state="closed")
     if board_request.past:  # a period that is closed now may not have been then
@@ -136,18 +131,29 @@ class QueueDetails:
     unaddressed: frozenset[int]  # periods whose newest alert has no recipient
 
     def since(self, row: Row) -> date | None:
-        """The day in the entity's zone since which the row is over its line; None if it is unknown.
+        """The day in the entity's zone since which the row is over its line; None if it is unknown, or on watch.
 
         A reopened period may have crossed it twice, so the day comes from its stored episode.
         """
+        if not row.standing.alerting:
+            return None
         if row.standing.reopened:
             crossed_at = self.crossed.get(row.period_id or 0)
             return local_date(crossed_at, zone_named(row.zone)) if crossed_at else None
         return first_alerting_day(row, self.calendars.get(row.calendar_id or 0))
 
+    def alerts_on(self, row: Row) -> date | None:
+        """The day on which a row on watch crosses its line unless it is closed by then."""
+        return first_alerting_day(row, self.calendars.get(row.calendar_id or 0))
 
-def queue_details(board_request: BoardRequest, entities: Sequence[AlertingEntity]) -> QueueDetails:
-    """The details of these entities; the number of queries does not depend on their number."""
+
+def queue_details(
+    board_request: BoardRequest, entities: Sequence[OverdueEntity], *, of_a_file: bool = False
+) -> QueueDetails:
+    """The details of these entities; the number of queries does not depend on their number.
+
+    A file has neither a form to acknowledge nor a mark that nobody was told.
+    """
     rows = [row for entity in entities for _, row in entity.months]
     codes = {row.code for row in rows}
     visible = board_request.entities().filter(code__in=codes)
@@ -165,14 +171,16 @@ def queue_details(board_request: BoardRequest, entities: Sequence[AlertingEntity
         },
         writable=frozenset(
             ()
-            if board_request.past
+            if board_request.past or of_a_file
             else writable_entities(board_request.person).filter(code__in=codes).values_list("code", flat=True)
         ),
         calendars=work_calendars(counted, range(min(years), board_request.as_of.year + 2))
         if counted and years
         else {},
         crossed=_crossed_at(reopened, board_request.as_of) if reopened else {},
-        unaddressed=_unaddressed([row.period_id for row in rows], board_request.as_of),
+        unaddressed=frozenset()
+        if of_a_file
+        else _unaddressed([row.period_id for row in rows], board_request.as_of),
     )
 
 

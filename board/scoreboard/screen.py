@@ -26,7 +26,7 @@ from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
 from board.web.controls import SelectField
 from board.web.filters import Chip, chips, filter_board
-from board.web.layout import count_alerting
+from board.web.layout import NavCounts
 from board.web.readers import Reader
 from closing.calendar.workdays import WorkdayCalendar
 from closing.scoreboard.board import Scoreboard, with_as_of
@@ -128,10 +128,16 @@ class BoardScreen:
         unread = "" if self.page.confirmed or not self.page.freshness else self.query.url("/", show="stale")
         return _rendered("board/scoreboard/_freshness.html", {"page": self.page, "unread": unread})
 
-    def badge(self) -> SafeString:
-        """The number of alerting entities, for the navigation."""
-        count = count_alerting(self.unfiltered)
-        return _rendered_once("board/web/_nav_count.html", (count,), {"key": "past_deadline", "count": count})
+    def nav_counts(self) -> dict[str, SafeString]:
+        """The numbers of overdue and of alerting entities for the navigation, by the id of their element."""
+        return {
+            f"count-{key}": _rendered_once(
+                "board/web/_nav_count.html",
+                (key, count, tone),
+                {"key": key, "count": count, "tone": tone},
+            )
+            for key, (count, tone) in NavCounts.of(self.unfiltered).items.items()
+        }
 
     def sums(self, section: BoardSection) -> SafeString:
         """The roll-up after the name of a heading."""

@@ -16,32 +16,56 @@ SCREENS = {
     "board": ("Board", "scoreboard"),
     "matrix": ("Matrix", "matrix"),
     "calendar": ("Calendar", "calendar"),
-    "past_deadline": ("Past deadline", "past_deadline"),
+    "past_deadline": ("Overdue", "past_deadline"),
     "alerts": ("Alerts", "alerts"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One screen in the navigation; `count` is the number of open items there, None for no count."""
+    """One screen in the navigation; `count` is the number of open items there, None for no count.
+
+    `tone` is "watch" where none of them is alerting.
+    """
 
     key: str
     label: str
     url: str
     here: bool
     count: int | None = None
+    tone: str = ""
 
 
-def count_alerting(board: Scoreboard) -> int:
-    """The number of entities over the alert line in the month shown or in a month of their track record."""
-    return sum(row.standing.alerting or Level.ALERTING in row.track_record for row in board.rows)
+@dataclass(frozen=True, slots=True)
+class NavCounts:
+    """The entities overdue in the month shown or in a month of their track record, and those that are alerting."""
+
+    overdue: int
+    alerting: int
+
+    @classmethod
+    def of(cls, board: Scoreboard) -> NavCounts:
+        overdue = alerting = 0
+        for row in board.rows:
+            alerts = row.standing.alerting or Level.ALERTING in row.track_record
+            alerting += alerts
+            overdue += alerts or row.standing.overdue or Level.LATE in row.track_record
+        return cls(overdue, alerting)
+
+    @property
+    def items(self) -> dict[str, tuple[int, str]]:
+        """The count and the tone of each screen that has one."""
+        return {
+            "past_deadline": (self.overdue, "" if self.alerting else "watch"),
+            "alerts": (self.alerting, ""),
+        }
 
 
 def layout_context(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
     """The template variables `person` and `nav` of a screen; `board` is the person's, for the counts."""
-    counts = {"past_deadline": count_alerting(board)} if board is not None else {}
+    counts = NavCounts.of(board).items if board is not None else {}
     nav = [
-        NavItem(key, label, reverse(name), key == here, counts.get(key))
+        NavItem(key, label, reverse(name), key == here, *counts.get(key, ()))
         for key, (label, name) in SCREENS.items()
     ]
     return {"person": person_menu(person), "nav": nav}

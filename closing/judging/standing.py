@@ -187,6 +187,11 @@ class Standing:
         return self.level is Level.ALERTING
 
     @property
+    def overdue(self) -> bool:
+        """Past the deadline and not closed, by any number of days: alerting or on watch."""
+        return self.level is Level.LATE or self.level is Level.ALERTING
+
+    @property
     def outstanding(self) -> bool:
         """Not known to be closed: any but the closed levels."""
         return not self.closed and self.level not in _CLOSED_LEVELS

@@ -44,7 +44,7 @@ STATES = {
     on_hold_counts: "Every entity is closed",
     not_due: "in 6 days",
     nobody_closes: "Nobody closes May 2026",
-    wide_group: "Past deadline",
+    wide_group: "Overdue",
     too_many: "More than 300 entities",
     left_open: "+72d",
 }

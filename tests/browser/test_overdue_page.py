@@ -54,12 +54,12 @@ def stale() -> datetime:
 
 
 STATES = {
-    busy: "6 entities are past the alert line",
-    worked: "Nobody is past the alert line",
-    nothing_late: "Nobody is past the alert line",
-    all_closed: "Nobody is past the alert line",
-    stale: "6 entities are past the alert line",
-    nothing_read: "Nobody is known to be past the alert line",
+    busy: "6 entities are overdue: 6 alerting, 0 on watch",
+    worked: "2 entities are overdue: 0 alerting, 2 on watch",
+    nothing_late: "Nobody is overdue",
+    all_closed: "Nobody is overdue",
+    stale: "6 entities are overdue: 6 alerting, 0 on watch",
+    nothing_read: "Nobody is known to be overdue",
     no_entities: "Nobody closes May 2026",
 }
 

@@ -166,7 +166,7 @@ def test_each_screen_keeps_what_is_its_own(rosa_in_unread_group: Client) -> None
     assert "Matrix · by ERP · 24 months" in page
     assert 'href="/matrix/?by=erp&amp;months=24"' in page
     assert 'href="/calendar/?country=NL"' in page
-    assert "Past deadline · everything" in page
+    assert "Overdue · everything" in page
     refused = save(rosa_in_unread_group, "x", "months=7", screen="matrix")
     assert refused.status_code == 400
     assert "The matrix cannot show “7” months" in text_of(refused)

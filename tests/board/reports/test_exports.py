@@ -376,16 +376,26 @@ def test_the_queue_as_csv_and_excel(rosa_in_busy_group: Client) -> None:
     assert {each["as_of"] for each in found} == {"2026-06-17T09:42:00Z"}
     assert [each["fresh"] for each in found].count("false") == 1
     book = sheets(rosa_in_busy_group, "/export/past-deadline.xlsx?group=EUROPE")
-    rows = table(book["Past deadline"])
+    rows = table(book["Overdue"])
     assert [each["Code"] for each in rows] == ["FRSA", "NLDT", "ESIB", "DEVT"]
     assert rows[1]["Alerting since"] == datetime(2026, 6, 15)  # noqa: DTZ001
     assert rows[2]["In the way"].startswith("Not listed by the ERP since 09:12.")
-    assert about(book)["In this file"] == "4 of 6 entities"
+    assert about(book)["In this file"] == "4 of 6 overdue entities"
+
+
+def test_the_files_of_the_queue_hold_both_parts(rosa: Client) -> None:
+    """The worked example: +3d and +1d, none alerting."""
+    found = lines(rosa, "/export/past-deadline.csv")
+    assert [(each["code"], each["level"], each["over_line_since"]) for each in found] == [
+        ("NLDT", "late", ""),
+        ("USRT", "late", ""),
+    ]
 
 
 def test_an_empty_queue_is_a_file_with_headings(rosa: Client) -> None:
-    assert lines(rosa, "/export/past-deadline.csv") == []
-    assert len(sheets(rosa, "/export/past-deadline.xlsx")["Past deadline"]) == 1
+    before = "?at=2026-06-03T12:00"
+    assert lines(rosa, f"/export/past-deadline.csv{before}") == []
+    assert len(sheets(rosa, f"/export/past-deadline.xlsx{before}")["Overdue"]) == 1
 
 
 # --- size ---------------------------------------------------------------------------------------------------------

@@ -45,6 +45,12 @@ def queued(text: str) -> list[str]:
     return re.findall(r'id="queued-(\w+)"', text)
 
 
+def parts(text: str) -> dict[str, list[str]]:
+    """The codes under each heading of the page."""
+    sections = re.split(r'<section class="part-of-queue" id="', text)[1:]
+    return {section.partition('"')[0]: queued(section) for section in sections}
+
+
 def answer(text: str) -> str:
     found = re.search(r"<h2>([^<]+)</h2>", text)
     assert found is not None
@@ -54,23 +60,50 @@ def answer(text: str) -> str:
 # --- who stands in the queue --------------------------------------------------------------------------------------
 
 
-def test_only_who_is_over_the_alert_line(rosa_on_15_june: Client) -> None:
+def test_both_parts_who_is_over_the_alert_line_and_who_is_on_watch(rosa_on_15_june: Client) -> None:
     text = page(rosa_on_15_june)
-    assert queued(text) == ["NLDT"]
-    assert answer(text) == "1 entity is past the alert line"
-    assert "EU DTC BV is furthest behind: 6 calendar days late for May 2026." in text
+    assert parts(text) == {"alerting": ["NLDT"], "watch": ["USRT"]}
+    assert answer(text) == "2 entities are overdue: 1 alerting, 1 on watch"
+    assert "EU DTC BV is furthest behind for May 2026: 6 calendar days late." in text
     assert "1 not acknowledged." in text
-    assert "1 more late, on watch." in text
     assert "over the 5-day line since Mon 15 Jun" in text
-    assert "<title>1 entity is past the alert line · Closeboard</title>" in text
+    assert "on watch, alerting from Wed 17 Jun" in text
+    assert "more than 5 days late</small>" in text
+    assert "1 to 5 days late, no alert yet</small>" in text
+    assert "<title>2 entities are overdue: 1 alerting, 1 on watch · Overdue · Closeboard</title>" in text
+    assert '<h1 class="of-queue">Overdue</h1>' in text
 
 
-def test_nobody_yet_three_days_before_and_who_is_on_watch(rosa_on_15_june: Client) -> None:
+def test_the_worked_examples_three_days_are_on_the_list(rosa_on_15_june: Client) -> None:
     text = page(rosa_on_15_june, "?at=2026-06-12T13:00")
+    assert parts(text) == {"watch": ["NLDT", "USRT"]}
+    assert answer(text) == "2 entities are overdue: 0 alerting, 2 on watch"
+    assert "on watch, alerting from Mon 15 Jun" in text
+    assert ">+3d</b>" in text
+
+
+def test_the_menu_counts_what_the_page_lists(rosa_on_15_june: Client) -> None:
+    text = page(rosa_on_15_june)
+    assert '<span class="count" id="count-past_deadline">2</span>' in text
+    assert '<span class="count" id="count-alerts">1</span>' in text
+    assert re.search(r'aria-current="page" href="/past-deadline/">Overdue ', text)
+    for path in ("/", "/alerts/", "/matrix/", "/calendar/"):
+        other = rosa_on_15_june.get(path).content.decode()
+        assert 'id="count-past_deadline">2<' in other
+        assert "Past deadline" not in other
+
+
+def test_the_headline_is_of_what_the_search_shows(rosa_on_15_june: Client) -> None:
+    text = page(rosa_on_15_june, "?q=whitfield")
+    assert queued(text) == ["USRT"]
+    assert answer(text) == "1 of 2 overdue entities shown: 0 alerting, 1 on watch"
+    assert "US Retail Inc is furthest behind for May 2026: 4 calendar days late." in text
+    assert "EU DTC BV is furthest" not in text
+    text = page(rosa_on_15_june, "?q=zzz")
     assert queued(text) == []
-    assert answer(text) == "Nobody is past the alert line"
-    assert "2 late, on watch." in text
-    assert 'href="/?at=2026-06-12T13%3A00%2B01%3A00&amp;show=late"' in text
+    assert answer(text) == "No overdue entity or owner matches “zzz”"
+    assert "2 are overdue in all." in text
+    assert "Nobody is" not in text
 
 
 def test_a_calm_answer_only_when_all_is_closed_and_fresh(
@@ -79,12 +112,12 @@ def test_a_calm_answer_only_when_all_is_closed_and_fresh(
     meridian_on_15_june.read("2026-06-15 11:59", dict.fromkeys(meridian_on_15_june.entities, CLOSED))
     client = signed_in(save_person())
     text = page(client)
-    assert answer(text) == "Nobody is past the alert line"
+    assert answer(text) == "Nobody is overdue"
     assert "May 2026: Group closed on 15 June" in text
     assert 'class="done"' in text
     clock.at += timedelta(hours=1)
     text = page(client)
-    assert answer(text) == "Nobody is known to be past the alert line"
+    assert answer(text) == "Nobody is known to be overdue"
     assert "4 cannot be confirmed, so there may be more." in text
     assert 'class="done"' not in text
 
@@ -94,10 +127,10 @@ def test_who_cannot_be_confirmed_stays_and_is_said_to_be_unconfirmed(
 ) -> None:
     clock.at = utc("2026-06-15 16:00")
     text = page(rosa_on_15_june)
-    assert queued(text) == ["NLDT"]
+    assert queued(text) == ["NLDT", "USRT"]
     assert "when last read" in text
     assert "Not read since 12:58" in text
-    assert "1 unconfirmed, as when last read." in text
+    assert "2 unconfirmed, as when last read." in text
 
 
 def test_older_months_stand_in_the_queue_too_together_with_the_entitys_other_months(
@@ -106,8 +139,8 @@ def test_older_months_stand_in_the_queue_too_together_with_the_entitys_other_mon
     left_open = {"UKHC": CLOSED, "UKRT": OPEN, "USRT": CLOSED, "NLDT": OPEN}
     meridian_on_15_june.read("2026-06-15 11:59", left_open, span=APRIL_DAYS)
     text = page(signed_in(save_person()))
-    assert queued(text) == ["NLDT", "UKRT"]
-    assert answer(text) == "2 entities are past the alert line"
+    assert parts(text) == {"alerting": ["NLDT", "UKRT"], "watch": ["USRT"]}
+    assert answer(text) == "3 entities are overdue: 2 alerting, 1 on watch"
     assert "2 of an older month." in text
     assert re.findall(r'aria-label="(EU DTC BV|UK Retail Ltd), (\w+ 2026)"', text) == [
         ("EU DTC BV", "April 2026"),
@@ -125,9 +158,9 @@ def test_a_past_moment_knows_what_was_open_then() -> None:
     meridian.read("2026-06-15 11:58", everybody | {"USRT": ON_HOLD, "NLDT": OPEN})
     meridian.read("2026-06-15 11:59", everybody, span=APRIL_DAYS)  # closed since
     client = signed_in(save_person())
-    assert queued(page(client)) == ["NLDT"]
+    assert parts(page(client)) == {"alerting": ["NLDT"], "watch": ["USRT"]}
     text = page(client, "?at=2026-06-12T13:00")
-    assert queued(text) == ["UKRT"]
+    assert parts(text) == {"alerting": ["UKRT"], "watch": ["NLDT", "USRT"]}
     assert "This is the past" in text
     assert "Take over<" not in text
 
@@ -175,7 +208,7 @@ def test_the_owner_and_how_to_reach_them(rosa_on_15_june: Client) -> None:
     )
     assert "%2C%20May%202026%3A%206%20calendar%20days%20past%20the%20deadline" in text
     LegalEntity.objects.filter(code="NLDT").update(owner=None)
-    text = page(rosa_on_15_june)
+    text = page(rosa_on_15_june, "?country=NL")
     assert "No owner" in text
     assert "mailto:" not in text
 
@@ -229,9 +262,9 @@ def test_the_filters_of_the_address_apply(meridian_on_15_june: SampleGroup, cloc
     ):
         assert queued(page(client, query)) == codes
     text = page(client, "?group=UK")
-    assert answer(text) == "Nobody here is past the alert line"
+    assert answer(text) == "No overdue entity passes these filters"
     assert "Only Group: United Kingdom" in text
-    assert "Show 2 who are" in text
+    assert "Show all overdue" in text
 
 
 def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian_on_15_june: SampleGroup) -> None:
@@ -267,7 +300,7 @@ def test_only_who_may_write_can_acknowledge(
     meridian_on_15_june: SampleGroup, role: Membership.Role, may: bool
 ) -> None:
     text = page(signed_in(save_person(role=role)))
-    assert queued(text) == ["NLDT"]
+    assert queued(text) == ["NLDT", "USRT"]
     assert ('action="/entities/NLDT/remarks/"' in text) is may
     assert ('name="kind" value="acknowledgement"' in text) is may
 

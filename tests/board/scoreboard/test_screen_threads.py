@@ -73,7 +73,7 @@ def test_many_threads_share_more_rendered_parts_than_are_kept(monkeypatch: pytes
     def ask() -> None:
         for _ in range(4):
             for count in range(1, 24):
-                told = {"key": "past_deadline", "count": count}
+                told = {"key": "past_deadline", "count": count, "tone": ""}
                 assert f">{count}<" in _rendered_once("board/web/_nav_count.html", (count,), told).replace(
                     "\n", ""
                 )
