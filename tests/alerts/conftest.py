@@ -7,8 +7,8 @@ from pytest_django.fixtures import Settings
 
 from alerts.models import Delivery
 from tests.alerts.evaluations import read_and_evaluate, save_group_with_recipients
-from tests.alerts.mail.mail_scenarios import BASE_URL, MailScenario
-from tests.builders import OPEN, utc
+from tests.alerts.mail.mail_scenarios import BASE_URL, MailScenario, send_waiting
+from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import SampleGroup
 from tests.settable_clock import SettableClock
 
@@ -32,6 +32,15 @@ def alerted_group(meridian: SampleGroup) -> SampleGroup:
 def mail_scenario(mails_leave: None) -> MailScenario:
     """The scenario of the mails begins, and mails leave."""
     return MailScenario()
+
+
+@pytest.fixture
+def alert_waits(mail_scenario: MailScenario) -> MailScenario:
+    """The alert of EU DTC BV, 6 days late, waits for Rosa; the other three have closed."""
+    mail_scenario.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
+    send_waiting(mail_scenario)
+    mail_scenario.at("2026-06-15 12:00")
+    return mail_scenario
 
 
 @pytest.fixture

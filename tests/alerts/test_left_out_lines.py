@@ -6,35 +6,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 
-from alerts.models import Delivery, DeliveryLine
-from alerts.outbox.sending import send_due_mails
+from alerts.models import DeliveryLine
 from closing.facts.base import NativePeriodFacts
 from entities.models import Membership
 from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate
-from tests.alerts.mail.mail_scenarios import MailScenario
+from tests.alerts.mail.mail_scenarios import MailScenario, send_waiting
 from tests.builders import CLOSED, MAY, OPEN, utc
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alert_waits(mail_scenario: MailScenario) -> MailScenario:
-    """The alert of EU DTC BV, 6 days late, waits for Rosa; the other three have closed."""
-    mail_scenario.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
-    send(mail_scenario)
-    mail_scenario.at("2026-06-15 12:00")
-    return mail_scenario
-
-
-def send(story: MailScenario) -> list[str]:
-    """Send what waits, digests aside; returns the subjects."""
-    Delivery.objects.exclude(rhythm="at_once").filter(state="waiting").update(due_at=utc("2099-01-01 12:00"))
-    before = len(mail.outbox)
-    send_due_mails(story.now)
-    return [str(sent.subject) for sent in mail.outbox[before:]]
 
 
 def goes_on(story: MailScenario, *states: NativePeriodFacts, minutes: int = 2) -> list[Sequence[str]]:
@@ -42,7 +23,7 @@ def goes_on(story: MailScenario, *states: NativePeriodFacts, minutes: int = 2) -
     told: list[Sequence[str]] = []
     for state in states:
         story.at(story.now + timedelta(minutes=minutes), NLDT=state)
-        told.append(send(story))
+        told.append(send_waiting(story))
     return told
 
 
@@ -57,7 +38,7 @@ def test_a_close_of_two_minutes_costs_no_alert(alert_waits: MailScenario) -> Non
 def test_a_close_that_no_evaluation_saw_costs_no_alert(alert_waits: MailScenario) -> None:
     alert_waits.group.read("2026-06-15 12:01", alert_waits.said | {"NLDT": CLOSED})
     alert_waits.now = utc("2026-06-15 12:01")
-    assert send(alert_waits) == []
+    assert send_waiting(alert_waits) == []
     assert goes_on(alert_waits, OPEN) == [[ALERT]]
 
 
@@ -101,9 +82,9 @@ def test_a_connection_read_once_in_between_is_told_of_when_it_falls_silent_again
 ) -> None:
     mail_scenario.unread("2026-06-01 13:00")
     mail_scenario.at("2026-06-01 13:01")
-    assert send(mail_scenario) == []
+    assert send_waiting(mail_scenario) == []
     mail_scenario.unread("2026-06-01 14:00")  # the same outage: it came back within two hours
-    (told,) = send(mail_scenario)
+    (told,) = send_waiting(mail_scenario)
     assert "meridian-prod" in told
     mail_scenario.unread("2026-06-01 14:30")
-    assert send(mail_scenario) == []
+    assert send_waiting(mail_scenario) == []

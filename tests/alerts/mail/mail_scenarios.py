@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
+from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 
 from alerts.evaluate.run import run_evaluation
@@ -13,6 +14,7 @@ from alerts.mail.compose import compose_mail
 from alerts.models import Delivery
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
+from alerts.outbox.sending import send_due_mails
 from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notice_rules import HOLD_DOWN
@@ -277,3 +279,11 @@ STORIES: dict[str, Callable[[], EmailMultiAlternatives]] = {
         *(due_soon, late, no_deadline, stale, refused, group_closed),
     )
 }
+
+
+def send_waiting(story: MailScenario) -> list[str]:
+    """Send what waits, digests aside; returns the subjects."""
+    Delivery.objects.exclude(rhythm="at_once").filter(state="waiting").update(due_at=utc("2099-01-01 12:00"))
+    before = len(mail.outbox)
+    send_due_mails(story.now)
+    return [str(sent.subject) for sent in mail.outbox[before:]]
