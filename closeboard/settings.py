@@ -61,6 +61,22 @@ class Environment(BaseSettings):
         description="the name that Closeboard gives itself to the mail server (EHLO), a full host name or [address]; "
         "the host of PUBLIC_BASE_URL without it",
     )
+    mail_oauth_tenant: str = Field(
+        "",
+        description="the Entra tenant (its id or domain) whose tokens sign in to the mail server named by MAIL_URL, "
+        "instead of a password: smtp://mailbox@host:587",
+    )
+    mail_oauth_client_id: str = Field("", description="the id of the application in Entra that may send mail")
+    mail_oauth_client_secret: str = Field(
+        "", repr=False, description="the value of a client secret of that application"
+    )
+    mail_oauth_authority: str = Field(
+        "https://login.microsoftonline.com",
+        description="where tokens come from; its host must be one of ERP_ALLOWED_HOSTS",
+    )
+    mail_oauth_scope: str = Field(
+        "https://outlook.office365.com/.default", description="what the token is for"
+    )
     mails_a_minute: int = Field(
         30, ge=0, description="how many mails the server may be given in a minute, 0 for as many as there are"
     )
@@ -139,6 +155,24 @@ def _mail(url: str) -> dict[str, Any]:
     raise ImproperlyConfigured(
         f"Set MAIL_URL in the environment: {Environment.model_fields['mail_url'].description}."
     )
+
+
+def _mail_oauth(environment: Environment) -> dict[str, str]:
+    """The settings of a sign-in to the mail server by token; raises ImproperlyConfigured where one is missing."""
+    names = [name for name in Environment.model_fields if name.startswith("mail_oauth_")]
+    values = {name.upper(): str(getattr(environment, name)) for name in names}
+    missing = [name for name in names if not values[name.upper()]]
+    if values["MAIL_OAUTH_TENANT"] or values["MAIL_OAUTH_CLIENT_ID"] or values["MAIL_OAUTH_CLIENT_SECRET"]:
+        if missing:
+            description = Environment.model_fields[missing[0]].description
+            raise ImproperlyConfigured(f"Set {missing[0].upper()} in the environment: {description}.")
+        parts = urlsplit(environment.mail_url)
+        if parts.scheme not in {"smtp", "smtps"} or not parts.username or parts.password:
+            raise ImproperlyConfigured(
+                "Set MAIL_URL to the mailbox that MAIL_OAUTH_TENANT signs in to and its server, with TLS and without "
+                "a password: smtp://alerts%40example.com@smtp.office365.com:587."
+            )
+    return values
 
 
 def _ehlo_name(name: str, base_url: str) -> str:
@@ -315,7 +349,7 @@ WEBHOOK_ALLOWED_HOSTS = _hosts("webhook_allowed_hosts", env.webhook_allowed_host
 MAIL_EHLO_NAME = _ehlo_name(env.mail_ehlo_name, PUBLIC_BASE_URL)
 DEFAULT_FROM_EMAIL = env.mail_from
 EMAIL_TIMEOUT = 30  # seconds for each reply of the server; a lease is ten times as long
-globals().update(_mail(env.mail_url))
+globals().update(_mail(env.mail_url) | _mail_oauth(env))
 
 # --- workers ------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = _broker(REDIS_URL)

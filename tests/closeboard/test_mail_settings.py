@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from closeboard.settings import _ehlo_name
+from closeboard.settings import Environment, _ehlo_name, _mail_oauth
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,42 @@ def test_the_name_for_the_mail_server_is_that_of_the_site(name: str, base_url: s
 def test_a_name_that_is_none_is_refused_in_words(name: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="MAIL_EHLO_NAME"):
         _ehlo_name(name, "https://close.meridian.test")
+
+
+OAUTH = {
+    "database_url": "postgresql:///x",
+    "mail_oauth_tenant": "meridian.example",
+    "mail_oauth_client_id": "app",
+    "mail_oauth_client_secret": "swordfish9",
+    "mail_url": "smtp://alerts%40meridian.example@smtp.office365.com:587",
+}
+
+
+def test_sign_in_by_token_is_off_unless_it_is_set() -> None:
+    assert (
+        _mail_oauth(Environment.model_validate({"database_url": "postgresql:///x"}))["MAIL_OAUTH_TENANT"]
+        == ""
+    )
+    environment = Environment.model_validate(OAUTH)
+    assert _mail_oauth(environment)["MAIL_OAUTH_AUTHORITY"] == "https://login.microsoftonline.com"
+    assert "swordfish9" not in repr(environment)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"mail_oauth_client_id": ""}, "MAIL_OAUTH_CLIENT_ID"),
+        ({"mail_oauth_client_secret": ""}, "MAIL_OAUTH_CLIENT_SECRET"),
+        ({"mail_oauth_tenant": ""}, "MAIL_OAUTH_TENANT"),
+        ({"mail_oauth_scope": ""}, "MAIL_OAUTH_SCOPE"),
+        ({"mail_url": "plain+smtp://alerts%40meridian.example@127.0.0.1"}, "MAIL_URL"),
+        ({"mail_url": "smtp://alerts%40meridian.example:word@smtp.office365.com"}, "MAIL_URL"),
+        ({"mail_url": "smtp://smtp.office365.com"}, "MAIL_URL"),
+        ({"mail_url": ""}, "MAIL_URL"),
+    ],
+)
+def test_half_a_sign_in_by_token_is_refused_in_words(change: dict[str, str], named: str) -> None:
+    environment = Environment.model_validate(OAUTH | change)
+    with pytest.raises(ImproperlyConfigured, match=f"Set {named}") as refused:
+        _mail_oauth(environment)
+    assert "swordfish9" not in str(refused.value)

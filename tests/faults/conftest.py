@@ -179,3 +179,17 @@ def alert(overdue_group: SampleGroup) -> Notice:
 def alert_scenario(fleet_sim: Running, live_stack_env: dict[str, str]) -> AlertScenario:
     """Four companies are read from an ERP, and their people wait for mails."""
     return save_alert_scenario(fleet_sim)
+
+
+@pytest.fixture
+def microsoft_365(smtp_sink: Sink, running_example: Running, settings: Settings, tenant: str) -> Running:
+    """The mail server takes tokens for one mailbox only, and Django in this process gets them from the simulator."""
+    running_example.reset()
+    smtp_sink.accepts_token = lambda mailbox, token: mailbox == "alerts@meridian.test" and "." in token
+    settings.EMAIL_HOST_USER = "alerts@meridian.test"
+    settings.MAIL_OAUTH_TENANT = tenant
+    settings.MAIL_OAUTH_CLIENT_ID = settings.MAIL_OAUTH_CLIENT_SECRET = "simulator"
+    settings.MAIL_OAUTH_AUTHORITY = running_example.url
+    settings.MAIL_OAUTH_SCOPE = f"{running_example.url}/.default"
+    settings.ERP_ALLOWED_HOSTS = ("127.0.0.1",)
+    return running_example

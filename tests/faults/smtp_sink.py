@@ -68,6 +68,7 @@ class Sink:
         self.delay = 0.0  # seconds before each answer
         self.dribble = 0.0  # seconds between the letters of each answer
         self.login: tuple[str, str] | None = None
+        self.accepts_token: Callable[[str, str], bool] | None = None  # XOAUTH2: mailbox and token
         self.tls: ssl.SSLContext | None = None  # offers STARTTLS and takes no mail without it
         self.tls_from_the_start = False
         self.extensions = ["8BITMIME"]  # what EHLO offers beside TLS and signing in
@@ -177,7 +178,7 @@ class _Talk(socketserver.StreamRequestHandler):
                 sink._open.discard(self.connection)
 
     def _talk(self, sink: Sink) -> None:
-        known, to = sink.login is None, ""
+        known, to = sink.login is None and sink.accepts_token is None, ""
         private = sink.tls is None or sink.tls_from_the_start
         if sink.tls_from_the_start:
             self._encrypt(sink)
@@ -193,7 +194,11 @@ class _Talk(socketserver.StreamRequestHandler):
                 case "EHLO":
                     sink.names.append(rest)
                     offers = [*sink.extensions]
-                    offers += [*([] if private else ["STARTTLS"]), *(["AUTH PLAIN"] if sink.login else [])]
+                    offers += [
+                        *([] if private else ["STARTTLS"]),
+                        *(["AUTH PLAIN"] if sink.login else []),
+                        *(["AUTH LOGIN XOAUTH2"] if sink.accepts_token else []),
+                    ]
                     words = ["sink", *offers]
                     self._say(*(f"250-{each}" for each in words[:-1]), f"250 {words[-1]}")
                 case "STARTTLS":
@@ -203,9 +208,7 @@ class _Talk(socketserver.StreamRequestHandler):
                 case _ if not private and verb != "QUIT":
                     self._say("530 5.7.0 must issue a STARTTLS command first")
                 case "AUTH":
-                    given = tuple(base64.b64decode(rest.split()[-1]).decode().split("\0")[1:])
-                    known = given == sink.login
-                    self._say("235 welcome" if known else "535 5.7.8 credentials invalid")
+                    known = self._sign_in(sink, base64.b64decode(rest.rpartition(" ")[2]).decode())
                 case "MAIL":
                     sink.senders.append(rest)
                     self._say(sink.sender_answer if known else "530 5.7.0 sign in first")
@@ -220,6 +223,21 @@ class _Talk(socketserver.StreamRequestHandler):
                     return
                 case _:
                     self._say("250 ok")
+
+    def _sign_in(self, sink: Sink, given: str) -> bool:
+        """Answer AUTH; a token as Exchange Online does: the reasons of a refusal, its code after an empty line."""
+        if sink.accepts_token is None:
+            known = tuple(given.split("\0")[1:]) == sink.login
+            self._say("235 welcome" if known else "535 5.7.8 credentials invalid")
+            return known
+        match = re.fullmatch("user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01", given)
+        known = match is not None and sink.accepts_token(match[1], match[2])
+        if not known:
+            self._say("334 " + base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode())
+            assert self.rfile.readline() == b"\r\n"
+        refused = f"535 5.7.3 Authentication unsuccessful [{match[2] if match is not None else given}]"
+        self._say("235 2.7.0 Authentication successful" if known else refused)
+        return known
 
     def _encrypt(self, sink: Sink) -> None:
         assert sink.tls is not None

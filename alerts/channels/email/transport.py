@@ -34,7 +34,9 @@ from alerts.channels.delivery_errors import (
     UnclearRefusal,
 )
 from alerts.channels.email.smtp_replies import Concern, Stage, concern_of
+from alerts.channels.email.token_sign_in import mail_token, sign_in
 from alerts.models.delivery import REPLY_WORDS
+from infra.outbound.errors import RequestFailed, ServerUnavailable
 
 LONGEST_SEND = timedelta(seconds=90)  # of a whole conversation; a lease is longer (05-reliability D6)
 LONGEST_GOODBYE = 5.0  # seconds; nothing depends on it
@@ -65,10 +67,13 @@ class SmtpBackend(smtp.EmailBackend):
         return client
 
     def open(self) -> bool | None:
-        """Connect, and exchange names: a refused name is a fault of the connection, not of the first message."""
+        """Connect, exchange names and sign in: what is refused here is no fault of a message."""
+        token = mail_token() if self.connection is None else None  # before the server waits for us
         opened = super().open()
         if opened and self.connection is not None:
             self.connection.ehlo_or_helo_if_needed()
+            if token is not None:
+                sign_in(self.connection, self.username, token)
         return opened
 
     def _send(self, email_message: EmailMessage) -> bool:
@@ -131,6 +136,10 @@ def open_connection(server: BaseEmailBackend) -> None:
     try:
         with _at_most(LONGEST_SEND.total_seconds(), server):
             server.open()
+    except RequestFailed as error:
+        _drop(server)
+        failure = ChannelUnreachable if isinstance(error, ServerUnavailable) else ChannelMisconfigured
+        raise failure(f"No token to sign in to the mail server: {error}") from None
     except OSError as error:
         _drop(server)
         raise _connection_failure(error) from error
