@@ -8,21 +8,12 @@ from datetime import timedelta
 class TemporaryFailure(Exception):
     """The message may be accepted later; not before `wait`, where the server says so."""
 
-    # Whether it is certain that the failure is about this message or its recipient, not about every message.
-    about_this_message = True
-
     def __init__(self, message: str, wait: timedelta = timedelta(0)) -> None:
         super().__init__(message)
         self.wait = wait
 
 
-class UnclearDelay(TemporaryFailure):
-    """The server delays the message, and its reply does not show whether it would delay every other one too."""
-
-    about_this_message = False
-
-
-class ServerBusy(UnclearDelay):
+class ServerBusy(TemporaryFailure):
     """The server answers, but accepts no message from us for now."""
 
 

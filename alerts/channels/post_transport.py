@@ -16,7 +16,6 @@ from alerts.channels.delivery_errors import (
     ChannelUnreachable,
     PermanentFailure,
     TemporaryFailure,
-    UnclearDelay,
 )
 from alerts.channels.destination_addresses import InvalidAddress, allowed_hosts, check_address
 from alerts.models import Destination
@@ -82,14 +81,14 @@ def _request_failure(target: UrlParts, error: RequestFailed) -> TemporaryFailure
             f"{host} may not be contacted: it does not prove who it is, or leads to an address that is forbidden."
         )
     if not isinstance(error, ServerUnavailable):
-        return UnclearDelay(f"{host} sent an answer that has no end.", HANG_PAUSE)
+        return TemporaryFailure(f"{host} sent an answer that has no end.", HANG_PAUSE)
     if error.status is not None:
         wait = timedelta(seconds=error.retry_after or 0)
         delay = f" and asked to wait {wait.total_seconds():.0f} seconds" if wait else ""
-        return UnclearDelay(f"{host} answered {error.status}{delay}.", wait)
+        return TemporaryFailure(f"{host} answered {error.status}{delay}.", wait)
     if not error.reached:
         return ChannelUnreachable(f"{host} cannot be reached.")
-    return UnclearDelay(f"{host} did not answer in time, or hung up before it had.", HANG_PAUSE)
+    return TemporaryFailure(f"{host} did not answer in time, or hung up before it had.", HANG_PAUSE)
 
 
 def _raise_for_status(target: UrlParts, answer: OutboundResponse) -> None:
@@ -103,7 +102,7 @@ def _raise_for_status(target: UrlParts, answer: OutboundResponse) -> None:
     if status in _MISCONFIGURED_STATUSES or (status < 500 and _DESTINATION_GONE.search(answer.sample)):
         raise ChannelMisconfigured(reply)
     if status in _RETRY_STATUSES or status >= 500:
-        raise UnclearDelay(reply)
+        raise TemporaryFailure(reply)
     raise PermanentFailure(reply)
 
 

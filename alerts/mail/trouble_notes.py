@@ -9,7 +9,7 @@ from django.conf import settings
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, MessageSection
 from alerts.models import Destination, Trouble
-from alerts.models.delivery import REPLY_WORDS
+from alerts.models.delivery import NO_ANSWER, NO_SIGN_IN, REPLY_WORDS
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.date_phrases import weekday_and_date
@@ -38,13 +38,23 @@ def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageCont
     )
 
 
+def mail_problem(error: str) -> str:
+    """What keeps all mails from leaving, by the stored text of the error: "the mail server refuses us"."""
+    if error.startswith(NO_SIGN_IN):
+        return "no token for the mail server can be fetched"
+    if error.startswith(f"{REPLY_WORDS} 4"):
+        return "the mail server delays all mails"
+    if error.startswith(NO_ANSWER):
+        return "no mail server answers"
+    return "the mail server refuses us"
+
+
 def _mail_trouble(since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
+    problem = mail_problem(trouble.words)
     if trouble.refused:
-        problem, helps = "the mail server refuses us", "The settings of the server have to be looked at."
-    elif trouble.words.startswith(REPLY_WORDS):
-        problem, helps = "the mail server delays all mails", "They leave once it accepts them."
+        helps = "The settings of the server have to be looked at."
     else:
-        problem, helps = "no mail server answers", "They leave once it answers."
+        helps = "They leave once it accepts them."
     return (
         f"Mails cannot leave: {problem}",
         f"Since {since} {problem}. Alerts wait, and none of them is lost. {helps}",

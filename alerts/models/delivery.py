@@ -14,7 +14,10 @@ from closing.judging.notification_schedule import Cadence
 from entities.models import Person
 
 EMAIL = "email"
-REPLY_WORDS = "The mail server said"  # how the stored text of each of its replies begins
+# How the stored text of an error begins: a reply of the mail server, no answer, no token to sign in with.
+REPLY_WORDS = "The mail server said"
+NO_ANSWER = ("The mail server does not answer", "The mail server hung up")
+NO_SIGN_IN = "No token to sign in to the mail server"
 
 
 class Trouble(models.Model):

@@ -22,7 +22,8 @@ UNCLEAR_NOTE = "It is not clear yet whether this is about one message or about a
 REFUSED_IN_A_ROW = 3
 # After so long the notices of a refused message go to administrators too: the answer for their address then decides.
 ASK_OTHERS_AFTER = timedelta(minutes=30)
-ACCEPTED_LATELY = timedelta(hours=1)  # the longest time between two tries of a message
+ACCEPTED_LATELY = timedelta(hours=2)  # twice the longest time between two tries of a message
+ACCEPTED_JUST_NOW = timedelta(minutes=1)
 
 _OTHERS = """
 WITH mine AS (SELECT * FROM alerts_delivery WHERE id = %(id)s),
@@ -39,6 +40,8 @@ accepted AS MATERIALIZED (
 SELECT
     mine.words LIKE %(unclear)s OR mine.words LIKE %(refused)s,
     coalesce(accepted.at > mine.due_at, false),
+    mine.words LIKE %(delayed)s,
+    coalesce(accepted.at > clock_timestamp() - %(just_now)s::interval, false),
     coalesce(accepted.at > clock_timestamp() - %(lately)s::interval, false),
     EXISTS (SELECT FROM others WHERE state = 'waiting' AND words LIKE %(unclear)s
             AND due_at > coalesce(accepted.at, '-infinity')),
@@ -64,13 +67,15 @@ class Verdict(Enum):
 class OtherMessages:
     """What the server did with the messages of the same channel to other recipients.
 
-    `refused_before` is about the message itself, `accepted_since` about the time since then. `refused_too` means that
-    another is refused for a reason as unclear, and none has been accepted since; `in_trouble` for how long the
-    channel has been in trouble.
+    `refused_before` and `delayed_before` are about the message itself, `accepted_since` about the time since then.
+    `refused_too` means that another is refused for a reason as unclear, and none has been accepted since;
+    `in_trouble` for how long the channel has been in trouble.
     """
 
     refused_before: bool
     accepted_since: bool
+    delayed_before: bool
+    accepted_just_now: bool
     accepted_lately: bool
     refused_too: bool
     untried: bool
@@ -100,6 +105,8 @@ def other_messages(claim: Claim) -> OtherMessages:
                 "id": claim.delivery_id,
                 "unclear": f"%{UNCLEAR_NOTE}",
                 "refused": f"{REPLY_WORDS} 5%",
+                "delayed": f"{REPLY_WORDS} 4%",
+                "just_now": str(ACCEPTED_JUST_NOW),
                 "lately": str(ACCEPTED_LATELY),
             },
         )

@@ -207,8 +207,7 @@ def _record_failure(claim: Claim, delivery: Delivery, failure: _Failure, context
             outbox.pause_and_requeue(claim, error, refused=False)
             return SendOutcome.NO_SERVER
         case ServerBusy():
-            outbox.delay_channel(claim, error)
-            return SendOutcome.NO_SERVER
+            return _record_busy(claim, delivery, failure, context)
         case ChannelMisconfigured():
             return _record_misconfigured(claim, delivery, error, context)
         case UnclearRefusal():
@@ -227,6 +226,16 @@ def _record_failure(claim: Claim, delivery: Delivery, failure: _Failure, context
         case PermanentFailure():
             _mark_failed(claim, delivery, error, context)
     return SendOutcome.NOT_SENT
+
+
+def _record_busy(claim: Claim, delivery: Delivery, failure: ServerBusy, context: SendContext) -> SendOutcome:
+    """Delay the channel, unless it accepts others and delays only this message again: that one is tried later."""
+    others = other_messages(claim)
+    if others.delayed_before and others.accepted_just_now:
+        _record_delay(claim, delivery, failure, context)
+        return SendOutcome.NOT_SENT
+    outbox.delay_channel(claim, str(failure))
+    return SendOutcome.NO_SERVER
 
 
 def _record_misconfigured(claim: Claim, delivery: Delivery, error: str, context: SendContext) -> SendOutcome:
@@ -262,7 +271,7 @@ def _record_unclear(
 def _record_delay(claim: Claim, delivery: Delivery, failure: TemporaryFailure, context: SendContext) -> None:
     """Try the message again later. It is given up only where the server accepts others meanwhile."""
     last = claim.retries_exhausted
-    if last and not failure.about_this_message and not other_messages(claim).accepted_lately:
+    if last and not other_messages(claim).accepted_lately:
         _notify_others(delivery, context)
         last = False
     _retry_or_fail(claim, delivery, str(failure), context, last=last, wait=failure.wait)

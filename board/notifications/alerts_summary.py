@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from alerts.channels.state import PAUSE
+from alerts.mail.trouble_notes import mail_problem
 from alerts.models import Channel
+from alerts.models.delivery import REPLY_WORDS
 from board.notifications.notice_phrasing import DeliveryState
 from board.notifications.open_alerts import OpenAlerts
 from board.web import labels
@@ -114,16 +116,26 @@ def _stopped(board_request: BoardRequest) -> tuple[str, str] | None:
     reply = f"{channel.words.rstrip('.')}." if administers and channel.words else ""
     if channel.held:
         return "Sending is on hold", f"{reply} {_RELEASE}" if administers else "An administrator releases it."
-    retry_text = ""
-    if channel.paused_until is not None:
-        zone, now = board_request.reader.zone, board_request.now
-        refused_at = labels.clock(channel.paused_until - PAUSE, zone, now)
-        retry_text = f"It refused at {refused_at}"
-        if channel.paused_until > now:
-            retry_text += f" and is tried again at {labels.clock(channel.paused_until, zone, now)}"
-    return "The mail server refuses us: messages wait", " ".join(
-        filter(None, [f"{retry_text}." if retry_text else "", reply])
+    problem = mail_problem(channel.words)
+    return f"{problem[0].upper()}{problem[1:]}: messages wait", " ".join(
+        filter(None, [_retry_text(channel, board_request), reply])
     )
+
+
+def _retry_text(channel: Channel, board_request: BoardRequest) -> str:
+    """When the server refused, and when it is tried again; "" while every sweep tries."""
+    if channel.paused_until is None:
+        return ""
+    zone, now = board_request.reader.zone, board_request.now
+    again = (
+        f"is tried again at {labels.clock(channel.paused_until, zone, now)}"
+        if channel.paused_until > now
+        else ""
+    )
+    if channel.words.startswith(f"{REPLY_WORDS} 4"):  # a busy server is paused for shorter
+        return f"It {again}." if again else ""
+    refused = f"refused at {labels.clock(channel.paused_until - PAUSE, zone, now)}"
+    return f"It {' and '.join(filter(None, [refused, again]))}."
 
 
 def nothing_yet_message(current: OpenAlerts) -> str:

@@ -38,11 +38,11 @@ _FOREIGN = re.compile(r"<[^<>]*@[^<>]*>|\S+@\S+|https?://\S+|\S+\?p=\S+")
 _ENHANCED = re.compile(r"(?<![\d.])[45]\.(\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 
 # RFC 3463 and 5248, and those of Exchange; without the first digit, which repeats the basic code.
-_RECIPIENT_CODES = re.compile(r"1\.(1|2|3|4|6|10)|2\.(1|4|12[12])|6\.7|4\.310|7\.(2|17|18|12[4-9]|13[0-6])")
+_RECIPIENT_CODES = re.compile(r"1\.(1|2|3|4|6|10)|2\.(1|4|12[12])|6\.7|4\.310|7\.(17|18|12[4-9]|13[0-6])")
 _MESSAGE_CODES = re.compile(r"2\.3|3\.4|6\.\d+|7\.16")
 _CLIENT_CODES = re.compile(
     r"1\.(7|8|90)|2\.25[0-2]|3\.[1235]|4\.5|5\.3"
-    r"|7\.([3-9]|1[0-5]|2\d|30|51|57|60|64|139|23\d|5[013-9]\d|[67]\d\d)"
+    r"|7\.([3-9]|1[01345]|2\d|30|51|57|60|64|139|23\d|5[013-9]\d|[67]\d\d)"
 )
 
 _SIGN_IN_CODES = {530, 534, 535, 538}  # RFC 4954, 6
@@ -69,7 +69,7 @@ _MESSAGE_SIZE = _words(
     r"\btoo (big|large|long)\b",
 )
 _GREYLISTED = _words(r"gr[ae]y-?\s?list")
-_SUPPRESSED = _words(r"suppression list", r"\baddress (is )?black ?listed")
+_SUPPRESSED = _words(r"suppression list", r"message rejected: address black ?listed")
 _RELAY = _words(r"\brelay", r"\brcpthosts\b", r"non-accepted domain")
 _CLIENT = _words(
     # signing in and encryption
@@ -85,6 +85,9 @@ _CLIENT = _words(
     # our name and address
     r"\b(helo|ehlo)\b",
     r"\bclient host\b",
+    r"\b(fqdn|fully.qualified)\b",
+    r"\ball messages from\b",
+    r"\bresource record\b",
     r"\bblocked using\b",
     r"\b(block|black|deny) ?list",
     r"\b(rbl|dnsbl|spamhaus|spamcop|barracuda\w*)\b",
@@ -106,16 +109,17 @@ _CLIENT = _words(
     r"\b(not|un)-?\s?verified\b",
     r"\bverification failed for\b",
     r"\bsandbox\b",
+    r"\bauthori[sz]ed recipients\b",
     # our account and its limits
     r"\bsending (has been |is )?(paused|suspended|disabled)\b",
     r"\b(limit|quota|credits?)\b.*\b(exceeded|reached|used up)\b",
     r"\b(exceeded|reached)\b.*\b(limit|quota|max|credits?|allowed)\b",
-    r"\btoo many (messages|e?-?mails|connections|concurrent|recipients|errors|sessions)",
+    r"\btoo many (\w+ )?(messages|e?-?mails|connections|concurrent|recipients|errors|sessions)",
     r"\bmax(imum)?\b.*\b(rate|credits|connections|e?-?mails per|messages per)\b",
     r"\bthrottl",
     r"\brate limit",
     r"\bthread limit",
-    r"\bunusual rate\b",
+    r"\bunusual (sending )?(rate|activity)\b",
     # the server itself
     r"\bserver (is )?(too )?(busy|overloaded)\b",
     r"\b(configuration|system|local) (error|problem|failure)",
@@ -127,8 +131,9 @@ _CONTESTED = _words(r"\bpolicy\b", r"\bspam\b", r"\bunsolicited\b", r"\bblocked\
 _RECIPIENT = _words(
     r"\b(no such|unknown|invalid|non-?existent|inactive) (local |email )?"
     r"(user|recipient|mailbox|address|account|alias)",
-    r"\b(user|recipient|mailbox|address|account|alias)\b.{0,60}\b(unknown|not ?found|(does not|doesn't) (exist|have)|"
-    r"unavailable|disabled|inactive|no longer|not (a )?valid|invalid)",
+    r"\b(user|recipient|mailbox|address|email account|alias)\b.{0,60}"
+    r"\b(unknown|not ?found|(does not|doesn't) (exist|have)|unavailable|disabled|inactive|no longer|"
+    r"not (a )?valid|invalid)",
     r"\bno mailbox here\b",
     r"\bunrout(e?)able address\b",
     r"\bdoes not (accept|receive) (any )?e?-?mail",

@@ -30,12 +30,11 @@ from alerts.channels.delivery_errors import (
     PermanentFailure,
     ServerBusy,
     TemporaryFailure,
-    UnclearDelay,
     UnclearRefusal,
 )
 from alerts.channels.email.smtp_replies import Concern, Stage, concern_of
 from alerts.channels.email.token_sign_in import mail_token, sign_in
-from alerts.models.delivery import REPLY_WORDS
+from alerts.models.delivery import NO_SIGN_IN, REPLY_WORDS
 from infra.outbound.errors import RequestFailed, ServerUnavailable
 
 LONGEST_SEND = timedelta(seconds=90)  # of a whole conversation; a lease is longer (05-reliability D6)
@@ -139,7 +138,7 @@ def open_connection(server: BaseEmailBackend) -> None:
     except RequestFailed as error:
         _drop(server)
         failure = ChannelUnreachable if isinstance(error, ServerUnavailable) else ChannelMisconfigured
-        raise failure(f"No token to sign in to the mail server: {error}") from None
+        raise failure(f"{NO_SIGN_IN}: {error}") from None
     except OSError as error:
         _drop(server)
         raise _connection_failure(error) from error
@@ -227,9 +226,9 @@ def _message_failure(error: OSError | ValueError | MessageError) -> Exception:
         case smtplib.SMTPResponseException():
             return _refusal(Stage.DATA, error.smtp_code, error.smtp_error)
         case smtplib.SMTPServerDisconnected():
-            return UnclearDelay("The mail server hung up before it had taken the message.")
+            return TemporaryFailure("The mail server hung up before it had taken the message.")
         case OSError():
-            return UnclearDelay(f"The mail server does not answer: {error}")
+            return TemporaryFailure(f"The mail server does not answer: {error}")
         case _:
             return PermanentFailure(f"The message cannot be made: {type(error).__name__}: {error}")
 
@@ -244,8 +243,6 @@ def _refusal(stage: Stage, code: int, reply: bytes | str) -> Exception:
             return ServerBusy(text)
         case Concern.UNCLEAR, True:
             return UnclearRefusal(text)
-        case Concern.UNCLEAR, False:
-            return UnclearDelay(text)
         case _, True:
             return MessageRefused(text)
         case _:

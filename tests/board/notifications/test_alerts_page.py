@@ -174,6 +174,29 @@ def test_a_server_that_refuses_us_is_said_with_the_next_try(
     assert "The mail server said 535 bad password." in page(browser("nadia@meridian.test"))
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("The mail server said 421 4.7.0 Try again later", "The mail server delays all mails: messages wait"),
+        ("The mail server does not answer: timed out", "No mail server answers: messages wait"),
+        ("The mail server hung up: EOF", "No mail server answers: messages wait"),
+        (
+            "No token to sign in to the mail server: The client secret has expired.",
+            "No token for the mail server can be fetched: messages wait",
+        ),
+        ("The mail server said 550 5.7.1 Unable to relay", "The mail server refuses us: messages wait"),
+    ],
+)
+def test_what_keeps_mails_from_leaving_is_named(
+    alerted_meridian: SampleGroup, clock: SettableClock, words: str, expected: str
+) -> None:
+    pause = clock.at + timedelta(minutes=1) if " 4" in words else None
+    Channel.objects.create(name="email", paused_until=pause, words=words)
+    text = page(browser())
+    assert verdict(text) == expected
+    assert ("It is tried again at 13:02." in text) == (pause is not None)
+
+
 # --- what is open ---------------------------------------------------------------------------------------------------
 
 
