@@ -15,8 +15,8 @@ from closing.calendar.days import DateSpan
 from closing.facts.readings import ReadResult
 from connectors.business_central.source import RESOURCE
 from connectors.ledger_source import CompanyRef, LedgerSource, SourceSettings
-from connectors.odata.entra import TokenCache
 from connectors.registry import build_source
+from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
 from simulator.run import Running, running
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from connectors.business_central.source import BusinessCentralSource
 from connectors.finops.source import FinopsSource
 from connectors.ledger_source import LedgerSource, SourceSettings
-from connectors.odata.entra import TokenCache
+from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
 
 SourceFactory = Callable[[SourceSettings, TokenCache, RequestLimits], LedgerSource]

@@ -18,11 +18,11 @@ from connectors.business_central.accounting_periods import period_readings, post
 from connectors.business_central.companies import CompanyFailed, ListedCompanies
 from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.names import name_key
-from connectors.odata.entra import TokenCache
 from connectors.odata.lists import (
     ODataClient,
     odata_query,
 )
+from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
 from infra.outbound.session import RequestLimits
 

@@ -17,7 +17,6 @@ from closing.facts.readings import GapReason, ListedCompany, PeriodReading, Peri
 from connectors.finops.period_status import StatusCollector, StatusKey
 from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.names import name_key
-from connectors.odata.entra import TokenCache
 from connectors.odata.lists import (
     InvalidRow,
     ODataClient,
@@ -27,6 +26,7 @@ from connectors.odata.lists import (
     or_filter,
     text_field,
 )
+from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.errors import AccessRefused, AnswerMisread
 from infra.outbound.session import RequestLimits
 

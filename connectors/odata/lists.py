@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.ledger_source import SourceSettings
-from connectors.odata.entra import NOT_ACCEPTED, ClientCredentials, TokenCache
 from infra.hosts import ForbiddenAddress, parse_url
+from infra.outbound.entra_tokens import NOT_ACCEPTED, ClientCredentials, TokenCache
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
 from infra.outbound.guarded_transport import TimeBudget
 from infra.outbound.session import OutboundResponse, OutboundSession, RequestLimits

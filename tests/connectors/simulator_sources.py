@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
 from connectors.ledger_source import CompanyRef, LedgerSource, SourceSettings
-from connectors.odata.entra import TokenCache
 from connectors.registry import build_source
 from infra.hosts import ip_literal
+from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
 
 MAY = DateSpan(date(2026, 5, 1), date(2026, 5, 31))

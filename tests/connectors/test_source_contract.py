@@ -12,8 +12,8 @@ import pytest
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, PeriodType, ReadResult
 from connectors.ledger_source import CompanyRef
-from connectors.odata.entra import TokenCache
 from connectors.registry import build_source
+from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
 from infra.outbound.session import RequestLimits
 from simulator.run import Running

@@ -12,7 +12,7 @@ import pytest
 
 from closing.facts.readings import GapReason, ReadResult
 from connectors.ledger_source import CompanyRef
-from connectors.odata.entra import TokenCache
+from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
 from infra.outbound.session import RequestLimits
 from simulator.run import Running, running

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from closing.facts.readings import ReadResult
 from connectors.ledger_source import CompanyRef
-from connectors.odata.entra import ClientCredentials, TokenCache
+from infra.outbound.entra_tokens import ClientCredentials, TokenCache
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
 from infra.outbound.guarded_transport import TimeBudget
 from infra.outbound.session import OutboundSession, RequestLimits
