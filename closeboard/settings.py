@@ -311,6 +311,7 @@ STORAGES = {
 # --- browser security ---------------------------------------------------------------------------------------------
 SECURE = urlsplit(PUBLIC_BASE_URL).scheme == "https"
 SESSION_COOKIE_NAME = "__Host-cb_session" if SECURE else "cb_session"
+CSRF_FAILURE_VIEW = "board.web.error_pages.form_refused"
 CSRF_COOKIE_NAME = "__Host-cb_csrf" if SECURE else "cb_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

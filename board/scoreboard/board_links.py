@@ -9,7 +9,7 @@ from datetime import datetime
 
 from board.scoreboard.summary import BoardSummary
 from board.web.board_query import BoardQuery
-from board.web.controls import BOARD_PATH, LIVE_PATH, Moments, moments
+from board.web.controls import BOARD_PATH, LIVE_PATH, WALL_PATH, Moments, moments
 from board.web.readers import Reader
 
 
@@ -26,6 +26,7 @@ class BoardLinks:
     latest: str
     moments: Moments
     exports: Sequence[tuple[str, str]]
+    wall: str
 
 
 def board_links(
@@ -51,6 +52,7 @@ def board_links(
         latest=query.url(BOARD_PATH, month=None),
         moments=moments(BOARD_PATH, query, reader, now),
         exports=exports,
+        wall=query.url(WALL_PATH),
     )
 
 

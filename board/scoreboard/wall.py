@@ -14,6 +14,7 @@ from board.scoreboard.summary import board_summary
 from board.scoreboard.table_sections import BoardSection, sections
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
+from board.web.controls import WALL_PATH
 from board.web.filters import filter_board
 from board.web.query_phrasing import describe_filters, labelled_filters
 from board.web.readers import Reader
@@ -23,7 +24,6 @@ from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.headline import headline_parts
 from closing.scoreboard.row import Row
 
-WALL_PATH = "/wall/"
 REFRESH_SECONDS = 20  # until the next screen, or the same one with new figures
 ROWS_PER_SCREEN = (
     8  # rows and headings that fit on one screen: the style sheet gives each an eighth of the height

@@ -17,6 +17,7 @@ from closing.scoreboard.board import Scoreboard
 Pairs = Sequence[tuple[str, str]]
 BOARD_PATH = "/"
 LIVE_PATH = "/live/"
+WALL_PATH = "/wall/"
 
 
 @dataclass(frozen=True, slots=True)

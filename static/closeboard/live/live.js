@@ -142,6 +142,14 @@
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll(menus)) if (!menu.contains(event.target)) menu.open = false;
   });
+  // A form that opens takes the focus: its field in error, else its first. A menu that begins with a link does not.
+  document.addEventListener("toggle", ({ target: opened }) => {
+    if (!opened.open || !opened.matches("details")) return;
+    const fields = "input:not([type=hidden]), select, textarea";
+    const inside = [...opened.querySelectorAll(`a[href], button, ${fields}`)].find((each) => !each.closest("summary"));
+    const first = opened.querySelector("[aria-invalid=true]") ?? inside;
+    if (first?.matches(fields)) first.focus();
+  }, true);
   document.documentElement.classList.add("js");
   // htmx begins in a timer, which may fire before its extensions have come: then it has passed the stream by.
   const stream = document.querySelector(".stream");

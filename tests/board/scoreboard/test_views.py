@@ -242,6 +242,50 @@ def test_an_address_that_is_none_has_a_page_of_ours() -> None:
     assert "There is nothing here" in text_of(answer)
 
 
+@pytest.mark.parametrize("address", ["/no/such/page", "/entities/NOSUCH/"])
+def test_an_address_that_is_none_keeps_the_frame_and_a_way_on(rosa: Client, address: str) -> None:
+    answer = rosa.get(address)
+    text = text_of(answer)
+    assert answer.status_code == 404
+    assert_framed(text)
+    assert 'action="/" role="search"' in text
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_what_is_refused_keeps_the_frame_and_a_way_on(meridian: SampleGroup) -> None:
+    client = Client()
+    client.force_login(save_person("uma@meridian.test", "Uma", role=Membership.Role.OWNER))
+    answer = client.post("/alerts/try/")
+    assert answer.status_code == 403
+    assert "You may not see this" in text_of(answer)
+    assert_framed(text_of(answer))
+    checking = Client(enforce_csrf_checks=True)
+    checking.force_login(Person.objects.get(name="Uma"))
+    answer = checking.post("/entities/UKHC/remarks/", {"kind": "note", "text": "x"})
+    assert answer.status_code == 403
+    assert "This page was open too long" in text_of(answer)
+    assert_framed(text_of(answer))
+
+
+def assert_framed(text: str) -> None:
+    """The menu with all its items and the person's own menu stand around the message."""
+    menu = re.search(r'<nav aria-label="Main">.*?</nav>', text, re.S)
+    assert menu is not None
+    for path in ("/", "/matrix/", "/calendar/", "/past-deadline/", "/alerts/"):
+        assert f'href="{path}"' in menu[0]
+    assert 'id="person"' in text
+    assert ">Go to the board</a>" in text
+
+
+def test_the_wall_is_a_click_from_the_board_with_what_one_sees(rosa: Client) -> None:
+    assert 'id="to-wall" href="/wall/"' in text_of(rosa.get("/"))
+    text = text_of(rosa.get("/?month=2026-04&show=late&group=UK"))
+    found = re.search(r'id="to-wall" href="([^"]*)"', text)
+    assert found is not None
+    assert found[1] == "/wall/?month=2026-04&amp;show=late&amp;group=UK"
+    assert rosa.get(found[1].replace("&amp;", "&")).status_code == 200
+
+
 def test_a_form_without_its_token_is_refused_in_words() -> None:
     answer = Client(enforce_csrf_checks=True).post("/login/", {"username": "x", "password": "y"})
     assert answer.status_code == 403
