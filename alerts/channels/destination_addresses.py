@@ -48,7 +48,7 @@ def check_address(kind: str, url: str) -> UrlParts:
     try:
         host = parse_url(url).host
     except ForbiddenAddress:
-        raise InvalidAddress("This is no address. Paste the whole of it; it begins with https://.") from None
+        raise InvalidAddress("This is not an address. Paste all of it; it begins with https://.") from None
     if kind == DestinationKind.TEAMS and any(host == old or host.endswith(f".{old}") for old in _OLD_TEAMS):
         raise InvalidAddress(
             "This is the address of an Office 365 connector, and Microsoft has retired those. In Teams, open"
@@ -59,7 +59,7 @@ def check_address(kind: str, url: str) -> UrlParts:
     except ForbiddenAddress as error:
         raise InvalidAddress(_explanation(kind, host, str(error))) from None
     if kind == DestinationKind.TEAMS and not target.path.partition("?")[2] and target.scheme == "https":
-        raise InvalidAddress("The end of the address is missing: it has to have everything behind the “?”.")
+        raise InvalidAddress("The end of the address is missing: paste all of it, with what follows the “?”.")
     if kind == DestinationKind.SLACK and not target.path.startswith("/services/"):
         raise InvalidAddress(
             "A Slack webhook is written https://hooks.slack.com/services/ and three more parts."
@@ -69,7 +69,7 @@ def check_address(kind: str, url: str) -> UrlParts:
 
 def _explanation(kind: str, host: str, error: str) -> str:
     if "https" in error:
-        return "Only addresses that begin with https:// can be used: what is posted would be readable on its way."
+        return "Only addresses that begin with https:// can be used, so that posts are encrypted."
     match kind:
         case DestinationKind.TEAMS:
             return (
@@ -80,6 +80,6 @@ def _explanation(kind: str, host: str, error: str) -> str:
             return f"{host} is not where Slack takes posts. Its webhooks begin with https://hooks.slack.com/services/."
         case _:
             return (
-                f"{host} is not among the hosts that signed webhooks may be sent to. Whoever runs Closeboard lists"
-                " them in WEBHOOK_ALLOWED_HOSTS."
+                f"{host} is not an allowed host of signed webhooks. The operator of Closeboard lists them in"
+                " WEBHOOK_ALLOWED_HOSTS."
             )

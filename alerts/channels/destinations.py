@@ -49,7 +49,7 @@ def add_destination(spec: DestinationSpec, by: Person, as_of: datetime) -> tuple
     """
     problems, target = _problems(spec, None)
     if not spec.url and "url" not in problems:
-        problems["url"] = "Paste the address that posts go to."
+        problems["url"] = "Paste the address of the destination."
     if problems or spec.group is None or target is None:
         raise InvalidDestination(problems)
     secret = new_secret() if spec.kind == Destination.Kind.WEBHOOK else ""
@@ -125,7 +125,7 @@ def _problems(spec: DestinationSpec, current: Destination | None) -> tuple[dict[
     problems: dict[str, str] = {}
     name = _name(spec)
     if not name:
-        problems["name"] = "Give it a name, as the channel has, so that others know where posts go."
+        problems["name"] = "Enter a name, for example that of the channel."
     elif len(spec.name) > LONGEST_NAME:
         problems["name"] = f"A name has {LONGEST_NAME} letters at most."
     if spec.kind not in Destination.Kind.values:
@@ -133,7 +133,7 @@ def _problems(spec: DestinationSpec, current: Destination | None) -> tuple[dict[
     if spec.group is None:
         problems["group"] = "Choose a group that you administer."
     if not _kinds(spec):
-        problems["kinds"] = "Choose at least one thing that is posted there."
+        problems["kinds"] = "Choose at least one kind of notification."
     target = None
     if spec.url and "kind" not in problems:
         try:

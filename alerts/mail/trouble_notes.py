@@ -24,7 +24,7 @@ def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageCont
     since = phrasing.day_and_clock(trouble.began_at, zone_info, as_of)
     if trouble.destination is None:
         subject, note, helps = _mail_trouble(since, trouble)
-        why = "Posted here because mails, which would tell of this otherwise, are what is in trouble."
+        why = "Posted here because mails cannot be sent."
     else:
         subject, note, helps = _post_trouble(trouble.destination, since, trouble)
         why = f"You get this as administrator of {one_line(trouble.destination.group.name)}."
@@ -39,39 +39,39 @@ def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageCont
 
 
 def mail_problem(error: str) -> str:
-    """What keeps all mails from leaving, by the stored text of the error: "the mail server refuses us"."""
+    """What keeps all mails from leaving, by the stored text of the error: "the mail server refuses our mails"."""
     if error.startswith(NO_SIGN_IN):
         return "no token for the mail server can be fetched"
     if error.startswith(f"{REPLY_WORDS} 4"):
         return "the mail server delays all mails"
     if error.startswith(NO_ANSWER):
-        return "no mail server answers"
-    return "the mail server refuses us"
+        return "the mail server does not answer"
+    return "the mail server refuses our mails"
 
 
 def _mail_trouble(since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
     problem = mail_problem(trouble.words)
     if trouble.refused:
-        helps = "The settings of the server have to be looked at."
+        helps = "Check the settings of the mail server."
     else:
-        helps = "They leave once it accepts them."
+        helps = "They are sent when it accepts them."
     return (
-        f"Mails cannot leave: {problem}",
-        f"Since {since} {problem}. Alerts wait, and none of them is lost. {helps}",
-        TextLink("See what waits", f"{settings.PUBLIC_BASE_URL}/alerts/"),
+        f"Mails cannot be sent: {problem}",
+        f"Since {since} {problem}. Alerts wait; none is lost. {helps}",
+        TextLink("See what is waiting", f"{settings.PUBLIC_BASE_URL}/alerts/"),
     )
 
 
 def _post_trouble(destination: Destination, since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
     name = one_line(destination.name)
     error = one_line(trouble.words, _LONGEST_WORDS)
-    problem = "does not take our posts" if trouble.refused else "cannot be reached"
+    problem = "refuses our posts" if trouble.refused else "cannot be reached"
     helps = (
-        "Give it another address, or remove it." if trouble.refused else "They are posted once it answers."
+        "Give it another address, or remove it." if trouble.refused else "They are posted when it answers."
     )
     note = (
         f"The {destination.get_kind_display()} destination “{name}” {problem} since {since}. {error} "
-        f"What was to be posted there waits, and none of it is lost. {helps}"
+        f"Its posts wait; none is lost. {helps}"
     )
     link = TextLink("See the destinations", f"{settings.PUBLIC_BASE_URL}/alerts/destinations/")
     return f"“{name}” {problem}", note, link

@@ -73,12 +73,12 @@ def _check(group: Group, policy: GroupAlertPolicy, before: GroupAlertPolicy) -> 
         if not 1 <= step.after_days <= MOST_DAYS_LATE:
             raise InvalidAlertPolicy(f"step-{number}-days", f"Between 1 and {MOST_DAYS_LATE} days late.")
         if step.after_days in days:
-            message = f"Another step already comes {step.after_days} days late. Put both into one."
+            message = f"Another step already starts {step.after_days} days late. Put both into one."
             raise InvalidAlertPolicy(f"step-{number}-days", message)
         days.add(step.after_days)
         if not step.roles and not step.people:
             raise InvalidAlertPolicy(
-                f"step-{number}-roles", "Say whom this step tells: a role, or somebody by name."
+                f"step-{number}-roles", "Choose who is notified: a role, or a person by name."
             )
         if set(step.roles) - {role.value for role in Role}:
             raise InvalidAlertPolicy(f"step-{number}-roles", "There is no such role.")

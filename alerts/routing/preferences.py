@@ -88,10 +88,10 @@ class NotificationPreferences:
             raise InvalidPreferences(missing, message)
         if self.quiet_from is not None and self.quiet_from == self.quiet_until:
             raise InvalidPreferences(
-                "quiet_until", "Quiet hours cannot end when they begin: nothing would ever be sent."
+                "quiet_until", "Quiet hours cannot end when they begin: nothing would be sent."
             )
         if self.away_until is not None and self.away_from is None:
-            raise InvalidPreferences("away_from", "Say from which day on you are away.")
+            raise InvalidPreferences("away_from", "Enter the first day away.")
         if self.away_from is not None and self.away_until is not None and self.away_until < self.away_from:
             raise InvalidPreferences("away_until", "The last day away lies before the first one.")
 

@@ -104,7 +104,7 @@ def create_silence(
     checked_day = _checked_last_day(target, last_day, at)
     text = " ".join(reason.replace("\0", "").split())
     if not text:
-        raise InvalidSilence("reason", "Say why in a few words: whoever misses a reminder will ask.")
+        raise InvalidSilence("reason", "Give a reason in a few words: it is shown wherever the silence is.")
     if len(text) > LONGEST_REASON:
         raise InvalidSilence("reason", f"That is {len(text)} letters long; the longest is {LONGEST_REASON}.")
     before = _in_force_of(_locked(target), at)

@@ -122,7 +122,9 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise InvalidRemark("expected_on", f"“{text[:40]}” is no day. Write it like 2026-06-18.") from None
+        raise InvalidRemark(
+            "expected_on", f"“{text[:40]}” is not a date. Write it like 2026-06-18."
+        ) from None
 
 
 def _visible(board_request: BoardRequest, code: str) -> LegalEntity:

@@ -22,7 +22,7 @@ from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
 
 SHOWN = 20  # entities with a full preview of their escalation
-_DEFAULT_SOURCE = "the usual"
+_DEFAULT_SOURCE = "the default"
 _ROLES = tuple((role.value, role.label) for role in Membership.Role)
 
 
@@ -98,10 +98,8 @@ class EligiblePeople:
     def name(self, pk: int) -> str:
         person = self.people.get(pk)
         if person is None:
-            return "somebody who may not see it"
-        return (person.name or person.email) + (
-            "" if pk in self.with_access else " (may not see it any more)"
-        )
+            return "a person without access"
+        return (person.name or person.email) + ("" if pk in self.with_access else " (no longer has access)")
 
 
 def eligible_people(group: Group) -> EligiblePeople:
@@ -194,13 +192,13 @@ def _days_ahead(days: int) -> str:
 
 
 def _source(name: str) -> str:
-    return f"from {name}" if name else _DEFAULT_SOURCE
+    return f"inherited from {name}" if name else _DEFAULT_SOURCE
 
 
 def _digest_options(value: str, inherited: InheritedAlertPolicy) -> list[tuple[str, str, bool]]:
-    default_text = "may wait for a digest" if inherited.rules.alerts_in_digest else "always at once"
+    default_text = "May wait for a digest" if inherited.rules.alerts_in_digest else "Always at once"
     return [
-        ("", f"As above: {default_text} ({_source(inherited.in_digest_from)})", value == ""),
+        ("", f"{default_text} ({_source(inherited.in_digest_from)})", value == ""),
         ("no", "Always at once", value == "no"),
         ("yes", "People may have them in a digest", value == "yes"),
     ]
@@ -283,7 +281,7 @@ def _preview(
         [
             (
                 f"+{step.after_days}",
-                ", ".join(sorted((names[pk] for pk in people), key=str.casefold)) or "nobody who may see it",
+                ", ".join(sorted((names[pk] for pk in people), key=str.casefold)) or "nobody with access",
             )
             for step, people in zip(steps, people_by_step, strict=True)
         ],

@@ -62,7 +62,7 @@ def group_alert_rules(request: HttpRequest, board_request: BoardRequest, code: s
             problems = {_input_name(error.field, steps): str(error)}
     if problems:
         return _page(request, board_request, group, (typed, steps), problems, status=422)
-    messages.success(request, f"The rules of {group.name} are kept.")
+    messages.success(request, f"The alert rules of {group.name} are saved.")
     return SeeOther(reverse("alert_rules_of", args=[group.code]))
 
 
@@ -94,13 +94,13 @@ def _parse_policy(
     problems: dict[str, str] = {}
     days = typed.get("due_soon_days", "").strip()
     if days and not _is_number(days):
-        problems["due_soon_days"] = f"“{days[:20]}” is no number of days."
+        problems["due_soon_days"] = f"“{days[:20]}” is not a number of days."
     rules, emails = [], {email for step in steps for email in step.people}
     ids = dict(Person.objects.filter(email__in=emails).values_list("email", "pk")) if emails else {}
     for step in steps:
         if not _is_number(step.days):
             problem = (
-                "After how many days late?" if not step.days else f"“{step.days[:20]}” is no number of days."
+                "Enter the days late." if not step.days else f"“{step.days[:20]}” is not a number of days."
             )
             problems[f"step-{step.number}-days"] = problem
         else:

@@ -26,17 +26,17 @@ DEFAULT_KINDS = (
     *(NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.GROUP_CLOSED),
 )
 _KIND_DESCRIPTIONS = {
-    NoticeKind.ALERT: "past the alert line",
+    NoticeKind.ALERT: "overdue by more than the alert line",
     NoticeKind.ESCALATION: "still not closed at a later step",
-    NoticeKind.UNCONFIRMED: "past the line, and cannot be read",
-    NoticeKind.REOPENED: "was closed, and is not any more",
-    NoticeKind.CLEARED: "closed after it was posted as late",
+    NoticeKind.UNCONFIRMED: "alerting by today’s date, and cannot be read",
+    NoticeKind.REOPENED: "was closed and has been reopened",
+    NoticeKind.CLEARED: "closed after its alert",
     NoticeKind.DUE_SOON: "the deadline is near",
-    NoticeKind.LATE: "each day that an entity is late",
-    NoticeKind.NO_DEADLINE: "ended, and nobody has set one",
-    NoticeKind.STALE: "nothing was read from an ERP for long",
-    NoticeKind.REFUSED: "an ERP turns us away",
-    NoticeKind.GROUP_CLOSED: "all of a group has closed",
+    NoticeKind.LATE: "each day that an entity is overdue",
+    NoticeKind.NO_DEADLINE: "the month has ended with no deadline set",
+    NoticeKind.STALE: "an ERP not read for longer than its limit",
+    NoticeKind.REFUSED: "access refused by an ERP",
+    NoticeKind.GROUP_CLOSED: "every entity of a group has closed",
 }
 _HELP = {
     Destination.Kind.TEAMS: (
@@ -48,8 +48,8 @@ _HELP = {
         " https://hooks.slack.com/services/."
     ),
     Destination.Kind.WEBHOOK: (
-        "Any program of yours that takes JSON over https, at a host that whoever runs Closeboard has allowed. Each"
-        " request is signed."
+        "A program that accepts JSON over https, at a host that the operator of Closeboard allows. Each request"
+        " is signed."
     ),
 }
 
@@ -154,7 +154,7 @@ def _health(
     def clock(moment: object) -> str:
         return labels.clock(moment, zone, now)  # type: ignore[arg-type]
 
-    last = f"Last post taken {clock(sent['last'])}." if sent else "Nothing has been posted there yet."
+    last = f"Last post delivered {clock(sent['last'])}." if sent else "Nothing posted yet."
     waiting_text = (
         f"{stats.waiting} {'message waits' if stats.waiting == 1 else 'messages wait'}."
         if stats.waiting
@@ -172,8 +172,8 @@ def _health(
             "warning", "Sending is on hold", "waits", [*filter(None, [waiting_text, parked]), last]
         )
     if channel is not None and channel.words:
-        text = "Refuses our posts" if trouble is not None and trouble.refused else "Does not take posts now"
-        since = f"So since {clock(trouble.began_at)}." if trouble is not None else ""
+        text = "Refuses the posts" if trouble is not None and trouble.refused else "Cannot be reached"
+        since = f"Since {clock(trouble.began_at)}." if trouble is not None else ""
         until = channel.paused_until
         retry_text = (
             f"Tried again at {clock(until)}."

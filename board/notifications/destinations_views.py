@@ -104,7 +104,7 @@ def destination_add(
         )
     if secret:
         return _secret_page(request, board_request, destination, secret, new=True)
-    messages.success(request, f"“{destination.name}” is there. Send a test post to see whether it arrives.")
+    messages.success(request, f"“{destination.name}” was added. Send a test post to see whether it arrives.")
     return SeeOther(reverse("destinations"))
 
 
@@ -132,7 +132,7 @@ def destination_edit(
             destination,
             status=422,
         )
-    messages.success(request, f"“{destination.name}” is kept as you have changed it.")
+    messages.success(request, f"“{destination.name}” was saved.")
     return SeeOther(reverse("destinations"))
 
 
@@ -155,7 +155,7 @@ def destination_switch(
     """Switches a destination off or on."""
     on = request.POST.get("on") == "yes"
     set_destination_enabled(destination, on=on)
-    result = "is switched on" if on else "is switched off, and what waits for it is not posted any more"
+    result = "was switched on" if on else "was switched off; its waiting posts are not sent"
     messages.success(request, f"“{destination.name}” {result}.")
     return SeeOther(reverse("destinations"))
 
@@ -167,7 +167,7 @@ def destination_remove(
 ) -> HttpResponse:
     """Removes a destination for good, after the form's confirmation."""
     remove_destination(destination, board_request.now)
-    messages.success(request, f"“{destination.name}” is removed, and its address is forgotten.")
+    messages.success(request, f"“{destination.name}” was removed, and its address deleted.")
     return SeeOther(reverse("destinations"))
 
 
@@ -242,7 +242,7 @@ def _may_send_test(request: HttpRequest, destination: Destination) -> bool:
         messages.error(request, "Redis does not answer, so nothing was posted. Try again in a minute.")
         return False
     messages.warning(
-        request, f"“{destination.name}” has just had one. Try again in {TEST_POST_INTERVAL} seconds."
+        request, f"“{destination.name}” has just received one. Try again in {TEST_POST_INTERVAL} seconds."
     )
     return False
 
@@ -254,13 +254,13 @@ def _send_test(request: HttpRequest, board_request: BoardRequest, destination: D
     try:
         send_post(destination, render_post(destination, f"msg_{uuid4().hex}", post, [], board_request.now))
     except ChannelMisconfigured as error:
-        messages.error(request, f"“{destination.name}” does not want our posts. {error}")
+        messages.error(request, f"“{destination.name}” refused the post. {error}")
     except PermanentFailure as error:
-        messages.error(request, f"“{destination.name}” cannot use what we post. {error}")
+        messages.error(request, f"“{destination.name}” refused the post. {error}")
     except TemporaryFailure as error:
-        messages.error(request, f"“{destination.name}” could not take it just now. {error}")
+        messages.error(request, f"“{destination.name}” did not accept the post just now. {error}")
     else:
-        hint = " Look whether it has arrived." if destination.kind == Destination.Kind.TEAMS else ""
-        messages.success(request, f"“{destination.name}” has taken a test post.{hint}")
+        hint = " Check that it has arrived." if destination.kind == Destination.Kind.TEAMS else ""
+        messages.success(request, f"Test post delivered to “{destination.name}”.{hint}")
         return
     log.warning("test post not taken", destination=destination.pk)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.reason_words import reason_words
 from board.web import labels
 from board.web.readers import Reader
-from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
+from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind, NoticeReason
 from closing.judging.notification_schedule import Cadence
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
@@ -19,14 +20,14 @@ DeliveryState = Delivery.State
 NOTICE_KIND_LABELS = {
     NoticeKind.ALERT: "Alert",
     NoticeKind.ESCALATION: "Escalation",
-    NoticeKind.UNCONFIRMED: "Cannot be confirmed",
+    NoticeKind.UNCONFIRMED: "Cannot be read",
     NoticeKind.REOPENED: "Reopened",
     NoticeKind.CLEARED: "Cleared",
     NoticeKind.DUE_SOON: "Due soon",
-    NoticeKind.LATE: "Late",
-    NoticeKind.NO_DEADLINE: "No deadline",
-    NoticeKind.STALE: "No reading",
-    NoticeKind.REFUSED: "Connection refused",
+    NoticeKind.LATE: "Overdue",
+    NoticeKind.NO_DEADLINE: "No deadline set",
+    NoticeKind.STALE: "Connection not read",
+    NoticeKind.REFUSED: "Access refused",
     NoticeKind.GROUP_CLOSED: "Group closed",
 }
 _ICONS = {
@@ -56,6 +57,7 @@ _TONES = {
     NoticeKind.GROUP_CLOSED: "ok",
 }
 NOBODY = "Nobody to notify"
+NOT_SENT = "Not sent"
 _NO_RECIPIENT_DETAIL = "No owner, finance staff or administrator has a role for it. Give somebody one."
 _TONE_ORDER = ("alert", "waits", "ok", "quiet")  # messages that need action come first
 _DIGESTS = {Cadence.DAILY.value: "daily", Cadence.WEEKLY.value: "weekly"}
@@ -77,6 +79,7 @@ class DeliverySummary:
     to: Sequence[str] = ()
     rest: Sequence[str] = ()
     detail: str = ""
+    reason: str = ""  # why it was not sent, shown after the names
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +120,24 @@ def summarize_notice(
         tone=_TONES[kind],
         when=labels.clock(notice.raised_at, reader.zone, as_of),
         iso=labels.iso(notice.raised_at) or "",
-        reason=notice.reason[:1].upper() + notice.reason[1:],
+        reason=_reason(notice, reader, as_of, unit),
         recorded_facts=_recorded_facts(notice, reader, as_of, unit),
         messages=_messages(notice, lines, reader, as_of, past=past, to_administrators=to_administrators),
     )
+
+
+def _reason(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit | None) -> str:
+    """ "6 calendar days late, confirmed by the ERP at 19:46"; other reasons as they are worded for all notices."""
+    version = notice.policy_version
+    counted = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
+    days = labels.days_in_words(notice.days_late, counted or LatenessUnit.CALENDAR_DAYS)
+    match notice.reason:
+        case NoticeReason.PAST_THE_LINE | NoticeReason.STILL_LATE if notice.days_late and notice.read_at:
+            return f"{days} late, confirmed by the ERP at {labels.clock(notice.read_at, reader.zone, as_of)}"
+        case NoticeReason.PAST_A_STEP if notice.days_late:
+            return f"{days} late: escalated, step {notice.step}"
+    words = reason_words(notice.reason)
+    return words[:1].upper() + words[1:]
 
 
 def _recorded_facts(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit | None) -> list[str]:
@@ -145,7 +162,7 @@ def _recorded_facts(notice: Notice, reader: Reader, as_of: datetime, unit: Laten
         facts.append("never read")
     else:
         read_text = labels.clock(notice.read_at, reader.zone, as_of)
-        facts.append(f"read {read_text}, fresh" if notice.fresh else f"last read {read_text}, stale")
+        facts.append(f"read {read_text}" if notice.fresh else f"not read since {read_text}")
     if version is not None:
         facts.append(f"policy “{version.policy.name}”, version {version.number}")
     elif notice.due_on is not None:
@@ -169,13 +186,9 @@ def _messages(
             recipients.setdefault(message, []).append(line.delivery.to)
     if not recipients:
         if notice.kind == NoticeKind.CLEARED.value:
-            return [
-                DeliverySummary("info", "Nobody had been told that it was late, so nobody is told", "quiet")
-            ]
+            return [DeliverySummary("info", "No alert had been sent, so its close is not reported", "quiet")]
         if notice.kind in INFORMATIONAL_KINDS:
-            return [
-                DeliverySummary("info", "Nobody has a role for the group itself, so nobody is told", "quiet")
-            ]
+            return [DeliverySummary("info", "Not sent: nobody has a role for the group itself", "quiet")]
         return [DeliverySummary("warning", NOBODY, "alert", detail=_NO_RECIPIENT_DETAIL)]
     summaries = []
     for message, people in sorted(recipients.items(), key=lambda item: _TONE_ORDER.index(item[0].tone)):
@@ -183,7 +196,13 @@ def _messages(
         shown = names if len(names) <= _MAX_NAMES + 1 else names[:_MAX_NAMES]
         summaries.append(
             DeliverySummary(
-                message.icon, message.text, message.tone, shown, names[len(shown) :], message.detail
+                message.icon,
+                message.text,
+                message.tone,
+                shown,
+                names[len(shown) :],
+                message.detail,
+                message.reason,
             )
         )
     return summaries
@@ -205,8 +224,8 @@ def _message(
         state = DeliveryState.WAITING
     reply = delivery.words if to_administrators and not past else ""
     if state is DeliveryState.CANCELLED or (line.left_out and state is DeliveryState.SENT):
-        reason = f": {line.left_out}" if line.left_out else ""
-        return DeliverySummary("not_started", f"{DeliveryState.CANCELLED.label}{reason}", "quiet")
+        reason = f": {reason_words(line.left_out)}" if line.left_out else ""
+        return DeliverySummary("not_started", NOT_SENT, "quiet", reason=reason)
     if state is DeliveryState.SENT and ended is not None:
         return DeliverySummary("closed", f"Sent {labels.clock(ended, reader.zone, as_of)}", "ok")
     if state is DeliveryState.PARKED:
@@ -219,7 +238,7 @@ def _message(
         if (name := _DIGESTS.get(delivery.rhythm)) is not None:
             return DeliverySummary("mail", f"In the {name} digest of {due}", "quiet")
         if delivery.due_at > as_of + _LONG_WAIT:
-            return DeliverySummary("stale", f"Waits until {due}, as its reader rests", "waits")
+            return DeliverySummary("stale", f"Waits until {due}: quiet hours or days off", "waits")
     since = labels.clock(notice.raised_at, reader.zone, as_of)
     attempts_text = "" if past else _attempts_text(delivery, reader, as_of)
     detail = " ".join(filter(None, [attempts_text, reply]))

@@ -77,17 +77,13 @@ def _send(request: HttpRequest, person: Person) -> None:
         with mail_connection() as server:
             send_mail(mail, server)
     except ChannelMisconfigured as error:
-        messages.error(request, f"The mail server refuses us. {error}")
+        messages.error(request, f"The mail server refuses our mails. {error}")
     except (PermanentFailure, UnclearRefusal) as error:
         messages.error(request, f"The message to {person.email} cannot be sent. {error}")
     except TemporaryFailure as error:
-        messages.error(request, f"It could not be sent just now. {error}")
+        messages.error(request, f"The message could not be sent just now. {error}")
     else:
-        result = (
-            "has been written to the folder of mails"
-            if mail_folder()
-            else "has been taken by the mail server"
-        )
+        result = "was written to the folder of mails" if mail_folder() else "was accepted by the mail server"
         messages.success(request, f"A message to {person.email} {result}.")
         return
     log.warning("trial message not sent", person=person.pk)

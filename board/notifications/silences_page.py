@@ -90,7 +90,7 @@ def silences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     except InvalidSilence as error:
         return _page(request, board_request, typed, {error.field: str(error)}, status=422)
     except SilenceNotAllowed:
-        problem = "You see this, and only its finance staff and administrators may silence it."
+        problem = "Only its finance staff and administrators may silence it."
         return _page(request, board_request, typed, {"place": problem}, status=403)
     message = f"{_name(silence_target(silence))} is silenced until {labels.short_day(silence.last_day)}."
     messages.success(request, message, extra_tags=reverse("lift_silence", args=[silence.pk]))
@@ -173,7 +173,7 @@ def _parse_day(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise InvalidSilence("last_day", f"“{text[:20]}” is no day. Write it like 2026-06-18.") from None
+        raise InvalidSilence("last_day", f"“{text[:20]}” is not a date. Write it like 2026-06-18.") from None
 
 
 def _visible_silence(board_request: BoardRequest, pk: int) -> Silence:

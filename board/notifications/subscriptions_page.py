@@ -36,21 +36,20 @@ CADENCE_LABELS = {
 }
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 NOTICE_KIND_HELP = {
-    NoticeKind.ALERT: "An entity is further past its deadline than its alert line allows.",
-    NoticeKind.ESCALATION: "It still is not closed, and a step of its group's escalation has come.",
-    NoticeKind.UNCONFIRMED: "An entity would be past its alert line, and nobody can tell, as it is not read.",
-    NoticeKind.REOPENED: "A period that had been closed was opened again.",
-    NoticeKind.CLEARED: "What you were told of as late has closed, and how late it was.",
+    NoticeKind.ALERT: "An entity is overdue by more than its alert line.",
+    NoticeKind.ESCALATION: "It is still not closed at the next step of its group’s escalation.",
+    NoticeKind.UNCONFIRMED: "An entity that cannot be read is alerting by today’s date.",
+    NoticeKind.REOPENED: "A closed period was reopened.",
+    NoticeKind.CLEARED: "An entity that had alerted has closed, and how late it was.",
     NoticeKind.DUE_SOON: "A deadline is a few working days ahead, and the entity is not closed yet.",
-    NoticeKind.LATE: "What is past its deadline, told anew each day, so never at once.",
-    NoticeKind.NO_DEADLINE: "A month has ended, and nobody has set a deadline for it.",
-    NoticeKind.STALE: "Nothing has been read from an ERP for longer than is allowed.",
-    NoticeKind.REFUSED: "An ERP turns us away. This goes to those who administer its entities.",
-    NoticeKind.GROUP_CLOSED: "Every entity of a group that you work for has closed.",
+    NoticeKind.LATE: "Each overdue entity, every day; in a digest only.",
+    NoticeKind.NO_DEADLINE: "A month has ended with no deadline set.",
+    NoticeKind.STALE: "An ERP was not read for longer than its limit.",
+    NoticeKind.REFUSED: "An ERP refuses access. Administrators of its entities receive this.",
+    NoticeKind.GROUP_CLOSED: "Every entity of one of your groups has closed.",
 }
 _LOCKED_TEXT = (
-    "Always at once: everybody relies on this being read in time."
-    " An administrator can allow digests in the rules of the group."
+    "Always at once and required. An administrator can allow digests in the alert rules of the group."
 )
 _MAX_NAMES = 3  # groups named in a sentence
 
@@ -200,8 +199,8 @@ def _mandatory_rule(board_request: BoardRequest) -> tuple[str, bool]:
     if not in_digest_groups:
         return _LOCKED_TEXT, False
     if not immediate_groups:
-        return "Your group allows these in a digest; they cannot be switched off.", True
-    return f"A digest is allowed for {_join_names(in_digest_groups)} only; all else comes at once.", True
+        return "Your group allows these in a digest; they are required.", True
+    return f"A digest is allowed for {_join_names(in_digest_groups)} only; the others come at once.", True
 
 
 def _join_names(names: set[str]) -> str:
@@ -241,13 +240,13 @@ def _upcoming_digests(
             )
         elif cadence in cadences:
             when = _when(next_send_at(cadence, hours, board_request.now), board_request)
-            sentences.append(f"The next {name} digest would come {when}; right now nothing waits in it.")
+            sentences.append(f"The next {name} digest comes {when}; nothing waits in it yet.")
     at_once = waiting.get(Cadence.IMMEDIATE)
     if at_once is not None and at_once.due_at > board_request.now:
-        sentences.append(f"What is told at once waits until {_when(at_once.due_at, board_request)}.")
+        sentences.append(f"Notifications at once wait until {_when(at_once.due_at, board_request)}.")
     elif (until := next_send_at(Cadence.IMMEDIATE, hours, board_request.now)) > board_request.now:
         sentences.append(
-            f"You rest now: what is told at once would wait until {_when(until, board_request)}."
+            f"Quiet hours or days off: notifications at once wait until {_when(until, board_request)}."
         )
     return sentences
 

@@ -44,7 +44,7 @@ def subscriptions(request: HttpRequest, board_request: BoardRequest) -> HttpResp
     preferences, problems = _parse_preferences(typed, current, calendars)
     if preferences is None:
         return _page(request, board_request, PreferencesForm(typed, problems), current, calendars, status=422)
-    _save(request, board_request, preferences, "It is kept.")
+    _save(request, board_request, preferences, "Your notifications are saved.")
     return SeeOther(reverse("subscriptions"))
 
 
@@ -52,7 +52,7 @@ def subscriptions(request: HttpRequest, board_request: BoardRequest) -> HttpResp
 @board_view
 def subscriptions_reset(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     """Resets all preferences to their defaults."""
-    _save(request, board_request, NotificationPreferences(), "Everything is as usual again.")
+    _save(request, board_request, NotificationPreferences(), "The defaults are restored.")
     return SeeOther(reverse("subscriptions"))
 
 
@@ -64,7 +64,7 @@ def subscriptions_undo(request: HttpRequest, board_request: BoardRequest, token:
         previous = NotificationPreferences.from_token(token, board_request.person)
     except signing.BadSignature:
         raise Http404 from None
-    _save(request, board_request, previous, "It is as it was before.")
+    _save(request, board_request, previous, "The change is undone.")
     return SeeOther(reverse("subscriptions"))
 
 
@@ -133,7 +133,7 @@ def _parse_time(typed: Mapping[str, str], name: str, problems: dict[str, str]) -
     try:
         return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
-        problems[name] = f"“{text[:20]}” is no time. Write it like {_EXAMPLE_TIMES[name]}."
+        problems[name] = f"“{text[:20]}” is not a time. Write it like {_EXAMPLE_TIMES[name]}."
         return None
 
 
@@ -144,7 +144,7 @@ def _parse_day(typed: Mapping[str, str], name: str, problems: dict[str, str]) ->
     try:
         return date.fromisoformat(text)
     except ValueError:
-        problems[name] = f"“{text[:20]}” is no day. Write it like 2026-08-03."
+        problems[name] = f"“{text[:20]}” is not a date. Write it like 2026-08-03."
         return None
 
 

@@ -18,7 +18,7 @@ EVERY_KIND = "all"  # by default, the daily reminders of digests are hidden
 MESSAGE_FILTERS = {
     "waiting": "Waiting",
     "sent": "Sent",
-    "cancelled": "Not needed any more",
+    "cancelled": "Not sent",
     "parked": "Cannot be sent",
     "nobody": "Nobody to notify",
 }

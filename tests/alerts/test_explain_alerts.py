@@ -32,21 +32,21 @@ def test_an_alert_with_all_that_it_rests_on(meridian: SampleGroup, command_clock
     assert explained(command_clock, "2026-06-15 12:01") == [
         "EU DTC BV, May 2026: open, alerting, 6 days late",
         "  Deadline: Tue 9 June 2026; policy Group close, version 1",
-        "  Last read: 2026-06-15 12:00 UTC, fresh",
-        "  alert: not due, told already",
+        "  Last read: 2026-06-15 12:00 UTC, within its limit",
+        "  alert: not due, sent already",
     ]
 
 
 def test_what_waits_says_for_what(meridian: SampleGroup, command_clock: SettableClock) -> None:
     read_and_evaluate(meridian, "2026-06-14 12:00", NLDT=OPEN)
     save_evaluation_span(utc("2026-06-20 12:00"), hours=1)
-    assert "  alert: not due, not past the alert line" in explained(command_clock, "2026-06-20 12:00")
-    assert "  Last read: 2026-06-14 12:00 UTC, stale" in explained(command_clock)
+    assert "  alert: not due, not alerting" in explained(command_clock, "2026-06-20 12:00")
+    assert "  Last read: 2026-06-14 12:00 UTC, too old" in explained(command_clock)
     read_and_evaluate(meridian, "2026-06-20 12:05", NLDT=OPEN)
     rosa, at = Person.objects.get(name="Rosa"), utc("2026-06-20 12:10")
     acknowledge(rosa, "NLDT", MAY, "Working on it", at)
     set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 30), "", at)
-    promised = "waits: somebody looks after it, and the day on which they expect the close has not passed"
+    promised = "waits: somebody has taken it over, and the expected close has not passed"
     told_before = explained(command_clock, "2026-06-20 12:11")
     assert f"  escalation 1: not due, {promised}" not in told_before
     read_and_evaluate(meridian, "2026-06-25 12:00", NLDT=OPEN)
@@ -63,13 +63,13 @@ def test_a_silence_is_named(meridian: SampleGroup, command_clock: SettableClock)
         made_at=utc("2026-06-10 09:00"),
     )
     read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN)
-    assert "  alert: not due, waits: silenced" in explained(command_clock, "2026-06-15 12:01")
+    assert "  alert: not due, silenced" in explained(command_clock, "2026-06-15 12:01")
 
 
 def test_nothing_open_and_nobody_watching(meridian: SampleGroup, command_clock: SettableClock) -> None:
     read_and_evaluate(meridian, "2026-06-08 12:00")
     assert explained(command_clock, "2026-06-08 12:01") == [
-        "EU DTC BV: nothing that has ended is open, and no end is left to be told."
+        "EU DTC BV: no ended period is open, and no close is still to be reported."
     ]
     assert explained(command_clock, "2026-06-09 12:00")[0].startswith("No evaluation has run lately")
 

@@ -46,9 +46,9 @@ def test_a_destination_from_its_first_to_its_last_day(
 
     # what is wrong is said beside the field, and the address is not in the page
     page.get_by_label("Address", exact=True).fill("https://meridian.webhook.office.com/webhookb2/" + SECRET)
-    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("button", name="Add").click()
     expect(page.locator("#url-problem")).to_contain_text("Microsoft has retired those")
-    expect(page.locator("#name-problem")).to_contain_text("Give it a name")
+    expect(page.locator("#name-problem")).to_contain_text("Enter a name")
     assert SECRET not in page.content()
     seen(reader, "destination-wrong", javascript)
     reader.forgive("422")
@@ -56,17 +56,17 @@ def test_a_destination_from_its_first_to_its_last_day(
     page.get_by_label("Slack", exact=True).check()
     page.get_by_label("Name", exact=True).fill("#month-end")
     page.get_by_label("Address", exact=True).fill(http_sink.url(PATHS["slack"]))
-    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("button", name="Add").click()
     expect(page.get_by_text("“#month-end” is there.")).to_be_visible()
     page.get_by_role("button", name="Send a test post to #month-end").click()
-    expect(page.get_by_text("“#month-end” has taken a test post.")).to_be_visible()
+    expect(page.get_by_text("“#month-end” Test post delivered to.")).to_be_visible()
     assert "Rosa Bell has sent this" in http_sink.taken[0].body.decode()
 
     page.get_by_role("link", name="Add a destination").click()
     page.get_by_label("Signed webhook").check()
     page.get_by_label("Name", exact=True).fill("Data warehouse")
     page.get_by_label("Address", exact=True).fill(http_sink.url(PATHS["webhook"]))
-    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("button", name="Add").click()
     secret = page.get_by_label("Secret", exact=True).input_value()
     assert secret.startswith("whsec_")
     seen(reader, "destination-secret", javascript)
@@ -94,8 +94,8 @@ def test_a_destination_from_its_first_to_its_last_day(
     page.get_by_role("link", name="Change #month-end").click()
     assert page.get_by_label("Address", exact=True).input_value() == ""
     page.get_by_label("Name", exact=True).fill("#close")
-    page.get_by_role("button", name="Keep it so").click()
-    expect(page.get_by_text("“#close” is kept as you have changed it.")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("“#close” was saved.")).to_be_visible()
     assert Destination.objects.get(name="#close").url == http_sink.url(PATHS["slack"])
 
     page.get_by_role("button", name="Switch off #close").click()

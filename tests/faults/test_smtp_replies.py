@@ -228,8 +228,8 @@ def test_c20_administrators_hear_of_it_by_another_channel(
     Trouble.objects.update(began_at=timezone.now() - NOTIFY_AFTER)
     send_due_posts(timezone.now())
     [post] = http_sink.seen
-    assert "Mails cannot leave" in post.body.decode()
-    assert "none of them is lost" in post.body.decode()
+    assert "Mails cannot be sent" in post.body.decode()
+    assert "none is lost" in post.body.decode()
     assert "no mail server answers" not in post.body.decode()
 
 

@@ -29,5 +29,5 @@ class Command(BaseCommand):
             raise CommandError(f"{error}.") from None
         self.stdout.write(
             f"{done.flags} flags written; overruns: {done.opened} opened ({done.reopened} after a reopening), "
-            f"{done.crossed} over the alert line, {done.ended} ended."
+            f"{done.crossed} alerting, {done.ended} ended."
         )

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from alerts.evaluate.continuity import evaluating_since
 from alerts.evaluate.episodes import EpisodeDecisions, judge_episodes
+from alerts.reason_words import reason_words
 from alerts.routing.silences import silences_by_entity
 from closing.calendar.date_phrases import month_and_year, weekday_and_date
 from closing.calendar.months import parse_month
@@ -21,8 +22,8 @@ class Command(BaseCommand):
     """Reads only: prints the decisions of the next evaluation, with the reason of each notice, due or not."""
 
     help = (
-        "Explain what is told of an entity: for each period that is not closed, or whose end is still to be told, "
-        "its state, days late, deadline, policy, reading, and the verdict on each notice with its reason."
+        "Explain the notices of an entity: for each period that is not closed, or whose close is still to be "
+        "reported, its state, days late, deadline, policy, reading, and the verdict on each notice with its reason."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,26 +44,26 @@ class Command(BaseCommand):
         now = timezone.now()
         since = evaluating_since(now)
         if since is None:
-            self.stdout.write("No evaluation has run lately, so nothing is told before the next ones.")
+            self.stdout.write("No evaluation has run lately, so no notice is raised before the next one.")
         episodes = judge_episodes(now, since, silences_by_entity([entity.pk], now), months)
         for judged in episodes:
             self._explain(entity, month_and_year(months[judged.episode.period]), judged)
         if not episodes:
             self.stdout.write(
-                f"{entity.name}: nothing that has ended is open, and no end is left to be told."
+                f"{entity.name}: no ended period is open, and no close is still to be reported."
             )
 
     def _explain(self, entity: LegalEntity, month: str, judged: EpisodeDecisions) -> None:
         episode, reading = judged.episode, judged.reading
         late = f", {episode.days_late} days late" if episode.days_late else ""
         self.stdout.write(f"{entity.name}, {month}: {episode.state}, {episode.level.replace('_', ' ')}{late}")
-        due = weekday_and_date(episode.due_on) if episode.due_on is not None else "none"
+        due = weekday_and_date(episode.due_on) if episode.due_on is not None else "no deadline set"
         versions = PolicyVersion.objects.select_related("policy")
         version = versions.filter(pk=episode.policy_version or 0).first()
         policy = f"policy {version.policy.name}, version {version.number}" if version else "no policy version"
         self.stdout.write(f"  Deadline: {due}; {policy}")
         read = f"{reading.read_at:%Y-%m-%d %H:%M} UTC" if reading.read_at is not None else "never"
-        self.stdout.write(f"  Last read: {read}, {'fresh' if reading.fresh else 'stale'}")
+        self.stdout.write(f"  Last read: {read}, {'within its limit' if reading.fresh else 'too old'}")
         for decision in judged.decisions:
             self.stdout.write(f"  {_decision_text(decision)}")
 
@@ -70,4 +71,4 @@ class Command(BaseCommand):
 def _decision_text(decision: NoticeDecision) -> str:
     step = f" {decision.step}" if decision.step else ""
     due = "due" if decision.due else "not due"
-    return f"{decision.kind.replace('_', ' ')}{step}: {due}, {decision.reason}"
+    return f"{decision.kind.replace('_', ' ')}{step}: {due}, {reason_words(decision.reason)}"

@@ -15,6 +15,7 @@ from alerts.outbox import queue as outbox
 from alerts.outbox import restore_guard
 from alerts.outbox.stats import OutboxStats, outbox_stats
 
+_STATE_WORDS = {Delivery.State.CANCELLED.value: "not sent"}
 BY_HAND = "held by `manage.py mails hold`"
 
 
@@ -30,30 +31,33 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("verb", nargs="?", default="show", choices=["show", "hold", "release", "retry"])
         parser.add_argument(
-            "--because", default=BY_HAND, help="why messages are held, for whoever looks later"
+            "--because", default=BY_HAND, help="why messages are held, for the next administrator"
         )
 
     def handle(self, *args: Any, verb: str, because: str, **options: Any) -> None:
         match verb:
             case "hold":
                 channel_state.hold(because)
-                self.stdout.write("No mail and no post leaves until `manage.py mails release`.")
+                self.stdout.write("No mail and no post is sent until `manage.py mails release`.")
             case "release":
                 restore_guard.accept_database(timezone.now())
                 channel_state.release()
-                self.stdout.write("Mails and posts leave again; what waits is sent within 30 seconds.")
+                self.stdout.write("Mails and posts are sent again; waiting ones within 30 seconds.")
             case "retry":
                 self.stdout.write(f"{_wait(outbox.retry_failed())} for another try.")
         self._show()
 
     def _show(self) -> None:
         stats = outbox_stats()
-        counts = [f"{count} {Delivery.State(state).label.lower()}" for state, count in stats.by_state.items()]
+        counts = [
+            f"{count} {_STATE_WORDS.get(state, Delivery.State(state).label.lower())}"
+            for state, count in stats.by_state.items()
+        ]
         self.stdout.write(f"Messages: {', '.join(sorted(counts)) or 'none'}.")
         if stats.oldest_due is not None:
             self.stdout.write(f"The oldest that is due has been due for {_span(stats.oldest_due)}.")
         if not settings.MAILS_LEAVE:
-            self.stdout.write("No mail server is named, so mails wait: set MAIL_URL.")
+            self.stdout.write("No mail server is set, so mails wait: set MAIL_URL.")
         elif stats.held:
             self.stdout.write(f"Sending is on hold: {stats.words}.")
         elif stats.paused_for is not None:

@@ -17,7 +17,7 @@ from infra.ticks import database_clock
 class Command(BaseCommand):
     """Lists every difference; exit code 1 where there is one."""
 
-    help = "Prove from the history that every alert that had to be told exists and has reached somebody."
+    help = "Prove from the history that every alert that was due exists and has reached somebody."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--month", help="one reporting month, for example 2026-05; default: all")

@@ -281,7 +281,7 @@ def test_only_our_own_addresses_are_followed(writer: Client, wanted: str, leads_
         ),
         (
             {"kind": "expected_close", "expected_on": "tomorrow"},
-            "“tomorrow” is no day.",
+            "“tomorrow” is not a date.",
             ['value="tomorrow"'],
         ),
         (

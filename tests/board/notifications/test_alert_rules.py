@@ -65,17 +65,17 @@ def test_who_administers_an_entity_alone_agrees_nothing_for_its_group(nadia_in_u
 
 def test_what_a_group_does_not_say_is_shown_with_where_it_comes_from(nadia_in_unread_group: Client) -> None:
     text = text_of(nadia_in_unread_group.get(EUROPE))
-    assert "Empty: as above, 2 working days ahead, the usual" in text
-    assert "As above: always at once (the usual)" in text
-    assert "As above: +10 administrators; +15 owners the usual" in text
+    assert "Empty: 2 working days ahead, the default" in text
+    assert "Always at once (the default)" in text
+    assert "+10 administrators; +15 owners the default" in text
     top = Group.objects.get(code="MERIDIAN")
     AlertRules.objects.create(group=top, due_soon_days=0, alerts_in_digest=True)
     step = EscalationStep.objects.create(group=top, step=1, after_days=9, roles=[Role.AUDITOR.value])
     step.people.add(Person.objects.get(name="Nadia Ward"))
     text = text_of(nadia_in_unread_group.get(EUROPE))
-    assert "Empty: as above, on the day itself, from Meridian Group" in text
-    assert "As above: may wait for a digest (from Meridian Group)" in text
-    assert "As above: +9 auditors, Nadia Ward from Meridian Group" in text
+    assert "Empty: on the day itself, inherited from Meridian Group" in text
+    assert "May wait for a digest (inherited from Meridian Group)" in text
+    assert "+9 auditors, Nadia Ward inherited from Meridian Group" in text
 
 
 def test_rules_are_kept_changed_and_taken_back(nadia_in_unread_group: Client) -> None:
@@ -96,7 +96,7 @@ def test_rules_are_kept_changed_and_taken_back(nadia_in_unread_group: Client) ->
     text = text_of(nadia_in_unread_group.get(EUROPE))
     assert 'name="step-1-days" maxlength="4" value="7"' in text
     assert f'name="step-1-people" value="{rosa.email}" checked' in text
-    assert "These replace the steps above (+10 administrators; +15 owners, the usual)." in text
+    assert "These replace the inherited steps (+10 administrators; +15 owners, the default)." in text
     removed = {"step-1-days": "7", "step-1-people": [rosa.email], "step-2-days": "12", "step-2-remove": "on"}
     nadia_in_unread_group.post(EUROPE, removed)
     assert agreed() == GroupAlertPolicy(steps=(EscalationStepRule(7, (), (rosa.pk,)),))
@@ -107,13 +107,13 @@ def test_rules_are_kept_changed_and_taken_back(nadia_in_unread_group: Client) ->
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ({"due_soon_days": "soon"}, "“soon” is no number of days."),
+        ({"due_soon_days": "soon"}, "“soon” is not a number of days."),
         ({"due_soon_days": "99"}, "Between 0 and 20 working days ahead."),
         ({"alerts_in_digest": "maybe"}, "Choose one of these."),
-        ({"step-1-days": "", "step-1-roles": "owner"}, "After how many days late?"),
-        ({"step-1-days": "-3", "step-1-roles": "owner"}, "“-3” is no number of days."),
+        ({"step-1-days": "", "step-1-roles": "owner"}, "Enter the days late."),
+        ({"step-1-days": "-3", "step-1-roles": "owner"}, "“-3” is not a number of days."),
         ({"step-4-days": "0", "step-4-roles": "owner"}, "Between 1 and 365 days late."),
-        ({"step-1-days": "7"}, "Say whom this step tells"),
+        ({"step-1-days": "7"}, "Choose who is notified"),
         ({"step-1-days": "7", "step-1-roles": "king"}, "There is no such role."),
         (
             {"step-1-days": "7", "step-1-people": "paul@meridian.test"},
@@ -122,7 +122,7 @@ def test_rules_are_kept_changed_and_taken_back(nadia_in_unread_group: Client) ->
         ({"step-1-days": "7", "step-1-people": "9"}, "Choose among those who may see the group."),
         (
             {"step-1-days": "7", "step-1-roles": "owner", "step-5-days": "7", "step-5-roles": "owner"},
-            "Another step already comes 7 days late.",
+            "Another step already starts 7 days late.",
         ),
     ],
 )
@@ -157,7 +157,7 @@ def test_who_was_named_and_may_not_see_it_any_more_is_pointed_out(nadia_in_unrea
     nadia_in_unread_group.post(EUROPE, {"step-1-days": "7", "step-1-people": [rosa.email]})
     Membership.objects.filter(person=rosa).delete()
     text = text_of(nadia_in_unread_group.get(EUROPE))
-    assert "People: Rosa Bell (may not see it any more)" in text
+    assert "People: Rosa Bell (no longer has access)" in text
     assert "EU DTC BV +7 Nadia Ward" in text  # administrators hear where nobody else is left
     keeps = nadia_in_unread_group.post(EUROPE, {"step-1-days": "8", "step-1-people": [rosa.email]})
     assert keeps.status_code == 303
@@ -210,7 +210,7 @@ def test_only_who_may_see_the_entity_can_be_its_deputy(nadia_in_unread_group: Cl
     assert LegalEntity.objects.get(code="NLDT").deputy == paul
     assert "deputy Paul Change" in text_of(nadia_in_unread_group.get("/entities/NLDT/"))
     Membership.objects.filter(person=paul).delete()
-    assert "Paul is the deputy and may not see EU DTC BV, so is not told." in text_of(
+    assert "Paul is the deputy and may not see EU DTC BV, so is not notified." in text_of(
         nadia_in_unread_group.get(where)
     )
     nadia_in_unread_group.post(where, {"deputy": ""})

@@ -208,8 +208,9 @@ def test_an_open_episode_with_its_notice_and_its_messages(alerted_meridian: Samp
     assert "+6d" in told
     assert "over the 5-day line since Mon 15 Jun" in told
     assert (
-        "Alert 13:00 Past the alert line, and read to be so Known then: Open 6 calendar days late"
-        " deadline Tue 9 Jun read 12:59, fresh policy “Group close”, version 1"
+        "Alert 13:00 6 calendar days late, confirmed by the ERP at 12:59 Facts then: Open"
+        " 6 calendar days late"
+        " deadline Tue 9 Jun read 12:59 policy “Group close”, version 1"
         " Waiting since 13:00 to Sanne de Wit Sent 13:02 to Rosa Bell"
     ) in told
 
@@ -301,7 +302,7 @@ def test_the_states_of_messages_in_words(alerted_meridian: SampleGroup, clock: S
         deliveries_to(SANNE),
     )
     told = flat(page(browser()))
-    assert "Not needed any more: closed before it was sent to Sanne de Wit" in told
+    assert "Not sent to Sanne de Wit : closed meanwhile" in told
     assert "another entity" not in told
 
 
@@ -439,7 +440,7 @@ def test_htmx_gets_the_sheet_alone(alerted_meridian: SampleGroup) -> None:
 def test_an_administrator_sends_themself_a_message_once_a_minute(nadia_after_alert: Client) -> None:
     assert "Send me a test message" in page(nadia_after_alert)
     text = nadia_after_alert.post("/alerts/try/", follow=True).content.decode()
-    assert "A message to nadia@meridian.test has been taken by the mail server." in text
+    assert "A message to nadia@meridian.test was accepted by the mail server." in text
     (message,) = mail.outbox
     assert message.to == ["Nadia Ward <nadia@meridian.test>"]
     assert "/alerts/" in message.body
@@ -454,7 +455,7 @@ def test_what_the_server_answers_is_said(nadia_after_alert: Client, monkeypatch:
 
     monkeypatch.setattr(EmailBackend, "send_messages", refuse)
     text = nadia_after_alert.post("/alerts/try/", follow=True).content.decode()
-    assert "It could not be sent just now." in text
+    assert "The message could not be sent just now." in text
     assert "Connection refused" in text
 
 
@@ -484,10 +485,10 @@ def test_a_message_to_oneself_needs_a_server_and_an_administrator(
 def test_the_entitys_page_says_who_was_told_of_the_month_shown(alerted_meridian: SampleGroup) -> None:
     mark_deliveries_sent(utc("2026-06-15 12:02"))
     told = flat(unescape(browser().get("/entities/NLDT/").content.decode()))
-    assert "Alert 13:00 Past the alert line, and read to be so" in told
+    assert "Alert 13:00 6 calendar days late, confirmed by the ERP at 12:59" in told
     assert "Sent 13:02 to Rosa Bell, Sanne de Wit" in told
     for path in ("/entities/UKHC/", "/entities/NLDT/?month=2026-04", "/entities/NLDT/?at=2026-06-15T12:30"):
-        assert "Past the alert line, and read" not in browser().get(path).content.decode()
+        assert "confirmed by the ERP at" not in browser().get(path).content.decode()
 
 
 def test_the_queue_says_where_nobody_could_be_told(alerted_meridian: SampleGroup) -> None:

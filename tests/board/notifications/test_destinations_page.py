@@ -63,7 +63,7 @@ def test_a_destination_is_made_and_its_address_never_seen_again(
 @pytest.mark.parametrize(
     ("wrong", "field", "said"),
     [
-        ({"name": " \u202e "}, "name", "Give it a name"),
+        ({"name": " \u202e "}, "name", "Enter a name"),
         ({"name": "x" * 81}, "name", "80 letters"),
         ({"kind": "pager"}, "kind", "Choose where"),
         ({"group": "UK"}, "group", "that you administer"),
@@ -160,10 +160,10 @@ def test_what_waits_for_one_that_is_off_or_gone_is_let_go_of(
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (200, "has taken a test post"),
-        (404, "does not want our posts. 127.0.0.1"),
-        (400, "cannot use what we post"),
-        (503, "could not take it just now"),
+        (200, "Test post delivered to"),
+        (404, "refused the post. 127.0.0.1"),
+        (400, "refused the post"),
+        (503, "did not accept the post just now"),
     ],
 )
 @pytest.mark.parametrize("kind", ["teams", "slack", "webhook"])
@@ -178,7 +178,7 @@ def test_a_test_post_says_what_was_answered(
     assert SECRET not in text
     assert b"Ada Lund" in http_sink.seen[0].body
     again = client.post(f"/alerts/destinations/{place.uid}/try/", follow=True).content.decode()
-    assert "has just had one" in again
+    assert "has just received one" in again
     assert len(http_sink.seen) == 1
 
 

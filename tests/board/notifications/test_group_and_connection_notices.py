@@ -31,7 +31,7 @@ def history(who: str, query: str = "") -> list[tuple[str, str, str]]:
 
 WHOLE = ("Group closed", "Meridian Group", "/?month=2026-05&group=MERIDIAN")
 UK = ("Group closed", "United Kingdom", "/?month=2026-05&group=UK")
-SILENT = ("No reading", "meridian-prod", "/?erp=meridian-prod")
+SILENT = ("Connection not read", "meridian-prod", "/?erp=meridian-prod")
 
 
 def test_who_works_for_the_whole_group_sees_all_of_it() -> None:

@@ -111,7 +111,7 @@ def test_a_form_makes_it_and_undo_lifts_it(
     meridian: SampleGroup, rosa_person: Person, client: Client
 ) -> None:
     empty = text_of(client, "/alerts/silences/")
-    assert "Nothing that you see is silenced" in empty
+    assert "No silence is in force" in empty
     answer = client.post(
         "/alerts/silences/",
         {"place": "entity:NLDT", "last_day": "2026-06-18", "reason": WHY, "next": "/entities/NLDT/"},
@@ -137,10 +137,10 @@ def test_a_form_makes_it_and_undo_lifts_it(
     [
         ({"place": ""}, "place", "Choose what to silence"),
         ({"last_day": ""}, "last-day", "Choose the last day"),
-        ({"last_day": "soon"}, "last-day", "is no day"),
+        ({"last_day": "soon"}, "last-day", "is not a date"),
         ({"last_day": "2026-06-11"}, "last-day", "is past"),
         ({"last_day": "2026-07-14"}, "last-day", "31 days at most"),
-        ({"reason": " "}, "reason", "Say why"),
+        ({"reason": " "}, "reason", "Give a reason"),
     ],
 )
 def test_what_is_wrong_is_said_beside_it_and_nothing_typed_is_lost(
@@ -178,7 +178,7 @@ def test_who_reads_sees_them_and_no_form(meridian: SampleGroup, rosa_person: Per
     client.force_login(person("ada", Role.AUDITOR))
     page = text_of(client, "/alerts/silences/")
     assert WHY in page
-    assert "You only read" in page
+    assert "You can only read" in page
     assert "<form" not in page.split("</header>")[1]
     assert make(client, place="entity:UKHC").status_code == 403  # type: ignore[attr-defined]
     assert client.post(f"/alerts/silences/{made.pk}/lift/").status_code == 403

@@ -59,16 +59,14 @@ def last_message(answer: Any) -> Any:
 
 def test_who_has_chosen_nothing_sees_the_usual(rosa: Client) -> None:
     text = page(rosa)
-    assert text.count("Always at once: everybody relies on this") == 4
+    assert text.count("Always at once and required") == 4
     assert 'name="kind-alert"' not in text
     assert 'name="kind-late" value="daily" checked' in text
     assert 'name="kind-late" value="at_once"' not in text
     assert 'name="kind-stale" value="at_once" checked' in text
-    assert (
-        "The next daily digest would come tomorrow 08:00 London time; right now nothing waits in it." in text
-    )
+    assert "The next daily digest comes tomorrow 08:00 London time; nothing waits in it yet." in text
     assert "weekly digest would come" not in text
-    assert "Back to the usual" not in text
+    assert "Restore the defaults" not in text
     assert "You own no entity" in text
 
 
@@ -83,9 +81,9 @@ def test_each_is_told_of_their_own_hours(rosa: Client) -> None:
         quiet_until="09:15",
     )
     text = page(rosa)
-    assert "The next daily digest would come tomorrow 06:30 New York time" in text
-    assert "The next weekly digest would come Wed 17 Jun 06:30 New York time" in text
-    assert "You rest now: what is told at once would wait until today 09:15 New York time." in text
+    assert "The next daily digest comes tomorrow 06:30 New York time" in text
+    assert "The next weekly digest comes Wed 17 Jun 06:30 New York time" in text
+    assert "Quiet hours or days off: notifications at once wait until today 09:15 New York time." in text
 
 
 def test_what_waits_in_a_digest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +100,11 @@ def test_what_waits_in_a_digest_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_group_may_let_alerts_wait_for_a_digest(rosa: Client) -> None:
     AlertRules.objects.create(group=Group.objects.get(code="EUROPE"), alerts_in_digest=True)
     text = page(rosa)
-    assert "A digest is allowed for Continental Europe only; all else comes at once." in text
+    assert "A digest is allowed for Continental Europe only; the others come at once." in text
     assert 'name="kind-alert" value="at_once" checked' in text
     assert 'name="kind-alert" value="never"' not in text
     AlertRules.objects.create(group=Group.objects.get(code="MERIDIAN"), alerts_in_digest=True)
-    assert "Your group allows these in a digest; they cannot be switched off." in page(rosa)
+    assert "Your group allows these in a digest; they are required." in page(rosa)
 
 
 def test_only_calendars_of_ones_own_entities_are_offered(rosa: Client) -> None:
@@ -124,9 +122,9 @@ def test_who_stands_in_for_whom(rosa: Client) -> None:
     Membership.objects.create(
         person=sanne, role=Membership.Role.OWNER, entity=LegalEntity.objects.get(code="NLDT")
     )
-    assert "has no deputy, so you are told all the same" in page(signed_in(sanne))
+    assert "no deputy: you are notified" in page(signed_in(sanne))
     LegalEntity.objects.filter(code="NLDT").update(deputy=herself())
-    assert "While you are away, deputies are told in your place of what you own: EU DTC BV Rosa Bell" in page(
+    assert "While you are away, deputies are notified for the entities you own: EU DTC BV Rosa Bell" in page(
         signed_in(sanne)
     )
     assert "You stand in for others: EU DTC BV for Sanne de Wit" in page(rosa)
@@ -142,7 +140,7 @@ def test_the_page_of_alerts_says_in_which_digest_something_is_told(monkeypatch: 
     Delivery.objects.filter(pk=alert.pk).update(due_at=utc("2026-06-15 16:00"))
     text = text_of(client.get("/entities/NLDT/?month=2026-05"))
     assert "In the daily digest of Tue 16 Jun 08:00 to Rosa Bell, Sanne de Wit" in text
-    assert "Waits until 17:00, as its reader rests to Rosa Bell" in text
+    assert "Waits until 17:00: quiet hours or days off to Rosa Bell" in text
     assert "Waiting since 13:00 to Sanne de Wit" in text
 
 
@@ -205,10 +203,10 @@ def test_a_change_can_be_undone_and_so_can_the_undoing(rosa: Client) -> None:
 
 def test_back_to_the_usual(rosa: Client) -> None:
     choose(rosa, kind_late="weekly", quiet_from="22:00", quiet_until="06:30")
-    assert "Back to the usual" in page(rosa)
+    assert "Restore the defaults" in page(rosa)
     answer = rosa.post(f"{PAGE}usual/")
     assert load_preferences(herself()) == NotificationPreferences()
-    assert last_message(answer).message == "Everything is as usual again."
+    assert last_message(answer).message == "The defaults are restored."
 
 
 def test_nobody_undoes_for_somebody_else(rosa: Client) -> None:
@@ -225,13 +223,13 @@ def test_nobody_undoes_for_somebody_else(rosa: Client) -> None:
     ("typed", "field", "words"),
     [
         ({"digest_at": ""}, "digest_at", "Digests need a time"),
-        ({"digest_at": "8 o'clock"}, "digest_at", "“8 o'clock” is no time. Write it like 08:00."),
+        ({"digest_at": "8 o'clock"}, "digest_at", "“8 o'clock” is not a time. Write it like 08:00."),
         ({"digest_weekday": "7"}, "digest_weekday", "Choose a day of the week."),
         ({"quiet_from": "22:00"}, "quiet_until", "Quiet hours need a beginning and an end."),
-        ({"quiet_from": "22:00", "quiet_until": "22:00"}, "quiet_until", "nothing would ever be sent"),
-        ({"away_until": "2026-07-01"}, "away_from", "Say from which day on you are away."),
+        ({"quiet_from": "22:00", "quiet_until": "22:00"}, "quiet_until", "nothing would be sent"),
+        ({"away_until": "2026-07-01"}, "away_from", "Enter the first day away."),
         ({"away_from": "2026-07-02", "away_until": "2026-07-01"}, "away_until", "lies before the first one"),
-        ({"away_from": "July"}, "away_from", "“July” is no day. Write it like 2026-08-03."),
+        ({"away_from": "July"}, "away_from", "“July” is not a date. Write it like 2026-08-03."),
         ({"calendar": "x"}, "calendar", "Choose one of these calendars."),
         ({"kind_late": "at_once"}, "kind-late", "That cannot be chosen for these."),
         ({"kind_alert": "never"}, "", "thing needs another look"),
@@ -277,11 +275,11 @@ def test_looking_at_the_link_changes_nothing_and_one_click_does(rosa: Client) ->
     mail_program, where = Client(enforce_csrf_checks=True), link(NoticeKind.DUE_SOON, NoticeKind.LATE)
     looked = mail_program.get(where)
     assert "Switch these mails off?" in text_of(looked)
-    assert "Due soon Late" in text_of(looked)
+    assert "Due soon Overdue" in text_of(looked)
     assert not Subscription.objects.exists()
     clicked = mail_program.post(where, {"List-Unsubscribe": "One-Click"})
     assert clicked.status_code == 200
-    assert "Switched off You do not get these any more: Due soon Late" in text_of(clicked)
+    assert "Switched off You do not get these any more: Due soon Overdue" in text_of(clicked)
     assert load_preferences(herself()).cadences == {
         NoticeKind.DUE_SOON: Cadence.NEVER,
         NoticeKind.LATE: Cadence.NEVER,
