@@ -51,10 +51,9 @@ def mail_problem(error: str) -> str:
 
 def _mail_trouble(since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
     problem = mail_problem(trouble.words)
-    if trouble.refused:
-        helps = "Check the settings of the mail server."
-    else:
-        helps = "They are sent when it accepts them."
+    helps = (
+        "Check the settings of the mail server." if trouble.refused else "They are sent when it accepts them."
+    )
     return (
         f"Mails cannot be sent: {problem}",
         f"Since {since} {problem}. Alerts wait; none is lost. {helps}",
