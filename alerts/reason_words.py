@@ -16,6 +16,7 @@ _NOTICE_WORDS = {
     NoticeReason.CLOSE_EXPECTED: "waits: somebody has taken it over, and the expected close has not passed",
     NoticeReason.PAST_LINE_UNREAD: "not closed when last read, cannot be read now, alerting by today’s date",
     NoticeReason.CLOSE_UNDONE: "was closed and has been reopened",
+    NoticeReason.PERMANENT_UNDONE: "permanently closed in Finance & Operations, and reopened",
     NoticeReason.CLOSED_AFTER_NOTICE: "closed after its alert",
     NoticeReason.DUE_IN_DAYS: "due within the days ahead that its group has chosen",
     NoticeReason.STILL_LATE: "overdue, confirmed by the ERP",

@@ -86,6 +86,15 @@ def days(count: int, unit: LatenessUnit) -> str:
     return f"{count}{_UNITS[unit]}"
 
 
+NOT_ALLOWED = "Finance & Operations should not allow this"
+
+
+def reopened_times(row: Row) -> str:
+    """ "reopened once" or "reopened 6 times", of a period that had been closed permanently."""
+    times = row.standing.permanent_reopenings
+    return f"reopened {'once' if times == 1 else f'{times} times'}"
+
+
 def days_in_words(count: int, unit: LatenessUnit) -> str:
     """ "3 calendar days"; for readers who hear the page, and for legends."""
     return f"{count} {unit_in_words(count, unit)}"

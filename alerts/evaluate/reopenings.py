@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Subquery
 
@@ -21,7 +21,11 @@ LOOKBACK = timedelta(days=2)  # an older reopening is shown by the board only
 
 
 def raise_reopenings(as_of: datetime) -> list[Notice]:
-    """Write a notice of each close that had lasted before it was undone, and is still undone."""
+    """Write a notice of each close that had lasted before it was undone, and is still undone.
+
+    A permanent close that was undone has a notice of its own, whether it had lasted or is closed again: one of a
+    period in HOLD_DOWN, however often it was undone in that time.
+    """
     due = PeriodDeadline.objects.filter(period=OuterRef("period"), current=True)
     reopenings = (
         StateChange.objects.filter(
@@ -64,6 +68,7 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
     policies = effective_policies({(row[2], row[3]) for row in rows})
     readings = freshness(sorted({row[2] for row in rows}), as_of)
     changes = changes_by_period(sorted({row[1] for row in rows}), as_of)
+    folded = {row[1]: fold(changes[row[1]], policies[row[2]].judging) for row in rows}
     notices = []
     for change, period, entity, _, was, became, state, days_late, due_on, version, seen_at, *_ in rows:
         policy = policies[entity].judging
@@ -73,7 +78,7 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
             or not closed(PeriodState(was))
             or closed(PeriodState(became))
             or closed(PeriodState(state))
-            or not _lasted(fold(changes[period], policy), seen_at)
+            or not _lasted(folded[period], seen_at)
         ):
             continue
         notices.append(
@@ -91,7 +96,44 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
                 policy_version_id=version,
             )
         )
+    newest = {
+        row[1]: (row, times)
+        for row in rows
+        for times, undone_at in enumerate(_permanent_undone(folded[row[1]], row[11], row[12]), start=1)
+        if undone_at == row[10]
+    }
+    if newest:
+        kind = NoticeKind.PERMANENT_REOPENED.value
+        earlier = Notice.objects.filter(kind=kind, period__in=newest).order_by("episode")
+        last = {row.period_id: (row.episode, row.raised_at) for row in earlier}
+        for period, (
+            (_, _, entity, _, _, became, _, days_late, due_on, version, *_),
+            times,
+        ) in newest.items():
+            told, told_at = last.get(period, (0, None))
+            if times <= told or (told_at is not None and as_of - told_at < HOLD_DOWN):
+                continue
+            notices.append(
+                Notice(
+                    kind=kind,
+                    period_id=period,
+                    episode=times,
+                    reason=NoticeReason.PERMANENT_UNDONE.value,
+                    raised_at=as_of,
+                    state=became,
+                    days_late=days_late or 0,
+                    due_on=due_on,
+                    read_at=readings[entity].read_at,
+                    fresh=readings[entity].fresh,
+                    policy_version_id=version,
+                )
+            )
     return Notice.objects.bulk_create(notices)
+
+
+def _permanent_undone(history: PeriodHistory, last_day: date, zone: str) -> list[datetime]:
+    """The moments after a period's end at which its permanent close was seen undone, oldest first."""
+    return [at for at in history.permanent_undone if after_period_end(at, last_day, zone_named(zone))]
 
 
 def _lasted(history: PeriodHistory, undone_at: datetime) -> bool:

@@ -48,6 +48,7 @@ DeliverableNotice = EntityNotice | MultiEntityNotice
 class SectionKind(StrEnum):
     """The sections of a mail, the worst first."""
 
+    PERMANENT = "permanent"  # a permanent close was undone
     PAST = "past"  # alerts and steps of an escalation
     UNCONFIRMED = "unconfirmed"
     REOPENED = "reopened"
@@ -87,6 +88,8 @@ class EntityMonth:
     def section_kind(self) -> SectionKind:
         """The section by the row's standing now, which may have changed since the notices were raised."""
         kinds = {NoticeKind(notice.kind) for notice in self.notices}
+        if NoticeKind.PERMANENT_REOPENED in kinds:
+            return SectionKind.PERMANENT
         confirmed, standing = phrasing.is_confirmed(self.row), self.row.standing
         if standing.alerting and (kinds & _LATE_KINDS or (confirmed and NoticeKind.UNCONFIRMED in kinds)):
             return SectionKind.PAST

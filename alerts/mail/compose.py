@@ -132,6 +132,8 @@ def _episode(notice: Notice, changes: Mapping[int, StateChange]) -> str:
         return f"connection-{notice.connection_id}-{notice.kind}-{notice.episode}"
     if notice.month is not None:
         return f"group-{notice.group_id}-{notice.month:%Y-%m}"
+    if notice.kind == NoticeKind.PERMANENT_REOPENED:
+        return f"period-{notice.period_id}-permanent"
     change, episode = changes.get(notice.change_id or 0), notice.episode or 1
     if change is not None:
         before = Overrun.objects.filter(period=notice.period_id, opened_at__lt=change.seen_at)

@@ -199,6 +199,8 @@ def _board_url(kind: SectionKind, month: date, rows: Sequence[Row], context: Mes
 
 def _board_filter(kind: SectionKind, rows: Sequence[Row]) -> dict[str, str]:
     match kind:
+        case SectionKind.PERMANENT:
+            return {}
         case SectionKind.PAST:
             return {"show": "alerting"}
         case SectionKind.UNCONFIRMED if not any(row.fresh for row in rows):

@@ -12,6 +12,7 @@ from closing.phrasing import MomentFormatter
 from closing.scoreboard.row import Row
 
 _SHORT_PHRASES = {
+    SectionKind.PERMANENT: "reopened after a permanent close",
     SectionKind.UNCONFIRMED: "cannot be read",
     SectionKind.REOPENED: "reopened",
     SectionKind.NO_DEADLINE: "with no deadline set",
@@ -74,6 +75,11 @@ def note(kind: SectionKind, cases: EntityMonths) -> str:
     confirmed = all(phrasing.is_confirmed(case.row) for case in cases)
     it = "It" if one else "Each"
     match kind:
+        case SectionKind.PERMANENT:
+            return (
+                f"{it} was permanently closed and has been reopened since. {phrasing.NOT_ALLOWED}:"
+                " find out who changed the period, and why."
+            )
         case SectionKind.PAST:
             return f"{it} is {_past_phrase(cases)} and {_still_open(cases, confirmed=confirmed)}."
         case SectionKind.UNCONFIRMED:
@@ -104,6 +110,9 @@ def note(kind: SectionKind, cases: EntityMonths) -> str:
 def _about_one(kind: SectionKind, case: EntityMonth, when: MomentFormatter) -> str:
     row, name, month = case.row, case.short_name, month_and_year(case.month)
     match kind:
+        case SectionKind.PERMANENT:
+            times = phrasing.reopened_times(row) if row.standing.permanent_reopenings else "reopened"
+            return f"{name}: {month} was permanently closed and has been {times}"
         case SectionKind.PAST:
             step = f"Escalation, step {case.step}: " if case.step else ""
             if phrasing.is_confirmed(row):
@@ -135,7 +144,7 @@ def _about_many(kind: SectionKind, cases: EntityMonths, when: MomentFormatter) -
             return f"{step}{heading(kind, cases)}, {name} by {_by(cases)}"
         case SectionKind.UNCONFIRMED:
             return f"{heading(kind, cases)}, {name} {_last_known(row, when)}"
-        case SectionKind.REOPENED:
+        case SectionKind.REOPENED | SectionKind.PERMANENT:
             return f"{heading(kind, cases)}, {name} for {month_and_year(cases[0].month)}"
         case SectionKind.LATE:
             return f"{heading(kind, cases)}, {name} by {_days(row)}"

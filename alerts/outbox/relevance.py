@@ -111,6 +111,8 @@ def _sees_whole_notice(notice: Notice, destination: Destination | None) -> bool:
 def _period_reason(notice: Notice, period: FiscalPeriod, row: Row) -> str:
     """Why a notice of a period no longer holds; empty while it does."""
     kind = NoticeKind(notice.kind)
+    if kind is NoticeKind.PERMANENT_REOPENED:
+        return ""  # it has happened, whatever the period is now
     if row.period_id in (None, period.pk):
         closed = row.counts_as_closed
     else:  # another period of the same month delays the entity

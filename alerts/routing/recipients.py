@@ -131,10 +131,13 @@ def recipients(
     An alert goes to finance and to the responsible person. An escalation step also goes to the people whom this step
     and those before it name (`steps` are those of the entity's group). A cleared notice goes to the recipients of the
     problem. A notice of a connection goes to administrators, and to finance where it is stale; a missing deadline
-    goes to administrators as well, who can set one.
+    goes to administrators as well, who can set one. That a permanent close was undone goes to auditors and
+    administrators.
     """
     if kind is NoticeKind.CLEARED:
         return set(informed) & audience.members
+    if kind is NoticeKind.PERMANENT_REOPENED:
+        return audience.members_by_role[Role.ADMINISTRATOR] | audience.members_by_role[Role.AUDITOR]
     if kind is NoticeKind.REFUSED:
         return set(audience.members_by_role[Role.ADMINISTRATOR])
     people = set(audience.members_by_role[Role.FINANCE])

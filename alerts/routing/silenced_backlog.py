@@ -19,7 +19,7 @@ from alerts.routing.rerouting import RECIPIENT_UNSUBSCRIBED, current_cadences
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 
-_NEVER_SILENCED = {NoticeKind.REOPENED, NoticeKind.GROUP_CLOSED}
+_NEVER_SILENCED = {NoticeKind.REOPENED, NoticeKind.PERMANENT_REOPENED, NoticeKind.GROUP_CLOSED}
 
 
 def is_silenced(notice: Notice, entities: Collection[int], silenced: Collection[int]) -> bool:

@@ -37,7 +37,7 @@ class EntityHeader:
     state: str
     kind: str  # of the state's chip
     notes: Sequence[str]
-    reopened: bool
+    reopened: str
     stale: bool
     erp_url: str
     month: str
@@ -75,7 +75,7 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
         state=labels.state_label(row) if row is not None else "",
         kind=row.state.value if row is not None else "",
         notes=notes,
-        reopened=row is not None and labels.is_reopened(row),
+        reopened=labels.reopened_label(row) if row is not None else "",
         stale=row is not None and not row.fresh,
         erp_url=erp_link(connection, entity.erp_id),
         month=month_and_year(board_request.month),

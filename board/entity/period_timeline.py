@@ -19,8 +19,8 @@ from closing.facts.finops_facts import FinopsFacts
 from closing.facts.period_remarks import OVERDUE_REASON_LABELS, PeriodRemark, RemarkKind
 from closing.judging.alert_line import crossings
 from closing.judging.standing import JudgingPolicy, LatenessUnit, after_period_end
-from closing.judging.states import PeriodState, module_name
-from closing.phrasing import because_beside
+from closing.judging.states import PeriodState, is_permanently_closed, module_name
+from closing.phrasing import NOT_ALLOWED, because_beside
 from closing.scoreboard.row import Row
 from periods.snapshot.period_history import ChangeWithFacts, DeadlineVersion, PeriodDetail
 
@@ -169,7 +169,9 @@ def _change_text(
         and row.span is not None
         and after_period_end(change.seen_at, row.span.last, zone_named(row.zone))
     ):
-        return f"Reopened as {state}{because}", "alert"
+        permanent = is_permanently_closed(previous.change.state, previous.change.because)
+        note = f"; {NOT_ALLOWED}" if permanent else ""
+        return f"Reopened as {state}{because}{note}", "alert"
     if policy.counts_as_closed(change.state):
         return f"{state}{because}", "ok"
     return f"{state}{because}", ""

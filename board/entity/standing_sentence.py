@@ -137,7 +137,9 @@ def side_notes(
     """Notes beside the sentence: reopening, alert line, expected close, missing reason, typical close."""
     standing, deadline, remarks = row.standing, row.deadline, row.remarks
     notes = []
-    if labels.is_reopened(row):
+    if standing.permanent_reopenings:
+        notes.append(f"It was permanently closed and {labels.reopened_times(row)}; {labels.NOT_ALLOWED}.")
+    if labels.is_open_again(row):
         close_day = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
         notes.append(f"It was closed{close_day} and has been reopened.")
     if deadline is not None and standing.level in _LATE:

@@ -30,6 +30,7 @@ _KIND_DESCRIPTIONS = {
     NoticeKind.ESCALATION: "still not closed at a later step",
     NoticeKind.UNCONFIRMED: "alerting by today’s date, and cannot be read",
     NoticeKind.REOPENED: "was closed and has been reopened",
+    NoticeKind.PERMANENT_REOPENED: "was permanently closed and has been reopened",
     NoticeKind.CLEARED: "closed after its alert",
     NoticeKind.DUE_SOON: "the deadline is near",
     NoticeKind.LATE: "each day that an entity is overdue",

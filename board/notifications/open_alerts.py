@@ -172,7 +172,7 @@ def _episode_notices(period_ids: Collection[int], as_of: datetime) -> dict[int, 
     for notice in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
         period = notice.period_id or 0
         closes = closes_by_period[period]
-        if notice.kind == NoticeKind.REOPENED.value:
+        if notice.kind in (NoticeKind.REOPENED.value, NoticeKind.PERMANENT_REOPENED.value):
             in_running_episode = not closes or notice.raised_at > max(closes)
         else:
             in_running_episode = notice.episode == len(closes) + 1

@@ -40,6 +40,8 @@ NOTICE_KIND_HELP = {
     NoticeKind.ESCALATION: "It is still not closed at the next step of its group’s escalation.",
     NoticeKind.UNCONFIRMED: "An entity that cannot be read is alerting by today’s date.",
     NoticeKind.REOPENED: "A closed period was reopened.",
+    NoticeKind.PERMANENT_REOPENED: "A permanently closed period was reopened, which Finance & Operations"
+    " should not allow. Auditors and administrators receive it.",
     NoticeKind.CLEARED: "An entity that had alerted has closed, and how late it was.",
     NoticeKind.DUE_SOON: "A deadline is a few working days ahead, and the entity is not closed yet.",
     NoticeKind.LATE: "Each overdue entity, every day; in a digest only.",

@@ -56,7 +56,7 @@ class CalendarTableRow:
     stale: bool
     kind: str
     state: str
-    reopened: bool
+    reopened: str
     deadline_status: labels.DeadlineStatus
     due: str
     due_label: str
@@ -302,7 +302,7 @@ def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> 
         not row.fresh,
         row.state.value,
         labels.state_label(row),
-        labels.is_reopened(row),
+        labels.reopened_label(row),
         labels.deadline_status(row, board_request.as_of, board_request.reader.zone),
         labels.short_day(deadline.due_on) if deadline is not None else "",
         label,

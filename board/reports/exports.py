@@ -122,6 +122,7 @@ def standing_columns(board_request: BoardRequest) -> list[SheetColumn]:
         SheetColumn("First closed", 17),
         SheetColumn("Last closed", 17),
         SheetColumn("Reopened", 10),
+        SheetColumn("Reopened after a permanent close, times", 14),
         SheetColumn("Silenced", 30),
     ]
 
@@ -145,6 +146,7 @@ def standing_values(row: Row, as_of: datetime) -> list[Value]:
         standing.first_closed_on,
         standing.last_closed_on,
         standing.reopened,
+        standing.permanent_reopenings,
         labels.silenced(row.silence) if row.silence is not None else "",
     ]
 
@@ -238,7 +240,7 @@ _QUEUE_NAMES = (
     *("month", "as_of", "code", "name", "group", "country", "connection", "owner", "owner_email"),
     *("state", "because", "trouble", "fresh", "read_at", "due_on", "days_late", "lateness_unit", "level"),
     *("over_line_since", "reopened", "unconfirmed", "expected_on", "overdue_reason", "overdue_reason_text"),
-    *("acknowledged_by", "acknowledged_at", "acknowledgement"),
+    *("acknowledged_by", "acknowledged_at", "acknowledgement", "permanent_reopenings"),
 )
 
 
@@ -261,7 +263,7 @@ def _queue_rows(queue: OverdueQueue) -> Iterator[list[object]]:
             *(row.standing.unit.value, row.standing.level.value, info.since(row), row.standing.reopened),
             *(row.standing.unconfirmed, row.remarks.expected_on, row.remarks.reason_code or None),
             *(row.remarks.reason_text, row.remarks.acknowledged_by, row.remarks.acknowledged_at),
-            row.remarks.acknowledged_text,
+            *(row.remarks.acknowledged_text, row.standing.permanent_reopenings),
         ]
 
 

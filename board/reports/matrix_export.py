@@ -96,7 +96,8 @@ class _Periods:
         )
 
     def _cell(self, row: Row) -> str:
-        suffix = ", reopened" if row.standing.reopened else ""
+        reopened = labels.reopened_label(row)
+        suffix = f", {reopened}" if reopened else ""
         return f"{state_in_words(row)}, {labels.deadline_status(row, self.board_request.as_of).text}{suffix}"
 
 

@@ -331,7 +331,7 @@ def matrix_cell(row: Row, month: date, board_request: BoardRequest, url: str) ->
     """The cell of one period: the letter of its state, its deadline status, and both as a full text."""
     classes = [tone_of(row, board_request)]
     classes += [row.state.value] if row.state in (PeriodState.ON_HOLD, PeriodState.UNKNOWN) else []
-    classes += ["again"] if labels.is_reopened(row) else []
+    classes += ["again"] if labels.is_open_again(row) else []
     classes += [] if row.fresh else ["stale"]
     return MatrixCell(
         url,
@@ -339,7 +339,7 @@ def matrix_cell(row: Row, month: date, board_request: BoardRequest, url: str) ->
         LETTERS[row.state],
         _text(row, board_request),
         _full(row, month, board_request),
-        reopened=row.standing.reopened,
+        reopened=labels.is_reopened(row),
         current=month == board_request.latest_month,
     )
 
@@ -392,7 +392,7 @@ def _full(row: Row, month: date, board_request: BoardRequest) -> str:
         text = row.because
     state = labels.state_label(row)
     parts = [state, text.removeprefix(f"{state.lower()}, "), status.detail]
-    parts += ["reopened"] if labels.is_reopened(row) else []
+    parts.append(labels.reopened_label(row))
     parts += ["counts as closed"] if row.state is PeriodState.ON_HOLD and row.counts_as_closed else []
     if row.fresh and standing.unconfirmed:
         parts.append("by its last known state")

@@ -56,7 +56,7 @@ class RowCells:
     kind: str  # closed, on_hold, open, unknown, not_started: the look of the chip
     state: str
     state_notes: Sequence[str]
-    reopened: bool
+    reopened: str
     due: str
     due_label: str
     due_words: str
@@ -89,7 +89,7 @@ def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells
         kind=row.state.value,
         state=labels.state_label(row),
         state_notes=_state_notes(row, as_of, reader),
-        reopened=labels.is_reopened(row),
+        reopened=labels.reopened_label(row),
         due=labels.short_day(deadline.due_on) if deadline is not None else "",
         due_label=deadline.label if deadline is not None else "",
         due_words=f"{deadline.explanation}. {_deadline_end(row)}" if deadline is not None else "",

@@ -73,6 +73,7 @@ def _entity(row: Row) -> dict[str, object]:
         "overdue_reason": row.remarks.reason_code or None,
         "reason_missing": row.reason_missing,
         "acknowledged": row.remarks.acknowledged_at is not None,
+        "permanent_reopenings": standing.permanent_reopenings,
     }
 
 
@@ -103,6 +104,7 @@ _COLUMNS = (
     "overdue_reason",
     "reason_missing",
     "acknowledged",
+    "permanent_reopenings",
 )
 
 
@@ -225,7 +227,7 @@ def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     if row.read_at is not None and not row.fresh:
         state += f", not read since {labels.clock(row.read_at, UTC, board.as_of)}"
     if labels.is_reopened(row):
-        state += ", reopened"
+        state += f", {labels.reopened_times(row) if row.standing.permanent_reopenings else 'reopened'}"
     deadline = row.deadline
     due = f"{labels.short_day(deadline.due_on)} {deadline.label}".rstrip() if deadline is not None else "-"
     status = labels.deadline_status(row, board.as_of)

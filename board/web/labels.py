@@ -14,6 +14,7 @@ from closing.calendar.deadlines import city
 from closing.calendar.instants import local_date, zone_named
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
+from closing.phrasing import NOT_ALLOWED as NOT_ALLOWED
 from closing.phrasing import STATE_LABELS as STATE_LABELS
 from closing.phrasing import age as age
 from closing.phrasing import between as between
@@ -22,6 +23,7 @@ from closing.phrasing import days as days
 from closing.phrasing import days_in_words as days_in_words
 from closing.phrasing import is_confirmed as is_confirmed
 from closing.phrasing import reader_zone as reader_zone
+from closing.phrasing import reopened_times as reopened_times
 from closing.phrasing import short_date as short_date
 from closing.phrasing import short_day as short_day
 from closing.phrasing import state_label as state_label
@@ -146,8 +148,20 @@ def _closed_on(row: Row) -> str:
 
 
 def is_reopened(row: Row) -> bool:
+    """Whether the row's period was reopened after its end, whether it was closed again or not."""
+    return row.standing.reopened or row.standing.permanent_reopenings > 0
+
+
+def is_open_again(row: Row) -> bool:
     """Whether the row was closed before and is not closed now."""
     return row.standing.reopened and not row.counts_as_closed
+
+
+def reopened_label(row: Row) -> str:
+    """ "reopened", or how often a permanently closed period was; "" for a period that was not reopened."""
+    if row.standing.permanent_reopenings:
+        return f"{reopened_times(row)}; {NOT_ALLOWED}"
+    return "reopened" if row.standing.reopened else ""
 
 
 def on_hold_note(rows: list[Row]) -> str:

@@ -27,6 +27,7 @@ class NoticeKind(StrEnum):
     ESCALATION = "escalation"
     UNCONFIRMED = "unconfirmed"
     REOPENED = "reopened"
+    PERMANENT_REOPENED = "anomaly"
     CLEARED = "cleared"
     DUE_SOON = "due_soon"
     LATE = "late"
@@ -54,6 +55,7 @@ class NoticeReason(StrEnum):
     )
     PAST_LINE_UNREAD = "past the alert line, last known not closed, and cannot be read"
     CLOSE_UNDONE = "was closed, and is not any more"
+    PERMANENT_UNDONE = "permanently closed in Finance & Operations, and reopened"
     CLOSED_AFTER_NOTICE = "closed after it was told of"
     DUE_IN_DAYS = "due within the days that it is told of ahead"
     STILL_LATE = "past its deadline, and read to be so"

@@ -27,7 +27,10 @@ class Cadence(StrEnum):
 
 # Kinds that a person cannot switch off.
 MANDATORY_KINDS = frozenset(
-    {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED}
+    {
+        *(NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED),
+        *(NoticeKind.REOPENED, NoticeKind.PERMANENT_REOPENED),
+    }
 )
 DEFAULT_CADENCES: Mapping[NoticeKind, Cadence] = {
     **dict.fromkeys(NoticeKind, Cadence.IMMEDIATE),

@@ -11,7 +11,7 @@ from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
-from closing.judging.states import PeriodState
+from closing.judging.states import PeriodState, is_permanently_closed
 
 
 class Level(StrEnum):
@@ -35,6 +35,7 @@ class LatenessUnit(StrEnum):
     WORKING_DAYS = "working_days"
 
 
+_POSTABLE = frozenset({PeriodState.OPEN, PeriodState.ON_HOLD})
 _CLOSED_LEVELS = frozenset({Level.CLOSED_ON_TIME, Level.CLOSED_LATE, Level.CLOSED_DATE_UNKNOWN})
 
 
@@ -72,7 +73,8 @@ class PeriodHistory:
 
     While the newest change is UNKNOWN, `last_known` is the change before it, `unconfirmed_since` the read that
     lost the state and `confirmed_at` the last read that still confirmed it. `undone_closes` holds every close
-    that was undone, with the read that saw it undone.
+    that was undone, with the read that saw it undone; `permanent_undone` the reads that saw a period open or on hold
+    which Finance & Operations had closed permanently.
     """
 
     state: PeriodState
@@ -86,6 +88,7 @@ class PeriodHistory:
     confirmed_at: datetime | None = None
     undone_closes: tuple[tuple[ObservedChange, datetime], ...] = ()
     never_opened: bool = False
+    permanent_undone: tuple[datetime, ...] = ()
 
 
 def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
@@ -94,7 +97,7 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
     A close of a period that was never seen begun has an unknown date: nobody closed it, its end came.
     A spell of UNKNOWN between two closed states neither reopens nor re-closes. A close that ends such a spell
     may have happened during it, so its `previous_read_at` becomes the last read that still confirmed the
-    state before.
+    state before. That a permanent close was undone is kept whatever counts as closed.
     """
     known: ObservedChange | None = None  # the newest change to a state that is not UNKNOWN
     lost: ObservedChange | None = None  # the UNKNOWN change after it, if any
@@ -103,6 +106,7 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
     first_seen = never_opened = False
     reopened_at: datetime | None = None
     undone: tuple[tuple[ObservedChange, datetime], ...] = ()
+    permanent_undone: tuple[datetime, ...] = ()
     on_hold_counts = policy.on_hold_counts_as_closed
     closed = False
     for change in changes:
@@ -114,6 +118,8 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
         if known is not None and state is known.state:
             lost = None
             continue
+        if known is not None and state in _POSTABLE and is_permanently_closed(known.state, known.because):
+            permanent_undone = (*permanent_undone, change.seen_at)
         counts = state is PeriodState.CLOSED or (on_hold_counts and state is PeriodState.ON_HOLD)
         if counts and not closed:
             last = change if lost is None else replace(change, previous_read_at=_confirmed(lost))
@@ -131,7 +137,20 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
         return PeriodHistory(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None, None)
     if lost is None:
         return PeriodHistory(
-            known.state, known, first, first_seen, reopened_at, last, known, None, None, undone, never_opened
+            *(
+                known.state,
+                known,
+                first,
+                first_seen,
+                reopened_at,
+                last,
+                known,
+                None,
+                None,
+                undone,
+                never_opened,
+            ),
+            permanent_undone,
         )
     at = _confirmed(lost)
     return PeriodHistory(
@@ -146,6 +165,7 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
         at,
         undone,
         never_opened,
+        permanent_undone,
     )
 
 
@@ -165,6 +185,7 @@ class Standing:
     `closed`: the period has ended and the closed rule is met, which the level does not show without a deadline.
     `stopped_early`: the closed rule is met by a period that has not ended, which is no close (01-domain 1.3).
     `never_opened`: the first close is of a period that was not seen begun, so nobody closed it.
+    `permanent_reopenings`: how often it was seen open or on hold after its end although it was permanently closed.
     """
 
     level: Level
@@ -180,6 +201,7 @@ class Standing:
     first_close_level: Level | None = None
     stopped_early: bool = False
     never_opened: bool = False
+    permanent_reopenings: int = 0
 
     @property
     def alerting(self) -> bool:
@@ -268,6 +290,7 @@ def judge(
             first_level,
         ),
         never_opened=closed and date_unknown and history.never_opened,
+        permanent_reopenings=sum(after_period_end(at, period.last, tz) for at in history.permanent_undone),
     )
 
 

@@ -72,6 +72,11 @@ def because_today(stored: str) -> str:
     return _STORED_BEFORE.get(stored, stored)
 
 
+def is_permanently_closed(state: PeriodState, because: str) -> bool:
+    """Whether a stored state is that of a period which Finance & Operations can never reopen."""
+    return state is PeriodState.CLOSED and because_today(because) == NOBODY_CAN_POST
+
+
 def module_name(prefix: str) -> str:
     """A module of Finance & Operations in readable words; an unknown prefix stays as it is."""
     return _MODULES.get(prefix, prefix)

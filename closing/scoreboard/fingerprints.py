@@ -60,4 +60,5 @@ def _row_content(row: Row) -> list[object]:
         [row.seen_between, row.missing_since, row.read_error, row.alert_after_days],
         [row.reason_missing, row.track_record, None if row.remarks is NO_REMARKS else astuple(row.remarks)],
         *([astuple(row.silence)] if row.silence is not None else []),
+        *([["permanent", standing.permanent_reopenings]] if standing.permanent_reopenings else []),
     ]

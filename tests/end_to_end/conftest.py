@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from pytest_django.fixtures import Settings
 
 from alerts.models import Notice
-from entities.models import Connection, LegalEntity
+from entities.models import Connection, Group, LegalEntity, Membership
 from periods.models import FiscalPeriod
 from periods.recording import staging
 from simulator.run import Running, running
+from tests.alerts.evaluations import save_group_with_recipients, save_member
 from tests.builders import CLOSED
+from tests.db_builders import SampleGroup
 from tests.end_to_end.renamed_periods import another_name, read
 from tests.end_to_end.uncreated_years import ENTITY, GROUP_FILE, STORY
 from tests.periods.recorded_reads import begin, connect_four_entities, facts_of_all, read_result, record
@@ -94,3 +97,14 @@ def old_rows(
 def four_connected() -> Connection:
     """The connection of the four entities, due on the 6th working day after period end; nothing is read yet."""
     return connect_four_entities()[0]
+
+
+@pytest.fixture
+def audited(db: None, settings: Settings) -> SampleGroup:
+    """Samuel audits the group and Priya administers it; EU DTC BV is read in the night of 1 June."""
+    settings.MAILS_LEAVE = True
+    group = save_group_with_recipients()
+    meridian = Group.objects.get(code="MERIDIAN")
+    save_member("samuel", Membership.Role.AUDITOR, meridian)
+    save_member("priya", Membership.Role.ADMINISTRATOR, meridian)
+    return group

@@ -70,10 +70,13 @@ def test_the_end_and_the_reopening_are_told_to_whoever_heard_of_it(meridian: Sam
 def test_flapping_brings_no_mail_beyond_the_first(meridian: SampleGroup) -> None:
     read_and_evaluate(meridian, "2026-06-15 12:00", NLDT=OPEN)
     at = utc("2026-06-15 12:00")
-    of_periods = set(NoticeKind) - {NoticeKind.GROUP_CLOSED}
+    of_periods = set(NoticeKind) - {NoticeKind.GROUP_CLOSED, NoticeKind.PERMANENT_REOPENED}
     for turn in range(1, 21):
         state = CLOSED if turn % 2 else OPEN
         assert read_and_evaluate(meridian, at + timedelta(minutes=3 * turn), of_periods, NLDT=state) == []
+    # A permanent close may not flap at all: two notices in this hour, of the first time and of the sixth.
+    undone = Notice.objects.filter(kind=NoticeKind.PERMANENT_REOPENED)
+    assert sorted(undone.values_list("episode", flat=True)) == [1, 6]
 
 
 def test_steps_of_the_escalation_reach_further(meridian: SampleGroup) -> None:

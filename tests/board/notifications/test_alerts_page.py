@@ -267,8 +267,9 @@ def test_a_reopening_is_open_again_with_the_notices_of_its_own_episode(
     assert open_now(text) == ["NLDT-2026-05"]
     above, _, _ = text.partition("Everything that was told")
     kinds = re.findall(r'class="kind-of">.*?<b>([^<]+)</b>', above)
-    assert sorted(kinds) == ["Alert", "Reopened"]  # neither the first alert nor what cleared it
-    assert len(history(text)) == 4
+    # Neither the first alert nor what cleared it.
+    assert sorted(kinds) == ["Alert", "Permanent close undone", "Reopened"]
+    assert len(history(text)) == 5
 
 
 def test_the_past_is_told_as_it_was(alerted_meridian: SampleGroup, clock: SettableClock) -> None:

@@ -59,7 +59,7 @@ def last_message(answer: Any) -> Any:
 
 def test_who_has_chosen_nothing_sees_the_usual(rosa: Client) -> None:
     text = page(rosa)
-    assert text.count("Always at once and required") == 4
+    assert text.count("Always at once and required") == 5
     assert 'name="kind-alert"' not in text
     assert 'name="kind-late" value="daily" checked' in text
     assert 'name="kind-late" value="at_once"' not in text

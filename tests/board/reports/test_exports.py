@@ -333,7 +333,10 @@ def test_a_cell_of_the_matrix_says_state_lateness_and_what_is_unsure(rosa_in_bus
     assert cells["NLDT"]["May 2026"] == "Open, +8d late"
     assert cells["UKHC"]["May 2026"] == "Closed, on time"
     assert cells["IEOP"]["May 2026"] == "Closed (as last read), on time"
-    assert cells["FRSA"]["April 2026"] == "Open, +35d late, reopened"
+    assert (
+        cells["FRSA"]["April 2026"]
+        == "Open, +35d late, reopened once; Finance & Operations should not allow this"
+    )
     assert cells["IEOP"]["Confirmed"] == "no"
     assert about(book)["Matrix of"] == "June 2025 to May 2026"
 

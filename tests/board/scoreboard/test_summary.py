@@ -22,6 +22,7 @@ from closing.scoreboard.row import Row
 from tests.builders import (
     CLOSED,
     FROM_JUNE,
+    NO_LIMITS,
     NOT_UNDERSTOOD,
     ON_HOLD,
     OPEN,
@@ -286,12 +287,16 @@ def test_working_days_are_printed_as_such() -> None:
     assert of.notes[0].startswith("d = calendar days, wd = working days.")
 
 
-def test_a_reopened_period_wears_a_badge_until_it_is_closed_again() -> None:
-    reads = (("2026-06-01 12:00", OPEN), ("2026-06-08 12:00", CLOSED), ("2026-06-12 10:00", OPEN))
-    assert lines(scoreboard_of([row(NLDT, *reads)]))[0].reopened
-    again = row(NLDT, *reads, ("2026-06-12 11:00", CLOSED))
+def test_a_reopened_period_wears_a_badge_also_once_it_is_closed_again() -> None:
+    reads = (
+        ("2026-06-01 12:00", NO_LIMITS),
+        ("2026-06-08 12:00", FROM_JUNE),
+        ("2026-06-12 10:00", NO_LIMITS),
+    )
+    assert lines(scoreboard_of([row(NLDT, *reads)]))[0].reopened == "reopened"
+    again = row(NLDT, *reads, ("2026-06-12 11:00", FROM_JUNE))
     (closed,) = lines(scoreboard_of([again]))
-    assert not closed.reopened
+    assert closed.reopened == "reopened"
     assert closed.deadline_status.detail == "closed 8 Jun, again 12 Jun"
 
 
