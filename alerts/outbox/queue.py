@@ -203,7 +203,7 @@ def delay_channel(claim: Claim, error: str) -> bool:
         return retry_later(claim, error)
 
 
-def set_aside(claim: Claim, error: str) -> bool:
+def requeue_last(claim: Claim, error: str) -> bool:
     """Put the message at the end of the queue, so that others are sent before it; this attempt does not count."""
     return _wait(claim, error, timedelta(0), counts=False)
 

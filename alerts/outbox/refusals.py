@@ -1,8 +1,8 @@
 """Decides by what happened to other messages whether a refusal is about one message or about all of them.
 
 A server that refuses one recipient accepts others; one that refuses us accepts nobody. So a message whose refusal is
-unclear is set aside until the server has answered for another recipient, and the channel is paused where none is
-accepted. The time of a refusal is the message's `due_at`: setting it aside sets that.
+unclear goes to the end of the queue until the server has answered for another recipient, and the channel is paused
+where none is accepted. The time of a refusal is the message's `due_at`: putting it last sets that.
 """
 
 from __future__ import annotations

@@ -259,7 +259,7 @@ def _record_unclear(
             _mark_failed(claim, delivery, error, context)
             return SendOutcome.NOT_SENT
         case Verdict.NOT_KNOWN_YET:
-            outbox.set_aside(claim, noted)
+            outbox.requeue_last(claim, noted)
             return SendOutcome.NOT_SENT
     log.error("server may refuse us", channel=claim.channel, why=error)
     outbox.pause_and_requeue(claim, noted)
