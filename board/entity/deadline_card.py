@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from board.entity.standing_sentence import Pieces, days_phrase, side_notes, standing_sentence
-from board.web import labels
 from board.web.readers import Reader
-from closing.calendar.date_phrases import full_date, weekday_and_date, weekday_and_day, weekday_name
+from closing.calendar.date_phrases import (
+    full_date,
+    short_month,
+    weekday_and_date,
+    weekday_and_day,
+    weekday_name,
+)
 from closing.calendar.deadlines import city
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
@@ -27,10 +32,11 @@ _EXPECTED_CLOSE_RANGE = timedelta(days=14)  # an expected close is shown up to t
 class DayCell:
     """One day of the strip; `kind` lists its classes, `spoken_text` is its text for screen readers.
 
-    A cell without a weekday stands for the folded days.
+    A cell without a weekday stands for the folded days. `month` is set where the strip or a month begins.
     """
 
     kind: str
+    month: str
     weekday: str
     number: str
     below: str
@@ -134,11 +140,11 @@ def _cell(day: TimelineDay, row: Row, today: date) -> DayCell:
         phrases.append("closed" if day.closes else "perhaps closed")
     if day.reopens:
         kinds.append("reopens")
-        below = "reopened"
+        below = "re\u00adopened"  # may break there in a narrow cell
         phrases.append("seen reopened")
     if day.expected:
         kinds.append("expected")
-        below = "expected"
+        below = "ex\u00adpected"
         phrases.append("expected to close")
     if day.on == today:
         kinds.append("today")
@@ -146,9 +152,14 @@ def _cell(day: TimelineDay, row: Row, today: date) -> DayCell:
     elif day.in_future:
         kinds.append("ahead")
     first = row.span is not None and (day.on - row.span.last).days == 1
-    shown = labels.short_date(day.on) if first or day.on.day == 1 else str(day.on.day)
+    month = short_month(day.on) if first or day.on.day == 1 else ""
     return DayCell(
-        " ".join(f"is-{kind}" for kind in kinds), weekday_name(day.on), shown, below, ", ".join(phrases)
+        " ".join(f"is-{kind}" for kind in kinds),
+        month,
+        weekday_name(day.on),
+        str(day.on.day),
+        below,
+        ", ".join(phrases),
     )
 
 
@@ -177,7 +188,7 @@ def _fold(cells: list[DayCell]) -> list[DayCell]:
     if len(cells) <= MAX_STRIP_DAYS:
         return cells
     hidden = len(cells) - _HEAD - _TAIL
-    gap = DayCell("is-gap", "", f"{hidden}", "days", f"{hidden} more days")
+    gap = DayCell("is-gap", "", "", f"{hidden}", "days", f"{hidden} more days")
     return [*cells[:_HEAD], gap, *cells[-_TAIL:]]
 
 

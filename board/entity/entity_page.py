@@ -12,7 +12,7 @@ from board.entity.header import EntityHeader, entity_header
 from board.entity.native_facts import FactsCard, facts_card
 from board.entity.page_data import PageData, first_counted_day, first_day_number, period_of, read_page_data
 from board.entity.period_timeline import SHOWN, TimelineEvent, TimelineViewer, events
-from board.entity.read_attempts import Attempt, connection_summary, read_attempt
+from board.entity.read_attempts import Attempt, connection_summary, read_attempts
 from board.entity.remark_forms import RejectedRemark, RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
 from board.entity.standing_sentence import Pieces, standing_sentence
@@ -133,7 +133,7 @@ def entity_page(
         events=shown,
         more_events=len(all_events) - len(shown),
         all_url=f"{here}{'&' if '?' in here else '?'}history=all#history",
-        attempts=[read_attempt(attempt, data) for attempt in data.attempts],
+        attempts=read_attempts(data.attempts, data),
         counts_rows=data.sees_all,
         connection=connection_summary(entity.connection),
         reads_only=not data.writes,

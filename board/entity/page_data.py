@@ -21,7 +21,7 @@ from periods.remarks import may_write
 from periods.snapshot.builder import take_snapshots
 from periods.snapshot.period_history import AttemptSummary, PeriodDetail, newest_attempts, period_details
 
-ATTEMPTS = 5
+ATTEMPTS = 40  # that are looked at; equal ones become one line
 
 
 @dataclass(frozen=True, slots=True)

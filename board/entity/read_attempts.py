@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from board.entity.page_data import PageData
 from board.web import labels
 from entities.models import Connection
 from periods.models import SyncAttempt
 from periods.snapshot.period_history import AttemptSummary
+
+LINES = 5  # that are shown
 
 _OUTCOMES = {
     SyncAttempt.Outcome.RUNNING: ("Reading now", "stale"),
@@ -23,38 +27,59 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to read the connection, as a row of the table."""
+    """One line of the table: an attempt to read the connection, or several that say the same."""
 
     icon: str
     outcome: str
     when: str
     iso: str
+    since: str  # the beginning of the oldest of several, "" for one
     took: str
     pages: str  # like `rows`, "" for people who do not see all entities of the connection
     rows: str
     words: str
 
 
-def read_attempt(attempt: AttemptSummary, data: PageData) -> Attempt:
+def read_attempts(attempts: Sequence[AttemptSummary], data: PageData) -> list[Attempt]:
+    """The newest attempts, of which those that follow each other and say the same are one line."""
+    runs = [list(run) for _, run in groupby(attempts, lambda attempt: _content(attempt, data))]
+    return [_line(run, data) for run in runs[:LINES]]
+
+
+def _content(attempt: AttemptSummary, data: PageData) -> tuple[object, ...]:
+    """What a line says of an attempt, apart from its times."""
+    counts = (attempt.pages, attempt.rows) if data.sees_all else ()
+    return attempt.outcome, attempt.words, attempt.retry_at, *counts
+
+
+def _line(run: Sequence[AttemptSummary], data: PageData) -> Attempt:
+    """One line for attempts that are alike, newest first."""
     zone, as_of = data.board_request.reader.zone, data.board_request.as_of
-    outcome, icon = _OUTCOMES[attempt.outcome]
-    duration = ""
-    if attempt.finished_at is not None:
-        seconds = max(0.0, (attempt.finished_at - attempt.started_at).total_seconds())
-        duration = f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-    text = attempt.words
-    if attempt.retry_at is not None and attempt.retry_at > as_of:
-        text = f"{text} Tried again from {labels.clock(attempt.retry_at, zone, as_of)}.".strip()
+    newest, oldest = run[0], run[-1]
+    outcome, icon = _OUTCOMES[newest.outcome]
+    durations = [
+        max(0.0, (each.finished_at - each.started_at).total_seconds())
+        for each in run
+        if each.finished_at is not None
+    ]
+    text = newest.words
+    if newest.retry_at is not None and newest.retry_at > as_of:
+        text = f"{text} Tried again from {labels.clock(newest.retry_at, zone, as_of)}.".strip()
     return Attempt(
         icon,
-        outcome,
-        labels.clock(attempt.started_at, zone, as_of),
-        labels.iso(attempt.started_at) or "",
-        duration,
-        f"{attempt.pages:,}" if data.sees_all else "",
-        f"{attempt.rows:,}" if data.sees_all else "",
+        f"{outcome}, {len(run)} times" if len(run) > 1 else outcome,
+        labels.clock(newest.started_at, zone, as_of),
+        labels.iso(newest.started_at) or "",
+        f"since {labels.clock(oldest.started_at, zone, as_of)}" if len(run) > 1 else "",
+        _duration(max(durations)) if durations else "",
+        f"{newest.pages:,}" if data.sees_all else "",
+        f"{newest.rows:,}" if data.sees_all else "",
         text,
     )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def connection_summary(connection: Connection | None) -> str:

@@ -13,6 +13,7 @@ from board.web.board_query import FIRST_MONTH
 from board.web.readers import Reader
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import ordinal
+from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import active_month, month_end, month_of, next_month, previous_month
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
@@ -289,7 +290,11 @@ def _on_time(rows: Sequence[Row]) -> Tile:
 
 
 def _since_month_end(board: Scoreboard, reader: Reader) -> Tile:
-    days = (board.as_of.astimezone(reader.zone).date() - month_end(board.month)).days
+    """Counted on the reader's day; to the end of a running month where it comes last, as the headline does."""
+    end = month_end(board.month)
+    days = (board.as_of.astimezone(reader.zone).date() - end).days
+    if days <= 0 and board.rows:
+        days = min((local_date(board.as_of, zone_named(row.zone)) - end).days for row in board.rows)
     dues = [row.deadline.due_on for row in board.rows if row.deadline is not None]
     note = f"last deadline {labels.short_day(max(dues))}" if dues else ""
     count = f"{abs(days)} {'day' if abs(days) == 1 else 'days'}"

@@ -76,6 +76,24 @@ def test_a_reading_tells_nothing_of_the_other_companies_that_it_brought(meridian
     assert "Rows" in shown(boss.get("/entities/NLDT/"))
 
 
+def test_equal_reads_are_one_line(meridian: SampleGroup) -> None:
+    """The worked example was read every few hours; a read that brings something else has a line of its own."""
+    rosa = signed_in()
+    table = re.search(r'<section class="card attempts".*?</section>', html(rosa.get("/entities/NLDT/")), re.S)
+    assert table is not None
+    assert len(re.findall(r"<tr>", table[0])) == 2  # the heading, and one line
+    assert re.search(r"Read, \d+ times</td>", table[0])
+    assert re.search(r"<small>since [^<]+</small>", table[0])
+    meridian.read(
+        "2026-06-12 11:59",
+        {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": OPEN},
+        gaps=[ReadGap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")],
+    )
+    lines = re.findall(r"<tr>.*?</tr>", html(rosa.get("/entities/NLDT/")), re.S)
+    assert "Not brought</td>" in lines[1]
+    assert "times</td>" in lines[2]
+
+
 def test_the_page_is_for_one_person_never_kept_and_has_nothing_inline(writer: Client) -> None:
     answer = writer.get("/entities/NLDT/")
     assert answer["Cache-Control"] == "no-store"
