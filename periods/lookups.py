@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from closing.facts.period_remarks import OverdueReason, PeriodRemark, RemarkKind
 from closing.judging.standing import ObservedChange
@@ -14,6 +15,8 @@ from infra.fast_cursor import fast_cursor
 
 # Longer than an attempt and its lease together: a reading recorded later than this was loaded for a past moment.
 LOADED_LATER = timedelta(hours=1)
+_REMARK = """r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason, r.expected_on, r.replaces_id,
+             r.withdrawn, r.by_id"""
 
 
 def remarks_by_period(
@@ -21,47 +24,69 @@ def remarks_by_period(
 ) -> dict[int, list[PeriodRemark]]:
     """The remarks of each period up to a moment, oldest first, in one query; periods without any are left out.
 
-    A date that was agreed after the deadline had passed sets no deadline (`periods.deadline_setting`): it is an
-    expected close of who agreed it, with a negative id. Where alerts ask (`agreed` False), it is left out.
+    They include the notes that were written before a period of the month was known. A date that was agreed after the
+    deadline had passed sets no deadline (`periods.deadline_setting`): it is an expected close of who agreed it, with a
+    negative id. Where alerts ask (`agreed` False), it is left out.
     """
     remarks: dict[int, list[PeriodRemark]] = defaultdict(list)
     with fast_cursor() as cursor:
         cursor.execute(
-            """
-            SELECT r.period_id, r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason,
-                   r.expected_on, r.replaces_id, r.withdrawn, r.by_id
-            FROM periods_remark r JOIN entities_person p ON p.id = r.by_id
-            WHERE r.period_id = ANY(%(periods)s) AND r.at <= %(as_of)s
+            f"""
+            SELECT written.period_id, {_REMARK}
+            FROM (SELECT period_id, id FROM periods_remark WHERE period_id = ANY(%(periods)s)
+                  UNION ALL
+                  SELECT f.id, n.id FROM periods_remark n
+                  JOIN periods_fiscalperiod f
+                    ON f.entity_id = n.entity_id AND f.reporting_month = n.reporting_month
+                  WHERE n.period_id IS NULL AND f.id = ANY(%(periods)s)) written
+            JOIN periods_remark r ON r.id = written.id JOIN entities_person p ON p.id = r.by_id
+            WHERE r.at <= %(as_of)s
             UNION ALL
-            SELECT p.id, -a.id, 'expected_close', a.agreed_by, a.set_at,
+            SELECT f.id, -a.id, 'expected_close', a.agreed_by, a.set_at,
                    'The deadline stays as it was: ' || a.reason, '', a.due_on, NULL, false, NULL
             FROM periods_agreeddate a
-            JOIN periods_fiscalperiod p ON p.entity_id = a.entity_id AND p.reporting_month = a.reporting_month
-            WHERE %(agreed)s AND p.id = ANY(%(periods)s) AND a.set_at <= %(as_of)s
-              AND EXISTS (SELECT FROM periods_perioddeadline d WHERE d.period_id = p.id AND d.set_at < a.set_at)
+            JOIN periods_fiscalperiod f ON f.entity_id = a.entity_id AND f.reporting_month = a.reporting_month
+            WHERE %(agreed)s AND f.id = ANY(%(periods)s) AND a.set_at <= %(as_of)s
+              AND EXISTS (SELECT FROM periods_perioddeadline d WHERE d.period_id = f.id AND d.set_at < a.set_at)
               AND NOT EXISTS (SELECT FROM periods_perioddeadline d
-                              WHERE d.period_id = p.id AND d.agreed_date_id = a.id)
+                              WHERE d.period_id = f.id AND d.agreed_date_id = a.id)
             ORDER BY 1, 5, 2
-            """,
+            """,  # noqa: S608 - a text of our own
             {"periods": list(period_ids), "as_of": as_of, "agreed": agreed},
         )
-        for row in cursor.fetchall():
-            period_id, pk, kind, by, at, text, reason, expected_on, replaces, withdrawn, by_id = row
-            remarks[period_id].append(
-                PeriodRemark(
-                    id=pk,
-                    kind=RemarkKind(kind),
-                    by=by,
-                    at=at,
-                    text=text,
-                    reason=OverdueReason(reason) if reason else None,
-                    expected_on=expected_on,
-                    replaces=replaces,
-                    withdrawn=withdrawn,
-                    by_id=by_id,
-                )
-            )
+        for period_id, *row in cursor.fetchall():
+            remarks[period_id].append(_remark(row))
     return dict(remarks)
+
+
+def notes_before_period(entity_id: int, month: date, as_of: datetime) -> list[PeriodRemark]:
+    """The notes on an entity's month that were written while no period of it was known, oldest first; one query."""
+    with fast_cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {_REMARK} FROM periods_remark r JOIN entities_person p ON p.id = r.by_id
+            WHERE r.period_id IS NULL AND r.entity_id = %s AND r.reporting_month = %s AND r.at <= %s
+            ORDER BY r.at, r.id
+            """,  # noqa: S608 - a text of our own
+            [entity_id, month, as_of],
+        )
+        return [_remark(row) for row in cursor.fetchall()]
+
+
+def _remark(row: Sequence[Any]) -> PeriodRemark:
+    pk, kind, by, at, text, reason, expected_on, replaces, withdrawn, by_id = row
+    return PeriodRemark(
+        id=pk,
+        kind=RemarkKind(kind),
+        by=by,
+        at=at,
+        text=text,
+        reason=OverdueReason(reason) if reason else None,
+        expected_on=expected_on,
+        replaces=replaces,
+        withdrawn=withdrawn,
+        by_id=by_id,
+    )
 
 
 def changes_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[ObservedChange]]:

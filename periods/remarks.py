@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from closing.calendar.date_phrases import full_date, month_and_year, weekday_and_date
 from closing.calendar.instants import local_date, zone_named
@@ -40,13 +41,13 @@ def may_write(person: Person, entity_id: int) -> bool:
 
 
 def allowed_remark_kinds(row: Row, at: datetime) -> frozenset[RemarkKind]:
-    """The kinds of remark that make sense for a row; none without a period.
+    """The kinds of remark that make sense for a row; without a period a note alone, as nothing is judged yet.
 
     A reason is for a period past its deadline, or closed after it; an expected close and an acknowledgement are for
     one that is not closed, the latter only past its deadline.
     """
     if row.period_id is None:
-        return frozenset()
+        return frozenset({RemarkKind.NOTE})
     kinds = {RemarkKind.NOTE}
     overdue = row.deadline is not None and row.deadline.passed(at)
     if overdue and row.standing.level is not Level.CLOSED_ON_TIME:
@@ -63,8 +64,11 @@ def add_note(by: Person, code: str, month: date, text: str, at: datetime) -> Rem
     All functions here raise LegalEntity.DoesNotExist for an entity that the person does not see, RemarkNotAllowed
     for one that they only read, and InvalidRemark.
     """
-    row = _period(by, code, month, at)
-    return _write(row, by, at, RemarkKind.NOTE, text=_text(text, required="Write the note first."))
+    row = _row(by, code, month, at)
+    kept = _text(text, required="Write the note first.")
+    if row.period_id is None:  # never read: the note waits for the month's period
+        return _write(row, by, at, RemarkKind.NOTE, month=month, text=kept)
+    return _write(row, by, at, RemarkKind.NOTE, text=kept)
 
 
 @transaction.atomic
@@ -150,22 +154,32 @@ def _entity(by: Person, code: str) -> LegalEntity:
 
 def _period(by: Person, code: str, month: date, at: datetime) -> Row:
     """The row of the period, locked against other writers of remarks until this transaction ends."""
-    entity = _entity(by, code)
-    board = take_snapshot(LegalEntity.objects.filter(pk=entity.pk), month, at)
-    if not board.rows or board.rows[0].period_id is None:
+    row = _row(by, code, month, at)
+    if row.period_id is None:
         raise InvalidRemark(
             "",
-            f"No period of {entity.name} for {month_and_year(month)} is known yet,"
-            " so nothing can be said about it.",
+            f"No period of {row.name} for {month_and_year(month)} is known yet,"
+            " so only a note can be written about it.",
         )
-    row = board.rows[0]
-    _lock_remarks(row.period_id)
     return row
 
 
-def _lock_remarks(period_id: int | None) -> None:
+def _row(by: Person, code: str, month: date, at: datetime) -> Row:
+    """The row of the entity in a month, with or without a period, locked like `_period`."""
+    entity = _entity(by, code)
+    board = take_snapshot(LegalEntity.objects.filter(pk=entity.pk), month, at)
+    if not board.rows:
+        raise InvalidRemark("", f"{entity.name} does not count in {month_and_year(month)}.")
+    row = board.rows[0]
+    _lock_remarks(row.period_id, entity.pk)
+    return row
+
+
+def _lock_remarks(period_id: int | None, entity_id: int | None) -> None:
+    """One writer at a time for a period, or for all months of an entity that have none."""
+    key = period_id if period_id is not None else -(entity_id or 0)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, (period_id or 0) % 2**31])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, key % 2**31])
 
 
 def _text(text: str, *, required: str = "") -> str:
@@ -180,9 +194,15 @@ def _text(text: str, *, required: str = "") -> str:
     return text
 
 
-def _write(row: Row, by: Person, at: datetime, kind: RemarkKind, **details: object) -> Remark:
-    """Store a remark, unless the same person wrote the same just now: that is a second click on the button."""
-    fields = {"period_id": row.period_id, "by": by, "kind": kind.value, **details}
+def _write(
+    row: Row, by: Person, at: datetime, kind: RemarkKind, *, month: date | None = None, **details: object
+) -> Remark:
+    """Store a remark, unless the same person wrote the same just now: that is a second click on the button.
+
+    `month` is given for an entity without a period in it.
+    """
+    place = {"period_id": row.period_id, "entity_id": row.entity_id if month is not None else None}
+    fields = {**place, "reporting_month": month, "by": by, "kind": kind.value, **details}
     recent = Remark.objects.filter(**fields, at__gt=at - _DOUBLE_CLICK, replaced_by=None)
     if (same := recent.order_by("-at", "-pk").first()) is not None:
         return same
@@ -193,11 +213,12 @@ def _write(row: Row, by: Person, at: datetime, kind: RemarkKind, **details: obje
 def _current_note(by: Person, code: str, note_id: int) -> Remark:
     """A note of an entity that was not replaced, locked against other writers."""
     entity = _entity(by, code)
-    notes = Remark.objects.filter(kind=RemarkKind.NOTE.value, period__entity=entity, withdrawn=False)
-    period_id = notes.filter(pk=note_id).values_list("period_id", flat=True).first()
-    if period_id is None:
+    of_entity = Q(period__entity=entity) | Q(entity=entity)
+    notes = Remark.objects.filter(of_entity, kind=RemarkKind.NOTE.value, withdrawn=False)
+    place = notes.filter(pk=note_id).values_list("period_id", "entity_id").first()
+    if place is None:
         raise InvalidRemark("", "There is no such note.")
-    _lock_remarks(period_id)
+    _lock_remarks(*place)
     note = notes.select_related("by").get(pk=note_id)
     newer = Remark.objects.filter(replaces=note).select_related("by").first()
     if newer is not None:
@@ -209,5 +230,12 @@ def _current_note(by: Person, code: str, note_id: int) -> Remark:
 def _replace(old: Remark, by: Person, at: datetime, **details: object) -> Remark:
     nudge_after_commit()
     return Remark.objects.create(
-        period_id=old.period_id, kind=old.kind, by=by, at=at, replaces=old, **details
+        period_id=old.period_id,
+        entity_id=old.entity_id,
+        reporting_month=old.reporting_month,
+        kind=old.kind,
+        by=by,
+        at=at,
+        replaces=old,
+        **details,
     )

@@ -11,7 +11,7 @@ from board.entity.deadline_card import DeadlineCard, DeadlineHistory, deadline_c
 from board.entity.header import EntityHeader, entity_header
 from board.entity.native_facts import FactsCard, facts_card
 from board.entity.page_data import PageData, first_counted_day, first_day_number, period_of, read_page_data
-from board.entity.period_timeline import SHOWN, TimelineEvent, TimelineViewer, events
+from board.entity.period_timeline import SHOWN, TimelineEvent, TimelineViewer, events, note_events
 from board.entity.read_attempts import Attempt, connection_summary, read_attempts
 from board.entity.remark_forms import RejectedRemark, RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
@@ -123,9 +123,7 @@ def entity_page(
         if row is not None and period is not None
         else None,
         closes=_closes_card(data, first_is, path),
-        remarks=remarks_card(row, board_request, writes=data.writes, typed=typed)
-        if row is not None and period
-        else None,
+        remarks=_remarks_card(data, period, typed),
         silence=silence_card(row, board_request, entity, writes=data.writes) if row is not None else None,
         notice_history=notices_of_period(
             board_request, entity.pk, row.period_id if row is not None else None, row
@@ -243,10 +241,20 @@ def _closes_card(data: PageData, first_is: int, path: str) -> ClosesCard | None:
     return card if card.bars else None
 
 
+def _remarks_card(
+    data: PageData, period: PeriodDetail | None, typed: RejectedRemark | None
+) -> RemarksCard | None:
+    """The remarks; without a period only where there is a note, or somebody who may write one."""
+    if data.row is None:
+        return None
+    card = remarks_card(data.row, data.board_request, writes=data.writes, typed=typed)
+    return card if period is not None or data.notes or card.note is not None else None
+
+
 def _timeline_events(
     data: PageData, period: PeriodDetail | None, typed: RejectedRemark | None
 ) -> list[TimelineEvent]:
-    if period is None or data.row is None:
+    if data.row is None:
         return []
     board_request, judging = data.board_request, data.policy.judging
     viewer = TimelineViewer(
@@ -256,5 +264,7 @@ def _timeline_events(
         may_write=data.writes and not board_request.past,
         refused=typed.edit if typed is not None else None,
     )
+    if period is None:
+        return note_events(data.notes, viewer)
     calendar = data.calendar if judging.unit is LatenessUnit.WORKING_DAYS else None
     return events(period, data.row, judging, calendar, viewer)

@@ -12,10 +12,12 @@ from board.web.board_request import BoardRequest
 from closing.calendar.deadlines import WorkdayRule
 from closing.calendar.months import previous_month
 from closing.calendar.workdays import WorkdayCalendar
+from closing.facts.period_remarks import PeriodRemark
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
+from periods.lookups import notes_before_period
 from periods.policies import EffectivePolicy, effective_policies
 from periods.remarks import may_write
 from periods.snapshot.builder import take_snapshots
@@ -37,6 +39,7 @@ class PageData:
     policy: EffectivePolicy
     calendar: WorkdayCalendar
     attempts: Sequence[AttemptSummary]
+    notes: Sequence[PeriodRemark]  # on a month without a period
     sees_all: bool  # row counts of a read reveal the connection's other entities
     writes: bool
 
@@ -50,16 +53,20 @@ def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData
     boards = take_snapshots(only_entity, months, as_of)
     rows = [(shown_month, boards[shown_month].rows[0]) for shown_month in months if boards[shown_month].rows]
     years = range(months[0].year, max(month.year, as_of.year) + 2)
+    row = boards[month].rows[0] if boards[month].rows else None
     return PageData(
         entity=entity,
         board_request=board_request,
         board=boards[month],
-        row=boards[month].rows[0] if boards[month].rows else None,
+        row=row,
         rows=rows,
         periods=period_details(entity.pk, month, as_of),
         policy=effective_policies([(entity.pk, entity.group.path)], as_of=as_of)[entity.pk],
         calendar=work_calendars([entity.calendar_id], years)[entity.calendar_id],
         attempts=newest_attempts(entity.pk, entity.connection_id, as_of, newest=ATTEMPTS),
+        notes=notes_before_period(entity.pk, month, as_of)
+        if row is not None and row.period_id is None
+        else (),
         sees_all=board_request.person.is_superuser,
         writes=may_write(board_request.person, entity.pk),
     )

@@ -84,7 +84,7 @@ def events(
         *_changes(period, row, policy, viewer),
         *_deadlines(period, viewer),
         *_crossings(period, row, policy, calendar, viewer),
-        *_remarks(period, viewer),
+        *_remarks(period.remarks, viewer),
     ]
     return [
         event for _, event in sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
@@ -284,10 +284,15 @@ def _crossings(
 # --- remarks ------------------------------------------------------------------------------------------------------
 
 
-def _remarks(period: PeriodDetail, viewer: TimelineViewer) -> Iterator[TimelineEvent]:
-    newer = {remark.replaces: remark for remark in period.remarks if remark.replaces is not None}
-    by_id = {remark.id: remark for remark in period.remarks}
-    for remark in period.remarks:
+def note_events(notes: Sequence[PeriodRemark], viewer: TimelineViewer) -> list[TimelineEvent]:
+    """The timeline of a month without a period: the notes on it, newest first."""
+    return sorted(_remarks(notes, viewer), key=lambda event: event.at, reverse=True)
+
+
+def _remarks(remarks: Sequence[PeriodRemark], viewer: TimelineViewer) -> Iterator[TimelineEvent]:
+    newer = {remark.replaces: remark for remark in remarks if remark.replaces is not None}
+    by_id = {remark.id: remark for remark in remarks}
+    for remark in remarks:
         if remark.kind is RemarkKind.NOTE:
             if remark.replaces is None:
                 yield _note(remark, newer, by_id, viewer)

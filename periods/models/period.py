@@ -108,12 +108,21 @@ class StateChange(models.Model):
 class Remark(models.Model):
     """A person's remark on an entity's period; a trigger refuses any update or delete.
 
+    A note may be written before a period is known, as of an entity that was never read: it then names the entity and
+    the reporting month, and belongs to the month's period once there is one.
+
     An edited note is a new row that `replaces` the old one; a withdrawn note is a row too. Of reasons, expected dates
     and acknowledgements the newest counts.
     """
 
     # `remark_by_period` begins with it.
-    period = models.ForeignKey(FiscalPeriod, on_delete=models.PROTECT, related_name="remarks", db_index=False)
+    period = models.ForeignKey(
+        FiscalPeriod, on_delete=models.PROTECT, null=True, related_name="remarks", db_index=False
+    )
+    entity = models.ForeignKey(
+        LegalEntity, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    reporting_month = models.DateField(null=True)
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in RemarkKind])
     text = models.CharField(max_length=MAX_REMARK_LENGTH, blank=True)
     reason = models.CharField(max_length=30, choices=[(r.value, r.value) for r in OverdueReason], blank=True)
@@ -125,8 +134,18 @@ class Remark(models.Model):
     withdrawn = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["period", "at"], name="remark_by_period")]
+        indexes = [
+            models.Index(fields=["period", "at"], name="remark_by_period"),
+            models.Index(
+                fields=["entity", "reporting_month"], name="remark_without_period", condition=Q(period=None)
+            ),
+        ]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(period__isnull=False, entity=None, reporting_month=None)
+                | Q(kind="note", period=None, entity__isnull=False, reporting_month__isnull=False),
+                name="remark_is_of_a_period_or_month",
+            ),
             models.CheckConstraint(
                 condition=Q(kind="note", reason="", expected_on=None)
                 | Q(

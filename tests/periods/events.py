@@ -165,7 +165,9 @@ class ChangingGroup:
                         kind="note", by=by, replaced_by=None, withdrawn=False
                     ).first()
                     if note is not None:
-                        where = note.period.entity.code
+                        entity = note.period.entity if note.period is not None else note.entity
+                        assert entity is not None
+                        where = entity.code
                         if verb == "edit":
                             edit_note(by, where, note.pk, f"Edited at {self.now:%d %H:%M}.", self.now)
                         else:

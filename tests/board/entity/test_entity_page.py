@@ -19,7 +19,7 @@ from periods.models import PolicyVersion, Remark
 from periods.remarks import add_note
 from tests.board.entity import entity_scenarios as stories
 from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT, utc
-from tests.db_builders import PASSWORD, SampleGroup, save_person
+from tests.db_builders import PASSWORD, SampleGroup, save_person, save_sample_group
 from tests.settable_clock import SettableClock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
@@ -74,6 +74,41 @@ def test_a_reading_tells_nothing_of_the_other_companies_that_it_brought(meridian
     boss = Client()
     boss.force_login(Person.objects.create_superuser("boss@meridian.test", PASSWORD, name="Boss"))
     assert "Rows" in shown(boss.get("/entities/NLDT/"))
+
+
+def test_a_note_on_an_entity_that_was_never_read_stays_when_its_period_comes(
+    db: None, clock: SettableClock
+) -> None:
+    group = save_sample_group()
+    rosa = signed_in()
+    page = html(rosa.get("/entities/NLDT/?month=2026-05"))
+    assert "has not been read yet" in page
+    assert '<form class="note" id="note"' in page
+    said = {"kind": "note", "month": "2026-05"}
+    answer = rosa.post("/entities/NLDT/remarks/", {**said, "text": "Access is asked for, ticket 4711"})
+    assert answer.status_code == 303
+    assert "Access is asked for, ticket 4711" in shown(rosa.get("/entities/NLDT/?month=2026-05"))
+    assert "4711" not in shown(rosa.get("/entities/NLDT/?month=2026-04"))
+    assert "4711" not in shown(rosa.get("/entities/UKHC/?month=2026-05"))
+    note = Remark.objects.get()
+    rosa.post("/entities/NLDT/remarks/", {**said, "replaces": note.pk, "text": "Access was given, 4711"})
+    # Nothing else can be said before there is a period to judge.
+    refused = rosa.post("/entities/NLDT/remarks/", {**said, "kind": "acknowledgement"})
+    assert refused.status_code == 422
+    assert "only a note can be written about it" in shown(refused)
+    reader = signed_in("uma.x@meridian.test", role=Membership.Role.OWNER)
+    assert '<form class="note"' not in html(reader.get("/entities/NLDT/?month=2026-05"))
+    assert "Access was given, 4711" in shown(reader.get("/entities/NLDT/?month=2026-05"))
+
+    group.read("2026-06-12 11:58", dict.fromkeys(group.entities, OPEN))
+    page = shown(rosa.get("/entities/NLDT/?month=2026-05"))
+    assert "Access was given, 4711" in page
+    assert "What the ERP says" in page
+    assert "1 note" in shown(rosa.get("/"))
+    newest = Remark.objects.order_by("-pk")[0]
+    rosa.post("/entities/NLDT/remarks/", {**said, "replaces": newest.pk, "withdraw": "yes"})
+    assert "withdrawn since" in shown(rosa.get("/entities/NLDT/?month=2026-05"))
+    assert "1 note" not in shown(rosa.get("/"))
 
 
 def test_equal_reads_are_one_line(meridian: SampleGroup) -> None:
