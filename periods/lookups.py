@@ -15,8 +15,8 @@ from infra.fast_cursor import fast_cursor
 
 # Longer than an attempt and its lease together: a reading recorded later than this was loaded for a past moment.
 LOADED_LATER = timedelta(hours=1)
-_REMARK = """r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason, r.expected_on, r.replaces_id,
-             r.withdrawn, r.by_id"""
+_REMARK = """r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason, r.expected_on,
+             r.replaces_id, r.withdrawn, r.by_id"""
 
 
 def remarks_by_period(
@@ -24,9 +24,9 @@ def remarks_by_period(
 ) -> dict[int, list[PeriodRemark]]:
     """The remarks of each period up to a moment, oldest first, in one query; periods without any are left out.
 
-    They include the notes that were written before a period of the month was known. A date that was agreed after the
-    deadline had passed sets no deadline (`periods.deadline_setting`): it is an expected close of who agreed it, with a
-    negative id. Where alerts ask (`agreed` False), it is left out.
+    They include the notes that were written before a period of the month was known. A date that was agreed after
+    the deadline had passed sets no deadline (`periods.deadline_setting`): it is an expected close of who agreed it,
+    with a negative id. Where alerts ask (`agreed` False), it is left out.
     """
     remarks: dict[int, list[PeriodRemark]] = defaultdict(list)
     with fast_cursor() as cursor:
