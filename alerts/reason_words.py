@@ -6,8 +6,6 @@ The stored words are keys: rows of every version hold them, and an index of the 
 from __future__ import annotations
 
 from alerts.models import delivery
-from alerts.outbox.sending import AWAITS_READING
-from alerts.routing.rerouting import LINES_MOVED, RECIPIENT_UNSUBSCRIBED
 from closing.judging.notice_rules import NoticeReason
 
 _NOTICE_WORDS = {
@@ -34,7 +32,7 @@ _NOTICE_WORDS = {
 }
 _WORDS = {
     **{reason.value: words for reason, words in _NOTICE_WORDS.items()},
-    AWAITS_READING: "waits for the next reading",
+    delivery.AWAITS_READING: "waits for the next reading",
     delivery.NOT_VISIBLE: "may no longer see the entity",
     delivery.OUTSIDE_GROUP: "no longer receives this entity",
     delivery.DESTINATION_DISABLED: "the destination was switched off",
@@ -46,9 +44,12 @@ _WORDS = {
     delivery.HAS_A_DEADLINE: "a deadline was set meanwhile",
     delivery.READ_AGAIN: "read again meanwhile",
     delivery.TROUBLE_OVER: "over before it was sent",
-    RECIPIENT_UNSUBSCRIBED: "switched off by the recipient",
-    LINES_MOVED: "included in another message",
+    delivery.RECIPIENT_UNSUBSCRIBED: "switched off by the recipient",
+    delivery.LINES_MOVED: "included in another message",
 }
+
+
+STORED_REASONS = frozenset(_WORDS)
 
 
 def reason_words(stored: str) -> str:

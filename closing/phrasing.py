@@ -26,6 +26,10 @@ STATE_LABELS = {
     PeriodState.NOT_STARTED: "Not started",
 }
 _STOPPED_EARLY = "Stopped early"
+_POSTING_ALLOWED = (
+    "posting allowed from ",
+    "posting allowed to ",
+)  # all of the period: "; " and more may follow
 _SAID_BY_THE_STATE = frozenset({"", EVERY_MODULE_CAN_POST, NOBODY_CAN_POST})
 _UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
 _UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar", LatenessUnit.WORKING_DAYS: "working"}
@@ -144,7 +148,9 @@ def in_the_way(row: Row) -> str:
 
 def because_beside(because: str) -> str:
     """A because as it stands beside its state: nothing where the state alone says it."""
-    return "" if because in _SAID_BY_THE_STATE else because
+    if because in _SAID_BY_THE_STATE:
+        return ""
+    return because.partition("; ")[2] if because.startswith(_POSTING_ALLOWED) else because
 
 
 def state_because(row: Row) -> str:

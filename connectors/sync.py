@@ -149,7 +149,7 @@ def _result_of_read(result: ReadResult, finished_at: datetime, offset: timedelta
     sentences = [f"{gap.erp_id}: {gap.words}" for gap in result.gaps]
     if skew is not None and abs(skew) > SKEW_WARNING.total_seconds():
         sentences.append(
-            f"The ERP's clock differs from ours by {skew} s; states are ordered by our own reads."
+            f"The ERP's clock differs from Closeboard's by {skew} s; states are ordered by the time of reading."
         )
     return AttemptResult(
         Outcome.PARTIAL if result.gaps else Outcome.OK,

@@ -118,7 +118,7 @@ def holiday_region_problem(country: str, subdivision: str) -> str | None:
     places = known_places()
     if country not in places:
         meant = countries_by_other_spelling().get(country.upper(), "GB")
-        return f"no holidays are known for country {country!r}; give its two-letter ISO code, for example {meant}"
+        return f"there are no holidays for country {country!r}; give its two-letter ISO code, for example {meant}"
     if subdivision and subdivision not in places[country]:
         near = get_close_matches(subdivision, places[country], n=1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(places[country]) or 'none'}"

@@ -177,7 +177,7 @@ class HostAllowlist:
         if address is not None and (is_always_blocked(address) or not exact):
             raise ForbiddenAddress(f"{target.netloc} is an address that is never contacted")
         if target.scheme != "https" and not (exact and _is_loopback(target.host)):
-            raise ForbiddenAddress(f"{target.netloc} must be asked over https")
+            raise ForbiddenAddress(f"{target.netloc} must be reached over https")
         return target
 
     def check_addresses(self, host: str, resolved: Iterable[str]) -> list[str]:
@@ -193,7 +193,7 @@ class HostAllowlist:
         fits = (lambda address: address.is_loopback) if host == "localhost" else is_public
         for text in addresses:
             if not fits(ip_address(text)):
-                raise ForbiddenAddress(f"{host} leads to {text}, which is not a public address")
+                raise ForbiddenAddress(f"{host} resolves to {text}, which is not a public address")
         return addresses
 
 

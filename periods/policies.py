@@ -114,7 +114,7 @@ def build_rule(
             return CalendarDayRule(n, n_quarter_end, n_year_end)
         case PolicyVersion.Rule.DAY_OF_MONTH:
             return DayOfMonthRule(n)
-    raise ValueError(f"no rule is called {kind!r}")
+    raise ValueError(f"there is no rule {kind!r}")
 
 
 def _over(own: PolicyFields, above: EffectivePolicy) -> EffectivePolicy:

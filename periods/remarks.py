@@ -79,7 +79,7 @@ def edit_note(by: Person, code: str, note_id: int, text: str, at: datetime) -> R
         raise InvalidRemark(
             "text", f"Only {old.by.name or old.by.email} can edit this note. Write one of your own."
         )
-    new_text = _text(text, required="A note needs words. To take it back, withdraw it.")
+    new_text = _text(text, required="A note cannot be empty. To remove it, withdraw it.")
     if new_text == old.text:
         return old
     return _replace(old, by, at, text=new_text)
@@ -99,7 +99,7 @@ def set_overdue_reason(by: Person, code: str, month: date, reason: str, text: st
         raise InvalidRemark("reason", _why_no_reason(row, at))
     if reason not in set(OverdueReason):
         raise InvalidRemark("reason", "Choose a reason from the list.")
-    required = "Say in a few words what the other reason is." if reason == OverdueReason.OTHER else ""
+    required = "Describe the other reason in a few words." if reason == OverdueReason.OTHER else ""
     return _write(row, by, at, RemarkKind.OVERDUE_REASON, reason=reason, text=_text(text, required=required))
 
 
@@ -133,16 +133,16 @@ def acknowledge(by: Person, code: str, month: date, text: str, at: datetime) -> 
     """Acknowledge that a period is past its deadline: the person has seen it and looks after it."""
     row = _period(by, code, month, at)
     if RemarkKind.ACKNOWLEDGEMENT not in allowed_remark_kinds(row, at):
-        raise InvalidRemark("text", "It is not past its deadline, so there is nothing to acknowledge.")
+        raise InvalidRemark("text", "It is not overdue, so there is nothing to take over.")
     return _write(row, by, at, RemarkKind.ACKNOWLEDGEMENT, text=_text(text))
 
 
 def _why_no_reason(row: Row, at: datetime) -> str:
     if row.deadline is None:
-        return "There is no deadline, so nothing is overdue."
+        return "No deadline set, so it is not overdue."
     if not row.deadline.passed(at):
         return f"It is not overdue: the deadline is {weekday_and_date(row.deadline.due_on)}."
-    return "It closed on time, so there is nothing to give a reason for."
+    return "It closed on time, so no reason is needed."
 
 
 def _entity(by: Person, code: str) -> LegalEntity:

@@ -199,3 +199,6 @@ NOT_SOON = "not due soon any more when it was to be sent: its deadline was moved
 HAS_A_DEADLINE = "a deadline was set before it was sent"
 READ_AGAIN = "read again before it was sent"
 TROUBLE_OVER = "over before it was told"
+RECIPIENT_UNSUBSCRIBED = "its recipient has switched this off"
+LINES_MOVED = "what it held is told in another message"
+AWAITS_READING = "waits for a reading: we have just come back, and the last one is stale"

@@ -32,7 +32,7 @@ from alerts.mail.cases import DeliverableNotice
 from alerts.mail.compose import compose_mail
 from alerts.mail.message_lookups import MessageLookups
 from alerts.models import EMAIL, LEFT_OUT_BY_SILENCE, REACHES_RECIPIENT, Delivery, DeliveryLine, Notice
-from alerts.models.delivery import NOT_VISIBLE
+from alerts.models.delivery import AWAITS_READING, NOT_VISIBLE
 from alerts.outbox import queue as outbox
 from alerts.outbox.delivery_troubles import notify_troubles
 from alerts.outbox.left_out_lines import requeue_left_out
@@ -50,7 +50,6 @@ from alerts.outbox.send_context import SendContext
 from alerts.routing.router import route_notices
 from closing.judging.notice_rules import NoticeKind
 
-AWAITS_READING = "waits for a reading: we have just come back, and the last one is stale"
 NO_ADDRESS = "its recipient has no mail address"
 SENDERS_DIED = f"{MAX_ATTEMPTS} senders in a row ended while they worked on it"
 
@@ -244,7 +243,7 @@ def _record_misconfigured(claim: Claim, delivery: Delivery, error: str, context:
     if others.refused_before and others.accepted_since:
         _retry_or_fail(claim, delivery, error, context, last=claim.retries_exhausted)
         return SendOutcome.NOT_SENT
-    log.error("server refuses us", channel=claim.channel, why=error)
+    log.error("server refuses mails", channel=claim.channel, why=error)
     outbox.pause_and_requeue(claim, error)
     return SendOutcome.NO_SERVER
 
@@ -261,7 +260,7 @@ def _record_unclear(
         case Verdict.NOT_KNOWN_YET:
             outbox.requeue_last(claim, noted)
             return SendOutcome.NOT_SENT
-    log.error("server may refuse us", channel=claim.channel, why=error)
+    log.error("server may refuse mails", channel=claim.channel, why=error)
     outbox.pause_and_requeue(claim, noted)
     if others.should_ask_others:
         _notify_others(delivery, context)

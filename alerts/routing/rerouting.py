@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.db.models import Exists, OuterRef, QuerySet
 
 from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, Notice
+from alerts.models.delivery import LINES_MOVED, RECIPIENT_UNSUBSCRIBED
 from alerts.routing.alert_policy import effective_alert_rules
 from alerts.routing.batching import PersonCadence, message_id, open_person_messages
 from alerts.routing.notice_scope import entities_by_notice
@@ -18,9 +19,6 @@ from alerts.routing.router import route_notices
 from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import LegalEntity
-
-RECIPIENT_UNSUBSCRIBED = "its recipient has switched this off"
-LINES_MOVED = "what it held is told in another message"
 
 
 def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None:

@@ -12,10 +12,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice
+from alerts.models.delivery import RECIPIENT_UNSUBSCRIBED
 from alerts.routing.batching import PersonCadence, open_destination_messages, open_person_messages
 from alerts.routing.notice_scope import row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
-from alerts.routing.rerouting import RECIPIENT_UNSUBSCRIBED, current_cadences
+from alerts.routing.rerouting import current_cadences
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 

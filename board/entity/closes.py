@@ -223,7 +223,7 @@ def _rate_text(rate: OnTimeRate) -> str:
 def _excluded_text(rate: OnTimeRate) -> str:
     parts = [
         (rate.perhaps_on_time, "perhaps on time"),
-        (rate.date_unknown, "date unknown"),
+        (rate.date_unknown, "closed, date unknown"),
         (rate.unknown, "unknown"),
         (rate.no_deadline, "no deadline set"),
     ]

@@ -111,7 +111,7 @@ def _state_notes(row: Row, board_request: BoardRequest) -> list[str]:
             f"not read since {labels.clock(row.read_at, zone, as_of)}, {labels.age(row.read_at, as_of)}"
         )
     elif row.standing.unconfirmed:
-        notes.append("unconfirmed")
+        notes.append("by its last known state")
     if row.on_hold_counts and row.state.value == "on_hold":
         notes.append("counts as closed")
     return notes

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from alerts.models import Notice, ProofRun
+from alerts.reason_words import reason_words
 from board.notifications.alerts_summary import alerts_summary, nothing_yet_message
 from board.notifications.mail_preview import mail_folder
 from board.notifications.notice_history import NoticeSummarizer
@@ -140,12 +141,10 @@ def _proof_summary(board_request: BoardRequest) -> tuple[str, Sequence[str]] | N
     if newest is None:
         return None
     run_at = labels.clock(newest.as_of, board_request.reader.zone, board_request.as_of)
-    expected = "1 alert had" if newest.expected == 1 else f"{newest.expected:,} alerts had"
+    expected = "1 alert" if newest.expected == 1 else f"{newest.expected:,} alerts"
     count = len(newest.differences)
-    result = (
-        f"{count:,} {'is' if count == 1 else 'are'} not as the history says" if count else "all is as it says"
-    )
-    return f"At {run_at} the history was read anew: {expected} to exist, and {result}.", newest.differences
+    result = f"{count:,} {'difference' if count == 1 else 'differences'}" if count else "no differences"
+    return f"Checked at {run_at}: the history requires {expected}; {result}.", newest.differences
 
 
 def _test_url(board_request: BoardRequest) -> str:
@@ -156,9 +155,9 @@ def _test_url(board_request: BoardRequest) -> str:
 
 def _settings_links(board_request: BoardRequest) -> list[tuple[str, str]]:
     """The notification settings pages that the person may use, as (label, URL)."""
-    links = [("What you get", reverse("subscriptions")), ("Silences", reverse("silences"))]
+    links = [("Notifications", reverse("subscriptions")), ("Silences", reverse("silences"))]
     if administers_a_group(board_request.person):
-        links += [("Rules", reverse("alert_rules")), ("Destinations", reverse("destinations"))]
+        links += [("Alert rules", reverse("alert_rules")), ("Destinations", reverse("destinations"))]
     return links
 
 
@@ -254,7 +253,7 @@ def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer)
     standing = row.standing
     query = BoardQuery(month=alert.month, at=board_request.query.at).querystring()
     since = details.since(row)
-    limit = f"over the {row.alert_after_days}-day line" if alert.alerting else "not over the alert line"
+    limit = "alerting" if alert.alerting else "not alerting"
     return OpenAlertItem(
         key=f"{row.code}-{alert.month:%Y-%m}",
         name=row.name,
@@ -275,15 +274,14 @@ def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer)
 def _no_notice_reason(alert: OpenAlert, as_of: datetime, *, past: bool) -> str:
     """The reason why an alerting entity has no notice."""
     if not alert.read_before_deadline:
-        reason = NoticeReason.DEADLINE_BEFORE_FIRST_READ.value
-        return f"Nobody is told of it: {reason}."
+        return f"No alert: {reason_words(NoticeReason.DEADLINE_BEFORE_FIRST_READ)}."
     if past:
-        return "Nobody had been told of it."
+        return "No alert had been sent."
     if alert.row.silence is not None:
-        return f"Nobody has been told of it yet: it {NoticeReason.SILENCED.value}."
+        return f"No alert yet: {reason_words(NoticeReason.SILENCED)}."
     if not alert.row.fresh or alert.row.standing.unconfirmed:
-        return f"Nobody has been told of it yet: it {NoticeReason.NOT_CONFIRMED.value}."
-    return "Nobody has been told of it yet: that is decided anew each minute."
+        return f"No alert yet: it {reason_words(NoticeReason.NOT_CONFIRMED)}."
+    return "The alert goes out within a minute."
 
 
 def _url(code: str, month: date, board_request: BoardRequest) -> str:

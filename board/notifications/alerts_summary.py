@@ -55,19 +55,17 @@ def _past_line_text(current: OpenAlerts) -> tuple[str, list[str]]:
     if count:
         worst = current.alerting[0]
         lateness = labels.days_in_words(worst.row.standing.days_late, worst.row.standing.unit)
-        text = f"{count} {'entity is' if count == 1 else 'entities are'} past the alert line"
+        text = f"{count} {'entity is' if count == 1 else 'entities are'} alerting"
         return text, [
             f"{worst.row.name} is furthest behind: {lateness} late for {month_and_year(worst.month)}."
         ]
     unsure = current.queue.unconfirmed
     more = len(current.open)
     details = [
-        f"{unsure} cannot be confirmed, so there may be more." if unsure else "",
-        f"{more} that {'was' if more == 1 else 'were'} told of {'is' if more == 1 else 'are'} still open."
-        if more
-        else "",
+        f"{unsure} not read, so there may be more." if unsure else "",
+        f"{more} with an alert {'is' if more == 1 else 'are'} still open." if more else "",
     ]
-    return f"Nobody is{' known to be' if unsure else ''} past the alert line", details
+    return f"No entity is{' known to be' if unsure else ''} alerting", details
 
 
 def _waiting_text(current: OpenAlerts) -> str:
@@ -76,7 +74,7 @@ def _waiting_text(current: OpenAlerts) -> str:
 
 
 def _qualification(current: OpenAlerts) -> tuple[str, str]:
-    """The text after "2 entities are past the alert line", and the tone."""
+    """The text after "2 entities are alerting", and the tone."""
     without_recipient = sum(alert.lacks_recipient for alert in current.open)
     parked = current.messages.get(DeliveryState.PARKED, 0)
     waits = _waiting_text(current)
@@ -88,9 +86,9 @@ def _qualification(current: OpenAlerts) -> tuple[str, str]:
     if waits:
         return f"; {waits.rstrip('.')}", "unsure"
     if without_notice and without_notice == len(current.alerting):
-        return f", nobody has been told of {'it' if without_notice == 1 else 'them'}", "unsure"
+        return f", nobody has been told about {'it' if without_notice == 1 else 'them'} yet", "unsure"
     if without_notice:
-        return f"; {without_notice} {'has' if without_notice == 1 else 'have'} not been told of", "unsure"
+        return f"; nobody has been told about {without_notice} of them yet", "unsure"
     if current.alerting and all(alert.all_sent for alert in current.alerting):
         required, reached = len(current.required_people), len(current.reached_people)
         if reached == required:
@@ -107,9 +105,9 @@ def _stopped(board_request: BoardRequest) -> tuple[str, str] | None:
         remedy = (
             "Set MAIL_URL in the environment and start again."
             if administers
-            else "Ask an administrator to name one."
+            else "Ask an administrator to set one."
         )
-        return "No mail server is named: messages wait", remedy
+        return "No mail server is set: messages wait", remedy
     channel = Channel.objects.filter(name="email").first()
     if channel is None or not (channel.held or channel.words):
         return None
@@ -141,7 +139,7 @@ def _retry_text(channel: Channel, board_request: BoardRequest) -> str:
 def nothing_yet_message(current: OpenAlerts) -> str:
     alert_lines = sorted({row.alert_after_days for row in current.board.rows}) or [5]
     limits = " or ".join(map(str, alert_lines))
-    text = f"A message goes out when an entity is more than {limits} days past its deadline."
+    text = f"A message goes out when an entity is more than {limits} days late."
     if all(alert.read_before_deadline for alert in current.open):
         return text
-    return f"{text} What was past its deadline before it was first read is not told of."
+    return f"{text} An entity that was overdue before it was first read does not alert."

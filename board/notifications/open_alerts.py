@@ -12,8 +12,7 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Min, Q
 
 from alerts.models import DeliveryLine, Notice, Overrun
-from alerts.models.delivery import NOT_VISIBLE
-from alerts.routing.rerouting import RECIPIENT_UNSUBSCRIBED
+from alerts.models.delivery import NOT_VISIBLE, RECIPIENT_UNSUBSCRIBED
 from board.notifications.notice_list import DIGEST_ONLY_KINDS, visible_notices
 from board.notifications.notice_phrasing import DeliveryState
 from board.reports.overdue_queue import OverdueQueue, overdue_queue

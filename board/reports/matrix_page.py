@@ -35,7 +35,6 @@ LETTERS = {
     PeriodState.NOT_STARTED: "N",
 }
 _SHORT = {
-    "closed, date unknown": "date unknown",
     "late today": "late",
     "closed after the cut-off": "late",
 }

@@ -173,12 +173,12 @@ def _summary(queue: OverdueQueue) -> OverdueSummary:
     else:
         overdue = f"{count} {'entity is' if count == 1 else 'entities are'} overdue"
     return OverdueSummary(
-        f"{overdue}: {alerting} alerting, {count - alerting} on watch",
+        f"{overdue}: {alerting} alerting, {count - alerting} watch",
         [
             behind,
             _acknowledged(acknowledged),
             f"{older} of an older month." if older else "",
-            f"{unsure} unconfirmed, as when last read." if unsure else "",
+            f"{unsure} not read, as when last read." if unsure else "",
         ],
         "alert" if alerting else "open",
     )
@@ -187,7 +187,7 @@ def _summary(queue: OverdueQueue) -> OverdueSummary:
 def _acknowledged(rows: Sequence[bool]) -> str:
     """How many of those over the alert line nobody has acknowledged; a watch item waits for nobody."""
     missing = rows.count(False)
-    return f"{missing} not acknowledged." if missing else "All acknowledged." if rows else ""
+    return f"{missing} not taken over." if missing else "All taken over." if rows else ""
 
 
 def _lateness(row: Row) -> str:
@@ -207,11 +207,11 @@ def _empty_summary(queue: OverdueQueue) -> OverdueSummary:
         verb = "is" if everyone == 1 else "are"
         return OverdueSummary(f"No overdue entity {what}", [f"{everyone} {verb} overdue in all."], "unsure")
     qualifier = " known to be" if queue.unconfirmed else ""
-    unsure = f"{queue.unconfirmed} cannot be confirmed, so there may be more." if queue.unconfirmed else ""
+    unsure = f"{queue.unconfirmed} not read, so there may be more." if queue.unconfirmed else ""
     done = queue.board.closed is True
     tone = "closed" if done else "unsure" if queue.unconfirmed else "open"
     closed = f"{month_and_year(queue.board.month)}: {headline(queue.board)}" if done else ""
-    return OverdueSummary(f"Nobody is{qualifier} overdue", [closed, unsure], tone, done)
+    return OverdueSummary(f"No entity is{qualifier} overdue", [closed, unsure], tone, done)
 
 
 def _parts(queue: OverdueQueue, items: Sequence[OverdueItem]) -> list[OverduePart]:
@@ -293,6 +293,6 @@ def _alert_line(row: Row, details: QueueDetails) -> str:
     """Since when the row is over its alert line, or when it will be."""
     if not row.standing.alerting:
         day = details.alerts_on(row)
-        return f"on watch, alerting from {labels.short_day(day)}" if day is not None else "on watch"
-    limit, since = f"over the {row.alert_after_days}-day line", details.since(row)
-    return f"{limit} since {labels.short_day(since)}" if since is not None else limit
+        return f"watch, alerting from {labels.short_day(day)}" if day is not None else "watch"
+    since = details.since(row)
+    return f"alerting since {labels.short_day(since)}" if since is not None else "alerting"

@@ -282,7 +282,7 @@ def _on_time(rows: Sequence[Row]) -> Tile:
     due = on_time + levels[Level.CLOSED_LATE] + missed
     perhaps = sum(row.standing.closed_between is not None for row in rows)
     undated = levels[Level.CLOSED_DATE_UNKNOWN] - perhaps
-    parts = ((perhaps, "perhaps on time"), (undated, "date unknown"))
+    parts = ((perhaps, "perhaps on time"), (undated, "closed, date unknown"))
     note = ", ".join(f"{count} {name}" for count, name in parts if count)
     if not due:
         return Tile("Closed on time so far", "–", note or "none due yet")

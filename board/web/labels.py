@@ -51,7 +51,7 @@ LEVEL_LABELS = {
     Level.NOT_DUE: "Not due",
     Level.CLOSED_ON_TIME: "Closed on time",
     Level.CLOSED_LATE: "Closed late",
-    Level.CLOSED_DATE_UNKNOWN: "Perhaps on time, or date unknown",
+    Level.CLOSED_DATE_UNKNOWN: "Perhaps on time; closed, date unknown",
     Level.NO_DEADLINE: "No deadline set",
     Level.UNKNOWN: "Unknown",
 }

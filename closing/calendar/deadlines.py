@@ -211,7 +211,7 @@ def _not_settled(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
     first = last + ONE_DAY
     years = range(first.year, due_on.year + 1)
     notes = [
-        f"; days worked in lieu of {year} are not announced yet or not known here, so this may move"
+        f"; days worked in lieu of {year} are not announced yet, so this may move"
         for year in years
         if year in calendar.unannounced_years
     ]

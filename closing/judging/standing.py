@@ -240,7 +240,7 @@ def judge(
     """
     name = deadline.zone if deadline is not None else zone
     if name is None:
-        raise ValueError("a period without a deadline is judged in a zone; none was given")
+        raise ValueError("a period with no deadline is judged in a zone; none was given")
     tz = zone_named(name)
     state, moment, unconfirmed = history.state, as_of, False
     if state is PeriodState.UNKNOWN and history.last_known is not None:

@@ -87,7 +87,7 @@ def _starts(rows: Sequence[Any]) -> list[_Start]:
             raise CompanyFailed(GapReason.BAD_ROW, f"An accounting period cannot be read: {error}.") from None
         if starts.setdefault(first, start) != start:
             raise CompanyFailed(
-                GapReason.CONFLICT, f"The accounting period of {first} came twice with different values."
+                GapReason.CONFLICT, f"The accounting period of {first} is listed twice with different values."
             )
     return [starts[first] for first in sorted(starts)]
 

@@ -126,7 +126,7 @@ class _CompanyReads:
                     self.keep_periods.add(erp_id)
                 self._unavailable_in_a_row = 0
             except CancelledError:
-                words = f"This company was not asked: {self._errors[-1].words}"
+                words = f"This company was not read: {self._errors[-1].words}"
                 self.gaps[erp_id] = ReadGap(erp_id, GapReason.FAILED, words)
             except CompanyFailed as failed:
                 self._of_companies += 1

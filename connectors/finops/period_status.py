@@ -25,7 +25,7 @@ class CompanyStatus:
     def add(self, key: StatusKey, facts: FinopsFacts) -> None:
         first = self.facts.setdefault(key, facts)
         if first is not facts and first != facts and self.trouble is None:
-            words = f"Period {key[2]!r} of {key[1]} came twice with different values. The next read decides."
+            words = f"Period {key[2]!r} of {key[1]} has two different values. The next sync reads it again."
             self.trouble = (GapReason.CONFLICT, words)
 
 

@@ -167,7 +167,7 @@ class _Ledgers:
                 if self.calendar.setdefault(company, calendar) != calendar:
                     self.trouble[company] = (
                         GapReason.CONFLICT,
-                        "Two ledgers with different fiscal calendars came.",
+                        "Finance & Operations lists two ledgers with different fiscal calendars.",
                     )
                 self.owner[name_key(text_field(row, "Name"))] = company
             except InvalidRow as error:
@@ -309,11 +309,14 @@ def _problem(
     own_statuses = sum(key in status.facts for key in calendar.periods)
     if not own_statuses and any_status:
         return GapReason.EMPTY, (
-            "No period status came for this legal entity although others have some. Check that the application's "
-            "user may read all companies and not only its default company."
+            "Finance & Operations returned no period status for this legal entity although others have some. Check"
+            " that the application's user may read all companies and not only its default company."
         )
     if not own_statuses:
-        return GapReason.EMPTY, "No period status came at all, which is suspicious. The last reading is kept."
+        return (
+            GapReason.EMPTY,
+            "Finance & Operations returned no period status at all. The last reading is kept.",
+        )
     if own_statuses < len(calendar.periods) and statuses.unattributed_rows:
-        return GapReason.BAD_ROW, "Some status rows name no company, and this one lacks some."
+        return GapReason.BAD_ROW, "Some status rows name no company, and some of this company are missing."
     return None

@@ -134,7 +134,7 @@ class ODataClient:
             self._check_origin(url)
         if 0 < came < counted:  # the connectors judge an empty list
             raise ServerUnavailable(
-                f"{response.target.without_query}: {came} of {counted} rows came; the list changed while it was "
+                f"{response.target.without_query}: {came} of {counted} rows came back; the list changed while it was "
                 "read. It is read again at the next sync."
             )
 
@@ -155,7 +155,7 @@ class ODataClient:
             # The bearer token must not go there, and the answer would not be this ERP's.
             raise AnswerMisread(
                 f"The ERP's answer links to another place ({self.session.scrub(url.partition('?')[0])[:99]}) instead "
-                f"of {self.base}; it is not followed. Check what stands between us and the ERP."
+                f"of {self.base}; it is not followed. Check for a proxy between Closeboard and the ERP."
             )
 
     def _error(self, response: OutboundResponse) -> AccessRefused | AnswerMisread:
@@ -182,7 +182,7 @@ class ODataClient:
                 "address. It is not followed.",
                 status=status,
             )
-        return AnswerMisread(f"{location} refuses our question ({status}).{detail}", status=status)
+        return AnswerMisread(f"{location} refuses the request ({status}).{detail}", status=status)
 
 
 _LOCKED = re.compile("deadlock|locked by another user", re.IGNORECASE)

@@ -165,7 +165,7 @@ def _request_token(session: OutboundSession, credentials: ClientCredentials) -> 
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise AnswerMisread("The token endpoint answered with a token that is not a bearer token.")
     if isinstance(lifetime, bool) or not re.fullmatch(r"\d{1,9}", str(lifetime)):
-        raise AnswerMisread("The token endpoint did not say how long its token lives.")
+        raise AnswerMisread("The token endpoint did not give the lifetime of its token.")
     return token, min(float(str(lifetime)), 86_400.0)
 
 

@@ -173,8 +173,8 @@ class OutboundSession:
                 delay = self._delay(wait, turn)
                 if turn == self.limits.retries or delay >= self.deadline.remaining():
                     raise ServerUnavailable(
-                        f"{target.without_query}: {failure.words}. It is tried again later; nothing needs to be done "
-                        "unless it stays so.",
+                        f"{target.without_query}: {failure.words}. It is tried again later; act only if it"
+                        " persists.",
                         status=failure.status,
                         retry_after=wait or None,
                         reached=failure.reached,
@@ -196,7 +196,7 @@ class OutboundSession:
         while (delay := self._not_before - time.monotonic()) > 0:
             if delay >= self.deadline.remaining():
                 raise ServerUnavailable(
-                    "The source asked to wait longer than this attempt may last. It is tried again later.",
+                    "The ERP asked to wait longer than an attempt may take. It is tried again later.",
                     status=429,
                     retry_after=min(delay, LONGEST_WAIT),
                 )
@@ -236,7 +236,7 @@ class OutboundSession:
         except httpx2.ConnectError as error:
             if _is_certificate_error(error):
                 raise AccessRefused(
-                    f"{target.netloc} does not prove its identity (TLS): {self.scrub(str(error))[:SAMPLE]}. "
+                    f"{target.netloc} has no trusted certificate (TLS): {self.scrub(str(error))[:SAMPLE]}. "
                     "Check the address, and that this machine trusts the certificate's issuer."
                 ) from None
             raise _RetryableFailure("no connection", reached=False) from None
@@ -260,8 +260,8 @@ class OutboundSession:
                 self._body(target, response, ERROR_BYTES, whole=False).decode("utf-8", "replace")
             )
             raise AnswerMisread(
-                f"{target.without_query} answered {kind or 'something without a type'} instead of JSON: usually a "
-                f"login page or a proxy between us and the ERP. It begins: {sample[:SAMPLE]}",
+                f"{target.without_query} answered {kind or 'a document without a type'} instead of JSON: usually a "
+                f"login page or a proxy between Closeboard and the ERP. It begins: {sample[:SAMPLE]}",
                 status=status,
             )
         body = self._body(target, response, cap)
@@ -269,7 +269,7 @@ class OutboundSession:
             return OutboundResponse(target, status, headers, document=parse_strict_json(body))
         except InvalidJson as error:
             if error.cut_short:
-                raise _RetryableFailure(f"the answer ends before its end ({error})", status) from None
+                raise _RetryableFailure(f"the answer is cut off ({error})", status) from None
             sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
             raise AnswerMisread(
                 f"{target.without_query} answered JSON that cannot be trusted: {self.scrub(str(error))[:SAMPLE]}. "
@@ -307,7 +307,7 @@ class OutboundSession:
                 too_much = self._bytes > self.limits.attempt_bytes
             if too_much:
                 raise AnswerMisread(
-                    f"The source sent more than {self.limits.attempt_bytes / 1e6:g} MB in one attempt. "
+                    f"The ERP sent more than {self.limits.attempt_bytes / 1e6:g} MB in one attempt. "
                     "Split the connection into several with fewer companies."
                 )
             if size > cap and whole:

@@ -83,7 +83,7 @@ class DeadlinesInForce:
         )
         people = self._people.get(item.agreed_by.strip().casefold(), [])
         if not people:
-            return f"{rule}; nobody here is called `{item.agreed_by}`. Write the person's e-mail address"
+            return f"{rule}; no person has the address `{item.agreed_by}`. Write the person's e-mail address"
         paths = ancestor_paths(entity.group.path)
         if any(
             person.pk != entity.owner_id and any((person.pk, path) in self._finance for path in paths)

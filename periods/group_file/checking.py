@@ -133,8 +133,10 @@ def _error_text(kind: str, loc: NodePath, message: str, model: type[BaseModel]) 
     if kind == "missing":
         return f"{key} is missing"
     if kind == "extra_forbidden":
-        hint = did_you_mean(str(loc[-1]), model.model_fields) or f"known are {', '.join(model.model_fields)}"
-        return f"{key} is not known here; {hint}"
+        hint = (
+            did_you_mean(str(loc[-1]), model.model_fields) or f"allowed are {', '.join(model.model_fields)}"
+        )
+        return f"{key} is not a key here; {hint}"
     if kind == "list_type":
         return f"{key} must be a list"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
@@ -238,7 +240,9 @@ def _check_connections(
         if item.secret and item.secret_env:
             tree.add_problem((*entry.path, "secret_env"), "give `secret` or `secret_env`, not both")
         elif item.secret_env and not environ.get(item.secret_env):
-            tree.add_problem((*entry.path, "secret_env"), f"the environment has no {item.secret_env}")
+            tree.add_problem(
+                (*entry.path, "secret_env"), f"the environment variable {item.secret_env} is not set"
+            )
         elif old is None and not (item.secret or item.secret_env):
             tree.add_problem(
                 entry.path, f"connection {item.name} is new and needs `secret_env` (or, in a demo, `secret`)"
@@ -335,7 +339,7 @@ def _check_policies(tree: YamlTree, checked: CheckedFile, existing: ExistingRows
             tree.add_problem(entry.path, str(error))
         else:
             if all(value is None for value in fields.values()):
-                tree.add_problem(entry.path, "this policy says nothing; give a rule or another choice")
+                tree.add_problem(entry.path, "this policy is empty; give a rule or another setting")
 
 
 def _check_agreed_dates(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:

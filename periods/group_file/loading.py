@@ -312,7 +312,7 @@ class _Loading:
             choices = [
                 f"{key} {text}" if key != "rule" else text
                 for key, text in policy_choices(version).items()
-                if text != "as above"
+                if text != "inherited"
             ]
             self.diff.add(f"policy {row.name} of {owner_phrase(owner)}: {', '.join(choices)}")
         else:

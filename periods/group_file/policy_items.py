@@ -42,7 +42,7 @@ def policy_version_fields(item: shape.PolicyItem) -> dict[str, Any]:
     if kind == PolicyVersion.Rule.DAY_OF_MONTH and (
         item.quarter_end is not None or item.year_end is not None
     ):
-        raise ValueError("a fixed day of the month has no numbers of its own for quarter and year ends")
+        raise ValueError("a fixed day of the month cannot have other numbers for quarter and year ends")
     numbers = {"n_quarter_end": item.quarter_end, "n_year_end": item.year_end}
     first_is = item.first_working_day_is
     if kind == PolicyVersion.Rule.WORKDAY and first_is is None:
@@ -74,7 +74,7 @@ def owner_phrase(owner: PolicyOwner) -> str:
 
 
 def policy_choices(version: PolicyVersion) -> dict[str, str]:
-    """The choices of a version by the keys of the file; "as above" where it leaves one to the policy above."""
+    """The choices of a version by the keys of the file; "inherited" where it leaves one to the policy above."""
     units = {unit: word for word, unit in LATENESS_UNITS.items()}
     values = {
         "quarter_end": version.n_quarter_end,
@@ -87,7 +87,7 @@ def policy_choices(version: PolicyVersion) -> dict[str, str]:
         "ledger_restricted_means_on_hold": version.ledger_restricted_means_on_hold,
         "overdue_reason_required": version.overdue_reason_required,
     }
-    choices = {key: "as above" if value is None else format_value(value) for key, value in values.items()}
+    choices = {key: "inherited" if value is None else format_value(value) for key, value in values.items()}
     return {"rule": rule_phrase(version)} | choices
 
 
@@ -99,4 +99,4 @@ def rule_phrase(version: PolicyVersion) -> str:
             return f"{version.n} calendar days"
         case PolicyVersion.Rule.DAY_OF_MONTH:
             return f"{ordinal(version.n or 0)} of the month"
-    return "as above"
+    return "inherited"

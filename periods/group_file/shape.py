@@ -35,14 +35,14 @@ def _text(longest: int) -> Callable[[str], str]:
 def _code(text: str) -> str:
     if not re.fullmatch(CODE_PATTERN, text) or len(text) > 40:
         raise ValueError(
-            f"{text!r} is no code: capital letters, digits, - and _, at most 40, none of - and _ first"
+            f"{text!r} is not a code: capital letters, digits, - and _, at most 40, none of - and _ first"
         )
     return text
 
 
 def _connection_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text):
-        raise ValueError(f"{text!r} is no connection name: letters, digits, - and _, at most 60")
+        raise ValueError(f"{text!r} is not a connection name: letters, digits, - and _, at most 60")
     return text
 
 
@@ -59,7 +59,7 @@ def _country_of_holidays(text: str) -> str:
 
 def _email(text: str) -> str:
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text) or len(text) > 254:
-        raise ValueError(f"{text!r} is no e-mail address")
+        raise ValueError(f"{text!r} is not an e-mail address")
     return text.lower()
 
 
@@ -67,14 +67,14 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no date; a date is written like 2026-06-11") from None
+        raise ValueError(f"{text!r} is not a date; a date is written like 2026-06-11") from None
 
 
 def _month(text: str) -> date:
     try:
         return parse_month(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no month; a month is written like 2026-05") from None
+        raise ValueError(f"{text!r} is not a month; a month is written like 2026-05") from None
 
 
 def _clock(text: str) -> time:
@@ -82,7 +82,7 @@ def _clock(text: str) -> time:
         hour, minute = int(match[1]), int(match[2])
         if hour < 24 and minute < 60:
             return time(hour, minute)
-    raise ValueError(f"{text!r} is no time of day; it is written like 18:00")
+    raise ValueError(f"{text!r} is not a time of day; it is written like 18:00")
 
 
 def _cut_off(text: str) -> time:
@@ -97,14 +97,14 @@ def _cut_off(text: str) -> time:
 def _seconds(text: str) -> int:
     match = re.fullmatch(r"(\d{1,6})\s*(s|m|h)", text, re.ASCII)
     if match is None:
-        raise ValueError(f"{text!r} is no length of time; it is written like 30s, 5m or 1h")
+        raise ValueError(f"{text!r} is not a length of time; it is written like 30s, 5m or 1h")
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or not low <= int(text) <= high:
-            raise ValueError(f"{text!r} is no whole number from {low} to {high}")
+            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
         return int(text)
 
     return read
@@ -125,7 +125,7 @@ def _zone(text: str) -> str:
 def _address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or len(text) > 300:
-        raise ValueError(f"{text!r} is no web address such as https://contoso.operations.dynamics.com")
+        raise ValueError(f"{text!r} is not a web address such as https://contoso.operations.dynamics.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must be a plain web address: no user, no password, nothing after ? or #")
     return text.rstrip("/")
@@ -134,7 +134,7 @@ def _address(text: str) -> str:
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
-            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
         return text
 
     return read
@@ -163,7 +163,7 @@ def parse_rule(text: str) -> tuple[str, int]:
         if match := re.fullmatch(pattern, phrase, re.ASCII):
             return kind.value, int(next(group for group in match.groups() if group))
     raise ValueError(
-        f'{text!r} is no rule; it reads like "6th working day", "10 calendar days" or "15th of the month"'
+        f'{text!r} is not a rule; it reads like "6th working day", "10 calendar days" or "15th of the month"'
     )
 
 

@@ -67,7 +67,7 @@ def zone_problem(zone: str) -> str | None:
     hint = hint or "they are named like Europe/London"
     if zone in available_timezones():
         return f"{zone!r} names no place whose clock it follows, summer time included; {hint}"
-    return f"no time zone is called {zone!r}; {hint}"
+    return f"there is no time zone {zone!r}; {hint}"
 
 
 def country_problem(country: str) -> str | None:
@@ -76,5 +76,5 @@ def country_problem(country: str) -> str | None:
         return None
     capitals = country.strip().upper()
     if meant := capitals if capitals in known_places() else countries_by_other_spelling().get(capitals):
-        return f"{country!r} is no ISO country code; did you mean {meant}?"
-    return f"{country!r} is no two-letter country code such as GB"
+        return f"{country!r} is not an ISO country code; did you mean {meant}?"
+    return f"{country!r} is not a two-letter country code such as GB"

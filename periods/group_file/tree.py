@@ -135,7 +135,8 @@ def _expanded(text: str, path: NodePath, tree: YamlTree, environ: Mapping[str, s
             return environ.get(name) or default
         if name not in environ:
             tree.add_problem(
-                path, f"the environment has no {name}; set it, or write a default: ${{{name}:-...}}"
+                path,
+                f"the environment variable {name} is not set; set it, or write a default: ${{{name}:-...}}",
             )
             return ""
         return environ[name]

@@ -76,7 +76,7 @@ def abandon_expired(as_of: datetime, *, connection_id: int | None = None) -> int
     return expired.update(
         outcome=Outcome.ABANDONED,
         finished_at=as_of,
-        words="The worker ended before it finished; the next look reads again.",
+        words="The worker stopped during this reading. The connection is read again at the next sync.",
     )
 
 

@@ -101,7 +101,7 @@ def record_readings(
         remap_earlier_periods(result.remapped_entity_ids, span.first)
         if result.redated_entity_ids:
             for warning in set_deadlines(result.redated_entity_ids, attempt.started_at).warnings:
-                log.warning("deadlines not set", connection=attempt.connection_id, why=warning)
+                log.warning("setting deadlines failed", connection=attempt.connection_id, why=warning)
         final = _with_gaps(attempt_result, read_result, gaps.values())
         finish_attempt(attempt.pk, final, changes=result.changes)
     return RecordingResult(result.changes, result.new_periods, len(gaps))

@@ -84,7 +84,7 @@ def test_the_table(meridian: SampleGroup, monkeypatch: pytest.MonkeyPatch) -> No
         (("--month", "2026-13"), "month"),
         (("--as-of", "yesterday"), "is not a moment; write it like"),
         (("--as-of", "2026-06-12T12:00:00"), "says no zone; write it like"),
-        (("--group", "NOBODY"), 'no group has the code "NOBODY" (known: MERIDIAN'),
+        (("--group", "NOBODY"), 'no group has the code "NOBODY" (groups: MERIDIAN'),
     ],
 )
 def test_what_is_wrong_is_said_in_words(meridian: SampleGroup, words: tuple[str, ...], says: str) -> None:

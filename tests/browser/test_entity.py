@@ -89,7 +89,7 @@ def test_the_forms_without_javascript_and_what_they_refuse(
     page.get_by_text("Give a reason").click()
     page.get_by_label("Why it is overdue").select_option("Another reason")
     page.locator("#reason").get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_have_text("Say in a few words what the other reason is.")
+    expect(page.get_by_role("alert")).to_have_text("Describe the other reason in a few words.")
     expect(page.get_by_label("Why it is overdue")).to_have_value("other")
     page.get_by_label("In a few words (needed for another reason)").fill("The server room was flooded.")
     page.locator("#reason").get_by_role("button", name="Save").click()

@@ -406,7 +406,7 @@ def test_e06_a_page_too_large_and_a_bad_question_are_ours_to_mend(kind: str, sim
     for status in (400, 413):
         sim.clear()
         sim.fault("status", status=status, match=STATES[kind])
-        with pytest.raises(AnswerMisread, match=f"refuses our question \\({status}\\)"):
+        with pytest.raises(AnswerMisread, match=f"refuses the request \\({status}\\)"):
             read(kind, sim)
         assert {entry["status"] for entry in sim.requests(STATES[kind])} == {status}
 

@@ -126,7 +126,7 @@ def test_a_calendar_that_runs_out_is_told_while_somebody_uses_it() -> None:
         ("", "", None),
         ("GB", "ENG", None),
         ("IE", "", None),
-        ("UK", "", "no holidays are known for country 'UK'; give its two-letter ISO code, for example GB"),
+        ("UK", "", "there are no holidays for country 'UK'; give its two-letter ISO code, for example GB"),
         ("GB", "EN", "GB has no subdivision 'EN'; did you mean ENG?"),
         ("NL", "ENG", "NL has no subdivision 'ENG'; it has none"),
         ("", "ENG", "subdivision 'ENG' needs a country"),

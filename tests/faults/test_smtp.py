@@ -18,7 +18,7 @@ from alerts.channels import state as channel_state
 from alerts.channels.email import transport
 from alerts.mail.compose import compose_mail
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
-from alerts.models.delivery import CLOSED_SINCE, NOT_VISIBLE
+from alerts.models.delivery import AWAITS_READING, CLOSED_SINCE, NOT_VISIBLE
 from alerts.outbox import queue as outbox
 from alerts.outbox import sending
 from alerts.outbox.queue import LEASE
@@ -485,7 +485,7 @@ def test_nothing_read_before_an_outage_is_told_right_after_it(smtp_sink: Sink, a
     assert SyncAttempt.objects.exists()
     assert sweep() == 0
     assert (reload(message).state, reload(message).attempts) == ("waiting", 0)
-    assert reload(message).words == sending.AWAITS_READING
+    assert reload(message).words == AWAITS_READING
     save_evaluation_span(timezone.now(), hours=1)
     age_outbox(MINUTE)
     assert sweep() == 1

@@ -36,6 +36,7 @@ from board.scoreboard import screen
 from entities.models import Person
 from periods.board_cache.cache import BOARD_CACHE
 from tests.golden_files import GOLDEN, assert_golden
+from tests.guards.retired_words import retired_words_in, seen_texts
 
 FOLDER, TEMPLATES_FOLDER = "bytes", "templates"
 SHOWN = 40  # lines of a difference that a failure shows
@@ -206,7 +207,15 @@ class RecordedResponses:
         return "\n".join([*lines, ""])
 
     def assert_as_before(self) -> None:
-        """Assert that the answers equal the manifest; a failure shows differing lines and how to see the bytes."""
+        """Assert that no answer says a retired word, and that all equal the manifest.
+
+        A failure shows differing lines and how to see the bytes.
+        """
+        seen = {
+            text: key for key, (what, content) in self.found.items() for text in seen_texts(what, content)
+        }
+        retired = {found: key for text, key in seen.items() for found in retired_words_in(text)}
+        assert not retired, "\n".join(f"{key}: {found}" for found, key in list(retired.items())[:SHOWN])
         assert_golden(f"{TEMPLATES_FOLDER}/{self.story}.txt", "\n".join([*sorted(self.templates), ""]))
         kept = os.environ.get("KEEP_BYTES")
         if kept:

@@ -228,7 +228,7 @@ def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
             lambda: set_overdue_reason(rosa, "UKHC", MAY, "erp_problem", "", WORKED_EXAMPLE_AT),
             "closed on time",
         ),
-        (lambda: acknowledge(rosa, "UKHC", MAY, "", WORKED_EXAMPLE_AT), "not past its deadline"),
+        (lambda: acknowledge(rosa, "UKHC", MAY, "", WORKED_EXAMPLE_AT), "not overdue"),
         (
             lambda: set_overdue_reason(rosa, "NLDT", MAY, "erp_problem", "", utc("2026-06-09 12:00")),
             "not overdue: the deadline is Tue 9 June 2026",

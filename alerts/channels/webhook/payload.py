@@ -21,6 +21,7 @@ from django.conf import settings
 from alerts.mail.cases import DeliverableNotice, MultiEntityNotice
 from alerts.mail.sections import MessageContent
 from alerts.models import Delivery, Destination, Notice
+from alerts.reason_words import reason_words
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.judging.group_close import last_to_close
@@ -112,7 +113,7 @@ def _notice(notice: Notice) -> Json:
         "id": notice.pk,
         "kind": notice.kind,
         "step": notice.step or None,
-        "reason": notice.reason,
+        "reason": reason_words(notice.reason),
         "raised_at": _moment(notice.raised_at),
     }
 

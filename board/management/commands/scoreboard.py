@@ -74,7 +74,7 @@ def _entities(group: str | None) -> Any:
         path = Group.objects.values_list("path", flat=True).get(code=group)
     except Group.DoesNotExist:
         codes = ", ".join(Group.objects.order_by("path").values_list("code", flat=True)[:20])
-        raise CommandError(f'--group: no group has the code "{group}" (known: {codes or "none"})') from None
+        raise CommandError(f'--group: no group has the code "{group}" (groups: {codes or "none"})') from None
     return LegalEntity.objects.filter(group__path__startswith=path)
 
 

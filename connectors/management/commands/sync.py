@@ -17,7 +17,7 @@ from periods.recording.attempts import OutOfOrderRead
 class Command(BaseCommand):
     """Reads the named connections, or all that are not paused, one after the other."""
 
-    help = "Read the ERPs now and record what they say. Exit code 1 when a connection brought nothing."
+    help = "Read the ERPs now and record the states. Exit code 1 when a connection could not be read."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("names", nargs="*", metavar="NAME", help="connections to read; all unless named")
@@ -64,7 +64,7 @@ def _connections_to_read(names: list[str]) -> list[Connection]:
 def _line(result: SyncResult) -> str:
     attempt = result.attempt
     if attempt is None:
-        return f"{result.connection}: being read by another process; nothing done."
+        return f"{result.connection}: another process is reading it; nothing was done."
     line = f"{result.connection}: {attempt.get_outcome_display().lower()}"
     if attempt.outcome in SyncAttempt.READ_OUTCOMES:
         line += f", {attempt.rows} rows in {attempt.pages} pages, {_count(result.changes, 'change')}"

@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", help="the group file, YAML in UTF-8")
         parser.add_argument(
-            "--dry-run", action="store_true", help="tell what would change and change nothing"
+            "--dry-run", action="store_true", help="show what would change and change nothing"
         )
 
     def handle(self, *args: Any, file: str, dry_run: bool, **options: Any) -> None:
@@ -59,4 +59,4 @@ class Command(BaseCommand):
         for note in diff.notes:
             self.stdout.write(note)
         if diff.not_in_file:
-            self.stdout.write(f"Not in the file, left alone: {', '.join(diff.not_in_file)}.")
+            self.stdout.write(f"Not in the file, unchanged: {', '.join(diff.not_in_file)}.")

@@ -339,7 +339,7 @@ def test_only_our_own_addresses_are_followed(writer: Client, wanted: str, leads_
         ),
         (
             {"kind": "overdue_reason", "reason": "other", "text": " "},
-            "Say in a few words what the other reason is.",
+            "Describe the other reason the other reason is.",
             ['value="other" selected'],
         ),
         ({"kind": "overdue_reason", "reason": "", "text": "Flu"}, "Choose a reason", ["Flu</textarea>"]),
@@ -375,7 +375,7 @@ def test_an_edit_comes_back_with_its_note_or_where_it_was_overtaken(
     refused = writer.post("/entities/NLDT/remarks/", {**edit, "text": " "})
     assert refused.status_code == 422
     assert f'id="edit-{note.pk}" open' in html(refused)
-    assert "A note needs words." in shown(refused)
+    assert "A note cannot be empty." in shown(refused)
 
     assert writer.post("/entities/NLDT/remarks/", {**edit, "text": "Second"}).status_code == 303
     overtaken = writer.post("/entities/NLDT/remarks/", {**edit, "text": "Third"})

@@ -101,7 +101,7 @@ def test_the_same_date_agreed_before_the_deadline_moves_it(
     [
         ("nina@meridian.test", "nina@meridian.test has no such role"),  # finance of the entity itself
         ("Paul", "Paul has no such role"),  # finance of another group
-        ("R. Bell", "nobody here is called `R. Bell`. Write the person's e-mail address"),
+        ("R. Bell", "no person has the address `R. Bell`. Write the person's e-mail address"),
         ("SANNE", "SANNE is its owner"),  # also finance of Continental Europe
     ],
 )

@@ -299,7 +299,7 @@ def test_another_country_does_not_keep_the_categories_of_the_one_before(tmp_path
     assert WorkCalendar.objects.get().holiday_categories == []
 
 
-LIEU = "; days worked in lieu of 2027 are not announced yet or not known here, so this may move"
+LIEU = "; days worked in lieu of 2027 are not announced yet, so this may move"
 ESTIMATES = "; religious dates of 2027 are estimates"
 
 

@@ -111,7 +111,7 @@ def test_what_is_not_in_the_file_is_left_alone_and_listed(tmp_path: Path) -> Non
     )
     assert told == (
         "Nothing to change.\n"
-        "Not in the file, left alone: entity UKHC, the policy of group MERIDIAN, the date agreed for UKHC, May 2026,"
+        "Not in the file, unchanged: entity UKHC, the policy of group MERIDIAN, the date agreed for UKHC, May 2026,"
         " role finance of amira.hale@meridian.example for group UK.\n"
     )
     assert rows() == before

@@ -46,10 +46,10 @@ def test_all_problems_at_once_and_in_the_order_of_lines(tmp_path: Path) -> None:
     text = changed("    country: GB\n", "", text=text)
     # An entity that is not well formed is not looked at further; nobody is told that it does not exist.
     assert refusal(tmp_path, text) == [
-        "line 11: `kind`: 'sap' is none of finops, business_central",
+        "line 11: `kind`: 'sap' is not one of finops, business_central",
         f"line {line_of(text, '  - code: UKHC')}: `country` is missing",
-        "line 24: `zone`: no time zone is called 'Europe/Lodnon'; did you mean Europe/London?",
-        "line 35: `due_on`: 'soon' is no date; a date is written like 2026-06-11",
+        "line 24: `zone`: there is no time zone 'Europe/Lodnon'; did you mean Europe/London?",
+        "line 35: `due_on`: 'soon' is not a date; a date is written like 2026-06-11",
     ]
 
 
@@ -100,7 +100,7 @@ def test_a_policy_must_say_something_and_belong_to_one(tmp_path: Path) -> None:
     rule = "    rule: 6th working day\n    first_working_day_is: 0\n"
     where = line_of(MERIDIAN, "  - group: MERIDIAN")
     assert refusal(tmp_path, changed(rule, "")) == [
-        f"line {where}: this policy says nothing; give a rule or another choice"
+        f"line {where}: this policy is empty; give a rule or another setting"
     ]
     both = changed(rule, rule + "    entity: UKHC\n")
     assert refusal(tmp_path, both) == [

@@ -96,7 +96,7 @@ def test_a_gap_in_reading_over_the_deadline_is_neither_on_time_nor_late() -> Non
 def test_before_the_first_read_nothing_is_known() -> None:
     the_worked_example()
     found = row("UKHC", "2026-05-31 12:00")
-    assert (found.state, found.standing.level, found.because) == ("unknown", "unknown", "no data yet")
+    assert (found.state, found.standing.level, found.because) == ("unknown", "unknown", "never read")
     assert board("2026-05-31 12:00").closed is None
 
 
