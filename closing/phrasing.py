@@ -31,12 +31,18 @@ _POSTING_ALLOWED = (
     "posting allowed to ",
 )  # all of the period: "; " and more may follow
 _SAID_BY_THE_STATE = frozenset({"", EVERY_MODULE_CAN_POST, NOBODY_CAN_POST})
+NOT_DUE_LABEL = "Not due"
 _UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
 _UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar", LatenessUnit.WORKING_DAYS: "working"}
 
 
 def state_label(row: Row) -> str:
-    """The state in a word or two; "Stopped early" for what the ERP closed before its last day was over."""
+    """The state in a word or two; "Stopped early" for what the ERP closed before its last day was over.
+
+    "Not due" for a month in which no period of the entity ends.
+    """
+    if row.not_due:
+        return NOT_DUE_LABEL
     stopped = row.standing.stopped_early and row.state is PeriodState.NOT_STARTED
     return _STOPPED_EARLY if stopped else STATE_LABELS[row.state]
 

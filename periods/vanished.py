@@ -13,7 +13,11 @@ _REPLACED = f"""
 {VANISHED.format("gone")} AND gone.type = 'operating' AND EXISTS (
     SELECT FROM periods_fiscalperiod listed
     WHERE listed.entity_id = gone.entity_id AND listed.type = 'operating'
-      AND NOT {VANISHED.format("listed")} AND listed.reporting_month = gone.reporting_month)
+      AND NOT {VANISHED.format("listed")}
+      AND (listed.reporting_month = gone.reporting_month
+           -- a longer one, that began by the month and is due later
+           OR (listed.reporting_month > gone.reporting_month AND listed.last_day - listed.first_day >= 32
+               AND date_trunc('month', listed.first_day - 16) + interval '1 month' <= gone.reporting_month)))
 """
 
 REPLACED_PERIODS = f"SELECT gone.id FROM periods_fiscalperiod gone WHERE {_REPLACED}"  # noqa: S608 - ours
@@ -25,7 +29,8 @@ def is_vanished(state: PeriodState, facts: NativePeriodFacts | None) -> bool:
 
 
 def replaced_periods() -> set[int]:
-    """The operating periods that the ERP no longer lists while it lists another one for the month.
+    """The operating periods that the ERP no longer lists while it lists another one for the month,
+    or a longer one in which the month ends.
 
     Nothing is judged of them, and nothing is told of them; one query.
     """

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, F, Max
+from django.db.models import Count, F, Max, Min
 
 from alerts.models import Destination, Notice
 from alerts.routing.recipients import GROUP_CLOSE_ROLES
@@ -23,9 +23,6 @@ from periods.models import FiscalPeriod, StateChange
 from periods.snapshot.builder import take_snapshots
 
 LOOKS_BACK = timedelta(days=2)  # a close older than this is no news
-_NO_PERIOD_ENDS = timedelta(
-    days=13
-)  # of a month; a period belongs to the month whose end is nearest to its own
 _CLOSES = ["closed", "on_hold"]
 
 GroupMonth = tuple[int, date]  # a group and a reporting month
@@ -147,6 +144,8 @@ def _unreported(closes: Collection[GroupMonth], paths: Mapping[int, str]) -> dic
     if not closes:
         return {}
     months = {month for _, month in closes}
+    periods = FiscalPeriod.objects.filter(type="operating", reporting_month__in=months).order_by()
+    first_ends = dict(periods.values_list("reporting_month").annotate(Min("last_day")))
     notices = Notice.objects.filter(kind=NoticeKind.GROUP_CLOSED.value, month__in=months).order_by()
     last = {
         (group, month): (count, at)
@@ -165,14 +164,14 @@ def _unreported(closes: Collection[GroupMonth], paths: Mapping[int, str]) -> dic
     for group, month in sorted(closes):
         count, at = last.get((group, month), (0, None))
         again = reopened.get((paths[group], month))
-        if at is None or _before_any_end(at, month) or (again is not None and again > at):
+        if at is None or _before_any_end(at, first_ends[month]) or (again is not None and again > at):
             unreported[group, month] = count + 1
     return unreported
 
 
-def _before_any_end(at: datetime, month: date) -> bool:
-    """Whether no period of a month can have ended at a moment; older versions told of such closes."""
-    return at.date() < month + _NO_PERIOD_ENDS
+def _before_any_end(at: datetime, first_end: date) -> bool:
+    """Whether no period of a month had ended at a moment; older versions told of such closes."""
+    return at.date() < first_end
 
 
 def _rows(

@@ -25,7 +25,7 @@ def subject(kind: SectionKind, events: MultiEntityNotices, when: MomentFormatter
     name = _name(event)
     match kind:
         case SectionKind.GROUP_CLOSED:
-            confirmed = all(phrasing.is_confirmed(row) for row in event.rows)
+            confirmed = all(phrasing.is_confirmed(row) for row in event.rows if not row.not_due)
             sentence = f"{name} {'has' if confirmed else 'had'} closed {month_and_year(event.month)}"
             sentence += "" if confirmed else " when last read"
             if len(events) == 1:
@@ -56,7 +56,7 @@ def note(kind: SectionKind, events: MultiEntityNotices) -> str:
     """The meaning of the section, and what to do about it."""
     match kind:
         case SectionKind.GROUP_CLOSED if not all(
-            phrasing.is_confirmed(row) for event in events for row in event.rows
+            phrasing.is_confirmed(row) for event in events for row in event.rows if not row.not_due
         ):
             return "Every entity counted as closed when last read; some of them have not been read since."
         case SectionKind.GROUP_CLOSED:
@@ -80,7 +80,9 @@ def multi_entity_row(event: MultiEntityNotice, context: MessageContext) -> Messa
 def _close_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
     code = event.notice.group.code if event.notice.group is not None else ""
     query = urlencode({"month": f"{event.month:%Y-%m}", "group": code})
-    late = [row for row in event.rows if row.standing.level is Level.CLOSED_LATE]
+    due = [row for row in event.rows if not row.not_due]
+    late = [row for row in due if row.standing.level is Level.CLOSED_LATE]
+    not_due = f" {len(event.rows) - len(due)} not due." if len(due) < len(event.rows) else ""
     last = last_to_close(event.rows)
     confirmed = all(phrasing.is_confirmed(row) for row in event.rows)
     return MessageRow(
@@ -92,7 +94,7 @@ def _close_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
         unit=_working_days(event),
         tone="none",
         details=[
-            MessageDetail("Entities", f"{len(event.rows)}, {_on_time(len(event.rows), len(late))}."),
+            MessageDetail("Entities", f"{len(due)}, {_on_time(len(due), len(late))}.{not_due}"),
             *([MessageDetail("Last to close", one_line(last.name))] if last is not None else []),
         ],
     )

@@ -139,7 +139,7 @@ def _period_reason(notice: Notice, period: FiscalPeriod, row: Row) -> str:
 def _shared_reason(notice: Notice, rows: Sequence[Row], *, is_over: bool) -> tuple[str, Sequence[Row]]:
     """Why a notice of a connection or a group no longer holds, and the rows that it reports."""
     if NoticeKind(notice.kind) is NoticeKind.GROUP_CLOSED:
-        return ("" if all(row.counts_as_closed for row in rows) else CLOSED_NO_MORE), rows
+        return ("" if all(row.counts_as_closed or row.not_due for row in rows) else CLOSED_NO_MORE), rows
     stale = [row for row in rows if not row.fresh]
     return (READ_AGAIN if is_over or not stale else ""), stale
 

@@ -110,7 +110,7 @@ def typical_close(
 def _counts(row: Row, as_of: datetime) -> bool:
     """Whether a month is one of the last closes: it is closed, its deadline has passed, or no period is known."""
     if row.span is None:
-        return True
+        return not row.not_due
     if row.counts_as_closed:
         return True
     if row.deadline is not None:

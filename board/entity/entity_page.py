@@ -177,6 +177,8 @@ def _empty(data: PageData) -> tuple[str, str] | None:
         return f"{entity.name} does not count in {month}", detail
     if row.span is not None:
         return None
+    if row.not_due:
+        return f"Nothing is due for {month}", f"{row.because[:1].upper()}{row.because[1:]}."
     if row.read_at is None:
         reason = row.read_error or "The first reading appears here when it is in."
         return f"{entity.name} has not been read yet", reason

@@ -121,7 +121,7 @@ def open_alerts(board_request: BoardRequest) -> OpenAlerts:
     open_list = []
     for (_, month), row in rows.items():
         own = notices.get(row.period_id or 0, [])
-        if row.standing.alerting or (own and not row.counts_as_closed):
+        if row.standing.alerting or (own and not row.counts_as_closed and not row.not_due):
             own_states = {item.pk: states[item.pk] for item in own if item.pk in states}
             own_people = {item.pk: people[item.pk] for item in own if item.pk in people}
             read_in_time = _read_before_deadline(row, first_reads)

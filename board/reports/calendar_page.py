@@ -188,7 +188,9 @@ def _no_deadline_reason(data: CloseCalendar) -> str:
         return "No entity passes the filters."
     if group_closed(data.rows):
         return "Every entity is closed."
-    if all(row.deadline is None for row in data.rows):
+    if all(row.not_due for row in data.rows):
+        return "Nothing is due for this month."
+    if all(row.deadline is None for row in data.rows if not row.not_due):
         return "No deadline set."
     return "No further deadlines this month."
 
@@ -304,7 +306,7 @@ def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> 
         labels.state_label(row),
         labels.reopened_label(row),
         labels.deadline_status(row, board_request.as_of, board_request.reader.zone),
-        labels.short_day(deadline.due_on) if deadline is not None else "",
+        labels.short_day(deadline.due_on) if deadline is not None else "–" if row.not_due else "",
         label,
         [calendar_cell(day, row, data.today) for day in lane.days],
     )

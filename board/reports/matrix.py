@@ -52,7 +52,8 @@ class MatrixEntity:
 class ClosedFraction:
     """The fraction of a month's entities that were closed when last read, as the board's headline counts them.
 
-    `unconfirmed` have no fresh reading. `late` are late or alerting, `alerting` over the line: counted only for
+    `entities` are those with something due for the month; beside them are `not_due`. `unconfirmed` have no fresh
+    reading. `late` are late or alerting, `alerting` over the line: counted only for
     entities whose rows are loaded, and for the last month.
     """
 
@@ -61,6 +62,7 @@ class ClosedFraction:
     unconfirmed: int = 0
     late: int = 0
     alerting: int = 0
+    not_due: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,12 +280,14 @@ def _count_rows(
 
 def fraction(rows: Sequence[Row]) -> ClosedFraction:
     """The fraction of the rows of one month; an unknown row never counts as closed."""
+    not_due = sum(row.not_due for row in rows)
     return ClosedFraction(
         sum(map(is_closed, rows)),
-        len(rows),
+        len(rows) - not_due,
         sum(not row.fresh for row in rows),
         sum(row.standing.level in _LATE for row in rows),
         sum(row.standing.alerting for row in rows),
+        not_due,
     )
 
 
@@ -346,13 +350,15 @@ def _count_months(
         if month == months[-1]:
             levels = [last_rows[pk].standing.level for pk, _ in counting if pk in last_rows]
             late, alerting = sum(level in _LATE for level in levels), levels.count(Level.ALERTING)
+        not_due = sum(month in state.not_due for _, state in counting)
         fractions.append(
             ClosedFraction(
                 sum(month in state.months for _, state in counting),
-                len(counting),
+                len(counting) - not_due,
                 sum(not state.fresh for _, state in counting),
                 late,
                 alerting,
+                not_due,
             )
         )
     return fractions

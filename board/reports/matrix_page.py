@@ -37,7 +37,9 @@ LETTERS = {
 _SHORT = {
     "late today": "late",
     "closed after the cut-off": "late",
+    "nothing due": "not due",
 }
+_IDLE = {"not ended", "nothing due"}
 _LATE = {Level.LATE, Level.ALERTING}
 _PERCENT = "\u00a0%"  # non-breaking: stays on the line of its number
 _FILES = (("CSV, a line for each period", "export_matrix_csv"), ("Excel", "export_matrix_xlsx"))
@@ -253,6 +255,7 @@ def _legend(data: Matrix) -> list[tuple[str, str, str]]:
         ("unknown", "?", "unknown"),
         ("due again", "O", "reopened"),
         ("ok stale", "C", "not read"),
+        *([("idle", "–", "not due")] if any(row.not_due for row in data.board.rows) else []),
     ]
 
 
@@ -290,11 +293,13 @@ def _table_section(
 
 def _fraction_cell(closed: ClosedFraction, month: date) -> FractionCell:
     if not closed.entities:
-        return FractionCell("–", "", f"{month_and_year(month)}: no active entity")
+        why = f"{closed.not_due:,} not due" if closed.not_due else "no active entity"
+        return FractionCell("–", "", f"{month_and_year(month)}: {why}")
     phrases = [f"{month_and_year(month)}: {closed.closed:,} of {closed.entities:,} closed"]
     phrases[0] += " when last read" if closed.unconfirmed else ""
     phrases += [f"{closed.unconfirmed:,} not read"] if closed.unconfirmed else []
     phrases += [f"{closed.late:,} late"] if closed.late else []
+    phrases += [f"{closed.not_due:,} not due"] if closed.not_due else []
     if closed.alerting:
         tone = "alert"
     elif closed.late:
@@ -335,7 +340,7 @@ def matrix_cell(row: Row, month: date, board_request: BoardRequest, url: str) ->
     return MatrixCell(
         url,
         " ".join(classes),
-        LETTERS[row.state],
+        "–" if row.not_due else LETTERS[row.state],
         _text(row, board_request),
         _full(row, month, board_request),
         reopened=labels.is_reopened(row),
@@ -357,7 +362,7 @@ def tone_of(row: Row, board_request: BoardRequest) -> str:
             return "none"
         case Level.UNKNOWN:
             return "unsure"
-        case Level.NOT_DUE if labels.deadline_status(row, board_request.as_of).text == "not ended":
+        case Level.NOT_DUE if labels.deadline_status(row, board_request.as_of).text in _IDLE:
             return "idle"
     return labels.deadline_status(row, board_request.as_of).tone
 
@@ -368,7 +373,7 @@ def _text(row: Row, board_request: BoardRequest) -> str:
     if standing.days_late:
         return f"+{labels.days(standing.days_late, standing.unit)}"
     status = labels.deadline_status(row, board_request.as_of, board_request.reader.zone)
-    if row.span is None:
+    if row.span is None and not row.not_due:
         return "never read" if row.read_at is None else "no period"
     if standing.level is Level.UNKNOWN and status.detail:
         return status.detail

@@ -36,16 +36,18 @@ def as_json(board: Scoreboard) -> dict[str, object]:
     """The public JSON shape as plain values; entities are furthest behind first.
 
     `counts.late` is the watch level alone: entities over the alert line are in `alerting`. `native` holds the facts
-    of the ERP, word for word; `read_at` and `as_of` are UTC.
+    of the ERP, word for word; `read_at` and `as_of` are UTC. An entity in state `not_due` has no period that ends in
+    the month: it is neither outstanding nor closed, and `counts.not_due` is given where there is one.
     """
     behind = furthest_behind(board.rows)
+    not_due = {"not_due": board.counts.not_due} if board.counts.not_due else {}
     return {
         "month": f"{board.month:%Y-%m}",
         "as_of": labels.iso(board.as_of),
         "group_closed": board.closed,
         "headline": headline(board),
         "furthest_behind": behind and {"code": behind.code, "days_late": behind.standing.days_late},
-        "counts": {name: getattr(board.counts, name) for name in COUNTS},
+        "counts": {name: getattr(board.counts, name) for name in COUNTS} | not_due,
         "entities": [_entity(row) for row in board.rows],
     }
 
@@ -57,7 +59,7 @@ def _entity(row: Row) -> dict[str, object]:
         "code": row.code,
         "name": row.name,
         "group": row.group,
-        "state": row.state.value,
+        "state": row.state_key,
         "because": row.because,
         "native": facts_to_json(row.native_facts) if row.native_facts is not None else None,
         "due_on": deadline.due_on.isoformat() if deadline is not None else None,
@@ -245,6 +247,7 @@ def counts_line(board: Scoreboard) -> str:
         (counts.open, "open"),
         (counts.unknown, "unknown"),
         (counts.not_started, "not started"),
+        (counts.not_due, "not due"),
     ]
     parts = [f"{count} {name}" for count, name in states if count]
     parts += [f"{counts.alerting} alerting", f"{counts.late} watch"]

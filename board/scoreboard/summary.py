@@ -19,7 +19,7 @@ from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import HeadlineRole, headline_parts
-from closing.scoreboard.row import Row
+from closing.scoreboard.row import NOT_DUE, Row
 
 _TONES = {HeadlineRole.WHO: "strong", HeadlineRole.HOW_LATE: "alert", HeadlineRole.OTHER: ""}
 _LATE = {Level.LATE, Level.ALERTING}
@@ -119,14 +119,14 @@ def _tone(board: Scoreboard) -> str:
     if board.closed:
         return "closed"
     if board.closed is None:
-        return "unsure"
+        return "open" if board.counts.not_due == len(board.rows) > 0 else "unsure"
     return "alert" if board.counts.alerting else "open"
 
 
 def _all_confirmed(board: Scoreboard) -> str:
     if not board.closed:
         return ""
-    entities = board.counts.entities
+    entities = board.counts.entities - board.counts.not_due
     many = f"{entities} {'entity' if entities == 1 else 'entities'}"
     return f"{many} closed{' or on hold' if board.counts.closed_by_policy else ''} and confirmed. Nothing left to do."
 
@@ -199,7 +199,7 @@ def _banner(board: Scoreboard, reader: Reader, *, past: bool) -> str:
     if not any(row.fresh for row in rows):
         last = labels.clock(max(reads), reader.zone, board.as_of)
         return f"Nothing has been read since {last}: everything below is as of then or before.{hint}"
-    if all(row.span is None for row in rows):
+    if all(row.span is None and not row.not_due for row in rows):
         return f"The ERP lists no periods for {month_and_year(board.month)}, so there is nothing to judge."
     return ""
 
@@ -217,10 +217,13 @@ _SEGMENTS = (
     ("unknown", "unknown"),
     ("stale", "not read"),
     ("not_started", "not started"),
+    (NOT_DUE, "not due"),
 )
 
 
 def _segment_kind(row: Row) -> str:
+    if row.not_due:
+        return NOT_DUE
     if row.state is PeriodState.UNKNOWN:
         return "unknown"
     return row.state.value if row.fresh else "stale"
@@ -231,7 +234,12 @@ def _segments(board: Scoreboard) -> list[Segment]:
     counts = Counter(map(_segment_kind, board.rows))
     total = len(board.rows)
     return [
-        Segment(kind, counts[kind], word, max(1, round(100 * counts[kind] / total)))
+        Segment(
+            "not_started" if kind == NOT_DUE else kind,
+            counts[kind],
+            word,
+            max(1, round(100 * counts[kind] / total)),
+        )
         for kind, word in _SEGMENTS
         if counts[kind]
     ]
@@ -264,7 +272,7 @@ def _next_deadline(rows: Sequence[Row]) -> Tile:
     if not upcoming and passed:
         return Tile("Next deadline", "none ahead", f"{passed} not read since theirs")
     if not upcoming:
-        missing = sum(row.deadline is None for row in rows)
+        missing = sum(row.deadline is None and not row.not_due for row in rows)
         return Tile("Next deadline", "none ahead", f"{missing} with no deadline set" if missing else "")
     first = min(due_on for _, due_on, _ in upcoming)
     names = [name for _, due_on, name in upcoming if due_on == first]

@@ -58,25 +58,30 @@ def sections(board: Scoreboard, by: str, unfiltered: Scoreboard | None = None) -
 
 @dataclass(slots=True)
 class _RollUp:
-    """The totals of a heading, added up group by group, so that no row is visited once per level."""
+    """The totals of a heading, added up group by group, so that no row is visited once per level.
+
+    `entities` are those with something due, of which `closed` are closed and confirmed; beside them are `not_due`.
+    """
 
     entities: int = 0
     closed: int = 0
     held: int = 0
     stale: int = 0
     stale_closed: int = 0
+    not_due: int = 0
     behind: Row | None = None
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> _RollUp:
-        closed = held = stale = stale_closed = 0
+        closed = held = stale = stale_closed = not_due = 0
         for row in rows:
+            not_due += row.not_due
             stale += not row.fresh
             if is_closed(row):
                 closed += 1
                 stale_closed += not row.fresh
                 held += on_hold_counts_as_closed(row)
-        return cls(len(rows), closed, held, stale, stale_closed, furthest_behind(rows))
+        return cls(len(rows) - not_due, closed, held, stale, stale_closed, not_due, furthest_behind(rows))
 
     def add(self, other: _RollUp) -> None:
         self.entities += other.entities
@@ -84,6 +89,7 @@ class _RollUp:
         self.held += other.held
         self.stale += other.stale
         self.stale_closed += other.stale_closed
+        self.not_due += other.not_due
         self.behind = furthest_behind(row for row in (self.behind, other.behind) if row is not None)
 
 
@@ -151,6 +157,7 @@ def _section(
     behind = total.behind
     notes = [f"{total.held} on hold counted as closed"] if total.held else []
     notes += [f"{total.stale} not read"] if total.stale else []
+    notes += [f"{total.not_due} not due"] if total.not_due else []
     return BoardSection(
         key,
         name,

@@ -162,4 +162,4 @@ def _section_parts(
 
 
 def _unfinished(row: Row) -> bool:
-    return not (row.fresh and row.counts_as_closed)
+    return not row.not_due and not (row.fresh and row.counts_as_closed)

@@ -17,6 +17,7 @@ from closing.calendar.instants import end_of_day
 from closing.calendar.months import parse_month
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
+from closing.scoreboard.row import NOT_DUE
 
 FIRST_MONTH, LAST_MONTH = date(1990, 1, 1), date(2100, 12, 1)
 MAX_TEXT_LENGTH = 200  # characters of a free text: a longer one is a mistake, not a search
@@ -40,7 +41,7 @@ _CHOICES: Mapping[str, Mapping[str, str]] = {
     "show": SHOW_FILTERS,
     "by": GROUPINGS,
     "sort": ORDERS,
-    "state": {state.value: state.value for state in PeriodState},
+    "state": {state.value: state.value for state in PeriodState} | {NOT_DUE: NOT_DUE},
     "level": {level.value: level.value for level in Level},
 }
 _PARAM_LABELS = {"show": "filter", "by": "grouping", "sort": "order", "at": "moment", "q": "search text"}

@@ -13,6 +13,7 @@ from board.web.readers import Reader
 from closing.calendar.days import ONE_DAY
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import NOT_DUE
 
 Pairs = Sequence[tuple[str, str]]
 BOARD_PATH = "/"
@@ -110,7 +111,7 @@ def filter_form(board: Scoreboard, query: BoardQuery) -> FilterForm:
         _select("by", "Group by", GROUPINGS.items(), query.by),
         _select("erp", "ERP", _choices("All", (row.connection for row in rows)), query.erp),
     ]
-    states = {row.state for row in rows}
+    states = {row.state_key for row in rows}
     levels = {row.standing.level for row in rows}
     groups = [("", "All"), *((node.code, node.name) for node in board.groups)]
     more = [
@@ -120,7 +121,12 @@ def filter_form(board: Scoreboard, query: BoardQuery) -> FilterForm:
             "State",
             [
                 ("", "All"),
-                *((state.value, labels.STATE_LABELS[state]) for state in PeriodState if state in states),
+                *(
+                    (state.value, labels.STATE_LABELS[state])
+                    for state in PeriodState
+                    if state.value in states
+                ),
+                *([(NOT_DUE, labels.NOT_DUE_LABEL)] if NOT_DUE in states else []),
             ],
             query.state,
         ),

@@ -116,7 +116,7 @@ def entity_matches(entity: FilterableEntity, query: BoardQuery, group_codes: fro
 def _passes(row: Row, query: BoardQuery, group_codes: frozenset[str] | None) -> bool:
     return (
         entity_matches(row, query, group_codes)
-        and (not query.state or row.state.value == query.state)
+        and (not query.state or row.state_key == query.state)
         and (not query.level or row.standing.level.value == query.level)
     )
 

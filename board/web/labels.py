@@ -15,6 +15,7 @@ from closing.calendar.instants import local_date, zone_named
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.phrasing import NOT_ALLOWED as NOT_ALLOWED
+from closing.phrasing import NOT_DUE_LABEL as NOT_DUE_LABEL
 from closing.phrasing import STATE_LABELS as STATE_LABELS
 from closing.phrasing import age as age
 from closing.phrasing import between as between
@@ -121,6 +122,8 @@ def _late(row: Row) -> DeadlineStatus:
 
 def _not_due(row: Row, as_of: datetime) -> DeadlineStatus:
     standing = row.standing
+    if row.not_due:
+        return DeadlineStatus("nothing due", "", "none")
     if row.span is not None and local_date(as_of, zone_named(row.zone)) <= row.span.last:
         return DeadlineStatus("not ended", f"ends {short_date(row.span.last)}", "due")
     if standing.due_in is None:

@@ -88,8 +88,8 @@ def _is_of_months(year: Sequence[DateSpan]) -> bool:
     """Whether the periods of a year, or of the part of it that is known, follow each other month by month."""
     lengths = [(span.last - span.first).days + 1 for span in year]
     follow = all(after.first == before.last + ONE_DAY for before, after in pairwise(year))
-    # Four weeks are about a month as well: fewer than twelve of them may be part of thirteen.
-    enough = len(year) == _YEAR or (len(year) < _YEAR and sum(lengths) >= 29 * len(year))
+    # Four or six weeks are about a month as well: fewer than twelve may be part of thirteen, or of nine.
+    enough = len(year) == _YEAR or (len(year) < _YEAR and 29 * len(year) <= sum(lengths) <= 33 * len(year))
     return follow and enough and all(20 <= length <= 45 for length in lengths)
 
 

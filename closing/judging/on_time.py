@@ -69,6 +69,8 @@ def on_time_rate(rows: Iterable[Row], as_of: datetime) -> OnTimeRate:
 
 def _counts_as(row: Row, as_of: datetime) -> str | None:
     standing = row.standing
+    if row.not_due:
+        return None
     if row.span is None:
         return "unknown"  # no period is known, so neither is a deadline
     if row.deadline is None:

@@ -210,7 +210,7 @@ def days_to_show(rows: Iterable[Row], month_end: date, today: date) -> list[date
     ends = [row.span.last for row in rows if row.span is not None]
     first = max(min(ends, default=month_end), month_end - timedelta(days=14)) + timedelta(days=1)
     last = max((day for row in rows for day in _event_days(row)), default=first + timedelta(days=12))
-    unclosed = any(row.standing.outstanding for row in rows)
+    unclosed = any(row.standing.outstanding and not row.not_due for row in rows)
     unconfirmed = any(not row.fresh for row in rows)
     if unclosed or (unconfirmed and (today - last).days <= _WEEK):
         last = max(last, today)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
-from closing.scoreboard.row import Row, is_closed, on_hold_counts_as_closed, state_is_current
+from closing.scoreboard.row import Row, on_hold_counts_as_closed, outstanding, state_is_current
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,9 @@ class GroupNode:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many entities of a roll-up are in each state and level; states sum to `entities`.
+    """How many entities of a roll-up are in each state and level; states, with `not_due`, sum to `entities`.
+
+    So do the `outstanding`, those that met the closed rule, and those that are `not_due` for the month.
 
     `late` counts the watch level only, `alerting` those over the alert line, `closed_by_policy` the entities on hold
     that a policy counts as closed, `outstanding` those not known to have met the closed rule (an entity that met it
@@ -43,6 +45,7 @@ class Counts:
     no_deadline: int = 0
     closed_by_policy: int = 0
     outstanding: int = 0
+    not_due: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +81,16 @@ class Scoreboard:
 
 def _count(rows: Sequence[Row]) -> Counts:
     states = dict.fromkeys(PeriodState, 0)
-    late = alerting = stale = no_deadline = by_policy = outstanding_rows = 0
+    late = alerting = stale = no_deadline = by_policy = outstanding_rows = not_due = 0
     for row in rows:
-        states[row.state] += 1
+        states[row.state] += not row.not_due
+        not_due += row.not_due
         late += row.standing.level is Level.LATE
         alerting += row.standing.level is Level.ALERTING
-        no_deadline += row.deadline is None
+        no_deadline += row.deadline is None and not row.not_due
         stale += not row.fresh
         by_policy += on_hold_counts_as_closed(row)
-        outstanding_rows += not is_closed(row)
+        outstanding_rows += outstanding(row)
     return Counts(
         entities=len(rows),
         closed=states[PeriodState.CLOSED],
@@ -100,16 +104,19 @@ def _count(rows: Sequence[Row]) -> Counts:
         no_deadline=no_deadline,
         closed_by_policy=by_policy,
         outstanding=outstanding_rows,
+        not_due=not_due,
     )
 
 
 def group_closed(rows: Iterable[Row]) -> bool | None:
     """True when every row is fresh and counts as closed, False when a fresh row does not, else None.
 
-    None without rows. A fresh row in state UNKNOWN decides neither way.
+    None without rows. A fresh row in state UNKNOWN decides neither way, and one that is not due is not asked.
     """
     every: bool | None = None
     for row in rows:
+        if row.not_due:
+            continue
         if not state_is_current(row):
             every = False
         elif not row.counts_as_closed:

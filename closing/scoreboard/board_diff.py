@@ -28,6 +28,7 @@ class ChangeKind(StrEnum):
     OPENED = "opened"
     ON_HOLD = "on_hold"
     NOT_STARTED = "not_started"
+    NOT_DUE = "not_due"  # the month has no period of its own any more
     POLICY = "policy"  # the same state, which now counts as closed or no longer does
     OVER_THE_LINE = "over_the_line"
     LATE = "late"
@@ -53,6 +54,7 @@ _SUMMARY_WORDS = {
     ChangeKind.OPENED: "opened",
     ChangeKind.ON_HOLD: "put on hold",
     ChangeKind.NOT_STARTED: "back to not started",
+    ChangeKind.NOT_DUE: "not due any more",
     ChangeKind.POLICY: "counted otherwise by policy",
     ChangeKind.OVER_THE_LINE: "now alerting",
     ChangeKind.LATE: "now overdue",
@@ -169,6 +171,8 @@ def _row_changes(then: Row | None, now: Row, then_at: datetime) -> Iterator[RowC
 
 
 def _state(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
+    if now.not_due:
+        return None if then.not_due else (ChangeKind.NOT_DUE, f"not due: {now.because}")
     if now.state is PeriodState.UNKNOWN:
         return _state_lost(then, now)
     if then.state is PeriodState.UNKNOWN:
@@ -325,4 +329,4 @@ def _seen_at(row: Row) -> datetime | None:
 
 def _word(row: Row) -> str:
     """The state in a sentence: "on hold"."""
-    return row.state.value.replace("_", " ")
+    return row.state_key.replace("_", " ")

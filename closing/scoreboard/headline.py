@@ -53,18 +53,23 @@ def headline_parts(board: Scoreboard) -> Headline:
     counts = board.counts
     if not board.rows:
         return Headline("No entities to show")
+    if counts.not_due == counts.entities:
+        return Headline(f"Nothing is due: no period ends in {month_and_year(board.month)}")
     if (running := _running(board)) is not None:
         return running
-    held = f" ({counts.closed_by_policy} on hold counted as closed)" if counts.closed_by_policy else ""
+    notes = [f"{counts.closed_by_policy} on hold counted as closed"] if counts.closed_by_policy else []
+    notes += [f"{counts.not_due} not due"] if counts.not_due else []
+    held = f" ({', '.join(notes)})" if notes else ""
+    due = [row for row in board.rows if not row.not_due]
     if board.closed:
-        closed = f"{_closed(board.rows)}{held}"
+        closed = f"{_closed(due)}{held}"
         return Headline(f"Group {closed}", closed_phrase=closed)
     if board.closed is None:
-        stale = sum(not row.fresh and row.state is not PeriodState.UNKNOWN for row in board.rows)
+        stale = sum(not row.fresh and row.state is not PeriodState.UNKNOWN for row in due)
         return Headline(_unknown(stale, counts.unknown, counts.entities) + held, _holding_up(board.rows))
     text = f"Not closed: {counts.outstanding} of {counts.entities} outstanding{held}"
     detail = _holding_up(board.rows) or _next_deadline(board.rows)
-    stale_closed = sum(not outstanding(row) and not row.fresh for row in board.rows)
+    stale_closed = sum(not outstanding(row) and not row.fresh for row in due)
     if stale_closed:
         detail.append((HeadlineRole.OTHER, f"{' ' if detail else ''}{stale_closed} more not read."))
     return Headline(text, detail)
@@ -96,7 +101,7 @@ def _running(board: Scoreboard) -> Headline | None:
     when = "today" if left == 0 else "tomorrow" if left == 1 else f"on {_short_day(end)}"
     dues = [row.deadline.due_on for row in board.rows if row.deadline is not None]
     first = f"first deadline {_short_day(min(dues))}" if dues else "no deadline set"
-    stale = sum(not state_is_current(row) for row in board.rows)
+    stale = sum(not state_is_current(row) and not row.not_due for row in board.rows)
     unsure = f"{stale} of {len(board.rows)} not read." if stale else ""
     detail = [(HeadlineRole.OTHER, unsure)] if unsure else []
     return Headline(f"{month_and_year(board.month)} ends {when}, {first}", detail)

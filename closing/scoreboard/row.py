@@ -14,6 +14,8 @@ from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks
 from closing.judging.standing import Level, Standing
 from closing.judging.states import PeriodState
 
+NOT_DUE = "not_due"
+
 
 @dataclass(frozen=True, slots=True)
 class RowSilence:
@@ -36,6 +38,7 @@ class Row:
     """One entity's period in one reporting month at one moment.
 
     A period that the ERP closed before its last day was over is NOT_STARTED here, and `standing` says stopped early.
+    So is a month in which no period of the entity ends (`not_due`): it has nothing to close.
     `state` is the last known one; whether it may be shown as a fact depends on `fresh`. `read_at` is None
     for an entity that was never read. `missing_since` is set while the ERP no longer lists the entity. `read_error`
     says in words why the last attempt did not read this entity ("no access to this company").
@@ -72,6 +75,12 @@ class Row:
     track_record: tuple[Level, ...] = ()  # levels of the months before, oldest first; empty unless requested
     reason_missing: bool = False  # late, without the overdue reason that its policy requires
     silence: RowSilence | None = None  # while it is silenced
+    not_due: bool = False
+
+    @property
+    def state_key(self) -> str:
+        """The state in files and filters: "not_due" where the month has no period of its own."""
+        return NOT_DUE if self.not_due else self.state.value
 
 
 _VALUES = attrgetter(*(field.name for field in fields(Row)))
@@ -116,8 +125,11 @@ _FAR = 1_000_000  # days; sorts a row without a due date last
 
 
 def outstanding(row: Row) -> bool:
-    """Whether the row is not known to have met the closed rule; one that met it when last read may be stale only."""
-    return not is_closed(row)
+    """Whether something is due that is not known to have met the closed rule.
+
+    A row that met it when last read may be stale only.
+    """
+    return not row.not_due and not is_closed(row)
 
 
 def is_closed(row: Row) -> bool:

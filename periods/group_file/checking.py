@@ -16,6 +16,7 @@ from entities.calendars import holiday_category_problem, holiday_region_problem
 from entities.models import WorkCalendar
 from periods.group_file import shape
 from periods.group_file.existing import ExistingRows
+from periods.group_file.month_items import month_problem, period_ends
 from periods.group_file.near_words import did_you_mean
 from periods.group_file.policy_items import policy_code, policy_owner, policy_version_fields
 from periods.group_file.tree import NodePath, YamlTree
@@ -47,6 +48,7 @@ class CheckedFile:
     entities: list[FileEntry[shape.EntityItem]] = field(default_factory=list)
     policies: list[FileEntry[shape.PolicyItem]] = field(default_factory=list)
     agreed_dates: list[FileEntry[shape.AgreedDateItem]] = field(default_factory=list)
+    reporting_months: list[FileEntry[shape.ReportingMonthItem]] = field(default_factory=list)
 
 
 def check_group_file(tree: YamlTree, existing: ExistingRows, environ: Mapping[str, str]) -> CheckedFile:
@@ -63,6 +65,7 @@ def check_group_file(tree: YamlTree, existing: ExistingRows, environ: Mapping[st
     _check_entities(tree, checked, existing, names)
     _check_policies(tree, checked, existing, names)
     _check_agreed_dates(tree, checked, names)
+    _check_reporting_months(tree, checked, names)
     return checked
 
 
@@ -357,3 +360,15 @@ def _check_agreed_dates(tree: YamlTree, checked: CheckedFile, names: _Names) -> 
                 (*entry.path, "due_on"),
                 f"{item.due_on} is not within a year of {month_and_year(item.month)}; is it mistyped?",
             )
+
+
+def _check_reporting_months(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
+    entries = checked.reporting_months
+    label = "the month of the period of"
+    _check_duplicates(tree, entries, label, lambda item: f"{item.entity} that ends on {item.period_ends}")
+    ends = period_ends({entry.item.entity for entry in entries})
+    for entry in entries:
+        item = entry.item
+        names.require(tree, (*entry.path, "entity"), "entity", item.entity)
+        if problem := month_problem(item, ends.get(item.entity, ())):
+            tree.add_problem((*entry.path, "period_ends"), problem)

@@ -24,6 +24,7 @@ from periods.group_file.diff import (
     set_fields,
 )
 from periods.group_file.existing import ExistingRows, read_existing
+from periods.group_file.month_items import write_months
 from periods.group_file.policy_items import (
     owner_phrase,
     policy_choices,
@@ -101,6 +102,7 @@ class _Loading:
         for policy in self.file.policies:
             self._policy(policy)
         self._agreed_dates(tree)
+        write_months([entry.item for entry in self.file.reporting_months], self.diff)
         if self.diff.has_changes:
             calendars = [self.rows.calendars[calendar.item.code] for calendar in self.file.calendars]
             self.diff.notes += calendar_advice(calendars, self.as_of.date())

@@ -209,6 +209,7 @@ MaybeNumber = Annotated[int | None, _maybe(_whole(0, 99))]
 MaybeYesNo = Annotated[bool | None, _maybe(_yes_or_no)]
 Day = Annotated[date, _given(_day)]
 Month = Annotated[date, _given(_month)]
+MaybeMonth = Annotated[date | None, _maybe(_month)]
 Zone = Annotated[str, _given(_zone)]
 Seconds = Annotated[int, _given(_seconds)]
 WebAddress = Annotated[str, _given(_address)]
@@ -318,7 +319,24 @@ class AgreedDateItem(GroupFileItem):
     agreed_by: Name
 
 
-SectionName = Literal["groups", "calendars", "connections", "people", "entities", "policies", "agreed_dates"]
+class ReportingMonthItem(GroupFileItem):
+    """The reporting month of one period, named by its last day; without a month the rule decides again."""
+
+    entity: Reference
+    period_ends: Day
+    month: MaybeMonth = None
+
+
+SectionName = Literal[
+    "groups",
+    "calendars",
+    "connections",
+    "people",
+    "entities",
+    "policies",
+    "agreed_dates",
+    "reporting_months",
+]
 SECTIONS: dict[SectionName, type[GroupFileItem]] = {
     "groups": GroupItem,
     "calendars": CalendarItem,
@@ -327,4 +345,5 @@ SECTIONS: dict[SectionName, type[GroupFileItem]] = {
     "entities": EntityItem,
     "policies": PolicyItem,
     "agreed_dates": AgreedDateItem,
+    "reporting_months": ReportingMonthItem,
 }

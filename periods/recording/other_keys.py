@@ -6,12 +6,15 @@ from django.db.backends.utils import CursorWrapper
 
 NO_LONGER_LISTED = "no longer in the ERP''s answer"
 
-# A key that comes back with days that share none with those before is another period.
+# A key that comes back with days that are mostly others, in another month, is another period: names of a year that
+# begins later now, or the first month of what has become a quarter.
 _OTHER_DAYS = f"""
 WITH other AS (
     UPDATE changed_reading c SET period_id = NULL, old_state = NULL, moved = true
     FROM periods_fiscalperiod p
-    WHERE p.id = c.period_id AND c.redated AND (c.first_day > p.last_day OR c.last_day < p.first_day)
+    WHERE p.id = c.period_id AND c.redated AND c.reporting_month <> p.reporting_month
+      AND 3 * (least(c.last_day, p.last_day) - greatest(c.first_day, p.first_day) + 1)
+          < 2 * (greatest(c.last_day - c.first_day, p.last_day - p.first_day) + 1)
     RETURNING p.id)
 INSERT INTO changed_reading
 SELECT p.entity_id, p.erp_key, p.calendar, p.year, p.name, p.first_day, p.last_day, p.type, p.reporting_month,
@@ -54,7 +57,8 @@ UPDATE changed_reading c
 SET period_id = gone.id, old_state = gone.state, moved = true,
     redated = (c.first_day, c.last_day) IS DISTINCT FROM (gone.first_day, gone.last_day),
     because = c.because || '; until then listed as '
-        || concat_ws(' of ', nullif(gone.name, ''), nullif(gone.year, ''))
+        || concat_ws(' of ', nullif(gone.name, ''),
+                     CASE WHEN position(gone.year IN gone.name) = 0 THEN nullif(gone.year, '') END)
         || CASE WHEN gone.calendar <> c.calendar THEN ' in calendar ' || gone.calendar ELSE '' END
         || CASE WHEN (c.first_day, c.last_day) IS DISTINCT FROM (gone.first_day, gone.last_day)
            THEN to_char(gone.first_day, ', FMDD FMMonth YYYY') || to_char(gone.last_day, ' to FMDD FMMonth YYYY')

@@ -38,6 +38,7 @@ from infra.fast_cursor import fast_cursor
 from periods.lookups import remarks_by_period
 from periods.policies import EffectivePolicy, effective_policies
 from periods.snapshot.annotations import row_silences
+from periods.snapshot.covered_months import CoveringPeriod, covering_periods, longer_periods
 from periods.snapshot.freshness import Freshness, freshness
 from periods.snapshot.reopened_months import reopened_month_warnings
 from periods.vanished import is_vanished
@@ -131,6 +132,15 @@ def take_snapshots(
             ),
         ]
     )
+    covering = covering_periods(
+        (
+            (entity_id, month, period.name, period.span)
+            for (entity_id, month), own in periods.items()
+            for period in own
+            if not is_vanished(changes[period.id][-1].state, facts.get(period.id))
+        ),
+        months,
+    )
     boards = {}
     for month in months:
         end = month_end(month)
@@ -146,6 +156,7 @@ def take_snapshots(
                 calendars.get(entity.calendar_id),
                 remarks,
                 silences.get(entity.id),
+                covering.get((entity.id, month)),
                 month=month,
                 as_of=as_of,
             )
@@ -194,7 +205,7 @@ def _periods(
     dict[int, list[ObservedChange]],
     dict[int, NativePeriodFacts | None],
 ]:
-    """Operating periods by entity and month, with the changes and newest facts of each period up to the moment."""
+    """Operating periods by entity and month, also longer ones due later, with changes and newest facts of each."""
     periods: dict[tuple[int, date], list[_Period]] = defaultdict(list)
     changes: dict[int, list[ObservedChange]] = defaultdict(list)
     with fast_cursor() as cursor:
@@ -205,9 +216,11 @@ def _periods(
             FROM periods_fiscalperiod p
             LEFT JOIN LATERAL (SELECT * FROM periods_perioddeadline
                                WHERE period_id = p.id AND set_at <= %(as_of)s ORDER BY set_at DESC LIMIT 1) d ON true
-            WHERE p.reporting_month = ANY(%(months)s) AND p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
+            WHERE p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
+              AND (p.reporting_month = ANY(%(months)s) OR (p.reporting_month BETWEEN %(first)s AND %(last)s
+                                                           AND p.last_day - p.first_day >= %(longer)s))
             """,
-            {"ids": ids, "months": list(months), "as_of": as_of},
+            {"ids": ids, "months": list(months), "as_of": as_of, **longer_periods(months)},
         )
         for (
             entity_id,
@@ -273,6 +286,7 @@ def _row(
     calendar: WorkdayCalendar | None,
     remarks_of: Mapping[int, CurrentRemarks],
     silence: RowSilence | None,
+    covering: CoveringPeriod | None,
     *,
     month: date,
     as_of: datetime,
@@ -311,18 +325,22 @@ def _row(
         "read_error": read.read_error,
         "silence": silence,
     }
-    if not judged:
-        because = (
-            "never read" if read.read_at is None else f"the ERP lists no period for {month_and_year(month)}"
-        )
+    if covering is not None or not judged:
+        if covering is not None:
+            because = covering.because(month)
+        elif read.read_at is None:
+            because = "never read"
+        else:
+            because = f"the ERP lists no period for {month_and_year(month)}"
         return Row(
-            state=PeriodState.UNKNOWN,
+            state=PeriodState.UNKNOWN if covering is None else PeriodState.NOT_STARTED,
+            not_due=covering is not None,
             because=because,
             native_facts=None,
             span=None,
             period_name="",
             deadline=None,
-            standing=Standing(Level.UNKNOWN, 0, policy.judging.unit),
+            standing=Standing(Level.UNKNOWN if covering is None else Level.NOT_DUE, 0, policy.judging.unit),
             counts_as_closed=False,
             **common,
         )

@@ -6,21 +6,27 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date, zone_named
 from closing.judging.states import PeriodState
 from infra.fast_cursor import fast_cursor
 from periods.policies import effective_policies
+from periods.snapshot.covered_months import longer_periods
 from periods.snapshot.freshness import freshness
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedMonths:
-    """The months of an entity that met the closed rule when it was last read, and whether that reading is fresh."""
+    """The months of an entity that met the closed rule when it was last read, and whether that reading is fresh.
+
+    `not_due` are the months in which none of its periods ends.
+    """
 
     fresh: bool
     months: frozenset[date]
+    not_due: frozenset[date] = frozenset()
 
 
 def closed_months(
@@ -42,15 +48,22 @@ def closed_months(
         by_states.setdefault(states, []).append(pk)
     moments = {pk: freshness_by_entity[pk].judged_at(as_of) or as_of for pk, _ in entities}
     closed: dict[int, list[int]] = {}
+    not_due: dict[int, frozenset[date]] = {}
     with fast_cursor() as cursor:
         cursor.execute(
             """
             SELECT month.entity_id, entity.zone,
-                   array_agg(month.place) FILTER (WHERE month.sure AND month.unsure_days IS NULL),
+                   array_agg(month.place)
+                       FILTER (WHERE month.place IS NOT NULL AND month.sure AND month.unsure_days IS NULL),
                    json_agg(json_build_array(month.place, month.sure, month.unsure_days, month.unsure_closed))
-                       FILTER (WHERE month.unsure_days IS NOT NULL)
+                       FILTER (WHERE month.place IS NOT NULL AND month.unsure_days IS NOT NULL),
+                   array_agg(month.place) FILTER (WHERE month.place IS NOT NULL),
+                   json_agg(json_build_array(month.begun, month.due)) FILTER (WHERE month.begun IS NOT NULL)
             FROM (
                 SELECT p.entity_id, array_position(%(months)s::date[], p.reporting_month) - 1 AS place,
+                       p.reporting_month AS due,
+                       min((date_trunc('month', p.first_day - 16) + interval '1 month')::date)
+                           FILTER (WHERE p.last_day - p.first_day >= %(longer)s) AS begun,
                        bool_and(newest.state = ANY(string_to_array(shown.states, ',')))
                            FILTER (WHERE p.last_day < shown.ended_before) AS sure,
                        array_agg(p.last_day) FILTER (WHERE p.last_day >= shown.ended_before) AS unsure_days,
@@ -59,7 +72,10 @@ def closed_months(
                 FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(ended_before)s::date[])
                      AS shown(entity_id, states, ended_before)
                 JOIN periods_fiscalperiod p ON p.entity_id = shown.entity_id
-                     AND p.reporting_month = ANY(%(months)s) AND p.type = 'operating'
+                     AND p.type = 'operating' AND (p.reporting_month = ANY(%(months)s)
+                          -- one that covers a month is due up to eleven months later
+                          OR (p.reporting_month BETWEEN %(first)s AND %(last)s
+                              AND p.last_day - p.first_day >= %(longer)s))
                 CROSS JOIN LATERAL (SELECT state, facts_id FROM periods_statechange
                                     WHERE period_id = p.id AND seen_at <= %(as_of)s
                                     ORDER BY seen_at DESC, id DESC LIMIT 1) newest
@@ -77,18 +93,37 @@ def closed_months(
                     moments[pk].astimezone(UTC).date() - ONE_DAY for pks in by_states.values() for pk in pks
                 ],
                 "months": list(months),
+                **longer_periods(months),
                 "as_of": as_of,
             },
         )
-        for pk, zone, ended, unsure in cursor.fetchall():
+        for pk, zone, ended, unsure, listed, longer in cursor.fetchall():
+            if longer:
+                spans = [
+                    (date.fromisoformat(begun), date.fromisoformat(due)) for begun, due in _parsed(longer)
+                ]
+                not_due[pk] = frozenset(
+                    month
+                    for place, month in enumerate(months)
+                    if place not in (listed or ()) and any(begun <= month < due for begun, due in spans)
+                )
             today = local_date(moments[pk], zone_named(zone)).isoformat()
             closed[pk] = ended or []
-            for place, sure, days, closes in json.loads(unsure) if isinstance(unsure, str) else unsure or ():
+            for place, sure, days, closes in _parsed(unsure) or ():
                 meets = [sure] if sure is not None else []
                 meets += [closed_then for day, closed_then in zip(days, closes, strict=True) if day < today]
                 if meets and all(meets):
                     closed[pk].append(place)
     return {
-        pk: ClosedMonths(freshness_by_entity[pk].fresh, frozenset(months[at] for at in closed.get(pk, ())))
+        pk: ClosedMonths(
+            freshness_by_entity[pk].fresh,
+            frozenset(months[at] for at in closed.get(pk, ())),
+            not_due.get(pk, frozenset()),
+        )
         for pk, _ in entities
     }
+
+
+def _parsed(values: Any) -> Any:
+    """Django gives json to raw cursors as text."""
+    return json.loads(values) if isinstance(values, str) else values

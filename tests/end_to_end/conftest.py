@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from io import StringIO
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from simulator.run import Running, running
 from tests.alerts.evaluations import save_group_with_recipients, save_member
 from tests.builders import CLOSED
 from tests.db_builders import SampleGroup
+from tests.end_to_end.fiscal_calendars import read_quarters
 from tests.end_to_end.renamed_periods import another_name, read
 from tests.end_to_end.uncreated_years import ENTITY, GROUP_FILE, STORY
+from tests.periods.model_builders import top_group
 from tests.periods.recorded_reads import begin, connect_four_entities, facts_of_all, read_result, record
 
 
@@ -108,3 +111,12 @@ def audited(db: None, settings: Settings) -> SampleGroup:
     save_member("samuel", Membership.Role.AUDITOR, meridian)
     save_member("priya", Membership.Role.ADMINISTRATOR, meridian)
     return group
+
+
+@pytest.fixture
+def quarters(four_connected: Connection) -> Connection:
+    """May has been closed by all for whom it was due, in time, in two reads; Rosa hears of the whole group."""
+    save_member("rosa", Membership.Role.FINANCE, top_group())
+    read_quarters(four_connected, "2026-06-01 12:00", date(2026, 5, 1))
+    read_quarters(four_connected, "2026-06-05 12:00", date(2026, 6, 1))
+    return four_connected

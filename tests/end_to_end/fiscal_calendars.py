@@ -10,7 +10,9 @@ from closing.calendar.days import ONE_DAY, DateSpan
 from closing.calendar.months import month_end, next_month
 from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import PeriodReading, PeriodType, ReadResult
+from entities.models import Connection
 from tests.builders import CLOSED, OPEN
+from tests.periods.recorded_reads import begin, record
 
 Facts = Callable[[DateSpan], NativePeriodFacts]
 
@@ -52,3 +54,23 @@ def calendars_read(calendars: Mapping[str, tuple[Sequence[DateSpan], Facts]]) ->
             for span in spans
         )
     )
+
+
+QUARTERS = spans_ending(
+    [date(2024, 12, 31)]
+    + [
+        date(year, month, day)
+        for year in (2025, 2026)
+        for month, day in ((3, 31), (6, 30), (9, 30), (12, 31))
+    ]
+)
+YEARS = spans_ending([date(2023, 12, 31), date(2024, 12, 31), date(2025, 12, 31), date(2026, 12, 31)])
+CALENDAR_MONTHS = months_ending_on(31, date(2024, 12, 1), 24)
+
+
+def read_quarters(source: Connection, at: str, day: date) -> None:
+    """UK HoldCo closes by quarter, UK Retail Ltd by year, the others by month."""
+    closed = closed_before(day)
+    calendars = {"UKHC": (QUARTERS, closed), "UKRT": (YEARS, closed)}
+    calendars |= dict.fromkeys(("USRT", "NLDT"), (CALENDAR_MONTHS, closed))
+    record(begin(source, at), calendars_read(calendars))

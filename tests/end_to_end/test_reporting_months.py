@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+from django.core.management.base import CommandError
 from django.test import Client
 
-from alerts.models import Overrun
+from alerts.models import Notice, Overrun
 from closing.calendar.days import DateSpan
 from closing.calendar.months import reporting_month
 from entities.models import Connection, LegalEntity, Membership
@@ -17,8 +19,16 @@ from periods.snapshot.closed_months import closed_months
 from tests.alerts.evaluations import save_member
 from tests.builders import utc
 from tests.db_builders import save_person
-from tests.end_to_end.fiscal_calendars import calendars_read, closed_before, months_ending_on
+from tests.end_to_end.fiscal_calendars import (
+    CALENDAR_MONTHS,
+    QUARTERS,
+    calendars_read,
+    closed_before,
+    months_ending_on,
+    read_quarters,
+)
 from tests.end_to_end.renamed_periods import board, evaluate
+from tests.periods.group_file.sample_group_file import load
 from tests.periods.model_builders import top_group
 from tests.periods.recorded_reads import begin, record
 
@@ -138,3 +148,158 @@ def test_of_thirteen_periods_the_one_that_has_ended_is_shown_before_the_running_
     assert states("2026-05", "2026-06-15T12:05:00Z") == dict.fromkeys(calendars, ("open", "not_due"))
     early = states("2026-05", "2026-05-16T12:00:00Z")
     assert set(early.values()) == {("unknown", "unknown")}  # nothing had been read
+
+
+# --- quarters, half-years and years -------------------------------------------------------------------------------
+
+
+def test_a_month_without_a_period_of_its_own_is_not_due(quarters: Connection) -> None:
+    may = board("2026-06-05T12:05:00Z", "2026-05")
+    rows = {row["code"]: row for row in may["entities"]}
+    assert {code: (row["state"], row["level"]) for code, row in rows.items()} == {
+        "UKHC": ("not_due", "not_due"),
+        "UKRT": ("not_due", "not_due"),
+        "USRT": ("closed", "closed_on_time"),
+        "NLDT": ("closed", "closed_on_time"),
+    }
+    assert rows["UKHC"]["because"] == "no period ends in May 2026; Period 01 Apr ends on 30 June 2026"
+    assert rows["UKHC"]["due_on"] is None
+    assert may["group_closed"] is True
+    assert may["headline"].startswith("Group closed on 5 June")
+    assert "(2 not due)" in may["headline"]
+    counts = may["counts"]
+    assert (counts["closed"], counts["not_due"], counts["unknown"], counts["no_deadline"]) == (2, 2, 0, 0)
+    open_now = board("2026-06-01T12:05:00Z", "2026-05")
+    assert open_now["headline"].startswith("Not closed: 2 of 4 outstanding (2 not due)")
+    assert states("2026-03", "2026-06-05T12:05:00Z")["UKHC"][0] == "closed"
+    assert states("2026-03", "2026-06-05T12:05:00Z")["UKRT"][0] == "not_due"
+    assert states("2025-12", "2026-06-05T12:05:00Z")["UKRT"][0] == "closed"
+    # Before the calendars begin nothing is known.
+    assert states("2024-11", "2026-06-05T12:05:00Z")["UKHC"][0] == "unknown"
+
+
+def test_outstanding_closed_and_not_due_add_up_in_each_month(quarters: Connection) -> None:
+    for month in (*(date(2025, number, 1) for number in range(1, 13)), date(2026, 4, 1), date(2026, 6, 1)):
+        seen = take_snapshot(LegalEntity.objects.all(), month, utc("2026-06-05 12:05"))
+        counts = seen.counts
+        assert counts.outstanding + counts.closed + counts.not_due == counts.entities, month
+        by_state = counts.closed + counts.on_hold + counts.open + counts.unknown + counts.not_started
+        assert by_state + counts.not_due == counts.entities, month
+
+
+def test_the_group_closes_without_those_for_whom_the_month_is_not_due(quarters: Connection) -> None:
+    evaluate("2026-06-05 12:01")
+    read_quarters(quarters, "2026-06-05 12:40", date(2026, 6, 1))
+    assert evaluate("2026-06-05 12:40") == ["group_closed Meridian Group"]
+    notice = Notice.objects.get(kind="group_closed")
+    assert (notice.month, notice.episode) == (date(2026, 5, 1), 1)
+    read_quarters(quarters, "2026-06-30 12:00", date(2026, 6, 1))
+    assert not [line for line in evaluate("2026-06-30 12:00") if "UK" in line]
+
+
+def test_months_that_are_not_due_show_on_every_screen_and_in_every_file(
+    quarters: Connection, client: Client
+) -> None:
+    client.force_login(save_person())
+    at = {"month": "2026-05", "at": "2026-06-05T12:05:00Z"}
+    pages = {
+        path: client.get(path, at).content.decode() for path in ("/", "/matrix/", "/calendar/", "/wall/")
+    }
+    assert "2 not due" in pages["/"]
+    assert pages["/"].count("Not due</span>") == 2
+    assert "no period ends in May 2026; Period 01 Apr ends on 30 June 2026" in pages["/"]
+    assert "not set" not in pages["/"]
+    assert "not due" in pages["/matrix/"]
+    assert "no period ends in May 2026" in pages["/matrix/"]
+    assert "2 of 2 closed and confirmed, 2 not due" in pages["/matrix/"]
+    assert pages["/calendar/"].count("Not due") >= 2
+    assert "not set" not in pages["/calendar/"]
+    assert "2 not due" in pages["/wall/"]
+    for path, page in pages.items():
+        assert "Unknown</span>" not in page, path
+    filtered = client.get("/", at | {"state": "not_due"}).content.decode()
+    assert "UK HoldCo" in filtered
+    assert "EU DTC BV" not in filtered
+    outstanding = client.get("/", at | {"show": "outstanding"}).content.decode()
+    assert "UK HoldCo" not in outstanding
+    entity = client.get("/entities/UKHC/", at).content.decode()
+    assert "Nothing is due for May 2026" in entity
+    assert "Period 01 Apr ends on 30 June 2026." in entity
+    csv = client.get("/export/board.csv", at).getvalue().decode()
+    lines = csv.splitlines()
+    assert sum(",not_due," in line for line in lines) == 2
+
+
+def test_many_entities_are_counted_as_their_rows_are(quarters: Connection) -> None:
+    pairs = list(LegalEntity.objects.values_list("id", "group__path"))
+    months = [date(2025, number, 1) for number in range(1, 13)] + [date(2026, 5, 1)]
+    for moment in (utc("2026-06-05 12:05"), utc("2026-06-01 12:05"), utc("2026-05-01 12:00")):
+        counted = closed_months(pairs, months, moment)
+        for month in months:
+            for row in take_snapshot(LegalEntity.objects.all(), month, moment).rows:
+                one = counted[row.entity_id]
+                assert (month in one.months, month in one.not_due) == (row.counts_as_closed, row.not_due)
+
+
+def test_a_month_of_which_nothing_is_due_says_so(four_connected: Connection) -> None:
+    calendars = dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), (QUARTERS, closed_before(date(2026, 4, 1))))
+    record(begin(four_connected, "2026-06-05 12:00"), calendars_read(calendars))
+    may = board("2026-06-05T12:05:00Z", "2026-05")
+    assert may["headline"] == "Nothing is due: no period ends in May 2026."
+    assert may["group_closed"] is None
+
+
+def test_an_entity_that_goes_from_months_to_quarters_has_months_that_are_not_due(
+    four_connected: Connection, client: Client
+) -> None:
+    codes = ("UKHC", "UKRT", "USRT", "NLDT")
+    by_month = dict.fromkeys(codes, (CALENDAR_MONTHS, closed_before(date(2026, 2, 1))))
+    record(begin(four_connected, "2026-02-10 12:00"), calendars_read(by_month))
+    assert states("2026-01", "2026-02-10T12:05:00Z")["UKHC"][0] == "closed"
+    mixed = [*CALENDAR_MONTHS[:12], *QUARTERS[4:]]
+    by_quarter = by_month | {"UKHC": (mixed, closed_before(date(2026, 2, 1)))}
+    record(begin(four_connected, "2026-02-20 12:00"), calendars_read(by_quarter))
+    assert states("2026-01", "2026-02-20T12:05:00Z")["UKHC"] == ("not_due", "not_due")
+    assert states("2025-12", "2026-02-20T12:05:00Z")["UKHC"][0] == "closed"
+    assert states("2026-01", "2026-02-10T12:05:00Z")["UKHC"][0] == "closed"  # as it was known then
+    told = evaluate("2026-03-20 12:00")
+    assert not [line for line in told if line.endswith("UKHC")]
+
+
+def test_an_administrator_puts_a_period_into_another_month_by_the_group_file(
+    four_connected: Connection, client: Client, tmp_path: Path
+) -> None:
+    def read_all(at: str) -> None:
+        calendars = dict.fromkeys(
+            ("UKHC", "UKRT", "USRT", "NLDT"), (THIRTEEN, closed_before(date(2026, 6, 1)))
+        )
+        record(begin(four_connected, at), calendars_read(calendars))
+
+    def section(month: str, ends: str = "2026-06-14") -> str:
+        return f"reporting_months: [{{entity: UKHC, period_ends: {ends}, month: {month}}}]"
+
+    read_all("2026-06-15 12:00")
+    told = load(tmp_path, section("2026-06"))
+    assert "~ month of the period of UKHC that ends on 14 June 2026\n    by rule -> June 2026" in told
+    read_all("2026-06-15 12:05")
+    at = "2026-06-15T12:06:00Z"
+    assert states("2026-06", at)["UKHC"] == ("open", "not_due")
+    assert states("2026-05", at)["UKHC"][0] == "closed"
+    assert states("2026-05", at)["UKRT"][0] == "open"
+    client.force_login(save_person())
+    page = client.get("/entities/UKHC/", {"month": "2026-06", "at": at}).content.decode()
+    assert "An administrator has put this period into June 2026." in page
+    assert "Nothing to change" in load(tmp_path, section("2026-06"))
+    assert "the month of the period of UKHC that ends on 14 June 2026" in load(tmp_path, "groups: []")
+    for mistake, problem in (
+        (
+            section("2026-06", "2026-06-15"),
+            "UKHC has no period that ends on 15 June 2026; near it end those of",
+        ),
+        (section("2025-06"), "is not near the end of June 2025; is it mistyped?"),
+        (section("June"), "is no month"),
+    ):
+        with pytest.raises(CommandError, match=problem):
+            load(tmp_path, mistake)
+    assert "June 2026 -> by rule" in load(tmp_path, section(""))
+    assert states("2026-05", at)["UKHC"][0] == "open"

@@ -125,7 +125,7 @@ def _entity(row: Row, month: date) -> Json:
         "name": one_line(row.name),
         "country": row.country,
         "owner": one_line(row.owner) or None,
-        "state": row.state.value,
+        "state": row.state_key,
         "confirmed": phrasing.is_confirmed(row),
         "counts_as_closed": row.counts_as_closed,
         "read_at": _moment(row.read_at) if row.read_at is not None else None,

@@ -113,3 +113,8 @@ def test_periods_that_share_days_share_a_month() -> None:
     mapped = months_of_periods([[*months, DateSpan(date(2026, 12, 31), date(2026, 12, 31))]])
     assert [mapped[span].month for span in months] == list(range(1, 13))
     assert mapped[DateSpan(date(2026, 12, 31), date(2026, 12, 31))] == date(2026, 12, 1)
+
+
+def test_nine_periods_of_six_weeks_have_the_months_that_they_end() -> None:
+    year = of_weeks(date(2026, 1, 1), [6] * 8)
+    assert [months_of_periods([year])[span].month for span in year] == [1, 3, 4, 6, 7, 8, 10, 11]
