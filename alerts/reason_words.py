@@ -20,6 +20,7 @@ _NOTICE_WORDS = {
     NoticeReason.STILL_LATE: "overdue, confirmed by the ERP",
     NoticeReason.WITHOUT_A_DEADLINE: "the month has ended with no deadline set",
     NoticeReason.NO_READING: "not read for longer than its limit",
+    NoticeReason.PARTLY_READ: "some of its entities were not read for longer than its limit",
     NoticeReason.ACCESS_REFUSED: "access refused by the ERP",
     NoticeReason.EVERYBODY_CLOSED: "every entity of the group has counted as closed for half an hour",
     NoticeReason.ALREADY_NOTIFIED: "sent already",

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Subquery
 from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import Notice, Outage
 from closing.calendar.instants import local_date, zone_named
-from closing.judging.notice_rules import NoticeKind
+from closing.judging.notice_rules import NoticeKind, NoticeReason
 from closing.judging.outages import OUTAGE_REASONS, SAME_OUTAGE_WITHIN, OutageInputs, has_outage
 from entities.models import Connection, LegalEntity
 from periods.models import SyncAttempt
@@ -37,7 +37,7 @@ def raise_outages(as_of: datetime, since: datetime | None, silenced: Collection[
             kind=outage.kind,
             connection_id=outage.connection_id,
             episode=outage.episode,
-            reason=OUTAGE_REASONS[NoticeKind(outage.kind)].value,
+            reason=_reason(NoticeKind(outage.kind), inputs[outage.connection_id], as_of).value,
             raised_at=as_of,
             read_at=inputs[outage.connection_id].oldest_reading,
             fresh=False,
@@ -45,6 +45,12 @@ def raise_outages(as_of: datetime, since: datetime | None, silenced: Collection[
         for outage in due
         if outage.connection_id in audible
     )
+
+
+def _reason(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> NoticeReason:
+    if kind is NoticeKind.STALE and inputs.is_partly_read(as_of):
+        return NoticeReason.PARTLY_READ
+    return OUTAGE_REASONS[kind]
 
 
 def _update_outages(inputs: Mapping[int, OutageInputs], as_of: datetime) -> None:

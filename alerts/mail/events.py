@@ -11,7 +11,7 @@ from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.date_phrases import month_and_year
 from closing.judging.group_close import closed_before_month_end, last_to_close
-from closing.judging.notice_rules import NoticeKind
+from closing.judging.notice_rules import NoticeKind, NoticeReason
 from closing.judging.standing import Level
 from closing.phrasing import MomentFormatter
 
@@ -49,7 +49,8 @@ def heading(kind: SectionKind, events: MultiEntityNotices) -> str:
         case SectionKind.REFUSED:
             return f"Access refused by {'1 connection' if one else f'{len(events)} connections'}"
         case _:
-            return "1 connection not read" if one else f"{len(events)} connections not read"
+            read = "partly read" if all(map(_is_partly_read, events)) else "not read"
+            return f"1 connection {read}" if one else f"{len(events)} connections {read}"
 
 
 def note(kind: SectionKind, events: MultiEntityNotices) -> str:
@@ -118,7 +119,7 @@ def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow
     return MessageRow(
         title=TextLink(name, f"{context.base_url}/?{urlencode(query)}"),
         subtitle="ERP connection",
-        state="Access refused" if refused else "Not read",
+        state="Access refused" if refused else "Partly read" if _is_partly_read(event) else "Not read",
         kind="unknown",
         late=str(len(event.rows)),
         unit="entity" if len(event.rows) == 1 else "entities",
@@ -129,6 +130,11 @@ def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow
             *(MessageDetail("ERP’s answer", error) for error in errors[:3]),
         ],
     )
+
+
+def _is_partly_read(event: MultiEntityNotice) -> bool:
+    """Whether the connection read other entities when the notice was raised."""
+    return event.notice.reason == NoticeReason.PARTLY_READ.value
 
 
 def _name(event: MultiEntityNotice) -> str:

@@ -20,6 +20,7 @@ from board.notifications.notice_list import (
     administered_entity_ids,
     delivery_lines_by_notice,
     filtered_notices,
+    readings_by_notice,
     visible_notices,
 )
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS, NoticeSummary
@@ -93,7 +94,12 @@ def alerts(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     lines = delivery_lines_by_notice([*notices, *(notice for item in shown for notice in item.notices)])
     ids = {item.period.entity_id for item in notices if item.period is not None}
     ids |= {item.row.entity_id for item in shown}
-    summarizer = NoticeSummarizer(board_request, lines, administered_entity_ids(board_request, lines, ids))
+    summarizer = NoticeSummarizer(
+        board_request,
+        lines,
+        administered_entity_ids(board_request, lines, ids),
+        readings_by_notice(board_request, notices),
+    )
     rows = {row.entity_id: row for row in board.rows}
     details = queue_details(board_request, [OverdueEntity([(item.month, item.row)]) for item in shown])
     only = _describe_query(query, filters, board)

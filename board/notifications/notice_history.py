@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Q
 
 from alerts.models import DeliveryLine, Notice
 from board.notifications.notice_list import administered_entity_ids, delivery_lines_by_notice, visible_notices
-from board.notifications.notice_phrasing import NoticeSummary, summarize_notice
+from board.notifications.notice_phrasing import NoticeSummary, ReadingsByNotice, summarize_notice
 from board.web.board_request import BoardRequest
 from closing.judging.notice_rules import NoticeKind
 from closing.scoreboard.row import Row
@@ -22,6 +22,7 @@ class NoticeSummarizer:
     board_request: BoardRequest
     lines: Mapping[int, Sequence[DeliveryLine]]
     administered: set[int]
+    readings: ReadingsByNotice = field(default_factory=dict)
 
     def summarize(self, notice: Notice, row: Row | None, entity_id: int) -> NoticeSummary:
         """The summary of one notice; `row` is its entity's current row, None if it does not count any more."""
@@ -33,6 +34,7 @@ class NoticeSummarizer:
             past=self.board_request.past,
             unit=row.standing.unit if row is not None else None,
             to_administrators=entity_id in self.administered,
+            readings=self.readings.get(notice.pk, ()),
         )
 
 

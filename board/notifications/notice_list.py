@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
 from alerts.models import DeliveryLine, Notice
-from board.notifications.notice_phrasing import DeliveryState
+from board.notifications.notice_phrasing import DeliveryState, ReadingsByNotice
 from board.web.board_request import BoardRequest
 from board.web.filters import group_and_descendants
 from board.web.params import EVERY_KIND, NoticeFilter
@@ -16,6 +16,7 @@ from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
 from entities.access import administered_entities
 from entities.models import Membership
+from periods.snapshot.freshness import readings_of_connections
 
 DIGEST_ONLY_KINDS = [NoticeKind.LATE.value, NoticeKind.DUE_SOON.value, NoticeKind.NO_DEADLINE.value]
 
@@ -90,6 +91,17 @@ def delivery_lines_by_notice(notices: Iterable[Notice]) -> dict[int, list[Delive
     for line in lines.select_related("delivery__recipient", "delivery__destination").order_by("pk"):
         lines_by_notice[line.notice_id].append(line)
     return lines_by_notice
+
+
+def readings_by_notice(board_request: BoardRequest, notices: Iterable[Notice]) -> ReadingsByNotice:
+    """The entities of each connection notice that the person may see, with their readings when it was raised."""
+    moments = {row.pk: (row.connection_id, row.raised_at) for row in notices if row.connection_id is not None}
+    if not moments:
+        return {}
+    connections = {connection for connection, _ in moments.values()}
+    ids = list(board_request.entities().filter(connection__in=connections).values_list("pk", flat=True))
+    readings = readings_of_connections(sorted(set(moments.values())), ids)
+    return {pk: readings.get(moment, []) for pk, moment in moments.items()}
 
 
 def administered_entity_ids(

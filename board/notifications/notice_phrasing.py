@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -65,6 +65,8 @@ _NO_RECIPIENT_DETAIL = "No owner, finance staff or administrator has a role for 
 _TONE_ORDER = ("alert", "waits", "ok", "quiet")  # messages that need action come first
 _DIGESTS = {Cadence.DAILY.value: "daily", Cadence.WEEKLY.value: "weekly"}
 _LONG_WAIT = timedelta(minutes=15)  # longer than the pause between two messages
+# The names of a connection's entities and their last readings when a notice was raised, by the notice's id.
+ReadingsByNotice = Mapping[int, Sequence[tuple[str, datetime | None]]]
 _MAX_NAMES = 4  # people shown at once; the others are folded
 
 
@@ -108,6 +110,7 @@ def summarize_notice(
     past: bool = False,
     unit: LatenessUnit | None = None,
     to_administrators: bool = False,
+    readings: Sequence[tuple[str, datetime | None]] = (),
 ) -> NoticeSummary:
     """The summary of a notice; its policy version and each line's delivery and recipient must be loaded.
 
@@ -124,7 +127,7 @@ def summarize_notice(
         when=labels.clock(notice.raised_at, reader.zone, as_of),
         iso=labels.iso(notice.raised_at) or "",
         reason=_reason(notice, reader, as_of, unit),
-        recorded_facts=_recorded_facts(notice, reader, as_of, unit),
+        recorded_facts=_recorded_facts(notice, reader, as_of, unit, readings),
         messages=_messages(notice, lines, reader, as_of, past=past, to_administrators=to_administrators),
     )
 
@@ -143,17 +146,19 @@ def _reason(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit 
     return words[:1].upper() + words[1:]
 
 
-def _recorded_facts(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit | None) -> list[str]:
+def _recorded_facts(
+    notice: Notice,
+    reader: Reader,
+    as_of: datetime,
+    unit: LatenessUnit | None,
+    readings: Sequence[tuple[str, datetime | None]],
+) -> list[str]:
     """The facts when the notice was raised: state, days late, deadline, reading, policy."""
     if notice.month is not None:
         days = f"{notice.days_late} working {'day' if notice.days_late == 1 else 'days'}"
         return [f"{days} after the end of the month" if notice.days_late else "before the month had ended"]
     if notice.connection_id is not None:
-        return [
-            "never read"
-            if notice.read_at is None
-            else f"last read {labels.clock(notice.read_at, reader.zone, as_of)}"
-        ]
+        return _connection_facts(notice, readings, reader, as_of)
     version = notice.policy_version
     counted = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
     facts = [labels.STATE_LABELS[PeriodState(notice.state)]]
@@ -171,6 +176,26 @@ def _recorded_facts(notice: Notice, reader: Reader, as_of: datetime, unit: Laten
     elif notice.due_on is not None:
         facts.append("a date agreed by hand")
     return facts
+
+
+def _connection_facts(
+    notice: Notice, readings: Sequence[tuple[str, datetime | None]], reader: Reader, as_of: datetime
+) -> list[str]:
+    """When a connection was last read; where only some of its entities lag behind, when each of these was."""
+
+    def read(moment: datetime | None) -> str:
+        return "never read" if moment is None else f"last read {labels.clock(moment, reader.zone, as_of)}"
+
+    newest = max((moment for _, moment in readings if moment is not None), default=None)
+    if newest is None:
+        return [read(notice.read_at)]
+    behind = [(name, moment) for name, moment in readings if moment is None or moment < newest]
+    if notice.read_at is not None:  # each had been read; what has not came to the connection later
+        behind = [(name, moment) for name, moment in behind if moment is not None]
+    more = len(behind) - _MAX_NAMES
+    facts = [f"{name} {read(moment)}" for name, moment in behind[:_MAX_NAMES]]
+    facts += [f"{more} more"] if more > 0 else []
+    return facts or ["some entities never read" if notice.read_at is None else read(notice.read_at)]
 
 
 def _messages(

@@ -61,6 +61,7 @@ class NoticeReason(StrEnum):
     STILL_LATE = "past its deadline, and read to be so"
     WITHOUT_A_DEADLINE = "ended, and nobody has set a deadline for it"
     NO_READING = "nothing was read from it for longer than is allowed"
+    PARTLY_READ = "some of its entities were not read for longer than is allowed"
     ACCESS_REFUSED = "the ERP turns us away"
     EVERYBODY_CLOSED = "every entity of the group counts as closed, and has for half an hour"
     ALREADY_NOTIFIED = "told already"

@@ -34,6 +34,16 @@ class OutageInputs:
         moments = [moment for moment in self.readings if moment is not None]
         return min(moments) if moments and len(moments) == len(self.readings) else None
 
+    @property
+    def longest_silence(self) -> timedelta:
+        """How old a reading may grow before its connection has an outage."""
+        return max(OUTAGE_AFTER, 3 * self.interval)
+
+    def is_partly_read(self, as_of: datetime) -> bool:
+        """Whether some entity was read lately: then the trouble is that of the others, not of the connection."""
+        moments = [moment for moment in self.readings if moment is not None]
+        return bool(moments) and as_of - max(moments) <= self.longest_silence
+
 
 def has_outage(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> bool | None:
     """Whether there is an outage of this kind now; None if that is not known, so that the earlier result stays."""
@@ -42,7 +52,7 @@ def has_outage(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> bool 
     if not inputs.readings:
         return False
     since = inputs.first_attempt_at if None in inputs.readings else inputs.oldest_reading
-    if since is None or as_of - since <= max(OUTAGE_AFTER, 3 * inputs.interval):
+    if since is None or as_of - since <= inputs.longest_silence:
         return False
     return True if inputs.past_restart_grace else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -81,6 +82,41 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
             )
             for entity_id, read_at, covered, stale_after, outcome, words, gap, gap_words in cursor.fetchall()
         }
+
+
+def readings_of_connections(
+    moments: Sequence[tuple[int, datetime]], entity_ids: Sequence[int]
+) -> dict[tuple[int, datetime], list[tuple[str, datetime | None]]]:
+    """The names and last readings of a connection's entities at a moment, by connection and moment, in one query.
+
+    Only the entities `entity_ids` are listed; None stands for one that had never been read.
+    """
+    readings: dict[tuple[int, datetime], list[tuple[str, datetime | None]]] = defaultdict(list)
+    with fast_cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT asked.connection_id, asked.at, e.name,
+                   CASE WHEN span.last_read_at <= asked.at THEN span.last_read_at ELSE good.started_at END
+            FROM unnest(%(connections)s::bigint[], %(moments)s::timestamptz[]) AS asked(connection_id, at)
+            JOIN entities_legalentity e ON e.connection_id = asked.connection_id AND e.id = ANY(%(ids)s)
+            LEFT JOIN LATERAL (SELECT connection_id, last_read_at FROM periods_readspan
+                               WHERE entity_id = e.id AND first_read_at <= asked.at
+                               ORDER BY first_read_at DESC, id DESC LIMIT 1) span ON true
+            LEFT JOIN LATERAL (SELECT started_at FROM periods_syncattempt
+                               WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
+                                 AND started_at <= asked.at
+                               ORDER BY started_at DESC LIMIT 1) good ON true
+            ORDER BY e.name
+            """,
+            {
+                "connections": [connection for connection, _ in moments],
+                "moments": [at for _, at in moments],
+                "ids": list(entity_ids),
+            },
+        )
+        for connection, at, name, read_at in cursor.fetchall():
+            readings[connection, at].append((name, read_at))
+    return dict(readings)
 
 
 def _read_error(unconnected: bool, outcome: str | None, words: str | None, gap_words: str | None) -> str:

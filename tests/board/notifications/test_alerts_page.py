@@ -17,11 +17,17 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from alerts.channels import state as channel_state
+from alerts.evaluate.run import run_evaluation
+from alerts.mail.compose import compose_mail
 from alerts.models import Channel, Delivery, DeliveryLine, Notice
+from alerts.outbox.relevance import relevant_items
+from alerts.outbox.send_context import SendContext
 from alerts.outbox.sending import send_due_mails
 from alerts.reconciliation import reconcile_and_record
 from closing.calendar.days import DateSpan
+from closing.facts.readings import GapReason, ReadGap
 from entities.models import LegalEntity, Membership, Person
+from tests.alerts.evaluations import save_evaluation_span
 from tests.alerts.scenarios import (
     ALERTED_AT,
     MINUTE,
@@ -112,6 +118,28 @@ def test_a_line_left_out_for_two_minutes_falls_due_again_and_is_not_counted_as_t
     assert mail.outbox[-1].to == [f"Sanne de Wit <{SANNE}>"]
     assert verdict(page(browser())) == "1 entity is past the alert line, everybody has been told"
     assert send_due_mails(clock.at + MINUTE) == 0
+
+
+def test_one_entity_that_was_never_read_is_not_the_whole_connection(db: None, clock: SettableClock) -> None:
+    """EU DTC BV cannot be read from the first attempt on; the other three are read each minute."""
+    group, rosa = save_sample_group(), save_person()
+    facts = dict.fromkeys(("UKHC", "UKRT", "USRT"), OPEN)
+    gap = [ReadGap("nldt", GapReason.NO_ACCESS, "No access to this company.")]
+    group.read("2026-06-09 08:00", facts, gaps=gap)
+    group.read("2026-06-09 08:35", facts, gaps=gap)
+    clock.at = utc("2026-06-09 08:36")
+    save_evaluation_span(clock.at)
+    run_evaluation(clock.at)
+    told = flat(page(browser(rosa.email)))
+    assert "No reading" in told
+    assert "Some of its entities were not read for longer than is allowed" in told
+    assert "EU DTC BV never read" in told
+    assert "nothing was read" not in told.lower()
+    (subject,) = Delivery.objects.filter(recipient=rosa, rhythm="at_once")
+    items, _, as_of = relevant_items(subject, SendContext(clock.at))
+    mail_to_rosa = compose_mail(subject, items, as_of)
+    assert mail_to_rosa.subject == "1 entity cannot be read: EU DTC BV"
+    assert "Partly read" in str(mail_to_rosa.body)
 
 
 def test_a_message_that_cannot_be_sent_stands_on_top(alerted_meridian: SampleGroup) -> None:
