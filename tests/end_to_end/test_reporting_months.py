@@ -211,7 +211,7 @@ def test_months_that_are_not_due_show_on_every_screen_and_in_every_file(
     assert "not set" not in pages["/"]
     assert "not due" in pages["/matrix/"]
     assert "no period ends in May 2026" in pages["/matrix/"]
-    assert "2 of 2 closed and confirmed, 2 not due" in pages["/matrix/"]
+    assert "2 of 2 closed, 2 not due" in pages["/matrix/"]
     assert pages["/calendar/"].count("Not due") >= 2
     assert "not set" not in pages["/calendar/"]
     assert "2 not due" in pages["/wall/"]
@@ -297,7 +297,7 @@ def test_an_administrator_puts_a_period_into_another_month_by_the_group_file(
             "UKHC has no period that ends on 15 June 2026; near it end those of",
         ),
         (section("2025-06"), "is not near the end of June 2025; is it mistyped?"),
-        (section("June"), "is no month"),
+        (section("June"), "is not a month"),
     ):
         with pytest.raises(CommandError, match=problem):
             load(tmp_path, mistake)

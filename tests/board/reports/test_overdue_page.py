@@ -63,22 +63,22 @@ def answer(text: str) -> str:
 def test_both_parts_who_is_over_the_alert_line_and_who_is_on_watch(rosa_on_15_june: Client) -> None:
     text = page(rosa_on_15_june)
     assert parts(text) == {"alerting": ["NLDT"], "watch": ["USRT"]}
-    assert answer(text) == "2 entities are overdue: 1 alerting, 1 on watch"
+    assert answer(text) == "2 entities are overdue: 1 alerting, 1 watch"
     assert "EU DTC BV is furthest behind for May 2026: 6 calendar days late." in text
-    assert "1 not acknowledged." in text
-    assert "over the 5-day line since Mon 15 Jun" in text
-    assert "on watch, alerting from Wed 17 Jun" in text
+    assert "1 not taken over." in text
+    assert "alerting since Mon 15 Jun" in text
+    assert "watch, alerting from Wed 17 Jun" in text
     assert "more than 5 days late</small>" in text
     assert "1 to 5 days late, no alert yet</small>" in text
-    assert "<title>2 entities are overdue: 1 alerting, 1 on watch · Overdue · Closeboard</title>" in text
+    assert "<title>2 entities are overdue: 1 alerting, 1 watch · Overdue · Closeboard</title>" in text
     assert '<h1 class="of-queue">Overdue</h1>' in text
 
 
 def test_the_worked_examples_three_days_are_on_the_list(rosa_on_15_june: Client) -> None:
     text = page(rosa_on_15_june, "?at=2026-06-12T13:00")
     assert parts(text) == {"watch": ["NLDT", "USRT"]}
-    assert answer(text) == "2 entities are overdue: 0 alerting, 2 on watch"
-    assert "on watch, alerting from Mon 15 Jun" in text
+    assert answer(text) == "2 entities are overdue: 0 alerting, 2 watch"
+    assert "watch, alerting from Mon 15 Jun" in text
     assert ">+3d</b>" in text
 
 
@@ -96,7 +96,7 @@ def test_the_menu_counts_what_the_page_lists(rosa_on_15_june: Client) -> None:
 def test_the_headline_is_of_what_the_search_shows(rosa_on_15_june: Client) -> None:
     text = page(rosa_on_15_june, "?q=whitfield")
     assert queued(text) == ["USRT"]
-    assert answer(text) == "1 of 2 overdue entities shown: 0 alerting, 1 on watch"
+    assert answer(text) == "1 of 2 overdue entities shown: 0 alerting, 1 watch"
     assert "US Retail Inc is furthest behind for May 2026: 4 calendar days late." in text
     assert "EU DTC BV is furthest" not in text
     text = page(rosa_on_15_june, "?q=zzz")
@@ -112,13 +112,13 @@ def test_a_calm_answer_only_when_all_is_closed_and_fresh(
     meridian_on_15_june.read("2026-06-15 11:59", dict.fromkeys(meridian_on_15_june.entities, CLOSED))
     client = signed_in(save_person())
     text = page(client)
-    assert answer(text) == "Nobody is overdue"
+    assert answer(text) == "No entity is overdue"
     assert "May 2026: Group closed on 15 June" in text
     assert 'class="done"' in text
     clock.at += timedelta(hours=1)
     text = page(client)
-    assert answer(text) == "Nobody is known to be overdue"
-    assert "4 cannot be confirmed, so there may be more." in text
+    assert answer(text) == "No entity is known to be overdue"
+    assert "4 not read, so there may be more." in text
     assert 'class="done"' not in text
 
 
@@ -130,7 +130,7 @@ def test_who_cannot_be_confirmed_stays_and_is_said_to_be_unconfirmed(
     assert queued(text) == ["NLDT", "USRT"]
     assert "when last read" in text
     assert "Not read since 12:58" in text
-    assert "2 unconfirmed, as when last read." in text
+    assert "2 not read, as when last read." in text
 
 
 def test_older_months_stand_in_the_queue_too_together_with_the_entitys_other_months(
@@ -140,7 +140,7 @@ def test_older_months_stand_in_the_queue_too_together_with_the_entitys_other_mon
     meridian_on_15_june.read("2026-06-15 11:59", left_open, span=APRIL_DAYS)
     text = page(signed_in(save_person()))
     assert parts(text) == {"alerting": ["NLDT", "UKRT"], "watch": ["USRT"]}
-    assert answer(text) == "3 entities are overdue: 2 alerting, 1 on watch"
+    assert answer(text) == "3 entities are overdue: 2 alerting, 1 watch"
     assert "2 of an older month." in text
     assert re.findall(r'aria-label="(EU DTC BV|UK Retail Ltd), (\w+ 2026)"', text) == [
         ("EU DTC BV", "April 2026"),
@@ -173,7 +173,7 @@ def test_only_so_many_older_months_are_looked_at(
     for span in (march, APRIL_DAYS):
         meridian_on_15_june.read("2026-06-15 11:59", {"UKRT": OPEN}, span=span)
     text = page(signed_in(save_person()))
-    assert "1 older month with periods left open is not looked at here; the matrix shows it." in text
+    assert "1 older month with periods left open is not shown here; the matrix shows it." in text
 
 
 # --- what is said of them -----------------------------------------------------------------------------------------
@@ -221,13 +221,13 @@ def test_over_the_line_since_a_reopening_is_when_that_episode_went_over(
     meridian_on_15_june.read("2026-06-20 12:00", states | {"NLDT": OPEN})
     clock.at = utc("2026-06-20 12:01")
     client = signed_in(save_person())
-    assert "over the 5-day line<" in page(client)  # nobody evaluated, so nobody can tell since when
+    assert "alerting<" in page(client)  # nobody evaluated, so nobody can tell since when
     evaluate_overdue(utc("2026-06-20 12:01"))
     clock.at = utc("2026-06-22 12:00")
     meridian_on_15_june.read("2026-06-22 11:58", states | {"NLDT": OPEN})
     text = page(client)
-    assert "over the 5-day line since Sat 20 Jun" in text
-    assert "over the 5-day line since Wed 17 Jun" in text  # US Retail, which was never closed
+    assert "alerting since Sat 20 Jun" in text
+    assert "alerting since Wed 17 Jun" in text  # US Retail, which was never closed
 
 
 def test_lateness_in_working_days_says_so(rosa_on_15_june: Client, clock: SettableClock) -> None:
@@ -235,7 +235,7 @@ def test_lateness_in_working_days_says_so(rosa_on_15_june: Client, clock: Settab
     text = page(rosa_on_15_june)
     assert ">+4wd</b>" in text
     assert "4 working days late" in text
-    assert "over the 2-day line since Fri 12 Jun" in text
+    assert "alerting since Fri 12 Jun" in text
 
 
 def test_a_name_is_text_wherever_it_stands(rosa_on_15_june: Client) -> None:
@@ -277,7 +277,7 @@ def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian_on_
     text = page(client)
     assert queued(text) == []
     assert "May 2026: Group closed on 8 June" in text
-    for foreign in ("EU DTC BV", "NLDT", "US Retail", "Americas", "Sanne", "on watch"):
+    for foreign in ("EU DTC BV", "NLDT", "US Retail", "Americas", "Sanne", "watch, alerting"):
         assert foreign not in text
 
 
@@ -315,7 +315,7 @@ def test_an_acknowledgement_says_who_when_and_what_happens_next(
     clock.at = utc("2026-06-15 12:10")
     text = page(rosa_on_15_june)
     assert "Taken over by Nadia Ward, 13:05: “Called Sanne.”" in text
-    assert "All acknowledged." in text
+    assert "All taken over." in text
     assert "Take over again<" in text
     assert "Nobody has taken this over yet" in page(rosa_on_15_june, "?at=2026-06-15T13:04")
 

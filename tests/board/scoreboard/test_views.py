@@ -263,7 +263,7 @@ def test_what_is_refused_keeps_the_frame_and_a_way_on(meridian: SampleGroup) -> 
     checking.force_login(Person.objects.get(name="Uma"))
     answer = checking.post("/entities/UKHC/remarks/", {"kind": "note", "text": "x"})
     assert answer.status_code == 403
-    assert "This page was open too long" in text_of(answer)
+    assert "Your session has ended" in text_of(answer)
     assert_framed(text_of(answer))
 
 

@@ -62,7 +62,10 @@ def test_the_usual_rhythms() -> None:
 
 @pytest.mark.parametrize("kind", NoticeKind)
 def test_what_a_person_may_choose(kind: NoticeKind) -> None:
-    fixed = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED}
+    fixed = {
+        *(NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED),
+        *(NoticeKind.REOPENED, NoticeKind.PERMANENT_REOPENED),
+    }
     if kind in fixed:
         assert allowed_cadences(kind) == (AT_ONCE,)
         assert allowed_cadences(kind, in_digest=True) == (AT_ONCE, DAILY, WEEKLY)
