@@ -152,7 +152,9 @@ def _causes(history: _PeriodHistory, as_of: datetime) -> _Causes:
     if not history.deadlines or history.first_read_at is None or history.read_at is None:
         return _Causes()
     first_set_at, last = history.deadlines[0][0], history.deadlines[-1][1]
-    if local_date(history.first_read_at, zone_named(last.zone)) > last.due_on:
+    # Before its first reading an entity is watched from when its deadline was first set.
+    watched = min(history.first_read_at, first_set_at)
+    if local_date(watched, zone_named(last.zone)) > last.due_on:
         return _Causes()
     crossed = crossings(
         history.changes,

@@ -5,7 +5,7 @@ Functions of a row and a moment, without HTML, terminals or mails. `when` format
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -129,6 +129,23 @@ def between(first: date, last: date) -> str:
 def is_confirmed(row: Row) -> bool:
     """Whether the row's state may be shown as a fact."""
     return row.fresh and not row.standing.unconfirmed
+
+
+def read_when(row: Row) -> str:
+    """ "when last read" or "never read" for a row whose standing is not confirmed; "" for one that is."""
+    if is_confirmed(row):
+        return ""
+    return "when last read" if row.read_at is not None else "never read"
+
+
+def read_when_counts(rows: Sequence[Row]) -> str:
+    """ "2 when last read, 1 never read": how many of these rows are not confirmed; no number where all are alike."""
+    unsure = [row for row in rows if not is_confirmed(row)]
+    never = sum(row.read_at is None for row in unsure)
+    counts = [(len(unsure) - never, "when last read"), (never, "never read")]
+    return ", ".join(
+        words if count == len(rows) else f"{count:,} {words}" for count, words in counts if count
+    )
 
 
 # --- causes and remarks -------------------------------------------------------------------------------------------

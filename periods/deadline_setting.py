@@ -19,6 +19,7 @@ from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.facts.readings import PeriodType
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
+from periods.expected_periods import expect_periods, explain_expected, is_expected
 from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline
 from periods.policies import EffectivePolicy, effective_policies
 
@@ -106,34 +107,45 @@ def lock_deadlines() -> None:
 
 
 @transaction.atomic
-def set_deadlines(entity_ids: Collection[int] | None, as_of: datetime) -> DeadlinesResult:
+def set_deadlines(
+    entity_ids: Collection[int] | None, as_of: datetime, *, taken_over: Collection[int] = ()
+) -> DeadlinesResult:
     """Set the deadlines of the operating periods of these entities (None: of all) as agreed at `as_of`.
 
     A row is written for a period that has none, or if another deadline has been agreed since and the one in force is
     not past. A past one is replaced only if the period ends later than it did, or by a date that was agreed before
     it had passed; one that was agreed later is what is expected (`periods.lookups`). A deadline set later than
     `as_of` stays. Rows are never edited; the newest is marked current.
+
+    An entity never read gets deadlines of expected periods, counted from the month and not among the result's rows;
+    `taken_over` are such periods that the ERP has now listed: their own days give the deadline, past or not.
     """
     lock_deadlines()
-    run = _Run(entity_ids, as_of)
-    new, replaced = [], []
-    for period_id, entity_id, first_day, last_day, month, *current in run.periods():
+    run = _Run(entity_ids, as_of, taken_over)
+    new, replaced, expected = [], [], 0
+    for period_id, entity_id, first_day, last_day, month, erp_key, *current in run.periods():
         entity = run.entities[entity_id]
         if not _active(entity, first_day, last_day):
             continue
+        run.expected = is_expected(erp_key)
         row = run.row_for(period_id, entity_id, DateSpan(first_day, last_day), month, _Current(*current))
         if row:
             new.append(row)
+            expected += run.expected
             if current[0] is not None:
                 replaced.append(current[0])
     _write(new, replaced)
-    return DeadlinesResult(len(new), run.warnings())
+    return DeadlinesResult(len(new) - expected, run.warnings())
 
 
 class _Run:
     """All that one run needs, read once; periods with equal inputs share one result."""
 
-    def __init__(self, entity_ids: Collection[int] | None, as_of: datetime) -> None:
+    def __init__(
+        self, entity_ids: Collection[int] | None, as_of: datetime, taken_over: Collection[int]
+    ) -> None:
+        self.taken_over = frozenset(taken_over)
+        self.expected = False  # whether the period of the moment is only expected
         entities = (
             LegalEntity.objects.all() if entity_ids is None else LegalEntity.objects.filter(id__in=entity_ids)
         )
@@ -144,6 +156,16 @@ class _Run:
             self.entities[entity_id] = _Entity(*rest)
             paths.append((entity_id, path))
         self.policies: dict[int, EffectivePolicy] = effective_policies(paths)
+        with connection.cursor() as cursor:
+            expect_periods(
+                cursor,
+                [
+                    (pk, entity.zone, entity.active_from, entity.active_to)
+                    for pk, entity in self.entities.items()
+                    if self.policies[pk].rule is not None
+                ],
+                as_of,
+            )
         self.periods_to_set: QuerySet[FiscalPeriod] = FiscalPeriod.objects.filter(
             type=PeriodType.OPERATING.value
         )
@@ -171,7 +193,7 @@ class _Run:
         self.uncovered: Counter[str] = Counter()
 
     def periods(self) -> Iterator[tuple[Any, ...]]:
-        """Period id, entity id, first and last day, reporting month, then the fields of _Current."""
+        """Period id, entity id, first and last day, reporting month, key, then the fields of _Current."""
         now = FilteredRelation("deadlines", condition=Q(deadlines__current=True))
         return iter(
             self.periods_to_set.alias(now=now)
@@ -182,6 +204,7 @@ class _Run:
                 "first_day",
                 "last_day",
                 "reporting_month",
+                "erp_key",
                 *(f"now__{name}" for name in _Current._fields),
             )
         )
@@ -203,8 +226,10 @@ class _Run:
             return None
         deadline = self._deadline(rule, cut_off, entity, days, month)
         if isinstance(deadline, str):
-            self.uncovered[deadline] += 1
+            self.uncovered[deadline] += not self.expected
             return None
+        if self.expected:
+            deadline = replace(deadline, explanation=explain_expected(deadline.explanation))
         if agreed and agreed.id == current.agreed_date_id:
             deadline = replace(deadline, extended=current.extended)
         elif agreed and policy.rule:
@@ -217,7 +242,8 @@ class _Run:
             in_time = agreed and agreed.id != current.agreed_date_id and not before.passed(agreed.set_at)
             # A period whose end has moved is another one than the deadline was set for.
             of_other_days = before.due_on <= days.last < deadline.due_on
-            if before.passed(self.as_of) and not in_time and not of_other_days:
+            stays = before.passed(self.as_of) and period_id not in self.taken_over
+            if stays and not in_time and not of_other_days:
                 return None
         return _NewRow(
             period_id,
@@ -271,6 +297,7 @@ class _Run:
         return [
             f"{why[:1].upper()}{why[1:]}: {count} {'period has' if count == 1 else 'periods have'} no deadline set."
             for why, count in sorted(self.uncovered.items())
+            if count
         ]
 
 

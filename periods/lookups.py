@@ -89,6 +89,24 @@ def _remark(row: Sequence[Any]) -> PeriodRemark:
     )
 
 
+def watched_since(period_ids: Sequence[int]) -> dict[int, datetime]:
+    """Since when each period has been watched, in one query: since its entity was first read, or since its deadline
+    was first set if that was earlier, as for an entity that had not been read yet.
+    """
+    if not period_ids:
+        return {}
+    with fast_cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT p.id, least((SELECT min(first_read_at) FROM periods_readspan WHERE entity_id = p.entity_id),
+                               (SELECT min(set_at) FROM periods_perioddeadline WHERE period_id = p.id))
+            FROM periods_fiscalperiod p WHERE p.id = ANY(%s)
+            """,
+            [list(period_ids)],
+        )
+        return {period_id: since for period_id, since in cursor.fetchall() if since is not None}
+
+
 def changes_by_period(period_ids: Sequence[int], as_of: datetime) -> dict[int, list[ObservedChange]]:
     """The changes of each period up to a moment, oldest first, in one query; none at all for no periods."""
     changes: dict[int, list[ObservedChange]] = defaultdict(list)

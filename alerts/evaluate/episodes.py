@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db import connection as database
-from django.db.models import Min
 
 from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import Notice
@@ -21,13 +20,14 @@ from closing.judging.alert_line import alert_line_crossed_on
 from closing.judging.notice_rules import NoticeDecision, NoticeInputs, NoticeKind, decide_notices, is_due_soon
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
-from periods.lookups import remarks_by_period
-from periods.models import ReadSpan
+from periods.expected_periods import EXPECTED_KEY
+from periods.lookups import remarks_by_period, watched_since
 from periods.policies import EffectivePolicy, effective_policies
 from periods.snapshot.freshness import Freshness, freshness
 
 # A period without a deadline counts as still to be closed when it ended at most this long before its first read.
 LONGEST_CLOSE = timedelta(days=31)
+_UNCONNECTED_SECONDS = 300  # as if it were connected with the usual interval
 _LEVELS_BEFORE_LATE = ("not_due", "due_today")
 
 _EPISODES = """
@@ -49,6 +49,9 @@ SELECT p.id, p.entity_id, p.last_day, x.episode, x.level, p.state, x.days_late, 
        d.due_on, d.zone, d.cut_off, d.policy_version_id
 FROM (SELECT * FROM open_one UNION ALL SELECT * FROM ended) AS x(period_id, level, days_late, closed_for, episode)
 JOIN periods_fiscalperiod p ON p.id = x.period_id
+     -- What was expected of an entity never read is nothing any more once it is read without such a period.
+     AND NOT (starts_with(p.erp_key, %(expected)s)
+              AND EXISTS (SELECT FROM periods_readspan WHERE entity_id = p.entity_id))
 LEFT JOIN periods_perioddeadline d ON d.period_id = p.id AND d.current
 {which}
 ORDER BY p.id, x.episode
@@ -84,7 +87,6 @@ class _EntityInputs:
     reading: Freshness
     policy: EffectivePolicy
     calendar: WorkdayCalendar | None
-    first_read_at: datetime | None
     settled: bool
     zone: str
     due_soon_days: int
@@ -111,7 +113,10 @@ def judge_episodes(
     """
     condition = "" if periods is None else "WHERE p.id = ANY(%(periods)s)"
     with database.cursor() as cursor:
-        cursor.execute(_EPISODES.format(which=condition), {"as_of": as_of, "periods": list(periods or ())})
+        cursor.execute(
+            _EPISODES.format(which=condition),
+            {"as_of": as_of, "periods": list(periods or ()), "expected": EXPECTED_KEY},
+        )
         episodes = [Episode(*row) for row in cursor.fetchall()]
     if not episodes:
         return []
@@ -126,12 +131,16 @@ def judge_episodes(
         period: current_remarks(remarks)
         for period, remarks in remarks_by_period(sorted(ids), as_of, agreed=False).items()
     }
+    watched = watched_since(sorted(ids))
     decisions = []
     for episode in episodes:
         entity = inputs[episode.entity]
         remarks = remarks_by_id.get(episode.period, NO_REMARKS)
         before = already_notified[episode.period, episode.number] | already_notified[episode.period, 0]
-        case = _inputs(episode, entity, remarks, as_of, since, before, silenced=episode.entity in silenced)
+        first = watched.get(episode.period)
+        case = _inputs(
+            episode, entity, remarks, first, as_of, since, before, silenced=episode.entity in silenced
+        )
         decisions.append(
             EpisodeDecisions(episode, entity.reading, case, decide_notices(case, entity.escalate_after))
         )
@@ -142,6 +151,7 @@ def _inputs(
     episode: Episode,
     entity: _EntityInputs,
     remarks: CurrentRemarks,
+    first: datetime | None,
     as_of: datetime,
     since: datetime | None,
     already_notified: set[tuple[NoticeKind, int]],
@@ -150,7 +160,7 @@ def _inputs(
 ) -> NoticeInputs:
     reading, deadline = entity.reading, episode.deadline
     past_line_now = close_expected = due_soon = False
-    first, zone = entity.first_read_at, zone_named(entity.zone)
+    zone = zone_named(entity.zone)
     read_in_time = first is not None and local_date(first, zone) <= episode.last_day + LONGEST_CLOSE
     if deadline is not None:
         line = alert_line_crossed_on(deadline, entity.policy.judging, entity.calendar)
@@ -181,6 +191,7 @@ def _inputs(
         due_soon=due_soon and episode.level in _LEVELS_BEFORE_LATE,
         no_deadline=episode.level == "no_deadline",
         silenced=silenced,
+        never_read=reading.read_at is None,
         already_notified=already_notified,
     )
 
@@ -200,19 +211,13 @@ def _entity_inputs(entity_ids: set[int], as_of: datetime, since: datetime | None
     calendars = work_calendars(
         {calendar for _, _, calendar, *_ in rows}, range(as_of.year - 1, as_of.year + 2)
     )
-    first_reads = dict(
-        ReadSpan.objects.filter(entity__in=ids)
-        .values_list("entity")
-        .annotate(Min("first_read_at"))
-        .values_list("entity", "first_read_at__min")
-    )
     return {
         pk: _EntityInputs(
             readings[pk],
             policies[pk],
             calendars.get(calendar),
-            first_reads.get(pk),
-            interval is not None and is_past_restart_grace(since, timedelta(seconds=interval), as_of),
+            (readings[pk].read_at is None or interval is not None)
+            and is_past_restart_grace(since, timedelta(seconds=interval or _UNCONNECTED_SECONDS), as_of),
             zone,
             rules[pk].due_soon_days,
             steps[pk],

@@ -19,6 +19,7 @@ from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from entities.models import Group, LegalEntity, Membership, ancestor_paths
+from periods.expected_periods import EXPECTED_KEY
 from periods.models import FiscalPeriod, StateChange
 from periods.snapshot.builder import take_snapshots
 
@@ -126,6 +127,7 @@ def _lasting_closes(
     not_closed = (
         FiscalPeriod.objects.filter(type="operating", reporting_month__in=months)
         .exclude(state__in=_CLOSES)
+        .exclude(erp_key__startswith=EXPECTED_KEY)  # what is only expected is judged by its entity's row
         .filter(last_day__lt=_latest_day(as_of))  # a running one does not count beside one that has ended
         .exclude(state="unknown", facts=None)  # no longer listed: another one may stand in its place
     )

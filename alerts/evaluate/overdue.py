@@ -21,6 +21,7 @@ from closing.judging.notice_rules import HOLD_DOWN
 from closing.judging.standing import LatenessUnit, after_period_end
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
+from periods.expected_periods import EXPECTED_KEY
 from periods.models import ConnectionClock
 from periods.policies import effective_policies
 from periods.recording.attempts import OutOfOrderRead
@@ -77,19 +78,22 @@ WITH replaced AS MATERIALIZED ({REPLACED_PERIODS}),
 entity AS MATERIALIZED (
     SELECT *, local_now::date AS today
     FROM unnest(%(ids)s::bigint[], %(local_nows)s::timestamp[], %(alert_after)s::int[], %(hold)s::bool[],
-                %(working)s::bool[], %(calendars)s::bigint[], %(active_from)s::date[], %(active_to)s::date[])
-         AS e(id, local_now, alert_after, hold_counts, working, calendar_id, active_from, active_to)),
+                %(working)s::bool[], %(calendars)s::bigint[], %(active_from)s::date[], %(active_to)s::date[],
+                %(never_read)s::bool[])
+         AS e(id, local_now, alert_after, hold_counts, working, calendar_id, active_from, active_to, never_read)),
 workday AS MATERIALIZED (
     SELECT * FROM unnest(%(calendar_ids)s::bigint[], %(days)s::date[], %(ordinals)s::int[])
          AS w(calendar_id, day, ordinal)),
 undone AS (
-    SELECT id, entity_id, last_day, state FROM periods_fiscalperiod WHERE type = 'operating' AND state <> 'closed'
+    SELECT id, entity_id, last_day, state, erp_key FROM periods_fiscalperiod
+    WHERE type = 'operating' AND state <> 'closed'
     UNION ALL
-    SELECT id, entity_id, last_day, state FROM periods_fiscalperiod
+    SELECT id, entity_id, last_day, state, erp_key FROM periods_fiscalperiod
     WHERE type = 'operating' AND state = 'closed'
       AND id = ANY(ARRAY(SELECT period_id FROM alerts_overdueflag WHERE level <> 'closed'))),
 placed AS (
-    SELECT p.id, e.local_now, e.today, e.alert_after, d.due_on, d.cut_off, p.state,
+    SELECT p.id, e.local_now, e.today, e.alert_after, d.due_on, d.cut_off, p.state, e.never_read,
+           starts_with(p.erp_key, %(expected)s) AS expected,
            p.last_day < coalesce(e.today, %(today)s::date) AS ended,
            p.state = 'closed' OR (p.state = 'on_hold' AND e.hold_counts) AS closed,
            greatest(0, coalesce(upto.ordinal - due.ordinal, e.today - d.due_on)) AS days
@@ -106,17 +110,22 @@ placed AS (
       AND p.last_day BETWEEN coalesce(e.active_from, '-infinity') AND coalesce(e.active_to, 'infinity')),
 judged AS (
     SELECT id,
-           CASE WHEN local_now IS NULL OR state = 'unknown' THEN 'unknown'
+           CASE WHEN expected AND NOT never_read AND id = ANY(ARRAY(
+                         SELECT period_id FROM alerts_overdueflag WHERE level IN ('late', 'alerting')))
+                    THEN 'not_due'  -- the ERP was read since, and has no such period
+                WHEN NOT confirmed OR (expected AND due_on IS NULL) THEN 'unknown'
                 WHEN closed THEN 'closed'
                 WHEN NOT ended THEN 'not_due'
                 WHEN due_on IS NULL THEN 'no_deadline'
                 WHEN days > alert_after THEN 'alerting'
                 WHEN today > due_on OR (cut_off IS NOT NULL AND local_now >= due_on + cut_off) THEN 'late'
+                WHEN expected THEN 'unknown'
                 WHEN today = due_on THEN 'due_today'
                 ELSE 'not_due' END AS level,
-           CASE WHEN local_now IS NULL OR state = 'unknown' OR closed OR NOT ended OR due_on IS NULL THEN 0
-                ELSE days END AS days_late
-    FROM placed)
+           CASE WHEN NOT confirmed OR closed OR NOT ended OR due_on IS NULL THEN 0 ELSE days END AS days_late
+    -- What is only expected of an entity never read is judged by the clock alone (judge_never_read).
+    FROM (SELECT *, CASE WHEN expected THEN never_read ELSE NOT never_read AND state <> 'unknown' END AS confirmed
+          FROM placed) placed)
 """  # noqa: S608 - words of our own
 
 _END_REPLACED = f"""
@@ -153,12 +162,9 @@ def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, Any]:
     policies = effective_policies((row[0], row[5]) for row in rows)
     readings = freshness(ids, as_of)
     moments: dict[tuple[datetime, str], datetime] = {}
-    local_nows: list[datetime | None] = []
+    local_nows: list[datetime] = []
     for entity_id, zone, *_ in rows:
-        moment = readings[entity_id].judged_at(as_of)
-        if moment is None:
-            local_nows.append(None)
-            continue
+        moment = readings[entity_id].judged_at(as_of) or as_of
         if (moment, zone) not in moments:
             moments[moment, zone] = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
         local_nows.append(moments[moment, zone])
@@ -175,6 +181,8 @@ def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, Any]:
         "calendars": [row[2] for row in rows],
         "active_from": [row[3] for row in rows],
         "active_to": [row[4] for row in rows],
+        "never_read": [readings[entity_id].read_at is None for entity_id in ids],
+        "expected": EXPECTED_KEY,
         "calendar_ids": calendar_ids,
         "days": days,
         "ordinals": ordinals,

@@ -109,6 +109,8 @@ def _state(row: Row, context: MessageContext) -> str:
         return f"{state}, missing since {context.when(row.missing_since)}"
     if row.read_at is not None and not row.fresh:
         return f"{state}, not read since {context.when(row.read_at)}"
+    if row.read_at is None:
+        return f"{state}, never read"
     return f"{state}, by its last known state" if row.standing.unconfirmed else state
 
 

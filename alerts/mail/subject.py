@@ -83,6 +83,17 @@ def note(kind: SectionKind, cases: EntityMonths) -> str:
         case SectionKind.PAST:
             return f"{it} is {_past_phrase(cases)} and {_still_open(cases, confirmed=confirmed)}."
         case SectionKind.UNCONFIRMED:
+            unread = sum(case.row.read_at is None for case in cases)
+            if unread:
+                read = (
+                    "was never read"
+                    if unread == len(cases)
+                    else "was not closed when last read, or never read"
+                )
+                return (
+                    f"{it} {read}, and would be past its alert line by today’s date."
+                    " Nobody can tell whether it has closed."
+                )
             return (
                 f"{it} was not closed when last read and cannot be read now. By today’s date it is"
                 f" {_past_phrase(cases)}, unless it has closed since."

@@ -205,7 +205,9 @@ def _describe_close(close: _Close) -> tuple[str, str, str, str]:
         )
     if standing.level in _LATE:
         by = labels.days(standing.days_late, standing.unit)
-        when_read = "" if row.fresh and not standing.unconfirmed else " when last read"
+        when_read = f" {labels.read_when(row)}".rstrip()
+        if row.read_at is None:
+            return "unsure", "?", "", f"never read, {by} past its deadline"
         return "open", "open", f"+{by}", f"not closed, {by} late{when_read}"
     if row.state is PeriodState.UNKNOWN or not row.fresh:
         return "unsure", "?", "", "unknown"

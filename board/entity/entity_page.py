@@ -120,7 +120,7 @@ def entity_page(
             board_request.reader,
             ledger_restricted_means_on_hold=data.policy.ledger_restricted_means_on_hold,
         )
-        if row is not None and period is not None
+        if row is not None and period is not None and row.read_at is not None
         else None,
         closes=_closes_card(data, first_is, path),
         remarks=_remarks_card(data, period, typed),
@@ -194,12 +194,13 @@ def _banners(data: PageData) -> list[str]:
     banners: list[str] = []
     if row is None:
         return banners
-    if row.span is not None and not row.fresh:
-        last = (
-            labels.clock(row.read_at, data.board_request.reader.zone, data.board_request.as_of)
-            if row.read_at
-            else "never"
+    if row.span is not None and row.read_at is None:
+        banners.append(
+            "Never read, so its period is not known yet: the deadline is counted from the end of"
+            f" {month_and_year(data.board_request.month)}. {row.read_error}".rstrip()
         )
+    elif row.span is not None and not row.fresh and row.read_at is not None:
+        last = labels.clock(row.read_at, data.board_request.reader.zone, data.board_request.as_of)
         error = f" {row.read_error}" if row.read_error else ""
         banners.append(f"Not read since {last}: what follows is as of then.{error}")
     elif row.span is not None and row.standing.unconfirmed:

@@ -52,6 +52,7 @@ def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData
     only_entity = LegalEntity.objects.filter(pk=entity.pk)
     boards = take_snapshots(only_entity, months, as_of)
     rows = [(shown_month, boards[shown_month].rows[0]) for shown_month in months if boards[shown_month].rows]
+    row = boards[month].rows[0] if boards[month].rows else None
     years = range(months[0].year, max(month.year, as_of.year) + 2)
     row = boards[month].rows[0] if boards[month].rows else None
     return PageData(
@@ -60,7 +61,12 @@ def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData
         board=boards[month],
         row=row,
         rows=rows,
-        periods=period_details(entity.pk, month, as_of),
+        periods=period_details(
+            entity.pk,
+            month,
+            as_of,
+            expected=row.period_id if row is not None and row.read_at is None else None,
+        ),
         policy=effective_policies([(entity.pk, entity.group.path)], as_of=as_of)[entity.pk],
         calendar=work_calendars([entity.calendar_id], years)[entity.calendar_id],
         attempts=newest_attempts(entity.pk, entity.connection_id, as_of, newest=ATTEMPTS),

@@ -34,7 +34,7 @@ def standing_sentence(row: Row, as_of: datetime) -> Pieces:
         return [("strong", "Not closed"), ("", f" when last read; its deadline is {due}{_at(row)}")]
     pieces = _standing(row, as_of)
     if deadline is not None and standing.level in _LATE and unsure:
-        pieces.append(("", " when last read"))
+        pieces.append(("", " when last read" if row.read_at is not None else ", never read"))
     return pieces
 
 

@@ -59,7 +59,7 @@ class OpenAlertItem:
     line: RowCells
     late: str
     unit: str
-    confirmed: bool
+    read_when: str  # "when last read" or "never read"; "" if confirmed
     since: str
     notices: Sequence[NoticeSummary]
     no_notice_reason: str  # "" if there is a notice
@@ -268,7 +268,7 @@ def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer)
         line=row_cells(row, board_request.as_of, board_request.reader, query),
         late=f"+{labels.days(standing.days_late, standing.unit)}" if standing.days_late else "",
         unit=f"{labels.days_in_words(standing.days_late, standing.unit)} late" if standing.days_late else "",
-        confirmed=row.fresh and not standing.unconfirmed,
+        read_when=labels.read_when(row),
         since=f"{limit} since {labels.short_day(since)}" if since is not None else limit,
         notices=[summarizer.summarize(notice, row, row.entity_id) for notice in alert.notices],
         no_notice_reason=""

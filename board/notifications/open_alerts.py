@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import cached_property
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Q
 
 from alerts.models import DeliveryLine, Notice, Overrun
 from alerts.models.delivery import NOT_VISIBLE, RECIPIENT_UNSUBSCRIBED
@@ -22,7 +22,7 @@ from closing.calendar.instants import local_date, zone_named
 from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
-from periods.models import ReadSpan
+from periods.lookups import watched_since
 from periods.snapshot.builder import take_snapshots
 
 # Reasons of lines that are owed to nobody: the person may not see the entity, or does not want to hear of it.
@@ -115,16 +115,14 @@ def open_alerts(board_request: BoardRequest) -> OpenAlerts:
     notices = _episode_notices(by_period.keys(), board_request.as_of)
     ids = [item.pk for own in notices.values() for item in own]
     states, people = _message_states(ids)
-    first_reads = _first_reads(
-        [row.entity_id for row in rows.values() if not notices.get(row.period_id or 0)]
-    )
+    watched = watched_since([period for period in by_period if not notices.get(period)])
     open_list = []
     for (_, month), row in rows.items():
         own = notices.get(row.period_id or 0, [])
         if row.standing.alerting or (own and not row.counts_as_closed and not row.not_due):
             own_states = {item.pk: states[item.pk] for item in own if item.pk in states}
             own_people = {item.pk: people[item.pk] for item in own if item.pk in people}
-            read_in_time = _read_before_deadline(row, first_reads)
+            read_in_time = _read_before_deadline(row, watched)
             open_list.append(OpenAlert(month, row, own, own_states, own_people, read_in_time))
     open_list.sort(key=lambda item: (-item.row.standing.days_late, item.month, item.row.name.casefold()))
     counts = DeliveryLine.objects.filter(notice__in=ids, left_out="").values_list("delivery__state")
@@ -206,15 +204,8 @@ def _message_states(
     )
 
 
-def _first_reads(entity_ids: Collection[int]) -> dict[int, datetime]:
-    if not entity_ids:
-        return {}
-    spans = ReadSpan.objects.filter(entity__in=entity_ids).order_by()
-    return dict(spans.values_list("entity").annotate(Min("first_read_at")))
-
-
-def _read_before_deadline(row: Row, first_reads: Mapping[int, datetime]) -> bool:
-    first = first_reads.get(row.entity_id)
+def _read_before_deadline(row: Row, watched: Mapping[int, datetime]) -> bool:
+    first = watched.get(row.period_id or 0)
     if first is None or row.deadline is None:
         return True
     return local_date(first, zone_named(row.deadline.zone)) <= row.deadline.due_on

@@ -201,10 +201,9 @@ def _late_box(data: CloseCalendar, board_request: BoardRequest) -> DeadlineBox |
     if not rows:
         return None
     alerting = sum(row.standing.alerting for row in rows)
-    unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
     return DeadlineBox(
         "Overdue",
-        f"{'' if unsure == len(rows) else f'{unsure:,} '}when last read" if unsure else "",
+        labels.read_when_counts(rows),
         f"{len(rows):,} overdue",
         f"{alerting:,} alerting" if alerting else "",
         [

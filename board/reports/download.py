@@ -44,7 +44,9 @@ def export_notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """The notes that a reader of these rows needs."""
     unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
     notes = [labels.on_hold_note(list(rows))]
-    notes += [f"{unsure} of {len(rows)} not read: as when last read"] if unsure else []
+    never = sum(row.read_at is None and row.deadline is not None for row in rows)
+    unread = f", {never} never read" if never else ""
+    notes += [f"{unsure} of {len(rows)} not read: as when last read{unread}"] if unsure else []
     return [("Note", note) for note in notes if note]
 
 

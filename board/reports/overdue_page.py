@@ -36,6 +36,7 @@ from closing.phrasing import (
     acknowledgement_text,
     expected_close_text,
     is_confirmed,
+    read_when,
 )
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
@@ -57,7 +58,7 @@ class OverdueMonth:
     late: str
     unit: str
     tone: str  # alert or late
-    confirmed: bool
+    read_when: str  # "when last read" or "never read"; "" if confirmed
     since: str
     obstacles: Sequence[tuple[str, str]]  # (icon, words)
     has_reason: bool  # an overdue reason was given
@@ -165,7 +166,9 @@ def _summary(queue: OverdueQueue) -> OverdueSummary:
     month, worst = queue.entities[0].months[0]
     behind = f"{worst.name} is furthest behind for {month_and_year(month)}: {_lateness(worst)}."
     acknowledged = [row.remarks.acknowledged_at is not None for row in rows if row.standing.alerting]
-    unsure = sum(not is_confirmed(row) for row in rows)
+    never = sum(row.read_at is None for row in rows)
+    unsure = sum(not is_confirmed(row) for row in rows) - never
+    unread = f"{unsure} not read, as when last read." if unsure else ""
     older = sum(month != queue.board.month for entity in queue.entities for month, _ in entity.months)
     if _is_filtered(queue):
         everyone = len(queue.unfiltered)
@@ -178,7 +181,7 @@ def _summary(queue: OverdueQueue) -> OverdueSummary:
             behind,
             _acknowledged(acknowledged),
             f"{older} of an older month." if older else "",
-            f"{unsure} not read, as when last read." if unsure else "",
+            " ".join(filter(None, [unread, f"{never} never read." if never else ""])),
         ],
         "alert" if alerting else "open",
     )
@@ -278,7 +281,7 @@ def _month(month: date, row: Row, details: QueueDetails, board_request: BoardReq
         late=f"+{labels.days(standing.days_late, standing.unit)}",
         unit=labels.days_in_words(standing.days_late, standing.unit) + " late",
         tone="alert" if standing.alerting else "late",
-        confirmed=is_confirmed(row),
+        read_when=read_when(row),
         since=_alert_line(row, details),
         has_reason=bool(row.remarks.reason),
         obstacles=obstacles(row, reader, as_of),

@@ -140,7 +140,7 @@ def _state_notes(row: Row, as_of: datetime, reader: Reader) -> list[str]:
         notes.append(f"missing since {labels.clock(row.missing_since, reader.zone, as_of)}")
     elif row.read_at is not None and not row.fresh:
         notes.append(f"not read since {labels.clock(row.read_at, reader.zone, as_of)}")
-    elif row.standing.unconfirmed:
+    elif row.standing.unconfirmed and row.read_at is not None:
         notes.append("by its last known state")
     if row.state is PeriodState.ON_HOLD and row.counts_as_closed:
         notes.append("counts as closed")

@@ -23,6 +23,8 @@ from closing.phrasing import clock as clock
 from closing.phrasing import days as days
 from closing.phrasing import days_in_words as days_in_words
 from closing.phrasing import is_confirmed as is_confirmed
+from closing.phrasing import read_when as read_when
+from closing.phrasing import read_when_counts as read_when_counts
 from closing.phrasing import reader_zone as reader_zone
 from closing.phrasing import reopened_times as reopened_times
 from closing.phrasing import short_date as short_date
@@ -114,7 +116,7 @@ def _was_due(row: Row, as_of: datetime, zone: tzinfo) -> DeadlineStatus:
 def _late(row: Row) -> DeadlineStatus:
     standing = row.standing
     tone = "alert" if standing.level is Level.ALERTING else "late"
-    detail = "when last read" if not row.fresh or standing.unconfirmed else ""
+    detail = read_when(row)
     if not standing.days_late:
         return DeadlineStatus(lateness_label(row), detail or _cut_off(row), tone)
     return DeadlineStatus(f"+{days(standing.days_late, standing.unit)} late", detail, tone)

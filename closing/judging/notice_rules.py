@@ -54,6 +54,7 @@ class NoticeReason(StrEnum):
         "waits: somebody looks after it, and the day on which they expect the close has not passed"
     )
     PAST_LINE_UNREAD = "past the alert line, last known not closed, and cannot be read"
+    PAST_LINE_NEVER_READ = "past the alert line, and never read"
     CLOSE_UNDONE = "was closed, and is not any more"
     PERMANENT_UNDONE = "permanently closed in Finance & Operations, and reopened"
     CLOSED_AFTER_NOTICE = "closed after it was told of"
@@ -96,6 +97,7 @@ class NoticeInputs:
     due_soon: bool = False
     no_deadline: bool = False
     silenced: bool = False
+    never_read: bool = False
     already_notified: Set[tuple[NoticeKind, int]] = frozenset()
 
 
@@ -204,7 +206,8 @@ def _unconfirmed(inputs: NoticeInputs) -> NoticeDecision:
         return NoticeDecision(NoticeKind.UNCONFIRMED, 0, False, NoticeReason.WITHIN_THE_LINE)
     if not inputs.past_restart_grace:
         return NoticeDecision(NoticeKind.UNCONFIRMED, 0, False, NoticeReason.RECENTLY_RESTARTED)
-    return NoticeDecision(NoticeKind.UNCONFIRMED, 0, True, NoticeReason.PAST_LINE_UNREAD)
+    reason = NoticeReason.PAST_LINE_NEVER_READ if inputs.never_read else NoticeReason.PAST_LINE_UNREAD
+    return NoticeDecision(NoticeKind.UNCONFIRMED, 0, True, reason)
 
 
 def _once_closed(inputs: NoticeInputs, closed_for: timedelta) -> list[NoticeDecision]:

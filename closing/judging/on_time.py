@@ -77,6 +77,8 @@ def _counts_as(row: Row, as_of: datetime) -> str | None:
         return "no_deadline" if standing.level is not Level.NOT_DUE else None  # running: nothing to be due
     if not row.deadline.passed(as_of):
         return None
+    if row.read_at is None:
+        return "unknown"  # late by the clock alone: it may have closed in time
     match standing.first_close_level:
         case Level.CLOSED_ON_TIME:
             return "on_time"

@@ -294,6 +294,28 @@ def judge(
     )
 
 
+def judge_never_read(
+    deadline: Deadline,
+    *,
+    as_of: datetime,
+    period: DateSpan,
+    policy: JudgingPolicy,
+    calendar: WorkdayCalendar | None = None,
+) -> Standing:
+    """Judge a period of an entity never read, by the clock alone (01-domain 1.4).
+
+    It is UNKNOWN until its deadline has passed, and late and unconfirmed from then on.
+    """
+    today = local_date(as_of, zone_named(deadline.zone))
+    if not deadline.passed(as_of):
+        return Standing(Level.UNKNOWN, 0, policy.unit, (deadline.due_on - today).days)
+    if today <= period.last:
+        return Standing(Level.UNKNOWN, 0, policy.unit)
+    days_late, unit = lateness(deadline, today, policy.unit, calendar)
+    level = Level.ALERTING if days_late > policy.alert_after_days else Level.LATE
+    return Standing(level, days_late, unit, unconfirmed=True)
+
+
 def due_as_of(standing: Standing, deadline: Deadline | None, as_of: datetime) -> Standing:
     """The standing of an earlier reading with `due_in` counted from a later moment: -1 once the deadline has passed.
 

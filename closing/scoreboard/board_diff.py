@@ -280,7 +280,8 @@ def _lateness(then: Row, now: Row, then_at: datetime) -> tuple[ChangeKind, str] 
         was = "alerting" if after else "overdue"
         return ChangeKind.LESS_LATE, f"not {was} any more"
     late = _late(now.standing) if now.standing.days_late else "overdue, past its cut-off"
-    late += "" if now.fresh and not now.standing.unconfirmed else " when last read"
+    unread = " when last read" if now.read_at is not None else ", never read"
+    late += "" if now.fresh and not now.standing.unconfirmed else unread
     return (ChangeKind.OVER_THE_LINE, f"{late}, alerting") if after > 1 else (ChangeKind.LATE, late)
 
 

@@ -156,6 +156,8 @@ def _holding_up(rows: Sequence[Row]) -> HeadlinePieces:
         else (HeadlineRole.OTHER, "past")
     )
     read = "" if all(state_is_current(row) for row in behind) else " when last read"
+    if all(row.read_at is None for row in behind):
+        read = ", never read"
     return [
         (HeadlineRole.WHO, first.name),
         (HeadlineRole.OTHER, f"{others} {verb} the group up, "),

@@ -38,11 +38,12 @@ def valid_until(row: Row, as_of: datetime) -> datetime:
 
     That is its next local midnight, its cut-off, the end of its reading's life or of its silence, whichever comes
     first; a stale row is judged as of its reading, so that the clock alone ends nothing of it but the silence, and
-    moves how far ahead its deadline lies.
+    moves how far ahead its deadline lies. A row never read is judged by the clock alone.
     """
     quiet_until = row.silence.ends if row.silence is not None else _NEVER
     counts_down = row.standing.due_in is not None and row.standing.due_in >= 0
-    if not row.fresh and not counts_down:
+    by_the_clock = row.read_at is None and row.deadline is not None
+    if not row.fresh and not counts_down and not by_the_clock:
         return quiet_until
     zone = zone_named(row.zone)
     moments = [start_of_day(local_date(as_of, zone) + ONE_DAY, zone), quiet_until]

@@ -24,6 +24,7 @@ from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
 from closing.judging.states import derive_state
 from entities.models import LegalEntity
 from periods.deadline_setting import set_deadlines
+from periods.expected_periods import take_over_expected
 from periods.models import FiscalPeriod, SyncAttempt, SyncGap
 from periods.policies import effective_policies
 from periods.recording import staging
@@ -90,6 +91,7 @@ def record_readings(
         with database.cursor() as cursor:
             staging.prepare(cursor)
             staging.fill(cursor, _batch(cursor, attempt, read_result.readings, covered))
+            taken_over = take_over_expected(cursor, covered_ids, attempt.started_at)
             result = staging.apply_staged(
                 cursor, attempt_id=attempt.pk, seen_at=attempt.started_at, covered=covered_ids, span=span
             )
@@ -99,12 +101,14 @@ def record_readings(
             for pk, gap in gaps.items()
         )
         remap_earlier_periods(result.remapped_entity_ids, span.first)
-        if result.redated_entity_ids:
-            for warning in set_deadlines(result.redated_entity_ids, attempt.started_at).warnings:
+        redated = {*result.redated_entity_ids, *taken_over.values()}
+        if redated:
+            deadlines = set_deadlines(redated, attempt.started_at, taken_over=taken_over)
+            for warning in deadlines.warnings:
                 log.warning("setting deadlines failed", connection=attempt.connection_id, why=warning)
         final = _with_gaps(attempt_result, read_result, gaps.values())
         finish_attempt(attempt.pk, final, changes=result.changes)
-    return RecordingResult(result.changes, result.new_periods, len(gaps))
+    return RecordingResult(result.changes, result.new_periods + len(taken_over), len(gaps))
 
 
 def _with_gaps(

@@ -28,6 +28,7 @@ from closing.judging.standing import (
     due_as_of,
     fold,
     judge,
+    judge_never_read,
 )
 from closing.judging.states import PeriodState, because_today
 from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, groups_above, sort_warnings
@@ -111,11 +112,11 @@ def take_snapshots(
     ids = [entity.id for entity in shown]
     policies = effective_policies(((entity.id, entity.path) for entity in shown), as_of=as_of)
     freshness_by_entity = freshness(ids, as_of)
-    periods, changes, facts = _periods(ids, months, as_of)
+    periods, changes, facts, expected = _periods(ids, months, as_of)
     remarks = {
         period_id: current_remarks(remarks)
         for period_id, remarks in remarks_by_period(
-            [period.id for entity_periods in periods.values() for period in entity_periods], as_of
+            [period.id for own in (*periods.values(), expected.values()) for period in own], as_of
         ).items()
     }
     calendars = _calendars(shown, policies, months)
@@ -157,6 +158,7 @@ def take_snapshots(
                 remarks,
                 silences.get(entity.id),
                 covering.get((entity.id, month)),
+                expected=expected.get((entity.id, month)),
                 month=month,
                 as_of=as_of,
             )
@@ -204,8 +206,12 @@ def _periods(
     dict[tuple[int, date], list[_Period]],
     dict[int, list[ObservedChange]],
     dict[int, NativePeriodFacts | None],
+    dict[tuple[int, date], _Period],
 ]:
-    """Operating periods by entity and month, also longer ones due later, with changes and newest facts of each."""
+    """Operating periods by entity and month, also longer ones due later, and those that were only expected.
+
+    With the changes and the newest facts of each by period.
+    """
     periods: dict[tuple[int, date], list[_Period]] = defaultdict(list)
     changes: dict[int, list[ObservedChange]] = defaultdict(list)
     with fast_cursor() as cursor:
@@ -262,7 +268,13 @@ def _periods(
     }
     # A period that was first seen after the moment did not exist on any board then.
     seen = {key: [period for period in own if period.id in changes] for key, own in periods.items()}
-    return seen, changes, facts
+    expected = {
+        key: period
+        for key, own in periods.items()
+        for period in own
+        if period.id not in changes and period.deadline is not None
+    }
+    return seen, changes, facts, expected
 
 
 def _parsed(body: Any) -> Any:
@@ -288,6 +300,7 @@ def _row(
     silence: RowSilence | None,
     covering: CoveringPeriod | None,
     *,
+    expected: _Period | None,
     month: date,
     as_of: datetime,
 ) -> Row:
@@ -326,6 +339,15 @@ def _row(
         "silence": silence,
     }
     if covering is not None or not judged:
+        # Of an entity never read the deadline and the days of the month are known, and nothing else.
+        known = expected if read.read_at is None and covering is None else None
+        deadline = known.deadline if known is not None else None
+        standing = Standing(Level.UNKNOWN if covering is None else Level.NOT_DUE, 0, policy.judging.unit)
+        if known is not None and deadline is not None:
+            standing = judge_never_read(
+                deadline, as_of=as_of, period=known.span, policy=policy.judging, calendar=calendar
+            )
+        remarks = remarks_of.get(known.id, NO_REMARKS) if known is not None else NO_REMARKS
         if covering is not None:
             because = covering.because(month)
         elif read.read_at is None:
@@ -337,11 +359,14 @@ def _row(
             not_due=covering is not None,
             because=because,
             native_facts=None,
-            span=None,
+            span=known.span if known is not None else None,
             period_name="",
-            deadline=None,
-            standing=Standing(Level.UNKNOWN if covering is None else Level.NOT_DUE, 0, policy.judging.unit),
+            period_id=known.id if known is not None else None,
+            deadline=deadline,
+            standing=standing,
             counts_as_closed=False,
+            remarks=remarks,
+            reason_missing=_reason_missing(policy, standing, remarks),
             **common,
         )
     # A period that the ERP no longer lists answers only where it lists none. If a 13-period calendar puts two periods
@@ -377,11 +402,14 @@ def _row(
         counts_as_closed=policy.judging.counts_as_closed(state),
         seen_between=(since.previous_read_at, since.seen_at) if since else None,
         remarks=remarks,
-        reason_missing=policy.overdue_reason_required
-        and standing.level in (Level.LATE, Level.ALERTING)
-        and not remarks.reason,
+        reason_missing=_reason_missing(policy, standing, remarks),
         **common,
     )
+
+
+def _reason_missing(policy: EffectivePolicy, standing: Standing, remarks: CurrentRemarks) -> bool:
+    late = standing.level in (Level.LATE, Level.ALERTING)
+    return policy.overdue_reason_required and late and not remarks.reason
 
 
 def _judged(

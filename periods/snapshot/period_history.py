@@ -79,8 +79,13 @@ class AttemptSummary:
     retry_at: datetime | None
 
 
-def period_details(entity_id: int, month: date, as_of: datetime) -> list[PeriodDetail]:
-    """The operating periods of an entity in a reporting month that had been seen by a moment; four queries."""
+def period_details(
+    entity_id: int, month: date, as_of: datetime, *, expected: int | None = None
+) -> list[PeriodDetail]:
+    """The operating periods of an entity in a reporting month that had been seen by a moment; four queries.
+
+    `expected` is one that had not been, but that its row shows: the entity was never read.
+    """
     rows = list(
         FiscalPeriod.objects.filter(entity=entity_id, reporting_month=month, type="operating")
         .order_by("first_day", "id")
@@ -95,12 +100,12 @@ def period_details(entity_id: int, month: date, as_of: datetime) -> list[PeriodD
             year,
             DateSpan(first, last),
             by_hand,
-            changes[pk],
+            changes.get(pk, ()),
             deadlines.get(pk, ()),
             remarks.get(pk, ()),
         )
         for pk, name, year, first, last, by_hand in rows
-        if pk in changes
+        if pk in changes or pk == expected
     ]
 
 

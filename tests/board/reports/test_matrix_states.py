@@ -36,7 +36,9 @@ def test_a_close_between_two_reads_around_the_deadline_is_perhaps_on_time(clock:
     for path in ("/", "/matrix/", "/calendar/", "/entities/UKHC/"):
         told = client.get(path).content.decode().lower()
         assert "perhaps on time" in told, path
-        names_of_other_cases = r"(perhaps on time; closed, date unknown|date unknown</li>)"  # a filter, the legend
+        names_of_other_cases = (
+            r"(perhaps on time; closed, date unknown|date unknown</li>)"  # a filter, the legend
+        )
         assert "date unknown" not in re.sub(names_of_other_cases, "", told), path
     assert "1 perhaps on time</small>" in client.get("/").content.decode()
 
