@@ -223,8 +223,8 @@ def _periods(
             LEFT JOIN LATERAL (SELECT * FROM periods_perioddeadline
                                WHERE period_id = p.id AND set_at <= %(as_of)s ORDER BY set_at DESC LIMIT 1) d ON true
             WHERE p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
-              AND (p.reporting_month = ANY(%(months)s) OR (p.reporting_month BETWEEN %(first)s AND %(last)s
-                                                           AND p.last_day - p.first_day >= %(longer)s))
+              AND p.reporting_month = ANY(%(around)s)
+              AND (p.reporting_month = ANY(%(months)s) OR p.last_day - p.first_day >= %(longer)s)
             """,
             {"ids": ids, "months": list(months), "as_of": as_of, **longer_periods(months)},
         )

@@ -72,10 +72,8 @@ def closed_months(
                 FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(ended_before)s::date[])
                      AS shown(entity_id, states, ended_before)
                 JOIN periods_fiscalperiod p ON p.entity_id = shown.entity_id
-                     AND p.type = 'operating' AND (p.reporting_month = ANY(%(months)s)
-                          -- one that covers a month is due up to eleven months later
-                          OR (p.reporting_month BETWEEN %(first)s AND %(last)s
-                              AND p.last_day - p.first_day >= %(longer)s))
+                     AND p.type = 'operating' AND p.reporting_month = ANY(%(around)s)
+                     AND (p.reporting_month = ANY(%(months)s) OR p.last_day - p.first_day >= %(longer)s)
                 CROSS JOIN LATERAL (SELECT state, facts_id FROM periods_statechange
                                     WHERE period_id = p.id AND seen_at <= %(as_of)s
                                     ORDER BY seen_at DESC, id DESC LIMIT 1) newest

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from closing.calendar.date_phrases import full_date, month_and_year
 from closing.calendar.days import DateSpan
-from closing.calendar.months import month_begun
+from closing.calendar.months import month_begun, next_month
 
+_YEAR = 12  # months
 LONGER_THAN = 32  # days; what is not longer begins and is due in one month
 
 
 def longer_periods(months: Sequence[date]) -> dict[str, Any]:
-    """The values of a query for longer periods that may cover these months: due up to a year later."""
-    return {"first": min(months), "last": max(months) + timedelta(days=366), "longer": LONGER_THAN}
+    """The values of a query for longer periods that may cover these months: due up to a year later.
+
+    The months are listed one by one, for which an index by month and entity needs no range of all entities.
+    """
+    around = {*months}
+    for month in months:
+        later = month
+        for _ in range(_YEAR):
+            later = next_month(later)
+            around.add(later)
+    return {"around": sorted(around), "longer": LONGER_THAN}
 
 
 @dataclass(frozen=True, slots=True)
