@@ -129,14 +129,14 @@ def no_entities() -> datetime:
 
 
 STATES = {
-    told: "1 entity is past the alert line, everybody has been told",
-    busy: "1 entity is past the alert line",
-    nobody_to_notify: "1 entity is past the alert line; for 1 there is nobody to notify",
+    told: "1 entity is alerting, everybody has been told",
+    busy: "1 entity is alerting",
+    nobody_to_notify: "1 entity is alerting; for 1 there is nobody to notify",
     on_hold: "Sending is on hold",
-    refused: "The mail server refuses us: messages wait",
-    before_we_watched: "1 entity is past the alert line, nobody has been told of it",
-    nothing_yet: "Nobody is past the alert line",
-    stale: "6 entities are past the alert line, nobody has been told of them",
+    refused: "The mail server refuses our mails: messages wait",
+    before_we_watched: "1 entity is alerting, nobody has been told about it yet",
+    nothing_yet: "No entity is alerting",
+    stale: "6 entities are alerting, nobody has been told about them yet",
     no_entities: "Nobody closes May 2026",
 }
 

@@ -30,8 +30,8 @@ def test_a_person_says_what_they_get(
 ) -> None:
     reader = enter(new_reader(javascript=javascript), "/alerts/")
     page = reader.page
-    page.get_by_role("link", name="What you get").click()
-    expect(page.get_by_role("heading", name="What you get, and when")).to_be_visible()
+    page.get_by_role("link", name="Notifications").click()
+    expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
     expect(page.locator(".coming")).to_contain_text("The next daily digest comes tomorrow 08:00 London time")
     late = page.get_by_role("group", name="Late", exact=True)
     expect(late.get_by_label("Daily digest")).to_be_checked()
@@ -193,7 +193,7 @@ def test_a_mail_is_switched_off_by_whoever_holds_its_link(
     assert load_preferences(rosa_after_alert).cadences == {}
     page.get_by_role("link", name="Choose what you get, and when").click()
     reader.type_log_in(rosa_after_alert.email)
-    expect(page.get_by_role("heading", name="What you get, and when")).to_be_visible()
+    expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
 
 
 @every_look

@@ -54,12 +54,12 @@ def stale() -> datetime:
 
 
 STATES = {
-    busy: "6 entities are overdue: 6 alerting, 0 on watch",
-    worked: "2 entities are overdue: 0 alerting, 2 on watch",
-    nothing_late: "Nobody is overdue",
-    all_closed: "Nobody is overdue",
-    stale: "6 entities are overdue: 6 alerting, 0 on watch",
-    nothing_read: "Nobody is known to be overdue",
+    busy: "6 entities are overdue: 6 alerting, 0 watch",
+    worked: "2 entities are overdue: 0 alerting, 2 watch",
+    nothing_late: "No entity is overdue",
+    all_closed: "No entity is overdue",
+    stale: "6 entities are overdue: 6 alerting, 0 watch",
+    nothing_read: "No entity is known to be overdue",
     no_entities: "Nobody closes May 2026",
 }
 
@@ -96,7 +96,7 @@ def test_an_acknowledgement_is_given_on_the_page(
     expect(reader.page.locator("#queued-USRT")).to_contain_text(
         "Taken over by Rosa Bell, 10:42: “Dana closes it tonight”"
     )
-    expect(reader.page.locator(".verdict")).to_contain_text("4 not acknowledged.")
+    expect(reader.page.locator(".verdict")).to_contain_text("4 not taken over.")
     reader.picture("queue-acknowledged")
 
 

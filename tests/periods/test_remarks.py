@@ -236,7 +236,7 @@ def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
         (lambda: set_overdue_reason(rosa, "NLDT", MAY, "mood", "", WORKED_EXAMPLE_AT), "from the list"),
         (
             lambda: set_overdue_reason(rosa, "NLDT", MAY, "other", " ", WORKED_EXAMPLE_AT),
-            "what the other reason is",
+            "the other reason in a few words",
         ),
         (lambda: add_note(rosa, "NLDT", MAY, " \n", WORKED_EXAMPLE_AT), "Write the note first"),
         (lambda: add_note(rosa, "NLDT", MAY, "x" * 2001, WORKED_EXAMPLE_AT), "2001 letters long"),

@@ -39,7 +39,7 @@ def test_the_groups_that_somebody_administers_and_what_each_says(nadia_in_unread
         group=Group.objects.get(code="UK"), step=1, after_days=7, roles=[Role.OWNER.value]
     )
     text = text_of(nadia_in_unread_group.get("/alerts/rules/"))
-    assert "Meridian Group as above Americas as above Continental Europe as above" in text
+    assert "Meridian Group inherited Americas inherited Continental Europe inherited" in text
     assert "United Kingdom due soon 1 working day ahead alerts always at once escalation at +7" in text
     uma = signed_in(save_person("uma@meridian.test", "Uma", group="UK", role=Role.ADMINISTRATOR))
     assert "Continental Europe" not in text_of(uma.get("/alerts/rules/"))

@@ -74,7 +74,7 @@ def open_now(text: str) -> list[str]:
 
 def history(text: str) -> list[tuple[str, str]]:
     """(kind, entity) of each notice in the history, from its top."""
-    _, _, below = text.partition("Everything that was told")
+    _, _, below = text.partition("All notices")
     kinds = re.findall(r'class="kind-of">.*?<b>([^<]+)</b>', below)
     return list(zip(kinds, re.findall(r'class="of-whom"><a[^>]+>([^<]+)</a>', below), strict=True))
 
@@ -87,17 +87,14 @@ def flat(text: str) -> str:
 
 
 def test_everybody_has_been_told_only_once_the_server_took_it(alerted_meridian: SampleGroup) -> None:
-    assert verdict(page(browser())) == "1 entity is past the alert line; 2 messages wait"
+    assert verdict(page(browser())) == "1 entity is alerting; 2 messages wait"
     mark_deliveries_sent(ALERTED_AT + MINUTE, deliveries_to(ROSA))
-    assert verdict(page(browser())) == "1 entity is past the alert line; 1 message waits"
+    assert verdict(page(browser())) == "1 entity is alerting; 1 message waits"
     mark_deliveries_sent(ALERTED_AT + MINUTE)
     text = page(browser())
-    assert verdict(text) == "1 entity is past the alert line, everybody has been told"
+    assert verdict(text) == "1 entity is alerting, everybody has been told"
     assert "EU DTC BV is furthest behind: 6 calendar days late for May 2026." in text
-    assert (
-        "<title>1 entity is past the alert line, everybody has been told · Alerts · Closeboard</title>"
-        in text
-    )
+    assert "<title>1 entity is alerting, everybody has been told · Alerts · Closeboard</title>" in text
 
 
 def test_a_line_left_out_for_two_minutes_falls_due_again_and_is_not_counted_as_told_until_then(
@@ -113,10 +110,10 @@ def test_a_line_left_out_for_two_minutes_falls_due_again_and_is_not_counted_as_t
     alerted_meridian.read(ALERTED_AT + 3 * MINUTE, REPORTED_FACTS)
     evaluate_now(ALERTED_AT + 3 * MINUTE)
     clock.at = ALERTED_AT + 4 * MINUTE
-    assert verdict(page(browser())) == "1 entity is past the alert line; 1 of 2 people has been told"
+    assert verdict(page(browser())) == "1 entity is alerting; 1 of 2 people has been told"
     assert send_due_mails(clock.at) == 1
     assert mail.outbox[-1].to == [f"Sanne de Wit <{SANNE}>"]
-    assert verdict(page(browser())) == "1 entity is past the alert line, everybody has been told"
+    assert verdict(page(browser())) == "1 entity is alerting, everybody has been told"
     assert send_due_mails(clock.at + MINUTE) == 0
 
 
@@ -150,13 +147,13 @@ def test_a_message_that_cannot_be_sent_stands_on_top(alerted_meridian: SampleGro
         "The mail server said 550 no such user sanne@x",
         deliveries_to(SANNE),
     )
-    assert verdict(page(browser())) == "1 entity is past the alert line; 1 message cannot be sent"
+    assert verdict(page(browser())) == "1 entity is alerting; 1 message cannot be sent"
 
 
 def test_nobody_to_notify_stands_on_top(alerted_meridian: SampleGroup) -> None:
     Delivery.objects.all().delete()
     text = page(browser())
-    assert verdict(text) == "1 entity is past the alert line; for 1 there is nobody to notify"
+    assert verdict(text) == "1 entity is alerting; for 1 there is nobody to notify"
     assert flat(text).count("Nobody to notify") >= 2  # the filter has the word as well
 
 
@@ -165,9 +162,9 @@ def test_without_a_mail_server_the_page_says_so_and_who_can_help(
 ) -> None:
     settings.MAILS_LEAVE = False
     text = page(browser())
-    assert verdict(text) == "No mail server is named: messages wait"
-    assert "Ask an administrator to name one." in text
-    assert "2 messages wait. 1 entity is past the alert line." in text
+    assert verdict(text) == "No mail server is set: messages wait"
+    assert "Ask an administrator to set one." in text
+    assert "2 messages wait. 1 entity is alerting." in text
     assert "MAIL_URL" not in text
     save_person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
     text = page(browser("nadia@meridian.test"))
@@ -183,7 +180,7 @@ def test_on_hold_until_somebody_releases_it(alerted_meridian: SampleGroup) -> No
     save_person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
     assert "Restored from a backup." in page(browser("nadia@meridian.test"))
     channel_state.release()
-    assert verdict(page(browser())) == "1 entity is past the alert line; 2 messages wait"
+    assert verdict(page(browser())) == "1 entity is alerting; 2 messages wait"
 
 
 def test_a_server_that_refuses_us_is_said_with_the_next_try(
@@ -195,7 +192,7 @@ def test_a_server_that_refuses_us_is_said_with_the_next_try(
         words="The mail server said 535 bad password",
     )
     text = page(browser())
-    assert verdict(text) == "The mail server refuses us: messages wait"
+    assert verdict(text) == "The mail server refuses our mails: messages wait"
     assert "It refused at 12:59 and is tried again at 13:04." in text
     assert "535" not in text
     save_person("nadia@meridian.test", "Nadia", role=Membership.Role.ADMINISTRATOR)
@@ -206,13 +203,16 @@ def test_a_server_that_refuses_us_is_said_with_the_next_try(
     ("words", "expected"),
     [
         ("The mail server said 421 4.7.0 Try again later", "The mail server delays all mails: messages wait"),
-        ("The mail server does not answer: timed out", "No mail server answers: messages wait"),
-        ("The mail server hung up: EOF", "No mail server answers: messages wait"),
+        ("The mail server does not answer: timed out", "The mail server does not answer: messages wait"),
+        ("The mail server hung up: EOF", "The mail server does not answer: messages wait"),
         (
             "No token to sign in to the mail server: The client secret has expired.",
             "No token for the mail server can be fetched: messages wait",
         ),
-        ("The mail server said 550 5.7.1 Unable to relay", "The mail server refuses us: messages wait"),
+        (
+            "The mail server said 550 5.7.1 Unable to relay",
+            "The mail server refuses our mails: messages wait",
+        ),
     ],
 )
 def test_what_keeps_mails_from_leaving_is_named(
@@ -234,7 +234,7 @@ def test_an_open_episode_with_its_notice_and_its_messages(alerted_meridian: Samp
     assert open_now(text) == ["NLDT-2026-05"]
     told = flat(text)
     assert "+6d" in told
-    assert "over the 5-day line since Mon 15 Jun" in told
+    assert "alerting since Mon 15 Jun" in told
     assert (
         "Alert 13:00 6 calendar days late, confirmed by the ERP at 12:59 Facts then: Open"
         " 6 calendar days late"
@@ -249,9 +249,9 @@ def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock:
     evaluate_around_read(group, ALERTED_AT)
     text = page(browser())
     assert open_now(text) == ["NLDT-2026-05"]
-    assert verdict(text) == "1 entity is past the alert line, nobody has been told of it"
-    assert "Nobody is told of it: its deadline had passed before the entity was first read." in text
-    assert "Nobody has been told of anything yet" in text
+    assert verdict(text) == "1 entity is alerting, nobody has been told about it yet"
+    assert "No alert: its deadline had passed before it was first read." in text
+    assert "No notice has been sent yet" in text
     assert "A message goes out when an entity is more than 5 days past its deadline." in text
 
 
@@ -263,7 +263,7 @@ def test_a_stale_reading_is_waited_for(clock: SettableClock) -> None:
     group.read("2026-06-15 11:58", REPORTED_FACTS)
     clock.at = utc("2026-06-15 18:00")
     text = page(browser())
-    assert "Nobody has been told of it yet: it waits for a reading: the last one is stale." in text
+    assert "No alert yet: it waits for the next reading." in text
     assert "when last read" in text
 
 
@@ -274,7 +274,7 @@ def test_a_close_ends_it_and_the_history_stays(alerted_meridian: SampleGroup, cl
     clock.at = utc("2026-06-15 12:31")
     text = page(browser())
     assert open_now(text) == []
-    assert verdict(text) == "Nobody is past the alert line"
+    assert verdict(text) == "No entity is alerting"
     assert history(text) == [("Alert", "EU DTC BV")]
     evaluate_around_read(alerted_meridian, utc("2026-06-15 12:33"), closed)
     evaluate_around_read(alerted_meridian, utc("2026-06-15 13:10"), closed)
@@ -293,7 +293,7 @@ def test_a_reopening_is_open_again_with_the_notices_of_its_own_episode(
     clock.at = utc("2026-06-16 12:01")
     text = page(browser())
     assert open_now(text) == ["NLDT-2026-05"]
-    above, _, _ = text.partition("Everything that was told")
+    above, _, _ = text.partition("All notices")
     kinds = re.findall(r'class="kind-of">.*?<b>([^<]+)</b>', above)
     # Neither the first alert nor what cleared it.
     assert sorted(kinds) == ["Alert", "Permanent close undone", "Reopened"]
@@ -305,9 +305,9 @@ def test_the_past_is_told_as_it_was(alerted_meridian: SampleGroup, clock: Settab
     clock.at = ALERTED_AT + timedelta(days=1)
     text = page(browser(), "?at=2026-06-15T13:10")
     assert "This is the past" in text
-    assert verdict(text) == "1 entity is past the alert line"
+    assert verdict(text) == "1 entity is alerting"
     assert "Waiting since 13:00" in flat(text)
-    assert "Sent" not in flat(text.partition("Everything that was told")[0])
+    assert "Sent" not in flat(text.partition("All notices")[0])
     assert history(page(browser(), "?at=2026-06-15T12:30")) == []
 
 
@@ -423,8 +423,8 @@ def test_a_view_keeps_the_filters_of_notices(rosa_after_two_alerts: Client) -> N
 def test_only_what_a_person_may_see(rosa_after_two_alerts: Client) -> None:
     save_person("uma@meridian.test", "Uma", group="UK")
     text = page(browser("uma@meridian.test"))
-    assert verdict(text) == "Nobody is past the alert line"
-    assert "Nobody has been told of anything yet" in text
+    assert verdict(text) == "No entity is alerting"
+    assert "No notice has been sent yet" in text
     for foreign in ("EU DTC", "NLDT", "US Retail", "Sanne", "Dana"):
         assert foreign not in text
     text = page(browser(SANNE))
@@ -604,9 +604,9 @@ def test_the_proof_of_last_night_is_for_who_sees_everything(client: Client) -> N
     client.force_login(Person.objects.get(email=ROSA))
     assert "Proof of the alerts" not in client.get(PATH).content.decode()
     client.force_login(Person.objects.get(email="root@meridian.test"))
-    assert "1 alert had to exist, and all is as it says" in client.get(PATH).content.decode()
+    assert "the history requires 1 alert; no differences" in client.get(PATH).content.decode()
     Delivery.objects.update(state="parked", ended_at=ALERTED_AT)
     reconcile_and_record(ALERTED_AT + MINUTE)
     page = client.get(PATH).content.decode()
-    assert "1 is not as the history says" in page
+    assert "1 difference" in page
     assert "EU DTC BV, May 2026: its alert has reached nobody" in page

@@ -23,7 +23,7 @@ def history(who: str, query: str = "") -> list[tuple[str, str, str]]:
     client.force_login(Person.objects.get(name=who))
     answer = client.get(f"/alerts/{query}")
     assert answer.status_code == 200
-    _, _, below = unescape(answer.content.decode()).partition("Everything that was told")
+    _, _, below = unescape(answer.content.decode()).partition("All notices")
     kinds = re.findall(r'class="kind-of">.*?<b>([^<]+)</b>', below)
     about = re.findall(r'class="of-whom"><a href="([^"]+)">([^<]+)</a>', below)
     return [(kind, name, url) for kind, (url, name) in zip(kinds, about, strict=True)]

@@ -277,7 +277,7 @@ def test_somebody_elses_late_entities_are_neither_shown_nor_counted(meridian_on_
     text = page(client)
     assert queued(text) == []
     assert "May 2026: Group closed on 8 June" in text
-    for foreign in ("EU DTC BV", "NLDT", "US Retail", "Americas", "Sanne", "watch, alerting"):
+    for foreign in ("EU DTC BV", "NLDT", "US Retail", "Americas", "Sanne", "alerting from"):
         assert foreign not in text
 
 

@@ -246,7 +246,7 @@ def test_a_policy_in_full_and_its_versions(tmp_path: Path) -> None:
     text = changed("    first_working_day_is: 0\n", "    first_working_day_is: 0\n" + more)
     told = load(tmp_path, text)
     assert (
-        "    name: Meridian Group close -> Day zero\n    version 2\n    quarter_end: as above -> 8\n" in told
+        "    name: Meridian Group close -> Day zero\n    version 2\n    quarter_end: inherited -> 8\n" in told
     )
     newest = DeadlinePolicy.objects.get().versions.latest("number")
     assert (newest.n_quarter_end, newest.n_year_end, f"{newest.cut_off}") == (8, 10, "18:00:00")
