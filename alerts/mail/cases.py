@@ -59,6 +59,7 @@ class SectionKind(StrEnum):
     DUE_SOON = "due_soon"
     CLEARED = "cleared"
     EASED = "eased"  # past the line when the notice was raised, and not under the deadline policy of now
+    READ_AGAIN = "read_again"
     GROUP_CLOSED = "group_closed"
 
 
@@ -110,6 +111,7 @@ _LATE_KINDS = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
 _EVENT_SECTIONS = {
     NoticeKind.REFUSED: SectionKind.REFUSED,
     NoticeKind.STALE: SectionKind.STALE,
+    NoticeKind.READ_AGAIN: SectionKind.READ_AGAIN,
     NoticeKind.GROUP_CLOSED: SectionKind.GROUP_CLOSED,
 }
 EntityMonths = Sequence[EntityMonth]

@@ -31,6 +31,8 @@ def subject(kind: SectionKind, events: MultiEntityNotices, when: MomentFormatter
             if len(events) == 1:
                 return ", ".join(filter(None, [sentence, _took(event)]))
             return f"{heading(kind, events)}, {_months(events) if _groups(events) == 1 else name}"
+        case SectionKind.READ_AGAIN:
+            return f"{name} is read again" if len(events) == 1 else heading(kind, events)
         case SectionKind.REFUSED:
             refused = f", access refused by {name}" if len(events) == 1 else ", access refused"
             return f"{_unread(events)}{refused}"
@@ -46,6 +48,8 @@ def heading(kind: SectionKind, events: MultiEntityNotices) -> str:
             if (groups := _groups(events)) > 1:
                 return f"{groups} groups have closed"
             return f"{_name(events[0])} has closed {_months(events) if one else f'{len(events)} months'}"
+        case SectionKind.READ_AGAIN:
+            return "1 connection is read again" if one else f"{len(events)} connections are read again"
         case SectionKind.REFUSED:
             return f"Access refused by {'1 connection' if one else f'{len(events)} connections'}"
         case _:
@@ -62,6 +66,8 @@ def note(kind: SectionKind, events: MultiEntityNotices) -> str:
             return "Every entity counted as closed when last read; some of them have not been read since."
         case SectionKind.GROUP_CLOSED:
             return "Every entity of the group counts as closed."
+        case SectionKind.READ_AGAIN:
+            return "The trouble that you were notified of has ended: the board shows what the ERP says now."
         case SectionKind.REFUSED:
             return (
                 "The board shows what was last read. Ask an administrator to renew the access of Closeboard"
@@ -108,22 +114,29 @@ def _on_time(count: int, late: int) -> str:
 
 
 def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
-    refused = NoticeKind(event.notice.kind) is NoticeKind.REFUSED
+    kind = NoticeKind(event.notice.kind)
+    refused, ended = kind is NoticeKind.REFUSED, kind is NoticeKind.READ_AGAIN
     names = sorted(one_line(row.name) or row.code for row in event.rows)
     more = len(names) - _MOST_NAMES
     listed = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
     errors = sorted({one_line(row.read_error, MAX_TEXT_LENGTH) for row in event.rows if row.read_error})
     read = [row.read_at for row in event.rows if row.read_at is not None]
     name = _name(event)
-    query = {"erp": name} if refused else {"erp": name, "show": "stale"}
+    query = {"erp": name} if refused or ended else {"erp": name, "show": "stale"}
     return MessageRow(
         title=TextLink(name, f"{context.base_url}/?{urlencode(query)}"),
         subtitle="ERP connection",
-        state="Access refused" if refused else "Partly read" if _is_partly_read(event) else "Not read",
-        kind="unknown",
+        state="Read again"
+        if ended
+        else "Access refused"
+        if refused
+        else "Partly read"
+        if _is_partly_read(event)
+        else "Not read",
+        kind="closed" if ended else "unknown",
         late=str(len(event.rows)),
         unit="entity" if len(event.rows) == 1 else "entities",
-        tone="late",
+        tone="none" if ended else "late",
         details=[
             MessageDetail("Last read", context.when(min(read)) if read else "Never read."),
             MessageDetail("Entities", listed),

@@ -12,7 +12,9 @@ from periods.models import FiscalPeriod, PolicyVersion, StateChange
 NOTICE_KINDS = [(kind.value, kind.value) for kind in NoticeKind]
 
 
-CONNECTION_NOTICES = Q(kind__in=[NoticeKind.STALE.value, NoticeKind.REFUSED.value])
+CONNECTION_NOTICES = Q(
+    kind__in=[NoticeKind.STALE.value, NoticeKind.REFUSED.value, NoticeKind.READ_AGAIN.value]
+)
 
 
 GROUP_NOTICES = Q(kind=NoticeKind.GROUP_CLOSED.value)
@@ -21,10 +23,10 @@ GROUP_NOTICES = Q(kind=NoticeKind.GROUP_CLOSED.value)
 class Notice(models.Model):
     """An event that recipients must be notified of, raised once, with the facts as they were at that moment.
 
-    The row never changes. It is about a period, a connection (stale, refused) or a month of a group
-    (group_closed). `episode` is that of the overrun or outage, and counts the closes of a group's month; a notice of
-    a reopening names the `change` instead. `due_on` and `days_late` are a period's; for a group's close `days_late`
-    is the number of working days from the end of the month.
+    The row never changes. It is about a period, a connection (stale, refused, read_again) or a month of a group
+    (group_closed). `episode` is that of the overrun or outage, and counts the closes of a group's month and the ends
+    of a connection's trouble; a notice of a reopening names the `change` instead. `due_on` and `days_late` are a
+    period's; for a group's close `days_late` is the number of working days from the end of the month.
     """
 
     kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in NoticeKind])

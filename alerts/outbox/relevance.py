@@ -14,6 +14,7 @@ from alerts.models.delivery import (
     DESTINATION_REMOVED,
     HAS_A_DEADLINE,
     NOT_LATE,
+    NOT_READ_ANY_MORE,
     NOT_SOON,
     NOT_VISIBLE,
     OUTSIDE_GROUP,
@@ -140,6 +141,8 @@ def _shared_reason(notice: Notice, rows: Sequence[Row], *, is_over: bool) -> tup
     """Why a notice of a connection or a group no longer holds, and the rows that it reports."""
     if NoticeKind(notice.kind) is NoticeKind.GROUP_CLOSED:
         return ("" if all(row.counts_as_closed or row.not_due for row in rows) else CLOSED_NO_MORE), rows
+    if NoticeKind(notice.kind) is NoticeKind.READ_AGAIN:
+        return ("" if all(row.fresh for row in rows) else NOT_READ_ANY_MORE), rows
     stale = [row for row in rows if not row.fresh]
     return (READ_AGAIN if is_over or not stale else ""), stale
 

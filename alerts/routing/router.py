@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 
+from django.db.models import Max
+
 from alerts.models import Delivery, DeliveryLine, Destination, Notice
 from alerts.routing.alert_policy import (
     DEFAULT_STEPS,
@@ -77,6 +79,7 @@ def _recipients_by_notice(
     if fall_back:
         return _fall_back(notices, entity_ids, audiences)
     received, people = _problem_recipients(notices), {}
+    told_of_outages = _outage_lines(notices, "recipient")
     escalated = {
         pk for row in notices if row.kind == NoticeKind.ESCALATION.value for pk in entity_ids[row.pk]
     }
@@ -86,6 +89,13 @@ def _recipients_by_notice(
     for notice in notices:
         if notice.group_id is not None:
             people[notice.pk] = members[notice.group_id]
+            continue
+        if notice.kind == NoticeKind.READ_AGAIN.value:
+            people[notice.pk] = {
+                person
+                for person in told_of_outages[notice.connection_id]
+                if any(audiences[pk].may_see(person) for pk in entity_ids[notice.pk])
+            }
             continue
         kind, informed = NoticeKind(notice.kind), received[notice.period_id]
         people[notice.pk] = {
@@ -144,23 +154,53 @@ def _problem_recipients(notices: Sequence[Notice]) -> dict[int | None, set[int]]
     return people
 
 
+def _outage_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, set[int]]:
+    """The readers (`recipient` or `destination`) who received the trouble of each connection that is read again."""
+    ends = [notice for notice in notices if notice.kind == NoticeKind.READ_AGAIN.value]
+    readers: dict[int | None, set[int]] = defaultdict(set)
+    if not ends:
+        return readers
+    connections = {notice.connection_id for notice in ends}
+    earlier = Notice.objects.filter(kind=NoticeKind.READ_AGAIN.value, connection__in=connections)
+    reported = dict(
+        earlier.exclude(pk__in=[notice.pk for notice in ends])
+        .order_by()
+        .values_list("connection")
+        .annotate(Max("raised_at"))
+    )
+    lines = DeliveryLine.objects.filter(
+        notice__connection__in=connections,
+        left_out="",
+        delivery__state__in=[Delivery.State.SENT, Delivery.State.SENDING],
+    ).exclude(notice__kind=NoticeKind.READ_AGAIN.value)
+    for connection, raised_at, pk in lines.values_list("notice__connection", "notice__raised_at", reader):
+        if pk is not None and (connection not in reported or raised_at > reported[connection]):
+            readers[connection].add(pk)
+    return readers
+
+
 def route_to_destinations(notices: Sequence[Notice], as_of: datetime) -> int:
     """Put each notice into a message to every destination that receives it; returns the number of messages.
 
     A message that was not tried yet takes more lines, so that 300 late entities are one post.
     """
     destinations = list(
-        Destination.objects.filter(enabled=True, kinds__overlap=sorted({notice.kind for notice in notices}))
+        Destination.objects.filter(enabled=True, kinds__overlap=_chosen_kinds(notices))
         .select_related("group")
         .order_by("pk")
     )
     if not destinations:
         return 0
     paths, received = _paths_of(notices), _problem_destinations(notices)
+    told_of_outages = _outage_lines(notices, "destination")
     lines: dict[int, list[int]] = defaultdict(list)
     for notice in notices:
         for destination in destinations:
-            if _receives(destination, notice, paths[notice.pk], received):
+            if notice.kind == NoticeKind.READ_AGAIN.value:
+                receives = destination.pk in told_of_outages[notice.connection_id]
+            else:
+                receives = _receives(destination, notice, paths[notice.pk], received)
+            if receives:
                 lines[destination.pk].append(notice.pk)
     receiving = [row for row in destinations if row.pk in lines]
     deliveries = open_destination_messages(receiving, as_of)
@@ -170,6 +210,14 @@ def route_to_destinations(notices: Sequence[Notice], as_of: datetime) -> int:
         for notice in lines[destination.pk]
     )
     return len(deliveries)
+
+
+def _chosen_kinds(notices: Sequence[Notice]) -> list[str]:
+    """The kinds of which a destination must have chosen one: the end of trouble goes where the trouble went."""
+    kinds = {notice.kind for notice in notices}
+    if NoticeKind.READ_AGAIN.value in kinds:
+        kinds |= {NoticeKind.STALE.value, NoticeKind.REFUSED.value}
+    return sorted(kinds)
 
 
 def _receives(

@@ -37,6 +37,7 @@ _KIND_DESCRIPTIONS = {
     NoticeKind.NO_DEADLINE: "the month has ended with no deadline set",
     NoticeKind.STALE: "an ERP not read for longer than its limit",
     NoticeKind.REFUSED: "access refused by an ERP",
+    NoticeKind.READ_AGAIN: "a connection that was posted as not read is read again",
     NoticeKind.GROUP_CLOSED: "every entity of a group has closed",
 }
 _HELP = {

@@ -29,6 +29,7 @@ NOTICE_KIND_LABELS = {
     NoticeKind.NO_DEADLINE: "No deadline set",
     NoticeKind.STALE: "Connection not read",
     NoticeKind.REFUSED: "Access refused",
+    NoticeKind.READ_AGAIN: "Read again",
     NoticeKind.GROUP_CLOSED: "Group closed",
 }
 _ICONS = {
@@ -43,6 +44,7 @@ _ICONS = {
     NoticeKind.NO_DEADLINE: "warning",
     NoticeKind.STALE: "stale",
     NoticeKind.REFUSED: "warning",
+    NoticeKind.READ_AGAIN: "closed",
     NoticeKind.GROUP_CLOSED: "closed",
 }
 _TONES = {
@@ -57,6 +59,7 @@ _TONES = {
     NoticeKind.NO_DEADLINE: "alert",
     NoticeKind.STALE: "unsure",
     NoticeKind.REFUSED: "alert",
+    NoticeKind.READ_AGAIN: "ok",
     NoticeKind.GROUP_CLOSED: "ok",
 }
 NOBODY = "Nobody to notify"
@@ -215,6 +218,9 @@ def _messages(
     if not recipients:
         if notice.kind == NoticeKind.CLEARED.value:
             return [DeliverySummary("info", "No alert had been sent, so its close is not reported", "quiet")]
+        if notice.kind == NoticeKind.READ_AGAIN.value:
+            text = "No notice of the trouble had been sent, so its end is not reported"
+            return [DeliverySummary("info", text, "quiet")]
         if notice.kind in INFORMATIONAL_KINDS:
             return [DeliverySummary("info", "Not sent: nobody has a role for the group itself", "quiet")]
         return [DeliverySummary("warning", NOBODY, "alert", detail=_NO_RECIPIENT_DETAIL)]

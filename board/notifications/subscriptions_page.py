@@ -48,6 +48,7 @@ NOTICE_KIND_HELP = {
     NoticeKind.NO_DEADLINE: "A month has ended with no deadline set.",
     NoticeKind.STALE: "An ERP was not read for longer than its limit.",
     NoticeKind.REFUSED: "An ERP refuses access. Administrators of its entities receive this.",
+    NoticeKind.READ_AGAIN: "A connection that you received a notice about is read again.",
     NoticeKind.GROUP_CLOSED: "Every entity of one of your groups has closed.",
 }
 _LOCKED_TEXT = (

@@ -21,7 +21,7 @@ REMINDER_INTERVAL_DAYS = 7  # days between two reminders after the last step of 
 
 
 class NoticeKind(StrEnum):
-    """The kinds of notice: about a period, except for the last three, about a connection or a whole group."""
+    """The kinds of notice: about a period, except for the last four, about a connection or a whole group."""
 
     ALERT = "alert"
     ESCALATION = "escalation"
@@ -34,6 +34,7 @@ class NoticeKind(StrEnum):
     NO_DEADLINE = "no_deadline"
     STALE = "stale"
     REFUSED = "refused"
+    READ_AGAIN = "read_again"
     GROUP_CLOSED = "group_closed"
 
 
@@ -42,7 +43,9 @@ _WEEKDAYS = WorkdayCalendar("weekdays")
 PROBLEM_KINDS = frozenset(
     {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED, NoticeKind.LATE}
 )
-INFORMATIONAL_KINDS = frozenset({NoticeKind.CLEARED, NoticeKind.GROUP_CLOSED})  # good news, no call to act
+INFORMATIONAL_KINDS = frozenset(
+    {NoticeKind.CLEARED, NoticeKind.READ_AGAIN, NoticeKind.GROUP_CLOSED}
+)  # good news, no call to act
 
 
 class NoticeReason(StrEnum):
@@ -64,6 +67,7 @@ class NoticeReason(StrEnum):
     NO_READING = "nothing was read from it for longer than is allowed"
     PARTLY_READ = "some of its entities were not read for longer than is allowed"
     ACCESS_REFUSED = "the ERP turns us away"
+    TROUBLE_ENDED = "every entity of the connection is read again, and has been for half an hour"
     EVERYBODY_CLOSED = "every entity of the group counts as closed, and has for half an hour"
     ALREADY_NOTIFIED = "told already"
     WITHIN_THE_LINE = "not past the alert line"

@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
+from django.core import mail
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.models import DeliveryLine, Notice, Outage
+from alerts.models import Delivery, DeliveryLine, Notice, Outage
 from alerts.models.delivery import READ_AGAIN
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
+from alerts.outbox.sending import send_due_mails
 from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.outages import OUTAGE_AFTER, OutageInputs, has_outage
-from entities.models import LegalEntity, Membership, Person
+from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import (
     ALL_CLOSED,
@@ -27,6 +29,7 @@ from tests.alerts.evaluations import (
     recipients_of,
     save_evaluation_span,
     save_group_with_recipients,
+    save_member,
 )
 from tests.builders import OPEN, utc
 from tests.db_builders import SampleGroup
@@ -56,6 +59,52 @@ def minutes_on(minutes: float) -> list[str]:
     at = READ_AT + minutes * MINUTE
     save_evaluation_span(at)
     return evaluate_and_list_notices(at, CONNECTION_NOTICES)
+
+
+def send(at_minute: float) -> list[tuple[str, str]]:
+    """Send what is due at once; returns the names and subjects."""
+    Delivery.objects.exclude(rhythm="at_once").filter(state="waiting").update(due_at=utc("2099-01-01 12:00"))
+    before = len(mail.outbox)
+    send_due_mails(READ_AT + at_minute * MINUTE)
+    return sorted((sent.to[0].split(" <")[0], str(sent.subject)) for sent in mail.outbox[before:])
+
+
+def test_the_end_of_trouble_goes_to_those_who_received_it(
+    administered_group: SampleGroup, mails_leave: None
+) -> None:
+    """Rosa, Paul and Carl were notified of the silence; Nora joined meanwhile."""
+    name = str(administered_group.connection)
+    again = (NoticeKind.STALE, NoticeKind.READ_AGAIN)
+
+    def evaluated(minute: float) -> list[str]:
+        at = READ_AT + minute * MINUTE
+        save_evaluation_span(at)
+        return evaluate_and_list_notices(at, again)
+
+    assert evaluated(31) == [f"stale {name}"]
+    assert [who for who, _ in send(31)] == ["Carl", "Paul", "Rosa"]
+    save_member("nora", Role.FINANCE, Group.objects.get(code="MERIDIAN"))
+    for minute in (40, 55, 70):
+        administered_group.read(READ_AT + minute * MINUTE, ALL_CLOSED | {"NLDT": OPEN})
+    assert evaluated(70.5) == []  # over, and perhaps for a moment only
+    administered_group.read(READ_AT + 85 * MINUTE, ALL_CLOSED | {"NLDT": OPEN})
+    administered_group.read(READ_AT + 100 * MINUTE, ALL_CLOSED | {"NLDT": OPEN})
+    assert evaluated(101) == [f"read_again {name}"]
+    told = [who for who, subject in send(101) if subject.startswith(f"{name} is read again")]
+    assert told == ["Carl", "Paul", "Rosa"]
+    assert evaluated(102) == []
+    # Silent once more within two hours of the end: another outage, since its readers believe that it is read.
+    assert evaluated(132) == [f"stale {name}"]
+    assert {who for who, _ in send(132)} == {"Carl", "Nora", "Paul", "Rosa"}
+
+
+def test_trouble_that_nobody_was_notified_of_ends_in_silence(administered_group: SampleGroup) -> None:
+    minutes_on(31)
+    Delivery.objects.all().delete()
+    for minute in (32, 47, 62, 77):
+        administered_group.read(READ_AT + minute * MINUTE, ALL_CLOSED)
+        minutes_on(minute)
+    assert recipients_of("read_again") == set()
 
 
 def test_silence_of_a_connection_is_one_notice_within_35_minutes(administered_group: SampleGroup) -> None:

@@ -27,7 +27,9 @@ pytestmark = pytest.mark.django_db
 Role = Membership.Role
 AT = utc("2026-06-15 12:00")  # Monday, 13:00 in London, 14:00 in Amsterdam, 08:00 in New York
 OF_PERIODS = [
-    kind for kind in NoticeKind if kind not in {NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.GROUP_CLOSED}
+    kind
+    for kind in NoticeKind
+    if kind not in {NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.READ_AGAIN, NoticeKind.GROUP_CLOSED}
 ]
 _numbers = count(1)
 
