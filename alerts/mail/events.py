@@ -64,6 +64,8 @@ def note(kind: SectionKind, events: MultiEntityNotices) -> str:
             phrasing.is_confirmed(row) for event in events for row in event.rows if not row.not_due
         ):
             return "Every entity counted as closed when last read; some of them have not been read since."
+        case SectionKind.GROUP_CLOSED if any(row.not_due for event in events for row in event.rows):
+            return "Every entity of the group with something due counts as closed."
         case SectionKind.GROUP_CLOSED:
             return "Every entity of the group counts as closed."
         case SectionKind.READ_AGAIN:

@@ -187,7 +187,8 @@ def _no_deadline_reason(data: CloseCalendar) -> str:
     if not data.rows:
         return "No entity passes the filters."
     if group_closed(data.rows):
-        return "Every entity is closed."
+        which = "Every entity with something due" if any(row.not_due for row in data.rows) else "Every entity"
+        return f"{which} is closed."
     if all(row.not_due for row in data.rows):
         return "Nothing is due for this month."
     if all(row.deadline is None for row in data.rows if not row.not_due):

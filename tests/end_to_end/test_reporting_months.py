@@ -214,6 +214,7 @@ def test_months_that_are_not_due_show_on_every_screen_and_in_every_file(
     assert "2 of 2 closed, 2 not due" in pages["/matrix/"]
     assert pages["/calendar/"].count("Not due") >= 2
     assert "not set" not in pages["/calendar/"]
+    assert "Every entity with something due is closed" in pages["/calendar/"]
     assert "2 not due" in pages["/wall/"]
     for path, page in pages.items():
         assert "Unknown</span>" not in page, path
