@@ -71,9 +71,9 @@ def uncreated_years_group(uncreated_years_simulator: Running, tmp_path: Path) ->
 def worked() -> tuple[Connection, dict[str, LegalEntity]]:
     """The two UK entities have closed in time; the others are open past their deadline, as read on 11 June."""
     source, entities = connect_four_entities()
-    read(source, "2026-06-01 12:00", facts_of_all())
-    read(source, "2026-06-05 16:00", facts_of_all(UKHC=CLOSED))
-    read(source, "2026-06-08 15:00", facts_of_all(UKHC=CLOSED, UKRT=CLOSED))
+    record(begin(source, "2026-06-01 12:00"), read_result(facts_of_all()))
+    record(begin(source, "2026-06-05 16:00"), read_result(facts_of_all(UKHC=CLOSED)))
+    record(begin(source, "2026-06-08 15:00"), read_result(facts_of_all(UKHC=CLOSED, UKRT=CLOSED)))
     read(source, "2026-06-11 12:00", facts_of_all(UKHC=CLOSED, UKRT=CLOSED))
     return source, entities
 

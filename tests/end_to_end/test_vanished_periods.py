@@ -73,6 +73,7 @@ def test_a_period_under_another_identity_keeps_its_history(
     assert Overrun.objects.filter(closed_at=None).count() == 2
 
 
+@pytest.mark.slow
 def test_names_that_change_to_and_fro_leave_one_history(
     worked: tuple[Connection, dict[str, LegalEntity]],
 ) -> None:
@@ -143,6 +144,7 @@ def test_the_listed_period_answers_and_the_vanished_one_is_a_note(
     assert not reconcile(utc("2026-06-15 13:50")).differences
 
 
+@pytest.mark.slow
 def test_what_was_known_before_the_periods_vanished_stays_on_past_boards(
     old_rows: tuple[Connection, dict[str, LegalEntity]],
 ) -> None:
@@ -159,6 +161,7 @@ def test_a_vanished_period_without_another_one_stays_unknown(
     assert {state for state, *_ in levels("2026-06-12T12:00:00Z").values()} == {"unknown"}
 
 
+@pytest.mark.slow
 def test_a_status_that_was_not_understood_before_the_period_vanished_does_not_stay(
     worked: tuple[Connection, dict[str, LegalEntity]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
