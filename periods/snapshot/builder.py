@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
 from closing.calendar.date_phrases import month_and_year
-from closing.calendar.days import DateSpan
-from closing.calendar.deadlines import Deadline
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import month_end, previous_month
 from closing.calendar.workdays import WorkdayCalendar
-from closing.facts.base import NativePeriodFacts, facts_from_json
+from closing.facts.base import NativePeriodFacts
 from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
 from closing.judging.standing import (
     LatenessUnit,
@@ -31,45 +28,24 @@ from closing.judging.standing import (
     judge_never_read,
 )
 from closing.judging.states import PeriodState, because_today
-from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, groups_above, sort_warnings
+from closing.scoreboard.board import BoardWarning, Scoreboard, groups_above, sort_warnings
 from closing.scoreboard.row import Row, RowSilence, ranked
 from entities.calendars import calendar_warnings, work_calendars
-from entities.models import Group, LegalEntity
-from infra.fast_cursor import fast_cursor
+from entities.models import LegalEntity
 from periods.lookups import remarks_by_period
 from periods.policies import EffectivePolicy, effective_policies
 from periods.snapshot.annotations import row_silences
-from periods.snapshot.covered_months import CoveringPeriod, covering_periods, longer_periods
+from periods.snapshot.board_reads import (
+    SnapshotEntity,
+    SnapshotPeriod,
+    read_entities,
+    read_groups,
+    read_periods,
+)
+from periods.snapshot.covered_months import CoveringPeriod, covering_periods
 from periods.snapshot.freshness import Freshness, freshness
 from periods.snapshot.reopened_months import reopened_month_warnings
 from periods.vanished import is_vanished
-
-_STATES = {state.value: state for state in PeriodState}
-
-
-@dataclass(frozen=True, slots=True)
-class _Entity:
-    id: int
-    code: str
-    name: str
-    country: str
-    zone: str
-    group: str
-    path: str
-    owner: str
-    calendar_id: int
-    connection: str
-    connection_id: int | None
-    active_from: date | None
-    active_to: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Period:
-    id: int
-    name: str
-    span: DateSpan
-    deadline: Deadline | None
 
 
 def take_snapshot(
@@ -108,11 +84,11 @@ def take_snapshots(
     entities: QuerySet[LegalEntity], months: Sequence[date], as_of: datetime
 ) -> dict[date, Scoreboard]:
     """The boards of several reporting months at one moment, in the queries of one; only the last has warnings."""
-    shown = _entities(entities)
+    shown = read_entities(entities)
     ids = [entity.id for entity in shown]
     policies = effective_policies(((entity.id, entity.path) for entity in shown), as_of=as_of)
     freshness_by_entity = freshness(ids, as_of)
-    periods, changes, facts, expected = _periods(ids, months, as_of)
+    periods, changes, facts, expected = read_periods(ids, months, as_of)
     remarks = {
         period_id: current_remarks(remarks)
         for period_id, remarks in remarks_by_period(
@@ -121,7 +97,7 @@ def take_snapshots(
     }
     calendars = _calendars(shown, policies, months)
     silences = row_silences(ids, as_of)
-    groups = _groups()
+    groups = read_groups()
     last, used_calendars = max(months), {entity.calendar_id for entity in shown}
     warnings = sort_warnings(
         [
@@ -176,114 +152,8 @@ def take_snapshots(
     return boards
 
 
-def _entities(entities: QuerySet[LegalEntity]) -> list[_Entity]:
-    rows = entities.order_by("name").values_list(
-        "id",
-        "code",
-        "name",
-        "country",
-        "zone",
-        "group__code",
-        "group__path",
-        "owner__name",
-        "calendar_id",
-        "connection__name",
-        "connection_id",
-        "active_from",
-        "active_to",
-    )
-    return [_Entity(*row[:7], row[7] or "", row[8], row[9] or "", *row[10:]) for row in rows]
-
-
-def _groups() -> list[GroupNode]:
-    rows = Group.objects.order_by("path").values_list("code", "name", "parent__code")
-    return [GroupNode(code, name, parent or "") for code, name, parent in rows]
-
-
-def _periods(
-    ids: list[int], months: Sequence[date], as_of: datetime
-) -> tuple[
-    dict[tuple[int, date], list[_Period]],
-    dict[int, list[ObservedChange]],
-    dict[int, NativePeriodFacts | None],
-    dict[tuple[int, date], _Period],
-]:
-    """Operating periods by entity and month, also longer ones due later, and those that were only expected.
-
-    With the changes and the newest facts of each by period.
-    """
-    periods: dict[tuple[int, date], list[_Period]] = defaultdict(list)
-    changes: dict[int, list[ObservedChange]] = defaultdict(list)
-    with fast_cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT p.entity_id, p.reporting_month, p.id, p.name, p.first_day, p.last_day,
-                   d.due_on, d.zone, d.cut_off, d.label, d.explanation, d.extended
-            FROM periods_fiscalperiod p
-            LEFT JOIN LATERAL (SELECT * FROM periods_perioddeadline
-                               WHERE period_id = p.id AND set_at <= %(as_of)s ORDER BY set_at DESC LIMIT 1) d ON true
-            WHERE p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
-              AND p.reporting_month = ANY(%(around)s)
-              AND (p.reporting_month = ANY(%(months)s) OR p.last_day - p.first_day >= %(longer)s)
-            """,
-            {"ids": ids, "months": list(months), "as_of": as_of, **longer_periods(months)},
-        )
-        for (
-            entity_id,
-            month,
-            period_id,
-            name,
-            first,
-            last,
-            due_on,
-            zone,
-            cut_off,
-            label,
-            explanation,
-            extended,
-        ) in cursor.fetchall():
-            deadline = Deadline(due_on, zone, cut_off, label, explanation, extended) if due_on else None
-            periods[entity_id, month].append(_Period(period_id, name, DateSpan(first, last), deadline))
-        cursor.execute(
-            """
-            SELECT c.period_id, c.state, c.seen_at, c.previous_read_at, c.because, c.facts_id
-            FROM unnest(%(periods)s::bigint[]) AS shown(id)
-            CROSS JOIN LATERAL (SELECT * FROM periods_statechange WHERE period_id = shown.id AND seen_at <= %(as_of)s
-                                OFFSET 0) c  -- look-ups by index, however long history is
-            ORDER BY c.period_id, c.seen_at, c.id
-            """,
-            {"periods": [period.id for own in periods.values() for period in own], "as_of": as_of},
-        )
-        newest: dict[int, int | None] = {}
-        for period_id, state, seen_at, previous_read_at, because, facts_id in cursor.fetchall():
-            changes[period_id].append(ObservedChange(_STATES[state], seen_at, previous_read_at, because))
-            newest[period_id] = facts_id
-        cursor.execute(
-            "SELECT id, body FROM periods_nativefacts WHERE id = ANY(%s)",
-            [list({pk for pk in newest.values() if pk})],
-        )
-        shared = {pk: facts_from_json(_parsed(body)) for pk, body in cursor.fetchall()}
-    facts: dict[int, NativePeriodFacts | None] = {
-        period_id: shared[pk] if pk else None for period_id, pk in newest.items()
-    }
-    # A period that was first seen after the moment did not exist on any board then.
-    seen = {key: [period for period in own if period.id in changes] for key, own in periods.items()}
-    expected = {
-        key: period
-        for key, own in periods.items()
-        for period in own
-        if period.id not in changes and period.deadline is not None
-    }
-    return seen, changes, facts, expected
-
-
-def _parsed(body: Any) -> Any:
-    """Django gives jsonb to raw cursors as text."""
-    return json.loads(body) if isinstance(body, str) else body
-
-
 def _calendars(
-    entities: Iterable[_Entity], policies: Mapping[int, EffectivePolicy], months: Sequence[date]
+    entities: Iterable[SnapshotEntity], policies: Mapping[int, EffectivePolicy], months: Sequence[date]
 ) -> Mapping[int, WorkdayCalendar]:
     """Work calendars of the entities whose lateness counts in working days."""
     needed = {e.calendar_id for e in entities if policies[e.id].judging.unit is LatenessUnit.WORKING_DAYS}
@@ -291,16 +161,16 @@ def _calendars(
 
 
 def _row(
-    entity: _Entity,
+    entity: SnapshotEntity,
     policy: EffectivePolicy,
     read: Freshness,
-    candidates: list[tuple[_Period, list[ObservedChange], NativePeriodFacts | None]],
+    candidates: list[tuple[SnapshotPeriod, list[ObservedChange], NativePeriodFacts | None]],
     calendar: WorkdayCalendar | None,
     remarks_of: Mapping[int, CurrentRemarks],
     silence: RowSilence | None,
     covering: CoveringPeriod | None,
     *,
-    expected: _Period | None,
+    expected: SnapshotPeriod | None,
     month: date,
     as_of: datetime,
 ) -> Row:
@@ -413,7 +283,7 @@ def _reason_missing(policy: EffectivePolicy, standing: Standing, remarks: Curren
 
 
 def _judged(
-    period: _Period,
+    period: SnapshotPeriod,
     history: PeriodHistory,
     policy: EffectivePolicy,
     moment: datetime,

@@ -1,0 +1,161 @@
+"""Reads what a board is built from: its entities, groups and periods with their changes, each in one query."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from closing.calendar.days import DateSpan
+from closing.calendar.deadlines import Deadline
+from closing.facts.base import NativePeriodFacts, facts_from_json
+from closing.judging.standing import ObservedChange
+from closing.judging.states import PeriodState
+from closing.scoreboard.board import GroupNode
+from entities.models import Group, LegalEntity
+from infra.fast_cursor import fast_cursor
+from periods.snapshot.covered_months import longer_periods
+
+_STATES = {state.value: state for state in PeriodState}
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotEntity:
+    """An entity as a board shows it; `group` is the code of its group, `path` the path of it."""
+
+    id: int
+    code: str
+    name: str
+    country: str
+    zone: str
+    group: str
+    path: str
+    owner: str
+    calendar_id: int
+    connection: str
+    connection_id: int | None
+    active_from: date | None
+    active_to: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPeriod:
+    """A period with its deadline at the moment of the board."""
+
+    id: int
+    name: str
+    span: DateSpan
+    deadline: Deadline | None
+
+
+def read_entities(entities: QuerySet[LegalEntity]) -> list[SnapshotEntity]:
+    """The entities by name."""
+    rows = entities.order_by("name").values_list(
+        "id",
+        "code",
+        "name",
+        "country",
+        "zone",
+        "group__code",
+        "group__path",
+        "owner__name",
+        "calendar_id",
+        "connection__name",
+        "connection_id",
+        "active_from",
+        "active_to",
+    )
+    return [SnapshotEntity(*row[:7], row[7] or "", row[8], row[9] or "", *row[10:]) for row in rows]
+
+
+def read_groups() -> list[GroupNode]:
+    """All groups, each after its parent."""
+    rows = Group.objects.order_by("path").values_list("code", "name", "parent__code")
+    return [GroupNode(code, name, parent or "") for code, name, parent in rows]
+
+
+def read_periods(
+    ids: list[int], months: Sequence[date], as_of: datetime
+) -> tuple[
+    dict[tuple[int, date], list[SnapshotPeriod]],
+    dict[int, list[ObservedChange]],
+    dict[int, NativePeriodFacts | None],
+    dict[tuple[int, date], SnapshotPeriod],
+]:
+    """Operating periods by entity and month, also longer ones due later, and those that were only expected.
+
+    With the changes and the newest facts of each by period.
+    """
+    periods: dict[tuple[int, date], list[SnapshotPeriod]] = defaultdict(list)
+    changes: dict[int, list[ObservedChange]] = defaultdict(list)
+    with fast_cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT p.entity_id, p.reporting_month, p.id, p.name, p.first_day, p.last_day,
+                   d.due_on, d.zone, d.cut_off, d.label, d.explanation, d.extended
+            FROM periods_fiscalperiod p
+            LEFT JOIN LATERAL (SELECT * FROM periods_perioddeadline
+                               WHERE period_id = p.id AND set_at <= %(as_of)s ORDER BY set_at DESC LIMIT 1) d ON true
+            WHERE p.type = 'operating' AND p.entity_id = ANY(%(ids)s)
+              AND p.reporting_month = ANY(%(around)s)
+              AND (p.reporting_month = ANY(%(months)s) OR p.last_day - p.first_day >= %(longer)s)
+            """,
+            {"ids": ids, "months": list(months), "as_of": as_of, **longer_periods(months)},
+        )
+        for (
+            entity_id,
+            month,
+            period_id,
+            name,
+            first,
+            last,
+            due_on,
+            zone,
+            cut_off,
+            label,
+            explanation,
+            extended,
+        ) in cursor.fetchall():
+            deadline = Deadline(due_on, zone, cut_off, label, explanation, extended) if due_on else None
+            periods[entity_id, month].append(SnapshotPeriod(period_id, name, DateSpan(first, last), deadline))
+        cursor.execute(
+            """
+            SELECT c.period_id, c.state, c.seen_at, c.previous_read_at, c.because, c.facts_id
+            FROM unnest(%(periods)s::bigint[]) AS shown(id)
+            CROSS JOIN LATERAL (SELECT * FROM periods_statechange WHERE period_id = shown.id AND seen_at <= %(as_of)s
+                                OFFSET 0) c  -- look-ups by index, however long history is
+            ORDER BY c.period_id, c.seen_at, c.id
+            """,
+            {"periods": [period.id for own in periods.values() for period in own], "as_of": as_of},
+        )
+        newest: dict[int, int | None] = {}
+        for period_id, state, seen_at, previous_read_at, because, facts_id in cursor.fetchall():
+            changes[period_id].append(ObservedChange(_STATES[state], seen_at, previous_read_at, because))
+            newest[period_id] = facts_id
+        cursor.execute(
+            "SELECT id, body FROM periods_nativefacts WHERE id = ANY(%s)",
+            [list({pk for pk in newest.values() if pk})],
+        )
+        shared = {pk: facts_from_json(_parsed(body)) for pk, body in cursor.fetchall()}
+    facts: dict[int, NativePeriodFacts | None] = {
+        period_id: shared[pk] if pk else None for period_id, pk in newest.items()
+    }
+    # A period that was first seen after the moment did not exist on any board then.
+    seen = {key: [period for period in own if period.id in changes] for key, own in periods.items()}
+    expected = {
+        key: period
+        for key, own in periods.items()
+        for period in own
+        if period.id not in changes and period.deadline is not None
+    }
+    return seen, changes, facts, expected
+
+
+def _parsed(body: Any) -> Any:
+    """Django gives jsonb to raw cursors as text."""
+    return json.loads(body) if isinstance(body, str) else body
