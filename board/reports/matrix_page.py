@@ -34,11 +34,7 @@ LETTERS = {
     PeriodState.UNKNOWN: "?",
     PeriodState.NOT_STARTED: "N",
 }
-_SHORT = {
-    "late today": "late",
-    "closed after the cut-off": "late",
-    "nothing due": "not due",
-}
+_SHORT = {"late today": "late", "closed after the cut-off": "late", "nothing due": "not due"}
 _IDLE = {"not ended", "nothing due"}
 _LATE = {Level.LATE, Level.ALERTING}
 _PERCENT = "\u00a0%"  # non-breaking: stays on the line of its number

@@ -135,38 +135,11 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
         closed, known, lost = counts, change, None
     if known is None:
         return PeriodHistory(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None, None)
+    begun = (first, first_seen, reopened_at, last, known)
+    ended = (undone, never_opened, permanent_undone)
     if lost is None:
-        return PeriodHistory(
-            *(
-                known.state,
-                known,
-                first,
-                first_seen,
-                reopened_at,
-                last,
-                known,
-                None,
-                None,
-                undone,
-                never_opened,
-            ),
-            permanent_undone,
-        )
-    at = _confirmed(lost)
-    return PeriodHistory(
-        PeriodState.UNKNOWN,
-        lost,
-        first,
-        first_seen,
-        reopened_at,
-        last,
-        known,
-        lost.seen_at,
-        at,
-        undone,
-        never_opened,
-        permanent_undone,
-    )
+        return PeriodHistory(known.state, known, *begun, None, None, *ended)
+    return PeriodHistory(PeriodState.UNKNOWN, lost, *begun, lost.seen_at, _confirmed(lost), *ended)
 
 
 def _confirmed(lost: ObservedChange) -> datetime:
