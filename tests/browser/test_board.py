@@ -138,6 +138,9 @@ def test_one_printed_page_for_25_entities(
     reader = new_reader()
     reader.log_in()
     pdf = reader.page.pdf(prefer_css_page_size=True, print_background=True)
+    reader.page.emulate_media(media="print")
+    expect(reader.page.locator("#to-wall")).to_be_hidden()
+    reader.page.emulate_media(media="screen")
     if folder := os.environ.get("CLOSEBOARD_PICTURES"):
         Path(folder, "print.pdf").write_bytes(pdf)
         reader.page.emulate_media(media="print")
