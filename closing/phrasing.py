@@ -13,7 +13,7 @@ from closing.calendar.date_phrases import day_and_month, short_month, weekday_na
 from closing.calendar.deadlines import city
 from closing.calendar.instants import local_date, zone_named
 from closing.judging.standing import LatenessUnit
-from closing.judging.states import EVERY_MODULE_CAN_POST, NOBODY_CAN_POST, PeriodState
+from closing.judging.states import NO_MODULE_RESTRICTED, NOBODY_CAN_POST, PeriodState
 from closing.scoreboard.row import Row
 
 MomentFormatter = Callable[[datetime], str]
@@ -30,7 +30,7 @@ _POSTING_ALLOWED = (
     "posting allowed from ",
     "posting allowed to ",
 )  # all of the period: "; " and more may follow
-_SAID_BY_THE_STATE = frozenset({"", EVERY_MODULE_CAN_POST, NOBODY_CAN_POST})
+_SAID_BY_THE_STATE = frozenset({"", NO_MODULE_RESTRICTED, NOBODY_CAN_POST})
 NOT_DUE_LABEL = "Not due"
 _UNITS = {LatenessUnit.CALENDAR_DAYS: "d", LatenessUnit.WORKING_DAYS: "wd"}
 _UNIT_WORDS = {LatenessUnit.CALENDAR_DAYS: "calendar", LatenessUnit.WORKING_DAYS: "working"}

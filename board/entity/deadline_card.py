@@ -132,7 +132,8 @@ def _cell(day: TimelineDay, row: Row, today: date) -> DayCell:
         phrases.append("unknown")
     if day.due:
         kinds.append("due")
-        below = f"{below} due" if below != "·" else "due"
+        if not below.startswith("WD"):
+            below = "due" if below == "·" else f"{below} due"
         phrases.append("due")
     if day.closes or day.maybe_closed:
         kinds.append("closed" if day.closes else "perhaps")

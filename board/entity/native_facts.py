@@ -151,7 +151,7 @@ def facts_card(
 
 
 def _because(row: Row) -> str:
-    """What follows the state in the card: ", because every module can post."."""
+    """What follows the state in the card: ", because no module is restricted."."""
     return f", because: {row.because.rstrip('.')}." if row.because else "."
 
 

@@ -39,11 +39,11 @@ class DerivedState:
 
 
 # The because of a state that nothing stands in the way of; beside the state it says nothing more.
-EVERY_MODULE_CAN_POST = "every module can post"
+NO_MODULE_RESTRICTED = "no module is restricted"
 NOBODY_CAN_POST = "nobody can post, cannot be reopened"
 # Earlier versions stored these words with periods and their changes.
 _STORED_BEFORE = {
-    "posting allowed": EVERY_MODULE_CAN_POST,
+    "posting allowed": NO_MODULE_RESTRICTED,
     "permanently closed": NOBODY_CAN_POST,
     "on hold: nobody can post, and it can be undone": "nobody can post, can be reopened",
 }
@@ -119,7 +119,7 @@ def _open_in_finops(facts: FinopsFacts, ledger_restricted_means_on_hold: bool) -
                 why = f"the access {_raw(other)} of module {module_name(prefix)} is not understood"
                 return DerivedState(PeriodState.UNKNOWN, why, "F&O-5")
     if not restricted:
-        return DerivedState(PeriodState.OPEN, EVERY_MODULE_CAN_POST, "F&O-1")
+        return DerivedState(PeriodState.OPEN, NO_MODULE_RESTRICTED, "F&O-1")
     flags = ("restricted_modules",)
     listed = ", ".join(restricted)
     if ledger_restricted_means_on_hold and facts.access.get("Ledger") in ("None", "User"):

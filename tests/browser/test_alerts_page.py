@@ -225,7 +225,7 @@ def test_the_entitys_page_tells_it_too(
 ) -> None:
     clock_at(reading(busy))
     reader = enter(new_reader(), "/entities/NLDT/")
-    expect(reader.page.locator("#told")).to_contain_text("Who was told")
+    expect(reader.page.locator("#told")).to_contain_text("Notifications sent")
     reader.look_from_everywhere("alerts-entity")
     reader.page.locator("#told summary").first.click()
     expect(reader.page.locator("#told")).to_contain_text("Finance Colleague 7")
@@ -276,7 +276,7 @@ def test_a_test_message_is_answered_on_the_page(
     clock_at(story(told, nadia))
     reader = enter(new_reader(javascript=False), email="nadia@meridian.test")
     reader.page.get_by_role("button", name="Send me a test message").click()
-    expect(reader.page.locator(".message")).to_contain_text("A message to nadia@meridian.test has been taken")
+    expect(reader.page.locator(".message")).to_contain_text("A message to nadia@meridian.test was accepted")
     reader.picture("alerts-tried")
     reader.page.get_by_role("button", name="Send me a test message").click()
     expect(reader.page.locator(".message")).to_contain_text("Try again in a minute")

@@ -57,7 +57,7 @@ def test_a_destination_from_its_first_to_its_last_day(
     page.get_by_label("Name", exact=True).fill("#month-end")
     page.get_by_label("Address", exact=True).fill(http_sink.url(PATHS["slack"]))
     page.get_by_role("button", name="Add").click()
-    expect(page.get_by_text("“#month-end” is there.")).to_be_visible()
+    expect(page.get_by_text("“#month-end” was added.")).to_be_visible()
     page.get_by_role("button", name="Send a test post to #month-end").click()
     expect(page.get_by_text("“#month-end” Test post delivered to.")).to_be_visible()
     assert "Rosa Bell has sent this" in http_sink.taken[0].body.decode()

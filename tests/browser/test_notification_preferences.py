@@ -33,7 +33,7 @@ def test_a_person_says_what_they_get(
     page.get_by_role("link", name="Notifications").click()
     expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
     expect(page.locator(".coming")).to_contain_text("The next daily digest comes tomorrow 08:00 London time")
-    late = page.get_by_role("group", name="Late", exact=True)
+    late = page.get_by_role("group", name="Overdue", exact=True)
     expect(late.get_by_label("Daily digest")).to_be_checked()
     late.get_by_label("Weekly digest").check()
     page.get_by_role("group", name="Due soon").get_by_label("Never").check()
@@ -74,7 +74,7 @@ def test_the_page_of_what_one_gets_from_everywhere(
     reader.look(1400, "light")
     reader.open("/alerts/subscriptions/")
     page = reader.page
-    page.get_by_role("group", name="Late", exact=True).get_by_label("Weekly digest").check()
+    page.get_by_role("group", name="Overdue", exact=True).get_by_label("Weekly digest").check()
     page.get_by_label("Away from").fill("2026-06-15")
     page.get_by_label("until (last day away)").fill("2026-06-26")
     page.get_by_label("Quiet hours from").fill("12:00")
@@ -93,9 +93,11 @@ def test_the_page_of_what_one_gets_from_everywhere(
 def test_it_can_be_done_by_keyboard(rosa_after_alert: Person, new_reader: NewBrowserUser) -> None:
     reader = enter(new_reader(), "/alerts/subscriptions/")
     page = reader.page
-    page.get_by_role("group", name="Late", exact=True).get_by_label("Daily digest").focus()
+    page.get_by_role("group", name="Overdue", exact=True).get_by_label("Daily digest").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("group", name="Late", exact=True).get_by_label("Weekly digest")).to_be_checked()
+    expect(
+        page.get_by_role("group", name="Overdue", exact=True).get_by_label("Weekly digest")
+    ).to_be_checked()
     page.keyboard.press("Enter")
     expect(page.locator(".message")).to_contain_text("Your notifications are saved.")
     assert load_preferences(rosa_after_alert).cadences == {NoticeKind.LATE: Cadence.WEEKLY}
@@ -114,11 +116,11 @@ def test_a_group_agrees_its_escalation(
     first = page.get_by_role("group", name="Another step", exact=True)
     first.get_by_label("Days late").fill("7")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Choose who is notified: a role, or somebody by name.")).to_be_visible()
+    expect(page.get_by_text("Choose who is notified: a role, or a person by name.")).to_be_visible()
     assert not EscalationStep.objects.exists()
     step = page.get_by_role("group", name="Step 1", exact=True)
     step.get_by_label("Rosa Bell").check()
-    page.get_by_label("Told so many working days before a deadline").fill("3")
+    page.get_by_label("Working days before a deadline").fill("3")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".message")).to_contain_text("The rules of Continental Europe are kept.")
     expect(page.locator(".reaches")).to_contain_text("+7 Rosa Bell, Sanne de Wit")
@@ -144,7 +146,7 @@ def test_the_pages_of_rules_from_everywhere(nadia_after_alert: Person, new_reade
     reader.open("/alerts/rules/EUROPE/")
     expect(reader.page.locator(".inherited")).to_contain_text("from Meridian Group")
     reader.look_from_everywhere("rules-inherited")
-    reader.page.get_by_label("Told so many working days before a deadline").fill("many")
+    reader.page.get_by_label("Working days before a deadline").fill("many")
     reader.page.get_by_label("Days late").fill("500")
     reader.page.get_by_role("button", name="Save").click()
     expect(reader.page.get_by_text("“many” is not a number of days.")).to_be_visible()
@@ -191,7 +193,7 @@ def test_a_mail_is_switched_off_by_whoever_holds_its_link(
     page.get_by_role("button", name="Undo: send them again").click()
     expect(reader_sees).to_have_text("Switched on again")
     assert load_preferences(rosa_after_alert).cadences == {}
-    page.get_by_role("link", name="Choose what you get, and when").click()
+    page.get_by_role("link", name="Choose your notifications").click()
     reader.type_log_in(rosa_after_alert.email)
     expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
 

@@ -91,7 +91,7 @@ def period(of: LegalEntity, first_day: date, last_day: date, **fields: Any) -> F
             "type": "operating",
             "reporting_month": month_of(last_day),
         }
-        | {"state": "open", "because": "every module can post"}
+        | {"state": "open", "because": "no module is restricted"}
         | fields
     )
 

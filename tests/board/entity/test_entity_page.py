@@ -125,7 +125,7 @@ def test_equal_reads_are_one_line(meridian: SampleGroup) -> None:
         gaps=[ReadGap("nldt", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")],
     )
     lines = re.findall(r"<tr>.*?</tr>", html(rosa.get("/entities/NLDT/")), re.S)
-    assert "Not brought</td>" in lines[1]
+    assert "Not in the answer</td>" in lines[1]
     assert "times</td>" in lines[2]
 
 
@@ -339,7 +339,7 @@ def test_only_our_own_addresses_are_followed(writer: Client, wanted: str, leads_
         ),
         (
             {"kind": "overdue_reason", "reason": "other", "text": " "},
-            "Describe the other reason the other reason is.",
+            "Describe the other reason in a few words.",
             ['value="other" selected'],
         ),
         ({"kind": "overdue_reason", "reason": "", "text": "Flu"}, "Choose a reason", ["Flu</textarea>"]),

@@ -13,7 +13,7 @@ from closing.calendar.days import DateSpan
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.judging.states import (
-    EVERY_MODULE_CAN_POST,
+    NO_MODULE_RESTRICTED,
     NOBODY_CAN_POST,
     DerivedState,
     PeriodState,
@@ -39,7 +39,7 @@ ALL_OPEN: dict[str, str | None] = dict.fromkeys(MODULES.split(), "All")
 
 @pytest.mark.parametrize("access", [{}, ALL_OPEN, {**ALL_OPEN, "Ledger": None}])
 def test_open_with_all_modules_is_open(access: dict[str, str | None]) -> None:
-    assert from_finops(FinopsFacts("Open", access)) == DerivedState(OPEN, EVERY_MODULE_CAN_POST, "F&O-1")
+    assert from_finops(FinopsFacts("Open", access)) == DerivedState(OPEN, NO_MODULE_RESTRICTED, "F&O-1")
 
 
 def test_open_with_ledger_for_a_group_and_vendor_for_nobody_is_open_with_two_modules_restricted() -> None:
@@ -272,7 +272,7 @@ def test_the_one_door_picks_the_table_by_the_kind_of_facts() -> None:
 @pytest.mark.parametrize(
     ("stored", "today"),
     [
-        ("posting allowed", EVERY_MODULE_CAN_POST),
+        ("posting allowed", NO_MODULE_RESTRICTED),
         ("permanently closed", NOBODY_CAN_POST),
         ("on hold: nobody can post, and it can be undone", "nobody can post, can be reopened"),
         (

@@ -242,4 +242,4 @@ def test_the_because_is_that_of_the_newest_words() -> None:
     found = row("NLDT", "2026-06-08 13:01")
     assert (found.native_facts, found.state) == (RESTRICTED, "open")
     assert found.because.startswith("two modules restricted")
-    assert row("NLDT", "2026-06-08 12:59").because == "every module can post"
+    assert row("NLDT", "2026-06-08 12:59").because == "no module is restricted"
