@@ -132,12 +132,13 @@ def recipients(
     and those before it name (`steps` are those of the entity's group). A cleared notice goes to the recipients of the
     problem. A notice of a connection goes to administrators, and to finance where it is stale; a missing deadline
     goes to administrators as well, who can set one. That a permanent close was undone goes to auditors and
-    administrators.
+    administrators, and to finance where there are none.
     """
     if kind is NoticeKind.CLEARED:
         return set(informed) & audience.members
     if kind is NoticeKind.PERMANENT_REOPENED:
-        return audience.members_by_role[Role.ADMINISTRATOR] | audience.members_by_role[Role.AUDITOR]
+        people = audience.members_by_role[Role.ADMINISTRATOR] | audience.members_by_role[Role.AUDITOR]
+        return people or set(audience.members_by_role[Role.FINANCE])
     if kind is NoticeKind.REFUSED:
         return set(audience.members_by_role[Role.ADMINISTRATOR])
     people = set(audience.members_by_role[Role.FINANCE])

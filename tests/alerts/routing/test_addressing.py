@@ -31,6 +31,8 @@ OF_PERIODS = [
     for kind in NoticeKind
     if kind not in {NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.READ_AGAIN, NoticeKind.GROUP_CLOSED}
 ]
+# To those who received the problem, and to auditors and administrators.
+TO_OTHERS = {NoticeKind.CLEARED, NoticeKind.PERMANENT_REOPENED}
 _numbers = count(1)
 
 
@@ -254,7 +256,7 @@ def test_nobody_is_ever_told_of_what_they_may_not_see(
 
 @pytest.mark.parametrize("allowed", [None, False, True])
 @pytest.mark.parametrize("chosen", [None, *Cadence])
-@pytest.mark.parametrize("kind", [kind for kind in OF_PERIODS if kind is not NoticeKind.CLEARED])
+@pytest.mark.parametrize("kind", [kind for kind in OF_PERIODS if kind not in TO_OTHERS])
 def test_each_hears_as_soon_as_they_chose_and_their_group_allows(
     meridian: SampleGroup, kind: NoticeKind, chosen: Cadence | None, allowed: bool | None
 ) -> None:
