@@ -122,7 +122,7 @@ def test_a_group_agrees_its_escalation(
     step.get_by_label("Rosa Bell").check()
     page.get_by_label("Working days before a deadline").fill("3")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".message")).to_contain_text("The rules of Continental Europe are kept.")
+    expect(page.locator(".message")).to_contain_text("The alert rules of Continental Europe are saved.")
     expect(page.locator(".reaches")).to_contain_text("+7 Rosa Bell, Sanne de Wit")
     step.get_by_label("Remove").check()
     page.get_by_role("button", name="Save").click()

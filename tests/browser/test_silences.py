@@ -50,7 +50,7 @@ def test_rosa_silences_eu_dtc_on_its_page_and_lifts_it_again(
     page.get_by_label("Until the end of").fill("2026-06-20")
     page.get_by_role("button", name="Silence", exact=True).click()
     expect(page.get_by_label("Because")).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_text("Say why in a few words")).to_be_visible()
+    expect(page.get_by_text("Give a reason in a few words")).to_be_visible()
     expect(page.get_by_label("Until the end of")).to_have_value("2026-06-20")
     page.get_by_label("Because").fill("A longer audit")
     page.get_by_role("button", name="Silence", exact=True).click()
