@@ -13,6 +13,7 @@ _NOTICE_WORDS = {
     NoticeReason.PAST_A_STEP: "still not closed: the next step of the escalation",
     NoticeReason.CLOSE_EXPECTED: "waits: somebody has taken it over, and the expected close has not passed",
     NoticeReason.PAST_LINE_UNREAD: "not closed when last read, cannot be read now, alerting by today’s date",
+    NoticeReason.PAST_LINE_NEVER_READ: "never read, alerting by today’s date",
     NoticeReason.CLOSE_UNDONE: "was closed and has been reopened",
     NoticeReason.PERMANENT_UNDONE: "permanently closed in Finance & Operations, and reopened",
     NoticeReason.CLOSED_AFTER_NOTICE: "closed after its alert",

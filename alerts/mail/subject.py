@@ -90,10 +90,7 @@ def note(kind: SectionKind, cases: EntityMonths) -> str:
                     if unread == len(cases)
                     else "was not closed when last read, or never read"
                 )
-                return (
-                    f"{it} {read}, and would be past its alert line by today’s date."
-                    " Nobody can tell whether it has closed."
-                )
+                return f"{it} {read}. By today’s date it is {_past_phrase(cases)}, unless it has closed."
             return (
                 f"{it} was not closed when last read and cannot be read now. By today’s date it is"
                 f" {_past_phrase(cases)}, unless it has closed since."

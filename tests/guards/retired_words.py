@@ -17,7 +17,7 @@ from pathlib import Path
 
 # Pattern of what is retired, and what to say instead.
 RETIRED: Mapping[str, str] = {
-    r"not known\b": "unknown",
+    r"(?<!period is )not known\b": "unknown",
     r"no data\b": "never read, or unknown",
     r"not confirmed|cannot be confirmed|no longer confirmed|confirmed again": "not read since, or never read",
     r"\bunconfirmed\b": "as last read, or by its last known state",

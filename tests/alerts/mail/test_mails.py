@@ -163,7 +163,7 @@ def test_the_worst_section_comes_first_and_each_is_ranked() -> None:
         "2 entities are more than 5 days late",
         "1 entity cannot be read",
         "1 entity reopened",
-        "1 connection not read",
+        "1 connection partly read",
         "1 entity closed",
     ]
     names = re.findall(r"^\* (.*)$", text, re.M)
