@@ -292,7 +292,7 @@ def _fraction_cell(closed: ClosedFraction, month: date) -> FractionCell:
         why = f"{closed.not_due:,} not due" if closed.not_due else "no active entity"
         return FractionCell("–", "", f"{month_and_year(month)}: {why}")
     phrases = [f"{month_and_year(month)}: {closed.closed:,} of {closed.entities:,} closed"]
-    phrases[0] += " when last read" if closed.unconfirmed else ""
+    phrases[0] += " when last read" if closed.unconfirmed and closed.closed else ""
     phrases += [f"{closed.unconfirmed:,} not read"] if closed.unconfirmed else []
     phrases += [f"{closed.late:,} late"] if closed.late else []
     phrases += [f"{closed.not_due:,} not due"] if closed.not_due else []
