@@ -119,7 +119,7 @@ def test_it_reads_late_by_the_month_and_alerts_once(client: Client) -> None:
         assert "never" in text.lower(), path
         footnote = "what was closed when last read"  # of all fractions of the matrix
         assert "when last read" not in text.replace(footnote, ""), path
-    assert "Past the alert line, and never read" in page(client, "/alerts/", "2026-06-28T12:00")
+    assert "Never read, alerting by today’s date" in page(client, "/alerts/", "2026-06-28T12:00")
     text = page(client, "/entities/UKRT/", "2026-06-28T12:00")
     assert "no longer says" not in text
     assert "20 days past its deadline of Mon 8 June, never read" in strip(text)
