@@ -24,6 +24,7 @@ ON_HOLD = FinopsFacts("OnHold", {"Ledger": "All"})
 CLOSED = FinopsFacts("Closed", {"Ledger": "All"})
 NOT_UNDERSTOOD = FinopsFacts("Frozen", {"Ledger": "All"})
 RESTRICTED = FinopsFacts("Open", {"Ledger": "User", "Vend": "None"}, {"Ledger": "FINCLOSE"})
+FROM_MAY = PostingWindowFacts(allowed_from=date(2026, 5, 1), allowed_to=None)
 FROM_JUNE = PostingWindowFacts(allowed_from=date(2026, 6, 1), allowed_to=None)
 NO_LIMITS = PostingWindowFacts(allowed_from=None, allowed_to=None)
 

@@ -13,6 +13,7 @@ from closing.scoreboard.row import Row
 
 _SHORT_PHRASES = {
     SectionKind.PERMANENT: "reopened after a permanent close",
+    SectionKind.PAST: "alerting",
     SectionKind.UNCONFIRMED: "cannot be read",
     SectionKind.REOPENED: "reopened",
     SectionKind.NO_DEADLINE: "with no deadline set",

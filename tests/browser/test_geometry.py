@@ -65,7 +65,7 @@ def test_a_phone_shows_the_counts_and_the_verdict_first(
         reader.look(width, "light")
         assert reader.page.evaluate(LARGER_THAN_THE_VERDICT) == []
         parts = reader.page.evaluate(PARTS_OF_THE_BAR)
-        assert {word for word, _ in parts} >= {"closed", "on hold", "open", "not confirmed"}
+        assert {word for word, _ in parts} >= {"closed", "on hold", "open", "not read"}
         assert all(below for _, below in parts), parts
     reader.assert_no_sideways_scroll()
 

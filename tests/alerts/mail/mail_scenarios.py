@@ -23,7 +23,7 @@ from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
 from tests.alerts.evaluations import save_evaluation_span
-from tests.builders import CLOSED, MAY, OPEN, RESTRICTED, utc
+from tests.builders import CLOSED, FROM_JUNE, FROM_MAY, MAY, OPEN, RESTRICTED, utc
 from tests.db_builders import save_person, save_sample_group
 from tests.sample_entities import FOUR_ENTITIES, NLDT, TWELVE_ENTITIES, SampleEntity
 
@@ -150,7 +150,15 @@ def unconfirmed() -> EmailMultiAlternatives:
 
 
 def reopened() -> EmailMultiAlternatives:
-    """US Retail Inc is reopened on the day after its deadline."""
+    """US Retail Inc, which Business Central can reopen, is reopened on the day after its deadline."""
+    story = MailScenario()
+    story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=FROM_JUNE, NLDT=CLOSED)
+    story.at("2026-06-12 08:12", USRT=FROM_MAY)
+    return story.mail()
+
+
+def permanent() -> EmailMultiAlternatives:
+    """US Retail Inc is reopened although Finance & Operations had closed it permanently."""
     story = MailScenario()
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED, NLDT=CLOSED)
     story.at("2026-06-12 08:12", USRT=OPEN)
@@ -172,11 +180,11 @@ def mixed() -> EmailMultiAlternatives:
     """All kinds in one mail: two past the alert line, one unread, one reopened, one closed."""
     # A later deadline for FRSA, so that it is reopened before its deadline.
     story = MailScenario(TWELVE_ENTITIES, own_n={"FRSA": 15})
-    story.said |= dict.fromkeys(("UKHC", "UKRT", "USHQ", "CALC", "MXCO", "ESIB", "IEOP", "FRSA"), CLOSED)
-    story.at("2026-06-09 15:00")
+    story.said |= dict.fromkeys(("UKHC", "UKRT", "USHQ", "CALC", "MXCO", "ESIB", "IEOP"), CLOSED)
+    story.at("2026-06-09 15:00", FRSA=FROM_JUNE)
     refused = ReadGap("ukws", GapReason.NO_ACCESS, "The ERP refused access to this company (403).")
     story.at("2026-06-17 12:00", gaps=[refused])
-    story.at("2026-06-18 08:00", gaps=[refused], DEVT=CLOSED, FRSA=OPEN)
+    story.at("2026-06-18 08:00", gaps=[refused], DEVT=CLOSED, FRSA=FROM_MAY)
     story.at(utc("2026-06-18 08:00") + HOLD_DOWN, gaps=[refused])
     return story.mail()
 
@@ -275,7 +283,7 @@ def group_closed() -> EmailMultiAlternatives:
 STORIES: dict[str, Callable[[], EmailMultiAlternatives]] = {
     story.__name__: story
     for story in (
-        *(alert, escalation, unconfirmed, reopened, cleared, mixed, many, hostile),
+        *(alert, escalation, unconfirmed, reopened, permanent, cleared, mixed, many, hostile),
         *(due_soon, late, no_deadline, stale, refused, group_closed),
     )
 }

@@ -36,7 +36,18 @@ from closing.scoreboard.row import Row
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.snapshot.builder import take_snapshot
 from tests.alerts.mail.mail_scenarios import BASE_URL, HOSTILE, MESSAGE_ID, STORIES, MailScenario
-from tests.builders import CLOSED, MAY, ON_HOLD, OPEN, deadline, reads_until_close, row, utc
+from tests.builders import (
+    CLOSED,
+    FROM_JUNE,
+    FROM_MAY,
+    MAY,
+    ON_HOLD,
+    OPEN,
+    deadline,
+    reads_until_close,
+    row,
+    utc,
+)
 from tests.golden_files import assert_golden
 from tests.hypothesis_profiles import examples
 from tests.sample_entities import NLDT, TWELVE_ENTITIES, UKHC, UKRT, USRT
@@ -197,9 +208,9 @@ def test_mails_of_one_episode_answer_to_one_root() -> None:
     for moment, news in (
         ("2026-06-15 12:00", fine),
         ("2026-06-19 12:00", {}),
-        ("2026-06-20 12:00", {"NLDT": CLOSED}),
+        ("2026-06-20 12:00", {"NLDT": FROM_JUNE}),
         ("2026-06-20 12:30", {}),
-        ("2026-06-21 12:00", {"NLDT": OPEN}),
+        ("2026-06-21 12:00", {"NLDT": FROM_MAY}),
     ):
         scenario.said |= news
         scenario.at(moment)
