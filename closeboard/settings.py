@@ -234,6 +234,11 @@ INSTALLED_APPS = [
     "alerts",
     "board",
 ]
+# What board rows carry besides their period (periods.snapshot.annotations).
+ROW_ANNOTATIONS = [
+    "periods.snapshot.remark_annotation.RemarkAnnotation",
+    "alerts.routing.silence_annotation.SilenceAnnotation",
+]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

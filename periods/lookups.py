@@ -28,7 +28,15 @@ def remarks_by_period(
     the deadline had passed sets no deadline (`periods.deadline_setting`): it is an expected close of who agreed it,
     with a negative id. Where alerts ask (`agreed` False), it is left out.
     """
+    return remarks_and_next(period_ids, as_of, agreed=agreed)[0]
+
+
+def remarks_and_next(
+    period_ids: Sequence[int], as_of: datetime, *, agreed: bool = True
+) -> tuple[dict[int, list[PeriodRemark]], dict[int, datetime]]:
+    """As `remarks_by_period`, and the moment of each period's first remark after the moment; one query."""
     remarks: dict[int, list[PeriodRemark]] = defaultdict(list)
+    following: dict[int, datetime] = {}
     with fast_cursor() as cursor:
         cursor.execute(
             f"""
@@ -50,13 +58,30 @@ def remarks_by_period(
               AND EXISTS (SELECT FROM periods_perioddeadline d WHERE d.period_id = f.id AND d.set_at < a.set_at)
               AND NOT EXISTS (SELECT FROM periods_perioddeadline d
                               WHERE d.period_id = f.id AND d.agreed_date_id = a.id)
+            UNION ALL
+            SELECT period_id, NULL, NULL, NULL, min(at), NULL, NULL, NULL, NULL, NULL, NULL
+            FROM (SELECT period_id, at FROM periods_remark WHERE period_id = ANY(%(periods)s)
+                  UNION ALL
+                  SELECT f.id, n.at FROM periods_remark n
+                  JOIN periods_fiscalperiod f
+                    ON f.entity_id = n.entity_id AND f.reporting_month = n.reporting_month
+                  WHERE n.period_id IS NULL AND f.id = ANY(%(periods)s)
+                  UNION ALL
+                  SELECT f.id, a.set_at FROM periods_agreeddate a
+                  JOIN periods_fiscalperiod f
+                    ON f.entity_id = a.entity_id AND f.reporting_month = a.reporting_month
+                  WHERE %(agreed)s AND f.id = ANY(%(periods)s)) dated
+            WHERE at > %(as_of)s GROUP BY period_id
             ORDER BY 1, 5, 2
             """,  # noqa: S608 - a text of our own
             {"periods": list(period_ids), "as_of": as_of, "agreed": agreed},
         )
-        for period_id, *row in cursor.fetchall():
-            remarks[period_id].append(_remark(row))
-    return dict(remarks)
+        for period_id, pk, *row in cursor.fetchall():
+            if pk is None:
+                following[period_id] = row[2]
+            else:
+                remarks[period_id].append(_remark([pk, *row]))
+    return dict(remarks), following
 
 
 def notes_before_period(entity_id: int, month: date, as_of: datetime) -> list[PeriodRemark]:

@@ -21,7 +21,7 @@ from entities.calendars import work_calendars
 from entities.models import Group, LegalEntity, Membership, ancestor_paths
 from periods.expected_periods import EXPECTED_KEY
 from periods.models import FiscalPeriod, StateChange
-from periods.snapshot.builder import take_snapshots
+from periods.snapshot.builder import take_unredacted
 
 LOOKS_BACK = timedelta(days=2)  # a close older than this is no news
 _CLOSES = ["closed", "on_hold"]
@@ -185,7 +185,8 @@ def _rows(
         for pk, path in LegalEntity.objects.values_list("pk", "group__path")
         if path.startswith(tuple(paths))
     }
-    boards = take_snapshots(LegalEntity.objects.filter(pk__in=path_of), sorted(months), as_of)
+    entities = LegalEntity.objects.filter(pk__in=path_of)
+    boards = take_unredacted(entities, sorted(months), as_of, annotations=()).boards
     return {month: [(path_of[row.entity_id], row) for row in board.rows] for month, board in boards.items()}
 
 

@@ -20,9 +20,10 @@ from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.outbox.queue import Claim
 from alerts.routing.notice_scope import RowKey, RowKeysByNotice, row_keys_by_notice
 from alerts.routing.recipients import EntityAudience, can_see, load_audiences
-from closing.scoreboard.row import Row
+from closing.scoreboard.row import REMARKS, SILENCE, Row
 from entities.models import LegalEntity, Person
-from periods.snapshot.builder import take_snapshots
+from periods.snapshot.annotations import foreign_entities, redacted
+from periods.snapshot.builder import take_unredacted
 
 MAX_CONTEXT_AGE = 1.0  # seconds
 PREFETCHED_MESSAGES = 200  # due messages that are loaded together
@@ -86,10 +87,9 @@ class SendContext:
             or not loaded.keys.issuperset(keys)
         ):
             self._loaded = loaded = _load(self.now(), (), keys)
+        seen = frozenset(pk for pk, audience in loaded.audiences.items() if can_see(reader, audience))
         visible = {
-            key: loaded.rows[key]
-            for key in keys
-            if key in loaded.rows and can_see(reader, loaded.audiences[key[0]])
+            key: redacted(loaded.rows[key], seen) for key in keys if key in loaded.rows and key[0] in seen
         }
         return visible, loaded.as_of
 
@@ -113,10 +113,13 @@ def _load(as_of: datetime, ids: Collection[int], more_keys: Collection[RowKey] =
     entity_ids = {entity for entity, _ in keys}
     entities = LegalEntity.objects.filter(pk__in=entity_ids)
     months = sorted({month for _, month in keys})
-    boards = take_snapshots(entities, months, as_of) if months else {}
-    rows = {(row.entity_id, month): row for month, board in boards.items() for row in board.rows}
+    rows: dict[RowKey, Row] = {}
+    if months:
+        taken = take_unredacted(entities, months, as_of, annotations=(REMARKS, SILENCE))
+        rows = {(row.entity_id, month): row for month, board in taken.boards.items() for row in board.rows}
+    foreign = frozenset().union(*(foreign_entities(row) for row in rows.values()))
     people = {message.recipient_id for message in messages.values() if message.recipient_id is not None}
-    lookups, audiences = load_lookups(entity_ids, people), load_audiences(entity_ids)
+    lookups, audiences = load_lookups(entity_ids, people), load_audiences(entity_ids | foreign)
     return _Loaded(loaded_at, as_of, keys, rows, audiences, messages, keys_by_notice, lookups)
 
 

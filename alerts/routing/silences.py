@@ -26,7 +26,6 @@ from periods.board_cache.change_feed import nudge_after_commit
 
 MAX_DAYS_AHEAD = 31  # ahead, so that a forgotten silence ends (05-reliability A9)
 LONGEST_REASON = 500  # letters
-CLOCKS_DIFFER = timedelta(seconds=5)
 SilenceTarget = LegalEntity | Group
 SilenceSpan = tuple[datetime, datetime]  # start, and end (exclusive)
 
@@ -212,8 +211,9 @@ JOIN entities_person p ON p.id = s.by_id
 LEFT JOIN entities_group g ON g.id = s.group_id
 CROSS JOIN entities_legalentity e
 JOIN entities_group own ON own.id = e.group_id
-WHERE (e.id = s.entity_id OR starts_with(own.path, g.path)) AND s.made_at <= %(made_by)s
+WHERE (e.id = s.entity_id OR starts_with(own.path, g.path))
 """
+_MADE = " AND s.made_at <= %(as_of)s"
 _OF_SOME = " AND e.id = ANY(%(ids)s)"
 # A day is over in every zone within two days of UTC's; the entity's own zone is applied in Python.
 _MAY_BE_IN_FORCE = """
@@ -242,17 +242,27 @@ class _EntitySilence:
         return end if self.lifted_at is None else min(end, self.lifted_at)
 
 
-def silences_by_entity(
-    ids: Collection[int] | None, as_of: datetime, ahead: timedelta = timedelta(0)
-) -> dict[int, RowSilence]:
+def silences_by_entity(ids: Collection[int] | None, as_of: datetime) -> dict[int, RowSilence]:
     """The silence of each of these entities (None: of all) at a moment, in one query.
 
-    Of several the one that ends last, since the entity stays silenced until then. Silences made within the time
-    `ahead` after the moment count as well.
+    Of several the one that ends last, since the entity stays silenced until then.
     """
+    return silences_and_until(ids, as_of)[0]
+
+
+def silences_and_until(
+    ids: Collection[int] | None, as_of: datetime
+) -> tuple[dict[int, RowSilence], dict[int, datetime]]:
+    """As `silences_by_entity`, and when the clock alone changes an entity's silence or begins one; one query."""
     silences: dict[int, _EntitySilence] = {}
-    for row in _entity_silences(ids, as_of, _MAY_BE_IN_FORCE, made_by=as_of + ahead):
+    until: dict[int, datetime] = {}
+    for row in _entity_silences(ids, as_of, _MAY_BE_IN_FORCE):
         if row.ends <= as_of:
+            continue
+        # A silence made by a process whose clock is ahead begins when ours gets there.
+        moment = row.made_at if row.made_at > as_of else row.ends
+        until[row.entity] = min(until.get(row.entity, moment), moment)
+        if row.made_at > as_of:
             continue
         best = silences.get(row.entity)
         if best is None or (best.last_day, best.made_at) < (row.last_day, row.made_at):
@@ -260,32 +270,22 @@ def silences_by_entity(
     return {
         pk: RowSilence(row.id, row.last_day, row.by, row.reason, row.group, row.ends)
         for pk, row in silences.items()
-    }
-
-
-def silences_for_boards(ids: Collection[int], as_of: datetime) -> dict[int, RowSilence]:
-    """As `silences_by_entity`, and a silence made by a process whose clock is a little ahead counts already.
-
-    A kept board reads an entity when its change arrives, and would not read it again when our clock gets there.
-    """
-    return silences_by_entity(ids, as_of, CLOCKS_DIFFER)
+    }, until
 
 
 def silence_spans(ids: Collection[int] | None, as_of: datetime) -> dict[int, list[SilenceSpan]]:
     """The spans in which each of these entities (None: all) was silenced up to a moment; one query, joined spans."""
     spans: dict[int, list[SilenceSpan]] = defaultdict(list)
-    for row in _entity_silences(ids, as_of, "", made_by=as_of):
+    for row in _entity_silences(ids, as_of, _MADE):
         if row.ends > row.made_at:
             spans[row.entity].append((row.made_at, row.ends))
     return {pk: _joined(pairs) for pk, pairs in spans.items()}
 
 
-def _entity_silences(
-    ids: Collection[int] | None, as_of: datetime, condition: str, *, made_by: datetime
-) -> list[_EntitySilence]:
+def _entity_silences(ids: Collection[int] | None, as_of: datetime, condition: str) -> list[_EntitySilence]:
     statement = _ENTITY_SILENCES + condition + (_OF_SOME if ids is not None else "")
     with database.cursor() as cursor:
-        cursor.execute(statement, {"as_of": as_of, "made_by": made_by, "ids": list(ids or ())})
+        cursor.execute(statement, {"as_of": as_of, "ids": list(ids or ())})
         return [_EntitySilence(*row) for row in cursor.fetchall()]
 
 

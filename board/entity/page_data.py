@@ -50,7 +50,7 @@ def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData
     while len(months) <= MONTHS and months[0] > FIRST_MONTH:
         months.insert(0, previous_month(months[0]))
     only_entity = LegalEntity.objects.filter(pk=entity.pk)
-    boards = take_snapshots(only_entity, months, as_of)
+    boards = take_snapshots(only_entity, months, as_of, visible=board_request.visible_ids)
     rows = [(shown_month, boards[shown_month].rows[0]) for shown_month in months if boards[shown_month].rows]
     row = boards[month].rows[0] if boards[month].rows else None
     years = range(months[0].year, max(month.year, as_of.year) + 2)

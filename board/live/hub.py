@@ -250,7 +250,7 @@ def _board_screen(board_request: BoardRequest, ids: frozenset[int] | None) -> Bo
         board,
         board_request.query,
         board_request.reader,
-        scope.cached_board,
+        scope,
         version,
         calendars_of(board),
         scope.render_cache,
@@ -266,13 +266,11 @@ def _changed_screens(screens: list[SharedScreen]) -> list[tuple[SharedScreen, Sc
         board_request = shared.board_request
         month = board_request.query.month or active_month(as_of.astimezone(board_request.reader.zone).date())
         before = shared.state.screen
-        assert before.cached_board is not None
+        assert before.visible_board is not None
+        shown = before.visible_board.cached_board
         cached = BOARD_CACHE.board(month, as_of)
         same_day = before.day == as_of.astimezone(board_request.reader.zone).date()
-        if same_day and (cached.month, cached.generation) == (
-            before.cached_board.month,
-            before.cached_board.generation,
-        ):
+        if same_day and (cached.month, cached.generation) == (shown.month, shown.generation):
             continue
         now = BoardRequest(
             board_request.person, board_request.reader, board_request.query, as_of, as_of, month, month

@@ -49,7 +49,7 @@ class ScreenState:
 
 def screen_state(screen: BoardScreen) -> ScreenState:
     """The state of a live screen."""
-    assert screen.cached_board is not None
+    assert screen.visible_board is not None
     positions: list[TablePosition] = []
     rows: dict[str, Row] = {}
     for section in screen.sections:
@@ -80,8 +80,8 @@ def screen_state(screen: BoardScreen) -> ScreenState:
         },
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},
         positions=positions,
-        # Not `cached_board.revisions`: they restart when a board was evicted meanwhile.
-        row_digests={key: screen.cached_board.row_fingerprint(row) for key, row in rows.items()},
+        # Not the revisions of the cached board: they restart when a board was evicted meanwhile.
+        row_digests={key: screen.visible_board.row_fingerprint(row) for key, row in rows.items()},
         readings=reading_times(screen.unfiltered.rows),
         rows=rows,
         screen=screen,

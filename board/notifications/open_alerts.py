@@ -148,9 +148,9 @@ def _rows_with_notices(
     missing = keys - rows.keys()
     if missing:
         entities = board_request.entities().filter(pk__in={entity for entity, _ in missing})
-        for month, board in take_snapshots(
-            entities, sorted({month for _, month in missing}), board_request.as_of
-        ).items():
+        months = sorted({month for _, month in missing})
+        boards = take_snapshots(entities, months, board_request.as_of, visible=board_request.visible_ids)
+        for month, board in boards.items():
             rows |= {(row.entity_id, month): row for row in board.rows if (row.entity_id, month) in missing}
     return rows
 

@@ -205,7 +205,7 @@ def _boards(
     board_request: BoardRequest, entities: Sequence[MatrixEntity], months: Sequence[date]
 ) -> Mapping[date, Scoreboard]:
     visible = board_request.entities().filter(pk__in=[entity.id for entity in entities])
-    return take_snapshots(visible, months, board_request.as_of)
+    return take_snapshots(visible, months, board_request.as_of, visible=board_request.visible_ids)
 
 
 def _matching_entities(

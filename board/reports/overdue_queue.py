@@ -87,7 +87,8 @@ def overdue_queue(board_request: BoardRequest) -> OverdueQueue:
     older: Mapping[date, Scoreboard] = {}
     if loaded:
         ids = {entity_id for month, entity_id in candidates if month in loaded}
-        older = take_snapshots(board_request.entities().filter(pk__in=ids), loaded, board_request.as_of)
+        entities = board_request.entities().filter(pk__in=ids)
+        older = take_snapshots(entities, loaded, board_request.as_of, visible=board_request.visible_ids)
     return OverdueQueue(board_request, board, [older[month] for month in loaded], len(months) - len(loaded))
 
 

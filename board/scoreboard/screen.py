@@ -33,7 +33,7 @@ from closing.scoreboard.board import Scoreboard, with_as_of
 from closing.scoreboard.board_diff import diff_boards
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
-from periods.board_cache.cached_board import CachedBoard, VisibleBoard
+from periods.board_cache.cached_board import RowVariant, VisibleBoard
 
 _SHARED = 64  # parts of one board that are cached for requests with the same query
 _PARTS = 4096  # rendered parts, of a few hundred bytes each, that are cached across boards
@@ -47,13 +47,13 @@ _PLACEHOLDER = (
 class BoardScreen:
     """A board filtered by a query; its parts are built on first use.
 
-    `cached_board` is None for a past moment, whose parts are not cached. `unfiltered` is all the reader may see.
+    `visible_board` is None for a past moment, whose parts are not cached. `unfiltered` is all the reader may see.
     """
 
     unfiltered: Scoreboard
     query: BoardQuery
     reader: Reader
-    cached_board: CachedBoard | None = None
+    visible_board: VisibleBoard | None = None
     version: str = ""
     calendars: Calendars = no_calendars
     render_cache: dict[object, Any] = field(default_factory=dict, repr=False)
@@ -79,7 +79,7 @@ class BoardScreen:
     @cached_property
     def page(self) -> BoardSummary:
         """The summary of all rows that the reader may see: a filter does not change who holds the group up."""
-        return board_summary(self.unfiltered, self.reader, past=self.cached_board is None)
+        return board_summary(self.unfiltered, self.reader, past=self.visible_board is None)
 
     @cached_property
     def chips(self) -> list[tuple[Chip, str]]:
@@ -196,12 +196,13 @@ class BoardScreen:
                 yield after
 
     def _fragment(self, row: Row) -> tuple[bytes, bytes]:
-        if self.cached_board is None:
+        if self.visible_board is None:
             return self._render_row(row)
-        revision = self.cached_board.revisions[row.entity_id]
-        cached = self._row_fragments.get(row.entity_id)
+        revision = self.visible_board.cached_board.revisions[row.entity_id]
+        key = self.visible_board.row_key(row.entity_id) if self.visible_board.redactions else row.entity_id
+        cached = self._row_fragments.get(key)
         if cached is None or cached[0] != revision:
-            cached = self._row_fragments[row.entity_id] = revision, self._render_row(row)
+            cached = self._row_fragments[key] = revision, self._render_row(row)
         return cached[1]
 
     def _render_row(self, row: Row) -> tuple[bytes, bytes]:
@@ -212,10 +213,13 @@ class BoardScreen:
         return before.encode(), after.encode()
 
     @cached_property
-    def _row_fragments(self) -> dict[int, tuple[int, tuple[bytes, bytes]]]:
-        """Cached fragments by entity; a day's own, since "as of 09:12" is "as of Tue 9 Jun 09:12" after midnight."""
-        assert self.cached_board is not None
-        return self.cached_board.fragments(("row", self.reader.zone_name, self.day))
+    def _row_fragments(self) -> dict[RowVariant, tuple[int, tuple[bytes, bytes]]]:
+        """Cached fragments by entity and redaction.
+
+        A day's own, since "as of 09:12" is "as of Tue 9 Jun 09:12" after midnight.
+        """
+        assert self.visible_board is not None
+        return self.visible_board.cached_board.fragments(("row", self.reader.zone_name, self.day))
 
     @cached_property
     def _row_query(self) -> str:
@@ -243,7 +247,7 @@ def board_screen(board_request: BoardRequest) -> BoardScreen:
         board,
         board_request.query,
         board_request.reader,
-        scope.cached_board,
+        scope,
         version,
         calendars_of(board),
         scope.render_cache,

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now as now
 
-from board.door import visible_board_of
+from board.door import visible_board_of, visible_ids
 from board.web.board_query import BoardQuery, InvalidQuery, moment_of, parse_query
 from board.web.layout import layout_context
 from board.web.readers import Reader, signed_in
@@ -47,6 +47,11 @@ class BoardRequest:
     def entities(self) -> LegalEntityQuerySet:
         """Every entity that the person may see."""
         return LegalEntity.objects.visible_to(self.person)
+
+    @cached_property
+    def visible_ids(self) -> frozenset[int] | None:
+        """Ids of the entities that the person may see, None for all."""
+        return visible_ids(self.person)
 
     @cached_property
     def visible_board(self) -> VisibleBoard:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import astuple
 
 from closing.facts.base import facts_to_json
-from closing.facts.period_remarks import NO_REMARKS
 from closing.scoreboard.board import Scoreboard
-from closing.scoreboard.row import Row
+from closing.scoreboard.row import Row, annotation_contents
 
 
 def board_fingerprint(board: Scoreboard, of_row: Callable[[Row], str] | None = None) -> str:
@@ -58,7 +56,6 @@ def _row_content(row: Row) -> list[object]:
         ],
         [row.fresh, None if row.fresh else row.read_at, row.counts_as_closed, row.on_hold_counts],
         [row.seen_between, row.missing_since, row.read_error, row.alert_after_days],
-        [row.reason_missing, row.track_record, None if row.remarks is NO_REMARKS else astuple(row.remarks)],
-        *([astuple(row.silence)] if row.silence is not None else []),
+        [row.reason_required, row.track_record, *annotation_contents(row)],
         *([["permanent", standing.permanent_reopenings]] if standing.permanent_reopenings else []),
     ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import astuple, dataclass, field, fields
 from datetime import date, datetime
 from operator import attrgetter
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
@@ -15,6 +17,18 @@ from closing.judging.standing import Level, Standing
 from closing.judging.states import PeriodState
 
 NOT_DUE = "not_due"
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotationKey(Generic[V]):
+    """The name under which a row carries one annotation, and what of its value counts as content.
+
+    `content` leaves out what only grows older; rows whose contents are equal look the same.
+    """
+
+    name: str
+    content: Callable[[V], Hashable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,11 @@ class RowSilence:
     ends: datetime
 
 
+REMARKS: AnnotationKey[CurrentRemarks] = AnnotationKey("remarks", astuple)
+SILENCE: AnnotationKey[RowSilence] = AnnotationKey("silence", astuple)
+_NO_ANNOTATIONS: Mapping[AnnotationKey[Any], Any] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One entity's period in one reporting month at one moment.
@@ -41,7 +60,8 @@ class Row:
     So is a month in which no period of the entity ends (`not_due`): it has nothing to close.
     `state` is the last known one; whether it may be shown as a fact depends on `fresh`. `read_at` is None
     for an entity that was never read. `missing_since` is set while the ERP no longer lists the entity. `read_error`
-    says in words why the last attempt did not read this entity ("no access to this company").
+    says in words why the last attempt did not read this entity ("no access to this company"). `annotations` carry
+    what is not of the period itself: remarks, a silence.
     """
 
     entity_id: int
@@ -71,16 +91,34 @@ class Row:
     connection_id: int | None = None
     period_id: int | None = None
     calendar_id: int | None = None
-    remarks: CurrentRemarks = NO_REMARKS
     track_record: tuple[Level, ...] = ()  # levels of the months before, oldest first; empty unless requested
-    reason_missing: bool = False  # late, without the overdue reason that its policy requires
-    silence: RowSilence | None = None  # while it is silenced
+    reason_required: bool = False  # by policy, an overdue reason while the row is late
     not_due: bool = False
+    annotations: Mapping[AnnotationKey[Any], Any] = field(default_factory=lambda: _NO_ANNOTATIONS, hash=False)
 
     @property
     def state_key(self) -> str:
         """The state in files and filters: "not_due" where the month has no period of its own."""
         return NOT_DUE if self.not_due else self.state.value
+
+    def get(self, key: AnnotationKey[V]) -> V | None:
+        """The row's annotation of this key; None where it has none."""
+        return self.annotations.get(key)
+
+    @property
+    def remarks(self) -> CurrentRemarks:
+        """The current remarks of people about the period."""
+        return self.get(REMARKS) or NO_REMARKS
+
+    @property
+    def silence(self) -> RowSilence | None:
+        """The silence that is in force."""
+        return self.get(SILENCE)
+
+    @property
+    def reason_missing(self) -> bool:
+        """Whether the row is late without the overdue reason that its policy requires."""
+        return self.reason_required and self.standing.level in _LATE and not self.remarks.reason
 
 
 _VALUES = attrgetter(*(field.name for field in fields(Row)))
@@ -89,20 +127,37 @@ _VALUES = attrgetter(*(field.name for field in fields(Row)))
 _SETTERS = tuple(getattr(Row, field.name).__set__ for field in fields(Row))
 
 
-_SET_READ_AT, _SET_STALE_AT = (vars(Row)[name].__set__ for name in ("read_at", "stale_at"))
+_SET_READ_AT, _SET_STALE_AT, _SET_ANNOTATIONS = (
+    vars(Row)[name].__set__ for name in ("read_at", "stale_at", "annotations")
+)
+
+
+def _copy(row: Row) -> Row:
+    """`dataclasses.replace` takes twice as long, and each read of an ERP renews thousands of rows at once."""
+    copied = object.__new__(Row)
+    for setter, value in zip(_SETTERS, _VALUES(row), strict=True):
+        setter(copied, value)
+    return copied
 
 
 def with_newer_reading(row: Row, read_at: datetime | None, stale_at: datetime | None) -> Row:
-    """The same row with a newer reading.
-
-    `dataclasses.replace` takes twice as long, and each read of an ERP renews thousands of rows at once.
-    """
-    newer = object.__new__(Row)
-    for setter, value in zip(_SETTERS, _VALUES(row), strict=True):
-        setter(newer, value)
+    """The same row with a newer reading."""
+    newer = _copy(row)
     _SET_READ_AT(newer, read_at)
     _SET_STALE_AT(newer, stale_at)
     return newer
+
+
+def with_annotations(row: Row, annotations: Mapping[AnnotationKey[Any], Any]) -> Row:
+    """The same row with these annotations in place of its own."""
+    annotated = _copy(row)
+    _SET_ANNOTATIONS(annotated, annotations)
+    return annotated
+
+
+def annotation_contents(row: Row) -> list[tuple[str, Hashable]]:
+    """The content of each annotation of a row, by name."""
+    return sorted((key.name, key.content(value)) for key, value in row.annotations.items())
 
 
 _LATE = frozenset({Level.LATE, Level.ALERTING})

@@ -15,14 +15,13 @@ from datetime import date, datetime, timedelta
 from itertools import count
 from time import monotonic
 
-from closing.scoreboard.board import sort_warnings
-from closing.scoreboard.row import Row, with_newer_reading
 from entities.models import LegalEntity
-from periods.board_cache.cached_board import MAX_VISIBLE_BOARDS, CachedBoard, track_record_length, valid_until
+from periods.board_cache.board_draft import BoardDraft, built_board
+from periods.board_cache.cached_board import MAX_VISIBLE_BOARDS, CachedBoard, track_record_length
 from periods.board_cache.change_feed import ChangeEvent, changes_since
 from periods.board_cache.future_dated import next_future_dated
-from periods.snapshot.builder import take_snapshot
-from periods.snapshot.freshness import freshness
+from periods.snapshot.annotations import row_annotations
+from periods.snapshot.builder import take_tracked
 
 MAX_CACHED_MONTHS = 4  # boards kept at once; most requests are for the month being closed
 _MAX_IDLE = timedelta(hours=6)  # after so long without a request everything is built again
@@ -41,18 +40,25 @@ class _CachedMonth:
     future: tuple[datetime, set[int] | None] | None = (
         None  # when to read again, and which entities (None: all)
     )
-    # To be read again: entities (None: all), and connections with a new reading. The cache's `_lock` guards both.
+    # To be read again: entities (None: all), and connections with a new reading. `_lock` guards all three.
     dirty: set[int] | None = field(default_factory=set)
     connections: set[int] = field(default_factory=set)
+    topics: dict[str, set[int] | None] = field(
+        default_factory=dict
+    )  # entities (None: all) by annotations' topic
 
     def collect(self, event: ChangeEvent) -> None:
-        """Note the ids of a change."""
+        """Note the ids of a change; one of a kind that nobody knows concerns whole rows."""
         if event.kind == "read":
             self.connections.update(event.ids or ())
-        elif event.ids is None:
-            self.dirty = None
-        elif self.dirty is not None:
-            self.dirty.update(event.ids)
+        elif event.kind in {annotation.topic for annotation in row_annotations()}:
+            self.topics[event.kind] = _with_more(self.topics.get(event.kind, set()), event.ids)
+        else:
+            self.dirty = _with_more(self.dirty, event.ids)
+
+
+def _with_more(ids: set[int] | None, more: Iterable[int] | None) -> set[int] | None:
+    return None if ids is None or more is None else ids.union(more)
 
 
 class BoardCache:
@@ -178,11 +184,13 @@ class BoardCache:
             self._months.popitem(last=False)
         return cached_month
 
-    def _take_changes(self, cached_month: _CachedMonth) -> tuple[set[int] | None, set[int]]:
-        """Take out the entities (None: all) and the connections with changes, for the caller to read again."""
+    def _take_changes(
+        self, cached_month: _CachedMonth
+    ) -> tuple[set[int] | None, set[int], dict[str, set[int] | None]]:
+        """Take out the entities (None: all), connections and topics with changes, for the caller to read again."""
         with self._lock:
-            changes = cached_month.dirty, cached_month.connections
-            cached_month.dirty, cached_month.connections = set(), set()
+            changes = cached_month.dirty, cached_month.connections, cached_month.topics
+            cached_month.dirty, cached_month.connections, cached_month.topics = set(), set(), {}
             return changes
 
     def _build(
@@ -192,101 +200,32 @@ class BoardCache:
         self._take_changes(cached_month)
         entities = LegalEntity.objects.all()
         track = track_record_length(entities.count())
-        snapshot = take_snapshot(entities, month, as_of, track=track)
-        old_rows, old_revisions = (before.rows, before.revisions) if before is not None else ({}, {})
-        rows, revisions = _merged(old_rows, old_revisions, snapshot.rows)
-        until = {pk: valid_until(row, as_of) for pk, row in rows.items()}
-        board = CachedBoard(
-            month,
-            as_of,
-            rows,
-            revisions,
-            until,
-            tuple(snapshot.groups),
-            tuple(snapshot.warnings),
-            next(self._count),
-            track,
-        )
-        if before is not None:
-            board.row_fingerprints, board.fragment_sets, board._lock = (
-                before.row_fingerprints,
-                before.fragment_sets,
-                before._lock,
-            )
+        taken = take_tracked(entities, month, as_of, track=track)
+        board = built_board(taken, month, next(self._count), track, before)
         self._note_future_dated(cached_month, as_of, None)
         return board
 
     def _update(self, cached_month: _CachedMonth, cached: CachedBoard, as_of: datetime) -> CachedBoard:
-        dirty, connections = self._to_read_again(cached_month, cached, as_of)
+        dirty, connections, topics = self._to_read_again(cached_month, cached, as_of)
         if dirty is None:
             return self._build(cached_month, as_of, cached)
         if as_of >= cached.next_change:
             dirty |= {pk for pk, moment in cached.valid_until.items() if as_of >= moment}
-        newer: dict[int, Row] = {}
+        draft = BoardDraft.of(cached, as_of)
         if connections:
-            newer, changed = _with_newer_readings(cached, connections, as_of)
-            dirty |= changed
-        if not dirty and not newer:
-            return cached
+            dirty |= draft.read_ages(connections)
         if len(dirty) > 50 and len(dirty) * 4 > len(cached.rows):
             return self._build(cached_month, as_of, cached)
-        rows, revisions, until = dict(cached.rows), dict(cached.revisions), dict(cached.valid_until)
-        rows.update(newer)
-        groups, warnings = cached.groups, cached.warnings
-        if dirty:
-            entities = LegalEntity.objects.filter(pk__in=dirty)
-            part = take_snapshot(entities, cached.month, as_of, track=cached.track_record_months)
-            if not set(part.groups) <= set(groups):
-                # An entity belongs to a group that had none.
-                return self._build(cached_month, as_of, cached)
-            codes = {rows[pk].code for pk in dirty if pk in rows} | {row.code for row in part.rows}
-            new_rows, new_revisions = _merged(rows, revisions, part.rows)
-            for pk in dirty:
-                rows.pop(pk, None)
-            rows.update(new_rows)
-            revisions.update(new_revisions)
-            calendars = {row.calendar_id for row in part.rows} | {item.calendar_id for item in part.warnings}
-            others = [
-                warning
-                for warning in cached.warnings
-                if (warning.entity not in codes if warning.entity else warning.calendar_id not in calendars)
-            ]
-            warnings = tuple(sort_warnings([*others, *part.warnings]))
-            until = {pk: moment for pk, moment in until.items() if pk in rows}
-        for pk in (dirty | newer.keys()) & rows.keys():
-            until[pk] = valid_until(rows[pk], as_of)
-        board = CachedBoard(
-            cached.month,
-            as_of,
-            rows,
-            revisions,
-            until,
-            groups,
-            warnings,
-            cached.generation,
-            track_record_months=cached.track_record_months,
-            row_fingerprints=cached.row_fingerprints,
-            versions=cached.versions,
-            fragment_sets=cached.fragment_sets,
-            _lock=cached._lock,
-        )
-        if (rows, warnings, groups) == (cached.rows, cached.warnings, cached.groups):
-            board.visible_boards = cached.visible_boards  # none of the changes concerned this board
-            return board
-        if (revisions, warnings, groups) != (
-            cached.revisions,
-            cached.warnings,
-            cached.groups,
-        ) or rows.keys() != cached.rows.keys():
-            board.versions = {}
-        board.generation = next(self._count)
-        return board
+        if dirty and not draft.read_rows(dirty):
+            return self._build(cached_month, as_of, cached)
+        draft.read_annotations(topics, dirty)
+        return draft.finished(self._count)
 
     def _to_read_again(
         self, cached_month: _CachedMonth, cached: CachedBoard, as_of: datetime
-    ) -> tuple[set[int] | None, set[int]]:
-        """The entities (None: all) and the connections to read again, as changed or because their moment has come."""
-        dirty, connections = self._take_changes(cached_month)
+    ) -> tuple[set[int] | None, set[int], dict[str, set[int] | None]]:
+        """The entities (None: all), connections and topics to read again, as changed or as their moment has come."""
+        dirty, connections, topics = self._take_changes(cached_month)
         future = cached_month.future
         if future is not None and as_of >= future[0] and dirty is not None:
             cached_month.future = None
@@ -294,7 +233,7 @@ class BoardCache:
         if dirty or connections:
             connected = {pk for pk, row in cached.rows.items() if row.connection_id in connections}
             self._note_future_dated(cached_month, as_of, dirty | connected if dirty is not None else None)
-        return dirty, connections
+        return dirty, connections, topics
 
     def _note_future_dated(self, cached_month: _CachedMonth, as_of: datetime, ids: set[int] | None) -> None:
         """Note when to read these entities again if some of their rows are dated after `as_of`: clocks differ."""
@@ -305,50 +244,6 @@ class BoardCache:
             moment = min(moment, before[0])
             ids = None if ids is None or before[1] is None else ids | before[1]
         cached_month.future = moment, ids
-
-
-def _merged(
-    old_rows: dict[int, Row], old_revisions: dict[int, int], rows: Iterable[Row]
-) -> tuple[dict[int, Row], dict[int, int]]:
-    """New rows and revisions by entity: a newer reading alone is no new revision.
-
-    The revision of an entity that is gone stays: if it comes back, fragments of its row at that revision are old.
-    """
-    merged, revisions = {}, dict(old_revisions)
-    for row in rows:
-        pk = row.entity_id
-        before = old_rows.get(pk)
-        unchanged = before is not None and _same_content(before, row)
-        merged[pk] = row
-        revisions[pk] = old_revisions.get(pk, 0) + (not unchanged)
-    return merged, revisions
-
-
-def _same_content(before: Row, after: Row) -> bool:
-    if before.fresh and after.fresh:
-        after = with_newer_reading(after, before.read_at, before.stale_at)
-    return before == after
-
-
-def _with_newer_readings(
-    cached: CachedBoard, connections: set[int], as_of: datetime
-) -> tuple[dict[int, Row], set[int]]:
-    """Rows that only got a newer reading, and the entities of these connections for which more has changed."""
-    ids = [pk for pk, row in cached.rows.items() if row.connection_id in connections]
-    newer, changed = {}, set()
-    for pk, now in freshness(ids, as_of).items():
-        row = cached.rows[pk]
-        if (
-            row.fresh
-            and now.fresh
-            and now.read_error == row.read_error
-            and not now.missing
-            and not row.missing_since
-        ):
-            newer[pk] = with_newer_reading(row, now.read_at, now.stale_at)
-        else:
-            changed.add(pk)
-    return newer, changed
 
 
 BOARD_CACHE = BoardCache()

@@ -40,7 +40,7 @@ class ChangeEvent:
     """One change, and the ids that it concerns; None: all.
 
     Kinds and their ids: `rows` (entities), `places` (entities whose group, and so their readers, may have changed),
-    `read` (connections), `access` (people).
+    `read` (connections), `access` (people), and the topic of each row annotation (entities).
     """
 
     kind: str

@@ -1,4 +1,7 @@
-"""Finds rows that are dated after a moment, written by a machine whose clock was ahead of ours."""
+"""Finds rows that are dated after a moment, written by a machine whose clock was ahead of ours.
+
+Annotations find their own (`Loaded.until`).
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,6 @@ def next_future_dated(as_of: datetime, month: date, entity_ids: Collection[int] 
                 UNION ALL SELECT min(d.set_at)
                 FROM periods_perioddeadline d JOIN periods_fiscalperiod p ON p.id = d.period_id
                 WHERE d.set_at > %(as_of)s AND p.reporting_month = %(month)s
-                  AND (%(ids)s::bigint[] IS NULL OR p.entity_id = ANY(%(ids)s))
-                UNION ALL SELECT min(r.at)
-                FROM periods_remark r JOIN periods_fiscalperiod p ON p.id = r.period_id
-                WHERE r.at > %(as_of)s AND p.reporting_month = %(month)s
                   AND (%(ids)s::bigint[] IS NULL OR p.entity_id = ANY(%(ids)s))
             ) dated
             """,

@@ -13,12 +13,13 @@ from django.db.models.functions import Now
 class News(models.Model):
     """A change to something that a board shows; triggers add these rows, see periods.board_cache.change_feed.
 
-    `ids` are entities, connections or people by `kind`, null for all; `txid` is the transaction that made the change.
+    `kind` is one of KINDS or the topic of an annotation; `ids` are entities, connections or people by `kind`, null
+    for all; `txid` is the transaction that made the change.
     """
 
     KINDS: ClassVar[list[str]] = ["rows", "places", "read", "access"]
 
-    kind = models.CharField(max_length=8, choices=[(kind, kind) for kind in KINDS])
+    kind = models.CharField(max_length=8)
     ids = ArrayField(models.BigIntegerField(), null=True)
     txid = models.BigIntegerField(db_default=RawSQL("pg_current_xact_id()::text::bigint", []))
     at = models.DateTimeField(db_default=Now())

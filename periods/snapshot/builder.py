@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +15,6 @@ from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import month_end, previous_month
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.base import NativePeriodFacts
-from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
 from closing.judging.standing import (
     LatenessUnit,
     Level,
@@ -29,12 +28,18 @@ from closing.judging.standing import (
 )
 from closing.judging.states import PeriodState, because_today
 from closing.scoreboard.board import BoardWarning, Scoreboard, groups_above, sort_warnings
-from closing.scoreboard.row import Row, RowSilence, ranked
+from closing.scoreboard.row import AnnotationKey, Row, ranked
 from entities.calendars import calendar_warnings, work_calendars
 from entities.models import LegalEntity
-from periods.lookups import remarks_by_period
 from periods.policies import EffectivePolicy, effective_policies
-from periods.snapshot.annotations import row_silences
+from periods.snapshot.annotations import (
+    LoadedAnnotations,
+    SnapshotScope,
+    Until,
+    load_annotations,
+    redacted,
+    row_annotations,
+)
 from periods.snapshot.board_reads import (
     SnapshotEntity,
     SnapshotPeriod,
@@ -48,8 +53,24 @@ from periods.snapshot.reopened_months import reopened_month_warnings
 from periods.vanished import is_vanished
 
 
+@dataclass(frozen=True, slots=True)
+class UnredactedBoards:
+    """Boards by month whose annotations may speak of any entity.
+
+    `annotations_until` says when the clock may change annotations of the last month.
+    """
+
+    boards: dict[date, Scoreboard]
+    annotations_until: Until
+
+
 def take_snapshot(
-    entities: QuerySet[LegalEntity], month: date, as_of: datetime, *, track: int = 0
+    entities: QuerySet[LegalEntity],
+    month: date,
+    as_of: datetime,
+    *,
+    track: int = 0,
+    visible: frozenset[int] | None = frozenset(),
 ) -> Scoreboard:
     """The board of `entities` for the reporting month (a first of month) as it was known at `as_of`.
 
@@ -57,21 +78,29 @@ def take_snapshot(
     from `active_from` to `active_to` (01-domain 1.3). A stale entity is judged as of its last reading, so that it
     neither clears nor escalates (01-domain 1.6). Runs the same number of queries whatever the number of entities.
     `track` is the length of each row's track record in months: the level of the first close, or the month's current
-    level if it was never closed or is late again after a reopening.
+    level if it was never closed or is late again after a reopening. Annotations speak of the entities of the snapshot
+    and of those in `visible` (None: of all) only.
     """
+    return _redacted_board(take_tracked(entities, month, as_of, track=track).boards[month], visible)
+
+
+def take_tracked(
+    entities: QuerySet[LegalEntity], month: date, as_of: datetime, *, track: int
+) -> UnredactedBoards:
+    """The board of `take_snapshot` before redaction, alone in `boards`."""
     months = [month]
     for _ in range(track):
         months.append(previous_month(months[-1]))
-    boards = take_snapshots(entities, months, as_of)
-    board = boards.pop(month)
-    if not track:
-        return board
-    levels: dict[int, list[Level]] = defaultdict(list)
-    for earlier in reversed(months[1:]):
-        for row in boards[earlier].rows:
-            levels[row.entity_id].append(_track_level(row.standing))
-    rows = [replace(row, track_record=tuple(levels[row.entity_id])) for row in board.rows]
-    return replace(board, rows=rows)
+    taken = take_unredacted(entities, months, as_of, annotated=[month])
+    board = taken.boards[month]
+    if track:
+        levels: dict[int, list[Level]] = defaultdict(list)
+        for earlier in reversed(months[1:]):
+            for row in taken.boards[earlier].rows:
+                levels[row.entity_id].append(_track_level(row.standing))
+        rows = [replace(row, track_record=tuple(levels[row.entity_id])) for row in board.rows]
+        board = replace(board, rows=rows)
+    return UnredactedBoards({month: board}, taken.annotations_until)
 
 
 def _track_level(standing: Standing) -> Level:
@@ -81,22 +110,55 @@ def _track_level(standing: Standing) -> Level:
 
 
 def take_snapshots(
-    entities: QuerySet[LegalEntity], months: Sequence[date], as_of: datetime
+    entities: QuerySet[LegalEntity],
+    months: Sequence[date],
+    as_of: datetime,
+    *,
+    visible: frozenset[int] | None = frozenset(),
 ) -> dict[date, Scoreboard]:
     """The boards of several reporting months at one moment, in the queries of one; only the last has warnings."""
+    taken = take_unredacted(entities, months, as_of)
+    return {month: _redacted_board(board, visible) for month, board in taken.boards.items()}
+
+
+def _redacted_board(board: Scoreboard, visible: frozenset[int] | None) -> Scoreboard:
+    if visible is None or not any(row.annotations for row in board.rows):
+        return board
+    ids = visible.union(row.entity_id for row in board.rows)
+    return replace(board, rows=[redacted(row, ids) for row in board.rows])
+
+
+def take_unredacted(
+    entities: QuerySet[LegalEntity],
+    months: Sequence[date],
+    as_of: datetime,
+    *,
+    annotated: Collection[date] | None = None,
+    annotations: Collection[AnnotationKey[Any]] | None = None,
+) -> UnredactedBoards:
+    """As `take_snapshots`, for callers that redact each row for its reader themselves, or show it to nobody.
+
+    `annotated` are the months whose rows are annotated (None: all), `annotations` the keys of those that are needed
+    (None: all).
+    """
     shown = read_entities(entities)
     ids = [entity.id for entity in shown]
     policies = effective_policies(((entity.id, entity.path) for entity in shown), as_of=as_of)
     freshness_by_entity = freshness(ids, as_of)
     periods, changes, facts, expected = read_periods(ids, months, as_of)
-    remarks = {
-        period_id: current_remarks(remarks)
-        for period_id, remarks in remarks_by_period(
-            [period.id for own in (*periods.values(), expected.values()) for period in own], as_of
-        ).items()
-    }
+    scope = SnapshotScope(
+        tuple(ids),
+        {
+            period.id: key
+            for key, own in (*periods.items(), *((key, [period]) for key, period in expected.items()))
+            if annotated is None or key[1] in annotated
+            for period in own
+        },
+        as_of,
+    )
+    loaded = load_annotations(scope, row_annotations(annotations))
+    unannotated = LoadedAnnotations(())
     calendars = _calendars(shown, policies, months)
-    silences = row_silences(ids, as_of)
     groups = read_groups()
     last, used_calendars = max(months), {entity.calendar_id for entity in shown}
     warnings = sort_warnings(
@@ -131,8 +193,7 @@ def take_snapshots(
                     for period in periods.get((entity.id, month), [])
                 ],
                 calendars.get(entity.calendar_id),
-                remarks,
-                silences.get(entity.id),
+                loaded if annotated is None or month in annotated else unannotated,
                 covering.get((entity.id, month)),
                 expected=expected.get((entity.id, month)),
                 month=month,
@@ -149,7 +210,7 @@ def take_snapshots(
             groups_above(groups, rows),
             warnings if month == last else (),
         )
-    return boards
+    return UnredactedBoards(boards, loaded.until(boards[last].rows))
 
 
 def _calendars(
@@ -166,8 +227,7 @@ def _row(
     read: Freshness,
     candidates: list[tuple[SnapshotPeriod, list[ObservedChange], NativePeriodFacts | None]],
     calendar: WorkdayCalendar | None,
-    remarks_of: Mapping[int, CurrentRemarks],
-    silence: RowSilence | None,
+    annotations: LoadedAnnotations,
     covering: CoveringPeriod | None,
     *,
     expected: SnapshotPeriod | None,
@@ -206,7 +266,7 @@ def _row(
         "alert_after_days": policy.judging.alert_after_days,
         "missing_since": read.read_at if read.missing else None,
         "read_error": read.read_error,
-        "silence": silence,
+        "reason_required": policy.overdue_reason_required,
     }
     if covering is not None or not judged:
         # Of an entity never read the deadline and the days of the month are known, and nothing else.
@@ -217,7 +277,6 @@ def _row(
             standing = judge_never_read(
                 deadline, as_of=as_of, period=known.span, policy=policy.judging, calendar=calendar
             )
-        remarks = remarks_of.get(known.id, NO_REMARKS) if known is not None else NO_REMARKS
         if covering is not None:
             because = covering.because(month)
         elif read.read_at is None:
@@ -235,8 +294,7 @@ def _row(
             deadline=deadline,
             standing=standing,
             counts_as_closed=False,
-            remarks=remarks,
-            reason_missing=_reason_missing(policy, standing, remarks),
+            annotations=annotations.of(entity.id, known.id if known is not None else None),
             **common,
         )
     # A period that the ERP no longer lists answers only where it lists none. If a 13-period calendar puts two periods
@@ -259,7 +317,6 @@ def _row(
     )  # the newest, also if the facts alone changed
     if standing.stopped_early and state is not PeriodState.UNKNOWN:
         state, because = PeriodState.NOT_STARTED, f"stopped early: {because}"
-    remarks = remarks_of.get(period.id, NO_REMARKS)
     return Row(
         state=state,
         because=because,
@@ -271,15 +328,9 @@ def _row(
         standing=standing,
         counts_as_closed=policy.judging.counts_as_closed(state),
         seen_between=(since.previous_read_at, since.seen_at) if since else None,
-        remarks=remarks,
-        reason_missing=_reason_missing(policy, standing, remarks),
+        annotations=annotations.of(entity.id, period.id),
         **common,
     )
-
-
-def _reason_missing(policy: EffectivePolicy, standing: Standing, remarks: CurrentRemarks) -> bool:
-    late = standing.level in (Level.LATE, Level.ALERTING)
-    return policy.overdue_reason_required and late and not remarks.reason
 
 
 def _judged(

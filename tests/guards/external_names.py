@@ -16,6 +16,9 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from periods.models import News
+from periods.snapshot.annotations import row_annotations
+
 ROOT = Path(__file__).parent.parent.parent
 OURS = ("closing", "infra", "entities", "periods", "connectors", "alerts", "board", "closeboard")
 DOTTED = re.compile(r"[a-z_]\w*(\.\w+)+")
@@ -129,6 +132,8 @@ def stored_words() -> Iterator[str]:
                 if choices:
                     words = sorted(str(value) for value, _ in choices)
                     yield f"{model._meta.label}.{field.name}: {', '.join(words)}"
+    topics = {annotation.topic for annotation in row_annotations()}
+    yield f"periods.News.kind: {', '.join(sorted({*News.KINDS, *topics}))}"
 
 
 def run_by_documents() -> set[str]:

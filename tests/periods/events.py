@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from django.db import connection
 
+from alerts.models import Silence
+from alerts.routing.silences import InvalidSilence, create_silence, lift_silence
 from closing.calendar.days import DateSpan
 from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import GapReason, ReadGap
@@ -31,6 +33,7 @@ from periods.remarks import (
 from tests.builders import CLOSED, MAY, MAY_DAYS, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.databases import copy_database, drop_database, in_use, maintenance
 from tests.db_builders import SampleGroup, save_person, save_sample_group
+from tests.periods.snapshot import imbalance_annotation
 from tests.sample_entities import TWELVE_ENTITIES
 
 APRIL = date(2026, 4, 1)
@@ -172,6 +175,21 @@ class ChangingGroup:
                             edit_note(by, where, note.pk, f"Edited at {self.now:%d %H:%M}.", self.now)
                         else:
                             withdraw_note(by, where, note.pk, self.now)
+
+    def silence(self, who: int, code: str, *, group: bool, days: int) -> None:
+        entity = self.entity(code)
+        with suppress(InvalidSilence):
+            target = entity.group if group else entity
+            last_day = self.now.date() + timedelta(days=days)
+            create_silence(self.speakers[who], target, last_day, "a strike", self.now)
+
+    def lift_silences(self, who: int) -> None:
+        for silence in Silence.objects.filter(lifted_at=None):
+            lift_silence(self.speakers[who], silence, self.now)
+
+    def imbalance(self, code: str, other: str, amount: int, ahead: float, seconds: float) -> None:
+        entity, counterparty = self.group.entities[code].pk, self.group.entities[other].pk
+        imbalance_annotation.add(entity, counterparty, amount, self.now + timedelta(seconds=ahead), seconds)
 
     # --- groups and entities ----------------------------------------------------------------------------------------
 

@@ -25,10 +25,11 @@ from board.scoreboard.table_sections import Folds
 from board.web.board_query import GROUPINGS, ORDERS, SHOW_FILTERS, BoardQuery
 from board.web.readers import Reader
 from closing.judging.standing import Level
-from closing.scoreboard.board import BoardWarning, GroupNode, with_as_of
+from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, with_as_of
 from closing.scoreboard.row import Row
-from periods.board_cache.cache import _merged
+from periods.board_cache.board_draft import built_board
 from periods.board_cache.cached_board import CachedBoard
+from periods.snapshot.builder import UnredactedBoards
 from tests.builders import (
     CLOSED,
     MAY,
@@ -62,12 +63,8 @@ def kept(
     as_of: datetime = WORKED_EXAMPLE_AT,
 ) -> CachedBoard:
     """What a process keeps of these rows after `before`, counting new words as the keeper does."""
-    known, words = (before.rows, before.revisions) if before is not None else ({}, {})
-    merged, told = _merged(known, words, rows)
-    made = CachedBoard(month, as_of, merged, told, {}, tuple(groups), tuple(warnings), next(_GENERATIONS))
-    if before is not None:
-        made.row_fingerprints, made.fragment_sets = before.row_fingerprints, before.fragment_sets
-    return made
+    board = Scoreboard(month, as_of, list(rows), groups, warnings)
+    return built_board(UnredactedBoards({month: board}, {}), month, next(_GENERATIONS), 0, before)
 
 
 def seen(board: CachedBoard, question: BoardQuery | None = None) -> ScreenState:
@@ -75,7 +72,7 @@ def seen(board: CachedBoard, question: BoardQuery | None = None) -> ScreenState:
     scope = board.visible_board(None)
     asked = question or BoardQuery()
     return screen_state(
-        BoardScreen(with_as_of(scope.board, board.as_of), asked, LONDON, board, scope.version)
+        BoardScreen(with_as_of(scope.board, board.as_of), asked, LONDON, scope, scope.version)
     )
 
 

@@ -22,7 +22,7 @@ from closing.judging.timeline import (
     first_workday_number,
     timeline,
 )
-from closing.scoreboard.row import Row
+from closing.scoreboard.row import REMARKS, Row
 from tests.closing.core_builders import (
     CLOSED,
     ENGLAND,
@@ -190,10 +190,10 @@ def test_a_cut_off_makes_late_on_the_due_day_itself() -> None:
 
 def test_an_expected_day_is_marked_until_the_close() -> None:
     said = CurrentRemarks(expected_on=date(2026, 6, 18))
-    entity = row(UK_HOLDCO, [BEGAN], NINTH, "2026-06-12 12:00", remarks=said)
+    entity = row(UK_HOLDCO, [BEGAN], NINTH, "2026-06-12 12:00", annotations={REMARKS: said})
     assert which(drawn(entity, "2026-06-12"), "expected") == [18]
     closed = [BEGAN, change_seen(CLOSED, "2026-06-11 16:00", after="2026-06-11 15:00")]
-    done = row(UK_HOLDCO, closed, NINTH, "2026-06-12 12:00", remarks=said)
+    done = row(UK_HOLDCO, closed, NINTH, "2026-06-12 12:00", annotations={REMARKS: said})
     assert which(drawn(done, "2026-06-12"), "expected") == []
 
 

@@ -33,12 +33,13 @@ from closing.scoreboard.fingerprints import board_fingerprint
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
 from periods.board_cache.cache import BoardCache
-from periods.board_cache.cached_board import CachedBoard, VisibleBoard, track_record_length
+from periods.board_cache.cached_board import VisibleBoard, track_record_length
 from periods.board_cache.change_feed import changes_since
 from periods.models import News
 from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY, OPEN
 from tests.periods.events import APRIL, FACTS, GROUPS, ChangingGroup, own_copy
+from tests.periods.snapshot import imbalance_annotation
 
 LONDON = Reader.in_zone("Europe/London")
 CODES = ("UKHC", "UKRT", "USRT", "NLDT", "UKWS", "IEOP", "DEVT", "FRSA")
@@ -63,7 +64,7 @@ def made_anew(month: date, world: ChangingGroup, ids: frozenset[int] | None) -> 
     return take_snapshot(some_of_them, month, world.now, track=track)
 
 
-def rows_as_shown(board: Scoreboard, world: ChangingGroup, kept: CachedBoard | None = None) -> str:
+def rows_as_shown(board: Scoreboard, world: ChangingGroup, kept: VisibleBoard | None = None) -> str:
     return BoardScreen(with_as_of(board, world.now), BoardQuery(), LONDON, kept).rows(Folds())
 
 
@@ -83,7 +84,7 @@ def assert_the_same(
         assert list(kept.warnings) == list(anew.warnings)
         assert (kept.counts, kept.closed) == (anew.counts, anew.closed)
         assert scope.version == board_fingerprint(anew)
-        assert rows_as_shown(kept, world, scope.cached_board) == rows_as_shown(anew, world)
+        assert rows_as_shown(kept, world, scope) == rows_as_shown(anew, world)
 
 
 class KeptBoards(RuleBasedStateMachine):
@@ -95,6 +96,8 @@ class KeptBoards(RuleBasedStateMachine):
     def begin(self) -> None:
         self.copy = own_copy(self.template)
         self.copy.__enter__()
+        self.annotation = imbalance_annotation.installed()
+        self.annotation.__enter__()
         self.world = ChangingGroup()
         self.awake, self.sleepy = BoardCache(), BoardCache()
         self.ids = frozenset(
@@ -104,6 +107,7 @@ class KeptBoards(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "copy"):
+            self.annotation.__exit__(None, None, None)
             self.copy.__exit__(None, None, None)
 
     @invariant()
@@ -204,6 +208,30 @@ class KeptBoards(RuleBasedStateMachine):
     def speak(self, who: int, of: str, verb: str) -> None:
         self.world.pass_time(5)
         self.world.speak(who, of, verb)
+
+    @rule(who=st.integers(0, 1), of=code, group=st.booleans(), days=some((0, 1, 9)))
+    def silence(self, who: int, of: str, group: bool, days: int) -> None:
+        self.world.pass_time(5)
+        self.world.silence(who, of, group=group, days=days)
+
+    @rule(who=st.integers(0, 1))
+    def lift_silences(self, who: int) -> None:
+        self.world.pass_time(5)
+        self.world.lift_silences(who)
+
+    # --- an annotation that changes often -------------------------------------------------------------------------
+
+    @rule(of=code, other=code, amount=st.integers(1, 3), ahead=some((-60, 0, 20, 3600)), seconds=PASS)
+    def find_imbalance(self, of: str, other: str, amount: int, ahead: int, seconds: int) -> None:
+        self.world.imbalance(of, other, amount, ahead, seconds)
+
+    @rule()
+    def read_imbalances_again(self) -> None:
+        imbalance_annotation.read_again(self.world.now)
+
+    @rule(of=code)
+    def settle(self, of: str) -> None:
+        imbalance_annotation.settle(self.world.group.entities[of].pk)
 
     # --- who is who -----------------------------------------------------------------------------------------------
 
@@ -364,7 +392,7 @@ def test_a_database_that_fails_in_between_costs_nothing_but_the_answer(
         raise OperationalError("the session was terminated")
 
     with monkeypatch.context() as patch:
-        patch.setattr("periods.board_cache.cache.take_snapshot", broken)
+        patch.setattr("periods.snapshot.builder.take_unredacted", broken)
         with pytest.raises(OperationalError):
             told_by(keeper, MAY, changing_group, None)
     assert_the_same(keeper, changing_group)

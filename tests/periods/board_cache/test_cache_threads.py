@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import pytest
 from django.db import OperationalError
 
-from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
 from periods.board_cache.cache import MAX_CACHED_MONTHS, BoardCache
 from periods.board_cache.cached_board import (
@@ -25,7 +24,7 @@ from periods.board_cache.cached_board import (
 from periods.board_cache.change_feed import changes_since
 from periods.deadline_setting import set_deadlines
 from periods.models import DeadlinePolicy, PolicyVersion
-from periods.snapshot.builder import take_snapshot
+from periods.snapshot.builder import UnredactedBoards, take_snapshot, take_unredacted
 from tests.builders import MAY
 from tests.periods.board_cache.test_cache import assert_the_same, told_by
 from tests.periods.events import APRIL, ChangingGroup
@@ -62,14 +61,14 @@ def held_back(month: date) -> Iterator[Held]:
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(4) as threads:
         held = Held(threads)
 
-        def slowly(entities: Any, of: date, *args: Any, **more: Any) -> Scoreboard:
-            found = take_snapshot(entities, of, *args, **more)
-            if of == month and not held.has_read.is_set():
+        def slowly(entities: Any, months: Any, *args: Any, **more: Any) -> UnredactedBoards:
+            found = take_unredacted(entities, months, *args, **more)
+            if months[0] == month and not held.has_read.is_set():
                 held.has_read.set()
                 assert held.go_on.wait(PATIENCE)
             return found
 
-        patch.setattr("periods.board_cache.cache.take_snapshot", slowly)
+        patch.setattr("periods.snapshot.builder.take_unredacted", slowly)
         try:
             yield held
         finally:
@@ -150,7 +149,7 @@ def test_a_read_that_fails_costs_no_other_month_its_board(
         raise OperationalError("the session was terminated")
 
     with monkeypatch.context() as patch:
-        patch.setattr("periods.board_cache.cache.take_snapshot", broken)
+        patch.setattr("periods.board_cache.board_draft.load_annotations", broken)
         with pytest.raises(OperationalError):
             told_by(keeper, APRIL, shared_group, None)
     after = told_by(keeper, MAY, shared_group, None).cached_board
