@@ -48,7 +48,6 @@ class BoardRequest:
         """Every entity that the person may see."""
         return LegalEntity.objects.visible_to(self.person)
 
-    @cached_property
     def visible_ids(self) -> frozenset[int] | None:
         """Ids of the entities that the person may see, None for all."""
         return visible_ids(self.person)

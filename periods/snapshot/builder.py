@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -36,6 +36,7 @@ from periods.snapshot.annotations import (
     LoadedAnnotations,
     SnapshotScope,
     Until,
+    foreign_entities,
     load_annotations,
     redacted,
     row_annotations,
@@ -51,6 +52,8 @@ from periods.snapshot.covered_months import CoveringPeriod, covering_periods
 from periods.snapshot.freshness import Freshness, freshness
 from periods.snapshot.reopened_months import reopened_month_warnings
 from periods.vanished import is_vanished
+
+Visible = Callable[[], frozenset[int] | None]  # the entities that a reader may see, None for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def take_snapshot(
     as_of: datetime,
     *,
     track: int = 0,
-    visible: frozenset[int] | None = frozenset(),
+    visible: Visible = frozenset,
 ) -> Scoreboard:
     """The board of `entities` for the reporting month (a first of month) as it was known at `as_of`.
 
@@ -78,8 +81,8 @@ def take_snapshot(
     from `active_from` to `active_to` (01-domain 1.3). A stale entity is judged as of its last reading, so that it
     neither clears nor escalates (01-domain 1.6). Runs the same number of queries whatever the number of entities.
     `track` is the length of each row's track record in months: the level of the first close, or the month's current
-    level if it was never closed or is late again after a reopening. Annotations speak of the entities of the snapshot
-    and of those in `visible` (None: of all) only.
+    level if it was never closed or is late again after a reopening. Annotations speak only of the entities of the
+    snapshot and of those that `visible` gives; it is called where one speaks of others.
     """
     return _redacted_board(take_tracked(entities, month, as_of, track=track).boards[month], visible)
 
@@ -114,18 +117,18 @@ def take_snapshots(
     months: Sequence[date],
     as_of: datetime,
     *,
-    visible: frozenset[int] | None = frozenset(),
+    visible: Visible = frozenset,
 ) -> dict[date, Scoreboard]:
     """The boards of several reporting months at one moment, in the queries of one; only the last has warnings."""
     taken = take_unredacted(entities, months, as_of)
     return {month: _redacted_board(board, visible) for month, board in taken.boards.items()}
 
 
-def _redacted_board(board: Scoreboard, visible: frozenset[int] | None) -> Scoreboard:
-    if visible is None or not any(row.annotations for row in board.rows):
+def _redacted_board(board: Scoreboard, visible: Visible) -> Scoreboard:
+    own = frozenset(row.entity_id for row in board.rows)
+    if all(foreign_entities(row) <= own for row in board.rows) or (others := visible()) is None:
         return board
-    ids = visible.union(row.entity_id for row in board.rows)
-    return replace(board, rows=[redacted(row, ids) for row in board.rows])
+    return replace(board, rows=[redacted(row, own | others) for row in board.rows])
 
 
 def take_unredacted(

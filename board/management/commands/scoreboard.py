@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         as_of = options["as_of"] or timezone.now()
         month = _month(options["month"]) if options["month"] else active_month(as_of.astimezone(UTC).date())
-        board = take_snapshot(_entities(options["group"]), month, as_of, visible=None)
+        board = take_snapshot(_entities(options["group"]), month, as_of, visible=lambda: None)
         match options["format"]:
             case "json":
                 text = json.dumps(as_json(board), indent=2, ensure_ascii=False) + "\n"

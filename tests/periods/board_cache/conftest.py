@@ -8,6 +8,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.periods.events import ChangingGroup, own_copy
+from tests.periods.snapshot import imbalance_annotation
 
 
 @pytest.fixture
@@ -22,3 +23,12 @@ def shared_group(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> 
     """All tests of a module change one group: each counts from its own first look, whatever the others wrote."""
     with django_db_blocker.unblock(), own_copy(migrated_database):
         yield ChangingGroup()
+
+
+@pytest.fixture
+def imbalances(changing_group: ChangingGroup) -> Iterator[ChangingGroup]:
+    """EU DTC BV does not agree with UK Retail Ltd and UK HoldCo, from now on and for an hour."""
+    with imbalance_annotation.installed():
+        changing_group.imbalance("NLDT", "UKRT", 640, 0, 3600)
+        changing_group.imbalance("NLDT", "UKHC", 75, 0, 3600)
+        yield changing_group
