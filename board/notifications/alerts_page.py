@@ -280,6 +280,8 @@ def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer)
 def _no_notice_reason(alert: OpenAlert, as_of: datetime, *, past: bool) -> str:
     """The reason why an alerting entity has no notice."""
     if not alert.read_before_deadline:
+        if alert.row.read_at is None:
+            return "No alert: its deadline had passed before the entity was added."
         return f"No alert: {reason_words(NoticeReason.DEADLINE_BEFORE_FIRST_READ)}."
     if past:
         return "No alert had been sent."

@@ -62,6 +62,14 @@ class CalendarTableRow:
     due_label: str
     cells: Sequence[CalendarCell]
 
+    @property
+    def brief(self) -> str:
+        """State and standing in a few words: "Open, +3d late", "Closed, on time", "Closed 21d late"."""
+        text, state = self.deadline_status.text, self.state.lower()
+        if text.startswith(state):
+            return self.state + text.removeprefix(state)
+        return f"{self.state}, {text}"
+
 
 @dataclass(frozen=True, slots=True)
 class CalendarTableSection:

@@ -216,7 +216,7 @@ def obstacles(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str]
     reason = "info" if row.remarks.reason or not row.reason_missing else "warning"
     candidates = [
         ("stale", unconfirmed_because(row, when)),
-        (row.state.value, state_because(row)),
+        (row.state.value, state_because(row) if row.read_at is not None else ""),
         (reason, overdue_reason_text(row, when)),
     ]
     return [(icon, text) for icon, text in candidates if text]
