@@ -377,7 +377,7 @@ def _text(row: Row, board_request: BoardRequest) -> str:
         return "closed"
     if status.text.startswith("was due"):
         return "was due"
-    return _SHORT.get(status.text, status.text)
+    return _SHORT.get(status.text, status.text).removeprefix("closed, ")
 
 
 def _full(row: Row, month: date, board_request: BoardRequest) -> str:
