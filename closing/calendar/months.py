@@ -67,10 +67,10 @@ def months_of_periods(years: Iterable[Collection[DateSpan]]) -> dict[DateSpan, d
     """
     months: dict[DateSpan, date] = {}
     run: list[DateSpan] = []
-    for year in sorted(
-        (sorted(set(year), key=_by_days) for year in years if year), key=lambda year: year[0].first
-    ):
-        if not _is_of_months(year):
+    in_order = [sorted(set(year), key=_by_days) for year in years if year]
+    twelve = any(map(_is_twelve_months, in_order)) and all(len(year) <= _YEAR for year in in_order)
+    for year in sorted(in_order, key=lambda year: year[0].first):
+        if not _is_twelve_months(year) and not _is_part_of_twelve(year, beside_twelve=twelve):
             months |= {span: month_ended(span.last) for span in year}
             continue
         if run and year[0].first != run[-1].last + ONE_DAY:
@@ -84,13 +84,30 @@ def _by_days(span: DateSpan) -> tuple[date, date]:
     return span.first, span.last
 
 
-def _is_of_months(year: Sequence[DateSpan]) -> bool:
-    """Whether the periods of a year, or of the part of it that is known, follow each other month by month."""
+def _is_twelve_months(year: Sequence[DateSpan]) -> bool:
+    """Whether a year has twelve periods of about a month each; twelve of thirteen are shorter than a year."""
+    return len(year) == _YEAR and _follow_by_month(year) and 350 <= _days(year) <= 380
+
+
+def _is_part_of_twelve(year: Sequence[DateSpan], *, beside_twelve: bool) -> bool:
+    """Whether some periods of a year, since a read ends within it, or a short year, follow each other month by month.
+
+    Four or six weeks are about a month as well: they may be part of thirteen, or of nine, unless the other years of
+    the calendar have twelve.
+    """
+    count = len(year)
+    near = beside_twelve or 29 * count <= _days(year) <= 33 * count
+    return count < _YEAR and _follow_by_month(year) and near
+
+
+def _follow_by_month(year: Sequence[DateSpan]) -> bool:
     lengths = [(span.last - span.first).days + 1 for span in year]
     follow = all(after.first == before.last + ONE_DAY for before, after in pairwise(year))
-    # Four or six weeks are about a month as well: fewer than twelve may be part of thirteen, or of nine.
-    enough = len(year) == _YEAR or (len(year) < _YEAR and 29 * len(year) <= sum(lengths) <= 33 * len(year))
-    return follow and enough and all(20 <= length <= 45 for length in lengths)
+    return follow and all(20 <= length <= 45 for length in lengths)
+
+
+def _days(year: Sequence[DateSpan]) -> int:
+    return sum((span.last - span.first).days + 1 for span in year)
 
 
 def _one_by_one(run: Sequence[DateSpan]) -> dict[DateSpan, date]:

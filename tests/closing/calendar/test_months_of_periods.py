@@ -76,6 +76,22 @@ def test_twelve_periods_of_weeks_take_twelve_months_in_a_row(
     assert_one_by_one([span for year in years for span in year], months_of_periods(years))
 
 
+@examples(100)
+@given(MONTHS, st.integers(-6, 6), st.sampled_from([(4, 4, 5), (5, 4, 4), (4,)]), st.integers(0, 30))
+def test_a_read_that_begins_and_ends_within_years_changes_no_month(
+    month: date, days: int, weeks: tuple[int, ...], later: int
+) -> None:
+    """Each month a read sees other months: parts of the first and the last year are all that is known of these."""
+    a_year = weeks * (4 if len(weeks) > 1 else 13)
+    spans = of_weeks(month + timedelta(days), a_year * 5)
+    years = [spans[at : at + len(a_year)] for at in range(0, len(spans), len(a_year))]
+    months = months_of_periods(years)
+    first = month + timedelta(days=30 * later)
+    seen = [[span for span in year if first <= span.last <= first + timedelta(days=760)] for year in years]
+    for span, reported in months_of_periods(filter(None, seen)).items():
+        assert reported == months[span], span
+
+
 def test_thirteen_periods_share_twelve_months() -> None:
     year = of_weeks(date(2025, 12, 29), [4] * 13)
     months = months_of_periods([year])

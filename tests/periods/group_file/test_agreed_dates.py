@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from datetime import datetime
+from io import BytesIO
 
 import pytest
 from django.test import Client
+from openpyxl import load_workbook
 
 from alerts.models import Overrun
 from alerts.reconciliation import reconcile
@@ -94,6 +96,9 @@ def test_the_same_date_agreed_before_the_deadline_moves_it(
     assert "2 deadlines extended" in as_rosa(client, "/calendar/", "2026-06-11T13:05")
     assert "2 deadlines extended" in as_rosa(client, "/matrix/", "2026-06-11T13:05")
     assert "1 deadline extended" in as_rosa(client, "/calendar/", "2026-06-08T13:05")
+    workbook = client.get("/export/board.xlsx?month=2026-05&at=2026-06-11T13:05").getvalue()
+    about = load_workbook(BytesIO(workbook))["About"]
+    assert "2 deadlines extended" in {cell.value for row in about.iter_rows() for cell in row}
 
 
 @pytest.mark.parametrize(
