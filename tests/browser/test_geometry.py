@@ -151,7 +151,7 @@ def test_a_form_that_opens_takes_the_focus(
         page.locator(summary).click()
         expect(page.locator(f"details[open] [name={field}]:focus")).to_have_count(1)
         page.locator(summary).click()
-    page.get_by_role("link", name="Acknowledge", exact=True).click()
+    page.get_by_role("link", name="Take over", exact=True).click()
     expect(page.locator("#acknowledge-text")).to_be_focused()
     reader.open("/past-deadline/")
     page.locator("#acknowledge-of-USRT-2026-05").click()

@@ -72,7 +72,7 @@ class AlertScenario:
         found: dict[str, list[str]] = {}
         for copy in self.sink.copies:
             found.setdefault(copy.recipient, []).append(str(copy.mail["Subject"]))
-        assert len(self.sink.copies) == count
+        assert len(self.sink.copies) == count, found
         return found
 
 

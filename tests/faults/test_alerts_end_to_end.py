@@ -50,7 +50,12 @@ def test_eu_dtc_from_plus_five_to_its_close_and_reopening(
         _the_close_was_seen_long_ago()
         alert_scenario.erp_says("Open")
         assert alert_scenario.evaluated() == ["alert", "reopened"]
-        assert {len(subjects) for subjects in alert_scenario.mails(6).values()} == {3}
+        told = alert_scenario.mails(7)
+        permanent = told.pop("audrey@meridian.test")  # who audits, as Finance & Operations cannot do this
+        assert [
+            subject.endswith("was permanently closed and has been reopened once") for subject in permanent
+        ] == [True]
+        assert {len(subjects) for subjects in told.values()} == {3}
         assert alert_scenario.evaluated(10) == []
 
         at_once = Delivery.objects.filter(rhythm="at_once")
