@@ -62,7 +62,7 @@ def test_eu_dtc_from_plus_five_to_its_close_and_reopening(
         poll_until(lambda: not at_once.exclude(state="sent").exists(), 20, "every message is marked")
         found = reconcile(timezone.now())
         assert [each.describe() for each in found.differences] == []
-        assert len(alert_scenario.sink.ids) == at_once.count() == 6
+        assert len(alert_scenario.sink.ids) == at_once.count() == 7
         assert alert_scenario.sink.extra == 0
 
 

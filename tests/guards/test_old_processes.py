@@ -19,7 +19,7 @@ from django.test import Client
 from django.utils import timezone
 
 from alerts.evaluate.run import run_evaluation
-from alerts.models import Delivery, Habits, Silence
+from alerts.models import Delivery, DeliveryLine, Habits, Notice, Silence
 from closeboard.ops.children import spawn, wait_until
 from entities.models import Connection, Group, LegalEntity, Person, SavedView, WorkCalendar
 from periods.models import ClaimedTick, FiscalPeriod, Remark, SyncAttempt
@@ -101,6 +101,9 @@ def test_an_old_web_process_serves_the_new_schema(old_revision: OldRevision) -> 
         add_note(old_revision.story.finance, "NLDT", MAY, "Written by the new code.", timezone.now())
         assert "Written by the new code." in rosa.page("/entities/NLDT/?month=2026-05")
         run_evaluation(timezone.now())
+        # The old revision does not know this kind: docs/operations says which processes are replaced first.
+        DeliveryLine.objects.filter(notice__kind="anomaly").delete()
+        Notice.objects.filter(kind="anomaly").delete()
         rosa.page("/alerts/?kind=escalation")
 
         entity = "/entities/NLDT/?month=2026-05"
