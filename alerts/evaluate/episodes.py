@@ -27,7 +27,7 @@ from periods.snapshot.freshness import Freshness, freshness
 
 # A period without a deadline counts as still to be closed when it ended at most this long before its first read.
 LONGEST_CLOSE = timedelta(days=31)
-_UNCONNECTED_SECONDS = 300  # as if it were connected with the usual interval
+_UNCONNECTED_SECONDS = 300  # the usual interval, for an entity without a connection
 _LEVELS_BEFORE_LATE = ("not_due", "due_today")
 
 _EPISODES = """

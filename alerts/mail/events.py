@@ -128,13 +128,7 @@ def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow
     return MessageRow(
         title=TextLink(name, f"{context.base_url}/?{urlencode(query)}"),
         subtitle="ERP connection",
-        state="Read again"
-        if ended
-        else "Access refused"
-        if refused
-        else "Partly read"
-        if _is_partly_read(event)
-        else "Not read",
+        state=_outage_state(event, kind),
         kind="closed" if ended else "unknown",
         late=str(len(event.rows)),
         unit="entity" if len(event.rows) == 1 else "entities",
@@ -145,6 +139,16 @@ def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow
             *(MessageDetail("ERP’s answer", error) for error in errors[:3]),
         ],
     )
+
+
+def _outage_state(event: MultiEntityNotice, kind: NoticeKind) -> str:
+    match kind:
+        case NoticeKind.READ_AGAIN:
+            return "Read again"
+        case NoticeKind.REFUSED:
+            return "Access refused"
+        case _:
+            return "Partly read" if _is_partly_read(event) else "Not read"
 
 
 def _is_partly_read(event: MultiEntityNotice) -> bool:

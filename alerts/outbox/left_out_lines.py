@@ -6,12 +6,13 @@ between, belongs to a notice that is raised once an episode: no evaluation raise
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
 
-from alerts.models import DeliveryLine
+from alerts.models import DeliveryLine, Destination
 from alerts.models.delivery import (
     CLOSED_NO_MORE,
     CLOSED_SINCE,
@@ -22,11 +23,13 @@ from alerts.models.delivery import (
 )
 from alerts.outbox.relevance import notices_of_ended_outages, reason_to_leave_out
 from alerts.outbox.send_context import SendContext
-from alerts.routing.notice_scope import row_keys_by_notice
+from alerts.routing.notice_scope import RowKey, row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.silenced_backlog import requeue_lines
+from closing.scoreboard.row import Row
+from entities.models import Person
 
-# What may change back. A deadline that was moved ahead stays moved, and whoever unsubscribed did so on purpose.
+# Reasons that may no longer hold later. A deadline moved ahead and a person who unsubscribed do not change back.
 _REVERSIBLE = [CLOSED_SINCE, CLOSED_NO_MORE, NOT_LATE, HAS_A_DEADLINE, READ_AGAIN, NOT_VISIBLE]
 _NEWS_LASTS = timedelta(days=10)  # a weekly digest, and the long weekend after it
 
@@ -97,11 +100,14 @@ def requeue_left_out(context: SendContext) -> int:
         all_keys = frozenset().union(*keys_of.values())
         ended_outages = notices_of_ended_outages([line.notice for line in lines])
         due = []
+        rows_of: dict[Person | Destination, Mapping[RowKey, Row]] = {}
         for line in lines:
             reader, keys = readers[line.pk], keys_of[line.pk]
             if reader is None or not keys:
                 continue
-            rows, _ = context.rows(all_keys, reader)
+            if reader not in rows_of:
+                rows_of[reader], _ = context.rows(all_keys, reader)
+            rows = rows_of[reader]
             visible = [rows[key] for key in sorted(keys) if key in rows]
             reason, _ = reason_to_leave_out(
                 line.notice, visible, line.destination, is_over=line.notice_id in ended_outages

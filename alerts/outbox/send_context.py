@@ -7,7 +7,7 @@ for a second when it was claimed, and reaches nobody who could no longer see the
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,9 +87,10 @@ class SendContext:
             or not loaded.keys.issuperset(keys)
         ):
             self._loaded = loaded = _load(self.now(), (), keys)
-        seen = frozenset(pk for pk, audience in loaded.audiences.items() if can_see(reader, audience))
         visible = {
-            key: redacted(loaded.rows[key], seen) for key in keys if key in loaded.rows and key[0] in seen
+            key: _as_seen(loaded.rows[key], reader, loaded.audiences)
+            for key in keys
+            if key in loaded.rows and can_see(reader, loaded.audiences[key[0]])
         }
         return visible, loaded.as_of
 
@@ -103,6 +104,14 @@ class SendContext:
         now = self.now()
         since = evaluating_since(now)
         return since is None or now - since < RESTART_GRACE
+
+
+def _as_seen(row: Row, reader: Person | Destination, audiences: Mapping[int, EntityAudience]) -> Row:
+    """The row without what its annotations say of entities that the reader may not see."""
+    foreign = foreign_entities(row)
+    if not foreign:
+        return row
+    return redacted(row, frozenset(pk for pk in foreign if can_see(reader, audiences[pk])))
 
 
 def _load(as_of: datetime, ids: Collection[int], more_keys: Collection[RowKey] = ()) -> _Loaded:

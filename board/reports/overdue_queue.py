@@ -153,7 +153,7 @@ def queue_details(
 ) -> QueueDetails:
     """The details of these entities; the number of queries does not depend on their number.
 
-    A file has neither a form to acknowledge nor a mark that nobody was told.
+    A file has neither a form for taking over nor a mark that nobody was notified.
     """
     rows = [row for entity in entities for _, row in entity.months]
     codes = {row.code for row in rows}

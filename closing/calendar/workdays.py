@@ -20,8 +20,8 @@ class WorkdayCalendar:
     """Which days are worked: weekend mask, named days off, extra working days.
 
     `covered_years` holds the years with known holidays; None means a blank calendar that counts weekdays only.
-    `categories` names the holidays that were chosen to be off, where the choice is not the usual one. What may
-    still change: days off whose date is an estimate, and years whose days in lieu the country has not announced.
+    `categories` names the holidays chosen as days off, where the choice is not the default. Days off with an
+    estimated date, and years whose days in lieu the country has not announced, may still change.
     An extra working day beats a holiday and a weekend.
     Raises ValueError when the weekend holds all seven days or a number that is no weekday.
     """

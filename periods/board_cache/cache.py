@@ -209,7 +209,10 @@ class BoardCache:
         dirty, connections, topics = self._to_read_again(cached_month, cached, as_of)
         if dirty is None:
             return self._build(cached_month, as_of, cached)
-        if as_of >= cached.next_change:
+        if as_of < cached.next_change:
+            if not (dirty or connections or topics):
+                return cached
+        else:
             dirty |= {pk for pk, moment in cached.valid_until.items() if as_of >= moment}
         draft = BoardDraft.of(cached, as_of)
         if connections:
