@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Subquery
 
@@ -15,7 +17,7 @@ from closing.judging.states import PeriodState
 from periods.lookups import changes_by_period
 from periods.models import PeriodDeadline, StateChange
 from periods.policies import effective_policies
-from periods.snapshot.freshness import freshness
+from periods.snapshot.freshness import Freshness, freshness
 
 LOOKBACK = timedelta(days=2)  # an older reopening is shown by the board only
 
@@ -96,39 +98,49 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
                 policy_version_id=version,
             )
         )
+    notices += _permanent_reopenings(rows, folded, readings, as_of)
+    return Notice.objects.bulk_create(notices)
+
+
+def _permanent_reopenings(
+    rows: Sequence[tuple[Any, ...]],
+    folded: Mapping[int, PeriodHistory],
+    readings: Mapping[int, Freshness],
+    as_of: datetime,
+) -> list[Notice]:
+    """The notices of permanent closes that were undone; `rows` are those of `raise_reopenings`."""
     newest = {
         row[1]: (row, times)
         for row in rows
         for times, undone_at in enumerate(_permanent_undone(folded[row[1]], row[11], row[12]), start=1)
         if undone_at == row[10]
     }
-    if newest:
-        kind = NoticeKind.PERMANENT_REOPENED.value
-        earlier = Notice.objects.filter(kind=kind, period__in=newest).order_by("episode")
-        last = {row.period_id: (row.episode, row.raised_at) for row in earlier}
-        for period, (
-            (_, _, entity, _, _, became, _, days_late, due_on, version, *_),
-            times,
-        ) in newest.items():
-            told, told_at = last.get(period, (0, None))
-            if times <= told or (told_at is not None and as_of - told_at < HOLD_DOWN):
-                continue
-            notices.append(
-                Notice(
-                    kind=kind,
-                    period_id=period,
-                    episode=times,
-                    reason=NoticeReason.PERMANENT_UNDONE.value,
-                    raised_at=as_of,
-                    state=became,
-                    days_late=days_late or 0,
-                    due_on=due_on,
-                    read_at=readings[entity].read_at,
-                    fresh=readings[entity].fresh,
-                    policy_version_id=version,
-                )
+    if not newest:
+        return []
+    kind = NoticeKind.PERMANENT_REOPENED.value
+    earlier = Notice.objects.filter(kind=kind, period__in=newest).order_by("episode")
+    last = {row.period_id: (row.episode, row.raised_at) for row in earlier}
+    notices = []
+    for period, ((_, _, entity, _, _, became, _, days_late, due_on, version, *_), times) in newest.items():
+        episode, raised_at = last.get(period, (0, None))
+        if times <= episode or (raised_at is not None and as_of - raised_at < HOLD_DOWN):
+            continue
+        notices.append(
+            Notice(
+                kind=kind,
+                period_id=period,
+                episode=times,
+                reason=NoticeReason.PERMANENT_UNDONE.value,
+                raised_at=as_of,
+                state=became,
+                days_late=days_late or 0,
+                due_on=due_on,
+                read_at=readings[entity].read_at,
+                fresh=readings[entity].fresh,
+                policy_version_id=version,
             )
-    return Notice.objects.bulk_create(notices)
+        )
+    return notices
 
 
 def _permanent_undone(history: PeriodHistory, last_day: date, zone: str) -> list[datetime]:
