@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.db.backends.utils import CursorWrapper
 
 from closing.calendar.days import DateSpan
-from periods.recording.other_keys import keep_periods_under_other_keys
+from periods.recording.other_keys import NO_LONGER_LISTED, keep_periods_under_other_keys
 
 # Thousands of entities share a fiscal calendar and some states: each is staged once; a reading is three numbers.
 _TABLES = {
@@ -103,13 +103,13 @@ def apply_staged(
     history of a period is ordered by these moments.
     """
     cursor.execute(
-        """
+        f"""
         INSERT INTO changed_reading
         SELECT coalesce(s.entity_id, p.entity_id), coalesce(s.erp_key, p.erp_key), coalesce(s.calendar, p.calendar),
                coalesce(s.year, p.year), coalesce(s.name, p.name), coalesce(s.first_day, p.first_day),
                coalesce(s.last_day, p.last_day), coalesce(s.type, p.type),
                coalesce(s.reporting_month, p.reporting_month), coalesce(s.state, 'unknown'),
-               coalesce(s.because, 'no longer in the ERP''s answer'), s.facts_id, s.erp_changed_at, p.id, p.state,
+               coalesce(s.because, '{NO_LONGER_LISTED}'), s.facts_id, s.erp_changed_at, p.id, p.state,
                (p.state, p.facts_id) IS DISTINCT FROM (coalesce(s.state, 'unknown'), s.facts_id),
                s.entity_id IS NOT NULL
                    AND (p.first_day, p.last_day, p.type) IS DISTINCT FROM (s.first_day, s.last_day, s.type),
@@ -125,7 +125,7 @@ def apply_staged(
                     p.reporting_month) IS DISTINCT FROM
                    (s.state, s.facts_id, s.first_day, s.last_day, s.type, s.name, s.year, s.calendar,
                     CASE WHEN p.month_set_by_hand THEN p.reporting_month ELSE s.reporting_month END) END
-        """,
+        """,  # noqa: S608 - words of our own
         {"covered": covered, "first": span.first, "last": span.last},
     )
     touched = cursor.rowcount

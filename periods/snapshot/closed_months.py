@@ -15,6 +15,7 @@ from infra.fast_cursor import fast_cursor
 from periods.policies import effective_policies
 from periods.snapshot.covered_months import longer_periods
 from periods.snapshot.freshness import freshness
+from periods.vanished import VANISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def closed_months(
     not_due: dict[int, frozenset[date]] = {}
     with fast_cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT month.entity_id, entity.zone,
                    array_agg(month.place)
                        FILTER (WHERE month.place IS NOT NULL AND month.sure AND month.unsure_days IS NULL),
@@ -77,12 +78,12 @@ def closed_months(
                 CROSS JOIN LATERAL (SELECT state, facts_id FROM periods_statechange
                                     WHERE period_id = p.id AND seen_at <= %(as_of)s
                                     ORDER BY seen_at DESC, id DESC LIMIT 1) newest
-                WHERE NOT (newest.state = 'unknown' AND newest.facts_id IS NULL)
+                WHERE NOT {VANISHED.format("newest")}
                 GROUP BY p.entity_id, p.reporting_month
             ) month
             JOIN entities_legalentity entity ON entity.id = month.entity_id
             GROUP BY month.entity_id, entity.zone
-            """,
+            """,  # noqa: S608 - words of our own
             {
                 "ids": [pk for pks in by_states.values() for pk in pks],
                 "states": [states for states, pks in by_states.items() for _ in pks],
