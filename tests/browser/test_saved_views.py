@@ -164,7 +164,7 @@ def test_the_page_of_views_by_keyboard(rosa_at_noon: Person, new_reader: NewBrow
     expect(page.get_by_role("status").filter(has_text="start with")).to_be_visible()
     page.locator(".rename summary").focus()
     page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
+    expect(page.get_by_label("New name")).to_be_focused()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("Late in Europe")
     page.keyboard.press("Enter")
