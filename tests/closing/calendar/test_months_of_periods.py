@@ -34,9 +34,24 @@ def of_weeks(first: date, weeks: Sequence[int]) -> list[DateSpan]:
     return spans
 
 
-def assert_one_by_one(spans: Sequence[DateSpan], months: dict[DateSpan, date]) -> None:
+def years_of_weeks(first: date, pattern: tuple[int, ...], long_years: Sequence[bool]) -> list[list[DateSpan]]:
+    """Years of four quarters of this pattern; a long year has a 53rd week."""
+    years = []
+    for long in long_years:
+        weeks = list(pattern * 4)
+        weeks[-1] += long
+        years.append(of_weeks(first, weeks))
+        first = years[-1][-1].last + ONE_DAY
+    return years
+
+
+def assert_in_a_row(spans: Sequence[DateSpan], months: dict[DateSpan, date]) -> None:
     for before, after in pairwise(spans):
         assert months[after] == next_month(months[before]), (before, after)
+
+
+def assert_one_by_one(spans: Sequence[DateSpan], months: dict[DateSpan, date]) -> None:
+    assert_in_a_row(spans, months)
     for span in spans:
         assert abs((month_end(months[span]) - span.last).days) <= 31
 
@@ -67,12 +82,27 @@ def test_ends_on_one_day_of_the_month_fall_the_same_way_all_year(
 def test_twelve_periods_of_weeks_take_twelve_months_in_a_row(
     first: date, pattern: tuple[int, int, int], long_years: list[bool]
 ) -> None:
-    years = []
-    for long in long_years:
-        weeks = list(pattern * 4)
-        weeks[-1] += long
-        years.append(of_weeks(first, weeks))
-        first = years[-1][-1].last + ONE_DAY
+    """However often a 53rd week is inserted; four times in a row, by mistake, the ends drift by a month."""
+    years = years_of_weeks(first, pattern, long_years)
+    assert_in_a_row([span for year in years for span in year], months_of_periods(years))
+
+
+@examples(200)
+@given(
+    st.dates(date(2015, 1, 1), date(2030, 1, 1)),
+    st.sampled_from([(4, 4, 5), (4, 5, 4), (5, 4, 4)]),
+    st.integers(1, 12),
+    st.integers(0, 6),
+)
+def test_twelve_periods_of_weeks_end_within_a_month_of_their_months(
+    first: date, pattern: tuple[int, int, int], count: int, shift: int
+) -> None:
+    """A 53rd week keeps the year's end within seven days, as the calendars of the field do."""
+    long_years = [
+        (365 * year + year // 4 + shift) // 7 - (365 * (year - 1) + (year - 1) // 4 + shift) // 7 > 52
+        for year in range(1, count + 1)
+    ]
+    years = years_of_weeks(first, pattern, long_years)
     assert_one_by_one([span for year in years for span in year], months_of_periods(years))
 
 
