@@ -228,6 +228,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "closeboard",
+    "infra",
     "entities",
     "periods",
     "connectors",

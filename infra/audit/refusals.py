@@ -1,0 +1,70 @@
+"""Refused acts are counted by account and address, and become one event when they pause or go on for minutes.
+
+So a storm of refused sign-ins adds a row a minute for each account and address, not one for each attempt.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from infra.audit.origin import Actor, current_origin
+from infra.audit.recording import Act, AuditedObject, record
+from infra.models import RefusedAct
+
+PAUSE = timedelta(minutes=1)
+LONGEST = timedelta(minutes=10)
+MOST = 1_000  # counters that become events at once
+
+
+def count_refusal(verb: str, account_id: int | None, account: str, at: datetime) -> None:
+    """Count one refused act, in a transaction of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO infra_refusedact AS counted (verb, account_id, account, address, first_at, last_at, times)
+            VALUES (%(verb)s, %(account_id)s, %(account)s, %(address)s, %(at)s, %(at)s, 1)
+            ON CONFLICT ON CONSTRAINT refused_act_counted_once
+            DO UPDATE SET times = counted.times + 1, last_at = greatest(counted.last_at, excluded.last_at)
+            """,
+            {
+                "verb": verb,
+                "account_id": account_id,
+                "account": account,
+                "address": current_origin().address,
+                "at": at,
+            },
+        )
+
+
+@transaction.atomic
+def record_refusals(at: datetime) -> int:
+    """Turn counters that pause, or that count for long, into events; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM infra_refusedact WHERE id IN (
+                SELECT id FROM infra_refusedact WHERE last_at <= %(paused)s OR first_at <= %(long)s
+                ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+            RETURNING verb, account_id, account, address, first_at, last_at, times
+            """,
+            {"paused": at - PAUSE, "long": at - LONGEST, "most": MOST},
+        )
+        rows = cursor.fetchall()
+    record(
+        Act(
+            verb,
+            AuditedObject("person", str(account_id or ""), account),
+            last_at,
+            Actor("person" if account_id else "unknown", account, account_id),
+            after={"times": times, "first": first_at, "last": last_at, "address": address},
+        )
+        for verb, account_id, account, address, first_at, last_at, times in rows
+    )
+    return len(rows)
+
+
+def waiting_refusals() -> int:
+    """The counters that are no events yet."""
+    return RefusedAct.objects.count()

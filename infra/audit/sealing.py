@@ -1,0 +1,99 @@
+"""Seals the audit log: one chain of seals over batches of events, and the check that it holds.
+
+A writer takes no lock: the sealer takes whatever has been committed and has no seal, in the order of ids. Ids of
+transactions that were rolled back are missing, which is normal; an event that commits late is in a later seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from infra.audit.canonical import sha256
+from infra.models import AuditEvent, AuditSeal
+
+FIRST_PREVIOUS = "0" * 64
+BATCH = 20_000  # events of one seal
+_LOCK = 0x61756474  # any number of our own: one sealer at a time
+
+
+def seal_events(at: datetime) -> int:
+    """Seal all committed events that have no seal yet; returns how many. Does nothing while another sealer works."""
+    sealed = 0
+    while count := _seal_batch(at):
+        sealed += count
+        if count < BATCH:
+            break
+    return sealed
+
+
+@transaction.atomic
+def _seal_batch(at: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+    unsealed = AuditEvent.objects.filter(seal=None).order_by("id")
+    events = list(unsealed.values_list("id", "digest")[:BATCH])
+    if not events:
+        return 0
+    newest = AuditSeal.objects.order_by("-number").first()
+    seal = AuditSeal(
+        number=newest.number + 1 if newest else 1,
+        sealed_at=at,
+        first_id=events[0][0],
+        last_id=events[-1][0],
+        events=len(events),
+        root=root_of(events),
+        previous=newest.digest if newest else FIRST_PREVIOUS,
+    )
+    seal.digest = seal_digest(seal)
+    seal.save(force_insert=True)
+    AuditEvent.objects.filter(id__in=[pk for pk, _ in events]).update(seal=seal.number)
+    return len(events)
+
+
+def root_of(events: Iterable[tuple[int, str]]) -> str:
+    """The SHA-256 over the ids and digests of a batch, in the order of ids."""
+    digest = hashlib.sha256()
+    for pk, event_digest in events:
+        digest.update(f"{pk}:{event_digest}\n".encode())
+    return digest.hexdigest()
+
+
+def seal_digest(seal: AuditSeal) -> str:
+    """The SHA-256 of the canonical JSON of a seal's columns, but its digest."""
+    columns = (
+        seal.number,
+        seal.sealed_at,
+        seal.first_id,
+        seal.last_id,
+        seal.events,
+        seal.root,
+        seal.previous,
+    )
+    return sha256(list(columns))
+
+
+def drop_sealed_before(moment: datetime) -> tuple[int, int] | None:
+    """Drop the events of the oldest whole seals in which all are older than a moment; their seals stay.
+
+    Returns the first and the last number of the seals, None if no seal is as old. The caller records the act.
+    """
+    newest = AuditEvent.objects.exclude(seal=None).values("seal").annotate(newest=Max("at")).order_by("seal")
+    numbers: list[int] = []
+    for row in newest.iterator():
+        if row["newest"] >= moment or row["seal"] is None:
+            break
+        numbers.append(row["seal"])
+    if not numbers:
+        return None
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL closeboard.audit_retention = 'on'")
+        cursor.execute("DELETE FROM infra_auditevent WHERE seal BETWEEN %s AND %s", [numbers[0], numbers[-1]])
+        cursor.execute("SET LOCAL closeboard.audit_retention = 'off'")
+    return numbers[0], numbers[-1]
