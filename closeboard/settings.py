@@ -251,6 +251,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "board.web.audit_origin.AuditOriginMiddleware",
 ]
 TEMPLATES = [
     {

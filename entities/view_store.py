@@ -9,7 +9,9 @@ from django.db import transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Lower
 
+from entities.audit_trail import Verb, record_act
 from entities.models import Person, SavedView
+from infra.audit.recording import AuditedObject
 
 MAX_SAVED_VIEWS = 50
 MAX_VIEW_NAME_LENGTH = 60
@@ -57,6 +59,7 @@ def save_view(
         views.update(is_start=False)
         view.is_start = True
     view.save()
+    record_act(Verb.VIEW_SAVED, _view_object(view), by=person, after={"screen": screen, "query": query})
     return view
 
 
@@ -66,10 +69,13 @@ def rename_view(person: Person, view_id: int, name: str) -> SavedView:
     _lock_views(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = views.get(pk=view_id)
-    view.name = _view_name(name)
+    before, view.name = view.name, _view_name(name)
     if other := _named(views.exclude(pk=view_id), view.name):
         raise ViewNameTaken(f"You already have a view called “{other.name}”.")
     view.save(update_fields=["name"])
+    record_act(
+        Verb.VIEW_RENAMED, _view_object(view), by=person, before={"name": before}, after={"name": view.name}
+    )
     return view
 
 
@@ -80,6 +86,7 @@ def delete_view(person: Person, view_id: int, as_of: datetime) -> SavedView:
     view = SavedView.objects.get(person=person, deleted_at=None, pk=view_id)
     view.deleted_at = as_of
     view.save(update_fields=["deleted_at"])
+    record_act(Verb.VIEW_DELETED, _view_object(view), by=person, at=as_of)
     deleted = SavedView.objects.filter(person=person, deleted_at__isnull=False)
     newest = deleted.order_by("-deleted_at", "-pk").values("pk")[:_MAX_DELETED_VIEWS]
     deleted.exclude(pk__in=newest).delete()
@@ -103,6 +110,7 @@ def restore_view(person: Person, view_id: int) -> SavedView:
     view.is_start = view.is_start and not views.filter(is_start=True).exists()
     view.deleted_at = None
     view.save(update_fields=["deleted_at", "is_start"])
+    record_act(Verb.VIEW_RESTORED, _view_object(view), by=person)
     return view
 
 
@@ -116,7 +124,12 @@ def set_start_view(person: Person, view_id: int, *, chosen: bool) -> SavedView:
         views.filter(is_start=True).update(is_start=False)
     view.is_start = chosen
     view.save(update_fields=["is_start"])
+    record_act(Verb.START_VIEW_SET, _view_object(view), by=person, after={"start": chosen})
     return view
+
+
+def _view_object(view: SavedView) -> AuditedObject:
+    return AuditedObject("view", str(view.pk), view.name)
 
 
 def _lock_views(person: Person) -> None:

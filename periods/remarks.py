@@ -13,6 +13,7 @@ from closing.facts.period_remarks import MAX_REMARK_LENGTH, OverdueReason, Remar
 from closing.judging.standing import Level
 from closing.scoreboard.row import Row
 from entities.access import writable_entities
+from entities.audit_trail import Verb, entity_object, record_act
 from entities.models import LegalEntity, Person
 from periods.board_cache.change_feed import nudge_after_commit
 from periods.models import Remark
@@ -207,7 +208,23 @@ def _write(
     if (same := recent.order_by("-at", "-pk").first()) is not None:
         return same
     nudge_after_commit()
-    return Remark.objects.create(**fields, at=at)
+    remark = Remark.objects.create(**fields, at=at)
+    _record(_VERBS[kind], remark, at, by, {key: value for key, value in details.items() if value})
+    return remark
+
+
+_VERBS = {
+    RemarkKind.NOTE: Verb.NOTE_ADDED,
+    RemarkKind.OVERDUE_REASON: Verb.OVERDUE_REASON_GIVEN,
+    RemarkKind.EXPECTED_CLOSE: Verb.CLOSE_EXPECTED,
+    RemarkKind.ACKNOWLEDGEMENT: Verb.TAKEN_OVER,
+}
+
+
+def _record(verb: Verb, remark: Remark, at: datetime, by: Person, values: dict[str, object]) -> None:
+    period = remark.period
+    month = {"month": f"{period.reporting_month:%Y-%m}"}
+    record_act(verb, entity_object(period.entity), at=at, by=by, after={**month, **values})
 
 
 def _current_note(by: Person, code: str, note_id: int) -> Remark:
@@ -229,7 +246,7 @@ def _current_note(by: Person, code: str, note_id: int) -> Remark:
 
 def _replace(old: Remark, by: Person, at: datetime, **details: object) -> Remark:
     nudge_after_commit()
-    return Remark.objects.create(
+    remark = Remark.objects.create(
         period_id=old.period_id,
         entity_id=old.entity_id,
         reporting_month=old.reporting_month,
@@ -239,3 +256,6 @@ def _replace(old: Remark, by: Person, at: datetime, **details: object) -> Remark
         replaces=old,
         **details,
     )
+    verb = Verb.NOTE_WITHDRAWN if remark.withdrawn else Verb.NOTE_EDITED
+    _record(verb, remark, at, by, {"note": old.pk, **details})
+    return remark

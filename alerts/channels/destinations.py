@@ -16,7 +16,9 @@ from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
 from alerts.sanitize import one_line
 from closing.judging.notice_rules import NoticeKind
+from entities.audit_trail import Verb, record_act
 from entities.models import Group, Person
+from infra.audit.recording import AuditedObject
 from infra.hosts import UrlParts
 
 LONGEST_NAME = 80
@@ -65,7 +67,11 @@ def add_destination(spec: DestinationSpec, by: Person, as_of: datetime) -> tuple
     destination.url = spec.url
     if secret:
         destination.secret = secret
-    _save(destination)
+    with transaction.atomic():
+        _save(destination)
+        record_act(
+            Verb.DESTINATION_ADDED, _object(destination), by=by, at=as_of, after=_recorded(destination)
+        )
     return destination, secret
 
 
@@ -74,12 +80,16 @@ def update_destination(destination: Destination, spec: DestinationSpec) -> None:
     problems, target = _problems(spec, destination)
     if problems or spec.group is None:
         raise InvalidDestination(problems)
+    before = _recorded(destination)
     destination.name, destination.group, destination.kinds = _name(spec), spec.group, _kinds(spec)
     if target is not None:
         destination.url, destination.host = spec.url, _shown_host(target)
-    _save(destination)
-    if target is not None:
-        channel_state.reset_channel(destination.channel)
+    after = {**_recorded(destination), **({"address": "changed"} if target is not None else {})}
+    with transaction.atomic():
+        _save(destination)
+        record_act(Verb.DESTINATION_CHANGED, _object(destination), before=before, after=after)
+        if target is not None:
+            channel_state.reset_channel(destination.channel)
 
 
 def set_destination_enabled(destination: Destination, *, on: bool) -> None:
@@ -87,6 +97,8 @@ def set_destination_enabled(destination: Destination, *, on: bool) -> None:
     with transaction.atomic():
         destination.enabled = on
         destination.save(update_fields=["enabled"])
+        verb = Verb.DESTINATION_SWITCHED_ON if on else Verb.DESTINATION_SWITCHED_OFF
+        record_act(verb, _object(destination))
         channel_state.reset_channel(destination.channel)
         if not on:
             _leave_out(destination, DESTINATION_DISABLED)
@@ -98,6 +110,7 @@ def remove_destination(destination: Destination, as_of: datetime) -> None:
         destination.enabled, destination.removed_at = False, as_of
         destination.sealed_url = destination.sealed_secret = b""
         destination.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
+        record_act(Verb.DESTINATION_REMOVED, _object(destination), at=as_of, before=_recorded(destination))
         channel_state.reset_channel(destination.channel)
         _leave_out(destination, DESTINATION_REMOVED)
 
@@ -117,8 +130,25 @@ def rotate_secret(destination: Destination) -> str:
     secret = new_secret()
     before = destination.secret.split()[:1]
     destination.secret = " ".join([secret, *before])
-    destination.save(update_fields=["sealed_secret"])
+    with transaction.atomic():
+        destination.save(update_fields=["sealed_secret"])
+        record_act(Verb.DESTINATION_KEY_RENEWED, _object(destination), after={"key": "changed"})
     return secret
+
+
+def _object(destination: Destination) -> AuditedObject:
+    return AuditedObject("destination", str(destination.pk), destination.name, destination.group.path)
+
+
+def _recorded(destination: Destination) -> dict[str, object]:
+    """The settings without the address and the key, which are secret."""
+    return {
+        "name": destination.name,
+        "kind": destination.kind,
+        "group": destination.group.code,
+        "host": destination.host,
+        "kinds": list(destination.kinds),
+    }
 
 
 def _problems(spec: DestinationSpec, current: Destination | None) -> tuple[dict[str, str], UrlParts | None]:

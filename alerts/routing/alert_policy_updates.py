@@ -13,6 +13,7 @@ from alerts.routing.alert_policy import (
     people_for_steps,
 )
 from alerts.routing.rerouting import reroute_waiting
+from entities.audit_trail import Verb, group_object, record_act
 from entities.models import Group, Membership
 
 MOST_DAYS_AHEAD = 20
@@ -58,7 +59,23 @@ def update_alert_policy(group: Group, policy: GroupAlertPolicy, as_of: datetime)
     reroute_waiting(
         DeliveryLine.objects.filter(notice__period__entity__group__path__startswith=group.path), as_of
     )
+    record_act(
+        Verb.ALERT_POLICY_CHANGED,
+        group_object(group),
+        at=as_of,
+        before=_recorded(before),
+        after=_recorded(policy),
+    )
     return before
+
+
+def _recorded(policy: GroupAlertPolicy) -> dict[str, object]:
+    steps = sorted(policy.steps, key=lambda step: step.after_days)
+    return {
+        "due_soon_days": policy.due_soon_days,
+        "alerts_in_digest": policy.alerts_in_digest,
+        "steps": [[step.after_days, sorted(step.roles), sorted(step.people)] for step in steps],
+    }
 
 
 def _check(group: Group, policy: GroupAlertPolicy, before: GroupAlertPolicy) -> None:

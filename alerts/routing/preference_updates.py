@@ -13,6 +13,7 @@ from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences, lo
 from alerts.routing.rerouting import reroute_waiting
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence
+from entities.audit_trail import Verb, person_object, record_act
 from entities.models import Person
 
 
@@ -42,9 +43,21 @@ def update_preferences(
         fields = {name: getattr(new, name) for name in HABIT_FIELDS}
         Habits.objects.update_or_create(person=person, defaults={**fields, "calendar_id": new.calendar})
     if new != before:
+        record_act(
+            Verb.PREFERENCES_CHANGED,
+            person_object(person),
+            at=as_of,
+            before=_recorded(before),
+            after=_recorded(new),
+        )
         reschedule_waiting([person.pk], as_of)
         reroute_waiting(DeliveryLine.objects.filter(recipient=person), as_of)
     return before
+
+
+def _recorded(preferences: NotificationPreferences) -> dict[str, object]:
+    cadences = {kind.value: cadence.value for kind, cadence in preferences.cadences.items()}
+    return {**{name: getattr(preferences, name) for name in HABIT_FIELDS}, **cadences}
 
 
 def unsubscribe(person: Person, kinds: frozenset[NoticeKind], as_of: datetime) -> NotificationPreferences:

@@ -21,7 +21,9 @@ from closing.calendar.date_phrases import weekday_and_date
 from closing.calendar.instants import end_of_day, local_date, zone_named
 from closing.scoreboard.row import RowSilence
 from entities.access import Role, writable_entities
+from entities.audit_trail import Verb, entity_object, group_object, record_act
 from entities.models import Group, LegalEntity, Membership, Person
+from infra.audit.recording import AuditedObject
 from periods.board_cache.change_feed import nudge_after_commit
 
 MAX_DAYS_AHEAD = 31  # ahead, so that a forgotten silence ends (05-reliability A9)
@@ -114,7 +116,17 @@ def create_silence(
         made_at = _end(before, by, at)
     nudge_after_commit()
     fields = {"group": target} if isinstance(target, Group) else {"entity": target}
-    return Silence.objects.create(last_day=checked_day, reason=text, by=by, made_at=made_at, **fields)
+    silence = Silence.objects.create(last_day=checked_day, reason=text, by=by, made_at=made_at, **fields)
+    record_act(
+        Verb.SILENCE_CREATED,
+        _silenced_object(target),
+        by=by,
+        at=made_at,
+        before={"last_day": before.last_day} if before is not None else None,
+        after={"last_day": checked_day},
+        reason=text,
+    )
+    return silence
 
 
 @transaction.atomic
@@ -127,9 +139,19 @@ def lift_silence(by: Person, silence: Silence, at: datetime) -> bool:
     now = Silence.objects.select_for_update(of=("self",)).get(pk=silence.pk)
     if is_over(now, at):
         return False
-    _end(now, by, at)
+    record_act(
+        Verb.SILENCE_ENDED,
+        _silenced_object(target),
+        by=by,
+        at=_end(now, by, at),
+        before={"last_day": now.last_day},
+    )
     nudge_after_commit()
     return True
+
+
+def _silenced_object(target: SilenceTarget) -> AuditedObject:
+    return group_object(target) if isinstance(target, Group) else entity_object(target)
 
 
 def is_over(silence: Silence, at: datetime) -> bool:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import (
     HttpRequest,
     HttpResponse,
 )
+from django.utils.timezone import now
 
 from board.accounts.forms import LoginForm
+from entities.audit_trail import Verb, person_object, record_act
+from entities.models import Person
+from infra.audit.refused_acts import count_refusal
 
 
 class Login(LoginView):
@@ -19,6 +24,22 @@ class Login(LoginView):
     authentication_form = LoginForm
     redirect_authenticated_user = True
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        person = form.get_user()
+        record_act(Verb.SIGNED_IN, person_object(person), by=person)
+        return response
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        # What was typed for an account may be a password: only accounts that exist are named.
+        typed = str(form.data.get("username", "")).strip().lower()
+        person = Person.objects.filter(email=typed).first()
+        account = (
+            (person.pk, person.name or person.email) if person is not None else (None, "unknown account")
+        )
+        count_refusal(Verb.SIGN_IN_REFUSED.value, *account, now())
+        return super().form_invalid(form)
+
 
 class Logout(LogoutView):
     """Ends the session (POST only) and makes the browser delete its cache, cookies and storage of this site."""
@@ -26,6 +47,8 @@ class Logout(LogoutView):
     next_page = str(settings.LOGOUT_REDIRECT_URL)
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if isinstance(request.user, Person):
+            record_act(Verb.SIGNED_OUT, person_object(request.user), by=request.user)
         response: HttpResponse = super().post(request, *args, **kwargs)
         response["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response

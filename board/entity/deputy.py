@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,6 +15,7 @@ from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from entities.access import administered_entities
+from entities.audit_trail import Verb, entity_object, record_act
 from entities.models import LegalEntity, Membership, Person
 
 
@@ -49,7 +51,16 @@ def deputy(request: HttpRequest, board_request: BoardRequest, code: str) -> Http
     if email and person is None:
         problem = "Choose somebody who may see the entity."
         return _page(request, board_request, entity, options, problem=problem, status=422)
-    LegalEntity.objects.filter(pk=entity.pk).update(deputy=person)
+    with transaction.atomic():
+        LegalEntity.objects.filter(pk=entity.pk).update(deputy=person)
+        record_act(
+            Verb.DEPUTY_SET,
+            entity_object(entity),
+            by=board_request.person,
+            at=board_request.now,
+            before={"deputy": entity.deputy.email if entity.deputy is not None else None},
+            after={"deputy": person.email if person is not None else None},
+        )
     text = f"{person.name or person.email} is the deputy" if person is not None else "Nobody is the deputy"
     message = f"{text} of {entity.name} now."
     messages.success(request, message)

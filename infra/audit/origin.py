@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,14 @@ SYSTEM = Actor("system", "Closeboard")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The door that an act comes through; `actor` is its actor where the writer names nobody."""
+    """The door that an act comes through; `actor` and `at` are those of an act whose writer names no others.
+
+    `actor` is called for the first act only: most requests change nothing.
+    """
 
     through: str  # page, link, command, task, program
-    actor: Actor = SYSTEM
+    actor: Callable[[], Actor] = lambda: SYSTEM
+    at: datetime | None = None
     request_id: str = ""
     address: str = ""
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.utils.timezone import now
 
 from infra.audit.canonical import plain, sha256
 from infra.audit.origin import Actor, current_origin
@@ -30,11 +31,14 @@ class AuditedObject:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act; `before` and `after` hold the values that changed, and of a secret only the word "changed"."""
+    """One act; `before` and `after` hold the values that changed, and of a secret only the word "changed".
+
+    Without `at` and `by` it has the moment and the actor of its origin.
+    """
 
     verb: str
     target: AuditedObject
-    at: datetime
+    at: datetime | None = None
     by: Actor | None = None
     before: Mapping[str, object] | None = None
     after: Mapping[str, object] | None = None
@@ -50,9 +54,9 @@ def record(acts: Iterable[Act]) -> None:
 
 def _event(act: Act) -> AuditEvent:
     origin = current_origin()
-    actor = act.by or origin.actor
+    actor = act.by or origin.actor()
     event = AuditEvent(
-        at=act.at,
+        at=act.at or origin.at or now(),
         verb=act.verb,
         actor_kind=actor.kind,
         actor_id=actor.id,

@@ -16,7 +16,7 @@ from infra.audit.canonical import canonical, sha256
 from infra.audit.origin import Actor, Origin, acting
 from infra.audit.proof import DROPPED, prove_audit
 from infra.audit.recording import Act, AuditedObject, event_digest, record
-from infra.audit.refusals import count_refusal, record_refusals
+from infra.audit.refused_acts import count_refusal, record_refusals
 from infra.audit.sealing import FIRST_PREVIOUS, drop_sealed_before, seal_events
 from infra.models import AuditEvent, AuditSeal
 from tests.builders import utc
