@@ -37,7 +37,7 @@ class Verb(StrEnum):
     NOTE_WITHDRAWN = "remark.note_withdrawn"
     OVERDUE_REASON_GIVEN = "remark.overdue_reason"
     CLOSE_EXPECTED = "remark.expected_close"
-    TAKEN_OVER = "remark.acknowledgement"
+    TAKEN_OVER = "remark.taken_over"
     SILENCE_CREATED = "silence.created"
     SILENCE_ENDED = "silence.ended"
     DESTINATION_ADDED = "destination.added"

@@ -78,18 +78,22 @@ def _qualification(current: OpenAlerts) -> tuple[str, str]:
     without_recipient = sum(alert.lacks_recipient for alert in current.open)
     parked = current.messages.get(DeliveryState.PARKED, 0)
     waits = _waiting_text(current)
-    without_notice = sum(not alert.notices for alert in current.alerting)
+    owed = [alert for alert in current.alerting if alert.notices or alert.read_before_deadline]
+    without_notice = sum(not alert.notices for alert in owed)
     if without_recipient:
         return f"; for {without_recipient} there is nobody to notify", "alert"
     if parked:
         return f"; {parked} {'message' if parked == 1 else 'messages'} cannot be sent", "alert"
     if waits:
         return f"; {waits.rstrip('.')}", "unsure"
+    if current.alerting and not owed:
+        it = "it was" if len(current.alerting) == 1 else "they were"
+        return f", overdue before {it} first read: no alert is sent", "alert"
     if without_notice and without_notice == len(current.alerting):
         return f", nobody has been told about {'it' if without_notice == 1 else 'them'} yet", "unsure"
     if without_notice:
         return f"; nobody has been told about {without_notice} of them yet", "unsure"
-    if current.alerting and all(alert.all_sent for alert in current.alerting):
+    if owed and all(alert.all_sent for alert in owed):
         required, reached = len(current.required_people), len(current.reached_people)
         if reached == required:
             return ", everybody has been told", "alert"

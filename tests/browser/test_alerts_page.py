@@ -134,7 +134,7 @@ STATES = {
     nobody_to_notify: "1 entity is alerting; for 1 there is nobody to notify",
     on_hold: "Sending is on hold",
     refused: "The mail server refuses our mails: messages wait",
-    before_we_watched: "1 entity is alerting, nobody has been told about it yet",
+    before_we_watched: "1 entity is alerting, overdue before it was first read: no alert is sent",
     nothing_yet: "No entity is alerting",
     stale: "6 entities are alerting, nobody has been told about them yet",
     no_entities: "Nobody closes May 2026",

@@ -249,7 +249,7 @@ def test_whoever_was_late_before_we_watched_is_not_said_to_have_been_told(clock:
     evaluate_around_read(group, ALERTED_AT)
     text = page(browser())
     assert open_now(text) == ["NLDT-2026-05"]
-    assert verdict(text) == "1 entity is alerting, nobody has been told about it yet"
+    assert verdict(text) == "1 entity is alerting, overdue before it was first read: no alert is sent"
     assert "No alert: its deadline had passed before it was first read." in text
     assert "No notice has been sent yet" in text
     assert "A message goes out when an entity is more than 5 days late." in text
