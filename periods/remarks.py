@@ -222,9 +222,12 @@ _VERBS = {
 
 
 def _record(verb: Verb, remark: Remark, at: datetime, by: Person, values: dict[str, object]) -> None:
-    period = remark.period
-    month = {"month": f"{period.reporting_month:%Y-%m}"}
-    record_act(verb, entity_object(period.entity), at=at, by=by, after={**month, **values})
+    placed = Remark.objects.select_related("period__entity__group", "entity__group").get(pk=remark.pk)
+    entity, month = placed.entity, placed.reporting_month
+    if placed.period is not None:
+        entity, month = placed.period.entity, placed.period.reporting_month
+    assert entity is not None  # remark_is_of_a_period_or_month
+    record_act(verb, entity_object(entity), at=at, by=by, after={"month": month, **values})
 
 
 def _current_note(by: Person, code: str, note_id: int) -> Remark:

@@ -47,6 +47,7 @@ def update_preferences(
             Verb.PREFERENCES_CHANGED,
             person_object(person),
             at=as_of,
+            by=person,
             before=_recorded(before),
             after=_recorded(new),
         )

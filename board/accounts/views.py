@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
+from django.db import transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -24,20 +25,19 @@ class Login(LoginView):
     authentication_form = LoginForm
     redirect_authenticated_user = True
 
+    @transaction.atomic
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        response = super().form_valid(form)
         person = form.get_user()
         record_act(Verb.SIGNED_IN, person_object(person), by=person)
-        return response
+        return super().form_valid(form)
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        # What was typed for an account may be a password: only accounts that exist are named.
-        typed = str(form.data.get("username", "")).strip().lower()
-        person = Person.objects.filter(email=typed).first()
-        account = (
-            (person.pk, person.name or person.email) if person is not None else (None, "unknown account")
-        )
-        count_refusal(Verb.SIGN_IN_REFUSED.value, *account, now())
+        # Somebody may have typed a password for the account: only accounts that exist are named.
+        email = form.cleaned_data.get("username", "").strip().lower()
+        person = Person.objects.filter(email=email).first()
+        account_id = person.pk if person is not None else None
+        account = person.name or person.email if person is not None else "unknown account"
+        count_refusal(Verb.SIGN_IN_REFUSED.value, account_id, account, now())
         return super().form_invalid(form)
 
 
@@ -46,6 +46,7 @@ class Logout(LogoutView):
 
     next_page = str(settings.LOGOUT_REDIRECT_URL)
 
+    @transaction.atomic
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if isinstance(request.user, Person):
             record_act(Verb.SIGNED_OUT, person_object(request.user), by=request.user)

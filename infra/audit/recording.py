@@ -16,6 +16,7 @@ from infra.audit.origin import Actor, current_origin
 from infra.models import AuditEvent
 
 LABEL_LENGTH = 255
+ADDRESS_LENGTH = 45
 log = structlog.get_logger("closeboard.audit")
 
 
@@ -70,7 +71,7 @@ def _event(act: Act) -> AuditEvent:
         after=_values(act.after),
         reason=str(plain(act.reason)),
         request_id=origin.request_id,
-        address=origin.address,
+        address=origin.address[:ADDRESS_LENGTH],
     )
     event.digest = event_digest(event)
     return event

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from infra.audit.origin import Actor, current_origin
-from infra.audit.recording import Act, AuditedObject, record
+from infra.audit.recording import ADDRESS_LENGTH, LABEL_LENGTH, Act, AuditedObject, record
 from infra.models import RefusedAct
 
 PAUSE = timedelta(minutes=1)
@@ -31,8 +31,8 @@ def count_refusal(verb: str, account_id: int | None, account: str, at: datetime)
             {
                 "verb": verb,
                 "account_id": account_id,
-                "account": account,
-                "address": current_origin().address,
+                "account": account[:LABEL_LENGTH],
+                "address": current_origin().address[:ADDRESS_LENGTH],
                 "at": at,
             },
         )
