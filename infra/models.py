@@ -39,6 +39,12 @@ class AuditEvent(models.Model):
             models.Index(fields=["at", "id"], name="audit_by_moment"),
             models.Index(fields=["actor_id", "at"], name="audit_by_actor"),
             models.Index(fields=["verb", "at"], name="audit_by_verb"),
+            # Of a group and all below it, by the beginning of the path, in any collation of the database.
+            models.Index(
+                fields=["scope", "at"],
+                name="audit_by_scope",
+                opclasses=["varchar_pattern_ops", "timestamptz_ops"],
+            ),
             models.Index(fields=["seal", "id"], name="audit_by_seal"),
             models.Index(fields=["id"], name="audit_unsealed", condition=Q(seal=None)),
         ]
