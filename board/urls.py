@@ -6,6 +6,8 @@ from django.urls import path
 
 from board.accounts import saved_views
 from board.accounts.views import Login, Logout
+from board.audit.audit_export import audit_csv
+from board.audit.audit_page import audit_page
 from board.entity.deputy import deputy
 from board.entity.views import entity, remark
 from board.live.views import live
@@ -65,6 +67,7 @@ urlpatterns = [
     path("alerts/unsubscribe/<str:token>/", unsubscribe_page, name="unsubscribe"),
     path("alerts/rules/", alert_rules, name="alert_rules"),
     path("alerts/rules/<str:code>/", group_alert_rules, name="alert_rules_of"),
+    path("audit/", audit_page, name="audit"),
     path("mail/", sent_mails, name="sent_mails"),
     path("mail/<slug:key>/", sent_mail_html, name="sent_mail_html"),
     path("entities/<str:code>/", entity, name="entity"),
@@ -77,6 +80,7 @@ urlpatterns = [
     path("export/past-deadline.xlsx", exports.past_deadline_xlsx, name="export_past_deadline_xlsx"),
     path("export/matrix.csv", matrix_csv, name="export_matrix_csv"),
     path("export/matrix.xlsx", matrix_xlsx, name="export_matrix_xlsx"),
+    path("export/audit.csv", audit_csv, name="export_audit_csv"),
     path("start/", saved_views.start, name="start"),
     path("views/", saved_views.saved_views, name="saved_views"),
     path("views/save/", saved_views.save_view, name="save_view"),

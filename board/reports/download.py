@@ -65,13 +65,18 @@ def requester_details(board_request: BoardRequest) -> list[tuple[str, str]]:
 def csv_file(
     request: HttpRequest, board_request: BoardRequest, what: str, lines: Iterable[str]
 ) -> HttpResponse:
-    """Lines as a CSV file to download."""
+    """Lines as a CSV file of the month to download."""
+    return csv_named(request, _file_name(board_request, what, "csv"), lines)
+
+
+def csv_named(request: HttpRequest, name: str, lines: Iterable[str]) -> HttpResponse:
+    """Lines as a CSV file of a name to download."""
 
     def write(file: IO[bytes]) -> None:
         file.write(_BYTE_ORDER_MARK.encode())
         file.writelines(line.encode() for line in lines)
 
-    return _file_response(request, _file_name(board_request, what, "csv"), CSV_TYPE, write)
+    return _file_response(request, name, CSV_TYPE, write)
 
 
 def xlsx_file(

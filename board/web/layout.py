@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from board.web.readers import person_menu
+from board.web.readers import audit_access, person_menu
 from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard
 from entities.models import Person
@@ -62,10 +62,14 @@ class NavCounts:
 
 
 def layout_context(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
-    """The template variables `person` and `nav` of a screen; `board` is the person's, for the counts."""
+    """The template variables of the layout of a screen; `board` is the person's, for the counts.
+
+    `nav` holds the screens in the navigation, `more` those in the person's menu.
+    """
     counts = NavCounts.of(board).items if board is not None else {}
     nav = [
         NavItem(key, label, reverse(name), key == here, *counts.get(key, ()))
         for key, (label, name) in SCREENS.items()
     ]
-    return {"person": person_menu(person), "nav": nav}
+    more = [NavItem("audit", "Audit log", reverse("audit"), here == "audit")] if audit_access(person) else []
+    return {"person": person_menu(person), "nav": nav, "more": more}

@@ -104,3 +104,26 @@ def administers_a_group(person: Person) -> bool:
     return person.is_superuser or any(
         role == Membership.Role.ADMINISTRATOR and path for role, path, *_ in memberships
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditAccess:
+    """The part of the audit log that a person may read: the events of these group paths and all below them.
+
+    `whole` adds the events of the whole installation, and of people, which have no group; `everything` is a
+    superuser's.
+    """
+
+    paths: tuple[str, ...]
+    whole: bool
+    everything: bool = False
+
+
+def audit_access(person: Person) -> AuditAccess | None:
+    """What the person may read of the audit log; None unless they administer or audit a group, or are a superuser."""
+    if person.is_superuser:
+        return AuditAccess((), whole=True, everything=True)
+    memberships = (membership.split(":") for membership in memberships_of(person))
+    readers = {Membership.Role.ADMINISTRATOR.value, Membership.Role.AUDITOR.value}
+    paths = tuple(sorted({path for role, path, *_ in memberships if role in readers and path}))
+    return AuditAccess(paths, whole=any(path.count("/") == 1 for path in paths)) if paths else None

@@ -1,0 +1,1 @@
+"""The audit log: its page, and its export for auditors."""
