@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
@@ -30,14 +31,6 @@ MAX_DAYS_AHEAD = 31  # ahead, so that a forgotten silence ends (05-reliability A
 LONGEST_REASON = 500  # letters
 SilenceTarget = LegalEntity | Group
 SilenceSpan = tuple[datetime, datetime]  # start, and end (exclusive)
-
-
-class InvalidSilence(ValueError):
-    """A silence that is refused; `field` names the input concerned ("" for none), the text says what to do."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 class SilenceNotAllowed(Exception):
@@ -93,38 +86,31 @@ def today_of(target: SilenceTarget, at: datetime) -> date:
 
 
 @transaction.atomic
-def create_silence(
-    by: Person, target: SilenceTarget, last_day: date | None, reason: str, at: datetime
-) -> Silence:
+def create_silence(by: Person, target: SilenceTarget, last_day: date, reason: str, at: datetime) -> Silence:
     """Silence an entity or a group up to and including a day; this silence replaces one in force there.
 
-    The same silence again changes nothing. Raises SilenceNotAllowed and InvalidSilence.
+    The same silence again changes nothing. Raises SilenceNotAllowed, and ValidationError for the last day.
     """
     if not may_silence(by, target):
         raise SilenceNotAllowed
-    checked_day = _checked_last_day(target, last_day, at)
-    text = " ".join(reason.replace("\0", "").split())
-    if not text:
-        raise InvalidSilence("reason", "Give a reason in a few words: it is shown wherever the silence is.")
-    if len(text) > LONGEST_REASON:
-        raise InvalidSilence("reason", f"That is {len(text)} letters long; the longest is {LONGEST_REASON}.")
+    _check_last_day(target, last_day, at)
     before = _in_force_of(_locked(target), at)
-    if before is not None and (before.last_day, before.reason) == (checked_day, text):
+    if before is not None and (before.last_day, before.reason) == (last_day, reason):
         return before
     made_at = at
     if before is not None:
         made_at = _end(before, by, at)
     nudge_after_commit()
     fields = {"group": target} if isinstance(target, Group) else {"entity": target}
-    silence = Silence.objects.create(last_day=checked_day, reason=text, by=by, made_at=made_at, **fields)
+    silence = Silence.objects.create(last_day=last_day, reason=reason, by=by, made_at=made_at, **fields)
     record_act(
         Verb.SILENCE_CREATED,
         _silenced_object(target),
         by=by,
         at=made_at,
         before={"last_day": before.last_day} if before is not None else None,
-        after={"last_day": checked_day},
-        reason=text,
+        after={"last_day": last_day},
+        reason=reason,
     )
     return silence
 
@@ -189,20 +175,17 @@ def current_silence(target: SilenceTarget, at: datetime) -> Silence | None:
     return _in_force_of(target, at)
 
 
-def _checked_last_day(target: SilenceTarget, last_day: date | None, at: datetime) -> date:
-    if last_day is None:
-        raise InvalidSilence("last_day", "Choose the last day of the silence.")
+def _check_last_day(target: SilenceTarget, last_day: date, at: datetime) -> None:
     today = today_of(target, at)
     if last_day < today:
-        raise InvalidSilence("last_day", f"{weekday_and_date(last_day)} is past. Choose today or later.")
+        raise ValidationError({"last_day": f"{weekday_and_date(last_day)} is past. Choose today or later."})
     farthest = today + timedelta(days=MAX_DAYS_AHEAD)
     if last_day > farthest:
-        raise InvalidSilence(
-            "last_day",
+        message = (
             f"A silence lasts {MAX_DAYS_AHEAD} days at most. Choose a day up to {weekday_and_date(farthest)};"
-            " it can be made longer later.",
+            " it can be made longer later."
         )
-    return last_day
+        raise ValidationError({"last_day": message})
 
 
 def _locked(target: SilenceTarget) -> SilenceTarget:

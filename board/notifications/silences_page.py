@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from alerts.models import Silence
 from alerts.routing.silences import (
     LONGEST_REASON,
     MAX_DAYS_AHEAD,
-    InvalidSilence,
     SilenceNotAllowed,
     SilenceTarget,
     create_silence,
@@ -27,15 +25,17 @@ from alerts.routing.silences import (
     still_in_force,
     visible_silences,
 )
+from board.notifications.forms import SilenceForm
 from board.web import labels
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.controls import page_number
+from board.web.forms import ReturnForm, bind_errors
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from closing.calendar.date_phrases import full_date
 from closing.calendar.instants import local_date
 from entities.access import writable_entities
-from entities.models import Group, LegalEntity
+from entities.models import LegalEntity
 
 PAGE_SIZE = 50  # ended silences on one page
 
@@ -56,20 +56,6 @@ class SilenceLine:
     again_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class SilenceForm:
-    """The form: its options, its values and its problems by field."""
-
-    groups: Sequence[tuple[str, str]]
-    entities: Sequence[tuple[str, str]]
-    first_day: str
-    last_day: str
-    values: Mapping[str, str] = field(default_factory=dict)
-    problems: Mapping[str, str] = field(default_factory=dict)
-    longest: int = LONGEST_REASON
-    most_days: int = MAX_DAYS_AHEAD
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @board_view
 def silences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
@@ -77,24 +63,24 @@ def silences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     # The query of a board does not apply here.
     board_request = resolve_request(board_request.person, {}, board_request.now)
     if request.method != "POST":
-        return _page(request, board_request, {"place": request.GET.get("place", "")})
-    typed = request.POST.dict()
+        form = SilenceForm(board_request, place=request.GET.get("place", ""))
+        return _page(request, board_request, form)
+    form, status = SilenceForm(board_request, request.POST), 422
     try:
-        silence = create_silence(
-            board_request.person,
-            _target_of_key(typed.get("place", ""), board_request),
-            _parse_day(typed.get("last_day", "")),
-            typed.get("reason", ""),
-            board_request.now,
-        )
-    except InvalidSilence as error:
-        return _page(request, board_request, typed, {error.field: str(error)}, status=422)
+        if form.is_valid():
+            with bind_errors(form):
+                silence = create_silence(
+                    board_request.person,
+                    form.cleaned_data["place"],
+                    form.cleaned_data["last_day"],
+                    form.cleaned_data["reason"],
+                    board_request.now,
+                )
+                return _silenced(request, silence, "is silenced until")
     except SilenceNotAllowed:
-        problem = "Only its finance staff and administrators may silence it."
-        return _page(request, board_request, typed, {"place": problem}, status=403)
-    message = f"{_name(silence_target(silence))} is silenced until {labels.short_day(silence.last_day)}."
-    messages.success(request, message, extra_tags=reverse("lift_silence", args=[silence.pk]))
-    return _redirect_back(request)
+        form.add_error("place", "Only its finance staff and administrators may silence it.")
+        status = 403
+    return _page(request, board_request, form, status=status)
 
 
 @require_POST
@@ -127,53 +113,13 @@ def silence_again(request: HttpRequest, board_request: BoardRequest, pk: int) ->
         )
     except SilenceNotAllowed:
         return _not_allowed_page(request, board_request, silence)
-    except InvalidSilence as error:
+    except ValidationError as error:
+        board_request = resolve_request(board_request.person, {}, board_request.now)
         typed = {"place": _key(target), "last_day": str(silence.last_day), "reason": silence.reason}
-        return _page(
-            request,
-            resolve_request(board_request.person, {}, board_request.now),
-            typed,
-            {error.field: str(error)},
-            status=422,
-        )
-    message = f"{_name(target)} is silenced again until {labels.short_day(renewed.last_day)}."
-    messages.success(request, message, extra_tags=reverse("lift_silence", args=[renewed.pk]))
-    return _redirect_back(request)
-
-
-# --- forms --------------------------------------------------------------------------------------------------------
-
-
-def _target_of_key(key: str, board_request: BoardRequest) -> SilenceTarget:
-    """The target of a form; 404 if the person may not see it, InvalidSilence if none is chosen."""
-    kind, _, code = key.partition(":")
-    if not code:
-        raise InvalidSilence("place", "Choose what to silence: an entity or a whole group.")
-    if kind == "entity":
-        entity = board_request.entities().filter(code=code).first()
-        if entity is not None:
-            return entity
-    elif kind == "group":
-        group = Group.objects.filter(code=code).first()
-        if group is not None and _may_see(board_request, group):
-            return group
-    raise Http404
-
-
-def _may_see(board_request: BoardRequest, group: Group) -> bool:
-    return (
-        silenceable_groups(board_request.person).filter(pk=group.pk).exists()
-        or board_request.entities().filter(group__path__startswith=group.path).exists()
-    )
-
-
-def _parse_day(text: str) -> date | None:
-    if not text.strip():
-        return None
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidSilence("last_day", f"“{text[:20]}” is not a date. Write it like 2026-06-18.") from None
+        form = SilenceForm(board_request, typed)
+        form.add_error(None, error)
+        return _page(request, board_request, form, status=422)
+    return _silenced(request, renewed, "is silenced again until")
 
 
 def _visible_silence(board_request: BoardRequest, pk: int) -> Silence:
@@ -183,13 +129,15 @@ def _visible_silence(board_request: BoardRequest, pk: int) -> Silence:
     return silence
 
 
+def _silenced(request: HttpRequest, silence: Silence, verb: str) -> HttpResponse:
+    message = f"{_name(silence_target(silence))} {verb} {labels.short_day(silence.last_day)}."
+    messages.success(request, message, extra_tags=reverse("lift_silence", args=[silence.pk]))
+    return _redirect_back(request)
+
+
 def _redirect_back(request: HttpRequest) -> HttpResponse:
     """A redirect to the page of the form, if it is a page of this site."""
-    for name in ("back", "next"):
-        url = request.POST.get(name, "")
-        if url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None):
-            return SeeOther(url)
-    return SeeOther(reverse("silences"))
+    return SeeOther(ReturnForm(request.POST).path(reverse("silences")))
 
 
 def _not_allowed_page(request: HttpRequest, board_request: BoardRequest, silence: Silence) -> HttpResponse:
@@ -207,8 +155,7 @@ def _not_allowed_page(request: HttpRequest, board_request: BoardRequest, silence
 def _page(
     request: HttpRequest,
     board_request: BoardRequest,
-    typed: Mapping[str, str],
-    problems: Mapping[str, str] | None = None,
+    form: SilenceForm,
     *,
     status: int = 200,
 ) -> HttpResponse:
@@ -224,7 +171,7 @@ def _page(
     ended = visible.exclude(pk__in=[item.pk for item in in_force])
     pages = max(1, -(-ended.count() // PAGE_SIZE))
     number = page_number(request.GET.get("page", ""), pages)
-    path = reverse("silences")
+    path, today = reverse("silences"), local_date(board_request.now, board_request.reader.zone)
     context = {
         **layout_context(board_request.person, "alerts", board_request.board()),
         "in_force": [_silence_line(item, board_request, allowed, over=False) for item in in_force],
@@ -232,32 +179,18 @@ def _page(
             _silence_line(item, board_request, allowed - silenced, over=True)
             for item in ended[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         ],
-        "form": _form(groups, entities, board_request, typed, problems or {})
-        if allowed or problems
-        else None,
+        "form": form if allowed or form.errors else None,
+        "groups": [(_key(item), f"{item.name} and all below it") for item in groups],
+        "entities": [(_key(item), f"{item.name} ({item.code})") for item in entities],
+        "first_day": today.isoformat(),
+        "last_day": (today + timedelta(days=MAX_DAYS_AHEAD)).isoformat(),
+        "most_days": MAX_DAYS_AHEAD,
+        "longest": LONGEST_REASON,
         "older": f"{path}?page={number + 1}" if number < pages else "",
         "newer": f"{path}?page={number - 1}" if number > 1 else "",
         "zone": board_request.reader.zone_name,
     }
     return render(request, "board/notifications/silences.html", context, status=status)
-
-
-def _form(
-    groups: Sequence[Group],
-    entities: Sequence[LegalEntity],
-    board_request: BoardRequest,
-    typed: Mapping[str, str],
-    problems: Mapping[str, str],
-) -> SilenceForm:
-    today = local_date(board_request.now, board_request.reader.zone)
-    return SilenceForm(
-        [(_key(item), f"{item.name} and all below it") for item in groups],
-        [(_key(item), f"{item.name} ({item.code})") for item in entities],
-        today.isoformat(),
-        (today + timedelta(days=MAX_DAYS_AHEAD)).isoformat(),
-        typed,
-        problems,
-    )
 
 
 def _silence_line(

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from uuid import uuid4
 
+from django.core.exceptions import ValidationError
 from django.db import connection
 
 from alerts.models import Silence
-from alerts.routing.silences import InvalidSilence, create_silence, lift_silence
+from alerts.routing.silences import create_silence, lift_silence
 from closing.calendar.days import DateSpan
 from closing.facts.base import NativePeriodFacts
 from closing.facts.readings import GapReason, ReadGap
@@ -178,7 +179,7 @@ class ChangingGroup:
 
     def silence(self, who: int, code: str, *, group: bool, days: int) -> None:
         entity = self.entity(code)
-        with suppress(InvalidSilence):
+        with suppress(ValidationError):
             target = entity.group if group else entity
             last_day = self.now.date() + timedelta(days=days)
             create_silence(self.speakers[who], target, last_day, "a strike", self.now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -12,9 +13,7 @@ from alerts.evaluate.run import run_evaluation
 from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, Silence
 from alerts.outbox.sending import send_due_mails
 from alerts.routing.silences import (
-    LONGEST_REASON,
     MAX_DAYS_AHEAD,
-    InvalidSilence,
     SilenceNotAllowed,
     create_silence,
     current_silence,
@@ -48,37 +47,29 @@ def root() -> Group:
 class TestMaking:
     def test_a_second_click_makes_no_second_one(self, meridian: SampleGroup, rosa: Person) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
-        made = create_silence(rosa, nldt, date(2026, 6, 18), f"  {WHY}\n", at)
+        made = create_silence(rosa, nldt, date(2026, 6, 18), WHY, at)
         again = create_silence(rosa, nldt, date(2026, 6, 18), WHY, at + timedelta(seconds=2))
         assert again == made
         assert (made.reason, made.by, made.last_day) == (WHY, rosa, date(2026, 6, 18))
 
-    @pytest.mark.parametrize("days", [-1, MAX_DAYS_AHEAD + 1, None])
+    @pytest.mark.parametrize("days", [-1, MAX_DAYS_AHEAD + 1])
     def test_it_has_an_end_that_is_neither_past_nor_far_away(
-        self, meridian: SampleGroup, rosa: Person, days: int | None
+        self, meridian: SampleGroup, rosa: Person, days: int
     ) -> None:
         at, nldt = utc("2026-06-12 12:00"), meridian.entities["NLDT"]
         for well in (0, MAX_DAYS_AHEAD):
             assert create_silence(rosa, nldt, date(2026, 6, 12) + timedelta(days=well), WHY, at)
-        day = None if days is None else date(2026, 6, 12) + timedelta(days=days)
-        with pytest.raises(InvalidSilence) as refused:
+        day = date(2026, 6, 12) + timedelta(days=days)
+        with pytest.raises(ValidationError) as refused:
             create_silence(rosa, nldt, day, WHY, at)
-        assert refused.value.field == "last_day"
+        assert list(refused.value.message_dict) == ["last_day"]
 
     def test_its_days_are_those_of_the_entity(self, meridian: SampleGroup, rosa: Person) -> None:
         late = utc("2026-06-12 23:00")  # 13 June in Amsterdam, 12 June in New York
-        with pytest.raises(InvalidSilence):
+        with pytest.raises(ValidationError):
             create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 12), WHY, late)
         assert create_silence(rosa, meridian.entities["USRT"], date(2026, 6, 12), WHY, late)
         assert create_silence(rosa, root(), date(2026, 6, 12), WHY, late)  # it is still that day somewhere
-
-    @pytest.mark.parametrize("reason", ["", " \n ", "x" * (LONGEST_REASON + 1)])
-    def test_a_reason_is_asked_for(self, meridian: SampleGroup, rosa: Person, reason: str) -> None:
-        with pytest.raises(InvalidSilence) as refused:
-            create_silence(
-                rosa, meridian.entities["NLDT"], date(2026, 6, 18), reason, utc("2026-06-12 12:00")
-            )
-        assert refused.value.field == "reason"
 
     def test_who_may(self, meridian: SampleGroup, rosa: Person) -> None:
         at, nldt, day = utc("2026-06-12 12:00"), meridian.entities["NLDT"], date(2026, 6, 18)

@@ -140,7 +140,14 @@ def test_a_form_makes_it_and_undo_lifts_it(
         ({"last_day": "soon"}, "last-day", "is not a date"),
         ({"last_day": "2026-06-11"}, "last-day", "is past"),
         ({"last_day": "2026-07-14"}, "last-day", "31 days at most"),
+        (
+            {"last_day": "20 June 2026, if the bank answers"},
+            "last-day",
+            "“20 June 2026, if the” is not a date",
+        ),
         ({"reason": " "}, "reason", "Give a reason"),
+        ({"reason": "\0"}, "reason", "Give a reason"),
+        ({"reason": "x" * 501}, "reason", "That is 501 letters long; the longest is 500."),
     ],
 )
 def test_what_is_wrong_is_said_beside_it_and_nothing_typed_is_lost(
@@ -152,8 +159,18 @@ def test_what_is_wrong_is_said_beside_it_and_nothing_typed_is_lost(
     beside = page.split(f'id="{field}-problem">')[1].split("</span>")[0]
     assert words in beside
     assert not Silence.objects.exists()
-    if "reason" not in form:
-        assert f'value="{WHY}"' in page
+    typed = {"place": "entity:NLDT", "last_day": "2026-06-18", "reason": WHY} | form
+    for name in ("last_day", "reason"):
+        assert f'name="{name}" value="{typed[name]}"' in page.replace(' maxlength="500"', "")
+    if typed["place"]:
+        assert f'<option value="{typed["place"]}" selected>' in page
+
+
+def test_all_that_is_wrong_is_shown_at_once(
+    meridian: SampleGroup, rosa_person: Person, client: Client
+) -> None:
+    page = make(client, place="", last_day="soon", reason="").content.decode()  # type: ignore[attr-defined]
+    assert page.count('aria-invalid="true"') == page.count('class="error"') == 3
 
 
 def test_a_group_is_silenced_by_who_works_on_all_of_it(

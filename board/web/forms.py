@@ -1,0 +1,124 @@
+"""Fields that the forms share, and the binding of a writer's refusal to the form that a person sent.
+
+A field keeps what was typed: `value` is the typed text of a bound form, also where it could not be understood.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, time
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.http import url_has_allowed_host_and_scheme
+
+_QUOTED = 20  # letters of what was typed that an error repeats
+
+
+@contextmanager
+def bind_errors(form: forms.BaseForm) -> Iterator[None]:
+    """Binds the ValidationError of a writer to the fields that it names; the code after the block shows the form."""
+    try:
+        yield
+    except ValidationError as error:
+        form.add_error(None, error)
+
+
+class _ParsedField(forms.Field):
+    """A value in one spelling; its error may quote what was typed as %(typed)s."""
+
+    def parse(self, text: str) -> object:
+        raise NotImplementedError
+
+    def to_python(self, value: object) -> object:
+        text = str(value or "").strip()
+        try:
+            return self.parse(text) if text else None
+        except ValueError:
+            typed = {"typed": text[:_QUOTED]}
+            raise ValidationError(self.error_messages["invalid"], code="invalid", params=typed) from None
+
+    def prepare_value(self, value: object) -> object:
+        return "" if value is None else str(value)
+
+
+class DayField(_ParsedField):
+    """A day, written like 2026-06-18."""
+
+    default_error_messages = {"invalid": "“%(typed)s” is not a date. Write it like 2026-06-18."}
+
+    def parse(self, text: str) -> date:
+        return date.fromisoformat(text)
+
+
+class ClockField(_ParsedField):
+    """A time of day in hours and minutes, written like 08:00."""
+
+    default_error_messages = {"invalid": "“%(typed)s” is not a time. Write it like 08:00."}
+
+    def parse(self, text: str) -> time:
+        return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
+
+    def prepare_value(self, value: object) -> object:
+        return f"{value:%H:%M}" if isinstance(value, time) else super().prepare_value(value)
+
+
+class DaysField(_ParsedField):
+    """A number of days, in up to four digits."""
+
+    default_error_messages = {"invalid": "“%(typed)s” is not a number of days."}
+
+    def parse(self, text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 4):
+            raise ValueError
+        return int(text)
+
+
+class PlainTextField(forms.CharField):
+    """A text without the characters that PostgreSQL cannot store; its line ends are single characters."""
+
+    def to_python(self, value: object) -> str:
+        return super().to_python(str(value or "").replace("\r\n", "\n").replace("\0", "")) or ""
+
+    def prepare_value(self, value: object) -> object:
+        return "" if value is None else value
+
+
+class LineField(PlainTextField):
+    """A text on one line: no control characters, single spaces."""
+
+    def to_python(self, value: object) -> str:
+        plain = (
+            " " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in str(value or "")
+        )
+        return " ".join("".join(plain).split())
+
+
+class YesField(forms.Field):
+    """Whether a button says "yes"; any other value is a no."""
+
+    def to_python(self, value: object) -> bool:
+        return value == "yes"
+
+
+class LocalPathField(PlainTextField):
+    """A path of this site with its query; "" for any other URL."""
+
+    def to_python(self, value: object) -> str:
+        path = super().to_python(value)
+        local = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+        return path if local else ""
+
+
+class ReturnForm(forms.Form):
+    """The page to return to after a form, in the first of these fields that names one of this site."""
+
+    back = LocalPathField(required=False)
+    next = LocalPathField(required=False)
+
+    def path(self, default: str) -> str:
+        """The path to return to, or `default`."""
+        self.full_clean()
+        return self.cleaned_data["back"] or self.cleaned_data["next"] or default
