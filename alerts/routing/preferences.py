@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django.core import signing
+from django.core.exceptions import ValidationError
 
 from alerts.models import DEFAULT_DIGEST_TIME, Habits, Subscription
 from closing.judging.notice_rules import NoticeKind
@@ -54,19 +55,11 @@ def notification_hours_of(people: Collection[int], as_of: datetime) -> dict[int,
     }
 
 
-class InvalidPreferences(ValueError):
-    """Preferences that are refused; `field` names the input concerned, the text says why and what to do."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
 @dataclass(frozen=True, slots=True)
 class NotificationPreferences:
     """The settings of a person: cadences that differ from the defaults, hours, and days away.
 
-    `calendar` is the id of a work calendar. Raises InvalidPreferences for settings that contradict each other.
+    `calendar` is the id of a work calendar. Raises ValidationError for settings that contradict each other.
     """
 
     cadences: Mapping[NoticeKind, Cadence] = field(default_factory=dict)
@@ -81,19 +74,18 @@ class NotificationPreferences:
 
     def __post_init__(self) -> None:
         if not 0 <= self.digest_weekday <= 6:
-            raise InvalidPreferences("digest_weekday", "Choose a day of the week.")
+            raise ValidationError({"digest_weekday": "Choose a day of the week."})
         if (self.quiet_from is None) is not (self.quiet_until is None):
             missing = "quiet_until" if self.quiet_until is None else "quiet_from"
             message = "Quiet hours need a beginning and an end. Clear both to have none."
-            raise InvalidPreferences(missing, message)
+            raise ValidationError({missing: message})
         if self.quiet_from is not None and self.quiet_from == self.quiet_until:
-            raise InvalidPreferences(
-                "quiet_until", "Quiet hours cannot end when they begin: nothing would be sent."
-            )
+            message = "Quiet hours cannot end when they begin: nothing would be sent."
+            raise ValidationError({"quiet_until": message})
         if self.away_until is not None and self.away_from is None:
-            raise InvalidPreferences("away_from", "Enter the first day away.")
+            raise ValidationError({"away_from": "Enter the first day away."})
         if self.away_from is not None and self.away_until is not None and self.away_until < self.away_from:
-            raise InvalidPreferences("away_until", "The last day away lies before the first one.")
+            raise ValidationError({"away_until": "The last day away lies before the first one."})
 
     def hours(self, zone: str, as_of: datetime) -> NotificationHours:
         """The notification hours that these preferences give a person in this zone."""

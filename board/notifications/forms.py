@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import Http404
 
+from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences
 from alerts.routing.silences import LONGEST_REASON, SilenceTarget, silenceable_groups
 from board.web.board_request import BoardRequest
-from board.web.forms import DayField, LineField, PlainTextField
-from entities.models import Group
+from board.web.forms import ClockField, DayField, LineField, PlainTextField
+from closing.judging.notice_rules import NoticeKind
+from closing.judging.notification_schedule import Cadence, allowed_cadences
+from entities.models import Group, WorkCalendar
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_NO_TIME = "“%(typed)s” is not a time. Write it like {}."
+_NO_DAY_AWAY = "“%(typed)s” is not a date. Write it like 2026-08-03."
 
 
 class SilenceForm(forms.Form):
@@ -51,3 +59,60 @@ class SilenceForm(forms.Form):
             if may_silence or entities.filter(group__path__startswith=group.path).exists():
                 return group
         raise Http404
+
+
+class PreferencesForm(forms.Form):
+    """The notification preferences of a person. A locked kind of notice has no input and keeps its cadence."""
+
+    digest_at = ClockField(error_messages={"required": "Digests need a time, such as 08:00."})
+    digest_weekday = forms.TypedChoiceField(
+        choices=list(enumerate(WEEKDAYS)),
+        coerce=int,
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose a day of the week."),
+    )
+    quiet_from = ClockField(required=False, error_messages={"invalid": _NO_TIME.format("22:00")})
+    quiet_until = ClockField(required=False, error_messages={"invalid": _NO_TIME.format("07:00")})
+    rests_on_days_off = forms.BooleanField(required=False)
+    away_from = DayField(required=False, error_messages={"invalid": _NO_DAY_AWAY})
+    away_until = DayField(required=False, error_messages={"invalid": _NO_DAY_AWAY})
+
+    def __init__(
+        self,
+        current: NotificationPreferences,
+        calendars: Sequence[WorkCalendar],
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        codes = {calendar.pk: calendar.code for calendar in calendars}
+        initial = {name: getattr(current, name) for name in HABIT_FIELDS}
+        initial["calendar"] = codes.get(current.calendar or 0, "")
+        super().__init__(data, initial=initial)
+        self._current = current
+        self.fields["calendar"] = forms.TypedChoiceField(
+            choices=[("", "None: every day counts"), *((item.code, item.name) for item in calendars)],
+            coerce={code: pk for pk, code in codes.items()}.get,
+            required=False,
+            empty_value=None,
+            error_messages={"invalid_choice": "Choose one of these calendars."},
+        )
+        for kind in NoticeKind:
+            self.fields[f"kind-{kind.value}"] = forms.TypedChoiceField(
+                choices=[(cadence.value, cadence.value) for cadence in Cadence],
+                coerce=Cadence,
+                required=False,
+                empty_value=None,
+                initial=current.cadences.get(kind),
+                validators=[partial(_check_cadence, kind)],
+                error_messages={"invalid_choice": "Choose one of these."},
+            )
+
+    def preferences(self) -> NotificationPreferences:
+        """The preferences of a valid form; raises ValidationError for settings that contradict each other."""
+        cadences = {kind: self.cleaned_data[f"kind-{kind.value}"] for kind in NoticeKind}
+        chosen = {kind: cadence for kind, cadence in cadences.items() if cadence is not None}
+        fields = {name: self.cleaned_data[name] for name in (*HABIT_FIELDS, "calendar")}
+        return NotificationPreferences({**self._current.cadences, **chosen}, **fields)
+
+
+def _check_cadence(kind: NoticeKind, cadence: str) -> None:
+    if cadence not in {option.value for option in allowed_cadences(kind, in_digest=True)}:
+        raise ValidationError("That cannot be chosen for these.")

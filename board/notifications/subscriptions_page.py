@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
+from django.forms import BoundField
 
 from alerts.models import Delivery
 from alerts.routing.alert_policy import effective_alert_rules
 from alerts.routing.preferences import NotificationPreferences, notification_hours_of
+from board.notifications.forms import PreferencesForm
 from board.notifications.notice_list import visible_notices
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from board.web import labels
@@ -34,7 +36,6 @@ CADENCE_LABELS = {
     Cadence.WEEKLY: "Weekly digest",
     Cadence.NEVER: "Never",
 }
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 NOTICE_KIND_HELP = {
     NoticeKind.ALERT: "An entity is overdue by more than its alert line.",
     NoticeKind.ESCALATION: "It is still not closed at the next step of its group’s escalation.",
@@ -58,24 +59,15 @@ _MAX_NAMES = 3  # groups named in a sentence
 
 
 @dataclass(frozen=True, slots=True)
-class PreferencesForm:
-    """The form's values and problems, both by the names of its inputs."""
-
-    values: Mapping[str, str]
-    problems: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class CadenceChoice:
-    """One kind of notice: its description, the cadences to choose from, and why others are locked."""
+    """One kind of notice: its input, its description, the cadences to choose from, and why others are locked."""
 
-    name: str
+    field: BoundField
     label: str
     about: str
     options: Sequence[tuple[str, str, bool]]  # value, text, chosen
     default: str
     locked: str
-    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,35 +85,13 @@ class SubscriptionsPage:
 
     mandatory: Sequence[CadenceChoice]
     optional: Sequence[CadenceChoice]
-    values: Mapping[str, str]
-    problems: Mapping[str, str]
-    weekdays: Sequence[tuple[str, str, bool]]
-    calendars: Sequence[tuple[str, str, bool]]
+    form: PreferencesForm
     zone: str
     next: Sequence[str]
     away: str
     deputies: Sequence[DeputyAssignment]
     deputy_for: Sequence[DeputyAssignment]
     is_default: bool
-
-
-def preferences_form(
-    preferences: NotificationPreferences, calendars: Sequence[WorkCalendar]
-) -> PreferencesForm:
-    """The form of the current preferences; `calendars` are those to choose from."""
-
-    def text(value: object) -> str:
-        return "" if value is None else f"{value}"[:5] if hasattr(value, "hour") else str(value)
-
-    values = {f"kind-{kind.value}": cadence.value for kind, cadence in preferences.cadences.items()}
-    for name in ("digest_at", "quiet_from", "quiet_until", "away_from", "away_until"):
-        values[name] = text(getattr(preferences, name))
-    values["calendar"] = next(
-        (calendar.code for calendar in calendars if calendar.pk == preferences.calendar), ""
-    )
-    values["digest_weekday"] = str(preferences.digest_weekday)
-    values["rests_on_days_off"] = "on" if preferences.rests_on_days_off else ""
-    return PreferencesForm(values)
 
 
 def calendars_of(board_request: BoardRequest, preferences: NotificationPreferences) -> list[WorkCalendar]:
@@ -136,12 +106,10 @@ def subscriptions_page(
     board_request: BoardRequest,
     form: PreferencesForm,
     preferences: NotificationPreferences,
-    calendars: Sequence[WorkCalendar],
 ) -> SubscriptionsPage:
     """The page for the person of the request; the number of queries does not depend on what they may see."""
     locked, in_digest = _mandatory_rule(board_request)
     choices = [_choice(kind, form, locked, in_digest=in_digest) for kind in NOTICE_KIND_LABELS]
-    values = form.values
     owned, deputised = _deputy_assignments(board_request)
     return SubscriptionsPage(
         mandatory=[
@@ -154,19 +122,7 @@ def subscriptions_page(
             for kind, choice in zip(NOTICE_KIND_LABELS, choices, strict=True)
             if kind not in MANDATORY_KINDS
         ],
-        values=values,
-        problems=form.problems,
-        weekdays=[
-            (str(day), name, values.get("digest_weekday", "0") == str(day))
-            for day, name in enumerate(WEEKDAYS)
-        ],
-        calendars=[
-            ("", "None: every day counts", not values.get("calendar")),
-            *(
-                (calendar.code, calendar.name, values.get("calendar") == calendar.code)
-                for calendar in calendars
-            ),
-        ],
+        form=form,
         zone=board_request.reader.zone_name,
         next=_upcoming_digests(board_request, preferences, in_digest=in_digest),
         away=_absence_text(board_request, preferences),
@@ -177,19 +133,18 @@ def subscriptions_page(
 
 
 def _choice(kind: NoticeKind, form: PreferencesForm, locked: str, *, in_digest: bool) -> CadenceChoice:
-    name, mandatory = f"kind-{kind.value}", kind in MANDATORY_KINDS
+    field, mandatory = form[f"kind-{kind.value}"], kind in MANDATORY_KINDS
     options = allowed_cadences(kind, in_digest=in_digest)
-    typed = form.values.get(name, "")
+    typed = field.value()
     chosen = Cadence(typed) if typed in {option.value for option in Cadence} else None
     current = effective_cadence(kind, chosen, in_digest=in_digest)
     return CadenceChoice(
-        name=name,
+        field=field,
         label=NOTICE_KIND_LABELS[kind],
         about=NOTICE_KIND_HELP[kind],
         options=[(option.value, CADENCE_LABELS[option], option is current) for option in options],
         default=CADENCE_LABELS[DEFAULT_CADENCES[kind]],
         locked=locked if mandatory else "",
-        problem=form.problems.get(name, ""),
     )
 
 
