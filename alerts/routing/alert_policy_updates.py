@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from alerts.models import AlertRules, DeliveryLine, EscalationStep
@@ -14,25 +15,16 @@ from alerts.routing.alert_policy import (
 )
 from alerts.routing.rerouting import reroute_waiting
 from entities.audit_trail import Verb, group_object, record_act
-from entities.models import Group, Membership
+from entities.models import Group
 
 MOST_DAYS_AHEAD = 20
 MOST_DAYS_LATE = 365
 MOST_STEPS = 9
-Role = Membership.Role
-
-
-class InvalidAlertPolicy(ValueError):
-    """An alert policy that is refused; `field` names the input concerned ("step-2-days"), the text says why."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @transaction.atomic
 def update_alert_policy(group: Group, policy: GroupAlertPolicy, as_of: datetime) -> GroupAlertPolicy:
-    """Give the group this policy; returns the one before. Raises InvalidAlertPolicy, and changes nothing.
+    """Give the group this policy; returns the one before. Raises ValidationError, and changes nothing.
 
     Alerts that wait in digests are sent at once where the new policy does not allow digests.
     """
@@ -79,25 +71,24 @@ def _recorded(policy: GroupAlertPolicy) -> dict[str, object]:
 
 
 def _check(group: Group, policy: GroupAlertPolicy, before: GroupAlertPolicy) -> None:
+    """Raises ValidationError by field; "step-2-days" are the days of the second step."""
     if policy.due_soon_days is not None and not 0 <= policy.due_soon_days <= MOST_DAYS_AHEAD:
-        raise InvalidAlertPolicy("due_soon_days", f"Between 0 and {MOST_DAYS_AHEAD} working days ahead.")
+        raise ValidationError({"due_soon_days": f"Between 0 and {MOST_DAYS_AHEAD} working days ahead."})
     if len(policy.steps) > MOST_STEPS:
-        raise InvalidAlertPolicy("steps", f"An escalation has at most {MOST_STEPS} steps.")
+        raise ValidationError(f"An escalation has at most {MOST_STEPS} steps.")
     selectable = {person.pk for person in people_for_steps(group)}
     selectable |= {person for step in before.steps for person in step.people}
     days: set[int] = set()
     for number, step in enumerate(policy.steps, start=1):
+        name, message = "days", ""
         if not 1 <= step.after_days <= MOST_DAYS_LATE:
-            raise InvalidAlertPolicy(f"step-{number}-days", f"Between 1 and {MOST_DAYS_LATE} days late.")
-        if step.after_days in days:
+            message = f"Between 1 and {MOST_DAYS_LATE} days late."
+        elif step.after_days in days:
             message = f"Another step already starts {step.after_days} days late. Put both into one."
-            raise InvalidAlertPolicy(f"step-{number}-days", message)
+        elif not step.roles and not step.people:
+            name, message = "roles", "Choose who is notified: a role, or a person by name."
+        elif set(step.people) - selectable:
+            name, message = "people", "Choose among those who may see the group."
+        if message:
+            raise ValidationError({f"step-{number}-{name}": message})
         days.add(step.after_days)
-        if not step.roles and not step.people:
-            raise InvalidAlertPolicy(
-                f"step-{number}-roles", "Choose who is notified: a role, or a person by name."
-            )
-        if set(step.roles) - {role.value for role in Role}:
-            raise InvalidAlertPolicy(f"step-{number}-roles", "There is no such role.")
-        if set(step.people) - selectable:
-            raise InvalidAlertPolicy(f"step-{number}-people", "Choose among those who may see the group.")

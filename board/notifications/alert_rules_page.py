@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from alerts.routing.alert_policy import (
     EscalationStepRule,
     GroupAlertPolicy,
-    InheritedAlertPolicy,
     effective_steps,
     inherited_policy,
     own_policies,
@@ -17,6 +16,7 @@ from alerts.routing.alert_policy import (
 )
 from alerts.routing.alert_policy_updates import MOST_STEPS
 from alerts.routing.recipients import load_audiences, recipients
+from board.notifications.forms import AlertPolicyForm, EscalationStepForm
 from board.web.board_request import BoardRequest
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
@@ -24,16 +24,6 @@ from entities.models import Group, LegalEntity, Membership, Person
 SHOWN = 20  # entities with a full preview of their escalation
 _DEFAULT_SOURCE = "the default"
 _ROLES = tuple((role.value, role.label) for role in Membership.Role)
-
-
-@dataclass(frozen=True, slots=True)
-class StepInput:
-    """The form's values of one step."""
-
-    number: int
-    days: str = ""
-    roles: tuple[str, ...] = ()
-    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +37,13 @@ class GroupLine:
 
 
 @dataclass(frozen=True, slots=True)
-class StepForm:
-    """One step in the form; the last one is empty, for a new step."""
+class StepSection:
+    """One step on the page, and the names of the people chosen in it; the last one is empty, for a new step."""
 
-    number: int
     name: str
-    days: str
-    roles: Sequence[tuple[str, str, bool]]
-    people: Sequence[tuple[str, str, bool]]
+    form: EscalationStepForm
     chosen: Sequence[str]
     new: bool
-    days_problem: str
-    whom_problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +61,10 @@ class RulesPage:
 
     code: str
     name: str
-    values: Mapping[str, str]
-    problems: Mapping[str, str]
+    form: AlertPolicyForm
     due_soon_above: str
-    digest: Sequence[tuple[str, str, bool]]
-    steps: Sequence[StepForm]
+    digest_above: str
+    steps: Sequence[StepSection]
     own_steps: bool
     steps_above: str
     steps_from: str
@@ -114,21 +98,6 @@ def eligible_people(group: Group) -> EligiblePeople:
     )
 
 
-def initial_form_data(
-    policy: GroupAlertPolicy, eligible: EligiblePeople
-) -> tuple[Mapping[str, str], Sequence[StepInput]]:
-    """The form's values of a group's current policy."""
-    digest = {None: "", True: "yes", False: "no"}[policy.alerts_in_digest]
-    days = "" if policy.due_soon_days is None else str(policy.due_soon_days)
-    steps = [
-        StepInput(
-            number, str(step.after_days), step.roles, tuple(eligible.people[pk].email for pk in step.people)
-        )
-        for number, step in enumerate(policy.steps, start=1)
-    ]
-    return {"due_soon_days": days, "alerts_in_digest": digest}, steps
-
-
 def groups_page(groups: Sequence[Group]) -> list[GroupLine]:
     """The groups in the order of their tree, each with its own rules."""
     top_level, policies = min(group.path.count("/") for group in groups), own_policies(groups)
@@ -154,30 +123,30 @@ def _rule_phrases(policy: GroupAlertPolicy) -> list[str]:
     return phrases
 
 
-def rules_page(
-    board_request: BoardRequest,
-    group: Group,
-    values: Mapping[str, str],
-    steps: Sequence[StepInput],
-    problems: Mapping[str, str],
-) -> RulesPage:
-    """The page with these form values; the preview is of the saved rules, not the typed ones."""
+def rules_page(board_request: BoardRequest, group: Group, form: AlertPolicyForm | None) -> RulesPage:
+    """The page with a rejected form, or that of the saved policy; the preview is of the saved rules."""
     inherited, eligible = inherited_policy(group), eligible_people(group)
-    options = [(step.email, eligible.name(pk)) for pk, step in eligible.people.items()]
+    if form is None:
+        emails = {pk: person.email for pk, person in eligible.people.items()}
+        form = AlertPolicyForm(current=own_policy(group), emails=emails)
     previews, left = _previews(board_request, group)
-    forms = [_step_form(step, position, options, problems) for position, step in enumerate(steps, start=1)]
-    if len(steps) < MOST_STEPS:
-        number = max((step.number for step in steps), default=0) + 1
-        forms.append(_step_form(StepInput(number), len(steps) + 1, options, problems, new=True))
+    names = {person.email: eligible.name(pk) for pk, person in eligible.people.items()}
+    sections = [
+        StepSection(f"Step {position}", step, step.offer(names), new=False)
+        for position, step in enumerate(form.steps, start=1)
+    ]
+    if len(sections) < MOST_STEPS:
+        step = EscalationStepForm(max((step.number for step in form.steps), default=0) + 1)
+        sections.append(StepSection("Another step", step, step.offer(names), new=True))
+    digest = "May wait for a digest" if inherited.rules.alerts_in_digest else "Always at once"
     return RulesPage(
         code=group.code,
         name=group.name,
-        values=values,
-        problems=problems,
+        form=form,
         due_soon_above=f"{_days_ahead(inherited.rules.due_soon_days)}, {_source(inherited.due_soon_from)}",
-        digest=_digest_options(values.get("alerts_in_digest", ""), inherited),
-        steps=forms,
-        own_steps=bool(steps),
+        digest_above=f"{digest} ({_source(inherited.in_digest_from)})",
+        steps=sections,
+        own_steps=bool(form.steps),
         steps_above="; ".join(_step_text(step, eligible) for step in inherited.steps),
         steps_from=_source(inherited.steps_from),
         previews=previews,
@@ -193,38 +162,6 @@ def _days_ahead(days: int) -> str:
 
 def _source(name: str) -> str:
     return f"inherited from {name}" if name else _DEFAULT_SOURCE
-
-
-def _digest_options(value: str, inherited: InheritedAlertPolicy) -> list[tuple[str, str, bool]]:
-    default_text = "May wait for a digest" if inherited.rules.alerts_in_digest else "Always at once"
-    return [
-        ("", f"{default_text} ({_source(inherited.in_digest_from)})", value == ""),
-        ("no", "Always at once", value == "no"),
-        ("yes", "People may have them in a digest", value == "yes"),
-    ]
-
-
-def _step_form(
-    typed: StepInput,
-    position: int,
-    options: Sequence[tuple[str, str]],
-    problems: Mapping[str, str],
-    *,
-    new: bool = False,
-) -> StepForm:
-    key = f"step-{typed.number}"
-    chosen = set(typed.people)
-    return StepForm(
-        number=typed.number,
-        name="Another step" if new else f"Step {position}",
-        days=typed.days,
-        roles=[(value, label, value in typed.roles) for value, label in _ROLES],
-        people=[(email, name, email in chosen) for email, name in options],
-        chosen=[name for email, name in options if email in chosen],
-        new=new,
-        days_problem=problems.get(f"{key}-days", ""),
-        whom_problem=problems.get(f"{key}-roles", "") or problems.get(f"{key}-people", ""),
-    )
 
 
 def _step_text(step: EscalationStepRule, eligible: EligiblePeople) -> str:

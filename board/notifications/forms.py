@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import Http404
+from django.http import Http404, QueryDict
 
+from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy
 from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences
 from alerts.routing.silences import LONGEST_REASON, SilenceTarget, silenceable_groups
 from board.web.board_request import BoardRequest
-from board.web.forms import ClockField, DayField, LineField, PlainTextField
+from board.web.forms import ClockField, DayField, DaysField, LineField, PlainTextField
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence, allowed_cadences
-from entities.models import Group, WorkCalendar
+from entities.models import Group, Membership, Person, WorkCalendar
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NO_TIME = "“%(typed)s” is not a time. Write it like {}."
@@ -116,3 +118,119 @@ class PreferencesForm(forms.Form):
 def _check_cadence(kind: NoticeKind, cadence: str) -> None:
     if cadence not in {option.value for option in allowed_cadences(kind, in_digest=True)}:
         raise ValidationError("That cannot be chosen for these.")
+
+
+class _EmailsField(forms.MultipleChoiceField):
+    """E-mail addresses of people. The writer of the policy checks, under its lock, who may be named."""
+
+    def valid_value(self, value: str) -> bool:
+        return True
+
+
+class EscalationStepForm(forms.Form):
+    """One step of an escalation: the days late at which it begins, the roles and the people that it adds."""
+
+    days = DaysField(error_messages={"required": "Enter the days late."})
+    roles = forms.MultipleChoiceField(
+        choices=Membership.Role.choices,
+        required=False,
+        error_messages={"invalid_choice": "There is no such role."},
+    )
+    people = _EmailsField(required=False)
+    remove = forms.BooleanField(required=False)
+
+    def __init__(
+        self, number: int, data: Mapping[str, Any] | None = None, initial: dict[str, object] | None = None
+    ) -> None:
+        super().__init__(data, prefix=f"step-{number}", initial=initial)
+        self.number = number
+
+    @property
+    def counts(self) -> bool:
+        """Whether the step is neither empty nor marked for removal."""
+        return "remove" not in self.changed_data and self.has_changed()
+
+    @property
+    def whom_errors(self) -> Sequence[str]:
+        return [*self["roles"].errors, *self["people"].errors]
+
+    def offer(self, people: Mapping[str, str]) -> list[str]:
+        """Offers these people, names by e-mail address; returns the names of those who are chosen."""
+        field, chosen = self.fields["people"], self["people"].value() or []
+        assert isinstance(field, _EmailsField)
+        field.choices = list(people.items())
+        return [name for email, name in people.items() if email in chosen]
+
+
+class AlertPolicyForm(forms.Form):
+    """The alert policy of a group, with a form for each of its steps. Inputs of steps are called "step-2-days"."""
+
+    due_soon_days = DaysField(required=False)
+    alerts_in_digest = forms.TypedChoiceField(
+        choices=[("", ""), ("no", "Always at once"), ("yes", "People may have them in a digest")],
+        coerce={"yes": True, "no": False}.get,
+        required=False,
+        empty_value=None,
+        error_messages={"invalid_choice": "Choose one of these."},
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        current: GroupAlertPolicy | None = None,
+        emails: Mapping[int, str] | None = None,
+    ) -> None:
+        policy = current or GroupAlertPolicy()
+        digest = {None: "", True: "yes", False: "no"}[policy.alerts_in_digest]
+        super().__init__(data, initial={"due_soon_days": policy.due_soon_days, "alerts_in_digest": digest})
+        if data is None:
+            self.steps = [
+                EscalationStepForm(number, initial=_step_values(step, emails or {}))
+                for number, step in enumerate(policy.steps, start=1)
+            ]
+        else:
+            numbers = sorted({int(found[1]) for name in data if (found := _STEP_DAYS.fullmatch(name))})
+            steps = [EscalationStepForm(number, data) for number in numbers]
+            self.steps = [step for step in steps if step.counts]
+
+    @property
+    def error_count(self) -> int:
+        return sum(len(form.errors) for form in (self, *self.steps))
+
+    def is_valid(self) -> bool:
+        return self.is_bound and not self.error_count
+
+    def policy(self) -> GroupAlertPolicy:
+        """The policy of a valid form, in one query at most; a person who is not found has the id 0."""
+        steps = [step.cleaned_data for step in self.steps]
+        emails = {email for step in steps for email in step["people"] if "\0" not in email}
+        people = Person.objects.filter(email__in=emails) if emails else Person.objects.none()
+        ids = dict(people.values_list("email", "pk"))
+        return GroupAlertPolicy(
+            self.cleaned_data["due_soon_days"],
+            self.cleaned_data["alerts_in_digest"],
+            [
+                EscalationStepRule(
+                    step["days"], tuple(step["roles"]), tuple(ids.get(email, 0) for email in step["people"])
+                )
+                for step in steps
+            ],
+        )
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Binds an error; one of "step-2-days" to the second of the steps, whatever its number in the form."""
+        for name, errors in getattr(error, "error_dict", {field: error}).items():
+            if found := _STEP_INPUT.fullmatch(name or ""):
+                self.steps[int(found[1]) - 1].add_error(found[2], errors)
+            else:
+                super().add_error(name, errors)
+
+
+_STEP_DAYS = re.compile(r"step-([0-9]{1,2})-days")
+_STEP_INPUT = re.compile(r"step-([0-9]+)-(\w+)")
+
+
+def _step_values(step: EscalationStepRule, emails: Mapping[int, str]) -> dict[str, object]:
+    people = [emails[pk] for pk in step.people]
+    return {"days": step.after_days, "roles": step.roles, "people": people}

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep
 from alerts.outbox.sending import send_due_mails
 from alerts.reconciliation import reconcile
 from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
-from alerts.routing.alert_policy_updates import InvalidAlertPolicy, update_alert_policy
+from alerts.routing.alert_policy_updates import update_alert_policy
 from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences
 from closing.calendar.instants import zone_named
@@ -246,19 +247,18 @@ def test_what_is_agreed_is_kept_as_a_whole() -> None:
             "step-2-days",
         ),
         (GroupAlertPolicy(steps=(EscalationStepRule(7, ()),)), "step-1-roles"),
-        (GroupAlertPolicy(steps=(EscalationStepRule(7, ("king",)),)), "step-1-roles"),
         (GroupAlertPolicy(steps=(EscalationStepRule(7, (), (0,)),)), "step-1-people"),
         (
             GroupAlertPolicy(steps=tuple(EscalationStepRule(days, ("owner",)) for days in range(1, 11))),
-            "steps",
+            "",
         ),
     ],
 )
 def test_what_makes_no_sense_is_not_agreed(wanted: GroupAlertPolicy, field: str) -> None:
     europe = Group.objects.get(code="EUROPE")
-    with pytest.raises(InvalidAlertPolicy) as refused:
+    with pytest.raises(ValidationError) as refused:
         update_alert_policy(europe, wanted, london("2026-06-01 10:00"))
-    assert refused.value.field == field
+    assert list(getattr(refused.value, "error_dict", {"": refused.value})) == [field]
     assert own_policy(europe) == GroupAlertPolicy()
 
 
@@ -271,7 +271,7 @@ def test_only_who_may_see_the_group_can_be_named(mail_scenario: MailScenario) ->
         Group.objects.get(code="EUROPE"),
         GroupAlertPolicy(steps=(EscalationStepRule(7, (), (paul.pk,)),)),
     )
-    with pytest.raises(InvalidAlertPolicy, match="those who may see the group"):
+    with pytest.raises(ValidationError, match="those who may see the group"):
         update_alert_policy(europe, wanted, london("2026-06-01 10:00"))
     held.group = europe
     held.save()
