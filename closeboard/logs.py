@@ -41,5 +41,8 @@ LOGGING: dict[str, Any] = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {name: {"level": "INFO"} for name in ("entities", "periods", "connectors", "alerts", "board")},
+    "loggers": {
+        name: {"level": "INFO"}
+        for name in ("infra.audit", "entities", "periods", "connectors", "alerts", "board")
+    },
 }

@@ -18,6 +18,7 @@ def beat_schedule(*, sync_look_seconds: int) -> dict[str, dict[str, Any]]:
         ("send what is due", "alerts.send", 30),  # finds every message whose nudge was lost
         ("post what is due", "alerts.post", 30),  # to Teams, Slack and webhooks
         ("prove the alerts", "alerts.prove", 3600),  # once a day, as soon as a worker is free
+        ("seal the audit log", "infra.seal_audit", 60),  # and refused acts that were counted become events
         ("housekeeping", "periods.housekeeping", 3600),  # old ticks, attempts whose worker died
     ]
     return {

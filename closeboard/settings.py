@@ -6,17 +6,18 @@ import re
 import secrets
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 import psycopg.conninfo
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings
 
 from closeboard import logs
 from closeboard.schedule import beat_schedule
+from infra.audit import checked_retention
 from infra.hosts import HostAllowlist, ip_literal
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -87,6 +88,11 @@ class Environment(BaseSettings):
     )
     database_pool: bool = Field(
         False, description="true in the web process: keep a pool of database connections"
+    )
+    audit_retention_days: Annotated[int, AfterValidator(checked_retention)] = Field(
+        0,
+        ge=0,
+        description="days after which audit events are dropped, 400 at least; 0 to keep them for ever",
     )
     sync_look_seconds: int = Field(
         60, ge=5, le=300, description="how often to look for due connections, 5 to 300"
@@ -349,6 +355,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOGGING = logs.LOGGING
+AUDIT_RETENTION_DAYS = env.audit_retention_days
 
 # --- mail -----------------------------------------------------------------------------------------------------------
 MAILS_LEAVE = bool(env.mail_url)
@@ -367,7 +374,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "sync"  # connectors.* and periods.*
-CELERY_TASK_ROUTES = {"alerts.*": {"queue": "alerts"}, "board.*": {"queue": "exports"}}
+CELERY_TASK_ROUTES = {
+    "alerts.*": {"queue": "alerts"},
+    "infra.*": {"queue": "alerts"},  # no long read is ahead of it there
+    "board.*": {"queue": "exports"},
+}
 CELERY_TASK_ACKS_LATE = False  # a lost nudge is found again in PostgreSQL; a redelivered one would run twice
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from infra.audit.recording import event_digest
+from django.db import connection, transaction
+
+from infra.audit.recording import DROPPED, event_digest
 from infra.audit.sealing import FIRST_PREVIOUS, root_of, seal_digest
 from infra.models import AuditEvent, AuditSeal
-
-DROPPED = "audit.dropped"  # the verb of a retention; `after` names the first and the last seal
 
 
 @dataclass
@@ -26,9 +26,21 @@ class AuditProof:
 
 
 def prove_audit(head: str = "") -> AuditProof:
-    """Walk the whole chain; `head` is the digest of a seal as somebody outside has kept it, which must be in it."""
+    """Walk the whole chain; `head` is the digest of a seal as somebody outside has kept it, which must be in it.
+
+    All is read as of one moment, so that a seal or a retention meanwhile is no fault.
+    """
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        if not nested:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return _walk(head)
+
+
+def _walk(head: str) -> AuditProof:
     proof = AuditProof()
-    dropped = _dropped_seals()
+    last_dropped = _last_dropped_seal()
     batches = _batches()
     number, events = next(batches, (None, []))
     previous, found_head = FIRST_PREVIOUS, head in ("", FIRST_PREVIOUS)
@@ -48,7 +60,7 @@ def prove_audit(head: str = "") -> AuditProof:
             proof.events += len(events)
             proof.faults += _faults(seal, events)
             number, events = next(batches, (None, []))
-        elif seal.number in dropped:
+        elif seal.number <= last_dropped:
             proof.dropped += 1
         else:
             proof.faults.append(f"All {seal.events} events of seal {seal.number} are missing.")
@@ -80,9 +92,10 @@ def _batches() -> Iterator[tuple[int | None, list[AuditEvent]]]:
         yield number, list(batch)
 
 
-def _dropped_seals() -> set[int]:
-    dropped: set[int] = set()
-    for after in AuditEvent.objects.filter(verb=DROPPED).values_list("after", flat=True):
-        assert after is not None  # recorded with its seals
-        dropped.update(range(after["first"], after["last"] + 1))
-    return dropped
+def _last_dropped_seal() -> int:
+    """The newest seal whose events retention has dropped, with those of all seals before it; 0 if it dropped none.
+
+    The act of an earlier retention may itself have been dropped by a later one.
+    """
+    acts = AuditEvent.objects.filter(verb=DROPPED).values_list("after", flat=True)
+    return max((int(after["last"]) for after in acts if after), default=0)

@@ -15,9 +15,11 @@ from infra.audit.canonical import plain, sha256
 from infra.audit.origin import Actor, current_origin
 from infra.models import AuditEvent
 
+DROPPED = "audit.dropped"  # the verb of a retention; `after` names the first and the last seal
 LABEL_LENGTH = 255
+ID_LENGTH = 100
 ADDRESS_LENGTH = 45
-log = structlog.get_logger("closeboard.audit")
+log = structlog.get_logger("infra.audit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class AuditedObject:
     id: str
     label: str
     scope: str = ""
+
+
+INSTALLATION = AuditedObject("installation", "", "Closeboard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def _event(act: Act) -> AuditEvent:
         actor=actor.label[:LABEL_LENGTH],
         through=origin.through,
         object_kind=act.target.kind,
-        object_id=act.target.id,
+        object_id=act.target.id[:ID_LENGTH],
         object=act.target.label[:LABEL_LENGTH],
         scope=act.target.scope,
         before=_values(act.before),

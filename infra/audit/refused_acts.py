@@ -38,9 +38,16 @@ def count_refusal(verb: str, account_id: int | None, account: str, at: datetime)
         )
 
 
-@transaction.atomic
 def record_refusals(at: datetime) -> int:
     """Turn counters that pause, or that count for long, into events; returns how many."""
+    recorded = 0
+    while count := _record_some(at):
+        recorded += count
+    return recorded
+
+
+@transaction.atomic
+def _record_some(at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -7,16 +7,17 @@ transactions that were rolled back are missing, which is normal; an event that c
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Max
 
 from infra.audit.canonical import sha256
 from infra.models import AuditEvent, AuditSeal
 
 FIRST_PREVIOUS = "0" * 64
+DIGEST_PATTERN = re.compile("[0-9a-fA-F]{64}")
 BATCH = 20_000  # events of one seal
 _LOCK = 0x61756474  # any number of our own: one sealer at a time
 
@@ -77,23 +78,3 @@ def seal_digest(seal: AuditSeal) -> str:
         seal.previous,
     )
     return sha256(list(columns))
-
-
-def drop_sealed_before(moment: datetime) -> tuple[int, int] | None:
-    """Drop the events of the oldest whole seals in which all are older than a moment; their seals stay.
-
-    Returns the first and the last number of the seals, None if no seal is as old. The caller records the act.
-    """
-    newest = AuditEvent.objects.exclude(seal=None).values("seal").annotate(newest=Max("at")).order_by("seal")
-    numbers: list[int] = []
-    for row in newest.iterator():
-        if row["newest"] >= moment or row["seal"] is None:
-            break
-        numbers.append(row["seal"])
-    if not numbers:
-        return None
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL closeboard.audit_retention = 'on'")
-        cursor.execute("DELETE FROM infra_auditevent WHERE seal BETWEEN %s AND %s", [numbers[0], numbers[-1]])
-        cursor.execute("SET LOCAL closeboard.audit_retention = 'off'")
-    return numbers[0], numbers[-1]

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from infra.audit.canonical import canonical, sha256
 from infra.audit.origin import Actor, Origin, acting
-from infra.audit.proof import DROPPED, prove_audit
+from infra.audit.proof import prove_audit
 from infra.audit.recording import Act, AuditedObject, event_digest, record
 from infra.audit.refused_acts import count_refusal, record_refusals
-from infra.audit.sealing import FIRST_PREVIOUS, drop_sealed_before, seal_events
+from infra.audit.sealing import FIRST_PREVIOUS, seal_events
 from infra.models import AuditEvent, AuditSeal
 from tests.builders import utc
 
@@ -149,19 +149,6 @@ class TestChain:
         assert prove_audit(head).faults == [
             f"No seal has the digest {head}: the newest seals were removed or made anew."
         ]
-
-    def test_retention_drops_whole_seals_and_leaves_the_chain(self) -> None:
-        for batch in range(3):
-            record([act(batch * 3600), act(batch * 3600 + 60)])
-            seal_events(NOON)
-        numbers = drop_sealed_before(NOON + timedelta(seconds=3600 + 30))
-        assert numbers == (1, 1)  # of the second, one event is younger
-        assert AuditEvent.objects.count() == 4
-        assert prove_audit().faults == ["All 2 events of seal 1 are missing."]
-        record([Act(DROPPED, AuditedObject("audit", "", "Audit log"), NOON, after={"first": 1, "last": 1})])
-        proof = prove_audit()
-        assert (proof.faults, proof.dropped, proof.seals) == ([], 1, 3)
-        assert drop_sealed_before(NOON) is None
 
 
 @pytest.mark.django_db
