@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from entities.models import Group, LegalEntity, Person
+from entities.models import Connection, Group, LegalEntity, Person
 from infra.audit.origin import Actor
-from infra.audit.recording import Act, AuditedObject, record
+from infra.audit.recording import DROPPED, Act, AuditedObject, record
 
 
 class Verb(StrEnum):
@@ -53,7 +53,16 @@ class Verb(StrEnum):
     VIEW_DELETED = "view.deleted"
     VIEW_RESTORED = "view.restored"
     START_VIEW_SET = "view.start_set"
-    EVENTS_DROPPED = "audit.dropped"
+    GROUP_FILE_LOADED = "group_file.loaded"
+    DEMO_LOADED = "demo.loaded"
+    CONNECTION_READ = "connection.read"
+    EVALUATED = "alerts.evaluated"
+    SENDING_HELD = "sending.held"
+    SENDING_RELEASED = "sending.released"
+    SENDING_RETRIED = "sending.retried"
+    PASSWORD_CHANGED = "person.password_changed"  # noqa: S105 - a verb
+    MIGRATED = "installation.migrated"
+    EVENTS_DROPPED = DROPPED
 
 
 VERB_LABELS = {
@@ -96,6 +105,15 @@ VERB_LABELS = {
     Verb.VIEW_DELETED: "View deleted",
     Verb.VIEW_RESTORED: "View restored",
     Verb.START_VIEW_SET: "Start page set",
+    Verb.GROUP_FILE_LOADED: "Group file loaded",
+    Verb.DEMO_LOADED: "Demo loaded",
+    Verb.CONNECTION_READ: "Connection read by hand",
+    Verb.EVALUATED: "Lateness evaluated by hand",
+    Verb.SENDING_HELD: "Sending held",
+    Verb.SENDING_RELEASED: "Sending released",
+    Verb.SENDING_RETRIED: "Failed messages retried",
+    Verb.PASSWORD_CHANGED: "Password changed",
+    Verb.MIGRATED: "Database migrated",
     Verb.EVENTS_DROPPED: "Old events dropped",
 }
 
@@ -120,6 +138,17 @@ def entity_object(entity: LegalEntity) -> AuditedObject:
     return AuditedObject("entity", entity.code, entity.name, entity.group.path)
 
 
+def connection_object(connection: Connection) -> AuditedObject:
+    """A connection; it may read entities of several groups, so it belongs to none."""
+    return AuditedObject("connection", connection.name, connection.name)
+
+
+def scope_of(owner: Group | LegalEntity | None) -> str:
+    """The path of a group, or of an entity's group."""
+    group = owner.group if isinstance(owner, LegalEntity) else owner
+    return group.path if group is not None else ""
+
+
 def record_act(
     verb: Verb,
     target: AuditedObject,
@@ -133,11 +162,13 @@ def record_act(
     """Record one act in the transaction that runs.
 
     Without `at` and `by`, the moment and the actor are those of the request, command or task. Values that are equal
-    before and after are left out.
+    before and after are left out; an act that changes none of them leaves no event.
     """
     if before is not None and after is not None:
         changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
         before = {key: value for key, value in before.items() if key in changed}
         after = {key: value for key, value in after.items() if key in changed}
+        if not changed:
+            return
     actor = person_actor(by) if by is not None else None
     record([Act(verb.value, target, at, actor, before, after, reason)])

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Lower
 
@@ -25,8 +25,14 @@ class PersonManager(BaseUserManager["Person"]):
         person.save()
         return person
 
+    @transaction.atomic
     def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> Person:
-        return self.create_user(email, password, is_superuser=True, **extra)
+        from entities.audit_trail import Verb, person_object, record_act  # noqa: PLC0415 - it imports this module
+
+        person = self.create_user(email, password, is_superuser=True, **extra)
+        values = {"email": person.email, "name": person.name, "zone": person.zone, "superuser": True}
+        record_act(Verb.PERSON_ADDED, person_object(person), after=values | {"password": "changed"})
+        return person
 
     def get_by_natural_key(self, username: str | None) -> Person:
         return self.get(email=(username or "").strip().lower())

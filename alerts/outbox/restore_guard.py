@@ -11,9 +11,12 @@ from datetime import datetime
 import structlog
 from django.core.cache import cache
 from django.db import connection as database
+from django.db import transaction
 
 from alerts.channels import state as channel_state
 from alerts.models import Channel, Home
+from entities.audit_trail import Verb, record_act
+from infra.audit.recording import INSTALLATION
 
 HOLD_REASON = (
     "this database was put back from a backup, or copied, since messages last left from it, so what waits may have"
@@ -40,7 +43,9 @@ def hold_if_restored(as_of: datetime) -> bool:
         return False
     if not Channel.objects.filter(held=True).exists():
         log.error("sending is held", why=HOLD_REASON)
-        channel_state.hold(HOLD_REASON)
+        with transaction.atomic():
+            channel_state.hold(HOLD_REASON)
+            record_act(Verb.SENDING_HELD, INSTALLATION, reason=HOLD_REASON)
     return True
 
 

@@ -57,8 +57,11 @@ def update_preferences(
 
 
 def _recorded(preferences: NotificationPreferences) -> dict[str, object]:
-    cadences = {kind.value: cadence.value for kind, cadence in preferences.cadences.items()}
-    return {**{name: getattr(preferences, name) for name in HABIT_FIELDS}, **cadences}
+    cadences = {**DEFAULT_CADENCES, **preferences.cadences}
+    return {
+        **{name: getattr(preferences, name) for name in HABIT_FIELDS},
+        **{kind.value: chosen.value for kind, chosen in cadences.items()},
+    }
 
 
 def unsubscribe(person: Person, kinds: frozenset[NoticeKind], as_of: datetime) -> NotificationPreferences:

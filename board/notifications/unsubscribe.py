@@ -19,6 +19,7 @@ from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, effective_cadence
 from entities.models import Person
+from infra.audit.origin import acting, current_origin
 
 
 @csrf_exempt  # a mail program has neither a session nor our token; the signed URL is enough
@@ -34,9 +35,10 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
         off = all(cadence is Cadence.NEVER for cadence in _effective_cadences(person, kinds).values())
         return _page(request, {**context, "state": "off" if off else "asked"})
     undo = request.POST.get("undo", "")
-    if undo:
-        return _undo(request, person, kinds, undo, context)
-    previous = unsubscribe(person, kinds, now())
+    with acting(replace(current_origin(), through="link")):
+        if undo:
+            return _undo(request, person, kinds, undo, context)
+        previous = unsubscribe(person, kinds, now())
     was_on = any(previous.cadences.get(kind) is not Cadence.NEVER for kind in kinds)
     return _page(request, {**context, "state": "done", "undo": previous.token(person) if was_on else ""})
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from closing.calendar.deadlines import categories_phrase
+from entities.audit_trail import Verb
 from entities.holiday_library import SATURDAY_AND_SUNDAY, categories_of, weekend_of
 from entities.models import CalendarDay, WorkCalendar
+from infra.audit.recording import AuditedObject
 from periods.group_file.checking import FileEntry
-from periods.group_file.diff import FieldValue, GroupFileDiff, set_fields, weekend_phrase
+from periods.group_file.diff import FieldChange, FieldValue, GroupFileDiff, set_fields, weekend_phrase
 from periods.group_file.shape import CalendarItem
 
 
@@ -36,10 +38,12 @@ def write_calendar(
     for key, working in (("days_off", False), ("working_days", True)):
         if entry.has_key(key):
             changes += _set_days(row, key, working, entry)
+    target = AuditedObject("calendar", row.code, row.name)
     if old is None:
-        diff.add(f"calendar {item.code}: {item.name}, {_weekend_taken(row, item)}{_categories_taken(row)}")
+        label = f"calendar {item.code}: {item.name}, {_weekend_taken(row, item)}{_categories_taken(row)}"
+        diff.add(label, Verb.CALENDAR_ADDED, target, {change.key: change.after for change in changes})
     else:
-        diff.change(f"calendar {item.code}", changes)
+        diff.change(f"calendar {item.code}", changes, Verb.CALENDAR_CHANGED, target)
     if old and not entry.has_key("weekend") and set(row.weekend) == SATURDAY_AND_SUNDAY != set(usual):
         # What earlier versions stored wherever none was given.
         diff.notes.append(
@@ -62,7 +66,9 @@ def _categories_taken(row: WorkCalendar) -> str:
     return f"; {categories_phrase(row.holiday_categories or known[:1])}"
 
 
-def _set_days(row: WorkCalendar, key: str, working: bool, entry: FileEntry[CalendarItem]) -> list[str]:
+def _set_days(
+    row: WorkCalendar, key: str, working: bool, entry: FileEntry[CalendarItem]
+) -> list[FieldChange]:
     """Make the days of one kind those of the file, and say which came and went."""
     changes = []
     held = {day.day: day for day in row.days.all()}
@@ -73,9 +79,11 @@ def _set_days(row: WorkCalendar, key: str, working: bool, entry: FileEntry[Calen
             CalendarDay.objects.update_or_create(
                 calendar=row, day=day, defaults={"working": working, "name": name}
             )
-            changes.append(f"{key}: + {day}" + (f" {name}" if name else ""))
+            line = f"{key}: + {day}" + (f" {name}" if name else "")
+            changes.append(FieldChange(f"{key} {day}", None, name, line))
     for day, old in held.items():
         if old.working == working and day not in wanted:
             old.delete()
-            changes.append(f"{key}: - {day}" + (f" {old.name}" if old.name else ""))
+            line = f"{key}: - {day}" + (f" {old.name}" if old.name else "")
+            changes.append(FieldChange(f"{key} {day}", old.name, None, line))
     return changes

@@ -1,14 +1,16 @@
-"""The changes of loading a group file as lines for people, without secrets and passwords."""
+"""The changes of loading a group file, as lines for people and as acts for the audit log, without secrets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 from django.db.models import Model
 
+from entities.audit_trail import Verb
+from infra.audit.recording import Act, AuditedObject
 from periods.group_file.shape import WEEKDAYS
 
 
@@ -47,44 +49,88 @@ class FieldValue(NamedTuple):
     value: Any
     show: Callable[[Any], str] = format_value
 
+    @property
+    def recorded(self) -> Any:
+        """The value as the audit log keeps it: of a row its code, name or address."""
+        return self.show(self.value) if isinstance(self.value, Model) else self.value
+
+
+class FieldChange(NamedTuple):
+    """One key that differs, with the values that the audit log keeps and the line for people."""
+
+    key: str
+    before: Any
+    after: Any
+    line: str
+
 
 @dataclass(slots=True)
 class GroupFileDiff:
-    """The lines in the order of the changes, and how many rows were added, changed and unchanged."""
+    """The lines in the order of the changes, how many rows were added, changed and unchanged, and the acts."""
 
+    as_of: datetime
     lines: list[str] = field(default_factory=list)
     added: int = 0
     changed: int = 0
     unchanged: int = 0
     not_in_file: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
 
     @property
     def has_changes(self) -> bool:
         return bool(self.added or self.changed)
 
-    def add(self, label: str) -> None:
-        """Count a new row."""
+    def add(
+        self, label: str, verb: Verb, target: AuditedObject, values: Mapping[str, Any], reason: str = ""
+    ) -> None:
+        """Count a new row with its values."""
         self.added += 1
         self.lines.append(f"+ {label}")
+        self.acts.append(Act(verb.value, target, self.as_of, after=values, reason=reason))
 
-    def change(self, label: str, changes: list[str]) -> None:
+    def change(
+        self,
+        label: str,
+        changes: Sequence[FieldChange],
+        verb: Verb,
+        target: AuditedObject,
+        reason: str = "",
+    ) -> None:
         """Count an existing row with its changes; without any it counts as unchanged."""
         if not changes:
             self.unchanged += 1
             return
         self.changed += 1
-        self.lines += [f"~ {label}", *(f"    {line}" for line in changes)]
+        self.lines += [f"~ {label}", *(f"    {change.line}" for change in changes)]
+        before = {change.key: change.before for change in changes}
+        after = {change.key: change.after for change in changes}
+        self.acts.append(Act(verb.value, target, self.as_of, before=before, after=after, reason=reason))
 
 
-def set_fields(row: Model, fields: list[FieldValue]) -> list[str]:
-    """Set the attributes that differ, without saving the row; returns each change as `key: old -> new`."""
+def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FieldChange]:
+    """The keys of two mappings whose values differ."""
+    return [
+        FieldChange(key, before[key], now, f"{key}: {format_value(before[key])} -> {format_value(now)}")
+        for key, now in after.items()
+        if before[key] != now
+    ]
+
+
+def set_fields(row: Model, fields: list[FieldValue]) -> list[FieldChange]:
+    """Set the attributes that differ, without saving the row; returns the changes."""
     changes = []
-    for field_value in fields:
-        old = getattr(row, field_value.attribute, None)  # a new row has no group and no calendar yet
-        if old != field_value.value:
-            changes.append(
-                f"{field_value.key}: {field_value.show(old)} -> {field_value.show(field_value.value)}"
-            )
-            setattr(row, field_value.attribute, field_value.value)
+    for new in fields:
+        old = new._replace(
+            value=getattr(row, new.attribute, None)
+        )  # a new row has no group and no calendar yet
+        if old.value != new.value:
+            line = f"{new.key}: {new.show(old.value)} -> {new.show(new.value)}"
+            changes.append(FieldChange(new.key, old.recorded, new.recorded, line))
+            setattr(row, new.attribute, new.value)
     return changes
+
+
+def recorded_fields(fields: Iterable[FieldValue]) -> dict[str, Any]:
+    """The values of fields as the audit log keeps them."""
+    return {value.key: value.recorded for value in fields}

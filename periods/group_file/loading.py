@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 
 from closing.calendar.date_phrases import full_date, month_and_year
+from entities.audit_trail import (
+    Verb,
+    connection_object,
+    entity_object,
+    group_object,
+    person_object,
+    record_act,
+    scope_of,
+)
 from entities.group_tree import InvalidGroup, save_group
-from entities.models import Connection, LegalEntity, Membership, Person
+from entities.models import Connection, Group, LegalEntity, Membership, Person
+from infra.audit.recording import INSTALLATION, AuditedObject, record
 from infra.secrets import SecretUnreadable
 from periods.deadline_setting import lock_deadlines, set_deadlines
 from periods.group_file.agreed_items import DeadlinesInForce
@@ -17,10 +28,12 @@ from periods.group_file.calendar_advice import calendar_advice
 from periods.group_file.calendar_items import write_calendar
 from periods.group_file.checking import CheckedFile, FileEntry, check_group_file
 from periods.group_file.diff import (
+    FieldChange,
     FieldValue,
     GroupFileDiff,
+    changed_values,
     format_duration,
-    format_value,
+    recorded_fields,
     set_fields,
 )
 from periods.group_file.existing import ExistingRows, read_existing
@@ -70,6 +83,11 @@ def load_group(
             diff.notes += deadlines.warnings
         if dry_run:
             transaction.set_rollback(True)
+            return diff
+        record(diff.acts)
+        if diff.has_changes or deadlines.rows:
+            counts = {"added": diff.added, "changed": diff.changed, "deadlines": deadlines.rows}
+            record_act(Verb.GROUP_FILE_LOADED, INSTALLATION, at=as_of, after=counts)
     return diff
 
 
@@ -83,7 +101,7 @@ class _Loading:
         self.file = checked
         self.as_of = as_of
         self.environ = environ
-        self.diff = GroupFileDiff()
+        self.diff = GroupFileDiff(as_of)
 
     def run(self, tree: YamlTree) -> GroupFileDiff:
         self._list_rows_not_in_file()
@@ -102,7 +120,7 @@ class _Loading:
         for policy in self.file.policies:
             self._policy(policy)
         self._agreed_dates(tree)
-        write_months([entry.item for entry in self.file.reporting_months], self.diff)
+        write_months([entry.item for entry in self.file.reporting_months], self.rows.entities, self.diff)
         if self.diff.has_changes:
             calendars = [self.rows.calendars[calendar.item.code] for calendar in self.file.calendars]
             self.diff.notes += calendar_advice(calendars, self.as_of.date())
@@ -139,10 +157,10 @@ class _Loading:
     def _groups(self, tree: YamlTree) -> None:
         for entry in self.file.groups:
             item, old = entry.item, self.rows.groups.get(entry.item.code)
-            label = f"group {item.code}"
-            before = (old.parent.code if old.parent else None, old.name) if old else None
-            if old and before == (item.parent, item.name):
-                self.diff.change(label, [])
+            label, now = f"group {item.code}", {"parent": item.parent, "name": item.name}
+            before = {"parent": old.parent.code if old.parent else None, "name": old.name} if old else {}
+            if old and before == now:
+                self.diff.change(label, [], Verb.GROUP_CHANGED, group_object(old))
                 continue
             try:
                 row = save_group(item.code, item.name, self.rows.groups[item.parent] if item.parent else None)
@@ -150,19 +168,15 @@ class _Loading:
                 tree.add_problem((*entry.path, "parent"), str(error))
                 continue
             self.rows.groups[item.code] = row
-            if before is None:
-                self.diff.add(f"{label}: {item.name}" + (f", below {item.parent}" if item.parent else ""))
+            if old is None:
+                label += f": {item.name}" + (f", below {item.parent}" if item.parent else "")
+                self.diff.add(label, Verb.GROUP_ADDED, group_object(row), now)
             else:
-                now = (item.parent, item.name)
-                pairs = zip(("parent", "name"), before, now, strict=True)
-                self.diff.change(
-                    label,
-                    [
-                        f"{key}: {format_value(old_value)} -> {format_value(new_value)}"
-                        for key, old_value, new_value in pairs
-                        if old_value != new_value
-                    ],
-                )
+                self.diff.change(label, changed_values(before, now), Verb.GROUP_CHANGED, group_object(row))
+        # A group that moved took those below it along.
+        paths = dict(Group.objects.values_list("code", "path"))
+        for code, group in self.rows.groups.items():
+            group.path = paths.get(code, group.path)
 
     def _connection(self, entry: FileEntry[ConnectionItem]) -> None:
         item, old = entry.item, self.rows.connections.get(entry.item.name)
@@ -183,14 +197,18 @@ class _Loading:
         secret = self.environ[item.secret_env] if item.secret_env else item.secret
         if secret and (old is None or not _holds(row, secret)):
             row.secret = secret
-            changes.append("secret: changed (not shown)")
+            changes.append(FieldChange("secret", None, "changed", "secret: changed (not shown)"))
         if changes or old is None:
             row.save()
         self.rows.connections[item.name] = row
         if old is None:
-            self.diff.add(f"connection {item.name}: {row.get_kind_display()}, {item.base_url}")
+            label = f"connection {item.name}: {row.get_kind_display()}, {item.base_url}"
+            values = recorded_fields(fields) | ({"secret": "changed"} if secret else {})
+            self.diff.add(label, Verb.CONNECTION_ADDED, connection_object(row), values)
         else:
-            self.diff.change(f"connection {item.name}", changes)
+            self.diff.change(
+                f"connection {item.name}", changes, Verb.CONNECTION_CHANGED, connection_object(row)
+            )
 
     def _person(self, entry: FileEntry[PersonItem]) -> None:
         item, row = entry.item, self.rows.people.get(entry.item.email)
@@ -198,7 +216,11 @@ class _Loading:
             row = Person.objects.create_user(item.email, item.password, name=item.name, zone=item.zone)
             self.rows.people[item.email] = row
             suffix = "with a password" if item.password else "without a password yet"
-            self.diff.add(f"person {item.email}: {item.name}, {suffix}")
+            values = {"email": row.email, "name": item.name, "zone": item.zone}
+            values |= {"password": "changed"} if item.password else {}
+            self.diff.add(
+                f"person {item.email}: {item.name}, {suffix}", Verb.PERSON_ADDED, person_object(row), values
+            )
             return
         # A password is set once: loading the file again must not undo what the person has chosen since.
         fields = [FieldValue("name", "name", item.name)]
@@ -206,32 +228,35 @@ class _Loading:
         changes = set_fields(row, fields)
         if changes:
             row.save()
-        self.diff.change(f"person {item.email}", changes)
+        self.diff.change(f"person {item.email}", changes, Verb.PERSON_CHANGED, person_object(row))
 
     def _entities(self) -> None:
-        to_save: list[tuple[LegalEntity, list[str], bool]] = []
+        to_save: list[tuple[LegalEntity, list[FieldChange], dict[str, object]]] = []
         moved: list[LegalEntity] = []
         for entry in self.file.entities:
             old = self.rows.entities.get(entry.item.code)
             row = old or LegalEntity(code=entry.item.code)
             source = (row.connection_id, row.erp_id.lower())
-            changes = set_fields(row, self._entity_fields(entry))
+            fields = self._entity_fields(entry)
+            changes = set_fields(row, fields)
             if old and source != (row.connection_id, row.erp_id.lower()):
                 moved.append(row)
                 row.erp_identity = ""  # another company or connection: the next read pins its id
-            to_save.append((row, changes, old is None))
+            row.group = self.rows.groups[entry.item.group]  # with the path of now
+            to_save.append((row, changes, {} if old else recorded_fields(fields)))
         # Two entities may have swapped their companies: free them all before any takes another.
         LegalEntity.objects.filter(pk__in=[row.pk for row in moved]).update(connection=None)
-        new = [row for row, _, is_new in to_save if is_new]
+        new = [row for row, _, values in to_save if values]
         LegalEntity.objects.bulk_create(new, batch_size=1000)
-        for row, changes, is_new in to_save:
+        for row, changes, values in to_save:
             self.rows.entities[row.code] = row
-            if is_new:
-                self.diff.add(f"entity {row.code}: {row.name}, in {row.group.code}")
+            if values:
+                label = f"entity {row.code}: {row.name}, in {row.group.code}"
+                self.diff.add(label, Verb.ENTITY_ADDED, entity_object(row), values)
                 continue
             if changes:
                 row.save()
-            self.diff.change(f"entity {row.code}", changes)
+            self.diff.change(f"entity {row.code}", changes, Verb.ENTITY_CHANGED, entity_object(row))
 
     def _entity_fields(self, entry: FileEntry[EntityItem]) -> list[FieldValue]:
         item, rows = entry.item, self.rows
@@ -274,13 +299,13 @@ class _Loading:
                 if role_key in held:
                     self.diff.unchanged += 1
                     continue
-                Membership.objects.create(
-                    person=self.rows.people[entry.item.email],
-                    role=role.role,
-                    group=self.rows.groups[role.group] if role.group else None,
-                    entity=self.rows.entities[role.entity] if role.entity else None,
-                )
-                self.diff.add(_role_phrase(*role_key))
+                person = self.rows.people[entry.item.email]
+                group = self.rows.groups[role.group] if role.group else None
+                entity = self.rows.entities[role.entity] if role.entity else None
+                Membership.objects.create(person=person, role=role.role, group=group, entity=entity)
+                target = replace(person_object(person), scope=scope_of(group or entity))
+                values = {"role": role.role, "group": role.group, "entity": role.entity}
+                self.diff.add(_role_phrase(*role_key), Verb.ROLE_GIVEN, target, values)
         in_file = {entry.item.email for entry in self.file.people}
         self.diff.not_in_file += [
             _role_phrase(*role_key)
@@ -307,18 +332,21 @@ class _Loading:
         if newest is None or any(getattr(newest, name) != value for name, value in version_fields.items()):
             version.save()
             if newest:
-                changes.append(f"version {version.number}")
-                before, now = (policy_choices(one) for one in (newest, version))
-                changes += [f"{key}: {before[key]} -> {now[key]}" for key in now if before[key] != now[key]]
+                line = f"version {version.number}"
+                changes.append(FieldChange("version", newest.number, version.number, line))
+                changes += changed_values(policy_choices(newest), policy_choices(version))
+        target = AuditedObject("policy", row.code, row.name, scope_of(owner_row))
         if old is None:
             choices = [
                 f"{key} {text}" if key != "rule" else text
                 for key, text in policy_choices(version).items()
                 if text != "inherited"
             ]
-            self.diff.add(f"policy {row.name} of {owner_phrase(owner)}: {', '.join(choices)}")
+            label = f"policy {row.name} of {owner_phrase(owner)}: {', '.join(choices)}"
+            self.diff.add(label, Verb.POLICY_PUBLISHED, target, policy_choices(version))
         else:
-            self.diff.change(f"policy {row.name} of {owner_phrase(owner)}", changes)
+            label = f"policy {row.name} of {owner_phrase(owner)}"
+            self.diff.change(label, changes, Verb.POLICY_PUBLISHED, target)
 
     def _agreed_dates(self, tree: YamlTree) -> None:
         in_force = DeadlinesInForce((entry.item for entry in self.file.agreed_dates), self.as_of)
@@ -326,14 +354,10 @@ class _Loading:
             item = entry.item
             old = self.rows.agreed.get((item.entity, item.month))
             values = {key: getattr(item, key) for key in ("due_on", "cut_off", "reason", "agreed_by")}
-            changes = [
-                f"{key}: {format_value(getattr(old, key))} -> {format_value(value)}"
-                for key, value in values.items()
-                if old and getattr(old, key) != value
-            ]
+            changes = changed_values({key: getattr(old, key) for key in values}, values) if old else []
             label = f"date agreed for {item.entity}, {month_and_year(item.month)}"
+            entity = self.rows.entities[item.entity]
             if changes or old is None:
-                entity = self.rows.entities[item.entity]
                 if problem := in_force.problem(item, entity):
                     tree.add_problem((*entry.path, problem[0]), problem[1])
                 if note := in_force.note(item):
@@ -345,10 +369,14 @@ class _Loading:
                     set_at=self.as_of,
                     **values,
                 )
+            target = entity_object(entity)
             if old is None:
-                self.diff.add(f"{label}: {full_date(item.due_on)}, by {item.agreed_by} ({item.reason})")
+                line = f"{label}: {full_date(item.due_on)}, by {item.agreed_by} ({item.reason})"
+                self.diff.add(
+                    line, Verb.DEADLINE_AGREED, target, {"month": item.month, **values}, item.reason
+                )
             else:
-                self.diff.change(label, changes)
+                self.diff.change(label, changes, Verb.DEADLINE_AGREED, target, item.reason)
 
 
 def _holds(row: Connection, secret: str) -> bool:

@@ -11,7 +11,9 @@ from django.db.models import QuerySet
 from closing.calendar.date_phrases import full_date, month_and_year
 from closing.calendar.months import month_end
 from closing.facts.readings import PeriodType
-from periods.group_file.diff import GroupFileDiff
+from entities.audit_trail import Verb, entity_object
+from entities.models import LegalEntity
+from periods.group_file.diff import FieldChange, GroupFileDiff
 from periods.group_file.shape import ReportingMonthItem
 from periods.models import FiscalPeriod
 from periods.recording.reporting_months import remap_earlier_periods
@@ -44,7 +46,9 @@ def month_problem(item: ReportingMonthItem, ends: Collection[date]) -> str:
     return ""
 
 
-def write_months(items: Sequence[ReportingMonthItem], diff: GroupFileDiff) -> None:
+def write_months(
+    items: Sequence[ReportingMonthItem], entities: Mapping[str, LegalEntity], diff: GroupFileDiff
+) -> None:
     """Put the periods into these months; a month that is set by hand stays whatever is read."""
     by_hand = {
         (period.entity.code, period.last_day): period
@@ -58,8 +62,14 @@ def write_months(items: Sequence[ReportingMonthItem], diff: GroupFileDiff) -> No
         old = by_hand.pop(key, None)
         before = "by rule" if old is None else month_and_year(old.reporting_month)
         now = "by rule" if item.month is None else month_and_year(item.month)
-        diff.change(label, [] if now == before else [f"{before} -> {now}"])
-        if now == before:
+        month = old.reporting_month if old is not None else None
+        changes = (
+            []
+            if now == before
+            else [FieldChange(f"month of {item.period_ends}", month, item.month, f"{before} -> {now}")]
+        )
+        diff.change(label, changes, Verb.MONTH_SET, entity_object(entities[item.entity]))
+        if not changes:
             continue
         if item.month is None:
             periods.update(month_set_by_hand=False)

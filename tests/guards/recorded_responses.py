@@ -8,6 +8,7 @@ so that a template may move without changing a line here.
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import sys
@@ -26,6 +27,7 @@ from django.conf import settings
 from django.contrib.messages import get_messages
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.models import Max
 from django.test import Client
 from django.test.signals import template_rendered
 from django.urls import get_resolver
@@ -34,11 +36,12 @@ from openpyxl import load_workbook
 
 from board.scoreboard import screen
 from entities.models import Person
+from infra.models import AuditEvent, RefusedAct
 from periods.board_cache.cache import BOARD_CACHE
 from tests.golden_files import GOLDEN, assert_golden
 from tests.guards.retired_words import retired_words_in, seen_texts
 
-FOLDER, TEMPLATES_FOLDER = "bytes", "templates"
+FOLDER, TEMPLATES_FOLDER, ACTS_FOLDER = "bytes", "templates", "acts"
 SHOWN = 40  # lines of a difference that a failure shows
 POLICY = "Content-Security-Policy"
 
@@ -143,6 +146,7 @@ class RecordedResponses:
         default_factory=dict
     )  # by person and address: status and type, bytes
     templates: set[str] = field(default_factory=set)
+    acts: list[str] = field(default_factory=list)  # of each form, the events of the audit log
     about: str = ""  # prefix of each address: the name of one of several small scenarios
 
     def add(self, key: str, what: str, content: bytes) -> None:
@@ -155,17 +159,28 @@ class RecordedResponses:
         response = client.get(path, headers={"HX-Request": "true"} if htmx else {})
         self.record(who, "HTMX" if htmx else "GET", path, response)
 
-    def post(self, who: str, client: Client, path: str, data: Mapping[str, Any], note: str = "") -> None:
+    def post(
+        self,
+        who: str,
+        client: Client,
+        path: str,
+        data: Mapping[str, Any],
+        note: str = "",
+        prepare: Callable[[], object] = lambda: None,
+    ) -> None:
         """Record the answer to a form; its writes are rolled back. `note` tells two forms of one address apart."""
         with transaction.atomic():
+            prepare()
+            newest = AuditEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
             response = client.post(path, data)
-            self.record(who, "POST", f"{path}{note and '#'}{note}", response)
+            key = self.record(who, "POST", f"{path}{note and '#'}{note}", response)
+            self.acts.append(f"{key} {response.status_code}: {'; '.join(_acts_after(newest)) or 'no event'}")
             transaction.set_rollback(True)
         if response.status_code < 400:
             BOARD_CACHE.clear()  # the cache may hold changes that are now rolled back
 
-    def record(self, who: str, method: str, path: str, response: Any) -> None:
-        """Record a response with its headers; of a workbook its cells."""
+    def record(self, who: str, method: str, path: str, response: Any) -> str:
+        """Record a response with its headers, of a workbook its cells; returns the key of its line."""
         content = b"".join(response) if response.streaming else response.content
         kind = response.headers.get("Content-Type", "-").replace(" ", "")
         if content[:2] == b"PK":
@@ -181,9 +196,9 @@ class RecordedResponses:
             heads += [f"Message: {each.level_tag} {each.message} {each.extra_tags}" for each in told]
         head = "\n".join([str(response.status_code), *sorted(heads), "", ""]).encode()
         key = f"{self.about}{who.replace(' ', '-')} {method} {path}"
-        self.add(
-            without_what_is_random(key.encode()).decode(), f"{response.status_code} {kind}", head + content
-        )
+        key = without_what_is_random(key.encode()).decode()
+        self.add(key, f"{response.status_code} {kind}", head + content)
+        return key
 
     @contextmanager
     def recording_templates(self) -> Iterator[None]:
@@ -217,6 +232,8 @@ class RecordedResponses:
         retired = {found: key for text, key in seen.items() for found in retired_words_in(text)}
         assert not retired, "\n".join(f"{key}: {found}" for found, key in list(retired.items())[:SHOWN])
         assert_golden(f"{TEMPLATES_FOLDER}/{self.story}.txt", "\n".join([*sorted(self.templates), ""]))
+        if self.acts:
+            assert_golden(f"{ACTS_FOLDER}/{self.story}.txt", "\n".join([*self.acts, ""]))
         kept = os.environ.get("KEEP_BYTES")
         if kept:
             self.write(Path(kept))
@@ -248,6 +265,18 @@ class RecordedResponses:
             plain = re.sub(r"[^A-Za-z0-9.=&-]+", "_", key)[:140]
             (into / f"{plain}.{sha256(key.encode()).hexdigest()[:6]}").write_bytes(content)
         return into
+
+
+def _acts_after(newest: int) -> Iterator[str]:
+    """The events after this id, and the refused acts that are still counted."""
+    for event in AuditEvent.objects.filter(pk__gt=newest).order_by("pk"):
+        values = " ".join(json.dumps(value, sort_keys=True) for value in (event.before, event.after) if value)
+        yield without_what_is_random(
+            f"{event.verb} of {event.object_kind} {event.object_id} in {event.scope or 'all'}, by {event.actor_kind}"
+            f" {event.actor}, {event.through} {values}".strip().encode()
+        ).decode()
+    for counted in RefusedAct.objects.order_by("pk"):
+        yield f"{counted.verb} of {counted.account}, counted"
 
 
 def _in_order(policy: str) -> str:

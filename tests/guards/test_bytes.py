@@ -6,7 +6,9 @@ the stories, or stands in WITHOUT_AN_ANSWER with a reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from django.conf import settings
 from django.core import mail
 from django.test import Client, RequestFactory
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.views.defaults import server_error
 
 from entities.models import Group, Membership, Person
@@ -27,6 +29,7 @@ from tests.browser.test_readme_screenshots import tell
 from tests.golden_files import GOLDEN
 from tests.guards.full_scenario import FULL_AT, FullScenario, save_full_scenario
 from tests.guards.recorded_responses import (
+    ACTS_FOLDER,
     TEMPLATES_FOLDER,
     RecordedResponses,
     asking,
@@ -43,6 +46,7 @@ from tests.guards.url_cases import (
     SIGNED_OUT,
     SUPERUSER,
     WITHOUT_A_ROLE,
+    WITHOUT_AN_EVENT,
 )
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
@@ -73,6 +77,22 @@ def test_every_template_is_rendered() -> None:
     assert sorted(there - rendered - WITHOUT_AN_ANSWER.keys()) == [], "no golden bytes hold these templates"
     assert sorted((rendered | WITHOUT_AN_ANSWER.keys()) - there) == [], "these templates are gone"
     assert sorted(rendered & WITHOUT_AN_ANSWER.keys()) == [], "these need no reason any more"
+
+
+def test_every_form_leaves_its_event() -> None:
+    """Each address that takes a form leaves an event in one of them at least, and none where it is refused."""
+    lines = (GOLDEN / ACTS_FOLDER / "the_full_story.txt").read_text(encoding="utf-8").splitlines()
+    acts = [re.fullmatch(r"\S+ POST (/[^#]*)#\d+ (\d+): (.*)", line) for line in lines]
+    assert None not in acts
+    leaving, refused = set(), []
+    for act in filter(None, acts):
+        path, status, events = act.groups()
+        if events != "no event":
+            leaving.add(resolve(path).url_name)
+            refused += [act.string] if int(status) >= 400 else []
+    assert sorted(FORMS.keys() - WITHOUT_AN_EVENT.keys() - leaving) == [], "these leave no event"
+    assert sorted(WITHOUT_AN_EVENT.keys() & leaving) == [], "these need no reason any more"
+    assert refused == []
 
 
 # --- the stories ----------------------------------------------------------------------------------------------------
@@ -111,7 +131,8 @@ def test_the_bytes_of_the_full_story(
         for number, form in enumerate(forms):
             path = reverse(name, kwargs=dict(_of(form.arguments or {}, story)))
             for who in form.who:
-                recorded_responses.post(who, signed_in(people[who]), path, _of(form.data, story), str(number))
+                data, prepare = _of(form.data, story), partial(form.prepare or (lambda _: None), story)
+                recorded_responses.post(who, signed_in(people[who]), path, data, str(number), prepare)
     recorded_responses.assert_as_before()
 
 

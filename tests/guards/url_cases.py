@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.mail.unsubscribe_links import unsubscribe_token
+from alerts.models import Silence
 from alerts.routing.preferences import NotificationPreferences
+from alerts.routing.silences import lift_silence
 from closing.judging.notice_rules import NoticeKind
 from entities.models import SavedView
+from entities.view_store import delete_view
 from periods.models import Remark
-from tests.guards.full_scenario import FullScenario, destination_uid
+from tests.db_builders import PASSWORD
+from tests.guards.full_scenario import FULL_AT, FullScenario, destination_uid
 
 FINANCE, OWNER, ADMINISTRATOR = "finance", "owner", "administrator"
 SUPERUSER, WITHOUT_A_ROLE, SIGNED_OUT = "superuser", "without a role", "signed out"
@@ -31,11 +35,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Form:
-    """A form that the first of `who` sends, and each other one of them as well."""
+    """A form that the first of `who` sends, and each other one of them as well; `prepare` is done before."""
 
     data: Mapping[str, Any] | Callable[[FullScenario], Mapping[str, Any]]
     who: Sequence[str] = (FINANCE,)
     arguments: Arguments | None = None
+    prepare: Callable[[FullScenario], object] | None = None
 
 
 QUESTIONS = (
@@ -162,7 +167,11 @@ LOOKS: dict[str, Sequence[Look]] = {
 SILENCE = {"place": "entity:NLDT", "last_day": "2026-06-18", "reason": "The auditors are in."}
 ADDED = {"name": "New", "kind": "teams", "group": "UK", "kinds": ["alert"], "url": "http://127.0.0.1:9/new"}
 FORMS: dict[str, Sequence[Form]] = {
-    "login": [Form({"username": "rosa.bell@meridian.test", "password": "wrong"}, (SIGNED_OUT,))],
+    "login": [
+        Form({"username": "rosa.bell@meridian.test", "password": "wrong"}, (SIGNED_OUT,)),
+        Form({"username": "rosa.bell@meridian.test", "password": PASSWORD}, (SIGNED_OUT,)),
+        Form({"username": "nobody\0@meridian.test", "password": PASSWORD}, (SIGNED_OUT,)),
+    ],
     "logout": [Form({}, (FINANCE, SIGNED_OUT))],
     "trial_message": [Form({}, (ADMINISTRATOR, FINANCE, SIGNED_OUT))],
     "add_destination": [
@@ -189,7 +198,15 @@ FORMS: dict[str, Sequence[Form]] = {
         Form({**SILENCE, "place": "entity:UKHC"}, (OWNER,)),
     ],
     "lift_silence": [Form({}, arguments={"pk": 1}), Form({}, (OWNER,), {"pk": 1})],
-    "silence_again": [Form({}, arguments={"pk": 1}), Form({}, arguments={"pk": 2})],
+    "silence_again": [
+        Form({}, arguments={"pk": 1}),
+        Form({}, arguments={"pk": 2}),
+        Form(
+            {},
+            arguments={"pk": 1},
+            prepare=lambda story: lift_silence(story.finance, Silence.objects.get(pk=1), FULL_AT),
+        ),
+    ],
     "subscriptions": [
         Form({"digest_at": "07:30", "digest_weekday": "1", "kind-late": "weekly"}),
         Form({"digest_at": "x", "digest_weekday": "9", "quiet_from": "20:00", "away_from": "2026-07-09"}),
@@ -225,6 +242,7 @@ FORMS: dict[str, Sequence[Form]] = {
     "deputy": [
         Form({"deputy": "rosa.bell@meridian.test"}, (ADMINISTRATOR,), OF_ENTITY),
         Form({"deputy": "x"}, (ADMINISTRATOR,), OF_ENTITY),
+        Form({"deputy": ""}, (ADMINISTRATOR,), OF_ENTITY),
     ],
     "save_view": [
         Form({"name": "New", "screen": "board", "query": "show=stale&month=2026-04", "keep_month": "1"}),
@@ -238,6 +256,15 @@ FORMS: dict[str, Sequence[Form]] = {
         Form({"name": "Other"}, arguments={"view_id": 99}),
     ],
     "delete_view": [Form({}, arguments=of_view)],
-    "restore_view": [Form({}, arguments=of_view)],
+    "restore_view": [
+        Form({}, arguments=of_view),
+        Form({}, arguments={"view_id": 1}, prepare=lambda story: delete_view(story.finance, 1, FULL_AT)),
+    ],
     "start_with_view": [Form({"start": "yes"}, arguments=of_view), Form({}, arguments=of_view)],
+}
+
+# Addresses whose forms leave no event in the audit log.
+WITHOUT_AN_EVENT = {
+    "trial_message": "sends the person a mail and changes no row",
+    "try_destination": "sends a post to a destination that is there already and changes no row",
 }

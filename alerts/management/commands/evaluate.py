@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from alerts.evaluate.overdue import evaluate_overdue
 from closing.calendar.instants import parse_instant
+from entities.audit_trail import Verb, record_act
+from infra.audit.recording import INSTALLATION
 from infra.ticks import database_clock
 from periods.recording.attempts import OutOfOrderRead
 
@@ -23,8 +26,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        as_of = options["as_of"] or database_clock()
         try:
-            done = evaluate_overdue(options["as_of"] or database_clock())
+            with transaction.atomic():
+                done = evaluate_overdue(as_of)
+                record_act(Verb.EVALUATED, INSTALLATION, after={"as_of": as_of, "flags": done.flags})
         except OutOfOrderRead as error:
             raise CommandError(f"{error}.") from None
         self.stdout.write(

@@ -10,12 +10,15 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.db.models import Max
 
 from alerts.evaluate.overdue import evaluate_overdue
 from closing.calendar.months import active_month, month_end, previous_month
 from connectors.sync import sync_connection
+from entities.audit_trail import Verb, person_object, record_act
 from entities.models import Connection, Person
+from infra.audit.recording import INSTALLATION
 from infra.ticks import database_clock
 from periods.models import ConnectionClock
 
@@ -39,11 +42,16 @@ class Command(BaseCommand):
         simulator = options["simulator"].rstrip("/")
         os.environ["SIMULATOR_URL"] = simulator
         call_command("load_group", GROUP_FILE, stdout=self.stdout)
-        Person.objects.filter(email=SUPERUSER).update(is_superuser=True)
+        with transaction.atomic():
+            for person in Person.objects.filter(email=SUPERUSER, is_superuser=False):
+                Person.objects.filter(pk=person.pk).update(is_superuser=True)
+                before, after = {"superuser": False}, {"superuser": True}
+                record_act(Verb.PERSON_CHANGED, person_object(person), before=before, after=after)
         now = database_clock()
         newest = ConnectionClock.objects.aggregate(at=Max("read_at"))["at"]
         moments = [moment for moment in past_moments(now) if newest is None or moment > newest]
         connections = list(Connection.objects.order_by("name"))
+        record_act(Verb.DEMO_LOADED, INSTALLATION, after={"moments": len(moments)})
         for number, moment in enumerate([*moments, now], 1):
             _set_clock(simulator, moment)
             for connection in connections:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
 from alerts.channels import state as channel_state
@@ -14,6 +15,8 @@ from alerts.models import Delivery, Destination
 from alerts.outbox import queue as outbox
 from alerts.outbox import restore_guard
 from alerts.outbox.stats import OutboxStats, outbox_stats
+from entities.audit_trail import Verb, record_act
+from infra.audit.recording import INSTALLATION
 
 _STATE_WORDS = {Delivery.State.CANCELLED.value: "not sent"}
 BY_HAND = "held by `manage.py mails hold`"
@@ -37,14 +40,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, because: str, **options: Any) -> None:
         match verb:
             case "hold":
-                channel_state.hold(because)
+                with transaction.atomic():
+                    channel_state.hold(because)
+                    record_act(Verb.SENDING_HELD, INSTALLATION, reason=because)
                 self.stdout.write("No mail and no post is sent until `manage.py mails release`.")
             case "release":
-                restore_guard.accept_database(timezone.now())
-                channel_state.release()
+                with transaction.atomic():
+                    restore_guard.accept_database(timezone.now())
+                    channel_state.release()
+                    record_act(Verb.SENDING_RELEASED, INSTALLATION)
                 self.stdout.write("Mails and posts are sent again; waiting ones within 30 seconds.")
             case "retry":
-                self.stdout.write(f"{_wait(outbox.retry_failed())} for another try.")
+                with transaction.atomic():
+                    count = outbox.retry_failed()
+                    record_act(Verb.SENDING_RETRIED, INSTALLATION, after={"messages": count})
+                self.stdout.write(f"{_wait(count)} for another try.")
         self._show()
 
     def _show(self) -> None:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from closing.calendar.instants import parse_instant
 from connectors.sync import SyncResult, sync_connection
+from entities.audit_trail import Verb, connection_object, record_act
 from entities.models import Connection
 from infra.ticks import database_clock
 from periods.models import SyncAttempt
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         as_of = options["as_of"] or wall_clock
         failed = []
         for connection in _connections_to_read(options["names"]):
+            record_act(Verb.CONNECTION_READ, connection_object(connection), after={"as_of": as_of})
             try:
                 result = sync_connection(connection, as_of, wall_clock=wall_clock)
             except OutOfOrderRead as refused:
