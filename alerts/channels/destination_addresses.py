@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
 from alerts.models import Destination
 from infra.hosts import ForbiddenAddress, HostAllowlist, UrlParts, ip_literal, parse_url
@@ -20,10 +21,6 @@ _HOSTS: Mapping[str, tuple[str, ...]] = {
 
 
 _OLD_TEAMS = ("webhook.office.com", "outlook.office.com", "outlook.office365.com")
-
-
-class InvalidAddress(ValueError):
-    """An address that no post may go to; the text tells the person who typed it why, and what to do."""
 
 
 def allowed_hosts(kind: str) -> tuple[str, ...]:
@@ -44,27 +41,32 @@ def _is_this_machine(entry: str) -> bool:
 
 
 def check_address(kind: str, url: str) -> UrlParts:
-    """Return the parts of an address that this kind allows, else raise InvalidAddress. Opens no connection."""
+    """Return the parts of an address that this kind allows, else raise ValidationError for "url".
+
+    The text explains what to do. Opens no connection.
+    """
     try:
         host = parse_url(url).host
     except ForbiddenAddress:
-        raise InvalidAddress("This is not an address. Paste all of it; it begins with https://.") from None
+        raise _refused("This is not an address. Paste all of it; it begins with https://.") from None
     if kind == DestinationKind.TEAMS and any(host == old or host.endswith(f".{old}") for old in _OLD_TEAMS):
-        raise InvalidAddress(
+        raise _refused(
             "This is the address of an Office 365 connector, and Microsoft has retired those. In Teams, open"
             " Workflows, choose “Send webhook alerts to a channel”, and paste the address that it gives."
         )
     try:
         target = HostAllowlist(allowed_hosts(kind)).check(url)
     except ForbiddenAddress as error:
-        raise InvalidAddress(_explanation(kind, host, str(error))) from None
+        raise _refused(_explanation(kind, host, str(error))) from None
     if kind == DestinationKind.TEAMS and not target.path.partition("?")[2] and target.scheme == "https":
-        raise InvalidAddress("The end of the address is missing: paste all of it, with what follows the “?”.")
+        raise _refused("The end of the address is missing: paste all of it, with what follows the “?”.")
     if kind == DestinationKind.SLACK and not target.path.startswith("/services/"):
-        raise InvalidAddress(
-            "A Slack webhook is written https://hooks.slack.com/services/ and three more parts."
-        )
+        raise _refused("A Slack webhook is written https://hooks.slack.com/services/ and three more parts.")
     return target
+
+
+def _refused(message: str) -> ValidationError:
+    return ValidationError({"url": message})
 
 
 def _explanation(kind: str, host: str, error: str) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from alerts.channels import state as channel_state
-from alerts.channels.destination_addresses import InvalidAddress, check_address
+from alerts.channels.destination_addresses import check_address
 from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
-from alerts.sanitize import one_line
 from closing.judging.notice_rules import NoticeKind
 from entities.audit_trail import Verb, record_act
 from entities.models import Group, Person
@@ -31,32 +31,20 @@ class DestinationSpec:
 
     name: str
     kind: str
-    group: Group | None
-    kinds: Sequence[str]
+    group: Group
+    kinds: Collection[NoticeKind]
     url: str
-
-
-class InvalidDestination(ValueError):
-    """A destination with invalid settings; `problems` explains what is wrong, by field."""
-
-    def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__("; ".join(problems.values()))
-        self.problems = dict(problems)
 
 
 def add_destination(spec: DestinationSpec, by: Person, as_of: datetime) -> tuple[Destination, str]:
     """Add a destination; returns it with the key that signs its webhooks ("" for others), shown only this once.
 
-    Raises InvalidDestination.
+    Raises ValidationError for its address, and for a name that another destination of the group has.
     """
-    problems, target = _problems(spec, None)
-    if not spec.url and "url" not in problems:
-        problems["url"] = "Paste the address of the destination."
-    if problems or spec.group is None or target is None:
-        raise InvalidDestination(problems)
+    target = check_address(spec.kind, spec.url)
     secret = new_secret() if spec.kind == Destination.Kind.WEBHOOK else ""
     destination = Destination(
-        name=_name(spec),
+        name=spec.name,
         kind=spec.kind,
         group=spec.group,
         kinds=_kinds(spec),
@@ -76,12 +64,10 @@ def add_destination(spec: DestinationSpec, by: Person, as_of: datetime) -> tuple
 
 
 def update_destination(destination: Destination, spec: DestinationSpec) -> None:
-    """Change the name, group, address or kinds of a destination. Raises InvalidDestination."""
-    problems, target = _problems(spec, destination)
-    if problems or spec.group is None:
-        raise InvalidDestination(problems)
+    """Change the name, group, address or kinds of a destination. Raises ValidationError as `add_destination`."""
+    target = check_address(destination.kind, spec.url) if spec.url else None
     before = _recorded(destination)
-    destination.name, destination.group, destination.kinds = _name(spec), spec.group, _kinds(spec)
+    destination.name, destination.group, destination.kinds = spec.name, spec.group, _kinds(spec)
     if target is not None:
         destination.url, destination.host = spec.url, _shown_host(target)
     after = {**_recorded(destination), **({"address": "changed"} if target is not None else {})}
@@ -151,35 +137,6 @@ def _recorded(destination: Destination) -> dict[str, object]:
     }
 
 
-def _problems(spec: DestinationSpec, current: Destination | None) -> tuple[dict[str, str], UrlParts | None]:
-    problems: dict[str, str] = {}
-    name = _name(spec)
-    if not name:
-        problems["name"] = "Enter a name, for example that of the channel."
-    elif len(spec.name) > LONGEST_NAME:
-        problems["name"] = f"A name has {LONGEST_NAME} letters at most."
-    if spec.kind not in Destination.Kind.values:
-        problems["kind"] = "Choose where the posts go."
-    if spec.group is None:
-        problems["group"] = "Choose a group that you administer."
-    if not _kinds(spec):
-        problems["kinds"] = "Choose at least one kind of notification."
-    target = None
-    if spec.url and "kind" not in problems:
-        try:
-            target = check_address(spec.kind, spec.url)
-        except InvalidAddress as error:
-            problems["url"] = str(error)
-    if name and spec.group is not None:
-        twins = Destination.objects.filter(group=spec.group, name=name, removed_at=None)
-        if twins.exclude(pk=current.pk if current is not None else 0).exists():
-            problems["name"] = _NAME_TAKEN
-    return problems, target
-
-
-_NAME_TAKEN = "The group has another destination of this name."
-
-
 def _save(destination: Destination) -> None:
     try:
         with transaction.atomic():
@@ -187,15 +144,12 @@ def _save(destination: Destination) -> None:
     except IntegrityError as error:  # another destination took the name meanwhile
         if "destination_name_once_in_a_group" not in str(error):
             raise
-        raise InvalidDestination({"name": _NAME_TAKEN}) from None
-
-
-def _name(spec: DestinationSpec) -> str:
-    return one_line(spec.name, LONGEST_NAME)
+        message = "The group has another destination of this name."
+        raise ValidationError({"name": message}) from None
 
 
 def _kinds(spec: DestinationSpec) -> list[str]:
-    return [kind.value for kind in NoticeKind if kind.value in spec.kinds]
+    return [kind.value for kind in NoticeKind if kind in spec.kinds]
 
 
 def _shown_host(target: UrlParts) -> str:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import parse_qsl, unquote
 
+from django.core.exceptions import ValidationError
+
 from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
     PermanentFailure,
     TemporaryFailure,
 )
-from alerts.channels.destination_addresses import InvalidAddress, allowed_hosts, check_address
+from alerts.channels.destination_addresses import allowed_hosts, check_address
 from alerts.models import Destination
 from infra.hosts import UrlParts
 from infra.outbound.errors import AccessRefused, RequestFailed, ServerUnavailable
@@ -54,8 +56,8 @@ def post_to_destination(destination: Destination, body: bytes, headers: Mapping[
         raise ChannelMisconfigured(
             "Its address cannot be read any more: the key it was stored with is gone."
         ) from None
-    except InvalidAddress as error:
-        raise ChannelMisconfigured(str(error)) from None
+    except ValidationError as error:
+        raise ChannelMisconfigured(" ".join(error.messages)) from None
     with OutboundSession(allowed_hosts(destination.kind), TimeBudget(LONGEST_POST), LIMITS) as session:
         session.register_secrets(*_secrets_of(target))
         try:

@@ -9,11 +9,11 @@ from django.db.models import Count, Max, Q
 
 from alerts.models import Channel, Delivery, Destination, Trouble
 from alerts.outbox.stats import ChannelStats, channel_stats
+from board.notifications.forms import DestinationForm
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS, DeliveryState
 from board.web import labels
 from board.web.board_request import BoardRequest
 from closing.judging.notice_rules import NoticeKind
-from entities.models import Group
 
 DEFAULT_KINDS = (
     *(
@@ -80,18 +80,6 @@ class DestinationLine:
     signed: bool
     waiting: int
     health: DestinationHealth
-
-
-@dataclass(frozen=True, slots=True)
-class DestinationForm:
-    """The form of one destination with its values and the problem of each field. It never holds the URL."""
-
-    values: Mapping[str, str]
-    kinds: Sequence[tuple[str, str, str, bool]]
-    channel_options: Sequence[tuple[str, str, str, bool]]
-    groups: Sequence[tuple[str, str, bool]]
-    problems: Mapping[str, str]
-    destination: Destination | None
 
 
 def destination_lines(
@@ -197,32 +185,11 @@ def _health(
     return DestinationHealth("closed", "Works", "ok", [last, *filter(None, [waiting_text])])
 
 
-def destination_form(
-    values: Mapping[str, str],
-    kinds: Sequence[str],
-    groups: Sequence[Group],
-    problems: Mapping[str, str],
-    destination: Destination | None = None,
-) -> DestinationForm:
-    """The form of a new destination, or of `destination`."""
-    kind = destination.kind if destination is not None else values.get("kind", "")
-    return DestinationForm(
-        values=values,
-        kinds=[
-            (item.value, NOTICE_KIND_LABELS[item], _KIND_DESCRIPTIONS[item], item.value in kinds)
-            for item in NoticeKind
-        ],
-        channel_options=[
-            (item.value, item.label, _HELP[item], item.value == kind) for item in Destination.Kind
-        ],
-        groups=[
-            (item.code, _indented_name(item, groups), item.code == values.get("group", "")) for item in groups
-        ],
-        problems=problems,
-        destination=destination,
-    )
-
-
-def _indented_name(group: Group, groups: Sequence[Group]) -> str:
-    top_level = min(item.path.count("/") for item in groups)
-    return "\u2003" * (group.path.count("/") - top_level) + group.name
+def destination_form_context(form: DestinationForm) -> dict[str, object]:
+    """The form with a help text for each of its channels and kinds of notice."""
+    channels = form["kind"] if form.destination is None else ()
+    return {
+        "form": form,
+        "channels": [(option, _HELP[Destination.Kind(option.data["value"])]) for option in channels],
+        "kinds": [(option, _KIND_DESCRIPTIONS[NoticeKind(option.data["value"])]) for option in form["kinds"]],
+    }

@@ -6,7 +6,7 @@ on the page that answers the form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from uuid import UUID, uuid4
 
@@ -21,8 +21,6 @@ from redis import RedisError
 
 from alerts.channels.delivery_errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
 from alerts.channels.destinations import (
-    DestinationSpec,
-    InvalidDestination,
     add_destination,
     remove_destination,
     rotate_secret,
@@ -32,8 +30,10 @@ from alerts.channels.destinations import (
 from alerts.channels.post_transport import send_post
 from alerts.channels.posts import build_test_post, render_post
 from alerts.models import Destination
-from board.notifications.destinations_page import DEFAULT_KINDS, destination_form, destination_lines
+from board.notifications.destinations_page import DEFAULT_KINDS, destination_form_context, destination_lines
+from board.notifications.forms import DestinationForm, SwitchForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.forms import bind_errors
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from entities.access import administered_groups
@@ -93,19 +93,23 @@ def destination_add(
 ) -> HttpResponse:
     """The form of a new destination; a POST creates it, and shows the secret of a webhook once."""
     if request.method != "POST":
-        values = {"kind": Destination.Kind.TEAMS.value, "group": groups[0].code}
-        return _form(request, board_request, groups, values, [kind.value for kind in DEFAULT_KINDS], {})
-    spec = _spec(request, groups)
-    try:
-        destination, secret = add_destination(spec, board_request.person, board_request.now)
-    except InvalidDestination as error:
-        return _form(
-            request, board_request, groups, _typed_values(request), spec.kinds, error.problems, status=422
-        )
-    if secret:
-        return _secret_page(request, board_request, destination, secret, new=True)
-    messages.success(request, f"“{destination.name}” was added. Send a test post to see whether it arrives.")
-    return SeeOther(reverse("destinations"))
+        initial: dict[str, object] = {
+            "kind": Destination.Kind.TEAMS,
+            "group": groups[0].code,
+            "kinds": DEFAULT_KINDS,
+        }
+        return _form_page(request, board_request, DestinationForm(groups, initial=initial))
+    form = DestinationForm(groups, request.POST)
+    if form.is_valid():
+        with bind_errors(form):
+            added, secret = add_destination(form.spec(), board_request.person, board_request.now)
+            if secret:
+                return _secret_page(request, board_request, added, secret, new=True)
+            messages.success(
+                request, f"“{added.name}” was added. Send a test post to see whether it arrives."
+            )
+            return SeeOther(reverse("destinations"))
+    return _form_page(request, board_request, form, status=422)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,25 +119,21 @@ def destination_edit(
 ) -> HttpResponse:
     """The form of one destination; an empty URL leaves the stored one."""
     if request.method != "POST":
-        values = {"name": destination.name, "group": destination.group.code}
-        return _form(request, board_request, groups, values, destination.kinds, {}, destination)
-    spec = _spec(request, groups, destination.kind)
-    try:
-        update_destination(destination, spec)
-    except InvalidDestination as error:
-        destination.refresh_from_db()
-        return _form(
-            request,
-            board_request,
-            groups,
-            _typed_values(request),
-            spec.kinds,
-            error.problems,
-            destination,
-            status=422,
-        )
-    messages.success(request, f"“{destination.name}” was saved.")
-    return SeeOther(reverse("destinations"))
+        initial: dict[str, object] = {
+            "name": destination.name,
+            "group": destination.group.code,
+            "kinds": destination.kinds,
+        }
+        form = DestinationForm(groups, initial=initial, destination=destination)
+        return _form_page(request, board_request, form)
+    form = DestinationForm(groups, request.POST, destination=destination)
+    if form.is_valid():
+        with bind_errors(form):
+            update_destination(destination, form.spec())
+            messages.success(request, f"“{destination.name}” was saved.")
+            return SeeOther(reverse("destinations"))
+    destination.refresh_from_db()
+    return _form_page(request, board_request, form, status=422)
 
 
 @require_POST
@@ -153,7 +153,9 @@ def destination_switch(
     request: HttpRequest, board_request: BoardRequest, _: Sequence[Group], destination: Destination
 ) -> HttpResponse:
     """Switches a destination off or on."""
-    on = request.POST.get("on") == "yes"
+    form = SwitchForm(request.POST)
+    form.full_clean()
+    on = form.cleaned_data["on"]
     set_destination_enabled(destination, on=on)
     result = "was switched on" if on else "was switched off; its waiting posts are not sent"
     messages.success(request, f"“{destination.name}” {result}.")
@@ -199,37 +201,12 @@ def _secret_page(
     return render(request, "board/notifications/destination_secret.html", context)
 
 
-def _spec(request: HttpRequest, groups: Sequence[Group], kind: str = "") -> DestinationSpec:
-    posted = request.POST
-    return DestinationSpec(
-        name=posted.get("name", ""),
-        kind=kind or posted.get("kind", ""),
-        group=next((group for group in groups if group.code == posted.get("group")), None),
-        kinds=posted.getlist("kinds"),
-        url=posted.get("url", "").strip(),
-    )
-
-
-def _typed_values(request: HttpRequest) -> Mapping[str, str]:
-    """The typed values without the URL, which is secret and must be pasted again."""
-    return {name: request.POST.get(name, "") for name in ("name", "kind", "group")}
-
-
-def _form(
-    request: HttpRequest,
-    board_request: BoardRequest,
-    groups: Sequence[Group],
-    values: Mapping[str, str],
-    kinds: Sequence[str],
-    problems: Mapping[str, str],
-    destination: Destination | None = None,
-    *,
-    status: int = 200,
+def _form_page(
+    request: HttpRequest, board_request: BoardRequest, form: DestinationForm, *, status: int = 200
 ) -> HttpResponse:
     context = {
         **layout_context(board_request.person, "alerts", board_request.board()),
-        "form": destination_form(values, kinds, groups, problems, destination),
-        "typed_url": bool(request.POST.get("url")),
+        **destination_form_context(form),
     }
     return render(request, "board/notifications/destination_form.html", context, status=status)
 

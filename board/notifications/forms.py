@@ -11,11 +11,16 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import Http404, QueryDict
 
+from alerts.channels.destination_addresses import check_address
+from alerts.channels.destinations import LONGEST_NAME, DestinationSpec
+from alerts.models import Destination
 from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy
 from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences
 from alerts.routing.silences import LONGEST_REASON, SilenceTarget, silenceable_groups
+from alerts.sanitize import one_line
+from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from board.web.board_request import BoardRequest
-from board.web.forms import ClockField, DayField, DaysField, LineField, PlainTextField
+from board.web.forms import ClockField, DayField, DaysField, LineField, PlainTextField, YesField
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence, allowed_cadences
 from entities.models import Group, Membership, Person, WorkCalendar
@@ -23,6 +28,14 @@ from entities.models import Group, Membership, Person, WorkCalendar
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NO_TIME = "“%(typed)s” is not a time. Write it like {}."
 _NO_DAY_AWAY = "“%(typed)s” is not a date. Write it like 2026-08-03."
+
+
+class _NameField(LineField):
+    """A name on one line, without invisible letters."""
+
+    def to_python(self, value: object) -> str:
+        text = super().to_python(value)
+        return one_line(text, len(text))
 
 
 class SilenceForm(forms.Form):
@@ -118,6 +131,75 @@ class PreferencesForm(forms.Form):
 def _check_cadence(kind: NoticeKind, cadence: str) -> None:
     if cadence not in {option.value for option in allowed_cadences(kind, in_digest=True)}:
         raise ValidationError("That cannot be chosen for these.")
+
+
+class DestinationForm(forms.Form):
+    """A destination: where posts go, of which group and of which kinds. Its address is never shown again."""
+
+    kind = forms.TypedChoiceField(
+        choices=Destination.Kind.choices,
+        coerce=Destination.Kind,
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose where the posts go."),
+    )
+    url = PlainTextField(error_messages={"required": "Paste the address of the destination."})
+    name = _NameField(
+        max_length=LONGEST_NAME,
+        error_messages={
+            "required": "Enter a name, for example that of the channel.",
+            "max_length": "A name has %(limit_value)d letters at most.",
+        },
+    )
+    kinds = forms.TypedMultipleChoiceField(
+        choices=[(kind.value, NOTICE_KIND_LABELS[kind]) for kind in NoticeKind],
+        coerce=NoticeKind,
+        error_messages=dict.fromkeys(
+            ("required", "invalid_choice"), "Choose at least one kind of notification."
+        ),
+    )
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        data: Mapping[str, Any] | None = None,
+        *,
+        initial: dict[str, Any] | None = None,
+        destination: Destination | None = None,
+    ) -> None:
+        """The form of a new destination, or of `destination`: it keeps its kind, and may keep its address."""
+        super().__init__(data, initial=initial)
+        top_level = min(group.path.count("/") for group in groups)
+        self.fields["group"] = forms.TypedChoiceField(
+            choices=[
+                (group.code, "\u2003" * (group.path.count("/") - top_level) + group.name) for group in groups
+            ],
+            coerce={group.code: group for group in groups}.get,
+            error_messages=dict.fromkeys(
+                ("required", "invalid_choice"), "Choose a group that you administer."
+            ),
+        )
+        self.destination = destination
+        if destination is not None:
+            del self.fields["kind"]
+            self.fields["url"].required = False
+
+    def clean(self) -> None:
+        """Checks the address with the rest, as it has to be pasted again after any error."""
+        if (kind := self._kind) and self.cleaned_data.get("url"):
+            check_address(kind, self.cleaned_data["url"])
+
+    def spec(self) -> DestinationSpec:
+        """The settings of a valid form."""
+        return DestinationSpec(**{**self.cleaned_data, "kind": self._kind})
+
+    @property
+    def _kind(self) -> str | None:
+        return self.destination.kind if self.destination is not None else self.cleaned_data.get("kind")
+
+
+class SwitchForm(forms.Form):
+    """The button that switches a destination on, or off."""
+
+    on = YesField(required=False)
 
 
 class _EmailsField(forms.MultipleChoiceField):
