@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from alerts.routing.recipients import load_audiences
 from board.door import memberships_of
+from board.entity.forms import DeputyForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
@@ -45,12 +46,11 @@ def deputy(request: HttpRequest, board_request: BoardRequest, code: str) -> Http
         raise Http404
     options = _options(entity)
     if request.method != "POST":
-        return _page(request, board_request, entity, options)
-    email = request.POST.get("deputy", "")
-    person = next((option for option in options if option.email == email), None)
-    if email and person is None:
-        problem = "Choose somebody who may see the entity."
-        return _page(request, board_request, entity, options, problem=problem, status=422)
+        return _page(request, board_request, entity, options, DeputyForm(options, entity.deputy))
+    form = DeputyForm(options, entity.deputy, request.POST)
+    if not form.is_valid():
+        return _page(request, board_request, entity, options, form, status=422)
+    person: Person | None = form.cleaned_data["deputy"]
     with transaction.atomic():
         LegalEntity.objects.filter(pk=entity.pk).update(deputy=person)
         record_act(
@@ -79,8 +79,8 @@ def _page(
     board_request: BoardRequest,
     entity: LegalEntity,
     options: list[Person],
+    form: DeputyForm,
     *,
-    problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
     owner = entity.owner
@@ -89,11 +89,8 @@ def _page(
         "name": entity.name,
         "back": reverse("entity", args=[entity.code]),
         "owner": (owner.name or owner.email) if owner else "",
-        "options": [
-            (option.email, option.name or option.email, option.pk == entity.deputy_id) for option in options
-        ],
         "unseeing": _blind_deputy_name(entity, options),
-        "problem": problem,
+        "form": form,
     }
     return render(request, "board/entity/deputy.html", context, status=status)
 

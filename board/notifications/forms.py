@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
+from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import Http404, QueryDict
 
@@ -126,6 +127,23 @@ class PreferencesForm(forms.Form):
         chosen = {kind: cadence for kind, cadence in cadences.items() if cadence is not None}
         fields = {name: self.cleaned_data[name] for name in (*HABIT_FIELDS, "calendar")}
         return NotificationPreferences({**self._current.cadences, **chosen}, **fields)
+
+
+class UndoForm(forms.Form):
+    """The preferences of a person before a mail's link switched some kinds off, as a signed text; None without."""
+
+    undo = PlainTextField(required=False)
+
+    def __init__(self, person: Person, data: Mapping[str, Any]) -> None:
+        super().__init__(data)
+        self._person = person
+
+    def clean_undo(self) -> NotificationPreferences | None:
+        token = self.cleaned_data["undo"]
+        try:
+            return NotificationPreferences.from_token(token, self._person) if token else None
+        except signing.BadSignature:
+            raise ValidationError("The link is not one of ours.") from None
 
 
 def _check_cadence(kind: NoticeKind, cadence: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
@@ -14,7 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from alerts.mail.unsubscribe_links import InvalidUnsubscribeLink, read_unsubscribe_token
 from alerts.routing.preference_updates import unsubscribe, update_preferences
-from alerts.routing.preferences import NotificationPreferences, load_preferences
+from alerts.routing.preferences import load_preferences
+from board.notifications.forms import UndoForm
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, effective_cadence
@@ -34,29 +34,20 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         off = all(cadence is Cadence.NEVER for cadence in _effective_cadences(person, kinds).values())
         return _page(request, {**context, "state": "off" if off else "asked"})
-    undo = request.POST.get("undo", "")
+    form = UndoForm(person, request.POST)
+    if not form.is_valid():
+        return _page(request, {"state": "unknown"}, status=404)
+    before = form.cleaned_data["undo"]
     with acting(replace(current_origin(), through="link")):
-        if undo:
-            return _undo(request, person, kinds, undo, context)
+        if before:
+            current = load_preferences(person)
+            cadences = {kind: before.cadences.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds}
+            cadences = {**current.cadences, **cadences}
+            update_preferences(person, replace(current, cadences=cadences), now())
+            return _page(request, {**context, "state": "undone"})
         previous = unsubscribe(person, kinds, now())
     was_on = any(previous.cadences.get(kind) is not Cadence.NEVER for kind in kinds)
     return _page(request, {**context, "state": "done", "undo": previous.token(person) if was_on else ""})
-
-
-def _undo(
-    request: HttpRequest, person: Person, kinds: frozenset[NoticeKind], undo: str, context: dict[str, object]
-) -> HttpResponse:
-    try:
-        previous = NotificationPreferences.from_token(undo, person)
-    except signing.BadSignature:
-        return _page(request, {"state": "unknown"}, status=404)
-    current = load_preferences(person)
-    cadences = {
-        **current.cadences,
-        **{kind: previous.cadences.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds},
-    }
-    update_preferences(person, replace(current, cadences=cadences), now())
-    return _page(request, {**context, "state": "undone"})
 
 
 def _effective_cadences(person: Person, kinds: frozenset[NoticeKind]) -> dict[NoticeKind, Cadence]:
