@@ -123,7 +123,8 @@ def _text(value: object, reader: Reader) -> str:
         case _ if value in (None, "", [], {}):
             return "none"
         case list():
-            return ", ".join(_text(item, reader) for item in value)
+            texts = [_text(item, reader) for item in value]
+            return ("; " if any("," in text for text in texts) else ", ").join(texts)
         case dict():
             return "; ".join(f"{_name(key).lower()}: {_text(item, reader)}" for key, item in value.items())
         case str():

@@ -64,12 +64,12 @@ class NavCounts:
 def layout_context(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
     """The template variables of the layout of a screen; `board` is the person's, for the counts.
 
-    `nav` holds the screens in the navigation, `more` those in the person's menu.
+    `nav` holds the screens in the navigation, `person_links` those in the person's menu.
     """
     counts = NavCounts.of(board).items if board is not None else {}
     nav = [
         NavItem(key, label, reverse(name), key == here, *counts.get(key, ()))
         for key, (label, name) in SCREENS.items()
     ]
-    more = [NavItem("audit", "Audit log", reverse("audit"), here == "audit")] if audit_access(person) else []
-    return {"person": person_menu(person), "nav": nav, "more": more}
+    links = [NavItem("audit", "Audit log", reverse("audit"), here == "audit")] if audit_access(person) else []
+    return {"person": person_menu(person), "nav": nav, "person_links": links}

@@ -192,7 +192,7 @@ def _number_from_one() -> None:
     """Restart all ids from one: ids appear in addresses, so rows of both scenarios must have the same ids."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT sequencename FROM pg_sequences WHERE sequencename ~ '^(entities|periods|alerts)_'"
+            "SELECT sequencename FROM pg_sequences WHERE sequencename ~ '^(infra|entities|periods|alerts)_'"
         )
         for (sequence,) in cursor.fetchall():
             cursor.execute(f'ALTER SEQUENCE "{sequence}" RESTART WITH 1')

@@ -21,6 +21,7 @@ from closing.judging.notice_rules import NoticeKind
 from tests.board import access_groups
 from tests.board.access_groups import (
     ADMINISTRATOR,
+    AUDITOR,
     EVERYBODY,
     FOREIGN_WORDS,
     NO_ROLE,
@@ -67,6 +68,11 @@ def writers(status: int) -> Statuses:
 def administrators(status: int) -> Statuses:
     """Who administers the UK gets it; to others it is not there."""
     return {**signed_in(404), **dict.fromkeys((ADMINISTRATOR, SUPERUSER), status)}
+
+
+def audit_readers(status: int) -> Statuses:
+    """Who administers or audits a group gets it; others are refused."""
+    return {**signed_in(403), **dict.fromkeys((ADMINISTRATOR, AUDITOR, SUPERUSER), status)}
 
 
 def only_superusers(status: int) -> Statuses:
@@ -299,6 +305,8 @@ TABLE: dict[str, Sequence[Entry]] = {
         Entry(administrators(200), place=AN_ENTITY, expected_foreign=only_superusers(200)),
         Entry(administrators(303), method="POST", place=AN_ENTITY, expected_foreign=only_superusers(303)),
     ],
+    "audit": [Entry(audit_readers(200))],
+    "export_audit_csv": [Entry(audit_readers(200), method="POST")],
     "sent_mails": [Entry(signed_in(404))],  # mails are written to a folder in demos and trials only
     "sent_mail_html": [
         Entry(signed_in(404), place=A_MAIL, expected_foreign=signed_in(404)),

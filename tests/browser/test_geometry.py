@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.board.audit.audit_events import a_week_of_acts
 from tests.board.entity import entity_scenarios
 from tests.browser.board_states import busy
 from tests.browser.browser_user import BrowserUser, ClockAt, Database, NewBrowserUser
@@ -80,6 +81,30 @@ def test_the_menu_is_in_sight_at_any_width(
         reader.open(path)
         assert_menu_in_sight(reader.page, width)
         reader.assert_no_sideways_scroll()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 360, 390, 760, 1400])
+def test_the_audit_log_is_reached_and_whole_at_any_width(
+    width: int, new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
+) -> None:
+    """Its link is in the person's menu, so that the navigation is the same for all."""
+    clock_at(reading(a_week_of_acts))
+    reader = new_reader(width)
+    reader.log_in("ada@meridian.test", "/")
+    page = reader.page
+    page.locator("#person summary").click()
+    box = page.get_by_role("link", name="Audit log").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    page.get_by_role("link", name="Audit log").click()
+    expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
+    for summary in page.locator("main summary").all():
+        summary.click()
+    assert page.evaluate(RUNS_OUT) == []
+    assert page.evaluate("(n => n.scrollWidth <= n.clientWidth)(document.querySelector('.top nav'))")
+    reader.assert_no_sideways_scroll()
 
 
 @pytest.mark.slow

@@ -118,7 +118,7 @@ def own_story() -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT string_agg(format('ALTER SEQUENCE %I RESTART WITH 1', sequencename), '; ')"
-                " FROM pg_sequences WHERE sequencename ~ '^(entities|periods|alerts)_'"
+                " FROM pg_sequences WHERE sequencename ~ '^(infra|entities|periods|alerts)_'"
             )
             cursor.execute(cursor.fetchone()[0])
         yield

@@ -123,6 +123,15 @@ LOOKS: dict[str, Sequence[Look]] = {
     ],
     "alert_rules": [Look()],
     "alert_rules_of": [Look(who=(ADMINISTRATOR, FINANCE, SIGNED_OUT), arguments=OF_GROUP)],
+    "audit": [
+        Look(
+            (
+                *("?who=rosa&from=2026-06-01", "?verb=silence.created", "?object=NLDT&through=program"),
+                *("?verb=x", "?from=soon", "?older=x", "?older=20260616T090000.000000-9"),
+            ),
+            (ADMINISTRATOR, SUPERUSER, FINANCE, WITHOUT_A_ROLE, SIGNED_OUT),
+        )
+    ],
     "sent_mails": [Look(who=(SUPERUSER, FINANCE, SIGNED_OUT))],
     "sent_mail_html": [Look(who=(SUPERUSER, FINANCE, SIGNED_OUT), arguments=OF_MAIL)],
     "entity": [
@@ -167,6 +176,7 @@ LOOKS: dict[str, Sequence[Look]] = {
 SILENCE = {"place": "entity:NLDT", "last_day": "2026-06-18", "reason": "The auditors are in."}
 ADDED = {"name": "New", "kind": "teams", "group": "UK", "kinds": ["alert"], "url": "http://127.0.0.1:9/new"}
 FORMS: dict[str, Sequence[Form]] = {
+    "export_audit_csv": [Form({}, (ADMINISTRATOR, FINANCE, SIGNED_OUT))],
     "login": [
         Form({"username": "rosa.bell@meridian.test", "password": "wrong"}, (SIGNED_OUT,)),
         Form({"username": "rosa.bell@meridian.test", "password": PASSWORD}, (SIGNED_OUT,)),

@@ -84,6 +84,9 @@ def test_values_are_read_as_words() -> None:
         ("First", None, "Fri 12 June 2026, 12:00"),
         ("Steps", None, "1: after days: 7"),
     ]
+    assert values(after={"steps": ["7 days: finance, owner", "12 days: owner"]}) == [
+        ("Steps", None, "7 days: finance, owner; 12 days: owner")
+    ]
     assert values(before={"name": "Close"}) == [("Name", "Close", None)]
     assert values() == []
 
