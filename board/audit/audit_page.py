@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -63,6 +64,7 @@ def audit_page(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
             )
             for event in page.events
         ],
+        "kept": f"for {days} days" if (days := settings.AUDIT_RETENTION_DAYS) else "for ever",
         "older": _url(path, filters, older=page.older),
         "newer": _url(path, filters, newer=page.newer),
         "seal": _newest_seal(access, board_request),

@@ -62,15 +62,18 @@ class EventPage:
 def visible_events(access: AuditAccess) -> QuerySet[AuditEvent]:
     """The events whose group a person audits; those of the whole installation for `access.whole`.
 
-    An event about an entity that has moved to a group elsewhere since is not among them.
+    An event about an entity, or its policy, that has moved to a group elsewhere since is not among them.
     """
     if access.everything:
         return AuditEvent.objects.all()
     within = reduce(or_, (Q(scope__startswith=path) for path in access.paths))
     here = reduce(or_, (Q(group__path__startswith=path) for path in access.paths))
-    elsewhere = LegalEntity.objects.filter(~here, code=OuterRef("object_id"))
+    elsewhere = LegalEntity.objects.filter(~here)
+    code = OuterRef("object_id")
     return AuditEvent.objects.filter(
-        within | Q(scope="") if access.whole else within, ~Q(Exists(elsewhere), object_kind="entity")
+        within | Q(scope="") if access.whole else within,
+        ~Q(Exists(elsewhere.filter(code=code)), object_kind="entity"),
+        ~Q(Exists(elsewhere.filter(policy__code=code)), object_kind="policy"),
     )
 
 

@@ -24,21 +24,14 @@ ORIGIN_LABELS = {
 _ACTOR_KINDS = {"operator": "operator of the server", "system": "by itself", "unknown": ""}
 # The first part of a verb: the heading of its acts in the filter.
 VERB_HEADINGS = {
-    "person": "People",
-    "role": "People",
-    "group": "Group file",
-    "calendar": "Group file",
-    "connection": "Group file",
-    "entity": "Group file",
-    "policy": "Deadlines and months",
-    "deadline": "Deadlines and months",
-    "period": "Deadlines and months",
+    **dict.fromkeys(("person", "role"), "People"),
+    **dict.fromkeys(("group", "calendar", "connection", "entity", "group_file"), "Set-up"),
+    **dict.fromkeys(("policy", "deadline", "period"), "Deadlines and months"),
     "remark": "Remarks",
     "silence": "Silences",
-    "destination": "Destinations",
-    "alert_policy": "Notifications",
-    "preferences": "Notifications",
+    **dict.fromkeys(("destination", "alert_policy", "preferences"), "Notifications"),
     "view": "Saved views",
+    **dict.fromkeys(("sending", "alerts", "demo", "installation"), "Operation"),
     "audit": "Audit log",
 }
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")

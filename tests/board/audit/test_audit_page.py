@@ -9,6 +9,7 @@ from html import unescape
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
 from board.audit.event_list import MOST_COUNTED, PAGE_SIZE
 from board.audit.event_words import VERB_HEADINGS
@@ -18,6 +19,7 @@ from infra.audit.origin import Actor, Origin, acting
 from infra.audit.recording import AuditedObject
 from infra.audit.sealing import seal_events
 from infra.models import AuditSeal
+from periods.models import DeadlinePolicy
 from tests.board.audit.audit_events import EUROPE, NOON, UK, WHOLE, auditor, save_event, save_events
 from tests.board.audit.audit_html import PATH, heading, link, numbered, objects, page, walk
 from tests.board.page_client import signed_in
@@ -93,7 +95,9 @@ def test_an_entity_that_moved_elsewhere_takes_its_events_along(meridian: SampleG
     reader = signed_in(auditor("EUROPE"))
     save_event(EUROPE)
     save_event(AuditedObject("entity", "GONE", "Gone BV", "MERIDIAN/EUROPE/"), NOON - DAY)
-    assert objects(page(reader)) == ["EU DTC BV", "Gone BV"]
+    policy = DeadlinePolicy.objects.create(code="NLDT-CLOSE", name="EU", entity=meridian.entities["NLDT"])
+    save_event(AuditedObject("policy", policy.code, "EU close", "MERIDIAN/EUROPE/"), NOON + DAY / 24)
+    assert objects(page(reader)) == ["EU close", "EU DTC BV", "Gone BV"]
     LegalEntity.objects.filter(code="NLDT").update(group=Group.objects.get(code="UK"))
     text = page(reader)
     assert objects(text) == ["Gone BV"]
@@ -108,6 +112,12 @@ def test_the_newest_seal_is_shown_to_those_who_read_all_that_it_covers(meridian:
     assert f"<code>{digest[:12]}</code> at 13:05" in page(signed_in(auditor()))
     other = save_person("ed@meridian.test", "Ed", role=Role.AUDITOR, group="EUROPE")
     assert digest[:12] not in page(signed_in(other))
+
+
+def test_the_page_says_how_long_events_are_kept(ada: Client, settings: Settings) -> None:
+    assert "events are kept for ever." in page(ada)
+    settings.AUDIT_RETENTION_DAYS = 400
+    assert "events are kept for 400 days." in page(ada)
 
 
 # --- filters --------------------------------------------------------------------------------------------------------
