@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Lower
@@ -22,38 +22,27 @@ _MAX_DELETED_VIEWS = 10  # of one person, that can still be restored
 # --- each function changes views of `person` only, and raises SavedView.DoesNotExist for any other ------------------
 
 
-class InvalidSavedView(ValueError):
-    """A view cannot be saved, renamed or restored so; the text says why, and the next step."""
-
-
-class ViewNameTaken(InvalidSavedView):
-    """The person has a view of that name already, compared without case."""
-
-
 @transaction.atomic
 def save_view(
     person: Person, name: str, screen: str, query: str, *, as_start: bool = False, replace: bool = False
 ) -> SavedView:
     """Save a view under a name; with `replace` it overwrites the one that has the name already.
 
-    `query` is canonical. Raises InvalidSavedView, and changes nothing.
+    `query` is canonical. Raises ValidationError (code "taken" where another view has the name), and changes nothing.
     """
     _lock_views(person)
-    name = _view_name(name)
     if len(query) > MAX_VIEW_QUERY_LENGTH:
-        raise InvalidSavedView(
-            "This view asks for too much to be saved. Shorten its search text and filters."
-        )
+        raise ValidationError("This view asks for too much to be saved. Shorten its search text and filters.")
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = _named(views, name)
     if view is None:
         if views.count() >= MAX_SAVED_VIEWS:
-            raise InvalidSavedView(
+            raise ValidationError(
                 f"You have {MAX_SAVED_VIEWS} saved views, which is the most. Delete one first."
             )
         view = SavedView(person=person)
     elif not replace:
-        raise ViewNameTaken(f"You already have a view called “{view.name}”.")
+        raise _taken(f"You already have a view called “{view.name}”.")
     view.name, view.screen, view.query = name, screen, query
     if as_start and not view.is_start:
         views.update(is_start=False)
@@ -65,13 +54,13 @@ def save_view(
 
 @transaction.atomic
 def rename_view(person: Person, view_id: int, name: str) -> SavedView:
-    """Give a view another name; raises InvalidSavedView, and changes nothing."""
+    """Give a view another name; raises ValidationError, and changes nothing."""
     _lock_views(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = views.get(pk=view_id)
-    before, view.name = view.name, _view_name(name)
+    before, view.name = view.name, name
     if other := _named(views.exclude(pk=view_id), view.name):
-        raise ViewNameTaken(f"You already have a view called “{other.name}”.")
+        raise _taken(f"You already have a view called “{other.name}”.")
     view.save(update_fields=["name"])
     record_act(
         Verb.VIEW_RENAMED, _view_object(view), by=person, before={"name": before}, after={"name": view.name}
@@ -95,18 +84,16 @@ def delete_view(person: Person, view_id: int, as_of: datetime) -> SavedView:
 
 @transaction.atomic
 def restore_view(person: Person, view_id: int) -> SavedView:
-    """Restore a deleted view, as the start page if it was and no other is now; raises InvalidSavedView."""
+    """Restore a deleted view, as the start page if it was and no other is now; raises ValidationError."""
     _lock_views(person)
     views = SavedView.objects.filter(person=person, deleted_at=None)
     view = SavedView.objects.get(person=person, pk=view_id)
     if view.deleted_at is None:
         return view
     if views.count() >= MAX_SAVED_VIEWS:
-        raise InvalidSavedView(
-            f"You have {MAX_SAVED_VIEWS} saved views, which is the most. Delete one first."
-        )
+        raise ValidationError(f"You have {MAX_SAVED_VIEWS} saved views, which is the most. Delete one first.")
     if other := _named(views, view.name):
-        raise ViewNameTaken(f"You already have a view called “{other.name}” again. Rename that one first.")
+        raise _taken(f"You already have a view called “{other.name}” again. Rename that one first.")
     view.is_start = view.is_start and not views.filter(is_start=True).exists()
     view.deleted_at = None
     view.save(update_fields=["deleted_at", "is_start"])
@@ -142,12 +129,5 @@ def _named(views: QuerySet[SavedView], name: str) -> SavedView | None:
     return views.alias(lower=Lower("name")).filter(lower=Lower(Value(name))).first()
 
 
-def _view_name(text: str) -> str:
-    """A name as it is stored: no control characters, single spaces. Raises InvalidSavedView."""
-    plain = "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in text)
-    name = " ".join(plain.split())
-    if not name:
-        raise InvalidSavedView("A view needs a name, such as “EU late”.")
-    if len(name) > MAX_VIEW_NAME_LENGTH:
-        raise InvalidSavedView(f"The name is {len(name)} letters long; {MAX_VIEW_NAME_LENGTH} are the most.")
-    return name
+def _taken(message: str) -> ValidationError:
+    return ValidationError({"name": ValidationError(message, code="taken")})
