@@ -10,7 +10,10 @@ import redis
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 
+from closing.facts.base import FACT_KINDS
+from entities.models import Connection
 from infra.secrets import key_ring
 
 TAG = "closeboard"
@@ -70,6 +73,25 @@ def redis_keeps_messages(app_configs: object, **kwargs: Any) -> list[CheckMessag
             hint=f"Set maxmemory-policy to {KEEPS_ALL}, or set REDIS_URL to a Redis that is used for queues only.",
             id="closeboard.E003",
         )
+    ]
+
+
+@register(TAG, deploy=True)
+def kinds_of_erp_are_known(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    """A connection whose kind no class knows is not read, and its entities show Unknown."""
+    try:
+        unknown = list(
+            Connection.objects.exclude(kind__in=FACT_KINDS).order_by("name").values_list("name", "kind")
+        )
+    except DatabaseError as error:
+        return [Warning(f"The kinds of connections could not be read: {error}", id="closeboard.W003")]
+    return [
+        Warning(
+            f"Connection {name} is of kind {kind!r}, which this Closeboard does not know.",
+            hint=f"Kinds that it knows: {', '.join(FACT_KINDS)}. Was the connection made by a later version?",
+            id="closeboard.W004",
+        )
+        for name, kind in unknown
     ]
 
 

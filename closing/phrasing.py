@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from closing.calendar.date_phrases import day_and_month, short_month, weekday_name
 from closing.calendar.deadlines import city
 from closing.calendar.instants import local_date, zone_named
+from closing.facts.finops_facts import NO_MODULE_RESTRICTED, NOBODY_CAN_POST
 from closing.judging.standing import LatenessUnit
-from closing.judging.states import NO_MODULE_RESTRICTED, NOBODY_CAN_POST, PeriodState
+from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
 MomentFormatter = Callable[[datetime], str]

@@ -1,20 +1,32 @@
-"""Maps each kind of ERP to its connector."""
+"""Maps each kind of ERP to its connector and its links."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
+from closing.facts.base import UnknownFactKind
+from connectors.business_central.links import business_central_link
 from connectors.business_central.source import BusinessCentralSource
+from connectors.finops.links import finops_link
 from connectors.finops.source import FinopsSource
 from connectors.ledger_source import LedgerSource, SourceSettings
+from entities.models import Connection
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
 
-SourceFactory = Callable[[SourceSettings, TokenCache, RequestLimits], LedgerSource]
 
-SOURCE_FACTORIES: Mapping[str, SourceFactory] = {
-    "finops": FinopsSource,
-    "business_central": BusinessCentralSource,
+class Connector(NamedTuple):
+    """What makes the source of a connection, and the page of the ERP where a person changes a company's periods."""
+
+    source: Callable[[SourceSettings, TokenCache, RequestLimits], LedgerSource]
+    link: Callable[[SplitResult, Connection, str], str]  # https base URL, connection, company's id
+
+
+CONNECTORS: dict[str, Connector] = {
+    "finops": Connector(FinopsSource, finops_link),
+    "business_central": Connector(BusinessCentralSource, business_central_link),
 }
 
 _TOKENS = TokenCache()  # one per process: every connection of a principal shares its token and its refusals
@@ -23,10 +35,25 @@ _TOKENS = TokenCache()  # one per process: every connection of a principal share
 def build_source(
     settings: SourceSettings, *, tokens: TokenCache | None = None, limits: RequestLimits | None = None
 ) -> LedgerSource:
-    """The connector for these settings; raises ValueError for a kind that has none."""
-    factory = SOURCE_FACTORIES.get(settings.kind)
-    if factory is None:
-        raise ValueError(
-            f"There is no connector of kind {settings.kind!r}; there are: {', '.join(sorted(SOURCE_FACTORIES))}."
-        )
-    return factory(settings, tokens or _TOKENS, limits or RequestLimits())
+    """The connector for these settings; raises UnknownFactKind for a kind that has none."""
+    if settings.kind not in CONNECTORS:
+        known = ", ".join(sorted(CONNECTORS))
+        raise UnknownFactKind(f"There is no connector of kind {settings.kind!r}; there are: {known}.")
+    return CONNECTORS[settings.kind].source(settings, tokens or _TOKENS, limits or RequestLimits())
+
+
+def erp_link(connection: Connection | None, erp_id: str) -> str:
+    """The URL where a person changes the period in the ERP; "" if it is not known to be safe.
+
+    Only https, and only to a host of the ERP's maker or the host that the connection reads.
+    """
+    if connection is None or not erp_id or connection.kind not in CONNECTORS:
+        return ""
+    try:
+        base = urlsplit(connection.base_url)
+        base.port  # noqa: B018 - raises for one that is no number
+    except ValueError:
+        return ""
+    if base.scheme != "https" or not base.hostname or base.username is not None:
+        return ""
+    return CONNECTORS[connection.kind].link(base, connection, erp_id)

@@ -17,6 +17,7 @@ from django.db import connection as database
 
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
+from closing.facts.base import UnknownFactKind
 from closing.facts.readings import ReadResult
 from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.pacing import LONGEST_PAUSE, REFUSED_PAUSE
@@ -94,6 +95,8 @@ def sync_connection(
     except (SecretUnreadable, ImproperlyConfigured) as error:
         refused = AccessRefused(f"The stored client secret cannot be used: {error}")
         failure = _result_of_failure(refused, as_of, finished_at())
+    except UnknownFactKind as error:
+        failure = _result_of_failure(AnswerMisread(str(error)), as_of, finished_at())
     except Exception:
         # A bug of our own must age the readings like any failed read, and show as such.
         log.exception("sync failed", connection=connection.name, attempt=attempt.pk)

@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Lower
 
+from closing.facts.base import FACT_KINDS, require_kind
 from infra.secrets import decrypt_secret, encrypt_secret
 
 CODE_PATTERN = r"^[A-Z0-9][A-Z0-9_-]*$"
@@ -129,14 +130,10 @@ class CalendarDay(models.Model):
 class Connection(models.Model):
     """One ERP environment that we read: its address and credentials, how often, and how old a reading may grow."""
 
-    class Kind(models.TextChoices):
-        FINOPS = "finops", "Finance & Operations"
-        BUSINESS_CENTRAL = "business_central", "Business Central"
-
     # Sealed secrets are bound to it.
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.SlugField(max_length=60, unique=True)
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=20)  # one of closing.facts.base.fact_kinds
     base_url = models.URLField(max_length=300)
     authority = models.URLField(max_length=300, default="https://login.microsoftonline.com")
     tenant = models.CharField(max_length=100)
@@ -150,9 +147,6 @@ class Connection(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind__in=["finops", "business_central"]), name="connection_kind_is_known"
-            ),
-            models.CheckConstraint(
                 condition=Q(interval_seconds__gte=5), name="connection_interval_at_least_5_s"
             ),
             models.CheckConstraint(
@@ -163,6 +157,17 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the connection; raises UnknownFactKind for a kind of ERP that no class is registered for."""
+        require_kind(self.kind)
+        super().save(*args, **kwargs)
+
+    @property
+    def kind_label(self) -> str:
+        """The name of its kind of ERP; a kind that is not known here as it is stored."""
+        facts = FACT_KINDS.get(self.kind)
+        return facts.label if facts is not None else self.kind
 
     @property
     def secret(self) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from django.db.models import Q
 
 from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, DeadlineRule, WorkdayRule
+from closing.facts.base import FACT_KINDS, Options
 from closing.judging.standing import JudgingPolicy, LatenessUnit
 from entities.models import ancestor_paths
 from periods.models import PolicyVersion
@@ -32,6 +33,12 @@ class EffectivePolicy:
     judging: JudgingPolicy = DEFAULT_JUDGING_POLICY
     ledger_restricted_means_on_hold: bool = False
     overdue_reason_required: bool = False
+
+    @property
+    def fact_options(self) -> Options:
+        """The options of kinds of facts that are switched on."""
+        names = (name for facts in FACT_KINDS.values() for name in facts.options)
+        return frozenset(name for name in names if getattr(self, name, False))
 
 
 NO_POLICY = EffectivePolicy()

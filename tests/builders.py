@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
+from closing.calendar.instants import zone_named
 from closing.facts.base import NativePeriodFacts
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
 from closing.judging.standing import JudgingPolicy, ObservedChange, fold, judge
-from closing.judging.states import derive_state
 from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard
 from closing.scoreboard.row import Row, ranked
 from tests.sample_entities import GROUPS, NLDT, UKHC, UKRT, USRT, SampleEntity
@@ -67,7 +67,7 @@ def row(
     previous: datetime | None = None
     for at, facts in reads:
         seen_at = utc(at)
-        said = derive_state(span, facts, today=seen_at.date(), ledger_restricted_means_on_hold=False)
+        said = facts.state(span, at=seen_at, zone=zone_named("UTC"), options=frozenset())
         if not changes or said.state is not changes[-1].state:
             changes.append(ObservedChange(said.state, seen_at, previous, said.because))
         previous = seen_at

@@ -90,7 +90,7 @@ def save_sample_group(
     }
     connection = Connection.objects.create(
         name="meridian-prod",
-        kind=Connection.Kind.FINOPS,
+        kind="finops",
         base_url="https://meridian.operations.dynamics.com",
         tenant="meridian",
         client_id="simulator",

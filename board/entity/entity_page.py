@@ -114,11 +114,7 @@ def entity_page(
         if row is not None and period is not None
         else None,
         facts=facts_card(
-            row,
-            period.year,
-            board_request.as_of,
-            board_request.reader,
-            ledger_restricted_means_on_hold=data.policy.ledger_restricted_means_on_hold,
+            row, period.year, board_request.as_of, board_request.reader, data.policy.fact_options
         )
         if row is not None and period is not None and row.read_at is not None
         else None,

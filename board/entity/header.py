@@ -9,7 +9,6 @@ from datetime import date
 from django.urls import reverse
 
 from board.entity.deputy import may_appoint_deputy
-from board.entity.native_facts import erp_link
 from board.entity.page_data import PageData
 from board.web import labels
 from board.web.board_query import FIRST_MONTH, BoardQuery
@@ -17,6 +16,7 @@ from board.web.board_request import BoardRequest
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import month_of, next_month, previous_month
 from closing.scoreboard.row import Row
+from connectors.registry import erp_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
     connection, owner, deputy = entity.connection, entity.owner, entity.deputy
     subtitle = [entity.code, entity.country]
     subtitle.append(
-        f"{connection.get_kind_display()} “{connection.name}”" if connection else "not connected to an ERP"
+        f"{connection.kind_label} “{connection.name}”" if connection else "not connected to an ERP"
     )
     subtitle.append(f"{entity.calendar.name} calendar")
     notes: list[str] = []

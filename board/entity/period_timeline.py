@@ -9,17 +9,15 @@ from datetime import datetime, tzinfo
 from board.entity.remark_forms import RemarkForm
 from board.web import labels
 from board.web.readers import Reader
-from closing.calendar.date_phrases import full_date, weekday_and_day
+from closing.calendar.date_phrases import weekday_and_day
 from closing.calendar.days import ONE_DAY
 from closing.calendar.deadlines import city
 from closing.calendar.instants import start_of_day, zone_named
 from closing.calendar.workdays import WorkdayCalendar
-from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.finops_facts import FinopsFacts
 from closing.facts.period_remarks import OVERDUE_REASON_LABELS, PeriodRemark, RemarkKind
 from closing.judging.alert_line import crossings
 from closing.judging.standing import JudgingPolicy, LatenessUnit, after_period_end
-from closing.judging.states import PeriodState, is_permanently_closed, module_name
+from closing.judging.states import PeriodState, is_permanently_closed
 from closing.phrasing import NOT_ALLOWED, because_beside
 from closing.scoreboard.row import Row
 from periods.snapshot.period_history import ChangeWithFacts, DeadlineVersion, PeriodDetail
@@ -179,38 +177,8 @@ def _change_text(
 
 def _facts_difference(current: ChangeWithFacts, previous: ChangeWithFacts) -> str:
     """The differences between two facts with the same state."""
-    if isinstance(current.facts, FinopsFacts) and isinstance(previous.facts, FinopsFacts):
-        return "; ".join(_access_changes(current.facts, previous.facts))
-    if isinstance(current.facts, PostingWindowFacts) and isinstance(previous.facts, PostingWindowFacts):
-        return "; ".join(_window_changes(current.facts, previous.facts))
-    return ""
-
-
-def _access_changes(now: FinopsFacts, then: FinopsFacts) -> Iterator[str]:
-    """ "Vendor, Customer access set to None": modules with the same new value share a phrase."""
-    modules_by_value: dict[str, list[str]] = {}
-    for name in now.access.keys() | then.access.keys() | now.user_groups.keys() | then.user_groups.keys():
-        old = (then.access.get(name), then.user_groups.get(name))
-        word, group = now.access.get(name), now.user_groups.get(name)
-        if (word, group) != old:
-            value = "blank" if word is None else f"{word} {group}" if group and word == "User" else word
-            modules_by_value.setdefault(value, []).append(module_name(name))
-    for value, names in sorted(modules_by_value.items()):
-        yield f"{', '.join(sorted(names))} access set to {value}"
-
-
-def _window_changes(now: PostingWindowFacts, then: PostingWindowFacts) -> Iterator[str]:
-    for label, new, old in (
-        ("Allow Posting From", now.allowed_from, then.allowed_from),
-        ("Allow Posting To", now.allowed_to, then.allowed_to),
-    ):
-        if new != old:
-            old_text = full_date(old) if old else "blank"
-            yield f"{label} set to {full_date(new) if new else 'blank'}, was {old_text}"
-    if now.year_closed != then.year_closed:
-        yield f"Fiscal year {'closed' if now.year_closed else 'opened'}"
-    if now.date_locked != then.date_locked:
-        yield f"Dates {'locked' if now.date_locked else 'unlocked'}"
+    now, then = current.facts, previous.facts
+    return "; ".join(now.changes_from(then)) if now is not None and type(now) is type(then) else ""
 
 
 def _seen_text(current: ChangeWithFacts, viewer: TimelineViewer) -> str:

@@ -1,83 +1,184 @@
-"""The native facts of either ERP, and their JSON."""
+"""The kinds of native facts: what each brings, the registry of them, and their JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
-from typing import TypeVar
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import ClassVar, Self, TypeVar
+from zoneinfo import ZoneInfo
 
-from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.finops_facts import FinopsFacts
+from closing.calendar.days import DateSpan
+from closing.facts.derived_state import DerivedState, PeriodState
 
-NativePeriodFacts = FinopsFacts | PostingWindowFacts
-
-
-def facts_to_json(facts: NativePeriodFacts) -> dict[str, object]:
-    """Native facts as plain JSON values, word for word; keys are in order, so equal facts give equal text."""
-    if isinstance(facts, FinopsFacts):
-        return {
-            "access": dict(sorted(facts.access.items())),
-            "kind": "finops",
-            "status": facts.status,
-            "user_groups": dict(sorted(facts.user_groups.items())),
-        }
-    return {
-        "allowed_from": facts.allowed_from.isoformat() if facts.allowed_from else None,
-        "allowed_to": facts.allowed_to.isoformat() if facts.allowed_to else None,
-        "assumed_end": facts.assumed_end,
-        "date_locked": facts.date_locked,
-        "kind": "posting_window",
-        "year_closed": facts.year_closed,
-    }
-
-
-def facts_from_json(obj: Mapping[str, object]) -> NativePeriodFacts:
-    """Native facts from the JSON of `facts_to_json`; raises ValueError with the mistake for anything else."""
-    match obj.get("kind"):
-        case "finops":
-            access = _mapping(obj, "access")
-            groups = _mapping(obj, "user_groups")
-            return FinopsFacts(
-                status=_optional(obj.get("status"), str, "status"),
-                access={
-                    module: _optional(level, str, f"access of {module}") for module, level in access.items()
-                },
-                user_groups={
-                    module: _required(name, str, f"user group of {module}") for module, name in groups.items()
-                },
-            )
-        case "posting_window":
-            return PostingWindowFacts(
-                allowed_from=_optional_date(obj, "allowed_from"),
-                allowed_to=_optional_date(obj, "allowed_to"),
-                year_closed=_required(obj.get("year_closed"), bool, "year_closed"),
-                date_locked=_required(obj.get("date_locked"), bool, "date_locked"),
-                assumed_end=_required(obj.get("assumed_end"), bool, "assumed_end"),
-            )
-        case kind:
-            raise ValueError(f"native facts are of kind finops or posting_window, not {kind!r}")
-
-
+JsonObject = Mapping[str, object]
+Options = frozenset[str]  # the names of those that are switched on
 _T = TypeVar("_T")
 
 
-def _required(value: object, kind: type[_T], name: str) -> _T:
+class UnknownFactKind(ValueError):
+    """A kind of facts or of ERP that no class is registered for; the message names those that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleAccess:
+    """One module's access: the ERP's value, the user group, and a kind (all, user, none, strange, untold)."""
+
+    name: str
+    word: str
+    group: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRange:
+    """The days on which posting is allowed, None without an end on that side; not `drawn`: far from the period."""
+
+    begins: date | None
+    ends: date | None
+    words: str
+    drawn: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FactsInWords:
+    """The facts of a period as its page shows them; each kind fills what it has. `details` are labels and values."""
+
+    status: str = ""
+    modules: Sequence[ModuleAccess] = ()
+    posting_range: PostingRange | None = None
+    details: Sequence[tuple[str, str]] = ()
+
+
+class NativePeriodFacts(ABC):
+    """The facts of one period as an ERP states them; a subclass for each kind of ERP, registered by `fact_kind`.
+
+    Laws, held by tests for every kind: `for_period` changes neither the state nor its rule; of equal facts in the
+    same state at two moments, because and flags are equal, since only a change of state or facts is stored.
+    """
+
+    __slots__ = ()
+
+    label: ClassVar[str]
+    stored_kind: ClassVar[str]  # in JSON
+    options: ClassVar[Options] = frozenset()  # the fields of policies that concern the kind
+    environment_example: ClassVar[str] = ""  # for a kind whose connections name an environment
+    rules: ClassVar[Mapping[str, str]] = {}  # each rule in a sentence
+    flags: ClassVar[Mapping[str, str]] = {}  # the flags that a page explains, each in a sentence
+    # The ERP does not list such a period. A kind that lists some and not others stores it, as false or true (E16).
+    assumed_end: bool = False
+
+    def for_period(self, span: DateSpan) -> Self:
+        """Only what concerns this period: what is compared with the last reading, and stored."""
+        return self
+
+    @abstractmethod
+    def state(self, span: DateSpan, *, at: datetime, zone: ZoneInfo, options: Options) -> DerivedState:
+        """The state of the period as read at a moment, in the zone of its entity."""
+
+    def changes_from(self, before: Self) -> Iterator[str]:
+        """The differences from earlier facts of the period, in words."""
+        return iter(())
+
+    def in_words(self) -> FactsInWords:
+        """The facts as the page of the period shows them."""
+        return FactsInWords()
+
+    @abstractmethod
+    def to_json(self) -> JsonObject:
+        """The facts as plain JSON values, word for word, without their kind."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, body: JsonObject) -> Self:
+        """The facts of `to_json`; raises ValueError with the mistake for anything else."""
+
+
+_Kind = TypeVar("_Kind", bound=type[NativePeriodFacts])
+FACT_KINDS: dict[str, type[NativePeriodFacts]] = {}  # by kind of ERP, which is that of its connections
+
+
+def fact_kind(kind: str, *, label: str, stored_as: str = "") -> Callable[[_Kind], _Kind]:
+    """Register a class for a kind of ERP; `stored_as` is its kind in JSON where that is another word."""
+
+    def register(facts: _Kind) -> _Kind:
+        facts.label, facts.stored_kind = label, stored_as or kind
+        FACT_KINDS[kind] = facts
+        return facts
+
+    return register
+
+
+def require_kind(kind: str) -> None:
+    """Raises UnknownFactKind for a kind of ERP that no class is registered for."""
+    if kind not in FACT_KINDS:
+        raise UnknownFactKind(f"There is no kind of ERP {kind!r}; there are: {', '.join(FACT_KINDS)}.")
+
+
+def facts_to_json(facts: NativePeriodFacts) -> dict[str, object]:
+    """Native facts as plain JSON values; keys are in order, so equal facts give equal text.
+
+    Raises UnknownFactKind for a class that is not registered.
+    """
+    if type(facts) not in (*FACT_KINDS.values(), UnreadableFacts):
+        known = ", ".join(FACT_KINDS)
+        raise UnknownFactKind(f"{type(facts).__name__} is no registered kind of facts; there are: {known}.")
+    return dict(sorted({**facts.to_json(), "kind": facts.stored_kind}.items()))
+
+
+def facts_from_json(body: JsonObject) -> NativePeriodFacts:
+    """Native facts from the JSON of `facts_to_json`; raises ValueError with the mistake for anything else."""
+    by_stored_kind = {facts.stored_kind: facts for facts in FACT_KINDS.values()}
+    if (kind := body.get("kind")) not in by_stored_kind:
+        raise UnknownFactKind(
+            f"facts of kind {kind!r} are not known here; there are: {', '.join(by_stored_kind)}"
+        )
+    return by_stored_kind[kind].from_json(body)
+
+
+def read_stored_facts(body: JsonObject | str) -> NativePeriodFacts:
+    """As `facts_from_json`, also of JSON text; UnreadableFacts in place of an error that would fail a whole board."""
+    parsed: JsonObject = json.loads(body) if isinstance(body, str) else body
+    try:
+        return facts_from_json(parsed)
+    except UnknownFactKind:
+        kind = parsed.get("kind")
+        return UnreadableFacts(parsed, f'facts of kind "{kind}" are not understood by this Closeboard')
+    except ValueError as error:
+        return UnreadableFacts(parsed, f"the stored facts are not understood ({error})")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFacts(NativePeriodFacts):
+    """Stored facts of a kind that is not registered, or not as its class stores them: Unknown, with the reason."""
+
+    body: JsonObject = field(hash=False)
+    reason: str = ""
+
+    @property
+    def stored_kind(self) -> object:  # type: ignore[override]
+        return self.body.get("kind")
+
+    def state(self, span: DateSpan, *, at: datetime, zone: ZoneInfo, options: Options) -> DerivedState:
+        return DerivedState(PeriodState.UNKNOWN, self.reason, "")
+
+    def to_json(self) -> JsonObject:
+        return self.body
+
+    @classmethod
+    def from_json(cls, body: JsonObject) -> Self:
+        return cls(body)
+
+
+def required(value: object, kind: type[_T], name: str) -> _T:
+    """A value of this type; raises ValueError with the name of the property."""
     if not isinstance(value, kind):
         raise ValueError(f"native facts: {name} is {value!r}, not {kind.__name__}")
     return value
 
 
-def _optional(value: object, kind: type[_T], name: str) -> _T | None:
-    return None if value is None else _required(value, kind, name)
-
-
-def _optional_date(obj: Mapping[str, object], name: str) -> date | None:
-    text = _optional(obj.get(name), str, name)
-    return None if text is None else date.fromisoformat(text)
-
-
-def _mapping(obj: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = obj.get(name)
-    if not isinstance(value, Mapping):
-        raise ValueError(f"native facts: {name} is {value!r}, not an object")
-    return value
+def optional(value: object, kind: type[_T], name: str) -> _T | None:
+    """As `required`, or None."""
+    return None if value is None else required(value, kind, name)

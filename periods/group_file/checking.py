@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import month_end
+from closing.facts.base import FACT_KINDS
 from entities.calendars import holiday_category_problem, holiday_region_problem
 from entities.models import WorkCalendar
 from periods.group_file import shape
@@ -251,8 +252,11 @@ def _check_connections(
                 entry.path, f"connection {item.name} is new and needs `secret_env` (or, in a demo, `secret`)"
             )
         environment = old.environment if old and not entry.has_key("environment") else item.environment
-        if item.kind == "business_central" and not environment:
-            tree.add_problem(entry.path, "Business Central needs `environment`, for example production")
+        facts = FACT_KINDS[item.kind]
+        if facts.environment_example and not environment:
+            tree.add_problem(
+                entry.path, f"{facts.label} needs `environment`, for example {facts.environment_example}"
+            )
         interval = old.interval_seconds if old and not entry.has_key("interval") else item.interval
         stale = old.stale_after_seconds if old and not entry.has_key("stale_after") else item.stale_after
         if not 5 <= interval <= 86_400:

@@ -202,7 +202,7 @@ class _Loading:
             row.save()
         self.rows.connections[item.name] = row
         if old is None:
-            label = f"connection {item.name}: {row.get_kind_display()}, {item.base_url}"
+            label = f"connection {item.name}: {row.kind_label}, {item.base_url}"
             values = recorded_fields(fields) | ({"secret": "changed"} if secret else {})
             self.diff.add(label, Verb.CONNECTION_ADDED, connection_object(row), values)
         else:

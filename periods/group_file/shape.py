@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from closing.calendar.months import parse_month
+from closing.facts.base import FACT_KINDS
 from closing.judging.standing import LatenessUnit
 from entities.models import CODE_PATTERN
 from periods.group_file.spellings import country_problem, zone_problem
@@ -140,6 +141,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def _kind_of_erp(text: str) -> str:
+    return _one_of(*FACT_KINDS)(text)
+
+
 def _weekday(text: str) -> int:
     return WEEKDAYS.index(_one_of(*WEEKDAYS)(text.lower()))
 
@@ -245,7 +250,7 @@ class CalendarItem(GroupFileItem):
 
 class ConnectionItem(GroupFileItem):
     name: Annotated[str, _given(_connection_name)]
-    kind: Annotated[str, _given(_one_of("finops", "business_central"))]
+    kind: Annotated[str, _given(_kind_of_erp)]
     base_url: WebAddress
     tenant: ShortText
     client_id: ShortText

@@ -17,11 +17,9 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
 from closing.calendar.days import DateSpan
-from closing.calendar.instants import local_date
-from closing.facts.base import facts_to_json
-from closing.facts.business_central_facts import PostingWindowFacts
+from closing.calendar.instants import zone_named
+from closing.facts.base import NativePeriodFacts, Options, facts_to_json
 from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
-from closing.judging.states import derive_state
 from entities.models import LegalEntity
 from periods.deadline_setting import set_deadlines
 from periods.expected_periods import take_over_expected
@@ -73,7 +71,8 @@ def record_readings(
 
     States change only here, and each change leaves one StateChange. An entity in a gap keeps its last state and ages;
     a period that the ERP no longer lists becomes Unknown. Recording the same again writes no period and no change.
-    Raises LeaseLost, with nothing stored, if the attempt is no longer the running one of its connection.
+    Raises LeaseLost, with nothing stored, if the attempt is no longer the running one of its connection, and
+    UnknownFactKind for facts of a class that is not registered.
     """
     with transaction.atomic():
         running = SyncAttempt.objects.select_for_update().filter(
@@ -152,9 +151,7 @@ def _gaps(read_result: ReadResult, by_erp_id: dict[str, EntityToRead]) -> dict[i
     }
     listed: dict[str, bool] = {}  # by company: did the ERP itself list any of its periods?
     for reading in read_result.readings:
-        facts = reading.facts
-        assumed = isinstance(facts, PostingWindowFacts) and facts.assumed_end
-        erp_id = reading.erp_id
+        erp_id, assumed = reading.erp_id, reading.facts.assumed_end
         listed[erp_id] = listed.get(erp_id, erp_id in read_result.keep_periods) or not assumed
     listed = {erp_id.lower(): any_listed for erp_id, any_listed in listed.items()}
     suspicious = _had_listed_periods(
@@ -216,7 +213,8 @@ def _batch(
     batch = staging.StagedBatch()
     targets = _targets(attempt, covered)
     by_spelling = {erp_id: targets.get(erp_id.lower()) for erp_id in {reading.erp_id for reading in readings}}
-    facts_ids = _store_facts(cursor, readings)
+    facts_of = _facts_of_periods(readings)
+    facts_ids = _store_facts(cursor, facts_of.values())
     months = months_of_readings(readings)
     endings: dict[object, str] = {}
     # 120,000 turns for a big group: objects that would be hashed in Python are compared by id().
@@ -225,14 +223,15 @@ def _batch(
         if target is None:
             continue
         beginning, choice = target
-        span, facts = reading.span, reading.facts
+        span = reading.span
         period = (reading.erp_key, reading.calendar, reading.year, reading.name, span.first, span.last)
         calendar = reading.calendar or reading.erp_id
-        key = (period, calendar, id(reading.type), id(facts), id(choice), reading.erp_changed_at)
+        key = (period, calendar, id(reading.type), id(reading.facts), id(choice), reading.erp_changed_at)
         ending = endings.get(key)
         if ending is None:
-            today, restricted = choice
-            derived = derive_state(span, facts, today=today, ledger_restricted_means_on_hold=restricted)
+            zone, options = choice
+            facts = facts_of[id(reading.facts), id(span)]
+            derived = facts.state(span, at=attempt.started_at, zone=zone, options=options)
             staged = (derived.state.value, derived.because, facts_ids[id(facts)], reading.erp_changed_at)
             dates = (span.first, span.last, reading.type.value, months[calendar][span])
             ending = endings[key] = (
@@ -242,27 +241,34 @@ def _batch(
     return batch
 
 
-# The inputs of a state besides the reading: local date, restricted means on hold.
-_Choice = tuple[date, bool]
+# The inputs of a state besides the reading and its moment.
+_Choice = tuple[ZoneInfo, Options]
 
 
 def _targets(attempt: SyncAttempt, covered: Sequence[EntityToRead]) -> dict[str, tuple[str, _Choice]]:
     """The beginning of the staged lines and the choice by company id in lower case; equal choices are one object."""
     policies = effective_policies((entity.pk, entity.group_path) for entity in covered)
-    today = {
-        zone: local_date(attempt.started_at, ZoneInfo(zone)) for zone in {entity.zone for entity in covered}
-    }
     choices: dict[_Choice, _Choice] = {}
     targets: dict[str, tuple[str, _Choice]] = {}
     for entity in covered:
-        choice = (today[entity.zone], policies[entity.pk].ledger_restricted_means_on_hold)
+        choice = (zone_named(entity.zone), policies[entity.pk].fact_options)
         targets[entity.erp_id.lower()] = (str(entity.pk), choices.setdefault(choice, choice))
     return targets
 
 
-def _store_facts(cursor: CursorWrapper, readings: Sequence[PeriodReading]) -> dict[int, int]:
-    """Store each distinct set of facts once; returns the row's id by the object's id()."""
-    distinct = {id(reading.facts): reading.facts for reading in readings}
+def _facts_of_periods(readings: Sequence[PeriodReading]) -> dict[tuple[int, int], NativePeriodFacts]:
+    """What of the facts concerns the period, by the id() of facts and span, before anything is compared."""
+    facts_of: dict[tuple[int, int], NativePeriodFacts] = {}
+    for reading in readings:
+        key = (id(reading.facts), id(reading.span))
+        if key not in facts_of:
+            facts_of[key] = reading.facts.for_period(reading.span)
+    return facts_of
+
+
+def _store_facts(cursor: CursorWrapper, all_facts: Iterable[NativePeriodFacts]) -> dict[int, int]:
+    """Store each distinct set of facts once; returns the row's id by the object's id(). Raises UnknownFactKind."""
+    distinct = {id(facts): facts for facts in all_facts}
     bodies: dict[str, str] = {}
     digest_of: dict[int, str] = {}
     for key, facts in distinct.items():

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 
 from django.db.models import QuerySet
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
-from closing.facts.base import NativePeriodFacts, facts_from_json
+from closing.facts.base import NativePeriodFacts, UnreadableFacts, read_stored_facts
 from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import GroupNode
@@ -141,10 +139,17 @@ def read_periods(
             "SELECT id, body FROM periods_nativefacts WHERE id = ANY(%s)",
             [list({pk for pk in newest.values() if pk})],
         )
-        shared = {pk: facts_from_json(_parsed(body)) for pk, body in cursor.fetchall()}
+        shared = {pk: read_stored_facts(body) for pk, body in cursor.fetchall()}
     facts: dict[int, NativePeriodFacts | None] = {
         period_id: shared[pk] if pk else None for period_id, pk in newest.items()
     }
+    unreadable = {pk: own.reason for pk, own in shared.items() if isinstance(own, UnreadableFacts)}
+    for period_id, pk in newest.items() if unreadable else ():
+        if reason := unreadable.get(pk or 0):
+            # Nothing is judged by facts that are not understood here, whatever state was stored with them.
+            changes[period_id] = [
+                replace(change, state=PeriodState.UNKNOWN, because=reason) for change in changes[period_id]
+            ]
     # A period that was first seen after the moment did not exist on any board then.
     seen = {key: [period for period in own if period.id in changes] for key, own in periods.items()}
     expected = {
@@ -154,8 +159,3 @@ def read_periods(
         if period.id not in changes and period.deadline is not None
     }
     return seen, changes, facts, expected
-
-
-def _parsed(body: Any) -> Any:
-    """Django gives jsonb to raw cursors as text."""
-    return json.loads(body) if isinstance(body, str) else body

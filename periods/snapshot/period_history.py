@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
-from closing.facts.base import NativePeriodFacts, facts_from_json
+from closing.facts.base import NativePeriodFacts, UnreadableFacts, read_stored_facts
 from closing.facts.period_remarks import PeriodRemark
 from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState, because_today
@@ -123,14 +121,11 @@ def _changes(ids: list[int], as_of: datetime) -> dict[int, list[ChangeWithFacts]
         )
         for pk, state, seen_at, previous_read_at, because, erp_changed_at, body in cursor.fetchall():
             change = ObservedChange(PeriodState(state), seen_at, previous_read_at, because_today(because))
-            facts = facts_from_json(_parsed(body)) if body is not None else None
+            facts = read_stored_facts(body) if body is not None else None
+            if isinstance(facts, UnreadableFacts):
+                change = replace(change, state=PeriodState.UNKNOWN, because=facts.reason)
             changes_of.setdefault(pk, []).append(ChangeWithFacts(change, facts, erp_changed_at))
     return changes_of
-
-
-def _parsed(body: Any) -> Any:
-    """Django gives jsonb to raw cursors as text."""
-    return json.loads(body) if isinstance(body, str) else body
 
 
 def _deadlines(ids: list[int], as_of: datetime) -> dict[int, list[DeadlineVersion]]:

@@ -255,7 +255,7 @@ def _make_foreign_trouble(world: AccessScenario) -> None:
     WorkCalendar.objects.filter(code="LK").update(name="Sri Lanka")  # its holidays end with 2026: a warning
     lowlands = Connection.objects.create(
         name="lowlands-bc",
-        kind=Connection.Kind.BUSINESS_CENTRAL,
+        kind="business_central",
         base_url="https://api.businesscentral.dynamics.com",
         tenant="lowlands",
         client_id="simulator",

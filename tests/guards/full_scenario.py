@@ -184,7 +184,7 @@ def _read_a_second_erp() -> None:
     """Lanka Textiles on Business Central: read once, then unavailable and refused."""
     lowlands = Connection(
         name="lowlands-bc",
-        kind=Connection.Kind.BUSINESS_CENTRAL,
+        kind="business_central",
         base_url="https://api.businesscentral.dynamics.com",
         tenant="lowlands",
         environment="production",

@@ -283,7 +283,7 @@ def _business_central(*said: tuple[str, PostingWindowFacts]) -> SampleGroup:
     group = save_sample_group((USRT,))
     Connection.objects.update(
         name="us-central",
-        kind=Connection.Kind.BUSINESS_CENTRAL,
+        kind="business_central",
         base_url="https://api.businesscentral.dynamics.com",
         environment="production",
     )

@@ -6,10 +6,11 @@ from datetime import date
 
 import pytest
 
-from board.entity.native_facts import erp_link, facts_card
+from board.entity.native_facts import facts_card
 from board.web.readers import Reader
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
+from connectors.registry import erp_link
 from entities.models import Connection
 from tests.builders import WORKED_EXAMPLE_AT, row
 from tests.sample_entities import NLDT
@@ -68,7 +69,7 @@ def test_a_company_name_cannot_leave_its_place() -> None:
 
 def card(facts: FinopsFacts | PostingWindowFacts) -> object:
     found = row(NLDT, ("2026-06-12 11:58", facts))
-    return facts_card(found, "2026", WORKED_EXAMPLE_AT, LONDON, ledger_restricted_means_on_hold=False)
+    return facts_card(found, "2026", WORKED_EXAMPLE_AT, LONDON, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_every_module_word_is_shown_as_it_came() -> None:
     }
     modules = {
         each.name: (each.word, each.group, each.kind)
-        for each in card(FinopsFacts("Open", access, {"Ledger": "FINCLOSE"})).modules  # type: ignore[attr-defined]
+        for each in card(FinopsFacts("Open", access, {"Ledger": "FINCLOSE"})).says.modules  # type: ignore[attr-defined]
     }
     assert len(modules) == 17
     assert modules["Ledger"] == ("User", "FINCLOSE", "user")

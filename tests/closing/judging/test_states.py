@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
@@ -10,18 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.calendar.days import DateSpan
+from closing.calendar.instants import zone_named
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.finops_facts import FinopsFacts
-from closing.judging.states import (
-    NO_MODULE_RESTRICTED,
-    NOBODY_CAN_POST,
-    DerivedState,
-    PeriodState,
-    because_today,
-    derive_state,
-    from_finops,
-    from_posting_window,
-)
+from closing.facts.derived_state import DerivedState, PeriodState
+from closing.facts.finops_facts import NO_MODULE_RESTRICTED, NOBODY_CAN_POST, FinopsFacts
+from closing.judging.states import because_today
 from tests.closing.core_builders import CLOSED, MAY, NOT_STARTED, ON_HOLD, OPEN, UNKNOWN
 from tests.hypothesis_profiles import examples
 
@@ -32,6 +25,20 @@ MODULES = (
     "Retail ITM"
 )
 ALL_OPEN: dict[str, str | None] = dict.fromkeys(MODULES.split(), "All")
+
+
+def from_finops(facts: FinopsFacts, *, ledger_restricted_means_on_hold: bool = False) -> DerivedState:
+    """The state of May on TODAY."""
+    options = frozenset({"ledger_restricted_means_on_hold"} if ledger_restricted_means_on_hold else ())
+    return facts.state(MAY, at=noon(TODAY), zone=zone_named("UTC"), options=options)
+
+
+def from_posting_window(span: DateSpan, facts: PostingWindowFacts, *, today: date) -> DerivedState:
+    return facts.state(span, at=noon(today), zone=zone_named("UTC"), options=frozenset())
+
+
+def noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
 
 
 # --- Finance & Operations
@@ -125,7 +132,7 @@ def test_any_facts_of_finance_and_operations_give_one_verdict(
 # --- Business Central
 
 
-def window(lower: str, upper: str, **flags: bool) -> PostingWindowFacts:
+def window(lower: str, upper: str, **flags: Any) -> PostingWindowFacts:
     return PostingWindowFacts(
         date.fromisoformat(lower) if lower else None, date.fromisoformat(upper) if upper else None, **flags
     )
@@ -258,12 +265,10 @@ def test_the_table_never_raises_not_even_at_the_ends_of_time(
     assert from_posting_window(span, facts, today=today).because
 
 
-def test_the_one_door_picks_the_table_by_the_kind_of_facts() -> None:
-    restricted = FinopsFacts("Open", {"Ledger": "None"})
-    shut = window("2026-06-01", "")
-    assert derive_state(MAY, restricted, today=TODAY, ledger_restricted_means_on_hold=True).state is ON_HOLD
-    assert derive_state(MAY, restricted, today=TODAY, ledger_restricted_means_on_hold=False).state is OPEN
-    assert derive_state(MAY, shut, today=TODAY, ledger_restricted_means_on_hold=True).rule == "BC-1"
+def test_the_day_of_a_posting_range_is_that_of_the_entitys_zone() -> None:
+    may_only, at = window("2026-05-01", "2026-05-31"), datetime(2026, 6, 30, 22, 30, tzinfo=UTC)
+    for zone, state in (("Europe/London", NOT_STARTED), ("Europe/Amsterdam", CLOSED)):
+        assert may_only.state(JUNE, at=at, zone=zone_named(zone), options=frozenset()).state is state
 
 
 # --- words that earlier versions stored
