@@ -9,8 +9,7 @@ from datetime import date, datetime, timedelta
 from board.web import labels
 from board.web.readers import Reader
 from closing.calendar.instants import local_date, zone_named
-from closing.facts.base import FactsInWords, Options, PostingRange
-from closing.facts.derived_state import DerivedState
+from closing.facts.base import DerivedState, FactsInWords, Options, PostingRange
 from closing.scoreboard.row import Row
 
 _MARGIN = timedelta(days=62)  # time that the drawing shows before and after a period

@@ -1,4 +1,4 @@
-"""The kinds of native facts: what each brings, the registry of them, and their JSON."""
+"""The kinds of native facts: the state that they come to, what each kind brings, the registry, and their JSON."""
 
 from __future__ import annotations
 
@@ -7,15 +7,35 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import ClassVar, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from closing.calendar.days import DateSpan
-from closing.facts.derived_state import DerivedState, PeriodState
 
 JsonObject = Mapping[str, object]
 Options = frozenset[str]  # the names of those that are switched on
 _T = TypeVar("_T")
+
+
+class PeriodState(StrEnum):
+    """The state that the native facts give; UNKNOWN is never OPEN and never CLOSED."""
+
+    OPEN = "open"
+    ON_HOLD = "on_hold"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+    NOT_STARTED = "not_started"
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedState:
+    """A state with its because, the rule that fired (01-domain 1.2: "F&O-2", "BC-1"), and flags of its kind."""
+
+    state: PeriodState
+    because: str
+    rule: str
+    flags: tuple[str, ...] = ()
 
 
 class UnknownFactKind(ValueError):

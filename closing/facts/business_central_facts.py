@@ -12,18 +12,20 @@ from closing.calendar.date_phrases import full_date, weekday_and_date
 from closing.calendar.days import ONE_DAY, DateSpan
 from closing.calendar.instants import local_date
 from closing.facts.base import (
+    DerivedState,
     FactsInWords,
     JsonObject,
     NativePeriodFacts,
     Options,
+    PeriodState,
     PostingRange,
     fact_kind,
     optional,
     required,
 )
-from closing.facts.derived_state import DerivedState, PeriodState
 
 _NEAR = 31  # days between a period and a bound; one that lies farther away does not concern the period
+_BOUNDS, _BLANK = ("Allow Posting From", "Allow Posting To"), "blank"
 
 
 @fact_kind("business_central", label="Business Central", stored_as="posting_window")
@@ -115,10 +117,10 @@ class PostingWindowFacts(NativePeriodFacts):
             why = f"the posting range ends on {full_date(upper)} before it begins on {full_date(lower)}"
             return DerivedState(PeriodState.UNKNOWN, why, "BC-8", ("window_reversed",))
         if lower is not None and span.last < lower:
-            why = f"posting allowed only from {_with(lower, self.from_or)}"
+            why = f"posting allowed only from {self._bounds()[0]}"
             return DerivedState(PeriodState.CLOSED, why, "BC-1", ("by_posting_range",))
         if upper is not None and span.first > upper:
-            why = f"posting allowed only to {_with(upper, self.to_or)}"
+            why = f"posting allowed only to {self._bounds()[1]}"
             if span.last >= today:
                 return DerivedState(PeriodState.NOT_STARTED, f"not started: {why}", "BC-2", ("future",))
             why = f"{why}: the window lies before the period"
@@ -133,19 +135,18 @@ class PostingWindowFacts(NativePeriodFacts):
         dates = f"{full_date(first)} to {full_date(last)}" if first < last else f"{full_date(first)} only"
         return DerivedState(PeriodState.ON_HOLD, f"posting limited to {dates}", "BC-5", ("partial",))
 
+    def _bounds(self, *, weekday: bool = False) -> tuple[str, str]:
+        return (
+            _bound_words(self.allowed_from, self.from_or, weekday=weekday),
+            _bound_words(self.allowed_to, self.to_or, weekday=weekday),
+        )
+
     def _range(self) -> str:
-        bounds = (("from", self.allowed_from, self.from_or), ("to", self.allowed_to, self.to_or))
-        return " ".join(f"{side} {_with(day, beyond)}" for side, day, beyond in bounds if day is not None)
+        sides = zip(("from", "to"), self._bounds(), strict=True)
+        return " ".join(f"{side} {words}" for side, words in sides if words != _BLANK)
 
     def changes_from(self, before: Self) -> Iterator[str]:
-        for label, new, old in (
-            (
-                "Allow Posting From",
-                _with(self.allowed_from, self.from_or),
-                _with(before.allowed_from, before.from_or),
-            ),
-            ("Allow Posting To", _with(self.allowed_to, self.to_or), _with(before.allowed_to, before.to_or)),
-        ):
+        for label, new, old in zip(_BOUNDS, self._bounds(), before._bounds(), strict=True):
             if new != old:
                 yield f"{label} set to {new}, was {old}"
         if self.year_closed != before.year_closed:
@@ -154,16 +155,13 @@ class PostingWindowFacts(NativePeriodFacts):
             yield f"Dates {'locked' if self.date_locked else 'unlocked'}"
 
     def in_words(self) -> FactsInWords:
+        begins = None if self.from_or == "earlier" else self.allowed_from
+        ends = None if self.to_or == "later" else self.allowed_to
+        drawn = self.from_or != "later" and self.to_or != "earlier"
         return FactsInWords(
-            posting_range=PostingRange(
-                None if self.from_or == "earlier" else self.allowed_from,
-                None if self.to_or == "later" else self.allowed_to,
-                self._range() or "without limits",
-                drawn=self.from_or != "later" and self.to_or != "earlier",
-            ),
+            posting_range=PostingRange(begins, ends, self._range() or "without limits", drawn),
             details=[
-                ("Allow Posting From", _with(self.allowed_from, self.from_or, weekday=True)),
-                ("Allow Posting To", _with(self.allowed_to, self.to_or, weekday=True)),
+                *zip(_BOUNDS, self._bounds(weekday=True), strict=True),
                 ("Fiscal year closed", "yes" if self.year_closed else "no"),
                 ("Date locked", "yes" if self.date_locked else "no"),
             ],
@@ -201,10 +199,10 @@ def _beyond(bound: date | None, span: DateSpan) -> str:
     return "earlier" if (span.first - bound).days > _NEAR else ""
 
 
-def _with(bound: date | None, beyond: str, *, weekday: bool = False) -> str:
+def _bound_words(bound: date | None, beyond: str, *, weekday: bool = False) -> str:
     """ "1 June 2026", "blank", or "1 June 2026 or later"."""
     if bound is None:
-        return "blank"
+        return _BLANK
     day = weekday_and_date(bound) if weekday else full_date(bound)
     return f"{day} or {beyond}" if beyond else day
 

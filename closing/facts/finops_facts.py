@@ -10,16 +10,17 @@ from zoneinfo import ZoneInfo
 
 from closing.calendar.days import DateSpan
 from closing.facts.base import (
+    DerivedState,
     FactsInWords,
     JsonObject,
     ModuleAccess,
     NativePeriodFacts,
     Options,
+    PeriodState,
     fact_kind,
     optional,
     required,
 )
-from closing.facts.derived_state import DerivedState, PeriodState
 
 # The because of a state that nothing stands in the way of; beside the state it says nothing more.
 NO_MODULE_RESTRICTED = "no module is restricted"

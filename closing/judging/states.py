@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from closing.facts.derived_state import PeriodState as PeriodState
+from closing.facts.base import PeriodState as PeriodState
 from closing.facts.finops_facts import NO_MODULE_RESTRICTED, NOBODY_CAN_POST
 
 # Earlier versions stored these words with periods and their changes.

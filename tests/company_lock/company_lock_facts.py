@@ -18,15 +18,16 @@ from closing.calendar.days import DateSpan
 from closing.calendar.instants import instant_at
 from closing.facts.base import (
     FACT_KINDS,
+    DerivedState,
     FactsInWords,
     JsonObject,
     NativePeriodFacts,
     Options,
+    PeriodState,
     fact_kind,
     optional,
     required,
 )
-from closing.facts.derived_state import DerivedState, PeriodState
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from alerts.models import Delivery, Notice
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from closeboard import checks
+from entities.models import Connection
 from periods.board_cache.cache import BoardCache
 from periods.deadline_setting import set_deadlines
 from periods.expected_periods import EXPECTED_KEY
@@ -217,6 +218,8 @@ def test_without_its_class_each_page_says_unknown(locked_group: LockedGroup, clo
         rows = board("2026-06-12T15:00:00Z").values()
         [warning] = checks.kinds_of_erp_are_known(None)
         attempt = locked_group.read("2026-06-12 15:05").attempt
+        Connection.objects.update(kind="finops")
+        [stored] = checks.kinds_of_erp_are_known(None)
     assert {(row["state"], row["level"], row["because"]) for row in rows} == {("unknown", "unknown", REASON)}
     for address in ("/", "/entities/NLDT/"):
         assert REASON in html.unescape(answers[address]), address
@@ -224,7 +227,9 @@ def test_without_its_class_each_page_says_unknown(locked_group: LockedGroup, clo
     cells = list(csv.DictReader(io.StringIO(answers["/export/board.csv"].lstrip("\ufeff"))))
     assert [(cell["state"], cell["because"]) for cell in cells] == [("unknown", REASON)] * 4
     assert "company_lock “meridian-prod”" in answers["/entities/NLDT/"]
-    assert (warning.id, "meridian-prod" in warning.msg) == ("closeboard.W004", True)
+    assert (warning.id, "meridian-prod" in warning.msg) == ("closeboard.W003", True)
+    assert stored == warning
+    assert checks.kinds_of_erp_are_known(None) == []
     assert attempt is not None
     assert (attempt.outcome, attempt.words) == (
         "misread",

@@ -14,7 +14,9 @@ from closing.calendar.days import DateSpan
 from closing.calendar.instants import zone_named
 from closing.facts.base import (
     FACT_KINDS,
+    DerivedState,
     NativePeriodFacts,
+    PeriodState,
     UnknownFactKind,
     UnreadableFacts,
     facts_from_json,
@@ -23,7 +25,6 @@ from closing.facts.base import (
     require_kind,
 )
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.derived_state import DerivedState, PeriodState
 from closing.facts.finops_facts import FinopsFacts
 from tests.company_lock.company_lock_facts import CompanyLockFacts, LockException, registered
 from tests.hypothesis_profiles import examples

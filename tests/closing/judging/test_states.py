@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from closing.calendar.days import DateSpan
 from closing.calendar.instants import zone_named
+from closing.facts.base import DerivedState, PeriodState
 from closing.facts.business_central_facts import PostingWindowFacts
-from closing.facts.derived_state import DerivedState, PeriodState
 from closing.facts.finops_facts import NO_MODULE_RESTRICTED, NOBODY_CAN_POST, FinopsFacts
 from closing.judging.states import because_today
 from tests.closing.core_builders import CLOSED, MAY, NOT_STARTED, ON_HOLD, OPEN, UNKNOWN
