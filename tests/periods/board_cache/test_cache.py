@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import date, datetime, time
 from time import monotonic
 from typing import Any
 
@@ -38,6 +38,8 @@ from periods.board_cache.change_feed import changes_since
 from periods.models import News
 from periods.snapshot.builder import take_snapshot
 from tests.builders import CLOSED, MAY, OPEN
+from tests.company_lock import company_lock_facts
+from tests.company_lock.company_lock_facts import CompanyLockFacts, LockException
 from tests.periods.events import APRIL, FACTS, GROUPS, ChangingGroup, own_copy
 from tests.periods.snapshot import imbalance_annotation
 
@@ -46,6 +48,11 @@ CODES = ("UKHC", "UKRT", "USRT", "NLDT", "UKWS", "IEOP", "DEVT", "FRSA")
 code = st.sampled_from(CODES)
 some = st.sampled_from
 names = some(("Alpha Ltd", "Omega BV", "Ümlaut & Söhne", "<b>Bold</b>"))
+# Locked, but for exceptions that end by the clock: an hour after the group begins in London, and the next day.
+LOCKS = tuple(
+    CompanyLockFacts(date(2026, 5, 31), (LockException("AP team", date(2026, 4, 1), until),))
+    for until in (datetime(2026, 6, 8, 11, 0), datetime(2026, 6, 9, 17, 0))  # noqa: DTZ001 - wall times
+)
 PASS = some((1, 30, 300, 901, 3600, 6 * 3600, 13 * 3600, 26 * 3600, 5 * 24 * 3600))
 
 
@@ -98,6 +105,8 @@ class KeptBoards(RuleBasedStateMachine):
         self.copy.__enter__()
         self.annotation = imbalance_annotation.installed()
         self.annotation.__enter__()
+        self.lock_kind = company_lock_facts.registered()
+        self.lock_kind.__enter__()
         self.world = ChangingGroup()
         self.awake, self.sleepy = BoardCache(), BoardCache()
         self.ids = frozenset(
@@ -107,6 +116,7 @@ class KeptBoards(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "copy"):
+            self.lock_kind.__exit__(None, None, None)
             self.annotation.__exit__(None, None, None)
             self.copy.__exit__(None, None, None)
 
@@ -126,7 +136,7 @@ class KeptBoards(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.pass_time(seconds)
 
-    @rule(seconds=PASS, of=code, facts=some(FACTS), month=some((MAY, MAY, APRIL)))
+    @rule(seconds=PASS, of=code, facts=some((*FACTS, *LOCKS)), month=some((MAY, MAY, APRIL)))
     def read(self, seconds: int, of: str, facts: Any, month: date) -> None:
         self.world.pass_time(seconds)
         self.world.read({of: facts}, month)
