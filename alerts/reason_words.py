@@ -5,7 +5,7 @@ The stored words are keys: rows of every version hold them, and an index of the 
 
 from __future__ import annotations
 
-from alerts.models import delivery
+from alerts.models import LineReason, MessageReason
 from closing.judging.notice_rules import NoticeReason
 
 _NOTICE_WORDS = {
@@ -35,21 +35,21 @@ _NOTICE_WORDS = {
 }
 _WORDS = {
     **{reason.value: words for reason, words in _NOTICE_WORDS.items()},
-    delivery.AWAITS_READING: "waits for the next reading",
-    delivery.NOT_VISIBLE: "may no longer see the entity",
-    delivery.OUTSIDE_GROUP: "no longer receives this entity",
-    delivery.DESTINATION_DISABLED: "the destination was switched off",
-    delivery.DESTINATION_REMOVED: "the destination was removed",
-    delivery.CLOSED_SINCE: "closed meanwhile",
-    delivery.CLOSED_NO_MORE: "reopened meanwhile",
-    delivery.NOT_LATE: "its deadline was moved, and it is no longer overdue",
-    delivery.NOT_SOON: "its deadline was moved, and it is no longer due soon",
-    delivery.HAS_A_DEADLINE: "a deadline was set meanwhile",
-    delivery.NOT_READ_ANY_MORE: "not read again meanwhile",
-    delivery.READ_AGAIN: "read again meanwhile",
-    delivery.TROUBLE_OVER: "over before it was sent",
-    delivery.RECIPIENT_UNSUBSCRIBED: "switched off by the recipient",
-    delivery.LINES_MOVED: "included in another message",
+    MessageReason.AWAITS_READING: "waits for the next reading",
+    LineReason.NOT_VISIBLE: "may no longer see the entity",
+    LineReason.OUTSIDE_GROUP: "no longer receives this entity",
+    LineReason.DESTINATION_DISABLED: "the destination was switched off",
+    LineReason.DESTINATION_REMOVED: "the destination was removed",
+    LineReason.CLOSED_SINCE: "closed meanwhile",
+    LineReason.CLOSED_NO_MORE: "reopened meanwhile",
+    LineReason.NOT_LATE: "its deadline was moved, and it is no longer overdue",
+    LineReason.NOT_SOON: "its deadline was moved, and it is no longer due soon",
+    LineReason.HAS_A_DEADLINE: "a deadline was set meanwhile",
+    LineReason.NOT_READ_ANY_MORE: "not read again meanwhile",
+    LineReason.READ_AGAIN: "read again meanwhile",
+    MessageReason.TROUBLE_OVER: "over before it was sent",
+    LineReason.RECIPIENT_UNSUBSCRIBED: "switched off by the recipient",
+    MessageReason.LINES_MOVED: "included in another message",
 }
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 from django.db.models import Min
 
-from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, EvaluationSpan, Notice, ProofRun
+from alerts.models import Delivery, EvaluationSpan, LineReason, Notice, ProofRun
 from alerts.routing.silences import SilenceSpan, silence_spans
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import Deadline
@@ -300,7 +300,7 @@ def _delivery_mismatches(history: _PeriodHistory, notice: Notice, as_of: datetim
         return AlertMismatch(history.entity, history.month, notice.raised_at, text)
 
     silenced = any(start <= as_of and end > as_of - DELIVERY_GRACE for start, end in history.silences)
-    if not silenced and any(line.left_out == LEFT_OUT_BY_SILENCE for line in lines):
+    if not silenced and any(line.left_out == LineReason.SILENCED for line in lines):
         yield differs("its alert is still set aside for a silence that is over")
     if not lines:
         yield differs("its alert was for nobody: there is nobody to notify")

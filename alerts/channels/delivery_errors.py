@@ -21,6 +21,10 @@ class ChannelUnreachable(TemporaryFailure):
     """The channel's server does not answer: it would accept no message now."""
 
 
+class CompositionFailed(Exception):
+    """The message could not be composed: an error in our own code, whatever the channel (05-reliability A5)."""
+
+
 class PermanentFailure(Exception):
     """The server will never accept this message to this address."""
 

@@ -13,8 +13,7 @@ from django.db.models.functions import Now
 from alerts.channels import state as channel_state
 from alerts.channels.destination_addresses import check_address
 from alerts.channels.webhook.payload import new_secret
-from alerts.models import Delivery, DeliveryLine, Destination
-from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
+from alerts.models import Delivery, DeliveryLine, Destination, LineReason
 from closing.judging.notice_rules import NoticeKind
 from entities.audit_trail import Verb, record_act
 from entities.models import Group, Person
@@ -87,7 +86,7 @@ def set_destination_enabled(destination: Destination, *, on: bool) -> None:
         record_act(verb, _object(destination))
         channel_state.reset_channel(destination.channel)
         if not on:
-            _leave_out(destination, DESTINATION_DISABLED)
+            _leave_out(destination, LineReason.DESTINATION_DISABLED)
 
 
 def remove_destination(destination: Destination, as_of: datetime) -> None:
@@ -98,7 +97,7 @@ def remove_destination(destination: Destination, as_of: datetime) -> None:
         destination.save(update_fields=["enabled", "removed_at", "sealed_url", "sealed_secret"])
         record_act(Verb.DESTINATION_REMOVED, _object(destination), at=as_of, before=_recorded(destination))
         channel_state.reset_channel(destination.channel)
-        _leave_out(destination, DESTINATION_REMOVED)
+        _leave_out(destination, LineReason.DESTINATION_REMOVED)
 
 
 def _leave_out(destination: Destination, reason: str) -> None:

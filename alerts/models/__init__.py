@@ -2,12 +2,13 @@
 
 from alerts.models.delivery import (
     EMAIL,
-    LEFT_OUT_BY_SILENCE,
     REACHES_RECIPIENT,
     Channel,
     Delivery,
     DeliveryLine,
     Home,
+    LineReason,
+    MessageReason,
     Trouble,
 )
 from alerts.models.destination import Destination
@@ -28,7 +29,6 @@ __all__ = [
     "EMAIL",
     "FLAG_LEVELS",
     "GROUP_NOTICES",
-    "LEFT_OUT_BY_SILENCE",
     "NOTICE_KINDS",
     "REACHES_RECIPIENT",
     "AlertRules",
@@ -40,6 +40,8 @@ __all__ = [
     "EvaluationSpan",
     "Habits",
     "Home",
+    "LineReason",
+    "MessageReason",
     "Notice",
     "Outage",
     "OverdueFlag",

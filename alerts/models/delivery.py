@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 
 from django.db import models
 from django.db.models import Q
@@ -18,6 +19,34 @@ EMAIL = "email"
 REPLY_WORDS = "The mail server said"
 NO_ANSWER = ("The mail server does not answer", "The mail server hung up")
 NO_SIGN_IN = "No token to sign in to the mail server"
+
+
+class LineReason(StrEnum):
+    """Why a message was sent without a line, as stored in `DeliveryLine.left_out`."""
+
+    NOT_VISIBLE = "its recipient may not see the entity any more"
+    OUTSIDE_GROUP = "its destination does not hear of the entity any more"
+    DESTINATION_DISABLED = "its destination was switched off before it was sent"
+    DESTINATION_REMOVED = "its destination was removed before it was sent"
+    SILENCED = NoticeReason.SILENCED.value
+    CLOSED_SINCE = "closed before it was sent"
+    CLOSED_NO_MORE = "not closed any more when it was to be sent"
+    NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
+    NOT_SOON = "not due soon any more when it was to be sent: its deadline was moved"
+    HAS_A_DEADLINE = "a deadline was set before it was sent"
+    READ_AGAIN = "read again before it was sent"
+    NOT_READ_ANY_MORE = "not read any more when it was to be sent"
+    RECIPIENT_UNSUBSCRIBED = "its recipient has switched this off"
+
+
+class MessageReason(StrEnum):
+    """Why a message was cancelled, waits or failed, beside the reasons of its lines; in `Delivery.words`."""
+
+    TROUBLE_OVER = "over before it was told"
+    LINES_MOVED = "what it held is told in another message"
+    AWAITS_READING = "waits for a reading: we have just come back, and the last one is stale"
+    NO_ADDRESS = "its recipient has no mail address"
+    SENDERS_DIED = "6 senders in a row ended while they worked on it"
 
 
 class Trouble(models.Model):
@@ -152,18 +181,14 @@ class DeliveryLine(models.Model):
         indexes = [
             # The lines that wait for the end of a silence: each evaluation looks for them, and rarely finds any.
             models.Index(
-                fields=["notice"], condition=Q(left_out=NoticeReason.SILENCED.value), name="line_set_aside"
+                fields=["notice"], condition=Q(left_out=LineReason.SILENCED.value), name="line_set_aside"
             ),
         ]
 
 
-# The reason of a line that is left out until the silence is over.
-LEFT_OUT_BY_SILENCE = NoticeReason.SILENCED.value
-
-
 # The line has reached its recipient, or will.
 REACHES_RECIPIENT = Q(left_out="", delivery__state__in=Delivery.REACHING_STATES) | Q(
-    left_out=LEFT_OUT_BY_SILENCE
+    left_out=LineReason.SILENCED.value
 )
 
 
@@ -185,21 +210,3 @@ class Home(models.Model):
 
     fingerprint = models.CharField(max_length=200)
     since = models.DateTimeField()
-
-
-# The reasons of lines left out of their message, as stored in the column.
-NOT_VISIBLE = "its recipient may not see the entity any more"
-OUTSIDE_GROUP = "its destination does not hear of the entity any more"
-DESTINATION_DISABLED = "its destination was switched off before it was sent"
-DESTINATION_REMOVED = "its destination was removed before it was sent"
-CLOSED_SINCE = "closed before it was sent"
-CLOSED_NO_MORE = "not closed any more when it was to be sent"
-NOT_LATE = "not late any more when it was to be sent: its deadline was moved"
-NOT_SOON = "not due soon any more when it was to be sent: its deadline was moved"
-HAS_A_DEADLINE = "a deadline was set before it was sent"
-READ_AGAIN = "read again before it was sent"
-NOT_READ_ANY_MORE = "not read any more when it was to be sent"
-TROUBLE_OVER = "over before it was told"
-RECIPIENT_UNSUBSCRIBED = "its recipient has switched this off"
-LINES_MOVED = "what it held is told in another message"
-AWAITS_READING = "waits for a reading: we have just come back, and the last one is stale"

@@ -12,16 +12,8 @@ from datetime import datetime, timedelta
 from django.db import connection as database
 from django.db import transaction
 
-from alerts.models import DeliveryLine, Destination
-from alerts.models.delivery import (
-    CLOSED_NO_MORE,
-    CLOSED_SINCE,
-    HAS_A_DEADLINE,
-    NOT_LATE,
-    NOT_VISIBLE,
-    READ_AGAIN,
-)
-from alerts.outbox.relevance import notices_of_ended_outages, reason_to_leave_out
+from alerts.models import DeliveryLine, Destination, LineReason
+from alerts.outbox.relevance import context_of_line, notices_of_ended_outages, reason_to_leave_out
 from alerts.outbox.send_context import SendContext
 from alerts.routing.notice_scope import RowKey, row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
@@ -30,7 +22,13 @@ from closing.scoreboard.row import Row
 from entities.models import Person
 
 # Reasons that may no longer hold later. A deadline moved ahead and a person who unsubscribed do not change back.
-_REVERSIBLE = [CLOSED_SINCE, CLOSED_NO_MORE, NOT_LATE, HAS_A_DEADLINE, READ_AGAIN, NOT_VISIBLE]
+_REVERSIBLE = [
+    reason.value
+    for reason in (
+        *(LineReason.CLOSED_SINCE, LineReason.CLOSED_NO_MORE, LineReason.NOT_LATE),
+        *(LineReason.HAS_A_DEADLINE, LineReason.READ_AGAIN, LineReason.NOT_VISIBLE),
+    )
+]
 _NEWS_LASTS = timedelta(days=10)  # a weekly digest, and the long weekend after it
 
 # The lines whose episode runs as last evaluated. Daily reminders are not among them: the next one replaces them.
@@ -107,12 +105,8 @@ def requeue_left_out(context: SendContext) -> int:
                 continue
             if reader not in rows_of:
                 rows_of[reader], _ = context.rows(all_keys, reader)
-            rows = rows_of[reader]
-            visible = [rows[key] for key in sorted(keys) if key in rows]
-            reason, _ = reason_to_leave_out(
-                line.notice, visible, line.destination, is_over=line.notice_id in ended_outages
-            )
-            if not reason:
+            line_context = context_of_line(line, keys, rows_of[reader], ended_outages)
+            if reason_to_leave_out(line, line_context) is None:
                 due.append(line)
         return requeue_lines(due, as_of)
 

@@ -1,4 +1,4 @@
-"""Decides by what happened to other messages whether a refusal is about one message or about all of them.
+"""Decides how a failure is handled, and by what happened to other messages whether it is about one or about all.
 
 A server that refuses one recipient accepts others; one that refuses us accepts nobody. So a message whose refusal is
 unclear goes to the end of the queue until the server has answered for another recipient, and the channel is paused
@@ -13,8 +13,17 @@ from enum import Enum, auto
 
 from django.db import connection as database
 
+from alerts.channels.delivery_errors import (
+    ChannelMisconfigured,
+    ChannelUnreachable,
+    CompositionFailed,
+    MessageRefused,
+    ServerBusy,
+    TemporaryFailure,
+    UnclearRefusal,
+)
 from alerts.models.delivery import REPLY_WORDS
-from alerts.outbox.queue import Claim
+from alerts.outbox.queue import MAX_ATTEMPTS, Claim
 
 # Ends the text of a refusal that is not clear yet; it is shown to people, and marks the message.
 UNCLEAR_NOTE = "It is not clear yet whether this is about one message or about all."
@@ -55,12 +64,24 @@ FROM mine, accepted
 """
 
 
-class Verdict(Enum):
-    """What an unclear refusal is about, as far as other messages show."""
+class FailureHandling(Enum):
+    """The ways to handle a failure: those about one message, then those about every message of its channel."""
 
-    THIS_MESSAGE = auto()
-    EVERY_MESSAGE = auto()
-    NOT_KNOWN_YET = auto()  # others are due: their answers will show
+    RETRY = auto()  # later
+    RETRY_AND_NOTIFY = auto()  # its notices go to administrators meanwhile, as it may never arrive
+    OTHERS_FIRST = auto()  # at the end of the queue: the answers for others show what the refusal is about
+    FAIL = auto()  # it stays until an administrator retries it
+    AWAIT_SERVER = auto()  # retried without end: no other person could be reached by mail either
+    PAUSE_UNREACHABLE = auto()
+    PAUSE_REFUSED = auto()
+    PAUSE_UNCLEAR = auto()
+    PAUSE_UNCLEAR_AND_NOTIFY = auto()
+    DELAY_CHANNEL = auto()
+
+    @property
+    def stops_channel(self) -> bool:
+        """Whether the next message by this channel would fail as well."""
+        return self.value >= FailureHandling.AWAIT_SERVER.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +104,6 @@ class OtherMessages:
     in_trouble: timedelta | None
 
     @property
-    def verdict(self) -> Verdict:
-        if self.refused_before and self.accepted_since:
-            return Verdict.THIS_MESSAGE
-        if self.refused_too or not self.untried:
-            return Verdict.EVERY_MESSAGE
-        return Verdict.NOT_KNOWN_YET
-
-    @property
     def should_ask_others(self) -> bool:
         """Whether nobody is left whose answer could show whom the refusal is about, and that for long."""
         return not self.untried and self.in_trouble is not None and self.in_trouble >= ASK_OTHERS_AFTER
@@ -111,3 +124,48 @@ def other_messages(claim: Claim) -> OtherMessages:
             },
         )
         return OtherMessages(*cursor.fetchone())
+
+
+def decide_handling(failure: Exception, claim: Claim) -> FailureHandling:
+    """How to handle a failure; looks at the other messages of the channel only where they decide."""
+    match failure:
+        case ChannelUnreachable():
+            is_mail = claim.destination_id is None
+            return FailureHandling.AWAIT_SERVER if is_mail else FailureHandling.PAUSE_UNREACHABLE
+        case ServerBusy():
+            others = other_messages(claim)
+            only_this = others.delayed_before and others.accepted_just_now
+            return _retry_or_fail(claim) if only_this else FailureHandling.DELAY_CHANNEL
+        case TemporaryFailure():
+            return _retry_or_fail(claim)
+        case ChannelMisconfigured():
+            others = other_messages(claim)
+            if not (others.refused_before and others.accepted_since):
+                return FailureHandling.PAUSE_REFUSED
+            return FailureHandling.FAIL if claim.retries_exhausted else FailureHandling.RETRY
+        case UnclearRefusal():
+            return _unclear(other_messages(claim))
+        case MessageRefused():
+            others = other_messages(claim)
+            return _unclear(others) if others.refused_in_a_row >= REFUSED_IN_A_ROW else FailureHandling.FAIL
+        case CompositionFailed() if claim.attempts < MAX_ATTEMPTS:
+            return FailureHandling.RETRY
+    return FailureHandling.FAIL
+
+
+def _retry_or_fail(claim: Claim) -> FailureHandling:
+    """Retry a delayed message. It is given up only where the server accepts others meanwhile."""
+    if not claim.retries_exhausted:
+        return FailureHandling.RETRY
+    accepted = other_messages(claim).accepted_lately
+    return FailureHandling.FAIL if accepted else FailureHandling.RETRY_AND_NOTIFY
+
+
+def _unclear(others: OtherMessages) -> FailureHandling:
+    """Fail the message where others are accepted, pause the channel where none is, and else try others first."""
+    if others.refused_before and others.accepted_since:
+        return FailureHandling.FAIL
+    if others.untried and not others.refused_too:
+        return FailureHandling.OTHERS_FIRST
+    asks = others.should_ask_others
+    return FailureHandling.PAUSE_UNCLEAR_AND_NOTIFY if asks else FailureHandling.PAUSE_UNCLEAR

@@ -1,34 +1,24 @@
-"""Decides whether a notice is still true, and still visible to its recipient, when its message is sent."""
+"""Decides, when a message is sent, which of its lines are still true and still visible to their reader.
+
+`LINE_CHECKS` is the whole rule: each check names the reason to leave a line out, or None, and the first reason wins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from alerts.mail.cases import DeliverableNotice, EntityNotice, MultiEntityNotice
-from alerts.models import CONNECTION_NOTICES, LEFT_OUT_BY_SILENCE, Delivery, Destination, Notice, Outage
-from alerts.models.delivery import (
-    CLOSED_NO_MORE,
-    CLOSED_SINCE,
-    DESTINATION_DISABLED,
-    DESTINATION_REMOVED,
-    HAS_A_DEADLINE,
-    NOT_LATE,
-    NOT_READ_ANY_MORE,
-    NOT_SOON,
-    NOT_VISIBLE,
-    OUTSIDE_GROUP,
-    READ_AGAIN,
-    TROUBLE_OVER,
-)
+from alerts.models import CONNECTION_NOTICES, Delivery, DeliveryLine, Destination, LineReason, Notice, Outage
 from alerts.outbox.send_context import SendContext
-from alerts.routing.recipients import destination_administrators
+from alerts.routing.notice_scope import RowKey
 from alerts.routing.silenced_backlog import is_silenced
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
-from periods.models import FiscalPeriod
 
 _LATE_KINDS = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
 _NOT_CLOSED_KINDS = _LATE_KINDS | {
@@ -37,114 +27,143 @@ _NOT_CLOSED_KINDS = _LATE_KINDS | {
     NoticeKind.DUE_SOON,
     NoticeKind.NO_DEADLINE,
 }
+_NOT_READ_KINDS = {NoticeKind.STALE, NoticeKind.REFUSED}
 _LEVELS_NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
 
 
-def relevant_items(
-    delivery: Delivery, context: SendContext
-) -> tuple[list[DeliverableNotice], dict[int, str], datetime]:
-    """The notices to deliver, the reason of each line that is left out, by line id, and the moment they hold at."""
+@dataclass(frozen=True, slots=True)
+class LineContext:
+    """The data that the checks of one line look at.
+
+    `rows`: the rows of its notice that its reader may see; `silenced`: the entities of these rows that are silenced;
+    `outage_over`: the notice is about an outage of a connection, which has ended.
+    """
+
+    rows: Sequence[Row]
+    silenced: Set[int]
+    outage_over: bool
+
+    @property
+    def audible(self) -> Sequence[Row]:
+        """The rows of entities that are not silenced."""
+        return [row for row in self.rows if row.entity_id not in self.silenced]
+
+
+LineCheck = Callable[[DeliveryLine, LineContext], LineReason | None]
+
+
+class RelevantLines(NamedTuple):
+    """The notices of a message to deliver, the reason of each line that is left out by its id, and their moment."""
+
+    items: list[DeliverableNotice]
+    left_out: dict[int, LineReason]
+    as_of: datetime
+
+
+def relevant_items(delivery: Delivery, context: SendContext) -> RelevantLines:
+    """Check every line of a message against the board that its reader may see."""
     lines, row_keys = list(delivery.lines.all()), context.row_keys(delivery)
     rows, as_of = context.rows(frozenset().union(*row_keys.values()), delivery.destination or delivery.person)
     ended_outages = notices_of_ended_outages([line.notice for line in lines])
-    items: list[DeliverableNotice] = []
-    left_out = {}
+    relevant = RelevantLines([], {}, as_of)
     for line in lines:
-        notice, visible = line.notice, [rows[key] for key in sorted(row_keys[line.notice_id]) if key in rows]
-        reason, reported = reason_to_leave_out(
-            notice, visible, delivery.destination, is_over=notice.pk in ended_outages
-        )
-        if reason:
-            left_out[line.pk] = reason
-        elif notice.period is not None:
-            items.append(EntityNotice(notice, reported[0], notice.period.reporting_month))
+        keys = row_keys[line.notice_id]
+        line_context = context_of_line(line, keys, rows, ended_outages)
+        reason = reason_to_leave_out(line, line_context)
+        if reason is None:
+            relevant.items.append(_deliverable(line.notice, keys, line_context))
         else:
-            month = min(month for _, month in row_keys[line.notice_id])
-            items.append(MultiEntityNotice(notice, reported, month))
-    return items, left_out, as_of
+            relevant.left_out[line.pk] = reason
+    return relevant
 
 
-def reason_to_leave_out(
-    notice: Notice, visible: Sequence[Row], destination: Destination | None, *, is_over: bool
-) -> tuple[str, Sequence[Row]]:
-    """Why a notice is not sent to a reader who sees these of its rows, empty if it is; and the rows that it reports.
-
-    `is_over`: the outage of a connection has ended.
-    """
-    if not visible or not _sees_whole_notice(notice, destination):
-        return _not_visible_reason(destination), ()
-    silenced = {row.entity_id for row in visible if row.silence is not None}
-    if is_silenced(notice, {row.entity_id for row in visible}, silenced):
-        return LEFT_OUT_BY_SILENCE, ()
-    if notice.period is not None:
-        return _period_reason(notice, notice.period, visible[0]), visible[:1]
-    audible = [row for row in visible if row.entity_id not in silenced] if notice.connection else visible
-    return _shared_reason(notice, audible, is_over=is_over)
+def context_of_line(
+    line: DeliveryLine, keys: Collection[RowKey], rows: Mapping[RowKey, Row], ended_outages: Set[int]
+) -> LineContext:
+    """The context of a line about the rows `keys`, of which `rows` holds those that its reader may see."""
+    visible_rows = [rows[key] for key in sorted(keys) if key in rows]
+    silenced = {row.entity_id for row in visible_rows if row.silence is not None}
+    return LineContext(visible_rows, silenced, outage_over=line.notice_id in ended_outages)
 
 
-def trouble_cancel_reason(delivery: Delivery) -> str:
-    """Why a message about a channel's trouble is no longer needed; empty while it is."""
-    trouble, destination = delivery.trouble, delivery.destination
-    if trouble is None:
-        raise ValueError("it tells of notices")
-    if trouble.ended_at is not None:
-        return TROUBLE_OVER
-    if destination is not None:
-        return "" if destination.enabled else _not_visible_reason(destination)
-    if trouble.destination is None or not trouble.destination.enabled:
-        return DESTINATION_DISABLED
-    return "" if delivery.person in destination_administrators(trouble.destination) else NOT_VISIBLE
+def reason_to_leave_out(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    """The first reason that a check gives; None for a line that is sent."""
+    return next(filter(None, (check(line, context) for check in LINE_CHECKS)), None)
 
 
-def _not_visible_reason(destination: Destination | None) -> str:
+def visible(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    """A reader must see a row of the notice; a destination the whole group, as half a group's close is no news."""
+    group, destination = line.notice.group, line.destination
+    whole = group is None or destination is None or group.path.startswith(destination.group.path)
+    return None if context.rows and whole else not_visible_reason(destination)
+
+
+def not_silenced(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    """A notice whose visible entities are all silenced waits for the end of the silences."""
+    entities = {row.entity_id for row in context.rows}
+    return LineReason.SILENCED if is_silenced(line.notice, entities, context.silenced) else None
+
+
+def still_open(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    closed = line.notice.kind in _NOT_CLOSED_KINDS and _counts_as_closed(line.notice, context)
+    return LineReason.CLOSED_SINCE if closed else None
+
+
+def still_closed(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    match line.notice.kind:
+        case NoticeKind.CLEARED:
+            closed = _counts_as_closed(line.notice, context)
+        case NoticeKind.GROUP_CLOSED:
+            closed = all(row.counts_as_closed or row.not_due for row in context.rows)
+        case _:
+            return None
+    return None if closed else LineReason.CLOSED_NO_MORE
+
+
+def still_late(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    in_time = line.notice.kind in _LATE_KINDS and context.rows[0].standing.level in _LEVELS_NOT_LATE
+    return LineReason.NOT_LATE if in_time else None
+
+
+def still_without_deadline(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    has_deadline = line.notice.kind == NoticeKind.NO_DEADLINE and context.rows[0].deadline is not None
+    return LineReason.HAS_A_DEADLINE if has_deadline else None
+
+
+def still_due_soon(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    """A deadline that was moved ahead has a notice of its own when it comes near."""
+    deadline, notified_day = context.rows[0].deadline, line.notice.due_on
+    if line.notice.kind != NoticeKind.DUE_SOON or deadline is None or notified_day is None:
+        return None
+    return LineReason.NOT_SOON if deadline.due_on > notified_day else None
+
+
+def still_unread(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    if line.notice.kind not in _NOT_READ_KINDS:
+        return None
+    unread = any(not row.fresh for row in context.audible)
+    return None if unread and not context.outage_over else LineReason.READ_AGAIN
+
+
+def still_read(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    lost = line.notice.kind == NoticeKind.READ_AGAIN and not all(row.fresh for row in context.audible)
+    return LineReason.NOT_READ_ANY_MORE if lost else None
+
+
+LINE_CHECKS: tuple[LineCheck, ...] = (
+    *(visible, not_silenced),
+    *(still_open, still_closed, still_late, still_without_deadline, still_due_soon),
+    *(still_unread, still_read),
+)
+
+
+def not_visible_reason(destination: Destination | None) -> LineReason:
+    """Why nothing is visible to a person (None) or to a destination."""
     if destination is None:
-        return NOT_VISIBLE
+        return LineReason.NOT_VISIBLE
     if destination.removed_at is not None:
-        return DESTINATION_REMOVED
-    return OUTSIDE_GROUP if destination.enabled else DESTINATION_DISABLED
-
-
-def _sees_whole_notice(notice: Notice, destination: Destination | None) -> bool:
-    """Whether the destination may see the whole group of a notice: half a group's close is not reported."""
-    return notice.group is None or destination is None or notice.group.path.startswith(destination.group.path)
-
-
-def _period_reason(notice: Notice, period: FiscalPeriod, row: Row) -> str:
-    """Why a notice of a period no longer holds; empty while it does."""
-    kind = NoticeKind(notice.kind)
-    if kind is NoticeKind.PERMANENT_REOPENED:
-        return ""  # it has happened, whatever the period is now
-    if row.period_id in (None, period.pk):
-        closed = row.counts_as_closed
-    else:  # another period of the same month delays the entity
-        closed = period.state == PeriodState.CLOSED.value or (
-            period.state == PeriodState.ON_HOLD.value and row.on_hold_counts
-        )
-    if kind in _NOT_CLOSED_KINDS and closed:
-        return CLOSED_SINCE
-    if kind is NoticeKind.CLEARED and not closed:
-        return CLOSED_NO_MORE
-    if kind in _LATE_KINDS and row.standing.level in _LEVELS_NOT_LATE:
-        return NOT_LATE
-    if kind is NoticeKind.NO_DEADLINE and row.deadline is not None:
-        return HAS_A_DEADLINE
-    if (
-        kind is NoticeKind.DUE_SOON
-        and row.deadline is not None
-        and row.deadline.due_on > (notice.due_on or row.deadline.due_on)
-    ):
-        return NOT_SOON
-    return ""
-
-
-def _shared_reason(notice: Notice, rows: Sequence[Row], *, is_over: bool) -> tuple[str, Sequence[Row]]:
-    """Why a notice of a connection or a group no longer holds, and the rows that it reports."""
-    if NoticeKind(notice.kind) is NoticeKind.GROUP_CLOSED:
-        return ("" if all(row.counts_as_closed or row.not_due for row in rows) else CLOSED_NO_MORE), rows
-    if NoticeKind(notice.kind) is NoticeKind.READ_AGAIN:
-        return ("" if all(row.fresh for row in rows) else NOT_READ_ANY_MORE), rows
-    stale = [row for row in rows if not row.fresh]
-    return (READ_AGAIN if is_over or not stale else ""), stale
+        return LineReason.DESTINATION_REMOVED
+    return LineReason.OUTSIDE_GROUP if destination.enabled else LineReason.DESTINATION_DISABLED
 
 
 def notices_of_ended_outages(notices: Sequence[Notice]) -> set[int]:
@@ -155,3 +174,23 @@ def notices_of_ended_outages(notices: Sequence[Notice]) -> set[int]:
     outage_notices = Notice.objects.filter(CONNECTION_NOTICES, pk__in=ids)
     ongoing = set(Outage.objects.filter(closed_at=None).values_list("connection", "kind", "episode"))
     return {row.pk for row in outage_notices if (row.connection_id, row.kind, row.episode) not in ongoing}
+
+
+def _counts_as_closed(notice: Notice, context: LineContext) -> bool:
+    """Whether the period of a notice counts as closed; the row may show another period that delays the entity."""
+    period, row = notice.period, context.rows[0]
+    if period is None or row.period_id in (None, period.pk):
+        return row.counts_as_closed
+    return period.state == PeriodState.CLOSED.value or (
+        period.state == PeriodState.ON_HOLD.value and row.on_hold_counts
+    )
+
+
+def _deliverable(notice: Notice, keys: Collection[RowKey], context: LineContext) -> DeliverableNotice:
+    """The notice with the rows that it reports: of an outage those that are not read, of a connection the audible."""
+    if notice.period is not None:
+        return EntityNotice(notice, context.rows[0], notice.period.reporting_month)
+    rows = context.rows if notice.connection_id is None else context.audible
+    if notice.kind in _NOT_READ_KINDS:
+        rows = [row for row in rows if not row.fresh]
+    return MultiEntityNotice(notice, rows, min(month for _, month in keys))

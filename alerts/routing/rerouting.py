@@ -9,8 +9,7 @@ from uuid import uuid4
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, Notice
-from alerts.models.delivery import LINES_MOVED, RECIPIENT_UNSUBSCRIBED
+from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, MessageReason, Notice
 from alerts.routing.alert_policy import effective_alert_rules
 from alerts.routing.batching import PersonCadence, message_id, open_person_messages
 from alerts.routing.notice_scope import entities_by_notice
@@ -50,7 +49,7 @@ def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None
     empty = Delivery.objects.filter(pk__in=before).exclude(
         Exists(DeliveryLine.objects.filter(delivery=OuterRef("pk")))
     )
-    empty.update(state=Delivery.State.CANCELLED, ended_at=as_of, words=LINES_MOVED)
+    empty.update(state=Delivery.State.CANCELLED, ended_at=as_of, words=MessageReason.LINES_MOVED)
     _fall_back({line.notice_id for left_out in switched_off.values() for line in left_out}, as_of)
 
 
@@ -82,10 +81,10 @@ def _leave_out(person: int, lines: Collection[DeliveryLine], as_of: datetime) ->
         due_at=as_of,
         ended_at=as_of,
         message_id=message_id(uid),
-        words=RECIPIENT_UNSUBSCRIBED,
+        words=LineReason.RECIPIENT_UNSUBSCRIBED,
     )
     DeliveryLine.objects.filter(pk__in=[line.pk for line in lines]).update(
-        delivery=cancelled, left_out=RECIPIENT_UNSUBSCRIBED
+        delivery=cancelled, left_out=LineReason.RECIPIENT_UNSUBSCRIBED
     )
 
 

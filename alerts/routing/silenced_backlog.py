@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice
-from alerts.models.delivery import RECIPIENT_UNSUBSCRIBED
+from alerts.models import Delivery, DeliveryLine, LineReason, Notice
 from alerts.routing.batching import PersonCadence, open_destination_messages, open_person_messages
 from alerts.routing.notice_scope import row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
@@ -35,7 +34,7 @@ def requeue_after_silence(silenced: Collection[int], as_of: datetime) -> int:
 
     `silenced` are the entities still silenced. Runs in the transaction of an evaluation.
     """
-    aside = DeliveryLine.objects.filter(left_out=LEFT_OUT_BY_SILENCE).select_related(
+    aside = DeliveryLine.objects.filter(left_out=LineReason.SILENCED).select_related(
         "recipient", "destination__group", "notice__period", "notice__connection", "notice__group"
     )
     lines = list(aside.order_by("pk"))
@@ -77,7 +76,7 @@ def _requeue_to_people(lines: Sequence[DeliveryLine], as_of: datetime) -> int:
             switched_off.append(line.pk)
         else:
             by_recipient[line.recipient_id or 0, cadences[line.pk]].append(line)
-    DeliveryLine.objects.filter(pk__in=switched_off).update(left_out=RECIPIENT_UNSUBSCRIBED)
+    DeliveryLine.objects.filter(pk__in=switched_off).update(left_out=LineReason.RECIPIENT_UNSUBSCRIBED)
     for key, message in open_person_messages(by_recipient.keys(), as_of).items():
         _move(by_recipient[key], message)
     return len(by_recipient)

@@ -11,8 +11,7 @@ from functools import cached_property
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Q
 
-from alerts.models import DeliveryLine, Notice, Overrun
-from alerts.models.delivery import NOT_VISIBLE, RECIPIENT_UNSUBSCRIBED
+from alerts.models import DeliveryLine, LineReason, Notice, Overrun
 from board.notifications.notice_list import DIGEST_ONLY_KINDS, visible_notices
 from board.notifications.notice_phrasing import DeliveryState
 from board.reports.overdue_queue import OverdueQueue, overdue_queue
@@ -26,7 +25,7 @@ from periods.lookups import watched_since
 from periods.snapshot.builder import take_snapshots
 
 # Reasons of lines that are owed to nobody: the person may not see the entity, or does not want to hear of it.
-_NOT_OWED = (NOT_VISIBLE, RECIPIENT_UNSUBSCRIBED)
+_NOT_OWED = (LineReason.NOT_VISIBLE, LineReason.RECIPIENT_UNSUBSCRIBED)
 _OPENING_KINDS = [NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value, NoticeKind.REOPENED.value]
 
 

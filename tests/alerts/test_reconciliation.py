@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from alerts.evaluate.run import run_evaluation
 from alerts.models import (
-    LEFT_OUT_BY_SILENCE,
     Delivery,
     DeliveryLine,
     EvaluationSpan,
+    LineReason,
     Notice,
     ProofRun,
     Silence,
@@ -235,7 +235,7 @@ def test_whoever_silences_and_lifts_nothing_silenced_is_told_and_nothing_true_is
         group.read(at, ALL_CLOSED | {"NLDT": group_state(nldt)})
         at = _on(group, at, 4)
         _send_and_look(at)
-        assert not DeliveryLine.objects.filter(left_out=LEFT_OUT_BY_SILENCE).exists()
+        assert not DeliveryLine.objects.filter(left_out=LineReason.SILENCED).exists()
         assert words(reconcile(at)) == []
         if group_state(nldt) is OPEN:
             told = DeliveryLine.objects.filter(notice__kind=NoticeKind.ALERT, recipient=rosa, left_out="")
@@ -298,7 +298,7 @@ def test_a_silence_excuses_an_alert_only_while_it_lasts(meridian: SampleGroup) -
 
 
 def test_what_stays_set_aside_after_the_silence_is_named(alerted_group: SampleGroup) -> None:
-    DeliveryLine.objects.filter(notice__kind="alert").update(left_out=LEFT_OUT_BY_SILENCE)
+    DeliveryLine.objects.filter(notice__kind="alert").update(left_out=LineReason.SILENCED)
     assert words(reconcile(utc("2026-06-15 13:00"))) == [
         "EU DTC BV: its alert is still set aside for a silence that is over"
     ]

@@ -15,8 +15,7 @@ import pytest
 from django.utils import timezone
 
 from alerts.channels import state as channel_state
-from alerts.models import Channel, Delivery, DeliveryLine, Destination, Notice, Trouble
-from alerts.models.delivery import CLOSED_SINCE, DESTINATION_DISABLED, DESTINATION_REMOVED, OUTSIDE_GROUP
+from alerts.models import Channel, Delivery, DeliveryLine, Destination, LineReason, Notice, Trouble
 from alerts.outbox import queue as outbox
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from alerts.routing.router import route_to_destinations
@@ -577,9 +576,9 @@ def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"enabled": False}, DESTINATION_DISABLED),
-        ({"enabled": False, "removed_at": timezone.now()}, DESTINATION_REMOVED),
-        ({"group": "UK"}, OUTSIDE_GROUP),
+        ({"enabled": False}, LineReason.DESTINATION_DISABLED),
+        ({"enabled": False, "removed_at": timezone.now()}, LineReason.DESTINATION_REMOVED),
+        ({"group": "UK"}, LineReason.OUTSIDE_GROUP),
     ],
 )
 def test_what_it_may_not_be_told_any_more_is_left_out(
@@ -603,7 +602,7 @@ def test_an_entity_that_moves_away_is_not_told_of(http_sink: HttpSink, overdue_g
     entity.save()
     posted()
     assert not http_sink.seen
-    assert only().lines.get().left_out == OUTSIDE_GROUP
+    assert only().lines.get().left_out == LineReason.OUTSIDE_GROUP
 
 
 def test_what_has_closed_is_not_told(http_sink: HttpSink, overdue_group: SampleGroup) -> None:
@@ -613,7 +612,7 @@ def test_what_has_closed_is_not_told(http_sink: HttpSink, overdue_group: SampleG
     overdue_group.read(now, {"NLDT": CLOSED}, span=late_span(now))
     posted()
     assert not http_sink.seen
-    assert only().lines.get().left_out == CLOSED_SINCE
+    assert only().lines.get().left_out == LineReason.CLOSED_SINCE
 
 
 # signatures ---------------------------------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.models import Delivery, DeliveryLine, Notice, Outage
-from alerts.models.delivery import READ_AGAIN
+from alerts.models import Delivery, DeliveryLine, LineReason, Notice, Outage
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from alerts.outbox.sending import send_due_mails
@@ -135,7 +134,7 @@ def test_rosa_reads_of_all_four_and_paul_of_the_two_that_he_sees(administered_gr
 def test_read_again_before_it_was_sent_nobody_is_told(administered_group: SampleGroup) -> None:
     minutes_on(35)
     read_and_evaluate(administered_group, READ_AT + 36 * MINUTE)
-    assert told_of("Rosa", 36) == (set(), READ_AGAIN)
+    assert told_of("Rosa", 36) == (set(), LineReason.READ_AGAIN)
 
 
 def test_one_entity_that_is_not_brought_is_told_of_too(administered_group: SampleGroup) -> None:

@@ -13,8 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.evaluate.run import run_evaluation
 from alerts.mail.compose import compose_mail
-from alerts.models import Delivery, Notice
-from alerts.models.delivery import CLOSED_NO_MORE
+from alerts.models import Delivery, LineReason, Notice
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from closing.calendar.days import DateSpan
@@ -116,7 +115,9 @@ def test_opened_again_before_it_was_sent(meridian: SampleGroup) -> None:
     assert [len(item.rows) for item in items if item.notice.kind == "group_closed"] == [4]
     meridian.read(at, ALL_CLOSED | {"USRT": OPEN})
     line = rosa.lines.get(notice__kind="group_closed")
-    assert relevant_items(rosa, SendContext(at + timedelta(seconds=1)))[1][line.pk] == CLOSED_NO_MORE
+    assert (
+        relevant_items(rosa, SendContext(at + timedelta(seconds=1)))[1][line.pk] == LineReason.CLOSED_NO_MORE
+    )
 
 
 def test_statements_do_not_grow_with_groups() -> None:

@@ -6,8 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from alerts.models import Notice
-from alerts.models.delivery import CLOSED_SINCE, HAS_A_DEADLINE, NOT_LATE, NOT_SOON
+from alerts.models import LineReason, Notice
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from closing.judging.notice_rules import NoticeKind
@@ -83,7 +82,7 @@ def test_a_deadline_that_was_set_meanwhile(group_without_deadlines: SampleGroup)
     read_and_evaluate(group_without_deadlines, "2026-06-02 12:00", REMINDERS, NLDT=OPEN)
     agreed(group_without_deadlines, date(2026, 6, 9), utc("2026-06-02 12:10"))
     [notice] = Notice.objects.filter(kind="no_deadline")
-    assert why_not(notice, utc("2026-06-02 12:11")) == HAS_A_DEADLINE
+    assert why_not(notice, utc("2026-06-02 12:11")) == LineReason.HAS_A_DEADLINE
 
 
 def test_what_is_not_true_any_more_is_left_out(meridian: SampleGroup) -> None:
@@ -92,16 +91,16 @@ def test_what_is_not_true_any_more_is_left_out(meridian: SampleGroup) -> None:
     at = utc("2026-06-05 12:05")
     assert why_not(notice, at) == ""
     agreed(meridian, date(2026, 6, 19), at)
-    assert why_not(notice, at) == NOT_SOON
+    assert why_not(notice, at) == LineReason.NOT_SOON
     read_and_evaluate(meridian, "2026-06-08 12:00", REMINDERS)
-    assert why_not(notice, utc("2026-06-08 12:01")) == CLOSED_SINCE
+    assert why_not(notice, utc("2026-06-08 12:01")) == LineReason.CLOSED_SINCE
     read_and_evaluate(meridian, "2026-06-22 12:00", REMINDERS, NLDT=OPEN)
     [late] = Notice.objects.filter(kind="late")
     agreed(meridian, date(2026, 6, 29), utc("2026-06-22 12:10"))
     assert why_not(late, utc("2026-06-22 12:11")) == ""  # agreed after the deadline: it moves no past
     # an earlier version let it
     PeriodDeadline.objects.filter(period__entity=meridian.entities["NLDT"]).update(due_on=date(2026, 6, 29))
-    assert why_not(late, utc("2026-06-22 12:11")) == NOT_LATE
+    assert why_not(late, utc("2026-06-22 12:11")) == LineReason.NOT_LATE
 
 
 def agreed(group: SampleGroup, due_on: date, at: datetime) -> None:

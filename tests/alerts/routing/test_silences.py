@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from alerts.evaluate.run import run_evaluation
-from alerts.models import LEFT_OUT_BY_SILENCE, Delivery, DeliveryLine, Notice, Silence
+from alerts.models import Delivery, DeliveryLine, LineReason, Notice, Silence
 from alerts.outbox.sending import send_due_mails
 from alerts.routing.silences import (
     MAX_DAYS_AHEAD,
@@ -270,7 +270,7 @@ class TestWhatHadNotLeft:
         create_silence(rosa, meridian.entities["NLDT"], date(2026, 6, 16), WHY, utc("2026-06-15 12:01"))
         assert send_all(utc("2026-06-15 12:02")) == {}
         aside = Delivery.objects.filter(notices__kind="alert")
-        assert {(each.state, each.words) for each in aside} == {("cancelled", LEFT_OUT_BY_SILENCE)}
+        assert {(each.state, each.words) for each in aside} == {("cancelled", LineReason.SILENCED)}
         read_and_evaluate(meridian, "2026-06-16 12:00", NLDT=OPEN)
         assert send_all(utc("2026-06-16 12:01")) == {}
         read_and_evaluate(meridian, "2026-06-16 22:00", NLDT=OPEN)
@@ -301,7 +301,7 @@ class TestWhatHadNotLeft:
         assert told["Rosa"].count("alert") == 1
         lines = DeliveryLine.objects.filter(notice__kind="alert", recipient=rosa)
         assert dict(lines.values_list("notice__period__entity__code", "left_out")) == {
-            "NLDT": LEFT_OUT_BY_SILENCE,
+            "NLDT": LineReason.SILENCED,
             "USRT": "",
         }
 

@@ -14,8 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alerts.channels import state as channel_state
-from alerts.models import Delivery, Destination
-from alerts.models.delivery import DESTINATION_DISABLED, DESTINATION_REMOVED
+from alerts.models import Delivery, Destination, LineReason
 from alerts.outbox.sending import send_due_posts
 from alerts.routing.router import route_to_destinations
 from entities.models import Group, Membership, Person
@@ -137,7 +136,8 @@ def test_another_address_is_tried_at_once_with_what_waited(
 
 
 @pytest.mark.parametrize(
-    ("verb", "reason"), [("switch", DESTINATION_DISABLED), ("remove", DESTINATION_REMOVED)]
+    ("verb", "reason"),
+    [("switch", LineReason.DESTINATION_DISABLED), ("remove", LineReason.DESTINATION_REMOVED)],
 )
 def test_what_waits_for_one_that_is_off_or_gone_is_let_go_of(
     overdue_group: SampleGroup, http_sink: HttpSink, verb: str, reason: str

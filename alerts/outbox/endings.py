@@ -1,0 +1,138 @@
+"""Records how a message ended, with its lines left out, and routes what reached nobody to administrators."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+from django.db import connection as database
+
+from alerts.channels import state as channel_state
+from alerts.channels.delivery_errors import TemporaryFailure
+from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, Notice
+from alerts.outbox import queue as outbox
+from alerts.outbox.gates import OutgoingMessage
+from alerts.outbox.queue import Claim
+from alerts.outbox.refusals import UNCLEAR_NOTE, FailureHandling, decide_handling
+from alerts.outbox.send_context import SendContext
+from alerts.routing.router import route_notices
+from closing.judging.notice_rules import NoticeKind
+
+_RETRY_PAUSES = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to record the end of a message
+
+log = structlog.get_logger(__name__)
+
+
+def mark_sent(message: OutgoingMessage, context: SendContext) -> bool:
+    """Mark the message as sent without the lines left out; False when its lease had expired."""
+    return _end(message, context, lambda: outbox.mark_sent(message.claim))
+
+
+def mark_cancelled(message: OutgoingMessage, reason: str, context: SendContext) -> bool:
+    """Cancel the message and record why each line was left out; False when its lease had expired."""
+    return _end(message, context, lambda: outbox.mark_cancelled(message.claim, reason))
+
+
+def record_failure(message: OutgoingMessage, failure: Exception, context: SendContext) -> FailureHandling:
+    """Record a failure in the outbox and in the state of the channel; returns how it is handled."""
+    claim, error, handling = message.claim, str(failure), decide_handling(failure, message.claim)
+    match handling:
+        case FailureHandling.RETRY | FailureHandling.RETRY_AND_NOTIFY:
+            wait = _record_delay(claim, failure) if isinstance(failure, TemporaryFailure) else timedelta(0)
+            outbox.retry_later(claim, error, wait)
+        case FailureHandling.OTHERS_FIRST:
+            outbox.requeue_last(claim, f"{error} {UNCLEAR_NOTE}")
+        case FailureHandling.FAIL:
+            _mark_failed(message, error, context)
+        case FailureHandling.AWAIT_SERVER:
+            channel_state.mark_unreachable(error)
+            outbox.retry_later(claim, error)
+        case FailureHandling.PAUSE_UNREACHABLE:
+            outbox.pause_and_requeue(claim, error, refused=False)
+        case FailureHandling.PAUSE_REFUSED:
+            log.error("server refuses mails", channel=claim.channel, why=error)
+            outbox.pause_and_requeue(claim, error)
+        case FailureHandling.PAUSE_UNCLEAR | FailureHandling.PAUSE_UNCLEAR_AND_NOTIFY:
+            log.error("server may refuse mails", channel=claim.channel, why=error)
+            outbox.pause_and_requeue(claim, f"{error} {UNCLEAR_NOTE}")
+        case FailureHandling.DELAY_CHANNEL:
+            outbox.delay_channel(claim, error)
+    if handling in (FailureHandling.RETRY_AND_NOTIFY, FailureHandling.PAUSE_UNCLEAR_AND_NOTIFY):
+        with transaction.atomic():
+            _fall_back(_notices_of(message), context.now(), but=message.delivery)
+    return handling
+
+
+def _record_delay(claim: Claim, failure: TemporaryFailure) -> timedelta:
+    """Record a destination's trouble; a mail's delay concerns one address only. Returns how long to wait."""
+    if claim.destination_id is not None:
+        channel_state.mark_unreachable(str(failure), claim.channel, claim.destination_id)
+        if failure.wait:
+            channel_state.pause(claim.channel, str(failure), failure.wait)
+    return failure.wait
+
+
+def _mark_failed(message: OutgoingMessage, error: str, context: SendContext) -> None:
+    with transaction.atomic():
+        if outbox.mark_failed(message.claim, error):
+            log.error("message parked", message_id=message.delivery.message_id, why=error)
+            _fall_back(_notices_of(message), context.now())
+
+
+def _notices_of(message: OutgoingMessage) -> Collection[int]:
+    return message.delivery.notices.values_list("pk", flat=True)
+
+
+def _end(message: OutgoingMessage, context: SendContext, mark: Callable[[], bool]) -> bool:
+    """Retry through a restart of the database: without its mark, an accepted message would be sent again."""
+
+    left_out = message.lines(context).left_out if message.delivery.trouble is None else {}
+
+    def mark_with_lines() -> bool:
+        with transaction.atomic() if left_out else nullcontext():
+            done = mark()
+            _leave_out(left_out, context, mine=done)
+        return done
+
+    for pause in _RETRY_PAUSES:
+        try:
+            return mark_with_lines()
+        except (OperationalError, InterfaceError):
+            if database.in_atomic_block:
+                raise
+            database.close()
+            time.sleep(pause)
+    return mark_with_lines()
+
+
+def _leave_out(left_out: dict[int, LineReason], context: SendContext, *, mine: bool) -> None:
+    """Record why lines were left out; a sender that lost its claim (not `mine`) sets nothing aside for later."""
+    by_reason: dict[LineReason, list[int]] = defaultdict(list)
+    for line, reason in left_out.items():
+        if mine or reason is not LineReason.SILENCED:
+            by_reason[reason].append(line)
+    for reason, lines in by_reason.items():
+        DeliveryLine.objects.filter(pk__in=lines).update(left_out=reason)
+    if unseen := by_reason[LineReason.NOT_VISIBLE]:
+        _fall_back(DeliveryLine.objects.filter(pk__in=unseen).values_list("notice", flat=True), context.now())
+
+
+def _fall_back(notice_ids: Collection[int], as_of: datetime, but: Delivery | None = None) -> None:
+    """Route notices that reach no person by another message to administrators: each must reach somebody (A11)."""
+    # Locked: when two senders lose the last two recipients at once, the later one then sees it.
+    notices = (
+        Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=NoticeKind.CLEARED.value)
+    )
+    locked = [notice.pk for notice in notices.order_by("pk")]
+    reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=locked, recipient__isnull=False)
+    reaching = reaching.exclude(delivery=but) if but is not None else reaching
+    route_notices(
+        list(Notice.objects.filter(pk__in=locked).exclude(pk__in=reaching.values("notice"))),
+        as_of,
+        fall_back=True,
+    )
