@@ -5,7 +5,6 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import transaction
 
-from alerts.evaluate.overdue import evaluator_lock
 from alerts.evaluate.run import run_evaluation_once_a_minute
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from alerts.reconciliation import reconcile_and_record
@@ -14,12 +13,8 @@ from infra.ticks import claim_tick, database_clock
 
 @shared_task(name="alerts.evaluate", time_limit=120, soft_time_limit=90)
 def evaluate() -> None:
-    """Run the evaluation once a minute; a second beat finds the minute evaluated.
-
-    The clock is read once no other evaluator runs: readings recorded while this one waited are then before it.
-    """
-    with evaluator_lock():
-        result = run_evaluation_once_a_minute(database_clock())
+    """Run the evaluation once a minute; a second beat finds the minute evaluated."""
+    result = run_evaluation_once_a_minute(database_clock)
     if result is not None and result.deliveries:
         send.delay()  # sooner than the sweep, which sends what this misses
         post.delay()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+
+from django.db.models import F
 
 from closing.calendar.workdays import WorkdayCalendar
 from entities import models
@@ -22,19 +25,46 @@ from entities.holiday_library import (
 DayByHand = tuple[date, bool, str]  # the day, whether it is worked, its name
 
 
+@dataclass(frozen=True, slots=True)
+class StoredCalendars:
+    """Calendars by id with their days set by hand, which cover any years without a further query."""
+
+    rows: Mapping[int, models.WorkCalendar]
+    by_hand: Mapping[int, Sequence[DayByHand]]
+
+    def covering(self, calendar_ids: Collection[int], years: Iterable[int]) -> dict[int, WorkdayCalendar]:
+        """Those of these calendars that are stored, by id, with the holidays of the given years."""
+        wanted = sorted(set(years))
+        return {
+            pk: place_calendar(row, place_of(row), wanted, self.by_hand[pk])
+            for pk, row in self.rows.items()
+            if pk in calendar_ids
+        }
+
+
+def stored_calendars(calendar_ids: Collection[int] | None = None) -> StoredCalendars:
+    """These calendars (None: all), in one query."""
+    rows: dict[int, models.WorkCalendar] = {}
+    by_hand: dict[int, list[DayByHand]] = defaultdict(list)
+    calendars = models.WorkCalendar.objects.all()
+    if calendar_ids is not None:
+        calendars = calendars.filter(id__in=calendar_ids)
+    days = calendars.annotate(on_day=F("days__day"), works=F("days__working"), day_name=F("days__name"))
+    for row in days:  # one for each day set by hand, at least one for each calendar
+        rows[row.pk] = row
+        if row.on_day is not None:
+            by_hand[row.pk].append((row.on_day, row.works, row.day_name))
+    return StoredCalendars(rows, by_hand)
+
+
 def work_calendars(calendar_ids: Collection[int], years: Iterable[int]) -> dict[int, WorkdayCalendar]:
-    """The calendars by id with the holidays of the given years, in two queries whatever their number.
+    """The calendars by id with the holidays of the given years, in one query whatever their number.
 
     A calendar covers those of the years that the library knows for its country; one without a country counts
     weekdays only and covers every year (01-domain 1.4). Days worked in lieu count; a day set by hand stands
     before both.
     """
-    by_hand = days_by_hand(calendar_ids)
-    wanted = sorted(set(years))
-    return {
-        row.pk: place_calendar(row, place_of(row), wanted, by_hand[row.pk])
-        for row in models.WorkCalendar.objects.filter(id__in=calendar_ids)
-    }
+    return stored_calendars(calendar_ids).covering(calendar_ids, years)
 
 
 def place_of(row: models.WorkCalendar) -> Place:
@@ -77,16 +107,6 @@ def place_calendar(
         estimated_days=frozenset(estimated - off_by_hand.keys() - worked_by_hand),
         unannounced_years=frozenset(unannounced - {day.year for day in worked_by_hand}),
     )
-
-
-def days_by_hand(calendar_ids: Collection[int]) -> dict[int, list[DayByHand]]:
-    """The days that are set by hand, by calendar, in one query."""
-    days: dict[int, list[DayByHand]] = defaultdict(list)
-    for calendar_id, day, working, name in models.CalendarDay.objects.filter(
-        calendar__in=calendar_ids
-    ).values_list("calendar_id", "day", "working", "name"):
-        days[calendar_id].append((day, working, name))
-    return days
 
 
 def calendar_warnings(today: date) -> list[tuple[int, str]]:

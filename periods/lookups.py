@@ -114,19 +114,19 @@ def _remark(row: Sequence[Any]) -> PeriodRemark:
     )
 
 
+# Since when a period `p` has been watched: since its entity was first read, or since its deadline was first set if
+# that was earlier, as for an entity that had not been read yet.
+WATCHED_SINCE = """least((SELECT min(first_read_at) FROM periods_readspan WHERE entity_id = p.entity_id),
+             (SELECT min(set_at) FROM periods_perioddeadline WHERE period_id = p.id))"""
+
+
 def watched_since(period_ids: Sequence[int]) -> dict[int, datetime]:
-    """Since when each period has been watched, in one query: since its entity was first read, or since its deadline
-    was first set if that was earlier, as for an entity that had not been read yet.
-    """
+    """Since when each period has been watched (WATCHED_SINCE), in one query."""
     if not period_ids:
         return {}
     with fast_cursor() as cursor:
         cursor.execute(
-            """
-            SELECT p.id, least((SELECT min(first_read_at) FROM periods_readspan WHERE entity_id = p.entity_id),
-                               (SELECT min(set_at) FROM periods_perioddeadline WHERE period_id = p.id))
-            FROM periods_fiscalperiod p WHERE p.id = ANY(%s)
-            """,
+            f"SELECT p.id, {WATCHED_SINCE} FROM periods_fiscalperiod p WHERE p.id = ANY(%s)",  # noqa: S608 - ours
             [list(period_ids)],
         )
         return {period_id: since for period_id, since in cursor.fetchall() if since is not None}

@@ -6,33 +6,33 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, Max, OuterRef, Subquery
+from django.db.models import Exists, Max, OuterRef
 
 from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import CONNECTION_NOTICES, Notice, Outage
+from alerts.routing.evaluation_context import EvaluatedEntity, EvaluationContext
 from closing.calendar.instants import local_date, zone_named
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.judging.outages import OUTAGE_REASONS, SAME_OUTAGE_WITHIN, OutageInputs, has_outage
-from entities.models import Connection, LegalEntity
 from periods.models import SyncAttempt
-from periods.snapshot.freshness import freshness
 
 Outcome = SyncAttempt.Outcome
+Outages = dict[tuple[int, str], Outage]  # the last one of each connection and kind
 END_IS_NEWS = timedelta(days=2)  # an earlier end is shown by the board only
 
 
-def raise_outages(as_of: datetime, since: datetime | None, silenced: Collection[int] = ()) -> list[Notice]:
-    """Open and close outages as of a moment, and write a notice of each open one that has none.
+def outage_notices(context: EvaluationContext) -> list[Notice]:
+    """Open and close outages; returns an unsaved notice of each open one that has none, and of each end of trouble.
 
-    An outage whose entities are all silenced waits. `since` is the start of the current run of evaluations.
+    An outage whose entities are all silenced waits.
     """
-    inputs = _outage_inputs(as_of, since)
-    last = _update_outages(inputs, as_of)
-    notices = Notice.objects.filter(
-        connection=OuterRef("connection"), kind=OuterRef("kind"), episode=OuterRef("episode")
-    )
-    due = list(Outage.objects.filter(~Exists(notices), closed_at=None, connection__in=inputs).order_by("pk"))
-    audible = _audible({outage.connection_id for outage in due}, silenced)
+    inputs, as_of = _outage_inputs(context), context.as_of
+    last, notified = _newest_outages(inputs)
+    _update_outages(last, inputs, as_of)
+    due = [outage for outage in last.values() if outage.closed_at is None and outage.pk not in notified]
+    audible = {
+        entity.connection for pk, entity in context.entities.items() if due and pk not in context.silences
+    }
     raised = [
         Notice(
             kind=outage.kind,
@@ -43,10 +43,10 @@ def raise_outages(as_of: datetime, since: datetime | None, silenced: Collection[
             read_at=inputs[outage.connection_id].oldest_reading,
             fresh=False,
         )
-        for outage in due
+        for outage in sorted(due, key=lambda outage: outage.pk)
         if outage.connection_id in audible
     ]
-    return Notice.objects.bulk_create([*raised, *_ends_of_trouble(last, inputs, as_of)])
+    return [*raised, *_ends_of_trouble(last, inputs, as_of)]
 
 
 def _reason(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> NoticeReason:
@@ -55,11 +55,23 @@ def _reason(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> NoticeRe
     return OUTAGE_REASONS[kind]
 
 
-def _update_outages(inputs: Mapping[int, OutageInputs], as_of: datetime) -> dict[tuple[int, str], Outage]:
-    """Open and close outages; returns the last one of each connection and kind."""
-    last: dict[tuple[int, str], Outage] = {}
-    for outage in Outage.objects.filter(connection__in=inputs).order_by("episode"):
+def _newest_outages(connections: Collection[int]) -> tuple[Outages, set[int]]:
+    """The last outage of each of these connections and kind, and the ids of those that have a notice."""
+    last: Outages = {}
+    notified = set()
+    notices = Notice.objects.filter(
+        connection=OuterRef("connection"), kind=OuterRef("kind"), episode=OuterRef("episode")
+    )
+    outages = Outage.objects.filter(connection__in=connections).annotate(notified=Exists(notices))
+    for outage in outages.order_by("episode"):
         last[outage.connection_id, outage.kind] = outage
+        if outage.notified:
+            notified.add(outage.pk)
+    return last, notified
+
+
+def _update_outages(last: Outages, inputs: Mapping[int, OutageInputs], as_of: datetime) -> None:
+    """Open and close outages, here and in the table; `last` then holds the new ones."""
     opened, changed = [], []
     ended_at = _ends_reported(
         {
@@ -92,7 +104,6 @@ def _update_outages(inputs: Mapping[int, OutageInputs], as_of: datetime) -> dict
                 last[connection, kind.value] = outage
     Outage.objects.bulk_update(changed, ["closed_at"])
     Outage.objects.bulk_create(opened)
-    return last
 
 
 def _ends_reported(connections: Collection[int]) -> dict[int | None, datetime]:
@@ -103,9 +114,7 @@ def _ends_reported(connections: Collection[int]) -> dict[int | None, datetime]:
     return dict(notices.values_list("connection").annotate(Max("raised_at")))
 
 
-def _ends_of_trouble(
-    last: Mapping[tuple[int, str], Outage], inputs: Mapping[int, OutageInputs], as_of: datetime
-) -> list[Notice]:
+def _ends_of_trouble(last: Outages, inputs: Mapping[int, OutageInputs], as_of: datetime) -> list[Notice]:
     """A notice of each connection whose trouble was reported and has ended: the next one is then a new outage."""
     outages: dict[int, list[Outage]] = defaultdict(list)
     for (connection, _), outage in last.items():
@@ -147,50 +156,31 @@ def _has_ended(outages: Collection[Outage], inputs: OutageInputs, as_of: datetim
     return HOLD_DOWN <= since < END_IS_NEWS and (read_at > max(closed) or since >= SAME_OUTAGE_WITHIN)
 
 
-def _outage_inputs(as_of: datetime, since: datetime | None) -> dict[int, OutageInputs]:
+def _outage_inputs(context: EvaluationContext) -> dict[int, OutageInputs]:
     """The inputs of every connection that is not paused, by its id."""
-    ended = SyncAttempt.objects.filter(connection=OuterRef("pk"), started_at__lte=as_of).exclude(
-        outcome=Outcome.RUNNING
-    )
-    first = SyncAttempt.objects.filter(connection=OuterRef("pk")).order_by("started_at")
-    connections = Connection.objects.filter(paused=False).annotate(
-        newest=Subquery(ended.order_by("-started_at", "-pk").values("outcome")[:1]),
-        tried_since=Subquery(first.values("started_at")[:1]),
-    )
-    rows = list(connections.values_list("pk", "interval_seconds", "newest", "tried_since"))
-    connection_of = _active_entities([pk for pk, *_ in rows], as_of)
     readings: dict[int | None, list[datetime | None]] = defaultdict(list)
-    for entity, reading in freshness(sorted(connection_of), as_of).items():
-        if reading.read_at is not None or reading.read_error:  # else new, and its first reading is under way
-            readings[connection_of[entity]].append(reading.read_at)
-    inputs = {}
-    for pk, seconds, newest, tried_since in rows:
-        interval = timedelta(seconds=seconds)
-        inputs[pk] = OutageInputs(
-            interval,
+    for pk, entity in context.entities.items():
+        reading = context.readings[pk]
+        # One that was neither read nor failed is new, and its first reading is under way.
+        if (reading.read_at is not None or reading.read_error) and _is_active(entity, context.as_of):
+            readings[entity.connection].append(reading.read_at)
+    return {
+        pk: OutageInputs(
+            row.interval,
             readings[pk],
-            tried_since,
-            refused=newest == Outcome.REFUSED,
-            read_succeeded=newest in SyncAttempt.READ_OUTCOMES,
-            past_restart_grace=is_past_restart_grace(since, interval, as_of),
+            row.first_attempt_at,
+            refused=row.outcome == Outcome.REFUSED,
+            read_succeeded=row.outcome in SyncAttempt.READ_OUTCOMES,
+            past_restart_grace=is_past_restart_grace(context, row.interval),
         )
-    return inputs
+        for pk, row in context.connections.items()
+        if not row.paused
+    }
 
 
-def _active_entities(connections: Collection[int], as_of: datetime) -> dict[int, int]:
-    """The entities of connections that are active on their own local day, each with its connection."""
-    entities = LegalEntity.objects.filter(connection__in=connections)
-    connection_of = {}
-    for pk, connection, zone, first, last in entities.values_list(
-        "pk", "connection", "zone", "active_from", "active_to"
-    ):
-        today = local_date(as_of, zone_named(zone))
-        if (first is None or first <= today) and (last is None or last >= today):
-            connection_of[pk] = connection
-    return connection_of
-
-
-def _audible(connections: Collection[int], silenced: Collection[int]) -> set[int | None]:
-    """The connections that read at least one entity which is not silenced."""
-    entities = LegalEntity.objects.filter(connection__in=connections).exclude(pk__in=silenced)
-    return set(entities.order_by().values_list("connection", flat=True).distinct())
+def _is_active(entity: EvaluatedEntity, as_of: datetime) -> bool:
+    """Whether an entity is active on its own local day."""
+    today = local_date(as_of, zone_named(entity.zone))
+    return (entity.active_from is None or entity.active_from <= today) and (
+        entity.active_to is None or entity.active_to >= today
+    )

@@ -6,28 +6,26 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 
 from django.db import connection as database
 
-from alerts.evaluate.continuity import is_past_restart_grace
+from alerts.evaluate.continuity import evaluating_since, is_past_restart_grace
 from alerts.models import Notice
-from alerts.routing.alert_policy import effective_alert_rules, effective_step_days
+from alerts.routing.evaluation_context import EvaluatedEntity, EvaluationContext
 from closing.calendar.deadlines import Deadline
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
 from closing.judging.alert_line import alert_line_crossed_on
 from closing.judging.notice_rules import NoticeDecision, NoticeInputs, NoticeKind, decide_notices, is_due_soon
-from entities.calendars import work_calendars
-from entities.models import LegalEntity
 from periods.expected_periods import EXPECTED_KEY
-from periods.lookups import remarks_by_period, watched_since
-from periods.policies import EffectivePolicy, effective_policies
-from periods.snapshot.freshness import Freshness, freshness
+from periods.lookups import WATCHED_SINCE, remarks_by_period
+from periods.snapshot.freshness import Freshness
 
 # A period without a deadline counts as still to be closed when it ended at most this long before its first read.
 LONGEST_CLOSE = timedelta(days=31)
-_UNCONNECTED_SECONDS = 300  # the usual interval, for an entity without a connection
+_UNCONNECTED_INTERVAL = timedelta(minutes=5)  # the usual one, for an entity without a connection
 _LEVELS_BEFORE_LATE = ("not_due", "due_today")
 
 _EPISODES = """
@@ -46,7 +44,7 @@ ended AS (
       AND NOT EXISTS (SELECT FROM alerts_notice cleared WHERE cleared.kind = 'cleared'
                       AND cleared.period_id = notice.period_id AND cleared.episode = notice.episode))
 SELECT p.id, p.entity_id, p.last_day, x.episode, x.level, p.state, x.days_late, x.closed_for,
-       d.due_on, d.zone, d.cut_off, d.policy_version_id
+       d.due_on, d.zone, d.cut_off, d.policy_version_id, {watched_since}
 FROM (SELECT * FROM open_one UNION ALL SELECT * FROM ended) AS x(period_id, level, days_late, closed_for, episode)
 JOIN periods_fiscalperiod p ON p.id = x.period_id
      -- What was expected of an entity never read is nothing any more once it is read without such a period.
@@ -74,23 +72,11 @@ class Episode:
     zone: str | None
     cut_off: time | None
     policy_version: int | None
+    watched_since: datetime | None
 
     @property
     def deadline(self) -> Deadline | None:
         return None if self.due_on is None else Deadline(self.due_on, self.zone or "UTC", self.cut_off)
-
-
-@dataclass(frozen=True, slots=True)
-class _EntityInputs:
-    """The inputs of one entity that all its episodes share."""
-
-    reading: Freshness
-    policy: EffectivePolicy
-    calendar: WorkdayCalendar | None
-    settled: bool
-    zone: str
-    due_soon_days: int
-    escalate_after: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +90,21 @@ class EpisodeDecisions:
 
 
 def judge_episodes(
-    as_of: datetime, since: datetime | None, silenced: Collection[int], periods: Collection[int] | None = None
+    context: EvaluationContext, periods: Collection[int] | None = None
 ) -> list[EpisodeDecisions]:
     """Judge every episode that may cause a notice, or only those of `periods`, as last evaluated.
 
-    `since` is the start of the current run of evaluations; `silenced` are ids of entities. Reads only, in the same
-    few queries whatever the number of episodes.
+    Reads only, in the same few queries whatever the number of episodes.
     """
     condition = "" if periods is None else "WHERE p.id = ANY(%(periods)s)"
     with database.cursor() as cursor:
         cursor.execute(
-            _EPISODES.format(which=condition),
-            {"as_of": as_of, "periods": list(periods or ()), "expected": EXPECTED_KEY},
+            _EPISODES.format(which=condition, watched_since=WATCHED_SINCE),
+            {"as_of": context.as_of, "periods": list(periods or ()), "expected": EXPECTED_KEY},
         )
         episodes = [Episode(*row) for row in cursor.fetchall()]
     if not episodes:
         return []
-    inputs = _entity_inputs({episode.entity for episode in episodes}, as_of, since)
     already_notified: dict[tuple[int, int], set[tuple[NoticeKind, int]]] = defaultdict(set)
     ids = {episode.period for episode in episodes}
     for period, number, kind, step in Notice.objects.filter(period__in=ids).values_list(
@@ -129,41 +113,50 @@ def judge_episodes(
         already_notified[period or 0, number].add((NoticeKind(kind), step))
     remarks_by_id = {
         period: current_remarks(remarks)
-        for period, remarks in remarks_by_period(sorted(ids), as_of, agreed=False).items()
+        for period, remarks in remarks_by_period(sorted(ids), context.as_of, agreed=False).items()
     }
-    watched = watched_since(sorted(ids))
+    calendars = context.calendars.covering(
+        {context.entities[episode.entity].calendar for episode in episodes},
+        range(context.as_of.year - 1, context.as_of.year + 2),
+    )
+    step_days = cache(context.alert_policies.step_days_of)
+    rules = cache(context.alert_policies.rules_of)
     decisions = []
     for episode in episodes:
-        entity = inputs[episode.entity]
-        remarks = remarks_by_id.get(episode.period, NO_REMARKS)
-        before = already_notified[episode.period, episode.number] | already_notified[episode.period, 0]
-        first = watched.get(episode.period)
+        entity = context.entities[episode.entity]
         case = _inputs(
-            episode, entity, remarks, first, as_of, since, before, silenced=episode.entity in silenced
+            episode,
+            context,
+            calendars.get(entity.calendar),
+            remarks_by_id.get(episode.period, NO_REMARKS),
+            already_notified[episode.period, episode.number] | already_notified[episode.period, 0],
+            rules(entity.path).due_soon_days,
         )
-        decisions.append(
-            EpisodeDecisions(episode, entity.reading, case, decide_notices(case, entity.escalate_after))
-        )
+        due = decide_notices(case, step_days(entity.path))
+        decisions.append(EpisodeDecisions(episode, context.readings[episode.entity], case, due))
     return decisions
 
 
 def _inputs(
     episode: Episode,
-    entity: _EntityInputs,
+    context: EvaluationContext,
+    calendar: WorkdayCalendar | None,
     remarks: CurrentRemarks,
-    first: datetime | None,
-    as_of: datetime,
-    since: datetime | None,
     already_notified: set[tuple[NoticeKind, int]],
-    *,
-    silenced: bool,
+    due_soon_days: int,
 ) -> NoticeInputs:
-    reading, deadline = entity.reading, episode.deadline
+    as_of, since, first, deadline = (
+        context.as_of,
+        evaluating_since(context),
+        episode.watched_since,
+        episode.deadline,
+    )
+    entity, reading = context.entities[episode.entity], context.readings[episode.entity]
     past_line_now = close_expected = due_soon = False
     zone = zone_named(entity.zone)
     read_in_time = first is not None and local_date(first, zone) <= episode.last_day + LONGEST_CLOSE
     if deadline is not None:
-        line = alert_line_crossed_on(deadline, entity.policy.judging, entity.calendar)
+        line = alert_line_crossed_on(deadline, context.policies[episode.entity].judging, calendar)
         zone = zone_named(deadline.zone)
         past_line_now = line is not None and local_date(as_of, zone) >= line
         expected = remarks.expected_on
@@ -173,9 +166,7 @@ def _inputs(
             and local_date(as_of, zone) <= expected
         )
         read_in_time = first is not None and local_date(first, zone) <= deadline.due_on
-        due_soon = is_due_soon(
-            local_date(as_of, zone), deadline.due_on, entity.due_soon_days, entity.calendar
-        )
+        due_soon = is_due_soon(local_date(as_of, zone), deadline.due_on, due_soon_days, calendar)
     return NoticeInputs(
         days_late=episode.days_late,
         past_line=episode.level == "alerting",
@@ -184,43 +175,20 @@ def _inputs(
         and since is not None
         and reading.read_at is not None
         and reading.read_at >= since,
-        past_restart_grace=entity.settled and not reading.fresh,
+        past_restart_grace=not reading.fresh and _must_have_been_read(entity, reading, context),
         read_before_deadline=read_in_time,
         closed_for=episode.closed_for,
         close_expected=close_expected,
         due_soon=due_soon and episode.level in _LEVELS_BEFORE_LATE,
         no_deadline=episode.level == "no_deadline",
-        silenced=silenced,
+        silenced=episode.entity in context.silences,
         never_read=reading.read_at is None,
         already_notified=already_notified,
     )
 
 
-def _entity_inputs(entity_ids: set[int], as_of: datetime, since: datetime | None) -> dict[int, _EntityInputs]:
-    ids = sorted(entity_ids)
-    entities = LegalEntity.objects.filter(pk__in=ids).values_list(
-        "pk", "group__path", "calendar", "zone", "connection__interval_seconds"
-    )
-    rows = list(entities)
-    policies = effective_policies((pk, path) for pk, path, *_ in rows)
-    readings = freshness(ids, as_of)
-    rules, steps = (
-        effective_alert_rules((pk, path) for pk, path, *_ in rows),
-        effective_step_days((pk, path) for pk, path, *_ in rows),
-    )
-    calendars = work_calendars(
-        {calendar for _, _, calendar, *_ in rows}, range(as_of.year - 1, as_of.year + 2)
-    )
-    return {
-        pk: _EntityInputs(
-            readings[pk],
-            policies[pk],
-            calendars.get(calendar),
-            (readings[pk].read_at is None or interval is not None)
-            and is_past_restart_grace(since, timedelta(seconds=interval or _UNCONNECTED_SECONDS), as_of),
-            zone,
-            rules[pk].due_soon_days,
-            steps[pk],
-        )
-        for pk, _, calendar, zone, interval in rows
-    }
+def _must_have_been_read(entity: EvaluatedEntity, reading: Freshness, context: EvaluationContext) -> bool:
+    """Whether evaluations have run so long that a reading must have come; never where it was unconnected since."""
+    if entity.connection is None:
+        return reading.read_at is None and is_past_restart_grace(context, _UNCONNECTED_INTERVAL)
+    return is_past_restart_grace(context, context.connections[entity.connection].interval)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Max, Min
+from django.db import connection as database
+from django.db.models import DateField, DateTimeField, F, Max, Value
 
-from alerts.models import Destination, Notice
+from alerts.models import Notice
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.recipients import GROUP_CLOSE_ROLES
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date, start_of_day, zone_named
@@ -17,39 +19,37 @@ from closing.judging.group_close import last_close_seen_on, last_to_close, worki
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row
-from entities.calendars import work_calendars
-from entities.models import Group, LegalEntity, Membership, ancestor_paths
+from entities.models import LegalEntity, ancestor_paths
 from periods.expected_periods import EXPECTED_KEY
-from periods.models import FiscalPeriod, StateChange
+from periods.models import StateChange
 from periods.snapshot.builder import take_unredacted
+from periods.vanished import VANISHED
 
 LOOKS_BACK = timedelta(days=2)  # a close older than this is no news
 _CLOSES = ["closed", "on_hold"]
+_NULL_DAY = Value(None, output_field=DateField())
+_NULL_MOMENT = Value(None, output_field=DateTimeField())
 
-GroupMonth = tuple[int, date]  # a group and a reporting month
 
-
-def raise_group_closes(as_of: datetime) -> list[Notice]:
-    """Write a notice of each month that the last entity of a group has closed, and that has stayed closed since.
+def group_close_notices(context: EvaluationContext) -> list[Notice]:
+    """An unsaved notice of each month that the last entity of a group has closed, and that has stayed closed since.
 
     A month that has not ended is never closed; what was stopped early closes when its last day is over. Only a
     period that was seen open, or on hold where that is not closed, can close: new facts of a closed one are no close.
 
     Only for groups with a recipient: a person with a role for exactly this group, or a destination. A month that
-    has a notice gets another one only after a reopening.
+    has a notice gets another one only after a reopening, whose notice must have been saved.
     """
-    recent = _recent_closes(as_of)
-    paths = _groups_with_recipients() if recent else {}
-    due = _unreported(_lasting_closes(recent, paths, as_of), paths)
+    due = _unreported(_lasting_closes(context.as_of), context.as_of)
     if not due:
         return []
-    rows = _rows({month for _, month in due}, [paths[group] for group, _ in due], as_of)
+    rows = _rows({close.month for close in due}, [close.path for close in due], context)
     closes = []
-    for (group, month), episode in due.items():
-        own = [row for path, row in rows[month] if path.startswith(paths[group])]
-        if group_closed(own) and _closed_lately(own, as_of):
-            closes.append((group, month, episode, own))
-    return Notice.objects.bulk_create(_notices(closes, as_of))
+    for close in due:
+        own = [row for path, row in rows[close.month] if path.startswith(close.path)]
+        if group_closed(own) and _closed_lately(own, context.as_of):
+            closes.append((close, own))
+    return _notices(closes, context)
 
 
 def _recent_closes(as_of: datetime) -> dict[tuple[str, date], datetime]:
@@ -65,24 +65,22 @@ def _recent_closes(as_of: datetime) -> dict[tuple[str, date], datetime]:
         .exclude(state=F("previous_state"))
         .filter(period__type="operating", period__state__in=_CLOSES, period__last_day__lt=_latest_day(as_of))
         .order_by()
+        .values_list("period__entity__group__path", "period__reporting_month")
     )
-    this_month = month_of(as_of.date())
-    place = "period__entity__group__path", "period__reporting_month"
-    recent: dict[tuple[str, date], datetime] = {}
-    lately = closes.filter(seen_at__gt=as_of - LOOKS_BACK).values_list(*place)
-    for path, month, at in lately.annotate(Max("seen_at")):
-        recent[path, month] = at
+    this_month, since = month_of(as_of.date()), as_of - LOOKS_BACK
+    seen = closes.filter(seen_at__gt=since).annotate(at=Max("seen_at"), last_day=_NULL_DAY, zone=Value(""))
     ended = closes.filter(
-        period__last_day__gte=(as_of - LOOKS_BACK).date() - ONE_DAY,
+        period__last_day__gte=since.date() - ONE_DAY,
         period__reporting_month__range=(
             previous_month(previous_month(this_month)),
             next_month(this_month),
         ),  # else every period would be looked at
-    ).values_list(*place, "period__last_day", "period__entity__zone")
-    for path, month, last_day, zone in ended.distinct():
-        at = start_of_day(last_day + ONE_DAY, zone_named(zone))
-        if as_of - LOOKS_BACK < at <= as_of:
-            recent[path, month] = max(at, recent.get((path, month), at))
+    ).annotate(at=_NULL_MOMENT, last_day=F("period__last_day"), zone=F("period__entity__zone"))
+    recent: dict[tuple[str, date], datetime] = {}
+    for path, month, at, last_day, zone in seen.union(ended):
+        moment = at or start_of_day(last_day + ONE_DAY, zone_named(zone))
+        if since < moment <= as_of:
+            recent[path, month] = max(moment, recent.get((path, month), moment))
     return recent
 
 
@@ -103,112 +101,110 @@ def _closed_lately(rows: Sequence[Row], as_of: datetime) -> bool:
     return max(seen, *ends) >= (as_of - LOOKS_BACK).date() - ONE_DAY
 
 
-def _groups_with_recipients() -> dict[int, str]:
-    members = Membership.objects.filter(
-        role__in=GROUP_CLOSE_ROLES, person__is_active=True, group__isnull=False
-    )
-    destinations = Destination.objects.filter(enabled=True, kinds__contains=[NoticeKind.GROUP_CLOSED.value])
-    ids = {*members.values_list("group", flat=True), *destinations.values_list("group", flat=True)}
-    return dict(Group.objects.filter(pk__in=ids).values_list("pk", "path"))
-
-
-def _lasting_closes(
-    recent: Mapping[tuple[str, date], datetime], paths: Mapping[int, str], as_of: datetime
-) -> set[GroupMonth]:
-    """The months of groups whose last close has lasted and which have no entity known to be open."""
-    by_path = {path: group for group, path in paths.items()}
-    last: dict[GroupMonth, datetime] = {}
-    for (path, month), at in recent.items():
+def _lasting_closes(as_of: datetime) -> set[tuple[str, date]]:
+    """The paths of groups, and the months, whose last close is recent and has lasted."""
+    last: dict[tuple[str, date], datetime] = {}
+    for (path, month), at in _recent_closes(as_of).items():
         for ancestor in ancestor_paths(path):
-            if ancestor in by_path:
-                close = by_path[ancestor], month
-                last[close] = max(at, last.get(close, at))
-    months = {month for (_, month), at in last.items() if at <= as_of - HOLD_DOWN}
-    not_closed = (
-        FiscalPeriod.objects.filter(type="operating", reporting_month__in=months)
-        .exclude(state__in=_CLOSES)
-        .exclude(erp_key__startswith=EXPECTED_KEY)  # what is only expected is judged by its entity's row
-        .filter(last_day__lt=_latest_day(as_of))  # a running one does not count beside one that has ended
-        .exclude(state="unknown", facts=None)  # no longer listed: another one may stand in its place
-    )
-    groups_not_closed: dict[date, set[str]] = defaultdict(set)
-    for path, month in not_closed.values_list("entity__group__path", "reporting_month").distinct():
-        groups_not_closed[month].update(ancestor_paths(path))
-    return {
-        (group, month)
-        for (group, month), at in last.items()
-        if at <= as_of - HOLD_DOWN and paths[group] not in groups_not_closed[month]
+            last[ancestor, month] = max(at, last.get((ancestor, month), at))
+    return {close for close, at in last.items() if at <= as_of - HOLD_DOWN}
+
+
+# The closes that have no notice since the last reopening, of groups with a recipient. A period is `open` if it is
+# known to be: not what is only expected, or no longer listed, or still running; the rows of the board judge those.
+# Older versions told of closes before any period of the month had ended.
+_UNREPORTED = f"""
+WITH closed AS (SELECT * FROM unnest(%(paths)s::text[], %(months)s::date[]) AS c(path, month)),
+period AS MATERIALIZED (
+    SELECT own.path, p.reporting_month AS month, min(p.last_day) AS first_end,
+           max(reopening.raised_at) AS reopened_at,
+           bool_or(p.state NOT IN ('closed', 'on_hold') AND p.last_day < %(latest_day)s
+                   AND NOT starts_with(p.erp_key, %(expected)s) AND NOT {VANISHED.format("p")}) AS open
+    FROM periods_fiscalperiod p
+    JOIN entities_legalentity e ON e.id = p.entity_id
+    JOIN entities_group own ON own.id = e.group_id
+    LEFT JOIN alerts_notice reopening ON reopening.period_id = p.id AND reopening.kind = 'reopened'
+    WHERE p.type = 'operating' AND p.reporting_month = ANY(%(months)s)
+    GROUP BY own.path, p.reporting_month)
+SELECT g.id, g.path, closed.month, told.count + 1
+FROM closed
+JOIN entities_group g ON g.path = closed.path
+CROSS JOIN LATERAL (SELECT bool_or(open) AS open, max(reopened_at) AS reopened_at FROM period
+                    WHERE period.month = closed.month AND starts_with(period.path, g.path)) own
+CROSS JOIN LATERAL (SELECT count(*), max(raised_at) AS at FROM alerts_notice
+                    WHERE kind = 'group_closed' AND group_id = g.id AND month = closed.month) told
+WHERE NOT own.open
+  AND (told.at IS NULL OR own.reopened_at > told.at
+       OR (told.at AT TIME ZONE 'UTC')::date < (SELECT min(first_end) FROM period WHERE month = closed.month))
+  AND (EXISTS (SELECT FROM entities_membership m JOIN entities_person person ON person.id = m.person_id
+               WHERE m.group_id = g.id AND m.role = ANY(%(roles)s) AND person.is_active)
+       OR EXISTS (SELECT FROM alerts_destination d
+                  WHERE d.group_id = g.id AND d.enabled AND 'group_closed' = ANY(d.kinds)))
+ORDER BY g.id, closed.month
+"""  # noqa: S608 - words of our own
+
+
+class _Close(NamedTuple):
+    """A group's close of a month, counted in `episode`."""
+
+    group: int
+    path: str
+    month: date
+    episode: int
+
+
+def _unreported(closed: Collection[tuple[str, date]], as_of: datetime) -> list[_Close]:
+    if not closed:
+        return []
+    values: dict[str, Any] = {
+        "paths": [path for path, _ in closed],
+        "months": [month for _, month in closed],
+        "latest_day": _latest_day(as_of),
+        "expected": EXPECTED_KEY,
+        "roles": [role.value for role in GROUP_CLOSE_ROLES],
     }
-
-
-def _unreported(closes: Collection[GroupMonth], paths: Mapping[int, str]) -> dict[GroupMonth, int]:
-    """The closes without a notice since the last reopening, with the episode number of each."""
-    if not closes:
-        return {}
-    months = {month for _, month in closes}
-    periods = FiscalPeriod.objects.filter(type="operating", reporting_month__in=months).order_by()
-    first_ends = dict(periods.values_list("reporting_month").annotate(Min("last_day")))
-    notices = Notice.objects.filter(kind=NoticeKind.GROUP_CLOSED.value, month__in=months).order_by()
-    last = {
-        (group, month): (count, at)
-        for group, month, count, at in notices.values_list("group", "month").annotate(
-            Count("pk"), Max("raised_at")
-        )
-    }
-    reopened: dict[tuple[str, date], datetime] = {}
-    reopenings = Notice.objects.filter(kind=NoticeKind.REOPENED.value, period__reporting_month__in=months)
-    for path, month, at in reopenings.values_list(
-        "period__entity__group__path", "period__reporting_month", "raised_at"
-    ):
-        for ancestor in ancestor_paths(path or ""):
-            reopened[ancestor, month] = max(at, reopened.get((ancestor, month), at))
-    unreported = {}
-    for group, month in sorted(closes):
-        count, at = last.get((group, month), (0, None))
-        again = reopened.get((paths[group], month))
-        if at is None or _before_any_end(at, first_ends[month]) or (again is not None and again > at):
-            unreported[group, month] = count + 1
-    return unreported
-
-
-def _before_any_end(at: datetime, first_end: date) -> bool:
-    """Whether no period of a month had ended at a moment; older versions told of such closes."""
-    return at.date() < first_end
+    with database.cursor() as cursor:
+        cursor.execute(_UNREPORTED, values)
+        return [_Close(*row) for row in cursor.fetchall()]
 
 
 def _rows(
-    months: Collection[date], paths: Sequence[str], as_of: datetime
+    months: Collection[date], paths: Sequence[str], context: EvaluationContext
 ) -> dict[date, list[tuple[str, Row]]]:
     """The rows of each month with the path of their group, for all entities below one of the paths."""
     path_of = {
-        pk: path
-        for pk, path in LegalEntity.objects.values_list("pk", "group__path")
-        if path.startswith(tuple(paths))
+        pk: entity.path for pk, entity in context.entities.items() if entity.path.startswith(tuple(paths))
     }
-    entities = LegalEntity.objects.filter(pk__in=path_of)
-    boards = take_unredacted(entities, sorted(months), as_of, annotations=()).boards
+    boards = take_unredacted(
+        LegalEntity.objects.filter(pk__in=path_of),
+        sorted(months),
+        context.as_of,
+        annotations=(),
+        policies=context.policies,
+        readings=context.readings,
+    ).boards
     return {month: [(path_of[row.entity_id], row) for row in board.rows] for month, board in boards.items()}
 
 
-def _notices(closes: Sequence[tuple[int, date, int, Sequence[Row]]], as_of: datetime) -> list[Notice]:
-    last = [last_to_close(rows) for *_, rows in closes]
+def _notices(closes: Sequence[tuple[_Close, Sequence[Row]]], context: EvaluationContext) -> list[Notice]:
+    last = [last_to_close(rows) for _, rows in closes]
     calendar_ids = {row.calendar_id for row in last if row is not None and row.calendar_id is not None}
-    years = range(min((month.year for _, month, *_ in closes), default=as_of.year), as_of.year + 2)
-    calendars = work_calendars(calendar_ids, years) if calendar_ids else {}
+    years = range(min((close.month.year for close, _ in closes), default=0), context.as_of.year + 2)
+    calendars = context.calendars.covering(calendar_ids, years) if calendar_ids else {}
     notices = []
-    for (group, month, episode, _), row in zip(closes, last, strict=True):
+    for (close, _), row in zip(closes, last, strict=True):
         days = 0
         if row is not None and row.standing.last_closed_on is not None:
             calendar = calendars.get(row.calendar_id or 0)
-            days = working_days_to_close(month, row.standing.last_closed_on, calendar)
+            days = working_days_to_close(close.month, row.standing.last_closed_on, calendar)
         notices.append(
             Notice(
                 kind=NoticeKind.GROUP_CLOSED.value,
-                group_id=group,
-                month=month,
-                episode=episode,
+                group_id=close.group,
+                month=close.month,
+                episode=close.episode,
                 reason=NoticeReason.EVERYBODY_CLOSED.value,
-                raised_at=as_of,
+                raised_at=context.as_of,
                 days_late=days,
                 fresh=True,
             )

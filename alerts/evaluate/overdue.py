@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,20 +12,14 @@ from zoneinfo import ZoneInfo
 from django.db import connection as database
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Max
-from django.db.models.functions import Now
 
+from alerts.routing.evaluation_context import EvaluationContext
 from closing.calendar.instants import zone_named
-from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.calendar.workdays import CalendarUncovered
 from closing.judging.notice_rules import HOLD_DOWN
 from closing.judging.standing import LatenessUnit, after_period_end
-from entities.calendars import work_calendars
-from entities.models import LegalEntity
 from periods.expected_periods import EXPECTED_KEY
-from periods.models import ConnectionClock
-from periods.policies import effective_policies
 from periods.recording.attempts import OutOfOrderRead
-from periods.snapshot.freshness import freshness
 from periods.vanished import REPLACED_PERIODS
 
 _EVALUATOR_LOCK = 5_210_331  # advisory lock: evaluators queue up, and the second finds nothing left to write
@@ -51,6 +45,12 @@ def evaluator_lock() -> Iterator[None]:
 
 
 def evaluate_overdue(as_of: datetime) -> OverdueChanges:
+    """As `update_overdue`, in a transaction of its own in which no other evaluator runs."""
+    with evaluator_lock():
+        return update_overdue(EvaluationContext(as_of))
+
+
+def update_overdue(context: EvaluationContext) -> OverdueChanges:
     """Judge every period that has ended, as of a moment, and write only the flags that differ from before.
 
     The lateness rule is `closing.judging.standing.judge` in SQL, so that a set of any size takes one statement; a
@@ -58,23 +58,26 @@ def evaluate_overdue(as_of: datetime) -> OverdueChanges:
     is no longer known keep their flag (01-domain 1.6). Raises OutOfOrderRead for a moment before the newest read;
     a read dated ahead of the database's clock does not count there.
     """
-    with evaluator_lock(), database.cursor() as cursor:
-        read = ConnectionClock.objects.filter(read_at__lte=Now())
-        newest = read.aggregate(at=Max("read_at"))["at"]
-        if newest is not None and newest > as_of:
-            raise OutOfOrderRead(
-                f"states were read for {newest:%Y-%m-%d %H:%M:%S} UTC; evaluate that moment or a later one"
-            )
-        flags = _write_flags(cursor, as_of)
-        return OverdueChanges(flags, *_move_overruns(cursor, as_of))
+    newest = max((row.read_at for row in context.connections.values() if row.read_at), default=None)
+    if newest is not None and newest > context.as_of:
+        raise OutOfOrderRead(
+            f"states were read for {newest:%Y-%m-%d %H:%M:%S} UTC; evaluate that moment or a later one"
+        )
+    with database.cursor() as cursor:
+        cursor.execute(_WRITE_FLAGS, _judged_values(cursor, context))
+        return _move_overruns(cursor, context, flags=cursor.rowcount)
 
 
 # The lateness rule as a set: `judged` has a row per ended operating period that is not closed, or was not when last
 # evaluated, and per late one whose end has moved ahead. Periods already flagged as closed are neither read nor
 # written: the work does not grow with the years. Nothing is judged of a vanished period in whose place another is
-# listed. The arrays and LIMIT 1 keep the planner, which cannot guess these sizes, to index look-ups.
-_JUDGED = f"""
+# listed: its flag goes, and its overrun ends. The arrays and LIMIT 1 keep the planner, which cannot guess these
+# sizes, to index look-ups.
+_WRITE_FLAGS = f"""
 WITH replaced AS MATERIALIZED ({REPLACED_PERIODS}),
+unflagged AS (DELETE FROM alerts_overdueflag USING replaced WHERE period_id = replaced.id),
+ended AS (UPDATE alerts_overrun SET closed_at = %(as_of)s FROM replaced
+          WHERE period_id = replaced.id AND closed_at IS NULL),
 entity AS MATERIALIZED (
     SELECT *, local_now::date AS today
     FROM unnest(%(ids)s::bigint[], %(local_nows)s::timestamp[], %(alert_after)s::int[], %(hold)s::bool[],
@@ -126,15 +129,6 @@ judged AS (
     -- What is only expected of an entity never read is judged by the clock alone (judge_never_read).
     FROM (SELECT *, CASE WHEN expected THEN never_read ELSE NOT never_read AND state <> 'unknown' END AS confirmed
           FROM placed) placed)
-"""  # noqa: S608 - words of our own
-
-_END_REPLACED = f"""
-WITH replaced AS MATERIALIZED ({REPLACED_PERIODS}),
-flag AS (DELETE FROM alerts_overdueflag USING replaced WHERE period_id = replaced.id)
-UPDATE alerts_overrun SET closed_at = %(as_of)s FROM replaced WHERE period_id = replaced.id AND closed_at IS NULL
-"""  # noqa: S608 - words of our own
-
-_WRITE_DISTINCT = """
 INSERT INTO alerts_overdueflag AS flag (period_id, level, days_late, since)
 SELECT judged.id, judged.level, judged.days_late, %(as_of)s
 FROM judged LEFT JOIN LATERAL (SELECT * FROM alerts_overdueflag WHERE period_id = judged.id LIMIT 1) before ON true
@@ -143,45 +137,33 @@ WHERE before.period_id IS NULL
        AND (before.level, before.days_late) IS DISTINCT FROM (judged.level, judged.days_late))
 ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = excluded.days_late,
     since = CASE WHEN flag.level = excluded.level THEN flag.since ELSE excluded.since END
-"""
+"""  # noqa: S608 - words of our own
 
 
-def _write_flags(cursor: CursorWrapper, as_of: datetime) -> int:
-    cursor.execute(_END_REPLACED, {"as_of": as_of})
-    cursor.execute(_JUDGED + _WRITE_DISTINCT, _judged_values(cursor, as_of))
-    return int(cursor.rowcount)
-
-
-def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, Any]:
-    """The values of _JUDGED for a moment: each entity's local time, policy and working days."""
-    entities = LegalEntity.objects.values_list(
-        "id", "zone", "calendar_id", "active_from", "active_to", "group__path"
-    )
-    rows = list(entities.order_by("id"))
-    ids = [row[0] for row in rows]
-    policies = effective_policies((row[0], row[5]) for row in rows)
-    readings = freshness(ids, as_of)
+def _judged_values(cursor: CursorWrapper, context: EvaluationContext) -> dict[str, Any]:
+    """The values of _WRITE_FLAGS: each entity's local time, policy and working days."""
+    as_of, ids, entities = context.as_of, list(context.entities), context.entities.values()
     moments: dict[tuple[datetime, str], datetime] = {}
     local_nows: list[datetime] = []
-    for entity_id, zone, *_ in rows:
-        moment = readings[entity_id].judged_at(as_of) or as_of
-        if (moment, zone) not in moments:
-            moments[moment, zone] = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-        local_nows.append(moments[moment, zone])
-    rules = [policies[entity_id].judging for entity_id in ids]
+    for entity_id, entity in context.entities.items():
+        moment = context.readings[entity_id].judged_at(as_of) or as_of
+        if (moment, entity.zone) not in moments:
+            moments[moment, entity.zone] = moment.astimezone(ZoneInfo(entity.zone)).replace(tzinfo=None)
+        local_nows.append(moments[moment, entity.zone])
+    rules = [context.policies[entity_id].judging for entity_id in ids]
     in_working_days = [rule.unit is LatenessUnit.WORKING_DAYS for rule in rules]
-    used = {row[2] for row, working in zip(rows, in_working_days, strict=True) if working}
-    calendar_ids, days, ordinals = _ordinals(cursor, used, as_of) if used else ([], [], [])
+    used = {entity.calendar for entity, working in zip(entities, in_working_days, strict=True) if working}
+    calendar_ids, days, ordinals = _ordinals(cursor, used, context) if used else ([], [], [])
     return {
         "ids": ids,
         "local_nows": local_nows,
         "alert_after": [rule.alert_after_days for rule in rules],
         "hold": [rule.on_hold_counts_as_closed for rule in rules],
         "working": in_working_days,
-        "calendars": [row[2] for row in rows],
-        "active_from": [row[3] for row in rows],
-        "active_to": [row[4] for row in rows],
-        "never_read": [readings[entity_id].read_at is None for entity_id in ids],
+        "calendars": [entity.calendar for entity in entities],
+        "active_from": [entity.active_from for entity in entities],
+        "active_to": [entity.active_to for entity in entities],
+        "never_read": [context.readings[entity_id].read_at is None for entity_id in ids],
         "expected": EXPECTED_KEY,
         "calendar_ids": calendar_ids,
         "days": days,
@@ -192,7 +174,7 @@ def _judged_values(cursor: CursorWrapper, as_of: datetime) -> dict[str, Any]:
 
 
 def _ordinals(
-    cursor: CursorWrapper, calendar_ids: set[int], as_of: datetime
+    cursor: CursorWrapper, calendar_ids: set[int], context: EvaluationContext
 ) -> tuple[list[int], list[date], list[int]]:
     """For each calendar and day from the oldest open deadline on, how many working days had passed by then."""
     cursor.execute(
@@ -204,12 +186,13 @@ def _ordinals(
         [list(calendar_ids)],
     )
     (oldest,) = cursor.fetchone()
-    last = as_of.date() + timedelta(days=400)
-    first = min(oldest or as_of.date(), as_of.date())
+    today = context.as_of.date()
+    last = today + timedelta(days=400)
+    first = min(oldest or today, today)
     calendar_column: list[int] = []
     day_column: list[date] = []
     ordinal_column: list[int] = []
-    calendars: dict[int, WorkdayCalendar] = work_calendars(calendar_ids, range(first.year, last.year + 1))
+    calendars = context.calendars.covering(calendar_ids, range(first.year, last.year + 1))
     for calendar_id, calendar in calendars.items():
         passed, day = 0, first
         while day <= last:
@@ -224,82 +207,64 @@ def _ordinals(
     return calendar_column, day_column, ordinal_column
 
 
-def _move_overruns(cursor: CursorWrapper, as_of: datetime) -> tuple[int, int, int, int]:
-    """Open, update and end overruns by the flags; one may be open per period (partial unique constraint)."""
-    cursor.execute(
-        """
-        UPDATE alerts_overrun overrun SET closed_at = %(as_of)s
-        FROM alerts_overdueflag flag
-        WHERE flag.period_id = overrun.period_id AND overrun.closed_at IS NULL
-          AND flag.level NOT IN ('late', 'alerting', 'unknown')
-        """,
-        {"as_of": as_of},
-    )
-    ended = cursor.rowcount
-    cursor.execute(  # a close that did not last ends no episode
-        """
-        UPDATE alerts_overrun overrun SET closed_at = NULL
-        FROM alerts_overdueflag flag
-        WHERE flag.period_id = overrun.period_id AND flag.level IN ('late', 'alerting')
-          AND overrun.closed_at > %(as_of)s - %(hold_down)s::interval
-          AND overrun.episode = (SELECT max(episode) FROM alerts_overrun past
-                                 WHERE past.period_id = overrun.period_id)
-        """,
-        {"as_of": as_of, "hold_down": str(HOLD_DOWN)},
-    )
-    cursor.execute(
-        """
-        INSERT INTO alerts_overrun (period_id, episode, opened_at, worst_days_late, after_reopening)
-        SELECT flag.period_id,
-               1 + (SELECT count(*) FROM alerts_overrun past WHERE past.period_id = flag.period_id),
-               %(as_of)s, flag.days_late, false
-        FROM alerts_overdueflag flag
-        WHERE flag.level IN ('late', 'alerting')
-          AND NOT EXISTS (SELECT FROM alerts_overrun open
-                          WHERE open.period_id = flag.period_id AND open.closed_at IS NULL)
-        ON CONFLICT DO NOTHING
-        RETURNING id, period_id
-        """,
-        {"as_of": as_of},
-    )
-    opened = cursor.fetchall()
-    reopened = _mark_reopened(cursor, opened) if opened else 0
+def _move_overruns(cursor: CursorWrapper, context: EvaluationContext, *, flags: int) -> OverdueChanges:
+    """End, resume, update and open overruns by the flags; one may be open per period (partial unique constraint).
+
+    A close that did not last ends no episode. Days late are 0 in all flags but those that are late.
+    """
+    moments: dict[str, Any] = {"as_of": context.as_of, "hold_down": str(HOLD_DOWN)}
     cursor.execute(
         """
         UPDATE alerts_overrun overrun
-        SET worst_days_late = greatest(overrun.worst_days_late, flag.days_late),
+        SET closed_at = CASE WHEN flag.level IN ('late', 'alerting') THEN NULL ELSE %(as_of)s END,
+            worst_days_late = greatest(overrun.worst_days_late, flag.days_late),
             crossed_line_at = CASE WHEN flag.level = 'alerting' THEN coalesce(overrun.crossed_line_at, %(as_of)s)
                               ELSE overrun.crossed_line_at END
         FROM alerts_overdueflag flag
-        WHERE flag.period_id = overrun.period_id AND overrun.closed_at IS NULL
-          AND (flag.days_late > overrun.worst_days_late
-               OR (flag.level = 'alerting' AND overrun.crossed_line_at IS NULL))
-        RETURNING overrun.crossed_line_at = %(as_of)s
+        WHERE flag.period_id = overrun.period_id
+          AND (overrun.closed_at IS NULL
+                   AND (flag.level NOT IN ('late', 'alerting', 'unknown')
+                        OR flag.days_late > overrun.worst_days_late
+                        OR (flag.level = 'alerting' AND overrun.crossed_line_at IS NULL))
+               OR overrun.closed_at > %(as_of)s - %(hold_down)s::interval
+                   AND flag.level IN ('late', 'alerting')
+                   AND overrun.episode = (SELECT max(episode) FROM alerts_overrun past
+                                          WHERE past.period_id = overrun.period_id))
+        RETURNING overrun.closed_at = %(as_of)s, overrun.crossed_line_at = %(as_of)s
         """,
-        {"as_of": as_of},
+        moments,
     )
-    crossed = sum(1 for (now,) in cursor.fetchall() if now)
-    return len(opened), reopened, crossed, ended
-
-
-def _mark_reopened(cursor: CursorWrapper, opened: Sequence[tuple[int, int]]) -> int:
-    """Mark the overruns, each with its period, that a reopening after the period's end opened; returns how many."""
+    moved = cursor.fetchall()
+    ended = sum(bool(now) for now, _ in moved)
+    crossed = sum(bool(now) for closed, now in moved if not closed)
     cursor.execute(
         """
-        SELECT change.period_id, change.seen_at, period.last_day, entity.zone
-        FROM periods_statechange change
-        JOIN periods_fiscalperiod period ON period.id = change.period_id
-        JOIN entities_legalentity entity ON entity.id = period.entity_id
-        WHERE change.period_id = ANY(%s) AND change.previous_state = 'closed'
+        WITH opened AS (
+            INSERT INTO alerts_overrun (period_id, episode, opened_at, crossed_line_at, worst_days_late,
+                                        after_reopening)
+            SELECT flag.period_id,
+                   1 + (SELECT count(*) FROM alerts_overrun past WHERE past.period_id = flag.period_id),
+                   %(as_of)s, CASE WHEN flag.level = 'alerting' THEN %(as_of)s::timestamptz END, flag.days_late, false
+            FROM alerts_overdueflag flag
+            WHERE flag.level IN ('late', 'alerting')
+              AND NOT EXISTS (SELECT FROM alerts_overrun open
+                              WHERE open.period_id = flag.period_id AND open.closed_at IS NULL)
+            ON CONFLICT DO NOTHING
+            RETURNING id, period_id, crossed_line_at)
+        SELECT opened.id, opened.crossed_line_at, period.entity_id, period.last_day,
+               (SELECT max(seen_at) FROM periods_statechange
+                WHERE period_id = period.id AND previous_state = 'closed') AS undone_at
+        FROM opened JOIN periods_fiscalperiod period ON period.id = opened.period_id
         """,
-        [[period for _, period in opened]],
+        moments,
     )
-    reopened = {
-        period
-        for period, seen_at, last_day, zone in cursor.fetchall()
-        if after_period_end(seen_at, last_day, zone_named(zone))
-    }
+    opened = cursor.fetchall()
+    crossed += sum(now is not None for _, now, *_ in opened)
+    reopened = [
+        overrun
+        for overrun, _, entity, last_day, undone_at in opened
+        if undone_at and after_period_end(undone_at, last_day, zone_named(context.entities[entity].zone))
+    ]
     if reopened:
-        ids = [overrun for overrun, period in opened if period in reopened]
-        cursor.execute("UPDATE alerts_overrun SET after_reopening = true WHERE id = ANY(%s)", [ids])
-    return len(reopened)
+        cursor.execute("UPDATE alerts_overrun SET after_reopening = true WHERE id = ANY(%s)", [reopened])
+    return OverdueChanges(flags, len(opened), len(reopened), crossed, ended)

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Subquery
 
 from alerts.models import Notice
+from alerts.routing.evaluation_context import EvaluationContext
 from closing.calendar.instants import zone_named
 from closing.facts.readings import PeriodType
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
@@ -16,18 +17,17 @@ from closing.judging.standing import PeriodHistory, after_period_end, fold
 from closing.judging.states import PeriodState
 from periods.lookups import changes_by_period
 from periods.models import PeriodDeadline, StateChange
-from periods.policies import effective_policies
-from periods.snapshot.freshness import Freshness, freshness
 
 LOOKBACK = timedelta(days=2)  # an older reopening is shown by the board only
 
 
-def raise_reopenings(as_of: datetime) -> list[Notice]:
-    """Write a notice of each close that had lasted before it was undone, and is still undone.
+def reopening_notices(context: EvaluationContext) -> list[Notice]:
+    """An unsaved notice of each close that had lasted before it was undone, and is still undone.
 
     A permanent close that was undone has a notice of its own, whether it had lasted or is closed again: one of a
     period in HOLD_DOWN, however often it was undone in that time.
     """
+    as_of = context.as_of
     due = PeriodDeadline.objects.filter(period=OuterRef("period"), current=True)
     reopenings = (
         StateChange.objects.filter(
@@ -48,7 +48,6 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
             "pk",
             "period",
             "period__entity",
-            "period__entity__group__path",
             "previous_state",
             "state",
             "period__state",
@@ -60,21 +59,18 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
             "period__entity__zone",
         )
     )
-    rows = [
+    rows = [  # not of an entity that was added while this evaluation runs
         row
         for row in reopenings
-        if after_period_end(row[10], row[11], zone_named(row[12]))  # seen at, last day, zone
+        if row[2] in context.entities and after_period_end(row[9], row[10], zone_named(row[11]))
     ]
     if not rows:
         return []
-    policies = effective_policies({(row[2], row[3]) for row in rows})
-    readings = freshness(sorted({row[2] for row in rows}), as_of)
     changes = changes_by_period(sorted({row[1] for row in rows}), as_of)
-    folded = {row[1]: fold(changes[row[1]], policies[row[2]].judging) for row in rows}
+    folded = {row[1]: fold(changes[row[1]], context.policies[row[2]].judging) for row in rows}
     notices = []
-    for change, period, entity, _, was, became, state, days_late, due_on, version, seen_at, *_ in rows:
-        policy = policies[entity].judging
-        closed = policy.counts_as_closed
+    for change, period, entity, was, became, state, days_late, due_on, version, seen_at, *_ in rows:
+        closed, reading = context.policies[entity].judging.counts_as_closed, context.readings[entity]
         if (
             was is None
             or not closed(PeriodState(was))
@@ -93,27 +89,23 @@ def raise_reopenings(as_of: datetime) -> list[Notice]:
                 state=state,
                 days_late=days_late or 0,
                 due_on=due_on,
-                read_at=readings[entity].read_at,
-                fresh=readings[entity].fresh,
+                read_at=reading.read_at,
+                fresh=reading.fresh,
                 policy_version_id=version,
             )
         )
-    notices += _permanent_reopenings(rows, folded, readings, as_of)
-    return Notice.objects.bulk_create(notices)
+    return notices + _permanent_reopenings(rows, folded, context)
 
 
 def _permanent_reopenings(
-    rows: Sequence[tuple[Any, ...]],
-    folded: Mapping[int, PeriodHistory],
-    readings: Mapping[int, Freshness],
-    as_of: datetime,
+    rows: Sequence[tuple[Any, ...]], folded: Mapping[int, PeriodHistory], context: EvaluationContext
 ) -> list[Notice]:
-    """The notices of permanent closes that were undone; `rows` are those of `raise_reopenings`."""
+    """The notices of permanent closes that were undone; `rows` are those of `reopening_notices`."""
     newest = {
         row[1]: (row, times)
         for row in rows
-        for times, undone_at in enumerate(_permanent_undone(folded[row[1]], row[11], row[12]), start=1)
-        if undone_at == row[10]
+        for times, undone_at in enumerate(_permanent_undone(folded[row[1]], row[10], row[11]), start=1)
+        if undone_at == row[9]
     }
     if not newest:
         return []
@@ -121,9 +113,10 @@ def _permanent_reopenings(
     earlier = Notice.objects.filter(kind=kind, period__in=newest).order_by("episode")
     last = {row.period_id: (row.episode, row.raised_at) for row in earlier}
     notices = []
-    for period, ((_, _, entity, _, _, became, _, days_late, due_on, version, *_), times) in newest.items():
+    for period, ((_, _, entity, _, became, _, days_late, due_on, version, *_), times) in newest.items():
         episode, raised_at = last.get(period, (0, None))
-        if times <= episode or (raised_at is not None and as_of - raised_at < HOLD_DOWN):
+        reading = context.readings[entity]
+        if times <= episode or (raised_at is not None and context.as_of - raised_at < HOLD_DOWN):
             continue
         notices.append(
             Notice(
@@ -131,12 +124,12 @@ def _permanent_reopenings(
                 period_id=period,
                 episode=times,
                 reason=NoticeReason.PERMANENT_UNDONE.value,
-                raised_at=as_of,
+                raised_at=context.as_of,
                 state=became,
                 days_late=days_late or 0,
                 due_on=due_on,
-                read_at=readings[entity].read_at,
-                fresh=readings[entity].fresh,
+                read_at=reading.read_at,
+                fresh=reading.fresh,
                 policy_version_id=version,
             )
         )

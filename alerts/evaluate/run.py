@@ -5,23 +5,21 @@ All in one transaction: the flags, the overruns, the notices and the messages ar
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-
-from alerts.evaluate.connection_outages import raise_outages
-from alerts.evaluate.continuity import evaluated_this_minute, evaluating_since, record_evaluation
+from alerts.evaluate.connection_outages import outage_notices
+from alerts.evaluate.continuity import evaluated_this_minute, record_evaluation
 from alerts.evaluate.episodes import EpisodeDecisions, judge_episodes
-from alerts.evaluate.group_closes import raise_group_closes
-from alerts.evaluate.overdue import OverdueChanges, evaluate_overdue, evaluator_lock
-from alerts.evaluate.reopenings import raise_reopenings
+from alerts.evaluate.group_closes import group_close_notices
+from alerts.evaluate.overdue import OverdueChanges, evaluator_lock, update_overdue
+from alerts.evaluate.reopenings import reopening_notices
 from alerts.models import Notice
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.router import route_notices
 from alerts.routing.silenced_backlog import requeue_after_silence
-from alerts.routing.silences import silences_by_entity
 from closing.judging.notice_rules import NoticeDecision, NoticeKind
 from infra.ticks import claim_tick
 
@@ -39,46 +37,55 @@ class EvaluationResult:
 
 def run_evaluation(as_of: datetime) -> EvaluationResult:
     """Judge every period and raise notices in one transaction; raises OutOfOrderRead as `evaluate_overdue` does."""
-    with transaction.atomic():
-        overdue = evaluate_overdue(as_of)  # holds the lock of evaluators until the transaction ends
-        since, silenced = evaluating_since(as_of), silences_by_entity(None, as_of)
-        notices = [*_raise_episodes(as_of, since, silenced), *raise_reopenings(as_of)]
-        notices += raise_outages(as_of, since, silenced)
-        notices += raise_group_closes(as_of)
-        counts: dict[NoticeKind, int] = defaultdict(int)
-        for notice in notices:
-            counts[NoticeKind(notice.kind)] += 1
-        deliveries = route_notices(notices, as_of)
-        # After routing: a cleared notice goes to those who received the problem, and these lines were not sent.
-        deliveries += requeue_after_silence(silenced, as_of)
-        return EvaluationResult(overdue, dict(counts), deliveries)
+    with evaluator_lock():
+        return _evaluate(EvaluationContext(as_of))
 
 
-def run_evaluation_once_a_minute(as_of: datetime) -> EvaluationResult | None:
+def run_evaluation_once_a_minute(clock: Callable[[], datetime]) -> EvaluationResult | None:
     """Run the evaluation of one minute by the database's clock; None where one of that minute has finished.
 
-    It is recorded as finished in its own transaction: one that fails, or whose worker dies, does not count.
+    The clock is read once no other evaluator runs: readings recorded while this one waited are then before it. The
+    evaluation is recorded as finished in its own transaction: one that fails, or whose worker dies, does not count.
     """
     with evaluator_lock():
-        if evaluated_this_minute(as_of):
+        context = EvaluationContext(clock())
+        if evaluated_this_minute(context):
             return None
-        result = run_evaluation(as_of)
-        record_evaluation(as_of)
+        result = _evaluate(context)
+        record_evaluation(context)
         # Workers of the previous version, which may run beside this one during an upgrade, read these ticks.
-        claim_tick("evaluate", 60, as_of)
+        claim_tick("evaluate", 60, context.as_of)
         return result
+
+
+def _evaluate(context: EvaluationContext) -> EvaluationResult:
+    """The steps of an evaluation, in the transaction that holds the lock of evaluators.
+
+    Each reads anew from the tables what those before it wrote: flags, overruns, outages, and the notices saved here.
+    """
+    overdue = update_overdue(context)
+    notices = Notice.objects.bulk_create(
+        [*_episode_notices(context), *reopening_notices(context), *outage_notices(context)]
+    )
+    notices += Notice.objects.bulk_create(
+        group_close_notices(context)
+    )  # a reopening just raised counts there
+    deliveries = route_notices(notices, context)
+    # After routing: a cleared notice goes to those who received the problem, and these lines were not sent.
+    deliveries += requeue_after_silence(context)
+    return EvaluationResult(overdue, Counter(NoticeKind(notice.kind) for notice in notices), deliveries)
 
 
 # --- notices of episodes ------------------------------------------------------------------------------------------
 
 
-def _raise_episodes(as_of: datetime, since: datetime | None, silenced: Collection[int]) -> list[Notice]:
-    return Notice.objects.bulk_create(
-        _notice(judged, decision, as_of)
-        for judged in judge_episodes(as_of, since, silenced)
+def _episode_notices(context: EvaluationContext) -> list[Notice]:
+    return [
+        _notice(judged, decision, context.as_of)
+        for judged in judge_episodes(context)
         for decision in judged.decisions
         if decision.due
-    )
+    ]
 
 
 def _notice(judged: EpisodeDecisions, decision: NoticeDecision, as_of: datetime) -> Notice:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from django.conf import settings
 
 from alerts.mail.cases import DeliverableNotice
 from alerts.mail.rows import MessageContext, OwnerContact
-from alerts.routing.alert_policy import effective_step_days
+from alerts.routing.alert_policy import load_alert_policies
 from alerts.sanitize import one_line
 from closing.judging.notice_rules import ESCALATE_AFTER
 from closing.phrasing import reader_zone
@@ -52,15 +53,15 @@ class MessageLookups:
 
 
 def load_lookups(entity_ids: Collection[int], people: Collection[int]) -> MessageLookups:
-    """Load these entities and the roles of these people; at most four queries whatever their number."""
+    """Load these entities and the roles of these people; three queries whatever their number."""
     rows = list(
         LegalEntity.objects.filter(pk__in=entity_ids).values_list(
             "pk", "owner", "owner__name", "owner__email", "group__path", "deputy"
         )
     )
-    steps = effective_step_days((pk, path) for pk, *_, path, _ in rows)
+    steps = cache(load_alert_policies().step_days_of)
     entities = {
-        pk: EntityLookup(owner, name or "", email or "", path, deputy, steps[pk])
+        pk: EntityLookup(owner, name or "", email or "", path, deputy, steps(path))
         for pk, owner, name, email, path, deputy in rows
     }
     roles: dict[int, list[HeldRole]] = {person: [] for person in people}

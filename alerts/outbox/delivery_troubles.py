@@ -38,4 +38,4 @@ def _messages(trouble: Trouble, as_of: datetime) -> Sequence[Delivery]:
     if not trouble.destination.enabled:
         return []
     people = destination_administrators(trouble.destination)
-    return [new_delivery(as_of, as_of, person=person, trouble=trouble) for person in people]
+    return [new_delivery(as_of, as_of, recipient=person, trouble=trouble) for person in people]

@@ -20,6 +20,7 @@ from alerts.outbox.gates import OutgoingMessage
 from alerts.outbox.queue import Claim
 from alerts.outbox.refusals import UNCLEAR_NOTE, FailureHandling, decide_handling
 from alerts.outbox.send_context import SendContext
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.router import route_notices
 from closing.judging.notice_rules import NoticeKind
 
@@ -133,6 +134,6 @@ def _fall_back(notice_ids: Collection[int], as_of: datetime, but: Delivery | Non
     reaching = reaching.exclude(delivery=but) if but is not None else reaching
     route_notices(
         list(Notice.objects.filter(pk__in=locked).exclude(pk__in=reaching.values("notice"))),
-        as_of,
+        EvaluationContext(as_of),
         fall_back=True,
     )

@@ -15,6 +15,7 @@ from django.db import transaction
 from alerts.models import DeliveryLine, Destination, LineReason
 from alerts.outbox.relevance import context_of_line, notices_of_ended_outages, reason_to_leave_out
 from alerts.outbox.send_context import SendContext
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import RowKey, row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.silenced_backlog import requeue_lines
@@ -108,7 +109,7 @@ def requeue_left_out(context: SendContext) -> int:
             line_context = context_of_line(line, keys, rows_of[reader], ended_outages)
             if reason_to_leave_out(line, line_context) is None:
                 due.append(line)
-        return requeue_lines(due, as_of)
+        return requeue_lines(due, EvaluationContext(as_of))
 
 
 def _candidates(as_of: datetime) -> list[int]:

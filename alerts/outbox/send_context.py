@@ -18,6 +18,7 @@ from alerts.evaluate.continuity import evaluating_since
 from alerts.mail.message_lookups import MessageLookups, load_lookups
 from alerts.models import Delivery, DeliveryLine, Destination
 from alerts.outbox.queue import Claim
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import RowKey, RowKeysByNotice, row_keys_by_notice
 from alerts.routing.recipients import EntityAudience, can_see, load_audiences
 from closing.scoreboard.row import REMARKS, SILENCE, Row
@@ -102,7 +103,7 @@ class SendContext:
     def recently_restarted(self) -> bool:
         """Whether evaluations began only within RESTART_GRACE: a stale reading may then be long out of date."""
         now = self.now()
-        since = evaluating_since(now)
+        since = evaluating_since(EvaluationContext(now))
         return since is None or now - since < RESTART_GRACE
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from alerts.models import AlertRules, EscalationStep
 from closing.judging.notice_rules import DUE_SOON_DAYS, ESCALATE_AFTER
 from entities.models import Group, Membership, Person, ancestor_paths
 
 Role = Membership.Role
-EntityPaths = Iterable[tuple[int, str]]  # ids with the paths of their groups
 _T = TypeVar("_T")
 
 
@@ -49,59 +47,54 @@ DEFAULT_STEPS = tuple(
 )
 
 
-def effective_alert_rules(entities: EntityPaths) -> dict[int, EffectiveAlertRules]:
-    """The rules that apply to each of these entities, by id; one query whatever their number."""
+@dataclass(frozen=True, slots=True)
+class AlertPolicies:
+    """The alert settings of every group that has any itself, by its path; the steps by their days."""
+
+    due_soon_days: Mapping[str, int]
+    alerts_in_digest: Mapping[str, bool]
+    steps: Mapping[str, Sequence[EscalationStepRule]]
+
+    def rules_of(self, path: str) -> EffectiveAlertRules:
+        """The rules that apply to the entities of a group."""
+        default = EffectiveAlertRules()
+        return EffectiveAlertRules(
+            inherited_value(self.due_soon_days, path, default.due_soon_days),
+            inherited_value(self.alerts_in_digest, path, default.alerts_in_digest),
+        )
+
+    def steps_of(self, path: str) -> Sequence[EscalationStepRule]:
+        """The escalation steps that apply to the entities of a group, the first one first.
+
+        All come from the nearest group that has any; steps of two groups are never mixed.
+        """
+        return inherited_value(self.steps, path, DEFAULT_STEPS)
+
+    def step_days_of(self, path: str) -> tuple[int, ...]:
+        """The days late at which each of these steps begins."""
+        return tuple(step.after_days for step in self.steps_of(path))
+
+
+def load_alert_policies() -> AlertPolicies:
+    """The alert settings of all groups, in one query."""
     days: dict[str, int] = {}
     digest: dict[str, bool] = {}
-    for path, ahead, in_digest in AlertRules.objects.values_list(
-        "group__path", "due_soon_days", "alerts_in_digest"
+    steps: dict[str, dict[int, EscalationStepRule]] = defaultdict(dict)
+    fields = ("path", "alert_rules__due_soon_days", "alert_rules__alerts_in_digest")
+    step_fields = ("after_days", "roles", "people")
+    rows = Group.objects.order_by("path", "escalation_steps__after_days", "escalation_steps__people")
+    for path, ahead, in_digest, after_days, roles, person in rows.values_list(
+        *fields, *(f"escalation_steps__{name}" for name in step_fields)
     ):
         if ahead is not None:
             days[path] = ahead
         if in_digest is not None:
             digest[path] = in_digest
-    by_path: dict[str, EffectiveAlertRules] = {}
-    rules = {}
-    for pk, path in entities:
-        if path not in by_path:
-            default = EffectiveAlertRules()
-            by_path[path] = EffectiveAlertRules(
-                inherited_value(days, path, default.due_soon_days),
-                inherited_value(digest, path, default.alerts_in_digest),
-            )
-        rules[pk] = by_path[path]
-    return rules
-
-
-def effective_step_days(entities: EntityPaths) -> dict[int, tuple[int, ...]]:
-    """The days late at which each escalation step of these entities begins, by id; at most two queries."""
-    return {pk: tuple(step.after_days for step in steps) for pk, steps in effective_steps(entities).items()}
-
-
-def effective_steps(entities: EntityPaths) -> dict[int, Sequence[EscalationStepRule]]:
-    """The escalation steps of each of these entities, by id, the first one first; at most two queries.
-
-    All come from the nearest group that has any; steps of two groups are never mixed.
-    """
-    by_path = steps_by_path()
-    return {pk: inherited_value(by_path, path, DEFAULT_STEPS) for pk, path in entities}
-
-
-def steps_by_path() -> dict[str, Sequence[EscalationStepRule]]:
-    """The steps of each group that has its own, by its path, in the order of their days, whatever their numbers."""
-    rows = list(
-        EscalationStep.objects.order_by("after_days").values_list("pk", "group__path", "after_days", "roles")
-    )
-    if not rows:
-        return {}
-    people: dict[int, list[int]] = defaultdict(list)
-    chosen = EscalationStep.people.through.objects.order_by("person")
-    for step, person in chosen.values_list("escalationstep", "person"):
-        people[step].append(person)
-    by_path: dict[str, list[EscalationStepRule]] = defaultdict(list)
-    for pk, path, days, roles in rows:
-        by_path[path].append(EscalationStepRule(days, tuple(roles), tuple(people[pk])))
-    return {path: tuple(steps) for path, steps in by_path.items()}
+        if after_days is not None:
+            before = steps[path].get(after_days)
+            people = (*(before.people if before else ()), *([person] if person is not None else ()))
+            steps[path][after_days] = EscalationStepRule(after_days, tuple(roles), people)
+    return AlertPolicies(days, digest, {path: tuple(own.values()) for path, own in steps.items()})
 
 
 def inherited_value(by_path: Mapping[str, _T], path: str, default: _T) -> _T:
@@ -138,42 +131,33 @@ def own_policy(group: Group) -> GroupAlertPolicy:
 
 
 def own_policies(groups: Sequence[Group]) -> dict[int, GroupAlertPolicy]:
-    """The settings that each of these groups has itself, by id; three queries at most, whatever their number."""
-    rows, steps = AlertRules.objects.in_bulk([group.pk for group in groups]), steps_by_path()
-    policies = {}
-    for group in groups:
-        row, own = rows.get(group.pk), steps.get(group.path, ())
-        policies[group.pk] = (
-            GroupAlertPolicy(row.due_soon_days, row.alerts_in_digest, own)
-            if row
-            else GroupAlertPolicy(steps=own)
+    """The settings that each of these groups has itself, by id; one query, whatever their number."""
+    own = load_alert_policies()
+    return {
+        group.pk: GroupAlertPolicy(
+            own.due_soon_days.get(group.path),
+            own.alerts_in_digest.get(group.path),
+            own.steps.get(group.path, ()),
         )
-    return policies
+        for group in groups
+    }
 
 
 def inherited_policy(group: Group) -> InheritedAlertPolicy:
     """The settings that this group inherits from the groups above it, the nearest first."""
-    paths = ancestor_paths(group.path)[:-1]
-    names = dict(Group.objects.filter(path__in=paths).values_list("path", "name"))
-    rows = {
-        row.group.path: row
-        for row in AlertRules.objects.filter(group__path__in=paths).select_related("group")
-    }
-    steps, default = steps_by_path(), EffectiveAlertRules()
-    nearest_first = list(reversed(paths))
-    soon = next((path for path in nearest_first if path in rows and rows[path].due_soon_days is not None), "")
-    digest = next(
-        (path for path in nearest_first if path in rows and rows[path].alerts_in_digest is not None), ""
-    )
-    steps_path = next((path for path in nearest_first if path in steps), "")
-    days = rows[soon].due_soon_days if soon else None
-    in_digest = rows[digest].alerts_in_digest if digest else None
+    above = ancestor_paths(group.path)[:-1]
+    names = dict(Group.objects.filter(path__in=above).values_list("path", "name"))
+    own, parent = load_alert_policies(), above[-1] if above else ""
+
+    def name_of_nearest(by_path: Mapping[str, object]) -> str:
+        return next((names[path] for path in reversed(above) if path in by_path), "")
+
     return InheritedAlertPolicy(
-        EffectiveAlertRules(default.due_soon_days if days is None else days, bool(in_digest)),
-        steps.get(steps_path, DEFAULT_STEPS),
-        names.get(soon, ""),
-        names.get(digest, ""),
-        names.get(steps_path, ""),
+        own.rules_of(parent),
+        own.steps_of(parent),
+        name_of_nearest(own.due_soon_days),
+        name_of_nearest(own.alerts_in_digest),
+        name_of_nearest(own.steps),
     )
 
 

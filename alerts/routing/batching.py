@@ -3,41 +3,84 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db.models import Q
 
 from alerts.models import Delivery, Destination
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.preferences import notification_hours_of
 from closing.judging.notification_schedule import Cadence, NotificationHours, next_send_at
-from entities.models import Person
 
 # Between two messages to one person or destination (05-reliability A8).
 MIN_MESSAGE_SPACING = timedelta(minutes=5)
 PersonCadence = tuple[int, Cadence]  # a person's id and the cadence of a message to them
+MessageKey = tuple[
+    int | None, int | None, Cadence
+]  # its recipient or its destination, by id, and its cadence
 
 
-def open_person_messages(keys: Collection[PersonCadence], as_of: datetime) -> dict[PersonCadence, Delivery]:
-    """The message of each person and cadence that takes more lines: one that was not tried yet, or a new one.
+def open_messages(
+    people: Collection[PersonCadence], destinations: Collection[Destination], context: EvaluationContext
+) -> dict[MessageKey, Delivery]:
+    """The message of each person and cadence, and of each destination, that takes more lines.
 
-    A new one is due at the time that its cadence and the person's notification hours give, and MIN_MESSAGE_SPACING
-    from every other message to them.
+    It is one that was not tried yet, or a new one. A new one is due at the time that its cadence and the person's
+    notification hours give, or at once to a destination, and MIN_MESSAGE_SPACING from every other message to them.
     """
-    people = {person for person, _ in keys}
+    to_destination = {(None, row.pk, Cadence.IMMEDIATE): row for row in destinations}
+    keys: list[MessageKey] = [
+        *to_destination,
+        *((person, None, cadence) for person, cadence in sorted(people)),
+    ]
     waiting = (
         Delivery.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(recipient__in=people, state=Delivery.State.WAITING, attempts=0, trouble=None)
+        .filter(_to_these(keys), state=Delivery.State.WAITING, attempts=0, trouble=None)
         .order_by("due_at", "pk")
     )
-    messages: dict[PersonCadence, Delivery] = {}
-    for message in waiting.select_related("recipient"):
-        messages.setdefault((message.person.pk, Cadence(message.rhythm)), message)
-    new = sorted(key for key in keys if key not in messages)
-    created = _new_person_messages(new, as_of) if new else []
-    return messages | dict(zip(new, Delivery.objects.bulk_create(created), strict=True))
+    messages: dict[MessageKey, Delivery] = {}
+    for message in waiting:
+        cadence = Cadence.IMMEDIATE if message.destination_id else Cadence(message.rhythm)
+        messages.setdefault((message.recipient_id, message.destination_id, cadence), message)
+    new = [key for key in keys if key not in messages]
+    if new:
+        due_at = _due_times(new, context)
+        created = [
+            new_delivery(context.as_of, due_at[key], destination=to_destination[key])
+            if key in to_destination
+            else new_delivery(context.as_of, due_at[key], recipient_id=key[0], rhythm=key[2].value)
+            for key in new
+        ]
+        messages |= dict(zip(new, Delivery.objects.bulk_create(created), strict=True))
+    return messages
+
+
+def _to_these(keys: Collection[MessageKey]) -> Q:
+    """The messages to the people and destinations of these keys."""
+    people = {person for person, *_ in keys if person is not None}
+    destinations = {destination for _, destination, _ in keys if destination is not None}
+    return Q(recipient__in=people) | Q(destination__in=destinations)
+
+
+def _due_times(keys: Collection[MessageKey], context: EvaluationContext) -> dict[MessageKey, datetime]:
+    """When a new message of each key is due; keys are in the order in which they take the free moments."""
+    people = {person for person, *_ in keys if person is not None}
+    hours = notification_hours_of(people, context) if people else {}
+    taken, due_at = _taken_moments(keys, context.as_of), {}
+    for key in keys:
+        person, destination, cadence = key
+        others = taken[person, destination]
+        if person is not None:
+            due = _free_moment(cadence, hours[person], context.as_of, others)
+        else:
+            due = max([context.as_of, *(moment + MIN_MESSAGE_SPACING for moment in others)])
+        others.append(due)
+        due_at[key] = due
+    return due_at
 
 
 def message_id(uid: UUID) -> str:
@@ -45,49 +88,34 @@ def message_id(uid: UUID) -> str:
     return f"<{uid}@{urlsplit(settings.PUBLIC_BASE_URL).hostname}>"
 
 
-def reschedule_waiting(people: Collection[int], as_of: datetime) -> None:
-    """Set the due times of the waiting messages to these people by their notification hours of now."""
+def reschedule_waiting(person: int, as_of: datetime) -> None:
+    """Set the due times of the waiting messages to this person by their notification hours of now."""
     waiting = Delivery.objects.select_for_update(skip_locked=True).filter(
-        recipient__in=people, state=Delivery.State.WAITING, attempts=0, due_at__gt=as_of
+        recipient=person, state=Delivery.State.WAITING, attempts=0, due_at__gt=as_of
     )
-    hours = notification_hours_of(people, as_of)
-    taken_by_person = _taken_moments(people, as_of)
+    hours = notification_hours_of([person], EvaluationContext(as_of))[person]
+    taken = _taken_moments([(person, None, Cadence.IMMEDIATE)], as_of)[person, None]
     for message in waiting.order_by("rhythm", "due_at"):
-        taken = taken_by_person[message.recipient_id or 0]
         taken.remove(message.due_at)
-        message.due_at = _free_moment(Cadence(message.rhythm), hours[message.recipient_id or 0], as_of, taken)
+        message.due_at = _free_moment(Cadence(message.rhythm), hours, as_of, taken)
         taken.append(message.due_at)
         message.save(update_fields=["due_at"])
 
 
-def _taken_moments(people: Collection[int], as_of: datetime) -> dict[int, list[datetime]]:
-    """The due times of messages to these people, by person: future ones, and those within MIN_MESSAGE_SPACING."""
-    taken: dict[int, list[datetime]] = defaultdict(list)
-    others = Delivery.objects.filter(recipient__in=people, due_at__gt=as_of - MIN_MESSAGE_SPACING)
-    for person, moment in others.exclude(state=Delivery.State.CANCELLED).values_list("recipient", "due_at"):
-        if person is not None:
-            taken[person].append(moment)
+def _taken_moments(
+    keys: Collection[MessageKey], as_of: datetime
+) -> dict[tuple[int | None, int | None], list[datetime]]:
+    """The due times of messages, by recipient and destination: future ones, and those within MIN_MESSAGE_SPACING.
+
+    A message about a trouble of a channel is not followed at a distance by others to a destination.
+    """
+    taken: dict[tuple[int | None, int | None], list[datetime]] = defaultdict(list)
+    others = Delivery.objects.filter(
+        _to_these(keys), Q(destination=None) | Q(trouble=None), due_at__gt=as_of - MIN_MESSAGE_SPACING
+    ).exclude(state=Delivery.State.CANCELLED)
+    for person, destination, moment in others.values_list("recipient", "destination", "due_at"):
+        taken[person, destination].append(moment)
     return taken
-
-
-def _new_person_messages(keys: Collection[PersonCadence], as_of: datetime) -> list[Delivery]:
-    people = {person for person, _ in keys}
-    hours, taken = notification_hours_of(people, as_of), _taken_moments(people, as_of)
-    messages = []
-    for person, cadence in keys:
-        due, uid = _free_moment(cadence, hours[person], as_of, taken[person]), uuid4()
-        taken[person].append(due)
-        messages.append(
-            Delivery(
-                uid=uid,
-                recipient_id=person,
-                rhythm=cadence.value,
-                made_at=as_of,
-                due_at=due,
-                message_id=message_id(uid),
-            )
-        )
-    return messages
 
 
 def _free_moment(
@@ -107,47 +135,11 @@ def _after(taken: Collection[datetime], moment: datetime) -> datetime:
     return moment
 
 
-def open_destination_messages(destinations: Sequence[Destination], as_of: datetime) -> dict[int, Delivery]:
-    """The message of each destination that takes more lines: one that waits, or a new one (MIN_MESSAGE_SPACING)."""
-    waiting = (
-        Delivery.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(destination__in=destinations, state=Delivery.State.WAITING, attempts=0, trouble=None)
-        .order_by("due_at", "pk")
-    )
-    messages: dict[int, Delivery] = {}
-    for message in waiting:
-        messages.setdefault(message.destination_id or 0, message)
-    new = [row for row in destinations if row.pk not in messages]
-    return messages | dict(zip((row.pk for row in new), _new_destination_messages(new, as_of), strict=True))
-
-
-def _new_destination_messages(destinations: Sequence[Destination], as_of: datetime) -> list[Delivery]:
-    last: dict[int, datetime] = {}
-    others = Delivery.objects.filter(
-        destination__in=destinations, trouble=None, due_at__gt=as_of - MIN_MESSAGE_SPACING
-    )
-    for pk, due in others.exclude(state=Delivery.State.CANCELLED).values_list("destination", "due_at"):
-        last[pk or 0] = max(due, last.get(pk or 0, due))
-    due_at = {
-        row.pk: max(as_of, last[row.pk] + MIN_MESSAGE_SPACING) if row.pk in last else as_of
-        for row in destinations
-    }
-    return Delivery.objects.bulk_create(
-        new_delivery(as_of, due_at[row.pk], destination=row) for row in destinations
-    )
-
-
 def new_delivery(
-    as_of: datetime,
-    due_at: datetime,
-    *,
-    destination: Destination | None = None,
-    person: Person | None = None,
-    **fields: object,
+    as_of: datetime, due_at: datetime, *, destination: Destination | None = None, **fields: object
 ) -> Delivery:
-    """An unsaved message to a destination or to a person."""
+    """An unsaved message to a destination, or to the recipient among the fields."""
     uid = uuid4()
-    fields |= (
-        {"channel": destination.channel, "destination": destination} if destination else {"recipient": person}
-    )
+    if destination is not None:
+        fields |= {"channel": destination.channel, "destination": destination}
     return Delivery(uid=uid, made_at=as_of, due_at=due_at, message_id=message_id(uid), **fields)

@@ -8,6 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from alerts.models import Notice
+from alerts.routing.evaluation_context import EvaluationContext
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import active_month
 from entities.models import Group, LegalEntity
@@ -47,12 +48,19 @@ def row_keys_by_notice(notices: Iterable[Notice]) -> dict[int, frozenset[RowKey]
     return keys
 
 
-def entities_by_notice(notices: Collection[Notice]) -> dict[int, list[int]]:
-    """The entities that each notice is about, by the notice's id."""
+def entities_by_notice(notices: Collection[Notice], context: EvaluationContext) -> dict[int, list[int]]:
+    """The entities that each notice is about, by the notice's id; one query for those of periods."""
     periods = FiscalPeriod.objects.filter(pk__in={row.period_id for row in notices if row.period_id})
     entity_of = dict(periods.values_list("pk", "entity"))
-    keys = row_keys_by_notice(row for row in notices if row.period_id is None)
-    return {
-        row.pk: [entity_of[row.period_id]] if row.period_id else sorted({pk for pk, _ in keys[row.pk]})
-        for row in notices
-    }
+    entity_ids = {}
+    for row in notices:
+        if row.period_id is not None:
+            entity_ids[row.pk] = [entity_of[row.period_id]]
+        elif row.connection_id is not None:
+            own = (pk for pk, entity in context.entities.items() if entity.connection == row.connection_id)
+            entity_ids[row.pk] = list(own)
+        else:
+            path = context.groups[row.group_id or 0]
+            below = (pk for pk, entity in context.entities.items() if entity.path.startswith(path))
+            entity_ids[row.pk] = list(below)
+    return entity_ids

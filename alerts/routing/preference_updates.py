@@ -51,7 +51,7 @@ def update_preferences(
             before=_recorded(before),
             after=_recorded(new),
         )
-        reschedule_waiting([person.pk], as_of)
+        reschedule_waiting(person.pk, as_of)
         reroute_waiting(DeliveryLine.objects.filter(recipient=person), as_of)
     return before
 

@@ -11,6 +11,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 
 from alerts.models import DEFAULT_DIGEST_TIME, Habits, Subscription
+from alerts.routing.evaluation_context import EvaluationContext
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence, NotificationHours
 from entities.calendars import work_calendars
@@ -25,8 +26,10 @@ def chosen_cadences(people: Collection[int]) -> CadenceChoices:
     return {(person, NoticeKind(kind)): Cadence(cadence) for person, kind, cadence in rows}
 
 
-def notification_hours_of(people: Collection[int], as_of: datetime) -> dict[int, NotificationHours]:
-    """The notification hours of these people, by id; three queries at most, whatever their number."""
+def notification_hours_of(
+    people: Collection[int], context: EvaluationContext
+) -> dict[int, NotificationHours]:
+    """The notification hours of these people, by id; two queries at most, whatever their number."""
     rows = list(
         Person.objects.filter(pk__in=people).values_list(
             "pk",
@@ -40,7 +43,8 @@ def notification_hours_of(people: Collection[int], as_of: datetime) -> dict[int,
         )
     )
     calendar_ids = {calendar for *_, calendar, _ in rows if calendar is not None}
-    calendars = work_calendars(calendar_ids, range(as_of.year - 1, as_of.year + 2)) if calendar_ids else {}
+    years = range(context.as_of.year - 1, context.as_of.year + 2)
+    calendars = context.calendars.covering(calendar_ids, years) if calendar_ids else {}
     return {
         pk: NotificationHours(
             zone=zone,

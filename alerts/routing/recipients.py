@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
+
+from django.db.models import Q
 
 from alerts.models import Destination
 from alerts.routing.alert_policy import DEFAULT_STEPS, EscalationStepRule
@@ -70,25 +72,51 @@ class EntityAudience:
         return owner.person if owner is not None else None
 
 
-def load_audiences(entity_ids: Collection[int]) -> dict[int, EntityAudience]:
+@dataclass(frozen=True, slots=True)
+class RoleHolders:
+    """The active people with a role, by entity and by the path of a group, and those who administer everything."""
+
+    superusers: frozenset[int]
+    by_entity: Mapping[int, Sequence[tuple[int, str]]]
+    by_path: Mapping[str, Sequence[tuple[int, str]]]
+
+    def of_group_close(self, path: str) -> set[int]:
+        """The recipients of a group's close: finance, administrators and owners of exactly this group."""
+        return {person for person, role in self.by_path.get(path, ()) if role in GROUP_CLOSE_ROLES}
+
+
+def load_role_holders() -> RoleHolders:
+    """The people with a role for any entity or group, in one query."""
+    superusers: set[int] = set()
+    by_entity: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    by_path: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    people = Person.objects.filter(Q(is_superuser=True) | Q(memberships__isnull=False), is_active=True)
+    for person, is_superuser, role, entity, path in people.order_by().values_list(
+        "pk", "is_superuser", "memberships__role", "memberships__entity", "memberships__group__path"
+    ):
+        if is_superuser:
+            superusers.add(person)
+        if path:
+            by_path[path].append((person, role))
+        if entity:
+            by_entity[entity].append((person, role))
+    return RoleHolders(frozenset(superusers), by_entity, by_path)
+
+
+def load_audiences(
+    entity_ids: Collection[int], holders: RoleHolders | None = None
+) -> dict[int, EntityAudience]:
     """The audience of each entity, directly or through a group above, by the rule of `LegalEntity.visible_to`.
 
-    Four queries whatever the number of entities.
+    Two queries whatever the number of entities, one where the `holders` of roles are given.
     """
-    superusers = installation_administrators()
-    roles_by_entity: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    roles_by_path: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    memberships = Membership.objects.filter(person__is_active=True)
-    for person, role, entity in memberships.filter(group=None).values_list("person", "role", "entity"):
-        roles_by_entity[entity].append((person, role))
-    for person, role, path in memberships.filter(entity=None).values_list("person", "role", "group__path"):
-        roles_by_path[path].append((person, role))
+    holders = holders or load_role_holders()
     audiences: dict[int, EntityAudience] = {}
     for pk, path, owner, deputy in _responsible_people(entity_ids):
-        audiences[pk] = audience = EntityAudience(path, superusers=superusers)
-        roles = list(roles_by_entity[pk])
+        audiences[pk] = audience = EntityAudience(path, superusers=holders.superusers)
+        roles = list(holders.by_entity.get(pk, ()))
         for ancestor in ancestor_paths(path):
-            roles += roles_by_path.get(ancestor, ())
+            roles += holders.by_path.get(ancestor, ())
         for person, role in roles:
             audience.members_by_role[role].add(person)
         audience.responsible_owner = owner if owner is not None and audience.may_see(owner.person) else None
@@ -159,21 +187,6 @@ def step_recipients(step: EscalationStepRule, audience: EntityAudience) -> set[i
     """The people whom one step of an escalation names, of those who may see the entity."""
     people = {person for role in step.roles for person in audience.members_by_role.get(role, ())}
     return people | {person for person in step.people if audience.may_see(person)}
-
-
-def group_close_recipients(groups: Collection[int]) -> dict[int, set[int]]:
-    """The recipients of a group's close, by group: finance, administrators and owners of exactly this group."""
-    people: dict[int, set[int]] = {group: set() for group in groups}
-    members = Membership.objects.filter(group__in=groups, role__in=GROUP_CLOSE_ROLES, person__is_active=True)
-    for group, person in members.values_list("group", "person"):
-        if group is not None:
-            people[group].add(person)
-    return people
-
-
-def installation_administrators() -> set[int]:
-    """The people who administer the whole installation; they receive a notice that reaches nobody else."""
-    return set(Person.objects.filter(is_superuser=True, is_active=True).values_list("pk", flat=True))
 
 
 def destination_administrators(destination: Destination) -> list[Person]:

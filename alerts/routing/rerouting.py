@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from uuid import uuid4
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, MessageReason, Notice
-from alerts.routing.alert_policy import effective_alert_rules
-from alerts.routing.batching import PersonCadence, message_id, open_person_messages
+from alerts.routing.batching import PersonCadence, message_id, open_messages
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.preferences import chosen_cadences
 from alerts.routing.router import route_notices
 from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence, effective_cadence
-from entities.models import LegalEntity
 
 
 def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None:
@@ -32,7 +32,8 @@ def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None
     lines = list(candidates.filter(delivery__in=before).select_related("notice").order_by("pk"))
     if not lines:
         return
-    cadences = current_cadences(lines)
+    context = EvaluationContext(as_of)
+    cadences = current_cadences(lines, context)
     moved: dict[PersonCadence, list[int]] = defaultdict(list)
     switched_off: dict[int, list[DeliveryLine]] = defaultdict(list)
     for line in lines:
@@ -41,29 +42,28 @@ def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None
             switched_off[person].append(line)
         elif cadence is not before[line.delivery_id]:
             moved[person, cadence].append(line.pk)
-    if moved:
-        for key, message in open_person_messages(moved.keys(), as_of).items():
-            DeliveryLine.objects.filter(pk__in=moved[key]).update(delivery=message)
+    messages = open_messages(moved, (), context)
+    for (person, cadence), moving in moved.items():
+        DeliveryLine.objects.filter(pk__in=moving).update(delivery=messages[person, None, cadence])
     for person, left_out in switched_off.items():
         _leave_out(person, left_out, as_of)
     empty = Delivery.objects.filter(pk__in=before).exclude(
         Exists(DeliveryLine.objects.filter(delivery=OuterRef("pk")))
     )
     empty.update(state=Delivery.State.CANCELLED, ended_at=as_of, words=MessageReason.LINES_MOVED)
-    _fall_back({line.notice_id for left_out in switched_off.values() for line in left_out}, as_of)
+    _fall_back({line.notice_id for left_out in switched_off.values() for line in left_out}, context)
 
 
-def current_cadences(lines: Collection[DeliveryLine]) -> dict[int, Cadence]:
+def current_cadences(lines: Collection[DeliveryLine], context: EvaluationContext) -> dict[int, Cadence]:
     """The cadence of each line, by its id, under the preferences and alert rules of now."""
     notices = {line.notice_id: line.notice for line in lines}
-    entity_ids = entities_by_notice(list(notices.values()))
-    all_ids = {pk for ids in entity_ids.values() for pk in ids}
-    rules = effective_alert_rules(LegalEntity.objects.filter(pk__in=all_ids).values_list("pk", "group__path"))
+    entity_ids = entities_by_notice(list(notices.values()), context)
+    rules = cache(context.alert_policies.rules_of)
     chosen = chosen_cadences({line.recipient_id for line in lines if line.recipient_id is not None})
     cadences = {}
     for line in lines:
         kind, ids = NoticeKind(line.notice.kind), entity_ids[line.notice_id]
-        in_digest = bool(ids) and all(rules[pk].alerts_in_digest for pk in ids)
+        in_digest = bool(ids) and all(rules(context.entities[pk].path).alerts_in_digest for pk in ids)
         cadences[line.pk] = effective_cadence(
             kind, chosen.get((line.recipient_id or 0, kind)), in_digest=in_digest
         )
@@ -88,12 +88,14 @@ def _leave_out(person: int, lines: Collection[DeliveryLine], as_of: datetime) ->
     )
 
 
-def _fall_back(notice_ids: Collection[int], as_of: datetime) -> None:
+def _fall_back(notice_ids: Collection[int], context: EvaluationContext) -> None:
     """Route notices that reach nobody any more to administrators, unless they are informational."""
     if not notice_ids:
         return
     reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=notice_ids)
     unreached = Notice.objects.filter(pk__in=notice_ids).exclude(pk__in=reaching.values("notice"))
     route_notices(
-        list(unreached.exclude(kind__in=[kind.value for kind in INFORMATIONAL_KINDS])), as_of, fall_back=True
+        list(unreached.exclude(kind__in=[kind.value for kind in INFORMATIONAL_KINDS])),
+        context,
+        fall_back=True,
     )

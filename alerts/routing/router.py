@@ -6,89 +6,82 @@ Runs in the transaction that writes the notices. Sending follows later (alerts.o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence, Set
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 
 from django.db.models import Max
 
-from alerts.models import Delivery, DeliveryLine, Destination, Notice
-from alerts.routing.alert_policy import (
-    DEFAULT_STEPS,
-    EffectiveAlertRules,
-    effective_alert_rules,
-    effective_steps,
-)
-from alerts.routing.batching import PersonCadence, open_destination_messages, open_person_messages
-from alerts.routing.notice_scope import entities_by_notice, row_keys_by_notice
+from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.routing.alert_policy import EffectiveAlertRules
+from alerts.routing.batching import PersonCadence, open_messages
+from alerts.routing.evaluation_context import EvaluationContext
+from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.preferences import CadenceChoices, chosen_cadences
-from alerts.routing.recipients import (
-    EntityAudience,
-    group_close_recipients,
-    installation_administrators,
-    load_audiences,
-    recipients,
-)
+from alerts.routing.recipients import EntityAudience, load_audiences, recipients
 from closing.judging.notice_rules import INFORMATIONAL_KINDS, PROBLEM_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence, effective_cadence
-from entities.models import LegalEntity, Membership
+from entities.models import Membership
 
 
-def route_notices(notices: Sequence[Notice], as_of: datetime, *, fall_back: bool = False) -> int:
+def route_notices(notices: Sequence[Notice], context: EvaluationContext, *, fall_back: bool = False) -> int:
     """Put each notice into a message to each of its recipients; returns the number of messages it wrote to.
 
-    A message of the same cadence that was not tried yet takes more lines. `fall_back` is for notices whose
-    recipients cannot be reached: they go to administrators who have not received them.
+    A message of the same cadence that was not tried yet takes more lines, so that 300 late entities are one message.
+    `fall_back` is for notices whose recipients cannot be reached: they go to administrators who have not received
+    them.
     """
     if not notices:
         return 0
-    posted = 0 if fall_back else route_to_destinations(notices, as_of)
-    entity_ids = entities_by_notice(notices)
-    audiences = load_audiences({pk for ids in entity_ids.values() for pk in ids})
-    people = _recipients_by_notice(notices, entity_ids, audiences, as_of, fall_back=fall_back)
-    everyone = {person for ids in people.values() for person in ids}
-    chosen = chosen_cadences(everyone)
-    rules = effective_alert_rules((pk, audience.path) for pk, audience in audiences.items())
+    entity_ids = entities_by_notice(notices, context)
+    posted = {} if fall_back else _destinations_by_notice(notices, entity_ids, context)
+    audiences = load_audiences({pk for ids in entity_ids.values() for pk in ids}, context.role_holders)
+    people = _recipients_by_notice(notices, entity_ids, audiences, context, fall_back=fall_back)
+    chosen = chosen_cadences({person for ids in people.values() for person in ids})
+    rules = cache(context.alert_policies.rules_of)
     lines: dict[PersonCadence, list[int]] = defaultdict(list)
-    administrators: Set[int] | None = None
     for notice in notices:
-        cadences = _cadences(notice, people[notice.pk], [rules[pk] for pk in entity_ids[notice.pk]], chosen)
+        own_rules = [rules(audiences[pk].path) for pk in entity_ids[notice.pk]]
+        cadences = _cadences(notice, people[notice.pk], own_rules, chosen)
         if not cadences and notice.kind not in INFORMATIONAL_KINDS:
             # No recipient may see it, or all have switched it off: administrators receive it at the default cadence.
-            administrators = installation_administrators() if administrators is None else administrators
-            cadences = _cadences(notice, people[notice.pk] if fall_back else administrators, [], {})
+            administrators = people[notice.pk] if fall_back else context.role_holders.superusers
+            cadences = _cadences(notice, administrators, [], {})
         for person, cadence in cadences.items():
             lines[person, cadence].append(notice.pk)
-    deliveries = open_person_messages(lines.keys(), as_of)
+    destinations = [row for row in context.destinations if row.pk in posted]
+    deliveries = open_messages(lines, destinations, context)
     DeliveryLine.objects.bulk_create(
-        DeliveryLine(delivery=deliveries[key], notice_id=notice, recipient_id=key[0])
-        for key in sorted(lines)
-        for notice in lines[key]
+        [
+            DeliveryLine(delivery=deliveries[None, row.pk, Cadence.IMMEDIATE], notice_id=pk, destination=row)
+            for row in destinations
+            for pk in posted[row.pk]
+        ]
+        + [
+            DeliveryLine(delivery=deliveries[person, None, cadence], notice_id=pk, recipient_id=person)
+            for person, cadence in sorted(lines)
+            for pk in lines[person, cadence]
+        ]
     )
-    return len(deliveries) + posted
+    return len(deliveries)
 
 
 def _recipients_by_notice(
     notices: Sequence[Notice],
     entity_ids: Mapping[int, Sequence[int]],
     audiences: Mapping[int, EntityAudience],
-    as_of: datetime,
+    context: EvaluationContext,
     *,
     fall_back: bool,
 ) -> dict[int, set[int]]:
     """The recipients of each notice, by its id, whatever their preferences."""
     if fall_back:
-        return _fall_back(notices, entity_ids, audiences)
+        return _fall_back(notices, entity_ids, audiences, context)
     received, people = _problem_recipients(notices), {}
     told_of_outages = _outage_lines(notices, "recipient")
-    escalated = {
-        pk for row in notices if row.kind == NoticeKind.ESCALATION.value for pk in entity_ids[row.pk]
-    }
-    steps = effective_steps((pk, audiences[pk].path) for pk in escalated) if escalated else {}
-    groups = {notice.group_id for notice in notices if notice.group_id is not None}
-    members = group_close_recipients(groups) if groups else {}
+    steps = cache(context.alert_policies.steps_of)
     for notice in notices:
         if notice.group_id is not None:
-            people[notice.pk] = members[notice.group_id]
+            people[notice.pk] = context.role_holders.of_group_close(context.groups[notice.group_id])
             continue
         if notice.kind == NoticeKind.READ_AGAIN.value:
             people[notice.pk] = {
@@ -100,25 +93,32 @@ def _recipients_by_notice(
         kind, informed = NoticeKind(notice.kind), received[notice.period_id]
         people[notice.pk] = {
             person
-            for pk in entity_ids[notice.pk]
+            for audience in (audiences[pk] for pk in entity_ids[notice.pk])
             for person in recipients(
-                kind, notice.step, audiences[pk], as_of, informed=informed, steps=steps.get(pk, DEFAULT_STEPS)
+                kind,
+                notice.step,
+                audience,
+                context.as_of,
+                informed=informed,
+                steps=steps(audience.path) if kind is NoticeKind.ESCALATION else (),
             )
         }
     return people
 
 
 def _fall_back(
-    notices: Sequence[Notice], about: Mapping[int, Sequence[int]], audiences: Mapping[int, EntityAudience]
+    notices: Sequence[Notice],
+    about: Mapping[int, Sequence[int]],
+    audiences: Mapping[int, EntityAudience],
+    context: EvaluationContext,
 ) -> dict[int, set[int]]:
     received: dict[int, set[int]] = defaultdict(set)
     lines = DeliveryLine.objects.filter(notice__in=notices)
     for notice, person in lines.exclude(recipient=None).values_list("notice", "recipient"):
         if person is not None:
             received[notice].add(person)
-    administrators = installation_administrators()
     return {
-        row.pk: administrators.union(
+        row.pk: set(context.role_holders.superusers).union(
             *(audiences[pk].members_by_role[Membership.Role.ADMINISTRATOR] for pk in about[row.pk])
         )
         - received[row.pk]
@@ -179,69 +179,43 @@ def _outage_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, se
     return readers
 
 
-def route_to_destinations(notices: Sequence[Notice], as_of: datetime) -> int:
-    """Put each notice into a message to every destination that receives it; returns the number of messages.
-
-    A message that was not tried yet takes more lines, so that 300 late entities are one post.
-    """
-    destinations = list(
-        Destination.objects.filter(enabled=True, kinds__overlap=_chosen_kinds(notices))
-        .select_related("group")
-        .order_by("pk")
-    )
+def _destinations_by_notice(
+    notices: Sequence[Notice], entity_ids: Mapping[int, Sequence[int]], context: EvaluationContext
+) -> dict[int, list[int]]:
+    """The notices that each destination receives, both by id; destinations without one are left out."""
+    received: dict[int, list[int]] = defaultdict(list)
+    kinds = _chosen_kinds(notices)
+    destinations = [row for row in context.destinations if kinds.intersection(row.kinds)]
     if not destinations:
-        return 0
-    paths, received = _paths_of(notices), _problem_destinations(notices)
-    told_of_outages = _outage_lines(notices, "destination")
-    lines: dict[int, list[int]] = defaultdict(list)
+        return received
+    problems, told_of_outages = _problem_destinations(notices), _outage_lines(notices, "destination")
     for notice in notices:
+        paths = {context.entities[pk].path for pk in entity_ids[notice.pk]}
+        if notice.group_id is not None:
+            paths = {context.groups[notice.group_id]}
         for destination in destinations:
             if notice.kind == NoticeKind.READ_AGAIN.value:
                 receives = destination.pk in told_of_outages[notice.connection_id]
             else:
-                receives = _receives(destination, notice, paths[notice.pk], received)
+                receives = notice.kind in destination.kinds and any(
+                    path.startswith(destination.group.path) for path in paths
+                )
+                if notice.kind == NoticeKind.CLEARED.value:
+                    receives = receives and (destination.pk, notice.period_id) in problems
             if receives:
-                lines[destination.pk].append(notice.pk)
-    receiving = [row for row in destinations if row.pk in lines]
-    deliveries = open_destination_messages(receiving, as_of)
-    DeliveryLine.objects.bulk_create(
-        DeliveryLine(delivery=deliveries[destination.pk], notice_id=notice, destination=destination)
-        for destination in receiving
-        for notice in lines[destination.pk]
-    )
-    return len(deliveries)
+                received[destination.pk].append(notice.pk)
+    return received
 
 
-def _chosen_kinds(notices: Sequence[Notice]) -> list[str]:
+def _chosen_kinds(notices: Sequence[Notice]) -> set[str]:
     """The kinds of which a destination must have chosen one: the end of trouble goes where the trouble went."""
     kinds = {notice.kind for notice in notices}
     if NoticeKind.READ_AGAIN.value in kinds:
         kinds |= {NoticeKind.STALE.value, NoticeKind.REFUSED.value}
-    return sorted(kinds)
+    return kinds
 
 
-def _receives(
-    destination: Destination, notice: Notice, paths: Collection[str], received: set[tuple[int, int]]
-) -> bool:
-    """Whether a notice of a chosen kind is about an entity, or a whole group, below the destination's group."""
-    if notice.kind not in destination.kinds:
-        return False
-    if notice.group is not None:
-        return notice.group.path.startswith(destination.group.path)
-    if notice.kind == NoticeKind.CLEARED.value and (destination.pk, notice.period_id or 0) not in received:
-        return False
-    return any(path.startswith(destination.group.path) for path in paths)
-
-
-def _paths_of(notices: Sequence[Notice]) -> Mapping[int, set[str]]:
-    """The paths of the groups that each notice's entities belong to."""
-    row_keys = row_keys_by_notice(notices)
-    ids = {entity for keys in row_keys.values() for entity, _ in keys}
-    path_of = dict(LegalEntity.objects.filter(pk__in=ids).values_list("pk", "group__path"))
-    return {pk: {path_of[entity] for entity, _ in keys if entity in path_of} for pk, keys in row_keys.items()}
-
-
-def _problem_destinations(notices: Sequence[Notice]) -> set[tuple[int, int]]:
+def _problem_destinations(notices: Sequence[Notice]) -> set[tuple[int | None, int | None]]:
     """The pairs of destination and cleared period where the destination received, or will receive, the problem."""
     periods = {notice.period_id for notice in notices if notice.kind == NoticeKind.CLEARED.value}
     if not periods:
@@ -253,4 +227,4 @@ def _problem_destinations(notices: Sequence[Notice]) -> set[tuple[int, int]]:
         left_out="",
         delivery__state__in=Delivery.REACHING_STATES,
     )
-    return {(pk or 0, period or 0) for pk, period in lines.values_list("destination", "notice__period")}
+    return set(lines.values_list("destination", "notice__period"))

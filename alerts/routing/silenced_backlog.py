@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
-from alerts.models import Delivery, DeliveryLine, LineReason, Notice
-from alerts.routing.batching import PersonCadence, open_destination_messages, open_person_messages
+from alerts.models import DeliveryLine, LineReason, Notice
+from alerts.routing.batching import MessageKey, open_messages
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.rerouting import current_cadences
@@ -29,10 +29,10 @@ def is_silenced(notice: Notice, entities: Collection[int], silenced: Collection[
     return all(entity in silenced for entity in entities)
 
 
-def requeue_after_silence(silenced: Collection[int], as_of: datetime) -> int:
+def requeue_after_silence(context: EvaluationContext) -> int:
     """Move each line whose silence is over into a message; returns the number of messages it wrote to.
 
-    `silenced` are the entities still silenced. Runs in the transaction of an evaluation.
+    Runs in the transaction of an evaluation.
     """
     aside = DeliveryLine.objects.filter(left_out=LineReason.SILENCED).select_related(
         "recipient", "destination__group", "notice__period", "notice__connection", "notice__group"
@@ -41,46 +41,40 @@ def requeue_after_silence(silenced: Collection[int], as_of: datetime) -> int:
     if not lines:
         return 0
     row_keys = row_keys_by_notice(line.notice for line in lines)
-    audiences = load_audiences({entity for keys in row_keys.values() for entity, _ in keys})
+    audiences = load_audiences(
+        {entity for keys in row_keys.values() for entity, _ in keys}, context.role_holders
+    )
     due = []
     for line in lines:
         reader = line.destination or line.recipient
         # By the same rule as when it was set aside: a notice of a connection reports the entities its reader sees.
         visible = {pk for pk, _ in row_keys[line.notice_id] if reader and can_see(reader, audiences[pk])}
-        if not is_silenced(line.notice, visible, silenced):
+        if not is_silenced(line.notice, visible, context.silences):
             due.append(line)
-    return requeue_lines(due, as_of)
+    return requeue_lines(due, context)
 
 
-def requeue_lines(lines: Sequence[DeliveryLine], as_of: datetime) -> int:
+def requeue_lines(lines: Sequence[DeliveryLine], context: EvaluationContext) -> int:
     """Move lines that were left out into the next message to each reader; returns the number of these messages.
 
     The recipient, destination and notice of each line must be loaded.
     """
-    to_people = [line for line in lines if line.recipient_id is not None]
-    count = _requeue_to_people(to_people, as_of) if to_people else 0
     destinations = {line.destination.pk: line.destination for line in lines if line.destination is not None}
-    for pk, message in (
-        open_destination_messages(list(destinations.values()), as_of).items() if destinations else ()
-    ):
-        _move([line for line in lines if line.destination_id == pk], message)
-        count += 1
-    return count
-
-
-def _requeue_to_people(lines: Sequence[DeliveryLine], as_of: datetime) -> int:
-    cadences, by_recipient = current_cadences(lines), defaultdict[PersonCadence, list[DeliveryLine]](list)
-    switched_off = []
-    for line in lines:
-        if cadences[line.pk] is Cadence.NEVER:
-            switched_off.append(line.pk)
-        else:
-            by_recipient[line.recipient_id or 0, cadences[line.pk]].append(line)
+    to_people = [line for line in lines if line.recipient_id is not None]
+    cadences = current_cadences(to_people, context) if to_people else {}
+    switched_off = [pk for pk, cadence in cadences.items() if cadence is Cadence.NEVER]
     DeliveryLine.objects.filter(pk__in=switched_off).update(left_out=LineReason.RECIPIENT_UNSUBSCRIBED)
-    for key, message in open_person_messages(by_recipient.keys(), as_of).items():
-        _move(by_recipient[key], message)
-    return len(by_recipient)
-
-
-def _move(lines: Collection[DeliveryLine], message: Delivery) -> None:
-    DeliveryLine.objects.filter(pk__in=[line.pk for line in lines]).update(delivery=message, left_out="")
+    moved: dict[MessageKey, list[DeliveryLine]] = defaultdict(list)
+    for line in lines:
+        cadence = cadences.get(line.pk, Cadence.IMMEDIATE)
+        if cadence is not Cadence.NEVER:
+            moved[line.recipient_id, line.destination_id, cadence].append(line)
+    people = {(person, cadence) for person, _, cadence in moved if person is not None}
+    messages = open_messages(people, list(destinations.values()), context)
+    for key, own in moved.items():
+        for line in own:
+            line.delivery, line.left_out = messages[key], ""
+    DeliveryLine.objects.bulk_update(
+        [line for own in moved.values() for line in own], ["delivery", "left_out"]
+    )
+    return len(moved)

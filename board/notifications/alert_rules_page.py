@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from alerts.routing.alert_policy import (
     EscalationStepRule,
     GroupAlertPolicy,
-    effective_steps,
     inherited_policy,
+    load_alert_policies,
     own_policies,
     own_policy,
     people_for_steps,
@@ -185,7 +185,8 @@ def _previews(board_request: BoardRequest, group: Group) -> tuple[list[Escalatio
     visible = board_request.entities().filter(group__path__startswith=group.path).order_by("name", "code")
     shown = list(visible.select_related("group")[:SHOWN])
     audiences = load_audiences([entity.pk for entity in shown])
-    steps = effective_steps((entity.pk, entity.group.path) for entity in shown)
+    policies = load_alert_policies()
+    steps = {entity.pk: policies.steps_of(entity.group.path) for entity in shown}
     people_by_step = {
         entity.pk: [
             recipients(

@@ -10,7 +10,8 @@ from django.db.models import Q
 from django.forms import BoundField
 
 from alerts.models import Delivery
-from alerts.routing.alert_policy import effective_alert_rules
+from alerts.routing.alert_policy import load_alert_policies
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.preferences import NotificationPreferences, notification_hours_of
 from board.notifications.forms import PreferencesForm
 from board.notifications.notice_list import visible_notices
@@ -150,10 +151,10 @@ def _choice(kind: NoticeKind, form: PreferencesForm, locked: str, *, in_digest: 
 
 def _mandatory_rule(board_request: BoardRequest) -> tuple[str, bool]:
     """The text about mandatory kinds, and whether a group of the person's allows them in a digest."""
-    rows = list(board_request.entities().values_list("pk", "group__path", "group__name"))
-    rules = effective_alert_rules((pk, path) for pk, path, _ in rows)
-    in_digest_groups = {name for pk, _, name in rows if rules[pk].alerts_in_digest}
-    immediate_groups = {name for pk, _, name in rows if not rules[pk].alerts_in_digest}
+    groups = board_request.entities().order_by().values_list("group__path", "group__name").distinct()
+    rules = load_alert_policies().rules_of
+    in_digest_groups = {name for path, name in groups if rules(path).alerts_in_digest}
+    immediate_groups = {name for path, name in groups if not rules(path).alerts_in_digest}
     if not in_digest_groups:
         return _LOCKED_TEXT, False
     if not immediate_groups:
@@ -187,7 +188,8 @@ def _upcoming_digests(
     }
     visible = visible_notices(board_request)
     sentences = []
-    hours = notification_hours_of([board_request.person.pk], board_request.now)[board_request.person.pk]
+    person, context = board_request.person.pk, EvaluationContext(board_request.now)
+    hours = notification_hours_of([person], context)[person]
     for cadence, name in ((Cadence.DAILY, "daily"), (Cadence.WEEKLY, "weekly")):
         message = waiting.get(cadence)
         count = visible.filter(lines__delivery=message).distinct().count() if message is not None else 0

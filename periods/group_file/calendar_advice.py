@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from closing.calendar.date_phrases import full_date, weekday_and_date, weekday_and_day
 from closing.calendar.deadlines import categories_phrase
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
-from entities.calendars import DayByHand, days_by_hand, place_calendar, place_of
+from entities.calendars import DayByHand, place_calendar, place_of, stored_calendars
 from entities.holiday_library import Place, categories_of, subdivision_names
 from entities.models import WorkCalendar
 
@@ -21,7 +21,7 @@ _PROPOSED = ("bank", "optional", "government", "de_facto")
 
 def calendar_advice(rows: Sequence[WorkCalendar], today: date) -> list[str]:
     """Sentences about these calendars, with examples from last year's end on."""
-    by_hand = days_by_hand([row.pk for row in rows])
+    by_hand = stored_calendars([row.pk for row in rows]).by_hand
     return [advice for row in rows if row.country for advice in _advice(row, by_hand.get(row.pk, ()), today)]
 
 

@@ -138,16 +138,20 @@ def take_unredacted(
     *,
     annotated: Collection[date] | None = None,
     annotations: Collection[AnnotationKey[Any]] | None = None,
+    policies: Mapping[int, EffectivePolicy] | None = None,
+    readings: Mapping[int, Freshness] | None = None,
 ) -> UnredactedBoards:
     """As `take_snapshots`, for callers that redact each row for its reader themselves, or show it to nobody.
 
     `annotated` are the months whose rows are annotated (None: all), `annotations` the keys of those that are needed
-    (None: all).
+    (None: all). A caller that has them gives the policies and readings of these entities at this moment.
     """
     shown = read_entities(entities)
     ids = [entity.id for entity in shown]
-    policies = effective_policies(((entity.id, entity.path) for entity in shown), as_of=as_of)
-    freshness_by_entity = freshness(ids, as_of)
+    if policies is None:
+        policies = effective_policies(((entity.id, entity.path) for entity in shown), as_of=as_of)
+    if readings is None:
+        readings = freshness(ids, as_of)
     periods, changes, facts, expected = read_periods(ids, months, as_of)
     scope = SnapshotScope(
         tuple(ids),
@@ -190,7 +194,7 @@ def take_unredacted(
             _row(
                 entity,
                 policies[entity.id],
-                freshness_by_entity[entity.id],
+                readings[entity.id],
                 [
                     (period, changes.get(period.id, []), facts.get(period.id))
                     for period in periods.get((entity.id, month), [])

@@ -9,9 +9,8 @@ from playwright.sync_api import expect
 
 from alerts.models import Destination
 from alerts.outbox.sending import send_due_posts
-from alerts.routing.router import route_to_destinations
 from entities.models import Person
-from tests.alerts.channels.destination_builders import PATHS, SECRET
+from tests.alerts.channels.destination_builders import PATHS, SECRET, route_to_destinations
 from tests.browser.browser_user import EVERY_LOOK, WIDE_BY_DAY, BrowserUser, NewBrowserUser
 from tests.db_builders import SampleGroup, save_person
 from tests.faults.http_sink import HttpSink, Reply

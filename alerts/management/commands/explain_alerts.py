@@ -10,7 +10,7 @@ from django.utils import timezone
 from alerts.evaluate.continuity import evaluating_since
 from alerts.evaluate.episodes import EpisodeDecisions, judge_episodes
 from alerts.reason_words import reason_words
-from alerts.routing.silences import silences_by_entity
+from alerts.routing.evaluation_context import EvaluationContext
 from closing.calendar.date_phrases import month_and_year, weekday_and_date
 from closing.calendar.months import parse_month
 from closing.judging.notice_rules import NoticeDecision
@@ -41,11 +41,10 @@ class Command(BaseCommand):
             except ValueError:
                 raise CommandError(f"No such month: {month}. A month is written like 2026-05.") from None
         months = dict(periods.values_list("pk", "reporting_month"))
-        now = timezone.now()
-        since = evaluating_since(now)
-        if since is None:
+        context = EvaluationContext(timezone.now())
+        if evaluating_since(context) is None:
             self.stdout.write("No evaluation has run lately, so no notice is raised before the next one.")
-        episodes = judge_episodes(now, since, silences_by_entity([entity.pk], now), months)
+        episodes = judge_episodes(context, months)
         for judged in episodes:
             self._explain(entity, month_and_year(months[judged.episode.period]), judged)
         if not episodes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from alerts.channels.webhook.payload import new_secret
-from alerts.models import Destination
+from alerts.models import Delivery, DeliveryLine, Destination, Notice
+from alerts.routing.evaluation_context import EvaluationContext
+from alerts.routing.router import route_notices
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, Person
 from tests.faults.http_sink import HttpSink
@@ -46,3 +48,12 @@ def save_destination(
         place.secret = new_secret()
     place.save()
     return place
+
+
+def route_to_destinations(notices: Sequence[Notice], at: datetime) -> None:
+    """Route notices as an evaluation does, and keep the messages to destinations only."""
+    route_notices(notices, EvaluationContext(at))
+    to_people = DeliveryLine.objects.filter(notice__in=notices, destination=None)
+    messages = list(to_people.values_list("delivery", flat=True))
+    to_people.delete()
+    Delivery.objects.filter(pk__in=messages, lines=None).delete()

@@ -18,10 +18,9 @@ from alerts.channels import state as channel_state
 from alerts.models import Channel, Delivery, DeliveryLine, Destination, LineReason, Notice, Trouble
 from alerts.outbox import queue as outbox
 from alerts.outbox.sending import send_due_mails, send_due_posts
-from alerts.routing.router import route_to_destinations
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
-from tests.alerts.channels.destination_builders import SECRET, save_destination
+from tests.alerts.channels.destination_builders import SECRET, route_to_destinations, save_destination
 from tests.alerts.evaluations import (
     ALL_CLOSED,
     evaluate_and_list_notices,
@@ -564,8 +563,8 @@ def test_many_at_once_are_one_post_and_the_next_comes_five_minutes_later(
     save_destination("slack", http_sink)
     notices = [raise_notice(overdue_group, kind=kind) for kind in (NoticeKind.ALERT, NoticeKind.LATE)]
     now = timezone.now()
-    assert route_to_destinations(notices, now) == 1
-    assert route_to_destinations([raise_notice(overdue_group, kind=NoticeKind.UNCONFIRMED)], now) == 1
+    route_to_destinations(notices, now)
+    route_to_destinations([raise_notice(overdue_group, kind=NoticeKind.UNCONFIRMED)], now)
     assert Delivery.objects.count() == 1
     posted()
     tell(overdue_group, kind=NoticeKind.NO_DEADLINE)

@@ -16,6 +16,7 @@ from alerts import tasks
 from alerts.evaluate.continuity import MAX_EVALUATION_GAP, evaluating_since, record_evaluation
 from alerts.evaluate.run import run_evaluation
 from alerts.models import Notice, OverdueFlag
+from alerts.routing.evaluation_context import EvaluationContext
 from closeboard.celery import app
 from infra.ticks import delete_old_ticks
 from tests.alerts.evaluations import save_evaluation_span, save_group_with_recipients
@@ -47,7 +48,7 @@ def test_a_worker_whose_clock_runs_ahead_evaluates_by_the_clock_of_the_database(
     ahead.undo()
     now = timezone.now()
     assert OverdueFlag.objects.filter(since__lte=now).count() == len(live_group.entities)
-    assert evaluating_since(now + 10 * MINUTE) is None  # it has not evaluated then
+    assert evaluating_since(EvaluationContext(now + 10 * MINUTE)) is None  # it has not evaluated then
 
 
 def test_what_a_worker_left_ahead_stops_no_right_one(live_group: SampleGroup) -> None:
@@ -66,12 +67,12 @@ def test_what_a_worker_left_ahead_stops_no_right_one(live_group: SampleGroup) ->
 
 
 def test_commands_judge_a_past_moment_and_do_not_count(live_group: SampleGroup) -> None:
-    before = evaluating_since(timezone.now())
+    before = evaluating_since(EvaluationContext(timezone.now()))
     call_command("evaluate", "--as-of", "2026-06-20T12:00:00Z")
     call_command("evaluate")
     assert before is None
-    assert evaluating_since(timezone.now()) is None
-    assert evaluating_since(utc("2026-06-20 12:00")) is None
+    assert evaluating_since(EvaluationContext(timezone.now())) is None
+    assert evaluating_since(EvaluationContext(utc("2026-06-20 12:00"))) is None
 
 
 # --- an evaluation that does not finish ---------------------------------------------------------------------------
@@ -94,12 +95,12 @@ def test_an_evaluation_that_did_not_finish_does_not_count_and_is_done_again(
     with pytest.raises((DatabaseError, OperationalError)):
         tasks.evaluate()
     database.close()
-    assert evaluating_since(timezone.now()) is None
+    assert evaluating_since(EvaluationContext(timezone.now())) is None
     with database.cursor() as cursor:
         cursor.execute("DROP TRIGGER break ON alerts_overdueflag")
     tasks.evaluate()
     assert OverdueFlag.objects.count() == len(live_group.entities)
-    assert evaluating_since(timezone.now()) is not None
+    assert evaluating_since(EvaluationContext(timezone.now())) is not None
 
 
 def test_a_second_beat_finds_the_minute_evaluated(live_group: SampleGroup) -> None:
@@ -124,18 +125,20 @@ def test_a_second_beat_finds_the_minute_evaluated(live_group: SampleGroup) -> No
 def test_a_gap_begins_a_new_span_and_past_moments_stay_explained() -> None:
     first = utc("2026-06-10 12:00")
     for minutes in (0, 1, 3, 8):
-        record_evaluation(first + minutes * MINUTE)
+        record_evaluation(EvaluationContext(first + minutes * MINUTE))
     back = first + 8 * MINUTE + MAX_EVALUATION_GAP + timedelta(seconds=1)
-    record_evaluation(back)
-    record_evaluation(back + MINUTE)
-    record_evaluation(back + MINUTE - timedelta(seconds=3))  # the clock was put back a little
+    record_evaluation(EvaluationContext(back))
+    record_evaluation(EvaluationContext(back + MINUTE))
+    record_evaluation(
+        EvaluationContext(back + MINUTE - timedelta(seconds=3))
+    )  # the clock was put back a little
     delete_old_ticks(first + timedelta(days=90))
-    assert evaluating_since(first - MINUTE) is None
-    assert evaluating_since(first + 5 * MINUTE) == first
-    assert evaluating_since(first + 8 * MINUTE + MAX_EVALUATION_GAP) == first
-    assert evaluating_since(back) == back
-    assert evaluating_since(back + 6 * MINUTE) == back
-    assert evaluating_since(back + 7 * MINUTE) is None
+    assert evaluating_since(EvaluationContext(first - MINUTE)) is None
+    assert evaluating_since(EvaluationContext(first + 5 * MINUTE)) == first
+    assert evaluating_since(EvaluationContext(first + 8 * MINUTE + MAX_EVALUATION_GAP)) == first
+    assert evaluating_since(EvaluationContext(back)) == back
+    assert evaluating_since(EvaluationContext(back + 6 * MINUTE)) == back
+    assert evaluating_since(EvaluationContext(back + 7 * MINUTE)) is None
 
 
 def test_the_upgrade_makes_spans_of_the_claimed_ticks(live_database: str) -> None:
@@ -154,9 +157,9 @@ def test_the_upgrade_makes_spans_of_the_claimed_ticks(live_database: str) -> Non
             )
     executor = MigrationExecutor(database)
     executor.migrate([("alerts", "0008_evaluation_spans"), ("periods", "0006_connection_clock")])
-    assert evaluating_since(old + 9 * MINUTE + MAX_EVALUATION_GAP) == old
-    assert evaluating_since(old + 15 * MINUTE) is None
-    assert evaluating_since(now) == new
+    assert evaluating_since(EvaluationContext(old + 9 * MINUTE + MAX_EVALUATION_GAP)) == old
+    assert evaluating_since(EvaluationContext(old + 15 * MINUTE)) is None
+    assert evaluating_since(EvaluationContext(now)) == new
     with database.cursor() as cursor:
         cursor.execute("SELECT count(*), max(last) FROM alerts_evaluationspan")
         assert cursor.fetchone() == (2, slots[-1])
@@ -168,4 +171,4 @@ def test_an_evaluation_replayed_at_a_past_moment_leaves_the_spans_alone() -> Non
     at = utc("2026-06-15 12:00")
     save_evaluation_span(at)
     run_evaluation(at + MINUTE)
-    assert evaluating_since(at + MINUTE + MAX_EVALUATION_GAP) is None
+    assert evaluating_since(EvaluationContext(at + MINUTE + MAX_EVALUATION_GAP)) is None

@@ -15,6 +15,7 @@ from alerts.models import Delivery, Notice
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from alerts.routing.batching import MIN_MESSAGE_SPACING
+from alerts.routing.evaluation_context import EvaluationContext
 from closing.facts.base import NativePeriodFacts
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
 from entities.models import Group, LegalEntity, Membership, Person
@@ -133,7 +134,7 @@ def test_after_an_outage_nothing_is_judged_before_a_reading(meridian: SampleGrou
     read_and_evaluate(meridian, "2026-06-14 20:00", NLDT=OPEN)
     back = utc("2026-06-15 12:00")
     save_evaluation_span(back, hours=0)
-    assert evaluating_since(back) == back
+    assert evaluating_since(EvaluationContext(back)) == back
     assert evaluate_and_list_notices(back) == []  # the last reading is from before
     assert read_and_evaluate(meridian, back + timedelta(minutes=2)) == []
     assert not Notice.objects.filter(kind__in=OF_ALERTS).exists()

@@ -25,12 +25,11 @@ from alerts.models import (
 )
 from alerts.outbox.queue import MAX_ATTEMPTS, Claim
 from alerts.outbox.refusals import ASK_OTHERS_AFTER, FailureHandling, decide_handling
-from alerts.routing.router import route_to_destinations
 from closing.judging.notice_rules import NoticeKind, NoticeReason
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, Membership, Person
 from periods.models import PeriodDeadline
-from tests.alerts.channels.destination_builders import save_destination
+from tests.alerts.channels.destination_builders import route_to_destinations, save_destination
 from tests.builders import CLOSED, OPEN
 from tests.db_builders import SampleGroup
 from tests.faults.http_sink import HttpSink, Reply

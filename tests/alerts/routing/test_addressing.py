@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep, Habits, Notice, Subscription
 from alerts.routing.batching import MIN_MESSAGE_SPACING
+from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.router import route_notices
 from closing.calendar.instants import zone_named
 from closing.judging.notice_rules import NoticeKind
@@ -65,7 +66,7 @@ def notice(kind: NoticeKind, code: str = "NLDT", *, step: int = 0) -> Notice:
 
 def tell(*notices: Notice, at: datetime = AT) -> dict[str, Cadence]:
     """Address these; who is told of the first of them, and how soon."""
-    route_notices(notices, at)
+    route_notices(notices, EvaluationContext(at))
     return told(notices[0])
 
 
@@ -311,11 +312,9 @@ def test_digests_come_by_the_clock_of_each(meridian: SampleGroup) -> None:
 
 def test_a_line_joins_the_message_of_its_rhythm(meridian: SampleGroup) -> None:
     late, alert = notice(NoticeKind.LATE), notice(NoticeKind.ALERT)
-    assert route_notices([late, alert], AT) == 4
-    route_notices(
-        [notice(NoticeKind.DUE_SOON, "UKRT"), notice(NoticeKind.LATE, "UKHC")], AT + timedelta(hours=5)
-    )
-    route_notices([notice(NoticeKind.ALERT, "UKHC")], AT + timedelta(minutes=1))
+    assert route_notices([late, alert], EvaluationContext(AT)) == 4
+    tell(notice(NoticeKind.DUE_SOON, "UKRT"), notice(NoticeKind.LATE, "UKHC"), at=AT + timedelta(hours=5))
+    tell(notice(NoticeKind.ALERT, "UKHC"), at=AT + timedelta(minutes=1))
     mine = Delivery.objects.filter(recipient__name="Rosa")
     assert {each.rhythm: each.notices.count() for each in mine} == {"daily": 3, "at_once": 2}
 
@@ -420,7 +419,7 @@ def test_the_number_of_queries_grows_neither_with_people_nor_with_notices() -> N
             notice(kind, code, step=int(kind is NoticeKind.ESCALATION)) for code in codes for kind in kinds
         ]
         with CaptureQueriesContext(connection) as queries:
-            assert route_notices(new, AT + timedelta(days=many)) >= many
+            assert route_notices(new, EvaluationContext(AT + timedelta(days=many))) >= many
         counts.append(len(queries))
     assert counts[0] == counts[1]
     assert counts[0] <= 22

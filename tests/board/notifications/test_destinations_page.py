@@ -16,9 +16,8 @@ from django.utils import timezone
 from alerts.channels import state as channel_state
 from alerts.models import Delivery, Destination, LineReason
 from alerts.outbox.sending import send_due_posts
-from alerts.routing.router import route_to_destinations
 from entities.models import Group, Membership, Person
-from tests.alerts.channels.destination_builders import PATHS, SECRET, save_destination
+from tests.alerts.channels.destination_builders import PATHS, SECRET, route_to_destinations, save_destination
 from tests.db_builders import SampleGroup
 from tests.faults.http_sink import HttpSink, Reply
 from tests.faults.outbox_helpers import raise_notice
