@@ -162,13 +162,14 @@ def record_act(
     """Record one act in the transaction that runs.
 
     Without `at` and `by`, the moment and the actor are those of the request, command or task. Values that are equal
-    before and after are left out; an act that changes none of them leaves no event.
+    before and after are left out; an act that changes none of them
+    and has no reason leaves no event.
     """
     if before is not None and after is not None:
         changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
         before = {key: value for key, value in before.items() if key in changed}
         after = {key: value for key, value in after.items() if key in changed}
-        if not changed:
+        if not changed and not reason:
             return
     actor = person_actor(by) if by is not None else None
     record([Act(verb.value, target, at, actor, before, after, reason)])

@@ -108,9 +108,8 @@ def create_silence(by: Person, target: SilenceTarget, last_day: date, reason: st
         _silenced_object(target),
         by=by,
         at=made_at,
-        before={"last_day": before.last_day} if before is not None else None,
-        after={"last_day": last_day},
-        reason=reason,
+        before={"last_day": before.last_day, "reason": before.reason} if before is not None else None,
+        after={"last_day": last_day, "reason": reason},
     )
     return silence
 
