@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Q
 
 from closing.calendar.date_phrases import full_date, month_and_year, weekday_and_date
 from closing.calendar.instants import local_date, zone_named
-from closing.facts.period_remarks import MAX_REMARK_LENGTH, OverdueReason, RemarkKind
+from closing.facts.period_remarks import OverdueReason, RemarkKind
 from closing.judging.standing import Level
 from closing.scoreboard.row import Row
 from entities.access import writable_entities
@@ -22,14 +23,6 @@ from periods.snapshot.builder import take_snapshot
 MAX_EXPECTED_CLOSE_DAYS = 120  # a close expected later than that is a slip of the year
 _DOUBLE_CLICK = timedelta(minutes=1)  # the same remark again within it is a second click
 _LOCK = 0x72656D61  # any number of our own: one writer per period at a time
-
-
-class InvalidRemark(ValueError):
-    """A remark makes no sense; the text says why, `field` names the input that it is about ("" for none)."""
-
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
-        self.field = field
 
 
 class RemarkNotAllowed(Exception):
@@ -63,13 +56,12 @@ def add_note(by: Person, code: str, month: date, text: str, at: datetime) -> Rem
     """Write a note on an entity's period.
 
     All functions here raise LegalEntity.DoesNotExist for an entity that the person does not see, RemarkNotAllowed
-    for one that they only read, and InvalidRemark.
+    for one that they only read, and ValidationError by field.
     """
     row = _row(by, code, month, at)
-    kept = _text(text, required="Write the note first.")
     if row.period_id is None:  # never read: the note waits for the month's period
-        return _write(row, by, at, RemarkKind.NOTE, month=month, text=kept)
-    return _write(row, by, at, RemarkKind.NOTE, text=kept)
+        return _write(row, by, at, RemarkKind.NOTE, month=month, text=text)
+    return _write(row, by, at, RemarkKind.NOTE, text=text)
 
 
 @transaction.atomic
@@ -77,13 +69,11 @@ def edit_note(by: Person, code: str, note_id: int, text: str, at: datetime) -> R
     """Change one's own note; the earlier text stays in the history."""
     old = _current_note(by, code, note_id)
     if old.by_id != by.pk:
-        raise InvalidRemark(
-            "text", f"Only {old.by.name or old.by.email} can edit this note. Write one of your own."
-        )
-    new_text = _text(text, required="A note cannot be empty. To remove it, withdraw it.")
-    if new_text == old.text:
+        author = old.by.name or old.by.email
+        raise ValidationError({"text": f"Only {author} can edit this note. Write one of your own."})
+    if text == old.text:
         return old
-    return _replace(old, by, at, text=new_text)
+    return _replace(old, by, at, text=text)
 
 
 @transaction.atomic
@@ -93,40 +83,37 @@ def withdraw_note(by: Person, code: str, note_id: int, at: datetime) -> Remark:
 
 
 @transaction.atomic
-def set_overdue_reason(by: Person, code: str, month: date, reason: str, text: str, at: datetime) -> Remark:
-    """Give the reason why a period is, or was closed, past its deadline; `reason` is a value of OverdueReason."""
+def set_overdue_reason(
+    by: Person, code: str, month: date, reason: OverdueReason, text: str, at: datetime
+) -> Remark:
+    """Give the reason why a period is, or was closed, past its deadline."""
     row = _period(by, code, month, at)
     if RemarkKind.OVERDUE_REASON not in allowed_remark_kinds(row, at):
-        raise InvalidRemark("reason", _why_no_reason(row, at))
-    if reason not in set(OverdueReason):
-        raise InvalidRemark("reason", "Choose a reason from the list.")
-    required = "Describe the other reason in a few words." if reason == OverdueReason.OTHER else ""
-    return _write(row, by, at, RemarkKind.OVERDUE_REASON, reason=reason, text=_text(text, required=required))
+        raise ValidationError({"reason": _why_no_reason(row, at)})
+    return _write(row, by, at, RemarkKind.OVERDUE_REASON, reason=reason.value, text=text)
 
 
 @transaction.atomic
 def set_expected_close(
-    by: Person, code: str, month: date, expected_on: date | None, text: str, at: datetime
+    by: Person, code: str, month: date, expected_on: date, text: str, at: datetime
 ) -> Remark:
     """Give the day, in the entity's zone, on which a period that is not closed is expected to close."""
     row = _period(by, code, month, at)
+    today, message = local_date(at, zone_named(row.zone)), ""
+    latest = today + timedelta(days=MAX_EXPECTED_CLOSE_DAYS)
     if RemarkKind.EXPECTED_CLOSE not in allowed_remark_kinds(row, at):
-        raise InvalidRemark("expected_on", "It is closed already.")
-    if expected_on is None:
-        raise InvalidRemark("expected_on", "Choose the day on which you expect to close.")
-    today = local_date(at, zone_named(row.zone))
-    if expected_on < today:
-        raise InvalidRemark("expected_on", f"{weekday_and_date(expected_on)} is past. Choose today or later.")
-    if (expected_on - today).days > MAX_EXPECTED_CLOSE_DAYS:
-        last = full_date(today + timedelta(days=MAX_EXPECTED_CLOSE_DAYS))
-        raise InvalidRemark(
-            "expected_on",
-            f"That is more than {MAX_EXPECTED_CLOSE_DAYS} days ahead. Choose a day up to {last}.",
+        message = "It is closed already."
+    elif expected_on < today:
+        message = f"{weekday_and_date(expected_on)} is past. Choose today or later."
+    elif expected_on > latest:
+        message = (
+            f"That is more than {MAX_EXPECTED_CLOSE_DAYS} days ahead. Choose a day up to {full_date(latest)}."
         )
-    if row.span is not None and expected_on <= row.span.last:
-        ends = weekday_and_date(row.span.last)
-        raise InvalidRemark("expected_on", f"The period ends on {ends}. Choose a later day.")
-    return _write(row, by, at, RemarkKind.EXPECTED_CLOSE, expected_on=expected_on, text=_text(text))
+    elif row.span is not None and expected_on <= row.span.last:
+        message = f"The period ends on {weekday_and_date(row.span.last)}. Choose a later day."
+    if message:
+        raise ValidationError({"expected_on": message})
+    return _write(row, by, at, RemarkKind.EXPECTED_CLOSE, expected_on=expected_on, text=text)
 
 
 @transaction.atomic
@@ -134,8 +121,8 @@ def acknowledge(by: Person, code: str, month: date, text: str, at: datetime) -> 
     """Acknowledge that a period is past its deadline: the person has seen it and looks after it."""
     row = _period(by, code, month, at)
     if RemarkKind.ACKNOWLEDGEMENT not in allowed_remark_kinds(row, at):
-        raise InvalidRemark("text", "It is not overdue, so there is nothing to take over.")
-    return _write(row, by, at, RemarkKind.ACKNOWLEDGEMENT, text=_text(text))
+        raise ValidationError({"text": "It is not overdue, so there is nothing to take over."})
+    return _write(row, by, at, RemarkKind.ACKNOWLEDGEMENT, text=text)
 
 
 def _why_no_reason(row: Row, at: datetime) -> str:
@@ -157,10 +144,9 @@ def _period(by: Person, code: str, month: date, at: datetime) -> Row:
     """The row of the period, locked against other writers of remarks until this transaction ends."""
     row = _row(by, code, month, at)
     if row.period_id is None:
-        raise InvalidRemark(
-            "",
+        raise ValidationError(
             f"No period of {row.name} for {month_and_year(month)} is known yet,"
-            " so only a note can be written about it.",
+            " so only a note can be written about it."
         )
     return row
 
@@ -170,7 +156,7 @@ def _row(by: Person, code: str, month: date, at: datetime) -> Row:
     entity = _entity(by, code)
     board = take_snapshot(LegalEntity.objects.filter(pk=entity.pk), month, at)
     if not board.rows:
-        raise InvalidRemark("", f"{entity.name} does not count in {month_and_year(month)}.")
+        raise ValidationError(f"{entity.name} does not count in {month_and_year(month)}.")
     row = board.rows[0]
     _lock_remarks(row.period_id, entity.pk)
     return row
@@ -181,18 +167,6 @@ def _lock_remarks(period_id: int | None, entity_id: int | None) -> None:
     key = period_id if period_id is not None else -(entity_id or 0)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, key % 2**31])
-
-
-def _text(text: str, *, required: str = "") -> str:
-    """The text as it is stored; browsers send line ends as two characters."""
-    text = text.replace("\r\n", "\n").replace("\0", "").strip()
-    if len(text) > MAX_REMARK_LENGTH:
-        raise InvalidRemark(
-            "text", f"That is {len(text)} letters long; the longest text has {MAX_REMARK_LENGTH}. Shorten it."
-        )
-    if required and not text:
-        raise InvalidRemark("text", required)
-    return text
 
 
 def _write(
@@ -237,13 +211,13 @@ def _current_note(by: Person, code: str, note_id: int) -> Remark:
     notes = Remark.objects.filter(of_entity, kind=RemarkKind.NOTE.value, withdrawn=False)
     place = notes.filter(pk=note_id).values_list("period_id", "entity_id").first()
     if place is None:
-        raise InvalidRemark("", "There is no such note.")
+        raise ValidationError("There is no such note.")
     _lock_remarks(*place)
     note = notes.select_related("by").get(pk=note_id)
     newer = Remark.objects.filter(replaces=note).select_related("by").first()
     if newer is not None:
         verb = "withdrawn" if newer.withdrawn else "edited"
-        raise InvalidRemark("text", f"Meanwhile {newer.by.name or newer.by.email} has {verb} this note.")
+        raise ValidationError({"text": f"Meanwhile {newer.by.name or newer.by.email} has {verb} this note."})
     return note
 
 

@@ -8,12 +8,13 @@ from datetime import date
 
 from board.entity.closes import ClosesCard, closes_card, typical_close
 from board.entity.deadline_card import DeadlineCard, DeadlineHistory, deadline_card
+from board.entity.forms import RemarkForm
 from board.entity.header import EntityHeader, entity_header
 from board.entity.native_facts import FactsCard, facts_card
 from board.entity.page_data import PageData, first_counted_day, first_day_number, period_of, read_page_data
 from board.entity.period_timeline import SHOWN, TimelineEvent, TimelineViewer, events, note_events
 from board.entity.read_attempts import Attempt, connection_summary, read_attempts
-from board.entity.remark_forms import RejectedRemark, RemarksCard, remarks_card
+from board.entity.remark_forms import RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
 from board.entity.standing_sentence import Pieces, standing_sentence
 from board.notifications.notice_history import notices_of_period
@@ -66,12 +67,12 @@ def entity_page(
     board_request: BoardRequest,
     path: str,
     *,
-    typed: RejectedRemark | None = None,
+    typed: RemarkForm | None = None,
     whole: bool = False,
 ) -> tuple[EntityPage, Scoreboard]:
     """The page of a month, and the board of this entity alone, in a fixed number of queries.
 
-    `typed` is the content of a rejected form; `whole` shows all of the history. `entity` has its group, calendar,
+    `typed` is a rejected form; `whole` shows all of the history. `entity` has its group, calendar,
     connection and owner loaded.
     """
     data = read_page_data(entity, board_request)
@@ -241,7 +242,7 @@ def _closes_card(data: PageData, first_is: int, path: str) -> ClosesCard | None:
 
 
 def _remarks_card(
-    data: PageData, period: PeriodDetail | None, typed: RejectedRemark | None
+    data: PageData, period: PeriodDetail | None, typed: RemarkForm | None
 ) -> RemarksCard | None:
     """The remarks; without a period only where there is a note, or somebody who may write one."""
     if data.row is None:
@@ -251,7 +252,7 @@ def _remarks_card(
 
 
 def _timeline_events(
-    data: PageData, period: PeriodDetail | None, typed: RejectedRemark | None
+    data: PageData, period: PeriodDetail | None, typed: RemarkForm | None
 ) -> list[TimelineEvent]:
     if data.row is None:
         return []
@@ -261,7 +262,7 @@ def _timeline_events(
         as_of=board_request.as_of,
         person_id=board_request.person.pk,
         may_write=data.writes and not board_request.past,
-        refused=typed.edit if typed is not None else None,
+        refused=(typed.note_id, typed) if typed is not None and typed.note_id is not None else None,
     )
     if period is None:
         return note_events(data.notes, viewer)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from board.entity.remark_forms import RemarkForm
+from board.entity.forms import RemarkForm
 from board.web import labels
 from board.web.readers import Reader
 from closing.calendar.date_phrases import weekday_and_day
@@ -38,7 +38,7 @@ class RemarkEntry:
     withdrawn: str = ""
     may_edit: bool = False
     may_withdraw: bool = False
-    form: RemarkForm | None = None  # the content of a rejected edit
+    form: RemarkForm | None = None  # a rejected edit
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from board.entity.forms import (
+    AcknowledgementForm,
+    ExpectedCloseForm,
+    NoteForm,
+    OverdueReasonForm,
+    RemarkForm,
+)
 from board.web import labels
 from board.web.board_request import BoardRequest
 from closing.calendar.date_phrases import weekday_and_day
 from closing.calendar.instants import local_date, zone_named
-from closing.facts.period_remarks import MAX_REMARK_LENGTH, OVERDUE_REASON_LABELS, RemarkKind
+from closing.facts.period_remarks import MAX_REMARK_LENGTH, RemarkKind
 from closing.scoreboard.row import Row
 from periods.remarks import MAX_EXPECTED_CLOSE_DAYS, allowed_remark_kinds
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRemark:
-    """A rejected form: its values, the error, and the input that the error is about."""
-
-    kind: str
-    values: Mapping[str, str]
-    error: str
-    field: str
-
-    @property
-    def edit(self) -> tuple[int, RemarkForm] | None:
-        """The id of the edited note and its form with the error; None if no note was edited."""
-        replaces = self.values.get("replaces", "")
-        if not (replaces.isascii() and replaces.isdigit()):
-            return None
-        form = RemarkForm("note", self.values.get("text", ""), error=self.error, field=self.field, open=True)
-        return int(replaces), form
-
-
-@dataclass(frozen=True, slots=True)
-class RemarkForm:
-    """One form: its kind, its values, and its error."""
-
-    kind: str
-    text: str = ""
-    reason: str = ""
-    expected_on: str = ""
-    error: str = ""
-    field: str = ""
-    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +46,6 @@ class RemarksCard:
     give_reason: RemarkForm | None
     acknowledge: RemarkForm | None
     note: RemarkForm | None
-    reasons: Sequence[tuple[str, str]] = ()
     first_day: str = ""
     last_day: str = ""
     longest: int = MAX_REMARK_LENGTH
@@ -92,7 +65,7 @@ class RemarksCard:
 
 
 def remarks_card(
-    row: Row, board_request: BoardRequest, *, writes: bool, typed: RejectedRemark | None
+    row: Row, board_request: BoardRequest, *, writes: bool, typed: RemarkForm | None
 ) -> RemarksCard:
     """The current remarks, and the forms that apply to this row and reader; none at a past moment."""
     current, zone = row.remarks, board_request.reader.zone
@@ -103,31 +76,18 @@ def remarks_card(
     def by(name: str, at: object) -> str:
         return f"{name}, {labels.clock(at, zone, board_request.as_of)}" if at is not None else name  # type: ignore[arg-type]
 
-    def form(
-        kind: RemarkKind, *, reason: str = "", expected_on: str = "", open_: bool = False
-    ) -> RemarkForm | None:
-        if kind not in kinds:
+    def form(form_class: type[RemarkForm], **initial: str) -> RemarkForm | None:
+        if form_class.kind not in kinds:
             return None
-        if typed is not None and typed.kind == kind.value:
-            values = typed.values
-            return RemarkForm(
-                kind.value,
-                values.get("text", ""),
-                values.get("reason", ""),
-                values.get("expected_on", ""),
-                typed.error,
-                typed.field,
-                open=True,
-            )
-        return RemarkForm(kind.value, reason=reason, expected_on=expected_on)
+        return typed if typed is not None and typed.kind is form_class.kind else form_class(initial=initial)
 
     expected_on = (
         current.expected_on.isoformat() if current.expected_on and current.expected_on >= today else ""
     )
-    expect = form(RemarkKind.EXPECTED_CLOSE, expected_on=expected_on)
-    give_reason = form(RemarkKind.OVERDUE_REASON, reason=current.reason_code)
-    acknowledge = form(RemarkKind.ACKNOWLEDGEMENT)
-    note = form(RemarkKind.NOTE)
+    expect = form(ExpectedCloseForm, expected_on=expected_on)
+    give_reason = form(OverdueReasonForm, reason=current.reason_code)
+    acknowledge = form(AcknowledgementForm)
+    note = form(NoteForm)
     shown = {item.kind for item in (expect, give_reason, acknowledge, note) if item is not None}
     return RemarksCard(
         expected=CurrentRemark(
@@ -156,7 +116,6 @@ def remarks_card(
         give_reason=give_reason,
         acknowledge=acknowledge,
         note=note,
-        reasons=[(code.value, label) for code, label in OVERDUE_REASON_LABELS.items()],
         first_day=today.isoformat(),
         last_day=(today + timedelta(days=MAX_EXPECTED_CLOSE_DAYS)).isoformat(),
         error=typed.error if typed is not None and typed.kind not in shown else "",

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from board.door import visible_board_of
 from board.entity.entity_page import EntityPage, entity_page
-from board.entity.remark_forms import RejectedRemark
+from board.entity.forms import RemarkForm, remark_form
 from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.forms import ReturnForm, bind_errors
 from board.web.layout import layout_context
 from board.web.readers import wants_fragment
 from board.web.redirects import SeeOther
@@ -24,17 +23,7 @@ from board.web.toolbar import toolbar
 from closing.calendar.months import active_month
 from closing.facts.period_remarks import RemarkKind
 from entities.models import LegalEntity
-from periods.models import Remark
-from periods.remarks import (
-    InvalidRemark,
-    RemarkNotAllowed,
-    acknowledge,
-    add_note,
-    edit_note,
-    set_expected_close,
-    set_overdue_reason,
-    withdraw_note,
-)
+from periods.remarks import RemarkNotAllowed, may_write
 
 _DONE = {
     RemarkKind.NOTE.value: "The note is saved.",
@@ -75,56 +64,23 @@ def _refresh(
 @board_view
 def remark(request: HttpRequest, board_request: BoardRequest, code: str) -> HttpResponse:
     """Saves a person's remark on a period; a rejected form is shown again with its values."""
-    board_request = resolve_request(
-        board_request.person,
-        {"month": request.POST.get("month", f"{board_request.latest_month:%Y-%m}")},
-        board_request.now,
-    )
+    form = remark_form(request.POST)
+    month = form["month"].value() or f"{board_request.latest_month:%Y-%m}"
+    board_request = resolve_request(board_request.person, {"month": month}, board_request.now)
     legal_entity = _visible(board_request, code)
-    kind = request.POST.get("kind", "")
     try:
-        saved = _save_remark(request, board_request, code)
+        if form.is_valid():
+            with bind_errors(form):
+                saved = form.save(board_request.person, code, board_request.month, board_request.now)
+                messages.success(request, "The note is withdrawn." if saved.withdrawn else _DONE[saved.kind])
+                default_url = f"{board_request.query.url(_path(code))}#remark-{saved.pk}"
+                return SeeOther(ReturnForm(request.POST).path(default_url))
+        elif not may_write(board_request.person, legal_entity.pk):
+            raise RemarkNotAllowed
     except RemarkNotAllowed:
         context = {**_layout(board_request), "name": legal_entity.name, "back": _path(legal_entity.code)}
         return render(request, "board/web/write_refused.html", context, status=403)
-    except InvalidRemark as error:
-        typed = RejectedRemark(kind, {**request.POST.dict()}, str(error), error.field)
-        return _page(request, board_request, legal_entity, typed=typed, status=422)
-    messages.success(request, "The note is withdrawn." if saved.withdrawn else _DONE[saved.kind])
-    default_url = f"{board_request.query.url(_path(code))}#remark-{saved.pk}"
-    next_url = request.POST.get("next", "")
-    return SeeOther(next_url if _is_local(next_url) else default_url)
-
-
-def _save_remark(request: HttpRequest, board_request: BoardRequest, code: str) -> Remark:
-    form, by, at, month = request.POST, board_request.person, board_request.now, board_request.month
-    text, replaces = form.get("text", ""), form.get("replaces", "")
-    match form.get("kind"):
-        case "note" if replaces:
-            note_id = int(replaces) if replaces.isascii() and replaces.isdigit() and len(replaces) < 19 else 0
-            if form.get("withdraw"):
-                return withdraw_note(by, code, note_id, at)
-            return edit_note(by, code, note_id, text, at)
-        case "note":
-            return add_note(by, code, month, text, at)
-        case "overdue_reason":
-            return set_overdue_reason(by, code, month, form.get("reason", ""), text, at)
-        case "expected_close":
-            return set_expected_close(by, code, month, _day(form.get("expected_on", "")), text, at)
-        case "acknowledgement":
-            return acknowledge(by, code, month, text, at)
-    raise InvalidRemark("", "The form is not complete. Reload the page and try again.")
-
-
-def _day(text: str) -> date | None:
-    if not text.strip():
-        return None
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidRemark(
-            "expected_on", f"“{text[:40]}” is not a date. Write it like 2026-06-18."
-        ) from None
+    return _page(request, board_request, legal_entity, typed=form, status=422)
 
 
 def _visible(board_request: BoardRequest, code: str) -> LegalEntity:
@@ -141,7 +97,7 @@ def _page(
     board_request: BoardRequest,
     entity: LegalEntity,
     *,
-    typed: RejectedRemark | None = None,
+    typed: RemarkForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     context = _page_context(board_request, entity, typed=typed, whole=request.GET.get("history") == "all")
@@ -154,7 +110,7 @@ def _page_context(
     board_request: BoardRequest,
     entity: LegalEntity,
     *,
-    typed: RejectedRemark | None = None,
+    typed: RemarkForm | None = None,
     whole: bool = False,
 ) -> dict[str, object]:
     path = _path(entity.code)
@@ -181,8 +137,3 @@ def _layout(board_request: BoardRequest) -> dict[str, object]:
 
 def _path(code: str) -> str:
     return reverse("entity", args=[code])
-
-
-def _is_local(url: str) -> bool:
-    """Whether a URL is a path of this site."""
-    return url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)

@@ -26,6 +26,7 @@ from alerts.channels.webhook.payload import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
 from alerts.routing.recipients import load_audiences
 from closing.calendar.days import DateSpan
+from closing.facts.period_remarks import OverdueReason
 from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notice_rules import NoticeKind, NoticeReason
 from entities.models import Connection, Group, LegalEntity, Membership, Person, SavedView, WorkCalendar
@@ -262,7 +263,7 @@ def _make_foreign_trouble(world: AccessScenario) -> None:
     )
     by = world.people[OF_ALL]
     set_expected_close(by, "NLDT", MAY, date(2026, 6, 19), "Dutch secret", WORKED_EXAMPLE_AT)
-    set_overdue_reason(by, "NLDT", MAY, "late_invoices", "Dutch secret", WORKED_EXAMPLE_AT)
+    set_overdue_reason(by, "NLDT", MAY, OverdueReason.LATE_INVOICES, "Dutch secret", WORKED_EXAMPLE_AT)
     world.foreign_note = add_note(by, "NLDT", MAY, "Dutch secret", WORKED_EXAMPLE_AT).pk
     LegalEntity.objects.filter(code="NLDT").update(connection=lowlands)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from closing.facts.period_remarks import OverdueReason
 from entities.models import LegalEntity, Membership
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
 from tests.browser.board_states import no_entities, nothing_read, worked
@@ -24,7 +25,7 @@ def busy() -> datetime:
     nadia = save_person("nadia@meridian.test", "Nadia Ward", role=Membership.Role.ADMINISTRATOR)
     said = utc("2026-06-16 09:30")
     set_overdue_reason(
-        nadia, "NLDT", MAY, "bank_or_statement_missing", "IC balance with US Retail open", said
+        nadia, "NLDT", MAY, OverdueReason.BANK_OR_STATEMENT_MISSING, "IC balance with US Retail open", said
     )
     set_expected_close(nadia, "NLDT", MAY, utc("2026-06-18 00:00").date(), "once the bank file is in", said)
     acknowledge(nadia, "NLDT", MAY, "Called Sanne: the bank resends the file tonight.", said)

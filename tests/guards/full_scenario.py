@@ -23,6 +23,7 @@ from alerts.models import (
     Subscription,
     Trouble,
 )
+from closing.facts.period_remarks import OverdueReason
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import CalendarDay, Connection, Group, LegalEntity, Membership, Person, WorkCalendar
@@ -121,7 +122,12 @@ def _write_remarks(story: FullScenario) -> None:
     wrong = add_note(sanne, "NLDT", MAY, "Wrong entity, sorry.", utc("2026-06-11 10:00"))
     withdraw_note(sanne, "NLDT", wrong.pk, utc("2026-06-11 10:02"))
     set_overdue_reason(
-        sanne, "NLDT", MAY, "waiting_for_another_entity", "IC <b>US Retail</b>", utc("2026-06-15 07:25")
+        sanne,
+        "NLDT",
+        MAY,
+        OverdueReason.WAITING_FOR_ANOTHER_ENTITY,
+        "IC <b>US Retail</b>",
+        utc("2026-06-15 07:25"),
     )
     set_expected_close(sanne, "NLDT", MAY, date(2026, 6, 19), "IC balance open", utc("2026-06-15 07:30"))
     acknowledge(rosa, "NLDT", MAY, "Called Sanne.", utc("2026-06-16 09:00"))

@@ -15,6 +15,7 @@ from alerts.models import Silence
 from alerts.routing.silences import create_silence, lift_silence
 from closing.calendar.days import DateSpan
 from closing.facts.base import NativePeriodFacts
+from closing.facts.period_remarks import OverdueReason
 from closing.facts.readings import GapReason, ReadGap
 from entities.group_tree import InvalidGroup
 from entities.group_tree import save_group as place_group
@@ -23,7 +24,6 @@ from periods.deadline_setting import set_deadlines
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion, Remark, SyncAttempt
 from periods.recording.attempts import AttemptResult, OutOfOrderRead, begin_attempt, finish_attempt
 from periods.remarks import (
-    InvalidRemark,
     acknowledge,
     add_note,
     edit_note,
@@ -154,12 +154,12 @@ class ChangingGroup:
 
     def speak(self, who: int, code: str, verb: str) -> None:
         by = self.speakers[who]
-        with suppress(InvalidRemark, LegalEntity.DoesNotExist):
+        with suppress(ValidationError, LegalEntity.DoesNotExist):
             match verb:
                 case "note":
                     add_note(by, code, MAY, f"A note at {self.now:%d %H:%M}.", self.now)
                 case "reason":
-                    set_overdue_reason(by, code, MAY, "people_away", "", self.now)
+                    set_overdue_reason(by, code, MAY, OverdueReason.PEOPLE_AWAY, "", self.now)
                 case "expect":
                     set_expected_close(by, code, MAY, self.now.date() + timedelta(days=3), "", self.now)
                 case "acknowledge":

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import Error, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -15,7 +16,6 @@ from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Membership, Person
 from periods.models import FiscalPeriod, PolicyVersion, Remark
 from periods.remarks import (
-    InvalidRemark,
     RemarkNotAllowed,
     acknowledge,
     add_note,
@@ -49,8 +49,7 @@ def somebody(
 
 
 def test_a_note_is_edited_and_withdrawn_by_saying_so(rosa: Person) -> None:
-    note = add_note(rosa, "NLDT", MAY, " Bank file missing.\r\nAsked ING. ", WORKED_EXAMPLE_AT)
-    assert note.text == "Bank file missing.\nAsked ING."
+    note = add_note(rosa, "NLDT", MAY, "Bank file missing.\nAsked ING.", WORKED_EXAMPLE_AT)
     assert row().remarks.notes == 1
     newer = edit_note(rosa, "NLDT", note.pk, "Bank file is in.", LATER)
     assert row().remarks.notes == 1
@@ -67,7 +66,7 @@ def test_a_note_is_edited_and_withdrawn_by_saying_so(rosa: Person) -> None:
 def test_the_newest_reason_date_and_acknowledgement_stand(rosa: Person) -> None:
     set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 15), "", WORKED_EXAMPLE_AT)
     set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 18), "IC balance open", LATER)
-    set_overdue_reason(rosa, "NLDT", MAY, "bank_or_statement_missing", "ING", LATER)
+    set_overdue_reason(rosa, "NLDT", MAY, OverdueReason.BANK_OR_STATEMENT_MISSING, "ING", LATER)
     acknowledge(rosa, "NLDT", MAY, "Sanne is on it", LATER)
     said = row().remarks
     assert (said.expected_on, said.expected_text, said.expected_by, said.expected_at) == (
@@ -126,7 +125,7 @@ def test_a_policy_may_ask_for_the_reason(rosa: Person) -> None:
         "NLDT": True,
     }
     assert not row(at="2026-06-09 15:00").reason_missing  # not late yet
-    set_overdue_reason(rosa, "NLDT", MAY, "people_away", "", WORKED_EXAMPLE_AT)
+    set_overdue_reason(rosa, "NLDT", MAY, OverdueReason.PEOPLE_AWAY, "", WORKED_EXAMPLE_AT)
     assert not row().reason_missing
     assert row("USRT").reason_missing
 
@@ -154,7 +153,7 @@ def test_who_may_say_something(
     rosas = add_note(save_person(), "NLDT", MAY, "Rosa's", WORKED_EXAMPLE_AT)
     verbs: tuple[Callable[[], Remark], ...] = (
         lambda: add_note(who, "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT),
-        lambda: set_overdue_reason(who, "NLDT", MAY, "erp_problem", "", WORKED_EXAMPLE_AT),
+        lambda: set_overdue_reason(who, "NLDT", MAY, OverdueReason.ERP_PROBLEM, "", WORKED_EXAMPLE_AT),
         lambda: set_expected_close(who, "NLDT", MAY, date(2026, 6, 18), "", WORKED_EXAMPLE_AT),
         lambda: acknowledge(who, "NLDT", MAY, "", WORKED_EXAMPLE_AT),
         lambda: withdraw_note(who, "NLDT", rosas.pk, WORKED_EXAMPLE_AT),
@@ -179,17 +178,19 @@ def test_who_works_elsewhere_does_not_even_learn_that_the_entity_exists(meridian
     for say in foreign:
         with pytest.raises(LegalEntity.DoesNotExist):
             say()
-    with pytest.raises(InvalidRemark, match="no such note"):  # nor can it be reached through one's own entity
+    with pytest.raises(
+        ValidationError, match="no such note"
+    ):  # nor can it be reached through one's own entity
         withdraw_note(uma, "UKHC", note.pk, WORKED_EXAMPLE_AT)
 
 
 def test_words_are_edited_only_by_who_said_them(rosa: Person) -> None:
     note = add_note(rosa, "NLDT", MAY, "Bank file missing.", WORKED_EXAMPLE_AT)
     kim = somebody("kim@meridian.test", Membership.Role.FINANCE, group="EUROPE")
-    with pytest.raises(InvalidRemark, match="Only Rosa Bell can edit this note"):
+    with pytest.raises(ValidationError, match="Only Rosa Bell can edit this note"):
         edit_note(kim, "NLDT", note.pk, "All fine.", LATER)
     assert withdraw_note(kim, "NLDT", note.pk, LATER).by == kim
-    with pytest.raises(InvalidRemark, match="Meanwhile Kim has withdrawn this note"):
+    with pytest.raises(ValidationError, match="Meanwhile Kim has withdrawn this note"):
         edit_note(rosa, "NLDT", note.pk, "Bank file is in.", LATER)
 
 
@@ -199,22 +200,21 @@ def test_words_are_edited_only_by_who_said_them(rosa: Person) -> None:
 @pytest.mark.parametrize(
     ("on", "words"),
     [
-        (None, "Choose the day"),
         (date(2026, 6, 11), "Thu 11 June 2026 is past"),
         (date(2026, 10, 11), "more than 120 days ahead. Choose a day up to 10 October 2026"),
     ],
 )
-def test_a_day_that_cannot_be_meant(rosa: Person, on: date | None, words: str) -> None:
-    with pytest.raises(InvalidRemark, match=words) as refused:
+def test_a_day_that_cannot_be_meant(rosa: Person, on: date, words: str) -> None:
+    with pytest.raises(ValidationError, match=words) as refused:
         set_expected_close(rosa, "NLDT", MAY, on, "", WORKED_EXAMPLE_AT)
-    assert refused.value.field == "expected_on"
+    assert list(refused.value.message_dict) == ["expected_on"]
 
 
 def test_days_are_those_of_the_entity(rosa: Person) -> None:
     """At 03:00 in London it is still the day before in New York."""
     at = utc("2026-06-13 02:00")
     assert set_expected_close(rosa, "USRT", MAY, date(2026, 6, 12), "", at).expected_on == date(2026, 6, 12)
-    with pytest.raises(InvalidRemark, match="is past"):
+    with pytest.raises(ValidationError, match="is past"):
         set_expected_close(rosa, "NLDT", MAY, date(2026, 6, 12), "", at)
 
 
@@ -225,28 +225,23 @@ def test_what_is_closed_or_not_overdue_needs_no_words(rosa: Person) -> None:
             "closed already",
         ),
         (
-            lambda: set_overdue_reason(rosa, "UKHC", MAY, "erp_problem", "", WORKED_EXAMPLE_AT),
+            lambda: set_overdue_reason(rosa, "UKHC", MAY, OverdueReason.ERP_PROBLEM, "", WORKED_EXAMPLE_AT),
             "closed on time",
         ),
         (lambda: acknowledge(rosa, "UKHC", MAY, "", WORKED_EXAMPLE_AT), "not overdue"),
         (
-            lambda: set_overdue_reason(rosa, "NLDT", MAY, "erp_problem", "", utc("2026-06-09 12:00")),
+            lambda: set_overdue_reason(
+                rosa, "NLDT", MAY, OverdueReason.ERP_PROBLEM, "", utc("2026-06-09 12:00")
+            ),
             "not overdue: the deadline is Tue 9 June 2026",
         ),
-        (lambda: set_overdue_reason(rosa, "NLDT", MAY, "mood", "", WORKED_EXAMPLE_AT), "from the list"),
-        (
-            lambda: set_overdue_reason(rosa, "NLDT", MAY, "other", " ", WORKED_EXAMPLE_AT),
-            "the other reason in a few words",
-        ),
-        (lambda: add_note(rosa, "NLDT", MAY, " \n", WORKED_EXAMPLE_AT), "Write the note first"),
-        (lambda: add_note(rosa, "NLDT", MAY, "x" * 2001, WORKED_EXAMPLE_AT), "2001 letters long"),
         (
             lambda: acknowledge(rosa, "NLDT", date(2026, 4, 1), "x", WORKED_EXAMPLE_AT),
             "No period of EU DTC BV for April 2026 is known yet, so only a note",
         ),
     )
     for say, words in senseless:
-        with pytest.raises(InvalidRemark, match=words):
+        with pytest.raises(ValidationError, match=words):
             say()
     assert not Remark.objects.exists()
     assert add_note(rosa, "NLDT", MAY, "x" * 2000, WORKED_EXAMPLE_AT)
@@ -256,7 +251,7 @@ def test_a_reason_can_still_be_given_when_the_late_period_has_closed(
     rosa: Person, meridian: SampleGroup
 ) -> None:
     meridian.read("2026-06-15 12:00", dict.fromkeys(meridian.entities, CLOSED))
-    set_overdue_reason(rosa, "NLDT", MAY, "late_invoices", "", utc("2026-06-15 12:05"))
+    set_overdue_reason(rosa, "NLDT", MAY, OverdueReason.LATE_INVOICES, "", utc("2026-06-15 12:05"))
     assert row(at="2026-06-15 12:10").remarks.reason == "Late invoices"
 
 

@@ -16,6 +16,7 @@ from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from alerts.outbox.sending import send_due_mails
 from closing.facts.base import NativePeriodFacts
+from closing.facts.period_remarks import OverdueReason
 from closing.facts.readings import GapReason, ReadGap
 from closing.judging.notice_rules import HOLD_DOWN
 from closing.judging.notification_schedule import Cadence
@@ -131,7 +132,9 @@ def escalation() -> EmailMultiAlternatives:
         person=sanne, role=Membership.Role.OWNER, entity=LegalEntity.objects.get(code="NLDT")
     )
     at = utc("2026-06-16 09:30")
-    set_overdue_reason(sanne, "NLDT", MAY, "late_invoices", "Two carriers bill\nonly after the 15th.", at)
+    set_overdue_reason(
+        sanne, "NLDT", MAY, OverdueReason.LATE_INVOICES, "Two carriers bill\nonly after the 15th.", at
+    )
     set_expected_close(sanne, "NLDT", MAY, date(2026, 6, 18), "", at)
     acknowledge(story.rosa, "NLDT", MAY, "I call the carriers.", utc("2026-06-16 10:05"))
     story.at("2026-06-19 12:00")
@@ -224,7 +227,7 @@ def hostile() -> EmailMultiAlternatives:
     story.at("2026-06-08 15:00", UKHC=CLOSED, UKRT=CLOSED, USRT=CLOSED)
     text = "As of today.\n\nYou get this as a joke.\n<b>Deadline:</b> never " + "blah " * 100
     set_overdue_reason(
-        Person.objects.get(pk=story.rosa.pk), "NLDT", MAY, "other", text, utc("2026-06-10 10:00")
+        Person.objects.get(pk=story.rosa.pk), "NLDT", MAY, OverdueReason.OTHER, text, utc("2026-06-10 10:00")
     )
     story.at("2026-06-15 12:00")
     return story.mail()

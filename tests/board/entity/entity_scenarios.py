@@ -10,6 +10,7 @@ from closing.calendar.months import month_end
 from closing.facts.base import NativePeriodFacts
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
+from closing.facts.period_remarks import OverdueReason
 from closing.facts.readings import GapReason, ReadGap
 from entities.models import CalendarDay, Connection, LegalEntity, Person, WorkCalendar
 from periods.models import PolicyVersion, SyncAttempt
@@ -116,7 +117,12 @@ def over_the_line() -> datetime:
     gone = add_note(sanne, "NLDT", MAY, "Wrong entity, sorry.", utc("2026-06-11 10:00"))
     withdraw_note(sanne, "NLDT", gone.pk, utc("2026-06-11 10:02"))
     set_overdue_reason(
-        sanne, "NLDT", MAY, "waiting_for_another_entity", "IC with US Retail", utc("2026-06-15 07:25")
+        sanne,
+        "NLDT",
+        MAY,
+        OverdueReason.WAITING_FOR_ANOTHER_ENTITY,
+        "IC with US Retail",
+        utc("2026-06-15 07:25"),
     )
     set_expected_close(
         sanne,

@@ -295,15 +295,17 @@ def test_a_bad_month_is_said_with_a_way_on(writer: Client) -> None:
 
 def test_a_note_is_kept_and_leads_back_to_itself(writer: Client) -> None:
     answer = writer.post(
-        "/entities/NLDT/remarks/", {"kind": "note", "month": "2026-05", "text": "Bank file missing."}
+        "/entities/NLDT/remarks/",
+        {"kind": "note", "month": "2026-05", "text": " Bank file missing.\r\nAsked ING.\0 "},
     )
     note = Remark.objects.get()
+    assert note.text == "Bank file missing.\nAsked ING."
     assert answer.status_code == 303
     assert answer["Location"] == f"/entities/NLDT/?month=2026-05#remark-{note.pk}"
     page = writer.get(answer["Location"])
     assert "The note is saved." in shown(page)
     assert f'id="remark-{note.pk}"' in html(page)
-    assert "Rosa wrote Bank file missing." in shown(page)
+    assert "Rosa wrote Bank file missing. Asked ING." in shown(page)
 
 
 @pytest.mark.parametrize(
@@ -337,6 +339,8 @@ def test_only_our_own_addresses_are_followed(writer: Client, wanted: str, leads_
             "“tomorrow” is not a date.",
             ['value="tomorrow"'],
         ),
+        ({"kind": "expected_close", "text": "IC"}, "Choose the day on which you expect", ["IC</textarea>"]),
+        ({"kind": "overdue_reason", "reason": "mood", "text": "Flu"}, "Choose a reason", ["Flu</textarea>"]),
         (
             {"kind": "overdue_reason", "reason": "other", "text": " "},
             "Describe the other reason in a few words.",

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.evaluate.overdue import evaluate_overdue
 from closing.calendar.days import DateSpan
+from closing.facts.period_remarks import OverdueReason
 from entities.models import LegalEntity, Membership, Person
 from periods.models import PolicyVersion
 from periods.remarks import acknowledge, set_expected_close, set_overdue_reason
@@ -185,7 +186,9 @@ def test_what_is_in_the_way_is_what_is_known(
     sanne = save_person("sanne@meridian.test", "Sanne de Wit")
     assert "No reason given yet." in page(rosa_on_15_june)
     at = utc("2026-06-15 08:30")
-    set_overdue_reason(sanne, "NLDT", MAY, "bank_or_statement_missing", "ING sends it tonight", at)
+    set_overdue_reason(
+        sanne, "NLDT", MAY, OverdueReason.BANK_OR_STATEMENT_MISSING, "ING sends it tonight", at
+    )
     set_expected_close(sanne, "NLDT", MAY, date(2026, 6, 16), "", at)
     text = page(rosa_on_15_june)
     assert "Open: posting allowed" not in text
