@@ -37,6 +37,7 @@ VERB_HEADINGS = {
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MONTH = re.compile(r"\d{4}-\d\d")
+_STORED_WORD = re.compile(r"[a-z]+(_[a-z]+)+")  # as "late_invoices"
 _SHORT_VALUES, _SHORT_TEXT = 3, 140  # values and letters that a row shows unfolded
 
 
@@ -97,11 +98,17 @@ def _values(event: AuditEvent, reader: Reader) -> Iterator[ChangedValue]:
     before: Mapping[str, object] = event.before or {}
     after: Mapping[str, object] = event.after or {}
     for name in {**before, **after}:
-        yield ChangedValue(
-            _name(name),
-            _text(before[name], reader) if name in before else None,
-            _text(after[name], reader) if name in after else None,
-        )
+        texts = [
+            _text(_month(name, values[name]), reader) if name in values else None
+            for values in (before, after)
+        ]
+        yield ChangedValue(_name(name), *texts)
+
+
+def _month(name: str, value: object) -> object:
+    """A first of month as its month, where the name says that it is one."""
+    is_month = name.endswith("month") and isinstance(value, str) and _DATE.fullmatch(value)
+    return str(value)[:7] if is_month else value
 
 
 def _name(key: str) -> str:
@@ -127,7 +134,7 @@ def _text(value: object, reader: Reader) -> str:
 
 
 def _moment_or_text(text: str, reader: Reader) -> str:
-    """An instant, date or month in words; any other text as it is."""
+    """An instant, date, month or stored word in words; any other text as it is."""
     try:
         if _INSTANT.fullmatch(text):
             return labels.moment_in_full(datetime.fromisoformat(text), reader.zone)
@@ -137,4 +144,4 @@ def _moment_or_text(text: str, reader: Reader) -> str:
             return month_and_year(parse_month(text))
     except ValueError:
         pass
-    return text
+    return text.replace("_", " ") if _STORED_WORD.fullmatch(text) else text

@@ -287,9 +287,8 @@ class Answer:
 
 _TOKEN = re.compile(r"\b[A-Za-z0-9]{64}\b")
 _WRITES = re.compile(r"\b(INSERT INTO|UPDATE\s+\S+\s+SET|DELETE FROM|TRUNCATE|CREATE|ALTER|COPY)\b", re.I)
-_ROW_ID = re.compile(
-    r"(?<=seen=)\d+(?=-)"
-)  # of the shown period, in an address: foreign entities have ids too
+# Of the shown period in an address, and of a person in the audit log: what is foreign has ids too.
+_ROW_ID = re.compile(r"(?<=seen=)\d+(?=-)|(?<=,person,)\d+(?=,)")
 _DIFFER = {"Content-Length", "Set-Cookie", "Expires"}  # and reveal nothing
 _SECRET = "s" * 32  # CSRF token of the cookie and the form, without its mask
 

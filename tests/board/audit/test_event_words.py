@@ -87,6 +87,11 @@ def test_values_are_read_as_words() -> None:
     assert values(after={"steps": ["7 days: finance, owner", "12 days: owner"]}) == [
         ("Steps", None, "7 days: finance, owner; 12 days: owner")
     ]
+    assert values(after={"reason": "late_invoices", "text": "a_b c"}) == [
+        ("Reason", None, "late invoices"),
+        ("Text", None, "a_b c"),
+    ]
+    assert values(after={"month": "2026-05-01"}) == [("Month", None, "May 2026")]
     assert values(before={"name": "Close"}) == [("Name", "Close", None)]
     assert values() == []
 
