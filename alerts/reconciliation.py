@@ -15,6 +15,7 @@ import structlog
 from django.db.models import Min
 
 from alerts.models import Delivery, EvaluationSpan, LineReason, Notice, ProofRun
+from alerts.retention import notices_kept_since
 from alerts.routing.silences import SilenceSpan, silence_spans
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import Deadline
@@ -98,7 +99,11 @@ class ExpectedAlert:
 
 
 def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationReport:
-    """Compare one reporting month, or all; the number of queries does not grow with the number of periods."""
+    """Compare one reporting month, or all; the number of queries does not grow with the number of periods.
+
+    Nothing is compared of before the retention's cut-off: alerts of that time may have been deleted, or not yet.
+    """
+    kept_since = notices_kept_since() or _NEVER
     histories = _histories(as_of, month)
     alerts: dict[int, list[Notice]] = defaultdict(list)
     notices = Notice.objects.filter(kind=NoticeKind.ALERT, raised_at__lte=as_of, period__in=histories)
@@ -113,10 +118,11 @@ def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationRepor
     for period, history in histories.items():
         due = _expected_alerts(history, causes[period], as_of, readings)
         due = [each for each in due if _had_to_exist(history, each, alerts[period])]
-        expected += len(due)
-        differences += _mismatches(history, due, alerts[period])
+        expected += sum(each.at >= kept_since for each in due)
+        differences += _mismatches(history, due, alerts[period], kept_since)
         for notice in alerts[period]:
-            differences += _delivery_mismatches(history, notice, as_of)
+            if notice.raised_at >= kept_since:
+                differences += _delivery_mismatches(history, notice, as_of)
     return ReconciliationReport(as_of, len(histories), expected, differences)
 
 
@@ -252,8 +258,11 @@ def _reopenings(history: _PeriodHistory) -> list[datetime]:
 
 
 def _mismatches(
-    history: _PeriodHistory, due: Sequence[ExpectedAlert], alerts: Sequence[Notice]
+    history: _PeriodHistory, due: Sequence[ExpectedAlert], alerts: Sequence[Notice], kept_since: datetime
 ) -> Iterable[AlertMismatch]:
+    def differs(notice: Notice, text: str) -> AlertMismatch:
+        return AlertMismatch(history.entity, history.month, notice.raised_at, text)
+
     unmatched = list(alerts)
     for index, expected in enumerate(due):
         until = due[index + 1].at if index + 1 < len(due) else None
@@ -264,22 +273,17 @@ def _mismatches(
         ]
         if matching:
             unmatched.remove(matching[0])
-        else:
+        elif expected.at >= kept_since:
             yield AlertMismatch(
                 history.entity, history.month, expected.by, "an alert had to exist from here on, and does not"
             )
     for notice in alerts:
-        if any(start + EVALUATION_GRACE <= notice.raised_at < end for start, end in history.silences):
-            text = "an alert was raised although the entity was silenced"
-            yield AlertMismatch(history.entity, history.month, notice.raised_at, text)
+        silences = history.silences if notice.raised_at >= kept_since else ()
+        if any(start + EVALUATION_GRACE <= notice.raised_at < end for start, end in silences):
+            yield differs(notice, "an alert was raised although the entity was silenced")
     for notice in unmatched:
-        if not _was_past_the_line(history, notice.raised_at):
-            yield AlertMismatch(
-                history.entity,
-                history.month,
-                notice.raised_at,
-                "an alert exists, and the history has no cause for it",
-            )
+        if notice.raised_at >= kept_since and not _was_past_the_line(history, notice.raised_at):
+            yield differs(notice, "an alert exists, and the history has no cause for it")
 
 
 def _was_past_the_line(history: _PeriodHistory, at: datetime) -> bool:
@@ -328,12 +332,8 @@ def _histories(as_of: datetime, month: date | None) -> dict[int, _PeriodHistory]
         if pk not in replaced and after_period_end(as_of, last_day, zone_named(zone))
     ]
     ids = [pk for pk, _, _ in rows]
-    entities = {
-        pk: (name, path, calendar)
-        for pk, name, path, calendar in LegalEntity.objects.values_list(
-            "pk", "name", "group__path", "calendar"
-        )
-    }
+    columns = LegalEntity.objects.values_list("pk", "name", "group__path", "calendar")
+    entities = {pk: (name, path, calendar) for pk, name, path, calendar in columns}
     policies = effective_policies(((pk, path) for pk, (_, path, _) in entities.items()), as_of=as_of)
     calendar_ids = {
         calendar

@@ -1,13 +1,15 @@
-"""Celery tasks that evaluate, send and reconcile, by the database's clock."""
+"""Celery tasks that evaluate, send, reconcile and delete what is old, by the database's clock."""
 
 from __future__ import annotations
 
 from celery import shared_task
+from django.conf import settings
 from django.db import transaction
 
 from alerts.evaluate.run import run_evaluation_once_a_minute
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from alerts.reconciliation import reconcile_and_record
+from alerts.retention import delete_old_notices
 from infra.ticks import claim_tick, database_clock
 
 
@@ -42,3 +44,11 @@ def prove() -> None:
         as_of = database_clock()
         if claim_tick("prove", 86_400, as_of):
             reconcile_and_record(as_of)
+
+
+@shared_task(name="alerts.delete_old_notices", time_limit=280, soft_time_limit=240)
+def delete_notices() -> None:
+    """Once a day, delete the notices that need not be kept any longer, and what a killed run has left."""
+    as_of = database_clock()
+    if claim_tick("old notices", 86_400, as_of):
+        delete_old_notices(as_of, keep=settings.KEEP_NOTICES)

@@ -19,7 +19,9 @@ def beat_schedule(*, sync_look_seconds: int) -> dict[str, dict[str, Any]]:
         ("post what is due", "alerts.post", 30),  # to Teams, Slack and webhooks
         ("prove the alerts", "alerts.prove", 3600),  # once a day, as soon as a worker is free
         ("seal the audit log", "infra.seal_audit", 60),  # and refused acts that were counted become events
-        ("housekeeping", "periods.housekeeping", 3600),  # old ticks, attempts whose worker died
+        ("housekeeping", "periods.housekeeping", 3600),  # old ticks, sessions, attempts whose worker died
+        ("pack old reads", "periods.pack_attempts", 3600),  # those of one more day, once they are old enough
+        ("delete old notices", "alerts.delete_old_notices", 3600),  # once a day
     ]
     return {
         name: {"task": task, "schedule": float(every), "options": {"expires": float(every)}}

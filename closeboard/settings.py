@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -96,6 +98,12 @@ class Environment(BaseSettings):
     )
     sync_look_seconds: int = Field(
         60, ge=5, le=300, description="how often to look for due connections, 5 to 300"
+    )
+    pack_reads_after_days: int = Field(
+        90, ge=7, le=3650, description="after how many days reads are packed, 7 to 3650"
+    )
+    keep_notices_years: int = Field(
+        7, ge=1, le=100, description="how many years notices and their messages are kept, 1 to 100"
     )
 
 
@@ -365,6 +373,10 @@ MAIL_EHLO_NAME = _ehlo_name(env.mail_ehlo_name, PUBLIC_BASE_URL)
 DEFAULT_FROM_EMAIL = env.mail_from
 EMAIL_TIMEOUT = 30  # seconds for each reply of the server; a lease is ten times as long
 globals().update(_mail(env.mail_url) | _mail_oauth(env))
+
+# --- retention ------------------------------------------------------------------------------------------------------
+PACK_READS_AFTER = timedelta(days=env.pack_reads_after_days)
+KEEP_NOTICES = timedelta(days=math.ceil(365.25 * env.keep_notices_years))
 
 # --- workers ------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = _broker(REDIS_URL)

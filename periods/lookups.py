@@ -12,6 +12,7 @@ from closing.facts.period_remarks import OverdueReason, PeriodRemark, RemarkKind
 from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState
 from infra.fast_cursor import fast_cursor
+from periods.packed_attempts import GOOD, first_packed
 
 # Longer than an attempt and its lease together: a reading recorded later than this was loaded for a past moment.
 LOADED_LATER = timedelta(hours=1)
@@ -165,26 +166,32 @@ def first_readings_after(
     """The first good reading of an entity at or after a moment, by entity and moment, in one query.
 
     The database's clock stands in the lease of each attempt. A reading that was recorded within LOADED_LATER of its
-    moment was read then.
+    moment was read then; so was every packed one.
     """
     pairs = sorted(set(moments))
     if not pairs:
         return {}
+    packed = first_packed(
+        GOOD, connection="span.connection_id", packed_until="clock.packed_until", at="span.since"
+    )
     with fast_cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT asked.entity_id, asked.at, attempt.started_at, attempt.lease_until
             FROM unnest(%(entities)s::bigint[], %(moments)s::timestamptz[]) AS asked(entity_id, at)
             CROSS JOIN LATERAL (
-                SELECT connection_id, first_read_at FROM periods_readspan
+                SELECT connection_id, greatest(asked.at, first_read_at) AS since FROM periods_readspan
                 WHERE entity_id = asked.entity_id AND (last_read_at IS NULL OR last_read_at >= asked.at)
                 ORDER BY first_read_at, id LIMIT 1) span
+            JOIN periods_connectionclock clock ON clock.connection_id = span.connection_id
             CROSS JOIN LATERAL (
-                SELECT started_at, lease_until FROM periods_syncattempt
-                WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
-                  AND started_at >= greatest(asked.at, span.first_read_at)
+                (SELECT started_at, lease_until FROM periods_syncattempt
+                 WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
+                   AND started_at >= span.since
+                 ORDER BY started_at LIMIT 1)
+                UNION ALL SELECT started_at, started_at FROM ({packed}) packed
                 ORDER BY started_at LIMIT 1) attempt
-            """,
+            """,  # noqa: S608 - texts of our own
             {"entities": [entity for entity, _ in pairs], "moments": [at for _, at in pairs]},
         )
         return {

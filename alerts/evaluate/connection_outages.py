@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, Q
 
 from alerts.evaluate.continuity import is_past_restart_grace
-from alerts.models import CONNECTION_NOTICES, Notice, Outage
+from alerts.models import Notice, Outage
 from alerts.routing.evaluation_context import EvaluatedEntity, EvaluationContext
 from closing.calendar.instants import local_date, zone_named
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
@@ -17,7 +17,7 @@ from closing.judging.outages import OUTAGE_REASONS, SAME_OUTAGE_WITHIN, OutageIn
 from periods.models import SyncAttempt
 
 Outcome = SyncAttempt.Outcome
-Outages = dict[tuple[int, str], Outage]  # the last one of each connection and kind
+Outages = dict[tuple[int, str], Outage]  # the last recent one of each connection and kind
 END_IS_NEWS = timedelta(days=2)  # an earlier end is shown by the board only
 
 
@@ -27,7 +27,7 @@ def outage_notices(context: EvaluationContext) -> list[Notice]:
     An outage whose entities are all silenced waits.
     """
     inputs, as_of = _outage_inputs(context), context.as_of
-    last, notified = _newest_outages(inputs)
+    last, notified = _recent_outages(inputs, as_of)
     _update_outages(last, inputs, as_of)
     due = [outage for outage in last.values() if outage.closed_at is None and outage.pk not in notified]
     audible = {
@@ -55,15 +55,18 @@ def _reason(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> NoticeRe
     return OUTAGE_REASONS[kind]
 
 
-def _newest_outages(connections: Collection[int]) -> tuple[Outages, set[int]]:
-    """The last outage of each of these connections and kind, and the ids of those that have a notice."""
+def _recent_outages(connections: Collection[int], as_of: datetime) -> tuple[Outages, set[int]]:
+    """The last outage of each of these connections and kind, unless its end is no news, and the ids of those with a
+    notice.
+    """
     last: Outages = {}
     notified = set()
     notices = Notice.objects.filter(
         connection=OuterRef("connection"), kind=OuterRef("kind"), episode=OuterRef("episode")
     )
-    outages = Outage.objects.filter(connection__in=connections).annotate(notified=Exists(notices))
-    for outage in outages.order_by("episode"):
+    current_or_recent = Q(closed_at=None) | Q(closed_at__gt=as_of - END_IS_NEWS)
+    outages = Outage.objects.filter(current_or_recent, connection__in=connections)
+    for outage in outages.annotate(notified=Exists(notices)).order_by("episode"):
         last[outage.connection_id, outage.kind] = outage
         if outage.notified:
             notified.add(outage.pk)
@@ -98,20 +101,48 @@ def _update_outages(last: Outages, inputs: Mapping[int, OutageInputs], as_of: da
                 before.closed_at = None
                 changed.append(before)
             else:
-                episode = 1 if before is None else before.episode + 1
-                outage = Outage(connection_id=connection, kind=kind.value, episode=episode, opened_at=as_of)
+                outage = Outage(connection_id=connection, kind=kind.value, opened_at=as_of)
                 opened.append(outage)
                 last[connection, kind.value] = outage
     Outage.objects.bulk_update(changed, ["closed_at"])
+    _number(opened)
     Outage.objects.bulk_create(opened)
 
 
-def _ends_reported(connections: Collection[int]) -> dict[int | None, datetime]:
+def _number(opened: Collection[Outage]) -> None:
+    """Give each new outage the number after that of the last one of its connection and kind."""
+    if not opened:
+        return
+    earlier = Outage.objects.filter(connection__in={outage.connection_id for outage in opened}).order_by()
+    numbers = {
+        (connection, kind): number
+        for connection, kind, number in earlier.values_list("connection", "kind").annotate(Max("episode"))
+    }
+    for outage in opened:
+        outage.episode = numbers.get((outage.connection_id, outage.kind), 0) + 1
+
+
+def _ends_reported(connections: Collection[int]) -> dict[int, datetime]:
     """When the end of each connection's trouble was last reported."""
+    last = _last_notices(connections, [NoticeKind.READ_AGAIN])
+    return {connection: notice.raised_at for (connection, _), notice in last.items()}
+
+
+def _last_notices(
+    connections: Collection[int], kinds: Collection[NoticeKind]
+) -> dict[tuple[int, NoticeKind], Notice]:
+    """The last notice of each kind about each connection, found by index however many there are."""
     if not connections:
         return {}
-    notices = Notice.objects.filter(kind=NoticeKind.READ_AGAIN.value, connection__in=connections).order_by()
-    return dict(notices.values_list("connection").annotate(Max("raised_at")))
+    notices = Notice.objects.raw(
+        """
+        SELECT notice.* FROM unnest(%s::bigint[]) AS connection(id) CROSS JOIN unnest(%s::text[]) AS kind(name)
+        CROSS JOIN LATERAL (SELECT * FROM alerts_notice WHERE connection_id = connection.id AND kind = kind.name
+                            ORDER BY episode DESC LIMIT 1) notice
+        """,
+        [list(connections), [kind.value for kind in kinds]],
+    )
+    return {(notice.connection_id or 0, NoticeKind(notice.kind)): notice for notice in notices}
 
 
 def _ends_of_trouble(last: Outages, inputs: Mapping[int, OutageInputs], as_of: datetime) -> list[Notice]:
@@ -122,20 +153,18 @@ def _ends_of_trouble(last: Outages, inputs: Mapping[int, OutageInputs], as_of: d
     ended = {pk for pk, own in outages.items() if _has_ended(own, inputs[pk], as_of)}
     if not ended:
         return []
-    notices = Notice.objects.filter(CONNECTION_NOTICES, connection__in=ended).order_by("raised_at", "pk")
-    reported: dict[int | None, int] = defaultdict(int)
-    pending: set[int | None] = set()
-    for connection_id, kind in notices.values_list("connection", "kind"):
-        if kind == NoticeKind.READ_AGAIN.value:
-            reported[connection_id] += 1
-            pending.discard(connection_id)
-        else:
-            pending.add(connection_id)
+    notices = _last_notices(ended, [NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.READ_AGAIN])
+    reported = {pk: notice for (pk, kind), notice in notices.items() if kind is NoticeKind.READ_AGAIN}
+    pending = {
+        pk
+        for (pk, _), notice in notices.items()
+        if pk not in reported or (notice.raised_at, notice.pk) > (reported[pk].raised_at, reported[pk].pk)
+    }
     return [
         Notice(
             kind=NoticeKind.READ_AGAIN.value,
             connection_id=pk,
-            episode=reported[pk] + 1,
+            episode=reported[pk].episode + 1 if pk in reported else 1,
             reason=NoticeReason.TROUBLE_ENDED.value,
             raised_at=as_of,
             read_at=inputs[pk].oldest_reading,

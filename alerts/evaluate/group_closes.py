@@ -126,12 +126,12 @@ period AS MATERIALIZED (
     LEFT JOIN alerts_notice reopening ON reopening.period_id = p.id AND reopening.kind = 'reopened'
     WHERE p.type = 'operating' AND p.reporting_month = ANY(%(months)s)
     GROUP BY own.path, p.reporting_month)
-SELECT g.id, g.path, closed.month, told.count + 1
+SELECT g.id, g.path, closed.month, coalesce(told.episode, 0) + 1
 FROM closed
 JOIN entities_group g ON g.path = closed.path
 CROSS JOIN LATERAL (SELECT bool_or(open) AS open, max(reopened_at) AS reopened_at FROM period
                     WHERE period.month = closed.month AND starts_with(period.path, g.path)) own
-CROSS JOIN LATERAL (SELECT count(*), max(raised_at) AS at FROM alerts_notice
+CROSS JOIN LATERAL (SELECT max(episode) AS episode, max(raised_at) AS at FROM alerts_notice
                     WHERE kind = 'group_closed' AND group_id = g.id AND month = closed.month) told
 WHERE NOT own.open
   AND (told.at IS NULL OR own.reopened_at > told.at

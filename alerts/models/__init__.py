@@ -13,7 +13,14 @@ from alerts.models.delivery import (
 )
 from alerts.models.destination import Destination
 from alerts.models.evaluation_state import FLAG_LEVELS, EvaluationSpan, Outage, OverdueFlag, Overrun
-from alerts.models.notice import CONNECTION_NOTICES, GROUP_NOTICES, NOTICE_KINDS, Notice, ProofRun
+from alerts.models.notice import (
+    CONNECTION_NOTICES,
+    GROUP_NOTICES,
+    NOTICE_KINDS,
+    Notice,
+    NoticeCutoff,
+    ProofRun,
+)
 from alerts.models.recipient_settings import (
     DEFAULT_DIGEST_TIME,
     AlertRules,
@@ -43,6 +50,7 @@ __all__ = [
     "LineReason",
     "MessageReason",
     "Notice",
+    "NoticeCutoff",
     "Outage",
     "OverdueFlag",
     "Overrun",

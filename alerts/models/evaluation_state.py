@@ -81,6 +81,8 @@ class Outage(models.Model):
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
+        # The open ones and those that ended lately, which each evaluation reads.
+        indexes = [models.Index(fields=["closed_at"], name="outage_by_end")]
         constraints = [
             models.UniqueConstraint(fields=["connection", "kind", "episode"], name="outage_episode_once"),
             models.UniqueConstraint(

@@ -91,3 +91,9 @@ class ProofRun(models.Model):
 
     class Meta:
         ordering = ["-as_of"]
+
+
+class NoticeCutoff(models.Model):
+    """The moment before which notices may have been deleted (alerts.retention): one row at most."""
+
+    at = models.DateTimeField()

@@ -3,7 +3,7 @@
 from periods.models.deadline import AgreedDate, DeadlinePolicy, PeriodDeadline, PolicyVersion
 from periods.models.feed import ClaimedTick, News
 from periods.models.period import STATES, FiscalPeriod, NativeFacts, Remark, StateChange
-from periods.models.reading import ConnectionClock, ReadSpan, SyncAttempt, SyncGap
+from periods.models.reading import ConnectionClock, PackedAttempts, ReadSpan, SyncAttempt, SyncGap
 
 __all__ = [
     "STATES",
@@ -14,6 +14,7 @@ __all__ = [
     "FiscalPeriod",
     "NativeFacts",
     "News",
+    "PackedAttempts",
     "PeriodDeadline",
     "PolicyVersion",
     "ReadSpan",

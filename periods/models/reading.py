@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -83,6 +84,47 @@ class ConnectionClock(models.Model):
     retry_at = models.DateTimeField(null=True)
     failed_in_a_row = models.PositiveSmallIntegerField(default=0)
     read_at = models.DateTimeField(null=True)
+    # Attempts that started earlier may be packed (`PackedAttempts`); null: none is.
+    packed_until = models.DateTimeField(null=True)
+
+
+class PackedAttempts(models.Model):
+    """Old attempts of a connection that started on one day, in UTC, and were alike; each keeps its times.
+
+    `periods.packing` moves finished attempts here (ADR 0027). `started`, `took` (in microseconds) and `retry_at` have
+    one element for each attempt; `retry_at` is null where the ERP did not ask to retry. `gaps` maps the id of an
+    entity to the reason and words of its SyncGap. `content` is the MD5 of everything but the times.
+    """
+
+    # `packed_once_a_day` begins with it.
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="packed_attempts", db_index=False
+    )
+    day = models.DateField()
+    content = models.UUIDField()
+    outcome = models.CharField(max_length=12, choices=SyncAttempt.Outcome)
+    pages = models.PositiveIntegerField()
+    rows = models.PositiveIntegerField()
+    words = models.TextField(blank=True)
+    gaps = models.JSONField(null=True)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    started = ArrayField(models.DateTimeField())
+    took = ArrayField(models.IntegerField())
+    retry_at = ArrayField(models.DateTimeField(), null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["connection", "-day"],
+                condition=Q(outcome__in=["ok", "partial"]),
+                name="packed_that_read",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "day", "content"], name="packed_once_a_day"),
+            models.CheckConstraint(condition=Q(last_at__gte=F("first_at")), name="packed_in_order"),
+        ]
 
 
 class SyncGap(models.Model):

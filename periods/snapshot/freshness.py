@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from infra.fast_cursor import fast_cursor
 from periods.models import SyncAttempt
+from periods.packed_attempts import FINISHED, GOOD, Which, newest_packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +35,25 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
     """The freshness of entities at a moment, replayed exactly from read spans, in one query."""
     with fast_cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH good AS MATERIALIZED (
-                SELECT c.id AS connection_id, a.id, a.started_at
-                FROM entities_connection c, LATERAL (
-                    SELECT id, started_at FROM periods_syncattempt
-                    WHERE connection_id = c.id AND outcome IN ('ok', 'partial') AND started_at <= %(as_of)s
+                SELECT c.connection_id, a.id, a.started_at, a.gaps
+                FROM periods_connectionclock c, LATERAL (
+                    (SELECT id, started_at, NULL::jsonb AS gaps FROM periods_syncattempt
+                     WHERE connection_id = c.connection_id AND outcome IN ('ok', 'partial')
+                       AND started_at <= %(as_of)s
+                     ORDER BY started_at DESC LIMIT 1)
+                    UNION ALL SELECT NULL, started_at, gaps FROM ({_packed(GOOD)}) packed
                     ORDER BY started_at DESC LIMIT 1) a),
             newest AS MATERIALIZED (
-                SELECT c.id AS connection_id, a.outcome, a.words
-                FROM entities_connection c, LATERAL (
-                    SELECT outcome, words FROM periods_syncattempt
-                    WHERE connection_id = c.id AND started_at <= %(as_of)s
-                      AND outcome <> 'running'
-                    ORDER BY started_at DESC, id DESC LIMIT 1) a),
+                SELECT c.connection_id, a.outcome, a.words
+                FROM periods_connectionclock c, LATERAL (
+                    (SELECT started_at, outcome, words FROM periods_syncattempt
+                     WHERE connection_id = c.connection_id AND started_at <= %(as_of)s
+                       AND outcome <> 'running'
+                     ORDER BY started_at DESC, id DESC LIMIT 1)
+                    UNION ALL SELECT started_at, outcome, words FROM ({_packed(FINISHED)}) packed
+                    ORDER BY started_at DESC LIMIT 1) a),
             span AS (
                 SELECT DISTINCT ON (entity_id) entity_id, connection_id, last_read_at FROM periods_readspan
                 WHERE entity_id = ANY(%(ids)s) AND first_read_at <= %(as_of)s
@@ -56,7 +62,9 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
                    CASE WHEN span.last_read_at <= %(as_of)s THEN span.last_read_at ELSE span_good.started_at END,
                    span.connection_id = e.connection_id
                        AND (span.last_read_at IS NULL OR span.last_read_at >= span_good.started_at),
-                   c.stale_after_seconds, newest.outcome, newest.words, gap.reason, gap.words
+                   c.stale_after_seconds, newest.outcome, newest.words,
+                   coalesce(gap.reason, good.gaps -> e.id::text ->> 0),
+                   coalesce(gap.words, good.gaps -> e.id::text ->> 1)
             FROM entities_legalentity e
             LEFT JOIN entities_connection c ON c.id = e.connection_id
             LEFT JOIN span ON span.entity_id = e.id
@@ -65,7 +73,7 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
             LEFT JOIN newest ON newest.connection_id = e.connection_id
             LEFT JOIN periods_syncgap gap ON gap.attempt_id = good.id AND gap.entity_id = e.id
             WHERE e.id = ANY(%(ids)s)
-            """,
+            """,  # noqa: S608 - texts of our own
             {"ids": list(entity_ids), "as_of": as_of},
         )
         return {
@@ -92,9 +100,12 @@ def readings_of_connections(
     Only the entities `entity_ids` are listed; None stands for one that had never been read.
     """
     readings: dict[tuple[int, datetime], list[tuple[str, datetime | None]]] = defaultdict(list)
+    packed = newest_packed(
+        GOOD, connection="span.connection_id", packed_until="clock.packed_until", at="asked.at"
+    )
     with fast_cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT asked.connection_id, asked.at, e.name,
                    CASE WHEN span.last_read_at <= asked.at THEN span.last_read_at ELSE good.started_at END
             FROM unnest(%(connections)s::bigint[], %(moments)s::timestamptz[]) AS asked(connection_id, at)
@@ -102,12 +113,15 @@ def readings_of_connections(
             LEFT JOIN LATERAL (SELECT connection_id, last_read_at FROM periods_readspan
                                WHERE entity_id = e.id AND first_read_at <= asked.at
                                ORDER BY first_read_at DESC, id DESC LIMIT 1) span ON true
-            LEFT JOIN LATERAL (SELECT started_at FROM periods_syncattempt
-                               WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
-                                 AND started_at <= asked.at
+            LEFT JOIN periods_connectionclock clock ON clock.connection_id = span.connection_id
+            LEFT JOIN LATERAL ((SELECT started_at FROM periods_syncattempt
+                                WHERE connection_id = span.connection_id AND outcome IN ('ok', 'partial')
+                                  AND started_at <= asked.at
+                                ORDER BY started_at DESC LIMIT 1)
+                               UNION ALL SELECT started_at FROM ({packed}) packed
                                ORDER BY started_at DESC LIMIT 1) good ON true
             ORDER BY e.name
-            """,
+            """,  # noqa: S608 - texts of our own
             {
                 "connections": [connection for connection, _ in moments],
                 "moments": [at for _, at in moments],
@@ -117,6 +131,12 @@ def readings_of_connections(
         for connection, at, name, read_at in cursor.fetchall():
             readings[connection, at].append((name, read_at))
     return dict(readings)
+
+
+def _packed(which: Which) -> str:
+    return newest_packed(
+        which, connection="c.connection_id", packed_until="c.packed_until", at="%(as_of)s::timestamptz"
+    )
 
 
 def _read_error(unconnected: bool, outcome: str | None, words: str | None, gap_words: str | None) -> str:

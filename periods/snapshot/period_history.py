@@ -165,12 +165,31 @@ def newest_attempts(
     with fast_cursor() as cursor:
         cursor.execute(
             """
-            SELECT a.started_at, a.finished_at, a.outcome, gap.id IS NULL, a.pages, a.rows, a.words, gap.words,
-                   a.retry_at
-            FROM (SELECT * FROM periods_syncattempt WHERE connection_id = %(connection)s AND started_at <= %(as_of)s
-                  ORDER BY started_at DESC, id DESC LIMIT %(newest)s) a
-            LEFT JOIN periods_syncgap gap ON gap.attempt_id = a.id AND gap.entity_id = %(entity)s
-            ORDER BY a.started_at DESC, a.id DESC
+            WITH row AS MATERIALIZED (
+                SELECT a.id, started_at, finished_at, outcome, pages, rows, a.words, retry_at,
+                       gap.id IS NULL AS whole, gap.words AS gap_words
+                FROM (SELECT * FROM periods_syncattempt
+                      WHERE connection_id = %(connection)s AND started_at <= %(as_of)s
+                      ORDER BY started_at DESC, id DESC LIMIT %(newest)s) a
+                LEFT JOIN periods_syncgap gap ON gap.attempt_id = a.id AND gap.entity_id = %(entity)s),
+            packed_attempt AS (
+                SELECT NULL::bigint AS id, at.started_at, at.started_at + at.took * interval '1 microsecond',
+                       outcome, pages, rows, words, at.retry_at,
+                       coalesce(NOT gaps ? %(entity)s::text, true), gaps -> %(entity)s::text ->> 1
+                FROM periods_packedattempts
+                CROSS JOIN unnest(started, took, retry_at) AS at(started_at, took, retry_at)
+                WHERE connection_id = %(connection)s AND at.started_at <= %(as_of)s
+                  AND day <= (%(as_of)s AT TIME ZONE 'UTC')::date
+                  AND day >= greatest(
+                      (SELECT (min(started_at) AT TIME ZONE 'UTC')::date FROM row HAVING count(*) = %(newest)s),
+                      (SELECT min(day) FROM (
+                           SELECT day FROM periods_packedattempts
+                           WHERE connection_id = %(connection)s AND first_at <= %(as_of)s
+                             AND day <= (%(as_of)s AT TIME ZONE 'UTC')::date
+                           ORDER BY day DESC LIMIT %(newest)s) latest)))
+            SELECT started_at, finished_at, outcome, whole, pages, rows, words, gap_words, retry_at
+            FROM (SELECT * FROM row UNION ALL SELECT * FROM packed_attempt) attempt
+            ORDER BY started_at DESC, id DESC LIMIT %(newest)s
             """,
             {"connection": connection_id, "entity": entity_id, "as_of": as_of, "newest": newest},
         )

@@ -30,6 +30,8 @@ from tests.periods.events import ChangingGroup
 TOLD_WITH_ANOTHER = {
     "periods_readspan": "written only where an attempt finishes, in one transaction",
     "periods_syncgap": "written only where an attempt finishes, in one transaction",
+    "periods_packedattempts": "holds attempts that were rows before, and changes no board",
+    "periods_connectionclock": "written with the attempts, or where some are packed",
     "periods_nativefacts": "never changes; a change of state that points at it is written with it",
 }
 STAY = {"periods_statechange", "periods_remark"}  # triggers refuse to update or delete these

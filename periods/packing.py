@@ -1,0 +1,183 @@
+"""Packs old attempts to read: one row per connection, day and content, in which each keeps its times (ADR 0027).
+
+No past board changes: what looks at a past moment finds packed attempts too (`periods.packed_attempts`). Attempts
+with something of their own stay as they are: those that a change or a read span names, those loaded later, the
+connection's first, and the newest, from which its clock follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import structlog
+from django.db import connection as database
+from django.db import transaction
+from django.db.backends.utils import CursorWrapper
+
+from periods.lookups import LOADED_LATER
+from periods.models import ConnectionClock
+
+log = structlog.get_logger(__name__)
+_LONGEST = timedelta(minutes=30)  # microseconds that fit into an integer
+
+# Attempts of a connection that may be packed: `since` is the oldest one that the packing before had to leave.
+_PACK = """
+WITH kept AS (
+    (SELECT id FROM periods_syncattempt WHERE connection_id = %(connection)s ORDER BY started_at LIMIT 1)
+    UNION ALL
+    (SELECT id FROM periods_syncattempt WHERE connection_id = %(connection)s ORDER BY id DESC LIMIT 13)
+    UNION ALL
+    (SELECT id FROM periods_syncattempt
+     WHERE connection_id = %(connection)s AND outcome IN ('ok', 'partial') AND started_at < %(until)s
+     ORDER BY started_at DESC LIMIT 1)
+    UNION ALL
+    (SELECT id FROM periods_syncattempt
+     WHERE connection_id = %(connection)s AND outcome <> 'running' AND started_at < %(until)s
+     ORDER BY started_at DESC, id DESC LIMIT 1)),
+old AS MATERIALIZED (
+    SELECT * FROM periods_syncattempt a
+    WHERE connection_id = %(connection)s AND started_at >= %(since)s AND started_at < %(until)s
+      AND outcome <> 'running' AND id NOT IN (SELECT id FROM kept)
+      AND lease_until - started_at <= %(loaded_later)s
+      AND finished_at - started_at BETWEEN -%(longest)s::interval AND %(longest)s::interval
+      AND NOT EXISTS (SELECT FROM periods_syncattempt other
+                      WHERE other.connection_id = a.connection_id AND other.started_at = a.started_at
+                        AND other.id <> a.id)
+      AND NOT EXISTS (SELECT FROM periods_statechange WHERE attempt_id = a.id)
+      AND NOT EXISTS (SELECT FROM periods_readspan WHERE first_attempt_id = a.id)
+      AND NOT EXISTS (SELECT FROM periods_readspan WHERE last_attempt_id = a.id)),
+gap AS (
+    DELETE FROM periods_syncgap USING old WHERE attempt_id = old.id
+    RETURNING attempt_id, entity_id, reason, periods_syncgap.words),
+gone AS (DELETE FROM periods_syncattempt a USING old WHERE a.id = old.id),
+alike AS (
+    SELECT old.*, gaps, (started_at AT TIME ZONE 'UTC')::date AS day,
+           round(extract(epoch FROM finished_at - started_at) * 1000000)::int AS took,
+           md5(jsonb_build_array(outcome, pages, rows, words, gaps, retry_at IS NULL)::text)::uuid AS content
+    FROM old LEFT JOIN (SELECT attempt_id, jsonb_object_agg(entity_id, jsonb_build_array(reason, words)) AS gaps
+                        FROM gap GROUP BY attempt_id) gap ON gap.attempt_id = old.id),
+stored AS (
+INSERT INTO periods_packedattempts AS packed (connection_id, day, content, outcome, pages, rows, words, gaps,
+    first_at, last_at, started, took, retry_at)
+SELECT %(connection)s, day, content, outcome, pages, rows, words, gaps, min(started_at), max(started_at),
+       array_agg(started_at ORDER BY started_at), array_agg(took ORDER BY started_at),
+       CASE WHEN min(retry_at) IS NOT NULL THEN array_agg(retry_at ORDER BY started_at) END
+FROM alike
+GROUP BY day, content, outcome, pages, rows, words, gaps
+ON CONFLICT (connection_id, day, content) DO UPDATE SET
+    first_at = least(packed.first_at, excluded.first_at), last_at = greatest(packed.last_at, excluded.last_at),
+    started = packed.started || excluded.started, took = packed.took || excluded.took,
+    retry_at = packed.retry_at || excluded.retry_at)
+SELECT count(*) FROM old
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The attempts of a connection to look at in one transaction: those that started in [since, until)."""
+
+    connection: int
+    since: datetime
+    until: datetime
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "connection": self.connection,
+            "since": self.since,
+            "until": self.until,
+            "loaded_later": LOADED_LATER,
+            "longest": _LONGEST,
+        }
+
+
+def pack_attempts(as_of: datetime, *, keep: timedelta, most: int | None = None) -> int:
+    """Pack the attempts of days that are older than `keep`, a day of a connection at a time; returns how many.
+
+    Each day is a transaction of its own that holds only the clock of its connection: whatever stops the work loses
+    nothing, and the next call goes on there. It ends after `most` days, the oldest of each connection first.
+    """
+    cutoff = _midnight(as_of - keep)
+    packed = days = 0
+    while connections := list(_unpacked(cutoff)):
+        for connection in connections:
+            if days == most:
+                log.info("attempts packed", attempts=packed, days=days, more=True)
+                return packed
+            packed += _pack_day(connection, cutoff)
+            days += 1
+    if days:
+        log.info("attempts packed", attempts=packed, days=days, more=False)
+    return packed
+
+
+def count_packable(as_of: datetime, *, keep: timedelta) -> int:
+    """How many attempts `pack_attempts` would look at; some of them stay as they are."""
+    cutoff = _midnight(as_of - keep)
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*) FROM periods_connectionclock clock JOIN periods_syncattempt a USING (connection_id)
+            WHERE a.started_at < %(cutoff)s AND a.started_at >= coalesce(clock.packed_until, '-infinity')
+            """,
+            {"cutoff": cutoff},
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+
+
+def _unpacked(cutoff: datetime) -> Iterator[int]:
+    """The connections that have days to pack, those whose oldest day lies furthest back first."""
+    clocks = ConnectionClock.objects.exclude(packed_until__gte=cutoff)
+    yield from clocks.order_by("packed_until", "pk").values_list("pk", flat=True)
+
+
+@transaction.atomic
+def _pack_day(connection: int, cutoff: datetime) -> int:
+    """Pack the oldest day of a connection that is not packed yet."""
+    with database.cursor() as cursor:
+        step = _next_step(cursor, connection, cutoff)
+        if step is None:
+            return 0
+        cursor.execute(_PACK, step.parameters)
+        (count,) = cursor.fetchone()
+        cursor.execute(
+            "UPDATE periods_connectionclock SET packed_until = %(until)s WHERE connection_id = %(connection)s",
+            step.parameters,
+        )
+        return int(count)
+
+
+def _next_step(cursor: CursorWrapper, connection: int, cutoff: datetime) -> _Step | None:
+    """Lock the clock, as every writer of attempts does, and find its oldest unpacked day; None if there is none."""
+    cursor.execute(
+        "SELECT coalesce(packed_until, '0001-01-01Z') FROM periods_connectionclock"
+        " WHERE connection_id = %s FOR UPDATE",
+        [connection],
+    )
+    row = cursor.fetchone()
+    if row is None or row[0] >= cutoff:
+        return None
+    cursor.execute(
+        """
+        SELECT (SELECT min(started_at) FROM periods_syncattempt
+                WHERE connection_id = %(connection)s AND started_at >= %(packed_until)s),
+               least((SELECT max(started_at) FROM periods_syncattempt
+                      WHERE connection_id = %(connection)s AND started_at < %(packed_until)s
+                        AND outcome IN ('ok', 'partial')),
+                     (SELECT max(started_at) FROM periods_syncattempt
+                      WHERE connection_id = %(connection)s AND started_at < %(packed_until)s
+                        AND outcome <> 'running'))
+        """,
+        {"connection": connection, "packed_until": row[0]},
+    )
+    oldest, left = cursor.fetchone()
+    if oldest is None or oldest >= cutoff:
+        return _Step(connection, left or cutoff, cutoff)
+    return _Step(connection, left or oldest, min(cutoff, _midnight(oldest) + timedelta(days=1)))
