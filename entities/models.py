@@ -166,8 +166,7 @@ class Connection(models.Model):
     @property
     def kind_label(self) -> str:
         """The name of its kind of ERP; a kind that is not known here as it is stored."""
-        facts = FACT_KINDS.get(self.kind)
-        return facts.label if facts is not None else self.kind
+        return FACT_KINDS[self.kind].label if self.kind in FACT_KINDS else self.kind
 
     @property
     def secret(self) -> str:

@@ -258,12 +258,8 @@ def _targets(attempt: SyncAttempt, covered: Sequence[EntityToRead]) -> dict[str,
 
 def _facts_of_periods(readings: Sequence[PeriodReading]) -> dict[tuple[int, int], NativePeriodFacts]:
     """What of the facts concerns the period, by the id() of facts and span, before anything is compared."""
-    facts_of: dict[tuple[int, int], NativePeriodFacts] = {}
-    for reading in readings:
-        key = (id(reading.facts), id(reading.span))
-        if key not in facts_of:
-            facts_of[key] = reading.facts.for_period(reading.span)
-    return facts_of
+    distinct = {(id(reading.facts), id(reading.span)): reading for reading in readings}
+    return {key: reading.facts.for_period(reading.span) for key, reading in distinct.items()}
 
 
 def _store_facts(cursor: CursorWrapper, all_facts: Iterable[NativePeriodFacts]) -> dict[int, int]:
